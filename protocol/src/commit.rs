@@ -1,0 +1,302 @@
+//! What a page did, as its hook and its bridge tell it: the body of a delivery.
+//!
+//! A body says nothing about *who* wrote it: origin, tab and frame are stamped by the background from what the browser
+//! reports ([`crate::message::Page`]). Times are `Date.now()` of the page's machine, in milliseconds. A time span
+//! `began_at..=…_at` encloses the instant at which the thing really took place in the database; that is all the host
+//! needs to tell an order from a doubt when several contexts touch the same record.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::schema::SchemaChange;
+
+/// The content of one delivery. Externally tagged: `{"commit":{…}}`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body<'a> {
+    /// A transaction that committed.
+    #[serde(borrow)]
+    Commit(Commit<'a>),
+    /// One stretch of a store, read in one transaction.
+    #[serde(borrow)]
+    Snapshot(Snapshot<'a>),
+    /// Single records read again because the host was in doubt; the answer to [`crate::message::Read`].
+    #[serde(borrow)]
+    Records(Records<'a>),
+    /// Every database and store that exists; whatever the host knows beyond them is gone.
+    #[serde(borrow)]
+    Inventory(Inventory<'a>),
+    /// A database was deleted.
+    #[serde(borrow)]
+    Deletion(Deletion<'a>),
+    /// Commits were dropped before they reached the host; the stores must be read again.
+    #[serde(borrow)]
+    Gap(Gap<'a>),
+}
+
+/// The write operations of one committed transaction, in the order of the calls; requests that failed are left out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Commit<'a> {
+    /// Storage bucket; empty for the default one.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub bucket: Cow<'a, str>,
+    /// The database's name.
+    #[serde(borrow)]
+    pub database: Cow<'a, str>,
+    /// The version of the database at the time.
+    pub version: u64,
+    /// When the first write was called.
+    pub began_at: i64,
+    /// When `complete` fired.
+    pub committed_at: i64,
+    /// What was written.
+    #[serde(borrow)]
+    pub operations: Vec<Operation<'a>>,
+}
+
+/// One write request that succeeded. Keys and values are typed JSON ([`crate::key`], [`crate::value`]).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation<'a> {
+    /// `put` and `cursor.update`.
+    Put {
+        /// The object store's name.
+        #[serde(borrow)]
+        store: Cow<'a, str>,
+        /// The record's final key, generated or given.
+        #[serde(borrow)]
+        key: &'a RawValue,
+        /// The value as cloned by the call.
+        #[serde(borrow)]
+        value: &'a RawValue,
+    },
+    /// `add`: as `put`, and the record was not there before.
+    Add {
+        /// The object store's name.
+        #[serde(borrow)]
+        store: Cow<'a, str>,
+        /// The record's final key, generated or given.
+        #[serde(borrow)]
+        key: &'a RawValue,
+        /// The value as cloned by the call.
+        #[serde(borrow)]
+        value: &'a RawValue,
+    },
+    /// `delete(key)` and `cursor.delete`.
+    Delete {
+        /// The object store's name.
+        #[serde(borrow)]
+        store: Cow<'a, str>,
+        /// The record's key.
+        #[serde(borrow)]
+        key: &'a RawValue,
+    },
+    /// `delete(range)`; the host knows which records went.
+    DeleteRange {
+        /// The object store's name.
+        #[serde(borrow)]
+        store: Cow<'a, str>,
+        /// The range's bounds.
+        #[serde(borrow)]
+        range: Range<'a>,
+    },
+    /// `clear`.
+    Clear {
+        /// The object store's name.
+        #[serde(borrow)]
+        store: Cow<'a, str>,
+    },
+    /// The store's shape changed, in an upgrade.
+    Schema {
+        /// The object store's name before the change.
+        #[serde(borrow)]
+        store: Cow<'a, str>,
+        /// What changed.
+        #[serde(borrow)]
+        change: SchemaChange<'a>,
+    },
+}
+
+impl Operation<'_> {
+    /// The store that the operation wrote to.
+    pub fn store(&self) -> &str {
+        match self {
+            Operation::Put { store, .. }
+            | Operation::Add { store, .. }
+            | Operation::Delete { store, .. }
+            | Operation::DeleteRange { store, .. }
+            | Operation::Clear { store }
+            | Operation::Schema { store, .. } => store,
+        }
+    }
+}
+
+/// A key range; a bound that is absent is unbounded. No key is JSON `null`, so absence is never ambiguous.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Range<'a> {
+    /// Lower bound.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub lower: Option<&'a RawValue>,
+    /// Upper bound.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub upper: Option<&'a RawValue>,
+    /// Whether the lower bound itself is outside.
+    #[serde(default)]
+    pub lower_open: bool,
+    /// Whether the upper bound itself is outside.
+    #[serde(default)]
+    pub upper_open: bool,
+}
+
+/// A record as read from the database.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Record<'a> {
+    /// Typed JSON.
+    #[serde(borrow)]
+    pub key: &'a RawValue,
+    /// Typed JSON.
+    #[serde(borrow)]
+    pub value: &'a RawValue,
+}
+
+/// All records of a store with `after < key <= until`, in key order.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Snapshot<'a> {
+    /// Storage bucket; empty for the default one.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub bucket: Cow<'a, str>,
+    /// The database's name.
+    #[serde(borrow)]
+    pub database: Cow<'a, str>,
+    /// The database's version.
+    pub version: u64,
+    /// The store's name.
+    #[serde(borrow)]
+    pub store: Cow<'a, str>,
+    /// Before the reading transaction was opened.
+    pub began_at: i64,
+    /// After its result arrived.
+    pub read_at: i64,
+    /// The last key of the stretch before this one; absent for the first.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub after: Option<&'a RawValue>,
+    /// The last key of this stretch; absent for the last one, which reaches to the end of the store.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub until: Option<&'a RawValue>,
+    /// What is there.
+    #[serde(borrow)]
+    pub records: Vec<Record<'a>>,
+}
+
+/// What single keys hold now.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Records<'a> {
+    /// Storage bucket; empty for the default one.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub bucket: Cow<'a, str>,
+    /// The database's name.
+    #[serde(borrow)]
+    pub database: Cow<'a, str>,
+    /// The database's version.
+    pub version: u64,
+    /// The store's name.
+    #[serde(borrow)]
+    pub store: Cow<'a, str>,
+    /// Before the reading transaction was opened.
+    pub began_at: i64,
+    /// After its result arrived.
+    pub read_at: i64,
+    /// The records that are there.
+    #[serde(borrow)]
+    pub present: Vec<Record<'a>>,
+    /// The keys that hold nothing (the whole store may be gone).
+    #[serde(borrow)]
+    pub absent: Vec<&'a RawValue>,
+}
+
+/// The databases of one bucket of an origin.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Inventory<'a> {
+    /// Storage bucket; empty for the default one.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub bucket: Cow<'a, str>,
+    /// Before the first database was looked at.
+    pub began_at: i64,
+    /// After the last one.
+    pub read_at: i64,
+    /// Every database that exists.
+    #[serde(borrow)]
+    pub databases: Vec<DatabaseInfo<'a>>,
+}
+
+/// One database of an [`Inventory`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DatabaseInfo<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// Its version.
+    pub version: u64,
+    /// The names of its object stores.
+    #[serde(borrow)]
+    pub stores: Vec<Cow<'a, str>>,
+}
+
+/// `deleteDatabase` succeeded.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Deletion<'a> {
+    /// Storage bucket; empty for the default one.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub bucket: Cow<'a, str>,
+    /// The database's name.
+    #[serde(borrow)]
+    pub database: Cow<'a, str>,
+    /// When it was called.
+    pub began_at: i64,
+    /// When it succeeded.
+    pub deleted_at: i64,
+}
+
+/// Stores of which commits were lost on the way, and why.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Gap<'a> {
+    /// For a person: what was dropped and why.
+    #[serde(borrow)]
+    pub reason: Cow<'a, str>,
+    /// The stores concerned.
+    #[serde(borrow)]
+    pub stores: Vec<StoreName<'a>>,
+}
+
+/// A store within an origin.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StoreName<'a> {
+    /// Storage bucket; empty for the default one.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub bucket: Cow<'a, str>,
+    /// The database's name.
+    #[serde(borrow)]
+    pub database: Cow<'a, str>,
+    /// The store's name.
+    #[serde(borrow)]
+    pub store: Cow<'a, str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_keeps_keys_and_values_as_they_were_written() {
+        let text = r#"{"commit":{"database":"shop","version":3,"began_at":1,"committed_at":2,"operations":[{"put":{"store":"a\n","key":-0,"value":{"x":"\ud800","n":1.0}}},{"delete_range":{"store":"b","range":{"lower":[1],"lower_open":true,"upper_open":false}}},{"clear":{"store":"b"}}]}}"#;
+        let body: Body<'_> = serde_json::from_str(text).expect("a body");
+        assert_eq!(serde_json::to_string(&body).expect("JSON"), text);
+        let Body::Commit(commit) = body else {
+            panic!("a commit")
+        };
+        assert!(matches!(&commit.operations[0], Operation::Put { key, .. } if key.get() == "-0"));
+        assert_eq!(commit.operations[2].store(), "b");
+    }
+}

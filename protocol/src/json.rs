@@ -1,0 +1,407 @@
+//! A JSON reader that keeps scalars as the text they came in.
+//!
+//! Values cross this system as JSON text made by the page's own engine. Decoding strings into Rust's `String` would
+//! refuse lone surrogates (`"\ud800"`), and decoding numbers could change their digits; neither may happen to a user's
+//! data. So a [`Json`] borrows the text of each scalar, and writing it out again gives the same scalar back.
+
+use std::fmt::Write as _;
+
+/// How deep arrays and objects may nest. The page's encoder cuts values at half this depth (one level of a value may
+/// take two of JSON), so only a message that no encoder made can meet the limit.
+pub const MAX_DEPTH: usize = 1024;
+
+/// A JSON value whose scalars are slices of the text it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number's literal, such as `-1.5e3`.
+    Number(&'a str),
+    /// A string's literal with its quotes and escapes.
+    String(&'a str),
+    /// The elements in order.
+    Array(Vec<Json<'a>>),
+    /// The members in order; names are string literals with their quotes.
+    Object(Vec<(&'a str, Json<'a>)>),
+}
+
+/// Why a text is not JSON that this system reads.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// The text breaks JSON's grammar (RFC 8259).
+    #[error("not JSON: unexpected {found} at byte {at}")]
+    Syntax {
+        /// What stands there.
+        found: String,
+        /// Where, in bytes from the start.
+        at: usize,
+    },
+    /// Nesting passes [`MAX_DEPTH`].
+    #[error("JSON nests deeper than {MAX_DEPTH} levels at byte {at}")]
+    TooDeep {
+        /// Where, in bytes from the start.
+        at: usize,
+    },
+}
+
+impl<'a> Json<'a> {
+    /// Reads one JSON value that must fill the whole text.
+    pub fn parse(text: &'a str) -> Result<Self, JsonError> {
+        let mut reader = Reader { text, at: 0 };
+        reader.space();
+        let value = reader.value(0)?;
+        reader.space();
+        if reader.at == text.len() {
+            Ok(value)
+        } else {
+            Err(reader.unexpected())
+        }
+    }
+
+    /// Writes the value as compact JSON; scalars keep their literals.
+    pub fn write(&self, out: &mut String) {
+        match self {
+            Json::Null => out.push_str("null"),
+            Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Json::Number(literal) | Json::String(literal) => out.push_str(literal),
+            Json::Array(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    item.write(out);
+                }
+                out.push(']');
+            }
+            Json::Object(members) => {
+                out.push('{');
+                for (index, (name, value)) in members.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(name);
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+
+    /// The member called `name` of an object (`name` without quotes, free of characters that JSON escapes).
+    pub fn get(&self, name: &str) -> Option<&Json<'a>> {
+        let Json::Object(members) = self else { return None };
+        members
+            .iter()
+            .find(|(literal, _)| unquoted(literal) == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The text between a string's quotes, if nothing in it is escaped.
+    pub fn as_plain_str(&self) -> Option<&'a str> {
+        match self {
+            Json::String(literal) if !literal.contains('\\') => Some(unquoted(literal)),
+            _ => None,
+        }
+    }
+}
+
+/// A string literal without its quotes, escapes untouched.
+pub fn unquoted(literal: &str) -> &str {
+    &literal[1..literal.len() - 1]
+}
+
+/// The UTF-16 code units that a string literal stands for; lone surrogates stay what they are.
+pub fn utf16(literal: &str) -> Vec<u16> {
+    let mut units = Vec::with_capacity(literal.len());
+    let mut chars = unquoted(literal).chars();
+    while let Some(char) = chars.next() {
+        if char != '\\' {
+            units.extend_from_slice(char.encode_utf16(&mut [0; 2]));
+            continue;
+        }
+        units.push(match chars.next() {
+            Some('b') => 0x08,
+            Some('f') => 0x0C,
+            Some('n') => 0x0A,
+            Some('r') => 0x0D,
+            Some('t') => 0x09,
+            // Four hexadecimal digits: the reader let nothing else pass.
+            Some('u') => chars
+                .by_ref()
+                .take(4)
+                .fold(0, |unit, digit| (unit << 4) | hexadecimal(digit)),
+            // `"`, `\` and `/` stand for themselves.
+            other => other.map_or(0, |char| char as u16),
+        });
+    }
+    units
+}
+
+fn hexadecimal(digit: char) -> u16 {
+    digit
+        .to_digit(16)
+        .and_then(|value| u16::try_from(value).ok())
+        .unwrap_or(0)
+}
+
+/// The string literal of UTF-16 code units, as `JSON.stringify` writes it (ECMA-262, `QuoteJSONString`).
+pub fn quote_utf16(units: &[u16], out: &mut String) {
+    out.push('"');
+    for unit in char::decode_utf16(units.iter().copied()) {
+        match unit {
+            Ok('"') => out.push_str("\\\""),
+            Ok('\\') => out.push_str("\\\\"),
+            Ok('\u{8}') => out.push_str("\\b"),
+            Ok('\u{C}') => out.push_str("\\f"),
+            Ok('\n') => out.push_str("\\n"),
+            Ok('\r') => out.push_str("\\r"),
+            Ok('\t') => out.push_str("\\t"),
+            Ok(char) if char < ' ' => drop(write!(out, "\\u{:04x}", char as u32)),
+            Ok(char) => out.push(char),
+            Err(lone) => drop(write!(out, "\\u{:04x}", lone.unpaired_surrogate())),
+        }
+    }
+    out.push('"');
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn unexpected(&self) -> JsonError {
+        let found = match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
+            Some(char) => format!("{char:?}"),
+            None => "end of text".to_owned(),
+        };
+        JsonError::Syntax { found, at: self.at }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let eaten = self.peek() == Some(byte);
+        self.at += usize::from(eaten);
+        eaten
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
+        if self.eat(byte) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, JsonError> {
+        if self.text[self.at..].starts_with(word) {
+            self.at += word.len();
+            Ok(value)
+        } else {
+            Err(self.unexpected())
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+        if depth > MAX_DEPTH {
+            return Err(JsonError::TooDeep { at: self.at });
+        }
+        match self.peek() {
+            Some(b'n') => self.word("null", Json::Null),
+            Some(b't') => self.word("true", Json::Bool(true)),
+            Some(b'f') => self.word("false", Json::Bool(false)),
+            Some(b'"') => Ok(Json::String(self.string()?)),
+            Some(b'-' | b'0'..=b'9') => Ok(Json::Number(self.number()?)),
+            Some(b'[') => self.array(depth),
+            Some(b'{') => self.object(depth),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+        self.at += 1;
+        let mut items = Vec::new();
+        self.space();
+        if self.eat(b']') {
+            return Ok(Json::Array(items));
+        }
+        loop {
+            self.space();
+            items.push(self.value(depth + 1)?);
+            self.space();
+            if self.eat(b']') {
+                return Ok(Json::Array(items));
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+        self.at += 1;
+        let mut members = Vec::new();
+        self.space();
+        if self.eat(b'}') {
+            return Ok(Json::Object(members));
+        }
+        loop {
+            self.space();
+            let name = self.string()?;
+            self.space();
+            self.expect(b':')?;
+            self.space();
+            members.push((name, self.value(depth + 1)?));
+            self.space();
+            if self.eat(b'}') {
+                return Ok(Json::Object(members));
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    fn string(&mut self) -> Result<&'a str, JsonError> {
+        let start = self.at;
+        self.expect(b'"')?;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(&self.text[start..self.at]);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    match self.peek() {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+                        Some(b'u') => {
+                            self.at += 1;
+                            for _ in 0..4 {
+                                if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
+                                    return Err(self.unexpected());
+                                }
+                                self.at += 1;
+                            }
+                        }
+                        _ => return Err(self.unexpected()),
+                    }
+                }
+                None | Some(0..0x20) => return Err(self.unexpected()),
+                Some(_) => self.at += 1,
+            }
+        }
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at > start {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
+    }
+
+    fn number(&mut self) -> Result<&'a str, JsonError> {
+        let start = self.at;
+        self.eat(b'-');
+        if !self.eat(b'0') {
+            self.digits()?;
+        }
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _sign = self.eat(b'+') || self.eat(b'-');
+            self.digits()?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rewritten(text: &str) -> String {
+        let mut out = String::new();
+        Json::parse(text).expect("valid JSON").write(&mut out);
+        out
+    }
+
+    #[test]
+    fn scalars_keep_their_literals() {
+        for text in [
+            "null",
+            "true",
+            "-0",
+            "1E400",
+            "0.10",
+            r#""\ud800\n\/""#,
+            r#"{"a":[1,{}],"a":[]}"#,
+        ] {
+            assert_eq!(rewritten(text), text);
+        }
+    }
+
+    #[test]
+    fn bad_texts_are_refused_with_their_place() {
+        for (text, at) in [
+            ("", 0),
+            ("[1,]", 3),
+            ("{a:1}", 1),
+            ("01", 1),
+            ("\"\u{1}\"", 1),
+            (r#""\x""#, 2),
+            ("1 2", 2),
+            ("1.", 2),
+        ] {
+            match Json::parse(text) {
+                Err(JsonError::Syntax { at: found, .. }) => assert_eq!(found, at, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = "[".repeat(100_000);
+        assert!(matches!(Json::parse(&deep), Err(JsonError::TooDeep { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn strings_survive_as_utf16(units: Vec<u16>) {
+            let mut literal = String::new();
+            quote_utf16(&units, &mut literal);
+            prop_assert_eq!(rewritten(&literal), literal.clone());
+            prop_assert_eq!(utf16(&literal), units);
+        }
+
+        #[test]
+        fn never_panics(text: String) {
+            let _answer = Json::parse(&text);
+        }
+
+        #[test]
+        fn agrees_with_serde_json(text in r#"[\[\]{},:0-9eE.+"a\\n-]{0,24}"#) {
+            prop_assert_eq!(
+                Json::parse(&text).is_ok(),
+                serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok()
+            );
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Every message that crosses a process border, in the order in which they travel.
+//!
+//! | from | to | type | carried by |
+//! |---|---|---|---|
+//! | bridge (content script) | background | [`FromBridge`] | extension port, as JSON text |
+//! | background | host | [`ToHost`] | native messaging |
+//! | host | background | [`FromHost`] | native messaging |
+//! | background | bridge | [`ToBridge`] | extension port, as JSON text |
+//!
+//! All are externally tagged (`{"hello":{…}}`), which lets bodies pass through as raw text. A *delivery* is numbered by its context
+//! (one document) from 1 without gaps; it is kept by the bridge until the host says it is on disk, and sent again after any
+//! break, so the pair (context, sequence) is how the host knows a duplicate.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// How many bytes of deliveries a bridge may have on their way unacknowledged; further ones wait in the page's process. A single
+/// larger delivery travels alone.
+pub const BRIDGE_WINDOW: usize = 4 * 1024 * 1024;
+
+/// A delivery longer than this many UTF-16 units is cut into parts of at most this many, so that each stays below the
+/// browsers' limits even if every unit takes four bytes and an escape.
+pub const MAX_PART_UNITS: usize = 4 * 1024 * 1024;
+
+/// Bridge to background.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromBridge<'a> {
+    /// First message on a port.
+    #[serde(borrow)]
+    Open(Open<'a>),
+    /// A numbered body.
+    #[serde(borrow)]
+    Delivery(BridgeDelivery<'a>),
+    /// A slice of a delivery's body that is too long for one message.
+    #[serde(borrow)]
+    Part(Part<'a>),
+}
+
+/// A document introduces itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Open<'a> {
+    /// Random id of this document's lifetime.
+    #[serde(borrow)]
+    pub context: Cow<'a, str>,
+    /// Hooked after the page's own scripts may have run: earlier writes are known only by snapshot.
+    #[serde(default)]
+    pub late: bool,
+}
+
+/// A body with its number; the background adds who sent it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct BridgeDelivery<'a> {
+    /// From 1, without gaps, per context.
+    pub sequence: u64,
+    /// A [`crate::commit::Body`], not looked into on the way.
+    #[serde(borrow)]
+    pub body: &'a RawValue,
+}
+
+/// A slice of the JSON text of a body. Parts of one delivery follow each other in order, nothing of the same context between.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Part<'a> {
+    /// The delivery's number.
+    pub sequence: u64,
+    /// From 0.
+    pub index: u32,
+    /// How many parts there are.
+    pub count: u32,
+    /// The slice.
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+}
+
+/// Background to bridge.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToBridge<'a> {
+    /// The origin is enabled; deliveries are taken from now on.
+    Welcome(Welcome),
+    /// The origin is not enabled: capture must stop and forget what it holds.
+    Refused {},
+    /// All deliveries up to this one are on disk.
+    Acknowledged {
+        /// The last one.
+        sequence: u64,
+    },
+    /// Read these records again.
+    #[serde(borrow)]
+    Read(Read<'a>),
+    /// Take an inventory and a snapshot of everything.
+    Snapshot {},
+}
+
+/// What a bridge needs to know before it sends.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Welcome {
+    /// See [`BRIDGE_WINDOW`].
+    pub window: usize,
+    /// See [`MAX_PART_UNITS`].
+    pub part_units: usize,
+}
+
+/// Background to host.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToHost<'a, B> {
+    /// First message on a connection.
+    #[serde(borrow)]
+    Hello(ExtensionHello<'a>),
+    /// A numbered body with who sent it.
+    Delivery(#[serde(bound(deserialize = "B: Deserialize<'de>"))] Delivery<'a, B>),
+    /// A slice of one.
+    #[serde(borrow)]
+    Part(HostPart<'a>),
+}
+
+/// The extension introduces itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExtensionHello<'a> {
+    /// [`crate::PROTOCOL_VERSION`] of the extension.
+    pub protocol: u32,
+    /// The extension's own version.
+    #[serde(borrow)]
+    pub version: Cow<'a, str>,
+    /// `chromium` or `firefox`, with its version: `chromium/156`.
+    #[serde(borrow)]
+    pub browser: Cow<'a, str>,
+    /// Random id of the browser profile, made when the extension is installed; names the journal.
+    #[serde(borrow)]
+    pub profile: Cow<'a, str>,
+}
+
+/// Where a delivery comes from, as the browser (never the page) says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<'a> {
+    /// Serialised origin.
+    #[serde(borrow)]
+    pub origin: Cow<'a, str>,
+    /// Tab id; -1 outside tabs.
+    pub tab: i64,
+    /// Frame id; 0 is the top frame.
+    pub frame: i64,
+}
+
+/// A delivery on its way to the host.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Delivery<'a, B> {
+    /// The document's id.
+    #[serde(borrow)]
+    pub context: Cow<'a, str>,
+    /// From 1, without gaps, per context.
+    pub sequence: u64,
+    /// Who sent it.
+    #[serde(borrow)]
+    pub page: Page<'a>,
+    /// In the host a [`crate::commit::Body`], in the background raw text.
+    pub body: B,
+}
+
+/// A slice of a delivery on its way to the host.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HostPart<'a> {
+    /// The document's id.
+    #[serde(borrow)]
+    pub context: Cow<'a, str>,
+    /// Who sent it.
+    #[serde(borrow)]
+    pub page: Page<'a>,
+    /// The slice.
+    #[serde(borrow)]
+    pub part: Part<'a>,
+}
+
+/// Host to background.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromHost {
+    /// First message on a connection.
+    Hello(HostHello),
+    /// All deliveries of the context up to this one are on disk.
+    Acknowledged {
+        /// The document's id.
+        context: String,
+        /// The last one.
+        sequence: u64,
+    },
+    /// These records are in doubt: let any document of the origin read them.
+    Read {
+        /// Whose records.
+        origin: String,
+        /// Which ones.
+        #[serde(flatten)]
+        read: Read<'static>,
+    },
+    /// The origin's stores must be compared as a whole.
+    Snapshot {
+        /// Whose stores.
+        origin: String,
+    },
+    /// Something is wrong; the connection may still go on.
+    Error(HostError),
+}
+
+/// The host introduces itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostHello {
+    /// [`crate::PROTOCOL_VERSION`] of the host.
+    pub protocol: u32,
+    /// The host's own version.
+    pub version: String,
+    /// `capture.origins` of the configuration ([`crate::origin::OriginPattern`]).
+    pub origins: Vec<String>,
+}
+
+/// A record address list for a read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Read<'a> {
+    /// Storage bucket; empty for the default one.
+    #[serde(default)]
+    pub bucket: Cow<'a, str>,
+    /// The database's name.
+    pub database: Cow<'a, str>,
+    /// The store's name.
+    pub store: Cow<'a, str>,
+    /// Canonical key texts ([`crate::key::Key`]), each JSON in a string.
+    pub keys: Vec<String>,
+}
+
+/// A named error from the host. Codes never change their meaning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostError {
+    /// What kind.
+    pub code: ErrorCode,
+    /// What failed, with what.
+    pub message: String,
+    /// What to do about it.
+    pub cure: String,
+    /// The context of the delivery that caused it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+}
+
+/// The kinds of [`HostError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The two protocol versions differ; the connection ends.
+    ProtocolMismatch,
+    /// The first message was not a hello; the connection ends.
+    HelloExpected,
+    /// A frame announced more bytes than allowed; the connection ends.
+    FrameTooLong,
+    /// The input ended inside a frame; what came before it is on disk.
+    FrameTruncated,
+    /// A frame was not a message of this protocol; it was skipped.
+    MalformedMessage,
+    /// A delivery's body does not make sense; it was dropped and its stores are to be compared.
+    MalformedDelivery,
+    /// Deliveries of a context never came; its stores are to be compared.
+    DeliveriesMissing,
+    /// The origin is not enabled in the configuration of the host nor by the user.
+    OriginNotCaptured,
+    /// The configuration file cannot be used; the connection ends.
+    Config,
+    /// Another host holds the journal; the connection ends, try again.
+    JournalLocked,
+    /// The journal was written by a newer version; the connection ends.
+    JournalNewer,
+    /// The journal cannot be written (disk full, permissions, damage); nothing is acknowledged until it can.
+    JournalFailed,
+}
+
+impl ErrorCode {
+    /// Whether the extension should connect again by itself after a while.
+    pub fn is_transient(self) -> bool {
+        matches!(self, ErrorCode::JournalLocked | ErrorCode::JournalFailed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commit::Body;
+
+    #[test]
+    fn a_delivery_passes_through_the_background_untouched() {
+        let body = r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[{"put":{"store":"s","key":"\ud800","value":-0}}]}}"#;
+        let sent = format!(r#"{{"delivery":{{"sequence":7,"body":{body}}}}}"#);
+        let FromBridge::Delivery(delivery) = serde_json::from_str(&sent).expect("a message") else {
+            panic!()
+        };
+        let stamped: ToHost<'_, &RawValue> = ToHost::Delivery(Delivery {
+            context: "c".into(),
+            sequence: delivery.sequence,
+            page: Page {
+                origin: "https://a.example".into(),
+                tab: 1,
+                frame: 0,
+            },
+            body: delivery.body,
+        });
+        let text = serde_json::to_string(&stamped).expect("JSON");
+        let received: ToHost<'_, Body<'_>> = serde_json::from_str(&text).expect("a message");
+        let ToHost::Delivery(Delivery {
+            body: parsed @ Body::Commit(_),
+            sequence: 7,
+            ..
+        }) = received
+        else {
+            panic!()
+        };
+        assert_eq!(serde_json::to_string(&parsed).expect("JSON"), body);
+    }
+
+    #[test]
+    fn messages_to_the_extension_read_as_documented() {
+        let read = FromHost::Read {
+            origin: "http://localhost:1".into(),
+            read: Read {
+                bucket: "".into(),
+                database: "d".into(),
+                store: "s".into(),
+                keys: vec!["[1]".into()],
+            },
+        };
+        let text = serde_json::to_string(&read).expect("JSON");
+        assert_eq!(
+            text,
+            r#"{"read":{"origin":"http://localhost:1","bucket":"","database":"d","store":"s","keys":["[1]"]}}"#
+        );
+        assert!(matches!(serde_json::from_str(&text), Ok(FromHost::Read { .. })));
+        let error = serde_json::to_string(&ErrorCode::ProtocolMismatch).expect("JSON");
+        assert_eq!(error, r#""protocol_mismatch""#);
+    }
+}

@@ -1,0 +1,398 @@
+//! The templates that name Redis channels and Memcached keys.
+//!
+//! **Invariant:** two different stores never share a channel, two different records never share a Memcached key (a property
+//! test holds it). It follows from three rules: a component's `%`, `:`, spaces and control characters are percent-encoded, so it contains no
+//! `:`; between two components a template has a literal with a `:`; and what replaces the end of a key that is too
+//! long starts with `%@`, which percent-encoding never yields.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use sha2::{Digest as _, Sha256};
+
+/// Memcached's limit for a key, in bytes.
+pub const MAX_MEMCACHED_KEY: usize = 250;
+
+/// The names a template can take in.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// Serialised origin.
+    pub origin: &'a str,
+    /// Storage bucket; empty for the default one.
+    pub bucket: &'a str,
+    /// The database's name.
+    pub database: &'a str,
+    /// The object store's name.
+    pub store: &'a str,
+}
+
+/// A checked template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Origin,
+    Database,
+    Store,
+    Key,
+}
+
+/// Why a template cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// A name in braces that does not exist here.
+    #[error("{{{0}}} is not known here; there are {1}")]
+    Unknown(String, &'static str),
+    /// A brace without its partner.
+    #[error("a brace without its partner; write {{origin}}, {{database}}, {{store}}")]
+    Brace,
+    /// Different records would get the same name.
+    #[error("{{{0}}} is missing; without it different records would share a name")]
+    Missing(&'static str),
+    /// The same component twice.
+    #[error("{{{0}}} stands twice")]
+    Twice(&'static str),
+    /// Two components with no `:` between.
+    #[error("between two components there must be a \":\", or different records could share a name")]
+    Separator,
+    /// A literal with a space or a control character, or `%`.
+    #[error("spaces, control characters and \"%\" cannot stand in a name")]
+    Literal,
+    /// Literals alone nearly fill a Memcached key.
+    #[error("the fixed text is longer than {0} bytes, too long for a Memcached key")]
+    TooLong(usize),
+}
+
+/// What is left of a key for fixed text: the mark and the hexadecimal SHA-256 need the rest.
+const MAX_LITERALS: usize = 120;
+
+impl Template {
+    /// Reads a channel template, such as `idb:{origin}:{database}:{store}`.
+    pub fn channel(text: &str) -> Result<Self, TemplateError> {
+        Self::parse(text, false)
+    }
+
+    /// Reads a Memcached key template, such as `idb:{origin}:{database}:{store}:{key}`.
+    pub fn memcached_key(text: &str) -> Result<Self, TemplateError> {
+        let template = Self::parse(text, true)?;
+        let literals: usize = template
+            .pieces
+            .iter()
+            .map(|piece| {
+                if let Piece::Literal(literal) = piece {
+                    literal.len()
+                } else {
+                    0
+                }
+            })
+            .sum();
+        if literals > MAX_LITERALS {
+            Err(TemplateError::TooLong(MAX_LITERALS))
+        } else {
+            Ok(template)
+        }
+    }
+
+    fn parse(text: &str, with_key: bool) -> Result<Self, TemplateError> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find(['{', '}']) {
+            let close = rest[open..].find('}').ok_or(TemplateError::Brace)? + open;
+            if close == open {
+                return Err(TemplateError::Brace);
+            }
+            push_literal(&mut pieces, &rest[..open])?;
+            let piece = match &rest[open + 1..close] {
+                "origin" => Piece::Origin,
+                "database" => Piece::Database,
+                "store" => Piece::Store,
+                "key" if with_key => Piece::Key,
+                other => {
+                    let known = if with_key {
+                        "{origin}, {database}, {store}, {key}"
+                    } else {
+                        "{origin}, {database}, {store}"
+                    };
+                    return Err(TemplateError::Unknown(other.to_owned(), known));
+                }
+            };
+            match pieces.last() {
+                None | Some(Piece::Literal(_)) => {}
+                Some(_) => return Err(TemplateError::Separator),
+            }
+            if let [.., _, Piece::Literal(literal)] = &pieces[..]
+                && !literal.contains(':')
+            {
+                return Err(TemplateError::Separator);
+            }
+            pieces.push(piece);
+            rest = &rest[close + 1..];
+        }
+        push_literal(&mut pieces, rest)?;
+        let required: &[(Piece, &str)] = &[
+            (Piece::Origin, "origin"),
+            (Piece::Database, "database"),
+            (Piece::Store, "store"),
+            (Piece::Key, "key"),
+        ];
+        for (piece, name) in &required[..if with_key { 4 } else { 3 }] {
+            match pieces.iter().filter(|other| *other == piece).count() {
+                0 => return Err(TemplateError::Missing(name)),
+                1 => {}
+                _ => return Err(TemplateError::Twice(name)),
+            }
+        }
+        Ok(Self { pieces })
+    }
+
+    /// The name of a store (a channel).
+    pub fn store_name(&self, names: Names<'_>) -> String {
+        self.render(names, "")
+    }
+
+    /// The Memcached key of a record; `key` is the canonical text of [`crate::key::Key`]. Never longer than
+    /// [`MAX_MEMCACHED_KEY`]: past that its end gives way to `%@` and the SHA-256 of the whole, in hexadecimal.
+    pub fn record_name(&self, names: Names<'_>, key: &str) -> String {
+        shorten(self.render(names, key))
+    }
+
+    /// The part of every record's name that comes before its key, for prefix tests and repeated use.
+    pub fn prefix(&self, names: Names<'_>) -> Option<RecordPrefix> {
+        let (Piece::Key, before) = self.pieces.split_last()? else {
+            return None;
+        };
+        Some(RecordPrefix(
+            Self {
+                pieces: before.to_vec(),
+            }
+            .render(names, ""),
+        ))
+    }
+
+    fn render(&self, names: Names<'_>, key: &str) -> String {
+        let mut out = String::with_capacity(96);
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => out.push_str(literal),
+                Piece::Origin => encode(names.origin, &mut out),
+                Piece::Database => {
+                    encode(names.database, &mut out);
+                    if !names.bucket.is_empty() {
+                        // Buckets have databases of the same names; `%@` cannot come from a name.
+                        out.push_str("%@");
+                        encode(names.bucket, &mut out);
+                    }
+                }
+                Piece::Store => encode(names.store, &mut out),
+                Piece::Key => encode(key, &mut out),
+            }
+        }
+        out
+    }
+}
+
+/// The rendered names of a store's records up to the key; saves rendering them again for each record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPrefix(String);
+
+impl RecordPrefix {
+    /// What [`Template::record_name`] says for this key.
+    pub fn record_name(&self, key: &str) -> String {
+        let mut out = String::with_capacity(self.0.len() + key.len() + 8);
+        out.push_str(&self.0);
+        encode(key, &mut out);
+        shorten(out)
+    }
+}
+
+fn push_literal(pieces: &mut Vec<Piece>, text: &str) -> Result<(), TemplateError> {
+    if text.contains(|char: char| char == '%' || char == ' ' || char.is_control()) {
+        return Err(TemplateError::Literal);
+    }
+    if !text.is_empty() {
+        pieces.push(Piece::Literal(text.to_owned()));
+    }
+    Ok(())
+}
+
+fn must_encode(char: char) -> bool {
+    char == '%' || char == ':' || char.is_whitespace() || char.is_control()
+}
+
+/// Percent-encodes one component (RFC 3986's form, on UTF-8).
+pub fn encode(component: &str, out: &mut String) {
+    for char in component.chars() {
+        if must_encode(char) {
+            for byte in char.encode_utf8(&mut [0; 4]).bytes() {
+                let _always_fits = write!(out, "%{byte:02X}");
+            }
+        } else {
+            out.push(char);
+        }
+    }
+}
+
+/// The component that [`encode`] made this of; `None` if it did not.
+pub fn decode(encoded: &str) -> Option<Cow<'_, str>> {
+    if !encoded.contains('%') {
+        return Some(Cow::Borrowed(encoded));
+    }
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte == b'%' {
+            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &rest[2..];
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}
+
+fn shorten(name: String) -> String {
+    if name.len() <= MAX_MEMCACHED_KEY {
+        return name;
+    }
+    let digest = Sha256::digest(name.as_bytes());
+    let mut short = name;
+    let mut keep = MAX_MEMCACHED_KEY - 2 - 64;
+    while !short.is_char_boundary(keep) {
+        keep -= 1;
+    }
+    short.truncate(keep);
+    short.push_str("%@");
+    for byte in digest {
+        let _always_fits = write!(short, "{byte:02x}");
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+    use proptest::prelude::*;
+
+    const NAMES: Names<'static> = Names {
+        origin: "http://localhost:8080",
+        bucket: "",
+        database: "shop",
+        store: "orders",
+    };
+
+    fn default_key() -> Template {
+        Template::memcached_key("idb:{origin}:{database}:{store}:{key}").expect("the default")
+    }
+
+    #[test]
+    fn names_read_as_documented() {
+        assert_eq!(
+            default_key().record_name(NAMES, "42"),
+            "idb:http%3A//localhost%3A8080:shop:orders:42"
+        );
+        assert_eq!(
+            default_key().record_name(NAMES, r#"[1,"a b"]"#),
+            r#"idb:http%3A//localhost%3A8080:shop:orders:[1,"a%20b"]"#
+        );
+        let channel = Template::channel("idb:{origin}:{database}:{store}").expect("the default");
+        assert_eq!(
+            channel.store_name(NAMES),
+            "idb:http%3A//localhost%3A8080:shop:orders"
+        );
+        assert_eq!(
+            channel.store_name(Names { bucket: "b", ..NAMES }),
+            "idb:http%3A//localhost%3A8080:shop%@b:orders"
+        );
+    }
+
+    #[test]
+    fn long_names_end_in_a_digest() {
+        let long = format!("\"{}\"", "ä".repeat(200));
+        let name = default_key().record_name(NAMES, &long);
+        assert!(name.len() <= MAX_MEMCACHED_KEY);
+        assert_eq!(name.rsplit_once("%@").expect("a mark").1.len(), 64);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        use TemplateError::{Brace, Literal, Missing, Separator, Twice, Unknown};
+        let error = |text| Template::memcached_key(text).expect_err(text);
+        assert!(matches!(error("{origin}:{database}:{store}"), Missing("key")));
+        assert!(matches!(error("{origin}:{database}{store}:{key}"), Separator));
+        assert!(matches!(error("{origin}:{database}-{store}:{key}"), Separator));
+        assert!(matches!(
+            error("{origin}:{origin}:{database}:{store}:{key}"),
+            Twice("origin")
+        ));
+        assert!(matches!(error("{origin"), Brace));
+        assert!(matches!(error("}{origin}"), Brace));
+        assert!(matches!(error("{shop}"), Unknown(..)));
+        assert!(matches!(error("a b{key}"), Literal));
+    }
+
+    fn component() -> impl Strategy<Value = String> {
+        prop_oneof!["[ab:%@2A \n]{0,4}", "[a:%]{100,130}", any::<String>()]
+    }
+
+    prop_compose! {
+        fn record()(origin in component(), bucket in component(), database in component(), store in component(),
+                    key in crate::key::tests::any_key()) -> (String, String, String, String, Key) {
+            (origin, bucket, database, store, key)
+        }
+    }
+
+    fn name_of((origin, bucket, database, store, key): &(String, String, String, String, Key)) -> String {
+        default_key().record_name(
+            Names {
+                origin,
+                bucket,
+                database,
+                store,
+            },
+            &key.to_string(),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn different_records_never_share_a_key(a in record(), b in record()) {
+            prop_assert_eq!(name_of(&a) == name_of(&b), a == b);
+        }
+
+        #[test]
+        fn moving_a_boundary_changes_the_name(text in "[ab:%]{1,6}", cut_a in 0_usize..6, cut_b in 0_usize..6) {
+            let split = |cut: usize| {
+                let cut = cut.min(text.len());
+                (String::new(), String::new(), text[..cut].to_owned(), text[cut..].to_owned(), Key::Number(1.0))
+            };
+            prop_assert_eq!(name_of(&split(cut_a)) == name_of(&split(cut_b)), cut_a.min(text.len()) == cut_b.min(text.len()));
+        }
+
+        #[test]
+        fn every_name_is_a_memcached_key(record in record()) {
+            let name = name_of(&record);
+            prop_assert!(name.len() <= MAX_MEMCACHED_KEY);
+            prop_assert!(!name.contains(|char: char| char.is_whitespace() || char.is_control()));
+        }
+
+        #[test]
+        fn components_round_trip(text: String) {
+            let mut encoded = String::new();
+            encode(&text, &mut encoded);
+            prop_assert_eq!(decode(&encoded), Some(Cow::Borrowed(text.as_str())));
+        }
+
+        #[test]
+        fn the_prefix_says_the_same(record in record()) {
+            let (origin, bucket, database, store, key) = &record;
+            let prefix = default_key().prefix(Names { origin, bucket, database, store }).expect("the key comes last");
+            prop_assert_eq!(prefix.record_name(&key.to_string()), name_of(&record));
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! The lossy projection that readers of a cache expect: what `JSON.stringify` says of the value, where it has an answer.
+//!
+//! Beyond that: maps with string keys become objects and other maps arrays of pairs, sets arrays, bytes base64, `BigInt`s
+//! decimal strings; a reference back into an object that is still being written is `null`.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+
+use crate::json::{Json, JsonError};
+
+/// Why a value has no plain form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlainError {
+    /// The text is not JSON.
+    #[error("the typed value is {0}")]
+    Json(#[from] JsonError),
+    /// The plain text would pass the limit: repeated references are written out each time, holes as `null`.
+    #[error("the plain form of the value is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// The plain form of a typed value, at most `limit` bytes long.
+pub fn plain(typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
+    // Without a `$` at the start of a name the two forms are the same text.
+    if !typed.contains("\"$") {
+        return if typed.len() <= limit {
+            Ok(Cow::Borrowed(typed))
+        } else {
+            Err(PlainError::TooLarge { limit })
+        };
+    }
+    let json = Json::parse(typed)?;
+    let mut writer = Writer {
+        out: String::with_capacity(typed.len()),
+        limit,
+        shared: HashMap::new(),
+        open: Vec::new(),
+    };
+    collect_shared(&json, &mut writer.shared);
+    if !writer.value(&json)? {
+        writer.out.push_str("null");
+    }
+    writer.check()?;
+    Ok(Cow::Owned(writer.out))
+}
+
+/// The one `$` form an object stands for, with its content.
+fn form<'j, 'a>(json: &'j Json<'a>) -> Option<(&'a str, &'j Json<'a>)> {
+    let Json::Object(members) = json else { return None };
+    let [(name, content)] = &members[..] else {
+        return None;
+    };
+    let name = crate::json::unquoted(name);
+    name.starts_with('$').then_some((name, content))
+}
+
+/// Finds the first places of shared objects by their ids (the ids' literals).
+fn collect_shared<'j, 'a>(json: &'j Json<'a>, shared: &mut HashMap<&'a str, &'j Json<'a>>) {
+    match json {
+        Json::Array(items) => {
+            for item in items {
+                collect_shared(item, shared);
+            }
+        }
+        Json::Object(members) => {
+            if let Some(("$id", content)) = form(json)
+                && let (Some(Json::Number(id)), Some(value)) = (content.get("id"), content.get("value"))
+            {
+                shared.insert(id, value);
+            }
+            for (_, value) in members {
+                collect_shared(value, shared);
+            }
+        }
+        _ => {}
+    }
+}
+
+struct Writer<'j, 'a> {
+    out: String,
+    limit: usize,
+    shared: HashMap<&'a str, &'j Json<'a>>,
+    /// The ids of the shared objects around the place that is being written.
+    open: Vec<&'a str>,
+}
+
+impl<'j, 'a> Writer<'j, 'a> {
+    fn check(&self) -> Result<(), PlainError> {
+        if self.out.len() > self.limit {
+            Err(PlainError::TooLarge { limit: self.limit })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes a value; `false` means that it is `undefined` and nothing was written.
+    fn value(&mut self, json: &'j Json<'a>) -> Result<bool, PlainError> {
+        self.check()?;
+        match json {
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => json.write(&mut self.out),
+            Json::Array(items) => self.array(items)?,
+            Json::Object(members) => match form(json) {
+                Some((name, content)) => return self.form(name, content),
+                None => self.object(members.iter().map(|(name, value)| (*name, value)))?,
+            },
+        }
+        Ok(true)
+    }
+
+    fn array(&mut self, items: impl IntoIterator<Item = &'j Json<'a>>) -> Result<(), PlainError> {
+        self.out.push('[');
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            if !self.value(item)? {
+                self.out.push_str("null");
+            }
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    /// Members that are `undefined` are left out, as `JSON.stringify` does.
+    fn object(&mut self, members: impl Iterator<Item = (&'a str, &'j Json<'a>)>) -> Result<(), PlainError> {
+        self.out.push('{');
+        let mut first = true;
+        for (name, value) in members {
+            let start = self.out.len();
+            if !first {
+                self.out.push(',');
+            }
+            self.out.push_str(name);
+            self.out.push(':');
+            if self.value(value)? {
+                first = false;
+            } else {
+                self.out.truncate(start);
+            }
+        }
+        self.out.push('}');
+        Ok(())
+    }
+
+    fn form(&mut self, name: &str, content: &'j Json<'a>) -> Result<bool, PlainError> {
+        match (name, content) {
+            ("$undefined", _) => return Ok(false),
+            ("$number", _) => {
+                self.out.push_str(if content.as_plain_str() == Some("-0") {
+                    "0"
+                } else {
+                    "null"
+                });
+            }
+            ("$bigint" | "$date", _) => content.write(&mut self.out),
+            ("$boxed", _) => return self.value(content),
+            ("$map", Json::Array(pairs)) => self.map(pairs)?,
+            ("$set", Json::Array(items)) => self.array(items)?,
+            ("$bytes", _) => self.bytes(content),
+            ("$sparse", _) => self.sparse(content)?,
+            ("$object", Json::Object(members)) => {
+                self.object(members.iter().map(|(name, value)| (*name, value)))?;
+            }
+            ("$id", _) => match (content.get("id"), content.get("value")) {
+                (Some(Json::Number(id)), Some(value)) => return self.shared_value(id, value),
+                _ => self.out.push_str("null"),
+            },
+            ("$ref", Json::Number(id)) => match self.shared.get(id).copied() {
+                Some(value) => return self.shared_value(id, value),
+                None => self.out.push_str("null"),
+            },
+            // Regular expressions, errors, blobs and opaque values: `JSON.stringify` finds no own members.
+            _ => self.out.push_str("{}"),
+        }
+        Ok(true)
+    }
+
+    /// Writes a shared object, unless this place is inside of it.
+    fn shared_value(&mut self, id: &'a str, value: &'j Json<'a>) -> Result<bool, PlainError> {
+        if self.open.contains(&id) {
+            self.out.push_str("null");
+            return Ok(true);
+        }
+        self.open.push(id);
+        let written = self.value(value);
+        self.open.pop();
+        written
+    }
+
+    fn map(&mut self, pairs: &'j [Json<'a>]) -> Result<(), PlainError> {
+        let members: Option<Vec<_>> = pairs
+            .iter()
+            .map(|pair| match pair {
+                Json::Array(pair) => match &pair[..] {
+                    [Json::String(name), value] => Some((*name, value)),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect();
+        match members {
+            Some(members) => self.object(members.into_iter()),
+            None => self.array(pairs),
+        }
+    }
+
+    fn bytes(&mut self, content: &'j Json<'a>) {
+        if let Some(base64) = content.get("base64") {
+            base64.write(&mut self.out);
+            return;
+        }
+        // A view of a part: cut its bytes out of the buffer it refers to.
+        let part = self.view(content).unwrap_or_default();
+        self.out.push('"');
+        BASE64.encode_string(part, &mut self.out);
+        self.out.push('"');
+    }
+
+    fn view(&self, content: &'j Json<'a>) -> Option<Vec<u8>> {
+        let number = |name: &str| match content.get(name) {
+            Some(Json::Number(literal)) => literal.parse::<usize>().ok(),
+            _ => None,
+        };
+        let mut buffer = content.get("buffer")?;
+        for _ in 0..2 {
+            buffer = match form(buffer) {
+                Some(("$id", shared)) => shared.get("value")?,
+                Some(("$ref", Json::Number(id))) => self.shared.get(id)?,
+                _ => buffer,
+            };
+        }
+        let Some(("$bytes", buffer)) = form(buffer) else {
+            return None;
+        };
+        let base64 = buffer.get("base64")?.as_plain_str()?;
+        let bytes = BASE64.decode(base64).ok()?;
+        let start = number("offset")?;
+        bytes
+            .get(start..start.checked_add(number("length")?)?)
+            .map(<[u8]>::to_vec)
+    }
+
+    fn sparse(&mut self, content: &'j Json<'a>) -> Result<(), PlainError> {
+        let (Some(Json::Number(length)), Some(Json::Object(items))) =
+            (content.get("length"), content.get("items"))
+        else {
+            self.out.push_str("[]");
+            return Ok(());
+        };
+        let length = length.parse::<usize>().unwrap_or(usize::MAX);
+        // `null,` for each hole: said here, before an array of four billion holes is walked.
+        if length.saturating_mul(2) > self.limit {
+            return Err(PlainError::TooLarge { limit: self.limit });
+        }
+        let by_index: HashMap<usize, &'j Json<'a>> = items
+            .iter()
+            .filter_map(|(name, value)| Some((crate::json::unquoted(name).parse().ok()?, value)))
+            .collect();
+        self.array((0..length).map(|index| by_index.get(&index).copied().unwrap_or(&Json::Null)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fmt::Write as _;
+
+    fn said(typed: &str) -> String {
+        plain(typed, 10_000).expect("a plain form").into_owned()
+    }
+
+    #[test]
+    fn plain_is_what_json_stringify_says() {
+        for (typed, expected) in [
+            (r#"{"a":1,"b":"\ud800"}"#, r#"{"a":1,"b":"\ud800"}"#),
+            (r#"{"$undefined":true}"#, "null"),
+            (r#"{"a":{"$undefined":true},"b":2}"#, r#"{"b":2}"#),
+            (r#"{"a":1,"b":{"$undefined":true}}"#, r#"{"a":1}"#),
+            (
+                r#"[{"$undefined":true},{"$number":"NaN"},{"$number":"-0"}]"#,
+                "[null,null,0]",
+            ),
+            (
+                r#"{"$date":"2026-01-31T12:00:00.000Z"}"#,
+                r#""2026-01-31T12:00:00.000Z""#,
+            ),
+            (r#"{"$date":null}"#, "null"),
+            (r#"{"$map":[["a",1],["b",{"$set":[1]}]]}"#, r#"{"a":1,"b":[1]}"#),
+            (r#"{"$map":[[1,2]]}"#, "[[1,2]]"),
+            (r#"{"$bytes":{"type":"Uint8Array","base64":"AQI="}}"#, r#""AQI=""#),
+            (r#"{"$regexp":{"source":"a","flags":""}}"#, "{}"),
+            (r#"{"$bigint":"9007199254740993"}"#, r#""9007199254740993""#),
+            (r#"{"$boxed":true}"#, "true"),
+            (
+                r#"{"$sparse":{"length":3,"items":{"1":5,"x":6}}}"#,
+                "[null,5,null]",
+            ),
+            (r#"{"$object":{"$date":1}}"#, r#"{"$date":1}"#),
+            (
+                r#"[{"$id":{"id":1,"value":{"a":1}}},{"$ref":1}]"#,
+                r#"[{"a":1},{"a":1}]"#,
+            ),
+            (
+                r#"{"$id":{"id":1,"value":{"self":{"$ref":1}}}}"#,
+                r#"{"self":null}"#,
+            ),
+            (
+                r#"[{"$bytes":{"type":"Uint8Array","offset":1,"length":1,"buffer":{"$id":{"id":1,"value":{"$bytes":{"type":"ArrayBuffer","base64":"AQI="}}}}}},{"$ref":1}]"#,
+                r#"["Ag==","AQI="]"#,
+            ),
+        ] {
+            assert_eq!(said(typed), expected, "{typed}");
+        }
+    }
+
+    #[test]
+    fn growth_is_bounded() {
+        // Each level refers twice to the one before: 2^40 leaves from 40 lines.
+        let mut typed = String::from(r#"[{"$id":{"id":0,"value":[1]}}"#);
+        for level in 1..40 {
+            write!(
+                typed,
+                r#",{{"$id":{{"id":{level},"value":[{{"$ref":{0}}},{{"$ref":{0}}}]}}}}"#,
+                level - 1
+            )
+            .expect("fits");
+        }
+        typed.push(']');
+        assert_eq!(
+            plain(&typed, 100_000),
+            Err(PlainError::TooLarge { limit: 100_000 })
+        );
+        let holes = r#"{"$sparse":{"length":4294967295,"items":{}}}"#;
+        assert!(matches!(plain(holes, 100_000), Err(PlainError::TooLarge { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn plain_is_json_whatever_comes(typed in r#"(\{"\$(id|ref|map|set|bytes|sparse|date|object|undefined)":|[\[\]{},1]|"a":|\}){0,16}"#) {
+            if let Ok(text) = plain(&typed, 1000) {
+                prop_assert!(Json::parse(&text).is_ok() || !typed.contains("\"$"), "{}", text);
+            }
+        }
+    }
+}
