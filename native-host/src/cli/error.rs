@@ -1,0 +1,57 @@
+//! What ends a command.
+
+use std::io;
+
+use protocol::key::KeyError;
+
+use crate::{config::ConfigError, failure::Failure, install::InstallError, journal::JournalError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The installation.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// A key on the command line.
+    #[error("--key: {0}")]
+    Key(#[from] KeyError),
+    /// Several journals have what was asked for.
+    #[error("several browser profiles have it: {0}")]
+    Profiles(String),
+    /// What was asked for is not there.
+    #[error("{0}")]
+    Absent(String),
+    /// The configuration has no Memcached.
+    #[error("Memcached is switched off in the configuration")]
+    NoMemcached,
+    /// Where this program is could not be found out.
+    #[error("the path of this program cannot be found: {0}")]
+    Program(#[source] io::Error),
+    /// The output.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl CliError {
+    /// What to do about it.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Config(error) => error.cure(),
+            Self::Journal(error) => error.cure(),
+            Self::Install(error) => error.cure(),
+            Self::Key(_) => {
+                "Quote it for the shell: --key 42, --key '\"alice\"', --key '[1,\"a\"]'.".to_owned()
+            }
+            Self::Profiles(_) => "Name one with --profile.".to_owned(),
+            Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
+            Self::NoMemcached => "Remove enabled = false from [memcached].".to_owned(),
+            Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The configuration: a TOML file in which every key has a default and every mistake is named with its line.
+//!
+//! - `address`: which addresses of servers can be used.
+//! - `document`: reading typed values out of the file, with their lines.
+//! - `error`: what can be wrong.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+use directories::ProjectDirs;
+use protocol::{name::Template, origin::OriginPattern};
+
+mod address;
+mod document;
+mod error;
+
+use self::document::{Document, Section};
+pub use self::error::{ConfigError, ConfigProblem};
+
+/// The variable that names the file.
+pub const VARIABLE: &str = "IDB_RELAY_CONFIG";
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[capture]`
+    pub capture: Capture,
+    /// `[redis]`; `None` if it is switched off.
+    pub redis: Option<Redis>,
+    /// `[memcached]`; `None` if it is switched off.
+    pub memcached: Option<Memcached>,
+    /// `[journal]`
+    pub journal: Journal,
+}
+
+/// What is captured without being switched on in the browser.
+#[derive(Debug, Clone, Default)]
+pub struct Capture {
+    /// `origins`
+    pub origins: Vec<OriginPattern>,
+}
+
+/// Where events are published.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// `url`: may hold a password, so it is never printed.
+    pub url: String,
+    /// `channel`
+    pub channel: Template,
+    /// `stream`; `None`: no stream.
+    pub stream: Option<String>,
+    /// `max_stream_length`; `None`: unbounded.
+    pub max_stream_length: Option<u64>,
+}
+
+/// The cache that is kept up to date.
+#[derive(Debug, Clone)]
+pub struct Memcached {
+    /// `servers`: at least one, each `host:port`.
+    pub servers: Vec<String>,
+    /// `key`
+    pub key: Template,
+    /// `value`
+    pub value: ValueForm,
+}
+
+/// In which form values are cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueForm {
+    /// What `JSON.stringify` would say ([`protocol::value::plain`]).
+    Plain,
+    /// Lossless ([`protocol::value`]).
+    Typed,
+}
+
+/// Where the journal is.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    /// `directory`
+    pub directory: PathBuf,
+}
+
+const CAPTURE: &[&str] = &["origins"];
+const REDIS: &[&str] = &["enabled", "url", "channel", "stream", "max_stream_length"];
+const MEMCACHED: &[&str] = &["enabled", "servers", "key", "value"];
+const JOURNAL: &[&str] = &["directory"];
+const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal"];
+
+impl Config {
+    /// Reads the file that [`path`] names. A file in the usual place may be absent; one that the variable names may not.
+    pub fn load() -> Result<Self, ConfigError> {
+        let named = env::var_os(VARIABLE).filter(|value| !value.is_empty());
+        let Some(path) = path() else {
+            return Self::parse("", Path::new("(no file)"));
+        };
+        match fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, &path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
+                Self::parse("", &path)
+            }
+            Err(source) => Err(ConfigError {
+                path,
+                line: None,
+                problem: ConfigProblem::Unreadable(source),
+            }),
+        }
+    }
+
+    /// Reads a configuration from its text; the path is for messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let document = Document::parse(text, path)?;
+        document.only_sections(SECTIONS)?;
+        Ok(Self {
+            capture: capture(&document.section("capture", CAPTURE)?)?,
+            redis: redis(&document.section("redis", REDIS)?)?,
+            memcached: memcached(&document.section("memcached", MEMCACHED)?)?,
+            journal: journal(&document.section("journal", JOURNAL)?)?,
+        })
+    }
+}
+
+/// The configuration file: what `IDB_RELAY_CONFIG` names, else `config.toml` in the platform's directory for this program.
+pub fn path() -> Option<PathBuf> {
+    match env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        Some(path) => Some(path.into()),
+        None => directories().map(|directories| directories.config_dir().join("config.toml")),
+    }
+}
+
+/// Where the platform wants this program's files.
+pub(crate) fn directories() -> Option<ProjectDirs> {
+    ProjectDirs::from("dev", "idb-relay", "idb-relay")
+}
+
+fn capture(section: &Section<'_>) -> Result<Capture, ConfigError> {
+    let mut origins = Vec::new();
+    for origin in section.strings("origins")?.unwrap_or_default() {
+        let pattern = OriginPattern::parse(&origin.value);
+        origins.push(pattern.map_err(|error| section.wrong(origin.line, "origins", &error))?);
+    }
+    Ok(Capture { origins })
+}
+
+fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
+    let url = section.string("url")?;
+    if let Some(url) = &url {
+        address::check_redis_url(section, url)?;
+    }
+    let channel = section.template("channel", "idb:{origin}:{database}:{store}", Template::channel)?;
+    let stream = section
+        .string("stream")?
+        .map_or_else(|| "idb:events".to_owned(), |stream| stream.value);
+    let redis = Redis {
+        url: url.map_or_else(|| "redis://127.0.0.1:6379".to_owned(), |url| url.value),
+        channel,
+        stream: Some(stream).filter(|stream| !stream.is_empty()),
+        max_stream_length: section.positive("max_stream_length")?,
+    };
+    Ok(section.enabled()?.then_some(redis))
+}
+
+fn memcached(section: &Section<'_>) -> Result<Option<Memcached>, ConfigError> {
+    let servers = match section.strings("servers")? {
+        None => vec!["127.0.0.1:11211".to_owned()],
+        Some(servers) => address::check_servers(section, servers)?,
+    };
+    let key = section.template(
+        "key",
+        "idb:{origin}:{database}:{store}:{key}",
+        Template::memcached_key,
+    )?;
+    let value = match section.string("value")? {
+        None => ValueForm::Plain,
+        Some(form) => match form.value.as_str() {
+            "plain" => ValueForm::Plain,
+            "typed" => ValueForm::Typed,
+            other => {
+                let problem = format!("{other:?} is not a form of values; there are \"plain\" and \"typed\"");
+                return Err(section.wrong(form.line, "value", &problem));
+            }
+        },
+    };
+    let memcached = Memcached { servers, key, value };
+    Ok(section.enabled()?.then_some(memcached))
+}
+
+fn journal(section: &Section<'_>) -> Result<Journal, ConfigError> {
+    let directory = match section.string("directory")? {
+        Some(directory) if !Path::new(&directory.value).is_absolute() => {
+            let problem = format!(
+                "{:?} is not an absolute path; browsers start the host in a directory of their own",
+                directory.value
+            );
+            return Err(section.wrong(directory.line, "directory", &problem));
+        }
+        Some(directory) => directory.value.into(),
+        None => match directories() {
+            Some(directories) => directories.data_local_dir().join("journal"),
+            None => return Err(section.missing("directory")),
+        },
+    };
+    Ok(Journal { directory })
+}
+
+#[cfg(test)]
+mod tests;

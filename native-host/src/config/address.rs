@@ -1,0 +1,68 @@
+//! Addresses of servers.
+
+use super::{
+    ConfigError,
+    document::{Located, Section},
+};
+
+/// Refuses what looks like a Redis address and is not one that this version speaks. The address itself is never shown: it may hold
+/// a password.
+pub(super) fn check_redis_url(section: &Section<'_>, url: &Located<String>) -> Result<(), ConfigError> {
+    let one =
+        "Use redis:// to one server, or redis+unix:// to a local one; a tunnel such as stunnel brings TLS.";
+    let scheme = url.value.split_once("://").map(|(scheme, _)| scheme);
+    match scheme {
+        Some("redis" | "redis+unix" | "unix" | "valkey") if url.value.contains(',') => {
+            Err(section.not_yet(url.line, "a Redis cluster (several addresses in redis.url)", one))
+        }
+        Some("redis" | "redis+unix" | "unix" | "valkey") => {
+            if redis::parse_redis_url(&url.value).is_some() {
+                Ok(())
+            } else {
+                let problem = "the address cannot be read; it looks like redis://user:password@host:6379/0";
+                Err(section.wrong(url.line, "url", &problem))
+            }
+        }
+        Some("rediss" | "valkeys") => {
+            Err(section.not_yet(url.line, "TLS to Redis (rediss:// in redis.url)", one))
+        }
+        Some(scheme) if scheme.contains("sentinel") => {
+            Err(section.not_yet(url.line, "Redis Sentinel (in redis.url)", one))
+        }
+        _ => {
+            let problem = "the address must start with redis:// or redis+unix://";
+            Err(section.wrong(url.line, "url", &problem))
+        }
+    }
+}
+
+/// The servers, each with a port.
+pub(super) fn check_servers(
+    section: &Section<'_>,
+    servers: Vec<Located<String>>,
+) -> Result<Vec<String>, ConfigError> {
+    if servers.is_empty() {
+        let line = section.line("servers");
+        let problem = "the list is empty; to do without Memcached write enabled = false";
+        return Err(section.wrong(line, "servers", &problem));
+    }
+    servers
+        .into_iter()
+        .map(|server| {
+            let port = server.value.rsplit_once(':').and_then(|(host, port)| {
+                let plain = !host.is_empty() && !host.contains(['/', ' ', ',']);
+                plain.then(|| port.parse::<u16>().ok()).flatten()
+            });
+            match port {
+                Some(port) if port > 0 => Ok(server.value),
+                _ => {
+                    let problem = format!(
+                        "{:?} is no server; write host:port, such as \"127.0.0.1:11211\"",
+                        server.value
+                    );
+                    Err(section.wrong(server.line, "servers", &problem))
+                }
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,153 @@
+use super::*;
+use crate::failure::Failure as _;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("/etc/c.toml"))
+}
+
+/// What a mistake is called, and its cure.
+fn mistake(text: &str) -> (String, String) {
+    let error = parse(text).expect_err(text);
+    let message = error.to_string();
+    let message = message
+        .strip_prefix("the configuration /etc/c.toml, ")
+        .expect("a line");
+    (message.to_owned(), error.cure())
+}
+
+#[test]
+fn everything_has_a_default() {
+    let config = parse("").expect("nothing is enough");
+    let redis = config.redis.expect("on");
+    assert_eq!(redis.url, "redis://127.0.0.1:6379");
+    assert_eq!(redis.stream.as_deref(), Some("idb:events"));
+    let memcached = config.memcached.expect("on");
+    assert_eq!(memcached.servers, ["127.0.0.1:11211"]);
+    assert_eq!(memcached.value, ValueForm::Plain);
+    assert!(config.capture.origins.is_empty());
+}
+
+#[test]
+fn everything_can_be_set() {
+    let config = parse(
+        r#"
+        [capture]
+        origins = ["http://localhost:8080", "http://localhost:*"]
+        [redis]
+        url = "redis+unix:///run/redis.sock"
+        channel = "a:{origin}:{database}:{store}"
+        stream = ""
+        max_stream_length = 1_000
+        [memcached]
+        enabled = false
+        servers = ["a:11211", "[::1]:11212"]
+        key = "{origin}:{database}:{store}:{key}"
+        value = "typed"
+        [journal]
+        directory = "/var/lib/idb-relay"
+        "#,
+    )
+    .expect("a configuration");
+    assert_eq!(config.capture.origins.len(), 2);
+    let redis = config.redis.expect("on");
+    assert_eq!((redis.stream, redis.max_stream_length), (None, Some(1000)));
+    assert!(config.memcached.is_none());
+    assert_eq!(config.journal.directory, Path::new("/var/lib/idb-relay"));
+}
+
+#[test]
+fn mistakes_name_line_key_and_cure() {
+    for (text, message, cure) in [
+        (
+            "[redis]\nstrem = \"x\"",
+            "line 2: there is no key \"strem\" in [redis]",
+            "Did you mean \"stream\"?",
+        ),
+        (
+            "\n[memcache]",
+            "line 2: there is no key \"memcache\"",
+            "Did you mean \"memcached\"?",
+        ),
+        (
+            "[journal]\nzzz = 1",
+            "line 2: there is no key \"zzz\" in [journal]",
+            "The keys here are directory.",
+        ),
+        (
+            "[redis]\nurl = 1",
+            "line 2: redis.url must be a string in quotes, not integer",
+            "Write a string in quotes.",
+        ),
+        (
+            "[memcached]\nservers = \"a:1\"",
+            "line 2: memcached.servers must be a list of strings, such as [\"a\", \"b\"], not string",
+            "Write a list of strings, such as [\"a\", \"b\"].",
+        ),
+        (
+            "[redis]\nmax_stream_length = -1",
+            "line 2: redis.max_stream_length must be a whole number above 0, not integer",
+            "Write a whole number above 0.",
+        ),
+        (
+            "[capture]\norigins = [\n  \"http://a\",\n  \"localhost:8080\",\n]",
+            "line 4: capture.origins: \"localhost:8080\" has no scheme; write the whole origin, such as \"http://localhost:8080\"",
+            "Correct the value, or remove the line to have the default.",
+        ),
+        (
+            "[memcached]\nkey = \"{origin}:{database}:{store}\"",
+            "line 2: memcached.key: {key} is missing; without it different records would share a name",
+            "Correct the value, or remove the line to have the default.",
+        ),
+        (
+            "[[redact]]\ndatabase = \"shop\"",
+            "line 1: [[redact]] is not available in this version",
+            "Remove it, and capture only origins whose values may leave the browser as they are.",
+        ),
+    ] {
+        assert_eq!(mistake(text), (message.to_owned(), cure.to_owned()), "{text}");
+    }
+    let (message, cure) = mistake("[redis]\nurl = ");
+    assert!(message.starts_with("line 2: it is not TOML: "), "{message}");
+    assert!(cure.starts_with("Correct the line"), "{cure}");
+    assert!(
+        mistake("[journal]\ndirectory = \"here\"")
+            .0
+            .contains("not an absolute path")
+    );
+    assert!(
+        mistake("[memcached]\nservers = []")
+            .0
+            .contains("the list is empty")
+    );
+    assert!(
+        mistake("[memcached]\nservers = [\"localhost\"]")
+            .0
+            .contains("write host:port")
+    );
+}
+
+#[test]
+fn what_this_version_cannot_do_is_said_without_the_address() {
+    for (url, what) in [
+        ("rediss://u:secret@h", "TLS to Redis (rediss:// in redis.url)"),
+        (
+            "redis://:secret@h:1,h:2",
+            "a Redis cluster (several addresses in redis.url)",
+        ),
+        ("redis-sentinel://:secret@h", "Redis Sentinel (in redis.url)"),
+    ] {
+        let (message, cure) = mistake(&format!("[redis]\nurl = \"{url}\""));
+        assert_eq!(
+            message,
+            format!("line 2: {what} is not available in this version")
+        );
+        assert!(cure.starts_with("Use redis://"), "{cure}");
+    }
+    for url in ["http://:secret@h", "secret", "redis://:secret@h:port"] {
+        let (message, _) = mistake(&format!("[redis]\nurl = \"{url}\""));
+        assert!(
+            message.contains("the address") && !message.contains("secret"),
+            "{message}"
+        );
+    }
+}

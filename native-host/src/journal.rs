@@ -1,0 +1,156 @@
+//! The journal: one SQLite file per browser profile, in WAL mode, with mode 0600.
+//!
+//! It holds the *journal* proper (every event, numbered), the *mirror* (the latest value of every record, under keys whose bytes
+//! sort as IndexedDB sorts them) and the *progress* of the sinks.
+//!
+//! **Invariants:**
+//! - One process writes ([`lock`]); within it, one thread applies deliveries ([`Journal`]) and each sink saves its own progress
+//!   ([`progress`]), taking turns. Any number of processes read ([`read`]).
+//! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`] returned is on disk.
+//! - Every change of the mirror has an event, and the mirror holds what the newest event of a key says. So a reader
+//!   that follows the journal's keys and takes values from the mirror can never go back in time.
+//! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a profile whose journal was deleted
+//!   does not give its old numbers out again.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use rusqlite::Connection;
+
+mod apply;
+mod error;
+mod key;
+pub mod lock;
+mod mirror;
+pub mod progress;
+pub mod read;
+mod retain;
+mod schema;
+mod settle;
+mod store;
+
+pub use apply::{Batch, Outcome};
+pub use error::JournalError;
+
+use self::{settle::Settling, store::Stores};
+
+/// Writers of one process take turns by this instead of meeting in SQLite's busy loop.
+pub type Turn = Arc<Mutex<()>>;
+
+/// Who makes the events: constant fields of their `source`.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// The browser, such as `chromium/156`.
+    pub browser: String,
+    /// The browser profile's random id.
+    pub profile: String,
+}
+
+/// The one writer of a profile's journal.
+pub struct Journal {
+    connection: Connection,
+    state: State,
+    path: PathBuf,
+    turn: Turn,
+    _lock: lock::Lock,
+}
+
+/// What the writer remembers between transactions. All but `settling` only saves reading; a failed transaction throws it away.
+struct State {
+    author: Author,
+    /// The number of the last event.
+    head: u64,
+    stores: Stores,
+    contexts: HashMap<String, apply::Context>,
+    /// How far whole-store reads have come, in key bytes, by context and store.
+    scans: HashMap<(i64, i64), Vec<u8>>,
+    settling: Settling,
+    /// A transaction was begun and not committed.
+    unfinished: bool,
+}
+
+impl Journal {
+    /// Opens a profile's journal for writing, waiting a while for an earlier host to let go of it.
+    pub fn open(directory: &Path, author: Author) -> Result<Self, JournalError> {
+        let path = path(directory, &author.profile)?;
+        let lock = lock::acquire(&path)?;
+        let connection = schema::create(&path, &author)?;
+        let mut state = State {
+            author,
+            head: 0,
+            stores: Stores::default(),
+            contexts: HashMap::new(),
+            scans: HashMap::new(),
+            settling: Settling::default(),
+            unfinished: false,
+        };
+        state
+            .reload(&connection)
+            .map_err(|source| JournalError::failed(&path, source))?;
+        Ok(Self {
+            connection,
+            state,
+            path,
+            turn: Turn::default(),
+            _lock: lock,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number of the last event.
+    pub fn head(&self) -> u64 {
+        self.state.head
+    }
+
+    /// What the writers of this process share.
+    pub fn turn(&self) -> Turn {
+        Arc::clone(&self.turn)
+    }
+
+    /// Starts a transaction. Without [`Batch::commit`] it never happened.
+    pub fn begin(&mut self) -> Result<Batch<'_>, JournalError> {
+        Batch::begin(self)
+    }
+
+    /// Records whose doubt has been quiet for long enough to read them again, and until when nothing else will be due.
+    pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
+        self.state.settling.due(now)
+    }
+
+    /// When [`Journal::due_reads`] will have something, if it will.
+    pub fn next_due(&self) -> Option<std::time::Instant> {
+        self.state.settling.next_due()
+    }
+}
+
+impl State {
+    /// Forgets what a failed transaction may have put in and takes the head from the file.
+    fn reload(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.stores = Stores::default();
+        self.contexts.clear();
+        self.scans.clear();
+        self.head = schema::head(connection)?;
+        Ok(())
+    }
+}
+
+/// The file of a profile's journal. Profile ids come from outside: only what cannot leave the directory is taken.
+pub fn path(directory: &Path, profile: &str) -> Result<PathBuf, JournalError> {
+    let fits = (1..=64).contains(&profile.len());
+    if fits
+        && profile
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
+        Ok(directory.join(format!("{profile}.sqlite")))
+    } else {
+        Err(JournalError::Profile(profile.chars().take(80).collect()))
+    }
+}

@@ -1,0 +1,239 @@
+//! From what pages say to events and the mirror, one transaction for a batch of deliveries.
+//!
+//! Times that pages give are spans that enclose the instant at which a thing really happened. Two spans from different contexts
+//! that come closer than [`SLACK_MS`] leave their order in doubt: then the record goes on the list of [`settle`](super::settle).
+//!
+//! - `context`: documents, and the numbers of their deliveries.
+//! - `commit`: transactions.
+//! - `observe`: what a read says about one record; used by all below.
+//! - `snapshot`: stretches of stores, and single records read again.
+//! - `inventory`: databases and stores that are gone; commits that were lost.
+//! - `schema`: changes of stores' shapes, and deleted databases.
+//! - `event`: from drafts to the journal's rows.
+
+mod commit;
+mod context;
+mod event;
+mod inventory;
+mod observe;
+mod schema;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{MutexGuard, PoisonError},
+};
+
+use protocol::{
+    commit::{Body, Commit, Records, Snapshot},
+    key::KeyError,
+    message::{Delivery, HostError, Page},
+};
+use rusqlite::{Transaction, TransactionBehavior};
+use serde_json::value::RawValue;
+
+pub(super) use self::context::Context;
+use super::{Journal, JournalError, State, mirror::Mirror, retain};
+
+/// How far two contexts' clocks and the granularity of `Date.now()` may mislead.
+pub(super) const SLACK_MS: i64 = 250;
+
+/// The largest number that a page can mean exactly; SQLite's integers hold it.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// What the extension is to be told once a batch is on disk.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Contexts, each with its last delivery that is on disk.
+    pub acknowledged: BTreeMap<String, u64>,
+    /// What was wrong with deliveries.
+    pub errors: Vec<HostError>,
+    /// Origins whose stores must be compared as a whole.
+    pub snapshots: BTreeSet<String>,
+}
+
+/// Deliveries that reach the disk together.
+pub struct Batch<'j> {
+    transaction: Transaction<'j>,
+    state: &'j mut State,
+    outcome: Outcome,
+    path: &'j Path,
+    /// The head before this batch.
+    before: u64,
+    _turn: MutexGuard<'j, ()>,
+}
+
+/// Why a delivery was not applied.
+enum Refusal {
+    Database(rusqlite::Error),
+    /// The page's side sent something that cannot be; nothing of it was applied.
+    Malformed(String),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+impl<'j> Batch<'j> {
+    pub(super) fn begin(journal: &'j mut Journal) -> Result<Self, JournalError> {
+        let failed = |source| JournalError::failed(&journal.path, source);
+        let turn = journal.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut journal.state.unfinished, true) {
+            journal.state.reload(&journal.connection).map_err(failed)?;
+        }
+        let transaction =
+            Transaction::new(&mut journal.connection, TransactionBehavior::Immediate).map_err(failed)?;
+        Ok(Self {
+            transaction,
+            before: journal.state.head,
+            state: &mut journal.state,
+            outcome: Outcome::default(),
+            path: &journal.path,
+            _turn: turn,
+        })
+    }
+
+    /// Applies a delivery unless it was applied before; either way it will be acknowledged.
+    pub fn apply(&mut self, delivery: &Delivery<'_, Body<'_>>) -> Result<(), JournalError> {
+        let Delivery {
+            context,
+            sequence,
+            page,
+            body,
+        } = delivery;
+        self.deliver(context, *sequence, page, |batch, known| {
+            match batch.body(delivery, known) {
+                Err(Refusal::Malformed(reason)) => {
+                    batch.malformed(context, *sequence, page, &reason);
+                    if matches!(body, Body::Commit(_)) {
+                        batch.outcome.snapshots.insert(page.origin.clone().into_owned());
+                    }
+                    Ok(())
+                }
+                Err(Refusal::Database(error)) => Err(error),
+                Ok(()) => Ok(()),
+            }
+        })
+    }
+
+    /// Notes a delivery whose body cannot be read, so that it is acknowledged and never sent again. If it was a commit the
+    /// page's stores are to be read; after a snapshot that cannot be read the next one would not fare better.
+    pub fn reject(
+        &mut self,
+        delivery: &Delivery<'_, &RawValue>,
+        reason: &serde_json::Error,
+    ) -> Result<(), JournalError> {
+        let Delivery {
+            context,
+            sequence,
+            page,
+            body,
+        } = delivery;
+        self.deliver(context, *sequence, page, |batch, _| {
+            batch.malformed(context, *sequence, page, &reason.to_string());
+            if body.get().starts_with("{\"commit\"") {
+                batch.outcome.snapshots.insert(page.origin.clone().into_owned());
+            }
+            Ok(())
+        })
+    }
+
+    /// Brings the batch to the disk.
+    pub fn commit(self) -> Result<Outcome, JournalError> {
+        let failed = |source| JournalError::failed(self.path, source);
+        self.save_contexts().map_err(failed)?;
+        if self.state.head > self.before {
+            retain::passed(&self.transaction, "journal", self.state.head).map_err(failed)?;
+            retain::forget(&self.transaction, self.before, self.state.head).map_err(failed)?;
+        }
+        self.transaction.commit().map_err(failed)?;
+        self.state.unfinished = false;
+        Ok(self.outcome)
+    }
+
+    fn deliver(
+        &mut self,
+        name: &str,
+        sequence: u64,
+        page: &Page<'_>,
+        apply: impl FnOnce(&mut Self, Context) -> rusqlite::Result<()>,
+    ) -> Result<(), JournalError> {
+        if sequence > MAX_SAFE_INTEGER {
+            self.malformed(name, sequence, page, "no page counts so far");
+            return Ok(());
+        }
+        let result = self.context(name).and_then(|context| {
+            if sequence <= context.last {
+                self.acknowledge(name, context.last);
+                return Ok(());
+            }
+            if sequence > context.last + 1 {
+                self.missing(name, context.last, sequence, page);
+            }
+            apply(self, context)?;
+            self.advance(name, sequence);
+            Ok(())
+        });
+        result.map_err(|source| JournalError::failed(self.path, source))
+    }
+
+    fn body(&mut self, delivery: &Delivery<'_, Body<'_>>, context: Context) -> Result<(), Refusal> {
+        let version = match &delivery.body {
+            Body::Commit(Commit { version, .. })
+            | Body::Snapshot(Snapshot { version, .. })
+            | Body::Records(Records { version, .. }) => *version,
+            Body::Inventory(_) | Body::Deletion(_) | Body::Gap(_) => 0,
+        };
+        if version > MAX_SAFE_INTEGER {
+            let reason = format!("{version} is no version of a database");
+            return Err(Refusal::Malformed(reason));
+        }
+        let scope = Scope {
+            origin: &delivery.page.origin,
+            context: context.id,
+            context_name: &delivery.context,
+        };
+        match &delivery.body {
+            Body::Commit(commit) => {
+                let id = format!("{}:{}", delivery.context, delivery.sequence);
+                self.commit_body(scope, commit, &id)
+            }
+            Body::Snapshot(snapshot) => self.snapshot(scope, snapshot),
+            Body::Records(records) => self.records(scope, records),
+            Body::Inventory(inventory) => Ok(self.inventory(scope, inventory)?),
+            Body::Deletion(deletion) => {
+                let id = format!("{}:{}", delivery.context, delivery.sequence);
+                Ok(self.deletion(scope, deletion, &id)?)
+            }
+            Body::Gap(gap) => Ok(self.gap(scope, gap)?),
+        }
+    }
+
+    fn mirror(&self) -> Mirror<'_> {
+        Mirror(&self.transaction)
+    }
+}
+
+/// Key bytes in a table that are no key: the file is damaged.
+fn stored(error: KeyError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(error))
+}
+
+/// Whose delivery is being applied.
+#[derive(Debug, Clone, Copy)]
+struct Scope<'a> {
+    origin: &'a str,
+    context: i64,
+    context_name: &'a str,
+}

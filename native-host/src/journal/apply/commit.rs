@@ -1,0 +1,249 @@
+//! Transactions that committed.
+
+use std::borrow::Cow;
+
+use protocol::{
+    commit::{Commit, Operation},
+    event::Op,
+    schema::SchemaChange,
+};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{
+    super::{
+        key::{RecordKey, Span},
+        mirror::Mirror,
+        store::{Place, Store},
+    },
+    Batch, Refusal, SLACK_MS, Scope,
+    event::{Before, Draft, Scene},
+};
+
+/// An operation whose keys have been read: from here on nothing of a commit can be malformed, so it is applied whole.
+enum Write<'a> {
+    Put {
+        key: RecordKey,
+        value: &'a RawValue,
+        /// By `add`: the record was not there.
+        added: bool,
+    },
+    Delete {
+        key: RecordKey,
+    },
+    Sweep {
+        span: Span,
+        range: Option<Box<RawValue>>,
+    },
+}
+
+enum Step<'a> {
+    Write(Write<'a>),
+    Reshape(&'a SchemaChange<'a>),
+}
+
+fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
+    Ok(Step::Write(match operation {
+        Operation::Put { key, value, .. } => Write::Put {
+            key: RecordKey::parse(key)?,
+            value,
+            added: false,
+        },
+        Operation::Add { key, value, .. } => Write::Put {
+            key: RecordKey::parse(key)?,
+            value,
+            added: true,
+        },
+        Operation::Delete { key, .. } => Write::Delete {
+            key: RecordKey::parse(key)?,
+        },
+        Operation::DeleteRange { range, .. } => Write::Sweep {
+            span: Span::of_range(range)?,
+            range: to_raw_value(range).ok(),
+        },
+        Operation::Clear { .. } => Write::Sweep {
+            span: Span::all(),
+            range: None,
+        },
+        Operation::Schema { change, .. } => return Ok(Step::Reshape(change)),
+    }))
+}
+
+/// When a commit happened, and whose it is.
+#[derive(Clone, Copy)]
+pub(super) struct When {
+    pub context: i64,
+    pub began_at: i64,
+    pub committed_at: i64,
+}
+
+impl When {
+    /// Whether the order to what another context left is in doubt.
+    fn contests(self, context: i64, at: i64) -> bool {
+        context != self.context && self.began_at <= at.saturating_add(SLACK_MS)
+    }
+}
+
+impl Batch<'_> {
+    pub(super) fn commit_body(
+        &mut self,
+        scope: Scope<'_>,
+        commit: &Commit<'_>,
+        id: &str,
+    ) -> Result<(), Refusal> {
+        let steps = commit
+            .operations
+            .iter()
+            .map(prepare)
+            .collect::<Result<Vec<_>, _>>()?;
+        let when = When {
+            context: scope.context,
+            began_at: commit.began_at,
+            committed_at: commit.committed_at,
+        };
+        let mut place = Place {
+            origin: scope.origin.to_owned(),
+            bucket: commit.bucket.clone().into_owned(),
+            database: commit.database.clone().into_owned(),
+            store: String::new(),
+        };
+        let mut drafts = Vec::with_capacity(steps.len());
+        for (operation, step) in commit.operations.iter().zip(steps) {
+            let name = operation.store();
+            if place.store != name {
+                name.clone_into(&mut place.store);
+            }
+            match step {
+                Step::Write(write) => self.write(&place, commit.version, name, write, when, &mut drafts)?,
+                Step::Reshape(change) => {
+                    self.reshape(&place, commit.version, name, change, when, &mut drafts)?;
+                }
+            }
+        }
+        let scene = Scene {
+            origin: scope.origin,
+            bucket: &commit.bucket,
+            database: &commit.database,
+            version: commit.version,
+            context_name: scope.context_name,
+            ts_ms: commit.committed_at,
+            transaction: Some(id),
+        };
+        Ok(self.emit(scene, drafts)?)
+    }
+
+    fn write<'a>(
+        &mut self,
+        place: &Place,
+        version: u64,
+        store_name: &'a str,
+        write: Write<'a>,
+        when: When,
+        drafts: &mut Vec<Draft<'a>>,
+    ) -> rusqlite::Result<()> {
+        let connection = &self.transaction;
+        let mirror = Mirror(connection);
+        let store = self.state.stores.get(connection, place, version)?;
+        let id = store.id;
+        let settling = &mut self.state.settling;
+        let mut draft = |op, key, range, before, after: Option<&'a RawValue>| {
+            drafts.push(Draft {
+                key,
+                range,
+                before,
+                after: after.map(Cow::Borrowed),
+                ..Draft::of(op, id, store_name)
+            });
+        };
+        let mut contested = Vec::new();
+        match write {
+            Write::Put { key, value, added } => {
+                let known = Known::of(mirror, store, &key, when)?;
+                mirror.write(store.id, &key.bytes, Some(value.get()), when.context, known.at)?;
+                let op = if known.live && !added {
+                    Op::Update
+                } else {
+                    Op::Create
+                };
+                let before = if added { Before::Absent } else { known.before };
+                if known.contested {
+                    contested.push(key.clone());
+                }
+                draft(op, Some(key), None, before, Some(value));
+            }
+            Write::Delete { key } => {
+                let known = Known::of(mirror, store, &key, when)?;
+                // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
+                mirror.write(store.id, &key.bytes, None, when.context, known.at)?;
+                if known.contested && known.live {
+                    contested.push(key.clone());
+                }
+                if known.before != Before::Absent {
+                    draft(Op::Delete, Some(key), None, known.before, None);
+                }
+            }
+            Write::Sweep { span, range } => {
+                draft(Op::Truncate, None, range, Before::Unknown, None);
+                for (bytes, row) in mirror.live(store.id, &span)? {
+                    let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+                    let doubt = when.contests(row.context, row.at);
+                    if doubt {
+                        contested.push(key.clone());
+                    }
+                    let before = match row.value {
+                        Some(value) if !doubt => Before::Value(value),
+                        _ => Before::Unknown,
+                    };
+                    draft(Op::Delete, Some(key), None, before, None);
+                }
+                mirror.bury(store.id, &span, when.context, when.committed_at)?;
+                store.set_swept(connection, when.context, when.committed_at)?;
+            }
+        }
+        if !contested.is_empty() {
+            store.set_doubtful(connection, true)?;
+        }
+        for key in &contested {
+            settling.doubt(id, place, key);
+        }
+        Ok(())
+    }
+}
+
+/// What the mirror says about a record that is about to be written.
+struct Known {
+    live: bool,
+    before: Before,
+    /// Its order to another context's last word is in doubt.
+    contested: bool,
+    /// The time of the record's last word, this one included.
+    at: i64,
+}
+
+impl Known {
+    fn of(mirror: Mirror<'_>, store: &Store, key: &RecordKey, when: When) -> rusqlite::Result<Self> {
+        let Some(row) = mirror.row(store.id, &key.bytes)? else {
+            let contested = when.contests(store.swept_by, store.swept_at);
+            return Ok(Self {
+                live: false,
+                before: if store.complete && !contested {
+                    Before::Absent
+                } else {
+                    Before::Unknown
+                },
+                contested,
+                at: when.committed_at,
+            });
+        };
+        let contested = when.contests(row.context, row.at);
+        Ok(Self {
+            live: row.value.is_some(),
+            before: match row.value {
+                _ if contested => Before::Unknown,
+                Some(value) => Before::Value(value),
+                None => Before::Absent,
+            },
+            contested,
+            at: when.committed_at.max(row.at),
+        })
+    }
+}

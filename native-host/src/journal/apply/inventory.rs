@@ -1,0 +1,74 @@
+//! Stores that are gone, and stores of which commits were lost.
+
+use std::collections::HashSet;
+
+use protocol::commit::{Gap, Inventory};
+
+use super::{
+    super::{
+        key::{RecordKey, Span},
+        store::{Place, Stores},
+    },
+    Batch, Scope,
+    event::Scene,
+    observe::Reading,
+};
+
+impl Batch<'_> {
+    /// Every store that the mirror knows and the browser does not is gone, with its records.
+    pub(super) fn inventory(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
+        let there: HashSet<(&str, &str)> = inventory
+            .databases
+            .iter()
+            .flat_map(|database| database.stores.iter().map(|store| (&*database.name, &**store)))
+            .collect();
+        let reading = Reading {
+            began_at: inventory.began_at,
+            read_at: inventory.read_at,
+        };
+        for (place, version) in Stores::of_bucket(&self.transaction, scope.origin, &inventory.bucket)? {
+            if there.contains(&(place.database.as_str(), place.store.as_str())) {
+                continue;
+            }
+            let store = self.state.stores.get(&self.transaction, &place, version)?.id;
+            let mut drafts = Vec::new();
+            for (bytes, _) in self.mirror().live(store, &Span::all())? {
+                let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+                drafts.extend(self.observe(&place, version, &place.store, key, None, reading)?);
+            }
+            let scene = Scene {
+                origin: scope.origin,
+                bucket: &inventory.bucket,
+                database: &place.database,
+                version,
+                context_name: scope.context_name,
+                ts_ms: reading.read_at,
+                transaction: None,
+            };
+            self.emit(scene, drafts)?;
+        }
+        Ok(())
+    }
+
+    /// Commits never arrived: what the mirror holds of these stores is not to be relied upon until they have been read.
+    pub(super) fn gap(&mut self, scope: Scope<'_>, gap: &Gap<'_>) -> rusqlite::Result<()> {
+        tracing::warn!("commits of {} were lost: {}", scope.origin, gap.reason);
+        for name in &gap.stores {
+            let place = Place {
+                origin: scope.origin.to_owned(),
+                bucket: name.bucket.clone().into_owned(),
+                database: name.database.clone().into_owned(),
+                store: name.store.clone().into_owned(),
+            };
+            let known = self.state.stores.version(&self.transaction, &place)?;
+            let store = self.state.stores.get(&self.transaction, &place, known)?;
+            store.set_complete(&self.transaction, false)?;
+            store.set_doubtful(&self.transaction, true)?;
+            let id = store.id;
+            // A whole-store read that is under way may have passed the place of what was lost.
+            self.state.scans.retain(|(_, store), _| *store != id);
+        }
+        self.outcome.snapshots.insert(scope.origin.to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! Changes of stores' shapes, and what becomes of their records: those of a store that goes are deleted, those of one that is
+//! renamed go and come again under the new name.
+
+use std::borrow::Cow;
+
+use protocol::{commit::Deletion, event::Op, schema::SchemaChange};
+
+use super::{
+    super::{
+        key::{RecordKey, Span, raw},
+        mirror::Row,
+        store::{Place, Stores},
+    },
+    Batch, Scope,
+    commit::When,
+    event::{Before, Draft, Scene},
+};
+
+impl Batch<'_> {
+    /// One change of an upgrade.
+    pub(super) fn reshape<'a>(
+        &mut self,
+        place: &Place,
+        version: u64,
+        store_name: &'a str,
+        change: &'a SchemaChange<'a>,
+        when: When,
+        drafts: &mut Vec<Draft<'a>>,
+    ) -> rusqlite::Result<()> {
+        let store = self.state.stores.get(&self.transaction, place, version)?;
+        let complete = store.complete;
+        drafts.push(Draft {
+            schema: Some(change),
+            ..Draft::of(Op::Schema, store.id, store_name)
+        });
+        match change {
+            // A new store is empty: what the mirror has under its name is of a store that went unseen.
+            SchemaChange::CreateStore { .. }
+            | SchemaChange::DeleteStore {}
+            | SchemaChange::DeleteDatabase {} => {
+                self.empty(place, version, store_name, when, drafts)?;
+            }
+            SchemaChange::RenameStore { to } => {
+                let moved = self.empty(place, version, store_name, when, drafts)?;
+                let target = Place {
+                    store: to.clone().into_owned(),
+                    ..place.clone()
+                };
+                self.empty(&target, version, to, when, drafts)?;
+                let store = self.state.stores.get(&self.transaction, &target, version)?;
+                store.set_complete(&self.transaction, complete)?;
+                let id = store.id;
+                for (key, row) in moved {
+                    let Some(value) = row.value else { continue };
+                    self.mirror()
+                        .write(id, &key.bytes, Some(&value), when.context, when.committed_at)?;
+                    drafts.push(Draft {
+                        key: Some(key),
+                        before: Before::Absent,
+                        after: Some(Cow::Owned(raw(value))),
+                        ..Draft::of(Op::Create, id, to)
+                    });
+                }
+            }
+            SchemaChange::CreateIndex { .. }
+            | SchemaChange::DeleteIndex { .. }
+            | SchemaChange::RenameIndex { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// `deleteDatabase`: of each store that the mirror has records of.
+    pub(super) fn deletion(
+        &mut self,
+        scope: Scope<'_>,
+        deletion: &Deletion<'_>,
+        id: &str,
+    ) -> rusqlite::Result<()> {
+        let when = When {
+            context: scope.context,
+            began_at: deletion.began_at,
+            committed_at: deletion.deleted_at,
+        };
+        let mut stores = Stores::of_bucket(&self.transaction, scope.origin, &deletion.bucket)?;
+        stores.retain(|(place, _)| place.database == deletion.database);
+        let version = stores.iter().map(|(_, version)| *version).max().unwrap_or(0);
+        let mut drafts = Vec::new();
+        for (place, version) in &stores {
+            let store = self.state.stores.get(&self.transaction, place, *version)?.id;
+            if self.mirror().live(store, &Span::all())?.is_empty() {
+                continue;
+            }
+            self.reshape(
+                place,
+                *version,
+                &place.store,
+                &SchemaChange::DeleteDatabase {},
+                when,
+                &mut drafts,
+            )?;
+        }
+        let scene = Scene {
+            origin: scope.origin,
+            bucket: &deletion.bucket,
+            database: &deletion.database,
+            version,
+            context_name: scope.context_name,
+            ts_ms: deletion.deleted_at,
+            transaction: Some(id),
+        };
+        self.emit(scene, drafts)
+    }
+
+    /// Deletes every record of a store, and knows from now on that it has none. Returns what was there.
+    fn empty<'a>(
+        &mut self,
+        place: &Place,
+        version: u64,
+        store_name: &'a str,
+        when: When,
+        drafts: &mut Vec<Draft<'a>>,
+    ) -> rusqlite::Result<Vec<(RecordKey, Row)>> {
+        let store = self.state.stores.get(&self.transaction, place, version)?.id;
+        let mut gone = Vec::new();
+        for (bytes, row) in self.mirror().live(store, &Span::all())? {
+            let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+            drafts.push(Draft {
+                key: Some(key.clone()),
+                before: row.value.clone().map_or(Before::Unknown, Before::Value),
+                ..Draft::of(Op::Delete, store, store_name)
+            });
+            gone.push((key, row));
+        }
+        self.mirror()
+            .bury(store, &Span::all(), when.context, when.committed_at)?;
+        let store = self.state.stores.get(&self.transaction, place, version)?;
+        store.set_swept(&self.transaction, when.context, when.committed_at)?;
+        store.set_complete(&self.transaction, true)?;
+        Ok(gone)
+    }
+}

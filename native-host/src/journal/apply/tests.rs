@@ -1,0 +1,331 @@
+//! What two tabs do at once, decided on a real file.
+
+use std::time::{Duration, Instant};
+
+use protocol::{
+    commit::Body,
+    message::{Delivery, FromHost, Page},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::super::{Author, Journal, Outcome, read::Reader};
+
+const NOW: i64 = 1_700_000_000_000;
+/// Later than every question is due.
+const LATER: Duration = Duration::from_secs(60);
+
+struct Bench {
+    journal: Journal,
+    reader: Reader,
+    sequence: u64,
+    _directory: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let author = Author {
+            browser: "chromium/156".to_owned(),
+            profile: "p".to_owned(),
+        };
+        let journal = Journal::open(directory.path(), author).expect("a journal");
+        let reader = Reader::open(journal.path()).expect("a reader");
+        Self {
+            journal,
+            reader,
+            sequence: 0,
+            _directory: directory,
+        }
+    }
+
+    fn deliver(&mut self, context: &str, body: &str) -> Outcome {
+        // Each context counts for itself; numbers that only grow do as well, but for the complaint about gaps.
+        self.sequence += 1;
+        let body: Body<'_> = serde_json::from_str(body).expect("a body");
+        let delivery = Delivery {
+            context: context.into(),
+            sequence: self.sequence,
+            page: Page {
+                origin: "http://localhost".into(),
+                tab: 1,
+                frame: 0,
+            },
+            body,
+        };
+        let mut batch = self.journal.begin().expect("begun");
+        batch.apply(&delivery).expect("applied");
+        batch.commit().expect("committed")
+    }
+
+    /// A transaction from `began` to `committed`, in milliseconds after [`NOW`].
+    fn commit(&mut self, context: &str, began: i64, committed: i64, operations: &str) {
+        let body = format!(
+            r#"{{"commit":{{"database":"d","version":1,"began_at":{},"committed_at":{},"operations":[{operations}]}}}}"#,
+            NOW + began,
+            NOW + committed,
+        );
+        self.deliver(context, &body);
+    }
+
+    fn put(&mut self, context: &str, began: i64, committed: i64, value: i64) {
+        let operation = format!(r#"{{"put":{{"store":"s","key":1,"value":{value}}}}}"#);
+        self.commit(context, began, committed, &operation);
+    }
+
+    /// The whole store as read at a time, in milliseconds after [`NOW`].
+    fn snapshot(&mut self, context: &str, at: i64, records: &str) {
+        let body = format!(
+            r#"{{"snapshot":{{"database":"d","version":1,"store":"s","began_at":{0},"read_at":{0},"records":[{records}]}}}}"#,
+            NOW + at
+        );
+        self.deliver(context, &body);
+    }
+
+    /// Key 1 read again at a time, in milliseconds after [`NOW`].
+    fn answer(&mut self, at: i64, value: Option<i64>) {
+        let present = value.map_or_else(String::new, |value| format!(r#"{{"key":1,"value":{value}}}"#));
+        let absent = if value.is_some() { "" } else { "1" };
+        let body = format!(
+            r#"{{"records":{{"database":"d","version":1,"store":"s","began_at":{0},"read_at":{0},"present":[{present}],"absent":[{absent}]}}}}"#,
+            NOW + at
+        );
+        self.deliver("reader", &body);
+    }
+
+    /// The keys that the host wants to read again.
+    fn questions(&mut self) -> Vec<String> {
+        let due = self.journal.due_reads(Instant::now() + LATER);
+        due.into_iter()
+            .flat_map(|message| match message {
+                FromHost::Read { read, .. } => read.keys,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    /// Ops with the values after, and those before where they are known.
+    fn events(&self) -> Vec<String> {
+        let entries = self.reader.events(0, 1000, usize::MAX).expect("events");
+        let events = entries.iter().map(|entry| {
+            let event: Value = serde_json::from_str(&entry.event).expect("JSON");
+            let before = event
+                .get("before")
+                .map_or_else(String::new, |before| format!("{before}→"));
+            format!(
+                "{} {before}{}",
+                event["op"].as_str().expect("an op"),
+                event["after"]
+            )
+        });
+        events.collect()
+    }
+
+    fn doubtful(&self) -> bool {
+        self.reader
+            .stores()
+            .expect("stores")
+            .iter()
+            .any(|store| store.doubtful)
+    }
+
+    fn value(&self) -> Option<String> {
+        let key = protocol::key::Key::Number(1.0);
+        self.reader.record(1, &key).expect("read")
+    }
+}
+
+#[test]
+fn commits_apart_are_in_no_doubt() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    bench.put("b", 261, 270, 2);
+    bench.put("b", 270, 271, 3);
+    assert_eq!(bench.events(), ["c 1", "u 1→2", "u 2→3"]);
+    assert_eq!(bench.questions(), [""; 0]);
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn commits_that_may_have_happened_either_way_round_are_read_again() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    // Applied as it came, but what was before is not guessed.
+    assert_eq!(bench.events(), ["c 1", "u 2"]);
+    assert!(bench.doubtful());
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer(2000, Some(1));
+    assert_eq!(bench.events().last().expect("an event"), "r 2→1");
+    assert!(!bench.doubtful());
+    assert_eq!(bench.questions(), [""; 0]);
+}
+
+#[test]
+fn an_answer_that_agrees_settles_without_an_event() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer(2000, Some(2));
+    assert_eq!(bench.events().len(), 2);
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn an_answer_that_may_be_older_than_a_write_decides_nothing() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    assert_eq!(bench.questions(), ["1"]);
+    bench.put("b", 2000, 2010, 3);
+    bench.answer(2100, Some(2));
+    assert_eq!(bench.value().as_deref(), Some("3"));
+    assert!(bench.doubtful());
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer(3000, Some(3));
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn a_late_put_does_not_pass_a_delete_of_another_tab_unnoticed() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    bench.commit("b", 1000, 1010, r#"{"delete":{"store":"s","key":1}}"#);
+    bench.put("a", 900, 950, 2);
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer(2000, None);
+    assert_eq!(bench.events(), ["c 1", "d 1→null", "c 2", "d 2→null"]);
+    assert_eq!(bench.value(), None);
+}
+
+#[test]
+fn a_late_put_does_not_pass_a_clear_of_another_tab_unnoticed() {
+    let mut bench = Bench::new();
+    bench.commit("b", 1000, 1010, r#"{"clear":{"store":"s"}}"#);
+    bench.put("a", 900, 950, 2);
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer(2000, None);
+    assert_eq!(bench.events(), ["t null", "c 2", "d 2→null"]);
+}
+
+#[test]
+fn a_snapshot_does_not_undo_what_may_be_younger() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    bench.put("a", 1000, 1010, 2);
+    bench.snapshot("b", 1100, r#"{"key":1,"value":1}"#);
+    assert_eq!(bench.value().as_deref(), Some("2"));
+    assert_eq!(bench.questions(), ["1"]);
+    bench.snapshot("b", 2000, r#"{"key":1,"value":5},{"key":2,"value":6}"#);
+    assert_eq!(bench.events()[2..], ["r 2→5", "r null→6"]);
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn a_commit_that_a_snapshot_may_have_seen_is_read_again() {
+    let mut bench = Bench::new();
+    bench.snapshot("b", 1000, r#"{"key":1,"value":7}"#);
+    bench.put("a", 950, 990, 6);
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer(2000, Some(7));
+    assert_eq!(
+        bench.events(),
+        ["r 7", "c 6", "r 6→7"].map(|event| event.replace("c 6", "u 6"))
+    );
+}
+
+#[test]
+fn questions_that_are_never_answered_end() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    let mut now = Instant::now();
+    let mut asked = 0;
+    while let Some(due) = bench.journal.next_due() {
+        now = now.max(due);
+        asked += bench.journal.due_reads(now).len();
+        assert!(asked < 10);
+    }
+    assert!(asked > 1);
+    // The next snapshot settles what nobody answered.
+    assert!(bench.doubtful());
+    bench.snapshot("c", 9000, r#"{"key":1,"value":1}"#);
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn a_transaction_that_was_not_committed_never_happened() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    let head = bench.journal.head();
+    let body: Body<'_> = serde_json::from_str(
+        r#"{"commit":{"database":"new","version":1,"began_at":1,"committed_at":2,"operations":[{"clear":{"store":"new"}}]}}"#,
+    )
+    .expect("a body");
+    let delivery = Delivery {
+        context: "a".into(),
+        sequence: 2,
+        page: Page {
+            origin: "http://localhost".into(),
+            tab: 1,
+            frame: 0,
+        },
+        body,
+    };
+    let mut batch = bench.journal.begin().expect("begun");
+    batch.apply(&delivery).expect("applied");
+    drop(batch);
+    let mut batch = bench.journal.begin().expect("begun");
+    batch.apply(&delivery).expect("applied");
+    let outcome = batch.commit().expect("committed");
+    assert_eq!(outcome.acknowledged.get("a"), Some(&2));
+    assert_eq!(bench.journal.head(), head + 1);
+    assert_eq!(bench.reader.stores().expect("stores").len(), 2);
+}
+
+#[test]
+fn records_go_and_move_with_their_stores() {
+    let mut bench = Bench::new();
+    let create =
+        r#"{"schema":{"store":"s","change":{"create_store":{"key_path":null,"auto_increment":false}}}}"#;
+    let put = r#"{"put":{"store":"s","key":1,"value":10}}"#;
+    bench.commit("a", 0, 1, &format!("{create},{put}"));
+    bench.commit("a", 2, 3, r#"{"schema":{"store":"s","change":{"rename_store":{"to":"t"}}}},{"put":{"store":"t","key":1,"value":11}}"#);
+    bench.commit(
+        "a",
+        4,
+        5,
+        r#"{"schema":{"store":"t","change":{"delete_store":{}}}}"#,
+    );
+    assert_eq!(
+        bench.events(),
+        [
+            "s null",
+            "c null→10", // the new store is empty: that nothing was there is known
+            "s null",
+            "d 10→null",
+            "c null→10",
+            "u 10→11",
+            "s null",
+            "d 11→null",
+        ]
+    );
+}
+
+#[test]
+fn a_deleted_database_takes_its_records_along() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1, 10);
+    let deletion = format!(
+        r#"{{"deletion":{{"database":"d","began_at":{},"deleted_at":{}}}}}"#,
+        NOW + 2,
+        NOW + 3
+    );
+    bench.deliver("a", &deletion);
+    assert_eq!(bench.events(), ["c 10", "s null", "d 10→null"]);
+    assert_eq!(bench.value(), None);
+    // Made anew under the same name: nothing is left of the old one, and that is known.
+    bench.put("a", 4, 5, 20);
+    assert_eq!(bench.events()[3], "c null→20");
+}

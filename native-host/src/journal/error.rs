@@ -1,0 +1,117 @@
+//! What can go wrong with a journal.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use protocol::message::ErrorCode;
+
+use crate::failure::Failure;
+
+/// Why the journal cannot be used, or not now.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another process writes to it.
+    #[error("another host holds the journal {}", .0.display())]
+    Locked(PathBuf),
+    /// A newer version of this program wrote it.
+    #[error("the journal {} has format {found}; this version knows formats up to {known}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format that is known here.
+        known: i64,
+    },
+    /// The extension's profile id cannot name a file.
+    #[error("{0:?} is no profile id: 1 to 64 letters, digits and hyphens")]
+    Profile(String),
+    /// There is no journal where one was expected.
+    #[error("there is no journal in {}", .0.display())]
+    Missing(PathBuf),
+    /// A file or a directory cannot be made or opened.
+    #[error("{} cannot be used: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// SQLite failed.
+    #[error("the journal {} failed: {source}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+}
+
+impl JournalError {
+    pub(crate) fn failed(path: &Path, source: rusqlite::Error) -> Self {
+        Self::Database {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// Whether trying again later may help: the trouble lies with the disk, not with the journal's content.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Database { .. } | Self::Locked(_))
+    }
+}
+
+impl Failure for JournalError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Locked(_) => ErrorCode::JournalLocked,
+            Self::Newer { .. } => ErrorCode::JournalNewer,
+            Self::Profile(_) => ErrorCode::MalformedMessage,
+            Self::Missing(_) | Self::File { .. } | Self::Database { .. } => ErrorCode::JournalFailed,
+        }
+    }
+
+    fn cure(&self) -> String {
+        match self {
+            Self::Locked(_) => "The host of an earlier browser start may still be finishing: this is tried again by itself. \
+                 If it stays, two browsers use copies of one profile; close one of them."
+                .to_owned(),
+            Self::Newer { .. } => {
+                "Install the newer idb-relay again (idb-relay --version), or move the file away to start a new journal."
+                    .to_owned()
+            }
+            Self::Profile(_) => "Reinstall the extension; it makes a new profile id.".to_owned(),
+            Self::Missing(_) => "Start a browser with the extension and open a page that is captured, \
+                 or point journal.directory of the configuration to where the journal is."
+                .to_owned(),
+            Self::File { .. } => {
+                "Check the permissions of journal.directory, or name another directory in the configuration.".to_owned()
+            }
+            Self::Database { source, .. } => database_cure(source),
+        }
+    }
+}
+
+fn database_cure(source: &rusqlite::Error) -> String {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly};
+    match source.sqlite_error_code() {
+        Some(DiskFull) => {
+            "Free some disk space; the host goes on by itself and nothing that was acknowledged is lost."
+        }
+        Some(ReadOnly) => "Make the file and its directory writable for this user.",
+        Some(DatabaseCorrupt | NotADatabase) => {
+            "Move the file away; the host starts a new journal and pages are read again when they load."
+        }
+        _ => "Check the disk and the file's permissions; the host tries again by itself.",
+    }
+    .to_owned()
+}

@@ -1,0 +1,125 @@
+//! Record keys as the journal uses them: ordered bytes for the tables, canonical text for the events, and spans of them.
+
+use protocol::{
+    commit::Range,
+    key::{Key, KeyError},
+};
+use serde_json::value::RawValue;
+
+/// A key in both forms.
+#[derive(Debug, Clone)]
+pub(super) struct RecordKey {
+    /// Bytes that sort as the keys do.
+    pub bytes: Vec<u8>,
+    /// Canonical JSON text.
+    pub text: Box<RawValue>,
+}
+
+impl RecordKey {
+    /// Reads a key as a page sent it.
+    pub(super) fn parse(text: &RawValue) -> Result<Self, KeyError> {
+        let key = Key::parse(text.get())?;
+        Ok(Self {
+            bytes: key.to_bytes(),
+            text: raw(key.to_string()),
+        })
+    }
+
+    /// The key that a table holds.
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Result<Self, KeyError> {
+        let text = raw(Key::from_bytes(&bytes)?.to_string());
+        Ok(Self { bytes, text })
+    }
+}
+
+/// JSON text as a raw value. All callers have JSON by construction; what is not becomes `null` rather than a broken event.
+pub(super) fn raw(json: String) -> Box<RawValue> {
+    RawValue::from_string(json).unwrap_or_else(|error| {
+        tracing::error!("text that should be JSON is not: {error}");
+        RawValue::NULL.to_owned()
+    })
+}
+
+/// A stretch of keys, from the first one in it up to the first one behind it, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Span {
+    pub from: Vec<u8>,
+    pub to: Vec<u8>,
+}
+
+/// No encoded key starts with this byte; all sort before it.
+const END: u8 = 0xFF;
+
+impl Span {
+    /// The whole store.
+    pub(super) fn all() -> Self {
+        Self {
+            from: Vec::new(),
+            to: vec![END],
+        }
+    }
+
+    /// The keys in a range as IndexedDB defines it.
+    pub(super) fn of_range(range: &Range<'_>) -> Result<Self, KeyError> {
+        let mut span = Self::all();
+        if let Some(lower) = range.lower {
+            span.from = Key::parse(lower.get())?.to_bytes();
+            if range.lower_open {
+                span.from = next(span.from);
+            }
+        }
+        if let Some(upper) = range.upper {
+            span.to = Key::parse(upper.get())?.to_bytes();
+            if !range.upper_open {
+                span.to = next(span.to);
+            }
+        }
+        Ok(span)
+    }
+
+    /// The keys of one stretch of a snapshot: after the one bound, up to and with the other.
+    pub(super) fn between(after: Option<&RawValue>, until: Option<&RawValue>) -> Result<Self, KeyError> {
+        Self::of_range(&Range {
+            lower: after,
+            upper: until,
+            lower_open: true,
+            upper_open: false,
+        })
+    }
+}
+
+/// The first byte string after this one.
+fn next(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.push(0);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn within(span: &Span, key: &str) -> bool {
+        let bytes = Key::parse(key).expect("a key").to_bytes();
+        span.from <= bytes && bytes < span.to
+    }
+
+    #[test]
+    fn spans_hold_the_keys_that_ranges_mean() {
+        for (range, inside, outside) in [
+            ("{}", vec!["-1e308", "[[]]", "\"\""], vec![]),
+            (r#"{"lower":2}"#, vec!["2", "3", "\"a\""], vec!["1"]),
+            (r#"{"lower":2,"lower_open":true}"#, vec!["2.5"], vec!["2"]),
+            (r#"{"upper":2}"#, vec!["2", "-5"], vec!["2.5", "\"a\""]),
+            (r#"{"upper":2,"upper_open":true}"#, vec!["1"], vec!["2"]),
+            (
+                r#"{"lower":[1],"upper":[1,[]]}"#,
+                vec!["[1]", "[1,5]", "[1,\"z\"]", "[1,[]]"],
+                vec!["[1,[1]]", "[0,9]"],
+            ),
+        ] {
+            let span = Span::of_range(&serde_json::from_str(range).expect("a range")).expect("keys");
+            assert!(inside.iter().all(|key| within(&span, key)), "{range}");
+            assert!(!outside.iter().any(|key| within(&span, key)), "{range}");
+        }
+    }
+}

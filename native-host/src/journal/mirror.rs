@@ -1,0 +1,83 @@
+//! The mirror: the latest value of every record, as the newest event says it.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+
+use super::key::Span;
+
+/// The `context` of a row that a read settled, not a write.
+pub(super) const READ: i64 = 0;
+
+/// What the mirror knows of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Typed JSON; `None` is a tombstone: known to be absent.
+    pub value: Option<String>,
+    /// Who settled it last.
+    pub context: i64,
+    /// When, at the latest, what it says was true in the page.
+    pub at: i64,
+}
+
+/// Access within a transaction.
+#[derive(Clone, Copy)]
+pub(super) struct Mirror<'c>(pub &'c Connection);
+
+impl<'c> Mirror<'c> {
+    fn statement(self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+        self.0.prepare_cached(sql)
+    }
+
+    pub(super) fn row(self, store: i64, key: &[u8]) -> rusqlite::Result<Option<Row>> {
+        self.statement("SELECT value, context, at FROM record WHERE store = ?1 AND key = ?2")?
+            .query_row(params![store, key], |row| {
+                Ok(Row {
+                    value: row.get(0)?,
+                    context: row.get(1)?,
+                    at: row.get(2)?,
+                })
+            })
+            .optional()
+    }
+
+    pub(super) fn write(
+        self,
+        store: i64,
+        key: &[u8],
+        value: Option<&str>,
+        context: i64,
+        at: i64,
+    ) -> rusqlite::Result<()> {
+        self.statement(
+            "INSERT INTO record (store, key, value, context, at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET value = excluded.value, context = excluded.context, at = excluded.at",
+        )?
+        .execute(params![store, key, value, context, at])
+        .map(|_| ())
+    }
+
+    /// The records of a stretch that are there, in key order.
+    pub(super) fn live(self, store: i64, span: &Span) -> rusqlite::Result<Vec<(Vec<u8>, Row)>> {
+        self.statement(
+            "SELECT key, value, context, at FROM record
+             WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NOT NULL ORDER BY key",
+        )?
+        .query_map(params![store, span.from, span.to], |row| {
+            let known = Row {
+                value: row.get(1)?,
+                context: row.get(2)?,
+                at: row.get(3)?,
+            };
+            Ok((row.get(0)?, known))
+        })?
+        .collect()
+    }
+
+    /// Makes all records of a stretch tombstones.
+    pub(super) fn bury(self, store: i64, span: &Span, context: i64, at: i64) -> rusqlite::Result<()> {
+        self.statement(
+            "UPDATE record SET value = NULL, context = ?4, at = max(at, ?5) WHERE store = ?1 AND key >= ?2 AND key < ?3",
+        )?
+        .execute(params![store, span.from, span.to, context, at])
+        .map(|_| ())
+    }
+}

@@ -1,0 +1,247 @@
+//! Reading a journal: the sinks do it in the host's process, the commands in their own, while the host writes.
+//!
+//! - here: opening, and what the sinks read.
+//! - `show`: what the commands show.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use protocol::key::Key;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+
+mod show;
+
+pub use self::show::{SinkSummary, StoreSummary, journals};
+pub use super::store::Place;
+use super::{JournalError, schema};
+
+/// A connection that only reads.
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// An event as it stands in the journal.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its number.
+    pub number: u64,
+    /// The store's row; see [`Reader::place`].
+    pub store: i64,
+    /// The event's JSON text.
+    pub event: String,
+}
+
+/// Records that changed, each with the value it has now.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The last event that was looked at.
+    pub last: u64,
+    /// Each record once.
+    pub records: Vec<Changed>,
+}
+
+/// A record that changed.
+#[derive(Debug)]
+pub struct Changed {
+    /// The number of its last event among those looked at.
+    pub number: u64,
+    /// The store's row; see [`Reader::place`].
+    pub store: i64,
+    /// Canonical text.
+    pub key: String,
+    /// Typed JSON; `None`: it is gone.
+    pub value: Option<String>,
+}
+
+/// A place in the mirror's own order.
+#[derive(Debug, Clone)]
+pub struct Position {
+    store: i64,
+    key: Vec<u8>,
+}
+
+impl Reader {
+    /// Opens a journal file.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        if !path.exists() {
+            return Err(JournalError::Missing(path.to_owned()));
+        }
+        let connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let reader = Self {
+            connection,
+            path: path.to_owned(),
+        };
+        if reader.read(schema::format)? == 0 {
+            // The host has made the file and not yet its tables.
+            return Err(JournalError::Missing(path.to_owned()));
+        }
+        Ok(reader)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number before the first event that is still here.
+    pub fn tail(&self) -> Result<u64, JournalError> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT coalesce((SELECT min(number) - 1 FROM journal), (SELECT base FROM meta))",
+                [],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// The number of the last event.
+    pub fn head(&self) -> Result<u64, JournalError> {
+        self.read(schema::head)
+    }
+
+    /// Changes with every commit of another connection.
+    pub fn generation(&self) -> Result<i64, JournalError> {
+        self.read(|connection| connection.pragma_query_value(None, "data_version", |row| row.get(0)))
+    }
+
+    /// The events after this one: at least one if there is one, then as many as fit.
+    pub fn events(&self, after: u64, count: usize, bytes: usize) -> Result<Vec<Entry>, JournalError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT number, store, event FROM journal WHERE number > ?1 ORDER BY number LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![after, count])?;
+            let mut entries: Vec<Entry> = Vec::new();
+            let mut total = 0;
+            while let Some(row) = rows.next()? {
+                let entry = Entry {
+                    number: row.get(0)?,
+                    store: row.get(1)?,
+                    event: row.get(2)?,
+                };
+                total += entry.event.len();
+                if !entries.is_empty() && total > bytes {
+                    break;
+                }
+                entries.push(entry);
+            }
+            Ok(entries)
+        })
+    }
+
+    /// The records that the next `count` events changed, with what the mirror holds of them at this moment: at least what those events
+    /// say, and never less than an earlier call has said.
+    pub fn changes(&self, after: u64, count: usize) -> Result<Changes, JournalError> {
+        self.read(|connection| {
+            // One transaction, so that events and mirror belong together.
+            let transaction = connection.unchecked_transaction()?;
+            let mut changes = Changes {
+                last: after,
+                records: Vec::new(),
+            };
+            let mut newest: HashMap<(i64, Vec<u8>), u64> = HashMap::new();
+            let mut statement = transaction.prepare_cached(
+                "SELECT number, store, key FROM journal WHERE number > ?1 ORDER BY number LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![after, count])?;
+            while let Some(row) = rows.next()? {
+                changes.last = row.get(0)?;
+                if let Some(key) = row.get(2)? {
+                    newest.insert((row.get(1)?, key), changes.last);
+                }
+            }
+            for ((store, key), number) in newest {
+                let value = value(&transaction, store, &key)?;
+                changes.records.push(Changed {
+                    number,
+                    store,
+                    key: key_text(&key)?,
+                    value,
+                });
+            }
+            changes.records.sort_unstable_by_key(|record| record.number);
+            Ok(changes)
+        })
+    }
+
+    /// The records that the mirror has after this position, or from the first one on: at least one if there is one, then as many
+    /// as fit. Their number is that of no event.
+    pub fn records(
+        &self,
+        after: Option<&Position>,
+        count: usize,
+        bytes: usize,
+    ) -> Result<Vec<(Position, Changed)>, JournalError> {
+        self.read(|connection| {
+            let (store, key) = after.map_or((0, &[][..]), |position| (position.store, &position.key));
+            let mut statement = connection.prepare_cached(
+                "SELECT store, key, value FROM record
+                 WHERE (store, key) > (?1, ?2) AND value IS NOT NULL ORDER BY store, key LIMIT ?3",
+            )?;
+            let mut rows = statement.query(params![store, key, count])?;
+            let mut records = Vec::new();
+            let mut total = 0;
+            while let Some(row) = rows.next()? {
+                let position = Position {
+                    store: row.get(0)?,
+                    key: row.get(1)?,
+                };
+                let value: String = row.get(2)?;
+                total += value.len();
+                if !records.is_empty() && total > bytes {
+                    break;
+                }
+                let record = Changed {
+                    number: 0,
+                    store: position.store,
+                    key: key_text(&position.key)?,
+                    value: Some(value),
+                };
+                records.push((position, record));
+            }
+            Ok(records)
+        })
+    }
+
+    /// Where a store is.
+    pub fn place(&self, store: i64) -> Result<Place, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT origin, bucket, database, name FROM store WHERE id = ?1")?
+                .query_row([store], |row| place(row, 0))
+        })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        read(&self.connection).map_err(|source| JournalError::failed(&self.path, source))
+    }
+}
+
+/// The canonical text of a key's bytes.
+fn key_text(bytes: &[u8]) -> rusqlite::Result<String> {
+    Key::from_bytes(bytes)
+        .map(|key| key.to_string())
+        .map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, Box::new(error))
+        })
+}
+
+fn value(connection: &Connection, store: i64, key: &[u8]) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT value FROM record WHERE store = ?1 AND key = ?2")?
+        .query_row(params![store, key], |row| row.get(0))
+        .optional()
+        .map(Option::flatten)
+}
+
+fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
+    Ok(Place {
+        origin: row.get(first)?,
+        bucket: row.get(first + 1)?,
+        database: row.get(first + 2)?,
+        store: row.get(first + 3)?,
+    })
+}

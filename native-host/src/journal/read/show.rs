@@ -1,0 +1,193 @@
+//! What the commands show of a journal.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use protocol::key::Key;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{super::JournalError, Place, Reader, place, value};
+
+/// A store, as `ls` shows it.
+#[derive(Debug, Clone)]
+pub struct StoreSummary {
+    /// Its row.
+    pub id: i64,
+    /// Where it is.
+    pub place: Place,
+    /// The database's version.
+    pub version: u64,
+    /// The mirror is known to have every record.
+    pub complete: bool,
+    /// Some record waits to be read again.
+    pub doubtful: bool,
+    /// How many records the mirror holds.
+    pub records: u64,
+}
+
+/// A sink, as `status` shows it.
+#[derive(Debug, Clone)]
+pub struct SinkSummary {
+    /// `redis` or `memcached`.
+    pub name: String,
+    /// Whether the last host had it switched on.
+    pub enabled: bool,
+    /// The last event it has passed on.
+    pub number: u64,
+    /// One word.
+    pub state: String,
+    /// What is wrong.
+    pub error: Option<String>,
+    /// What to do about it.
+    pub cure: Option<String>,
+    /// Since when, in milliseconds.
+    pub since: i64,
+}
+
+impl Reader {
+    /// The browser profile and the browser.
+    pub fn author(&self) -> Result<(String, String), JournalError> {
+        self.read(|connection| {
+            connection.query_row("SELECT profile, browser FROM meta", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })
+    }
+
+    /// All stores, by place.
+    pub fn stores(&self) -> Result<Vec<StoreSummary>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, version, complete, doubtful, origin, bucket, database, name,
+                        (SELECT count(*) FROM record WHERE store = store.id AND value IS NOT NULL)
+                     FROM store ORDER BY origin, bucket, database, name",
+                )?
+                .query_map([], |row| {
+                    Ok(StoreSummary {
+                        id: row.get(0)?,
+                        version: row.get(1)?,
+                        complete: row.get(2)?,
+                        doubtful: row.get(3)?,
+                        place: place(row, 4)?,
+                        records: row.get(8)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// What the mirror holds of a record; `None`: nothing.
+    pub fn record(&self, store: i64, key: &Key) -> Result<Option<String>, JournalError> {
+        self.read(|connection| value(connection, store, &key.to_bytes()))
+    }
+
+    /// The records of a store in key order, each with its typed value, handed to `each` one by one.
+    pub fn each_record<E: From<JournalError>>(
+        &self,
+        store: i64,
+        mut each: impl FnMut(&str, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |source| E::from(JournalError::failed(&self.path, source));
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT key, value FROM record WHERE store = ?1 AND value IS NOT NULL ORDER BY key",
+            )
+            .map_err(failed)?;
+        let mut rows = statement.query([store]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let bytes: Vec<u8> = row.get(0).map_err(failed)?;
+            let value: String = row.get(1).map_err(failed)?;
+            // What is no key was never written by this program; there is nothing to show of it.
+            if let Ok(key) = Key::from_bytes(&bytes) {
+                each(&key.to_string(), &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The sinks that ever ran.
+    pub fn sinks(&self) -> Result<Vec<SinkSummary>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT name, enabled, number, state, error, cure, since FROM sink ORDER BY name DESC",
+                )?
+                .query_map([], |row| {
+                    Ok(SinkSummary {
+                        name: row.get(0)?,
+                        enabled: row.get(1)?,
+                        number: row.get(2)?,
+                        state: row.get(3)?,
+                        error: row.get(4)?,
+                        cure: row.get(5)?,
+                        since: row.get(6)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// When an event passed a stage, in milliseconds since the epoch.
+    pub fn passed_at(&self, stage: &str, number: u64) -> Result<Option<i64>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT at FROM delivery WHERE stage = ?1 AND last >= ?2 ORDER BY last LIMIT 1",
+                )?
+                .query_row(params![stage, number], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// What a stage has to say about an event.
+    pub fn notice(&self, stage: &str, number: u64) -> Result<Option<String>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT text FROM notice WHERE stage = ?1 AND number = ?2")?
+                .query_row(params![stage, number], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// How many events a stage has something to say about.
+    pub fn notices(&self, stage: &str) -> Result<u64, JournalError> {
+        self.read(|connection| {
+            connection.query_row("SELECT count(*) FROM notice WHERE stage = ?1", [stage], |row| {
+                row.get(0)
+            })
+        })
+    }
+
+    /// A time of day in the user's time zone, as SQLite knows it.
+    pub fn local_time(&self, milliseconds: i64) -> Result<String, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT coalesce(strftime('%H:%M:%f', ?1 / 1000.0, 'unixepoch', 'localtime'), '?')",
+                )?
+                .query_row([milliseconds], |row| row.get(0))
+        })
+    }
+}
+
+/// The journals of a directory, one per browser profile; none if it is not there.
+pub fn journals(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    let failed = |source| JournalError::file(directory, source);
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "sqlite") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

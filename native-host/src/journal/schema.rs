@@ -1,0 +1,153 @@
+//! The tables, and the version of their format.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{Author, JournalError, lock};
+use crate::time::now_ms;
+
+/// The format that this version writes, kept in `PRAGMA user_version`.
+pub(super) const FORMAT: i64 = 1;
+
+/// How long a connection waits for another one; only checkpoints and other processes' first reads can make it.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// How many pages the write-ahead log may take before it is brought into the file: large enough that a burst is not checkpointed
+/// every few milliseconds, small enough that readers stay quick.
+const CHECKPOINT_PAGES: i64 = 4000;
+
+/// How long a deleted record is remembered: longer than any delivery of another tab may be late.
+const TOMBSTONE_MS: i64 = 60 * 60 * 1000;
+
+/// How long a document is remembered after its last delivery.
+const CONTEXT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// `store.complete`: the mirror is known to have every record, so a key without a row is known to be absent. It falls with
+/// every start, for nobody knows what happened in between.
+pub(super) const TABLES: &str = "
+CREATE TABLE meta (
+    profile TEXT NOT NULL,
+    browser TEXT NOT NULL,
+    base INTEGER NOT NULL               -- events are numbered from here
+) STRICT;
+CREATE TABLE context (
+    id INTEGER PRIMARY KEY,             -- 0 is never used: in `record` it means a read
+    name TEXT NOT NULL UNIQUE,
+    last_sequence INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE store (
+    id INTEGER PRIMARY KEY,
+    origin TEXT NOT NULL,
+    bucket TEXT NOT NULL,
+    database TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,           -- of the database
+    complete INTEGER NOT NULL DEFAULT 0,
+    doubtful INTEGER NOT NULL DEFAULT 0, -- some record waits to be read again
+    swept_by INTEGER NOT NULL DEFAULT 0, -- the context of the last clear or range delete, and when
+    swept_at INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (origin, bucket, database, name)
+) STRICT;
+CREATE TABLE journal (
+    number INTEGER PRIMARY KEY,
+    store INTEGER NOT NULL REFERENCES store (id),
+    key BLOB,                           -- null for a truncate
+    event TEXT NOT NULL
+) STRICT;
+CREATE TABLE record (
+    store INTEGER NOT NULL,
+    key BLOB NOT NULL,                  -- protocol::key's ordered bytes
+    value TEXT,                         -- typed JSON; null: known to be absent
+    context INTEGER NOT NULL,           -- who settled it last; 0: a read
+    at INTEGER NOT NULL,                -- when, in milliseconds
+    PRIMARY KEY (store, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tombstone ON record (at) WHERE value IS NULL;
+CREATE TABLE sink (
+    name TEXT PRIMARY KEY,
+    enabled INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- the last event it has passed on
+    state TEXT NOT NULL,
+    error TEXT,
+    cure TEXT,
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE delivery (
+    stage TEXT NOT NULL,                -- 'journal' or a sink's name
+    last INTEGER NOT NULL,              -- events up to this one ...
+    at INTEGER NOT NULL,                -- ... passed the stage at this time
+    PRIMARY KEY (stage, last)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE notice (
+    stage TEXT NOT NULL,
+    number INTEGER NOT NULL,            -- the event
+    text TEXT NOT NULL,
+    PRIMARY KEY (stage, number)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Opens the journal for writing, making it if it is not there.
+pub(super) fn create(path: &Path, author: &Author) -> Result<Connection, JournalError> {
+    lock::private(path)?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    prepare(&connection, author).map_err(|source| JournalError::failed(path, source))?;
+    Ok(connection)
+}
+
+/// Connects to a journal of a known format.
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, JournalError> {
+    let failed = |source| JournalError::failed(path, source);
+    let connection =
+        Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let found = format(&connection).map_err(failed)?;
+    if found > FORMAT {
+        return Err(JournalError::Newer {
+            path: path.to_owned(),
+            found,
+            known: FORMAT,
+        });
+    }
+    Ok(connection)
+}
+
+/// The format of a journal; 0 for a file in which nothing has been made yet.
+pub(super) fn format(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// The number of the last event.
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row(
+        "SELECT coalesce((SELECT max(number) FROM journal), (SELECT base FROM meta))",
+        [],
+        |row| row.get(0),
+    )
+}
+
+fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "cache_size", -16 * 1024)?;
+    let transaction = connection.unchecked_transaction()?;
+    if format(&transaction)? == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.execute(
+            "INSERT INTO meta (profile, browser, base) VALUES (?1, ?2, ?3)",
+            params![author.profile, author.browser, now_ms() * 1000],
+        )?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+    }
+    transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
+    transaction.execute("UPDATE store SET complete = 0", [])?;
+    transaction.execute(
+        "DELETE FROM record WHERE value IS NULL AND at < ?1",
+        [now_ms() - TOMBSTONE_MS],
+    )?;
+    transaction.execute("DELETE FROM context WHERE seen_at < ?1", [now_ms() - CONTEXT_MS])?;
+    transaction.commit()
+}

@@ -1,0 +1,128 @@
+//! Records in doubt, waiting to be read again.
+//!
+//! `complete` events of two documents do not arrive in the order of the commits. Where two touched the same record within the
+//! doubt of their clocks, the host applies what arrived last, and once that store has been quiet for a moment asks the extension for what
+//! the record really holds. The list is not kept on disk: a store's `doubtful` flag is, and the snapshot of the
+//! next page load settles what nobody answered.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use protocol::message::{FromHost, Read};
+
+use super::{key::RecordKey, store::Place};
+
+/// How long a store must be quiet before it is asked for; long enough that the answer is past every doubt
+/// ([`SLACK_MS`](super::apply::SLACK_MS)).
+const QUIET: Duration = Duration::from_millis(300);
+/// A store that is never quiet is asked for after this long all the same.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an answer may take until the question is put again, and how often it is put.
+const ANSWER: Duration = Duration::from_secs(5);
+const ATTEMPTS: u32 = 4;
+/// How many keys, and bytes of keys, one question holds: far below the browsers' limit for a message.
+const KEYS: usize = 256;
+const KEY_BYTES: usize = 128 * 1024;
+
+#[derive(Default)]
+pub(super) struct Settling {
+    stores: HashMap<i64, Doubts>,
+}
+
+struct Doubts {
+    place: Place,
+    keys: BTreeMap<Vec<u8>, String>,
+    /// When the first of them came up.
+    since: Instant,
+    due: Instant,
+    attempts: u32,
+}
+
+impl Settling {
+    /// A record must be read again.
+    pub(super) fn doubt(&mut self, store: i64, place: &Place, key: &RecordKey) {
+        let now = Instant::now();
+        let doubts = self.stores.entry(store).or_insert_with(|| Doubts {
+            place: place.clone(),
+            keys: BTreeMap::new(),
+            since: now,
+            due: now,
+            attempts: 0,
+        });
+        let new = doubts
+            .keys
+            .insert(key.bytes.clone(), key.text.get().to_owned())
+            .is_none();
+        if new {
+            doubts.due = (now + QUIET).min(doubts.since + PATIENCE).max(now);
+            doubts.attempts = 0;
+        } else {
+            // Asked for already, and still in doubt: later, and not for ever (a clock that was set back keeps all in doubt).
+            doubts.due = now + QUIET * (1 << doubts.attempts);
+        }
+    }
+
+    /// A record was read and is in no doubt; `true` if it was the store's last one.
+    pub(super) fn settled(&mut self, store: i64, key: &[u8]) -> bool {
+        let Some(doubts) = self.stores.get_mut(&store) else {
+            return false;
+        };
+        doubts.keys.remove(key);
+        let last = doubts.keys.is_empty();
+        if last {
+            self.stores.remove(&store);
+        }
+        last
+    }
+
+    /// Whether a record of the store waits to be read again.
+    pub(super) fn waits(&self, store: i64) -> bool {
+        self.stores.contains_key(&store)
+    }
+
+    /// The questions that are to be put now.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<FromHost> {
+        self.stores
+            .retain(|_, doubts| doubts.due > now || doubts.attempts < ATTEMPTS);
+        let mut reads = Vec::new();
+        for doubts in self.stores.values_mut().filter(|doubts| doubts.due <= now) {
+            doubts.attempts += 1;
+            doubts.due = now + ANSWER;
+            doubts.since = now;
+            questions(doubts, &mut reads);
+        }
+        reads
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.stores.values().map(|doubts| doubts.due).min()
+    }
+}
+
+fn questions(doubts: &Doubts, reads: &mut Vec<FromHost>) {
+    let mut keys = Vec::new();
+    let mut bytes = 0;
+    let mut ask = |keys: &mut Vec<String>| {
+        reads.push(FromHost::Read {
+            origin: doubts.place.origin.clone(),
+            read: Read {
+                bucket: Cow::Owned(doubts.place.bucket.clone()),
+                database: Cow::Owned(doubts.place.database.clone()),
+                store: Cow::Owned(doubts.place.store.clone()),
+                keys: std::mem::take(keys),
+            },
+        });
+    };
+    for key in doubts.keys.values() {
+        if !keys.is_empty() && (keys.len() == KEYS || bytes + key.len() > KEY_BYTES) {
+            ask(&mut keys);
+            bytes = 0;
+        }
+        bytes += key.len();
+        keys.push(key.clone());
+    }
+    ask(&mut keys);
+}

@@ -1,0 +1,34 @@
+//! The native host of idb-relay: a browser starts it, hands it what pages committed, and it brings that to Redis and Memcached.
+//!
+//! ```text
+//! stdin ─▶ messaging ─▶ journal (SQLite: events + mirror) ─▶ sinks::redis
+//!  ◀── acknowledgements ──┘                               └─▶ sinks::memcached
+//! ```
+//!
+//! **Invariants:** stdout carries frames and nothing else, and one thread owns it. Nothing is acknowledged before it is
+//! on disk. The journal knows no sink; a sink reads the journal and never talks to stdin. Nothing here panics on bad input:
+//! every mistake has a name and a cure ([`failure`]).
+//!
+//! # Layout
+//!
+//! - [`messaging`]: frames, the two threads around stdin and stdout, and the session with the extension.
+//! - [`journal`]: the SQLite file: what happened, what every store holds now, who has been told.
+//! - [`sinks`]: one thread each for Redis and Memcached, resuming from their own offsets.
+//! - [`config`]: the TOML file, with errors that name line, key and the nearest known key.
+//! - [`install`]: tells browsers where this host is.
+//! - [`cli`]: one file per command.
+//! - [`failure`]: what every named error offers.
+//! - [`logging`]: stderr and a file; never stdout.
+
+pub mod cli;
+pub mod config;
+pub mod failure;
+pub mod install;
+pub mod journal;
+pub mod logging;
+pub mod messaging;
+pub mod sinks;
+mod time;
+
+/// The version of this host, as it stands in events and hellos.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

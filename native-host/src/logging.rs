@@ -1,0 +1,62 @@
+//! Logs go to stderr (browsers show it in their own logs) and to a file; never to stdout, which belongs to the frames.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tracing_subscriber::{EnvFilter, fmt::writer::MakeWriterExt as _, prelude::*};
+
+/// Past this size a log is put aside (`.old`) when the host starts, so that two of them bound the disk it takes.
+const MAX_LOG: u64 = 4 * 1024 * 1024;
+
+/// Where the log file is, if the platform says where a user's state belongs.
+pub fn path() -> Option<PathBuf> {
+    let directories = crate::config::directories()?;
+    let directory = directories
+        .state_dir()
+        .unwrap_or_else(|| directories.data_local_dir());
+    Some(directory.join("idb-relay.log"))
+}
+
+/// Starts logging for the host; `IDB_RELAY_LOG` takes a filter such as `debug`.
+///
+/// A log that cannot be opened is no reason not to run: stderr still has everything.
+pub fn start() {
+    let filter = EnvFilter::try_from_env("IDB_RELAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_target(false);
+    let file = path().map(|path| (open(&path), path));
+    let trouble = match file {
+        Some((Ok(file), _)) => {
+            let both = io::stderr.and(Arc::new(file));
+            let _already_set = tracing_subscriber::registry()
+                .with(layer.with_writer(both).with_filter(filter))
+                .try_init();
+            return;
+        }
+        Some((Err(error), path)) => format!("{} cannot be written: {error}", path.display()),
+        None => "this user has no home directory".to_owned(),
+    };
+    let _already_set = tracing_subscriber::registry()
+        .with(layer.with_writer(io::stderr).with_filter(filter))
+        .try_init();
+    tracing::warn!("logging to stderr only: {trouble}");
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > MAX_LOG) {
+        fs::rename(path, path.with_extension("log.old"))?;
+    }
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

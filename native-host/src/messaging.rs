@@ -1,0 +1,17 @@
+//! The conversation with the extension: frames in on stdin, frames out on stdout.
+//!
+//! - [`frame`]: the bytes of one message.
+//! - `queue`: what has been read and not journaled yet, bounded in bytes.
+//! - `reader`: the thread that reads stdin.
+//! - `writer`: the thread that owns stdout.
+//! - `parts`: deliveries that came in slices.
+//! - `intake`: from frames to deliveries.
+//! - [`session`]: from hello to the end of stdin.
+
+pub mod frame;
+mod intake;
+mod parts;
+mod queue;
+mod reader;
+pub mod session;
+mod writer;

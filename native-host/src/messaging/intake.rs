@@ -1,0 +1,155 @@
+//! From frames to deliveries.
+//!
+//! A delivery stays the bytes it came in until it is applied, so that a batch whose transaction failed can be applied again.
+
+use protocol::{
+    commit::Body,
+    message::{Delivery, ErrorCode, ExtensionHello, HostError, ToHost},
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::parts::{Assembled, Parts};
+use crate::journal::{Batch, JournalError};
+
+/// How the extension's compact JSON of a delivery starts. Only a short cut: other spellings are read like any message.
+const DELIVERY: &[u8] = b"{\"delivery\":";
+
+/// A delivery on its way to the journal.
+#[derive(Debug)]
+pub(super) enum Inbound {
+    /// As it came.
+    Frame(Vec<u8>),
+    /// Put together from slices.
+    Assembled(Assembled),
+}
+
+/// What a session opens with.
+#[derive(Debug)]
+pub(super) enum Opening {
+    Hello(ExtensionHello<'static>),
+    /// The extension speaks another version of the protocol, of which nothing more is read.
+    OtherProtocol(u64),
+    /// Something else came first.
+    NoHello,
+}
+
+/// All that is read of a hello before the protocol version is known to be ours.
+#[derive(Deserialize)]
+struct AnyHello {
+    hello: AnyVersion,
+}
+
+#[derive(Deserialize)]
+struct AnyVersion {
+    protocol: u64,
+}
+
+pub(super) fn opening(frame: &[u8]) -> Opening {
+    match serde_json::from_slice::<AnyHello>(frame) {
+        Err(_) => Opening::NoHello,
+        Ok(any) if any.hello.protocol != u64::from(protocol::PROTOCOL_VERSION) => {
+            Opening::OtherProtocol(any.hello.protocol)
+        }
+        Ok(_) => match serde_json::from_slice::<ToHost<'_, &RawValue>>(frame) {
+            Ok(ToHost::Hello(hello)) => Opening::Hello(ExtensionHello {
+                protocol: hello.protocol,
+                version: hello.version.into_owned().into(),
+                browser: hello.browser.into_owned().into(),
+                profile: hello.profile.into_owned().into(),
+            }),
+            _ => Opening::NoHello,
+        },
+    }
+}
+
+/// Sorts the frames behind the hello.
+#[derive(Default)]
+pub(super) struct Intake {
+    parts: Parts,
+}
+
+impl Intake {
+    /// A delivery, if this frame is one or completes one; an error for what is no message.
+    pub(super) fn sort(&mut self, frame: Vec<u8>) -> Result<Option<Inbound>, HostError> {
+        if frame.starts_with(DELIVERY) {
+            return Ok(Some(Inbound::Frame(frame)));
+        }
+        match serde_json::from_slice::<ToHost<'_, &RawValue>>(&frame) {
+            Ok(ToHost::Delivery(_)) => Ok(Some(Inbound::Frame(frame))),
+            Ok(ToHost::Part(part)) => match self.parts.take(&part) {
+                Ok(assembled) => Ok(assembled.map(Inbound::Assembled)),
+                Err(error) => Err(HostError {
+                    context: Some(part.context.into_owned()),
+                    ..malformed(&error.to_string())
+                }),
+            },
+            Ok(ToHost::Hello(_)) => Err(malformed("a second hello on one connection")),
+            Err(error) => Err(malformed(&format!("a frame of {} bytes: {error}", frame.len()))),
+        }
+    }
+}
+
+impl Inbound {
+    /// Applies the delivery; an error for the extension if it turns out to be none.
+    pub(super) fn apply(&self, batch: &mut Batch<'_>) -> Result<Option<HostError>, JournalError> {
+        match self {
+            Inbound::Frame(frame) => match serde_json::from_slice::<ToHost<'_, Body<'_>>>(frame) {
+                Ok(ToHost::Delivery(delivery)) => batch.apply(&delivery)?,
+                _ => match serde_json::from_slice::<ToHost<'_, &RawValue>>(frame) {
+                    Ok(ToHost::Delivery(delivery)) => apply_raw(&delivery, batch)?,
+                    Ok(_) => {}
+                    Err(error) => {
+                        return Ok(Some(malformed(&format!(
+                            "a frame of {} bytes: {error}",
+                            frame.len()
+                        ))));
+                    }
+                },
+            },
+            Inbound::Assembled(assembled) => match serde_json::from_str::<&RawValue>(&assembled.body) {
+                Ok(body) => {
+                    let delivery = Delivery {
+                        context: assembled.context.as_str().into(),
+                        sequence: assembled.sequence,
+                        page: assembled.page.clone(),
+                        body,
+                    };
+                    apply_raw(&delivery, batch)?;
+                }
+                Err(error) => {
+                    let delivery = Delivery {
+                        context: assembled.context.as_str().into(),
+                        sequence: assembled.sequence,
+                        page: assembled.page.clone(),
+                        body: RawValue::NULL,
+                    };
+                    batch.reject(&delivery, &error)?;
+                }
+            },
+        }
+        Ok(None)
+    }
+}
+
+fn apply_raw(delivery: &Delivery<'_, &RawValue>, batch: &mut Batch<'_>) -> Result<(), JournalError> {
+    match serde_json::from_str::<Body<'_>>(delivery.body.get()) {
+        Ok(body) => batch.apply(&Delivery {
+            context: delivery.context.clone(),
+            sequence: delivery.sequence,
+            page: delivery.page.clone(),
+            body,
+        }),
+        Err(error) => batch.reject(delivery, &error),
+    }
+}
+
+fn malformed(what: &str) -> HostError {
+    HostError {
+        code: ErrorCode::MalformedMessage,
+        message: format!("the extension sent what is no message of this protocol: {what}"),
+        cure: "Update the extension and idb-relay to the same version; if they are, please report it."
+            .to_owned(),
+        context: None,
+    }
+}

@@ -1,0 +1,253 @@
+//! A session with the extension, from its hello to the end of stdin.
+
+use std::{
+    io::{Read, Write},
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use protocol::{
+    PROTOCOL_VERSION,
+    message::{ErrorCode, FromHost, HostHello},
+};
+
+use super::{
+    frame::FrameError,
+    intake::{self, Inbound, Intake, Opening},
+    queue::{Queue, Taken},
+    reader,
+    writer::Outbox,
+};
+use crate::{
+    config::{Config, ConfigError},
+    failure::Failure,
+    journal::{Author, Journal, JournalError},
+    sinks::Sinks,
+};
+
+/// Browsers kill a host about two seconds after they have closed its stdin.
+const LAST_MOMENTS: Duration = Duration::from_millis(1500);
+
+/// How long the journal's thread sleeps when nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How long to wait before a transaction that failed is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Why a session ended before its stdin did.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The input broke.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The two sides would not understand each other.
+    #[error("the extension speaks protocol {0}, this host (idb-relay {version}) protocol {PROTOCOL_VERSION}", version = crate::VERSION)]
+    Protocol(u64),
+    /// Something else than a hello came first.
+    #[error("the first message was no hello")]
+    NoHello,
+}
+
+impl Failure for SessionError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Config(error) => error.code(),
+            Self::Journal(error) => error.code(),
+            Self::Frame(FrameError::TooLong { .. }) => ErrorCode::FrameTooLong,
+            Self::Frame(FrameError::Truncated { .. } | FrameError::Stream(_)) => ErrorCode::FrameTruncated,
+            Self::Protocol(_) => ErrorCode::ProtocolMismatch,
+            Self::NoHello => ErrorCode::HelloExpected,
+        }
+    }
+
+    fn cure(&self) -> String {
+        match self {
+            Self::Config(error) => error.cure(),
+            Self::Journal(error) => error.cure(),
+            Self::Frame(FrameError::TooLong { .. }) => {
+                "Update the extension: it should have cut the message into parts.".to_owned()
+            }
+            Self::Frame(_) => {
+                "Nothing to do: what was not acknowledged is sent again when the browser starts the host again.".to_owned()
+            }
+            Self::Protocol(other) if *other > u64::from(PROTOCOL_VERSION) => {
+                "Update idb-relay and run `idb-relay install` again.".to_owned()
+            }
+            Self::Protocol(_) => "Update the extension.".to_owned(),
+            Self::NoHello => "Let a browser start the host; `idb-relay --help` shows what else there is.".to_owned(),
+        }
+    }
+}
+
+/// Runs a session on these streams until the input ends. Failure means that it ended for a reason that was told on the output.
+pub fn run(
+    config: Result<Config, ConfigError>,
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+) -> ExitCode {
+    let outbox = Outbox::start(output);
+    let queue = reader::start(input);
+    let result = config
+        .map_err(SessionError::from)
+        .and_then(|config| serve(&config, &queue, &outbox));
+    let code = match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error} — {}", error.cure());
+            outbox.send(FromHost::Error(error.to_message()));
+            ExitCode::FAILURE
+        }
+    };
+    outbox.close();
+    code
+}
+
+fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), SessionError> {
+    let Some((author, frames)) = hello(queue)? else {
+        return Ok(());
+    };
+    let mut journal = Journal::open(&config.journal.directory, author.clone())?;
+    tracing::info!("{} writes to {}", author.browser, journal.path().display());
+    outbox.send(FromHost::Hello(HostHello {
+        protocol: PROTOCOL_VERSION,
+        version: crate::VERSION.to_owned(),
+        origins: config.capture.origins.iter().map(ToString::to_string).collect(),
+    }));
+    let sinks = Sinks::start(config, journal.path(), &journal.turn(), &author.profile)?;
+    sinks.wake(journal.head());
+    let result = Session {
+        queue,
+        outbox,
+        sinks: &sinks,
+        journal: &mut journal,
+        intake: Intake::default(),
+    }
+    .run(frames);
+    sinks.finish(LAST_MOMENTS);
+    result
+}
+
+/// A hello, and the frames that came right behind it.
+type Begun = (Author, Vec<Vec<u8>>);
+
+/// Waits for the first message; nothing if the input ends before.
+fn hello(queue: &Queue) -> Result<Option<Begun>, SessionError> {
+    let mut frames = loop {
+        match queue.take(IDLE) {
+            Taken::Frames(frames) => break frames,
+            Taken::Idle => {}
+            Taken::End(end) => return Ok(end.map(|()| None)?),
+        }
+    };
+    let first = frames.remove(0);
+    match intake::opening(&first) {
+        Opening::Hello(hello) => {
+            let author = Author {
+                browser: hello.browser.into_owned(),
+                profile: hello.profile.into_owned(),
+            };
+            Ok(Some((author, frames)))
+        }
+        Opening::OtherProtocol(version) => Err(SessionError::Protocol(version)),
+        Opening::NoHello => Err(SessionError::NoHello),
+    }
+}
+
+/// The journal's thread.
+struct Session<'s> {
+    queue: &'s Queue,
+    outbox: &'s Outbox,
+    sinks: &'s Sinks,
+    journal: &'s mut Journal,
+    intake: Intake,
+}
+
+impl Session<'_> {
+    fn run(&mut self, first: Vec<Vec<u8>>) -> Result<(), SessionError> {
+        self.receive(first)?;
+        loop {
+            let patience = self
+                .journal
+                .next_due()
+                .map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
+            match self.queue.take(patience) {
+                Taken::Frames(frames) => self.receive(frames)?,
+                Taken::Idle => {}
+                Taken::End(end) => return Ok(end?),
+            }
+            for read in self.journal.due_reads(Instant::now()) {
+                self.outbox.send(read);
+            }
+        }
+    }
+
+    fn receive(&mut self, frames: Vec<Vec<u8>>) -> Result<(), SessionError> {
+        let mut deliveries = Vec::with_capacity(frames.len());
+        for frame in frames {
+            match self.intake.sort(frame) {
+                Ok(delivery) => deliveries.extend(delivery),
+                Err(error) => {
+                    tracing::warn!("{}", error.message);
+                    self.outbox.send(FromHost::Error(error));
+                }
+            }
+        }
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        self.store(&deliveries)
+    }
+
+    /// Brings deliveries to the disk, however often that takes, and tells the extension and the sinks.
+    fn store(&mut self, deliveries: &[Inbound]) -> Result<(), SessionError> {
+        let mut told = false;
+        let outcome = loop {
+            match record(self.journal, deliveries) {
+                Ok(outcome) => break outcome,
+                Err(error) if error.is_transient() => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::error!("{error}");
+                        self.outbox.send(FromHost::Error(error.to_message()));
+                    }
+                    if self.queue.has_ended() {
+                        // Nothing of this was acknowledged; the bridges have it still, and the browser waits for no one.
+                        return Err(error.into());
+                    }
+                    thread::sleep(RETRY);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.sinks.wake(self.journal.head());
+        for (context, sequence) in outcome.acknowledged {
+            self.outbox.send(FromHost::Acknowledged { context, sequence });
+        }
+        for error in outcome.errors {
+            tracing::warn!("{}", error.message);
+            self.outbox.send(FromHost::Error(error));
+        }
+        for origin in outcome.snapshots {
+            self.outbox.send(FromHost::Snapshot { origin });
+        }
+        Ok(())
+    }
+}
+
+fn record(journal: &mut Journal, deliveries: &[Inbound]) -> Result<crate::journal::Outcome, JournalError> {
+    let mut batch = journal.begin()?;
+    let mut malformed = Vec::new();
+    for delivery in deliveries {
+        malformed.extend(delivery.apply(&mut batch)?);
+    }
+    let mut outcome = batch.commit()?;
+    outcome.errors.extend(malformed);
+    Ok(outcome)
+}

@@ -1,0 +1,81 @@
+//! What reads the journal and passes it on, one thread each, every one from its own offset.
+//!
+//! **Invariants:** a sink reads the journal and never talks to stdin; a sink that cannot work waits and tries again, it never skips
+//! and never lets the journal wait.
+//!
+//! - [`runner`]: the loop they share: wait, step, save, back off.
+//! - [`redis`]: stream and channels, exactly once and in order.
+//! - [`memcached`]: the newest value of every record.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    config::Config,
+    journal::{JournalError, Turn, progress::Progress, read::Reader},
+};
+
+pub mod memcached;
+pub mod redis;
+pub mod runner;
+
+use self::runner::{Runner, Sink, Wake};
+
+/// The names that stand in the journal's tables, and in what `tail` and `status` print.
+pub const REDIS: &str = "redis";
+/// See [`REDIS`].
+pub const MEMCACHED: &str = "memcached";
+
+/// The sinks that run.
+pub struct Sinks {
+    wake: Arc<Wake>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Sinks {
+    /// Starts those that the configuration has switched on.
+    pub fn start(config: &Config, journal: &Path, turn: &Turn, profile: &str) -> Result<Self, JournalError> {
+        let mut sinks = Self {
+            wake: Arc::default(),
+            threads: Vec::new(),
+        };
+        match &config.redis {
+            Some(config) => sinks.run(journal, turn, redis::RedisSink::new(config.clone(), profile))?,
+            None => Progress::disable(journal, turn, REDIS)?,
+        }
+        match &config.memcached {
+            Some(config) => sinks.run(journal, turn, memcached::MemcachedSink::new(config.clone()))?,
+            None => Progress::disable(journal, turn, MEMCACHED)?,
+        }
+        Ok(sinks)
+    }
+
+    fn run(&mut self, journal: &Path, turn: &Turn, sink: impl Sink + 'static) -> Result<(), JournalError> {
+        let progress = Progress::open(journal, Arc::clone(turn), sink.name())?;
+        let reader = Reader::open(journal)?;
+        let runner = Runner::new(sink, reader, progress, Arc::clone(&self.wake))?;
+        self.threads.push(thread::spawn(move || runner.run()));
+        Ok(())
+    }
+
+    /// There are events up to this one.
+    pub fn wake(&self, head: u64) {
+        self.wake.advance(head);
+    }
+
+    /// Lets them pass on what is there, for at most this long. What is left waits in the journal for the next start.
+    pub fn finish(self, patience: Duration) {
+        self.wake.finish(Instant::now() + patience);
+        let deadline = Instant::now() + patience;
+        for thread in self.threads {
+            // A sink may sit in a call to a server that hangs; the end of the process ends it.
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}

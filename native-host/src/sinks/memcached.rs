@@ -1,0 +1,216 @@
+//! Memcached: for every record the newest value, for every deleted record nothing.
+//!
+//! **Invariant: never back in time.** The journal says which records changed; what is written is what the mirror holds *now*, and a
+//! single thread writes. So neither a replay after a crash nor a retry can bring an old value back: at worst it brings the
+//! newest one early. The one way left is a request that a server received, did not answer in time, and executes later
+//! than its repetition; such records are written once more when that must be over (`unsure`).
+//!
+//! **A server that comes back comes back empty**: whenever a connection had to be made anew, all records are written once more.
+//!
+//! - [`ketama`]: which server a key belongs to, as libmemcached says.
+//! - `presence`: whether the servers are still those that were filled.
+//! - `store`: what is sent, and what the answers mean.
+
+use std::{borrow::Cow, collections::HashMap, thread, time::Duration};
+
+use memcache::exp::{Error, MetaClient};
+use protocol::{
+    name::RecordPrefix,
+    value::{PlainError, plain},
+};
+
+use super::runner::{Sink, Step, StepError};
+use crate::{
+    config::{self, ValueForm},
+    journal::{
+        JournalError,
+        progress::Notice,
+        read::{Changed, Reader},
+    },
+};
+
+pub mod ketama;
+mod presence;
+mod store;
+
+use self::{ketama::Ketama, presence::Presence, store::Item};
+
+/// How many events one step looks at.
+const BATCH_EVENTS: usize = 512;
+
+/// The largest value that is offered to a server: no server takes more without being told to, and few take more than 1 MiB.
+const MAX_VALUE: usize = 32 * 1024 * 1024;
+
+/// How long a server may take to connect and to answer one batch.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long after its repetition a request without an answer may still be executed: its connection is closed, so the server has only
+/// to get through what it had received.
+const AFTERMATH: Duration = Duration::from_millis(500);
+
+/// How much of the mirror is held in memory to fill a server.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// A client whose servers hold what they should, and what tells when they no longer do.
+struct Connection {
+    client: MetaClient,
+    presence: Presence,
+}
+
+/// The sink.
+pub struct MemcachedSink {
+    config: config::Memcached,
+    /// Only kept while the servers hold all that they should.
+    connection: Option<Connection>,
+    names: HashMap<i64, RecordPrefix>,
+    /// The last try of the next step sent something whose fate is not known.
+    unsure: bool,
+}
+
+impl MemcachedSink {
+    /// A sink that connects when there is something to pass on.
+    pub fn new(config: config::Memcached) -> Self {
+        Self {
+            config,
+            connection: None,
+            names: HashMap::new(),
+            unsure: false,
+        }
+    }
+
+    /// The client; if the servers were not there without a break, they are filled first.
+    fn client(&mut self, reader: &Reader) -> Result<MetaClient, StepError> {
+        if let Some(connection) = &mut self.connection
+            && connection.presence.is_unbroken()
+        {
+            return Ok(connection.client.clone());
+        }
+        self.connection = None;
+        let trouble = |error| store::trouble(&error, &self.config.servers);
+        // Held before the first record is written: a break from then on is noticed.
+        let presence =
+            Presence::of(&self.config.servers, CONNECT_TIMEOUT).map_err(|error| trouble(Error::Io(error)))?;
+        let client = MetaClient::builder()
+            .router(Ketama::new(&self.config.servers))
+            .connect_timeout(Some(CONNECT_TIMEOUT))
+            .io_timeout(Some(ANSWER_TIMEOUT))
+            .max_idle(1)
+            .connect_multiple(&self.config.servers)
+            .map_err(trouble)?;
+        self.fill(reader, &client)?;
+        self.connection = Some(Connection {
+            client: client.clone(),
+            presence,
+        });
+        Ok(client)
+    }
+
+    /// Writes everything that the mirror has. What cannot be written was told when it changed.
+    fn fill(&mut self, reader: &Reader, client: &MetaClient) -> Result<(), StepError> {
+        let mut last = None;
+        loop {
+            let records = reader.records(last.as_ref(), BATCH_EVENTS, BATCH_BYTES)?;
+            let Some((position, _)) = records.last() else {
+                return Ok(());
+            };
+            last = Some(position.clone());
+            let mut items = Vec::with_capacity(records.len());
+            for (_, record) in &records {
+                items.push(Item {
+                    number: record.number,
+                    name: self.name(reader, record)?,
+                    value: self.value(record).unwrap_or_default(),
+                });
+            }
+            if let Err(error) = store::store(client, &items) {
+                if error.is_ambiguous() {
+                    // What it may still execute is over when all is written again.
+                    thread::sleep(AFTERMATH);
+                }
+                return Err(store::trouble(&error, &self.config.servers));
+            }
+        }
+    }
+
+    fn pass_on(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
+        let client = self.client(reader)?;
+        let changes = reader.changes(after, BATCH_EVENTS)?;
+        let mut notices = Vec::new();
+        let mut items = Vec::with_capacity(changes.records.len());
+        for record in &changes.records {
+            let name = self.name(reader, record)?;
+            let value = match self.value(record) {
+                Ok(value) => value,
+                Err(problem) => {
+                    notices.push(Notice {
+                        number: record.number,
+                        text: format!("deleted: {problem}"),
+                    });
+                    None
+                }
+            };
+            items.push(Item {
+                number: record.number,
+                name,
+                value,
+            });
+        }
+        match store::store(&client, &items) {
+            Ok(refused) => {
+                notices.extend(refused);
+                Ok(Step {
+                    reached: changes.last,
+                    notices,
+                })
+            }
+            Err(error) => {
+                self.unsure |= error.is_ambiguous();
+                // Names are looked up again with the next client: a server may have moved.
+                self.connection = None;
+                Err(store::trouble(&error, &self.config.servers))
+            }
+        }
+    }
+
+    fn name(&mut self, reader: &Reader, record: &Changed) -> Result<String, JournalError> {
+        if let Some(prefix) = self.names.get(&record.store) {
+            return Ok(prefix.record_name(&record.key));
+        }
+        let place = reader.place(record.store)?;
+        if let Some(prefix) = self.config.key.prefix(place.names()) {
+            self.names.insert(record.store, prefix);
+        }
+        Ok(self.config.key.record_name(place.names(), &record.key))
+    }
+
+    fn value<'r>(&self, record: &'r Changed) -> Result<Option<Cow<'r, str>>, PlainError> {
+        let Some(typed) = &record.value else {
+            return Ok(None);
+        };
+        match self.config.value {
+            ValueForm::Plain => plain(typed, MAX_VALUE).map(Some),
+            ValueForm::Typed if typed.len() > MAX_VALUE => Err(PlainError::TooLarge { limit: MAX_VALUE }),
+            ValueForm::Typed => Ok(Some(Cow::Borrowed(typed))),
+        }
+    }
+}
+
+impl Sink for MemcachedSink {
+    fn name(&self) -> &'static str {
+        super::MEMCACHED
+    }
+
+    fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
+        let step = self.pass_on(reader, after)?;
+        if std::mem::take(&mut self.unsure) {
+            thread::sleep(AFTERMATH);
+            return self.pass_on(reader, after);
+        }
+        Ok(step)
+    }
+
+    fn idle(&mut self, reader: &Reader) -> Result<(), StepError> {
+        self.client(reader).map(|_| ())
+    }
+}

@@ -1,0 +1,184 @@
+//! What a Redis server refuses, under names that do not change, with cures.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::{journal::progress::Trouble, sinks::runner::StepError};
+
+/// The first word of a server's refusal, our name for it, and the cure.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    (
+        "LOADING",
+        "loading",
+        "Nothing to do: the server is reading its data and will answer soon.",
+    ),
+    (
+        "MASTERDOWN",
+        "loading",
+        "Nothing to do: the server waits for its own master.",
+    ),
+    (
+        "BUSY",
+        "busy",
+        "Another script keeps the server busy; end it with SCRIPT KILL if it never ends.",
+    ),
+    (
+        "READONLY",
+        "read_only",
+        "Name the master in redis.url: this server is a replica.",
+    ),
+    (
+        "OOM",
+        "out_of_memory",
+        "Raise the server's maxmemory, or set redis.max_stream_length so that the stream stays small.",
+    ),
+    (
+        "MISCONF",
+        "not_saving",
+        "The server cannot save to its disk and takes no writes; see its log.",
+    ),
+    (
+        "NOAUTH",
+        "not_authenticated",
+        "Put the password into redis.url: redis://:password@host:port.",
+    ),
+    (
+        "WRONGPASS",
+        "not_authenticated",
+        "Correct user and password in redis.url.",
+    ),
+    (
+        "NOPERM",
+        "not_permitted",
+        "Allow the user +eval +evalsha +script +get +set +xadd +xdel +publish on the stream, its cursor and the channels.",
+    ),
+    (
+        "WRONGTYPE",
+        "wrong_type",
+        "A key of another kind has the stream's or the cursor's name: delete it, or name another stream in redis.stream.",
+    ),
+    (
+        "NOSCRIPT",
+        "no_script",
+        "Nothing to do: the script is loaded again.",
+    ),
+    (
+        "MOVED",
+        "cluster",
+        "This version speaks to single servers only: name one that is no cluster in redis.url.",
+    ),
+    (
+        "CROSSSLOT",
+        "cluster",
+        "This version speaks to single servers only: name one that is no cluster in redis.url.",
+    ),
+    (
+        "CLUSTERDOWN",
+        "cluster",
+        "This version speaks to single servers only: name one that is no cluster in redis.url.",
+    ),
+];
+
+/// For an error of the client or of a whole call.
+pub(super) fn of_error(error: &RedisError, address: &str) -> StepError {
+    let code = match error.kind() {
+        ErrorKind::Server(kind) => match kind {
+            ServerErrorKind::BusyLoading => Some("LOADING"),
+            ServerErrorKind::MasterDown => Some("MASTERDOWN"),
+            ServerErrorKind::ReadOnly => Some("READONLY"),
+            ServerErrorKind::NoPerm => Some("NOPERM"),
+            ServerErrorKind::NoScript => Some("NOSCRIPT"),
+            ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot => Some("MOVED"),
+            ServerErrorKind::ClusterDown => Some("CLUSTERDOWN"),
+            _ => error.code(),
+        },
+        ErrorKind::AuthenticationFailed => Some("WRONGPASS"),
+        _ => error.code(),
+    };
+    if let Some(refusal) = code.and_then(|code| refusal(code, error.detail().unwrap_or(code), address)) {
+        return refusal;
+    }
+    if error.is_timeout() {
+        return trouble(
+            "slow",
+            format!("redis at {address} did not answer in time"),
+            "See why the server is slow (redis-cli --latency); the events are sent again.",
+        );
+    }
+    if error.is_io_error() {
+        return trouble(
+            "unreachable",
+            format!("redis at {address} cannot be reached: {error}"),
+            "Start the server, or correct redis.url; the events wait in the journal.",
+        );
+    }
+    trouble(
+        "refused",
+        format!("redis at {address} refused: {error}"),
+        "See the server's log; the events wait in the journal.",
+    )
+}
+
+/// For what a single call within the script was refused with.
+pub(super) fn of_text(text: &str, address: &str, reached: Option<u64>) -> StepError {
+    let code = text.split_whitespace().next().unwrap_or_default();
+    let error = refusal(code, text, address).unwrap_or_else(|| {
+        trouble(
+            "refused",
+            format!("redis at {address} refused: {text}"),
+            "See the server's log; the events wait in the journal.",
+        )
+    });
+    StepError {
+        // 0: the cursor itself could not be read.
+        reached: reached.filter(|reached| *reached > 0),
+        ..error
+    }
+}
+
+/// For a connection that went away between two steps.
+pub(super) fn disconnected(address: &str) -> StepError {
+    trouble(
+        "unreachable",
+        format!("the connection to redis at {address} is gone"),
+        "Nothing to do: it is opened again.",
+    )
+}
+
+fn refusal(code: &str, text: &str, address: &str) -> Option<StepError> {
+    let (_, state, cure) = REFUSALS.iter().find(|(known, ..)| *known == code)?;
+    let text = text.strip_prefix(code).unwrap_or(text).trim_start();
+    Some(trouble(
+        state,
+        format!("redis at {address} refused: {code} {text}"),
+        cure,
+    ))
+}
+
+fn trouble(state: &'static str, error: String, cure: &str) -> StepError {
+    StepError {
+        reached: None,
+        state,
+        trouble: Trouble {
+            error,
+            cure: cure.to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_have_names_and_cures() {
+        let error = of_text(
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "127.0.0.1:1",
+            Some(7),
+        );
+        assert_eq!((error.state, error.reached), ("out_of_memory", Some(7)));
+        assert!(error.trouble.cure.contains("maxmemory"));
+        assert_eq!(of_text("WRONGTYPE Operation against", "a", Some(0)).reached, None);
+        assert_eq!(of_text("ERR something new", "a", None).state, "refused");
+    }
+}

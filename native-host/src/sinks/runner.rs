@@ -1,0 +1,218 @@
+//! The loop that all sinks share.
+
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::journal::{
+    JournalError,
+    progress::{Condition, Notice, Progress, Trouble},
+    read::Reader,
+};
+
+/// The first pause after a failure, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often a sink that has nothing to pass on looks after its server.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Something that passes events on.
+pub trait Sink: Send {
+    /// Its name in the journal.
+    fn name(&self) -> &'static str;
+
+    /// Passes on some of the events after this one and says how far it came.
+    fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
+
+    /// Looks after its server while there is nothing to pass on.
+    fn idle(&mut self, _reader: &Reader) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// How far a step came.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// All events up to this one have been passed on.
+    pub reached: u64,
+    /// What is to be said about single events.
+    pub notices: Vec<Notice>,
+}
+
+/// Why a step came no further.
+#[derive(Debug)]
+pub struct StepError {
+    /// Events up to this one have been passed on all the same.
+    pub reached: Option<u64>,
+    /// One word that never changes its meaning, such as `unreachable`.
+    pub state: &'static str,
+    /// What and what to do.
+    pub trouble: Trouble,
+}
+
+impl From<JournalError> for StepError {
+    fn from(error: JournalError) -> Self {
+        Self {
+            reached: None,
+            state: "journal_failed",
+            trouble: Trouble {
+                cure: crate::failure::Failure::cure(&error),
+                error: error.to_string(),
+            },
+        }
+    }
+}
+
+/// How the journal's thread tells the sinks that there is something, or that it is time to end.
+#[derive(Default)]
+pub struct Wake {
+    inner: Mutex<Signal>,
+    changed: Condvar,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Signal {
+    head: u64,
+    /// Set once nothing more will come: how long there is to pass the rest on.
+    deadline: Option<Instant>,
+}
+
+impl Wake {
+    /// There are events up to this one.
+    pub fn advance(&self, head: u64) {
+        self.lock().head = head;
+        self.changed.notify_all();
+    }
+
+    /// Nothing more will come.
+    pub fn finish(&self, deadline: Instant) {
+        self.lock().deadline = Some(deadline);
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Signal> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is something after `reached`, or the end, or a while has passed.
+    fn wait(&self, reached: u64) -> Signal {
+        let nothing = |signal: &mut Signal| signal.head <= reached && signal.deadline.is_none();
+        let (signal, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), IDLE, nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        *signal
+    }
+
+    /// Waits for the pause to pass, or the end.
+    fn pause(&self, pause: Duration) {
+        let running = |signal: &mut Signal| signal.deadline.is_none();
+        let _either = self.changed.wait_timeout_while(self.lock(), pause, running);
+    }
+}
+
+/// A sink with what it needs to run.
+pub struct Runner<S> {
+    sink: S,
+    reader: Reader,
+    progress: Progress,
+    wake: std::sync::Arc<Wake>,
+    reached: u64,
+    pause: Duration,
+    condition: Condition,
+}
+
+impl<S: Sink> Runner<S> {
+    /// Resumes where the sink's last run came to.
+    pub fn new(
+        sink: S,
+        reader: Reader,
+        progress: Progress,
+        wake: std::sync::Arc<Wake>,
+    ) -> Result<Self, JournalError> {
+        let reached = progress.reached()?;
+        Ok(Self {
+            sink,
+            reader,
+            progress,
+            wake,
+            reached,
+            pause: FIRST_PAUSE,
+            condition: running(),
+        })
+    }
+
+    /// Runs until the end: all passed on, or the time is up, or the server is away when the end comes.
+    pub fn run(mut self) {
+        loop {
+            let signal = self.wake.wait(self.reached);
+            if let Some(deadline) = signal.deadline
+                && (self.reached >= signal.head || Instant::now() >= deadline)
+            {
+                return;
+            }
+            let step = if self.reached < signal.head {
+                self.sink.step(&self.reader, self.reached)
+            } else {
+                self.sink.idle(&self.reader).map(|()| Step::default())
+            };
+            match step {
+                Ok(step) => {
+                    self.pause = FIRST_PAUSE;
+                    self.advance(step.reached, &step.notices);
+                    self.set_condition(running());
+                }
+                Err(error) => {
+                    if let Some(reached) = error.reached {
+                        self.advance(reached, &[]);
+                    }
+                    self.set_condition(Condition {
+                        state: error.state,
+                        trouble: Some(error.trouble),
+                    });
+                    if signal.deadline.is_some() {
+                        return;
+                    }
+                    // Jitter, so that hosts that lost one server do not come back in step.
+                    self.wake.pause(self.pause.mul_f64(0.5 + fastrand::f64()));
+                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, reached: u64, notices: &[Notice]) {
+        if reached <= self.reached {
+            return;
+        }
+        self.reached = reached;
+        // Not fatal: the offset in the file is only older than need be, and the sinks take repetition.
+        if let Err(error) = self.progress.save(reached, notices) {
+            tracing::warn!("the progress of {} was not saved: {error}", self.sink.name());
+        }
+    }
+
+    fn set_condition(&mut self, condition: Condition) {
+        if condition == self.condition {
+            return;
+        }
+        if let Some(trouble) = &condition.trouble {
+            tracing::warn!("{}: {}: {}", self.sink.name(), condition.state, trouble.error);
+        } else {
+            tracing::info!("{}: {}", self.sink.name(), condition.state);
+        }
+        if let Err(error) = self.progress.set_condition(&condition) {
+            tracing::warn!("the condition of {} was not saved: {error}", self.sink.name());
+        }
+        self.condition = condition;
+    }
+}
+
+fn running() -> Condition {
+    Condition {
+        state: "running",
+        trouble: None,
+    }
+}

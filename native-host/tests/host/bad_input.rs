@@ -1,0 +1,238 @@
+//! Every mistake has a name and a cure; nothing that was acknowledged is lost by it.
+
+use std::{fs, io::Write as _};
+
+use protocol::message::{ErrorCode, FromHost};
+
+use crate::support::{
+    CONTEXT, Host, ORIGIN, Sandbox,
+    body::{commit, put},
+    hello, host_delivery,
+};
+
+/// A session in which one delivery has been acknowledged.
+fn session(sandbox: &Sandbox) -> Host {
+    let mut host = Host::start(sandbox);
+    host.deliver(1, &commit(&[put("1", "\"kept\"")]));
+    host.acknowledged(1);
+    host
+}
+
+fn assert_kept(sandbox: &Sandbox) {
+    let arguments = [
+        "get",
+        "--origin",
+        ORIGIN,
+        "--database",
+        "shop",
+        "--store",
+        "orders",
+        "--key",
+        "1",
+    ];
+    assert_eq!(sandbox.print(&arguments), "\"kept\"\n");
+}
+
+#[test]
+fn a_frame_longer_than_the_cap() {
+    let sandbox = Sandbox::new();
+    let mut host = session(&sandbox);
+    host.stdin()
+        .write_all(&0x0800_0000_u32.to_ne_bytes())
+        .expect("sent");
+    let error = host.error(ErrorCode::FrameTooLong);
+    assert!(error.message.contains("134217728"), "{}", error.message);
+    assert!(!host.wait().success());
+    assert_kept(&sandbox);
+}
+
+#[test]
+fn a_truncated_frame() {
+    let sandbox = Sandbox::new();
+    let mut host = session(&sandbox);
+    let whole = host_delivery(CONTEXT, 2, &commit(&[put("2", "2")]));
+    host.send(&whole);
+    host.stdin().write_all(&100_u32.to_ne_bytes()).expect("sent");
+    host.stdin().write_all(b"{\"deliv").expect("sent");
+    host.close_stdin();
+    let error = host.error(ErrorCode::FrameTruncated);
+    assert!(error.message.contains("93 of 100 bytes"), "{}", error.message);
+    assert!(!host.wait().success());
+    assert_kept(&sandbox);
+    // What was whole was kept too.
+    sandbox.await_cached("2", Some("2"));
+}
+
+#[test]
+fn frames_that_are_no_messages() {
+    let sandbox = Sandbox::new();
+    let mut host = session(&sandbox);
+    for message in [
+        "{",
+        "not JSON",
+        "\u{0}\u{1}",
+        "[]",
+        r#"{"unheard_of":{}}"#,
+        r#"{"delivery":{}}"#,
+        r#"{"delivery":"#,
+        &hello(1),
+    ] {
+        host.send(message);
+        host.error(ErrorCode::MalformedMessage);
+    }
+    host.deliver(2, &commit(&[put("2", "2")]));
+    host.acknowledged(2);
+    assert!(host.close().success());
+    assert_kept(&sandbox);
+}
+
+#[test]
+fn deliveries_that_make_no_sense_are_acknowledged_and_named() {
+    let sandbox = Sandbox::new();
+    let mut host = session(&sandbox);
+    let bodies = [
+        (r#"{"commit":{"database":1}}"#.to_owned(), true),
+        (commit(&[put("true", "1")]), true),
+        (commit(&[put("[[null]]", "1")]), true),
+        (r#"{"unheard_of":{}}"#.to_owned(), false),
+        ("null".to_owned(), false),
+        (r#"{"snapshot":{"database":"d"}}"#.to_owned(), false),
+        (r#"{"commit":{"database":"d","version":18446744073709551615,"began_at":1,"committed_at":2,"operations":[{"clear":{"store":"s"}}]}}"#.to_owned(), true),
+        (r#"{"commit":{"database":"d","version":1,"began_at":-9223372036854775808,"committed_at":9223372036854775807,"operations":[{"clear":{"store":"s"}}]}}"#.to_owned(), true),
+    ];
+    for (sequence, (body, reads)) in (2..).zip(bodies) {
+        host.deliver(sequence, &body);
+        host.acknowledged(sequence);
+        if body.contains("-9223372036854775808") {
+            continue;
+        }
+        let error = host.error(ErrorCode::MalformedDelivery);
+        assert_eq!(error.context.as_deref(), Some(CONTEXT));
+        if reads {
+            assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
+        }
+    }
+    host.deliver(20, &commit(&[put("2", "2")]));
+    host.acknowledged(20);
+    assert_kept(&sandbox);
+}
+
+#[test]
+fn another_protocol_version() {
+    let sandbox = Sandbox::new();
+    for (version, cure) in [(0, "Update the extension."), (99, "Update idb-relay")] {
+        let mut host = Host::silent(&sandbox);
+        host.send(&hello(version));
+        let error = host.error(ErrorCode::ProtocolMismatch);
+        assert!(
+            error.message.contains(&format!("protocol {version}")),
+            "{}",
+            error.message
+        );
+        assert!(error.cure.starts_with(cure), "{}", error.cure);
+        assert!(!host.wait().success());
+    }
+    // Also when nothing else of the hello can be read.
+    let mut host = Host::silent(&sandbox);
+    host.send(r#"{"hello":{"protocol":7,"who":{}}}"#);
+    host.error(ErrorCode::ProtocolMismatch);
+}
+
+#[test]
+fn no_hello() {
+    let sandbox = Sandbox::new();
+    for message in ["{}", "null", &host_delivery(CONTEXT, 1, &commit(&[]))] {
+        let mut host = Host::silent(&sandbox);
+        host.send(message);
+        host.error(ErrorCode::HelloExpected);
+        assert!(!host.wait().success());
+    }
+}
+
+#[test]
+fn an_input_that_ends_at_once_is_no_mistake() {
+    let sandbox = Sandbox::new();
+    assert!(Host::silent(&sandbox).close().success());
+}
+
+#[test]
+fn a_profile_id_that_is_a_path() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::silent(&sandbox);
+    host.send(&hello(1).replace("profile-1", "../../etc/passwd"));
+    host.error(ErrorCode::MalformedMessage);
+    assert!(!host.wait().success());
+}
+
+#[test]
+fn a_configuration_with_a_typo() {
+    let sandbox = Sandbox::new();
+    sandbox.write_config("[redis]\n\nurll = \"redis://127.0.0.1\"\n");
+    let mut host = Host::silent(&sandbox);
+    host.send(&hello(1));
+    let error = host.error(ErrorCode::Config);
+    assert!(
+        error
+            .message
+            .ends_with("line 3: there is no key \"urll\" in [redis]"),
+        "{}",
+        error.message
+    );
+    assert_eq!(error.cure, "Did you mean \"url\"?");
+    assert!(!host.wait().success());
+
+    let output = sandbox.run(&["status"]);
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Did you mean \"url\"?"));
+}
+
+#[test]
+fn a_journal_of_a_newer_version() {
+    let sandbox = Sandbox::new();
+    assert!(session(&sandbox).close().success());
+    let path = sandbox.journal_directory().join("profile-1.sqlite");
+    let connection = rusqlite::Connection::open(&path).expect("a journal");
+    connection.pragma_update(None, "user_version", 1000).expect("set");
+    drop(connection);
+    let mut host = Host::silent(&sandbox);
+    host.send(&hello(1));
+    let error = host.error(ErrorCode::JournalNewer);
+    assert!(error.message.contains("format 1000"), "{}", error.message);
+    assert!(!host.wait().success());
+    let output = sandbox.run(&["ls"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("format 1000"));
+}
+
+#[test]
+fn two_hosts_on_one_journal() {
+    let sandbox = Sandbox::new();
+    let mut first = session(&sandbox);
+    let mut second = Host::silent(&sandbox);
+    second.send(&hello(1));
+    assert!(second.error(ErrorCode::JournalLocked).code.is_transient());
+    assert!(!second.wait().success());
+    first.deliver(2, &commit(&[put("2", "2")]));
+    first.acknowledged(2);
+    // One that comes while the first is ending waits for it.
+    let mut third = Host::silent(&sandbox);
+    third.send(&hello(1));
+    assert!(first.close().success());
+    assert!(matches!(third.receive(), FromHost::Hello(_)));
+    assert_kept(&sandbox);
+}
+
+#[test]
+fn a_file_that_is_no_journal() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.journal_directory()).expect("made");
+    fs::write(
+        sandbox.journal_directory().join("profile-1.sqlite"),
+        "no database at all, but long enough to be read ".repeat(100),
+    )
+    .expect("written");
+    let mut host = Host::silent(&sandbox);
+    host.send(&hello(1));
+    let error = host.error(ErrorCode::JournalFailed);
+    assert!(error.cure.contains("Move the file away"), "{}", error.cure);
+    assert!(!host.wait().success());
+}

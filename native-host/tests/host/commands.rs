@@ -1,0 +1,191 @@
+//! The commands that people run.
+
+use std::{fs, process::Stdio};
+
+use serde_json::Value;
+
+use crate::support::{
+    Host, ORIGIN, Sandbox,
+    body::{commit, put},
+    until,
+};
+
+const STORE: [&str; 6] = ["--origin", ORIGIN, "--database", "shop", "--store", "orders"];
+
+fn with_store<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [command, &STORE, more].concat()
+}
+
+#[test]
+fn get_and_ls_print_what_the_mirror_holds() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(
+        1,
+        &commit(&[
+            put("10", r#"{"$date":null}"#),
+            put("9", "[1,2]"),
+            put("\"a b\"", "3"),
+        ]),
+    );
+    host.acknowledged(1);
+    assert_eq!(
+        sandbox.print(&with_store(&["get"], &["--key", "10"])),
+        "{\"$date\":null}\n"
+    );
+    assert_eq!(
+        sandbox.print(&with_store(&["get"], &["--key", "1e1", "--plain"])),
+        "null\n"
+    );
+    assert!(
+        !sandbox
+            .run(&with_store(&["get"], &["--key", "11"]))
+            .status
+            .success()
+    );
+    assert!(
+        !sandbox
+            .run(&with_store(&["get"], &["--key", "{}"]))
+            .status
+            .success()
+    );
+    assert_eq!(
+        sandbox.print(&with_store(&["ls"], &[])),
+        "9\t[1,2]\n10\t{\"$date\":null}\n\"a b\"\t3\n"
+    );
+    assert_eq!(
+        sandbox.print(&with_store(&["ls"], &["--json"])).lines().next(),
+        Some(r#"{"key":9,"value":[1,2]}"#)
+    );
+    let stores = sandbox.print(&["ls"]);
+    assert!(
+        stores.starts_with("http://localhost:8080 › shop › orders  3 records"),
+        "{stores}"
+    );
+    assert!(!sandbox.run(&["ls", "--origin", "http://other"]).status.success());
+}
+
+#[test]
+fn key_needs_no_journal() {
+    let sandbox = Sandbox::new();
+    assert_eq!(
+        sandbox.print(&with_store(&["key"], &["--key", "[1,\"a b\"]"])),
+        "idb:http%3A//localhost%3A8080:shop:orders:[1,\"a%20b\"]\n"
+    );
+}
+
+#[test]
+fn tail_prints_every_event_with_its_stages() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.directory.path().join("tail.jsonl");
+    let mut tail = sandbox
+        .program()
+        .args(["tail", "--json"])
+        .stdout(fs::File::create(&output).expect("a file"))
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("it starts");
+    let mut host = Host::start(&sandbox);
+    for sequence in 1..=20 {
+        host.deliver(sequence, &commit(&[put("1", &sequence.to_string())]));
+    }
+    let lines = || -> Vec<Value> {
+        let text = fs::read_to_string(&output).expect("a file");
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    };
+    until("all are printed", || lines().len() >= 20);
+    tail.kill().expect("killed");
+    tail.wait().expect("gone");
+    let lines = lines();
+    assert_eq!(lines.len(), 20);
+    for (number, line) in (1..).zip(&lines) {
+        assert_eq!(line["event"]["after"], number);
+        assert_eq!(line["stages"]["captured"], 0);
+        for stage in ["journal", "redis", "memcached"] {
+            assert!(line["stages"][stage].is_u64(), "{line}");
+        }
+    }
+    let text = sandbox.print(&["tail", "-n", "1", "--no-follow"]);
+    assert!(
+        text.contains("http://localhost:8080 › shop › orders  update  1  journal +"),
+        "{text}"
+    );
+    assert!(text.contains("redis +") && text.contains("memcached +"), "{text}");
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
+fn status_tells_before_anything_has_happened() {
+    let sandbox = Sandbox::new();
+    assert!(sandbox.print(&["status"]).contains("none yet"));
+    let status: Value = serde_json::from_str(&sandbox.print(&["status", "--json"])).expect("JSON");
+    assert_eq!(status["profiles"], serde_json::json!([]));
+    let host = Host::start(&sandbox);
+    let status: Value = serde_json::from_str(&sandbox.print(&["status", "--json"])).expect("JSON");
+    assert_eq!(status["profiles"][0]["running"], true);
+    assert!(host.close().success());
+    let status: Value = serde_json::from_str(&sandbox.print(&["status", "--json"])).expect("JSON");
+    assert_eq!(status["profiles"][0]["running"], false);
+}
+
+#[test]
+fn install_writes_what_browsers_read() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.directory.path();
+    let firefox = home.join(".mozilla/native-messaging-hosts/dev.idb_relay.host.json");
+    let dry = sandbox.print(&["install", "--browser", "firefox", "--dry-run"]);
+    assert!(dry.contains(firefox.to_str().expect("UTF-8")) && !firefox.exists());
+
+    sandbox.print(&["install", "--browser", "firefox"]);
+    let manifest: Value = serde_json::from_slice(&fs::read(&firefox).expect("written")).expect("JSON");
+    assert_eq!(manifest["name"], "dev.idb_relay.host");
+    assert_eq!(manifest["type"], "stdio");
+    assert_eq!(manifest["allowed_extensions"][0], "idb-relay@idb-relay.dev");
+    let program = manifest["path"].as_str().expect("a path");
+    assert!(
+        program.ends_with("idb-relay") && program.starts_with('/'),
+        "{program}"
+    );
+
+    // Only Firefox's directory is there, so without a name only Firefox is served.
+    let printed = sandbox.print(&["uninstall"]);
+    assert!(
+        printed.contains("Firefox: removed") && !printed.contains("Chrom"),
+        "{printed}"
+    );
+    assert!(!firefox.exists());
+
+    let profile = home.join("profile");
+    let directory = profile.to_str().expect("UTF-8");
+    sandbox.print(&["install", "--browser", "chromium", "--user-data-dir", directory]);
+    let chromium = profile.join("NativeMessagingHosts/dev.idb_relay.host.json");
+    let manifest: Value = serde_json::from_slice(&fs::read(chromium).expect("written")).expect("JSON");
+    let origin = manifest["allowed_origins"][0].as_str().expect("an origin");
+    assert!(
+        origin.starts_with("chrome-extension://") && origin.len() == 19 + 32 + 1,
+        "{origin}"
+    );
+
+    let unknown = sandbox.run(&["install", "--browser", "netscape"]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("chromium, edge, firefox"));
+}
+
+#[test]
+#[cfg(unix)]
+fn the_journal_is_its_users_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    let mode = |path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(sandbox.journal_directory()), 0o700);
+    for entry in fs::read_dir(sandbox.journal_directory()).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        assert_eq!(mode(path.clone()), 0o600, "{}", path.display());
+    }
+}

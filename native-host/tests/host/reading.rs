@@ -1,0 +1,125 @@
+//! Snapshots, and records read again.
+
+use protocol::message::FromHost;
+use serde_json::json;
+
+use crate::support::{
+    Host, ORIGIN, Sandbox,
+    body::{add, commit, commit_at, delete, now, put, snapshot_at},
+};
+
+#[test]
+fn a_snapshot_becomes_events_where_it_differs() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let long_ago = now() - 60_000;
+    host.deliver(
+        1,
+        &commit_at(long_ago, &[put("1", "1"), put("2", "2"), put("3", "3")]),
+    );
+    host.deliver(2, &snapshot_at(now(), &[("1", "1"), ("2", "20"), ("4", "4")]));
+    host.acknowledged(2);
+    let events = sandbox.redis.await_stream(6);
+    let read: Vec<_> = events[3..]
+        .iter()
+        .map(|event| {
+            assert_eq!(event["source"]["snapshot"], true);
+            assert_eq!(event.get("transaction"), None);
+            (
+                event["op"].as_str().expect("an op"),
+                event["key"].clone(),
+                event["after"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        read,
+        [
+            ("r", json!(2), json!(20)),
+            ("r", json!(4), json!(4)),
+            ("d", json!(3), json!(null))
+        ]
+    );
+    sandbox.await_cached("3", None);
+    sandbox.await_cached("2", Some("20"));
+    sandbox.await_cached("4", Some("4"));
+
+    // The store is known as a whole now: a new record was not there before, and what is not there cannot be deleted.
+    host.deliver(3, &commit(&[put("5", "5"), delete("6")]));
+    host.acknowledged(3);
+    let events = sandbox.redis.await_stream(7);
+    assert_eq!(events.len(), 7);
+    assert_eq!(events[6].get("before"), Some(&json!(null)));
+}
+
+#[test]
+fn what_two_tabs_wrote_at_once_is_read_again() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let at = now() - 5000;
+    // The second tab's commit happened first and is told last.
+    host.deliver_as("tab-1", 1, &commit_at(at, &[put("1", "\"truth\"")]));
+    host.deliver_as("tab-2", 1, &commit_at(at - 100, &[put("1", "\"stale\"")]));
+    host.acknowledged_as("tab-2", 1);
+    let FromHost::Read { origin, read } = host.request() else {
+        panic!("no question")
+    };
+    assert_eq!(
+        (origin.as_str(), &*read.database, &*read.store),
+        (ORIGIN, "shop", "orders")
+    );
+    assert_eq!(read.keys, ["1"]);
+    let answer = format!(
+        r#"{{"records":{{"database":"shop","version":1,"store":"orders","began_at":{0},"read_at":{0},"present":[{{"key":1,"value":"truth"}}],"absent":[]}}}}"#,
+        now()
+    );
+    host.deliver_as("tab-1", 2, &answer);
+    host.acknowledged_as("tab-1", 2);
+    let events = sandbox.redis.await_stream(3);
+    assert_eq!(
+        (&events[2]["op"], &events[2]["after"]),
+        (&json!("r"), &json!("truth"))
+    );
+    sandbox.await_cached("1", Some("\"truth\""));
+    let listed = sandbox.print(&["ls", "--json"]);
+    assert!(listed.contains(r#""doubtful":false"#), "{listed}");
+}
+
+#[test]
+fn stores_that_are_gone_take_their_records_along() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit_at(now() - 5000, &[add("1", "1"), add("2", "2")]));
+    host.acknowledged(1);
+    sandbox.await_cached("2", Some("2"));
+    let inventory = format!(
+        r#"{{"inventory":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"shop","version":2,"stores":["carts"]}}]}}}}"#,
+        now()
+    );
+    host.deliver(2, &inventory);
+    host.acknowledged(2);
+    sandbox.await_cached("1", None);
+    sandbox.await_cached("2", None);
+    let gone = sandbox.redis.await_stream(4);
+    assert!(gone[2..].iter().all(|event| event["op"] == "d"));
+}
+
+#[test]
+fn after_a_gap_the_stores_are_read() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(
+        1,
+        r#"{"gap":{"reason":"the queue was full","stores":[{"database":"shop","store":"orders"}]}}"#,
+    );
+    host.acknowledged(1);
+    assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
+    assert!(sandbox.print(&["ls", "--json"]).contains(r#""doubtful":true"#));
+    host.deliver(2, &snapshot_at(now(), &[("1", "1")]));
+    host.acknowledged(2);
+    let listed = sandbox.print(&["ls", "--json"]);
+    assert!(
+        listed.contains(r#""complete":true"#) && listed.contains(r#""doubtful":false"#),
+        "{listed}"
+    );
+}

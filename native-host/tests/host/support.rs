@@ -1,0 +1,133 @@
+//! What the tests share.
+
+pub mod body;
+mod host;
+mod server;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+pub use self::{
+    host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, pour},
+    server::{Memcached, Redis},
+};
+
+/// How long a condition may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A home directory with a configuration and the servers that it names.
+pub struct Sandbox {
+    pub directory: TempDir,
+    pub redis: Redis,
+    pub memcached: Memcached,
+}
+
+impl Sandbox {
+    /// With both servers running.
+    pub fn new() -> Self {
+        Self::with_config("")
+    }
+
+    /// With both servers running, and more lines for the configuration's `[memcached]` section.
+    pub fn with_config(more: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let redis = Redis::start(directory.path());
+        let memcached = Memcached::start();
+        let sandbox = Self {
+            directory,
+            redis,
+            memcached,
+        };
+        let journal = sandbox.journal_directory();
+        sandbox.write_config(&format!(
+            "[capture]\norigins = [\"{ORIGIN}\"]\n[redis]\nurl = \"{}\"\n[journal]\ndirectory = \"{}\"\n\
+             [memcached]\nservers = [\"{}\"]\n{more}",
+            sandbox.redis.url(),
+            journal.display(),
+            sandbox.memcached.address(),
+        ));
+        sandbox
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.directory.path().join("config.toml")
+    }
+
+    pub fn journal_directory(&self) -> PathBuf {
+        self.directory.path().join("journal")
+    }
+
+    pub fn write_config(&self, text: &str) {
+        fs::write(self.config_path(), text).expect("written");
+    }
+
+    /// The program, seeing nothing of the real user.
+    pub fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_idb-relay"));
+        command
+            .env_clear()
+            .env("HOME", self.directory.path())
+            .env("IDB_RELAY_CONFIG", self.config_path());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.program().args(arguments).output().expect("it runs")
+    }
+
+    /// What a command prints; it must succeed.
+    pub fn print(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// The Memcached key of a record of the store that [`body`] writes to.
+    pub fn key(&self, key: &str) -> String {
+        let arguments = [
+            "key",
+            "--origin",
+            ORIGIN,
+            "--database",
+            "shop",
+            "--store",
+            "orders",
+            "--key",
+            key,
+        ];
+        self.print(&arguments).trim_end().to_owned()
+    }
+
+    /// What Memcached holds of a record.
+    pub fn cached(&self, key: &str) -> Option<String> {
+        self.memcached.get(&self.key(key))
+    }
+
+    /// Waits until Memcached holds this of a record.
+    pub fn await_cached(&self, key: &str, value: Option<&str>) {
+        let name = self.key(key);
+        until(&format!("Memcached holds {value:?} for {key}"), || {
+            self.memcached.get(&name).as_deref() == value
+        });
+    }
+}
+
+/// Waits for a condition.
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

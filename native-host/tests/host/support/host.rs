@@ -1,0 +1,193 @@
+//! The program as a browser starts it.
+
+use std::{
+    io::Write as _,
+    process::{Child, ChildStdin, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+};
+
+use idb_relay::messaging::frame;
+use protocol::message::{ErrorCode, FromHost, HostError};
+
+use super::{PATIENCE, Sandbox, until};
+
+/// The origin of the page that delivers.
+pub const ORIGIN: &str = "http://localhost:8080";
+/// The id of the document that delivers.
+pub const CONTEXT: &str = "context-1";
+/// The id of the browser profile.
+const PROFILE: &str = "profile-1";
+
+/// A running host. It is killed when this goes.
+pub struct Host {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    messages: Receiver<FromHost>,
+}
+
+impl Host {
+    /// Starts the host without saying hello.
+    pub fn silent(sandbox: &Sandbox) -> Self {
+        let mut child = sandbox
+            .program()
+            .args(["chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh/"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut stdout = child.stdout.take().expect("piped");
+        let (sender, messages) = mpsc::channel();
+        thread::spawn(move || {
+            while let Ok(Some(bytes)) = frame::read(&mut stdout, protocol::MAX_MESSAGE_FROM_HOST) {
+                let message = serde_json::from_slice(&bytes).expect("a message");
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            stdin: child.stdin.take(),
+            child,
+            messages,
+        }
+    }
+
+    /// Starts the host and exchanges hellos.
+    pub fn start(sandbox: &Sandbox) -> Self {
+        let mut host = Self::silent(sandbox);
+        host.send(&hello(protocol::PROTOCOL_VERSION));
+        match host.receive() {
+            FromHost::Hello(hello) => assert_eq!(hello.origins, [ORIGIN]),
+            other => panic!("no hello: {other:?}"),
+        }
+        host
+    }
+
+    pub fn stdin(&mut self) -> &mut ChildStdin {
+        self.stdin.as_mut().expect("open")
+    }
+
+    /// Sends a message; the host may have ended already.
+    pub fn send(&mut self, message: &str) {
+        let _ended = frame::write(self.stdin(), message.as_bytes(), usize::MAX);
+    }
+
+    /// Sends a delivery of the usual document.
+    pub fn deliver(&mut self, sequence: u64, body: &str) {
+        self.deliver_as(CONTEXT, sequence, body);
+    }
+
+    pub fn deliver_as(&mut self, context: &str, sequence: u64, body: &str) {
+        self.send(&delivery(context, sequence, body));
+    }
+
+    /// The next message.
+    pub fn receive(&mut self) -> FromHost {
+        self.messages.recv_timeout(PATIENCE).expect("a message")
+    }
+
+    /// Waits until the usual document's deliveries up to this one are acknowledged.
+    pub fn acknowledged(&mut self, sequence: u64) {
+        self.acknowledged_as(CONTEXT, sequence);
+    }
+
+    pub fn acknowledged_as(&mut self, context: &str, sequence: u64) {
+        loop {
+            match self.receive() {
+                FromHost::Acknowledged {
+                    context: of,
+                    sequence: last,
+                } if of == context => {
+                    assert!(last <= sequence, "{last} was never sent");
+                    if last == sequence {
+                        return;
+                    }
+                }
+                FromHost::Acknowledged { .. } => {}
+                other => panic!("no acknowledgement: {other:?}"),
+            }
+        }
+    }
+
+    /// Waits for an error and returns it; other messages before it are dropped.
+    pub fn error(&mut self, code: ErrorCode) -> HostError {
+        loop {
+            if let FromHost::Error(error) = self.receive() {
+                assert_eq!(error.code, code, "{error:?}");
+                assert!(!error.message.is_empty() && !error.cure.is_empty(), "{error:?}");
+                return error;
+            }
+        }
+    }
+
+    /// Waits for a message of the host's own accord that is no acknowledgement.
+    pub fn request(&mut self) -> FromHost {
+        loop {
+            match self.receive() {
+                FromHost::Acknowledged { .. } | FromHost::Error(_) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Closes stdin, as a browser does.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Closes stdin and waits for the end.
+    pub fn close(mut self) -> ExitStatus {
+        self.close_stdin();
+        self.wait()
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the host has ended", || {
+            status = self.child.try_wait().expect("a child");
+            status.is_some()
+        });
+        status.expect("ended")
+    }
+
+    /// Kills it without warning.
+    pub fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+pub fn hello(protocol: u32) -> String {
+    format!(
+        r#"{{"hello":{{"protocol":{protocol},"version":"0.1.0","browser":"chromium/156","profile":"{PROFILE}"}}}}"#
+    )
+}
+
+pub fn delivery(context: &str, sequence: u64, body: &str) -> String {
+    format!(
+        r#"{{"delivery":{{"context":"{context}","sequence":{sequence},"page":{{"origin":"{ORIGIN}","tab":1,"frame":0}},"body":{body}}}}}"#
+    )
+}
+
+/// Writes many deliveries without waiting for anything.
+pub fn pour(stdin: &mut ChildStdin, deliveries: impl Iterator<Item = String>) {
+    let mut bytes = Vec::new();
+    for delivery in deliveries {
+        frame::write(&mut bytes, delivery.as_bytes(), usize::MAX).expect("fits");
+        if bytes.len() > 1 << 18 {
+            stdin.write_all(&bytes).expect("written");
+            bytes.clear();
+        }
+    }
+    stdin.write_all(&bytes).expect("written");
+}

@@ -1,0 +1,204 @@
+//! Private servers on free loopback ports.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use redis::Commands as _;
+
+use super::{PATIENCE, until};
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts")
+}
+
+fn answers(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+fn end(child: &mut Option<Child>) {
+    if let Some(mut child) = child.take() {
+        let _ended = child.kill();
+        let _reaped = child.wait();
+    }
+}
+
+/// A Redis server that syncs every write, so that it comes back with what it had.
+pub struct Redis {
+    child: Option<Child>,
+    port: u16,
+    directory: PathBuf,
+}
+
+impl Redis {
+    pub fn start(directory: &Path) -> Self {
+        let mut redis = Self {
+            child: None,
+            port: free_port(),
+            directory: directory.to_owned(),
+        };
+        redis.up();
+        redis
+    }
+
+    pub fn up(&mut self) {
+        let port = self.port.to_string();
+        let directory = self.directory.to_str().expect("UTF-8");
+        self.child = Some(spawn(Command::new("redis-server").args([
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            directory,
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+        ])));
+        until("Redis answers", || {
+            redis::Client::open(self.url())
+                .and_then(|client| client.get_connection())
+                .is_ok_and(|mut connection| redis::cmd("PING").exec(&mut connection).is_ok())
+        });
+    }
+
+    pub fn down(&mut self) {
+        end(&mut self.child);
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn connection(&self) -> redis::Connection {
+        let client = redis::Client::open(self.url()).expect("an address");
+        let connection = client.get_connection().expect("a connection");
+        connection.set_read_timeout(Some(PATIENCE)).expect("set");
+        connection
+    }
+
+    /// The events in the stream.
+    pub fn stream(&self) -> Vec<serde_json::Value> {
+        let reply: redis::streams::StreamRangeReply =
+            self.connection().xrange_all("idb:events").expect("a stream");
+        reply
+            .ids
+            .iter()
+            .map(|entry| {
+                let event: String = entry.get("event").expect("an event");
+                serde_json::from_str(&event).expect("JSON")
+            })
+            .collect()
+    }
+
+    /// Waits until the stream has so many events.
+    pub fn await_stream(&self, count: usize) -> Vec<serde_json::Value> {
+        until(&format!("the stream has {count} events"), || {
+            let length: usize = self.connection().xlen("idb:events").expect("a stream");
+            length >= count
+        });
+        self.stream()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// A Memcached server.
+pub struct Memcached {
+    child: Option<Child>,
+    port: u16,
+}
+
+impl Memcached {
+    pub fn start() -> Self {
+        let mut memcached = Self {
+            child: None,
+            port: free_port(),
+        };
+        memcached.up();
+        memcached
+    }
+
+    pub fn up(&mut self) {
+        let port = self.port.to_string();
+        // Root must say as whom to run; for everybody else the option means nothing.
+        self.child = Some(spawn(Command::new("memcached").args([
+            "-l",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "0",
+            "-u",
+            "root",
+        ])));
+        until("Memcached answers", || answers(self.port));
+    }
+
+    pub fn down(&mut self) {
+        end(&mut self.child);
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn command(&self, command: &str) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .expect("set");
+        stream.write_all(command.as_bytes()).expect("sent");
+        BufReader::new(stream)
+    }
+
+    /// By the classic protocol, as any client would. Its flags must be 0.
+    pub fn get(&self, key: &str) -> Option<String> {
+        let mut reader = self.command(&format!("get {key}\r\n"));
+        let mut header = String::new();
+        reader.read_line(&mut header).expect("an answer");
+        let words: Vec<&str> = header.split_whitespace().collect();
+        let ["VALUE", of, "0", length] = words[..] else {
+            assert_eq!(header, "END\r\n");
+            return None;
+        };
+        assert_eq!(of, key);
+        let mut value = vec![0; length.parse().expect("a length")];
+        reader.read_exact(&mut value).expect("the value");
+        Some(String::from_utf8(value).expect("UTF-8"))
+    }
+
+    pub fn set(&self, key: &str, value: &str) {
+        let mut reader = self.command(&format!("set {key} 0 0 {}\r\n{value}\r\n", value.len()));
+        let mut answer = String::new();
+        reader.read_line(&mut answer).expect("an answer");
+        assert_eq!(answer, "STORED\r\n");
+    }
+}
+
+impl Drop for Memcached {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
