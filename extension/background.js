@@ -1,0 +1,46 @@
+// Listens before the WASM is there. Browsers deliver the event that woke the background only to listeners that are added at
+// once, and a port's messages only to those that are there when they come: everything is queued for the Rust side in order.
+
+import init, { Background } from "./wasm/idb_relay.js";
+
+/** @type {((background: Background) => void)[] | null} */
+let queue = [];
+/** @type {Background | undefined} */
+let background;
+let ports = 0;
+
+/** @param {(background: Background) => void} event */
+const hand = (event) => {
+  if (queue !== null) queue.push(event);
+  else event(/** @type {Background} */ (background));
+};
+
+chrome.runtime.onConnect.addListener((port) => {
+  const number = ++ports;
+  const { origin, tab, frameId } = port.sender;
+  const sender = JSON.stringify({
+    origin: origin ?? "",
+    tab: tab?.id ?? -1,
+    frame: frameId ?? -1,
+    incognito: tab?.incognito ?? false,
+  });
+  port.onMessage.addListener((text) => hand((to) => to.bridge_message(number, text)));
+  port.onDisconnect.addListener(() => {
+    // Chromium wants the reason to be looked at (a page in the back/forward cache, most often).
+    void chrome.runtime.lastError;
+    hand((to) => to.bridge_closed(number));
+  });
+  hand((to) => to.bridge_opened(number, port, sender));
+});
+
+// These wake the background: at the browser's start and after an installation, before any page needs it.
+chrome.runtime.onStartup.addListener(() => {});
+chrome.runtime.onInstalled.addListener(() => {});
+
+init({ module_or_path: chrome.runtime.getURL("wasm/idb_relay_bg.wasm") })
+  .then(() => Background.start())
+  .then((started) => {
+    background = started;
+    for (const event of queue ?? []) event(started);
+    queue = null;
+  });

@@ -1,0 +1,309 @@
+// The bridge: takes the hook's commits, keeps each until the host has it on disk, and sends it again after every break.
+//
+// Runs in the isolated world, which shares the document with the page but none of its objects. Deliveries are numbered when
+// they are first sent. The port to the background is opened when there is something to say, and opened again after a break
+// with a growing delay; a new port starts with everything that is not acknowledged. The background keeps what arrives before
+// its welcome. Nothing in here may throw: the page would see the error event.
+
+import { BODY, HANDSHAKE, READY, STOP } from "./channel.js";
+import { anyDatabase, readInventory, readRecords, readStore } from "./reader.js";
+
+/** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
+let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
+/** How much text waits here at most, in UTF-16 units, before commits are dropped and their stores declared in doubt. */
+const MAX_QUEUE = 64 * 1024 * 1024;
+const FIRST_DELAY = 100;
+const LAST_DELAY = 10_000;
+/** How often a survey is begun again because databases changed meanwhile. */
+const MAX_ATTEMPTS = 5;
+
+const context = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+  byte.toString(16).padStart(2, "0"),
+).join("");
+/** At document start there is no `head` yet; where there is one, scripts of the page may have run. */
+const late = document.head !== null;
+
+/**
+ * @typedef {object} Delivery
+ * @property {number} sequence 0 until it is first sent
+ * @property {string} body
+ * @property {boolean} droppable a commit; what is read for the host can be asked for again
+ */
+/** @type {Delivery[]} What is not acknowledged, in order; the first `sent` of them are on their way. */
+let queue = [];
+let sent = 0;
+let queuedUnits = 0;
+let sentUnits = 0;
+let sequence = 0;
+
+/** @type {Text | null} */
+let node = null;
+/** @type {chrome.runtime.Port | null} */
+let port = null;
+let delay = FIRST_DELAY;
+let stopped = false;
+let surveying = false;
+/** Frames of one origin share their databases: the outermost one tells what is there. */
+let surveyed = sharesWithParent();
+/** @type {Map<Delivery, () => void>} Who waits for which delivery's acknowledgement. */
+const waiting = new Map();
+
+function sharesWithParent() {
+  try {
+    return window.parent !== window && window.parent.origin === window.origin;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {string} body
+ * @param {boolean} droppable
+ */
+function deliver(body, droppable) {
+  if (stopped) return null;
+  const delivery = { sequence: 0, body, droppable };
+  if (queuedUnits + body.length > MAX_QUEUE && droppable) {
+    dropUnsent(delivery);
+  } else {
+    queue.push(delivery);
+    queuedUnits += body.length;
+  }
+  if (port === null) connectToBackground();
+  else send();
+  return delivery;
+}
+
+/**
+ * Gives up the commits that wait behind the window, and the new one, for one note that names their stores.
+ * @param {Delivery} newest
+ */
+function dropUnsent(newest) {
+  /** @type {Map<string, { database: string, store: string }>} */
+  const stores = new Map();
+  const kept = queue.slice(0, sent);
+  for (const delivery of [...queue.slice(sent), newest]) {
+    if (!delivery.droppable) {
+      kept.push(delivery);
+      continue;
+    }
+    for (const store of storesOf(delivery.body)) stores.set(JSON.stringify(store), store);
+  }
+  const reason = "the host did not keep up, or was away for too long";
+  kept.push({
+    sequence: 0,
+    body: JSON.stringify({ gap: { reason, stores: [...stores.values()] } }),
+    droppable: true,
+  });
+  queue = kept;
+  queuedUnits = queue.reduce((units, { body }) => units + body.length, 0);
+}
+
+/** @param {string} body */
+function storesOf(body) {
+  const { commit, gap } = JSON.parse(body);
+  if (gap) return gap.stores;
+  // A deleted database: the inventory that follows a gap finds it gone.
+  if (!commit) return [];
+  return commit.operations.map((/** @type {Record<string, { store: string }>} */ operation) => ({
+    database: commit.database,
+    store: Object.values(operation)[0].store,
+  }));
+}
+
+function send() {
+  while (port !== null && sent < queue.length) {
+    const delivery = queue[sent];
+    const { body } = delivery;
+    if (sentUnits > 0 && sentUnits + body.length > limits.window) return;
+    if (delivery.sequence === 0) delivery.sequence = ++sequence;
+    sent += 1;
+    sentUnits += body.length;
+    if (body.length <= limits.part_units) {
+      post(`{"delivery":{"sequence":${delivery.sequence},"body":${body}}}`);
+    } else {
+      const parts = cut(body, limits.part_units);
+      parts.forEach((text, index) =>
+        post(JSON.stringify({ part: { sequence: delivery.sequence, index, count: parts.length, text } })),
+      );
+    }
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {number} units
+ */
+function cut(text, units) {
+  const parts = [];
+  for (let from = 0; from < text.length; ) {
+    let to = Math.min(from + units, text.length);
+    // Not between the halves of a surrogate pair: half a character is no JSON text.
+    if (to < text.length && text.codePointAt(to - 1) !== text.charCodeAt(to - 1)) to -= 1;
+    parts.push(text.slice(from, to));
+    from = to;
+  }
+  return parts;
+}
+
+/** @param {string} text */
+function post(text) {
+  try {
+    port?.postMessage(text);
+  } catch {
+    // The port broke just now; `onDisconnect` follows, or the extension is gone.
+    broken();
+  }
+}
+
+function connectToBackground() {
+  if (stopped || port !== null) return;
+  try {
+    port = chrome.runtime.connect({ name: "bridge" });
+  } catch {
+    // The extension was updated or removed: nobody will take anything from this document any more.
+    stop();
+    return;
+  }
+  port.onMessage.addListener(receive);
+  port.onDisconnect.addListener(broken);
+  sent = 0;
+  sentUnits = 0;
+  post(JSON.stringify({ open: { context, late } }));
+  send();
+}
+
+function broken() {
+  if (port === null) return;
+  port = null;
+  if (stopped) return;
+  setTimeout(connectToBackground, delay);
+  delay = Math.min(delay * 2, LAST_DELAY);
+}
+
+/** @param {string} text */
+function receive(text) {
+  const message = JSON.parse(text);
+  if (message.acknowledged) {
+    acknowledge(message.acknowledged.sequence);
+  } else if (message.welcome) {
+    limits = message.welcome;
+    delay = FIRST_DELAY;
+    send();
+    if (!surveyed) void survey();
+  } else if (message.refused) {
+    stop();
+  } else if (message.snapshot) {
+    surveyed = false;
+    void survey();
+  } else if (message.read) {
+    void readRecords(message.read).then(
+      (body) => deliver(body, false),
+      () => {},
+    );
+  }
+}
+
+/** @param {number} upTo */
+function acknowledge(upTo) {
+  while (queue.length > 0 && queue[0].sequence !== 0 && queue[0].sequence <= upTo) {
+    const delivery = /** @type {Delivery} */ (queue.shift());
+    const units = delivery.body.length;
+    queuedUnits -= units;
+    if (sent > 0) {
+      sent -= 1;
+      sentUnits -= units;
+    }
+    waiting.get(delivery)?.();
+    waiting.delete(delivery);
+  }
+  send();
+}
+
+function stop() {
+  stopped = true;
+  queue = [];
+  waiting.clear();
+  node?.dispatchEvent(new Event(STOP));
+  node = null;
+  port?.disconnect();
+  port = null;
+}
+
+/** Tells the host everything that is there, a piece at a time: the next one when the host has the one before. */
+async function survey() {
+  if (surveying) return;
+  surveying = true;
+  for (let attempt = 1; !surveyed && !stopped; attempt++) {
+    surveyed = true;
+    // The page may change a database while it is read: what it looks like afterwards needs another look.
+    if (!(await surveyOnce()) && attempt < MAX_ATTEMPTS) {
+      await new Promise((resolve) => setTimeout(resolve, attempt * 1000));
+      surveyed = false;
+    }
+  }
+  surveying = false;
+}
+
+/** Whether everything could be read. */
+async function surveyOnce() {
+  let complete = true;
+  try {
+    await idle();
+    const { body, databases } = await readInventory();
+    await delivered(body);
+    for (const { name, stores } of databases) {
+      for (const store of stores) {
+        try {
+          for await (const stretch of readStore(name, store)) {
+            await delivered(stretch);
+            await idle();
+          }
+        } catch {
+          complete = false;
+        }
+      }
+    }
+  } catch {
+    complete = false;
+  }
+  return complete;
+}
+
+const idle = () => new Promise((resolve) => requestIdleCallback(resolve, { timeout: 500 }));
+
+/**
+ * @param {string} body
+ * @returns {Promise<void>}
+ */
+function delivered(body) {
+  return new Promise((resolve) => {
+    const delivery = deliver(body, false);
+    if (delivery !== null) waiting.set(delivery, resolve);
+  });
+}
+
+/** @param {Event} event */
+function meet(event) {
+  node = /** @type {Text} */ (/** @type {MouseEvent} */ (event).relatedTarget);
+  node.addEventListener(BODY, (message) => {
+    try {
+      deliver(/** @type {MessageEvent<string>} */ (message).data, true);
+    } catch {
+      // Out of memory, most likely. The next snapshot finds what was lost.
+    }
+  });
+  node.dispatchEvent(new Event(READY));
+}
+
+// The window, and with it this world, may serve a second document (an `about:blank` that is navigated or written to), and the
+// scripts may be injected twice. One bridge is enough: the second hook gets no answer and leaves the first one alone.
+const mark = Symbol.for("dev.idb_relay.bridge");
+if (!(mark in globalThis)) {
+  Object.defineProperty(globalThis, mark, { value: true });
+  document.addEventListener(HANDSHAKE, meet, { once: true });
+  anyDatabase().then(
+    (any) => any && connectToBackground(),
+    () => {},
+  );
+}

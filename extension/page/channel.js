@@ -1,0 +1,16 @@
+// How the page hook and the bridge find each other.
+//
+// The hook makes a detached text node and passes it, as the `relatedTarget` of one event on the document, to the bridge, which
+// listened before: at document start no script of the page has run, so nobody else can hold the node. From then on both
+// worlds talk by dispatching events on it. Dispatching is synchronous in both browsers, and strings cross uncopied.
+// A page that is hooked late could intercept the event: it would gain its own data, and a way to lie about itself that it
+// has anyway.
+
+/** On the document, from the hook: `relatedTarget` is the node. */
+export const HANDSHAKE = "dev.idb_relay.handshake";
+/** On the node, from the bridge: capture may begin. Without it there is no bridge, or this document is hooked already. */
+export const READY = "ready";
+/** On the node, from the bridge: nothing is wanted any more. */
+export const STOP = "stop";
+/** On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`. */
+export const BODY = "body";

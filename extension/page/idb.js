@@ -1,0 +1,33 @@
+// What the hook asks of IndexedDB's objects and of events, as the engine made it.
+
+import { getterOf, uncurry } from "./pristine.js";
+
+export const databaseOf = getterOf(IDBTransaction.prototype, "db");
+export const nameOfDatabase = getterOf(IDBDatabase.prototype, "name");
+export const versionOf = getterOf(IDBDatabase.prototype, "version");
+export const transactionOf = getterOf(IDBObjectStore.prototype, "transaction");
+export const nameOfStore = getterOf(IDBObjectStore.prototype, "name");
+export const generatesKeys = getterOf(IDBObjectStore.prototype, "autoIncrement");
+export const keyPathOf = getterOf(IDBObjectStore.prototype, "keyPath");
+export const storeOfIndex = getterOf(IDBIndex.prototype, "objectStore");
+export const nameOfIndex = getterOf(IDBIndex.prototype, "name");
+export const keyPathOfIndex = getterOf(IDBIndex.prototype, "keyPath");
+export const isUnique = getterOf(IDBIndex.prototype, "unique");
+export const isMultiEntry = getterOf(IDBIndex.prototype, "multiEntry");
+export const sourceOf = getterOf(IDBCursor.prototype, "source");
+export const primaryKeyOf = getterOf(IDBCursor.prototype, "primaryKey");
+export const resultOf = getterOf(IDBRequest.prototype, "result");
+export const transactionOfRequest = getterOf(IDBRequest.prototype, "transaction");
+export const errorOf = getterOf(IDBRequest.prototype, "error");
+export const lowerOf = getterOf(IDBKeyRange.prototype, "lower");
+export const upperOf = getterOf(IDBKeyRange.prototype, "upper");
+export const lowerOpenOf = getterOf(IDBKeyRange.prototype, "lowerOpen");
+export const upperOpenOf = getterOf(IDBKeyRange.prototype, "upperOpen");
+export const targetOf = getterOf(Event.prototype, "target");
+export const stopImmediatePropagation = uncurry(Event.prototype.stopImmediatePropagation);
+export const preventDefault = uncurry(Event.prototype.preventDefault);
+export const listen = uncurry(EventTarget.prototype.addEventListener);
+export const dispatch = uncurry(EventTarget.prototype.dispatchEvent);
+export const getRecord = uncurry(IDBObjectStore.prototype.get);
+export const split = uncurry(String.prototype.split);
+export const Message = MessageEvent;

@@ -1,0 +1,33 @@
+// The hook's end of the way to the bridge.
+//
+// A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
+// commit is on its way out of this process before the page can go away.
+
+import { BODY, HANDSHAKE, READY, STOP } from "./channel.js";
+import { dispatch, listen, Message } from "./idb.js";
+
+const node = document.createTextNode("");
+
+/** Whether the bridge wants to hear of writes. */
+export let active = false;
+
+listen(node, READY, () => {
+  active = true;
+});
+listen(node, STOP, () => {
+  active = false;
+});
+
+/** Looks for the bridge; says whether there is one that has no hook yet. */
+export function meetBridge() {
+  dispatch(document, new MouseEvent(HANDSHAKE, { relatedTarget: node }));
+  return active;
+}
+
+/**
+ * Gives a body to the bridge, synchronously.
+ * @param {string} body
+ */
+export function hand(body) {
+  dispatch(node, new Message(BODY, /** @type {any} */ ({ __proto__: null, data: body })));
+}

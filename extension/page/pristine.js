@@ -1,0 +1,65 @@
+// The JavaScript built-ins as they were before any script of the page ran.
+//
+// Invariant: the page scripts call nothing else. A page may overwrite `Array.prototype.push`, `Map.prototype.get` or a
+// getter on `Object.prototype`; none of that may break us, run inside us, or tell the page that we are there. Hence no
+// iteration protocol (`for…of`, spread, destructuring of arrays), no method calls on built-in objects other than through
+// these functions, no reading of members that an object may lack, and `{ __proto__: null }` for option dictionaries. (Setting
+// up, before the page's first script, is free of this.)
+
+const { bind, call } = Function.prototype;
+
+/**
+ * Turns a method into a function that takes `this` as its first argument.
+ * @type {(method: Function) => (self: any, ...rest: any[]) => any}
+ */
+export const uncurry = bind.bind(call);
+
+export const {
+  create,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getOwnPropertyNames,
+  getPrototypeOf,
+  hasOwn,
+  keys: keysOf,
+} = Object;
+export const { apply } = Reflect;
+export const { isArray } = Array;
+export const { stringify } = JSON;
+export const { now } = Date;
+export const slice = uncurry(String.prototype.slice);
+
+/**
+ * The getter of an accessor on a prototype, as a function of the object; `undefined` where this engine has none.
+ * @param {any} owner
+ * @param {PropertyKey} name
+ * @returns {(self: any) => any}
+ */
+export const getterOf = (owner, name) => {
+  const get = owner && getOwnPropertyDescriptor(owner, name)?.get;
+  return /** @type {any} */ (get && uncurry(get));
+};
+
+/**
+ * An object that carries its methods itself, so that the page's changes to the prototype do not reach it.
+ * @template {object} T
+ * @param {T} object
+ * @returns {T}
+ */
+export const sealedOff = (object) => {
+  const prototype = getPrototypeOf(object);
+  for (const name of getOwnPropertyNames(prototype)) {
+    defineProperty(object, name, /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(prototype, name)));
+  }
+  return object;
+};
+
+/**
+ * An empty list whose elements no setter on `Array.prototype` can catch.
+ * @returns {any[]}
+ */
+export const emptyList = () => {
+  /** @type {any[]} */
+  const list = [];
+  return Object.setPrototypeOf(list, null);
+};

@@ -1,0 +1,187 @@
+// Reads the document's databases from the isolated world: the inventory, snapshots of whole stores, single records.
+//
+// Invariants: never creates a database, never holds up an upgrade or a deletion by the page (a connection closes at once on
+// `versionchange`), and reads little at a time. Each result carries the times before and after the reading, so that the host
+// can tell what is newer.
+
+import { encode } from "./encode.js";
+import { decodeKey } from "./key.js";
+
+/** How many records a snapshot reads at a time, and how much text it aims at. */
+const MAX_RECORDS = 200;
+const AIM = 1024 * 1024;
+
+/**
+ * @template T
+ * @param {IDBRequest<T>} request
+ * @returns {Promise<T>}
+ */
+const outcome = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+/**
+ * A connection to an existing database, or null if there is none.
+ * @param {string} name
+ * @returns {Promise<IDBDatabase | null>}
+ */
+function connect(name) {
+  return new Promise((resolve) => {
+    const request = indexedDB.open(name);
+    // Without a version, only a database that does not exist is upgraded.
+    request.onupgradeneeded = () => request.transaction?.abort();
+    request.onerror = (event) => {
+      event.preventDefault();
+      resolve(null);
+    };
+    request.onsuccess = () => {
+      const database = request.result;
+      database.onversionchange = () => database.close();
+      resolve(database);
+    };
+  });
+}
+
+/** @param {string} name */
+async function existing(name) {
+  const found = await indexedDB.databases();
+  return found.some((database) => database.name === name) ? connect(name) : null;
+}
+
+/**
+ * Firefox shows the page's objects through wrappers that hide what maps, sets and errors hold; a clone of the bare object
+ * belongs to this world. Values out of the database have no accessors, so nothing of the page runs.
+ * @type {(value: any) => any}
+ */
+const ownCopy =
+  "cloneInto" in globalThis
+    ? (value) => (typeof value === "object" && value !== null ? structuredClone(value.wrappedJSObject ?? value) : value)
+    : (value) => value;
+
+/** Whether the document's origin has any database. */
+export async function anyDatabase() {
+  return (await indexedDB.databases()).length > 0;
+}
+
+/**
+ * The body of an inventory, with what the snapshots need.
+ * @returns {Promise<{ body: string, databases: { name: string, stores: string[] }[] }>}
+ */
+export async function readInventory() {
+  const began = Date.now();
+  const databases = [];
+  for (const { name = "" } of await indexedDB.databases()) {
+    const database = await connect(name);
+    if (database === null) continue;
+    databases.push({ name, version: database.version, stores: [...database.objectStoreNames] });
+    database.close();
+  }
+  return {
+    body: JSON.stringify({ inventory: { bucket: "", began_at: began, read_at: Date.now(), databases } }),
+    databases,
+  };
+}
+
+/**
+ * The bodies of a store's snapshot, a stretch each, in key order. Ends early if the page changes or deletes the database: what
+ * follows such a change is another snapshot's business.
+ * @param {string} name the database
+ * @param {string} store
+ * @returns {AsyncGenerator<string, void>}
+ */
+export async function* readStore(name, store) {
+  const database = await existing(name);
+  if (database === null) return;
+  try {
+    let count = 16;
+    /** @type {string | undefined} */
+    let after;
+    /** @type {IDBKeyRange | undefined} */
+    let rest;
+    for (;;) {
+      const began = Date.now();
+      const transaction = database.transaction(store, "readonly");
+      const [keys, values] = await Promise.all([
+        outcome(transaction.objectStore(store).getAllKeys(rest, count)),
+        outcome(transaction.objectStore(store).getAll(rest, count)),
+      ]);
+      const last = keys.length < count;
+      const until = last ? undefined : encode(keys[keys.length - 1], true);
+      const records = recordsText(keys, values);
+      yield bodyText("snapshot", database, store, began, [
+        after === undefined ? "" : `"after":${after},`,
+        until === undefined ? "" : `"until":${until},`,
+        `"records":[${records}]`,
+      ]);
+      if (last) return;
+      after = until;
+      rest = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
+      const fitting = Math.floor((count * AIM) / Math.max(records.length, 1));
+      count = Math.max(1, Math.min(MAX_RECORDS, count * 4, fitting));
+    }
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * The body that answers `protocol::message::Read`.
+ * @param {{ database: string, store: string, keys: string[] }} read
+ * @returns {Promise<string>}
+ */
+export async function readRecords({ database: name, store, keys }) {
+  const began = Date.now();
+  const database = await existing(name);
+  try {
+    if (database === null || !database.objectStoreNames.contains(store)) {
+      return bodyText("records", { name, version: database?.version ?? 0 }, store, began, [
+        `"present":[],"absent":[${keys}]`,
+      ]);
+    }
+    const objects = database.transaction(store, "readonly").objectStore(store);
+    // A key that holds `undefined` is still a key: it is asked for by itself.
+    const found = await Promise.all(
+      keys.map(async (text) => {
+        const key = decodeKey(text);
+        const [there, value] = await Promise.all([outcome(objects.getKey(key)), outcome(objects.get(key))]);
+        return there === undefined ? undefined : recordText(text, value);
+      }),
+    );
+    const present = found.filter((record) => record !== undefined);
+    const absent = keys.filter((_, index) => found[index] === undefined);
+    return bodyText("records", database, store, began, [`"present":[${present}],"absent":[${absent}]`]);
+  } finally {
+    database?.close();
+  }
+}
+
+/**
+ * @param {IDBValidKey[]} keys
+ * @param {any[]} values
+ */
+function recordsText(keys, values) {
+  return keys.map((key, index) => recordText(encode(key, true), values[index])).join(",");
+}
+
+/**
+ * @param {string | undefined} key
+ * @param {any} value
+ */
+function recordText(key, value) {
+  const text = encode(ownCopy(value), true) ?? '{"$opaque":{"type":"Object","reason":"could not be read"}}';
+  return `{"key":${key},"value":${text}}`;
+}
+
+/**
+ * @param {"snapshot" | "records"} kind
+ * @param {{ name: string, version: number }} database
+ * @param {string} store
+ * @param {number} began
+ * @param {string[]} rest
+ */
+function bodyText(kind, { name, version }, store, began, rest) {
+  const head = `"database":${JSON.stringify(name)},"version":${version},"store":${JSON.stringify(store)}`;
+  return `{"${kind}":{${head},"began_at":${began},"read_at":${Date.now()},${rest.join("")}}}`;
+}

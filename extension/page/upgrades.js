@@ -1,0 +1,104 @@
+// Changes of a database's shape: what upgrades do to stores and indexes, and deleted databases.
+
+import { encode } from "./encode.js";
+import {
+  generatesKeys,
+  isMultiEntry,
+  isUnique,
+  keyPathOf,
+  keyPathOfIndex,
+  listen,
+  nameOfIndex,
+  nameOfStore,
+  resultOf,
+  storeOfIndex,
+  transactionOf,
+  transactionOfRequest,
+} from "./idb.js";
+import { active, hand } from "./outlet.js";
+import { now, sealedOff, stringify } from "./pristine.js";
+import { known, record } from "./transactions.js";
+
+/** @type {WeakMap<IDBDatabase, IDBTransaction>} The upgrades that are under way, or were. */
+const upgrades = sealedOff(new WeakMap());
+
+/**
+ * A change of a store's shape, in an upgrade.
+ * @param {IDBTransaction} native
+ * @param {string} store the store's name before the change
+ * @param {string} change a `protocol::schema::SchemaChange`
+ */
+function recordSchema(native, store, change) {
+  record(known(native), { name: "schema", request: null, store: stringify(store), key: "", text: change, hole: null });
+}
+
+/**
+ * What a setter or a method of an upgrade did.
+ * @param {"createObjectStore" | "deleteObjectStore" | "createIndex" | "deleteIndex" | "store.name" | "index.name"} method
+ * @param {any} self the database, the store or the index
+ * @param {any} result of a method
+ * @param {string} name the argument, or a setter's old name
+ */
+export function observeSchema(method, self, result, name) {
+  if (!active) return;
+  try {
+    switch (method) {
+      case "createObjectStore": {
+        const path = encode(keyPathOf(result), true);
+        const change = `{"create_store":{"key_path":${path},"auto_increment":${generatesKeys(result)}}}`;
+        recordSchema(transactionOf(result), nameOfStore(result), change);
+        break;
+      }
+      case "deleteObjectStore":
+        recordSchema(/** @type {IDBTransaction} */ (upgrades.get(self)), name, '{"delete_store":{}}');
+        break;
+      case "createIndex": {
+        const names = `"index":${stringify(nameOfIndex(result))},"key_path":${encode(keyPathOfIndex(result), true)}`;
+        const options = `"unique":${isUnique(result)},"multi_entry":${isMultiEntry(result)}`;
+        recordSchema(transactionOf(self), nameOfStore(self), `{"create_index":{${names},${options}}}`);
+        break;
+      }
+      case "deleteIndex":
+        recordSchema(transactionOf(self), nameOfStore(self), `{"delete_index":{"index":${stringify(name)}}}`);
+        break;
+      case "store.name": {
+        const to = nameOfStore(self);
+        if (to !== name) recordSchema(transactionOf(self), name, `{"rename_store":{"to":${stringify(to)}}}`);
+        break;
+      }
+      case "index.name": {
+        const to = nameOfIndex(self);
+        const store = storeOfIndex(self);
+        const change = `{"rename_index":{"index":${stringify(name)},"to":${stringify(to)}}}`;
+        if (to !== name) recordSchema(transactionOf(store), nameOfStore(store), change);
+      }
+    }
+  } catch {
+    // Out of stack or memory: the next inventory finds the difference.
+  }
+}
+
+/**
+ * Remembers the upgrade that an `open` may lead to: `deleteObjectStore` has no other way to its transaction.
+ * @param {IDBOpenDBRequest} request
+ */
+export function observeOpen(request) {
+  if (!active) return;
+  listen(request, "upgradeneeded", (/** @type {Event} */ event) => {
+    if (event.isTrusted) upgrades.set(resultOf(request), transactionOfRequest(request));
+  });
+}
+
+/**
+ * @param {IDBOpenDBRequest} request of a `deleteDatabase`
+ * @param {string} name
+ */
+export function observeDeletion(request, name) {
+  if (!active) return;
+  const beganAt = now();
+  listen(request, "success", (/** @type {Event} */ event) => {
+    if (!event.isTrusted || !active) return;
+    const times = `"began_at":${beganAt},"deleted_at":${now()}`;
+    hand(`{"deletion":{"database":${stringify(name)},${times}}}`);
+  });
+}

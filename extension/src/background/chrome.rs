@@ -1,0 +1,105 @@
+//! The extension API, as far as it is used. Chromium and Firefox (Manifest V3) both know it as `chrome`, with promises.
+
+use js_sys::Function;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `chrome.runtime.Port`.
+    pub type Port;
+
+    #[wasm_bindgen(method, catch, js_name = postMessage)]
+    pub fn post_message(this: &Port, message: &JsValue) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method)]
+    pub fn disconnect(this: &Port);
+
+    #[wasm_bindgen(method, getter, js_name = onMessage)]
+    pub fn on_message(this: &Port) -> Event;
+
+    #[wasm_bindgen(method, getter, js_name = onDisconnect)]
+    pub fn on_disconnect(this: &Port) -> Event;
+
+    /// Firefox's way to say why a port was closed; Chromium has `runtime.lastError`.
+    #[wasm_bindgen(method, getter)]
+    pub fn error(this: &Port) -> JsValue;
+
+    /// An event that listeners can be added to.
+    pub type Event;
+
+    #[wasm_bindgen(method, js_name = addListener)]
+    pub fn add_listener(this: &Event, listener: &Function);
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = connectNative)]
+    pub fn connect_native(host: &str) -> Result<Port, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "local"], js_name = get)]
+    pub async fn storage_get(names: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "local"], js_name = set)]
+    pub async fn storage_set(items: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "scripting"], js_name = getRegisteredContentScripts)]
+    pub async fn registered_content_scripts() -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "scripting"], js_name = registerContentScripts)]
+    pub async fn register_content_scripts(scripts: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "scripting"], js_name = unregisterContentScripts)]
+    pub async fn unregister_content_scripts(filter: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "scripting"], js_name = executeScript)]
+    pub async fn execute_script(injection: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = query)]
+    pub async fn query_tabs(filter: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "action"], js_name = setBadgeText)]
+    pub async fn set_badge_text(details: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "action"], js_name = setTitle)]
+    pub async fn set_title(details: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_namespace = crypto, js_name = randomUUID)]
+    pub fn random_uuid() -> String;
+
+    #[wasm_bindgen(js_namespace = navigator, js_name = userAgent, thread_local_v2)]
+    pub static USER_AGENT: String;
+
+    #[wasm_bindgen(js_name = setTimeout)]
+    pub fn set_timeout(callback: &JsValue, milliseconds: f64) -> JsValue;
+}
+
+/// A value as the API takes it.
+pub fn to_js(value: &serde_json::Value) -> JsValue {
+    js_sys::JSON::parse(&value.to_string()).unwrap_or(JsValue::NULL)
+}
+
+/// What the API answered; `None` if it is not of the form that is expected.
+pub fn from_js<T: serde::de::DeserializeOwned>(value: &JsValue) -> Option<T> {
+    let text: String = js_sys::JSON::stringify(value).ok()?.into();
+    serde_json::from_str(&text).ok()
+}
+
+/// An error's message, or whatever was thrown instead.
+pub fn message_of(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => error.message().into(),
+        None => js_sys::Reflect::get(error, &"message".into())
+            .ok()
+            .and_then(|message| message.as_string())
+            .unwrap_or_default(),
+    }
+}
+
+/// `chrome.runtime.lastError`'s message; empty without one.
+pub fn last_error() -> String {
+    let get = |owner: JsValue, name: &str| js_sys::Reflect::get(&owner, &name.into());
+    get(js_sys::global().into(), "chrome")
+        .and_then(|chrome| get(chrome, "runtime"))
+        .and_then(|runtime| get(runtime, "lastError"))
+        .and_then(|error| get(error, "message"))
+        .ok()
+        .and_then(|message| message.as_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,64 @@
+//! The connection to the host.
+
+use std::rc::{Rc, Weak};
+
+use protocol::HOST_NAME;
+use wasm_bindgen::prelude::*;
+
+use super::{
+    chrome::{self, Port},
+    service::Service,
+};
+
+/// An open port to the host, and what listens on it; dropping it ends both.
+pub struct NativePort {
+    port: Port,
+    _on_message: Closure<dyn Fn(JsValue)>,
+    _on_disconnect: Closure<dyn Fn(Port)>,
+}
+
+impl NativePort {
+    /// Starts the host. That it is not there is told later, as the end of the connection.
+    pub fn open(service: &Rc<Service>) -> Result<Self, JsValue> {
+        let port = chrome::connect_native(HOST_NAME)?;
+        let receiver = Rc::downgrade(service);
+        let on_message = Closure::<dyn Fn(JsValue)>::new(move |message: JsValue| {
+            if let Some(service) = Weak::upgrade(&receiver)
+                && let Ok(text) = js_sys::JSON::stringify(&message)
+            {
+                service.with_relay(|relay| relay.host_said(&String::from(text)));
+            }
+        });
+        let owner = Rc::downgrade(service);
+        let on_disconnect = Closure::<dyn Fn(Port)>::new(move |port: Port| {
+            if let Some(service) = Weak::upgrade(&owner) {
+                let mut reason = chrome::last_error();
+                if reason.is_empty() {
+                    reason = chrome::message_of(&port.error());
+                }
+                service.host_gone(&reason);
+            }
+        });
+        port.on_message()
+            .add_listener(on_message.as_ref().unchecked_ref());
+        port.on_disconnect()
+            .add_listener(on_disconnect.as_ref().unchecked_ref());
+        Ok(Self {
+            port,
+            _on_message: on_message,
+            _on_disconnect: on_disconnect,
+        })
+    }
+
+    /// Sends a message. A port that has just broken says so by its end; what was sent is still in the outbox then.
+    pub fn send(&self, json: &str) {
+        if let Ok(message) = js_sys::JSON::parse(json) {
+            let _broken = self.port.post_message(&message);
+        }
+    }
+
+    /// Ends the connection; the host sees the end of its input.
+    pub fn close(self) {
+        self.port.disconnect();
+    }
+}

@@ -1,0 +1,153 @@
+//! The deliveries that the host does not have on disk yet, in the order in which they came.
+//!
+//! Invariants: an entry leaves only by an acknowledgement, or because its origin turns out not to be enabled; what is on its
+//! way to the host is bounded, a single larger one travels alone; the entries of a context stay in order.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// How many bytes may be on their way to the host unacknowledged.
+pub const HOST_WINDOW: usize = 16 * 1024 * 1024;
+
+/// A delivery for the host.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The document's id.
+    pub context: String,
+    /// The delivery's number.
+    pub sequence: u64,
+    /// The JSON of the message, or of all its parts: the host can acknowledge none without the others.
+    pub messages: Vec<String>,
+}
+
+impl Entry {
+    fn size(&self) -> usize {
+        self.messages.iter().map(String::len).sum()
+    }
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// By their order of arrival.
+    entries: BTreeMap<u64, Entry>,
+    /// Each context's entries: (sequence, arrival).
+    contexts: HashMap<String, VecDeque<(u64, u64)>>,
+    arrivals: u64,
+    /// The arrival from which on nothing was handed out yet.
+    unsent: u64,
+    in_flight: usize,
+}
+
+impl Outbox {
+    /// Takes a delivery; one that is here already is left out.
+    pub fn push(&mut self, entry: Entry) {
+        let context = self.contexts.entry(entry.context.clone()).or_default();
+        if let Some(&(sequence, _)) = context.back()
+            && entry.sequence <= sequence
+        {
+            return;
+        }
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        context.push_back((entry.sequence, arrival));
+        self.entries.insert(arrival, entry);
+    }
+
+    /// The messages of the next delivery, if it may be sent now.
+    pub fn next_to_send(&mut self) -> Option<&[String]> {
+        let (&arrival, entry) = self.entries.range(self.unsent..).next()?;
+        let size = entry.size();
+        if self.in_flight > 0 && self.in_flight + size > HOST_WINDOW {
+            return None;
+        }
+        self.unsent = arrival + 1;
+        self.in_flight += size;
+        Some(&entry.messages)
+    }
+
+    /// The host has all deliveries of the context up to this one.
+    pub fn acknowledge(&mut self, context: &str, up_to: u64) {
+        let Some(held) = self.contexts.get_mut(context) else {
+            return;
+        };
+        while let Some(&(sequence, arrival)) = held.front()
+            && sequence <= up_to
+        {
+            held.pop_front();
+            remove(&mut self.entries, &mut self.in_flight, self.unsent, arrival);
+        }
+        if held.is_empty() {
+            self.contexts.remove(context);
+        }
+    }
+
+    /// A new host: whatever was on its way is sent again.
+    pub fn rewind(&mut self) {
+        self.unsent = 0;
+        self.in_flight = 0;
+    }
+
+    /// Drops everything of a context.
+    pub fn forget(&mut self, context: &str) {
+        for (_, arrival) in self.contexts.remove(context).unwrap_or_default() {
+            remove(&mut self.entries, &mut self.in_flight, self.unsent, arrival);
+        }
+    }
+}
+
+fn remove(entries: &mut BTreeMap<u64, Entry>, in_flight: &mut usize, unsent: u64, arrival: u64) {
+    if let Some(entry) = entries.remove(&arrival)
+        && arrival < unsent
+    {
+        *in_flight -= entry.size();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(context: &str, sequence: u64, length: usize) -> Entry {
+        Entry {
+            context: context.into(),
+            sequence,
+            messages: vec![format!("{context}{sequence}{}", " ".repeat(length))],
+        }
+    }
+
+    fn drained(outbox: &mut Outbox) -> Vec<String> {
+        std::iter::from_fn(|| outbox.next_to_send().map(|texts| texts[0].trim_end().to_owned())).collect()
+    }
+
+    #[test]
+    fn entries_go_out_in_order_once_and_again_after_a_rewind() {
+        let mut outbox = Outbox::default();
+        for (context, sequence) in [("a", 1), ("b", 1), ("a", 2), ("a", 1), ("a", 2)] {
+            outbox.push(entry(context, sequence, 0));
+        }
+        assert_eq!(drained(&mut outbox), ["a1", "b1", "a2"]);
+        outbox.acknowledge("a", 1);
+        outbox.acknowledge("unknown", 7);
+        outbox.rewind();
+        assert_eq!(drained(&mut outbox), ["b1", "a2"]);
+        outbox.acknowledge("a", 2);
+        outbox.acknowledge("b", 9);
+        outbox.rewind();
+        assert!(drained(&mut outbox).is_empty());
+        assert_eq!(outbox.in_flight, 0);
+        assert!(outbox.contexts.is_empty());
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded_but_a_large_delivery_travels_alone() {
+        let mut outbox = Outbox::default();
+        outbox.push(entry("a", 1, HOST_WINDOW * 2));
+        outbox.push(entry("a", 2, HOST_WINDOW / 2));
+        outbox.push(entry("b", 1, HOST_WINDOW));
+        assert_eq!(drained(&mut outbox), ["a1"]);
+        outbox.acknowledge("a", 1);
+        assert_eq!(drained(&mut outbox), ["a2"]);
+        outbox.forget("a");
+        assert_eq!(drained(&mut outbox), ["b1"]);
+    }
+}

@@ -1,0 +1,344 @@
+//! The background's behaviour, without a browser: what happens goes in, what is to be done comes out.
+//!
+//! Invariants: a document's origin is what the browser said when its port was opened; nothing of a document reaches the host
+//! before the host has said hello, and never if its origin is not enabled; a lone delivery leaves at once.
+
+use std::time::Duration;
+
+use protocol::{
+    PROTOCOL_VERSION,
+    message::{
+        BRIDGE_WINDOW, BridgeDelivery, Delivery, ErrorCode, ExtensionHello, FromBridge, FromHost, HostError,
+        HostHello, HostPart, MAX_PART_UNITS, Part, ToBridge, ToHost, Welcome,
+    },
+};
+use serde_json::value::RawValue;
+
+use super::{
+    backoff::Backoff,
+    bridges::{Bridge, Bridges, Sender, Standing},
+    capture::Capture,
+    outbox::{Entry, Outbox},
+    status::Problem,
+};
+
+/// Something to be done in the browser.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start the host, after a while, and tell [`Relay::host_started`].
+    StartHost {
+        /// How long to wait.
+        after: Duration,
+    },
+    /// End the connection to the host; [`Relay::host_gone`] is not expected.
+    StopHost,
+    /// A message for the host, as JSON.
+    ToHost(String),
+    /// A message for a bridge.
+    ToBridge {
+        /// The number of its port.
+        port: u32,
+        /// The JSON.
+        text: String,
+    },
+    /// Let the page scripts run under exactly these match patterns.
+    Register(Vec<String>),
+    /// Show what is wrong, or that nothing is.
+    Show(Option<Problem>),
+}
+
+/// Who we are, for the host.
+pub type Identity = ExtensionHello<'static>;
+
+/// How far the connection to the host has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Down,
+    Greeting,
+    Up,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Relay {
+    identity: Identity,
+    capture: Capture,
+    link: Link,
+    bridges: Bridges,
+    outbox: Outbox,
+    backoff: Backoff,
+    /// The host said that its next start will fail too, unless a person does something.
+    hopeless: bool,
+    problem: Option<Problem>,
+    actions: Vec<Action>,
+}
+
+impl Relay {
+    /// Begins by starting the host: only it knows what is to be captured.
+    pub fn new(identity: Identity, capture: Capture) -> Self {
+        Self {
+            identity,
+            capture,
+            link: Link::Down,
+            bridges: Bridges::default(),
+            outbox: Outbox::default(),
+            backoff: Backoff::default(),
+            hopeless: false,
+            problem: None,
+            actions: vec![Action::StartHost {
+                after: Duration::ZERO,
+            }],
+        }
+    }
+
+    /// What is to be done now, in this order.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// The host runs; it has not said anything yet.
+    pub fn host_started(&mut self) {
+        self.link = Link::Greeting;
+        self.hopeless = false;
+        self.tell_host::<()>(&ToHost::Hello(self.identity.clone()));
+    }
+
+    /// The connection to the host ended by itself, or could not be made.
+    pub fn host_gone(&mut self, reason: &str) {
+        self.link = Link::Down;
+        if self.hopeless {
+            // Its own words say more than the browser's.
+            self.restart_slowly();
+        } else {
+            self.show(Some(Problem::host_gone(reason)));
+            let after = self.backoff.advance();
+            self.actions.push(Action::StartHost { after });
+        }
+    }
+
+    /// A message from the host.
+    pub fn host_said(&mut self, text: &str) {
+        match serde_json::from_str(text) {
+            Ok(FromHost::Hello(hello)) => self.greeted(&hello),
+            Ok(FromHost::Acknowledged { context, sequence }) => {
+                self.outbox.acknowledge(&context, sequence);
+                self.tell_context(&context, &ToBridge::Acknowledged { sequence });
+                self.send();
+            }
+            Ok(FromHost::Read { origin, read }) => self.tell_reader(&origin, &ToBridge::Read(read)),
+            Ok(FromHost::Snapshot { origin }) => self.tell_reader(&origin, &ToBridge::Snapshot {}),
+            Ok(FromHost::Error(error)) => self.failed(error),
+            Err(error) => self.show(Some(Problem {
+                message: format!("The host sent a message that is not understood: {error}"),
+                cure: "Install the same version of the host and the extension.".into(),
+            })),
+        }
+    }
+
+    /// A document opened a port.
+    pub fn bridge_opened(&mut self, port: u32, sender: Sender) {
+        self.bridges.open(port, sender.page);
+        if sender.incognito {
+            self.refuse(port);
+        }
+    }
+
+    /// A document's port is closed.
+    pub fn bridge_closed(&mut self, port: u32) {
+        self.bridges.close(port);
+    }
+
+    /// A message from a document. Whatever is none is left out: bridges are ours, but their process is the page's too.
+    pub fn bridge_said(&mut self, port: u32, text: &str) {
+        let Ok(message) = serde_json::from_str(text) else {
+            return;
+        };
+        let Some(bridge) = self.bridges.heard(port) else {
+            return;
+        };
+        match message {
+            FromBridge::Open(open) => {
+                bridge.context = open.context.into_owned();
+                if self.link == Link::Up {
+                    self.decide();
+                }
+            }
+            FromBridge::Delivery(delivery) => {
+                let message = stamped(bridge, &delivery);
+                self.take(port, delivery.sequence, message.into_iter().collect());
+            }
+            FromBridge::Part(slice) => {
+                let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
+                if index == 0 {
+                    bridge.parts.clear();
+                }
+                let message = stamped_part(bridge, slice);
+                bridge.parts.extend(message);
+                if index + 1 == count {
+                    let messages = std::mem::take(&mut bridge.parts);
+                    self.take(port, sequence, messages);
+                }
+            }
+        }
+    }
+
+    /// A whole delivery has come.
+    fn take(&mut self, port: u32, sequence: u64, messages: Vec<String>) {
+        if let Some(bridge) = self.bridges.heard(port)
+            && !bridge.context.is_empty()
+            && bridge.standing != Standing::Refused
+        {
+            let context = bridge.context.clone();
+            self.outbox.push(Entry {
+                context,
+                sequence,
+                messages,
+            });
+            self.send();
+        }
+    }
+
+    fn greeted(&mut self, hello: &HostHello) {
+        if hello.protocol != PROTOCOL_VERSION {
+            self.link = Link::Down;
+            self.actions.push(Action::StopHost);
+            self.show(Some(Problem::protocol_mismatch(hello)));
+            self.restart_slowly();
+            return;
+        }
+        self.link = Link::Up;
+        self.backoff.reset();
+        let problem = self.capture.set_host(&hello.origins).err().map(|error| Problem {
+            message: format!("capture.origins: {error}"),
+            cure: "Correct the entry in the host's configuration file.".into(),
+        });
+        self.show(problem);
+        self.actions.push(Action::Register(self.capture.match_patterns()));
+        self.decide();
+        self.outbox.rewind();
+        self.send();
+    }
+
+    fn restart_slowly(&mut self) {
+        let after = Backoff::SLOW;
+        self.actions.push(Action::StartHost { after });
+    }
+
+    fn failed(&mut self, error: HostError) {
+        match error.code {
+            ErrorCode::ProtocolMismatch
+            | ErrorCode::Config
+            | ErrorCode::JournalNewer
+            | ErrorCode::HelloExpected => {
+                self.hopeless = true;
+            }
+            ErrorCode::OriginNotCaptured => {
+                let context = error.context.as_deref().unwrap_or_default();
+                let ports: Vec<u32> = self.bridges.ports_of(context).collect();
+                self.outbox.forget(context);
+                for port in ports {
+                    self.refuse(port);
+                }
+            }
+            _ => {}
+        }
+        self.show(Some(error.into()));
+    }
+
+    /// Answers every bridge that waits.
+    fn decide(&mut self) {
+        let mut refused = Vec::new();
+        for (port, bridge) in self.bridges.introduced() {
+            let allowed = self.capture.allows(&bridge.page.origin);
+            match bridge.standing {
+                Standing::Waiting if allowed => {
+                    bridge.standing = Standing::Welcome;
+                    let welcome = ToBridge::Welcome(Welcome {
+                        window: BRIDGE_WINDOW,
+                        part_units: MAX_PART_UNITS,
+                    });
+                    self.actions.extend(to_bridge(port, &welcome));
+                }
+                // The configuration may have changed since it was welcome.
+                Standing::Waiting | Standing::Welcome if !allowed => {
+                    refused.push((port, bridge.context.clone()));
+                }
+                _ => {}
+            }
+        }
+        for (port, context) in refused {
+            self.outbox.forget(&context);
+            self.refuse(port);
+        }
+    }
+
+    fn refuse(&mut self, port: u32) {
+        if let Some(bridge) = self.bridges.heard(port) {
+            bridge.standing = Standing::Refused;
+            self.actions.extend(to_bridge(port, &ToBridge::Refused {}));
+        }
+    }
+
+    fn send(&mut self) {
+        while self.link == Link::Up
+            && let Some(messages) = self.outbox.next_to_send()
+        {
+            self.actions.extend(messages.iter().cloned().map(Action::ToHost));
+        }
+    }
+
+    fn tell_host<B: serde::Serialize>(&mut self, message: &ToHost<'_, B>) {
+        if let Ok(text) = serde_json::to_string(message) {
+            self.actions.push(Action::ToHost(text));
+        }
+    }
+
+    fn tell_context(&mut self, context: &str, message: &ToBridge<'_>) {
+        for port in self.bridges.ports_of(context) {
+            self.actions.extend(to_bridge(port, message));
+        }
+    }
+
+    /// If no document of the origin is open, the next one to load brings a snapshot.
+    fn tell_reader(&mut self, origin: &str, message: &ToBridge<'_>) {
+        if let Some(port) = self.bridges.reader_of(origin) {
+            self.actions.extend(to_bridge(port, message));
+        }
+    }
+
+    fn show(&mut self, problem: Option<Problem>) {
+        if self.problem != problem {
+            self.problem.clone_from(&problem);
+            self.actions.push(Action::Show(problem));
+        }
+    }
+}
+
+/// `None` cannot happen: nothing in these messages fails to serialise.
+fn to_bridge(port: u32, message: &ToBridge<'_>) -> Option<Action> {
+    let text = serde_json::to_string(message).ok()?;
+    Some(Action::ToBridge { port, text })
+}
+
+/// The delivery with who sent it.
+fn stamped(bridge: &Bridge, delivery: &BridgeDelivery<'_>) -> Option<String> {
+    let message: ToHost<'_, &RawValue> = ToHost::Delivery(Delivery {
+        context: bridge.context.as_str().into(),
+        sequence: delivery.sequence,
+        page: bridge.page.clone(),
+        body: delivery.body,
+    });
+    serde_json::to_string(&message).ok()
+}
+
+fn stamped_part(bridge: &Bridge, part: Part<'_>) -> Option<String> {
+    let message: ToHost<'_, ()> = ToHost::Part(HostPart {
+        context: bridge.context.as_str().into(),
+        page: bridge.page.clone(),
+        part,
+    });
+    serde_json::to_string(&message).ok()
+}
+
+#[cfg(test)]
+mod tests;

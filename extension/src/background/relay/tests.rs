@@ -1,0 +1,245 @@
+//! The relay's behaviour, from both ends.
+
+use protocol::message::Page;
+
+use super::*;
+
+const ORIGIN: &str = "http://localhost:8080";
+
+fn relay() -> Relay {
+    let identity = Identity {
+        protocol: PROTOCOL_VERSION,
+        version: "0.1.0".into(),
+        browser: "chromium/156".into(),
+        profile: "p".into(),
+    };
+    let mut relay = Relay::new(identity, Capture::default());
+    assert_eq!(
+        relay.take_actions(),
+        [Action::StartHost {
+            after: Duration::ZERO
+        }]
+    );
+    relay
+}
+
+fn greet(relay: &mut Relay) -> Vec<Action> {
+    relay.host_started();
+    relay.host_said(&format!(
+        r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":["{ORIGIN}"]}}}}"#
+    ));
+    relay.take_actions()
+}
+
+fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
+    let page = Page {
+        origin: origin.into(),
+        tab: 7,
+        frame: 0,
+    };
+    relay.bridge_opened(
+        port,
+        Sender {
+            page,
+            incognito: false,
+        },
+    );
+    relay.bridge_said(
+        port,
+        &format!(r#"{{"open":{{"context":"{context}","late":false}}}}"#),
+    );
+}
+
+fn deliver(relay: &mut Relay, port: u32, sequence: u64) {
+    relay.bridge_said(
+        port,
+        &format!(r#"{{"delivery":{{"sequence":{sequence},"body":{{"x":-0}}}}}}"#),
+    );
+}
+
+fn delivery(context: &str, sequence: u64) -> Action {
+    Action::ToHost(format!(
+        r#"{{"delivery":{{"context":"{context}","sequence":{sequence},"page":{{"origin":"{ORIGIN}","tab":7,"frame":0}},"body":{{"x":-0}}}}}}"#
+    ))
+}
+
+fn to_bridge(port: u32, text: &str) -> Action {
+    Action::ToBridge {
+        port,
+        text: text.into(),
+    }
+}
+
+fn is_welcome(action: &Action) -> bool {
+    matches!(action, Action::ToBridge { text, .. } if text.contains("welcome"))
+}
+
+#[test]
+fn a_delivery_goes_to_the_host_at_once_and_its_acknowledgement_back() {
+    let mut relay = relay();
+    let actions = greet(&mut relay);
+    assert!(matches!(&actions[0], Action::ToHost(text) if text.starts_with(r#"{"hello":{"protocol""#)));
+    assert_eq!(
+        actions[1..],
+        [Action::Register(vec!["http://localhost/*".into()])]
+    );
+    open(&mut relay, 1, ORIGIN, "c");
+    let actions = relay.take_actions();
+    assert_eq!(actions.len(), 1);
+    assert!(is_welcome(&actions[0]));
+    deliver(&mut relay, 1, 1);
+    assert_eq!(relay.take_actions(), [delivery("c", 1)]);
+    relay.host_said(r#"{"acknowledged":{"context":"c","sequence":1}}"#);
+    assert_eq!(
+        relay.take_actions(),
+        [to_bridge(1, r#"{"acknowledged":{"sequence":1}}"#)]
+    );
+}
+
+#[test]
+fn what_comes_before_the_hello_waits_and_is_judged_then() {
+    let mut relay = relay();
+    open(&mut relay, 1, ORIGIN, "c");
+    open(&mut relay, 2, "http://localhost:9999", "other");
+    deliver(&mut relay, 1, 1);
+    deliver(&mut relay, 2, 1);
+    assert_eq!(relay.take_actions(), []);
+    let actions = greet(&mut relay);
+    assert!(is_welcome(&actions[2]));
+    assert_eq!(
+        actions[3..],
+        [to_bridge(2, r#"{"refused":{}}"#), delivery("c", 1)]
+    );
+    deliver(&mut relay, 2, 2);
+    assert_eq!(relay.take_actions(), []);
+}
+
+#[test]
+fn a_new_host_gets_what_the_old_one_left_even_of_closed_pages() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    deliver(&mut relay, 1, 1);
+    deliver(&mut relay, 1, 2);
+    relay.host_said(r#"{"acknowledged":{"context":"c","sequence":1}}"#);
+    relay.bridge_closed(1);
+    relay.take_actions();
+    relay.host_gone("Native host has exited.");
+    let actions = relay.take_actions();
+    assert!(matches!(&actions[0], Action::Show(Some(_))));
+    assert_eq!(
+        actions[1],
+        Action::StartHost {
+            after: Backoff::FIRST
+        }
+    );
+    let actions = greet(&mut relay);
+    assert_eq!(actions[1], Action::Show(None));
+    assert_eq!(actions.last(), Some(&delivery("c", 2)));
+}
+
+#[test]
+fn another_protocol_ends_the_connection_with_a_cure_and_without_haste() {
+    let mut relay = relay();
+    relay.host_started();
+    relay.take_actions();
+    relay.host_said(r#"{"hello":{"protocol":99,"version":"9.0.0","origins":[]}}"#);
+    let actions = relay.take_actions();
+    assert_eq!(actions[0], Action::StopHost);
+    assert!(
+        matches!(&actions[1], Action::Show(Some(problem)) if problem.cure.starts_with("Update the extension"))
+    );
+    assert_eq!(actions[2], Action::StartHost { after: Backoff::SLOW });
+}
+
+#[test]
+fn the_hosts_own_words_outlive_the_end_of_its_connection() {
+    let mut relay = relay();
+    relay.host_started();
+    relay.take_actions();
+    relay.host_said(r#"{"error":{"code":"config","message":"line 3: unknown key","cure":"did you mean…"}}"#);
+    relay.host_gone("Native host has exited.");
+    let actions = relay.take_actions();
+    assert!(matches!(&actions[0], Action::Show(Some(problem)) if problem.message.starts_with("line 3")));
+    assert_eq!(actions[1..], [Action::StartHost { after: Backoff::SLOW }]);
+}
+
+#[test]
+fn reads_and_snapshots_go_to_one_page_of_the_origin() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    open(&mut relay, 2, ORIGIN, "d");
+    relay.take_actions();
+    relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
+    relay.host_said(r#"{"snapshot":{"origin":"http://localhost:1"}}"#);
+    relay.host_said(&format!(
+        r#"{{"read":{{"origin":"{ORIGIN}","bucket":"","database":"d","store":"s","keys":["1"]}}}}"#
+    ));
+    assert_eq!(
+        relay.take_actions(),
+        [
+            to_bridge(2, r#"{"snapshot":{}}"#),
+            to_bridge(
+                2,
+                r#"{"read":{"bucket":"","database":"d","store":"s","keys":["1"]}}"#
+            ),
+        ]
+    );
+}
+
+#[test]
+fn private_windows_and_what_the_host_does_not_want_are_refused() {
+    let mut relay = relay();
+    greet(&mut relay);
+    let page = Page {
+        origin: ORIGIN.into(),
+        tab: 1,
+        frame: 0,
+    };
+    relay.bridge_opened(
+        1,
+        Sender {
+            page,
+            incognito: true,
+        },
+    );
+    assert_eq!(relay.take_actions(), [to_bridge(1, r#"{"refused":{}}"#)]);
+    relay.bridge_said(1, r#"{"open":{"context":"c"}}"#);
+    deliver(&mut relay, 1, 1);
+    assert_eq!(relay.take_actions(), []);
+    open(&mut relay, 2, ORIGIN, "d");
+    deliver(&mut relay, 2, 1);
+    relay.take_actions();
+    relay.host_said(r#"{"error":{"code":"origin_not_captured","message":"m","cure":"c","context":"d"}}"#);
+    assert_eq!(relay.take_actions()[0], to_bridge(2, r#"{"refused":{}}"#));
+}
+
+#[test]
+fn parts_are_stamped_too_and_nonsense_is_left_out() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    let part =
+        |index: u32| format!(r#"{{"part":{{"sequence":1,"index":{index},"count":2,"text":"{{\"a"}}}}"#);
+    // Broken off and begun again: the first part counts once.
+    for index in [0, 0, 1] {
+        assert_eq!(relay.take_actions(), []);
+        relay.bridge_said(1, &part(index));
+    }
+    relay.bridge_said(1, "nonsense");
+    relay.bridge_said(9, r#"{"open":{"context":"x"}}"#);
+    relay.host_said("nonsense");
+    let actions = relay.take_actions();
+    assert_eq!(
+        actions[0],
+        Action::ToHost(format!(
+            r#"{{"part":{{"context":"c","page":{{"origin":"{ORIGIN}","tab":7,"frame":0}},"part":{{"sequence":1,"index":0,"count":2,"text":"{{\"a"}}}}}}"#
+        ))
+    );
+    assert!(matches!(
+        &actions[1..],
+        [Action::ToHost(_), Action::Show(Some(_))]
+    ));
+}

@@ -1,0 +1,82 @@
+//! The registration of the page scripts.
+//!
+//! The bridge is listed first: it must listen before the hook, in the page's own world, calls it. Registrations survive the
+//! browser's end, so pages are captured from their first script on even while the background still starts.
+
+use serde::Deserialize;
+use serde_json::json;
+use wasm_bindgen::JsValue;
+
+use super::chrome;
+
+const BRIDGE: &str = "page/bridge.js";
+const HOOK: &str = "page/hook.js";
+
+#[derive(Deserialize)]
+struct Registered {
+    id: String,
+    matches: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Tab {
+    id: i64,
+}
+
+/// Lets the page scripts run under exactly these patterns, also in the pages that are open already.
+pub async fn register(patterns: &[String]) -> Result<(), JsValue> {
+    let registered: Vec<Registered> =
+        chrome::from_js(&chrome::registered_content_scripts().await?).unwrap_or_default();
+    let mut before = Vec::new();
+    for script in &registered {
+        before.clone_from(&script.matches);
+        before.sort_unstable();
+    }
+    if before == patterns && (patterns.is_empty() || registered.len() == 2) {
+        return Ok(());
+    }
+    if !registered.is_empty() {
+        let ids: Vec<&str> = registered.iter().map(|script| script.id.as_str()).collect();
+        chrome::unregister_content_scripts(&chrome::to_js(&json!({ "ids": ids }))).await?;
+    }
+    if patterns.is_empty() {
+        return Ok(());
+    }
+    let script = |id: &str, file: &str, world: &str| {
+        json!({
+            "id": id,
+            "js": [file],
+            "matches": patterns,
+            "runAt": "document_start",
+            "allFrames": true,
+            "matchOriginAsFallback": true,
+            "persistAcrossSessions": true,
+            "world": world,
+        })
+    };
+    let scripts = json!([script("bridge", BRIDGE, "ISOLATED"), script("hook", HOOK, "MAIN")]);
+    chrome::register_content_scripts(&chrome::to_js(&scripts)).await?;
+    let new: Vec<&String> = patterns
+        .iter()
+        .filter(|pattern| !before.contains(pattern))
+        .collect();
+    hook_open_pages(&new).await
+}
+
+/// Pages that were there before their origin was enabled. A page that has the scripts already ignores them.
+async fn hook_open_pages(patterns: &[&String]) -> Result<(), JsValue> {
+    let tabs = chrome::query_tabs(&chrome::to_js(&json!({ "url": patterns }))).await?;
+    for Tab { id } in chrome::from_js::<Vec<Tab>>(&tabs).unwrap_or_default() {
+        for (file, world) in [(BRIDGE, "ISOLATED"), (HOOK, "MAIN")] {
+            let injection = json!({
+                "target": { "tabId": id, "allFrames": true },
+                "files": [file],
+                "world": world,
+                "injectImmediately": true,
+            });
+            // A tab may be closed or gone elsewhere meanwhile; the others still count.
+            let _gone = chrome::execute_script(&chrome::to_js(&injection)).await;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The relay in the browser: listens for it, and does what it says.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    time::Duration,
+};
+
+use protocol::{PROTOCOL_VERSION, message::Page};
+use serde::Deserialize;
+use serde_json::json;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+use super::{
+    bridges::Sender,
+    capture::Capture,
+    chrome::{self, Port},
+    native_port::NativePort,
+    relay::{Action, Identity, Relay},
+    scripts,
+    status::Problem,
+    storage,
+};
+
+/// What `background.js` hands the browser's events to.
+#[wasm_bindgen]
+pub struct Background(Rc<Service>);
+
+/// What `background.js` says of a port's other end.
+#[derive(Deserialize)]
+struct RawSender {
+    origin: String,
+    tab: i64,
+    frame: i64,
+    incognito: bool,
+}
+
+#[wasm_bindgen]
+impl Background {
+    /// Reads what is stored and starts the host.
+    pub async fn start() -> Result<Background, JsValue> {
+        console_error_panic_hook::set_once();
+        let stored = storage::load().await?;
+        let identity = Identity {
+            protocol: PROTOCOL_VERSION,
+            version: env!("CARGO_PKG_VERSION").into(),
+            browser: browser(&chrome::USER_AGENT.with(String::clone)).into(),
+            profile: stored.profile.into(),
+        };
+        let service = Rc::new(Service {
+            relay: RefCell::new(Relay::new(identity, Capture::new(&stored.origins))),
+            native: RefCell::new(None),
+            bridges: RefCell::default(),
+            starting: Cell::new(false),
+        });
+        service.with_relay(|_| ());
+        Ok(Background(service))
+    }
+
+    /// A document opened a port; `sender` is JSON.
+    pub fn bridge_opened(&self, number: u32, port: Port, sender: &str) {
+        let Ok(sender) = serde_json::from_str::<RawSender>(sender) else {
+            return;
+        };
+        self.0.bridges.borrow_mut().insert(number, port);
+        let sender = Sender {
+            page: Page {
+                origin: sender.origin.into(),
+                tab: sender.tab,
+                frame: sender.frame,
+            },
+            incognito: sender.incognito,
+        };
+        self.0.with_relay(|relay| relay.bridge_opened(number, sender));
+    }
+
+    /// A document sent a message.
+    pub fn bridge_message(&self, number: u32, text: &str) {
+        self.0.with_relay(|relay| relay.bridge_said(number, text));
+    }
+
+    /// A document's port is closed.
+    pub fn bridge_closed(&self, number: u32) {
+        self.0.bridges.borrow_mut().remove(&number);
+        self.0.with_relay(|relay| relay.bridge_closed(number));
+    }
+}
+
+/// The relay and the ports it speaks through.
+pub struct Service {
+    relay: RefCell<Relay>,
+    native: RefCell<Option<NativePort>>,
+    bridges: RefCell<HashMap<u32, Port>>,
+    /// Whether a timer for the host's start runs.
+    starting: Cell<bool>,
+}
+
+impl Service {
+    /// Tells the relay something, then does what it wants done.
+    pub fn with_relay(self: &Rc<Self>, tell: impl FnOnce(&mut Relay)) {
+        tell(&mut self.relay.borrow_mut());
+        loop {
+            let actions = self.relay.borrow_mut().take_actions();
+            if actions.is_empty() {
+                return;
+            }
+            for action in actions {
+                self.perform(action);
+            }
+        }
+    }
+
+    /// The port to the host is closed.
+    pub fn host_gone(self: &Rc<Self>, reason: &str) {
+        // Called by the port's own listener, which has to live until it returns.
+        if let Some(port) = self.native.take() {
+            spawn_local(async move { drop(port) });
+        }
+        self.with_relay(|relay| relay.host_gone(reason));
+    }
+
+    fn perform(self: &Rc<Self>, action: Action) {
+        match action {
+            Action::StartHost { after } => self.start_host(after),
+            Action::StopHost => {
+                if let Some(port) = self.native.take() {
+                    spawn_local(async move { port.close() });
+                }
+            }
+            Action::ToHost(text) => {
+                if let Some(native) = &*self.native.borrow() {
+                    native.send(&text);
+                }
+            }
+            Action::ToBridge { port, text } => {
+                if let Some(bridge) = self.bridges.borrow().get(&port) {
+                    // A port that is closed already says so by its own event.
+                    let _closed = bridge.post_message(&JsValue::from_str(&text));
+                }
+            }
+            Action::Register(patterns) => {
+                let service = Rc::clone(self);
+                spawn_local(async move {
+                    if let Err(error) = scripts::register(&patterns).await {
+                        let problem = Problem {
+                            message: format!(
+                                "The page scripts could not be registered: {}",
+                                chrome::message_of(&error)
+                            ),
+                            cure: "Switch the extension off and on again.".into(),
+                        };
+                        service.perform(Action::Show(Some(problem)));
+                    }
+                });
+            }
+            Action::Show(problem) => spawn_local(show(problem)),
+        }
+    }
+
+    fn start_host(self: &Rc<Self>, after: Duration) {
+        if self.starting.replace(true) {
+            return;
+        }
+        let service = Rc::clone(self);
+        let start = Closure::once_into_js(move || {
+            service.starting.set(false);
+            match NativePort::open(&service) {
+                Ok(port) => {
+                    service.native.replace(Some(port));
+                    service.with_relay(Relay::host_started);
+                }
+                Err(error) => service.with_relay(|relay| relay.host_gone(&chrome::message_of(&error))),
+            }
+        });
+        chrome::set_timeout(&start, after.as_secs_f64() * 1000.0);
+    }
+}
+
+/// Puts the problem at the extension's button.
+async fn show(problem: Option<Problem>) {
+    let (badge, title) = match problem {
+        Some(problem) => ("!", format!("idb-relay: {} {}", problem.message, problem.cure)),
+        None => ("", "idb-relay".to_owned()),
+    };
+    // Without a window there is no button to show anything at.
+    let _unseen = chrome::set_badge_text(&chrome::to_js(&json!({ "text": badge }))).await;
+    let _unseen = chrome::set_title(&chrome::to_js(&json!({ "title": title }))).await;
+}
+
+/// `firefox/153` or `chromium/156`, from the browser's own words.
+fn browser(user_agent: &str) -> String {
+    for (mark, name) in [("Firefox/", "firefox"), ("Chrome/", "chromium")] {
+        if let Some((_, version)) = user_agent.split_once(mark) {
+            let major: String = version.chars().take_while(char::is_ascii_digit).collect();
+            return format!("{name}/{major}");
+        }
+    }
+    "unknown".to_owned()
+}

@@ -1,0 +1,113 @@
+//! What is wrong at the moment, and what a person can do about it.
+
+use protocol::{
+    HOST_NAME, PROTOCOL_VERSION,
+    message::{HostError, HostHello},
+};
+
+/// A named problem with its cure. Shown at the extension's button.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What failed, with what.
+    pub message: String,
+    /// What to do about it.
+    pub cure: String,
+}
+
+impl Problem {
+    /// The connection to the host ended, with what the browser says of it (Chromium's and Firefox's words differ).
+    pub fn host_gone(reason: &str) -> Self {
+        let known = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+        if known(&["not found", "No such native application"]) {
+            return Self {
+                message: format!("The browser knows no native host called {HOST_NAME}."),
+                cure: "Run `idb-relay install`. If it is installed, `idb-relay status` says where.".into(),
+            };
+        }
+        if known(&["forbidden", "does not have permission"]) {
+            return Self {
+                message: format!("The native host {HOST_NAME} does not admit this extension."),
+                cure: "Run `idb-relay install` again: the host's manifest names another extension.".into(),
+            };
+        }
+        let reason = if reason.is_empty() {
+            "it ended without a reason"
+        } else {
+            reason
+        };
+        Self {
+            message: format!("The idb-relay host stopped: {reason}"),
+            cure: "It is started again by itself. If this stays, run `idb-relay status`.".into(),
+        }
+    }
+
+    /// The host speaks another protocol.
+    pub fn protocol_mismatch(host: &HostHello) -> Self {
+        let (older, newer) = if host.protocol < PROTOCOL_VERSION {
+            ("host", "extension")
+        } else {
+            ("extension", "host")
+        };
+        Self {
+            message: format!(
+                "The host (version {}) speaks protocol {}, the extension protocol {PROTOCOL_VERSION}.",
+                host.version, host.protocol
+            ),
+            cure: format!("Update the {older} to the version of the {newer}."),
+        }
+    }
+}
+
+impl From<HostError> for Problem {
+    fn from(error: HostError) -> Self {
+        Self {
+            message: error.message,
+            cure: error.cure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_browsers_words_lead_to_the_cure() {
+        for reason in [
+            "Specified native messaging host not found.",
+            "No such native application dev.idb_relay.host",
+        ] {
+            assert!(Problem::host_gone(reason).cure.contains("idb-relay install"));
+        }
+        assert!(
+            Problem::host_gone("Access to the specified native messaging host is forbidden.")
+                .message
+                .contains("admit")
+        );
+        assert!(
+            Problem::host_gone("")
+                .message
+                .ends_with("it ended without a reason")
+        );
+    }
+
+    #[test]
+    fn a_mismatch_names_the_older_side() {
+        let mut host = HostHello {
+            protocol: PROTOCOL_VERSION + 1,
+            version: "9.0.0".into(),
+            origins: Vec::new(),
+        };
+        assert!(
+            Problem::protocol_mismatch(&host)
+                .cure
+                .starts_with("Update the extension")
+        );
+        host.protocol = 0;
+        assert!(
+            Problem::protocol_mismatch(&host)
+                .cure
+                .starts_with("Update the host")
+        );
+    }
+}
