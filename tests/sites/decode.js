@@ -1,0 +1,94 @@
+"use strict";
+// Reads the typed form back into JavaScript values: the other half of the proof that it loses nothing.
+
+/**
+ * The value that a typed text stands for. What JSON can't carry comes back as an object that says so.
+ * @param {string} text
+ * @returns {any}
+ */
+function decodeTyped(text) {
+  /** @type {Map<number, any>} */
+  const shared = new Map();
+
+  /** Fills objects after they are known by their id, so that cycles close. @param {any} typed @param {(value: any) => void} [known] @returns {any} */
+  const read = (typed, known = () => {}) => {
+    if (typeof typed !== "object" || typed === null) return typed;
+    if (Array.isArray(typed)) {
+      const array = /** @type {any[]} */ ([]);
+      known(array);
+      for (const item of typed) array.push(read(item));
+      return array;
+    }
+    const names = Object.keys(typed);
+    if (names.length === 1 && names[0].startsWith("$")) return form(names[0], typed[names[0]], known);
+    return members({}, typed, known);
+  };
+
+  const members = (/** @type {any} */ object, /** @type {any} */ typed, /** @type {(value: any) => void} */ known) => {
+    known(object);
+    for (const name of Object.keys(typed)) {
+      Object.defineProperty(object, name, { value: read(typed[name]), writable: true, enumerable: true, configurable: true });
+    }
+    return object;
+  };
+
+  const form = (/** @type {string} */ name, /** @type {any} */ content, /** @type {(value: any) => void} */ known) => {
+    const made = (/** @type {any} */ value) => (known(value), value);
+    switch (name) {
+      case "$undefined": return undefined;
+      case "$number": return Number(content);
+      case "$bigint": return BigInt(content);
+      case "$date": return made(new Date(content ?? NaN));
+      case "$regexp": return made(new RegExp(content.source, content.flags));
+      case "$map": {
+        const map = made(new Map());
+        for (const [key, value] of content) {
+          const readKey = read(key);
+          map.set(readKey, read(value));
+        }
+        return map;
+      }
+      case "$set": {
+        const set = made(new Set());
+        for (const item of content) set.add(read(item));
+        return set;
+      }
+      case "$bytes": return made(bytes(content));
+      case "$error": return made(error(content));
+      case "$blob": return made("name" in content
+        ? new File([new Uint8Array(content.size)], content.name, { type: content.type, lastModified: content.lastModified })
+        : new Blob([new Uint8Array(content.size)], { type: content.type }));
+      case "$boxed": return made(Object(read(content)));
+      case "$sparse": {
+        const array = members([], content.items, known);
+        array.length = content.length;
+        return array;
+      }
+      case "$id": return read(content.value, (value) => shared.set(content.id, value));
+      case "$ref": {
+        if (!shared.has(content)) throw new Error(`{"$ref":${content}} before its $id`);
+        return shared.get(content);
+      }
+      case "$object": return members({}, content, known);
+      default: return made({ [name]: content });
+    }
+  };
+
+  const bytes = (/** @type {any} */ content) => {
+    const View = (/** @type {any} */ (globalThis))[content.type];
+    if (content.buffer !== undefined) {
+      const buffer = read(content.buffer);
+      return new View(buffer, content.offset, content.type === "DataView" ? content.length : content.length / View.BYTES_PER_ELEMENT);
+    }
+    const buffer = Uint8Array.from(atob(content.base64), (char) => char.charCodeAt(0)).buffer;
+    return content.type === "ArrayBuffer" ? buffer : new View(buffer);
+  };
+
+  const error = (/** @type {any} */ content) => {
+    const made = new (/** @type {any} */ (globalThis))[content.name in globalThis ? content.name : "Error"](content.message);
+    if ("cause" in content) Object.defineProperty(made, "cause", { value: read(content.cause), configurable: true, writable: true });
+    return made;
+  };
+
+  return read(JSON.parse(text));
+}

@@ -1,0 +1,37 @@
+// Writes what a test tells it to: single writes, each in a transaction of its own, resolved when it has committed.
+// It opens its database at the first write and not before.
+
+"use strict";
+
+const opened = () =>
+  (opened.promise ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open("writer", 1);
+    request.onupgradeneeded = () => request.result.createObjectStore("items");
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  }));
+
+async function transact(write) {
+  const transaction = (await opened()).transaction("items", "readwrite");
+  write(transaction.objectStore("items"));
+  await new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+window.put = (key, value) => transact((items) => items.put(value, key));
+
+window.remove = (key) => transact((items) => items.delete(key));
+
+window.clearAll = () => transact((items) => items.clear());
+
+// Puts the numbers from..to under themselves, one after the other.
+window.count = async (from, to) => {
+  for (let number = from; number < to; number++) await window.put(number, number);
+};
+
+// Puts `times` values under one key, one after the other, each told apart by the writer's name.
+window.hammer = async (key, name, times) => {
+  for (let time = 0; time < times; time++) await window.put(key, `${name} ${time}`);
+};

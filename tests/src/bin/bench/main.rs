@@ -1,0 +1,69 @@
+//! `cargo xtask bench`: figures as JSON, one object a line. Everything that is set in relation is measured in the same run,
+//! on the same machine, with the same pages.
+//!
+//! # Layout
+//!
+//! - [`page`]: rows a second from the page to Memcached; beside it the bare page, and [`peer`], the same synchronisation
+//!   written by hand.
+//! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging with nothing else.
+#![allow(clippy::print_stdout, reason = "its figures are its output")]
+
+mod echo;
+mod latency;
+mod page;
+mod peer;
+mod statistics;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use lab::{browser::Kind, process};
+
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure; everything when left out
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// In which browser; both when left out
+    #[arg(long)]
+    browser: Vec<Kind>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    Page,
+    Latency,
+}
+
+fn main() -> Result<()> {
+    // A browser starts the echo with arguments of its own.
+    if std::env::var_os(echo::VARIABLE).is_some() {
+        return echo::serve();
+    }
+    let arguments = Arguments::parse();
+    ctrlc::set_handler(process::kill_all)?;
+    let browsers = if arguments.browser.is_empty() {
+        Kind::ALL.to_vec()
+    } else {
+        arguments.browser
+    };
+    for kind in browsers {
+        if arguments.what.is_none_or(|what| what == What::Latency) {
+            println!("{}", latency::measure(kind)?);
+        }
+        if arguments.what.is_none_or(|what| what == What::Page) {
+            for figures in page::measure(kind)? {
+                println!("{figures}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Milliseconds since the epoch, as the pages tell time.
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64() * 1000.0)
+}

@@ -1,0 +1,271 @@
+//! Real browsers behind one type.
+//!
+//! Chromium speaks the DevTools protocol, Firefox WebDriver BiDi: both are `{id, method, params}` over a WebSocket, so one
+//! client ([`rpc`]) serves both and no driver program has to be installed. A [`Profile`] outlives the [`Browser`] that runs on
+//! it, so that a killed browser can be started again on the same data.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    str::FromStr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::{
+    process::Process,
+    wait::{self, PATIENCE, Seen},
+};
+
+mod chromium;
+mod firefox;
+mod rpc;
+
+/// Which browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Chromium.
+    Chromium,
+    /// Firefox ESR.
+    Firefox,
+}
+
+impl Kind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Chromium, Self::Firefox];
+
+    /// The program to start: Debian's, unless the environment names another.
+    fn program(self) -> OsString {
+        let (variable, program) = match self {
+            Self::Chromium => ("IDB_RELAY_LAB_CHROMIUM", "chromium"),
+            Self::Firefox => ("IDB_RELAY_LAB_FIREFOX", "firefox-esr"),
+        };
+        env::var_os(variable).unwrap_or_else(|| program.into())
+    }
+
+    /// The name used on command lines and for directories.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| format!("there are chromium and firefox, not {name:?}"))
+    }
+}
+
+/// A private browser profile, with a private home directory around it.
+#[derive(Debug)]
+pub struct Profile {
+    kind: Kind,
+    home: tempfile::TempDir,
+}
+
+/// How to start a browser.
+#[derive(Debug, Default, Clone)]
+pub struct Launch {
+    /// The unpacked extension to load.
+    pub extension: Option<PathBuf>,
+    /// Further environment variables, which native hosts inherit.
+    pub environment: Vec<(String, String)>,
+    /// Whether to show a window; needs a display.
+    pub window: bool,
+}
+
+impl Profile {
+    /// A new and empty profile.
+    pub fn new(kind: Kind) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("idb-relay-lab-").tempdir()?;
+        fs::create_dir(home.path().join("profile"))?;
+        Ok(Self { kind, home })
+    }
+
+    /// Which browser it is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The browser's `$HOME`.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The profile (Firefox) or user data directory (Chromium).
+    pub fn directory(&self) -> PathBuf {
+        self.home.path().join("profile")
+    }
+
+    /// Starts the browser on this profile.
+    pub fn start(&self, launch: &Launch) -> Result<Browser> {
+        let (process, driver): (Process, Box<dyn Driver>) = match self.kind {
+            Kind::Chromium => chromium::start(self, launch)?,
+            Kind::Firefox => firefox::start(self, launch)?,
+        };
+        Ok(Browser {
+            kind: self.kind,
+            process,
+            driver: Mutex::new(driver),
+        })
+    }
+
+    /// A command with the environment that both browsers share.
+    fn command(&self, launch: &Launch) -> Command {
+        let mut command = Command::new(self.kind.program());
+        command
+            .env("HOME", self.home())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("XDG_DATA_HOME")
+            .envs(launch.environment.iter().map(|(name, value)| (name, value)));
+        // Without it X11 clients look for it in the home directory, which is not the user's here.
+        if env::var_os("XAUTHORITY").is_none()
+            && let Some(home) = env::var_os("HOME")
+        {
+            command.env("XAUTHORITY", Path::new(&home).join(".Xauthority"));
+        }
+        command
+    }
+
+    fn log(&self) -> PathBuf {
+        self.home.path().join("browser.log")
+    }
+}
+
+/// What the two protocols have to offer. Pages are named by the protocol's own identifier.
+trait Driver: Send {
+    /// Opens a tab on a URL and waits for its `load`.
+    fn open(&mut self, url: &str) -> Result<String>;
+    /// Loads a URL in a tab and waits for its `load`.
+    fn navigate(&mut self, page: &str, url: &str) -> Result<()>;
+    /// Reloads a tab and waits for its `load`.
+    fn reload(&mut self, page: &str) -> Result<()>;
+    /// Closes a tab.
+    fn close(&mut self, page: &str) -> Result<()>;
+    /// Evaluates an expression that yields a string or a promise of one.
+    fn evaluate(&mut self, page: &str, expression: &str) -> Result<String>;
+    /// The visible part of the tab as PNG, in base64.
+    fn screenshot(&mut self, page: &str) -> Result<String>;
+    /// How many content scripts idb-relay's extension has registered.
+    fn registered_scripts(&mut self) -> Result<u64>;
+    /// Asks the browser to end.
+    fn quit(&mut self) -> Result<()>;
+}
+
+/// A running browser. Dropping it kills it.
+pub struct Browser {
+    kind: Kind,
+    process: Process,
+    driver: Mutex<Box<dyn Driver>>,
+}
+
+impl Browser {
+    /// Which browser it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Opens a tab and waits until the page is loaded.
+    pub fn open(&self, url: &str) -> Result<Page<'_>> {
+        let id = self
+            .driver()
+            .open(url)
+            .with_context(|| format!("cannot open {url}"))?;
+        Ok(Page { browser: self, id })
+    }
+
+    /// Waits until idb-relay's extension has registered its page scripts: pages opened from then on are captured from their
+    /// first script on.
+    pub fn ready_to_capture(&self) -> Result<()> {
+        wait::until("the extension to register its page scripts", PATIENCE, || {
+            Ok(match self.driver().registered_scripts()? {
+                0 => Seen::Not("none".to_owned()),
+                _ => Seen::Ready(()),
+            })
+        })
+    }
+
+    /// Closes it as a user does, and waits for its end.
+    pub fn quit(mut self) -> Result<()> {
+        self.driver().quit()?;
+        self.process.wait_or_kill()
+    }
+
+    /// Kills all its processes at once.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// Whether its window was closed or it ended otherwise.
+    pub fn ended(&mut self) -> Result<bool> {
+        Ok(self.process.exit_status()?.is_some())
+    }
+
+    fn driver(&self) -> MutexGuard<'_, Box<dyn Driver>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A tab.
+pub struct Page<'browser> {
+    browser: &'browser Browser,
+    id: String,
+}
+
+impl Page<'_> {
+    /// Evaluates a JavaScript expression in the page's world, awaits it, and returns it as JSON (`undefined` as `null`).
+    /// What it throws becomes the error.
+    pub fn evaluate(&self, expression: &str) -> Result<Value> {
+        let wrapped = format!("(async () => JSON.stringify((await ({expression}\n)) ?? null))()");
+        let text = self
+            .browser
+            .driver()
+            .evaluate(&self.id, &wrapped)
+            .with_context(|| format!("{} evaluated {}", self.browser.kind.name(), shown(expression)))?;
+        serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
+    }
+
+    /// Loads another URL.
+    pub fn navigate(&self, url: &str) -> Result<()> {
+        self.browser.driver().navigate(&self.id, url)
+    }
+
+    /// Loads it again.
+    pub fn reload(&self) -> Result<()> {
+        self.browser.driver().reload(&self.id)
+    }
+
+    /// Closes the tab.
+    pub fn close(self) -> Result<()> {
+        self.browser.driver().close(&self.id)
+    }
+
+    /// The visible part as PNG.
+    pub fn screenshot(&self) -> Result<Vec<u8>> {
+        use base64::Engine as _;
+        let text = self.browser.driver().screenshot(&self.id)?;
+        Ok(base64::engine::general_purpose::STANDARD.decode(text)?)
+    }
+}
+
+/// The beginning of an expression, for error messages.
+fn shown(expression: &str) -> &str {
+    let end = expression
+        .char_indices()
+        .nth(200)
+        .map_or(expression.len(), |(end, _)| end);
+    &expression[..end]
+}

@@ -1,0 +1,208 @@
+//! Chromium over the DevTools protocol.
+
+use std::{collections::HashMap, fs};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use super::{Driver, Launch, Profile, rpc::Rpc};
+use crate::{
+    process::Process,
+    wait::{self, PATIENCE, Seen},
+};
+
+/// Keep the browser from doing anything of its own accord.
+const QUIET: [&str; 11] = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-breakpad",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--hide-crash-restore-bubble",
+    "--window-size=1280,900",
+];
+
+pub(super) fn start(profile: &Profile, launch: &Launch) -> Result<(Process, Box<dyn Driver>)> {
+    let directory = profile.directory();
+    // Written by the browser once it listens; one left by a killed browser names a dead port.
+    let port_file = directory.join("DevToolsActivePort");
+    let _not_there = fs::remove_file(&port_file);
+
+    let mut command = profile.command(launch);
+    command
+        .arg(format!("--user-data-dir={}", directory.display()))
+        .arg("--remote-debugging-port=0")
+        .args(QUIET);
+    if !launch.window {
+        command.arg("--headless=new");
+    }
+    if rustix::process::geteuid().is_root() {
+        command.arg("--no-sandbox");
+    }
+    if let Some(extension) = &launch.extension {
+        command
+            .arg(format!("--disable-extensions-except={}", extension.display()))
+            .arg(format!("--load-extension={}", extension.display()));
+    }
+    command.arg("about:blank");
+
+    let mut process = Process::start("chromium", &command, &profile.log())?;
+    let (port, path) = wait::until("Chromium's DevTools port", PATIENCE, || {
+        process.must_live()?;
+        let text = fs::read_to_string(&port_file).unwrap_or_default();
+        let mut lines = text.lines();
+        Ok(
+            match (lines.next().and_then(|port| port.parse().ok()), lines.next()) {
+                (Some(port), Some(path)) => Seen::Ready((port, path.to_owned())),
+                _ => Seen::Not(format!("{} holds {text:?}", port_file.display())),
+            },
+        )
+    })?;
+    let rpc = Rpc::connect(port, &path)?;
+    Ok((
+        process,
+        Box::new(Chromium {
+            rpc,
+            sessions: HashMap::new(),
+        }),
+    ))
+}
+
+struct Chromium {
+    rpc: Rpc,
+    /// The session attached to each tab, by target id.
+    sessions: HashMap<String, String>,
+}
+
+impl Chromium {
+    fn session(&self, page: &str) -> Result<String> {
+        self.sessions.get(page).cloned().context("the tab is closed")
+    }
+
+    /// Evaluates in a session of any kind.
+    fn evaluate_in(&mut self, session: &str, expression: &str) -> Result<Value> {
+        let mut answer = self.rpc.call(
+            "Runtime.evaluate",
+            json!({"expression": expression, "awaitPromise": true, "returnByValue": true}),
+            Some(session),
+        )?;
+        if let Some(thrown) = answer.get("exceptionDetails") {
+            let exception = &thrown["exception"];
+            bail!(
+                "it threw {}",
+                exception["description"]
+                    .as_str()
+                    .or(thrown["text"].as_str())
+                    .unwrap_or("something")
+            );
+        }
+        Ok(answer["result"].take())
+    }
+
+    /// Runs a call that makes the tab load something, and waits for `load`.
+    fn load(&mut self, page: &str, method: &str, params: Value) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.forget_events();
+        let answer = self.rpc.call(method, params, Some(&session))?;
+        if let Some(error) = answer["errorText"].as_str() {
+            bail!("the page did not load: {error}");
+        }
+        self.rpc.event("Page.loadEventFired", Some(&session))?;
+        Ok(())
+    }
+}
+
+impl Driver for Chromium {
+    fn open(&mut self, url: &str) -> Result<String> {
+        let target = self
+            .rpc
+            .call("Target.createTarget", json!({"url": "about:blank"}), None)?;
+        let page = text(&target, "targetId")?;
+        let attached = self.rpc.call(
+            "Target.attachToTarget",
+            json!({"targetId": page, "flatten": true}),
+            None,
+        )?;
+        let session = text(&attached, "sessionId")?;
+        self.rpc.call("Page.enable", json!({}), Some(&session))?;
+        self.sessions.insert(page.clone(), session);
+        self.navigate(&page, url)?;
+        Ok(page)
+    }
+
+    fn navigate(&mut self, page: &str, url: &str) -> Result<()> {
+        self.load(page, "Page.navigate", json!({"url": url}))
+    }
+
+    fn reload(&mut self, page: &str) -> Result<()> {
+        self.load(page, "Page.reload", json!({}))
+    }
+
+    fn close(&mut self, page: &str) -> Result<()> {
+        self.sessions.remove(page);
+        self.rpc
+            .call("Target.closeTarget", json!({"targetId": page}), None)?;
+        Ok(())
+    }
+
+    fn evaluate(&mut self, page: &str, expression: &str) -> Result<String> {
+        let session = self.session(page)?;
+        let value = self.evaluate_in(&session, expression)?;
+        text(&value, "value")
+    }
+
+    fn registered_scripts(&mut self) -> Result<u64> {
+        let targets = self.rpc.call("Target.getTargets", json!({}), None)?;
+        let worker = targets["targetInfos"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|target| {
+                target["type"] == "service_worker"
+                    && target["url"]
+                        .as_str()
+                        .is_some_and(|url| url.starts_with("chrome-extension:"))
+            });
+        // The worker comes and goes; when it is gone, whoever asks asks again.
+        let Some(worker) = worker else { return Ok(0) };
+        let attached = self.rpc.call(
+            "Target.attachToTarget",
+            json!({"targetId": worker["targetId"], "flatten": true}),
+            None,
+        )?;
+        let session = text(&attached, "sessionId")?;
+        let count = self.evaluate_in(
+            &session,
+            // Right after its start the worker has no APIs yet.
+            "globalThis.chrome?.scripting?.getRegisteredContentScripts().then((scripts) => scripts.length)",
+        );
+        // An attached debugger would keep the worker alive.
+        self.rpc
+            .call("Target.detachFromTarget", json!({"sessionId": session}), None)?;
+        Ok(count?["value"].as_u64().unwrap_or_default())
+    }
+
+    fn screenshot(&mut self, page: &str) -> Result<String> {
+        let session = self.session(page)?;
+        let answer = self
+            .rpc
+            .call("Page.captureScreenshot", json!({"format": "png"}), Some(&session))?;
+        text(&answer, "data")
+    }
+
+    fn quit(&mut self) -> Result<()> {
+        self.rpc.call("Browser.close", json!({}), None)?;
+        Ok(())
+    }
+}
+
+fn text(answer: &Value, name: &str) -> Result<String> {
+    match answer[name].as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => bail!("Chromium's answer has no {name}: {answer}"),
+    }
+}

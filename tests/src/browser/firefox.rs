@@ -1,0 +1,178 @@
+//! Firefox over WebDriver BiDi.
+
+use std::fs;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use super::{Driver, Launch, Profile, rpc::Rpc};
+use crate::{
+    process::Process,
+    wait::{self, PATIENCE, Seen},
+};
+
+/// The extension's id, as `manifests/extension.firefox.json` has it.
+const EXTENSION: &str = "idb-relay@idb-relay.dev";
+
+/// Settings that a profile starts with. Firefox takes an extension that was loaded from a directory away when it ends, so it
+/// is installed again at each start: its storage has to outlast that, and its internal address has to stay the same, or
+/// the storage would not be found again (a killed browser may not have saved the address it made up). Clocks tell all they know,
+/// for the benchmarks.
+const PREFERENCES: &str = r#"
+user_pref("extensions.webextensions.keepStorageOnUninstall", true);
+user_pref("extensions.webextensions.keepUuidOnUninstall", true);
+user_pref("extensions.webextensions.uuids", "{\"idb-relay@idb-relay.dev\":\"6f1f1a5e-2f0b-4b57-9a51-1d6b7a5e0c11\"}");
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("browser.startup.page", 0);
+user_pref("browser.aboutwelcome.enabled", false);
+user_pref("browser.sessionstore.resume_from_crash", false);
+user_pref("browser.tabs.warnOnClose", false);
+user_pref("toolkit.startup.max_resumed_crashes", -1);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("datareporting.policy.dataSubmissionPolicyBypassNotification", true);
+user_pref("toolkit.telemetry.enabled", false);
+user_pref("app.update.enabled", false);
+user_pref("app.normandy.enabled", false);
+user_pref("network.captive-portal-service.enabled", false);
+user_pref("network.connectivity-service.enabled", false);
+user_pref("browser.safebrowsing.malware.enabled", false);
+user_pref("browser.safebrowsing.phishing.enabled", false);
+user_pref("extensions.getAddons.cache.enabled", false);
+user_pref("privacy.reduceTimerPrecision", false);
+user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
+"#;
+
+pub(super) fn start(profile: &Profile, launch: &Launch) -> Result<(Process, Box<dyn Driver>)> {
+    let directory = profile.directory();
+    fs::write(directory.join("user.js"), PREFERENCES)?;
+    // Written by the browser once it listens; one left by a killed browser names a dead port.
+    let port_file = directory.join("WebDriverBiDiServer.json");
+    let _not_there = fs::remove_file(&port_file);
+
+    let mut command = profile.command(launch);
+    command
+        // The second gives access to the browser's own scripts, see `registered_scripts`.
+        .args(["--remote-debugging-port", "0", "--remote-allow-system-access"])
+        .args(["--no-remote", "--profile"])
+        .arg(&directory);
+    if !launch.window {
+        command.arg("--headless");
+    }
+    let mut process = Process::start("firefox", &command, &profile.log())?;
+    let port = wait::until("Firefox's BiDi port", PATIENCE, || {
+        process.must_live()?;
+        let text = fs::read_to_string(&port_file).unwrap_or_default();
+        let port = serde_json::from_str::<Value>(&text)
+            .ok()
+            .and_then(|value| value["ws_port"].as_u64())
+            .and_then(|port| u16::try_from(port).ok());
+        Ok(match port {
+            Some(port) => Seen::Ready(port),
+            None => Seen::Not(format!("{} holds {text:?}", port_file.display())),
+        })
+    })?;
+    let mut rpc = Rpc::connect(port, "/session")?;
+    rpc.call("session.new", json!({"capabilities": {}}), None)?;
+    if let Some(extension) = &launch.extension {
+        rpc.call(
+            "webExtension.install",
+            json!({"extensionData": {"type": "path", "path": extension}}),
+            None,
+        )?;
+    }
+    Ok((process, Box::new(Firefox { rpc })))
+}
+
+struct Firefox {
+    rpc: Rpc,
+}
+
+impl Firefox {
+    fn evaluate_in(&mut self, context: &str, expression: &str) -> Result<Value> {
+        let mut answer = self.rpc.call(
+            "script.evaluate",
+            json!({"expression": expression, "target": {"context": context}, "awaitPromise": true}),
+            None,
+        )?;
+        if answer["type"] == "exception" {
+            let details = &answer["exceptionDetails"];
+            bail!("it threw {}", details["text"].as_str().unwrap_or("something"));
+        }
+        Ok(answer["result"].take())
+    }
+}
+
+impl Driver for Firefox {
+    fn open(&mut self, url: &str) -> Result<String> {
+        let answer = self
+            .rpc
+            .call("browsingContext.create", json!({"type": "tab"}), None)?;
+        let page = text(&answer, "context")?;
+        self.navigate(&page, url)?;
+        Ok(page)
+    }
+
+    fn navigate(&mut self, page: &str, url: &str) -> Result<()> {
+        self.rpc.call(
+            "browsingContext.navigate",
+            json!({"context": page, "url": url, "wait": "complete"}),
+            None,
+        )?;
+        Ok(())
+    }
+
+    fn reload(&mut self, page: &str) -> Result<()> {
+        self.rpc.call(
+            "browsingContext.reload",
+            json!({"context": page, "wait": "complete"}),
+            None,
+        )?;
+        Ok(())
+    }
+
+    fn close(&mut self, page: &str) -> Result<()> {
+        self.rpc
+            .call("browsingContext.close", json!({"context": page}), None)?;
+        Ok(())
+    }
+
+    fn evaluate(&mut self, page: &str, expression: &str) -> Result<String> {
+        let value = self.evaluate_in(page, expression)?;
+        text(&value, "value")
+    }
+
+    fn registered_scripts(&mut self) -> Result<u64> {
+        let tree = self
+            .rpc
+            .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
+        let window = text(&tree["contexts"][0], "context")?;
+        let count = self.evaluate_in(
+            &window,
+            &format!(
+                "WebExtensionPolicy.getByID('{EXTENSION}')?.extension?.registeredContentScripts.size ?? 0"
+            ),
+        )?;
+        Ok(count["value"].as_u64().unwrap_or_default())
+    }
+
+    fn screenshot(&mut self, page: &str) -> Result<String> {
+        let answer = self.rpc.call(
+            "browsingContext.captureScreenshot",
+            json!({"context": page}),
+            None,
+        )?;
+        text(&answer, "data")
+    }
+
+    fn quit(&mut self) -> Result<()> {
+        self.rpc.call("browser.close", json!({}), None)?;
+        Ok(())
+    }
+}
+
+fn text(answer: &Value, name: &str) -> Result<String> {
+    match answer[name].as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => bail!("Firefox's answer has no {name}: {answer}"),
+    }
+}

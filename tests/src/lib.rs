@@ -1,0 +1,42 @@
+//! The lab: everything a test, the demo or a benchmark needs to put idb-relay between real things.
+//!
+//! **Invariants:** nothing here is a stand-in: browsers, Redis and Memcached are the installed programs, each with a private
+//! directory and a free port. Every process is owned by a value and dies with it. Nothing waits by sleeping for
+//! "long enough": [`wait::until`] polls a condition against a deadline and says what it saw when the deadline passes.
+//!
+//! # Layout
+//!
+//! - [`browser`]: Chromium and Firefox behind one type, driven over their own WebSocket protocols.
+//! - [`servers`]: private Redis and Memcached servers that can be stopped, killed and started again.
+//! - [`site`]: an HTTP server for the pages under `tests/sites/`.
+//! - [`relay`]: a configured and installed `idb-relay`.
+//! - [`observe`]: what Redis subscribers, the stream, Memcached and the page's own IndexedDB say.
+//! - [`Rig`]: all of these put together.
+//! - [`differential`]: generated programs that prove capture complete and invisible.
+//! - [`process`], [`wait`], [`artifacts`]: what the rest stands on.
+
+pub mod artifacts;
+pub mod browser;
+pub mod differential;
+pub mod observe;
+pub mod process;
+pub mod relay;
+mod rig;
+pub mod servers;
+pub mod site;
+pub mod wait;
+
+pub use rig::Rig;
+
+/// Makes one test a browser of each function: `chromium::name` and `firefox::name`.
+#[macro_export]
+macro_rules! in_both_browsers {
+    ($($test:ident),* $(,)?) => {
+        mod chromium {
+            $(#[test] fn $test() -> anyhow::Result<()> { super::$test($crate::browser::Kind::Chromium) })*
+        }
+        mod firefox {
+            $(#[test] fn $test() -> anyhow::Result<()> { super::$test($crate::browser::Kind::Firefox) })*
+        }
+    };
+}

@@ -1,0 +1,145 @@
+//! An installed `idb-relay`: configured for private servers, registered with one browser profile.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    artifacts,
+    browser::{Kind, Profile},
+    process,
+    servers::{MemcachedServer, RedisServer},
+    wait::{self, PATIENCE, Seen},
+};
+
+/// The stream that the configuration names.
+pub const STREAM: &str = "idb:events";
+
+/// The installed relay.
+#[derive(Debug)]
+pub struct Relay {
+    directory: TempDir,
+    host: PathBuf,
+    home: PathBuf,
+}
+
+impl Relay {
+    /// Writes a configuration for these origins and servers, and runs `idb-relay install` for the profile.
+    pub fn install(
+        profile: &Profile,
+        origins: &[String],
+        redis: &RedisServer,
+        memcached: &MemcachedServer,
+    ) -> Result<Self> {
+        let relay = Self {
+            directory: tempfile::Builder::new().prefix("idb-relay-").tempdir()?,
+            host: artifacts::host()?,
+            home: profile.home().to_owned(),
+        };
+        let config = format!(
+            "[capture]\norigins = {origins:?}\n\n[redis]\nurl = {:?}\nstream = {STREAM:?}\n\n\
+             [memcached]\nservers = [{:?}]\n\n[journal]\ndirectory = \"{}\"\n",
+            redis.url(),
+            memcached.address(),
+            relay.journal_directory().display(),
+        );
+        fs::write(relay.config(), config)?;
+
+        let mut install = relay.command(&["install", "--browser", profile.kind().name()]);
+        if profile.kind() == Kind::Chromium {
+            install.arg("--user-data-dir").arg(profile.directory());
+        }
+        let output = install.output().context("cannot run idb-relay")?;
+        succeeded("idb-relay install", &output)?;
+        Ok(relay)
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.directory.path().join("config.toml")
+    }
+
+    /// Where the journals are.
+    pub fn journal_directory(&self) -> PathBuf {
+        self.directory.path().join("journal")
+    }
+
+    /// What a browser needs in its environment for the host to find this configuration.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        vec![("IDB_RELAY_CONFIG".to_owned(), self.config().display().to_string())]
+    }
+
+    /// The host's program.
+    pub fn host(&self) -> &Path {
+        &self.host
+    }
+
+    /// An `idb-relay` command on this configuration.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.host);
+        command
+            .args(arguments)
+            .env("HOME", &self.home)
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
+            .envs(self.environment());
+        command
+    }
+
+    /// Runs an `idb-relay` command and returns what it printed.
+    pub fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command(arguments).output().context("cannot run idb-relay")?;
+        succeeded(&format!("idb-relay {}", arguments.join(" ")), &output)?;
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs an `idb-relay … --json` command.
+    pub fn run_json(&self, arguments: &[&str]) -> Result<Value> {
+        let text = self.run(arguments)?;
+        serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
+    }
+
+    /// Kills the running host (SIGKILL), waiting for one to run first.
+    pub fn kill_host(&self) -> Result<()> {
+        let variable = format!("IDB_RELAY_CONFIG={}", self.config().display());
+        let host = self.host.canonicalize()?;
+        let running = wait::until("a running host", PATIENCE, || {
+            let running = process::find(&host, &variable)?;
+            Ok(if running.is_empty() {
+                Seen::Not("none".to_owned())
+            } else {
+                Seen::Ready(running)
+            })
+        })?;
+        for process in &running {
+            kill_process(*process, Signal::KILL)?;
+        }
+        wait::until("the host's end", PATIENCE, || {
+            let left = process::find(&host, &variable)?;
+            // A new one may have been started by then.
+            Ok(if running.iter().any(|process| left.contains(process)) {
+                Seen::Not("it still runs".to_owned())
+            } else {
+                Seen::Ready(())
+            })
+        })
+    }
+}
+
+fn succeeded(what: &str, output: &Output) -> Result<()> {
+    ensure!(
+        output.status.success(),
+        "{what} failed ({}): {}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}

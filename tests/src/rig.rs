@@ -1,0 +1,96 @@
+//! Servers, site, relay and profile, put together.
+
+use anyhow::Result;
+
+use crate::{
+    artifacts,
+    browser::{Browser, Kind, Launch, Page, Profile},
+    observe::{self, Subscriber},
+    relay::{Relay, STREAM},
+    servers::{MemcachedServer, RedisServer},
+    site::Site,
+    wait::{self, PATIENCE, Seen},
+};
+
+/// Everything but the browser itself, which comes and goes during a test.
+#[derive(Debug)]
+pub struct Rig {
+    /// The private Redis.
+    pub redis: RedisServer,
+    /// The private Memcached.
+    pub memcached: MemcachedServer,
+    /// The site whose origin is captured.
+    pub site: Site,
+    /// The installed relay.
+    pub relay: Relay,
+    /// The browser's profile.
+    pub profile: Profile,
+}
+
+impl Rig {
+    /// Sets everything up for one browser.
+    pub fn new(kind: Kind) -> Result<Self> {
+        let redis = RedisServer::start()?;
+        let memcached = MemcachedServer::start()?;
+        let site = Site::start()?;
+        let profile = Profile::new(kind)?;
+        let relay = Relay::install(&profile, &[site.origin()], &redis, &memcached)?;
+        Ok(Self {
+            redis,
+            memcached,
+            site,
+            relay,
+            profile,
+        })
+    }
+
+    /// Starts the browser with the extension, and waits until the extension is ready.
+    pub fn browser(&self) -> Result<Browser> {
+        self.browser_in(false)
+    }
+
+    /// The same, in a window if told so.
+    pub fn browser_in(&self, window: bool) -> Result<Browser> {
+        let browser = self.profile.start(&Launch {
+            extension: Some(artifacts::extension(self.profile.kind())?),
+            environment: self.relay.environment(),
+            window,
+        })?;
+        browser.ready_to_capture()?;
+        Ok(browser)
+    }
+
+    /// Subscribes to everything that is published from now on.
+    pub fn subscribe(&self) -> Result<Subscriber> {
+        Subscriber::start(&self.redis)
+    }
+
+    /// Waits until the stream holds at least `count` events, and returns all it holds.
+    pub fn stream_of(&self, count: usize) -> Result<Vec<observe::Event>> {
+        wait::until(&format!("{count} events in the stream"), PATIENCE, || {
+            let events = self.stream()?;
+            Ok(if events.len() >= count {
+                Seen::Ready(events)
+            } else {
+                Seen::Not(format!("{} events", events.len()))
+            })
+        })
+    }
+
+    /// Waits until Memcached equals the page's IndexedDB, then checks that the stream leads to the same.
+    pub fn settled(&self, page: &Page<'_>) -> Result<Vec<observe::Event>> {
+        let records = observe::converged(page, &self.site.origin(), &self.memcached)?;
+        wait::until("the stream to lead to the same records", PATIENCE, || {
+            let events = self.stream()?;
+            Ok(match observe::checks::lead_to(&events, &records) {
+                Ok(()) => Seen::Ready(events),
+                Err(error) => Seen::Not(format!("{error:#}")),
+            })
+        })
+    }
+
+    /// What the stream holds.
+    pub fn stream(&self) -> Result<Vec<observe::Event>> {
+        observe::stream(&self.redis, STREAM)
+    }
+}

@@ -1,0 +1,132 @@
+//! An HTTP server for the pages under test.
+
+use std::{
+    fs,
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Component, Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::artifacts;
+
+/// Serves `tests/sites/` on a free port. Each server is an origin of its own.
+#[derive(Debug)]
+pub struct Site {
+    address: SocketAddr,
+    stopping: Arc<AtomicBool>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl Site {
+    /// Starts serving.
+    pub fn start() -> Result<Self> {
+        let root = artifacts::tests_directory().join("sites");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen for HTTP")?;
+        let address = listener.local_addr()?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let acceptor = thread::spawn({
+            let stopping = Arc::clone(&stopping);
+            move || {
+                for stream in listener.incoming().flatten() {
+                    if stopping.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let root = root.clone();
+                    thread::spawn(move || {
+                        // A browser may hang up at any time.
+                        let _hung_up = answer(stream, &root);
+                    });
+                }
+            }
+        });
+        Ok(Self {
+            address,
+            stopping,
+            acceptor: Some(acceptor),
+        })
+    }
+
+    /// The serialised origin.
+    pub fn origin(&self) -> String {
+        format!("http://localhost:{}", self.address.port())
+    }
+
+    /// The URL of a page, such as `/raw/`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin())
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        // Wakes the acceptor.
+        let _refused = TcpStream::connect(self.address);
+        if let Some(acceptor) = self.acceptor.take() {
+            let _panicked = acceptor.join();
+        }
+    }
+}
+
+fn answer(stream: TcpStream, root: &Path) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut reader = BufReader::new(stream);
+    let mut request = String::new();
+    reader.read_line(&mut request)?;
+    let mut header = String::new();
+    while reader.read_line(&mut header)? > 2 {
+        header.clear();
+    }
+    let mut stream = reader.into_inner();
+    let path = request.split(' ').nth(1).unwrap_or("/");
+    let path = path.split(['?', '#']).next().unwrap_or("/");
+    let file = file_of(root, path);
+    match file.as_ref().map(fs::read) {
+        Some(Ok(body)) => {
+            let kind = file.as_deref().map_or("", mime);
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+                body.len()
+            )?;
+            stream.write_all(&body)
+        }
+        _ => stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+    }
+}
+
+/// The file that a URL path means; `None` for a path that leads out of the root.
+fn file_of(root: &Path, path: &str) -> Option<PathBuf> {
+    let relative = Path::new(path.trim_start_matches('/'));
+    if relative
+        .components()
+        .any(|part| !matches!(part, Component::Normal(_)))
+    {
+        return None;
+    }
+    let file = root.join(relative);
+    Some(if file.is_dir() {
+        file.join("index.html")
+    } else {
+        file
+    })
+}
+
+fn mime(path: &Path) -> &'static str {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,146 @@
+//! What is captured, and what is not.
+
+use anyhow::{Result, ensure};
+use lab::{
+    Rig,
+    browser::{Kind, Launch},
+    observe::{self, Event, checks},
+    site::Site,
+};
+use serde_json::json;
+
+const PAGE: &str = "/writer/";
+
+fn an_origin_that_is_not_enabled_is_never_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let other = Site::start()?;
+    let browser = rig.browser()?;
+    let page = browser.open(&other.url(PAGE))?;
+    page.evaluate("put('secret', 1)")?;
+    page.reload()?;
+    page.evaluate("put('secret', 2)")?;
+    // What comes later on an enabled origin has arrived: so would have this.
+    let enabled = browser.open(&rig.site.url(PAGE))?;
+    enabled.evaluate("put('open', 1)")?;
+    rig.settled(&enabled)?;
+    page.evaluate("put('secret', 3)")?;
+    enabled.evaluate("put('open', 2)")?;
+    let events = rig.settled(&enabled)?;
+    for event in &events {
+        ensure!(
+            event.json()["source"]["origin"] == rig.site.origin(),
+            "captured: {}",
+            event.json()
+        );
+    }
+    assert_eq!(events.len(), 3);
+    Ok(())
+}
+
+fn records_from_before_capture_arrive_as_read(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.profile.start(&Launch::default())?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("count(0, 500).then(() => put('date', new Date(0)))")?;
+    browser.quit()?;
+
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let events = rig.settled(&page)?;
+    assert_eq!(events.len(), 501);
+    for event in &events {
+        ensure!(
+            event.op() == "r" && event.json()["source"]["snapshot"] == json!(true),
+            "not a snapshot's event: {}",
+            event.json()
+        );
+    }
+    checks::numbered_without_gaps(&events)?;
+
+    // Known records are not read out again, and changes from now on know what was before.
+    page.reload()?;
+    page.evaluate("put(1, 'changed')")?;
+    page.evaluate("remove(2)")?;
+    let events = rig.settled(&page)?;
+    let later: Vec<_> = events[501..].iter().map(Event::line).collect();
+    assert_eq!(later, [r#"u writer/items 1 "changed""#, "d writer/items 2"]);
+    assert_eq!(events[501].json()["before"], json!(1));
+    Ok(())
+}
+
+fn a_write_that_nobody_saw_is_found_at_the_next_load(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("count(0, 10)")?;
+    rig.settled(&page)?;
+    browser.quit()?;
+
+    let browser = rig.profile.start(&Launch::default())?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put(1, 'unseen').then(() => remove(2)).then(() => put(10, 10))")?;
+    browser.quit()?;
+
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let events = rig.settled(&page)?;
+    let mut later: Vec<_> = events[11..].iter().map(Event::line).collect();
+    later.sort();
+    assert_eq!(
+        later,
+        [
+            "d writer/items 2",
+            r#"r writer/items 1 "unseen""#,
+            "r writer/items 10 10"
+        ]
+    );
+    Ok(())
+}
+
+fn two_tabs_that_write_one_key_converge(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let tabs = [
+        browser.open(&rig.site.url(PAGE))?,
+        browser.open(&rig.site.url(PAGE))?,
+    ];
+    for round in 0..3 {
+        for (number, tab) in tabs.iter().enumerate() {
+            tab.evaluate(&format!(
+                "void (window.hammering = hammer('shared', 'round {round}, tab {number},', 100))"
+            ))?;
+        }
+        for tab in &tabs {
+            tab.evaluate("hammering")?;
+        }
+        let events = rig.settled(&tabs[0])?;
+        checks::numbered_without_gaps(&events)?;
+        ensure!(events.len() >= 200 * (round + 1), "only {} events", events.len());
+    }
+    Ok(())
+}
+
+fn one_big_transaction_arrives_whole(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let subscriber = rig.subscribe()?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(
+        "transact((items) => { for (let n = 0; n < 3000; n++) items.put({n, text: 'ä'.repeat(2000)}, n); })",
+    )?;
+    let events = rig.settled(&page)?;
+    assert_eq!(events.len(), 3001);
+    checks::whole_transactions(&events)?;
+    assert_eq!(subscriber.wait_for(3001, |_| true)?, events);
+    let stored = observe::contents(&page)?;
+    assert_eq!(stored.len(), 3000);
+    Ok(())
+}
+
+lab::in_both_browsers!(
+    an_origin_that_is_not_enabled_is_never_captured,
+    records_from_before_capture_arrive_as_read,
+    a_write_that_nobody_saw_is_found_at_the_next_load,
+    two_tabs_that_write_one_key_converge,
+    one_big_transaction_arrives_whole,
+);

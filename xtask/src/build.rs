@@ -1,0 +1,91 @@
+//! Building the host and the unpacked extensions.
+//!
+//! The extension is one WASM module, the page scripts, a few files as they are and a manifest each: `target/extension/chromium`
+//! and `target/extension/firefox` can be loaded by the browsers as they stand.
+//!
+//! # Layout
+//!
+//! - [`manifest`]: one base, a small overlay a browser.
+//! - [`page`]: the page scripts out of their modules.
+//! - [`wasm`]: the Rust side of the extension.
+
+mod manifest;
+mod page;
+mod wasm;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::run;
+
+/// The browsers that an extension is built for.
+const BROWSERS: [&str; 2] = ["chromium", "firefox"];
+
+/// Builds everything that the demo and the tests run.
+pub fn build(root: &Path, release: bool) -> Result<()> {
+    let target = target_directory(root);
+    let mut cargo = run::cargo(root);
+    cargo.args(["build", "--package", "idb-relay"]);
+    if release {
+        cargo.arg("--release");
+    }
+    run::visibly("Building the host", cargo)?;
+    let wasm = wasm::build(root, &target, release)?;
+    for browser in BROWSERS {
+        let directory = target.join("extension").join(browser);
+        assemble(root, browser, &wasm, &directory)?;
+        run::announce(&format!("{} is ready", directory.display()));
+    }
+    Ok(())
+}
+
+/// Where cargo puts what it builds.
+fn target_directory(root: &Path) -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => root.join(directory),
+        None => root.join("target"),
+    }
+}
+
+fn assemble(root: &Path, browser: &str, wasm: &Path, directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
+    }
+    let source = root.join("extension");
+    write(
+        &directory.join("manifest.json"),
+        &manifest::manifest(&root.join("manifests"), browser)?,
+    )?;
+    for (script, modules) in page::SCRIPTS {
+        let text = page::script(&source.join("page"), modules)?;
+        write(&directory.join("page").join(script), &text)?;
+    }
+    copy(&source.join("background.js"), &directory.join("background.js"))?;
+    copy(&source.join("ui/icons"), &directory.join("icons"))?;
+    copy(wasm, &directory.join("wasm"))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Copies a file, or a directory with all that is in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let failed = || format!("cannot copy {} to {}", from.display(), to.display());
+    if !from.is_dir() {
+        return fs::copy(from, to).map(drop).with_context(failed);
+    }
+    fs::create_dir_all(to).with_context(failed)?;
+    for entry in fs::read_dir(from).with_context(failed)? {
+        let entry = entry.with_context(failed)?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `cargo xtask test`: formatting, lints, unit tests, browser tests.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::Result;
+
+use crate::{
+    build, lab,
+    machine::{self, Need},
+    run,
+};
+
+/// The crate that is compiled to WebAssembly, and so is checked apart from the rest.
+const EXTENSION: &str = "idb-relay-extension";
+
+/// Runs everything; with filters only the tests that they name.
+pub fn test(root: &Path, filters: &[String]) -> Result<()> {
+    machine::ensure(&[
+        Need::WasmTarget,
+        Need::Linters,
+        Need::Chromium,
+        Need::Firefox,
+        Need::Redis,
+        Need::Memcached,
+        Need::Node,
+    ])?;
+    lab::packages(root, "tests/sites")?;
+    if filters.is_empty() {
+        lint(root)?;
+    }
+    build::build(root, false)?;
+    let mut tests = if has_nextest() {
+        let mut tests = run::cargo(root);
+        tests
+            .args(["nextest", "run", "--workspace", "--no-fail-fast"])
+            .args(filters);
+        tests
+    } else {
+        let mut tests = run::cargo(root);
+        // Two browsers at a time is what .config/nextest.toml allows, too.
+        tests
+            .args(["test", "--workspace", "--no-fail-fast", "--", "--test-threads=2"])
+            .args(filters);
+        tests
+    };
+    lab::with_browsers(&mut tests);
+    run::visibly("Testing", tests)
+}
+
+fn lint(root: &Path) -> Result<()> {
+    let mut format = run::cargo(root);
+    format.args(["fmt", "--all", "--check"]);
+    run::visibly("Checking the formatting", format)?;
+
+    let mut native = run::cargo(root);
+    native.args(["clippy", "--all-targets", "--", "--deny", "warnings"]);
+    run::visibly("Linting what runs on this machine", native)?;
+
+    let mut extension = run::cargo(root);
+    extension
+        .args([
+            "clippy",
+            "--package",
+            EXTENSION,
+            "--target",
+            "wasm32-unknown-unknown",
+        ])
+        .args(["--", "--deny", "warnings"]);
+    run::visibly("Linting the extension", extension)
+}
+
+/// Whether cargo-nextest is there; a toolchain from rustup alone has only `cargo test`.
+fn has_nextest() -> bool {
+    Command::new("cargo")
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}

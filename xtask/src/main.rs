@@ -1,0 +1,110 @@
+//! `cargo xtask`: the only build tool. Each command does its own set-up, on a fresh machine that has rustup.
+//!
+//! # Layout
+//!
+//! - [`build`]: the host and the unpacked extensions.
+//! - [`check`]: formatting, lints, unit tests, browser tests.
+//! - [`lab`]: the programs that stand on the test crate: the demo and the benchmarks.
+//! - [`machine`]: what has to be installed, and installing it.
+//! - [`run`]: running other programs so that a person sees what goes on.
+
+mod build;
+mod check;
+mod lab;
+mod machine;
+mod run;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Builds, shows, tests and measures idb-relay.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the host and the unpacked extensions for Chromium and Firefox
+    Build {
+        /// Optimise
+        #[arg(long)]
+        release: bool,
+    },
+    /// Watch `IndexedDB` writes of a sample shop arrive in Redis and Memcached
+    ///
+    /// Starts private Redis and Memcached servers and a browser with the extension. Without a display the browser runs
+    /// headless and the page drives itself; then the contents of IndexedDB and Memcached are compared.
+    #[command(verbatim_doc_comment)]
+    Demo {
+        /// Which browser to show it in
+        #[arg(long, value_enum, default_value_t = Browser::Chromium)]
+        browser: Browser,
+        /// Do not open a window even if there is a display
+        #[arg(long)]
+        headless: bool,
+    },
+    /// Check formatting and lints, run the unit tests and the tests in real browsers
+    Test {
+        /// Only run tests whose names contain one of these texts, and no checks before them
+        #[arg(value_name = "FILTER")]
+        filters: Vec<String>,
+    },
+    /// Measure; prints one JSON object a line
+    Bench {
+        /// What to measure; everything when left out
+        #[arg(value_enum)]
+        what: Option<Measure>,
+        /// In which browser; both when left out
+        #[arg(long, value_enum)]
+        browser: Option<Browser>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Browser {
+    Chromium,
+    Firefox,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Rows a second from the page to Memcached, beside the bare page and a hand-written peer
+    Page,
+    /// From a commit to its value in Memcached, beside the native messaging round trip
+    Latency,
+}
+
+fn main() -> Result<()> {
+    let root = root()?;
+    match Arguments::parse().command {
+        Task::Build { release } => {
+            machine::ensure(&[machine::Need::WasmTarget])?;
+            build::build(&root, release)
+        }
+        Task::Demo { browser, headless } => lab::demo(&root, browser, headless),
+        Task::Test { filters } => check::test(&root, &filters),
+        Task::Bench { what, browser } => lab::bench(&root, what, browser),
+    }
+}
+
+/// The top of the source tree.
+fn root() -> Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_owned)
+        .context("xtask lies at the top of the source tree")
+}
+
+impl Browser {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+        }
+    }
+}
