@@ -5,6 +5,8 @@
 // with a growing delay; a new port starts with everything that is not acknowledged. The background keeps what arrives before
 // its welcome. Nothing in here may throw: the page would see the error event.
 
+import "./builtins.js";
+import "./platform.js";
 import { BODY, HANDSHAKE, READY, STOP } from "./channel.js";
 import { anyDatabase, readInventory, readRecords, readStore } from "./reader.js";
 

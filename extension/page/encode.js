@@ -5,14 +5,13 @@
 // cloning it ran an accessor, `encode` says `undefined` and the caller reads the stored record instead.
 //
 // The text grows in one string. Objects remember where their text begins and ends, so one that turns out to occur again is
-// wrapped into its `$id` afterwards and nothing is walked twice.
+// wrapped into its `$id` afterwards and nothing is walked twice. How objects with internal slots look stands in `builtins.js`
+// and `platform.js`, which write through the functions at the end.
 
+import { kindOf } from "./kinds.js";
 import {
   emptyList,
   getOwnPropertyDescriptor,
-  getPrototypeOf,
-  getterOf,
-  hasOwn,
   isArray,
   keysOf,
   sealedOff,
@@ -44,13 +43,10 @@ const DOLLAR = 36;
  * A key path, a name a link.
  * @typedef {{ name: string, next: KeyPath | null }} KeyPath
  */
-/**
- * Objects with internal slots: how they are recognised (`probe` throws unless the object has the slots) and written.
- * @typedef {{ type: string, probe: (value: any) => any, write: (value: any, kind: Kind) => void }} Kind
- */
 
 // What is thrown, and caught again in here, to leave a value half written.
-const UNKNOWN = {};
+/** The value can't be known without running code of the page. */
+export const UNKNOWN = {};
 const TOO_LARGE = {};
 const SHARED_BUFFER = {};
 
@@ -157,10 +153,11 @@ function withIds() {
 }
 
 /**
+ * The text of what can't be carried.
  * @param {string} type
  * @param {string} reason
  */
-function opaque(type, reason) {
+export function opaque(type, reason) {
   return `{"$opaque":{"type":"${type}","reason":"${reason}"}}`;
 }
 
@@ -226,7 +223,7 @@ function writeObject(value, path) {
       writePlain(value, path);
     } else {
       enter(2);
-      kind.write(value, kind);
+      kind.write(value);
       depth -= 2;
     }
   }
@@ -245,7 +242,7 @@ function enter(levels) {
  * @param {any} owner
  * @param {PropertyKey} name
  */
-function member(owner, name) {
+export function member(owner, name) {
   if (stored) return owner[name];
   const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
   // `in` runs no accessor. A page that extends `Object.prototype` by a `get` has all its values read back.
@@ -351,258 +348,38 @@ function writeArray(value) {
   }
 }
 
-/** @type {Kind[]} */
-const kinds = emptyList();
-/**
- * The kind that a prototype stands for, `null` for the prototypes of plain objects. A prototype that is new (a class, another
- * frame's) is settled by its first object: probing throws, which is slow.
- * @type {WeakMap<object, Kind | null>}
- */
-const kindOfPrototype = sealedOff(new WeakMap());
-kindOfPrototype.set(Object.prototype, null);
+// What kinds write through.
 
-/**
- * @param {any} constructor `undefined` where this engine or this context has none
- * @param {string} type
- * @param {(value: any) => any} probe
- * @param {(value: any, kind: Kind) => void} write
- */
-function addKind(constructor, type, probe, write) {
-  if (constructor === undefined || probe === undefined) return;
-  const kind = { type, probe, write };
-  kinds[kinds.length] = kind;
-  kindOfPrototype.set(constructor.prototype, kind);
+/** @param {any} value */
+export function writeValue(value) {
+  write(value, null);
+}
+
+/** @param {string} text */
+export function append(text) {
+  out += text;
 }
 
 /**
- * @param {object} value
- * @returns {Kind | null}
+ * Gives up on a value that is about to grow too large.
+ * @param {number} length of what is to be appended, in UTF-16 units
  */
-function kindOf(value) {
-  const prototype = getPrototypeOf(value);
-  if (prototype === null) return null;
-  const known = kindOfPrototype.get(prototype);
-  if (known === null || (known !== undefined && is(known, value))) return known;
-  for (let index = 0; index < kinds.length; index++) {
-    const kind = kinds[index];
-    if (is(kind, value)) {
-      if (known === undefined) kindOfPrototype.set(prototype, kind);
-      return kind;
-    }
-  }
-  if (known === undefined) kindOfPrototype.set(prototype, null);
-  return null;
+export function reserveText(length) {
+  if (out.length + length > MAX_LENGTH) throw TOO_LARGE;
+}
+
+/** Whether accessors and inherited members are out of the question, since the value was read from the database. */
+export function isStored() {
+  return stored;
 }
 
 /**
- * @param {Kind} kind
- * @param {object} value
- */
-function is(kind, value) {
-  try {
-    kind.probe(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const scope = /** @type {any} */ (globalThis);
-
-const getTime = uncurry(Date.prototype.getTime);
-const toISOString = uncurry(Date.prototype.toISOString);
-addKind(Date, "Date", getTime, (value) => {
-  const time = getTime(value);
-  out += time === time ? `{"$date":"${toISOString(value)}"}` : '{"$date":null}';
-});
-
-const eachOfMap = uncurry(Map.prototype.forEach);
-addKind(Map, "Map", getterOf(Map.prototype, "size"), (map) => {
-  let separator = '{"$map":[';
-  eachOfMap(map, (/** @type {any} */ value, /** @type {any} */ key) => {
-    out += separator + "[";
-    write(key, null);
-    out += ",";
-    write(value, null);
-    out += "]";
-    separator = ",";
-  });
-  out += separator === "," ? "]}" : '{"$map":[]}';
-});
-
-const eachOfSet = uncurry(Set.prototype.forEach);
-addKind(Set, "Set", getterOf(Set.prototype, "size"), (set) => {
-  let separator = '{"$set":[';
-  eachOfSet(set, (/** @type {any} */ value) => {
-    out += separator;
-    write(value, null);
-    separator = ",";
-  });
-  out += separator === "," ? "]}" : '{"$set":[]}';
-});
-
-const Bytes = Uint8Array;
-const toBase64 = uncurry(/** @type {any} */ (Bytes.prototype).toBase64);
-const lengthOfBuffer = getterOf(ArrayBuffer.prototype, "byteLength");
-
-/**
- * @param {string} type
+ * Lets the only view of a whole buffer stand for the buffer, too; `false` if the buffer must be written by itself.
  * @param {ArrayBuffer} buffer
  */
-function writeBytes(type, buffer) {
-  if (out.length + lengthOfBuffer(buffer) * 1.34 > MAX_LENGTH) throw TOO_LARGE;
-  out += `{"$bytes":{"type":"${type}","base64":"${toBase64(new Bytes(buffer))}"}}`;
-}
-
-addKind(ArrayBuffer, "ArrayBuffer", lengthOfBuffer, (buffer) => writeBytes("ArrayBuffer", buffer));
-
-const typedArray = getPrototypeOf(Bytes.prototype);
-const typeOfView = getterOf(typedArray, Symbol.toStringTag);
-/**
- * The getters of all views by one name; which of the two kinds of views it is says the type.
- * @param {string} name
- */
-const getterOfView = (name) => {
-  const ofArray = getterOf(typedArray, name);
-  const ofDataView = getterOf(DataView.prototype, name);
-  return (/** @type {any} */ view) => (typeOfView(view) === undefined ? ofDataView(view) : ofArray(view));
-};
-const bufferOfView = getterOfView("buffer");
-const offsetOfView = getterOfView("byteOffset");
-const lengthOfView = getterOfView("byteLength");
-addKind(Bytes, "view", bufferOfView, (view) => {
-  const type = typeOfView(view) ?? "DataView";
-  const buffer = bufferOfView(view);
-  const length = lengthOfView(view);
-  if (!shareBuffers && length === lengthOfBuffer(buffer)) {
-    if (places.has(buffer)) throw SHARED_BUFFER;
-    places.set(buffer, { start: 0, end: 0, id: 0, inlined: true });
-    writeBytes(type, buffer);
-  } else {
-    out += `{"$bytes":{"type":"${type}","offset":${offsetOfView(view)},"length":${length},"buffer":`;
-    write(buffer, null);
-    out += "}}";
-  }
-});
-
-const sourceOfRegExp = getterOf(RegExp.prototype, "source");
-/** Flags with their getters, in the order of `flags`; that one itself calls what a page may have overwritten. */
-const flags = emptyList();
-for (const [flag, name] of Object.entries({
-  d: "hasIndices",
-  g: "global",
-  i: "ignoreCase",
-  m: "multiline",
-  s: "dotAll",
-  u: "unicode",
-  v: "unicodeSets",
-  y: "sticky",
-})) {
-  flags[flags.length] = { flag, isSet: getterOf(RegExp.prototype, name) };
-}
-addKind(RegExp, "RegExp", getterOf(RegExp.prototype, "global"), (expression) => {
-  let set = "";
-  for (let index = 0; index < flags.length; index++) {
-    if (flags[index].isSet(expression)) set += flags[index].flag;
-  }
-  out += `{"$regexp":{"source":${stringify(sourceOfRegExp(expression))},"flags":"${set}"}}`;
-});
-
-for (const type of ["Boolean", "Number", "String", "BigInt"]) {
-  addKind(scope[type], type, uncurry(scope[type].prototype.valueOf), (value, kind) => {
-    out += '{"$boxed":';
-    write(kind.probe(value), null);
-    out += "}";
-  });
-}
-
-/**
- * @param {Blob} blob
- * @param {string} file
- */
-const writeBlob = (blob, file) => {
-  out += `{"$blob":{"type":${stringify(typeOfBlob(blob))},"size":${sizeOfBlob(blob)}${file}}}`;
-};
-const sizeOfBlob = getterOf(scope.Blob?.prototype, "size");
-const typeOfBlob = getterOf(scope.Blob?.prototype, "type");
-const nameOfFile = getterOf(scope.File?.prototype, "name");
-const timeOfFile = getterOf(scope.File?.prototype, "lastModified");
-addKind(scope.File, "File", nameOfFile, (file) =>
-  writeBlob(file, `,"name":${stringify(nameOfFile(file))},"lastModified":${timeOfFile(file)}`),
-);
-addKind(scope.Blob, "Blob", sizeOfBlob, (blob) => writeBlob(blob, ""));
-
-// Platform objects that can be stored and that JSON can't carry, each with an accessor that only a true one answers.
-for (const [type, accessor] of Object.entries({
-  FileList: "length",
-  ImageData: "width",
-  ImageBitmap: "width",
-  CryptoKey: "type",
-  FileSystemHandle: "kind",
-  RTCCertificate: "expires",
-  DOMPointReadOnly: "w",
-  DOMRectReadOnly: "top",
-  DOMQuad: "p1",
-  DOMMatrixReadOnly: "is2D",
-})) {
-  addKind(scope[type], type, getterOf(scope[type]?.prototype, accessor), () => {
-    out += opaque(type, "not representable in JSON");
-  });
-}
-
-const nameOfException = getterOf(scope.DOMException?.prototype, "name");
-const messageOfException = getterOf(scope.DOMException?.prototype, "message");
-addKind(scope.DOMException, "DOMException", nameOfException, (error) => {
-  out += `{"$error":{"name":${stringify(nameOfException(error))},"message":${stringify(messageOfException(error))}}}`;
-});
-
-const { isError } = /** @type {any} */ (Error);
-const inheritedStack = getterOf(Error.prototype, "stack");
-const nativeStack = getOwnPropertyDescriptor(new Error(), "stack")?.get;
-/** @type {WeakMap<object, string>} The names that errors inherit from the built-in prototypes. */
-const errorNames = sealedOff(new WeakMap());
-
-/** @param {any} error */
-function writeError(error) {
-  const prototype = getPrototypeOf(error);
-  const inherited = prototype === null ? undefined : errorNames.get(prototype);
-  const name = hasOwn(error, "name") ? member(error, "name") : inherited;
-  // A class or a changed prototype decides the name by running its code.
-  if (typeof name !== "string" || (!stored && member(prototype, "name") !== inherited)) throw UNKNOWN;
-  out += `{"$error":{"name":${stringify(name)}`;
-  if (hasOwn(error, "message")) {
-    const message = member(error, "message");
-    if (typeof message !== "string") throw UNKNOWN;
-    out += `,"message":${stringify(message)}`;
-  }
-  const stack = stackOf(error);
-  if (typeof stack === "string") out += `,"stack":${stringify(stack)}`;
-  if (hasOwn(error, "cause")) {
-    out += ',"cause":';
-    write(member(error, "cause"), null);
-  }
-  out += "}}";
-}
-
-/** @param {any} error */
-function stackOf(error) {
-  // Firefox clones what its inherited accessor says, whatever the error's own member holds.
-  if (inheritedStack !== undefined) return inheritedStack(error);
-  const own = getOwnPropertyDescriptor(error, "stack");
-  if (own === undefined) return undefined;
-  // Chromium's accessor runs no code any more: cloning the error has made the text.
-  return own.get === nativeStack ? error.stack : member(error, "stack");
-}
-
-addKind(
-  Error,
-  "Error",
-  (value) => {
-    if (!isError(value)) throw UNKNOWN;
-  },
-  writeError,
-);
-for (const type of ["Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"]) {
-  kindOfPrototype.set(scope[type].prototype, kinds[kinds.length - 1]);
-  errorNames.set(scope[type].prototype, type);
+export function standsForBuffer(buffer) {
+  if (shareBuffers) return false;
+  if (places.has(buffer)) throw SHARED_BUFFER;
+  places.set(buffer, { start: 0, end: 0, id: 0, inlined: true });
+  return true;
 }

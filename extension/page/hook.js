@@ -4,6 +4,8 @@
 // nothing here throws into the page, holds policy, or can be seen by it. A write costs one encoding and one record in a list:
 // no request of ours, no listener of its own; its key and its success are read when the transaction completes.
 
+import "./builtins.js";
+import "./platform.js";
 import { nameOfIndex, nameOfStore } from "./idb.js";
 import { meetBridge } from "./outlet.js";
 import { apply } from "./pristine.js";

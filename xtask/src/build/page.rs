@@ -14,7 +14,10 @@ pub const SCRIPTS: [(&str, &[&str]); 2] = [
         &[
             "pristine.js",
             "channel.js",
+            "kinds.js",
             "encode.js",
+            "builtins.js",
+            "platform.js",
             "idb.js",
             "outlet.js",
             "transactions.js",
@@ -29,7 +32,10 @@ pub const SCRIPTS: [(&str, &[&str]); 2] = [
         &[
             "pristine.js",
             "channel.js",
+            "kinds.js",
             "encode.js",
+            "builtins.js",
+            "platform.js",
             "key.js",
             "reader.js",
             "bridge.js",

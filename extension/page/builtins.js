@@ -1,0 +1,168 @@
+// How the objects of the language look: dates, collections, bytes, regular expressions, boxed primitives, errors.
+
+import { UNKNOWN, append, isStored, member, reserveText, standsForBuffer, writeValue } from "./encode.js";
+import { addKind } from "./kinds.js";
+import {
+  emptyList,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  getterOf,
+  hasOwn,
+  sealedOff,
+  stringify,
+  uncurry,
+} from "./pristine.js";
+
+const getTime = uncurry(Date.prototype.getTime);
+const toISOString = uncurry(Date.prototype.toISOString);
+addKind(Date, getTime, (value) => {
+  const time = getTime(value);
+  append(time === time ? `{"$date":"${toISOString(value)}"}` : '{"$date":null}');
+});
+
+const eachOfMap = uncurry(Map.prototype.forEach);
+addKind(Map, getterOf(Map.prototype, "size"), (map) => {
+  let separator = '{"$map":[';
+  eachOfMap(map, (/** @type {any} */ value, /** @type {any} */ key) => {
+    append(separator + "[");
+    writeValue(key);
+    append(",");
+    writeValue(value);
+    append("]");
+    separator = ",";
+  });
+  append(separator === "," ? "]}" : '{"$map":[]}');
+});
+
+const eachOfSet = uncurry(Set.prototype.forEach);
+addKind(Set, getterOf(Set.prototype, "size"), (set) => {
+  let separator = '{"$set":[';
+  eachOfSet(set, (/** @type {any} */ value) => {
+    append(separator);
+    writeValue(value);
+    separator = ",";
+  });
+  append(separator === "," ? "]}" : '{"$set":[]}');
+});
+
+const Bytes = Uint8Array;
+const toBase64 = uncurry(/** @type {any} */ (Bytes.prototype).toBase64);
+const lengthOfBuffer = getterOf(ArrayBuffer.prototype, "byteLength");
+
+/**
+ * @param {string} type
+ * @param {ArrayBuffer} buffer
+ */
+function writeBytes(type, buffer) {
+  reserveText(lengthOfBuffer(buffer) * 1.34);
+  append(`{"$bytes":{"type":"${type}","base64":"${toBase64(new Bytes(buffer))}"}}`);
+}
+
+addKind(ArrayBuffer, lengthOfBuffer, (buffer) => writeBytes("ArrayBuffer", buffer));
+
+const typedArray = getPrototypeOf(Bytes.prototype);
+const typeOfView = getterOf(typedArray, Symbol.toStringTag);
+/**
+ * The getters of all views by one name; which of the two kinds of views it is says the type.
+ * @param {string} name
+ */
+const getterOfView = (name) => {
+  const ofArray = getterOf(typedArray, name);
+  const ofDataView = getterOf(DataView.prototype, name);
+  return (/** @type {any} */ view) => (typeOfView(view) === undefined ? ofDataView(view) : ofArray(view));
+};
+const bufferOfView = getterOfView("buffer");
+const offsetOfView = getterOfView("byteOffset");
+const lengthOfView = getterOfView("byteLength");
+addKind(Bytes, bufferOfView, (view) => {
+  const type = typeOfView(view) ?? "DataView";
+  const buffer = bufferOfView(view);
+  const length = lengthOfView(view);
+  if (length === lengthOfBuffer(buffer) && standsForBuffer(buffer)) {
+    writeBytes(type, buffer);
+  } else {
+    append(`{"$bytes":{"type":"${type}","offset":${offsetOfView(view)},"length":${length},"buffer":`);
+    writeValue(buffer);
+    append("}}");
+  }
+});
+
+const sourceOfRegExp = getterOf(RegExp.prototype, "source");
+/** Flags with their getters, in the order of `flags`; that one itself calls what a page may have overwritten. */
+const flags = emptyList();
+for (const [flag, name] of Object.entries({
+  d: "hasIndices",
+  g: "global",
+  i: "ignoreCase",
+  m: "multiline",
+  s: "dotAll",
+  u: "unicode",
+  v: "unicodeSets",
+  y: "sticky",
+})) {
+  flags[flags.length] = { flag, isSet: getterOf(RegExp.prototype, name) };
+}
+addKind(RegExp, getterOf(RegExp.prototype, "global"), (expression) => {
+  let set = "";
+  for (let index = 0; index < flags.length; index++) {
+    if (flags[index].isSet(expression)) set += flags[index].flag;
+  }
+  append(`{"$regexp":{"source":${stringify(sourceOfRegExp(expression))},"flags":"${set}"}}`);
+});
+
+const scope = /** @type {any} */ (globalThis);
+for (const type of ["Boolean", "Number", "String", "BigInt"]) {
+  const valueOf = uncurry(scope[type].prototype.valueOf);
+  addKind(scope[type], valueOf, (value) => {
+    append('{"$boxed":');
+    writeValue(valueOf(value));
+    append("}");
+  });
+}
+
+const { isError } = /** @type {any} */ (Error);
+const inheritedStack = getterOf(Error.prototype, "stack");
+const nativeStack = getOwnPropertyDescriptor(new Error(), "stack")?.get;
+/** @type {WeakMap<object, string>} The names that errors inherit from the built-in prototypes. */
+const errorNames = sealedOff(new WeakMap());
+
+/** @param {any} error */
+function writeError(error) {
+  const prototype = getPrototypeOf(error);
+  const inherited = prototype === null ? undefined : errorNames.get(prototype);
+  const name = hasOwn(error, "name") ? member(error, "name") : inherited;
+  // A class or a changed prototype decides the name by running its code.
+  if (typeof name !== "string" || (!isStored() && member(prototype, "name") !== inherited)) throw UNKNOWN;
+  append(`{"$error":{"name":${stringify(name)}`);
+  if (hasOwn(error, "message")) {
+    const message = member(error, "message");
+    if (typeof message !== "string") throw UNKNOWN;
+    append(`,"message":${stringify(message)}`);
+  }
+  const stack = stackOf(error);
+  if (typeof stack === "string") append(`,"stack":${stringify(stack)}`);
+  if (hasOwn(error, "cause")) {
+    append(',"cause":');
+    writeValue(member(error, "cause"));
+  }
+  append("}}");
+}
+
+/** @param {any} error */
+function stackOf(error) {
+  // Firefox clones what its inherited accessor says, whatever the error's own member holds.
+  if (inheritedStack !== undefined) return inheritedStack(error);
+  const own = getOwnPropertyDescriptor(error, "stack");
+  if (own === undefined) return undefined;
+  // Chromium's accessor runs no code any more: cloning the error has made the text.
+  return own.get === nativeStack ? error.stack : member(error, "stack");
+}
+
+/** @param {any} value */
+const probeError = (value) => {
+  if (!isError(value)) throw UNKNOWN;
+};
+for (const type of ["Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"]) {
+  addKind(scope[type], probeError, writeError);
+  errorNames.set(scope[type].prototype, type);
+}
