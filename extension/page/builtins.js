@@ -3,6 +3,7 @@
 import { UNKNOWN, append, isStored, member, reserveText, standsForBuffer, writeValue } from "./encode.js";
 import { addKind } from "./kinds.js";
 import {
+  bare,
   emptyList,
   getOwnPropertyDescriptor,
   getPrototypeOf,
@@ -20,29 +21,36 @@ addKind(Date, getTime, (value) => {
   append(time === time ? `{"$date":"${toISOString(value)}"}` : '{"$date":null}');
 });
 
-const eachOfMap = uncurry(Map.prototype.forEach);
+// By iterators, not by `forEach`: Firefox does not let a map of the page's call a function of the isolated world.
+const entriesOfMap = uncurry(Map.prototype.entries);
+const nextOfMap = uncurry(getPrototypeOf(new Map().entries()).next);
 addKind(Map, getterOf(Map.prototype, "size"), (map) => {
-  let separator = '{"$map":[';
-  eachOfMap(map, (/** @type {any} */ value, /** @type {any} */ key) => {
-    append(separator + "[");
-    writeValue(key);
+  const entries = entriesOfMap(map);
+  let separator = "[";
+  append('{"$map":[');
+  for (let entry = nextOfMap(entries); !entry.done; entry = nextOfMap(entries)) {
+    append(separator);
+    writeValue(entry.value[0]);
     append(",");
-    writeValue(value);
+    writeValue(entry.value[1]);
     append("]");
-    separator = ",";
-  });
-  append(separator === "," ? "]}" : '{"$map":[]}');
+    separator = ",[";
+  }
+  append("]}");
 });
 
-const eachOfSet = uncurry(Set.prototype.forEach);
+const valuesOfSet = uncurry(Set.prototype.values);
+const nextOfSet = uncurry(getPrototypeOf(new Set().values()).next);
 addKind(Set, getterOf(Set.prototype, "size"), (set) => {
-  let separator = '{"$set":[';
-  eachOfSet(set, (/** @type {any} */ value) => {
+  const values = valuesOfSet(set);
+  let separator = "";
+  append('{"$set":[');
+  for (let item = nextOfSet(values); !item.done; item = nextOfSet(values)) {
     append(separator);
-    writeValue(value);
+    writeValue(item.value);
     separator = ",";
-  });
-  append(separator === "," ? "]}" : '{"$set":[]}');
+  }
+  append("]}");
 });
 
 const Bytes = Uint8Array;
@@ -165,4 +173,6 @@ const probeError = (value) => {
 for (const type of ["Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"]) {
   addKind(scope[type], probeError, writeError);
   errorNames.set(scope[type].prototype, type);
+  // The isolated world of Firefox reads errors of the page's.
+  errorNames.set(bare(scope.window[type].prototype), type);
 }

@@ -10,6 +10,7 @@
 
 import { kindOf } from "./kinds.js";
 import {
+  bare,
   emptyList,
   getOwnPropertyDescriptor,
   isArray,
@@ -180,7 +181,7 @@ function write(value, path) {
       break;
     case "object":
       if (value === null) out += "null";
-      else writeObject(value, path);
+      else writeObject(bare(value), path);
       break;
     case "undefined":
       out += '{"$undefined":true}';

@@ -30,6 +30,13 @@ export const { now } = Date;
 export const slice = uncurry(String.prototype.slice);
 
 /**
+ * An object of the page's as the page has it. Firefox shows the page's objects to the isolated world through wrappers that hide
+ * what many of them hold ("Xray vision"); elsewhere there are none.
+ * @type {<T>(object: T) => T}
+ */
+export const bare = /** @type {any} */ (globalThis).XPCNativeWrapper?.unwrap ?? ((object) => object);
+
+/**
  * The getter of an accessor on a prototype, as a function of the object; `undefined` where this engine has none.
  * @param {any} owner
  * @param {PropertyKey} name

@@ -6,6 +6,7 @@
 
 import { encode } from "./encode.js";
 import { decodeKey } from "./key.js";
+import { bare } from "./pristine.js";
 
 /** How many records a snapshot reads at a time, and how much text it aims at. */
 const MAX_RECORDS = 200;
@@ -49,16 +50,6 @@ async function existing(name) {
   const found = await indexedDB.databases();
   return found.some((database) => database.name === name) ? connect(name) : null;
 }
-
-/**
- * Firefox shows the page's objects through wrappers that hide what maps, sets and errors hold; a clone of the bare object
- * belongs to this world. Values out of the database have no accessors, so nothing of the page runs.
- * @type {(value: any) => any}
- */
-const ownCopy =
-  "cloneInto" in globalThis
-    ? (value) => (typeof value === "object" && value !== null ? structuredClone(value.wrappedJSObject ?? value) : value)
-    : (value) => value;
 
 /** Whether the document's origin has any database. */
 export async function anyDatabase() {
@@ -162,7 +153,8 @@ export async function readRecords({ database: name, store, keys }) {
  * @param {any[]} values
  */
 function recordsText(keys, values) {
-  return keys.map((key, index) => recordText(encode(key, true), values[index])).join(",");
+  const bareValues = bare(values);
+  return keys.map((key, index) => recordText(encode(key, true), bareValues[index])).join(",");
 }
 
 /**
@@ -170,7 +162,7 @@ function recordsText(keys, values) {
  * @param {any} value
  */
 function recordText(key, value) {
-  const text = encode(ownCopy(value), true) ?? '{"$opaque":{"type":"Object","reason":"could not be read"}}';
+  const text = encode(value, true) ?? '{"$opaque":{"type":"Object","reason":"could not be read"}}';
   return `{"key":${key},"value":${text}}`;
 }
 
