@@ -24,6 +24,10 @@ pub const BRIDGE_WINDOW: usize = 4 * 1024 * 1024;
 /// browsers' limits even if every unit takes four bytes and an escape.
 pub const MAX_PART_UNITS: usize = 4 * 1024 * 1024;
 
+/// How many bytes of messages to the host travel together at most, as one frame that holds an array of them. A message that is
+/// alone travels as it is.
+pub const MAX_BUNDLE: usize = 1024 * 1024;
+
 /// Bridge to background.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,9 +35,9 @@ pub enum FromBridge<'a> {
     /// First message on a port.
     #[serde(borrow)]
     Open(Open<'a>),
-    /// A numbered body.
+    /// Numbered bodies that travel together, in order.
     #[serde(borrow)]
-    Delivery(BridgeDelivery<'a>),
+    Deliveries(Vec<BridgeDelivery<'a>>),
     /// A slice of a delivery's body that is too long for one message.
     #[serde(borrow)]
     Part(Part<'a>),
@@ -289,10 +293,11 @@ mod tests {
     #[test]
     fn a_delivery_passes_through_the_background_untouched() {
         let body = r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[{"put":{"store":"s","key":"\ud800","value":-0}}]}}"#;
-        let sent = format!(r#"{{"delivery":{{"sequence":7,"body":{body}}}}}"#);
-        let FromBridge::Delivery(delivery) = serde_json::from_str(&sent).expect("a message") else {
+        let sent = format!(r#"{{"deliveries":[{{"sequence":7,"body":{body}}}]}}"#);
+        let FromBridge::Deliveries(deliveries) = serde_json::from_str(&sent).expect("a message") else {
             panic!()
         };
+        let delivery = &deliveries[0];
         let stamped: ToHost<'_, &RawValue> = ToHost::Delivery(Delivery {
             context: "c".into(),
             sequence: delivery.sequence,

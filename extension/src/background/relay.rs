@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use super::{
     backoff::Backoff,
     bridges::{Bridge, Bridges, Sender, Standing},
+    bundle::Bundle,
     capture::Capture,
     outbox::{Entry, Outbox},
     status::Problem,
@@ -163,9 +164,12 @@ impl Relay {
                     self.decide();
                 }
             }
-            FromBridge::Delivery(delivery) => {
-                let message = stamped(bridge, &delivery);
-                self.take(port, delivery.sequence, message.into_iter().collect());
+            FromBridge::Deliveries(deliveries) => {
+                let messages: Vec<_> = deliveries
+                    .iter()
+                    .filter_map(|delivery| Some((delivery.sequence, vec![stamped(bridge, delivery)?])))
+                    .collect();
+                self.take(port, messages);
             }
             FromBridge::Part(slice) => {
                 let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
@@ -176,24 +180,26 @@ impl Relay {
                 bridge.parts.extend(message);
                 if index + 1 == count {
                     let messages = std::mem::take(&mut bridge.parts);
-                    self.take(port, sequence, messages);
+                    self.take(port, vec![(sequence, messages)]);
                 }
             }
         }
     }
 
-    /// A whole delivery has come.
-    fn take(&mut self, port: u32, sequence: u64, messages: Vec<String>) {
+    /// Whole deliveries have come, each with its number and its messages for the host.
+    fn take(&mut self, port: u32, deliveries: Vec<(u64, Vec<String>)>) {
         if let Some(bridge) = self.bridges.heard(port)
             && !bridge.context.is_empty()
             && bridge.standing != Standing::Refused
         {
             let context = bridge.context.clone();
-            self.outbox.push(Entry {
-                context,
-                sequence,
-                messages,
-            });
+            for (sequence, messages) in deliveries {
+                self.outbox.push(Entry {
+                    context: context.clone(),
+                    sequence,
+                    messages,
+                });
+            }
             self.send();
         }
     }
@@ -280,11 +286,15 @@ impl Relay {
     }
 
     fn send(&mut self) {
+        let mut bundle = Bundle::default();
         while self.link == Link::Up
             && let Some(messages) = self.outbox.next_to_send()
         {
-            self.actions.extend(messages.iter().cloned().map(Action::ToHost));
+            for message in messages {
+                self.actions.extend(bundle.add(message).map(Action::ToHost));
+            }
         }
+        self.actions.extend(bundle.take().map(Action::ToHost));
     }
 
     fn tell_host<B: serde::Serialize>(&mut self, message: &ToHost<'_, B>) {

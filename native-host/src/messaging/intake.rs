@@ -70,8 +70,25 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// A delivery, if this frame is one or completes one; an error for what is no message.
-    pub(super) fn sort(&mut self, frame: Vec<u8>) -> Result<Option<Inbound>, HostError> {
+    /// The deliveries that this frame holds or completes; an error for what is no message.
+    pub(super) fn sort(&mut self, frame: Vec<u8>) -> Vec<Result<Inbound, HostError>> {
+        if !frame.starts_with(b"[") {
+            return self.message(frame).transpose().into_iter().collect();
+        }
+        match serde_json::from_slice::<Vec<&RawValue>>(&frame) {
+            Ok(messages) if messages.is_empty() => vec![Err(malformed("an empty array"))],
+            Ok(messages) => messages
+                .into_iter()
+                .filter_map(|message| self.message(message.get().as_bytes().to_vec()).transpose())
+                .collect(),
+            Err(error) => vec![Err(malformed(&format!(
+                "a frame of {} bytes: {error}",
+                frame.len()
+            )))],
+        }
+    }
+
+    fn message(&mut self, frame: Vec<u8>) -> Result<Option<Inbound>, HostError> {
         if frame.starts_with(DELIVERY) {
             return Ok(Some(Inbound::Frame(frame)));
         }

@@ -192,11 +192,13 @@ impl Session<'_> {
     fn receive(&mut self, frames: Vec<Vec<u8>>) -> Result<(), SessionError> {
         let mut deliveries = Vec::with_capacity(frames.len());
         for frame in frames {
-            match self.intake.sort(frame) {
-                Ok(delivery) => deliveries.extend(delivery),
-                Err(error) => {
-                    tracing::warn!("{}", error.message);
-                    self.outbox.send(FromHost::Error(error));
+            for delivery in self.intake.sort(frame) {
+                match delivery {
+                    Ok(delivery) => deliveries.push(delivery),
+                    Err(error) => {
+                        tracing::warn!("{}", error.message);
+                        self.outbox.send(FromHost::Error(error));
+                    }
                 }
             }
         }

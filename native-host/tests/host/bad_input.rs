@@ -72,6 +72,8 @@ fn frames_that_are_no_messages() {
         "not JSON",
         "\u{0}\u{1}",
         "[]",
+        "[[]]",
+        "[{}",
         r#"{"unheard_of":{}}"#,
         r#"{"delivery":{}}"#,
         r#"{"delivery":"#,

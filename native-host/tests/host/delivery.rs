@@ -1,12 +1,12 @@
 //! From a delivery to Redis and Memcached.
 
-use protocol::message::FromHost;
+use protocol::message::{ErrorCode, FromHost};
 use serde_json::{Value, json};
 
 use crate::support::{
     CONTEXT, Host, ORIGIN, Sandbox,
     body::{add, clear, commit, delete, put},
-    until,
+    host_delivery, until,
 };
 
 fn ops(events: &[Value]) -> Vec<(&str, &Value, Option<&Value>, &Value)> {
@@ -149,6 +149,18 @@ fn a_delivery_in_parts_is_one_delivery() {
     }
     host.acknowledged(1);
     sandbox.await_cached("1", Some("\"äöü\\\"\""));
+}
+
+#[test]
+fn messages_travel_together_and_a_bad_one_spoils_no_other() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let first = host_delivery(CONTEXT, 1, &commit(&[put("1", "1")]));
+    let second = host_delivery(CONTEXT, 2, &commit(&[put("1", "2")]));
+    host.send(&format!("[{first},{{\"unheard_of\":{{}}}},{second}]"));
+    host.error(ErrorCode::MalformedMessage);
+    host.acknowledged(2);
+    sandbox.await_cached("1", Some("2"));
 }
 
 #[test]

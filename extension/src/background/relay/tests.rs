@@ -53,7 +53,7 @@ fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
 fn deliver(relay: &mut Relay, port: u32, sequence: u64) {
     relay.bridge_said(
         port,
-        &format!(r#"{{"delivery":{{"sequence":{sequence},"body":{{"x":-0}}}}}}"#),
+        &format!(r#"{{"deliveries":[{{"sequence":{sequence},"body":{{"x":-0}}}}]}}"#),
     );
 }
 
@@ -93,6 +93,25 @@ fn a_delivery_goes_to_the_host_at_once_and_its_acknowledgement_back() {
     assert_eq!(
         relay.take_actions(),
         [to_bridge(1, r#"{"acknowledged":{"sequence":1}}"#)]
+    );
+}
+
+#[test]
+fn deliveries_that_come_together_leave_together() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    relay.bridge_said(
+        1,
+        r#"{"deliveries":[{"sequence":1,"body":{"x":-0}},{"sequence":2,"body":{"x":-0}}]}"#,
+    );
+    let (Action::ToHost(first), Action::ToHost(second)) = (delivery("c", 1), delivery("c", 2)) else {
+        panic!()
+    };
+    assert_eq!(
+        relay.take_actions(),
+        [Action::ToHost(format!("[{first},{second}]"))]
     );
 }
 
@@ -232,14 +251,13 @@ fn parts_are_stamped_too_and_nonsense_is_left_out() {
     relay.bridge_said(9, r#"{"open":{"context":"x"}}"#);
     relay.host_said("nonsense");
     let actions = relay.take_actions();
-    assert_eq!(
-        actions[0],
-        Action::ToHost(format!(
-            r#"{{"part":{{"context":"c","page":{{"origin":"{ORIGIN}","tab":7,"frame":0}},"part":{{"sequence":1,"index":0,"count":2,"text":"{{\"a"}}}}}}"#
-        ))
+    let [Action::ToHost(bundle), Action::Show(Some(_))] = &actions[..] else {
+        panic!("{actions:?}")
+    };
+    assert!(
+        bundle.starts_with(&format!(
+            r#"[{{"part":{{"context":"c","page":{{"origin":"{ORIGIN}","tab":7,"frame":0}},"part":{{"sequence":1,"index":0,"count":2,"text":"{{\"a"}}}}}},{{"part""#
+        )),
+        "{bundle}"
     );
-    assert!(matches!(
-        &actions[1..],
-        [Action::ToHost(_), Action::Show(Some(_))]
-    ));
 }
