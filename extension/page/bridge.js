@@ -7,8 +7,8 @@
 
 import "./builtins.js";
 import "./platform.js";
-import { BODY, HANDSHAKE, READY, STOP } from "./channel.js";
-import { anyDatabase, readInventory, readRecords, readStore } from "./reader.js";
+import { BODY, HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
+import { anyDatabase, bucketNames, readInventory, readRecords, readStore } from "./reader.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
 let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
@@ -22,7 +22,9 @@ const LAST_DELAY = 10_000;
  * more than what is in it. A lone commit never waits.
  */
 const BATCH_UNITS = 64 * 1024;
-const PACE = 16;
+const PACE = 8;
+/** How long what the page does may take until a survey can see it. */
+const SURVEY_DELAY = 1000;
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
 
@@ -119,6 +121,7 @@ function storesOf(body) {
   // A deleted database: the inventory that follows a gap finds it gone.
   if (!commit) return [];
   return commit.operations.map((/** @type {Record<string, { store: string }>} */ operation) => ({
+    bucket: commit.bucket,
     database: commit.database,
     store: Object.values(operation)[0].store,
   }));
@@ -218,6 +221,17 @@ function broken() {
   delay = Math.min(delay * 2, LAST_DELAY);
 }
 
+/**
+ * Browsers end the ports of documents that wait in the back/forward cache, and Chromium does not tell the document.
+ * @param {PageTransitionEvent} event
+ */
+function comeBack(event) {
+  if (!event.persisted || port === null) return;
+  port.disconnect();
+  port = null;
+  connectToBackground();
+}
+
 /** @param {string} text */
 function receive(text) {
   const message = JSON.parse(text);
@@ -231,8 +245,7 @@ function receive(text) {
   } else if (message.refused) {
     stop();
   } else if (message.snapshot) {
-    surveyed = false;
-    void survey();
+    surveyAgain();
   } else if (message.read) {
     void readRecords(message.read).then(
       (body) => deliver(body, false),
@@ -267,6 +280,11 @@ function stop() {
   port = null;
 }
 
+function surveyAgain() {
+  surveyed = false;
+  void survey();
+}
+
 /** Tells the host everything that is there, a piece at a time: the next one when the host has the one before. */
 async function survey() {
   if (surveying) return;
@@ -287,17 +305,20 @@ async function surveyOnce() {
   let complete = true;
   try {
     await idle();
-    const { body, databases } = await readInventory();
-    await delivered(body);
-    for (const { name, stores } of databases) {
-      for (const store of stores) {
-        try {
-          for await (const stretch of readStore(name, store)) {
-            await delivered(stretch);
-            await idle();
+    const buckets = await bucketNames();
+    for (const bucket of ["", ...buckets]) {
+      const { body, databases } = await readInventory(bucket, buckets);
+      await delivered(body);
+      for (const { name, stores } of databases) {
+        for (const store of stores) {
+          try {
+            for await (const stretch of readStore(bucket, name, store)) {
+              await delivered(stretch);
+              await idle();
+            }
+          } catch {
+            complete = false;
           }
-        } catch {
-          complete = false;
         }
       }
     }
@@ -330,6 +351,7 @@ function meet(event) {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }
   });
+  node.addEventListener(SURVEY, () => setTimeout(surveyAgain, SURVEY_DELAY));
   node.dispatchEvent(new Event(READY));
 }
 
@@ -341,6 +363,7 @@ if (!(mark in globalThis)) {
   document.addEventListener(HANDSHAKE, meet, { once: true });
   // The document may be on its way out: what waits leaves while it can.
   addEventListener("pagehide", () => send(true), { capture: true });
+  addEventListener("pageshow", comeBack, { capture: true });
   anyDatabase().then(
     (any) => any && connectToBackground(),
     () => {},

@@ -12,5 +12,7 @@ export const HANDSHAKE = "dev.idb_relay.handshake";
 export const READY = "ready";
 /** On the node, from the bridge: nothing is wanted any more. */
 export const STOP = "stop";
+/** On the node, from the hook: something changed that only a look at everything can tell. */
+export const SURVEY = "survey";
 /** On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`. */
 export const BODY = "body";

@@ -6,10 +6,11 @@
 
 import "./builtins.js";
 import "./platform.js";
+import { rememberFactory } from "./buckets.js";
 import { nameOfIndex, nameOfStore } from "./idb.js";
-import { meetBridge } from "./outlet.js";
+import { meetBridge, wantSurvey } from "./outlet.js";
 import { apply } from "./pristine.js";
-import { callWithName, hideReplacements, replace, replaceSetter } from "./replace.js";
+import { callWithName, hideReplacements, replace, replaceAccessor } from "./replace.js";
 import { observeDeletion, observeOpen, observeSchema } from "./upgrades.js";
 import { observe } from "./writes.js";
 
@@ -71,14 +72,14 @@ function install() {
   replace(IDBFactory.prototype, "open", (native) => ({
     open(/** @type {any} */ _name) {
       const request = apply(native, this, arguments);
-      observeOpen(request);
+      observeOpen(this, request);
       return request;
     },
   }));
   replace(IDBFactory.prototype, "deleteDatabase", (native) => ({
     deleteDatabase(/** @type {any} */ _name) {
       const { result, name } = callWithName(native, this, arguments);
-      observeDeletion(result, name);
+      observeDeletion(this, result, name);
       return result;
     },
   }));
@@ -110,20 +111,38 @@ function install() {
       return result;
     },
   }));
-  replaceSetter(IDBObjectStore.prototype, "name", (native) => ({
+  replaceAccessor(IDBObjectStore.prototype, "name", "set", (native) => ({
     set name(/** @type {any} */ _value) {
       const before = nameBefore(nameOfStore, this);
       apply(native, this, arguments);
       observeSchema("store.name", this, undefined, before);
     },
   }));
-  replaceSetter(IDBIndex.prototype, "name", (native) => ({
+  replaceAccessor(IDBIndex.prototype, "name", "set", (native) => ({
     set name(/** @type {any} */ _value) {
       const before = nameBefore(nameOfIndex, this);
       apply(native, this, arguments);
       observeSchema("index.name", this, undefined, before);
     },
   }));
+  const { StorageBucket, StorageBucketManager } = /** @type {any} */ (globalThis);
+  if (StorageBucket !== undefined) {
+    replaceAccessor(StorageBucket.prototype, "indexedDB", "get", (native) => ({
+      get indexedDB() {
+        const factory = apply(native, this, arguments);
+        rememberFactory(this, factory);
+        return factory;
+      },
+    }));
+    replace(StorageBucketManager.prototype, "delete", (native) => ({
+      delete(/** @type {any} */ _name) {
+        const promise = apply(native, this, arguments);
+        // Whether it succeeds is the page's to ask: our question would make a rejection a handled one.
+        wantSurvey();
+        return promise;
+      },
+    }));
+  }
   hideReplacements();
 }
 

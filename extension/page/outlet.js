@@ -3,7 +3,7 @@
 // A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
 // commit is on its way out of this process before the page can go away.
 
-import { BODY, HANDSHAKE, READY, STOP } from "./channel.js";
+import { BODY, HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
 import { dispatch, listen, Message } from "./idb.js";
 
 const node = document.createTextNode("");
@@ -22,6 +22,11 @@ listen(node, STOP, () => {
 export function meetBridge() {
   dispatch(document, new MouseEvent(HANDSHAKE, { relatedTarget: node }));
   return active;
+}
+
+/** Lets the bridge look, in a while, at what is there. */
+export function wantSurvey() {
+  if (active) dispatch(node, new Event(SURVEY));
 }
 
 /**

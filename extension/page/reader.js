@@ -23,14 +23,33 @@ const outcome = (request) =>
     request.onerror = () => reject(request.error);
   });
 
+/** Storage buckets other than the default one: https://wicg.github.io/storage-buckets/, where the browser has them. */
+const { storageBuckets } = /** @type {any} */ (navigator);
+
+/** @returns {Promise<string[]>} */
+export async function bucketNames() {
+  return (await storageBuckets?.keys()) ?? [];
+}
+
+/**
+ * The factory of an existing bucket's databases, or null if there is none.
+ * @param {string} bucket
+ * @returns {Promise<IDBFactory | null>}
+ */
+async function factoryOf(bucket) {
+  if (bucket === "") return indexedDB;
+  return (await bucketNames()).includes(bucket) ? (await storageBuckets.open(bucket)).indexedDB : null;
+}
+
 /**
  * A connection to an existing database, or null if there is none.
+ * @param {IDBFactory} factory
  * @param {string} name
  * @returns {Promise<IDBDatabase | null>}
  */
-function connect(name) {
+function connect(factory, name) {
   return new Promise((resolve) => {
-    const request = indexedDB.open(name);
+    const request = factory.open(name);
     // Without a version, only a database that does not exist is upgraded.
     request.onupgradeneeded = () => request.transaction?.abort();
     request.onerror = (event) => {
@@ -45,32 +64,39 @@ function connect(name) {
   });
 }
 
-/** @param {string} name */
-async function existing(name) {
-  const found = await indexedDB.databases();
-  return found.some((database) => database.name === name) ? connect(name) : null;
+/**
+ * @param {string} bucket
+ * @param {string} name
+ */
+async function existing(bucket, name) {
+  const factory = await factoryOf(bucket);
+  const found = (await factory?.databases()) ?? [];
+  return factory !== null && found.some((database) => database.name === name) ? connect(factory, name) : null;
 }
 
 /** Whether the document's origin has any database. */
 export async function anyDatabase() {
-  return (await indexedDB.databases()).length > 0;
+  return (await indexedDB.databases()).length > 0 || (await bucketNames()).length > 0;
 }
 
 /**
  * The body of an inventory, with what the snapshots need.
+ * @param {string} bucket
+ * @param {string[]} buckets all that exist
  * @returns {Promise<{ body: string, databases: { name: string, stores: string[] }[] }>}
  */
-export async function readInventory() {
+export async function readInventory(bucket, buckets) {
   const began = Date.now();
   const databases = [];
-  for (const { name = "" } of await indexedDB.databases()) {
-    const database = await connect(name);
+  const factory = await factoryOf(bucket);
+  for (const { name = "" } of (await factory?.databases()) ?? []) {
+    const database = factory && (await connect(factory, name));
     if (database === null) continue;
     databases.push({ name, version: database.version, stores: [...database.objectStoreNames] });
     database.close();
   }
   return {
-    body: JSON.stringify({ inventory: { bucket: "", began_at: began, read_at: Date.now(), databases } }),
+    body: JSON.stringify({ inventory: { bucket, buckets, began_at: began, read_at: Date.now(), databases } }),
     databases,
   };
 }
@@ -78,12 +104,13 @@ export async function readInventory() {
 /**
  * The bodies of a store's snapshot, a stretch each, in key order. Ends early if the page changes or deletes the database: what
  * follows such a change is another snapshot's business.
+ * @param {string} bucket
  * @param {string} name the database
  * @param {string} store
  * @returns {AsyncGenerator<string, void>}
  */
-export async function* readStore(name, store) {
-  const database = await existing(name);
+export async function* readStore(bucket, name, store) {
+  const database = await existing(bucket, name);
   if (database === null) return;
   try {
     let count = 16;
@@ -101,7 +128,7 @@ export async function* readStore(name, store) {
       const last = keys.length < count;
       const until = last ? undefined : encode(keys[keys.length - 1], true);
       const records = recordsText(keys, values);
-      yield bodyText("snapshot", database, store, began, [
+      yield bodyText("snapshot", bucket, database, store, began, [
         after === undefined ? "" : `"after":${after},`,
         until === undefined ? "" : `"until":${until},`,
         `"records":[${records}]`,
@@ -119,15 +146,15 @@ export async function* readStore(name, store) {
 
 /**
  * The body that answers `protocol::message::Read`.
- * @param {{ database: string, store: string, keys: string[] }} read
+ * @param {{ bucket: string, database: string, store: string, keys: string[] }} read
  * @returns {Promise<string>}
  */
-export async function readRecords({ database: name, store, keys }) {
+export async function readRecords({ bucket, database: name, store, keys }) {
   const began = Date.now();
-  const database = await existing(name);
+  const database = await existing(bucket, name);
   try {
     if (database === null || !database.objectStoreNames.contains(store)) {
-      return bodyText("records", { name, version: database?.version ?? 0 }, store, began, [
+      return bodyText("records", bucket, { name, version: database?.version ?? 0 }, store, began, [
         `"present":[],"absent":[${keys}]`,
       ]);
     }
@@ -142,7 +169,7 @@ export async function readRecords({ database: name, store, keys }) {
     );
     const present = found.filter((record) => record !== undefined);
     const absent = keys.filter((_, index) => found[index] === undefined);
-    return bodyText("records", database, store, began, [`"present":[${present}],"absent":[${absent}]`]);
+    return bodyText("records", bucket, database, store, began, [`"present":[${present}],"absent":[${absent}]`]);
   } finally {
     database?.close();
   }
@@ -168,12 +195,13 @@ function recordText(key, value) {
 
 /**
  * @param {"snapshot" | "records"} kind
+ * @param {string} bucket
  * @param {{ name: string, version: number }} database
  * @param {string} store
  * @param {number} began
  * @param {string[]} rest
  */
-function bodyText(kind, { name, version }, store, began, rest) {
-  const head = `"database":${JSON.stringify(name)},"version":${version},"store":${JSON.stringify(store)}`;
+function bodyText(kind, bucket, { name, version }, store, began, rest) {
+  const head = `"bucket":${JSON.stringify(bucket)},"database":${JSON.stringify(name)},"version":${version},"store":${JSON.stringify(store)}`;
   return `{"${kind}":{${head},"began_at":${began},"read_at":${Date.now()},${rest.join("")}}}`;
 }

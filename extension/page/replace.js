@@ -11,7 +11,7 @@ const natives = sealedOff(new WeakMap());
  * no `prototype` and constructs nothing either.
  * @param {any} owner
  * @param {string} name
- * @param {(native: Function) => Record<string, Function>} make
+ * @param {(native: Function) => any} make an object with the method under the same name
  */
 export function replace(owner, name, make) {
   const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
@@ -22,17 +22,18 @@ export function replace(owner, name, make) {
 }
 
 /**
- * As `replace`, for the setter of an accessor.
+ * As `replace`, for the getter or the setter of an accessor.
  * @param {any} owner
  * @param {string} name
- * @param {(native: Function) => object} make an object with the setter under the same name
+ * @param {"get" | "set"} half
+ * @param {(native: Function) => object} make an object with the accessor under the same name
  */
-export function replaceSetter(owner, name, make) {
+export function replaceAccessor(owner, name, half, make) {
   const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
-  const native = /** @type {Function} */ (descriptor.set);
-  const { set } = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(make(native), name));
-  natives.set(/** @type {Function} */ (set), native);
-  defineProperty(owner, name, { ...descriptor, set });
+  const native = /** @type {Function} */ (descriptor[half]);
+  const made = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(make(native), name))[half];
+  natives.set(/** @type {Function} */ (made), native);
+  defineProperty(owner, name, { ...descriptor, [half]: made });
 }
 
 /**

@@ -2,6 +2,7 @@
 //
 // No request gets a listener: whether it succeeded, and with which key, is asked of it at `complete`.
 
+import { bucketOf } from "./buckets.js";
 import { encode } from "./encode.js";
 import {
   databaseOf,
@@ -104,9 +105,10 @@ function completed(event) {
     if (transaction === undefined) return;
     transactions.delete(native);
     const database = databaseOf(native);
-    const name = stringify(nameOfDatabase(database));
+    const bucket = stringify(bucketOf(database));
+    const place = `"bucket":${bucket},"database":${stringify(nameOfDatabase(database))}`;
     const body =
-      transaction.lost === "" ? commitText(transaction, name, versionOf(database)) : gapText(transaction, name);
+      transaction.lost === "" ? commitText(transaction, place, versionOf(database)) : gapText(transaction, place);
     if (body !== "") hand(body);
   } catch {
     // Nothing may reach the page. What was missed here is found by the next page load's snapshot.
@@ -116,10 +118,10 @@ function completed(event) {
 /**
  * The body of the delivery; empty if every request failed.
  * @param {Transaction} transaction
- * @param {string} database
+ * @param {string} place the bucket and the database
  * @param {number} version
  */
-function commitText({ beganAt, operations }, database, version) {
+function commitText({ beganAt, operations }, place, version) {
   let text = "";
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index];
@@ -128,7 +130,7 @@ function commitText({ beganAt, operations }, database, version) {
     }
   }
   if (text === "") return "";
-  return `{"commit":{"database":${database},"version":${version},"began_at":${beganAt},"committed_at":${now()},"operations":[${text}]}}`;
+  return `{"commit":{${place},"version":${version},"began_at":${beganAt},"committed_at":${now()},"operations":[${text}]}}`;
 }
 
 /** @param {Operation} operation */
@@ -155,13 +157,13 @@ function operationText({ name, request, store, key, text, hole }) {
 
 /**
  * @param {Transaction} transaction
- * @param {string} database
+ * @param {string} place
  */
-function gapText({ lost, stores }, database) {
+function gapText({ lost, stores }, place) {
   const names = keysOf(stores);
   let text = "";
   for (let index = 0; index < names.length; index++) {
-    text += `${index === 0 ? "" : ","}{"database":${database},"store":${names[index]}}`;
+    text += `${index === 0 ? "" : ","}{${place},"store":${names[index]}}`;
   }
   return `{"gap":{"reason":${stringify(lost)},"stores":[${text}]}}`;
 }

@@ -1,5 +1,6 @@
 // Changes of a database's shape: what upgrades do to stores and indexes, and deleted databases.
 
+import { bucketOfFactory, rememberConnection } from "./buckets.js";
 import { encode } from "./encode.js";
 import {
   generatesKeys,
@@ -80,25 +81,29 @@ export function observeSchema(method, self, result, name) {
 
 /**
  * Remembers the upgrade that an `open` may lead to: `deleteObjectStore` has no other way to its transaction.
+ * @param {IDBFactory} factory
  * @param {IDBOpenDBRequest} request
  */
-export function observeOpen(request) {
+export function observeOpen(factory, request) {
   if (!active) return;
+  rememberConnection(factory, request);
   listen(request, "upgradeneeded", (/** @type {Event} */ event) => {
     if (event.isTrusted) upgrades.set(resultOf(request), transactionOfRequest(request));
   });
 }
 
 /**
+ * @param {IDBFactory} factory
  * @param {IDBOpenDBRequest} request of a `deleteDatabase`
  * @param {string} name
  */
-export function observeDeletion(request, name) {
+export function observeDeletion(factory, request, name) {
   if (!active) return;
+  const place = `"bucket":${stringify(bucketOfFactory(factory))},"database":${stringify(name)}`;
   const beganAt = now();
   listen(request, "success", (/** @type {Event} */ event) => {
     if (!event.isTrusted || !active) return;
     const times = `"began_at":${beganAt},"deleted_at":${now()}`;
-    hand(`{"deletion":{"database":${stringify(name)},${times}}}`);
+    hand(`{"deletion":{${place},${times}}}`);
   });
 }

@@ -226,6 +226,9 @@ pub struct Inventory<'a> {
     pub began_at: i64,
     /// After the last one.
     pub read_at: i64,
+    /// Every named bucket of the origin, if they were looked at.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<Vec<Cow<'a, str>>>,
     /// Every database that exists.
     #[serde(borrow)]
     pub databases: Vec<DatabaseInfo<'a>>,

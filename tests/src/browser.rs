@@ -238,6 +238,17 @@ impl Page<'_> {
         serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
     }
 
+    /// Waits until an expression is true. While the page is between documents nothing can be evaluated, and nothing is true.
+    pub fn wait_for(&self, condition: &str) -> Result<()> {
+        wait::until(condition, PATIENCE, || {
+            Ok(match self.evaluate(condition) {
+                Ok(Value::Bool(true)) => Seen::Ready(()),
+                Ok(other) => Seen::Not(other.to_string()),
+                Err(error) => Seen::Not(format!("{error:#}")),
+            })
+        })
+    }
+
     /// Loads another URL.
     pub fn navigate(&self, url: &str) -> Result<()> {
         self.browser.driver().navigate(&self.id, url)

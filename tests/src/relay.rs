@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -108,10 +108,32 @@ impl Relay {
 
     /// Kills the running host (SIGKILL), waiting for one to run first.
     pub fn kill_host(&self) -> Result<()> {
-        let variable = format!("IDB_RELAY_CONFIG={}", self.config().display());
-        let host = self.host.canonicalize()?;
+        let killed = self.signal_host(Signal::KILL)?;
+        wait::until("the host's end", PATIENCE, || {
+            let left = self.running_hosts()?;
+            // A new one may have been started by then.
+            Ok(if killed.iter().any(|process| left.contains(process)) {
+                Seen::Not("it still runs".to_owned())
+            } else {
+                Seen::Ready(())
+            })
+        })
+    }
+
+    /// Lets the running host do nothing (SIGSTOP) until it is thawed.
+    pub fn freeze_host(&self) -> Result<()> {
+        self.signal_host(Signal::STOP).map(|_| ())
+    }
+
+    /// Lets a frozen host go on.
+    pub fn thaw_host(&self) -> Result<()> {
+        self.signal_host(Signal::CONT).map(|_| ())
+    }
+
+    /// Sends a signal to the running host, waiting for one to run first.
+    fn signal_host(&self, signal: Signal) -> Result<Vec<Pid>> {
         let running = wait::until("a running host", PATIENCE, || {
-            let running = process::find(&host, &variable)?;
+            let running = self.running_hosts()?;
             Ok(if running.is_empty() {
                 Seen::Not("none".to_owned())
             } else {
@@ -119,17 +141,14 @@ impl Relay {
             })
         })?;
         for process in &running {
-            kill_process(*process, Signal::KILL)?;
+            kill_process(*process, signal)?;
         }
-        wait::until("the host's end", PATIENCE, || {
-            let left = process::find(&host, &variable)?;
-            // A new one may have been started by then.
-            Ok(if running.iter().any(|process| left.contains(process)) {
-                Seen::Not("it still runs".to_owned())
-            } else {
-                Seen::Ready(())
-            })
-        })
+        Ok(running)
+    }
+
+    fn running_hosts(&self) -> Result<Vec<Pid>> {
+        let variable = format!("IDB_RELAY_CONFIG={}", self.config().display());
+        process::find(&self.host.canonicalize()?, &variable)
     }
 }
 

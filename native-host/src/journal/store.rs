@@ -93,6 +93,14 @@ impl Stores {
         Ok(version.unwrap_or(0))
     }
 
+    /// The buckets of an origin that the table knows, without the default one.
+    pub(super) fn named_buckets(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<String>> {
+        connection
+            .prepare_cached("SELECT DISTINCT bucket FROM store WHERE origin = ?1 AND bucket <> ''")?
+            .query_map([origin], |row| row.get(0))?
+            .collect()
+    }
+
     /// The places of an origin's bucket that the table knows, with their versions.
     pub(super) fn of_bucket(
         connection: &Connection,

@@ -87,7 +87,7 @@ impl Chromium {
     fn evaluate_in(&mut self, session: &str, expression: &str) -> Result<Value> {
         let mut answer = self.rpc.call(
             "Runtime.evaluate",
-            json!({"expression": expression, "awaitPromise": true, "returnByValue": true}),
+            json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true}),
             Some(session),
         )?;
         if let Some(thrown) = answer.get("exceptionDetails") {

@@ -38,6 +38,7 @@ user_pref("network.connectivity-service.enabled", false);
 user_pref("browser.safebrowsing.malware.enabled", false);
 user_pref("browser.safebrowsing.phishing.enabled", false);
 user_pref("extensions.getAddons.cache.enabled", false);
+user_pref("dom.disable_open_during_load", false);
 user_pref("privacy.reduceTimerPrecision", false);
 user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
 "#;

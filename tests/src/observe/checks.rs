@@ -73,6 +73,7 @@ pub fn lead_to(events: &[Event], records: &[Record]) -> Result<()> {
         let json = event.json();
         let place = |key: &str| -> Result<_> {
             Ok((
+                json["source"]["bucket"].as_str().unwrap_or_default().to_owned(),
                 event.database().to_owned(),
                 json["source"]["store"].as_str().unwrap_or_default().to_owned(),
                 Key::parse(key)?.to_bytes(),
@@ -98,6 +99,7 @@ pub fn lead_to(events: &[Event], records: &[Record]) -> Result<()> {
     }
     for record in records {
         let place = (
+            record.bucket.clone(),
             record.database.clone(),
             record.store.clone(),
             Key::parse(&record.key)?.to_bytes(),

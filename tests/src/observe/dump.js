@@ -1,4 +1,4 @@
-// Every record of every database of this origin: [{database, store, key, value}], keys as typed JSON text, values as
+// Every record of every database in every storage bucket of this origin: [{bucket, database, store, key, value}], keys as typed JSON text, values as
 // JSON.stringify says them, with maps, sets, bytes and BigInts written as docs/formats.md has them in the plain form.
 (async () => {
   const done = (request) =>
@@ -38,9 +38,18 @@
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
   };
 
+  const buckets = [["", indexedDB]];
+  for (const bucket of (await navigator.storageBuckets?.keys()) ?? []) {
+    buckets.push([bucket, (await navigator.storageBuckets.open(bucket)).indexedDB]);
+  }
+  const databases = [];
+  for (const [bucket, factory] of buckets) {
+    for (const { name } of await factory.databases()) databases.push({ bucket, factory, name });
+  }
+
   const records = [];
-  for (const { name } of await indexedDB.databases()) {
-    const database = await done(indexedDB.open(name));
+  for (const { bucket, factory, name } of databases) {
+    const database = await done(factory.open(name));
     const stores = Array.from(database.objectStoreNames);
     if (stores.length > 0) {
       const transaction = database.transaction(stores, "readonly");
@@ -51,6 +60,7 @@
         ]);
         keys.forEach((key, index) =>
           records.push({
+            bucket,
             database: name,
             store,
             key: JSON.stringify(typedKey(key)),

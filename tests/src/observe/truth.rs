@@ -21,6 +21,8 @@ const DUMP: &str = include_str!("dump.js");
 /// A record of the page's IndexedDB.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Record {
+    /// The storage bucket's name; empty for the default one.
+    pub bucket: String,
     /// The database's name.
     pub database: String,
     /// The object store's name.
@@ -37,7 +39,7 @@ impl Record {
         let template = Template::memcached_key("idb:{origin}:{database}:{store}:{key}")?;
         let names = Names {
             origin,
-            bucket: "",
+            bucket: &self.bucket,
             database: &self.database,
             store: &self.store,
         };

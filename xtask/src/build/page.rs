@@ -20,6 +20,7 @@ pub const SCRIPTS: [(&str, &[&str]); 2] = [
             "platform.js",
             "idb.js",
             "outlet.js",
+            "buckets.js",
             "transactions.js",
             "writes.js",
             "upgrades.js",

@@ -15,7 +15,7 @@ use super::{
 };
 
 impl Batch<'_> {
-    /// Every store that the mirror knows and the browser does not is gone, with its records.
+    /// Every store that the mirror knows and the browser does not is gone, with its records; so are all of a bucket that is gone.
     pub(super) fn inventory(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
         let there: HashSet<(&str, &str)> = inventory
             .databases
@@ -26,10 +26,16 @@ impl Batch<'_> {
             began_at: inventory.began_at,
             read_at: inventory.read_at,
         };
-        for (place, version) in Stores::of_bucket(&self.transaction, scope.origin, &inventory.bucket)? {
-            if there.contains(&(place.database.as_str(), place.store.as_str())) {
-                continue;
+        let mut known = Stores::of_bucket(&self.transaction, scope.origin, &inventory.bucket)?;
+        known.retain(|(place, _)| !there.contains(&(place.database.as_str(), place.store.as_str())));
+        if let Some(buckets) = &inventory.buckets {
+            for bucket in Stores::named_buckets(&self.transaction, scope.origin)? {
+                if !buckets.iter().any(|there| *there == bucket) && bucket != inventory.bucket {
+                    known.extend(Stores::of_bucket(&self.transaction, scope.origin, &bucket)?);
+                }
             }
+        }
+        for (place, version) in known {
             let store = self.state.stores.get(&self.transaction, &place, version)?.id;
             let mut drafts = Vec::new();
             for (bytes, _) in self.mirror().live(store, &Span::all())? {
@@ -38,7 +44,7 @@ impl Batch<'_> {
             }
             let scene = Scene {
                 origin: scope.origin,
-                bucket: &inventory.bucket,
+                bucket: &place.bucket,
                 database: &place.database,
                 version,
                 context_name: scope.context_name,

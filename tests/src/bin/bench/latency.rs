@@ -16,7 +16,7 @@ use crate::{echo, now, statistics};
 const SAMPLES: usize = 500;
 
 /// Milliseconds between them: each travels alone.
-const PAUSE: usize = 10;
+const PAUSE: usize = 20;
 
 /// Commits one record again and again, watches for it in Memcached, and compares the clocks: page and watcher run on one
 /// machine. Beside it, how long a message of the same size takes to a native program and back.
@@ -25,6 +25,7 @@ pub fn measure(kind: Kind) -> Result<Value> {
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url("/bench/"))?;
     let record = Record {
+        bucket: String::new(),
         database: "bench".to_owned(),
         store: "rows".to_owned(),
         key: r#""probe""#.to_owned(),

@@ -1,0 +1,138 @@
+//! Pages that write more, larger or deeper than can be carried: the page goes on, memory stays bounded, what was cut is said, and
+//! once all is quiet the caches hold what can be carried.
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{
+    Rig,
+    browser::{Kind, Page},
+    observe::Event,
+    wait::{self, PATIENCE, Seen},
+};
+use serde_json::{Value, json};
+
+const PAGE: &str = "/writer/";
+
+/// Evaluates a write that the engine itself may refuse; whether it did not.
+fn stored(page: &Page<'_>, write: &str) -> Result<bool> {
+    let outcome = page.evaluate(&format!("{write}.then(() => true, () => false)"))?;
+    outcome.as_bool().context("true or false")
+}
+
+/// The last event of a key, once there is one.
+fn last(rig: &Rig, key: &Value) -> Result<Event> {
+    wait::until(&format!("an event of {key}"), PATIENCE, || {
+        let events = rig.stream()?;
+        let newest = events.into_iter().rev().find(|event| event.json()["key"] == *key);
+        Ok(newest.map_or_else(|| Seen::Not("none".to_owned()), Seen::Ready))
+    })
+}
+
+/// How the newest value of a key was cut short, if it was.
+fn cut(event: &Event) -> Option<&str> {
+    event.json()["after"]["$opaque"]["reason"].as_str()
+}
+
+fn a_huge_value_is_named_and_holds_nothing_up(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let text = stored(&page, "put('text', 'x'.repeat(200 * 1024 * 1024))")?;
+    let bytes = stored(&page, "put('bytes', new Uint8Array(200 * 1024 * 1024))")?;
+    let smaller = stored(&page, "put('smaller', new Uint8Array(60 * 1024 * 1024))")?;
+    page.evaluate("put('next', 1)")?;
+    assert_eq!(last(&rig, &json!("next"))?.json()["after"], json!(1));
+    let events = rig.stream()?;
+    for (key, stored) in [("text", text), ("bytes", bytes), ("smaller", smaller)] {
+        let of_key: Vec<_> = events.iter().filter(|event| event.json()["key"] == key).collect();
+        assert_eq!(
+            of_key.iter().all(|event| cut(event) == Some("too large")),
+            true,
+            "{key}"
+        );
+        assert_eq!(of_key.len(), usize::from(stored), "{key}");
+    }
+    ensure!(smaller, "this engine stored nothing large");
+    // Without them all is as it should be.
+    for key in ["text", "bytes", "smaller"] {
+        page.evaluate(&format!("remove({key:?})"))?;
+    }
+    rig.settled(&page)?;
+    Ok(())
+}
+
+fn depth_has_a_bound_that_is_named(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let nest = "((levels) => { let value = 0; while (levels-- > 0) value = { value }; return value; })";
+    page.evaluate(&format!("put('shallow', {nest}(10))"))?;
+    let shallow = last(&rig, &json!("shallow"))?;
+    assert_eq!(
+        shallow.json()["after"].pointer(&"/value".repeat(10)),
+        Some(&json!(0))
+    );
+    let deep = stored(&page, &format!("put('deep', {nest}(100_000))"))?;
+    let deeper_than_carried = stored(&page, &format!("put('2000', {nest}(2000))"))?;
+    page.evaluate("put('next', 1)")?;
+    last(&rig, &json!("next"))?;
+    ensure!(deeper_than_carried, "this engine stored nothing deep");
+    for (key, stored) in [("deep", deep), ("2000", deeper_than_carried)] {
+        if stored {
+            let text = last(&rig, &json!(key))?.json()["after"].to_string();
+            ensure!(
+                text.contains(r#"{"$opaque":{"reason":"too deep","type":"Object"}}"#)
+                    || text.contains("could not be read"),
+                "{key} is not cut: {}",
+                &text[text.len().saturating_sub(200)..]
+            );
+        }
+    }
+    Ok(())
+}
+
+fn a_transaction_past_the_bound_is_read_again(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('before', 1)")?;
+    rig.settled(&page)?;
+    // 80 MB of text in one transaction.
+    page.evaluate(
+        "transact((items) => { const text = 'x'.repeat(20_000); for (let n = 0; n < 4000; n++) items.put(text + n, n); })",
+    )?;
+    let events = rig.settled(&page)?;
+    let read = events.iter().filter(|event| event.op() == "r").count();
+    assert_eq!(
+        read, 4000,
+        "what was too much to carry at once is read from the database"
+    );
+    Ok(())
+}
+
+fn a_page_that_outruns_the_host_is_bounded_and_converges(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('before', 1)")?;
+    rig.settled(&page)?;
+    rig.relay.freeze_host()?;
+    // More than the bridge keeps: 100 MB in commits of 200 kB.
+    page.evaluate(
+        "(async () => { const text = 'x'.repeat(200_000); for (let n = 0; n < 500; n++) await put(n % 50, text + n); })()",
+    )?;
+    rig.relay.thaw_host()?;
+    page.evaluate("put('after', 1)")?;
+    let events = rig.settled(&page)?;
+    ensure!(
+        events.len() < 500,
+        "nothing was given up: the bound was not reached"
+    );
+    Ok(())
+}
+
+lab::in_both_browsers!(
+    a_huge_value_is_named_and_holds_nothing_up,
+    depth_has_a_bound_that_is_named,
+    a_transaction_past_the_bound_is_read_again,
+    a_page_that_outruns_the_host_is_bounded_and_converges,
+);

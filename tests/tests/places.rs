@@ -1,0 +1,95 @@
+//! Writes from every kind of document and from every bucket are captured, not found later by comparison.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{Rig, browser::Kind, observe::Event};
+
+const PAGE: &str = "/places/";
+
+/// The keys of the events with this operation.
+fn keys<'e>(events: &'e [Event], op: &str) -> BTreeSet<&'e str> {
+    events
+        .iter()
+        .filter(|event| event.op() == op)
+        .filter_map(|event| event.json()["key"].as_str())
+        .collect()
+}
+
+fn every_document_of_the_origin_is_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let places = page.evaluate("putEverywhere()")?;
+    let expected: BTreeSet<&str> = places
+        .as_array()
+        .context("a list")?
+        .iter()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    ensure!(expected.len() == 8, "{expected:?}");
+    let events = rig.settled(&page)?;
+    assert_eq!(keys(&events, "c"), expected);
+    Ok(())
+}
+
+fn a_page_that_comes_back_is_captured_again(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("(window.mark = 1, putBy(indexedDB, 'before', 1))")?;
+    rig.settled(&page)?;
+    page.navigate(&rig.site.url("/blank/"))?;
+    page.evaluate("void history.back()")?;
+    page.wait_for("typeof putBy === 'function'")?;
+    page.evaluate("putBy(indexedDB, 'after', window.mark ?? 'loaded anew')")?;
+    let events = rig.settled(&page)?;
+    assert_eq!(keys(&events, "c"), BTreeSet::from(["before", "after"]));
+    Ok(())
+}
+
+/// Firefox has no storage buckets.
+#[test]
+fn a_bucket_has_databases_of_its_own() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("putBy(indexedDB, 'key', 'default')")?;
+    page.evaluate(
+        "navigator.storageBuckets.open('drafts').then((bucket) => putBy(bucket.indexedDB, 'key', 'draft'))",
+    )?;
+    let events = rig.settled(&page)?;
+    let creations: Vec<_> = events
+        .iter()
+        .filter(|event| event.op() == "c")
+        .map(|event| (event.json()["source"]["bucket"].as_str(), event.line()))
+        .collect();
+    assert_eq!(
+        creations,
+        [
+            (Some(""), r#"c places/items "key" "default""#.to_owned()),
+            (Some("drafts"), r#"c places/items "key" "draft""#.to_owned()),
+        ]
+    );
+
+    // What nobody saw is found in buckets too; and a bucket that goes takes its records along.
+    browser.quit()?;
+    let bare = rig.profile.start(&lab::browser::Launch::default())?;
+    bare.open(&rig.site.url(PAGE))?.evaluate(
+        "navigator.storageBuckets.open('drafts').then((bucket) => putBy(bucket.indexedDB, 'key', 'unseen'))",
+    )?;
+    bare.quit()?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let events = rig.settled(&page)?;
+    assert_eq!(keys(&events, "r"), BTreeSet::from(["key"]));
+    page.evaluate("navigator.storageBuckets.delete('drafts')")?;
+    let events = rig.settled(&page)?;
+    assert_eq!(keys(&events, "d"), BTreeSet::from(["key"]));
+    Ok(())
+}
+
+lab::in_both_browsers!(
+    every_document_of_the_origin_is_captured,
+    a_page_that_comes_back_is_captured_again,
+);
