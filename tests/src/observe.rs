@@ -6,5 +6,5 @@ mod feed;
 mod truth;
 
 pub use event::Event;
-pub use feed::{Subscriber, stream};
+pub use feed::{Subscriber, stream, texts};
 pub use truth::{Record, compare, contents, converged};

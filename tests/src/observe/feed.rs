@@ -102,6 +102,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// All events of a stream, in order.
 pub fn stream(redis: &RedisServer, name: &str) -> Result<Vec<Event>> {
+    texts(redis, name)?
+        .iter()
+        .map(|text| Event::parse(text))
+        .collect()
+}
+
+/// The texts of all events of a stream, in order.
+pub fn texts(redis: &RedisServer, name: &str) -> Result<Vec<String>> {
     let mut connection = redis.connect()?;
     let entries: redis::streams::StreamRangeReply = redis::cmd("XRANGE")
         .arg(name)
@@ -112,10 +120,9 @@ pub fn stream(redis: &RedisServer, name: &str) -> Result<Vec<Event>> {
         .ids
         .iter()
         .map(|entry| {
-            let text: String = entry
+            entry
                 .get("event")
-                .with_context(|| format!("the stream's entry {} has no field \"event\"", entry.id))?;
-            Event::parse(&text)
+                .with_context(|| format!("the stream's entry {} has no field \"event\"", entry.id))
         })
         .collect()
 }

@@ -85,7 +85,7 @@ pub fn converged(page: &Page<'_>, origin: &str, memcached: &MemcachedServer) -> 
         } else {
             let mut seen = format!("{} differences", differences.len());
             for difference in differences.iter().take(10) {
-                let _always_fits = write!(seen, "\n{difference}");
+                let _always_fits = write!(seen, "\n{difference:.300}");
             }
             Seen::Not(seen)
         })
