@@ -23,6 +23,7 @@ chrome.runtime.onConnect.addListener((port) => {
     tab: tab?.id ?? -1,
     frame: frameId ?? -1,
     incognito: tab?.incognito ?? false,
+    top: tab?.url ?? null,
   });
   port.onMessage.addListener((text) => hand((to) => to.bridge_message(number, text)));
   port.onDisconnect.addListener(() => {
@@ -41,6 +42,15 @@ init({ module_or_path: chrome.runtime.getURL("wasm/idb_relay_bg.wasm") })
   .then(() => Background.start())
   .then((started) => {
     background = started;
-    for (const event of queue ?? []) event(started);
+    const waiting = queue ?? [];
     queue = null;
+    // One that fails takes no other along.
+    for (const event of waiting) queueMicrotask(() => event(started));
+  })
+  .catch((error) => {
+    queue = [];
+    void chrome.action.setBadgeText({ text: "!" });
+    void chrome.action.setTitle({
+      title: `idb-relay: The background could not start: ${error}. Switch the extension off and on again.`,
+    });
   });

@@ -8,7 +8,7 @@
 import "./builtins.js";
 import "./platform.js";
 import { BODY, HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
-import { anyDatabase, bucketNames, readInventory, readRecords, readStore } from "./reader.js";
+import { bucketNames, readInventory, readRecords, readStore } from "./reader.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
 let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
@@ -17,9 +17,9 @@ const MAX_QUEUE = 64 * 1024 * 1024;
 const FIRST_DELAY = 100;
 const LAST_DELAY = 10_000;
 /**
- * In a stream of small commits, less than `BATCH_UNITS` UTF-16 units wait to travel together: until what is on its way has
- * arrived, as small segments do in TCP (RFC 896), and for `PACE` milliseconds after it left. Each message costs the browser
- * more than what is in it. A lone commit never waits.
+ * In a stream of small commits, less than `BATCH_UNITS` UTF-16 units wait to travel together while something is on its way, as
+ * small segments do in TCP (RFC 896), but never longer than `PACE` milliseconds after that left: each message costs the
+ * browser more than what is in it. A lone commit never waits.
  */
 const BATCH_UNITS = 64 * 1024;
 const PACE = 8;
@@ -46,8 +46,10 @@ let sent = 0;
 let queuedUnits = 0;
 let sentUnits = 0;
 let sequence = 0;
-/** When something was last sent, by `performance.now()`. */
+/** When a delivery was last sent, by `performance.now()`. */
 let sentAt = 0;
+/** Whether the document is on its way out, or in the back/forward cache. */
+let leaving = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let pacing;
 
@@ -127,12 +129,12 @@ function storesOf(body) {
   }));
 }
 
-/** Whether the next message would follow the one before too closely; then it is sent in time. */
-function mustPace() {
+/** Whether what there is to send had better wait for company; then it is sent in time. */
+function mayWait() {
   // Timers of hidden documents may be late by seconds.
-  if (document.hidden || sentUnits === queuedUnits) return false;
+  if (sent === 0 || leaving || document.hidden || queuedUnits - sentUnits >= BATCH_UNITS) return false;
   const wait = sentAt + PACE - performance.now();
-  if (wait > 0) pacing ??= setTimeout(paced, wait);
+  if (wait > 0 && sent < queue.length) pacing ??= setTimeout(paced, wait);
   return wait > 0;
 }
 
@@ -141,15 +143,15 @@ function paced() {
   send();
 }
 
-/** @param {boolean} [atOnce] whether small deliveries must not wait either */
-function send(atOnce) {
-  if (queuedUnits - sentUnits < BATCH_UNITS && !atOnce && (sent > 0 || mustPace())) return;
+function send() {
+  if (mayWait()) return;
   let together = "";
   const postTogether = () => {
     if (together !== "") post(`{"deliveries":[${together}]}`);
     together = "";
   };
   while (port !== null && sent < queue.length) {
+    sentAt = performance.now();
     const delivery = queue[sent];
     const { body } = delivery;
     if (sentUnits > 0 && sentUnits + body.length > limits.window) break;
@@ -187,7 +189,6 @@ function cut(text, units) {
 
 /** @param {string} text */
 function post(text) {
-  sentAt = performance.now();
   try {
     port?.postMessage(text);
   } catch {
@@ -226,10 +227,17 @@ function broken() {
  * @param {PageTransitionEvent} event
  */
 function comeBack(event) {
+  leaving = false;
   if (!event.persisted || port === null) return;
   port.disconnect();
   port = null;
   connectToBackground();
+}
+
+/** What waits leaves while it can. */
+function leave() {
+  leaving = true;
+  send();
 }
 
 /** @param {string} text */
@@ -306,7 +314,7 @@ async function surveyOnce() {
   try {
     await idle();
     const buckets = await bucketNames();
-    for (const bucket of ["", ...buckets]) {
+    for (const bucket of ["", ...(buckets ?? [])]) {
       const { body, databases } = await readInventory(bucket, buckets);
       await delivered(body);
       for (const { name, stores } of databases) {
@@ -361,11 +369,8 @@ const mark = Symbol.for("dev.idb_relay.bridge");
 if (!(mark in globalThis)) {
   Object.defineProperty(globalThis, mark, { value: true });
   document.addEventListener(HANDSHAKE, meet, { once: true });
-  // The document may be on its way out: what waits leaves while it can.
-  addEventListener("pagehide", () => send(true), { capture: true });
+  addEventListener("pagehide", leave, { capture: true });
   addEventListener("pageshow", comeBack, { capture: true });
-  anyDatabase().then(
-    (any) => any && connectToBackground(),
-    () => {},
-  );
+  // Even if there is no database: perhaps there was one when this origin was seen last.
+  if (!surveyed) void idle().then(connectToBackground);
 }

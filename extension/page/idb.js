@@ -31,3 +31,4 @@ export const dispatch = uncurry(EventTarget.prototype.dispatchEvent);
 export const getRecord = uncurry(IDBObjectStore.prototype.get);
 export const split = uncurry(String.prototype.split);
 export const Message = MessageEvent;
+export const PlainEvent = Event;

@@ -4,7 +4,7 @@
 // commit is on its way out of this process before the page can go away.
 
 import { BODY, HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
-import { dispatch, listen, Message } from "./idb.js";
+import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 
 const node = document.createTextNode("");
 
@@ -26,7 +26,7 @@ export function meetBridge() {
 
 /** Lets the bridge look, in a while, at what is there. */
 export function wantSurvey() {
-  if (active) dispatch(node, new Event(SURVEY));
+  if (active) dispatch(node, new PlainEvent(SURVEY));
 }
 
 /**

@@ -26,9 +26,12 @@ const outcome = (request) =>
 /** Storage buckets other than the default one: https://wicg.github.io/storage-buckets/, where the browser has them. */
 const { storageBuckets } = /** @type {any} */ (navigator);
 
-/** @returns {Promise<string[]>} */
+/**
+ * The names of all buckets but the default one; undefined where there are none to be had (Firefox, insecure contexts).
+ * @returns {Promise<string[] | undefined>}
+ */
 export async function bucketNames() {
-  return (await storageBuckets?.keys()) ?? [];
+  return storageBuckets?.keys();
 }
 
 /**
@@ -38,23 +41,28 @@ export async function bucketNames() {
  */
 async function factoryOf(bucket) {
   if (bucket === "") return indexedDB;
-  return (await bucketNames()).includes(bucket) ? (await storageBuckets.open(bucket)).indexedDB : null;
+  return (await bucketNames())?.includes(bucket) ? (await storageBuckets.open(bucket)).indexedDB : null;
 }
 
 /**
- * A connection to an existing database, or null if there is none.
+ * A connection to an existing database, or null if there is none; rejects if that can't be told.
  * @param {IDBFactory} factory
  * @param {string} name
  * @returns {Promise<IDBDatabase | null>}
  */
 function connect(factory, name) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const request = factory.open(name);
-    // Without a version, only a database that does not exist is upgraded.
-    request.onupgradeneeded = () => request.transaction?.abort();
+    let missing = false;
+    request.onupgradeneeded = () => {
+      // Without a version, only a database that does not exist is upgraded.
+      missing = true;
+      request.transaction?.abort();
+    };
     request.onerror = (event) => {
       event.preventDefault();
-      resolve(null);
+      if (missing) resolve(null);
+      else reject(request.error);
     };
     request.onsuccess = () => {
       const database = request.result;
@@ -74,15 +82,10 @@ async function existing(bucket, name) {
   return factory !== null && found.some((database) => database.name === name) ? connect(factory, name) : null;
 }
 
-/** Whether the document's origin has any database. */
-export async function anyDatabase() {
-  return (await indexedDB.databases()).length > 0 || (await bucketNames()).length > 0;
-}
-
 /**
  * The body of an inventory, with what the snapshots need.
  * @param {string} bucket
- * @param {string[]} buckets all that exist
+ * @param {string[] | undefined} buckets all that exist, if that is known
  * @returns {Promise<{ body: string, databases: { name: string, stores: string[] }[] }>}
  */
 export async function readInventory(bucket, buckets) {

@@ -97,6 +97,29 @@ fn a_write_that_nobody_saw_is_found_at_the_next_load(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+fn databases_that_went_unseen_are_missed_at_the_next_load(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("count(0, 3)")?;
+    rig.settled(&page)?;
+    browser.quit()?;
+
+    let browser = rig.profile.start(&Launch::default())?;
+    let page = browser.open(&rig.site.url("/blank/"))?;
+    page.evaluate(
+        "new Promise((resolve) => { indexedDB.deleteDatabase('writer').onsuccess = () => resolve(); })",
+    )?;
+    browser.quit()?;
+
+    // Nothing is left of the origin; that must be told, too.
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url("/blank/"))?;
+    let events = rig.settled(&page)?;
+    assert_eq!(events.iter().filter(|event| event.op() == "d").count(), 3);
+    Ok(())
+}
+
 fn two_tabs_that_write_one_key_converge(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -141,6 +164,7 @@ lab::in_both_browsers!(
     an_origin_that_is_not_enabled_is_never_captured,
     records_from_before_capture_arrive_as_read,
     a_write_that_nobody_saw_is_found_at_the_next_load,
+    databases_that_went_unseen_are_missed_at_the_next_load,
     two_tabs_that_write_one_key_converge,
     one_big_transaction_arrives_whole,
 );

@@ -1,11 +1,10 @@
 //! Whatever crashes on the way: nothing lost, nothing twice in the stream, order kept, Memcached equal in the end.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use lab::{
     Rig,
     browser::Kind,
-    observe::checks,
-    wait::{self, PATIENCE, Seen},
+    observe::{Event, checks},
 };
 use serde_json::json;
 
@@ -142,8 +141,43 @@ fn browser_closed_right_after_a_commit(kind: Kind) -> Result<()> {
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url(PAGE))?;
     let events = rig.settled(&page)?;
-    assert_eq!(events.len(), 22);
+    checks::exactly(&events[..21], &counted(20))?;
+    // A browser that closes may end the extension before the commit has crossed its processes: then the page load's snapshot
+    // finds it. Once in any case.
+    let last: Vec<_> = events[21..].iter().map(Event::line).collect();
+    ensure!(
+        ["c", "r"]
+            .map(|op| vec![format!(r#"{op} writer/items "last" "words""#)])
+            .contains(&last),
+        "{last:?}"
+    );
     checks::numbered_without_gaps(&events)
+}
+
+fn page_left_in_a_burst_of_commits(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("count(0, 1)")?;
+    page.evaluate(
+        "void Promise.all(Array.from({ length: 49 }, (_, n) => put(n + 1, n + 1))).then(() => { location.href = '/blank/'; })",
+    )?;
+    page.wait_for("location.pathname === '/blank/'")?;
+    checks::exactly(&rig.settled(&page)?, &counted(50))
+}
+
+fn page_closed_while_the_host_is_stuck(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let stays = browser.open(&rig.site.url("/blank/"))?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("count(0, 20)")?;
+    rig.stream_of(21)?;
+    rig.relay.freeze_host()?;
+    page.evaluate("count(20, 40)")?;
+    page.close()?;
+    rig.relay.thaw_host()?;
+    checks::exactly(&rig.settled(&stays)?, &counted(40))
 }
 
 fn page_left_in_the_moment_of_a_commit(kind: Kind) -> Result<()> {
@@ -152,13 +186,7 @@ fn page_left_in_the_moment_of_a_commit(kind: Kind) -> Result<()> {
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("count(0, 20)")?;
     page.evaluate("void put('last', 'words').then(() => { location.href = '/blank/'; })")?;
-    wait::until("the other page", PATIENCE, || {
-        // The evaluation itself may fail while the page goes away.
-        Ok(match page.evaluate("location.pathname") {
-            Ok(path) if path == "/blank/" => Seen::Ready(()),
-            other => Seen::Not(format!("{other:?}")),
-        })
-    })?;
+    page.wait_for("location.pathname === '/blank/'")?;
     let events = rig.settled(&page)?;
     let mut expected = counted(20);
     expected.push(r#"c writer/items "last" "words""#.to_owned());
@@ -173,6 +201,8 @@ lab::in_both_browsers!(
     memcached_down_then_up,
     memcached_restarted_while_all_is_quiet,
     browser_killed_right_after_a_commit,
+    page_left_in_a_burst_of_commits,
+    page_closed_while_the_host_is_stuck,
     browser_closed_right_after_a_commit,
     page_left_in_the_moment_of_a_commit,
 );

@@ -48,6 +48,23 @@ fn a_page_that_comes_back_is_captured_again(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// Browsers give a frame in another site's page databases of its own: they must not pass for those of the origin's own pages.
+fn a_frame_in_another_sites_page_changes_nothing(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("putBy(indexedDB, 'mine', 1)")?;
+    rig.settled(&page)?;
+    let elsewhere = rig.site.url(PAGE).replace("localhost", "127.0.0.1");
+    let other = browser.open(&elsewhere)?;
+    other.evaluate(&format!("embed({:?})", rig.site.url("/places/#write")))?;
+    page.evaluate("putBy(indexedDB, 'after', 1)")?;
+    let events = rig.settled(&page)?;
+    assert_eq!(keys(&events, "c"), BTreeSet::from(["mine", "after"]));
+    assert_eq!(keys(&events, "d"), BTreeSet::new());
+    Ok(())
+}
+
 /// Firefox has no storage buckets.
 #[test]
 fn a_bucket_has_databases_of_its_own() -> Result<()> {
@@ -92,4 +109,5 @@ fn a_bucket_has_databases_of_its_own() -> Result<()> {
 lab::in_both_browsers!(
     every_document_of_the_origin_is_captured,
     a_page_that_comes_back_is_captured_again,
+    a_frame_in_another_sites_page_changes_nothing,
 );

@@ -11,6 +11,33 @@ pub struct Sender {
     pub page: Page<'static>,
     /// Whether it is in a private window.
     pub incognito: bool,
+    /// The URL of the page in the tab, of which this document may be a frame; `None` if we may not know it.
+    pub top: Option<String>,
+}
+
+impl Sender {
+    /// Whether it is a frame in another site's page. Browsers give such a frame databases of its own, apart from those that the
+    /// origin has in its own pages; taken for the same, they would overwrite each other in the caches.
+    pub fn is_embedded_elsewhere(&self) -> bool {
+        self.page.frame > 0
+            && self
+                .top
+                .as_deref()
+                .is_none_or(|top| host_of(top) != host_of(&self.page.origin))
+    }
+}
+
+/// The host in a URL, which for our purpose is its site: frames of another host of the same site are left out with the others.
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let end = if host.starts_with('[') {
+        host.find(']')? + 1
+    } else {
+        host.find(':').unwrap_or(host.len())
+    };
+    host.get(..end).filter(|host| !host.is_empty())
 }
 
 /// How far a bridge has come.
@@ -102,6 +129,25 @@ impl Bridges {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_in_other_sites_have_databases_of_their_own() {
+        let sender = |frame, top: Option<&str>| Sender {
+            page: Page {
+                origin: "http://localhost:8080".into(),
+                tab: 1,
+                frame,
+            },
+            incognito: false,
+            top: top.map(str::to_owned),
+        };
+        assert!(!sender(0, None).is_embedded_elsewhere());
+        assert!(!sender(3, Some("http://localhost:9090/a?b#c")).is_embedded_elsewhere());
+        assert!(sender(3, Some("https://shop.example/http://localhost/")).is_embedded_elsewhere());
+        assert!(sender(3, Some("about:blank")).is_embedded_elsewhere());
+        assert!(sender(3, None).is_embedded_elsewhere());
+        assert_eq!(host_of("http://user@[::1]:80/"), Some("[::1]"));
+    }
 
     #[test]
     fn the_reader_is_the_welcome_bridge_of_the_origin_that_spoke_last() {

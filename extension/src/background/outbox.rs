@@ -13,6 +13,8 @@ pub const HOST_WINDOW: usize = 16 * 1024 * 1024;
 pub struct Entry {
     /// The document's id.
     pub context: String,
+    /// The document's origin, as the browser reported it.
+    pub origin: String,
     /// The delivery's number.
     pub sequence: u64,
     /// The JSON of the message, or of all its parts: the host can acknowledge none without the others.
@@ -87,6 +89,19 @@ impl Outbox {
         self.in_flight = 0;
     }
 
+    /// Drops what comes from origins that are not allowed.
+    pub fn retain(&mut self, allowed: impl Fn(&str) -> bool) {
+        let unwanted: Vec<String> = self
+            .entries
+            .values()
+            .filter(|entry| !allowed(&entry.origin))
+            .map(|entry| entry.context.clone())
+            .collect();
+        for context in unwanted {
+            self.forget(&context);
+        }
+    }
+
     /// Drops everything of a context.
     pub fn forget(&mut self, context: &str) {
         for (_, arrival) in self.contexts.remove(context).unwrap_or_default() {
@@ -110,6 +125,7 @@ mod tests {
     fn entry(context: &str, sequence: u64, length: usize) -> Entry {
         Entry {
             context: context.into(),
+            origin: format!("http://{context}"),
             sequence,
             messages: vec![format!("{context}{sequence}{}", " ".repeat(length))],
         }
@@ -136,6 +152,18 @@ mod tests {
         assert!(drained(&mut outbox).is_empty());
         assert_eq!(outbox.in_flight, 0);
         assert!(outbox.contexts.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_allowed_goes_even_if_it_was_on_its_way() {
+        let mut outbox = Outbox::default();
+        for (context, sequence) in [("a", 1), ("b", 1), ("a", 2)] {
+            outbox.push(entry(context, sequence, 0));
+        }
+        drained(&mut outbox);
+        outbox.retain(|origin| origin == "http://b");
+        outbox.rewind();
+        assert_eq!(drained(&mut outbox), ["b1"]);
     }
 
     #[test]

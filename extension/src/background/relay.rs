@@ -46,6 +46,13 @@ pub enum Action {
     Register(Vec<String>),
     /// Show what is wrong, or that nothing is.
     Show(Option<Problem>),
+    /// Show why a document in this tab is not captured.
+    ShowInTab {
+        /// The tab's id; -1 for none.
+        tab: i64,
+        /// Why, and what to do about it.
+        problem: Problem,
+    },
 }
 
 /// Who we are, for the host.
@@ -70,6 +77,10 @@ pub struct Relay {
     backoff: Backoff,
     /// The host said that its next start will fail too, unless a person does something.
     hopeless: bool,
+    /// What is wrong in the host's own words, on this connection.
+    told: bool,
+    /// Whether the next acknowledgement ends what is wrong.
+    passing: bool,
     problem: Option<Problem>,
     actions: Vec<Action>,
 }
@@ -85,6 +96,8 @@ impl Relay {
             outbox: Outbox::default(),
             backoff: Backoff::default(),
             hopeless: false,
+            told: false,
+            passing: false,
             problem: None,
             actions: vec![Action::StartHost {
                 after: Duration::ZERO,
@@ -108,10 +121,12 @@ impl Relay {
     pub fn host_gone(&mut self, reason: &str) {
         self.link = Link::Down;
         if self.hopeless {
-            // Its own words say more than the browser's.
             self.restart_slowly();
         } else {
-            self.show(Some(Problem::host_gone(reason)));
+            // Its own words say more than the browser's.
+            if !self.told {
+                self.show(Some(Problem::host_gone(reason)));
+            }
             let after = self.backoff.advance();
             self.actions.push(Action::StartHost { after });
         }
@@ -123,6 +138,9 @@ impl Relay {
             Ok(FromHost::Hello(hello)) => self.greeted(&hello),
             Ok(FromHost::Acknowledged { context, sequence }) => {
                 self.outbox.acknowledge(&context, sequence);
+                if std::mem::take(&mut self.passing) {
+                    self.show(None);
+                }
                 self.tell_context(&context, &ToBridge::Acknowledged { sequence });
                 self.send();
             }
@@ -138,9 +156,16 @@ impl Relay {
 
     /// A document opened a port.
     pub fn bridge_opened(&mut self, port: u32, sender: Sender) {
+        let problem = if sender.incognito {
+            Some(Problem::incognito())
+        } else if sender.is_embedded_elsewhere() {
+            Some(Problem::embedded_elsewhere(&sender.page.origin))
+        } else {
+            None
+        };
         self.bridges.open(port, sender.page);
-        if sender.incognito {
-            self.refuse(port);
+        if let Some(problem) = problem {
+            self.refuse(port, problem);
         }
     }
 
@@ -192,10 +217,11 @@ impl Relay {
             && !bridge.context.is_empty()
             && bridge.standing != Standing::Refused
         {
-            let context = bridge.context.clone();
+            let (context, origin) = (&bridge.context, &bridge.page.origin);
             for (sequence, messages) in deliveries {
                 self.outbox.push(Entry {
                     context: context.clone(),
+                    origin: origin.clone().into_owned(),
                     sequence,
                     messages,
                 });
@@ -213,6 +239,8 @@ impl Relay {
             return;
         }
         self.link = Link::Up;
+        self.told = false;
+        self.passing = false;
         self.backoff.reset();
         let problem = self.capture.set_host(&hello.origins).err().map(|error| Problem {
             message: format!("capture.origins: {error}"),
@@ -221,6 +249,8 @@ impl Relay {
         self.show(problem);
         self.actions.push(Action::Register(self.capture.match_patterns()));
         self.decide();
+        // Documents that are gone again before they could be judged, or whose origin is not enabled any more.
+        self.outbox.retain(|origin| self.capture.allows(origin));
         self.outbox.rewind();
         self.send();
     }
@@ -231,6 +261,14 @@ impl Relay {
     }
 
     fn failed(&mut self, error: HostError) {
+        self.told = true;
+        self.passing = matches!(
+            error.code,
+            ErrorCode::MalformedMessage
+                | ErrorCode::MalformedDelivery
+                | ErrorCode::DeliveriesMissing
+                | ErrorCode::JournalFailed
+        );
         match error.code {
             ErrorCode::ProtocolMismatch
             | ErrorCode::Config
@@ -243,8 +281,9 @@ impl Relay {
                 let ports: Vec<u32> = self.bridges.ports_of(context).collect();
                 self.outbox.forget(context);
                 for port in ports {
-                    self.refuse(port);
+                    self.refuse(port, error.clone().into());
                 }
+                return;
             }
             _ => {}
         }
@@ -267,21 +306,24 @@ impl Relay {
                 }
                 // The configuration may have changed since it was welcome.
                 Standing::Waiting | Standing::Welcome if !allowed => {
-                    refused.push((port, bridge.context.clone()));
+                    refused.push((port, bridge.context.clone(), bridge.page.origin.clone()));
                 }
                 _ => {}
             }
         }
-        for (port, context) in refused {
+        for (port, context, origin) in refused {
             self.outbox.forget(&context);
-            self.refuse(port);
+            self.refuse(port, Problem::not_captured(&origin));
         }
     }
 
-    fn refuse(&mut self, port: u32) {
+    /// Ends the capture of a document, and says why at its tab.
+    fn refuse(&mut self, port: u32, problem: Problem) {
         if let Some(bridge) = self.bridges.heard(port) {
             bridge.standing = Standing::Refused;
+            let tab = bridge.page.tab;
             self.actions.extend(to_bridge(port, &ToBridge::Refused {}));
+            self.actions.push(Action::ShowInTab { tab, problem });
         }
     }
 

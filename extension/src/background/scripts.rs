@@ -24,19 +24,22 @@ struct Tab {
 }
 
 /// Lets the page scripts run under exactly these patterns, also in the pages that are open already.
+///
+/// Registered scripts are changed in place: a page that loads meanwhile is hooked by the old patterns or by the new ones.
 pub async fn register(patterns: &[String]) -> Result<(), JsValue> {
     let registered: Vec<Registered> =
         chrome::from_js(&chrome::registered_content_scripts().await?).unwrap_or_default();
-    let mut before = Vec::new();
-    for script in &registered {
-        before.clone_from(&script.matches);
-        before.sort_unstable();
-    }
-    if before == patterns && (patterns.is_empty() || registered.len() == 2) {
+    let ids: Vec<&str> = registered.iter().map(|script| script.id.as_str()).collect();
+    let unchanged = registered.iter().all(|script| {
+        let mut matches = script.matches.clone();
+        matches.sort_unstable();
+        matches == patterns
+    });
+    let complete = ids.len() == 2;
+    if patterns.is_empty() && ids.is_empty() || complete && unchanged {
         return Ok(());
     }
-    if !registered.is_empty() {
-        let ids: Vec<&str> = registered.iter().map(|script| script.id.as_str()).collect();
+    if !ids.is_empty() && (patterns.is_empty() || !complete) {
         chrome::unregister_content_scripts(&chrome::to_js(&json!({ "ids": ids }))).await?;
     }
     if patterns.is_empty() {
@@ -54,17 +57,20 @@ pub async fn register(patterns: &[String]) -> Result<(), JsValue> {
             "world": world,
         })
     };
-    let scripts = json!([script("bridge", BRIDGE, "ISOLATED"), script("hook", HOOK, "MAIN")]);
-    chrome::register_content_scripts(&chrome::to_js(&scripts)).await?;
-    let new: Vec<&String> = patterns
-        .iter()
-        .filter(|pattern| !before.contains(pattern))
-        .collect();
-    hook_open_pages(&new).await
+    let scripts = chrome::to_js(&json!([
+        script("bridge", BRIDGE, "ISOLATED"),
+        script("hook", HOOK, "MAIN")
+    ]));
+    if complete {
+        chrome::update_content_scripts(&scripts).await?;
+    } else {
+        chrome::register_content_scripts(&scripts).await?;
+    }
+    hook_open_pages(patterns).await
 }
 
 /// Pages that were there before their origin was enabled. A page that has the scripts already ignores them.
-async fn hook_open_pages(patterns: &[&String]) -> Result<(), JsValue> {
+async fn hook_open_pages(patterns: &[String]) -> Result<(), JsValue> {
     let tabs = chrome::query_tabs(&chrome::to_js(&json!({ "url": patterns }))).await?;
     for Tab { id } in chrome::from_js::<Vec<Tab>>(&tabs).unwrap_or_default() {
         for (file, world) in [(BRIDGE, "ISOLATED"), (HOOK, "MAIN")] {

@@ -35,6 +35,7 @@ struct RawSender {
     tab: i64,
     frame: i64,
     incognito: bool,
+    top: Option<String>,
 }
 
 #[wasm_bindgen]
@@ -54,6 +55,8 @@ impl Background {
             native: RefCell::new(None),
             bridges: RefCell::default(),
             starting: Cell::new(false),
+            registering: Cell::new(false),
+            patterns: RefCell::new(None),
         });
         service.with_relay(|_| ());
         Ok(Background(service))
@@ -72,6 +75,7 @@ impl Background {
                 frame: sender.frame,
             },
             incognito: sender.incognito,
+            top: sender.top,
         };
         self.0.with_relay(|relay| relay.bridge_opened(number, sender));
     }
@@ -95,6 +99,10 @@ pub struct Service {
     bridges: RefCell<HashMap<u32, Port>>,
     /// Whether a timer for the host's start runs.
     starting: Cell<bool>,
+    /// Whether page scripts are being registered.
+    registering: Cell<bool>,
+    /// The patterns to register them under next.
+    patterns: RefCell<Option<Vec<String>>>,
 }
 
 impl Service {
@@ -141,22 +149,31 @@ impl Service {
                 }
             }
             Action::Register(patterns) => {
-                let service = Rc::clone(self);
-                spawn_local(async move {
-                    if let Err(error) = scripts::register(&patterns).await {
-                        let problem = Problem {
-                            message: format!(
-                                "The page scripts could not be registered: {}",
-                                chrome::message_of(&error)
-                            ),
-                            cure: "Switch the extension off and on again.".into(),
-                        };
-                        service.perform(Action::Show(Some(problem)));
-                    }
-                });
+                self.patterns.replace(Some(patterns));
+                if !self.registering.replace(true) {
+                    spawn_local(Rc::clone(self).register());
+                }
             }
             Action::Show(problem) => spawn_local(show(problem)),
+            Action::ShowInTab { tab, problem } => spawn_local(show_in_tab(tab, problem)),
         }
+    }
+
+    /// One registration after the other: the last one wanted is the last one made.
+    async fn register(self: Rc<Self>) {
+        while let Some(patterns) = self.patterns.take() {
+            if let Err(error) = scripts::register(&patterns).await {
+                let problem = Problem {
+                    message: format!(
+                        "The page scripts could not be registered: {}",
+                        chrome::message_of(&error)
+                    ),
+                    cure: "Switch the extension off and on again.".into(),
+                };
+                self.perform(Action::Show(Some(problem)));
+            }
+        }
+        self.registering.set(false);
     }
 
     fn start_host(self: &Rc<Self>, after: Duration) {
@@ -187,6 +204,16 @@ async fn show(problem: Option<Problem>) {
     // Without a window there is no button to show anything at.
     let _unseen = chrome::set_badge_text(&chrome::to_js(&json!({ "text": badge }))).await;
     let _unseen = chrome::set_title(&chrome::to_js(&json!({ "title": title }))).await;
+}
+
+/// Puts the reason why a tab is not captured at the extension's button there.
+async fn show_in_tab(tab: i64, problem: Problem) {
+    if tab < 0 {
+        return;
+    }
+    let title = format!("idb-relay: {} {}", problem.message, problem.cure);
+    // The tab may be gone.
+    let _unseen = chrome::set_title(&chrome::to_js(&json!({ "title": title, "tabId": tab }))).await;
 }
 
 /// `firefox/153` or `chromium/156`, from the browser's own words.

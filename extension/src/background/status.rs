@@ -41,6 +41,32 @@ impl Problem {
         }
     }
 
+    /// The document's origin is not enabled.
+    pub fn not_captured(origin: &str) -> Self {
+        Self {
+            message: format!("{origin} is not captured."),
+            cure: "To capture it, add it to capture.origins in the host's configuration file.".into(),
+        }
+    }
+
+    /// The document is a frame in another site's page.
+    pub fn embedded_elsewhere(origin: &str) -> Self {
+        Self {
+            message: format!(
+                "{origin} is not captured in the pages of other sites: it has databases of its own there."
+            ),
+            cure: "Open it in a tab of its own.".into(),
+        }
+    }
+
+    /// The document is in a private window.
+    pub fn incognito() -> Self {
+        Self {
+            message: "Private windows are never captured.".into(),
+            cure: "Open the page in an ordinary window.".into(),
+        }
+    }
+
     /// The host speaks another protocol.
     pub fn protocol_mismatch(host: &HostHello) -> Self {
         let (older, newer) = if host.protocol < PROTOCOL_VERSION {

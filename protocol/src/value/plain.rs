@@ -21,7 +21,16 @@ pub enum PlainError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The page's encoder had to leave something out. A cache reader could not tell what is left from the whole.
+    #[error("the value was {reason} to be carried whole")]
+    Cut {
+        /// `too large`, `too deep`…
+        reason: String,
+    },
 }
+
+/// The type in the `$opaque` of a plain object that was cut, unlike those of objects that JSON can't carry.
+const CUT: &str = "Object";
 
 /// The plain form of a typed value, at most `limit` bytes long.
 pub fn plain(typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
@@ -173,7 +182,15 @@ impl<'j, 'a> Writer<'j, 'a> {
                 Some(value) => return self.shared_value(id, value),
                 None => self.out.push_str("null"),
             },
-            // Regular expressions, errors, blobs and opaque values: `JSON.stringify` finds no own members.
+            ("$opaque", _) if content.get("type").and_then(Json::as_plain_str) == Some(CUT) => {
+                let reason = content
+                    .get("reason")
+                    .and_then(Json::as_plain_str)
+                    .unwrap_or("unfit");
+                let reason = reason.to_owned();
+                return Err(PlainError::Cut { reason });
+            }
+            // Regular expressions, errors, blobs and other opaque values: `JSON.stringify` finds no own members.
             _ => self.out.push_str("{}"),
         }
         Ok(true)
@@ -346,5 +363,14 @@ mod tests {
                 prop_assert!(Json::parse(&text).is_ok() || !typed.contains("\"$"), "{}", text);
             }
         }
+    }
+
+    #[test]
+    fn what_was_cut_has_no_plain_form() {
+        let cut = r#"{"a":[{"$opaque":{"type":"Object","reason":"too deep"}}]}"#;
+        let reason = "too deep".to_owned();
+        assert_eq!(plain(cut, 1000), Err(PlainError::Cut { reason }));
+        let key = r#"{"$opaque":{"type":"CryptoKey","reason":"not representable in JSON"}}"#;
+        assert_eq!(plain(key, 1000).expect("plain"), "{}");
     }
 }

@@ -77,3 +77,13 @@ window.putEverywhere = async () => {
   for (const write of Object.values(window.places)) await write();
   return Object.keys(window.places);
 };
+
+// As a frame in another page: writes, and says that it has.
+if (location.hash === "#write") window.putBy(indexedDB, "embedded", 1).then(() => parent.postMessage("written", "*"));
+
+// Shows a page in a frame until it has written.
+window.embed = (src) =>
+  new Promise((resolve) => {
+    addEventListener("message", ({ data }) => data === "written" && resolve());
+    void frame({ src });
+  });

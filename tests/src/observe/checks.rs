@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use protocol::{key::Key, value};
+use protocol::{
+    key::Key,
+    value::{self, PlainError},
+};
 use serde_json::Value;
 
 use super::{Event, Record};
@@ -89,11 +92,13 @@ pub fn lead_to(events: &[Event], records: &[Record]) -> Result<()> {
                 let after = json
                     .get("after")
                     .with_context(|| format!("no `after` in {json}"))?;
-                let plain = value::plain(&after.to_string(), usize::MAX)?.into_owned();
-                state.insert(
-                    place(&json["key"].to_string())?,
-                    serde_json::from_str::<Value>(&plain)?,
-                );
+                let plain = match value::plain(&after.to_string(), usize::MAX) {
+                    Ok(plain) => serde_json::from_str(&plain)?,
+                    // What was cut leads nowhere: no record of IndexedDB says so.
+                    Err(PlainError::Cut { .. }) => after.clone(),
+                    Err(error) => return Err(error.into()),
+                };
+                state.insert(place(&json["key"].to_string())?, plain);
             }
         }
     }

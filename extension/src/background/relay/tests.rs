@@ -42,6 +42,7 @@ fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
         Sender {
             page,
             incognito: false,
+            top: None,
         },
     );
     relay.bridge_said(
@@ -127,10 +128,58 @@ fn what_comes_before_the_hello_waits_and_is_judged_then() {
     assert!(is_welcome(&actions[2]));
     assert_eq!(
         actions[3..],
-        [to_bridge(2, r#"{"refused":{}}"#), delivery("c", 1)]
+        [
+            to_bridge(2, r#"{"refused":{}}"#),
+            Action::ShowInTab {
+                tab: 7,
+                problem: Problem::not_captured("http://localhost:9999"),
+            },
+            delivery("c", 1)
+        ]
     );
     deliver(&mut relay, 2, 2);
     assert_eq!(relay.take_actions(), []);
+}
+
+#[test]
+fn what_a_closed_page_left_is_judged_too() {
+    let mut relay = relay();
+    open(&mut relay, 1, ORIGIN, "c");
+    open(&mut relay, 2, "http://localhost:9999", "other");
+    deliver(&mut relay, 1, 1);
+    deliver(&mut relay, 2, 1);
+    relay.bridge_closed(1);
+    relay.bridge_closed(2);
+    let actions = greet(&mut relay);
+    assert_eq!(actions[2..], [delivery("c", 1)]);
+}
+
+#[test]
+fn the_hosts_own_words_stay_until_it_is_back() {
+    let mut relay = relay();
+    greet(&mut relay);
+    relay.host_said(r#"{"error":{"code":"journal_locked","message":"The journal is in use.","cure":"Close the other browser."}}"#);
+    let actions = relay.take_actions();
+    assert!(matches!(&actions[0], Action::Show(Some(problem)) if problem.message.contains("in use")));
+    relay.host_gone("Native host has exited.");
+    assert_eq!(
+        relay.take_actions(),
+        [Action::StartHost {
+            after: Backoff::FIRST
+        }]
+    );
+    let actions = greet(&mut relay);
+    assert_eq!(actions[1], Action::Show(None));
+}
+
+#[test]
+fn what_was_wrong_with_one_delivery_ends_with_the_next_acknowledgement() {
+    let mut relay = relay();
+    greet(&mut relay);
+    relay.host_said(r#"{"error":{"code":"deliveries_missing","message":"m","cure":"c"}}"#);
+    assert!(matches!(relay.take_actions()[..], [Action::Show(Some(_))]));
+    relay.host_said(r#"{"acknowledged":{"context":"c","sequence":1}}"#);
+    assert_eq!(relay.take_actions(), [Action::Show(None)]);
 }
 
 #[test]
@@ -221,9 +270,12 @@ fn private_windows_and_what_the_host_does_not_want_are_refused() {
         Sender {
             page,
             incognito: true,
+            top: None,
         },
     );
-    assert_eq!(relay.take_actions(), [to_bridge(1, r#"{"refused":{}}"#)]);
+    let actions = relay.take_actions();
+    assert_eq!(actions[0], to_bridge(1, r#"{"refused":{}}"#));
+    assert!(matches!(&actions[1], Action::ShowInTab { .. }));
     relay.bridge_said(1, r#"{"open":{"context":"c"}}"#);
     deliver(&mut relay, 1, 1);
     assert_eq!(relay.take_actions(), []);
