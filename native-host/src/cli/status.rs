@@ -98,6 +98,8 @@ fn print(reader: &Reader, out: &mut impl Write) -> Result<(), CliError> {
     )?;
     for sink in reader.sinks()?.into_iter().filter(|sink| sink.enabled) {
         let behind = match behind(reader, head, &sink)? {
+            // What a server that is away still has nobody knows.
+            0 if sink.error.is_some() => "no event waits for it".to_owned(),
             0 => "up to date".to_owned(),
             1 => "1 event behind".to_owned(),
             events => format!("{events} events behind"),

@@ -210,7 +210,11 @@ impl Sink for MemcachedSink {
         Ok(step)
     }
 
-    fn idle(&mut self, reader: &Reader) -> Result<(), StepError> {
-        self.client(reader).map(|_| ())
+    fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
+        self.client(reader)?;
+        Ok(Step {
+            reached: after,
+            ..Step::default()
+        })
     }
 }

@@ -1,17 +1,20 @@
 //! Redis: every event once into a stream and once to its store's channel, in order.
 //!
-//! A script does both for a batch and keeps the number of the last event in a key of its own beside the stream. So a batch that is
-//! sent again after a lost answer, or by the next host, passes on exactly what is new.
+//! A script does both for a batch and keeps the number of the last event in a key of its own beside the stream: the cursor. So a
+//! batch that is sent again after a lost answer, or by the next host, passes on exactly what is new.
+//!
+//! **A server may remember less than was passed on**: it was restored from an older copy, lost its last second, or came back empty.
+//! The cursor shows it whenever a connection is made and once a second while all is quiet, and the script refuses to leave a
+//! gap in between. Then the stream gets again what it lost, as far as the journal still has it; the channels do not, for
+//! who listened there has heard it.
 //!
 //! - `publish.lua`: the script.
+//! - `link`: a connection, and what its server remembers.
 //! - `trouble`: what servers refuse, and cures.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-use redis::{
-    Client, Connection, ConnectionLike as _, IntoConnectionInfo as _, RedisError, Script,
-    io::tcp::TcpSettings,
-};
+use redis::{IntoConnectionInfo as _, RedisError, Script};
 
 use super::runner::{Sink, Step, StepError};
 use crate::{
@@ -23,34 +26,36 @@ use crate::{
     },
 };
 
+mod link;
 mod trouble;
+
+use self::link::Link;
 
 /// How much one script call carries: enough to make the round trip small, little enough that the server's other clients do not wait.
 const BATCH_EVENTS: usize = 512;
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// How long a server may take. A script that outlives this has still run once, which the cursor shows.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The sink.
 pub struct RedisSink {
     config: config::Redis,
+    profile: String,
     cursor_key: String,
     script: Script,
-    connection: Option<Connection>,
+    /// Only kept while all goes well: after any failure the next connection asks the server anew how far it has come.
+    link: Option<Link>,
     channels: HashMap<i64, String>,
 }
 
 impl RedisSink {
-    /// A sink for one profile's events; it connects when there is something to pass on.
+    /// A sink for one profile's events; it connects when it is first asked to do something.
     pub fn new(config: config::Redis, profile: &str) -> Self {
         let cursor_key = cursor_key(config.stream.as_deref(), profile);
         Self {
             config,
+            profile: profile.to_owned(),
             cursor_key,
             script: Script::new(include_str!("redis/publish.lua")),
-            connection: None,
+            link: None,
             channels: HashMap::new(),
         }
     }
@@ -68,22 +73,50 @@ impl RedisSink {
         trouble::of_error(error, &self.address())
     }
 
-    /// Connects, and steps back if the server remembers less than was passed on: it was restored from an older copy of its data.
-    fn connect(&mut self, after: u64) -> Result<u64, StepError> {
-        if self.connection.as_ref().is_some_and(Connection::is_open) {
-            return Ok(after);
-        }
-        let (connection, cursor) =
-            open(&self.config.url, &self.cursor_key).map_err(|error| self.failed(&error))?;
-        self.connection = Some(connection);
-        match cursor {
-            Some(cursor) if cursor < after => {
-                tracing::warn!(
-                    "redis remembers event {cursor}, the journal {after}: passing on again from there"
-                );
-                Ok(cursor)
+    /// Connects and finds the event up to which the server has everything: `after`, or an earlier one if it remembers less.
+    fn connect(&self, reader: &Reader, after: u64) -> Result<(Link, u64), StepError> {
+        let failed = |error| self.failed(&error);
+        let mut link = Link::open(&self.config.url, &self.cursor_key).map_err(failed)?;
+        let Some(stream) = &self.config.stream else {
+            // Channels remember nothing that could be made good.
+            return Ok((link, after));
+        };
+        if link.cursor() == 0 {
+            if reader.tail()? >= after {
+                // Of what the journal has, nothing was passed on: this is the first start.
+                return Ok((link, after));
             }
-            _ => Ok(after),
+            link.recover(stream, &self.profile).map_err(failed)?;
+        }
+        let known = link.cursor().min(after);
+        if known < after {
+            tracing::warn!(
+                "redis remembers event {known}, the journal {after}: the stream gets what the journal has after the former"
+            );
+        }
+        Ok((link, known))
+    }
+
+    /// Passes on what comes after `from`: one batch, and more only until what a step back left out is made good.
+    fn pass_on(
+        &mut self,
+        link: &mut Link,
+        reader: &Reader,
+        mut from: u64,
+        after: u64,
+    ) -> Result<Step, StepError> {
+        loop {
+            let entries = reader.events(from, BATCH_EVENTS, BATCH_BYTES)?;
+            if let Some(last) = entries.last() {
+                self.publish(link, reader, &entries, after)?;
+                from = last.number;
+            }
+            if entries.is_empty() || from >= after {
+                return Ok(Step {
+                    reached: from.max(after),
+                    ..Step::default()
+                });
+            }
         }
     }
 
@@ -95,35 +128,43 @@ impl RedisSink {
         Ok(self.channels.get(&store).map_or("", String::as_str))
     }
 
-    fn publish(&mut self, reader: &Reader, entries: &[Entry]) -> Result<u64, StepError> {
+    /// Sends a batch; all of it was passed on if this succeeds. Channels get what comes after `published`.
+    fn publish(
+        &mut self,
+        link: &mut Link,
+        reader: &Reader,
+        entries: &[Entry],
+        published: u64,
+    ) -> Result<(), StepError> {
         let script = self.script.clone();
         let mut call = script.key(&self.cursor_key);
         if let Some(stream) = &self.config.stream {
             call.key(stream);
         }
         call.arg(self.config.max_stream_length.unwrap_or(0));
+        call.arg(link.cursor());
+        call.arg(published);
         for entry in entries {
             call.arg(entry.number);
             call.arg(self.channel(reader, entry.store)?);
             call.arg(&entry.event);
         }
-        let Some(connection) = &mut self.connection else {
-            return Err(trouble::disconnected(&self.address()));
-        };
-        let answer: Result<(String, String), RedisError> = call.invoke(connection);
-        match answer {
-            Ok((reached, refused)) => {
-                let reached = reached.parse().ok();
-                match (reached, refused.as_str()) {
-                    (Some(reached), "") => Ok(reached),
-                    (reached, refused) => Err(trouble::of_text(refused, &self.address(), reached)),
-                }
-            }
-            Err(error) => {
-                // Whatever is still under way on this connection, it is not to be taken for the answer to the next call.
-                self.connection = None;
-                Err(self.failed(&error))
-            }
+        let (reached, refused) = link.publish(&call).map_err(|error| self.failed(&error))?;
+        let last = entries.last().map_or(0, |entry| entry.number);
+        match (reached, refused.as_str()) {
+            (Some(reached), "") if reached >= last => Ok(()),
+            (reached, "") => Err(StepError {
+                reached,
+                state: "refused",
+                trouble: Trouble {
+                    error: format!(
+                        "redis at {} stopped before event {last} without a reason",
+                        self.address()
+                    ),
+                    cure: "Report this; the events are sent again.".to_owned(),
+                },
+            }),
+            (reached, refused) => Err(trouble::of_text(refused, &self.address(), reached)),
         }
     }
 }
@@ -134,38 +175,20 @@ impl Sink for RedisSink {
     }
 
     fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
-        let mut from = self.connect(after)?;
-        // A step back is made good at once; a sink's own offset only grows.
-        loop {
-            let entries = reader.events(from, BATCH_EVENTS, BATCH_BYTES)?;
-            let Some(last) = entries.last().map(|entry| entry.number) else {
-                return Ok(Step {
-                    reached: from.max(after),
-                    ..Step::default()
-                });
-            };
-            let reached = self.publish(reader, &entries)?;
-            if reached < last {
-                return Err(StepError {
-                    reached: Some(reached),
-                    state: "refused",
-                    trouble: Trouble {
-                        error: format!(
-                            "redis at {} stopped at event {reached} of {last} without a reason",
-                            self.address()
-                        ),
-                        cure: "Report this; the events are sent again.".to_owned(),
-                    },
-                });
-            }
-            from = last;
-            if last >= after {
-                return Ok(Step {
-                    reached: last,
-                    ..Step::default()
-                });
-            }
+        let (mut link, from) = match self.link.take() {
+            Some(link) if link.is_open() => (link, after),
+            _ => self.connect(reader, after)?,
+        };
+        let step = self.pass_on(&mut link, reader, from, after)?;
+        self.link = Some(link);
+        Ok(step)
+    }
+
+    fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
+        if self.link.as_mut().is_some_and(|link| !link.is_unbroken()) {
+            self.link = None;
         }
+        self.step(reader, after)
     }
 }
 
@@ -176,14 +199,4 @@ fn cursor_key(stream: Option<&str>, profile: &str) -> String {
         Some(stream) => format!("{{{stream}}}:cursor:{profile}"),
         None => format!("{{idb}}:cursor:{profile}"),
     }
-}
-
-fn open(url: &str, cursor_key: &str) -> Result<(Connection, Option<u64>), RedisError> {
-    let info = url.into_connection_info()?;
-    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    let mut connection = Client::open(info)?.get_connection_with_timeout(CONNECT_TIMEOUT)?;
-    connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    connection.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-    let cursor = redis::cmd("GET").arg(cursor_key).query(&mut connection)?;
-    Ok((connection, cursor))
 }

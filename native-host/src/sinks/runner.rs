@@ -23,13 +23,11 @@ pub trait Sink: Send {
     /// Its name in the journal.
     fn name(&self) -> &'static str;
 
-    /// Passes on some of the events after this one and says how far it came.
+    /// Passes on some of the events after this one and says how far it came: no further than it was only if there are none.
     fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
 
-    /// Looks after its server while there is nothing to pass on.
-    fn idle(&mut self, _reader: &Reader) -> Result<(), StepError> {
-        Ok(())
-    }
+    /// Looks after its server while there is nothing to pass on after this event.
+    fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
 }
 
 /// How far a step came.
@@ -156,12 +154,18 @@ impl<S: Sink> Runner<S> {
             let step = if self.reached < signal.head {
                 self.sink.step(&self.reader, self.reached)
             } else {
-                self.sink.idle(&self.reader).map(|()| Step::default())
+                self.sink.idle(&self.reader, self.reached)
             };
             match step {
                 Ok(step) => {
                     self.pause = FIRST_PAUSE;
-                    self.advance(step.reached, &step.notices);
+                    // A new journal's head is the number before its first event, which nobody will ever pass on.
+                    let reached = if step.reached > self.reached {
+                        step.reached
+                    } else {
+                        signal.head
+                    };
+                    self.advance(reached, &step.notices);
                     self.set_condition(running());
                 }
                 Err(error) => {
@@ -214,5 +218,61 @@ fn running() -> Condition {
     Condition {
         state: "running",
         trouble: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Author, Journal};
+    use std::sync::{Arc, mpsc};
+
+    /// Tells what it is asked to do, and does nothing.
+    struct Told(mpsc::Sender<&'static str>);
+
+    impl Told {
+        fn tell(&self, what: &'static str, after: u64) -> Step {
+            let _nobody_listens = self.0.send(what);
+            Step {
+                reached: after,
+                ..Step::default()
+            }
+        }
+    }
+
+    impl Sink for Told {
+        fn name(&self) -> &'static str {
+            "told"
+        }
+
+        fn step(&mut self, _reader: &Reader, after: u64) -> Result<Step, StepError> {
+            Ok(self.tell("step", after))
+        }
+
+        fn idle(&mut self, _reader: &Reader, after: u64) -> Result<Step, StepError> {
+            Ok(self.tell("idle", after))
+        }
+    }
+
+    #[test]
+    fn a_new_journal_keeps_nobody_busy() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let author = Author {
+            browser: "b".to_owned(),
+            profile: "p".to_owned(),
+        };
+        let journal = Journal::open(directory.path(), author).expect("a journal");
+        let (sender, told) = mpsc::channel();
+        let progress = Progress::open(journal.path(), journal.turn(), "told").expect("progress");
+        let reader = Reader::open(journal.path()).expect("a reader");
+        let wake = Arc::new(Wake::default());
+        let runner = Runner::new(Told(sender), reader, progress, Arc::clone(&wake)).expect("a runner");
+        wake.advance(journal.head());
+        let thread = std::thread::spawn(move || runner.run());
+        let next = || told.recv_timeout(Duration::from_secs(10)).expect("a call");
+        // Not again and again: it is looked at once, then left alone but for the look after the server.
+        assert_eq!([next(), next()], ["step", "idle"]);
+        wake.finish(Instant::now());
+        thread.join().expect("it ends");
     }
 }

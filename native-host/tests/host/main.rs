@@ -11,4 +11,5 @@ mod commands;
 mod delivery;
 mod faults;
 mod reading;
+mod redis_memory;
 mod support;

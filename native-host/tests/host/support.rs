@@ -131,3 +131,27 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Asserts that the stream has these values for key 1, each once and in order.
+pub fn assert_stream(sandbox: &Sandbox, values: impl Iterator<Item = u64>) {
+    let expected: Vec<u64> = values.collect();
+    let events = sandbox.redis.await_stream(expected.len());
+    let after: Vec<u64> = events
+        .iter()
+        .filter_map(|event| event["after"].as_u64())
+        .collect();
+    assert_eq!(after, expected);
+    let numbers: Vec<u64> = events
+        .iter()
+        .filter_map(|event| event["source"]["sequence"].as_u64())
+        .collect();
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{numbers:?}"
+    );
+}
+
+/// What `status` says.
+pub fn status(sandbox: &Sandbox) -> serde_json::Value {
+    serde_json::from_str(&sandbox.print(&["status", "--json"])).expect("JSON")
+}

@@ -1,7 +1,8 @@
 -- Passes a batch of events on: XADD to the stream, PUBLISH to the store's channel, each event once.
 --
 -- KEYS: the cursor, which holds the number of the last event that was passed on; the stream, unless there is none.
--- ARGV: the stream's greatest length (0: none), then for each event its number, its channel, its JSON text.
+-- ARGV: the stream's greatest length (0: none), what the cursor was when it was last seen, the last event that the channels have
+-- had (a stream that lost some gets them again, who listened does not), then for each event its number, its channel, its JSON text.
 -- Returns the number of the last event that is passed on, and what the server refused ("" for nothing).
 --
 -- A call that is refused ends the batch there; what was done before it is counted, so it is not done again. Numbers stay
@@ -16,7 +17,11 @@ reached = reached or '0'
 
 local refused = ''
 local last = tonumber(reached)
-for index = 2, #ARGV, 3 do
+if last < tonumber(ARGV[2]) then
+  -- Events from before this batch are lost here; going on would leave them out for good.
+  return { reached, 'BEHIND event ' .. ARGV[2] .. ' was here, only ' .. reached .. ' is known' }
+end
+for index = 4, #ARGV, 3 do
   local number = tonumber(ARGV[index])
   if number > last then
     local id
@@ -31,7 +36,10 @@ for index = 2, #ARGV, 3 do
         break
       end
     end
-    local heard = redis.pcall('PUBLISH', ARGV[index + 1], ARGV[index + 2])
+    local heard = 0
+    if number > tonumber(ARGV[3]) then
+      heard = redis.pcall('PUBLISH', ARGV[index + 1], ARGV[index + 2])
+    end
     if type(heard) == 'table' and heard.err then
       -- Neither or both: the next try does the whole event again.
       if id then redis.call('XDEL', KEYS[2], id) end

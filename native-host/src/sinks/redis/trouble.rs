@@ -16,6 +16,12 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "loading",
         "Nothing to do: the server waits for its own master.",
     ),
+    // Our script's own.
+    (
+        "BEHIND",
+        "set_back",
+        "Nothing to do: what the server has lost is passed on again.",
+    ),
     (
         "BUSY",
         "busy",
@@ -49,7 +55,7 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "NOPERM",
         "not_permitted",
-        "Allow the user +eval +evalsha +script +get +set +xadd +xdel +publish on the stream, its cursor and the channels.",
+        "Allow the user +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, its cursor and the channels.",
     ),
     (
         "WRONGTYPE",
@@ -133,15 +139,6 @@ pub(super) fn of_text(text: &str, address: &str, reached: Option<u64>) -> StepEr
         reached: reached.filter(|reached| *reached > 0),
         ..error
     }
-}
-
-/// For a connection that went away between two steps.
-pub(super) fn disconnected(address: &str) -> StepError {
-    trouble(
-        "unreachable",
-        format!("the connection to redis at {address} is gone"),
-        "Nothing to do: it is opened again.",
-    )
 }
 
 fn refusal(code: &str, text: &str, address: &str) -> Option<StepError> {

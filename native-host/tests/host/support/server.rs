@@ -1,6 +1,7 @@
 //! Private servers on free loopback ports.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -56,9 +57,14 @@ impl Redis {
     }
 
     pub fn up(&mut self) {
+        self.up_with(&[]);
+    }
+
+    /// With more options.
+    pub fn up_with(&mut self, options: &[&str]) {
         let port = self.port.to_string();
         let directory = self.directory.to_str().expect("UTF-8");
-        self.child = Some(spawn(Command::new("redis-server").args([
+        let usual = [
             "--port",
             &port,
             "--bind",
@@ -71,7 +77,8 @@ impl Redis {
             "yes",
             "--appendfsync",
             "always",
-        ])));
+        ];
+        self.child = Some(spawn(Command::new("redis-server").args(usual).args(options)));
         until("Redis answers", || {
             redis::Client::open(self.url())
                 .and_then(|client| client.get_connection())
@@ -81,6 +88,44 @@ impl Redis {
 
     pub fn down(&mut self) {
         end(&mut self.child);
+    }
+
+    /// While it is down: the files of all that it holds.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        fs::read_dir(self.data())
+            .expect("a directory")
+            .map(|entry| {
+                let path = entry.expect("an entry").path();
+                let bytes = fs::read(&path).expect("read");
+                (path, bytes)
+            })
+            .collect()
+    }
+
+    /// While it is down: lets it hold what these files say; nothing, if there are none.
+    pub fn restore(&self, files: &[(PathBuf, Vec<u8>)]) {
+        fs::remove_dir_all(self.data()).expect("removed");
+        fs::create_dir(self.data()).expect("made");
+        for (path, bytes) in files {
+            fs::write(path, bytes).expect("written");
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.join("appendonlydir")
+    }
+
+    /// Sends a command; it must succeed.
+    pub fn command(&self, words: &[&str]) {
+        let (name, arguments) = words.split_first().expect("a command");
+        redis::cmd(name)
+            .arg(arguments)
+            .exec(&mut self.connection())
+            .expect("an answer");
+    }
+
+    pub fn exists(&self, key: &str) -> bool {
+        self.connection().exists(key).expect("an answer")
     }
 
     pub fn url(&self) -> String {
@@ -187,6 +232,18 @@ impl Memcached {
         let mut value = vec![0; length.parse().expect("a length")];
         reader.read_exact(&mut value).expect("the value");
         Some(String::from_utf8(value).expect("UTF-8"))
+    }
+
+    /// How many keys it holds.
+    pub fn count(&self) -> usize {
+        let mut reader = self.command("stats\r\n");
+        loop {
+            let mut line = String::new();
+            assert_ne!(reader.read_line(&mut line).expect("an answer"), 0);
+            if let Some(count) = line.strip_prefix("STAT curr_items ") {
+                return count.trim_end().parse().expect("a number");
+            }
+        }
     }
 
     pub fn set(&self, key: &str, value: &str) {

@@ -1,0 +1,139 @@
+//! A connection to a server, and what that server remembers of a profile's events.
+
+use std::{borrow::Cow, time::Duration};
+
+use redis::{
+    Client, Connection, ConnectionLike as _, IntoConnectionInfo as _, RedisError, ScriptInvocation,
+    io::tcp::TcpSettings, streams::StreamRangeReply,
+};
+use serde::Deserialize;
+
+/// How long a server may take. A script that outlives this has still run once, which the cursor shows.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many entries of a stream are read at once: few, for each may be large.
+const SCAN: usize = 16;
+
+/// A connection on which nothing has failed yet.
+pub(super) struct Link {
+    connection: Connection,
+    cursor_key: String,
+    /// The last event that the server has, as it said last; 0 if it knows of none.
+    cursor: u64,
+}
+
+/// What is read of an event in a stream, to know whose it is.
+#[derive(Deserialize)]
+struct Stamped<'e> {
+    #[serde(borrow)]
+    source: Source<'e>,
+}
+
+#[derive(Deserialize)]
+struct Source<'e> {
+    #[serde(borrow)]
+    profile: Cow<'e, str>,
+    sequence: u64,
+}
+
+impl Link {
+    /// Connects and asks how far the server has come.
+    pub(super) fn open(url: &str, cursor_key: &str) -> Result<Self, RedisError> {
+        let info = url.into_connection_info()?;
+        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let connection = Client::open(info)?.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+        connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        connection.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        let mut link = Self {
+            connection,
+            cursor_key: cursor_key.to_owned(),
+            cursor: 0,
+        };
+        link.cursor = link.ask()?;
+        Ok(link)
+    }
+
+    /// The last event that the server has, as it said last; 0 if it knows of none.
+    pub(super) fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// Whether the connection is open, as far as is known without asking.
+    pub(super) fn is_open(&self) -> bool {
+        self.connection.is_open()
+    }
+
+    /// Asks whether the server is there and remembers what it did. A server can forget without closing a connection: `FLUSHALL`,
+    /// or a proxy that has put another one in its place.
+    pub(super) fn is_unbroken(&mut self) -> bool {
+        // What is wrong with it, if something is, is told by the connection that takes this one's place.
+        self.is_open() && self.ask().is_ok_and(|cursor| cursor == self.cursor)
+    }
+
+    /// Calls the script that passes events on; returns the cursor, and what was refused.
+    pub(super) fn publish(
+        &mut self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<(Option<u64>, String), RedisError> {
+        let (reached, refused): (String, String) = call.invoke(&mut self.connection)?;
+        let reached = reached.parse().ok();
+        if let Some(reached) = reached
+            && refused.is_empty()
+        {
+            self.cursor = reached;
+        }
+        Ok((reached, refused))
+    }
+
+    /// The last event of this profile that stands in the stream, for a server that has lost its cursor but perhaps not the stream:
+    /// one that evicts keys may. If there is one it becomes the cursor again.
+    pub(super) fn recover(&mut self, stream: &str, profile: &str) -> Result<(), RedisError> {
+        let Some(last) = self.last_in_stream(stream, profile)? else {
+            return Ok(());
+        };
+        redis::cmd("SET")
+            .arg(&self.cursor_key)
+            .arg(last)
+            .exec(&mut self.connection)?;
+        self.cursor = last;
+        Ok(())
+    }
+
+    fn last_in_stream(&mut self, stream: &str, profile: &str) -> Result<Option<u64>, RedisError> {
+        let mut end = "+".to_owned();
+        loop {
+            let range: StreamRangeReply = redis::cmd("XREVRANGE")
+                .arg(stream)
+                .arg(&end)
+                .arg("-")
+                .arg("COUNT")
+                .arg(SCAN)
+                .query(&mut self.connection)?;
+            // A range has its end in it, and that entry was looked at before.
+            let mut entries = range.ids.iter().filter(|entry| entry.id != end).peekable();
+            if entries.peek().is_none() {
+                return Ok(None);
+            }
+            let mut next = String::new();
+            for entry in entries {
+                let event: Option<String> = entry.get("event");
+                if let Some(event) = event
+                    && let Ok(Stamped { source }) = serde_json::from_str(&event)
+                    && source.profile == profile
+                {
+                    return Ok(Some(source.sequence));
+                }
+                next.clone_from(&entry.id);
+            }
+            end = next;
+        }
+    }
+
+    fn ask(&mut self) -> Result<u64, RedisError> {
+        let cursor: Option<u64> = redis::cmd("GET")
+            .arg(&self.cursor_key)
+            .query(&mut self.connection)?;
+        Ok(cursor.unwrap_or(0))
+    }
+}

@@ -1,0 +1,174 @@
+//! Redis servers that remember less than they were told, and servers that go while nothing happens.
+
+use std::ops::RangeInclusive;
+
+use crate::support::{
+    Host, Sandbox, assert_stream,
+    body::{commit, put},
+    status, until,
+};
+
+/// Delivers one event for each of these numbers, which is its value and its delivery's number.
+fn deliver(host: &mut Host, numbers: RangeInclusive<u64>) {
+    for number in numbers.clone() {
+        host.deliver(number, &commit(&[put("1", &number.to_string())]));
+    }
+    host.acknowledged(*numbers.end());
+}
+
+/// A host whose Redis has just been stopped with five events in the stream less than were passed on: 1 to 5 of 10.
+fn set_back(sandbox: &mut Sandbox) -> Host {
+    let mut host = Host::start(sandbox);
+    deliver(&mut host, 1..=5);
+    assert_stream(sandbox, 1..=5);
+    await_passed_on(sandbox);
+    sandbox.redis.down();
+    let older = sandbox.redis.files();
+    sandbox.redis.up();
+    deliver(&mut host, 6..=10);
+    assert_stream(sandbox, 1..=10);
+    await_passed_on(sandbox);
+    sandbox.redis.down();
+    sandbox.redis.restore(&older);
+    host
+}
+
+fn await_passed_on(sandbox: &Sandbox) {
+    until("the host knows that all is passed on", || {
+        status(sandbox)["profiles"][0]["sinks"]["redis"]["behind"] == 0
+    });
+}
+
+fn await_state(sandbox: &Sandbox, state: &str) {
+    until(&format!("redis is {state}"), || {
+        status(sandbox)["profiles"][0]["sinks"]["redis"]["state"] == state
+    });
+}
+
+#[test]
+fn what_an_older_copy_lacks_is_passed_on_again_without_a_write() {
+    let mut sandbox = Sandbox::new();
+    let mut host = set_back(&mut sandbox);
+    sandbox.redis.up();
+    assert_stream(&sandbox, 1..=10);
+    deliver(&mut host, 11..=11);
+    assert_stream(&sandbox, 1..=11);
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_a_repetition_leaves_nothing_out() {
+    let mut sandbox = Sandbox::new();
+    let mut host = set_back(&mut sandbox);
+    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    await_state(&sandbox, "out_of_memory");
+    deliver(&mut host, 11..=12);
+    sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_stream(&sandbox, 1..=12);
+    await_state(&sandbox, "running");
+}
+
+#[test]
+fn a_repetition_goes_on_with_the_next_host() {
+    let mut sandbox = Sandbox::new();
+    let host = set_back(&mut sandbox);
+    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    await_state(&sandbox, "out_of_memory");
+    assert!(host.close().success());
+    sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    let _host = Host::start(&sandbox);
+    assert_stream(&sandbox, 1..=10);
+}
+
+#[test]
+fn a_server_that_comes_back_empty_gets_the_stream_again_and_the_channels_nothing_old() {
+    let mut sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    deliver(&mut host, 1..=1200);
+    assert_stream(&sandbox, 1..=1200);
+    await_passed_on(&sandbox);
+    sandbox.redis.down();
+    sandbox.redis.restore(&[]);
+    // It takes nothing before the subscription is there.
+    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    let mut connection = sandbox.redis.connection();
+    let mut subscriber = connection.as_pubsub();
+    subscriber.psubscribe("idb:*").expect("subscribed");
+    sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_stream(&sandbox, 1..=1200);
+
+    deliver(&mut host, 1201..=1201);
+    assert_stream(&sandbox, 1..=1201);
+    let heard: String = subscriber
+        .get_message()
+        .expect("a message")
+        .get_payload()
+        .expect("text");
+    assert!(heard.contains(r#""after":1201"#), "{heard}");
+}
+
+#[test]
+fn a_server_that_is_emptied_behind_an_open_connection_is_noticed_before_the_next_event() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    for round in 1..=20 {
+        deliver(&mut host, round..=round);
+        assert_stream(&sandbox, 1..=round);
+        sandbox.redis.command(&["FLUSHALL"]);
+    }
+    deliver(&mut host, 21..=21);
+    assert_stream(&sandbox, 1..=21);
+}
+
+#[test]
+fn a_lost_cursor_is_found_again_in_the_stream() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    deliver(&mut host, 1..=10);
+    assert_stream(&sandbox, 1..=10);
+    await_passed_on(&sandbox);
+    // More of another profile than is read at once.
+    for _ in 0..40 {
+        let event = r#"{"source":{"profile":"profile-2","sequence":1}}"#;
+        sandbox
+            .redis
+            .command(&["XADD", "idb:events", "*", "event", event]);
+    }
+    let cursor = "{idb:events}:cursor:profile-1";
+    sandbox.redis.command(&["DEL", cursor]);
+    until("the cursor is back", || sandbox.redis.exists(cursor));
+    deliver(&mut host, 11..=11);
+    let after: Vec<u64> = sandbox
+        .redis
+        .await_stream(51)
+        .iter()
+        .filter_map(|event| event["after"].as_u64())
+        .collect();
+    assert!(after.iter().copied().eq(1..=11), "{after:?}");
+}
+
+#[test]
+fn a_server_that_goes_while_all_is_quiet_is_named() {
+    let mut sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    deliver(&mut host, 1..=1);
+    assert_stream(&sandbox, 1..=1);
+    await_passed_on(&sandbox);
+    sandbox.redis.down();
+    await_state(&sandbox, "unreachable");
+    let printed = sandbox.print(&["status"]);
+    assert!(
+        printed.contains("redis: unreachable, no event waits for it") && printed.contains("Start the server"),
+        "{printed}"
+    );
+    sandbox.redis.up();
+    await_state(&sandbox, "running");
+    assert!(sandbox.print(&["status"]).contains("redis: running, up to date"));
+}
+
+#[test]
+fn a_server_that_is_away_before_the_first_event_is_named() {
+    let mut sandbox = Sandbox::new();
+    sandbox.redis.down();
+    let _host = Host::start(&sandbox);
+    await_state(&sandbox, "unreachable");
+}
