@@ -64,10 +64,38 @@ impl JournalError {
         }
     }
 
-    /// Whether trying again later may help: the trouble lies with the disk, not with the journal's content.
+    /// Whether trying again later may help: the trouble lies with the disk or with another process, not with the journal's content.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Database { .. } | Self::Locked(_))
+        match self {
+            Self::Database { source, .. } => passes(source),
+            Self::Locked(_) => true,
+            Self::Newer { .. } | Self::Profile(_) | Self::Missing(_) | Self::File { .. } => false,
+        }
     }
+}
+
+/// Whether SQLite's trouble may pass without anybody touching the file. What is not on the list stays: a damaged page, a file that is
+/// no database, a row that does not read as what this program writes.
+fn passes(source: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, OperationInterrupted,
+        OutOfMemory, PermissionDenied, ReadOnly, SystemIoFailure,
+    };
+    matches!(
+        source.sqlite_error_code(),
+        Some(
+            CannotOpen
+                | DatabaseBusy
+                | DatabaseLocked
+                | DiskFull
+                | FileLockingProtocolFailed
+                | OperationInterrupted
+                | OutOfMemory
+                | PermissionDenied
+                | ReadOnly
+                | SystemIoFailure
+        )
+    )
 }
 
 impl Failure for JournalError {
@@ -102,16 +130,50 @@ impl Failure for JournalError {
 }
 
 fn database_cure(source: &rusqlite::Error) -> String {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly};
+    use rusqlite::ErrorCode::{DiskFull, ReadOnly};
     match source.sqlite_error_code() {
         Some(DiskFull) => {
             "Free some disk space; the host goes on by itself and nothing that was acknowledged is lost."
         }
         Some(ReadOnly) => "Make the file and its directory writable for this user.",
-        Some(DatabaseCorrupt | NotADatabase) => {
-            "Move the file away; the host starts a new journal and pages are read again when they load."
-        }
-        _ => "Check the disk and the file's permissions; the host tries again by itself.",
+        _ if passes(source) => "Check the disk and the file's permissions; the host tries again by itself.",
+        _ => "Move the file away; the host starts a new journal and pages are read again when they load.",
     }
     .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::{Error, ffi, types::Type};
+
+    fn sqlite(code: i32) -> JournalError {
+        JournalError::failed(Path::new("j"), Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_and_damage_is_not() {
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_NOMEM,
+        ] {
+            let error = sqlite(code);
+            assert!(error.is_transient() && !error.cure().contains("Move"), "{error}");
+        }
+        let conversion = Error::InvalidColumnType(0, "key".to_owned(), Type::Null);
+        for error in [
+            sqlite(ffi::SQLITE_CORRUPT),
+            sqlite(ffi::SQLITE_NOTADB),
+            sqlite(ffi::SQLITE_CONSTRAINT),
+            JournalError::failed(Path::new("j"), conversion),
+        ] {
+            assert!(
+                !error.is_transient() && error.cure().contains("Move the file away"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -1,6 +1,10 @@
 //! Every mistake has a name and a cure; nothing that was acknowledged is lost by it.
 
-use std::{fs, io::Write as _};
+use std::{
+    fs,
+    io::{Seek as _, SeekFrom, Write as _},
+    path::Path,
+};
 
 use protocol::message::{ErrorCode, FromHost};
 
@@ -237,4 +241,51 @@ fn a_file_that_is_no_journal() {
     let error = host.error(ErrorCode::JournalFailed);
     assert!(error.cure.contains("Move the file away"), "{}", error.cure);
     assert!(!host.wait().success());
+}
+
+/// Overwrites the pages that hold a table's rows.
+fn damage(journal: &Path, table: &str) {
+    let connection = rusqlite::Connection::open(journal).expect("a journal");
+    let size: u64 = connection
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .expect("a size");
+    let pages: Vec<u64> = connection
+        .prepare("SELECT pageno FROM dbstat WHERE name = ?1 AND pagetype = 'leaf'")
+        .expect("a statement")
+        .query_map([table], |row| row.get(0))
+        .expect("rows")
+        .collect::<Result<_, _>>()
+        .expect("numbers");
+    drop(connection);
+    assert!(pages.len() > 2, "{pages:?}");
+    let mut file = fs::OpenOptions::new().write(true).open(journal).expect("a file");
+    for page in pages {
+        file.seek(SeekFrom::Start((page - 1) * size)).expect("there");
+        file.write_all(&[0xa5; 512]).expect("written");
+    }
+}
+
+#[test]
+fn a_journal_that_is_damaged_in_the_middle() {
+    let sandbox = Sandbox::new();
+    let mut host = session(&sandbox);
+    let puts: Vec<_> = (1..1000).map(|key| put(&key.to_string(), "\"value\"")).collect();
+    host.deliver(2, &commit(&puts));
+    host.acknowledged(2);
+    assert!(host.close().success());
+    let path = sandbox.journal_directory().join("profile-1.sqlite");
+    damage(&path, "record");
+
+    // It opens all the same: the damage shows when a record is looked up. Trying that again would never end.
+    let mut host = Host::start(&sandbox);
+    host.deliver(3, &commit(&[put("500", "1")]));
+    let error = host.error(ErrorCode::JournalFailed);
+    assert!(error.message.contains("profile-1.sqlite"), "{}", error.message);
+    assert!(error.cure.contains("Move the file away"), "{}", error.cure);
+    assert!(!host.wait().success());
+
+    fs::rename(&path, path.with_extension("away")).expect("moved");
+    let mut host = Host::start(&sandbox);
+    host.deliver(3, &commit(&[put("500", "1")]));
+    host.acknowledged(3);
 }
