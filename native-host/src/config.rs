@@ -51,7 +51,7 @@ pub struct Redis {
     pub channel: Template,
     /// `stream`; `None`: no stream.
     pub stream: Option<String>,
-    /// `max_stream_length`; `None`: unbounded.
+    /// `max_stream_length`; `None`: unbounded, which 0 says too.
     pub max_stream_length: Option<u64>,
 }
 
@@ -156,7 +156,7 @@ fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
         url: url.map_or_else(|| "redis://127.0.0.1:6379".to_owned(), |url| url.value),
         channel,
         stream: Some(stream).filter(|stream| !stream.is_empty()),
-        max_stream_length: section.positive("max_stream_length")?,
+        max_stream_length: section.whole("max_stream_length")?.filter(|length| *length > 0),
     };
     Ok(section.enabled()?.then_some(redis))
 }

@@ -169,7 +169,7 @@ impl<'d> Section<'d> {
             .map(Some)
     }
 
-    pub(super) fn positive(&self, key: &str) -> Result<Option<u64>, ConfigError> {
+    pub(super) fn whole(&self, key: &str) -> Result<Option<u64>, ConfigError> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
@@ -177,12 +177,10 @@ impl<'d> Section<'d> {
             DeValue::Integer(literal) => u64::from_str_radix(literal.as_str(), literal.radix()).ok(),
             _ => None,
         };
-        match number {
-            Some(number) if number > 0 => Ok(Some(number)),
-            _ => Err(self
-                .document
-                .type_error(value, self.full_name(key), "a whole number above 0")),
-        }
+        number.map(Some).ok_or_else(|| {
+            self.document
+                .type_error(value, self.full_name(key), "a whole number from 0 up")
+        })
     }
 
     pub(super) fn enabled(&self) -> Result<bool, ConfigError> {

@@ -56,6 +56,34 @@ fn everything_can_be_set() {
 }
 
 #[test]
+fn a_stream_length_of_0_is_no_cap() {
+    for (text, expected) in [
+        ("", None),
+        ("max_stream_length = 0", None),
+        ("max_stream_length = 1", Some(1)),
+    ] {
+        let redis = parse(&format!("[redis]\n{text}")).expect(text).redis;
+        assert_eq!(redis.expect("on").max_stream_length, expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_switched_off_is_checked_all_the_same() {
+    let config = parse("[redis]\nenabled = false\n[memcached]\nenabled = true").expect("a configuration");
+    assert!(config.redis.is_none() && config.memcached.is_some());
+    assert!(
+        mistake("[redis]\nenabled = false\nurl = 1")
+            .0
+            .contains("redis.url")
+    );
+    assert!(
+        mistake("[memcached]\nenabled = \"no\"")
+            .0
+            .contains("must be true or false")
+    );
+}
+
+#[test]
 fn mistakes_name_line_key_and_cure() {
     for (text, message, cure) in [
         (
@@ -85,8 +113,8 @@ fn mistakes_name_line_key_and_cure() {
         ),
         (
             "[redis]\nmax_stream_length = -1",
-            "line 2: redis.max_stream_length must be a whole number above 0, not integer",
-            "Write a whole number above 0.",
+            "line 2: redis.max_stream_length must be a whole number from 0 up, not integer",
+            "Write a whole number from 0 up.",
         ),
         (
             "[capture]\norigins = [\n  \"http://a\",\n  \"localhost:8080\",\n]",

@@ -66,6 +66,42 @@ fn get_and_ls_print_what_the_mirror_holds() {
 }
 
 #[test]
+fn get_prints_both_forms_of_a_value_and_where_it_is_from() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let cut = r#"{"$opaque":{"type":"Object","reason":"too large"}}"#;
+    host.deliver(
+        1,
+        &commit(&[
+            put("10", r#"{"at":{"$date":"2026-01-31T12:00:00.000Z"},"n":1.50}"#),
+            put("11", cut),
+        ]),
+    );
+    host.acknowledged(1);
+    assert_eq!(
+        sandbox.print(&with_store(&["get"], &["--key", "1e1", "--json"])),
+        concat!(
+            r#"{"profile":"profile-1","origin":"http://localhost:8080","bucket":"","database":"shop","database_version":1,"#,
+            r#""store":"orders","complete":false,"doubtful":false,"key":10,"#,
+            r#""typed":{"at":{"$date":"2026-01-31T12:00:00.000Z"},"n":1.50},"#,
+            r#""plain":{"at":"2026-01-31T12:00:00.000Z","n":1.50}}"#,
+            "\n"
+        )
+    );
+    let record: Value =
+        serde_json::from_str(&sandbox.print(&with_store(&["get"], &["--key", "11", "--json"])))
+            .expect("JSON");
+    assert_eq!(record.get("plain"), None);
+    assert_eq!(
+        record["plain_error"],
+        "the value was too large to be carried whole"
+    );
+    let both = sandbox.run(&with_store(&["get"], &["--key", "10", "--json", "--plain"]));
+    assert_eq!(both.status.code(), Some(2));
+    assert!(sandbox.print(&["get", "--help"]).contains("plain_error"));
+}
+
+#[test]
 fn key_needs_no_journal() {
     let sandbox = Sandbox::new();
     assert_eq!(
