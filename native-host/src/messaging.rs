@@ -5,11 +5,13 @@
 //! - `reader`: the thread that reads stdin.
 //! - `writer`: the thread that owns stdout.
 //! - `parts`: deliveries that came in slices.
+//! - `origin`: which pages have one.
 //! - `intake`: from frames to deliveries.
 //! - [`session`]: from hello to the end of stdin.
 
 pub mod frame;
 mod intake;
+mod origin;
 mod parts;
 mod queue;
 mod reader;

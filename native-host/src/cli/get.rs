@@ -20,13 +20,13 @@ use crate::{
 ///
 /// Values are JSON: "typed" is lossless (a date is {"$date":…}), --plain prints what Memcached holds by default. Exits with 1 if
 /// there is no such record.
-///
-/// --json prints one object: "profile", "origin", "bucket" ("" is the default one), "database", "database_version", "store", "key",
-/// "typed" and "plain" (both forms of the value; "plain_error" instead of the latter if the value has no plain form), and how far the
-/// mirror is to be trusted: "complete" (the store was read as a whole since the host started) and "doubtful" (some of its
-/// records are to be read again).
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
+#[command(after_help = "What --json prints:\n  \
+    profile, origin, bucket (\"\" is the default one), database, database_version, store, key\n  \
+    typed, plain    both forms of the value; plain_error instead of plain if it has no such form\n  \
+    complete        the store was read as a whole since the host started\n  \
+    doubtful        some of the store's records are to be read again\n\n\
+    Examples:\n  \
     idb-relay get --origin http://localhost:8080 --database shop --store orders --key 42\n  \
     idb-relay get --origin http://localhost:8080 --database shop --store orders --key 42 --json | jq .typed")]
 pub(super) struct Arguments {
@@ -107,13 +107,13 @@ fn as_json(reader: &Reader, store: &StoreSummary, key: &Key, value: &str) -> Res
         plain,
         plain_error,
     };
-    serde_json::to_string(&record).map_err(damaged)
+    serde_json::to_string(&record).map_err(|error| damaged(&error))
 }
 
 fn json(text: &str) -> Result<&RawValue, CliError> {
-    serde_json::from_str(text).map_err(damaged)
+    serde_json::from_str(text).map_err(|error| damaged(&error))
 }
 
-fn damaged(error: serde_json::Error) -> CliError {
+fn damaged(error: &serde_json::Error) -> CliError {
     CliError::Absent(format!("the journal does not hold JSON there: {error}"))
 }

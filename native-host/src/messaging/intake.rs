@@ -9,7 +9,10 @@ use protocol::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::parts::{Assembled, Parts};
+use super::{
+    origin,
+    parts::{Assembled, Parts},
+};
 use crate::journal::{Batch, JournalError};
 
 /// How the extension's compact JSON of a delivery starts. Only a short cut: other spellings are read like any message.
@@ -108,56 +111,76 @@ impl Intake {
 }
 
 impl Inbound {
-    /// Applies the delivery; an error for the extension if it turns out to be none.
+    /// Applies the delivery; an error for the extension if it turns out to be none, or one that is not to be kept.
     pub(super) fn apply(&self, batch: &mut Batch<'_>) -> Result<Option<HostError>, JournalError> {
         match self {
             Inbound::Frame(frame) => match serde_json::from_slice::<ToHost<'_, Body<'_>>>(frame) {
-                Ok(ToHost::Delivery(delivery)) => batch.apply(&delivery)?,
+                Ok(ToHost::Delivery(delivery)) => apply(&delivery, batch),
                 _ => match serde_json::from_slice::<ToHost<'_, &RawValue>>(frame) {
-                    Ok(ToHost::Delivery(delivery)) => apply_raw(&delivery, batch)?,
-                    Ok(_) => {}
-                    Err(error) => {
-                        return Ok(Some(malformed(&format!(
-                            "a frame of {} bytes: {error}",
-                            frame.len()
-                        ))));
-                    }
+                    Ok(ToHost::Delivery(delivery)) => apply_raw(&delivery, batch),
+                    Ok(_) => Ok(None),
+                    Err(error) => Ok(Some(malformed(&format!(
+                        "a frame of {} bytes: {error}",
+                        frame.len()
+                    )))),
                 },
             },
-            Inbound::Assembled(assembled) => match serde_json::from_str::<&RawValue>(&assembled.body) {
-                Ok(body) => {
-                    let delivery = Delivery {
-                        context: assembled.context.as_str().into(),
-                        sequence: assembled.sequence,
-                        page: assembled.page.clone(),
-                        body,
-                    };
-                    apply_raw(&delivery, batch)?;
+            Inbound::Assembled(assembled) => {
+                let delivery = |body| Delivery {
+                    context: assembled.context.as_str().into(),
+                    sequence: assembled.sequence,
+                    page: assembled.page.clone(),
+                    body,
+                };
+                match serde_json::from_str::<&RawValue>(&assembled.body) {
+                    Ok(body) => apply_raw(&delivery(body), batch),
+                    Err(error) => reject(&delivery(RawValue::NULL), &error, batch),
                 }
-                Err(error) => {
-                    let delivery = Delivery {
-                        context: assembled.context.as_str().into(),
-                        sequence: assembled.sequence,
-                        page: assembled.page.clone(),
-                        body: RawValue::NULL,
-                    };
-                    batch.reject(&delivery, &error)?;
-                }
-            },
+            }
         }
-        Ok(None)
     }
 }
 
-fn apply_raw(delivery: &Delivery<'_, &RawValue>, batch: &mut Batch<'_>) -> Result<(), JournalError> {
+/// What becomes of a delivery that can be read.
+fn apply(
+    delivery: &Delivery<'_, Body<'_>>,
+    batch: &mut Batch<'_>,
+) -> Result<Option<HostError>, JournalError> {
+    let refusal = origin::refusal(&delivery.context, &delivery.page);
+    if refusal.is_none() {
+        batch.apply(delivery)?;
+    }
+    Ok(refusal)
+}
+
+/// What becomes of one whose body cannot.
+fn reject(
+    delivery: &Delivery<'_, &RawValue>,
+    reason: &serde_json::Error,
+    batch: &mut Batch<'_>,
+) -> Result<Option<HostError>, JournalError> {
+    let refusal = origin::refusal(&delivery.context, &delivery.page);
+    if refusal.is_none() {
+        batch.reject(delivery, reason)?;
+    }
+    Ok(refusal)
+}
+
+fn apply_raw(
+    delivery: &Delivery<'_, &RawValue>,
+    batch: &mut Batch<'_>,
+) -> Result<Option<HostError>, JournalError> {
     match serde_json::from_str::<Body<'_>>(delivery.body.get()) {
-        Ok(body) => batch.apply(&Delivery {
-            context: delivery.context.clone(),
-            sequence: delivery.sequence,
-            page: delivery.page.clone(),
-            body,
-        }),
-        Err(error) => batch.reject(delivery, &error),
+        Ok(body) => {
+            let delivery = Delivery {
+                context: delivery.context.clone(),
+                sequence: delivery.sequence,
+                page: delivery.page.clone(),
+                body,
+            };
+            apply(&delivery, batch)
+        }
+        Err(error) => reject(delivery, &error, batch),
     }
 }
 

@@ -245,11 +245,11 @@ impl Session<'_> {
 
 fn record(journal: &mut Journal, deliveries: &[Inbound]) -> Result<crate::journal::Outcome, JournalError> {
     let mut batch = journal.begin()?;
-    let mut malformed = Vec::new();
+    let mut refused = Vec::new();
     for delivery in deliveries {
-        malformed.extend(delivery.apply(&mut batch)?);
+        refused.extend(delivery.apply(&mut batch)?);
     }
     let mut outcome = batch.commit()?;
-    outcome.errors.extend(malformed);
+    outcome.errors.extend(refused);
     Ok(outcome)
 }

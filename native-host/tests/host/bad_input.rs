@@ -124,6 +124,54 @@ fn deliveries_that_make_no_sense_are_acknowledged_and_named() {
 }
 
 #[test]
+fn a_page_without_an_origin_is_refused_and_nothing_of_it_is_kept() {
+    let sandbox = Sandbox::new();
+    let mut host = session(&sandbox);
+    let bodies = [
+        commit(&[put("2", "\"from nowhere\"")]),
+        "{\"unheard_of\":{}}".to_owned(),
+    ];
+    for origin in ["null", "", "localhost:8080", "file://"] {
+        let named = |message: String| message.replace(ORIGIN, origin);
+        let mut messages: Vec<_> = bodies
+            .iter()
+            .map(|body| named(host_delivery("nowhere", 1, body)))
+            .collect();
+        let part = serde_json::json!({"part": {
+            "context": "nowhere",
+            "page": {"origin": ORIGIN, "tab": 1, "frame": 0},
+            "part": {"sequence": 1, "index": 0, "count": 1, "text": bodies[0]},
+        }});
+        messages.push(named(part.to_string()));
+        for message in messages {
+            host.send(&message);
+            // The very next message: had it been acknowledged, that would have come first.
+            let FromHost::Error(error) = host.receive() else {
+                panic!("no error for {origin:?}")
+            };
+            assert_eq!(error.code, ErrorCode::OriginNotCaptured);
+            assert_eq!(error.context.as_deref(), Some("nowhere"));
+            assert!(
+                error.message.contains(&format!("{origin:?}")),
+                "{}",
+                error.message
+            );
+            assert!(error.cure.contains("http://"), "{}", error.cure);
+        }
+    }
+    // Others in the same breath are not held up.
+    let bad = host_delivery("nowhere", 1, &bodies[0]).replace(ORIGIN, "null");
+    let good = host_delivery(CONTEXT, 2, &commit(&[put("2", "2")]));
+    host.send(&format!("[{bad},{good}]"));
+    host.acknowledged(2);
+    host.error(ErrorCode::OriginNotCaptured);
+    sandbox.await_cached("2", Some("2"));
+    assert_eq!(sandbox.redis.await_stream(2).len(), 2);
+    assert!(!sandbox.print(&["tail", "--no-follow"]).contains("null"));
+    assert_eq!(sandbox.print(&["ls"]).lines().count(), 1);
+}
+
+#[test]
 fn another_protocol_version() {
     let sandbox = Sandbox::new();
     for (version, cure) in [(0, "Update the extension."), (99, "Update idb-relay")] {
