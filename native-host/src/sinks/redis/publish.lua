@@ -21,6 +21,7 @@ if last < tonumber(ARGV[2]) then
   -- Events from before this batch are lost here; going on would leave them out for good.
   return { reached, 'BEHIND event ' .. ARGV[2] .. ' was here, only ' .. reached .. ' is known' }
 end
+local published = tonumber(ARGV[3])
 for index = 4, #ARGV, 3 do
   local number = tonumber(ARGV[index])
   if number > last then
@@ -37,7 +38,7 @@ for index = 4, #ARGV, 3 do
       end
     end
     local heard = 0
-    if number > tonumber(ARGV[3]) then
+    if number > published then
       heard = redis.pcall('PUBLISH', ARGV[index + 1], ARGV[index + 2])
     end
     if type(heard) == 'table' and heard.err then
