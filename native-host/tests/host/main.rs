@@ -9,6 +9,7 @@
 mod bad_input;
 mod commands;
 mod delivery;
+mod documentation;
 mod faults;
 mod reading;
 mod redis_memory;
