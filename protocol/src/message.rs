@@ -278,13 +278,6 @@ pub enum ErrorCode {
     JournalFailed,
 }
 
-impl ErrorCode {
-    /// Whether the extension should connect again by itself after a while.
-    pub fn is_transient(self) -> bool {
-        matches!(self, ErrorCode::JournalLocked | ErrorCode::JournalFailed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,7 +56,14 @@ fn lint(root: &Path) -> Result<()> {
     run::visibly("Checking the formatting", format)?;
 
     let mut native = run::cargo(root);
-    native.args(["clippy", "--all-targets", "--", "--deny", "warnings"]);
+    native.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]);
     run::visibly("Linting what runs on this machine", native)?;
 
     let mut extension = run::cargo(root);
@@ -69,7 +76,13 @@ fn lint(root: &Path) -> Result<()> {
             "wasm32-unknown-unknown",
         ])
         .args(["--", "--deny", "warnings"]);
-    run::visibly("Linting the extension", extension)
+    run::visibly("Linting the extension", extension)?;
+
+    let mut page = Command::new("node");
+    page.current_dir(root)
+        .args(["tests/sites/node_modules/typescript/bin/tsc", "--project"])
+        .arg("extension/page");
+    run::visibly("Checking the types of the page scripts", page)
 }
 
 /// Whether cargo-nextest is there; a toolchain from rustup alone has only `cargo test`.
