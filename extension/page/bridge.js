@@ -318,7 +318,8 @@ async function surveyOnce() {
       const { body, databases } = await readInventory(bucket, buckets);
       await delivered(body);
       for (const { name, stores } of databases) {
-        for (const store of stores) {
+        if (stores === null) complete = false;
+        for (const store of stores ?? []) {
           try {
             for await (const stretch of readStore(bucket, name, store)) {
               await delivered(stretch);

@@ -11,6 +11,8 @@ import { bare } from "./pristine.js";
 /** How many records a snapshot reads at a time, and how much text it aims at. */
 const MAX_RECORDS = 200;
 const AIM = 1024 * 1024;
+/** How many milliseconds an `open` may take: it waits for upgrades of the page, and engines get stuck in some for ever. */
+const PATIENCE = 3000;
 
 /**
  * @template T
@@ -54,6 +56,11 @@ function connect(factory, name) {
   return new Promise((resolve, reject) => {
     const request = factory.open(name);
     let missing = false;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new Error("the database does not open"));
+    }, PATIENCE);
     request.onupgradeneeded = () => {
       // Without a version, only a database that does not exist is upgraded.
       missing = true;
@@ -61,13 +68,16 @@ function connect(factory, name) {
     };
     request.onerror = (event) => {
       event.preventDefault();
+      clearTimeout(timer);
       if (missing) resolve(null);
       else reject(request.error);
     };
     request.onsuccess = () => {
       const database = request.result;
+      clearTimeout(timer);
       database.onversionchange = () => database.close();
-      resolve(database);
+      if (late) database.close();
+      else resolve(database);
     };
   });
 }
@@ -86,17 +96,23 @@ async function existing(bucket, name) {
  * The body of an inventory, with what the snapshots need.
  * @param {string} bucket
  * @param {string[] | undefined} buckets all that exist, if that is known
- * @returns {Promise<{ body: string, databases: { name: string, stores: string[] }[] }>}
+ * @returns {Promise<{ body: string, databases: { name: string, stores: string[] | null }[] }>} `stores` are null if they could
+ *   not be read
  */
 export async function readInventory(bucket, buckets) {
   const began = Date.now();
+  /** @type {{ name: string, version: number, stores: string[] | null }[]} */
   const databases = [];
   const factory = await factoryOf(bucket);
   for (const { name = "" } of (await factory?.databases()) ?? []) {
-    const database = factory && (await connect(factory, name));
-    if (database === null) continue;
-    databases.push({ name, version: database.version, stores: [...database.objectStoreNames] });
-    database.close();
+    try {
+      const database = factory && (await connect(factory, name));
+      if (database === null) continue;
+      databases.push({ name, version: database.version, stores: [...database.objectStoreNames] });
+      database.close();
+    } catch {
+      databases.push({ name, version: 0, stores: null });
+    }
   }
   return {
     body: JSON.stringify({ inventory: { bucket, buckets, began_at: began, read_at: Date.now(), databases } }),

@@ -242,9 +242,9 @@ pub struct DatabaseInfo<'a> {
     pub name: Cow<'a, str>,
     /// Its version.
     pub version: u64,
-    /// The names of its object stores.
+    /// The names of its object stores; `None` if it exists but could not be looked into.
     #[serde(borrow)]
-    pub stores: Vec<Cow<'a, str>>,
+    pub stores: Option<Vec<Cow<'a, str>>>,
 }
 
 /// `deleteDatabase` succeeded.

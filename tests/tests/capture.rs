@@ -6,6 +6,7 @@ use lab::{
     browser::{Kind, Launch},
     observe::{self, Event, checks},
     site::Site,
+    wait::{self, PATIENCE, Seen},
 };
 use serde_json::json;
 
@@ -120,6 +121,31 @@ fn databases_that_went_unseen_are_missed_at_the_next_load(kind: Kind) -> Result<
     Ok(())
 }
 
+fn a_database_that_does_not_open_holds_no_other_up(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put(['key'], 1)")?;
+    rig.settled(&page)?;
+    // An upgrade that waits for ever for another connection to close, and all who open the database behind it.
+    page.evaluate(
+        "new Promise((resolve) => {
+            const first = indexedDB.open('a stuck one', 1);
+            first.onsuccess = () => (indexedDB.open('a stuck one', 2).onblocked = () => resolve());
+        })",
+    )?;
+    // What this deletes can't be known without running the getter again, so the store is compared.
+    page.evaluate("transact((items) => items.delete(Object.defineProperty([0], 0, { get: () => 'key' })))")?;
+    wait::until("the deletion to arrive", PATIENCE, || {
+        let held = rig.memcached.dump()?;
+        Ok(if held.is_empty() {
+            Seen::Ready(())
+        } else {
+            Seen::Not(format!("{:?}", held.keys()))
+        })
+    })
+}
+
 fn two_tabs_that_write_one_key_converge(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -165,6 +191,7 @@ lab::in_both_browsers!(
     records_from_before_capture_arrive_as_read,
     a_write_that_nobody_saw_is_found_at_the_next_load,
     databases_that_went_unseen_are_missed_at_the_next_load,
+    a_database_that_does_not_open_holds_no_other_up,
     two_tabs_that_write_one_key_converge,
     one_big_transaction_arrives_whole,
 );

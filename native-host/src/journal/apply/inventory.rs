@@ -17,17 +17,25 @@ use super::{
 impl Batch<'_> {
     /// Every store that the mirror knows and the browser does not is gone, with its records; so are all of a bucket that is gone.
     pub(super) fn inventory(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
-        let there: HashSet<(&str, &str)> = inventory
-            .databases
-            .iter()
-            .flat_map(|database| database.stores.iter().map(|store| (&*database.name, &**store)))
-            .collect();
+        let mut unknown = HashSet::new();
+        let mut there = HashSet::new();
+        for database in &inventory.databases {
+            match &database.stores {
+                Some(stores) => there.extend(stores.iter().map(|store| (&*database.name, &**store))),
+                None => {
+                    unknown.insert(&*database.name);
+                }
+            }
+        }
         let reading = Reading {
             began_at: inventory.began_at,
             read_at: inventory.read_at,
         };
         let mut known = Stores::of_bucket(&self.transaction, scope.origin, &inventory.bucket)?;
-        known.retain(|(place, _)| !there.contains(&(place.database.as_str(), place.store.as_str())));
+        known.retain(|(place, _)| {
+            let database = place.database.as_str();
+            !unknown.contains(database) && !there.contains(&(database, place.store.as_str()))
+        });
         if let Some(buckets) = &inventory.buckets {
             for bucket in Stores::named_buckets(&self.transaction, scope.origin)? {
                 if !buckets.iter().any(|there| *there == bucket) && bucket != inventory.bucket {

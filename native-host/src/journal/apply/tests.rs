@@ -329,3 +329,40 @@ fn a_deleted_database_takes_its_records_along() {
     bench.put("a", 4, 5, 20);
     assert_eq!(bench.events()[3], "c null→20");
 }
+
+#[test]
+fn only_what_was_looked_for_is_missed() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1, 10);
+    let mut inventory = |at: i64, rest: &str| {
+        let at = NOW + at;
+        let body = format!(r#"{{"inventory":{{"began_at":{at},"read_at":{at},{rest}}}}}"#);
+        bench.deliver("a", &body);
+        bench.value()
+    };
+    // There, but stuck; then another bucket's, before the buckets are known to be all; then gone.
+    let stuck = r#""databases":[{"name":"d","version":0,"stores":null}]"#;
+    assert_eq!(inventory(1000, stuck).as_deref(), Some("10"));
+    assert_eq!(
+        inventory(2000, r#""bucket":"drafts","databases":[]"#).as_deref(),
+        Some("10")
+    );
+    assert_eq!(inventory(3000, r#""buckets":[],"databases":[]"#), None);
+}
+
+#[test]
+fn a_bucket_that_is_gone_takes_its_records_along() {
+    let mut bench = Bench::new();
+    let body = format!(
+        r#"{{"commit":{{"bucket":"drafts","database":"d","version":1,"began_at":{NOW},"committed_at":{NOW},"operations":[{{"put":{{"store":"s","key":1,"value":10}}}}]}}}}"#
+    );
+    bench.deliver("a", &body);
+    for (at, buckets, held) in [(1000, r#"["drafts"]"#, true), (2000, "[]", false)] {
+        let at = NOW + at;
+        let body = format!(
+            r#"{{"inventory":{{"began_at":{at},"read_at":{at},"buckets":{buckets},"databases":[]}}}}"#
+        );
+        bench.deliver("a", &body);
+        assert_eq!(bench.value().is_some(), held);
+    }
+}
