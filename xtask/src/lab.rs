@@ -45,12 +45,14 @@ pub fn bench(root: &Path, what: Option<Measure>, browser: Option<Browser>) -> Re
     machine::ensure(&needs)?;
     if needs.contains(&Need::Node) {
         packages(root, "tests/peer")?;
+        packages(root, "tests/sites")?;
     }
     build::build(root, true)?;
     let mut bench = program(root, "bench", true);
     match what {
         Some(Measure::Page) => bench.arg("page"),
         Some(Measure::Latency) => bench.arg("latency"),
+        Some(Measure::Cost) => bench.arg("cost"),
         None => &mut bench,
     };
     for browser in browsers {

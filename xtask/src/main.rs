@@ -77,6 +77,8 @@ enum Measure {
     Page,
     /// From a commit to its value in Memcached, beside the native messaging round trip
     Latency,
+    /// What capture costs the page itself, beside the bare page
+    Cost,
 }
 
 fn main() -> Result<()> {

@@ -5,9 +5,11 @@
 //!
 //! - [`page`]: rows a second from the page to Memcached; beside it the bare page, and [`peer`], the same synchronisation
 //!   written by hand.
+//! - [`cost`]: what capture costs the page itself, beside the bare page, in alternation.
 //! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging with nothing else.
 #![allow(clippy::print_stdout, reason = "its figures are its output")]
 
+mod cost;
 mod echo;
 mod latency;
 mod page;
@@ -34,6 +36,7 @@ struct Arguments {
 enum What {
     Page,
     Latency,
+    Cost,
 }
 
 fn main() -> Result<()> {
@@ -54,6 +57,11 @@ fn main() -> Result<()> {
         }
         if arguments.what.is_none_or(|what| what == What::Page) {
             for figures in page::measure(kind)? {
+                println!("{figures}");
+            }
+        }
+        if arguments.what.is_none_or(|what| what == What::Cost) {
+            for figures in cost::measure(kind)? {
                 println!("{figures}");
             }
         }

@@ -1,0 +1,99 @@
+//! What capture costs the page: the same writes with and without the extension, in alternation.
+//!
+//! Only the page's own time counts, from its first call to its last `complete`. The relay works meanwhile, on the same
+//! processors: its share is in the figures of what takes longer than its batches.
+
+use anyhow::Result;
+use lab::{
+    Rig,
+    browser::{Kind, Launch, Page, Profile},
+    observe::Record,
+    site::Site,
+    wait::{self, PATIENCE, Seen},
+};
+use serde_json::{Value, json};
+
+use crate::statistics;
+
+/// How often each is measured; the medians count.
+const ROUNDS: usize = 7;
+
+const PAGE: &str = "/bench/cost.html";
+
+/// The page's functions.
+const CASES: [&str; 6] = [
+    "rows",
+    "singles",
+    "documents",
+    "buffers",
+    "dexie",
+    "documents_without_indexeddb",
+];
+
+/// A line for each case.
+pub fn measure(kind: Kind) -> Result<Vec<Value>> {
+    let site = Site::start()?;
+    let profile = Profile::new(kind)?;
+    let bare_browser = profile.start(&Launch::default())?;
+    let rig = Rig::new(kind)?;
+    let captured_browser = rig.browser()?;
+    let bare = bare_browser.open(&site.url(PAGE))?;
+    let captured = captured_browser.open(&rig.site.url(PAGE))?;
+    let mut figures = Vec::new();
+    for case in CASES {
+        let (mut without, mut with) = (Vec::new(), Vec::new());
+        // The first round warms everything up.
+        for round in 0..=ROUNDS {
+            let times = [milliseconds(&bare, case)?, milliseconds(&captured, case)?];
+            // What one round has left to do is not the next one's to pay.
+            drained(&rig, &captured, round)?;
+            if round > 0 {
+                without.push(times[0]);
+                with.push(times[1]);
+            }
+        }
+        let (without, with) = (statistics::median(&without), statistics::median(&with));
+        figures.push(json!({
+            "bench": "cost",
+            "browser": kind.name(),
+            "case": case,
+            "bare_ms": statistics::rounded(without),
+            "captured_ms": statistics::rounded(with),
+            "ratio_to_bare": statistics::rounded(with / without),
+        }));
+    }
+    let heap = |page: &Page<'_>| page.evaluate("heapAfterManyWrites()");
+    figures.push(json!({
+        "bench": "cost",
+        "browser": kind.name(),
+        "case": "heap_after_100000_writes",
+        "bare_bytes": heap(&bare)?,
+        "captured_bytes": heap(&captured)?,
+    }));
+    Ok(figures)
+}
+
+/// Waits until a last write of the round has passed every stage, and so have all before it.
+fn drained(rig: &Rig, page: &Page<'_>, round: usize) -> Result<()> {
+    let mark = format!("{round} {}", crate::now());
+    page.evaluate(&format!("cost.mark({mark:?})"))?;
+    let key = Record {
+        bucket: String::new(),
+        database: "cost".to_owned(),
+        store: "rows".to_owned(),
+        key: r#""mark""#.to_owned(),
+        value: String::new(),
+    }
+    .memcached_key(&rig.site.origin())?;
+    let mut memcached = rig.memcached.connect()?;
+    wait::until("the round's last write in Memcached", PATIENCE, || {
+        Ok(match memcached.get(&key)? {
+            Some(item) if item.value == format!("{mark:?}").as_bytes() => Seen::Ready(()),
+            _ => Seen::Not("not there yet".to_owned()),
+        })
+    })
+}
+
+fn milliseconds(page: &Page<'_>, case: &str) -> Result<f64> {
+    Ok(serde_json::from_value(page.evaluate(&format!("cost.{case}()"))?)?)
+}
