@@ -12,6 +12,7 @@
 //! - [`commit`]: what a page did: committed transactions, snapshots, reads, gaps.
 //! - [`schema`]: changes of a database's shape.
 //! - [`event`]: the change event as it is journaled and published.
+//! - [`inspect`]: what the inspector asks and what it is told.
 //! - [`message`]: every message between page script, background and host.
 //! - [`name`]: the templates that name Redis channels and Memcached keys.
 //! - [`origin`]: which origins a rule means.
@@ -21,6 +22,7 @@
 pub mod commit;
 pub mod date;
 pub mod event;
+pub mod inspect;
 pub mod json;
 pub mod key;
 pub mod message;

@@ -1,0 +1,444 @@
+//! What the inspector (panel, popup, options) asks, and what it is told.
+//!
+//! | from | to | type | carried by |
+//! |---|---|---|---|
+//! | inspector page | background | [`FromInspector`] | extension port named [`PORT`], as JSON text |
+//! | background | inspector page | [`ToInspector`] | the same port |
+//! | background | host | [`Ask`] in [`crate::message::ToHost`] | native messaging |
+//! | host | background | [`Answer`] in [`crate::message::FromHost`] | native messaging |
+//!
+//! The inspector *pulls*: each [`Question`] gets one [`Answer`], and the feed is a question that the host answers when there is news
+//! (or after [`FEED_PATIENCE_MS`]). So whoever is slow is never flooded, and nothing is remembered about inspectors anywhere but in
+//! themselves: a question tells how far its asker has come. An answer fits a native message to the browser
+//! ([`crate::MAX_MESSAGE_FROM_HOST`]).
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::message::HostError;
+
+/// The name of an inspector's port to the background.
+pub const PORT: &str = "inspector";
+
+/// How long the host keeps a [`Question::Feed`] to which there is no news.
+pub const FEED_PATIENCE_MS: u64 = 20_000;
+
+/// How many events an answer holds at most.
+pub const FEED_EVENTS: usize = 512;
+
+/// A value of an event that is longer than this many bytes is left out of the feed: `{"$opaque":{"type":"Object","reason":"too large for the
+/// feed: 1234567 bytes"}}` stands for it. [`Question::Record`] has it up to what a message can carry.
+pub const FEED_VALUE_BYTES: usize = 64 * 1024;
+
+/// Inspector page to background.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromInspector {
+    /// First message: [`ToInspector::Background`] follows now and whenever it changes.
+    Open {
+        /// The tab that is inspected; `None`: all of them.
+        tab: Option<i64>,
+    },
+    /// For the host. The id is the asker's own and comes back with the answer.
+    Ask(Ask),
+    /// Capture this origin, or do so no more (the user's decision; the permission has been asked for by the page that says this).
+    Capture {
+        /// Serialised origin.
+        origin: String,
+        /// Whether it is to be captured.
+        enabled: bool,
+    },
+    /// Stop taking deliveries of all documents for a while; bridges keep them up to their bound. `false`: go on.
+    Pause {
+        /// Whether capture rests.
+        paused: bool,
+    },
+}
+
+/// Background to inspector page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToInspector {
+    /// How the extension is.
+    Background(Background),
+    /// The host's answer.
+    Answer(Answer),
+}
+
+/// How the extension itself is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Background {
+    /// The extension's version.
+    pub version: String,
+    /// `chromium/156` or `firefox/153`.
+    pub browser: String,
+    /// The browser profile's random id, which names the journal.
+    pub profile: String,
+    /// Whether the host runs and speaks the same protocol.
+    pub connected: bool,
+    /// The host's version, once it has said hello.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_version: Option<String>,
+    /// What is wrong with the connection to the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Remark>,
+    /// Whether capture rests.
+    pub paused: bool,
+    /// Deliveries that the host does not have on disk yet.
+    pub waiting: u64,
+    /// Origins that are captured, with who enabled them: `user`, `configuration`, `policy`.
+    pub origins: BTreeMap<String, String>,
+    /// The documents with a bridge in the inspected tab.
+    pub documents: Vec<Document>,
+}
+
+/// A document that runs the page scripts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// Random id, as in `source.context` of its events.
+    pub context: String,
+    /// Serialised origin.
+    pub origin: String,
+    /// Tab id.
+    pub tab: i64,
+    /// Frame id; 0 is the top frame.
+    pub frame: i64,
+    /// Hooked after its own scripts may have run.
+    pub late: bool,
+    /// Why it is not captured; absent if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Remark>,
+}
+
+/// A problem in words, with its cure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// What is wrong, with what.
+    pub message: String,
+    /// What to do about it.
+    pub cure: String,
+}
+
+/// A question with its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Comes back in [`Answer::id`].
+    pub id: u64,
+    /// The question.
+    pub question: Question,
+}
+
+/// What the host can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// Events, and how far they have come. Answered when something of it is new.
+    Feed(Since),
+    /// The host, its servers, what is wrong. Answered at once.
+    Health {},
+    /// The stores that the mirror knows.
+    Stores {},
+    /// One record, in the mirror and in Memcached.
+    Record(Address),
+    /// Compare a store (or what there is) with Memcached, and put right what differs if asked to.
+    Compare {
+        /// Which stores; each field that is empty means all.
+        #[serde(default)]
+        origin: String,
+        /// See `origin`.
+        #[serde(default)]
+        database: String,
+        /// See `origin`.
+        #[serde(default)]
+        store: String,
+        /// Whether to write what differs.
+        repair: bool,
+    },
+    /// Let a page of the origin read all stores again.
+    Resync {
+        /// Serialised origin.
+        origin: String,
+    },
+}
+
+/// How far an inspector has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// The last event it has; `None`: it has none.
+    pub event: Option<u64>,
+    /// With `event: None`: how many past events to begin with.
+    pub past: u64,
+    /// For each stage the last event that it knows to have passed; a stage that is missing begins with the first event of the answer.
+    #[serde(default)]
+    pub passed: BTreeMap<String, u64>,
+    /// The last [`Feed::remark`] it has seen.
+    #[serde(default)]
+    pub remark: u64,
+}
+
+/// The host's answer to the question of this number.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answer {
+    /// [`Ask::id`].
+    pub id: u64,
+    /// What it says.
+    pub reply: Reply,
+}
+
+/// An answer's content.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// To [`Question::Feed`].
+    Feed(Feed),
+    /// To [`Question::Health`].
+    Health(Health),
+    /// To [`Question::Stores`].
+    Stores(Vec<Store>),
+    /// To [`Question::Record`].
+    Record(Record),
+    /// To [`Question::Compare`]; several with the same id while it lasts, the last one is `done`.
+    Compared(Compared),
+    /// It is done.
+    Done {},
+    /// It could not be answered.
+    Failed(HostError),
+}
+
+/// A stretch of the feed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Feed {
+    /// The number before the first event that the journal still has.
+    pub tail: u64,
+    /// The last event of the journal.
+    pub head: u64,
+    /// Events in their order ([`crate::event::Event`]), those after [`Since::event`].
+    pub events: Vec<Box<RawValue>>,
+    /// Which events have passed which stage since, and when.
+    pub passages: Vec<Passage>,
+    /// What stages have to say about single events.
+    pub notices: Vec<Notice>,
+    /// For [`Since::remark`] of the next question.
+    #[serde(default)]
+    pub remark: u64,
+}
+
+/// Events up to this one had passed the stage at this time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passage {
+    /// `journal`, `redis` or `memcached`.
+    pub stage: String,
+    /// The last event.
+    pub last: u64,
+    /// Milliseconds since the epoch.
+    pub at: i64,
+}
+
+/// What a stage has to say about an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// `redis` or `memcached`.
+    pub stage: String,
+    /// The event.
+    pub number: u64,
+    /// What happened to it.
+    pub text: String,
+}
+
+/// How the host is. `idb-relay status --json` says the same of each profile.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// The host's version.
+    pub version: String,
+    /// Its protocol.
+    pub protocol: u32,
+    /// The journal file.
+    pub journal: String,
+    /// Its size in bytes.
+    pub journal_bytes: u64,
+    /// The last event.
+    pub head: u64,
+    /// The number before the first event that the journal still has.
+    pub tail: u64,
+    /// The sinks.
+    pub sinks: Vec<Sink>,
+    /// Template of Redis channels.
+    pub channel: String,
+    /// The Redis stream; empty for none.
+    pub stream: String,
+    /// Template of Memcached keys.
+    pub memcached_key: String,
+    /// `plain` or `typed`.
+    pub memcached_value: String,
+    /// The configuration file.
+    pub configuration: String,
+    /// Where the host is, for commands that a person copies.
+    pub program: String,
+}
+
+/// A sink and its server.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sink {
+    /// `redis` or `memcached`.
+    pub name: String,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// One word, such as `running` or `unreachable`.
+    pub state: String,
+    /// Since when, in milliseconds since the epoch.
+    pub since: i64,
+    /// The last event it has passed on.
+    pub number: u64,
+    /// How many events it has still to pass on.
+    pub behind: u64,
+    /// What is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
+    /// How many of the last events it has something to say about.
+    pub notices: u64,
+    /// From the page's commit to this stage, over the last events; absent before there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<Lag>,
+}
+
+/// Milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lag {
+    /// Half are at most this late.
+    pub p50: f64,
+    /// 95 of 100 are.
+    pub p95: f64,
+    /// 99 of 100 are.
+    pub p99: f64,
+}
+
+/// A store in the mirror. `idb-relay ls --json` says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// Serialised origin.
+    pub origin: String,
+    /// Storage bucket; empty for the default one.
+    pub bucket: String,
+    /// The database's name.
+    pub database: String,
+    /// The database's version.
+    pub version: u64,
+    /// The store's name.
+    pub store: String,
+    /// How many records the mirror holds.
+    pub records: u64,
+    /// Whether the mirror is known to have every record.
+    pub complete: bool,
+    /// Whether some record waits to be read again.
+    pub doubtful: bool,
+}
+
+/// A record's address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Serialised origin.
+    pub origin: String,
+    /// Storage bucket; empty for the default one.
+    #[serde(default)]
+    pub bucket: String,
+    /// The database's name.
+    pub database: String,
+    /// The store's name.
+    pub store: String,
+    /// The key's canonical text ([`crate::key::Key`]).
+    pub key: String,
+}
+
+/// A record in the mirror and in Memcached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// Its value in typed form; `None`: the mirror has none.
+    pub mirror: Option<Box<RawValue>>,
+    /// The item's key.
+    pub memcached_key: String,
+    /// What Memcached is to hold, as text; `None`: nothing.
+    pub wanted: Option<Cow<'static, str>>,
+    /// What Memcached holds, as text; `None`: nothing.
+    pub found: Option<Cow<'static, str>>,
+    /// Why Memcached could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Remark>,
+}
+
+/// How far a comparison with Memcached has come. `idb-relay verify --json` says the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Records to compare.
+    pub total: u64,
+    /// Records compared.
+    pub compared: u64,
+    /// Whether this is the last answer.
+    pub done: bool,
+    /// How many records Memcached lacks.
+    pub missing: u64,
+    /// For how many it holds something else.
+    pub stale: u64,
+    /// For how many records that are gone it still holds a value.
+    pub foreign: u64,
+    /// How many of these were put right.
+    pub repaired: u64,
+    /// Those found since the last answer; at most a hundred in all.
+    pub differences: Vec<Difference>,
+}
+
+/// A record of which Memcached does not hold what the mirror does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The record.
+    #[serde(flatten)]
+    pub address: Address,
+    /// The item's key.
+    pub memcached_key: String,
+    /// In what way.
+    pub kind: DifferenceKind,
+}
+
+/// The ways in which Memcached can differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// The mirror has the record, Memcached no item.
+    Missing,
+    /// Memcached has another value.
+    Stale,
+    /// The record is gone, Memcached still has an item.
+    Foreign,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_and_answers_read_as_documented() {
+        let ask = FromInspector::Ask(Ask {
+            id: 7,
+            question: Question::Feed(Since {
+                past: 100,
+                ..Since::default()
+            }),
+        });
+        let text = serde_json::to_string(&ask).expect("JSON");
+        assert_eq!(
+            text,
+            r#"{"ask":{"id":7,"question":{"feed":{"event":null,"past":100,"passed":{},"remark":0}}}}"#
+        );
+        assert_eq!(
+            serde_json::from_str::<FromInspector>(&text).expect("a message"),
+            ask
+        );
+        let answer = r#"{"answer":{"id":7,"reply":{"feed":{"tail":0,"head":1,"events":[{"after":{"$number":"-0"}}],"passages":[],"notices":[],"remark":0}}}}"#;
+        let parsed: ToInspector = serde_json::from_str(answer).expect("a message");
+        assert_eq!(serde_json::to_string(&parsed).expect("JSON"), answer);
+    }
+}
