@@ -6,7 +6,7 @@
 //! - `writer`: the thread that owns stdout.
 //! - `parts`: deliveries that came in slices.
 //! - `origin`: which pages have one.
-//! - `intake`: from frames to deliveries.
+//! - `intake`: from frames to deliveries, and to questions.
 //! - [`session`]: from hello to the end of stdin.
 
 pub mod frame;
@@ -16,4 +16,4 @@ mod parts;
 mod queue;
 mod reader;
 pub mod session;
-mod writer;
+pub(crate) mod writer;

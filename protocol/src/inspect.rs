@@ -12,7 +12,7 @@
 //! themselves: a question tells how far its asker has come. An answer fits a native message to the browser
 //! ([`crate::MAX_MESSAGE_FROM_HOST`]).
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -29,8 +29,14 @@ pub const FEED_PATIENCE_MS: u64 = 20_000;
 pub const FEED_EVENTS: usize = 512;
 
 /// A value of an event that is longer than this many bytes is left out of the feed: `{"$opaque":{"type":"Object","reason":"too large for the
-/// feed: 1234567 bytes"}}` stands for it. [`Question::Record`] has it up to what a message can carry.
+/// feed: 1234567 bytes"}}` stands for it. [`Question::Record`] has more of it.
 pub const FEED_VALUE_BYTES: usize = 64 * 1024;
+
+/// How much of a value a [`Record`] shows at most.
+pub const RECORD_VALUE_BYTES: usize = 256 * 1024;
+
+/// How many questions of all inspectors may wait for their answers in the host; further ones fail.
+pub const MAX_QUESTIONS: usize = 128;
 
 /// Inspector page to background.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,19 +169,18 @@ pub enum Question {
     },
 }
 
-/// How far an inspector has come.
+/// How far an inspector has come. It makes only its first one itself; each answer has the next one ([`Feed::next`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Since {
     /// The last event it has; `None`: it has none.
     pub event: Option<u64>,
     /// With `event: None`: how many past events to begin with.
+    #[serde(default)]
     pub past: u64,
-    /// For each stage the last event that it knows to have passed; a stage that is missing begins with the first event of the answer.
+    /// For each stage the last event that it knows to have passed ([`Passage::last`]); a stage that is missing begins with the first
+    /// event of the answer.
     #[serde(default)]
     pub passed: BTreeMap<String, u64>,
-    /// The last [`Feed::remark`] it has seen.
-    #[serde(default)]
-    pub remark: u64,
 }
 
 /// The host's answer to the question of this number.
@@ -216,16 +221,16 @@ pub struct Feed {
     pub head: u64,
     /// Events in their order ([`crate::event::Event`]), those after [`Since::event`].
     pub events: Vec<Box<RawValue>>,
-    /// Which events have passed which stage since, and when.
+    /// Which events have passed which stage since, and when: of each stage in order, none beyond the last event that the asker has now.
     pub passages: Vec<Passage>,
-    /// What stages have to say about single events.
+    /// What stages have to say about single events; each comes with the passage of its event.
     pub notices: Vec<Notice>,
-    /// For [`Since::remark`] of the next question.
+    /// What to ask with next.
     #[serde(default)]
-    pub remark: u64,
+    pub next: Since,
 }
 
-/// Events up to this one had passed the stage at this time.
+/// All events of the stage's last passage up to this one had passed the stage at this time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passage {
     /// `journal`, `redis` or `memcached`.
@@ -283,6 +288,9 @@ pub struct Health {
 pub struct Sink {
     /// `redis` or `memcached`.
     pub name: String,
+    /// Its servers, without what opens them.
+    #[serde(default)]
+    pub servers: Vec<String>,
     /// Whether it is switched on.
     pub enabled: bool,
     /// One word, such as `running` or `unreachable`.
@@ -357,14 +365,16 @@ pub struct Address {
 /// A record in the mirror and in Memcached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
-    /// Its value in typed form; `None`: the mirror has none.
+    /// Its value in typed form; `None`: the mirror has none. One past [`RECORD_VALUE_BYTES`] is left out as in the feed.
     pub mirror: Option<Box<RawValue>>,
     /// The item's key.
     pub memcached_key: String,
-    /// What Memcached is to hold, as text; `None`: nothing.
-    pub wanted: Option<Cow<'static, str>>,
-    /// What Memcached holds, as text; `None`: nothing.
-    pub found: Option<Cow<'static, str>>,
+    /// What Memcached is to hold, as text; `None`: nothing. Cut at [`RECORD_VALUE_BYTES`].
+    pub wanted: Option<String>,
+    /// What Memcached holds, as text; `None`: nothing, or it was not asked. Cut as `wanted` is.
+    pub found: Option<String>,
+    /// Whether Memcached holds what it is to hold; `None`: it could not be asked.
+    pub same: Option<bool>,
     /// Why Memcached could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Remark>,
@@ -431,13 +441,13 @@ mod tests {
         let text = serde_json::to_string(&ask).expect("JSON");
         assert_eq!(
             text,
-            r#"{"ask":{"id":7,"question":{"feed":{"event":null,"past":100,"passed":{},"remark":0}}}}"#
+            r#"{"ask":{"id":7,"question":{"feed":{"event":null,"past":100,"passed":{}}}}}"#
         );
         assert_eq!(
             serde_json::from_str::<FromInspector>(&text).expect("a message"),
             ask
         );
-        let answer = r#"{"answer":{"id":7,"reply":{"feed":{"tail":0,"head":1,"events":[{"after":{"$number":"-0"}}],"passages":[],"notices":[],"remark":0}}}}"#;
+        let answer = r#"{"answer":{"id":7,"reply":{"feed":{"tail":0,"head":1,"events":[{"after":{"$number":"-0"}}],"passages":[],"notices":[],"next":{"event":1,"past":0,"passed":{}}}}}}"#;
         let parsed: ToInspector = serde_json::from_str(answer).expect("a message");
         assert_eq!(serde_json::to_string(&parsed).expect("JSON"), answer);
     }

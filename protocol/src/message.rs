@@ -16,6 +16,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::inspect::{Answer, Ask};
+
 /// How many bytes of deliveries a bridge may have on their way unacknowledged; further ones wait in the page's process. A single
 /// larger delivery travels alone.
 pub const BRIDGE_WINDOW: usize = 4 * 1024 * 1024;
@@ -119,6 +121,8 @@ pub enum ToHost<'a, B> {
     /// A slice of one.
     #[serde(borrow)]
     Part(HostPart<'a>),
+    /// A question of an inspector; its number is the background's.
+    Ask(Ask),
 }
 
 /// The extension introduces itself.
@@ -204,6 +208,8 @@ pub enum FromHost {
         /// Whose stores.
         origin: String,
     },
+    /// The answer to a question. Everything else goes first.
+    Answer(Answer),
     /// Something is wrong; the connection may still go on.
     Error(HostError),
 }
@@ -276,6 +282,12 @@ pub enum ErrorCode {
     JournalNewer,
     /// The journal cannot be written (disk full, permissions, damage); nothing is acknowledged until it can.
     JournalFailed,
+    /// A question is none that the host knows.
+    MalformedQuestion,
+    /// A question cannot be answered: what it asks for is not there, or too much is asked at once.
+    QuestionFailed,
+    /// There is no host to answer a question. Said by the background.
+    HostAway,
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@
 //! `:`; between two components a template has a literal with a `:`; and what replaces the end of a key that is too
 //! long starts with `%@`, which percent-encoding never yields.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -38,6 +41,19 @@ enum Piece {
     Database,
     Store,
     Key,
+}
+
+/// As it was written.
+impl fmt::Display for Template {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces.iter().try_for_each(|piece| match piece {
+            Piece::Literal(text) => formatter.write_str(text),
+            Piece::Origin => formatter.write_str("{origin}"),
+            Piece::Database => formatter.write_str("{database}"),
+            Piece::Store => formatter.write_str("{store}"),
+            Piece::Key => formatter.write_str("{key}"),
+        })
+    }
 }
 
 /// Why a template cannot be used.
@@ -288,6 +304,11 @@ mod tests {
 
     fn default_key() -> Template {
         Template::memcached_key("idb:{origin}:{database}:{store}:{key}").expect("the default")
+    }
+
+    #[test]
+    fn templates_read_as_they_were_written() {
+        assert_eq!(default_key().to_string(), "idb:{origin}:{database}:{store}:{key}");
     }
 
     #[test]

@@ -155,8 +155,9 @@ fn the_event_on_the_page_is_one() {
 #[test]
 fn error_codes_are_all_on_the_page() {
     use protocol::message::ErrorCode::{
-        Config, FrameTooLong, HelloExpected, JournalFailed, JournalLocked, JournalNewer, MalformedDelivery,
-        MalformedMessage, OriginNotCaptured, ProtocolMismatch,
+        Config, FrameTooLong, HelloExpected, HostAway, JournalFailed, JournalLocked, JournalNewer,
+        MalformedDelivery, MalformedMessage, MalformedQuestion, OriginNotCaptured, ProtocolMismatch,
+        QuestionFailed,
     };
     for code in [
         ProtocolMismatch,
@@ -169,11 +170,27 @@ fn error_codes_are_all_on_the_page() {
         JournalLocked,
         JournalNewer,
         JournalFailed,
+        MalformedQuestion,
+        QuestionFailed,
+        HostAway,
     ] {
         let text = serde_json::to_string(&code).expect("JSON");
         assert!(
             section("## Messages").contains(&format!("`{}`", text.trim_matches('"'))),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn the_questions_on_the_page_are_questions() {
+    let rows: Vec<_> = rows(section("### The inspector's questions"))
+        .into_iter()
+        .filter(|row| row[0].first().is_some_and(|cell| cell.starts_with('{')))
+        .collect();
+    assert_eq!(rows.len(), 6);
+    for row in rows {
+        let question: Result<protocol::inspect::Question, _> = serde_json::from_str(row[0][0]);
+        question.unwrap_or_else(|error| panic!("{}: {error}", row[0][0]));
     }
 }

@@ -146,6 +146,7 @@ impl Relay {
             }
             Ok(FromHost::Read { origin, read }) => self.tell_reader(&origin, &ToBridge::Read(read)),
             Ok(FromHost::Snapshot { origin }) => self.tell_reader(&origin, &ToBridge::Snapshot {}),
+            Ok(FromHost::Answer(_)) => {}
             Ok(FromHost::Error(error)) => self.failed(error),
             Err(error) => self.show(Some(Problem {
                 message: format!("The host sent a message that is not understood: {error}"),

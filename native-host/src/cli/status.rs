@@ -3,22 +3,21 @@
 use std::io::Write;
 
 use clap::Args;
+use protocol::inspect::Lag;
 use serde_json::json;
 
 use super::{CliError, place::readers};
 use crate::{
     config::{self, Config},
-    journal::{
-        JournalError, lock,
-        read::{Reader, SinkSummary},
-    },
+    inspect::health::health,
+    journal::{JournalError, lock, read::Reader},
     logging,
 };
 
 /// Show the journals, and how far Redis and Memcached have come
 ///
-/// For each browser profile: whether its host runs, its last event, and for each sink its state, how many events it is behind,
-/// and what is wrong with it and what to do about that.
+/// For each browser profile: whether its host runs, its last event, and for each sink its servers, its state, how many events it is
+/// behind and how late it was with the last ones, and what is wrong with it and what to do about that.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Print one JSON object
@@ -34,7 +33,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         other => other?,
     };
     if arguments.json {
-        let profiles = readers.iter().map(as_json).collect::<Result<Vec<_>, _>>()?;
+        let profiles = readers
+            .iter()
+            .map(|reader| as_json(reader, &config))
+            .collect::<Result<Vec<_>, _>>()?;
         let status = json!({
             "version": crate::VERSION,
             "configuration": config::path(),
@@ -53,40 +55,34 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         )?;
     }
     for reader in &readers {
-        print(reader, out)?;
+        print(reader, &config, out)?;
     }
     Ok(())
 }
 
-fn as_json(reader: &Reader) -> Result<serde_json::Value, JournalError> {
+/// The profile's health, its sinks by name.
+fn as_json(reader: &Reader, config: &Config) -> Result<serde_json::Value, CliError> {
     let (profile, browser) = reader.author()?;
-    let head = reader.head()?;
+    let health = health(config, reader)?;
     let mut sinks = serde_json::Map::new();
-    for sink in reader.sinks()? {
-        let summary = json!({
-            "enabled": sink.enabled,
-            "state": sink.state,
-            "since": sink.since,
-            "behind": behind(reader, head, &sink)?,
-            "error": sink.error,
-            "cure": sink.cure,
-            "notices": reader.notices(&sink.name)?,
-        });
-        sinks.insert(sink.name, summary);
+    for sink in &health.sinks {
+        sinks.insert(sink.name.clone(), as_value(sink)?);
     }
-    Ok(json!({
-        "profile": profile,
-        "browser": browser,
-        "journal": reader.path(),
-        "running": lock::is_held(reader.path()),
-        "head": head,
-        "sinks": sinks,
-    }))
+    let mut status = as_value(&health)?;
+    status["sinks"] = sinks.into();
+    status["profile"] = profile.into();
+    status["browser"] = browser.into();
+    status["running"] = lock::is_held(reader.path()).into();
+    Ok(status)
 }
 
-fn print(reader: &Reader, out: &mut impl Write) -> Result<(), CliError> {
+fn as_value(value: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
+    serde_json::to_value(value).map_err(|error| CliError::Output(error.into()))
+}
+
+fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), CliError> {
     let (profile, browser) = reader.author()?;
-    let head = reader.head()?;
+    let health = health(config, reader)?;
     let running = if lock::is_held(reader.path()) {
         "running"
     } else {
@@ -94,17 +90,32 @@ fn print(reader: &Reader, out: &mut impl Write) -> Result<(), CliError> {
     };
     writeln!(
         out,
-        "{browser}, profile {profile}: host {running}, last event {head}"
+        "{browser}, profile {profile}: host {running}, last event {}, journal {}",
+        health.head,
+        size(health.journal_bytes)
     )?;
-    for sink in reader.sinks()?.into_iter().filter(|sink| sink.enabled) {
-        let behind = match behind(reader, head, &sink)? {
+    for sink in health.sinks.iter().filter(|sink| sink.enabled) {
+        let behind = match sink.behind {
             // What a server that is away still has nobody knows.
             0 if sink.error.is_some() => "no event waits for it".to_owned(),
             0 => "up to date".to_owned(),
             1 => "1 event behind".to_owned(),
             events => format!("{events} events behind"),
         };
-        writeln!(out, "  {}: {}, {behind}", sink.name, sink.state)?;
+        write!(
+            out,
+            "  {} at {}: {}, {behind}",
+            sink.name,
+            sink.servers.join(", "),
+            sink.state
+        )?;
+        if let Some(Lag { p50, p95, p99 }) = sink.lag {
+            write!(
+                out,
+                "; last events after {p50} ms (p50), {p95} ms (p95), {p99} ms (p99)"
+            )?;
+        }
+        writeln!(out)?;
         if let Some(error) = &sink.error {
             writeln!(
                 out,
@@ -112,7 +123,7 @@ fn print(reader: &Reader, out: &mut impl Write) -> Result<(), CliError> {
                 sink.cure.as_deref().unwrap_or("none is known")
             )?;
         }
-        match reader.notices(&sink.name)? {
+        match sink.notices {
             0 => {}
             count => writeln!(
                 out,
@@ -123,7 +134,12 @@ fn print(reader: &Reader, out: &mut impl Write) -> Result<(), CliError> {
     Ok(())
 }
 
-/// How many events a sink has still to pass on. Not the difference of the numbers: a new sink's number is 0.
-fn behind(reader: &Reader, head: u64, sink: &SinkSummary) -> Result<u64, JournalError> {
-    Ok(head - sink.number.max(reader.tail()?).min(head))
+/// Bytes for a person.
+fn size(bytes: u64) -> String {
+    const MIB: u64 = 1024 * 1024;
+    if bytes < MIB {
+        format!("{} KiB", bytes.div_ceil(1024))
+    } else {
+        format!("{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB)
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! - here: opening, and what the sinks read.
 //! - `show`: what the commands show.
+//! - `feed`: what inspectors are shown.
 
 use std::{
     collections::HashMap,
@@ -11,6 +12,7 @@ use std::{
 use protocol::key::Key;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
+mod feed;
 mod show;
 
 pub use self::show::{SinkSummary, StoreSummary, journals};

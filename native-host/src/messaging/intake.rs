@@ -1,9 +1,10 @@
-//! From frames to deliveries.
+//! From frames to deliveries, and to questions.
 //!
 //! A delivery stays the bytes it came in until it is applied, so that a batch whose transaction failed can be applied again.
 
 use protocol::{
     commit::Body,
+    inspect::Ask,
     message::{Delivery, ErrorCode, ExtensionHello, HostError, ToHost},
 };
 use serde::Deserialize;
@@ -17,6 +18,17 @@ use crate::journal::{Batch, JournalError};
 
 /// How the extension's compact JSON of a delivery starts. Only a short cut: other spellings are read like any message.
 const DELIVERY: &[u8] = b"{\"delivery\":";
+
+/// What a frame held.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// For the journal.
+    Delivery(Inbound),
+    /// For those who read it.
+    Ask(Ask),
+    /// Something with the number of a question that is none; whoever asked is told so.
+    NoQuestion { id: u64, error: HostError },
+}
 
 /// A delivery on its way to the journal.
 #[derive(Debug)]
@@ -66,6 +78,17 @@ pub(super) fn opening(frame: &[u8]) -> Opening {
     }
 }
 
+/// All that must be readable of a question to tell who asked.
+#[derive(Deserialize)]
+struct AnyAsk {
+    ask: AnyQuestion,
+}
+
+#[derive(Deserialize)]
+struct AnyQuestion {
+    id: u64,
+}
+
 /// Sorts the frames behind the hello.
 #[derive(Default)]
 pub(super) struct Intake {
@@ -73,8 +96,8 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// The deliveries that this frame holds or completes; an error for what is no message.
-    pub(super) fn sort(&mut self, frame: Vec<u8>) -> Vec<Result<Inbound, HostError>> {
+    /// What this frame holds or completes; an error for what is no message.
+    pub(super) fn sort(&mut self, frame: Vec<u8>) -> Vec<Result<Received, HostError>> {
         if !frame.starts_with(b"[") {
             return self.message(frame).transpose().into_iter().collect();
         }
@@ -91,21 +114,34 @@ impl Intake {
         }
     }
 
-    fn message(&mut self, frame: Vec<u8>) -> Result<Option<Inbound>, HostError> {
+    fn message(&mut self, frame: Vec<u8>) -> Result<Option<Received>, HostError> {
         if frame.starts_with(DELIVERY) {
-            return Ok(Some(Inbound::Frame(frame)));
+            return Ok(Some(Received::Delivery(Inbound::Frame(frame))));
         }
         match serde_json::from_slice::<ToHost<'_, &RawValue>>(&frame) {
-            Ok(ToHost::Delivery(_)) => Ok(Some(Inbound::Frame(frame))),
+            Ok(ToHost::Delivery(_)) => Ok(Some(Received::Delivery(Inbound::Frame(frame)))),
             Ok(ToHost::Part(part)) => match self.parts.take(&part) {
-                Ok(assembled) => Ok(assembled.map(Inbound::Assembled)),
+                Ok(assembled) => Ok(assembled.map(Inbound::Assembled).map(Received::Delivery)),
                 Err(error) => Err(HostError {
                     context: Some(part.context.into_owned()),
                     ..malformed(&error.to_string())
                 }),
             },
+            Ok(ToHost::Ask(ask)) => Ok(Some(Received::Ask(ask))),
             Ok(ToHost::Hello(_)) => Err(malformed("a second hello on one connection")),
-            Err(error) => Err(malformed(&format!("a frame of {} bytes: {error}", frame.len()))),
+            Err(error) => match serde_json::from_slice::<AnyAsk>(&frame) {
+                Ok(AnyAsk {
+                    ask: AnyQuestion { id },
+                }) => Ok(Some(Received::NoQuestion {
+                    id,
+                    error: HostError {
+                        code: ErrorCode::MalformedQuestion,
+                        message: format!("the host does not know this question: {error}"),
+                        ..malformed("")
+                    },
+                })),
+                Err(_) => Err(malformed(&format!("a frame of {} bytes: {error}", frame.len()))),
+            },
         }
     }
 }

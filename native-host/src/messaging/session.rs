@@ -10,19 +10,21 @@ use std::{
 
 use protocol::{
     PROTOCOL_VERSION,
+    inspect::{Answer, Ask, Question, Reply},
     message::{ErrorCode, FromHost, HostHello},
 };
 
 use super::{
     frame::FrameError,
-    intake::{self, Inbound, Intake, Opening},
+    intake::{self, Inbound, Intake, Opening, Received},
     queue::{Queue, Taken},
     reader,
-    writer::Outbox,
+    writer::{Outbox, Writer},
 };
 use crate::{
     config::{Config, ConfigError},
     failure::Failure,
+    inspect::Inspection,
     journal::{Author, Journal, JournalError},
     sinks::Sinks,
 };
@@ -93,11 +95,12 @@ pub fn run(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
 ) -> ExitCode {
-    let outbox = Outbox::start(output);
+    let writer = Writer::start(output);
+    let outbox = writer.outbox();
     let queue = reader::start(input);
     let result = config
         .map_err(SessionError::from)
-        .and_then(|config| serve(&config, &queue, &outbox));
+        .and_then(|config| serve(&config, &queue, outbox));
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -106,7 +109,7 @@ pub fn run(
             ExitCode::FAILURE
         }
     };
-    outbox.close();
+    writer.close();
     code
 }
 
@@ -127,6 +130,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         queue,
         outbox,
         sinks: &sinks,
+        inspection: Inspection::start(config, journal.path(), outbox),
         journal: &mut journal,
         intake: Intake::default(),
     }
@@ -166,6 +170,7 @@ struct Session<'s> {
     queue: &'s Queue,
     outbox: &'s Outbox,
     sinks: &'s Sinks,
+    inspection: Inspection,
     journal: &'s mut Journal,
     intake: Intake,
 }
@@ -192,9 +197,14 @@ impl Session<'_> {
     fn receive(&mut self, frames: Vec<Vec<u8>>) -> Result<(), SessionError> {
         let mut deliveries = Vec::with_capacity(frames.len());
         for frame in frames {
-            for delivery in self.intake.sort(frame) {
-                match delivery {
-                    Ok(delivery) => deliveries.push(delivery),
+            for received in self.intake.sort(frame) {
+                match received {
+                    Ok(Received::Delivery(delivery)) => deliveries.push(delivery),
+                    Ok(Received::Ask(ask)) => self.answer(ask),
+                    Ok(Received::NoQuestion { id, error }) => self.outbox.answer(Answer {
+                        id,
+                        reply: Reply::Failed(error),
+                    }),
                     Err(error) => {
                         tracing::warn!("{}", error.message);
                         self.outbox.send(FromHost::Error(error));
@@ -206,6 +216,20 @@ impl Session<'_> {
             return Ok(());
         }
         self.store(&deliveries)
+    }
+
+    /// What concerns pages is done here; the rest is for those who only read.
+    fn answer(&self, ask: Ask) {
+        match ask.question {
+            Question::Resync { origin } => {
+                self.outbox.send(FromHost::Snapshot { origin });
+                self.outbox.answer(Answer {
+                    id: ask.id,
+                    reply: Reply::Done {},
+                });
+            }
+            question => self.inspection.ask(Ask { id: ask.id, question }),
+        }
     }
 
     /// Brings deliveries to the disk, however often that takes, and tells the extension and the sinks.

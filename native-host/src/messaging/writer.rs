@@ -1,54 +1,152 @@
 //! The thread that owns stdout. Everything else hands it messages.
+//!
+//! **Invariant:** what inspectors are answered waits for everything else: an acknowledgement is held up by at most the one answer
+//! that is just being written.
 
 use std::{
+    collections::VecDeque,
     io::Write,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
 };
 
-use protocol::message::FromHost;
+use protocol::{inspect::Answer, message::FromHost};
 
 use super::frame;
 
-/// The way to stdout.
-pub(super) struct Outbox {
-    messages: Sender<FromHost>,
+/// The way to stdout, and the thread that writes there.
+pub(super) struct Writer {
+    outbox: Outbox,
     thread: JoinHandle<()>,
 }
 
-impl Outbox {
+/// The way to stdout.
+#[derive(Clone, Default)]
+pub(crate) struct Outbox(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<FromHost>,
+    answers: VecDeque<Answer>,
+    /// Nothing more will come, or nobody listens any more.
+    closed: bool,
+}
+
+impl Writer {
     /// Starts the thread that writes to the stream from now on.
     pub(super) fn start(stream: impl Write + Send + 'static) -> Self {
-        let (messages, waiting) = mpsc::channel();
-        let thread = thread::spawn(move || write_all(stream, &waiting));
-        Self { messages, thread }
+        let outbox = Outbox::default();
+        let written = outbox.clone();
+        let thread = thread::spawn(move || {
+            written.write_all(stream);
+            // Whatever is still sent would only pile up.
+            written.change(|waiting| waiting.closed = true);
+        });
+        Self { outbox, thread }
     }
 
-    /// Sends a message, after all earlier ones. A browser that no longer listens is noticed at the end of stdin, not here.
-    pub(super) fn send(&self, message: FromHost) {
-        let _stream_broke = self.messages.send(message);
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written. What is sent from now on is dropped.
     pub(super) fn close(self) {
-        drop(self.messages);
+        self.outbox.change(|waiting| waiting.closed = true);
         let _panicked = self.thread.join();
     }
 }
 
-fn write_all(mut stream: impl Write, messages: &Receiver<FromHost>) {
-    for message in messages {
-        let bytes = match serde_json::to_vec(&message) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::error!("a message could not be written as JSON: {error}");
-                continue;
+impl Outbox {
+    /// Sends a message, after all earlier ones. A browser that no longer listens is noticed at the end of stdin, not here.
+    pub(super) fn send(&self, message: FromHost) {
+        self.change(|waiting| {
+            if !waiting.closed {
+                waiting.messages.push_back(message);
             }
+        });
+    }
+
+    /// Sends an answer once there is nothing else to send.
+    pub(crate) fn answer(&self, answer: Answer) {
+        self.change(|waiting| {
+            if !waiting.closed {
+                waiting.answers.push_back(answer);
+            }
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Waiting)) {
+        change(&mut self.lock());
+        self.0.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // No code that holds the lock can panic.
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next message; nothing once it is closed and all is taken.
+    fn next(&self) -> Option<FromHost> {
+        let idle = |waiting: &mut Waiting| {
+            waiting.messages.is_empty() && waiting.answers.is_empty() && !waiting.closed
         };
-        match frame::write(&mut stream, &bytes, protocol::MAX_MESSAGE_FROM_HOST) {
-            Ok(()) => {}
-            Err(error @ frame::FrameError::TooLong { .. }) => tracing::error!("{error}"),
-            Err(error) => return tracing::warn!("{error}"),
+        let mut waiting = self
+            .0
+            .changed
+            .wait_while(self.lock(), idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        match waiting.messages.pop_front() {
+            Some(message) => Some(message),
+            None => waiting.answers.pop_front().map(FromHost::Answer),
         }
+    }
+
+    fn write_all(&self, mut stream: impl Write) {
+        while let Some(message) = self.next() {
+            let bytes = match serde_json::to_vec(&message) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    tracing::error!("a message could not be written as JSON: {error}");
+                    continue;
+                }
+            };
+            match frame::write(&mut stream, &bytes, protocol::MAX_MESSAGE_FROM_HOST) {
+                Ok(()) => {}
+                Err(error @ frame::FrameError::TooLong { .. }) => tracing::error!("{error}"),
+                Err(error) => return tracing::warn!("{error}"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::inspect::Reply;
+
+    #[test]
+    fn answers_wait_for_everything_else() {
+        let outbox = Outbox::default();
+        outbox.answer(Answer {
+            id: 1,
+            reply: Reply::Done {},
+        });
+        outbox.send(FromHost::Acknowledged {
+            context: "c".to_owned(),
+            sequence: 1,
+        });
+        outbox.change(|waiting| waiting.closed = true);
+        outbox.send(FromHost::Snapshot {
+            origin: "dropped".to_owned(),
+        });
+        assert!(matches!(outbox.next(), Some(FromHost::Acknowledged { .. })));
+        assert!(matches!(outbox.next(), Some(FromHost::Answer(_))));
+        assert!(outbox.next().is_none());
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     config::{self, ValueForm},
     journal::{
         JournalError,
-        progress::Notice,
+        progress::{Notice, Trouble},
         read::{Changed, Reader},
     },
 };
@@ -91,13 +91,7 @@ impl MemcachedSink {
         // Held before the first record is written: a break from then on is noticed.
         let presence =
             Presence::of(&self.config.servers, CONNECT_TIMEOUT).map_err(|error| trouble(Error::Io(error)))?;
-        let client = MetaClient::builder()
-            .router(Ketama::new(&self.config.servers))
-            .connect_timeout(Some(CONNECT_TIMEOUT))
-            .io_timeout(Some(ANSWER_TIMEOUT))
-            .max_idle(1)
-            .connect_multiple(&self.config.servers)
-            .map_err(trouble)?;
+        let client = connect(&self.config).map_err(trouble)?;
         self.fill(reader, &client)?;
         self.connection = Some(Connection {
             client: client.clone(),
@@ -185,15 +179,38 @@ impl MemcachedSink {
     }
 
     fn value<'r>(&self, record: &'r Changed) -> Result<Option<Cow<'r, str>>, PlainError> {
-        let Some(typed) = &record.value else {
-            return Ok(None);
-        };
-        match self.config.value {
-            ValueForm::Plain => plain(typed, MAX_VALUE).map(Some),
-            ValueForm::Typed if typed.len() > MAX_VALUE => Err(PlainError::TooLarge { limit: MAX_VALUE }),
-            ValueForm::Typed => Ok(Some(Cow::Borrowed(typed))),
-        }
+        record
+            .value
+            .as_deref()
+            .map(|typed| value_of(self.config.value, typed))
+            .transpose()
     }
+}
+
+/// What a record's item is to hold in this form.
+pub(crate) fn value_of(form: ValueForm, typed: &str) -> Result<Cow<'_, str>, PlainError> {
+    match form {
+        ValueForm::Plain => plain(typed, MAX_VALUE),
+        ValueForm::Typed if typed.len() > MAX_VALUE => Err(PlainError::TooLarge { limit: MAX_VALUE }),
+        ValueForm::Typed => Ok(Cow::Borrowed(typed)),
+    }
+}
+
+/// What the server of this name holds under it, on a connection of its own.
+pub(crate) fn lookup(config: &config::Memcached, name: &str) -> Result<Option<Vec<u8>>, Trouble> {
+    connect(config)
+        .and_then(|client| client.get(name).send())
+        .map(|found| found.value)
+        .map_err(|error| store::trouble(&error, &config.servers).trouble)
+}
+
+fn connect(config: &config::Memcached) -> Result<MetaClient, Error> {
+    MetaClient::builder()
+        .router(Ketama::new(&config.servers))
+        .connect_timeout(Some(CONNECT_TIMEOUT))
+        .io_timeout(Some(ANSWER_TIMEOUT))
+        .max_idle(1)
+        .connect_multiple(&config.servers)
 }
 
 impl Sink for MemcachedSink {

@@ -60,17 +60,8 @@ impl RedisSink {
         }
     }
 
-    /// Where the server is, without what opens it.
-    fn address(&self) -> String {
-        self.config
-            .url
-            .as_str()
-            .into_connection_info()
-            .map_or_else(|_| "redis.url".to_owned(), |info| info.addr().to_string())
-    }
-
     fn failed(&self, error: &RedisError) -> StepError {
-        trouble::of_error(error, &self.address())
+        trouble::of_error(error, &address(&self.config.url))
     }
 
     /// Connects and finds the event up to which the server has everything: `after`, or an earlier one if it remembers less.
@@ -159,14 +150,20 @@ impl RedisSink {
                 trouble: Trouble {
                     error: format!(
                         "redis at {} stopped before event {last} without a reason",
-                        self.address()
+                        address(&self.config.url)
                     ),
                     cure: "Report this; the events are sent again.".to_owned(),
                 },
             }),
-            (reached, refused) => Err(trouble::of_text(refused, &self.address(), reached)),
+            (reached, refused) => Err(trouble::of_text(refused, &address(&self.config.url), reached)),
         }
     }
+}
+
+/// Where the server of a URL is, without what opens it.
+pub fn address(url: &str) -> String {
+    url.into_connection_info()
+        .map_or_else(|_| "redis.url".to_owned(), |info| info.addr().to_string())
 }
 
 impl Sink for RedisSink {

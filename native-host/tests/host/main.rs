@@ -11,6 +11,7 @@ mod commands;
 mod delivery;
 mod documentation;
 mod faults;
+mod inspection;
 mod reading;
 mod redis_memory;
 mod support;

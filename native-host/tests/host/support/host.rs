@@ -8,7 +8,10 @@ use std::{
 };
 
 use idb_relay::messaging::frame;
-use protocol::message::{ErrorCode, FromHost, HostError};
+use protocol::{
+    inspect::Answer,
+    message::{ErrorCode, FromHost, HostError},
+};
 
 use super::{PATIENCE, Sandbox, until};
 
@@ -128,6 +131,22 @@ impl Host {
             match self.receive() {
                 FromHost::Acknowledged { .. } | FromHost::Error(_) => {}
                 other => return other,
+            }
+        }
+    }
+
+    /// Asks a question of an inspector.
+    pub fn ask(&mut self, id: u64, question: &str) {
+        self.send(&format!(r#"{{"ask":{{"id":{id},"question":{question}}}}}"#));
+    }
+
+    /// Waits for the next answer; acknowledgements before it are dropped.
+    pub fn answer(&mut self) -> Answer {
+        loop {
+            match self.receive() {
+                FromHost::Answer(answer) => return answer,
+                FromHost::Acknowledged { .. } => {}
+                other => panic!("no answer: {other:?}"),
             }
         }
     }

@@ -1,0 +1,95 @@
+//! Answers the inspector's questions ([`protocol::inspect`]).
+//!
+//! **Invariants:** it reads the journal on connections of its own and never writes; it never talks to stdin, and to stdout only through
+//! the one writer, behind everything else. Nothing is remembered about inspectors but their open questions, and those are bounded.
+//!
+//! - `feed`: questions that wait for news, on a thread of their own.
+//! - `desk`: the others, one after the other, on another.
+//! - [`health`]: the host, the journal, the sinks and how late they are; `status` shows the same.
+//! - `record`: one record, in the mirror and in Memcached.
+//! - `cut`: large values left out, so that an answer fits a message.
+
+use std::{
+    path::Path,
+    sync::mpsc::{self, SyncSender, TrySendError},
+    thread,
+};
+
+use protocol::{
+    inspect::{Answer, Ask, MAX_QUESTIONS, Question, Reply, Since},
+    message::{ErrorCode, HostError},
+};
+
+use crate::{config::Config, messaging::writer::Outbox};
+
+mod cut;
+mod desk;
+mod feed;
+pub mod health;
+mod record;
+
+use self::{desk::Desk, feed::Feeds};
+
+/// The two threads, as long as it is there.
+pub(crate) struct Inspection {
+    outbox: Outbox,
+    feeds: SyncSender<(u64, Since)>,
+    desk: SyncSender<(u64, Question)>,
+}
+
+impl Inspection {
+    /// Starts both. They open the journal when they are first asked something, and are not joined: what they do is only reading.
+    pub(crate) fn start(config: &Config, journal: &Path, outbox: &Outbox) -> Self {
+        let (feeds, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
+        let thread = Feeds::new(journal, waiting, outbox.clone());
+        thread::spawn(move || thread.run());
+        let (desk, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
+        let thread = Desk::new(config.clone(), journal, waiting, outbox.clone());
+        thread::spawn(move || thread.run());
+        Self {
+            outbox: outbox.clone(),
+            feeds,
+            desk,
+        }
+    }
+
+    /// Takes a question; its answer follows. Never waits.
+    pub(crate) fn ask(&self, ask: Ask) {
+        let full = match ask.question {
+            Question::Feed(since) => is_full(&self.feeds.try_send((ask.id, since))),
+            question => is_full(&self.desk.try_send((ask.id, question))),
+        };
+        // The threads end only after this does; a question that nobody takes for another reason is one of a session at its end.
+        if full {
+            fail(&self.outbox, ask.id, too_many());
+        }
+    }
+}
+
+fn is_full<T>(sent: &Result<(), TrySendError<T>>) -> bool {
+    matches!(sent, Err(TrySendError::Full(_)))
+}
+
+fn fail(outbox: &Outbox, id: u64, error: HostError) {
+    outbox.answer(Answer {
+        id,
+        reply: Reply::Failed(error),
+    });
+}
+
+fn too_many() -> HostError {
+    failed(
+        format!("{MAX_QUESTIONS} questions wait for their answers already"),
+        "Close panels that are not needed, or ask again later.",
+    )
+}
+
+/// A question that makes sense and has no answer.
+fn failed(message: String, cure: &str) -> HostError {
+    HostError {
+        code: ErrorCode::QuestionFailed,
+        message,
+        cure: cure.to_owned(),
+        context: None,
+    }
+}
