@@ -7,6 +7,7 @@
 
 import "./builtins.js";
 import "./platform.js";
+import { filled, unfilled } from "./blobs.js";
 import { BODY, HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
 import { bucketNames, readInventory, readRecords, readStore } from "./reader.js";
 
@@ -38,6 +39,7 @@ const late = document.head !== null;
  * @typedef {object} Delivery
  * @property {number} sequence 0 until it is first sent
  * @property {string} body
+ * @property {ArrayLike<Blob> | null} blobs whose bytes the body lacks; they are filled in when it is the delivery's turn
  * @property {boolean} droppable a commit; what is read for the host can be asked for again
  */
 /** @type {Delivery[]} What is not acknowledged, in order; the first `sent` of them are on their way. */
@@ -52,6 +54,8 @@ let sentAt = 0;
 let leaving = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let pacing;
+/** @type {Delivery | null} The one that waits for the bytes of its blobs; what comes after it waits for it. */
+let filling = null;
 
 /** @type {Text | null} */
 let node = null;
@@ -76,10 +80,12 @@ function sharesWithParent() {
 /**
  * @param {string} body
  * @param {boolean} droppable
+ * @param {ArrayLike<Blob> | null} blobs
  */
-function deliver(body, droppable) {
+function deliver(body, droppable, blobs = null) {
   if (stopped) return null;
-  const delivery = { sequence: 0, body, droppable };
+  /** @type {Delivery} */
+  const delivery = { sequence: 0, body, blobs, droppable };
   if (queuedUnits + body.length > MAX_QUEUE && droppable) {
     dropUnsent(delivery);
   } else {
@@ -110,6 +116,7 @@ function dropUnsent(newest) {
   kept.push({
     sequence: 0,
     body: JSON.stringify({ gap: { reason, stores: [...stores.values()] } }),
+    blobs: null,
     droppable: true,
   });
   queue = kept;
@@ -118,7 +125,7 @@ function dropUnsent(newest) {
 
 /** @param {string} body */
 function storesOf(body) {
-  const { commit, gap } = JSON.parse(body);
+  const { commit, gap } = JSON.parse(unfilled(body));
   if (gap) return gap.stores;
   // A deleted database: the inventory that follows a gap finds it gone.
   if (!commit) return [];
@@ -151,8 +158,14 @@ function send() {
     together = "";
   };
   while (port !== null && sent < queue.length) {
-    sentAt = performance.now();
     const delivery = queue[sent];
+    if (delivery.blobs !== null && !leaving) {
+      if (filling !== delivery) void fill(delivery, delivery.blobs);
+      break;
+    }
+    sentAt = performance.now();
+    // What leaves with the document can't wait for bytes. The snapshot of the next page brings them.
+    if (delivery.blobs !== null) put(delivery, unfilled(delivery.body));
     const { body } = delivery;
     if (sentUnits > 0 && sentUnits + body.length > limits.window) break;
     if (delivery.sequence === 0) delivery.sequence = ++sequence;
@@ -169,6 +182,30 @@ function send() {
     }
   }
   postTogether();
+}
+
+/**
+ * @param {Delivery} delivery
+ * @param {ArrayLike<Blob>} blobs
+ */
+async function fill(delivery, blobs) {
+  filling = delivery;
+  const body = await filled({ text: delivery.body, blobs });
+  if (filling === delivery) filling = null;
+  // Perhaps it has been dropped, or sent as it was.
+  if (delivery.blobs === null || !queue.includes(delivery)) return;
+  put(delivery, body);
+  send();
+}
+
+/**
+ * @param {Delivery} delivery not sent yet
+ * @param {string} body without blobs to wait for
+ */
+function put(delivery, body) {
+  queuedUnits += body.length - delivery.body.length;
+  delivery.body = body;
+  delivery.blobs = null;
 }
 
 /**
@@ -355,7 +392,9 @@ function meet(event) {
   node = /** @type {Text} */ (/** @type {MouseEvent} */ (event).relatedTarget);
   node.addEventListener(BODY, (message) => {
     try {
-      deliver(/** @type {MessageEvent<string>} */ (message).data, true);
+      const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked>} */ (message);
+      if (typeof data === "string") deliver(data, true);
+      else deliver(data.text, true, data.blobs);
     } catch {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }
