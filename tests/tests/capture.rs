@@ -186,6 +186,44 @@ fn one_big_transaction_arrives_whole(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// Which record it deletes can't be known without running the accessor again: the store is read again, and no other.
+fn a_deletion_by_a_key_with_accessors_takes_nothing_along(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(
+        "new Promise((resolve) => {
+            const request = indexedDB.open('two', 1);
+            request.onupgradeneeded = () => {
+                request.result.createObjectStore('kept');
+                request.result.createObjectStore('cut').put('here', ['a', 1]);
+            };
+            request.onsuccess = () => resolve(void (window.two = request.result));
+        })",
+    )?;
+    rig.settled(&page)?;
+    page.evaluate(
+        "new Promise((resolve) => {
+            const transaction = two.transaction(['kept', 'cut'], 'readwrite');
+            const key = Object.defineProperty(['a'], 1, { get: () => 1, enumerable: true });
+            transaction.objectStore('kept').put('seen', 1);
+            transaction.objectStore('cut').delete(key);
+            transaction.oncomplete = () => resolve();
+        })",
+    )?;
+    let events = rig.settled(&page)?;
+    let lines: Vec<String> = events.iter().map(Event::line).collect();
+    ensure!(
+        lines.iter().any(|line| line == r#"c two/kept 1 "seen""#),
+        "{lines:#?}"
+    );
+    ensure!(
+        lines.iter().any(|line| line == r#"d two/cut ["a",1]"#),
+        "{lines:#?}"
+    );
+    Ok(())
+}
+
 lab::in_both_browsers!(
     an_origin_that_is_not_enabled_is_never_captured,
     records_from_before_capture_arrive_as_read,
@@ -194,4 +232,5 @@ lab::in_both_browsers!(
     a_database_that_does_not_open_holds_no_other_up,
     two_tabs_that_write_one_key_converge,
     one_big_transaction_arrives_whole,
+    a_deletion_by_a_key_with_accessors_takes_nothing_along,
 );
