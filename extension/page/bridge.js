@@ -24,6 +24,8 @@ const LAST_DELAY = 10_000;
  */
 const BATCH_UNITS = 64 * 1024;
 const PACE = 8;
+/** How many UTF-16 units are sent before the page has its turn again: some milliseconds' worth. */
+const TASK_UNITS = 512 * 1024;
 /** How long what the page does may take until a survey can see it. */
 const SURVEY_DELAY = 1000;
 /** How often a survey is begun again because databases changed meanwhile. */
@@ -54,6 +56,12 @@ let sentAt = 0;
 let leaving = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let pacing;
+/** @type {{ parts: string[], index: number } | null} What is left of the delivery whose turn it is, if some of it is on its way. */
+let partial = null;
+/** Whether the page has its turn, and `send` follows. */
+let resting = false;
+/** @type {MessageChannel | undefined} */
+let turn;
 /** @type {Delivery | null} The one that waits for the bytes of its blobs; what comes after it waits for it. */
 let filling = null;
 
@@ -92,6 +100,7 @@ function deliver(body, droppable, blobs = null) {
     queue.push(delivery);
     queuedUnits += body.length;
   }
+  if (body.length > TASK_UNITS) rest();
   if (port === null) connectToBackground();
   else send();
   return delivery;
@@ -104,8 +113,9 @@ function deliver(body, droppable, blobs = null) {
 function dropUnsent(newest) {
   /** @type {Map<string, { database: string, store: string }>} */
   const stores = new Map();
-  const kept = queue.slice(0, sent);
-  for (const delivery of [...queue.slice(sent), newest]) {
+  const begun = partial === null ? sent : sent + 1;
+  const kept = queue.slice(0, begun);
+  for (const delivery of [...queue.slice(begun), newest]) {
     if (!delivery.droppable) {
       kept.push(delivery);
       continue;
@@ -151,37 +161,61 @@ function paced() {
 }
 
 function send() {
-  if (mayWait()) return;
+  if (resting || mayWait()) return;
   let together = "";
   const postTogether = () => {
     if (together !== "") post(`{"deliveries":[${together}]}`);
     together = "";
   };
+  let units = 0;
   while (port !== null && sent < queue.length) {
     const delivery = queue[sent];
     if (delivery.blobs !== null && !leaving) {
       if (filling !== delivery) void fill(delivery, delivery.blobs);
       break;
     }
-    sentAt = performance.now();
     // What leaves with the document can't wait for bytes. The snapshot of the next page brings them.
     if (delivery.blobs !== null) put(delivery, unfilled(delivery.body));
     const { body } = delivery;
-    if (sentUnits > 0 && sentUnits + body.length > limits.window) break;
+    if (partial === null && sentUnits > 0 && sentUnits + body.length > limits.window) break;
+    if (units + Math.min(body.length, partUnits()) > TASK_UNITS && rest()) break;
+    sentAt = performance.now();
     if (delivery.sequence === 0) delivery.sequence = ++sequence;
+    if (body.length > partUnits()) {
+      postTogether();
+      partial ??= { parts: cut(body, partUnits()), index: 0 };
+      const { parts, index } = partial;
+      post(JSON.stringify({ part: { sequence: delivery.sequence, index, count: parts.length, text: parts[index] } }));
+      units += parts[index].length;
+      if (++partial.index < parts.length) continue;
+      partial = null;
+    } else {
+      if (together.length + body.length > limits.part_units) postTogether();
+      together += `${together && ","}{"sequence":${delivery.sequence},"body":${body}}`;
+      units += body.length;
+    }
     sent += 1;
     sentUnits += body.length;
-    if (together.length + body.length > limits.part_units) postTogether();
-    if (body.length <= limits.part_units) {
-      together += `${together && ","}{"sequence":${delivery.sequence},"body":${body}}`;
-    } else {
-      const parts = cut(body, limits.part_units);
-      parts.forEach((text, index) =>
-        post(JSON.stringify({ part: { sequence: delivery.sequence, index, count: parts.length, text } })),
-      );
-    }
   }
   postTogether();
+}
+
+const partUnits = () => Math.min(limits.part_units, TASK_UNITS);
+
+/** Lets the page have its turn before more is sent; `false` if there is no time for that. */
+function rest() {
+  if (leaving) return false;
+  // Not a timer: those of hidden documents come late.
+  if (turn === undefined) {
+    turn = new MessageChannel();
+    turn.port2.onmessage = () => {
+      resting = false;
+      send();
+    };
+  }
+  if (!resting) turn.port1.postMessage(null);
+  resting = true;
+  return true;
 }
 
 /**
@@ -247,6 +281,7 @@ function connectToBackground() {
   port.onDisconnect.addListener(broken);
   sent = 0;
   sentUnits = 0;
+  partial = null;
   post(JSON.stringify({ open: { context, late } }));
   send();
 }
@@ -274,6 +309,7 @@ function comeBack(event) {
 /** What waits leaves while it can. */
 function leave() {
   leaving = true;
+  resting = false;
   send();
 }
 
