@@ -224,6 +224,42 @@ fn a_deletion_by_a_key_with_accessors_takes_nothing_along(kind: Kind) -> Result<
     Ok(())
 }
 
+/// Views of parts of buffers, dates that occur twice, arrays with names: engines make tidy keys of them, and so does the host.
+fn deletions_by_untidy_keys_are_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(
+        "Promise.all([put(new Uint8Array([2]), 1), put([new Date(0), new Date(0)], 2), put(['a'], 3)])",
+    )?;
+    rig.settled(&page)?;
+    page.evaluate(
+        "transact((items) => {
+            const date = new Date(0);
+            items.delete(new Uint8Array([1, 2]).subarray(1));
+            items.delete([date, date]);
+            items.delete(Object.assign(['a'], { named: true }));
+            items.put('kept', 4);
+        })",
+    )?;
+    let events = rig.settled(&page)?;
+    let of_transaction: Vec<String> = events
+        .iter()
+        .filter(|event| event.json()["transaction"]["event_count"] == json!(4))
+        .map(Event::line)
+        .collect();
+    assert_eq!(
+        of_transaction,
+        [
+            r#"d writer/items {"$bytes":{"base64":"Ag==","type":"ArrayBuffer"}}"#,
+            r#"d writer/items [{"$date":"1970-01-01T00:00:00.000Z"},{"$date":"1970-01-01T00:00:00.000Z"}]"#,
+            r#"d writer/items ["a"]"#,
+            r#"c writer/items 4 "kept""#,
+        ]
+    );
+    Ok(())
+}
+
 lab::in_both_browsers!(
     an_origin_that_is_not_enabled_is_never_captured,
     records_from_before_capture_arrive_as_read,
@@ -233,4 +269,5 @@ lab::in_both_browsers!(
     two_tabs_that_write_one_key_converge,
     one_big_transaction_arrives_whole,
     a_deletion_by_a_key_with_accessors_takes_nothing_along,
+    deletions_by_untidy_keys_are_captured,
 );
