@@ -7,6 +7,7 @@
 
 import "./builtins.js";
 import "./platform.js";
+import { filled, unfilled } from "./blobs.js";
 import { BODY, HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
 import { bucketNames, readInventory, readRecords, readStore } from "./reader.js";
 
@@ -23,6 +24,8 @@ const LAST_DELAY = 10_000;
  */
 const BATCH_UNITS = 64 * 1024;
 const PACE = 8;
+/** How many UTF-16 units are sent before the page has its turn again: some milliseconds' worth. */
+const TASK_UNITS = 512 * 1024;
 /** How long what the page does may take until a survey can see it. */
 const SURVEY_DELAY = 1000;
 /** How often a survey is begun again because databases changed meanwhile. */
@@ -38,6 +41,7 @@ const late = document.head !== null;
  * @typedef {object} Delivery
  * @property {number} sequence 0 until it is first sent
  * @property {string} body
+ * @property {ArrayLike<Blob> | null} blobs whose bytes the body lacks; they are filled in when it is the delivery's turn
  * @property {boolean} droppable a commit; what is read for the host can be asked for again
  */
 /** @type {Delivery[]} What is not acknowledged, in order; the first `sent` of them are on their way. */
@@ -52,6 +56,14 @@ let sentAt = 0;
 let leaving = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let pacing;
+/** @type {{ parts: string[], index: number } | null} What is left of the delivery whose turn it is, if some of it is on its way. */
+let partial = null;
+/** Whether the page has its turn, and `send` follows. */
+let resting = false;
+/** @type {MessageChannel | undefined} */
+let turn;
+/** @type {Delivery | null} The one that waits for the bytes of its blobs; what comes after it waits for it. */
+let filling = null;
 
 /** @type {Text | null} */
 let node = null;
@@ -76,16 +88,19 @@ function sharesWithParent() {
 /**
  * @param {string} body
  * @param {boolean} droppable
+ * @param {ArrayLike<Blob> | null} blobs
  */
-function deliver(body, droppable) {
+function deliver(body, droppable, blobs = null) {
   if (stopped) return null;
-  const delivery = { sequence: 0, body, droppable };
+  /** @type {Delivery} */
+  const delivery = { sequence: 0, body, blobs, droppable };
   if (queuedUnits + body.length > MAX_QUEUE && droppable) {
     dropUnsent(delivery);
   } else {
     queue.push(delivery);
     queuedUnits += body.length;
   }
+  if (body.length > TASK_UNITS) rest();
   if (port === null) connectToBackground();
   else send();
   return delivery;
@@ -98,8 +113,9 @@ function deliver(body, droppable) {
 function dropUnsent(newest) {
   /** @type {Map<string, { database: string, store: string }>} */
   const stores = new Map();
-  const kept = queue.slice(0, sent);
-  for (const delivery of [...queue.slice(sent), newest]) {
+  const begun = partial === null ? sent : sent + 1;
+  const kept = queue.slice(0, begun);
+  for (const delivery of [...queue.slice(begun), newest]) {
     if (!delivery.droppable) {
       kept.push(delivery);
       continue;
@@ -110,6 +126,7 @@ function dropUnsent(newest) {
   kept.push({
     sequence: 0,
     body: JSON.stringify({ gap: { reason, stores: [...stores.values()] } }),
+    blobs: null,
     droppable: true,
   });
   queue = kept;
@@ -118,7 +135,7 @@ function dropUnsent(newest) {
 
 /** @param {string} body */
 function storesOf(body) {
-  const { commit, gap } = JSON.parse(body);
+  const { commit, gap } = JSON.parse(unfilled(body));
   if (gap) return gap.stores;
   // A deleted database: the inventory that follows a gap finds it gone.
   if (!commit) return [];
@@ -144,31 +161,85 @@ function paced() {
 }
 
 function send() {
-  if (mayWait()) return;
+  if (resting || mayWait()) return;
   let together = "";
   const postTogether = () => {
     if (together !== "") post(`{"deliveries":[${together}]}`);
     together = "";
   };
+  let units = 0;
   while (port !== null && sent < queue.length) {
-    sentAt = performance.now();
     const delivery = queue[sent];
+    if (delivery.blobs !== null && !leaving) {
+      if (filling !== delivery) void fill(delivery, delivery.blobs);
+      break;
+    }
+    // What leaves with the document can't wait for bytes. The snapshot of the next page brings them.
+    if (delivery.blobs !== null) put(delivery, unfilled(delivery.body));
     const { body } = delivery;
-    if (sentUnits > 0 && sentUnits + body.length > limits.window) break;
+    if (partial === null && sentUnits > 0 && sentUnits + body.length > limits.window) break;
+    if (units + Math.min(body.length, partUnits()) > TASK_UNITS && rest()) break;
+    sentAt = performance.now();
     if (delivery.sequence === 0) delivery.sequence = ++sequence;
+    if (body.length > partUnits()) {
+      postTogether();
+      partial ??= { parts: cut(body, partUnits()), index: 0 };
+      const { parts, index } = partial;
+      post(JSON.stringify({ part: { sequence: delivery.sequence, index, count: parts.length, text: parts[index] } }));
+      units += parts[index].length;
+      if (++partial.index < parts.length) continue;
+      partial = null;
+    } else {
+      if (together.length + body.length > limits.part_units) postTogether();
+      together += `${together && ","}{"sequence":${delivery.sequence},"body":${body}}`;
+      units += body.length;
+    }
     sent += 1;
     sentUnits += body.length;
-    if (together.length + body.length > limits.part_units) postTogether();
-    if (body.length <= limits.part_units) {
-      together += `${together && ","}{"sequence":${delivery.sequence},"body":${body}}`;
-    } else {
-      const parts = cut(body, limits.part_units);
-      parts.forEach((text, index) =>
-        post(JSON.stringify({ part: { sequence: delivery.sequence, index, count: parts.length, text } })),
-      );
-    }
   }
   postTogether();
+}
+
+const partUnits = () => Math.min(limits.part_units, TASK_UNITS);
+
+/** Lets the page have its turn before more is sent; `false` if there is no time for that. */
+function rest() {
+  if (leaving) return false;
+  // Not a timer: those of hidden documents come late.
+  if (turn === undefined) {
+    turn = new MessageChannel();
+    turn.port2.onmessage = () => {
+      resting = false;
+      send();
+    };
+  }
+  if (!resting) turn.port1.postMessage(null);
+  resting = true;
+  return true;
+}
+
+/**
+ * @param {Delivery} delivery
+ * @param {ArrayLike<Blob>} blobs
+ */
+async function fill(delivery, blobs) {
+  filling = delivery;
+  const body = await filled({ text: delivery.body, blobs });
+  if (filling === delivery) filling = null;
+  // Perhaps it has been dropped, or sent as it was.
+  if (delivery.blobs === null || !queue.includes(delivery)) return;
+  put(delivery, body);
+  send();
+}
+
+/**
+ * @param {Delivery} delivery not sent yet
+ * @param {string} body without blobs to wait for
+ */
+function put(delivery, body) {
+  queuedUnits += body.length - delivery.body.length;
+  delivery.body = body;
+  delivery.blobs = null;
 }
 
 /**
@@ -210,6 +281,7 @@ function connectToBackground() {
   port.onDisconnect.addListener(broken);
   sent = 0;
   sentUnits = 0;
+  partial = null;
   post(JSON.stringify({ open: { context, late } }));
   send();
 }
@@ -237,6 +309,7 @@ function comeBack(event) {
 /** What waits leaves while it can. */
 function leave() {
   leaving = true;
+  resting = false;
   send();
 }
 
@@ -355,7 +428,9 @@ function meet(event) {
   node = /** @type {Text} */ (/** @type {MouseEvent} */ (event).relatedTarget);
   node.addEventListener(BODY, (message) => {
     try {
-      deliver(/** @type {MessageEvent<string>} */ (message).data, true);
+      const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked>} */ (message);
+      if (typeof data === "string") deliver(data, true);
+      else deliver(data.text, true, data.blobs);
     } catch {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }

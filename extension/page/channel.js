@@ -14,5 +14,8 @@ export const READY = "ready";
 export const STOP = "stop";
 /** On the node, from the hook: something changed that only a look at everything can tell. */
 export const SURVEY = "survey";
-/** On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`. */
+/**
+ * On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`, or `{text, blobs}` where bytes of blobs are missing
+ * in the text, see `blobs.js`.
+ */
 export const BODY = "body";

@@ -6,7 +6,8 @@
 //
 // The text grows in one string. Objects remember where their text begins and ends, so one that turns out to occur again is
 // wrapped into its `$id` afterwards and nothing is walked twice. How objects with internal slots look stands in `builtins.js`
-// and `platform.js`, which write through the functions at the end.
+// and `platform.js`, which write through the functions at the end. The bytes of blobs can't be had at once: the text has a
+// mark in their place, and whoever wants the whole text fills it in (`blobs.js`).
 
 import { kindOf } from "./kinds.js";
 import {
@@ -31,6 +32,8 @@ const MAX_LENGTH = 32 * 1024 * 1024;
 /** How many property names are kept in their quoted form. */
 const MAX_NAMES = 4096;
 const DOLLAR = 36;
+/** Stands where a blob's bytes are missing: no JSON text has it. */
+export const MARK = "\u0001";
 
 /**
  * Where an object's text stands. `inlined` marks a buffer whose bytes stand in the place of its view.
@@ -39,6 +42,10 @@ const DOLLAR = 36;
 /**
  * The place in a text where a generated key goes, and what has to stand around it.
  * @typedef {{ at: number, before: string, after: string }} Hole
+ */
+/**
+ * A value's text; `blobs` are those whose bytes are missing in it, in the order of their marks, and `units` is its length with them.
+ * @typedef {{ text: string, hole: Hole | null, blobs: Blob[] | null, units: number }} Encoded
  */
 /**
  * A key path, a name a link.
@@ -70,41 +77,54 @@ let shareBuffers = false;
 let stored = false;
 /** @type {Hole | null} */
 let hole = null;
+/** @type {Blob[] | null} */
+let blobs = null;
+/** The length of what is to be filled in for the blobs, in UTF-16 units. */
+let missing = 0;
 
 /**
- * The typed text of a value; `undefined` if it can't be known without running code of the page.
+ * The typed text of a key, or of something else without blobs; `undefined` if it can't be known without running code of the page.
  * @param {any} value
  * @param {boolean} fromStore whether it was read from the database
  * @returns {string | undefined}
  */
 export function encode(value, fromStore) {
-  return encodeWithHole(value, fromStore, null)?.text;
+  return encodeValue(value, fromStore, null)?.text;
 }
 
 /**
- * As `encode`, for a value into which the database writes the key that it generates.
+ * As `encode`, for any value, also one into which the database writes the key that it generates.
  * @param {any} value
  * @param {boolean} fromStore
  * @param {KeyPath | null} path where the key goes
- * @returns {{ text: string, hole: Hole | null } | undefined}
+ * @returns {Encoded | undefined}
  */
-export function encodeWithHole(value, fromStore, path) {
+export function encodeValue(value, fromStore, path) {
   stored = fromStore;
   reserve = 0;
   shareBuffers = false;
   try {
     while (!written(value, path)) forget();
-    if (repeated.length === 0) return { text: out, hole };
+    if (repeated.length === 0) return encoded(out);
     // Objects that occur again are the same objects with the key in them: that is more than a hole can say.
-    return hole === null ? { text: withIds(), hole } : undefined;
+    return hole === null ? encoded(withIds()) : undefined;
   } catch (error) {
+    hole = blobs = null;
+    missing = 0;
     // Anything but TOO_LARGE and UNKNOWN is a stack at its end; the stored record can be read from a shallower place.
-    return error === TOO_LARGE ? { text: opaque("Object", "too large"), hole: null } : undefined;
+    return error === TOO_LARGE ? encoded(opaque("Object", "too large")) : undefined;
   } finally {
     forget();
     out = "";
+    blobs = null;
   }
 }
+
+/**
+ * @param {string} text
+ * @returns {Encoded}
+ */
+const encoded = (text) => ({ text, hole, blobs, units: text.length + missing });
 
 /**
  * Writes the value; `false` if it must be written again under other terms.
@@ -113,8 +133,8 @@ export function encodeWithHole(value, fromStore, path) {
  */
 function written(value, path) {
   out = "";
-  hole = null;
-  depth = deepest = 0;
+  hole = blobs = null;
+  missing = depth = deepest = 0;
   try {
     write(value, path);
   } catch (error) {
@@ -366,7 +386,20 @@ export function append(text) {
  * @param {number} length of what is to be appended, in UTF-16 units
  */
 export function reserveText(length) {
-  if (out.length + length > MAX_LENGTH) throw TOO_LARGE;
+  if (out.length + missing + length > MAX_LENGTH) throw TOO_LARGE;
+}
+
+/**
+ * Leaves the place for something of a blob's: its bytes, most likely.
+ * @param {Blob} blob
+ * @param {number} length of what is to stand there, in UTF-16 units
+ */
+export function appendMark(blob, length) {
+  missing += length;
+  reserveText(0);
+  blobs ??= emptyList();
+  blobs[blobs.length] = blob;
+  out += MARK;
 }
 
 /** Whether accessors and inherited members are out of the question, since the value was read from the database. */

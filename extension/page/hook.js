@@ -10,7 +10,7 @@ import { rememberFactory } from "./buckets.js";
 import { nameOfIndex, nameOfStore } from "./idb.js";
 import { meetBridge, wantSurvey } from "./outlet.js";
 import { apply } from "./pristine.js";
-import { callWithName, hideReplacements, replace, replaceAccessor } from "./replace.js";
+import { hideReplacements, observeCalls, observeNamed, replaceAccessor } from "./replace.js";
 import { observeDeletion, observeOpen, observeSchema } from "./upgrades.js";
 import { observe } from "./writes.js";
 
@@ -27,90 +27,23 @@ function nameBefore(nameOf, self) {
 }
 
 function install() {
-  replace(IDBObjectStore.prototype, "put", (native) => ({
-    put(/** @type {any} */ value) {
-      const request = apply(native, this, arguments);
-      observe("put", this, request, value);
-      return request;
-    },
-  }));
-  replace(IDBObjectStore.prototype, "add", (native) => ({
-    add(/** @type {any} */ value) {
-      const request = apply(native, this, arguments);
-      observe("add", this, request, value);
-      return request;
-    },
-  }));
-  replace(IDBObjectStore.prototype, "delete", (native) => ({
-    delete(/** @type {any} */ query) {
-      const request = apply(native, this, arguments);
-      observe("delete", this, request, query);
-      return request;
-    },
-  }));
-  replace(IDBObjectStore.prototype, "clear", (native) => ({
-    clear() {
-      const request = apply(native, this, arguments);
-      observe("clear", this, request, undefined);
-      return request;
-    },
-  }));
-  replace(IDBCursor.prototype, "update", (native) => ({
-    update(/** @type {any} */ value) {
-      const request = apply(native, this, arguments);
-      observe("update", this, request, value);
-      return request;
-    },
-  }));
-  replace(IDBCursor.prototype, "delete", (native) => ({
-    delete() {
-      const request = apply(native, this, arguments);
-      observe("cursor.delete", this, request, undefined);
-      return request;
-    },
-  }));
-  replace(IDBFactory.prototype, "open", (native) => ({
-    open(/** @type {any} */ _name) {
-      const request = apply(native, this, arguments);
-      observeOpen(this, request);
-      return request;
-    },
-  }));
-  replace(IDBFactory.prototype, "deleteDatabase", (native) => ({
-    deleteDatabase(/** @type {any} */ _name) {
-      const { result, name } = callWithName(native, this, arguments);
-      observeDeletion(this, result, name);
-      return result;
-    },
-  }));
-  replace(IDBDatabase.prototype, "createObjectStore", (native) => ({
-    createObjectStore(/** @type {any} */ _name) {
-      const store = apply(native, this, arguments);
-      observeSchema("createObjectStore", this, store, "");
-      return store;
-    },
-  }));
-  replace(IDBDatabase.prototype, "deleteObjectStore", (native) => ({
-    deleteObjectStore(/** @type {any} */ _name) {
-      const { result, name } = callWithName(native, this, arguments);
-      observeSchema("deleteObjectStore", this, result, name);
-      return result;
-    },
-  }));
-  replace(IDBObjectStore.prototype, "createIndex", (native) => ({
-    createIndex(/** @type {any} */ _name, /** @type {any} */ _keyPath) {
-      const index = apply(native, this, arguments);
-      observeSchema("createIndex", this, index, "");
-      return index;
-    },
-  }));
-  replace(IDBObjectStore.prototype, "deleteIndex", (native) => ({
-    deleteIndex(/** @type {any} */ _name) {
-      const { result, name } = callWithName(native, this, arguments);
-      observeSchema("deleteIndex", this, result, name);
-      return result;
-    },
-  }));
+  for (const name of /** @type {const} */ (["put", "add", "delete", "clear"])) {
+    observeCalls(IDBObjectStore.prototype, name, (self, request, first) => observe(name, self, request, first));
+  }
+  observeCalls(IDBCursor.prototype, "update", (self, request, value) => observe("update", self, request, value));
+  observeCalls(IDBCursor.prototype, "delete", (self, request) => observe("cursor.delete", self, request, undefined));
+  observeCalls(IDBFactory.prototype, "open", observeOpen);
+  observeNamed(IDBFactory.prototype, "deleteDatabase", observeDeletion);
+  observeCalls(IDBDatabase.prototype, "createObjectStore", (self, store) =>
+    observeSchema("createObjectStore", self, store, ""),
+  );
+  observeNamed(IDBDatabase.prototype, "deleteObjectStore", (self, result, name) =>
+    observeSchema("deleteObjectStore", self, result, name),
+  );
+  observeCalls(IDBObjectStore.prototype, "createIndex", (self, index) => observeSchema("createIndex", self, index, ""));
+  observeNamed(IDBObjectStore.prototype, "deleteIndex", (self, result, name) =>
+    observeSchema("deleteIndex", self, result, name),
+  );
   replaceAccessor(IDBObjectStore.prototype, "name", "set", (native) => ({
     set name(/** @type {any} */ _value) {
       const before = nameBefore(nameOfStore, this);
@@ -134,14 +67,8 @@ function install() {
         return factory;
       },
     }));
-    replace(StorageBucketManager.prototype, "delete", (native) => ({
-      delete(/** @type {any} */ _name) {
-        const promise = apply(native, this, arguments);
-        // Whether it succeeds is the page's to ask: our question would make a rejection a handled one.
-        wantSurvey();
-        return promise;
-      },
-    }));
+    // Whether it succeeds is the page's to ask: our question would make a rejection a handled one.
+    observeCalls(StorageBucketManager.prototype, "delete", wantSurvey);
   }
   hideReplacements();
 }

@@ -31,8 +31,10 @@ export function wantSurvey() {
 
 /**
  * Gives a body to the bridge, synchronously.
- * @param {string} body
+ * @param {string} text
+ * @param {Blob[] | null} blobs whose bytes are missing in it
  */
-export function hand(body) {
-  dispatch(node, new Message(BODY, /** @type {any} */ ({ __proto__: null, data: body })));
+export function hand(text, blobs) {
+  const data = blobs === null || blobs.length === 0 ? text : { __proto__: null, text, blobs };
+  dispatch(node, new Message(BODY, /** @type {any} */ ({ __proto__: null, data })));
 }

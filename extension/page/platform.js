@@ -1,17 +1,23 @@
 // How the objects of the platform look: blobs, files, and the ones that JSON can't carry, which are named instead.
 
-import { append, opaque } from "./encode.js";
+import { append, appendMark, opaque } from "./encode.js";
 import { addKind } from "./kinds.js";
 import { getterOf, stringify } from "./pristine.js";
 
 const platform = /** @type {any} */ (globalThis);
+
+/** How many bytes of a blob are carried; of a longer one their SHA-256 is. */
+export const BLOB_BYTES = 512 * 1024;
 
 /**
  * @param {Blob} blob
  * @param {string} file
  */
 const writeBlob = (blob, file) => {
-  append(`{"$blob":{"type":${stringify(typeOfBlob(blob))},"size":${sizeOfBlob(blob)}${file}}}`);
+  const size = sizeOfBlob(blob);
+  append(`{"$blob":{"type":${stringify(typeOfBlob(blob))},"size":${size}${file}`);
+  appendMark(blob, size > BLOB_BYTES ? 80 : size * 1.34 + 12);
+  append("}}");
 };
 const sizeOfBlob = getterOf(platform.Blob?.prototype, "size");
 const typeOfBlob = getterOf(platform.Blob?.prototype, "type");

@@ -4,7 +4,8 @@
 // `versionchange`), and reads little at a time. Each result carries the times before and after the reading, so that the host
 // can tell what is newer.
 
-import { encode } from "./encode.js";
+import { filled } from "./blobs.js";
+import { encode, encodeValue } from "./encode.js";
 import { decodeKey } from "./key.js";
 import { bare } from "./pristine.js";
 
@@ -146,7 +147,7 @@ export async function* readStore(bucket, name, store) {
       ]);
       const last = keys.length < count;
       const until = last ? undefined : encode(keys[keys.length - 1], true);
-      const records = recordsText(keys, values);
+      const records = await recordsText(keys, values);
       yield bodyText("snapshot", bucket, database, store, began, [
         after === undefined ? "" : `"after":${after},`,
         until === undefined ? "" : `"until":${until},`,
@@ -183,7 +184,7 @@ export async function readRecords({ bucket, database: name, store, keys }) {
       keys.map(async (text) => {
         const key = decodeKey(text);
         const [there, value] = await Promise.all([outcome(objects.getKey(key)), outcome(objects.get(key))]);
-        return there === undefined ? undefined : recordText(text, value);
+        return there === undefined ? undefined : await recordText(text, value);
       }),
     );
     const present = found.filter((record) => record !== undefined);
@@ -198,9 +199,15 @@ export async function readRecords({ bucket, database: name, store, keys }) {
  * @param {IDBValidKey[]} keys
  * @param {any[]} values
  */
-function recordsText(keys, values) {
+async function recordsText(keys, values) {
   const bareValues = bare(values);
-  return keys.map((key, index) => recordText(encode(key, true), bareValues[index])).join(",");
+  const records = [];
+  for (let index = 0; index < keys.length; index++) {
+    const record = recordText(encode(keys[index], true), bareValues[index]);
+    // Most records have no blobs: nothing to wait for.
+    records.push(typeof record === "string" ? record : await record);
+  }
+  return records.join(",");
 }
 
 /**
@@ -208,8 +215,10 @@ function recordsText(keys, values) {
  * @param {any} value
  */
 function recordText(key, value) {
-  const text = encode(value, true) ?? '{"$opaque":{"type":"Object","reason":"could not be read"}}';
-  return `{"key":${key},"value":${text}}`;
+  const encoded = encodeValue(value, true, null);
+  const text = `{"key":${key},"value":${encoded?.text ?? '{"$opaque":{"type":"Object","reason":"could not be read"}}'}}`;
+  const blobs = encoded?.blobs ?? null;
+  return blobs === null ? text : filled({ text, blobs });
 }
 
 /**

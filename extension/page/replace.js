@@ -7,22 +7,59 @@ import { apply, defineProperty, getOwnPropertyDescriptor, sealedOff } from "./pr
 const natives = sealedOff(new WeakMap());
 
 /**
- * Puts a function in the place of a native method: same name, length and attributes, and as it is written as a method it has
- * no `prototype` and constructs nothing either.
  * @param {any} owner
  * @param {string} name
- * @param {(native: Function) => any} make an object with the method under the same name
+ * @param {(native: Function) => (self: any, first: any, given: IArguments) => any} make the function that is called instead
  */
-export function replace(owner, name, make) {
+function replace(owner, name, make) {
   const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
   const native = descriptor.value;
-  const method = make(native)[name];
+  const instead = make(native);
+  // Written as a method: it has no `prototype` and constructs nothing.
+  const { [name]: method } = {
+    [name](/** @type {any} */ first) {
+      return instead(this, first, arguments);
+    },
+  };
+  defineProperty(method, "length", { value: native.length });
   natives.set(method, native);
   defineProperty(owner, name, { ...descriptor, value: method });
 }
 
 /**
- * As `replace`, for the getter or the setter of an accessor.
+ * Lets a method be called as ever, and an observer hear of each call that did not throw.
+ * @param {any} owner
+ * @param {string} name
+ * @param {(self: any, result: any, first: any) => void} observer
+ */
+export function observeCalls(owner, name, observer) {
+  replace(owner, name, (native) => (self, first, given) => {
+    const result = apply(native, self, given);
+    observer(self, result, first);
+    return result;
+  });
+}
+
+/**
+ * As `observeCalls`, for a method whose first argument is a name; the observer hears which name it took. The native converts what it is
+ * given to a string itself, once and at its own time, and page code may run there.
+ * @param {any} owner
+ * @param {string} name
+ * @param {(self: any, result: any, name: string) => void} observer
+ */
+export function observeNamed(owner, name, observer) {
+  replace(owner, name, (native) => (self, first, given) => {
+    let taken = first;
+    const isText = given.length === 0 || typeof first === "string";
+    const argument = { __proto__: null, toString: () => (taken = `${first}`) };
+    const result = apply(native, self, isText ? given : [argument]);
+    observer(self, result, taken);
+    return result;
+  });
+}
+
+/**
+ * Puts a function in the place of the getter or the setter of an accessor.
  * @param {any} owner
  * @param {string} name
  * @param {"get" | "set"} half
@@ -36,26 +73,11 @@ export function replaceAccessor(owner, name, half, make) {
   defineProperty(owner, name, { ...descriptor, [half]: made });
 }
 
-/**
- * Calls a method whose first argument is a name, and says which name it took: the native converts what it is given to a string
- * itself, once and at its own time, and page code may run there.
- * @param {Function} native
- * @param {any} self
- * @param {IArguments} given
- * @returns {{ result: any, name: string }}
- */
-export function callWithName(native, self, given) {
-  let name = given[0];
-  if (given.length === 0 || typeof name === "string") return { result: apply(native, self, given), name };
-  const argument = { __proto__: null, toString: () => (name = `${given[0]}`) };
-  return { result: apply(native, self, [argument]), name };
-}
-
 /** Lets replaced functions print as what they replace. */
 export function hideReplacements() {
-  replace(Function.prototype, "toString", (native) => ({
-    toString() {
-      return apply(native, natives.get(/** @type {any} */ (this)) ?? this, arguments);
-    },
-  }));
+  replace(
+    Function.prototype,
+    "toString",
+    (native) => (self, _first, given) => apply(native, natives.get(self) ?? self, given),
+  );
 }

@@ -26,19 +26,22 @@ const MAX_COMMIT = 64 * 1024 * 1024;
  * @property {"put" | "add" | "delete" | "delete_range" | "clear" | "schema"} name
  * @property {IDBRequest | null} request succeeded or failed by the time of `complete`; a schema change has none
  * @property {string} store the store's name as JSON
- * @property {string} key of a deletion, as typed text; that of a value is the request's result
- * @property {string} text of the value, the range or the schema change
- * @property {import("./encode.js").Hole | null} hole
+ * @property {import("./encode.js").Encoded} content the value; for operations without one all members but the store, with a comma before each
  */
 /**
  * A transaction that writes.
  * @typedef {object} Transaction
  * @property {number} beganAt
  * @property {Operation[]} operations
- * @property {number} length of all texts
- * @property {string} lost why operations were dropped; empty if none were
- * @property {Record<string, true>} stores that were written to, by their names as JSON
+ * @property {number} length of all texts; past `MAX_COMMIT` nothing is kept
+ * @property {Names} stores that were written to
+ * @property {Names} doubtful stores that have to be read again, since not all that was written to them is known
+ * @property {string} why; empty if there are none
  */
+/** @typedef {Record<string, true>} Names names of stores as JSON */
+
+/** @returns {Names} */
+const noNames = () => /** @type {any} */ ({ __proto__: null });
 
 /** @type {WeakMap<IDBTransaction, Transaction>} */
 const transactions = sealedOff(new WeakMap());
@@ -54,7 +57,7 @@ export function transactionFor(store) {
 export function known(native) {
   let transaction = transactions.get(native);
   if (transaction === undefined) {
-    transaction = { beganAt: now(), operations: emptyList(), length: 0, lost: "", stores: /** @type {any} */ ({ __proto__: null }) };
+    transaction = { beganAt: now(), operations: emptyList(), length: 0, stores: noNames(), doubtful: noNames(), why: "" };
     transactions.set(native, transaction);
     const database = databaseOf(native);
     if (!watched.has(database)) {
@@ -67,12 +70,25 @@ export function known(native) {
 }
 
 /**
+ * @param {Operation["name"]} name
+ * @param {string} store the store's name as JSON
+ * @param {IDBRequest | null} request
+ * @param {string} text see `Operation.content`
+ * @returns {Operation}
+ */
+export function operationOf(name, store, request, text) {
+  return { name, request, store, content: { text, hole: null, blobs: null, units: text.length } };
+}
+
+/**
+ * Lets a store be read again after the commit.
  * @param {Transaction} transaction
+ * @param {string} store its name as JSON
  * @param {string} why
  */
-export function lose(transaction, why) {
-  transaction.lost = why;
-  transaction.operations = emptyList();
+export function doubt(transaction, store, why) {
+  transaction.doubtful[store] = true;
+  transaction.why = why;
 }
 
 /**
@@ -82,9 +98,9 @@ export function lose(transaction, why) {
 export function record(transaction, operation) {
   const { operations } = transaction;
   transaction.stores[operation.store] = true;
-  if (transaction.lost !== "") return;
+  if (transaction.length > MAX_COMMIT) return;
   operations[operations.length] = operation;
-  grow(transaction, operation.text.length);
+  grow(transaction, operation.content.units);
 }
 
 /**
@@ -93,8 +109,14 @@ export function record(transaction, operation) {
  */
 export function grow(transaction, length) {
   transaction.length += length;
-  if (transaction.length > MAX_COMMIT) lose(transaction, "a transaction wrote more than fits into memory");
+  if (transaction.length <= MAX_COMMIT) return;
+  transaction.operations = emptyList();
+  transaction.doubtful = transaction.stores;
+  transaction.why = "a transaction wrote more than fits into memory";
 }
+
+/** The blobs whose bytes are missing in the text of the commit. */
+let handed = emptyList();
 
 /** @param {Event} event */
 function completed(event) {
@@ -107,9 +129,10 @@ function completed(event) {
     const database = databaseOf(native);
     const bucket = stringify(bucketOf(database));
     const place = `"bucket":${bucket},"database":${stringify(nameOfDatabase(database))}`;
-    const body =
-      transaction.lost === "" ? commitText(transaction, place, versionOf(database)) : gapText(transaction, place);
-    if (body !== "") hand(body);
+    const text = commitText(transaction, place, versionOf(database));
+    if (text !== "") hand(text, handed);
+    handed = emptyList();
+    if (transaction.why !== "") hand(gapText(transaction, place), handed);
   } catch {
     // Nothing may reach the page. What was missed here is found by the next page load's snapshot.
   }
@@ -127,6 +150,8 @@ function commitText({ beganAt, operations }, place, version) {
     const operation = operations[index];
     if (operation.request === null || errorOf(operation.request) === null) {
       text += (text === "" ? "" : ",") + operationText(operation);
+      const { blobs } = operation.content;
+      for (let each = 0; blobs !== null && each < blobs.length; each++) handed[handed.length] = blobs[each];
     }
   }
   if (text === "") return "";
@@ -134,36 +159,26 @@ function commitText({ beganAt, operations }, place, version) {
 }
 
 /** @param {Operation} operation */
-function operationText({ name, request, store, key, text, hole }) {
-  switch (name) {
-    case "clear":
-      return `{"clear":{"store":${store}}}`;
-    case "delete":
-      return `{"delete":{"store":${store},"key":${key}}}`;
-    case "schema":
-      return `{"schema":{"store":${store},"change":${text}}}`;
-    case "delete_range":
-      return `{"delete_range":{"store":${store},"range":${text}}}`;
-    default: {
-      const generated = encode(resultOf(request), true);
-      const value =
-        hole === null
-          ? text
-          : slice(text, 0, hole.at) + hole.before + generated + hole.after + slice(text, hole.at);
-      return `{"${name}":{"store":${store},"key":${generated},"value":${value}}}`;
-    }
+function operationText({ name, request, store, content: { text, hole } }) {
+  let members = text;
+  if (name === "put" || name === "add") {
+    const key = encode(resultOf(request), true);
+    const value =
+      hole === null ? text : slice(text, 0, hole.at) + hole.before + key + hole.after + slice(text, hole.at);
+    members = `,"key":${key},"value":${value}`;
   }
+  return `{"${name}":{"store":${store}${members}}}`;
 }
 
 /**
  * @param {Transaction} transaction
  * @param {string} place
  */
-function gapText({ lost, stores }, place) {
-  const names = keysOf(stores);
+function gapText({ why, doubtful }, place) {
+  const names = keysOf(doubtful);
   let text = "";
   for (let index = 0; index < names.length; index++) {
     text += `${index === 0 ? "" : ","}{${place},"store":${names[index]}}`;
   }
-  return `{"gap":{"reason":${stringify(lost)},"stores":[${text}]}}`;
+  return `{"gap":{"reason":${stringify(why)},"stores":[${text}]}}`;
 }

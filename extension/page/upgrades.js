@@ -18,7 +18,7 @@ import {
 } from "./idb.js";
 import { active, hand } from "./outlet.js";
 import { now, sealedOff, stringify } from "./pristine.js";
-import { known, record } from "./transactions.js";
+import { known, operationOf, record } from "./transactions.js";
 
 /** @type {WeakMap<IDBDatabase, IDBTransaction>} The upgrades that are under way, or were. */
 const upgrades = sealedOff(new WeakMap());
@@ -30,7 +30,7 @@ const upgrades = sealedOff(new WeakMap());
  * @param {string} change a `protocol::schema::SchemaChange`
  */
 function recordSchema(native, store, change) {
-  record(known(native), { name: "schema", request: null, store: stringify(store), key: "", text: change, hole: null });
+  record(known(native), operationOf("schema", stringify(store), null, `,"change":${change}`));
 }
 
 /**
@@ -104,6 +104,6 @@ export function observeDeletion(factory, request, name) {
   listen(request, "success", (/** @type {Event} */ event) => {
     if (!event.isTrusted || !active) return;
     const times = `"began_at":${beganAt},"deleted_at":${now()}`;
-    hand(`{"deletion":{${place},${times}}}`);
+    hand(`{"deletion":{${place},${times}}}`, null);
   });
 }

@@ -1,6 +1,6 @@
 // Writes to stores: what a successful call of `put`, `add`, `delete`, `clear` or of a cursor meant.
 
-import { encode, encodeWithHole } from "./encode.js";
+import { encode, encodeValue, opaque } from "./encode.js";
 import {
   databaseOf,
   errorOf,
@@ -25,7 +25,7 @@ import {
 } from "./idb.js";
 import { active } from "./outlet.js";
 import { sealedOff, stringify } from "./pristine.js";
-import { grow, lose, record, transactionFor } from "./transactions.js";
+import { doubt, grow, operationOf, record, transactionFor } from "./transactions.js";
 
 /**
  * @typedef {import("./transactions.js").Operation} Operation
@@ -54,7 +54,7 @@ export function observe(method, self, request, argument) {
         recordDelete(self, request, argument);
         break;
       case "clear":
-        record(transactionFor(self), operationOf("clear", self, request));
+        record(transactionFor(self), operationOn(self, "clear", request, ""));
         break;
       case "cursor.delete":
         recordKey(storeOfCursor(self), request, primaryKeyOf(self), true);
@@ -65,14 +65,12 @@ export function observe(method, self, request, argument) {
 }
 
 /**
- * @param {Operation["name"]} name
  * @param {IDBObjectStore} store
+ * @param {Operation["name"]} name
  * @param {IDBRequest} request
- * @returns {Operation & { request: IDBRequest }}
+ * @param {string} text
  */
-function operationOf(name, store, request) {
-  return { name, request, store: stringify(nameOfStore(store)), key: "", text: "", hole: null };
-}
+const operationOn = (store, name, request, text) => operationOf(name, stringify(nameOfStore(store)), request, text);
 
 /**
  * `put`, `add` and `cursor.update`; the key is the request's result.
@@ -83,15 +81,11 @@ function operationOf(name, store, request) {
  */
 function recordValue(name, store, request, value) {
   const transaction = transactionFor(store);
-  const operation = operationOf(name, store, request);
+  const operation = operationOn(store, name, request, "");
   const path = generatesKeys(store) ? keyPathOf(store) : null;
-  const encoded = encodeWithHole(value, false, path === null ? null : linked(path));
-  if (encoded === undefined) {
-    readBack(store, transaction, operation);
-  } else {
-    operation.text = encoded.text;
-    operation.hole = encoded.hole;
-  }
+  const encoded = encodeValue(value, false, path === null ? null : linked(path));
+  if (encoded === undefined) readBack(store, transaction, operation);
+  else operation.content = encoded;
   record(transaction, operation);
 }
 
@@ -120,10 +114,10 @@ const intercepted = sealedOff(new WeakMap());
  * as soon as its key is known.
  * @param {IDBObjectStore} store
  * @param {Transaction} transaction
- * @param {Operation & { request: IDBRequest }} operation
+ * @param {Operation} operation
  */
 function readBack(store, transaction, operation) {
-  operation.text = '{"$opaque":{"type":"Object","reason":"overwritten before it could be read"}}';
+  operation.content.text = opaque("Object", "overwritten before it could be read");
   listen(operation.request, "success", (/** @type {Event} */ success) => {
     if (!success.isTrusted) return;
     try {
@@ -135,7 +129,7 @@ function readBack(store, transaction, operation) {
       }
       readBacks.set(getRecord(store, resultOf(operation.request)), { transaction, operation });
     } catch {
-      lose(transaction, "the page committed before a value with accessors could be read");
+      doubt(transaction, operation.store, "the page committed before a value with accessors could be read");
     }
   });
 }
@@ -154,8 +148,8 @@ function intercept(event) {
   const value = resultOf(request);
   if (value === undefined) return;
   const { transaction, operation } = pending;
-  operation.text = encode(value, true) ?? operation.text;
-  grow(transaction, operation.text.length);
+  operation.content = encodeValue(value, true, null) ?? operation.content;
+  grow(transaction, operation.content.units);
 }
 
 /**
@@ -170,9 +164,7 @@ function recordDelete(store, request, query) {
     recordKey(store, request, query, false);
     return;
   }
-  const operation = operationOf("delete_range", store, request);
-  operation.text = range;
-  record(transactionFor(store), operation);
+  record(transactionFor(store), operationOn(store, "delete_range", request, `,"range":${range}`));
 }
 
 /**
@@ -184,11 +176,9 @@ function recordDelete(store, request, query) {
  */
 function recordKey(store, request, key, fromStore) {
   const transaction = transactionFor(store);
-  const operation = operationOf("delete", store, request);
   const text = encode(key, fromStore);
-  if (text === undefined) lose(transaction, "the key of a deletion has accessors");
-  else operation.key = text;
-  record(transaction, operation);
+  if (text !== undefined) record(transaction, operationOn(store, "delete", request, `,"key":${text}`));
+  else doubt(transaction, stringify(nameOfStore(store)), "the key of a deletion has accessors");
 }
 
 /**

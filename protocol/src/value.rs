@@ -14,7 +14,7 @@
 //! | `{"$bytes":{"type":"Uint8Array","base64":"AA=="}}` | an `ArrayBuffer` or a view of a whole one |
 //! | `{"$bytes":{"type":"Uint8Array","offset":4,"length":2,"buffer":…}}` | a view of a part; `buffer` is a typed value |
 //! | `{"$error":{"name":"TypeError","message":"…","stack":"…","cause":…}}` | an error object |
-//! | `{"$blob":{"type":"text/plain","size":3,…}}` | a `Blob`; with `name` and `lastModified` a `File` |
+//! | `{"$blob":{"type":"text/plain","size":3,"base64":"YWJj"}}` | a `Blob`; with `name` and `lastModified` a `File`; past 512 KiB `sha256` instead of `base64` |
 //! | `{"$boxed":…}` | a `Boolean`, `Number`, `String` or `BigInt` object |
 //! | `{"$sparse":{"length":9,"items":{"0":…}}}` | an array with holes or named properties |
 //! | `{"$opaque":{"type":"CryptoKey","reason":"…"}}` | something that JSON cannot carry |

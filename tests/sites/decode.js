@@ -55,9 +55,7 @@ function decodeTyped(text) {
       }
       case "$bytes": return made(bytes(content));
       case "$error": return made(error(content));
-      case "$blob": return made("name" in content
-        ? new File([new Uint8Array(content.size)], content.name, { type: content.type, lastModified: content.lastModified })
-        : new Blob([new Uint8Array(content.size)], { type: content.type }));
+      case "$blob": return made(blob(content));
       case "$boxed": return made(Object(read(content)));
       case "$sparse": {
         const array = members([], content.items, known);
@@ -82,6 +80,11 @@ function decodeTyped(text) {
     }
     const buffer = Uint8Array.from(atob(content.base64), (char) => char.charCodeAt(0)).buffer;
     return content.type === "ArrayBuffer" ? buffer : new View(buffer);
+  };
+
+  const blob = (/** @type {any} */ content) => {
+    const parts = [content.base64 === undefined ? new Uint8Array(content.size) : atob(content.base64)];
+    return "name" in content ? new File(parts, content.name, content) : new Blob(parts, content);
   };
 
   const error = (/** @type {any} */ content) => {

@@ -186,6 +186,80 @@ fn one_big_transaction_arrives_whole(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// Which record it deletes can't be known without running the accessor again: the store is read again, and no other.
+fn a_deletion_by_a_key_with_accessors_takes_nothing_along(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(
+        "new Promise((resolve) => {
+            const request = indexedDB.open('two', 1);
+            request.onupgradeneeded = () => {
+                request.result.createObjectStore('kept');
+                request.result.createObjectStore('cut').put('here', ['a', 1]);
+            };
+            request.onsuccess = () => resolve(void (window.two = request.result));
+        })",
+    )?;
+    rig.settled(&page)?;
+    page.evaluate(
+        "new Promise((resolve) => {
+            const transaction = two.transaction(['kept', 'cut'], 'readwrite');
+            const key = Object.defineProperty(['a'], 1, { get: () => 1, enumerable: true });
+            transaction.objectStore('kept').put('seen', 1);
+            transaction.objectStore('cut').delete(key);
+            transaction.oncomplete = () => resolve();
+        })",
+    )?;
+    let events = rig.settled(&page)?;
+    let lines: Vec<String> = events.iter().map(Event::line).collect();
+    ensure!(
+        lines.iter().any(|line| line == r#"c two/kept 1 "seen""#),
+        "{lines:#?}"
+    );
+    ensure!(
+        lines.iter().any(|line| line == r#"d two/cut ["a",1]"#),
+        "{lines:#?}"
+    );
+    Ok(())
+}
+
+/// Views of parts of buffers, dates that occur twice, arrays with names: engines make tidy keys of them, and so does the host.
+fn deletions_by_untidy_keys_are_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(
+        "Promise.all([put(new Uint8Array([2]), 1), put([new Date(0), new Date(0)], 2), put(['a'], 3)])",
+    )?;
+    rig.settled(&page)?;
+    page.evaluate(
+        "transact((items) => {
+            const date = new Date(0);
+            items.delete(new Uint8Array([1, 2]).subarray(1));
+            items.delete([date, date]);
+            items.delete(Object.assign(['a'], { named: true }));
+            items.put('kept', 4);
+        })",
+    )?;
+    let events = rig.settled(&page)?;
+    let of_transaction: Vec<String> = events
+        .iter()
+        .filter(|event| event.json()["transaction"]["event_count"] == json!(4))
+        .map(Event::line)
+        .collect();
+    assert_eq!(
+        of_transaction,
+        [
+            r#"d writer/items {"$bytes":{"base64":"Ag==","type":"ArrayBuffer"}}"#,
+            r#"d writer/items [{"$date":"1970-01-01T00:00:00.000Z"},{"$date":"1970-01-01T00:00:00.000Z"}]"#,
+            r#"d writer/items ["a"]"#,
+            r#"c writer/items 4 "kept""#,
+        ]
+    );
+    Ok(())
+}
+
 lab::in_both_browsers!(
     an_origin_that_is_not_enabled_is_never_captured,
     records_from_before_capture_arrive_as_read,
@@ -194,4 +268,6 @@ lab::in_both_browsers!(
     a_database_that_does_not_open_holds_no_other_up,
     two_tabs_that_write_one_key_converge,
     one_big_transaction_arrives_whole,
+    a_deletion_by_a_key_with_accessors_takes_nothing_along,
+    deletions_by_untidy_keys_are_captured,
 );

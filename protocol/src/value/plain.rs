@@ -190,7 +190,11 @@ impl<'j, 'a> Writer<'j, 'a> {
                 let reason = reason.to_owned();
                 return Err(PlainError::Cut { reason });
             }
-            // Regular expressions, errors, blobs and other opaque values: `JSON.stringify` finds no own members.
+            // What is known of it; `JSON.stringify` finds no own members.
+            ("$blob", Json::Object(members)) => {
+                self.object(members.iter().map(|(name, value)| (*name, value)))?;
+            }
+            // Regular expressions, errors and other opaque values: `JSON.stringify` finds no own members.
             _ => self.out.push_str("{}"),
         }
         Ok(true)

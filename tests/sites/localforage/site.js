@@ -1,5 +1,6 @@
-// The writes of an application on localForage. It has no transactions, cursors or generated keys to offer.
+// The writes of an application on localForage. It has no generated keys to offer; its transactions and cursors are its own.
 
+import { writeBelow } from "../below.js";
 import { Expectation, failure } from "../expectation.js";
 
 const DATABASE = "localforage-site";
@@ -31,6 +32,7 @@ export async function run() {
   await failure(settings.setItem("never seen", () => "functions cannot be cloned"));
   await settings.clear();
   expect.truncated(STORE, "nothing", "theme");
+  await writeBelow(expect, STORE, (key, value) => [value, key], (_key, value) => value);
   await settings.setItem("last", true);
   expect.created(STORE, "last", true);
   return expect.exactly();

@@ -1,6 +1,7 @@
 // The writes of an application on PouchDB. What it writes beside the documents' revisions is its own affair; the revisions
 // themselves are expected in order, and everything must be equal in the end.
 
+import { writeBelow } from "../below.js";
 import { Expectation, failure } from "../expectation.js";
 
 const NAME = "site";
@@ -31,5 +32,8 @@ export async function run() {
   written({ _deleted: true }, await database.remove("joan", joan.rev));
   await database.compact();
   await database.close();
+  // Of attachments there are none.
+  const attachment = (digest, value) => ({ digest, value });
+  await writeBelow(expect, "attach-store", (...fields) => [attachment(...fields)], attachment);
   return expect.among();
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long captured events may take to arrive before they count as missed.
-const ARRIVAL: Duration = Duration::from_secs(10);
+const ARRIVAL: Duration = Duration::from_secs(60);
 
 /// How long a failing program is made smaller.
 const SHRINKING: Duration = Duration::from_secs(120);
@@ -146,7 +146,7 @@ impl<'a> Tester<'a> {
         let verdict = match bare[0].difference(&hooked[0]) {
             Some(difference) => Some(difference),
             // Shorter than for the verdict: nearly every candidate that still fails takes all of it.
-            None => self.missed(&program, &hooked[0], ARRIVAL / 5)?,
+            None => self.missed(&program, &hooked[0], ARRIVAL / 10)?,
         };
         forget(&self.bare, batch)?;
         forget(&self.hooked, batch)?;

@@ -24,18 +24,34 @@
     return key;
   };
 
-  const plain = (value) => {
+  const hexadecimal = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+  const plainBlob = async (blob) => {
+    const { type, size, name, lastModified } = blob;
+    const bytes = await blob.arrayBuffer();
+    const content =
+      size > 512 * 1024
+        ? { sha256: hexadecimal(await crypto.subtle.digest("SHA-256", bytes)) }
+        : { base64: base64(bytes) };
+    return { type, size, name, lastModified, ...content };
+  };
+
+  const each = (values) => Promise.all(Array.from(values, plain));
+
+  const plain = async (value) => {
     if (typeof value === "bigint") return String(value);
     if (typeof value !== "object" || value === null) return value;
     if (isBytes(value)) return base64(value);
-    if (value instanceof Set) return Array.from(value, plain);
+    if (value instanceof Blob) return plainBlob(value);
+    if (value instanceof Set || Array.isArray(value)) return each(value);
     if (value instanceof Map) {
-      const pairs = Array.from(value, ([name, item]) => [name, plain(item)]);
+      const pairs = await Promise.all(Array.from(value, async ([name, item]) => [name, await plain(item)]));
       return pairs.every(([name]) => typeof name === "string") ? Object.fromEntries(pairs) : pairs;
     }
-    if (Array.isArray(value)) return value.map(plain);
     if (Object.getPrototypeOf(value) !== Object.prototype) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
+    const names = Object.keys(value);
+    const items = await each(Object.values(value));
+    return Object.fromEntries(names.map((name, index) => [name, items[index]]));
   };
 
   const buckets = [["", indexedDB]];
@@ -53,20 +69,15 @@
     const stores = Array.from(database.objectStoreNames);
     if (stores.length > 0) {
       const transaction = database.transaction(stores, "readonly");
-      for (const store of stores) {
-        const [keys, values] = await Promise.all([
-          done(transaction.objectStore(store).getAllKeys()),
-          done(transaction.objectStore(store).getAll()),
-        ]);
-        keys.forEach((key, index) =>
-          records.push({
-            bucket,
-            database: name,
-            store,
-            key: JSON.stringify(typedKey(key)),
-            value: JSON.stringify(plain(values[index])) ?? "null",
-          }),
-        );
+      const read = stores.map(async (store) => {
+        const objects = transaction.objectStore(store);
+        return { store, keys: await done(objects.getAllKeys()), values: await done(objects.getAll()) };
+      });
+      for (const { store, keys, values } of await Promise.all(read)) {
+        for (const key of keys) {
+          const value = JSON.stringify(await plain(values.shift())) ?? "null";
+          records.push({ bucket, database: name, store, key: JSON.stringify(typedKey(key)), value });
+        }
       }
     }
     database.close();

@@ -37,6 +37,8 @@ pub const SCRIPTS: [(&str, &[&str]); 2] = [
             "encode.js",
             "builtins.js",
             "platform.js",
+            "sha256.js",
+            "blobs.js",
             "key.js",
             "reader.js",
             "bridge.js",
@@ -58,7 +60,7 @@ pub fn script(directory: &Path, modules: &[&str]) -> Result<String> {
                     "{module} declares {name}, and so does a module before it; rename one of them"
                 );
             }
-            text.push_str(line.trim_start());
+            text.push_str(&tight(&without_types(line.trim_start())));
             text.push('\n');
         }
     }
@@ -99,6 +101,40 @@ fn lines(source: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The line without types in its midst: `/** @type {any} */ (x)`, `(/** @param… */ x)`.
+fn without_types(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, annotation)) = rest.split_once("/** @")
+        && let Some((_, after)) = annotation.split_once("*/")
+    {
+        text.push_str(before);
+        rest = after.trim_start();
+    }
+    text + rest
+}
+
+/// The line without the spaces that only people need; one that may hold texts or expressions to match stays as it is. Spaces at `+` and `-`
+/// stay, too: two of them in a row mean something else.
+fn tight(line: &str) -> String {
+    const FREE: &[char] = &[
+        '=', '<', '>', '&', '|', '?', ':', ',', ';', '{', '}', '(', ')', '[', ']',
+    ];
+    if line.contains(['"', '\'', '`', '/']) {
+        return line.to_owned();
+    }
+    let mut text = String::with_capacity(line.len());
+    let mut chars = line.chars().peekable();
+    while let Some(char) = chars.next() {
+        let free =
+            char == ' ' && (text.ends_with(FREE) || chars.peek().is_some_and(|next| FREE.contains(next)));
+        if !free {
+            text.push(char);
+        }
+    }
+    text
+}
+
 /// The name that a line at a module's top level declares.
 fn declared(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("async ").unwrap_or(line);
@@ -123,6 +159,26 @@ mod tests {
     }
 
     #[test]
+    fn spaces_go_where_they_mean_nothing() {
+        assert_eq!(
+            tight("if (a === b && !c) return { d, e: f - -1 };"),
+            "if(a===b&&!c)return{d,e:f - -1};"
+        );
+        assert_eq!(tight(r#"f(a, "b = c");"#), r#"f(a, "b = c");"#);
+    }
+
+    #[test]
+    fn types_are_left_out() {
+        assert_eq!(
+            without_types(
+                "f((/** @type {A} */ a, /** @type {B} */ b) => /** @type {any} */ (a /* kept */ / b));"
+            ),
+            "f((a, b) => (a /* kept */ / b));"
+        );
+        assert_eq!(without_types(r#"a("/**");"#), r#"a("/**");"#);
+    }
+
+    #[test]
     fn names_are_found_at_the_top_level_only() {
         assert_eq!(declared("const a = 1;"), Some("a"));
         assert_eq!(declared("async function* b() {"), Some("b"));
@@ -140,7 +196,7 @@ mod tests {
         assert!(error.to_string().starts_with("b.js declares x"));
         assert_eq!(
             script(directory.path(), &["a.js"])?,
-            "(() => {\n\"use strict\";\nconst x = 1;\n})();\n"
+            "(() => {\n\"use strict\";\nconst x=1;\n})();\n"
         );
         Ok(())
     }
