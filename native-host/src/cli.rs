@@ -10,12 +10,14 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::Config, logging, messaging::session};
 
+mod doctor;
 mod error;
 mod get;
 mod install;
 mod key;
 mod ls;
 mod place;
+mod resync;
 mod status;
 mod tail;
 
@@ -43,11 +45,13 @@ struct Arguments {
 enum Command {
     Install(install::Install),
     Uninstall(install::Uninstall),
+    Doctor(doctor::Arguments),
     Status(status::Arguments),
     Tail(tail::Arguments),
     Get(get::Arguments),
     Ls(ls::Arguments),
     Key(key::Arguments),
+    Resync(resync::Arguments),
 }
 
 /// Runs what these arguments (with the program's name first) ask for.
@@ -72,11 +76,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match command {
         Command::Install(arguments) => install::install(&arguments, &mut out),
         Command::Uninstall(arguments) => install::uninstall(&arguments, &mut out),
+        Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Tail(arguments) => tail::run(&arguments, &mut out),
         Command::Get(arguments) => get::run(&arguments, &mut out),
         Command::Ls(arguments) => ls::run(&arguments, &mut out),
         Command::Key(arguments) => key::run(&arguments, &mut out),
+        Command::Resync(arguments) => resync::run(&arguments, &mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

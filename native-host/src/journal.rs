@@ -9,6 +9,7 @@
 //! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`] returned is on disk.
 //! - Every change of the mirror has an event, and the mirror holds what the newest event of a key says. So a reader
 //!   that follows the journal's keys and takes values from the mirror can never go back in time.
+//! - Other processes write nothing here; what they want they leave beside it ([`request`]).
 //! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a profile whose journal was deleted
 //!   does not give its old numbers out again.
 
@@ -27,6 +28,7 @@ pub mod lock;
 mod mirror;
 pub mod progress;
 pub mod read;
+pub mod request;
 mod retain;
 mod schema;
 mod settle;

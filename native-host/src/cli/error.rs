@@ -1,6 +1,6 @@
 //! What ends a command.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use protocol::key::KeyError;
 
@@ -27,6 +27,12 @@ pub enum CliError {
     /// What was asked for is not there.
     #[error("{0}")]
     Absent(String),
+    /// What `doctor` found.
+    #[error("{0} of what was looked at does not work")]
+    Problems(usize),
+    /// The host of this journal runs, and does not take requests.
+    #[error("the host of {} did not take the request", .0.display())]
+    NotHeard(PathBuf),
     /// The configuration has no Memcached.
     #[error("Memcached is switched off in the configuration")]
     NoMemcached,
@@ -50,6 +56,8 @@ impl CliError {
             }
             Self::Profiles(_) => "Name one with --profile.".to_owned(),
             Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
+            Self::Problems(_) => "Each is named above with its own.".to_owned(),
+            Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
             Self::NoMemcached => "Remove enabled = false from [memcached].".to_owned(),
             Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
         }

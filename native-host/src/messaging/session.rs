@@ -25,7 +25,7 @@ use crate::{
     config::{Config, ConfigError},
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError},
+    journal::{Author, Journal, JournalError, request},
     sinks::Sinks,
 };
 
@@ -34,6 +34,9 @@ const LAST_MOMENTS: Duration = Duration::from_millis(1500);
 
 /// How long the journal's thread sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// How often other processes' requests are looked for.
+const REQUESTS: Duration = Duration::from_secs(1);
 
 /// How long to wait before a transaction that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -179,10 +182,9 @@ impl Session<'_> {
     fn run(&mut self, first: Vec<Vec<u8>>) -> Result<(), SessionError> {
         self.receive(first)?;
         loop {
-            let patience = self
-                .journal
-                .next_due()
-                .map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
+            let patience = self.journal.next_due().map_or(REQUESTS, |due| {
+                due.saturating_duration_since(Instant::now()).min(REQUESTS)
+            });
             match self.queue.take(patience) {
                 Taken::Frames(frames) => self.receive(frames)?,
                 Taken::Idle => {}
@@ -191,6 +193,7 @@ impl Session<'_> {
             for read in self.journal.due_reads(Instant::now()) {
                 self.outbox.send(read);
             }
+            self.take_requests();
         }
     }
 
@@ -216,6 +219,18 @@ impl Session<'_> {
             return Ok(());
         }
         self.store(&deliveries)
+    }
+
+    fn take_requests(&self) {
+        match request::take(self.journal.path()) {
+            Ok(origins) => {
+                for origin in origins {
+                    self.outbox.send(FromHost::Snapshot { origin });
+                }
+            }
+            // The journal's directory may be in trouble, which its own errors tell; the file is looked at again.
+            Err(error) => tracing::debug!("{error}"),
+        }
     }
 
     /// What concerns pages is done here; the rest is for those who only read.

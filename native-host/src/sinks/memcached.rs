@@ -68,6 +68,16 @@ pub struct MemcachedSink {
     unsure: bool,
 }
 
+/// Connects to one server; its name is looked up first.
+pub fn dial(server: &str, timeout: Duration) -> std::io::Result<std::net::TcpStream> {
+    presence::connect(server, timeout)
+}
+
+/// What a server that cannot be spoken to is in the sink's words.
+pub fn unreachable(error: std::io::Error, server: &str) -> Trouble {
+    store::trouble(&Error::Io(error), &[server.to_owned()]).trouble
+}
+
 impl MemcachedSink {
     /// A sink that connects when there is something to pass on.
     pub fn new(config: config::Memcached) -> Self {

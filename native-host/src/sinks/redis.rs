@@ -30,6 +30,7 @@ mod link;
 mod trouble;
 
 use self::link::Link;
+pub use self::link::connect;
 
 /// How much one script call carries: enough to make the round trip small, little enough that the server's other clients do not wait.
 const BATCH_EVENTS: usize = 512;
@@ -158,6 +159,11 @@ impl RedisSink {
             (reached, refused) => Err(trouble::of_text(refused, &address(&self.config.url), reached)),
         }
     }
+}
+
+/// What an error of the client is called, with its cure.
+pub fn trouble(error: &RedisError, address: &str) -> Trouble {
+    trouble::of_error(error, address).trouble
 }
 
 /// Where the server of a URL is, without what opens it.

@@ -2,6 +2,7 @@
 
 use std::{fs, process::Stdio};
 
+use protocol::message::FromHost;
 use serde_json::Value;
 
 use crate::support::{
@@ -224,4 +225,119 @@ fn the_journal_is_its_users_own() {
         let path = entry.expect("an entry").path();
         assert_eq!(mode(path.clone()), 0o600, "{}", path.display());
     }
+}
+
+#[test]
+fn resync_reaches_the_pages_of_a_running_host() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    assert!(sandbox.print(&["resync"]).contains(ORIGIN));
+    let FromHost::Snapshot { origin } = host.request() else {
+        panic!("no request for a snapshot")
+    };
+    assert_eq!(origin, ORIGIN);
+    let unknown = sandbox.run(&["resync", "--origin", "http://other"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    host.close();
+    assert!(
+        sandbox
+            .print(&["resync", "--origin", ORIGIN])
+            .contains("not running")
+    );
+}
+
+#[test]
+fn doctor_names_each_problem_with_its_cure() {
+    let mut sandbox = Sandbox::new();
+    let examine = |sandbox: &Sandbox| -> (bool, Value) {
+        let output = sandbox.run(&["doctor", "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (output.status.success(), report)
+    };
+    let of = |report: &Value, area: &str| -> Vec<Value> {
+        let checks = report["checks"].as_array().expect("checks");
+        checks
+            .iter()
+            .filter(|check| check["area"] == area)
+            .cloned()
+            .collect()
+    };
+    let (well, report) = examine(&sandbox);
+    assert!(well, "{report}");
+    assert_eq!(of(&report, "redis")[0]["verdict"], "ok");
+    assert_eq!(of(&report, "memcached")[0]["verdict"], "ok");
+    assert_eq!(of(&report, "journal")[0]["verdict"], "remark");
+
+    // A browser that this user has run and that was told nothing.
+    fs::create_dir_all(sandbox.directory.path().join(".config/chromium")).expect("made");
+    let (well, report) = examine(&sandbox);
+    assert!(!well);
+    assert_eq!(of(&report, "browser")[0]["verdict"], "problem");
+    assert!(
+        of(&report, "browser")[0]["cure"]
+            .as_str()
+            .expect("a cure")
+            .contains("install --browser chromium")
+    );
+    sandbox.print(&["install", "--browser", "chromium"]);
+    let (well, report) = examine(&sandbox);
+    assert!(well, "{report}");
+
+    sandbox.redis.command(&["SET", "idb:events", "text"]);
+    sandbox.memcached.down();
+    let (well, report) = examine(&sandbox);
+    assert!(!well);
+    assert_eq!(report["problems"], 2);
+    assert!(
+        of(&report, "redis")[1]["message"]
+            .as_str()
+            .expect("text")
+            .contains("not a stream")
+    );
+    let cure = of(&report, "memcached")[0]["cure"].clone();
+    // The panel says it with the same words.
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    until("the sink tells", || {
+        crate::support::status(&sandbox)["profiles"][0]["sinks"]["memcached"]["cure"] == cure
+    });
+    let text = String::from_utf8(sandbox.run(&["doctor"]).stdout).expect("UTF-8");
+    assert!(text.contains("PROBLEM  memcached"), "{text}");
+}
+
+#[test]
+fn no_command_and_no_log_tells_a_password() {
+    let sandbox = Sandbox::new();
+    let config = fs::read_to_string(sandbox.config_path()).expect("a file");
+    // The server has no password at all, which is a trouble to tell of.
+    sandbox.write_config(&config.replace("redis://", "redis://relay:s3cr3t-word@"));
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    until("the trouble is known", || {
+        crate::support::status(&sandbox)["profiles"][0]["sinks"]["redis"]["error"].is_string()
+    });
+    host.ask(1, r#"{"health":{}}"#);
+    let mut told = format!("{:?}", host.answer());
+    host.close();
+    for command in [
+        &["status"][..],
+        &["status", "--json"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["tail", "--no-follow"],
+    ] {
+        let output = sandbox.run(command);
+        told += &String::from_utf8_lossy(&output.stdout);
+        told += &String::from_utf8_lossy(&output.stderr);
+    }
+    let log = sandbox
+        .directory
+        .path()
+        .join(".local/state/idb-relay/idb-relay.log");
+    told += &fs::read_to_string(log).expect("a log");
+    assert!(told.contains("redis"), "{told}");
+    assert!(!told.contains("s3cr3t"), "{told}");
 }

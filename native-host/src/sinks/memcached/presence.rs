@@ -37,7 +37,7 @@ impl Presence {
     }
 }
 
-fn connect(server: &str, timeout: Duration) -> io::Result<TcpStream> {
+pub(super) fn connect(server: &str, timeout: Duration) -> io::Result<TcpStream> {
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for address in server.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, timeout) {

@@ -37,16 +37,21 @@ struct Source<'e> {
     sequence: u64,
 }
 
+/// Connects to a server.
+pub fn connect(url: &str) -> Result<Connection, RedisError> {
+    let info = url.into_connection_info()?;
+    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    let connection = Client::open(info)?.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+    connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    connection.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+    Ok(connection)
+}
+
 impl Link {
     /// Connects and asks how far the server has come.
     pub(super) fn open(url: &str, cursor_key: &str) -> Result<Self, RedisError> {
-        let info = url.into_connection_info()?;
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let connection = Client::open(info)?.get_connection_with_timeout(CONNECT_TIMEOUT)?;
-        connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-        connection.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         let mut link = Self {
-            connection,
+            connection: connect(url)?,
             cursor_key: cursor_key.to_owned(),
             cursor: 0,
         };

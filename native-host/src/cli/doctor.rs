@@ -1,0 +1,50 @@
+//! `idb-relay doctor`.
+
+use std::io::Write;
+
+use clap::Args;
+use serde_json::json;
+
+use super::CliError;
+use crate::{
+    config::Config,
+    doctor::{Verdict, examine},
+};
+
+/// Look for what is wrong, and say what to do about it
+///
+/// Checks everything that a write passes: whether your browsers know this host, the configuration, the journals, Redis and
+/// Memcached. Exits with 1 if there is a problem; remarks are none.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print one JSON object: {"problems": 0, "checks": [{"area", "verdict": "ok"|"remark"|"problem", "message", "cure"}]}
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), CliError> {
+    let checks = examine(&Config::load());
+    let problems = checks
+        .iter()
+        .filter(|check| check.verdict == Verdict::Problem)
+        .count();
+    if arguments.json {
+        writeln!(out, "{}", json!({"problems": problems, "checks": checks}))?;
+    } else {
+        for check in &checks {
+            let verdict = match check.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Remark => "remark",
+                Verdict::Problem => "PROBLEM",
+            };
+            writeln!(out, "{verdict:<8} {:<14} {}", check.area, check.message)?;
+            if let Some(cure) = &check.cure {
+                writeln!(out, "{:23} cure: {cure}", "")?;
+            }
+        }
+    }
+    match problems {
+        0 => Ok(()),
+        problems => Err(CliError::Problems(problems)),
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether everything that a write passes on its way is as it must be, and what to do where it is not.
+//!
+//! One file for each stretch of the way: [`files`] (configuration, journals), [`browsers`] (what tells them of this host), [`servers`]
+//! (Redis and Memcached, under the names and with the cures that the sinks use). Nothing is changed but what a check must try
+//! and undo: a file where the journals are.
+
+use serde::Serialize;
+
+use crate::{config::Config, config::ConfigError, failure::Failure as _, journal::progress::Trouble};
+
+mod browsers;
+mod files;
+mod servers;
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it must be.
+    Ok,
+    /// It works; there is something to know.
+    Remark,
+    /// It does not work.
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// Which stretch of the way: `configuration`, `journal`, `browser`, `redis` or `memcached`.
+    pub area: &'static str,
+    /// How it is.
+    pub verdict: Verdict,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
+}
+
+impl Check {
+    fn ok(area: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            area,
+            verdict: Verdict::Ok,
+            message: message.into(),
+            cure: None,
+        }
+    }
+
+    fn remark(area: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Remark,
+            cure: Some(cure.into()),
+            ..Self::ok(area, message)
+        }
+    }
+
+    fn problem(area: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Problem,
+            ..Self::remark(area, message, cure)
+        }
+    }
+
+    fn trouble(area: &'static str, trouble: Trouble) -> Self {
+        Self::problem(area, trouble.error, trouble.cure)
+    }
+}
+
+/// Looks at everything, in the order in which a write passes it.
+pub fn examine(config: &Result<Config, ConfigError>) -> Vec<Check> {
+    let mut checks = browsers::examine();
+    match config {
+        Ok(config) => {
+            checks.extend(files::examine(config));
+            checks.extend(servers::examine(config));
+        }
+        Err(error) => checks.push(Check::problem("configuration", error.to_string(), error.cure())),
+    }
+    checks
+}
