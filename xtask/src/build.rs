@@ -66,6 +66,11 @@ fn assemble(root: &Path, browser: &str, wasm: &Path, directory: &Path) -> Result
     }
     copy(&source.join("background.js"), &directory.join("background.js"))?;
     copy(&source.join("ui/icons"), &directory.join("icons"))?;
+    // Chromium's manifest names it; Firefox's policies need none.
+    copy(
+        &root.join("manifests/managed_schema.json"),
+        &directory.join("managed_schema.json"),
+    )?;
     copy(wasm, &directory.join("wasm"))
 }
 
