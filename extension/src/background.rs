@@ -26,7 +26,7 @@ pub mod relay;
 pub mod status;
 
 #[cfg(target_arch = "wasm32")]
-mod chrome;
+pub(crate) mod chrome;
 #[cfg(target_arch = "wasm32")]
 mod native_port;
 #[cfg(target_arch = "wasm32")]
