@@ -157,12 +157,17 @@ fn a_server_that_goes_while_all_is_quiet_is_named() {
     await_state(&sandbox, "unreachable");
     let printed = sandbox.print(&["status"]);
     assert!(
-        printed.contains("redis: unreachable, no event waits for it") && printed.contains("Start the server"),
+        printed.contains(": unreachable, no event waits for it") && printed.contains("Start the server"),
         "{printed}"
     );
     sandbox.redis.up();
     await_state(&sandbox, "running");
-    assert!(sandbox.print(&["status"]).contains("redis: running, up to date"));
+    let printed = sandbox.print(&["status"]);
+    let line = printed.lines().find(|line| line.starts_with("  redis at "));
+    assert!(
+        line.is_some_and(|line| line.contains(": running, up to date")),
+        "{printed}"
+    );
 }
 
 #[test]
