@@ -15,23 +15,33 @@ const hand = (event) => {
   else event(/** @type {Background} */ (background));
 };
 
+/** Our own pages, as the browser (never they) says. Content scripts have their page's URL. */
+const own = chrome.runtime.getURL("");
+
 chrome.runtime.onConnect.addListener((port) => {
   const number = ++ports;
-  const { origin, tab, frameId } = port.sender;
+  const { origin, tab, frameId, url } = port.sender;
   const sender = JSON.stringify({
     origin: origin ?? "",
     tab: tab?.id ?? -1,
     frame: frameId ?? -1,
     incognito: tab?.incognito ?? false,
     top: tab?.url ?? null,
+    inspector: url?.startsWith(own) ?? false,
   });
-  port.onMessage.addListener((text) => hand((to) => to.bridge_message(number, text)));
+  port.onMessage.addListener((text) => hand((to) => to.port_said(number, text)));
   port.onDisconnect.addListener(() => {
     // Chromium wants the reason to be looked at (a page in the back/forward cache, most often).
     void chrome.runtime.lastError;
-    hand((to) => to.bridge_closed(number));
+    hand((to) => to.port_closed(number));
   });
-  hand((to) => to.bridge_opened(number, port, sender));
+  hand((to) => to.port_opened(number, port, sender));
+});
+
+chrome.permissions.onAdded.addListener(() => hand((to) => to.permissions_changed()));
+chrome.permissions.onRemoved.addListener(() => hand((to) => to.permissions_changed()));
+chrome.storage.onChanged.addListener((_changes, area) => {
+  if (area === "managed") hand((to) => void to.policy_changed());
 });
 
 // These wake the background: at the browser's start and after an installation, before any page needs it.

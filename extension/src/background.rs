@@ -9,6 +9,7 @@
 //! - [`relay`]: the whole behaviour, as a state machine without a browser: events in, [`relay::Action`]s out.
 //! - [`outbox`]: the deliveries that are not on disk yet.
 //! - [`bridges`]: the documents that are connected.
+//! - [`inspectors`]: the inspector's pages and their questions.
 //! - [`bundle`]: which of them travel to the host together.
 //! - [`capture`]: which origins are enabled.
 //! - [`backoff`]: how long to wait before the next attempt.
@@ -19,12 +20,13 @@ pub mod backoff;
 pub mod bridges;
 pub mod bundle;
 pub mod capture;
+pub mod inspectors;
 pub mod outbox;
 pub mod relay;
 pub mod status;
 
 #[cfg(target_arch = "wasm32")]
-mod chrome;
+pub(crate) mod chrome;
 #[cfg(target_arch = "wasm32")]
 mod native_port;
 #[cfg(target_arch = "wasm32")]

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::message::HostError;
+use crate::{message::HostError, redact::Rule};
 
 /// The name of an inspector's port to the background.
 pub const PORT: &str = "inspector";
@@ -56,7 +56,9 @@ pub enum FromInspector {
         /// Whether it is to be captured.
         enabled: bool,
     },
-    /// Stop taking deliveries of all documents for a while; bridges keep them up to their bound. `false`: go on.
+    /// Replace the user's redaction rules.
+    Rules(Vec<Rule>),
+    /// Send the host no deliveries for a while; the background and the bridges keep them up to their bounds. `false`: go on.
     Pause {
         /// Whether capture rests.
         paused: bool,
@@ -94,9 +96,15 @@ pub struct Background {
     pub paused: bool,
     /// Deliveries that the host does not have on disk yet.
     pub waiting: u64,
-    /// Origins that are captured, with who enabled them: `user`, `configuration`, `policy`.
+    /// Origins that are captured, with who enabled them: `user`, `configuration` or `policy`; the last of these if several did.
     pub origins: BTreeMap<String, String>,
-    /// The documents with a bridge in the inspected tab.
+    /// Those of them for which the browser's permission is missing: nothing of them is captured until it is granted.
+    #[serde(default)]
+    pub ungranted: Vec<String>,
+    /// Redaction rules, by who made them, as in `origins`. All of them hold.
+    #[serde(default)]
+    pub rules: BTreeMap<String, Vec<Rule>>,
+    /// The documents with a bridge in the inspected tab, and those that were turned away.
     pub documents: Vec<Document>,
 }
 

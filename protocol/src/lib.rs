@@ -16,6 +16,7 @@
 //! - [`message`]: every message between page script, background and host.
 //! - [`name`]: the templates that name Redis channels and Memcached keys.
 //! - [`origin`]: which origins a rule means.
+//! - [`redact`]: what must not leave the browser.
 //!
 //! The formats are specified for readers in other languages in `docs/formats.md`.
 
@@ -28,6 +29,7 @@ pub mod key;
 pub mod message;
 pub mod name;
 pub mod origin;
+pub mod redact;
 pub mod schema;
 pub mod value;
 

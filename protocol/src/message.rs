@@ -16,7 +16,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::inspect::{Answer, Ask};
+use crate::{
+    inspect::{Answer, Ask},
+    redact::Rule,
+};
 
 /// How many bytes of deliveries a bridge may have on their way unacknowledged; further ones wait in the page's process. A single
 /// larger delivery travels alone.
@@ -223,6 +226,9 @@ pub struct HostHello {
     pub version: String,
     /// `capture.origins` of the configuration ([`crate::origin::OriginPattern`]).
     pub origins: Vec<String>,
+    /// `[[redact]]` of the configuration.
+    #[serde(default)]
+    pub redact: Vec<Rule>,
 }
 
 /// A record address list for a read.

@@ -198,6 +198,14 @@ impl Browser {
         })
     }
 
+    /// The address of one of the extension's own pages.
+    pub fn extension_url(&self, path: &str) -> String {
+        match self.kind {
+            Kind::Chromium => format!("chrome-extension://{}/{path}", chromium::EXTENSION),
+            Kind::Firefox => format!("moz-extension://{}/{path}", firefox::ADDRESS),
+        }
+    }
+
     /// Closes it as a user does, and waits for its end.
     pub fn quit(mut self) -> Result<()> {
         self.driver().quit()?;

@@ -30,11 +30,21 @@ pub struct Rig {
 impl Rig {
     /// Sets everything up for one browser.
     pub fn new(kind: Kind) -> Result<Self> {
+        Self::of(kind, true)
+    }
+
+    /// The same, with a configuration that enables no origin.
+    pub fn without_consent(kind: Kind) -> Result<Self> {
+        Self::of(kind, false)
+    }
+
+    fn of(kind: Kind, consent: bool) -> Result<Self> {
         let redis = RedisServer::start()?;
         let memcached = MemcachedServer::start()?;
         let site = Site::start()?;
         let profile = Profile::new(kind)?;
-        let relay = Relay::install(&profile, &[site.origin()], &redis, &memcached)?;
+        let origins: Vec<String> = consent.then(|| site.origin()).into_iter().collect();
+        let relay = Relay::install(&profile, &origins, &redis, &memcached)?;
         Ok(Self {
             redis,
             memcached,
@@ -51,13 +61,18 @@ impl Rig {
 
     /// The same, in a window if told so.
     pub fn browser_in(&self, window: bool) -> Result<Browser> {
-        let browser = self.profile.start(&Launch {
+        let browser = self.browser_at_once(window)?;
+        browser.ready_to_capture()?;
+        Ok(browser)
+    }
+
+    /// Starts the browser with the extension and waits for nothing.
+    pub fn browser_at_once(&self, window: bool) -> Result<Browser> {
+        self.profile.start(&Launch {
             extension: Some(artifacts::extension(self.profile.kind())?),
             environment: self.relay.environment(),
             window,
-        })?;
-        browser.ready_to_capture()?;
-        Ok(browser)
+        })
     }
 
     /// Subscribes to everything that is published from now on.

@@ -25,6 +25,9 @@ use crate::run;
 /// The browsers that an extension is built for.
 const BROWSERS: [&str; 2] = ["chromium", "firefox"];
 
+/// What popup and options page consist of besides the WASM, in `extension/ui`.
+const PAGES: [&str; 3] = ["pages.css", "popup.html", "popup.js"];
+
 /// Builds everything that the demo and the tests run.
 pub fn build(root: &Path, release: bool) -> Result<()> {
     let target = target_directory(root);
@@ -66,6 +69,15 @@ fn assemble(root: &Path, browser: &str, wasm: &Path, directory: &Path) -> Result
     }
     copy(&source.join("background.js"), &directory.join("background.js"))?;
     copy(&source.join("ui/icons"), &directory.join("icons"))?;
+    fs::create_dir_all(directory.join("ui"))?;
+    for page in PAGES {
+        copy(&source.join("ui").join(page), &directory.join("ui").join(page))?;
+    }
+    // Chromium's manifest names it; Firefox's policies need none.
+    copy(
+        &root.join("manifests/managed_schema.json"),
+        &directory.join("managed_schema.json"),
+    )?;
     copy(wasm, &directory.join("wasm"))
 }
 

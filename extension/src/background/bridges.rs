@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use protocol::message::Page;
+use protocol::{inspect::Document, message::Page};
+
+use super::status::Problem;
 
 /// What the browser says of the other end of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,51 +60,113 @@ pub struct Bridge {
     pub page: Page<'static>,
     /// The document's id; empty until it has introduced itself.
     pub context: String,
+    /// Hooked after the page's own scripts may have run.
+    pub late: bool,
     /// Whether it may send.
     pub standing: Standing,
+    /// Why it may not.
+    pub refused: Option<Problem>,
     /// The parts of a long delivery that have come so far, as messages for the host.
     pub parts: Vec<String>,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
 }
 
+impl Bridge {
+    /// As inspectors are told.
+    fn document(&self) -> Document {
+        Document {
+            context: self.context.clone(),
+            origin: self.page.origin.clone().into_owned(),
+            tab: self.page.tab,
+            frame: self.page.frame,
+            late: self.late,
+            refused: self.refused.clone().map(Into::into),
+        }
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Bridges {
-    bridges: BTreeMap<u32, Bridge>,
+    connected: BTreeMap<u32, Bridge>,
+    /// The documents that were turned away, by tab and frame, until something else is there. Nobody says when a tab goes.
+    refused: BTreeMap<(i64, i64), Document>,
     clock: u64,
 }
+
+/// How many documents that were turned away are remembered.
+const MAX_REFUSED: usize = 256;
 
 impl Bridges {
     /// A port was opened.
     pub fn open(&mut self, port: u32, page: Page<'static>) {
         self.clock += 1;
+        self.refused.remove(&(page.tab, page.frame));
         let bridge = Bridge {
             page,
             context: String::new(),
+            late: false,
             standing: Standing::Waiting,
+            refused: None,
             parts: Vec::new(),
             last_heard: self.clock,
         };
-        self.bridges.insert(port, bridge);
+        self.connected.insert(port, bridge);
     }
 
     /// A port was closed.
     pub fn close(&mut self, port: u32) {
-        self.bridges.remove(&port);
+        if let Some(bridge) = self.connected.remove(&port)
+            && bridge.refused.is_some()
+        {
+            if self.refused.len() == MAX_REFUSED {
+                self.refused.pop_first();
+            }
+            let place = (bridge.page.tab, bridge.page.frame);
+            self.refused.insert(place, bridge.document());
+        }
+    }
+
+    /// Documents that were turned away and would not be now are captured once they are loaded again.
+    pub fn reconsider(&mut self, allowed: impl Fn(&str) -> bool) {
+        for document in self
+            .refused
+            .values_mut()
+            .filter(|document| allowed(&document.origin))
+        {
+            document.refused = Some(Problem::loaded_before(&document.origin).into());
+        }
+    }
+
+    /// The documents of a tab, or of all.
+    pub fn documents(&self, tab: Option<i64>) -> Vec<Document> {
+        let connected = self
+            .connected
+            .values()
+            .filter(|bridge| !bridge.context.is_empty() || bridge.refused.is_some())
+            .map(Bridge::document);
+        let mut documents: Vec<Document> = connected
+            .chain(self.refused.values().cloned())
+            .filter(|document| tab.is_none_or(|tab| document.tab == tab))
+            .collect();
+        documents.sort_by(|a, b| (a.tab, a.frame, &a.context).cmp(&(b.tab, b.frame, &b.context)));
+        // An old port whose end is not known yet.
+        documents.dedup_by(|a, b| a.context == b.context && a.tab == b.tab);
+        documents
     }
 
     /// The bridge at a port that has just said something.
     pub fn heard(&mut self, port: u32) -> Option<&mut Bridge> {
         self.clock += 1;
-        let bridge = self.bridges.get_mut(&port)?;
+        let bridge = self.connected.get_mut(&port)?;
         bridge.last_heard = self.clock;
         Some(bridge)
     }
 
     /// All that have introduced themselves.
     pub fn introduced(&mut self) -> impl Iterator<Item = (u32, &mut Bridge)> {
-        self.bridges
+        self.connected
             .iter_mut()
             .filter(|(_, bridge)| !bridge.context.is_empty())
             .map(|(port, bridge)| (*port, bridge))
@@ -110,7 +174,7 @@ impl Bridges {
 
     /// The ports of a context: more than one while an old port's end is not known yet.
     pub fn ports_of(&self, context: &str) -> impl Iterator<Item = u32> {
-        self.bridges
+        self.connected
             .iter()
             .filter(move |(_, bridge)| bridge.context == context)
             .map(|(port, _)| *port)
@@ -118,7 +182,7 @@ impl Bridges {
 
     /// A bridge that can read the databases of an origin: the one that was heard of last is the least likely to be frozen.
     pub fn reader_of(&self, origin: &str) -> Option<u32> {
-        self.bridges
+        self.connected
             .iter()
             .filter(|(_, bridge)| bridge.standing == Standing::Welcome && bridge.page.origin == origin)
             .max_by_key(|(_, bridge)| bridge.last_heard)

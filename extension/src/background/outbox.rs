@@ -55,6 +55,16 @@ impl Outbox {
         self.entries.insert(arrival, entry);
     }
 
+    /// How many deliveries are not on disk yet.
+    pub fn len(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// Whether all are.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The messages of the next delivery, if it may be sent now.
     pub fn next_to_send(&mut self) -> Option<&[String]> {
         let (&arrival, entry) = self.entries.range(self.unsent..).next()?;

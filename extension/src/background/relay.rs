@@ -3,7 +3,7 @@
 //! Invariants: a document's origin is what the browser said when its port was opened; nothing of a document reaches the host
 //! before the host has said hello, and never if its origin is not enabled; a lone delivery leaves at once.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use protocol::{
     PROTOCOL_VERSION,
@@ -11,7 +11,9 @@ use protocol::{
         BRIDGE_WINDOW, BridgeDelivery, Delivery, ErrorCode, ExtensionHello, FromBridge, FromHost, HostError,
         HostHello, HostPart, MAX_PART_UNITS, Part, ToBridge, ToHost, Welcome,
     },
+    redact::Rule,
 };
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -19,9 +21,12 @@ use super::{
     bridges::{Bridge, Bridges, Sender, Standing},
     bundle::Bundle,
     capture::Capture,
+    inspectors::Inspectors,
     outbox::{Entry, Outbox},
     status::Problem,
 };
+
+mod inspection;
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,17 +40,24 @@ pub enum Action {
     StopHost,
     /// A message for the host, as JSON.
     ToHost(String),
-    /// A message for a bridge.
-    ToBridge {
-        /// The number of its port.
+    /// A message for a bridge or an inspector.
+    ToPort {
+        /// The number of the port.
         port: u32,
         /// The JSON.
         text: String,
     },
     /// Let the page scripts run under exactly these match patterns.
     Register(Vec<String>),
-    /// Show what is wrong, or that nothing is.
-    Show(Option<Problem>),
+    /// Keep this for the next start.
+    Save(Decisions),
+    /// Show at the extension's button what is wrong, or that nothing is.
+    Show {
+        /// What is wrong.
+        problem: Option<Problem>,
+        /// Whether capture rests.
+        paused: bool,
+    },
     /// Show why a document in this tab is not captured.
     ShowInTab {
         /// The tab's id; -1 for none.
@@ -53,6 +65,29 @@ pub enum Action {
         /// Why, and what to do about it.
         problem: Problem,
     },
+}
+
+/// What an administrator prescribes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// Origins to capture.
+    pub origins: Vec<String>,
+    /// Redaction rules.
+    pub redact: Vec<Rule>,
+}
+
+/// What was decided in an earlier life of the background.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// Origins that the user switched on.
+    pub origins: Vec<String>,
+    /// Origins that the host's configuration had: pages that load before the host's hello are captured from their first script on.
+    pub host_origins: Vec<String>,
+    /// The user's redaction rules.
+    pub rules: Vec<Rule>,
+    /// Whether capture rests.
+    pub paused: bool,
 }
 
 /// Who we are, for the host.
@@ -66,6 +101,17 @@ enum Link {
     Up,
 }
 
+/// What the host has said of itself.
+#[derive(Debug, Default)]
+struct Complaint {
+    /// Its next start will fail too, unless a person does something.
+    hopeless: bool,
+    /// What is wrong is in its own words, on this connection.
+    told: bool,
+    /// The next acknowledgement ends what is wrong.
+    passing: bool,
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Relay {
@@ -75,61 +121,77 @@ pub struct Relay {
     bridges: Bridges,
     outbox: Outbox,
     backoff: Backoff,
-    /// The host said that its next start will fail too, unless a person does something.
-    hopeless: bool,
-    /// What is wrong in the host's own words, on this connection.
-    told: bool,
-    /// Whether the next acknowledgement ends what is wrong.
-    passing: bool,
+    complaint: Complaint,
     problem: Option<Problem>,
+    host_version: Option<String>,
+    inspectors: Inspectors,
+    /// By who made them.
+    rules: BTreeMap<&'static str, Vec<Rule>>,
+    /// Capture rests: the host is sent no deliveries.
+    paused: bool,
+    /// The match patterns for which we have the browser's permission, once that is known.
+    granted: Option<Vec<String>>,
+    /// Whether inspectors may have to be told something.
+    changed: bool,
     actions: Vec<Action>,
 }
 
 impl Relay {
     /// Begins by starting the host: only it knows what is to be captured.
-    pub fn new(identity: Identity, capture: Capture) -> Self {
-        Self {
+    pub fn new(identity: Identity, decisions: Decisions) -> Self {
+        let mut relay = Self {
             identity,
-            capture,
+            capture: Capture::new(&decisions.origins, &decisions.host_origins),
             link: Link::Down,
             bridges: Bridges::default(),
             outbox: Outbox::default(),
             backoff: Backoff::default(),
-            hopeless: false,
-            told: false,
-            passing: false,
+            complaint: Complaint::default(),
             problem: None,
+            host_version: None,
+            inspectors: Inspectors::default(),
+            rules: BTreeMap::from([("user", decisions.rules)]),
+            paused: decisions.paused,
+            granted: None,
+            changed: false,
             actions: vec![Action::StartHost {
                 after: Duration::ZERO,
             }],
+        };
+        if relay.paused {
+            relay.show_state();
         }
+        relay
     }
 
     /// What is to be done now, in this order.
     pub fn take_actions(&mut self) -> Vec<Action> {
+        self.tell_news();
         std::mem::take(&mut self.actions)
     }
 
     /// The host runs; it has not said anything yet.
     pub fn host_started(&mut self) {
         self.link = Link::Greeting;
-        self.hopeless = false;
+        self.complaint.hopeless = false;
         self.tell_host::<()>(&ToHost::Hello(self.identity.clone()));
     }
 
     /// The connection to the host ended by itself, or could not be made.
     pub fn host_gone(&mut self, reason: &str) {
         self.link = Link::Down;
-        if self.hopeless {
+        self.changed = true;
+        if self.complaint.hopeless {
             self.restart_slowly();
         } else {
             // Its own words say more than the browser's.
-            if !self.told {
+            if !self.complaint.told {
                 self.show(Some(Problem::host_gone(reason)));
             }
             let after = self.backoff.advance();
             self.actions.push(Action::StartHost { after });
         }
+        self.fail_questions();
     }
 
     /// A message from the host.
@@ -138,7 +200,7 @@ impl Relay {
             Ok(FromHost::Hello(hello)) => self.greeted(&hello),
             Ok(FromHost::Acknowledged { context, sequence }) => {
                 self.outbox.acknowledge(&context, sequence);
-                if std::mem::take(&mut self.passing) {
+                if std::mem::take(&mut self.complaint.passing) {
                     self.show(None);
                 }
                 self.tell_context(&context, &ToBridge::Acknowledged { sequence });
@@ -146,7 +208,7 @@ impl Relay {
             }
             Ok(FromHost::Read { origin, read }) => self.tell_reader(&origin, &ToBridge::Read(read)),
             Ok(FromHost::Snapshot { origin }) => self.tell_reader(&origin, &ToBridge::Snapshot {}),
-            Ok(FromHost::Answer(_)) => {}
+            Ok(FromHost::Answer(answer)) => self.answered(answer),
             Ok(FromHost::Error(error)) => self.failed(error),
             Err(error) => self.show(Some(Problem {
                 message: format!("The host sent a message that is not understood: {error}"),
@@ -170,13 +232,24 @@ impl Relay {
         }
     }
 
-    /// A document's port is closed.
-    pub fn bridge_closed(&mut self, port: u32) {
+    /// A port is closed.
+    pub fn port_closed(&mut self, port: u32) {
         self.bridges.close(port);
+        self.inspectors.close(port);
+        self.changed = true;
+    }
+
+    /// A message came over a port.
+    pub fn port_said(&mut self, port: u32, text: &str) {
+        if self.inspectors.has(port) {
+            self.inspector_said(port, text);
+        } else {
+            self.bridge_said(port, text);
+        }
     }
 
     /// A message from a document. Whatever is none is left out: bridges are ours, but their process is the page's too.
-    pub fn bridge_said(&mut self, port: u32, text: &str) {
+    fn bridge_said(&mut self, port: u32, text: &str) {
         let Ok(message) = serde_json::from_str(text) else {
             return;
         };
@@ -186,6 +259,8 @@ impl Relay {
         match message {
             FromBridge::Open(open) => {
                 bridge.context = open.context.into_owned();
+                bridge.late = open.late;
+                self.changed = true;
                 if self.link == Link::Up {
                     self.decide();
                 }
@@ -227,6 +302,8 @@ impl Relay {
                     messages,
                 });
             }
+            // With a host the answers to inspectors' questions bring the news.
+            self.changed |= self.link != Link::Up || self.paused;
             self.send();
         }
     }
@@ -237,23 +314,32 @@ impl Relay {
             self.actions.push(Action::StopHost);
             self.show(Some(Problem::protocol_mismatch(hello)));
             self.restart_slowly();
+            self.fail_questions();
             return;
         }
         self.link = Link::Up;
-        self.told = false;
-        self.passing = false;
+        self.changed = true;
+        self.host_version = Some(hello.version.clone());
+        self.rules.insert("configuration", hello.redact.clone());
+        self.complaint.told = false;
+        self.complaint.passing = false;
         self.backoff.reset();
+        let known = self.capture.host();
         let problem = self.capture.set_host(&hello.origins).err().map(|error| Problem {
             message: format!("capture.origins: {error}"),
             cure: "Correct the entry in the host's configuration file.".into(),
         });
         self.show(problem);
+        if self.capture.host() != known {
+            self.save();
+        }
         self.actions.push(Action::Register(self.capture.match_patterns()));
         self.decide();
         // Documents that are gone again before they could be judged, or whose origin is not enabled any more.
         self.outbox.retain(|origin| self.capture.allows(origin));
         self.outbox.rewind();
         self.send();
+        self.ask_again();
     }
 
     fn restart_slowly(&mut self) {
@@ -262,8 +348,8 @@ impl Relay {
     }
 
     fn failed(&mut self, error: HostError) {
-        self.told = true;
-        self.passing = matches!(
+        self.complaint.told = true;
+        self.complaint.passing = matches!(
             error.code,
             ErrorCode::MalformedMessage
                 | ErrorCode::MalformedDelivery
@@ -275,7 +361,7 @@ impl Relay {
             | ErrorCode::Config
             | ErrorCode::JournalNewer
             | ErrorCode::HelloExpected => {
-                self.hopeless = true;
+                self.complaint.hopeless = true;
             }
             ErrorCode::OriginNotCaptured => {
                 let context = error.context.as_deref().unwrap_or_default();
@@ -320,8 +406,10 @@ impl Relay {
 
     /// Ends the capture of a document, and says why at its tab.
     fn refuse(&mut self, port: u32, problem: Problem) {
+        self.changed = true;
         if let Some(bridge) = self.bridges.heard(port) {
             bridge.standing = Standing::Refused;
+            bridge.refused = Some(problem.clone());
             let tab = bridge.page.tab;
             self.actions.extend(to_bridge(port, &ToBridge::Refused {}));
             self.actions.push(Action::ShowInTab { tab, problem });
@@ -331,6 +419,7 @@ impl Relay {
     fn send(&mut self) {
         let mut bundle = Bundle::default();
         while self.link == Link::Up
+            && !self.paused
             && let Some(messages) = self.outbox.next_to_send()
         {
             for message in messages {
@@ -361,16 +450,24 @@ impl Relay {
 
     fn show(&mut self, problem: Option<Problem>) {
         if self.problem != problem {
-            self.problem.clone_from(&problem);
-            self.actions.push(Action::Show(problem));
+            self.problem = problem;
+            self.changed = true;
+            self.show_state();
         }
+    }
+
+    fn show_state(&mut self) {
+        self.actions.push(Action::Show {
+            problem: self.problem.clone(),
+            paused: self.paused,
+        });
     }
 }
 
 /// `None` cannot happen: nothing in these messages fails to serialise.
 fn to_bridge(port: u32, message: &ToBridge<'_>) -> Option<Action> {
     let text = serde_json::to_string(message).ok()?;
-    Some(Action::ToBridge { port, text })
+    Some(Action::ToPort { port, text })
 }
 
 /// The delivery with who sent it.

@@ -23,6 +23,19 @@ struct Tab {
     id: i64,
 }
 
+/// Those of the patterns for which the browser's permission is there.
+pub async fn granted(patterns: &[String]) -> Vec<String> {
+    let mut granted = Vec::new();
+    for pattern in patterns {
+        let wanted = chrome::to_js(&json!({ "origins": [pattern] }));
+        let answer = chrome::has_permissions(&wanted).await;
+        if answer.is_ok_and(|answer| answer.is_truthy()) {
+            granted.push(pattern.clone());
+        }
+    }
+    granted
+}
+
 /// Lets the page scripts run under exactly these patterns, also in the pages that are open already.
 ///
 /// Registered scripts are changed in place: a page that loads meanwhile is hooked by the old patterns or by the new ones.

@@ -15,10 +15,9 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::{
     bridges::Sender,
-    capture::Capture,
     chrome::{self, Port},
     native_port::NativePort,
-    relay::{Action, Identity, Relay},
+    relay::{Action, Decisions, Identity, Relay},
     scripts,
     status::Problem,
     storage,
@@ -36,6 +35,8 @@ struct RawSender {
     frame: i64,
     incognito: bool,
     top: Option<String>,
+    /// Whether it is one of our own pages.
+    inspector: bool,
 }
 
 #[wasm_bindgen]
@@ -50,24 +51,28 @@ impl Background {
             browser: browser(&chrome::USER_AGENT.with(String::clone)).into(),
             profile: stored.profile.into(),
         };
+        let policy = storage::policy().await;
         let service = Rc::new(Service {
-            relay: RefCell::new(Relay::new(identity, Capture::new(&stored.origins))),
+            relay: RefCell::new(Relay::new(identity, stored.decisions)),
             native: RefCell::new(None),
-            bridges: RefCell::default(),
+            ports: RefCell::default(),
             starting: Cell::new(false),
             registering: Cell::new(false),
             patterns: RefCell::new(None),
         });
-        service.with_relay(|_| ());
+        service.with_relay(|relay| relay.policy(policy));
         Ok(Background(service))
     }
 
-    /// A document opened a port; `sender` is JSON.
-    pub fn bridge_opened(&self, number: u32, port: Port, sender: &str) {
+    /// Somebody opened a port; `sender` is JSON.
+    pub fn port_opened(&self, number: u32, port: Port, sender: &str) {
         let Ok(sender) = serde_json::from_str::<RawSender>(sender) else {
             return;
         };
-        self.0.bridges.borrow_mut().insert(number, port);
+        self.0.ports.borrow_mut().insert(number, port);
+        if sender.inspector {
+            return self.0.with_relay(|relay| relay.inspector_opened(number));
+        }
         let sender = Sender {
             page: Page {
                 origin: sender.origin.into(),
@@ -80,15 +85,27 @@ impl Background {
         self.0.with_relay(|relay| relay.bridge_opened(number, sender));
     }
 
-    /// A document sent a message.
-    pub fn bridge_message(&self, number: u32, text: &str) {
-        self.0.with_relay(|relay| relay.bridge_said(number, text));
+    /// A message came over a port.
+    pub fn port_said(&self, number: u32, text: &str) {
+        self.0.with_relay(|relay| relay.port_said(number, text));
     }
 
-    /// A document's port is closed.
-    pub fn bridge_closed(&self, number: u32) {
-        self.0.bridges.borrow_mut().remove(&number);
-        self.0.with_relay(|relay| relay.bridge_closed(number));
+    /// A port is closed.
+    pub fn port_closed(&self, number: u32) {
+        self.0.ports.borrow_mut().remove(&number);
+        self.0.with_relay(|relay| relay.port_closed(number));
+    }
+
+    /// The browser's permissions have changed.
+    pub fn permissions_changed(&self) {
+        self.0.with_relay(Relay::permissions_changed);
+    }
+
+    /// The administrator's policy has changed.
+    pub async fn policy_changed(&self) {
+        let service = Rc::clone(&self.0);
+        let policy = storage::policy().await;
+        service.with_relay(|relay| relay.policy(policy));
     }
 }
 
@@ -96,7 +113,7 @@ impl Background {
 pub struct Service {
     relay: RefCell<Relay>,
     native: RefCell<Option<NativePort>>,
-    bridges: RefCell<HashMap<u32, Port>>,
+    ports: RefCell<HashMap<u32, Port>>,
     /// Whether a timer for the host's start runs.
     starting: Cell<bool>,
     /// Whether page scripts are being registered.
@@ -142,10 +159,10 @@ impl Service {
                     native.send(&text);
                 }
             }
-            Action::ToBridge { port, text } => {
-                if let Some(bridge) = self.bridges.borrow().get(&port) {
+            Action::ToPort { port, text } => {
+                if let Some(port) = self.ports.borrow().get(&port) {
                     // A port that is closed already says so by its own event.
-                    let _closed = bridge.post_message(&JsValue::from_str(&text));
+                    let _closed = port.post_message(&JsValue::from_str(&text));
                 }
             }
             Action::Register(patterns) => {
@@ -154,7 +171,8 @@ impl Service {
                     spawn_local(Rc::clone(self).register());
                 }
             }
-            Action::Show(problem) => spawn_local(show(problem)),
+            Action::Save(decisions) => spawn_local(save(decisions)),
+            Action::Show { problem, paused } => spawn_local(show(problem, paused)),
             Action::ShowInTab { tab, problem } => spawn_local(show_in_tab(tab, problem)),
         }
     }
@@ -162,7 +180,10 @@ impl Service {
     /// One registration after the other: the last one wanted is the last one made.
     async fn register(self: Rc<Self>) {
         while let Some(patterns) = self.patterns.take() {
-            if let Err(error) = scripts::register(&patterns).await {
+            let granted = scripts::granted(&patterns).await;
+            let registered = scripts::register(&granted).await;
+            self.with_relay(|relay| relay.granted(granted));
+            if let Err(error) = registered {
                 let problem = Problem {
                     message: format!(
                         "The page scripts could not be registered: {}",
@@ -170,7 +191,10 @@ impl Service {
                     ),
                     cure: "Switch the extension off and on again.".into(),
                 };
-                self.perform(Action::Show(Some(problem)));
+                self.perform(Action::Show {
+                    problem: Some(problem),
+                    paused: false,
+                });
             }
         }
         self.registering.set(false);
@@ -195,10 +219,17 @@ impl Service {
     }
 }
 
-/// Puts the problem at the extension's button.
-async fn show(problem: Option<Problem>) {
+/// Keeps the user's decisions.
+async fn save(decisions: Decisions) {
+    // A full disk, most likely: they hold until the background ends.
+    let _unsaved = storage::save(&decisions).await;
+}
+
+/// Puts the problem at the extension's button, or that capture rests.
+async fn show(problem: Option<Problem>, paused: bool) {
     let (badge, title) = match problem {
         Some(problem) => ("!", format!("idb-relay: {} {}", problem.message, problem.cure)),
+        None if paused => ("II", "idb-relay: capture is paused.".to_owned()),
         None => ("", "idb-relay".to_owned()),
     };
     // Without a window there is no button to show anything at.

@@ -2,6 +2,7 @@
 
 use protocol::{
     HOST_NAME, PROTOCOL_VERSION,
+    inspect::Remark,
     message::{HostError, HostHello},
 };
 
@@ -45,7 +46,16 @@ impl Problem {
     pub fn not_captured(origin: &str) -> Self {
         Self {
             message: format!("{origin} is not captured."),
-            cure: "To capture it, add it to capture.origins in the host's configuration file.".into(),
+            cure: "To capture it, press the extension's button, or add it to capture.origins in the host's configuration file."
+                .into(),
+        }
+    }
+
+    /// The document was loaded before its origin was enabled, and turned away.
+    pub fn loaded_before(origin: &str) -> Self {
+        Self {
+            message: format!("{origin} is captured from its next load on."),
+            cure: "Reload the page.".into(),
         }
     }
 
@@ -80,6 +90,15 @@ impl Problem {
                 host.version, host.protocol
             ),
             cure: format!("Update the {older} to the version of the {newer}."),
+        }
+    }
+}
+
+impl From<Problem> for Remark {
+    fn from(problem: Problem) -> Self {
+        Self {
+            message: problem.message,
+            cure: problem.cure,
         }
     }
 }
@@ -123,6 +142,7 @@ mod tests {
             protocol: PROTOCOL_VERSION + 1,
             version: "9.0.0".into(),
             origins: Vec::new(),
+            redact: Vec::new(),
         };
         assert!(
             Problem::protocol_mismatch(&host)

@@ -126,6 +126,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         protocol: PROTOCOL_VERSION,
         version: crate::VERSION.to_owned(),
         origins: config.capture.origins.iter().map(ToString::to_string).collect(),
+        redact: Vec::new(),
     }));
     let sinks = Sinks::start(config, journal.path(), &journal.turn(), &author.profile)?;
     sinks.wake(journal.head());

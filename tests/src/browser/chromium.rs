@@ -26,6 +26,9 @@ const QUIET: [&str; 11] = [
     "--window-size=1280,900",
 ];
 
+/// The extension's id, which follows from the `key` in `manifests/extension.chromium.json`.
+pub(super) const EXTENSION: &str = "ndefadnengepkgocommelgoinckbccbk";
+
 pub(super) fn start(profile: &Profile, launch: &Launch) -> Result<(Process, Box<dyn Driver>)> {
     let directory = profile.directory();
     // Written by the browser once it listens; one left by a killed browser names a dead port.

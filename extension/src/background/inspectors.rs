@@ -1,0 +1,156 @@
+//! The inspector's pages that are open, and the questions that wait for the host's answers.
+//!
+//! Each page numbers its own questions; towards the host they are numbered anew. A page that closes forgets its questions. A
+//! feed outlives the host: it waits for the next one. Every other question fails when there is no host to answer it.
+
+use std::collections::BTreeMap;
+
+use protocol::{
+    inspect::{Answer, Ask, Background, Compared, MAX_QUESTIONS, Question, Remark, Reply, ToInspector},
+    message::{ErrorCode, HostError},
+};
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Inspectors {
+    pages: BTreeMap<u32, Page>,
+    questions: BTreeMap<u64, Asked>,
+    last: u64,
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    /// Whether it has said what it looks at.
+    opened: bool,
+    /// The tab that it looks at; none means all.
+    tab: Option<i64>,
+    /// What it was told of the background last.
+    told: String,
+}
+
+#[derive(Debug)]
+struct Asked {
+    port: u32,
+    id: u64,
+    question: Question,
+}
+
+impl Inspectors {
+    /// A port was opened.
+    pub fn connect(&mut self, port: u32) {
+        self.pages.insert(port, Page::default());
+    }
+
+    /// Whether an inspector is at this port.
+    pub fn has(&self, port: u32) -> bool {
+        self.pages.contains_key(&port)
+    }
+
+    /// Whether nobody looks.
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// The page wants to be told about this tab, or about all.
+    pub fn open(&mut self, port: u32, tab: Option<i64>) {
+        if let Some(page) = self.pages.get_mut(&port) {
+            page.opened = true;
+            page.tab = tab;
+            page.told.clear();
+        }
+    }
+
+    /// The page is gone.
+    pub fn close(&mut self, port: u32) {
+        self.pages.remove(&port);
+        self.questions.retain(|_, asked| asked.port != port);
+    }
+
+    /// The question as the host is to be asked it.
+    pub fn ask(&mut self, port: u32, ask: Ask) -> Result<Ask, HostError> {
+        if self.questions.len() >= MAX_QUESTIONS {
+            return Err(too_many());
+        }
+        self.last += 1;
+        let question = ask.question.clone();
+        let id = ask.id;
+        self.questions.insert(self.last, Asked { port, id, question });
+        Ok(Ask { id: self.last, ..ask })
+    }
+
+    /// Whose answer the host has sent, in that page's numbering.
+    pub fn answered(&mut self, answer: Answer) -> Option<(u32, Answer)> {
+        let more = matches!(answer.reply, Reply::Compared(Compared { done: false, .. }));
+        let (port, id) = if more {
+            self.questions
+                .get(&answer.id)
+                .map(|asked| (asked.port, asked.id))?
+        } else {
+            self.questions
+                .remove(&answer.id)
+                .map(|asked| (asked.port, asked.id))?
+        };
+        Some((port, Answer { id, ..answer }))
+    }
+
+    /// What waits for a host, to be asked when there is one.
+    pub fn waiting(&self) -> impl Iterator<Item = Ask> {
+        self.questions.iter().map(|(id, asked)| Ask {
+            id: *id,
+            question: asked.question.clone(),
+        })
+    }
+
+    /// There is no host, for this reason: what cannot wait has failed.
+    pub fn host_away(&mut self, reason: &Remark) -> Vec<(u32, Answer)> {
+        let away: Vec<u64> = self
+            .questions
+            .iter()
+            .filter(|(_, asked)| !matches!(asked.question, Question::Feed(_)))
+            .map(|(id, _)| *id)
+            .collect();
+        let away = away.into_iter().filter_map(|id| self.questions.remove(&id));
+        away.map(|asked| {
+            let error = HostError {
+                code: ErrorCode::HostAway,
+                message: reason.message.clone(),
+                cure: reason.cure.clone(),
+                context: None,
+            };
+            (asked.port, failed(asked.id, error))
+        })
+        .collect()
+    }
+
+    /// What pages are to be told of the background, each of its own tab, if it is new to them.
+    pub fn news(&mut self, state: impl Fn(Option<i64>) -> Background) -> Vec<(u32, String)> {
+        let mut news = Vec::new();
+        for (port, page) in self.pages.iter_mut().filter(|(_, page)| page.opened) {
+            let Ok(text) = serde_json::to_string(&ToInspector::Background(state(page.tab))) else {
+                continue;
+            };
+            if text != page.told {
+                page.told.clone_from(&text);
+                news.push((*port, text));
+            }
+        }
+        news
+    }
+}
+
+/// The answer to a question that has none.
+pub fn failed(id: u64, error: HostError) -> Answer {
+    Answer {
+        id,
+        reply: Reply::Failed(error),
+    }
+}
+
+fn too_many() -> HostError {
+    HostError {
+        code: ErrorCode::QuestionFailed,
+        message: format!("{MAX_QUESTIONS} questions wait for their answers already"),
+        cure: "Close panels that are not needed, or ask again later.".into(),
+        context: None,
+    }
+}

@@ -1,0 +1,165 @@
+//! What inspectors ask and are told, and what the user decides there.
+
+use protocol::inspect::{Answer, Background, FromInspector, Remark, ToInspector};
+
+use super::{Action, Decisions, Link, Relay, ToHost};
+use crate::background::inspectors::failed;
+
+impl Relay {
+    /// One of our own pages opened a port.
+    pub fn inspector_opened(&mut self, port: u32) {
+        self.inspectors.connect(port);
+    }
+
+    /// Whether the match patterns that are granted were these, or have become these.
+    pub fn granted(&mut self, patterns: Vec<String>) {
+        self.granted = Some(patterns);
+        self.changed = true;
+    }
+
+    /// The browser's permissions have changed.
+    pub fn permissions_changed(&mut self) {
+        self.actions.push(Action::Register(self.capture.match_patterns()));
+    }
+
+    /// The managed policy is this.
+    pub fn policy(&mut self, policy: super::Policy) {
+        self.capture.set_policy(&policy.origins);
+        self.rules.insert("policy", policy.redact);
+        self.recapture();
+    }
+
+    /// A message from an inspector. What is none is left out: it comes from a page of another version, about to be closed.
+    pub(super) fn inspector_said(&mut self, port: u32, text: &str) {
+        let Ok(message) = serde_json::from_str(text) else {
+            return;
+        };
+        match message {
+            FromInspector::Open { tab } => {
+                self.inspectors.open(port, tab);
+                self.changed = true;
+            }
+            FromInspector::Ask(ask) => {
+                let id = ask.id;
+                match self.inspectors.ask(port, ask) {
+                    Ok(ask) if self.link == Link::Up => self.tell_host::<()>(&ToHost::Ask(ask)),
+                    Ok(_) => self.fail_questions(),
+                    Err(error) => self.tell_inspector(port, failed(id, error)),
+                }
+                self.changed = true;
+            }
+            FromInspector::Capture { origin, enabled } => {
+                if self.capture.set_user(&origin, enabled) {
+                    self.save();
+                    self.recapture();
+                }
+            }
+            FromInspector::Rules(rules) => {
+                self.rules.insert("user", rules);
+                self.save();
+                self.changed = true;
+            }
+            FromInspector::Pause { paused } => {
+                self.paused = paused;
+                self.save();
+                self.changed = true;
+                self.show_state();
+                self.send();
+            }
+        }
+    }
+
+    /// The host's answer finds who asked.
+    pub(super) fn answered(&mut self, answer: Answer) {
+        if let Some((port, answer)) = self.inspectors.answered(answer) {
+            self.tell_inspector(port, answer);
+            self.changed = true;
+        }
+    }
+
+    /// There is a host: what waited for one is asked.
+    pub(super) fn ask_again(&mut self) {
+        let waiting: Vec<_> = self.inspectors.waiting().collect();
+        for ask in waiting {
+            self.tell_host::<()>(&ToHost::Ask(ask));
+        }
+    }
+
+    /// There is no host: what cannot wait has failed.
+    pub(super) fn fail_questions(&mut self) {
+        let reason = self.problem.clone().map_or_else(
+            || Remark {
+                message: "The host is being started.".into(),
+                cure: "Ask again in a moment.".into(),
+            },
+            Remark::from,
+        );
+        for (port, answer) in self.inspectors.host_away(&reason) {
+            self.tell_inspector(port, answer);
+        }
+    }
+
+    /// Tells inspectors what has changed since they were told last.
+    pub(super) fn tell_news(&mut self) {
+        if !std::mem::take(&mut self.changed) || self.inspectors.is_empty() {
+            return;
+        }
+        let mut inspectors = std::mem::take(&mut self.inspectors);
+        for (port, text) in inspectors.news(|tab| self.background(tab)) {
+            self.actions.push(Action::ToPort { port, text });
+        }
+        self.inspectors = inspectors;
+    }
+
+    fn tell_inspector(&mut self, port: u32, answer: Answer) {
+        if let Ok(text) = serde_json::to_string(&ToInspector::Answer(answer)) {
+            self.actions.push(Action::ToPort { port, text });
+        }
+    }
+
+    /// What is captured has changed.
+    fn recapture(&mut self) {
+        self.actions.push(Action::Register(self.capture.match_patterns()));
+        self.bridges.reconsider(|origin| self.capture.allows(origin));
+        self.changed = true;
+        // Without the host's word nobody is turned away: it may allow what nobody else does.
+        if self.link == Link::Up {
+            self.decide();
+            self.outbox.retain(|origin| self.capture.allows(origin));
+            self.send();
+        }
+    }
+
+    pub(super) fn save(&mut self) {
+        self.actions.push(Action::Save(Decisions {
+            origins: self.capture.user(),
+            host_origins: self.capture.host(),
+            rules: self.rules.get("user").cloned().unwrap_or_default(),
+            paused: self.paused,
+        }));
+    }
+
+    fn background(&self, tab: Option<i64>) -> Background {
+        Background {
+            version: self.identity.version.clone().into_owned(),
+            browser: self.identity.browser.clone().into_owned(),
+            profile: self.identity.profile.clone().into_owned(),
+            connected: self.link == Link::Up,
+            host_version: self.host_version.clone(),
+            problem: self.problem.clone().map(Remark::from),
+            paused: self.paused,
+            waiting: self.outbox.len(),
+            origins: self.capture.origins(),
+            ungranted: self
+                .granted
+                .as_deref()
+                .map_or_else(Vec::new, |granted| self.capture.ungranted(granted)),
+            rules: self
+                .rules
+                .iter()
+                .map(|(who, rules)| ((*who).to_owned(), rules.clone()))
+                .collect(),
+            documents: self.bridges.documents(tab),
+        }
+    }
+}

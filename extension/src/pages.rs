@@ -1,0 +1,13 @@
+//! What the popup and the options page share.
+//!
+//! - [`site`]: how it stands with a site, in words.
+//! - `dom`, `link` (WASM only): making elements, and the port to the background.
+
+pub mod site;
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod chrome;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod dom;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod link;

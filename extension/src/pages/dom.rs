@@ -1,0 +1,61 @@
+//! Making elements: as much of the DOM as two small pages need.
+
+use wasm_bindgen::prelude::*;
+use web_sys::{Document, Element, Event};
+
+/// The page's document; every page of ours has one.
+pub fn document() -> Document {
+    web_sys::window()
+        .and_then(|window| window.document())
+        .unwrap_throw()
+}
+
+/// The element of the page's HTML with this id.
+pub fn by_id(id: &str) -> Element {
+    document().get_element_by_id(id).expect_throw(id)
+}
+
+/// A new element with a class.
+pub fn element(tag: &str, class: &str) -> Element {
+    let element = document().create_element(tag).expect_throw(tag);
+    if !class.is_empty() {
+        element.set_class_name(class);
+    }
+    element
+}
+
+/// A new element with a class and text.
+pub fn text(tag: &str, class: &str, text: &str) -> Element {
+    let element = element(tag, class);
+    element.set_text_content(Some(text));
+    element
+}
+
+/// Lets an element have these children and no others.
+pub fn fill(parent: &Element, children: &[Element]) {
+    parent.set_text_content(None);
+    add(parent, children);
+}
+
+/// Adds children.
+pub fn add(parent: &Element, children: &[Element]) {
+    for child in children {
+        let _added = parent.append_child(child);
+    }
+}
+
+/// Sets an attribute; all names are our own.
+pub fn set(element: &Element, name: &str, value: &str) {
+    let _set = element.set_attribute(name, value);
+}
+
+/// Sets an attribute that is there or not.
+pub fn set_flag(element: &Element, name: &str, there: bool) {
+    let _set = element.toggle_attribute_with_force(name, there);
+}
+
+/// Listens for as long as the page lives.
+pub fn on(element: &Element, event: &str, listener: impl Fn(Event) + 'static) {
+    let listener = Closure::<dyn Fn(Event)>::new(listener).into_js_value();
+    let _listening = element.add_event_listener_with_callback(event, listener.unchecked_ref());
+}

@@ -1,0 +1,223 @@
+//! How it stands with a site, in words.
+
+use protocol::{
+    inspect::{Background, Remark},
+    origin::OriginPattern,
+};
+
+/// What the popup says of the site in the tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// One word that styles hang on: `none`, `off`, `on`, `waiting`, `wrong`.
+    pub state: &'static str,
+    /// The state in a sentence.
+    pub words: String,
+    /// Whether the switch is on.
+    pub enabled: bool,
+    /// Whether the switch does something: what configuration or policy enabled is not switched off here.
+    pub switchable: bool,
+    /// Whether the permission for the site is missing.
+    pub ungranted: bool,
+    /// What is to be done.
+    pub remark: Option<Remark>,
+}
+
+/// How it stands with the site of this origin; `None`: the tab shows no site.
+pub fn site(background: &Background, origin: Option<&str>) -> Site {
+    let Some(origin) = origin.filter(|origin| OriginPattern::parse(origin).is_ok()) else {
+        return Site {
+            state: "none",
+            words: "This page belongs to no site: there is nothing to capture.".into(),
+            enabled: false,
+            switchable: false,
+            ungranted: false,
+            remark: None,
+        };
+    };
+    let rules: Vec<(&String, &String)> = background
+        .origins
+        .iter()
+        .filter(|(pattern, _)| matches(pattern, origin))
+        .collect();
+    let Some((_, who)) = rules.iter().find(|(_, who)| *who != "user").or(rules.first()) else {
+        return Site {
+            state: "off",
+            words: "Nothing of this site is captured.".into(),
+            enabled: false,
+            switchable: true,
+            ungranted: false,
+            remark: None,
+        };
+    };
+    let enabled = Site {
+        state: "on",
+        words: String::new(),
+        enabled: true,
+        switchable: *who == "user",
+        ungranted: false,
+        remark: None,
+    };
+    if background
+        .ungranted
+        .iter()
+        .any(|pattern| matches(pattern, origin))
+    {
+        return Site {
+            state: "waiting",
+            words: "Enabled, but the browser's permission for this site is missing.".into(),
+            ungranted: true,
+            ..enabled
+        };
+    }
+    let here = background
+        .documents
+        .iter()
+        .filter(|document| document.origin == origin);
+    if let Some(refused) = here.clone().find_map(|document| document.refused.clone()) {
+        return Site {
+            state: "waiting",
+            words: refused.message.clone(),
+            remark: Some(refused),
+            ..enabled
+        };
+    }
+    let by = match who.as_str() {
+        "configuration" => " The host's configuration says so.",
+        "policy" => " Your administrator says so.",
+        _ => "",
+    };
+    if background.paused {
+        return Site {
+            state: "waiting",
+            words: format!(
+                "Capture is paused; {}.",
+                count(background.waiting, "delivery waits", "deliveries wait")
+            ),
+            ..enabled
+        };
+    }
+    if !background.connected {
+        return Site {
+            state: "wrong",
+            words: format!(
+                "Captured, but there is no host to take it; {}.",
+                count(background.waiting, "delivery waits", "deliveries wait")
+            ),
+            remark: background.problem.clone(),
+            ..enabled
+        };
+    }
+    let documents = here.clone().count() as u64;
+    let words = match documents {
+        0 => format!("Captured from the next load on.{by}"),
+        _ if here.clone().any(|document| document.late) => {
+            format!("Captured since you enabled it; what was there before is read.{by}")
+        }
+        _ => format!("Captured: {}.{by}", count(documents, "document", "documents")),
+    };
+    Site { words, ..enabled }
+}
+
+fn matches(pattern: &str, origin: &str) -> bool {
+    OriginPattern::parse(pattern).is_ok_and(|pattern| pattern.matches(origin))
+}
+
+/// `1 document`, `2 documents`.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::inspect::Document;
+
+    const ORIGIN: &str = "http://localhost:8080";
+
+    fn background(origins: &[(&str, &str)]) -> Background {
+        Background {
+            connected: true,
+            origins: origins
+                .iter()
+                .map(|(origin, who)| ((*origin).to_owned(), (*who).to_owned()))
+                .collect(),
+            ..Background::default()
+        }
+    }
+
+    fn document(late: bool, refused: Option<&str>) -> Document {
+        Document {
+            context: "c".into(),
+            origin: ORIGIN.into(),
+            tab: 1,
+            frame: 0,
+            late,
+            refused: refused.map(|cure| Remark {
+                message: "It is captured later.".into(),
+                cure: cure.into(),
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_no_site_cannot_be_switched_on() {
+        for origin in [
+            None,
+            Some("null"),
+            Some("chrome-extension://abc"),
+            Some("about:blank"),
+        ] {
+            let site = site(&background(&[]), origin);
+            assert_eq!((site.state, site.switchable), ("none", false));
+        }
+    }
+
+    #[test]
+    fn a_site_is_off_until_somebody_enables_it() {
+        let off = site(&background(&[("http://localhost:1", "user")]), Some(ORIGIN));
+        assert_eq!((off.state, off.enabled, off.switchable), ("off", false, true));
+        let on = site(&background(&[(ORIGIN, "user")]), Some(ORIGIN));
+        assert_eq!((on.state, on.enabled, on.switchable), ("on", true, true));
+        // The user's own entry takes nothing from the configuration's.
+        let both = background(&[(ORIGIN, "user"), ("http://localhost:*", "configuration")]);
+        let locked = site(&both, Some(ORIGIN));
+        assert_eq!(
+            (locked.state, locked.enabled, locked.switchable),
+            ("on", true, false)
+        );
+        assert!(locked.words.contains("configuration"));
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_said() {
+        let mut background = background(&[(ORIGIN, "user")]);
+        background.documents = vec![document(true, None)];
+        assert!(
+            site(&background, Some(ORIGIN))
+                .words
+                .contains("since you enabled it")
+        );
+        background.connected = false;
+        background.waiting = 1;
+        background.problem = Some(Remark {
+            message: "No host.".into(),
+            cure: "Run `idb-relay install`.".into(),
+        });
+        let away = site(&background, Some(ORIGIN));
+        assert_eq!((away.state, away.remark), ("wrong", background.problem.clone()));
+        assert!(away.words.contains("1 delivery waits"));
+        background.paused = true;
+        assert!(
+            site(&background, Some(ORIGIN))
+                .words
+                .starts_with("Capture is paused")
+        );
+        background.documents = vec![document(false, Some("Reload the page."))];
+        assert_eq!(
+            site(&background, Some(ORIGIN)).remark.expect("there").cure,
+            "Reload the page."
+        );
+        background.ungranted = vec![ORIGIN.into()];
+        assert!(site(&background, Some(ORIGIN)).ungranted);
+    }
+}

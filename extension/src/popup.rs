@@ -1,0 +1,247 @@
+//! The popup: this site's state in one glance, one switch to capture it, and where it goes.
+
+use std::{cell::RefCell, rc::Rc};
+
+use protocol::{
+    inspect::{Ask, Background, FromInspector, Health, Question, Reply, Sink, ToInspector},
+    origin::OriginPattern,
+};
+use serde::Deserialize;
+use serde_json::json;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+use crate::{
+    background::chrome as browser,
+    pages::{
+        chrome,
+        dom::{add, by_id, element, fill, on, set, set_flag, text},
+        link::Link,
+        site::{Site, site},
+    },
+};
+
+/// How often the sinks are asked after while the popup is open, in milliseconds.
+const PACE: f64 = 1000.0;
+
+/// What the popup knows.
+#[derive(Default)]
+struct State {
+    origin: Option<String>,
+    background: Option<Background>,
+    health: Option<Health>,
+}
+
+/// The tab, as far as it matters here.
+#[derive(Deserialize)]
+struct Tab {
+    id: i64,
+    url: Option<String>,
+}
+
+/// Shows the popup of the active tab, or of the one that the address names (`?tab=7`).
+#[wasm_bindgen]
+pub async fn open_popup() {
+    let tab = current_tab().await;
+    let origin = tab
+        .as_ref()
+        .and_then(|tab| web_sys::Url::new(tab.url.as_deref()?).ok())
+        .map(|url| url.origin());
+    let state = Rc::new(RefCell::new(State {
+        origin,
+        ..State::default()
+    }));
+    let told = Rc::clone(&state);
+    let link = Link::open(tab.map(|tab| tab.id), move |message| {
+        match message {
+            ToInspector::Background(background) => told.borrow_mut().background = Some(background),
+            ToInspector::Answer(answer) => {
+                told.borrow_mut().health = match answer.reply {
+                    Reply::Health(health) => Some(health),
+                    _ => None,
+                };
+            }
+        }
+        render(&told.borrow());
+    });
+    listen(&state, &link);
+    ask(link);
+}
+
+async fn current_tab() -> Option<Tab> {
+    let search = web_sys::window()?.location().search().ok()?;
+    let named = search
+        .strip_prefix("?tab=")
+        .and_then(|number| number.parse::<f64>().ok());
+    if let Some(id) = named {
+        return browser::from_js(&chrome::tab(id).await.ok()?);
+    }
+    let active = json!({ "active": true, "currentWindow": true });
+    let tabs = browser::query_tabs(&browser::to_js(&active)).await.ok()?;
+    browser::from_js::<Vec<Tab>>(&tabs)?.into_iter().next()
+}
+
+/// Asks after the host's health now and then.
+fn ask(link: Rc<Link>) {
+    link.send(&FromInspector::Ask(Ask {
+        id: 1,
+        question: Question::Health {},
+    }));
+    let again = Closure::once_into_js(move || ask(link));
+    browser::set_timeout(&again, PACE);
+}
+
+fn listen(state: &Rc<RefCell<State>>, link: &Rc<Link>) {
+    let (known, to) = (Rc::clone(state), Rc::clone(link));
+    on(&by_id("capture"), "click", move |_| {
+        let state = known.borrow();
+        let (Some(background), Some(origin)) = (&state.background, &state.origin) else {
+            return;
+        };
+        let Site {
+            enabled, switchable, ..
+        } = site(background, Some(origin));
+        if !switchable {
+            return;
+        }
+        // The decision goes first: a browser may close the popup when it asks for the permission.
+        to.send(&FromInspector::Capture {
+            origin: origin.clone(),
+            enabled: !enabled,
+        });
+        if !enabled {
+            request_permission(origin);
+        }
+    });
+    let known = Rc::clone(state);
+    on(&by_id("grant"), "click", move |_| {
+        if let Some(origin) = &known.borrow().origin {
+            request_permission(origin);
+        }
+    });
+    let (known, to) = (Rc::clone(state), Rc::clone(link));
+    on(&by_id("pause"), "click", move |_| {
+        let paused = known
+            .borrow()
+            .background
+            .as_ref()
+            .is_some_and(|background| background.paused);
+        to.send(&FromInspector::Pause { paused: !paused });
+    });
+    on(&by_id("options"), "click", |_| {
+        spawn_local(async { drop(chrome::open_options_page().await) });
+    });
+}
+
+/// Asks for this origin only. Has to be called while the user's click is being handled.
+fn request_permission(origin: &str) {
+    let Ok(pattern) = OriginPattern::parse(origin) else {
+        return;
+    };
+    let wanted = browser::to_js(&json!({ "origins": [pattern.match_pattern()] }));
+    if let Ok(request) = chrome::request_permissions(&wanted) {
+        // Without it the site stays enabled and says what is missing.
+        spawn_local(async move { drop(JsFuture::from(request).await) });
+    }
+}
+
+fn render(state: &State) {
+    let Some(background) = &state.background else {
+        return;
+    };
+    let site = site(background, state.origin.as_deref());
+    set(&by_id("site"), "data-state", site.state);
+    by_id("origin").set_text_content(Some(state.origin.as_deref().unwrap_or("no site")));
+    by_id("words").set_text_content(Some(&site.words));
+    let switch = by_id("capture");
+    set(
+        &switch,
+        "aria-checked",
+        if site.enabled { "true" } else { "false" },
+    );
+    set_flag(&switch, "disabled", !site.switchable);
+    set_flag(&by_id("grant"), "hidden", !site.ungranted);
+    let remark = site.remark.or_else(|| background.problem.clone());
+    let alert = by_id("remark");
+    set_flag(&alert, "hidden", remark.is_none());
+    if let Some(remark) = remark {
+        fill(
+            &alert,
+            &[
+                text("strong", "", &remark.message),
+                text("span", "", &remark.cure),
+            ],
+        );
+    }
+    set_flag(&by_id("way"), "hidden", !site.enabled);
+    fill(&by_id("sinks"), &sinks(background, state.health.as_ref()));
+    let pause = by_id("pause");
+    set(
+        &pause,
+        "aria-pressed",
+        if background.paused { "true" } else { "false" },
+    );
+    pause.set_text_content(Some(if background.paused {
+        "Resume capture"
+    } else {
+        "Pause capture"
+    }));
+    let version = background
+        .host_version
+        .as_deref()
+        .map_or_else(|| "no host".to_owned(), |version| format!("host {version}"));
+    by_id("host").set_text_content(Some(&version));
+    set(
+        &by_id("host"),
+        "data-state",
+        if background.connected { "on" } else { "wrong" },
+    );
+}
+
+/// What is being sent where: the journal, and each server with how it is.
+fn sinks(background: &Background, health: Option<&Health>) -> Vec<web_sys::Element> {
+    let Some(health) = health.filter(|_| background.connected) else {
+        let rest = format!(
+            "nowhere at the moment: {}",
+            crate::pages::site::count(background.waiting, "delivery waits", "deliveries wait")
+        );
+        return vec![row("wrong", "Host", &rest, None)];
+    };
+    let mut rows = vec![row("on", "Journal", &health.journal, None)];
+    for sink in health.sinks.iter().filter(|sink| sink.enabled) {
+        let (name, target) = match sink.name.as_str() {
+            "redis" => ("Redis", with_servers(sink, &[&health.channel, &health.stream])),
+            "memcached" => ("Memcached", with_servers(sink, &[&health.memcached_key])),
+            other => (other, with_servers(sink, &[])),
+        };
+        let state = if sink.error.is_some() { "wrong" } else { "on" };
+        let late = sink.error.clone().or_else(|| {
+            let lag = sink.lag?;
+            Some(format!(
+                "{} ms behind the page, {} ms for the slowest in a hundred",
+                lag.p50, lag.p99
+            ))
+        });
+        rows.push(row(state, name, &target, late.as_deref()));
+    }
+    rows
+}
+
+fn with_servers(sink: &Sink, names: &[&str]) -> String {
+    let names = names.iter().filter(|name| !name.is_empty()).copied();
+    let servers = sink.servers.join(", ");
+    std::iter::once(servers.as_str())
+        .chain(names)
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+fn row(state: &str, name: &str, target: &str, more: Option<&str>) -> web_sys::Element {
+    let item = element("li", "");
+    set(&item, "data-state", state);
+    add(&item, &[text("b", "", name), text("span", "target", target)]);
+    if let Some(more) = more {
+        add(&item, &[text("small", "", more)]);
+    }
+    item
+}
