@@ -1,10 +1,22 @@
 // Puts functions in the place of native ones so that nothing tells them apart: same name, length and attributes, no
-// `prototype`, and `Function.prototype.toString` prints the native text.
+// `prototype`, and `Function.prototype.toString` prints the native text, whichever frame's it is.
 
-import { apply, defineProperty, getOwnPropertyDescriptor, sealedOff } from "./pristine.js";
+import { apply, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, hasOwn, sealedOff, uncurry } from "./pristine.js";
 
 /** @type {WeakMap<Function, Function>} What stands in a prototype, and the native that it stands for. */
 const natives = sealedOff(new WeakMap());
+/** What replacements really look like. In another frame's realm they look the same. */
+const texts = create(null);
+const nativeText = uncurry(Function.prototype.toString);
+
+/**
+ * @param {Function} method
+ * @param {Function} native
+ */
+function hide(method, native) {
+  natives.set(method, native);
+  texts[nativeText(method)] = true;
+}
 
 /**
  * @param {any} owner
@@ -22,7 +34,7 @@ function replace(owner, name, make) {
     },
   };
   defineProperty(method, "length", { value: native.length });
-  natives.set(method, native);
+  hide(method, native);
   defineProperty(owner, name, { ...descriptor, value: method });
 }
 
@@ -68,16 +80,25 @@ export function observeNamed(owner, name, observer) {
 export function replaceAccessor(owner, name, half, make) {
   const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
   const native = /** @type {Function} */ (descriptor[half]);
-  const made = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(make(native), name))[half];
-  natives.set(/** @type {Function} */ (made), native);
+  const made = /** @type {any} */ (getOwnPropertyDescriptor(make(native), name))[half];
+  hide(made, native);
   defineProperty(owner, name, { ...descriptor, [half]: made });
 }
 
+/** @param {any} value */
+const isReplacement = (value) => typeof value === "function" && texts[nativeText(value)] !== undefined;
+
 /** Lets replaced functions print as what they replace. */
 export function hideReplacements() {
-  replace(
-    Function.prototype,
-    "toString",
-    (native) => (self, _first, given) => apply(native, natives.get(self) ?? self, given),
-  );
+  const owner = Function.prototype;
+  replace(owner, "toString", (native) => (self, _first, given) => {
+    const text = apply(native, natives.get(self) ?? self, given);
+    if (texts[text] === undefined) return text;
+    // A replacement of another realm, or what a page wrote to look like one: the `toString` of that realm knows.
+    const inherited = getPrototypeOf(self);
+    const other = inherited && inherited !== owner && getOwnPropertyDescriptor(inherited, "toString");
+    return other && hasOwn(other, "value") && natives.get(other.value) === undefined && isReplacement(other.value)
+      ? apply(other.value, self, given)
+      : text;
+  });
 }

@@ -106,7 +106,55 @@ fn a_bucket_has_databases_of_its_own() -> Result<()> {
     Ok(())
 }
 
+fn a_frames_to_string_knows_its_parents_methods(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url("/writer/"))?;
+    page.evaluate("put('before', 1)")?;
+    rig.settled(&page)?;
+    let texts = page.evaluate(
+        "(async () => { \
+            const frame = document.createElement('iframe'); \
+            document.body.append(frame); \
+            const asked = (theirs, ours) => theirs.Function.prototype.toString.call(ours); \
+            const both = () => { \
+                const other = frame.contentWindow; \
+                const name = (scope) => Object.getOwnPropertyDescriptor(scope.IDBObjectStore.prototype, 'name').set; \
+                return [ \
+                    asked(other, IDBObjectStore.prototype.put), asked(window, other.IDBObjectStore.prototype.put), \
+                    asked(other, Function.prototype.toString).replace('toString', 'put'), \
+                    asked(other, name(window)).replace(/(set )?name(?=[(])/, 'put'), asked(window, name(other)).replace(/(set )?name(?=[(])/, 'put'), \
+                ]; \
+            }; \
+            const texts = [String(IDBObjectStore.prototype.put), ...both()]; \
+            frame.src = '/writer/'; \
+            await new Promise((resolve) => (frame.onload = resolve)); \
+            return [...texts, ...both()]; \
+        })()",
+    )?;
+    let texts = texts.as_array().context("texts")?;
+    ensure!(
+        texts[0]
+            .as_str()
+            .is_some_and(|text| text.contains("[native code]")),
+        "{texts:?}"
+    );
+    ensure!(texts.iter().all(|text| *text == texts[0]), "{texts:#?}");
+    // What a page makes up itself shows as it is, and nothing of the page runs to find that out.
+    let own = page.evaluate(
+        "(() => { \
+            let asked = 0; \
+            const bait = new Proxy(function () {}, { getPrototypeOf() { asked++; return null; }, get() { asked++; } }); \
+            const text = Function.prototype.toString.call(bait); \
+            return [asked, text.includes('native code'), Function.prototype.toString.call(function own() {})]; \
+        })()",
+    )?;
+    assert_eq!(own, serde_json::json!([0, true, "function own() {}"]));
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    a_frames_to_string_knows_its_parents_methods,
     every_document_of_the_origin_is_captured,
     a_page_that_comes_back_is_captured_again,
     a_frame_in_another_sites_page_changes_nothing,

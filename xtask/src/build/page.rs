@@ -60,8 +60,15 @@ pub fn script(directory: &Path, modules: &[&str]) -> Result<String> {
                     "{module} declares {name}, and so does a module before it; rename one of them"
                 );
             }
+            ensure!(
+                !line.contains(" // "),
+                "{module}: a comment behind code, which would take the next line along; give it a line of its own: {line}"
+            );
             text.push_str(&tight(&without_types(line.trim_start())));
-            text.push('\n');
+            // No text runs over several lines. Behind anything else a line's end may be a statement's.
+            if !text.ends_with([';', ',', '{', '(', '[']) {
+                text.push('\n');
+            }
         }
     }
     text.push_str("})();\n");
@@ -114,20 +121,23 @@ fn without_types(line: &str) -> String {
     text + rest
 }
 
-/// The line without the spaces that only people need; one that may hold texts or expressions to match stays as it is. Spaces at `+` and `-`
-/// stay, too: two of them in a row mean something else.
+/// The line without the spaces that only people need. Texts stay as they are, and so do lines with other texts than double-quoted
+/// ones or with expressions to match; and spaces at `+` and `-`: two of them in a row mean something else.
 fn tight(line: &str) -> String {
     const FREE: &[char] = &[
         '=', '<', '>', '&', '|', '?', ':', ',', ';', '{', '}', '(', ')', '[', ']',
     ];
-    if line.contains(['"', '\'', '`', '/']) {
+    if line.contains(['\'', '`', '/', '\\']) {
         return line.to_owned();
     }
     let mut text = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();
+    let mut quoted = false;
     while let Some(char) = chars.next() {
-        let free =
-            char == ' ' && (text.ends_with(FREE) || chars.peek().is_some_and(|next| FREE.contains(next)));
+        quoted ^= char == '"';
+        let free = !quoted
+            && char == ' '
+            && (text.ends_with(FREE) || chars.peek().is_some_and(|next| FREE.contains(next)));
         if !free {
             text.push(char);
         }
@@ -164,7 +174,8 @@ mod tests {
             tight("if (a === b && !c) return { d, e: f - -1 };"),
             "if(a===b&&!c)return{d,e:f - -1};"
         );
-        assert_eq!(tight(r#"f(a, "b = c");"#), r#"f(a, "b = c");"#);
+        assert_eq!(tight(r#"f(a, "b = c", d);"#), r#"f(a,"b = c",d);"#);
+        assert_eq!(tight(r#"f(a, "b \" c", d);"#), r#"f(a, "b \" c", d);"#);
     }
 
     #[test]
@@ -196,7 +207,7 @@ mod tests {
         assert!(error.to_string().starts_with("b.js declares x"));
         assert_eq!(
             script(directory.path(), &["a.js"])?,
-            "(() => {\n\"use strict\";\nconst x=1;\n})();\n"
+            "(() => {\n\"use strict\";\nconst x=1;})();\n"
         );
         Ok(())
     }
