@@ -1,6 +1,8 @@
 //! Pages that write more, larger or deeper than can be carried: the page goes on, memory stays bounded, what was cut is said, and
 //! once all is quiet the caches hold what can be carried.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
@@ -12,6 +14,9 @@ use lab::{
 use serde_json::{Value, json};
 
 const PAGE: &str = "/writer/";
+
+/// How long the largest transaction may take.
+const MINUTES: Duration = Duration::from_secs(30 * 60);
 
 /// Evaluates a write that the engine itself may refuse; whether it did not.
 fn stored(page: &Page<'_>, write: &str) -> Result<bool> {
@@ -138,6 +143,40 @@ fn a_page_that_outruns_the_host_is_bounded_and_converges(kind: Kind) -> Result<(
         "nothing was given up: the bound was not reached"
     );
     Ok(())
+}
+
+/// A million records in one transaction are more than a page can hold twice: what the hook keeps is bounded, and the store is read
+/// when the transaction is over. It takes minutes, most of them the engine's own.
+fn a_million_keys_in_one_transaction_converge(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('before', 1)")?;
+    rig.settled(&page)?;
+    page.evaluate(
+        "void transact((items) => { for (let n = 0; n < 1_000_000; n++) items.put({ n, name: 'a name', at: new Date(n) }, n); }) \
+            .then(() => put('after', 1))",
+    )?;
+    wait::until("a million records in the mirror", MINUTES, || {
+        let stores = rig.relay.run_json(&["ls", "--json"])?;
+        Ok(if stores.to_string().contains(r#""records":1000002"#) {
+            Seen::Ready(())
+        } else {
+            Seen::Not(stores.to_string())
+        })
+    })
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn chromium_a_million_keys() -> Result<()> {
+    a_million_keys_in_one_transaction_converge(Kind::Chromium)
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn firefox_a_million_keys() -> Result<()> {
+    a_million_keys_in_one_transaction_converge(Kind::Firefox)
 }
 
 lab::in_both_browsers!(
