@@ -121,18 +121,18 @@ fn databases_that_went_unseen_are_missed_at_the_next_load(kind: Kind) -> Result<
     Ok(())
 }
 
-fn a_database_that_does_not_open_holds_no_other_up(kind: Kind) -> Result<()> {
+fn databases_that_do_not_open_hold_no_other_up(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("put(['key'], 1)")?;
     rig.settled(&page)?;
-    // An upgrade that waits for ever for another connection to close, and all who open the database behind it.
+    // Upgrades that wait for ever for another connection to close, and all who open these databases behind them.
     page.evaluate(
-        "new Promise((resolve) => {
-            const first = indexedDB.open('a stuck one', 1);
-            first.onsuccess = () => (indexedDB.open('a stuck one', 2).onblocked = () => resolve());
-        })",
+        "Promise.all(Array.from({ length: 16 }, (_, number) => new Promise((resolve) => {
+            const first = indexedDB.open(`stuck ${number}`, 1);
+            first.onsuccess = () => (indexedDB.open(`stuck ${number}`, 2).onblocked = () => resolve());
+        })))",
     )?;
     // What this deletes can't be known without running the getter again, so the store is compared.
     page.evaluate("transact((items) => items.delete(Object.defineProperty([0], 0, { get: () => 'key' })))")?;
@@ -265,7 +265,7 @@ lab::in_both_browsers!(
     records_from_before_capture_arrive_as_read,
     a_write_that_nobody_saw_is_found_at_the_next_load,
     databases_that_went_unseen_are_missed_at_the_next_load,
-    a_database_that_does_not_open_holds_no_other_up,
+    databases_that_do_not_open_hold_no_other_up,
     two_tabs_that_write_one_key_converge,
     one_big_transaction_arrives_whole,
     a_deletion_by_a_key_with_accessors_takes_nothing_along,
