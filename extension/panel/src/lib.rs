@@ -1,0 +1,26 @@
+//! The inspector: each write on its way from the page to the caches.
+//!
+//! # Layout
+//!
+//! - [`model`]: the events that are shown, bounded, with the stages they have passed.
+//! - [`query`]: which of them: the filter's language.
+//! - [`tree`]: a typed value as lines with JavaScript's types.
+//! - [`diff`]: what changed between two values.
+//! - [`recording`]: events as a file, and back.
+//! - [`words`]: numbers and times for people, names of things.
+//! - `link` (WASM only): the port to the background; the only room that knows the extension API.
+//! - `view` (WASM only): the screen. It reads the rooms above and decides nothing that could be tested without a browser.
+//!
+//! Data flows one way: link → model → view; what a person does goes back by the link.
+
+pub mod diff;
+pub mod model;
+pub mod query;
+pub mod recording;
+pub mod tree;
+pub mod words;
+
+#[cfg(target_arch = "wasm32")]
+mod link;
+#[cfg(target_arch = "wasm32")]
+mod view;
