@@ -1,6 +1,6 @@
 //! Building the host and the unpacked extensions.
 //!
-//! The extension is one WASM module, the page scripts, a few files as they are and a manifest each: `target/extension/chromium`
+//! The extension is two WASM modules (the panel has its own), the page scripts, a few files as they are and a manifest each: `target/extension/chromium`
 //! and `target/extension/firefox` can be loaded by the browsers as they stand.
 //!
 //! # Layout
@@ -25,8 +25,17 @@ use crate::run;
 /// The browsers that an extension is built for.
 const BROWSERS: [&str; 2] = ["chromium", "firefox"];
 
-/// What popup and options page consist of besides the WASM, in `extension/ui`.
-const PAGES: [&str; 3] = ["pages.css", "popup.html", "popup.js"];
+/// What the extension's own pages consist of besides the WASM, in `extension/ui`.
+const PAGES: [&str; 8] = [
+    "devtools.html",
+    "devtools.js",
+    "pages.css",
+    "panel.css",
+    "panel.html",
+    "panel.js",
+    "popup.html",
+    "popup.js",
+];
 
 /// Builds everything that the demo and the tests run.
 pub fn build(root: &Path, release: bool) -> Result<()> {
@@ -37,10 +46,10 @@ pub fn build(root: &Path, release: bool) -> Result<()> {
         cargo.arg("--release");
     }
     run::visibly("Building the host", cargo)?;
-    let wasm = wasm::build(root, &target, release)?;
+    let modules = wasm::build(root, &target, release)?;
     for browser in BROWSERS {
         let directory = target.join("extension").join(browser);
-        assemble(root, browser, &wasm, &directory)?;
+        assemble(root, browser, &modules, &directory)?;
         run::announce(&format!("{} is ready", directory.display()));
     }
     Ok(())
@@ -54,7 +63,7 @@ fn target_directory(root: &Path) -> PathBuf {
     }
 }
 
-fn assemble(root: &Path, browser: &str, wasm: &Path, directory: &Path) -> Result<()> {
+fn assemble(root: &Path, browser: &str, modules: &[PathBuf], directory: &Path) -> Result<()> {
     if directory.exists() {
         fs::remove_dir_all(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
     }
@@ -78,7 +87,13 @@ fn assemble(root: &Path, browser: &str, wasm: &Path, directory: &Path) -> Result
         &root.join("manifests/managed_schema.json"),
         &directory.join("managed_schema.json"),
     )?;
-    copy(wasm, &directory.join("wasm"))
+    for module in modules {
+        copy(
+            module,
+            &directory.join(module.file_name().context("a module has a name")?),
+        )?;
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -64,6 +64,13 @@ impl Query {
         self.terms.iter().all(|term| term.test.holds(row) != term.negated)
     }
 
+    /// Whether an event for which it does not hold now may be one later, and the other way round.
+    pub fn changes_later(&self) -> bool {
+        self.terms
+            .iter()
+            .any(|term| matches!(term.test, Test::Stage(_) | Test::Error))
+    }
+
     /// Its words, for chips.
     pub fn terms(&self) -> &[Term] {
         &self.terms

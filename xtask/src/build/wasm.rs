@@ -13,24 +13,60 @@ use crate::run;
 /// Where rustup knows the target by.
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Builds the module and its bindings; the directory that holds both.
-pub fn build(root: &Path, target: &Path, release: bool) -> Result<PathBuf> {
+/// A module of the extension.
+struct Module {
+    package: &'static str,
+    /// What cargo calls the file.
+    library: &'static str,
+    /// Its directory in the extension.
+    directory: &'static str,
+    /// What its files are called there.
+    name: &'static str,
+}
+
+const MODULES: [Module; 2] = [
+    Module {
+        package: "idb-relay-extension",
+        library: "idb_relay_extension",
+        directory: "wasm",
+        name: "idb_relay",
+    },
+    Module {
+        package: "idb-relay-panel",
+        library: "idb_relay_panel",
+        directory: "panel",
+        name: "panel",
+    },
+];
+
+/// Builds the modules and their bindings; the directories that hold both.
+pub fn build(root: &Path, target: &Path, release: bool) -> Result<Vec<PathBuf>> {
     let profile = if release { "wasm" } else { "dev" };
     let mut cargo = run::cargo(root);
-    cargo.args(["build", "--package", "idb-relay-extension", "--lib"]);
+    cargo.args(["build", "--lib"]);
+    for module in &MODULES {
+        cargo.args(["--package", module.package]);
+    }
     cargo.args(["--target", TARGET, "--profile", profile]);
     run::visibly("Building the extension", cargo)?;
-    let built = if release { "wasm" } else { "debug" };
-    let module = target.join(TARGET).join(built).join("idb_relay_extension.wasm");
-    let bindings = target.join("extension").join("wasm");
+    let built = target.join(TARGET).join(if release { "wasm" } else { "debug" });
+    MODULES
+        .iter()
+        .map(|module| bindings(module, &built, target, release))
+        .collect()
+}
+
+fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Result<PathBuf> {
+    let path = built.join(module.library).with_extension("wasm");
+    let bindings = target.join("extension").join(module.directory);
     if bindings.exists() {
         fs::remove_dir_all(&bindings).with_context(|| format!("cannot clear {}", bindings.display()))?;
     }
     Bindgen::new()
-        .input_path(&module)
-        .out_name("idb_relay")
+        .input_path(&path)
+        .out_name(module.name)
         .web(true)
         .and_then(|bindgen| bindgen.typescript(false).keep_debug(!release).generate(&bindings))
-        .with_context(|| format!("cannot make the bindings of {}", module.display()))?;
+        .with_context(|| format!("cannot make the bindings of {}", path.display()))?;
     Ok(bindings)
 }

@@ -1,0 +1,243 @@
+//! The port to the background: what it says goes to one place, questions find their answers.
+//!
+//! Browsers end a background that rests; then the port breaks and is opened again. The feed goes on where it was, for the question itself
+//! says how far we have come. Nothing else of the extension API is used by this crate.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use js_sys::{Function, Object, Reflect};
+use protocol::inspect::{
+    Answer, Ask, Background, Feed, FromInspector, PORT, Question, Reply, Since, ToInspector,
+};
+use wasm_bindgen::prelude::*;
+
+/// How many past events the feed begins with.
+const PAST: u64 = 5000;
+/// How long to wait before a port is opened again, or a feed that failed is asked for again, in milliseconds.
+const AGAIN: i32 = 500;
+
+#[wasm_bindgen]
+extern "C" {
+    type Port;
+    #[wasm_bindgen(method, catch, js_name = postMessage)]
+    fn post_message(this: &Port, message: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, getter, js_name = onMessage)]
+    fn on_message(this: &Port) -> Listeners;
+    #[wasm_bindgen(method, getter, js_name = onDisconnect)]
+    fn on_disconnect(this: &Port) -> Listeners;
+
+    type Listeners;
+    #[wasm_bindgen(method, js_name = addListener)]
+    fn add_listener(this: &Listeners, listener: &Function);
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = connect)]
+    fn connect(info: &JsValue) -> Result<Port, JsValue>;
+
+    /// Not `async`: Firefox grants only what is asked for while the click is being handled.
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "permissions"], js_name = request)]
+    fn request_permissions(permissions: &JsValue) -> Result<js_sys::Promise, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = openOptionsPage)]
+    fn open_options_page() -> Result<js_sys::Promise, JsValue>;
+}
+
+/// What the link hears.
+pub enum Heard {
+    /// How the extension is.
+    Background(Background),
+    /// News of the feed.
+    Feed(Feed),
+}
+
+type Asker = Box<dyn FnMut(Reply)>;
+
+/// See the [module](self).
+pub struct Link {
+    port: RefCell<Option<Port>>,
+    tab: Option<i64>,
+    heard: Box<dyn Fn(Heard)>,
+    asked: RefCell<HashMap<u64, Asker>>,
+    last: RefCell<u64>,
+    since: RefCell<Since>,
+    /// The number of the feed's open question.
+    feed: RefCell<Option<u64>>,
+}
+
+impl Link {
+    /// Connects, looking at this tab or at all; `None` where there is no extension (the page was opened from a disk).
+    pub fn open(tab: Option<i64>, heard: impl Fn(Heard) + 'static) -> Rc<Self> {
+        let link = Rc::new(Self {
+            port: RefCell::new(None),
+            tab,
+            heard: Box::new(heard),
+            asked: RefCell::default(),
+            last: RefCell::new(0),
+            since: RefCell::new(Since {
+                past: PAST,
+                ..Since::default()
+            }),
+            feed: RefCell::new(None),
+        });
+        link.connect();
+        link
+    }
+
+    /// Tells the background something.
+    pub fn send(&self, message: &FromInspector) {
+        if let (Some(port), Ok(text)) = (&*self.port.borrow(), serde_json::to_string(message)) {
+            // A port that has just broken is replaced.
+            let _broken = port.post_message(&text.into());
+        }
+    }
+
+    /// Asks the host; several answers may come, the asker hears each.
+    pub fn ask(&self, question: Question, asker: impl FnMut(Reply) + 'static) {
+        let id = self.next();
+        self.asked.borrow_mut().insert(id, Box::new(asker));
+        self.send(&FromInspector::Ask(Ask { id, question }));
+    }
+
+    fn next(&self) -> u64 {
+        *self.last.borrow_mut() += 1;
+        *self.last.borrow()
+    }
+
+    fn connect(self: &Rc<Self>) {
+        let info = Object::new();
+        let _set = Reflect::set(&info, &"name".into(), &PORT.into());
+        let Ok(port) = connect(&info) else { return };
+        let link = Rc::clone(self);
+        let on_message = Closure::<dyn Fn(JsValue)>::new(move |text: JsValue| {
+            if let Some(Ok(message)) = text.as_string().map(|text| serde_json::from_str(&text)) {
+                link.receive(message);
+            }
+        });
+        port.on_message()
+            .add_listener(on_message.into_js_value().unchecked_ref());
+        let link = Rc::clone(self);
+        let on_disconnect = Closure::<dyn Fn()>::new(move || {
+            link.port.replace(None);
+            // Nobody answers these any more.
+            link.asked.borrow_mut().clear();
+            let again = Rc::clone(&link);
+            later(AGAIN, move || again.connect());
+        });
+        port.on_disconnect()
+            .add_listener(on_disconnect.into_js_value().unchecked_ref());
+        self.port.replace(Some(port));
+        self.send(&FromInspector::Open { tab: self.tab });
+        self.pull();
+    }
+
+    /// Asks for what comes next in the feed.
+    fn pull(&self) {
+        let id = self.next();
+        self.feed.replace(Some(id));
+        self.send(&FromInspector::Ask(Ask {
+            id,
+            question: Question::Feed(self.since.borrow().clone()),
+        }));
+    }
+
+    fn receive(self: &Rc<Self>, message: ToInspector) {
+        match message {
+            ToInspector::Background(background) => (self.heard)(Heard::Background(background)),
+            ToInspector::Answer(answer) if *self.feed.borrow() == Some(answer.id) => self.fed(answer),
+            ToInspector::Answer(Answer { id, reply }) => {
+                let last = !matches!(&reply, Reply::Compared(compared) if !compared.done);
+                // Taken out while it runs: it may ask again.
+                let asker = self.asked.borrow_mut().remove(&id);
+                if let Some(mut asker) = asker {
+                    asker(reply);
+                    if !last {
+                        self.asked.borrow_mut().insert(id, asker);
+                    }
+                }
+            }
+        }
+    }
+
+    fn fed(self: &Rc<Self>, answer: Answer) {
+        if let Reply::Feed(feed) = answer.reply {
+            self.since.replace(feed.next.clone());
+            (self.heard)(Heard::Feed(feed));
+            self.pull();
+        } else {
+            let again = Rc::clone(self);
+            later(AGAIN, move || again.pull());
+        }
+    }
+}
+
+/// Asks the browser for the permission for sites that fit a match pattern. Has to be called while a click is being handled.
+pub fn request_permission(pattern: &str) {
+    let wanted = Object::new();
+    let _set = Reflect::set(&wanted, &"origins".into(), &js_sys::Array::of1(&pattern.into()));
+    // Without it the site stays enabled and says what is missing.
+    drop(request_permissions(&wanted));
+}
+
+/// Opens the options page.
+pub fn open_options() {
+    drop(open_options_page());
+}
+
+/// `chrome.devtools`, where the panel stands in DevTools.
+fn devtools() -> Option<JsValue> {
+    let chrome = Reflect::get(&js_sys::global(), &"chrome".into()).ok()?;
+    Reflect::get(&chrome, &"devtools".into())
+        .ok()
+        .filter(JsValue::is_object)
+}
+
+fn member(owner: &JsValue, path: &[&str]) -> Option<JsValue> {
+    path.iter().try_fold(owner.clone(), |owner, name| {
+        Reflect::get(&owner, &(*name).into())
+            .ok()
+            .filter(|value| !value.is_undefined())
+    })
+}
+
+/// The tab that is inspected.
+pub fn inspected_tab() -> Option<i64> {
+    let tab = member(&devtools()?, &["inspectedWindow", "tabId"])?.as_f64()?;
+    #[allow(clippy::cast_possible_truncation, reason = "tab ids are whole numbers")]
+    Some(tab as i64)
+}
+
+/// Whether `DevTools` is dark, which need not be what the system is.
+pub fn is_dark() -> Option<bool> {
+    let theme = member(&devtools()?, &["panels", "themeName"])?.as_string()?;
+    Some(theme == "dark")
+}
+
+/// Tells the origin of the inspected page, now and whenever it navigates.
+pub fn on_origin(told: impl Fn(Option<String>) + 'static) {
+    let Some(devtools) = devtools() else { return };
+    let Some(window) = member(&devtools, &["inspectedWindow"]) else {
+        return;
+    };
+    let Some(eval) = member(&window, &["eval"]).and_then(|eval| eval.dyn_into::<Function>().ok()) else {
+        return;
+    };
+    let heard =
+        Closure::<dyn Fn(JsValue)>::new(move |origin: JsValue| told(origin.as_string())).into_js_value();
+    let ask = Closure::<dyn Fn()>::new(move || {
+        let _asked = eval.call2(&window, &"location.origin".into(), &heard);
+    })
+    .into_js_value();
+    let ask: Function = ask.unchecked_into();
+    let _first = ask.call0(&JsValue::NULL);
+    if let Some(navigated) = member(&devtools, &["network", "onNavigated"]) {
+        navigated.unchecked_into::<Listeners>().add_listener(&ask);
+    }
+}
+
+/// Does something once, later.
+pub fn later(milliseconds: i32, what: impl FnOnce() + 'static) {
+    let callback = Closure::once_into_js(what);
+    if let Some(window) = web_sys::window() {
+        let _timer = window
+            .set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), milliseconds);
+    }
+}

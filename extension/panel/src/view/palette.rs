@@ -1,0 +1,92 @@
+//! Every command by its name (Ctrl+K, Cmd+K).
+
+use leptos::{ev, html, prelude::*};
+
+use super::{
+    page,
+    state::{State, Tab},
+};
+
+/// A command: its name, the key that does the same, what it does.
+type Command = (&'static str, &'static str, fn(State));
+
+const COMMANDS: &[Command] = &[
+    ("Search", "/", |_| {
+        page::focus("search");
+    }),
+    ("Pause or resume the display", "space", State::toggle_display),
+    ("Pause or resume capture", "", State::toggle_capture),
+    ("Follow the newest event", "", |state| state.follow.set(true)),
+    ("Clear the events", "", State::clear),
+    ("Clear the filter", "", |state| state.filter.set(String::new())),
+    ("Show only events with remarks", "", |state| {
+        state.filter.set("is:error".to_owned())
+    }),
+    ("Show only deletions", "", |state| {
+        state.filter.set("op:delete".to_owned())
+    }),
+    ("Show what has not reached Memcached", "", |state| {
+        state.filter.set("-stage:memcached".to_owned())
+    }),
+    ("Show events", "", |state| state.tab.set(Tab::Events)),
+    ("Show stores", "", |state| state.tab.set(Tab::Stores)),
+    ("Export the events shown", "", State::export),
+    ("Capture this site", "", |state| state.capture(true)),
+    ("Capture this site no more", "", |state| state.capture(false)),
+    ("Options", "", |_| crate::link::open_options()),
+];
+
+#[component]
+pub fn Palette(state: State) -> impl IntoView {
+    move || state.palette.get().then(|| view! { <Open state /> })
+}
+
+#[component]
+fn Open(state: State) -> impl IntoView {
+    let input = NodeRef::<html::Input>::new();
+    let (text, chosen) = (RwSignal::new(String::new()), RwSignal::new(0usize));
+    Effect::new(move |_| {
+        if let Some(input) = input.get() {
+            let _focused = input.focus();
+        }
+    });
+    let fitting = move || -> Vec<&'static Command> {
+        let wanted = text.get().to_lowercase();
+        COMMANDS
+            .iter()
+            .filter(|(name, ..)| name.to_lowercase().contains(&wanted))
+            .collect()
+    };
+    let run = move |command: Option<&'static Command>| {
+        state.palette.set(false);
+        if let Some((.., what)) = command {
+            what(state);
+        }
+    };
+    let keys = move |event: ev::KeyboardEvent| {
+        let last = fitting().len().saturating_sub(1);
+        match event.key().as_str() {
+            "ArrowDown" => chosen.update(|index| *index = (*index + 1).min(last)),
+            "ArrowUp" => chosen.update(|index| *index = index.saturating_sub(1)),
+            "Enter" => run(fitting().get(chosen.get_untracked()).copied()),
+            _ => return,
+        }
+        event.prevent_default();
+    };
+    view! {
+        <div class="shade" on:click=move |_| state.palette.set(false)>
+            <div class="palette" role="dialog" aria-modal="true" aria-label="Commands" on:click=|event| event.stop_propagation()>
+                <input node_ref=input type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
+                    aria-activedescendant=move || format!("command-{}", chosen.get())
+                    placeholder="What to do…" on:keydown=keys
+                    on:input=move |event| { text.set(event_target_value(&event)); chosen.set(0); } />
+                <ul id="commands" role="listbox" aria-label="Commands">
+                    {move || fitting().into_iter().enumerate().map(|(index, command)| view! {
+                        <li id=format!("command-{index}") role="option" aria-selected=move || (chosen.get() == index).to_string()
+                            on:click=move |_| run(Some(command))>{command.0}<kbd>{command.1}</kbd></li>
+                    }).collect_view()}
+                </ul>
+            </div>
+        </div>
+    }
+}
