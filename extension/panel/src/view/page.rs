@@ -1,7 +1,7 @@
 //! What the page around us offers: clipboard, files, clocks, focus.
 
 use js_sys::{Array, Date};
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::{JsCast as _, JsValue, prelude::Closure};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url};
 
 fn document() -> Option<web_sys::Document> {
@@ -13,6 +13,18 @@ pub fn theme(dark: bool) {
     if let Some(root) = document().and_then(|document| document.document_element()) {
         let _set = root.set_attribute("data-theme", if dark { "dark" } else { "light" });
     }
+}
+
+/// Does something with the next frame; out of sight, where there are none, a little later.
+pub fn soon(what: impl FnOnce() + 'static) {
+    let hidden = document().is_none_or(|document| document.hidden());
+    let callback = Closure::once_into_js(what);
+    let Some(window) = web_sys::window() else { return };
+    let _waiting = if hidden {
+        window.set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), 100)
+    } else {
+        window.request_animation_frame(callback.unchecked_ref())
+    };
 }
 
 /// Moves the focus to the element of this id.
