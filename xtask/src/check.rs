@@ -13,8 +13,8 @@ use crate::{
     run,
 };
 
-/// The crate that is compiled to WebAssembly, and so is checked apart from the rest.
-const EXTENSION: &str = "idb-relay-extension";
+/// The crates that are compiled to WebAssembly, and so are checked apart from the rest.
+const EXTENSION: [&str; 2] = ["idb-relay-extension", "idb-relay-panel"];
 
 /// Runs everything; with filters only the tests that they name.
 pub fn test(root: &Path, filters: &[String]) -> Result<()> {
@@ -68,13 +68,8 @@ fn lint(root: &Path) -> Result<()> {
 
     let mut extension = run::cargo(root);
     extension
-        .args([
-            "clippy",
-            "--package",
-            EXTENSION,
-            "--target",
-            "wasm32-unknown-unknown",
-        ])
+        .args(["clippy", "--target", "wasm32-unknown-unknown"])
+        .args(EXTENSION.map(|package| format!("--package={package}")))
         .args(["--", "--deny", "warnings"]);
     run::visibly("Linting the extension", extension)?;
 

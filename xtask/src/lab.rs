@@ -39,7 +39,7 @@ pub fn bench(root: &Path, what: Option<Measure>, browser: Option<Browser>) -> Re
     let browsers = browser.map_or(vec![Browser::Chromium, Browser::Firefox], |browser| vec![browser]);
     let mut needs = vec![Need::WasmTarget, Need::Redis, Need::Memcached];
     needs.extend(browsers.iter().map(|browser| need(*browser)));
-    if what != Some(Measure::Latency) {
+    if !matches!(what, Some(Measure::Latency | Measure::Panel)) {
         needs.push(Need::Node);
     }
     machine::ensure(&needs)?;
@@ -53,6 +53,7 @@ pub fn bench(root: &Path, what: Option<Measure>, browser: Option<Browser>) -> Re
         Some(Measure::Page) => bench.arg("page"),
         Some(Measure::Latency) => bench.arg("latency"),
         Some(Measure::Cost) => bench.arg("cost"),
+        Some(Measure::Panel) => bench.arg("panel"),
         None => &mut bench,
     };
     for browser in browsers {

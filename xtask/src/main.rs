@@ -79,6 +79,8 @@ enum Measure {
     Latency,
     /// What capture costs the page itself, beside the bare page
     Cost,
+    /// How soon the inspector shows something, how smooth it stays, what it weighs
+    Panel,
 }
 
 fn main() -> Result<()> {

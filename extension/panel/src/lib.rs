@@ -7,6 +7,9 @@
 //! - [`stage`]: how far an event has come. [`ways`]: what it is called in the servers.
 //! - [`tree`]: a typed value as lines with JavaScript's types.
 //! - [`diff`]: what changed between two values.
+//! - [`side`]: a record in IndexedDB, in the mirror and in Memcached.
+//! - [`chart`]: the last minute as a picture.
+//! - [`drift`]: what comparisons with Memcached have found.
 //! - [`recording`]: events as a file, and back.
 //! - [`words`]: numbers and times for people.
 //! - [`install`]: the command that makes the host known.
@@ -15,12 +18,15 @@
 //!
 //! Data flows one way: link → model → view; what a person does goes back by the link.
 
+pub mod chart;
 pub mod diff;
+pub mod drift;
 pub mod install;
 pub mod model;
 pub mod query;
 pub mod recording;
 pub mod shown;
+pub mod side;
 pub mod stage;
 pub mod tree;
 pub mod ways;
@@ -31,4 +37,8 @@ mod browser;
 #[cfg(target_arch = "wasm32")]
 mod link;
 #[cfg(target_arch = "wasm32")]
+#[allow(
+    clippy::large_types_passed_by_value,
+    reason = "the state is a set of handles, of which every closure takes a copy"
+)]
 mod view;

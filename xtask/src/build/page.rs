@@ -15,7 +15,7 @@ use oxc::{
 };
 
 /// Each script with its modules; whatever a module imports stands before it.
-pub const SCRIPTS: [(&str, &[&str]); 2] = [
+pub const SCRIPTS: [(&str, &[&str]); 3] = [
     (
         "hook.js",
         &[
@@ -49,6 +49,21 @@ pub const SCRIPTS: [(&str, &[&str]); 2] = [
             "key.js",
             "reader.js",
             "bridge.js",
+        ],
+    ),
+    (
+        "peek.js",
+        &[
+            "pristine.js",
+            "kinds.js",
+            "encode.js",
+            "builtins.js",
+            "platform.js",
+            "sha256.js",
+            "blobs.js",
+            "key.js",
+            "reader.js",
+            "peek.js",
         ],
     ),
 ];

@@ -33,7 +33,7 @@ pub fn Details(state: State) -> impl IntoView {
                     <Changes row=row.clone() />
                     <Way state row=row.clone() />
                     <Names state row=row.clone() />
-                    <record::Places state row=row.clone() />
+                    {record::now(state, &row)}
                     <Siblings state row />
                 </div>
             }

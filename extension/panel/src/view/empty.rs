@@ -53,7 +53,6 @@ fn reason(state: State) -> AnyView {
     match state.is_enabled() {
         Some(false) => disabled(state, &origin),
         Some(true) if state.is_ungranted() => ungranted(state, &origin),
-        Some(true) => quiet(state, &told),
         None if told.origins.is_empty() => view! {
             <div data-why="no-site">
                 <h2>"No site is captured"</h2>
@@ -61,7 +60,7 @@ fn reason(state: State) -> AnyView {
             </div>
         }
         .into_any(),
-        None => quiet(state, &told),
+        _ => quiet(state, &told),
     }
 }
 

@@ -35,6 +35,13 @@ pub fn FeedView(state: State) -> impl IntoView {
     let resized = window_event_listener(ev::resize, move |_| measure());
     on_cleanup(move || resized.remove());
     let count = Memo::new(move |_| state.shown.with(Shown::len));
+    Effect::new(move |marked: Option<bool>| {
+        let there = marked == Some(true) || count.get() > 0;
+        if there && marked != Some(true) {
+            page::mark("first-row");
+        }
+        there
+    });
     // The document follows the state: its height first, or it could not be scrolled as far.
     Effect::new(move |_| {
         let (count, top) = (count.get(), state.top.get());

@@ -4,7 +4,11 @@ use leptos::prelude::*;
 use protocol::inspect::{Health, Remark, Sink};
 
 use super::state::{CHART, State, Tab};
-use crate::{model::Model, words};
+use crate::{
+    chart::{HEIGHT, paths},
+    model::Model,
+    words,
+};
 
 #[component]
 pub fn Header(state: State) -> impl IntoView {
@@ -150,40 +154,7 @@ fn uncaptured(state: State) -> Option<impl IntoView + use<>> {
 /// The last minute: events a second as bars, the time to Memcached as a line.
 #[component]
 fn Chart(state: State) -> impl IntoView {
-    const HEIGHT: f64 = 22.0;
-    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-    let drawn = move || {
-        state.chart.with(|seconds| {
-            let most = seconds
-                .iter()
-                .map(|second| second.events)
-                .max()
-                .unwrap_or(0)
-                .max(1) as f64;
-            let slowest = seconds.iter().filter_map(|second| second.lag).fold(1.0, f64::max);
-            let mut bars = String::new();
-            let mut line = String::new();
-            for (index, second) in seconds.iter().enumerate() {
-                let x = index as f64 * 2.0;
-                let height = second.events as f64 / most * HEIGHT;
-                if second.events > 0 {
-                    bars.push_str(&format!(
-                        "M{x} {HEIGHT}V{:.1}h1.6V{HEIGHT}z",
-                        HEIGHT - height.max(1.0)
-                    ));
-                }
-                if let Some(lag) = second.lag {
-                    let command = if line.is_empty() { 'M' } else { 'L' };
-                    line.push_str(&format!(
-                        "{command}{:.1} {:.1}",
-                        x + 0.8,
-                        HEIGHT - 1.0 - lag / slowest * (HEIGHT - 2.0)
-                    ));
-                }
-            }
-            (bars, line)
-        })
-    };
+    let drawn = Memo::new(move |_| state.chart.with(|seconds| paths(seconds.iter().copied())));
     let now = move || {
         state
             .chart
@@ -201,9 +172,9 @@ fn Chart(state: State) -> impl IntoView {
     };
     view! {
         <span class="chart" title="The last minute: events a second as bars, milliseconds to the last stage as a line">
-            <svg viewBox=format!("0 0 {} {HEIGHT}", CHART * 2) width=CHART * 2 height="22" role="img" aria-label=move || format!("The last minute; now {}", words())>
-                <path class="bars" d=move || drawn().0 />
-                <path class="line" d=move || drawn().1 />
+            <svg viewBox=format!("0 0 {} {HEIGHT}", CHART * 2) width=CHART * 2 height=HEIGHT role="img" aria-label=move || format!("The last minute; now {}", words())>
+                <path class="bars" d=move || drawn.with(|drawn| drawn.0.clone()) />
+                <path class="line" d=move || drawn.with(|drawn| drawn.1.clone()) />
             </svg>
             <span aria-hidden="true">{words}</span>
         </span>

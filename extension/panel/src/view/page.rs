@@ -27,6 +27,13 @@ pub fn soon(what: impl FnOnce() + 'static) {
     };
 }
 
+/// Marks a moment for whoever measures the panel (User Timing), once.
+pub fn mark(name: &str) {
+    if let Some(performance) = web_sys::window().and_then(|window| window.performance()) {
+        let _marked = performance.mark(name);
+    }
+}
+
 /// Moves the focus to the element of this id.
 pub fn focus(id: &str) -> bool {
     let element = document().and_then(|document| document.get_element_by_id(id));

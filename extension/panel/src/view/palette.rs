@@ -20,13 +20,13 @@ const COMMANDS: &[Command] = &[
     ("Clear the events", "", State::clear),
     ("Clear the filter", "", |state| state.filter.set(String::new())),
     ("Show only events with remarks", "", |state| {
-        state.filter.set("is:error".to_owned())
+        state.filter.set("is:error".to_owned());
     }),
     ("Show only deletions", "", |state| {
-        state.filter.set("op:delete".to_owned())
+        state.filter.set("op:delete".to_owned());
     }),
     ("Show what has not reached Memcached", "", |state| {
-        state.filter.set("-stage:memcached".to_owned())
+        state.filter.set("-stage:memcached".to_owned());
     }),
     ("Show events", "", |state| state.tab.set(Tab::Events)),
     ("Show stores", "", |state| state.tab.set(Tab::Stores)),
@@ -36,11 +36,11 @@ const COMMANDS: &[Command] = &[
     ("Grant the permission for this site", "", State::grant),
     ("Reload the page", "", |_| crate::browser::reload()),
     ("Events of this site only, or of all", "", |state| {
-        state.only_site.update(|only| *only = !*only)
+        state.only_site.update(|only| *only = !*only);
     }),
     ("Back to live", "", State::live),
     ("Help: filter language and keys", "?", |state| {
-        state.over.set(Some(Over::Help))
+        state.over.set(Some(Over::Help));
     }),
     ("Options", "", |_| crate::browser::open_options()),
 ];

@@ -1,22 +1,18 @@
-//! One record side by side: what the event left, what the mirror and Memcached hold now.
+//! One record in IndexedDB, in the mirror and in Memcached, side by side.
 
 use leptos::prelude::*;
-use protocol::{
-    inspect::{Address, Question, Record, Remark, Reply},
-    value::plain,
-};
+use protocol::inspect::{Address, Question, Record, Remark, Reply};
+use wasm_bindgen_futures::spawn_local;
 
 use super::state::State;
-use crate::model::Row;
+use crate::{
+    browser,
+    model::Row,
+    side::{Found, Side, of_page, side},
+};
 
-/// How much of a plain value is shown.
-const PLAIN_BYTES: usize = 256 * 1024;
-
-/// What the host said.
-type Answer = Result<Record, Remark>;
-
-#[component]
-pub fn Places(state: State, row: Row) -> impl IntoView {
+/// The record that an event is about.
+pub fn now(state: State, row: &Row) -> AnyView {
     if !row.has_key {
         return ().into_any();
     }
@@ -28,17 +24,21 @@ pub fn Places(state: State, row: Row) -> impl IntoView {
         store: source.store.clone(),
         key: row.key().to_owned(),
     };
-    view! { <OneRecord state address /> }.into_any()
+    // A recording's records are another machine's, or long gone: they are looked for when somebody wants it.
+    let at_once = state.recording.with_untracked(Option::is_none);
+    view! { <Places state address at_once /> }.into_any()
 }
 
-/// The record of an address, asked for at once and again on demand.
+/// The record of an address.
 #[component]
-pub fn OneRecord(state: State, address: Address) -> impl IntoView {
-    let answer = RwSignal::new(None::<Answer>);
+pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
+    let page = RwSignal::new(None::<Found>);
+    let host = RwSignal::new(None::<Result<Record, Remark>>);
     let ask = move || {
-        state.ask(Question::Record(address.clone()), move |reply| {
-            // It may have been closed meanwhile.
-            let _told = answer.try_set(match reply {
+        let (asked, read) = (address.clone(), address.clone());
+        state.ask(Question::Record(asked), move |reply| {
+            // Nobody may look any more.
+            let _told = host.try_set(match reply {
                 Reply::Record(record) => Some(Ok(record)),
                 Reply::Failed(error) => Some(Err(Remark {
                     message: error.message,
@@ -47,17 +47,26 @@ pub fn OneRecord(state: State, address: Address) -> impl IntoView {
                 _ => None,
             });
         });
+        let tab = tab_of(state, &read.origin);
+        spawn_local(async move {
+            let text = match tab {
+                Some(tab) => browser::read_record(tab, &read).await,
+                None => None,
+            };
+            let _told = page.try_set(Some(of_page(text.as_deref())));
+        });
     };
-    if state.recording.with_untracked(Option::is_none) {
+    if at_once {
         ask();
     }
     let content = move || {
-        answer.with(|answer| match answer {
+        let page = page.get()?;
+        host.with(|host| match host {
             None => None,
             Some(Err(Remark { message, cure })) => {
                 Some(view! { <p class="error">{message.clone()}" "{cure.clone()}</p> }.into_any())
             }
-            Some(Ok(record)) => Some(table(record)),
+            Some(Ok(record)) => Some(table(side(page, record))),
         })
     };
     view! {
@@ -68,24 +77,44 @@ pub fn OneRecord(state: State, address: Address) -> impl IntoView {
     }
 }
 
-fn table(record: &Record) -> AnyView {
-    let mirror = record.mirror.as_ref().map(|typed| {
-        plain(typed.get(), PLAIN_BYTES).map_or_else(|_| typed.get().to_owned(), std::borrow::Cow::into_owned)
-    });
-    let verdict = match (record.same, &record.trouble) {
-        (Some(true), _) => ("ok", "Memcached holds what the mirror does.".to_owned()),
-        (Some(false), _) => ("wrong", "Memcached does not hold what it should.".to_owned()),
-        (None, Some(trouble)) => ("wrong", format!("{} {}", trouble.message, trouble.cure)),
-        (None, None) => ("off", "Memcached is switched off.".to_owned()),
-    };
-    let cell = |text: Option<String>| match text {
-        Some(text) => view! { <td><code>{text}</code></td> }.into_any(),
-        None => view! { <td class="faint">"no such record"</td> }.into_any(),
+/// A tab with a page of the origin: the inspected one if it has one.
+fn tab_of(state: State, origin: &str) -> Option<i64> {
+    if state
+        .origin
+        .with_untracked(|inspected| inspected.as_deref() == Some(origin))
+        && state.inspected.is_some()
+    {
+        return state.inspected;
+    }
+    state.background.with_untracked(|background| {
+        let documents = &background.as_ref()?.documents;
+        let document = documents
+            .iter()
+            .find(|document| document.origin == origin && document.refused.is_none())?;
+        Some(document.tab)
+    })
+}
+
+fn table(side: Side) -> AnyView {
+    let Side {
+        indexeddb,
+        mirror,
+        memcached,
+        verdict,
+    } = side;
+    let line = |title: &'static str, found: Found| {
+        let cell = match found {
+            Found::Value(text) => view! { <code>{text}</code> }.into_any(),
+            Found::Nothing => view! { <span class="faint">"no such record"</span> }.into_any(),
+            Found::Unknown(why) => view! { <span class="faint">{why}</span> }.into_any(),
+        };
+        view! { <tr><th scope="row">{title}</th><td>{cell}</td></tr> }
     };
     view! {
         <table>
-            <tr><th scope="row">"In the mirror"</th>{cell(mirror)}</tr>
-            <tr><th scope="row">"In Memcached"</th>{cell(record.found.clone())}</tr>
+            {line("In IndexedDB", indexeddb)}
+            {line("In the mirror", mirror)}
+            {line("In Memcached", memcached)}
         </table>
         <p class="verdict" data-state=verdict.0>{verdict.1}</p>
     }

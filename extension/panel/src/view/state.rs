@@ -3,7 +3,7 @@
 //! What comes is taken in once a frame ([`State::pulse`]), whatever its rate: one look at the filter, one change of the screen.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     rc::Rc,
 };
 
@@ -16,6 +16,7 @@ use protocol::{
 use super::page;
 use crate::{
     browser,
+    chart::Second,
     link::{self, Heard, Link},
     model::{Model, Row},
     query::Query,
@@ -44,14 +45,6 @@ pub enum Tab {
 pub enum Over {
     Palette,
     Help,
-}
-
-/// A second of the chart.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Second {
-    pub events: u64,
-    /// Milliseconds to the last stage, half of the events are faster.
-    pub lag: Option<f64>,
 }
 
 /// See the [module](self).
@@ -99,7 +92,7 @@ pub struct State {
     pub toast: RwSignal<String>,
     pub stores: RwSignal<Option<Result<Vec<Store>, String>>>,
     /// Paths of trees that were opened or closed.
-    pub toggled: RwSignal<HashSet<String>>,
+    pub toggled: RwSignal<BTreeSet<String>>,
 }
 
 impl State {
@@ -153,7 +146,7 @@ impl State {
             over: RwSignal::new(None),
             toast: RwSignal::new(String::new()),
             stores: RwSignal::new(None),
-            toggled: RwSignal::new(HashSet::new()),
+            toggled: RwSignal::new(BTreeSet::new()),
         };
         Effect::new(move |_| {
             news.track();

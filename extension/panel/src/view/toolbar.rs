@@ -110,7 +110,7 @@ fn shown(state: State) -> String {
         )
     };
     if gone > 0 {
-        text.push_str(&format!("; {} older ones went", words::count(gone)));
+        text = format!("{text}; {} older ones went", words::count(gone));
     }
     text
 }
