@@ -9,5 +9,5 @@ import { readRecords } from "./reader.js";
 
 /** @type {any} The isolated world's own global object; the page has another. */
 const world = globalThis;
-const read = world.idbRelayRead;
-world.idbRelayRecords = location.origin === read?.origin ? readRecords(read) : null;
+world.idbRelayRecords =
+  location.origin === world.idbRelayRead?.origin ? readRecords(world.idbRelayRead) : null;

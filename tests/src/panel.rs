@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     artifacts,
-    browser::{Browser, Page},
+    browser::{Browser, Key, Page},
 };
 
 /// The panel in a tab.
@@ -46,7 +46,12 @@ impl<'browser> Panel<'browser> {
 
     /// Waits until an expression holds, in which `$` is `querySelector` and `$$` all that fit.
     pub fn wait_for(&self, condition: &str) -> Result<()> {
-        self.page.wait_for(&with_selectors(condition))
+        let waited = self.page.wait_for(&with_selectors(condition));
+        if waited.is_err() {
+            // For whoever wonders what there was instead.
+            self.picture("failed")?;
+        }
+        waited.with_context(|| condition.to_owned())
     }
 
     /// Evaluates such an expression.
@@ -95,13 +100,15 @@ impl<'browser> Panel<'browser> {
         self.wait_for(&format!("$$('.row').length === {count}"))
     }
 
-    /// Takes what an element copies when it is pressed.
+    /// Takes what an element copies when the Enter key presses it: browsers let only a person's doing copy.
     pub fn copied(&self, selector: &str) -> Result<String> {
-        let copied = self.evaluate(&format!(
-            "(() => {{ let copied; const listen = (event) => (copied = event.target.value); addEventListener('copy', listen); \
-             $({selector:?}).click(); removeEventListener('copy', listen); return copied; }})()"
+        self.evaluate(&format!(
+            "((window.copied = null), addEventListener('copy', (event) => (window.copied = event.target.value), {{ once: true }}), $({selector:?}).focus())"
         ))?;
-        Ok(copied.as_str().context("nothing was copied")?.to_owned())
+        self.page.press(Key::Enter)?;
+        self.wait_for("window.copied !== null")?;
+        let copied = self.evaluate("window.copied")?;
+        Ok(copied.as_str().context("a text")?.to_owned())
     }
 
     /// Makes it dark or light, whatever the system is.

@@ -2,7 +2,7 @@
 //!
 //! | word | holds for events |
 //! |---|---|
-//! | `text` | that have the text in their key, value, names or transaction, whatever its case |
+//! | `text` | that have the text in their key, values or names, whatever its case |
 //! | `op:put` | of this operation: a letter, or `create update delete read clear schema`; `put` is `create` or `update` |
 //! | `origin:`, `db:`, `store:`, `key:` | with exactly this name or key; `*` stands for anything |
 //! | `stage:redis` | that have passed this stage |

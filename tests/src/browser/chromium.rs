@@ -214,8 +214,11 @@ impl Driver for Chromium {
         let modifiers = if control { 2 } else { 0 };
         let mut down =
             json!({"type": "keyDown", "key": name, "windowsVirtualKeyCode": code, "modifiers": modifiers});
-        if let (Key::Character(char), false) = (key, control) {
-            down["text"] = char.to_string().into();
+        match key {
+            Key::Character(char) if !control => down["text"] = char.to_string().into(),
+            // Without it no button is pressed.
+            Key::Enter => down["text"] = "\r".into(),
+            _ => {}
         }
         self.rpc.call("Input.dispatchKeyEvent", down, Some(&session))?;
         let up = json!({"type": "keyUp", "key": name, "windowsVirtualKeyCode": code, "modifiers": modifiers});

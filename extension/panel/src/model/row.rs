@@ -154,7 +154,6 @@ impl Row {
             .into_iter()
             .chain(names.into_iter().map(String::as_str))
             .chain(self.change.as_deref())
-            .chain(self.transaction.as_ref().map(|transaction| &*transaction.id))
     }
 
     /// How many milliseconds after the commit it passed a stage. A page's clock may be coarser than the host's.

@@ -19,11 +19,14 @@ pub fn Empty(state: State) -> impl IntoView {
 }
 
 fn reason(state: State) -> AnyView {
-    if state.model.with(|model| !model.places().is_empty()) && !state.looking.get() {
-        return filtered(state);
-    }
     if state.looking.get() {
         return view! { <div data-why="looking"><h2>"Looking…"</h2></div> }.into_any();
+    }
+    let words = state
+        .query
+        .with(|query| query.as_ref().is_ok_and(|query| !query.terms().is_empty()));
+    if words && state.model.with(|model| !model.places().is_empty()) {
+        return filtered(state);
     }
     if let Some(name) = state.recording.get() {
         return view! {
@@ -65,22 +68,26 @@ fn reason(state: State) -> AnyView {
 }
 
 fn filtered(state: State) -> AnyView {
-    let hidden = state.model.with(|model| model.places().len());
-    let site = state.only_site.get() && state.origin.get().is_some();
-    let other = state
-        .query
-        .with(|query| query.as_ref().is_ok_and(|query| query.terms().is_empty()));
     view! {
         <div data-why="filter">
-            <h2>{if other { "No event of this site" } else { "No event fits the filter" }}</h2>
-            <p>{words::counted(hidden, "event")}" of the browser are hidden."</p>
-            <p class="buttons">
-                {(!other).then(|| view! { <button class="primary" on:click=move |_| state.filter.set(String::new())>"Clear the filter"</button> })}
-                {site.then(|| view! { <button on:click=move |_| state.only_site.set(false)>"Show all sites"</button> })}
-            </p>
+            <h2>"No event fits the filter"</h2>
+            {others(state)}
+            <p><button class="primary" on:click=move |_| state.filter.set(String::new())>"Clear the filter"</button></p>
         </div>
     }
     .into_any()
+}
+
+/// That there are events, but of other sites.
+fn others(state: State) -> Option<impl IntoView> {
+    let hidden = state.model.with(|model| model.places().len());
+    let confined = state.only_site.get() && state.origin.get().is_some();
+    (confined && hidden > 0).then(|| {
+        view! {
+            <p>{words::counted(hidden, "event")}" of this browser, only those of this site are shown. "
+                <button on:click=move |_| state.only_site.set(false)>"Show all sites"</button></p>
+        }
+    })
 }
 
 /// There is no host, or none that we understand.
@@ -183,6 +190,7 @@ fn quiet(state: State, told: &Background) -> AnyView {
         <div data-why="quiet">
             <h2>"No write yet"</h2>
             <p>"Every transaction that commits from now on appears here."</p>
+            {others(state)}
         </div>
     }
     .into_any()

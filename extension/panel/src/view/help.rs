@@ -5,7 +5,7 @@ use leptos::{html, prelude::*};
 use super::state::{Over, State};
 
 const WORDS: &[(&str, &str)] = &[
-    ("text", "has the text in its key, value, names or transaction"),
+    ("text", "has the text in its key, its values or its names"),
     (
         "op:put",
         "create, update, delete, read, clear, schema; put is create or update",

@@ -4,7 +4,7 @@ use leptos::{ev, html, prelude::*};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::state::{Over, State, Tab};
-use crate::{model::BOUND, shown::Shown, words};
+use crate::{browser, model::BOUND, shown::Shown, words};
 
 #[component]
 pub fn Toolbar(state: State) -> impl IntoView {
@@ -15,6 +15,12 @@ pub fn Toolbar(state: State) -> impl IntoView {
         }
     };
     let chosen = move |_: ev::Event| read_file(state, &file);
+    let (_, platform) = browser::names();
+    let shortcut = if platform.starts_with("Mac") {
+        "⌘K"
+    } else {
+        "Ctrl K"
+    };
     let tab = move |tab: Tab, name: &'static str, title: &'static str| {
         view! {
             <button id=format!("tab-{name}") role="tab" aria-controls="view" title=title
@@ -50,7 +56,7 @@ pub fn Toolbar(state: State) -> impl IntoView {
                 <button title="Open a recording; no host is needed" on:click=choose>"Import"</button>
                 <input class="file" node_ref=file type="file" accept=".ndjson,.jsonl,.json" aria-label="Recording" tabindex="-1" on:change=chosen />
             </div>
-            <button class="icon" title="All commands (Ctrl+K)" aria-label="All commands" on:click=move |_| state.over.set(Some(Over::Palette))>"⌘K"</button>
+            <button class="icon" title="All commands" aria-label=format!("{shortcut}: all commands") on:click=move |_| state.over.set(Some(Over::Palette))>{shortcut}</button>
         </div>
         <div class="chips">
             {move || chips(state)}
