@@ -405,9 +405,26 @@ pub struct Compared {
     pub foreign: u64,
     /// How many of these were put right.
     pub repaired: u64,
-    /// Those found since the last answer; at most a hundred in all.
+    /// How many records were still on their way when it was over: they changed while they were looked at.
+    #[serde(default)]
+    pub pending: u64,
+    /// How many records have no item because Memcached takes none so large, or their value has no form there. That is no difference.
+    #[serde(default)]
+    pub refused: u64,
+    /// How many items have names of this configuration's form, and are of origins that no journal here knows: another host's, perhaps.
+    /// That is no difference either.
+    #[serde(default)]
+    pub strangers: u64,
+    /// Servers that do not tell what they hold, each with the reason: of theirs only items of records that the mirror remembers as
+    /// deleted are found to be foreign.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<String>,
+    /// Those found since the last answer; at most [`MAX_DIFFERENCES`] in all.
     pub differences: Vec<Difference>,
 }
+
+/// How many differences the answers to a comparison name.
+pub const MAX_DIFFERENCES: usize = 100;
 
 /// A record of which Memcached does not hold what the mirror does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -419,6 +436,9 @@ pub struct Difference {
     pub memcached_key: String,
     /// In what way.
     pub kind: DifferenceKind,
+    /// Whether it was put right.
+    #[serde(default)]
+    pub repaired: bool,
 }
 
 /// The ways in which Memcached can differ.
@@ -429,7 +449,8 @@ pub enum DifferenceKind {
     Missing,
     /// Memcached has another value.
     Stale,
-    /// The record is gone, Memcached still has an item.
+    /// There is no such record, Memcached has an item: one that was left behind, or lies on a server that is not its key's. If its
+    /// name had to be shortened the record is not known, and its address empty.
     Foreign,
 }
 

@@ -51,9 +51,11 @@ pub fn differing(compared: &Compared) -> u64 {
     compared.missing + compared.stale + compared.foreign
 }
 
-/// How many of the store's records Memcached has some value of.
+/// How many items of the store Memcached holds, once the comparison is over.
 pub fn there(compared: &Compared) -> u64 {
-    compared.total.saturating_sub(compared.missing)
+    let absent = if compared.repaired > 0 { 0 } else { compared.missing };
+    let left_over = if compared.repaired > 0 { 0 } else { compared.foreign };
+    (compared.total + left_over).saturating_sub(absent + compared.refused)
 }
 
 /// What a comparison came to, in a sentence.
@@ -61,21 +63,31 @@ pub fn sentence(compared: &Compared) -> String {
     if !compared.done {
         return format!("{} of {} compared…", compared.compared, compared.total);
     }
-    let counts = [
+    let counted = |counts: &[(u64, &str)]| {
+        let there = counts.iter().filter(|(count, _)| *count > 0);
+        there
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let mut text = counted(&[
         (compared.missing, "missing"),
         (compared.stale, "stale"),
         (compared.foreign, "left over"),
-    ];
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    match (parts.is_empty(), compared.repaired) {
-        (true, _) => "none".to_owned(),
-        (false, 0) => parts.join(", "),
-        (false, repaired) => format!("{}; {repaired} put right", parts.join(", ")),
+    ]);
+    if text.is_empty() {
+        "none".clone_into(&mut text);
     }
+    let more = counted(&[
+        (compared.repaired, "put right"),
+        (compared.pending, "on their way"),
+        (compared.refused, "without an item: too large"),
+    ]);
+    if !more.is_empty() {
+        text.push_str("; ");
+        text.push_str(&more);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -94,6 +106,7 @@ mod tests {
             },
             memcached_key: key.to_owned(),
             kind: DifferenceKind::Missing,
+            repaired: false,
         }
     }
 
@@ -128,6 +141,16 @@ mod tests {
         let compared = drift.of(&name).expect("there").as_ref().expect("compared");
         assert_eq!((there(compared), differing(compared)), (3, 2));
         assert_eq!(sentence(compared), "2 missing");
+        let repaired = Compared {
+            repaired: 2,
+            refused: 1,
+            ..compared.clone()
+        };
+        assert_eq!(
+            sentence(&repaired),
+            "2 missing; 2 put right, 1 without an item: too large"
+        );
+        assert_eq!(there(&repaired), 4);
         drift.tell(&name, Err("no host".to_owned()));
         assert!(drift.of(&name).expect("there").is_err());
     }

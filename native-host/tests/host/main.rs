@@ -15,3 +15,4 @@ mod inspection;
 mod reading;
 mod redis_memory;
 mod support;
+mod verify;

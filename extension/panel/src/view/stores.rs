@@ -159,9 +159,6 @@ fn count(number: u64) -> String {
 
 fn in_memcached(drift: &Drift, name: &Name) -> String {
     match drift.of(name) {
-        Some(Ok(compared)) if compared.done && compared.repaired > 0 => {
-            count(there(compared) + compared.missing.min(compared.repaired))
-        }
         Some(Ok(compared)) if compared.done => count(there(compared)),
         Some(Ok(_)) => "…".to_owned(),
         _ => "?".to_owned(),
@@ -196,7 +193,7 @@ fn differences(memory: Memory, compared: &Compared) -> impl IntoView + use<> {
         let address = difference.address.clone();
         let key = address.key.clone();
         view! {
-            <li><b>{kind}</b><button title=difference.memcached_key.clone() on:click=move |_| memory.chosen.set(Some(address.clone()))>{key}</button></li>
+            <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=move |_| memory.chosen.set(Some(address.clone()))>{key}</button></li>
         }
     });
     lines.collect_view()
