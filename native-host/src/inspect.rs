@@ -6,6 +6,7 @@
 //! - `feed`: questions that wait for news, on a thread of their own.
 //! - `desk`: those that are answered at once, one after the other, on another.
 //! - `comparer`: comparisons with Memcached, on a third.
+//! - `examiner`: what `idb-relay doctor` finds, on a fourth.
 //! - [`health`]: the host, the journal, the sinks and how late they are; `status` shows the same.
 //! - `record`: one record, in the mirror and in Memcached.
 //! - `cut`: large values left out, so that an answer fits a message.
@@ -26,6 +27,7 @@ use crate::{compare::Scope, config::Config, messaging::writer::Outbox};
 mod comparer;
 mod cut;
 mod desk;
+mod examiner;
 mod feed;
 pub mod health;
 mod record;
@@ -42,6 +44,7 @@ pub(crate) struct Inspection {
     feeds: SyncSender<(u64, Since)>,
     desk: SyncSender<(u64, Question)>,
     comparer: SyncSender<Task>,
+    examiner: SyncSender<u64>,
 }
 
 impl Inspection {
@@ -56,11 +59,15 @@ impl Inspection {
         let (comparer, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let thread = Comparer::new(config.clone(), journal, waiting, outbox.clone());
         thread::spawn(move || thread.run());
+        let (examiner, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
+        let (own, answers) = (config.clone(), outbox.clone());
+        thread::spawn(move || examiner::run(own, &waiting, &answers));
         Self {
             outbox: outbox.clone(),
             feeds,
             desk,
             comparer,
+            examiner,
         }
     }
 
@@ -87,6 +94,7 @@ impl Inspection {
                 };
                 is_full(&self.comparer.try_send(task))
             }
+            Question::Doctor {} => is_full(&self.examiner.try_send(ask.id)),
             question => is_full(&self.desk.try_send((ask.id, question))),
         };
         // The threads end only after this does; a question that nobody takes for another reason is one of a session at its end.

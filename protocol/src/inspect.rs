@@ -170,6 +170,8 @@ pub enum Question {
         /// Whether to write what differs.
         repair: bool,
     },
+    /// Look for what is wrong on the way, as `idb-relay doctor` does.
+    Doctor {},
     /// Let a page of the origin read all stores again.
     Resync {
         /// Serialised origin.
@@ -214,10 +216,38 @@ pub enum Reply {
     Record(Record),
     /// To [`Question::Compare`]; several with the same id while it lasts, the last one is `done`.
     Compared(Compared),
+    /// To [`Question::Doctor`]: what was looked at, in the order in which a write passes it.
+    Doctor(Vec<Check>),
     /// It is done.
     Done {},
     /// It could not be answered.
     Failed(HostError),
+}
+
+/// How a check of `idb-relay doctor` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it must be.
+    Ok,
+    /// It works; there is something to know.
+    Remark,
+    /// It does not work.
+    Problem,
+}
+
+/// One thing that `idb-relay doctor` looked at; `idb-relay doctor --json` says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Which stretch of the way: `configuration`, `journal`, `browser`, `redis` or `memcached`.
+    pub area: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
 }
 
 /// A stretch of the feed.

@@ -335,6 +335,55 @@ fn pausing_the_display_is_not_pausing_capture(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
+fn drift_is_found_and_put_right(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    page.evaluate("together([['a', 1], ['b', 2], ['c', 3]])")?;
+    rig.settled(&page)?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 600)?;
+    let picture = |name: &str| panel.picture(&format!("{name}-{}", kind.name()));
+    panel.press("Stores")?;
+    panel.wait_for("$('.stores tbody .number')?.textContent === '3'")?;
+    panel.press("Compare")?;
+    panel.wait_for("$('.stores .good')?.textContent === 'none'")?;
+    assert_eq!(panel.text(".stores [data-title='In Memcached']")?, "3");
+
+    // Somebody else writes into Memcached.
+    let record = lab::observe::Record {
+        bucket: String::new(),
+        database: "writer".to_owned(),
+        store: "items".to_owned(),
+        key: r#""b""#.to_owned(),
+        value: String::new(),
+    };
+    let key = record.memcached_key(&rig.site.origin())?;
+    rig.memcached.connect()?.set(&key, "spoilt")?;
+    panel.press("Compare")?;
+    panel.wait_for("$('.stores .error')?.textContent === '1 stale'")?;
+    panel.wait_for("$('.differences button')?.textContent === '\"b\"'")?;
+    panel.click(".differences button")?;
+    panel.wait_for("$('.chosen .verdict')?.dataset.state === 'wrong'")?;
+    let places = panel.evaluate("$$('.chosen td').map((place) => place.textContent)")?;
+    assert_eq!(places, json!(["2", "2", "spoilt"]));
+    picture("drift")?;
+    accessible(&panel)?;
+    panel.page.resize(400, 700)?;
+    fits(&panel)?;
+    picture("narrow-stores")?;
+    accessible(&panel)?;
+    panel.page.resize(1280, 600)?;
+
+    panel.press("Repair")?;
+    panel.wait_for("$('.stores .good')?.textContent === '1 stale; 1 put right'")?;
+    panel.press("Look again")?;
+    panel.wait_for("$('.chosen .verdict')?.dataset.state === 'ok'")?;
+    picture("repaired")?;
+    rig.settled(&page).map(drop)
+}
+
 fn an_empty_list_says_why_and_what_to_press(kind: Kind) -> Result<()> {
     let rig = Rig::without_consent(kind)?;
     let browser = rig.browser_at_once(false)?;
@@ -452,6 +501,13 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
         .context("doctor looks at memcached")?;
     let cure = check["cure"].as_str().context("a cure")?;
     panel.wait_for(&format!("$('.problems').textContent.includes({cure:?})"))?;
+    panel.press("Check")?;
+    panel.wait_for(&format!(
+        "$$('.doctor [data-state=wrong]').some((check) => check.textContent.includes({cure:?}))"
+    ))?;
+    panel.picture(&format!("doctor-{}", kind.name()))?;
+    accessible(&panel)?;
+    panel.page.press(Key::Escape)?;
     panel.filter("-stage:memcached")?;
     panel.wait_for_lines(1)?;
     panel.click(".row")?;
@@ -468,6 +524,7 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
 lab::in_both_browsers!(
     each_write_is_shown_on_its_way,
     pausing_the_display_is_not_pausing_capture,
+    drift_is_found_and_put_right,
     an_empty_list_says_why_and_what_to_press,
     without_a_host_the_panel_says_how_to_install_one,
     a_server_that_is_away_is_named_with_its_cure,

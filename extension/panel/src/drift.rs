@@ -53,8 +53,16 @@ pub fn differing(compared: &Compared) -> u64 {
 
 /// How many items of the store Memcached holds, once the comparison is over.
 pub fn there(compared: &Compared) -> u64 {
-    let absent = if compared.repaired > 0 { 0 } else { compared.missing };
-    let left_over = if compared.repaired > 0 { 0 } else { compared.foreign };
+    let absent = if compared.repaired > 0 {
+        0
+    } else {
+        compared.missing
+    };
+    let left_over = if compared.repaired > 0 {
+        0
+    } else {
+        compared.foreign
+    };
     (compared.total + left_over).saturating_sub(absent + compared.refused)
 }
 

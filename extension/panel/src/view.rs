@@ -3,12 +3,13 @@
 //! - [`state`]: what it shows, as signals, and what a person can do.
 //! - [`header`]: how the host and its servers are. [`toolbar`]: filter and buttons. [`feed`]: the events. [`details`]: one of
 //!   them. [`stores`]: what is where. [`empty`]: why there is nothing. [`palette`]: every command by its name. [`help`]: filter
-//!   language and keys. [`page`]: clipboard, files, clocks.
+//!   language and keys. [`doctor`]: what is wrong on the way. [`page`]: clipboard, files, clocks.
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::prelude::*;
 
 mod details;
+mod doctor;
 mod empty;
 mod feed;
 mod header;
@@ -54,6 +55,7 @@ fn Panel() -> impl IntoView {
         </main>
         <palette::Palette state />
         <help::Help state />
+        <doctor::Doctor state />
         <div class="toast" role="status" class:shown=move || !state.toast.get().is_empty()>{move || state.toast.get()}</div>
     }
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use protocol::inspect::{Health, Remark, Sink};
 
-use super::state::{CHART, State, Tab};
+use super::state::{CHART, Over, State, Tab};
 use crate::{
     chart::{HEIGHT, paths},
     model::Model,
@@ -28,6 +28,7 @@ pub fn Header(state: State) -> impl IntoView {
             {move || uncaptured(state)}
             <span class="grow"></span>
             <Chart state />
+            <button title="Check everything that a write passes, as idb-relay doctor does" on:click=move |_| state.over.set(Some(Over::Doctor))>"Check"</button>
             <button class="capture" title="Pause capture itself: pages keep their commits until it goes on" aria-pressed=move || paused().to_string()
                 on:click=move |_| state.toggle_capture()>
                 {move || if paused() { "Resume capture" } else { "Pause capture" }}

@@ -42,6 +42,9 @@ const COMMANDS: &[Command] = &[
     ("Help: filter language and keys", "?", |state| {
         state.over.set(Some(Over::Help));
     }),
+    ("Check everything, as idb-relay doctor does", "", |state| {
+        state.over.set(Some(Over::Doctor));
+    }),
     ("Options", "", |_| crate::browser::open_options()),
 ];
 

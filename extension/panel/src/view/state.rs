@@ -45,6 +45,7 @@ pub enum Tab {
 pub enum Over {
     Palette,
     Help,
+    Doctor,
 }
 
 /// See the [module](self).

@@ -28,11 +28,7 @@ pub fn Stores(state: State) -> impl IntoView {
         drift: RwSignal::new(Drift::default()),
         chosen: RwSignal::new(None),
     };
-    let compare_all = move |_| {
-        for store in shown(state) {
-            compare(state, memory, &store, false);
-        }
-    };
+    let compare_all = move |_| compare(state, memory, shown(state), false);
     view! {
         <section class="state" aria-label="Stores">
             <p class="bar">
@@ -125,31 +121,39 @@ fn row(state: State, memory: Memory, store: &Store) -> impl IntoView + use<> {
             <td>{move || memory.drift.with(|drift| told(memory, drift, &drifted))}</td>
             <td>{condition}</td>
             <td class="buttons">
-                <button title="Compare each record with its item in Memcached" on:click=move |_| compare(state, memory, &check, false)>"Compare"</button>
-                <button title="Compare, and write what differs" on:click=move |_| compare(state, memory, &repair, true)>"Repair"</button>
+                <button title="Compare each record with its item in Memcached" on:click=move |_| compare(state, memory, vec![check.clone()], false)>"Compare"</button>
+                <button title="Compare, and write what differs" on:click=move |_| compare(state, memory, vec![repair.clone()], true)>"Repair"</button>
                 <button title="Have an open page of the site read its stores again" on:click=resync>"Read again"</button>
             </td>
         </tr>
     }
 }
 
-fn compare(state: State, memory: Memory, store: &Store, repair: bool) {
-    let name = name(store);
+/// Compares stores one after the other.
+fn compare(state: State, memory: Memory, stores: Vec<Store>, repair: bool) {
+    let mut rest = stores.into_iter();
+    let Some(store) = rest.next() else { return };
+    let name = name(&store);
     let question = Question::Compare {
-        origin: store.origin.clone(),
-        database: store.database.clone(),
-        store: store.store.clone(),
+        origin: store.origin,
+        database: store.database,
+        store: store.store,
         repair,
     };
     memory.drift.update(|drift| drift.begin(name.clone()));
+    let mut rest = Some(rest.collect::<Vec<_>>());
     state.ask(question, move |reply| {
         let told = match reply {
             Reply::Compared(compared) => Ok(compared),
             Reply::Failed(error) => Err(format!("{} {}", error.message, error.cure)),
             _ => return,
         };
+        let done = told.as_ref().map_or(true, |compared| compared.done);
         // Nobody may look any more.
-        let _told = memory.drift.try_update(|drift| drift.tell(&name, told));
+        let looking = memory.drift.try_update(|drift| drift.tell(&name, told));
+        if let (true, Some(()), Some(rest)) = (done, looking, rest.take_if(|_| done)) {
+            compare(state, memory, rest, repair);
+        }
     });
 }
 
