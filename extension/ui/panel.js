@@ -4,7 +4,8 @@ import init, { open_panel } from "../panel/panel.js";
 globalThis.readRecord = async (tabId, read) => {
   const target = { tabId, allFrames: true };
   await chrome.scripting.executeScript({ target, func: (read) => void (globalThis.idbRelayRead = read), args: [read] });
-  await chrome.scripting.executeScript({ target, files: ["page/peek.js"] });
+  // Absolute: Chromium resolves it from the extension's root, Firefox from this page.
+  await chrome.scripting.executeScript({ target, files: ["/page/peek.js"] });
   const answers = await chrome.scripting.executeScript({ target, func: () => globalThis.idbRelayRecords });
   return answers.map(({ result }) => result).find((result) => typeof result === "string");
 };
