@@ -34,6 +34,13 @@ pub fn demo(root: &Path, browser: Browser, headless: bool) -> Result<()> {
     run::becoming("Starting the demo", demo)
 }
 
+/// `cargo xtask picture`
+pub fn picture(root: &Path) -> Result<()> {
+    machine::ensure(&[Need::WasmTarget, Need::Chromium, Need::Redis, Need::Memcached])?;
+    build::build(root, false)?;
+    run::becoming("Taking the pictures", program(root, "picture", false))
+}
+
 /// `cargo xtask bench`
 pub fn bench(root: &Path, what: Option<Measure>, browser: Option<Browser>) -> Result<()> {
     let browsers = browser.map_or(vec![Browser::Chromium, Browser::Firefox], |browser| vec![browser]);

@@ -54,6 +54,8 @@ enum Task {
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
     },
+    /// Make the pictures of the inspector that the README shows (docs/panel.png, docs/panel-dark.png)
+    Picture,
     /// Measure; prints one JSON object a line
     Bench {
         /// What to measure; everything when left out
@@ -92,6 +94,7 @@ fn main() -> Result<()> {
         }
         Task::Demo { browser, headless } => lab::demo(&root, browser, headless),
         Task::Test { filters } => check::test(&root, &filters),
+        Task::Picture => lab::picture(&root),
         Task::Bench { what, browser } => lab::bench(&root, what, browser),
     }
 }

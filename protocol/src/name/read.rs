@@ -1,6 +1,6 @@
 //! From a Memcached key back to the record that it names.
 
-use super::{MAX_MEMCACHED_KEY, MARK, Names, Piece, RecordPrefix, SHORT_END, Template, decode};
+use super::{MARK, MAX_MEMCACHED_KEY, Names, Piece, RecordPrefix, SHORT_END, Template, decode};
 use crate::key::Key;
 
 /// The record that a Memcached key names.
@@ -73,7 +73,8 @@ impl Template {
             rest = rest.get(end..)?;
         }
         // What was written in another way (another escape, a key that is not canonical) is somebody else's.
-        (rest.is_empty() && self.record_name(record.names(), &record.key.to_string()) == name).then_some(record)
+        (rest.is_empty() && self.record_name(record.names(), &record.key.to_string()) == name)
+            .then_some(record)
     }
 }
 
@@ -92,8 +93,11 @@ pub fn is_shortened(name: &str) -> bool {
     (MAX_MEMCACHED_KEY - 3..=MAX_MEMCACHED_KEY).contains(&name.len())
         && name.len().checked_sub(SHORT_END).is_some_and(|kept| {
             name.get(kept..).is_some_and(|end| {
-                end.strip_prefix(MARK)
-                    .is_some_and(|digest| digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
+                end.strip_prefix(MARK).is_some_and(|digest| {
+                    digest
+                        .bytes()
+                        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                })
             })
         })
 }
