@@ -115,7 +115,10 @@ pub fn way(row: &Row, steps: &[Step], health: Option<&Health>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Standing::{Noticed, Off, Passed, Retrying, Unknown, Waiting},
+        *,
+    };
     use crate::model::{Model, tests::event};
     use protocol::inspect::{Feed, Notice, Passage};
 
@@ -148,7 +151,6 @@ mod tests {
         };
         let row = model.row(0).expect("there").clone();
         let of = |health| steps(&row, health, true).map(|step| step.standing);
-        use Standing::{Noticed, Off, Passed, Retrying, Unknown, Waiting};
         assert_eq!(of(None), [Passed, Waiting, Waiting]);
         assert_eq!(of(Some(&health)), [Passed, Retrying, Off]);
         assert_eq!(

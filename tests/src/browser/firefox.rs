@@ -180,7 +180,6 @@ impl Driver for Firefox {
             Key::Enter => '\u{E007}',
             Key::Escape => '\u{E00C}',
         };
-        const CONTROL: char = '\u{E009}';
         let mut strokes = Vec::new();
         if control {
             strokes.push(json!({"type": "keyDown", "value": CONTROL}));
@@ -212,6 +211,9 @@ impl Driver for Firefox {
         Ok(())
     }
 }
+
+/// The control key, as WebDriver writes it.
+const CONTROL: char = '\u{E009}';
 
 fn text(answer: &Value, name: &str) -> Result<String> {
     match answer[name].as_str() {

@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 use crate::statistics;
 
 /// Events a second, in transactions of [`ROWS`], for so many seconds.
-const RATE: usize = 2000;
-const ROWS: usize = 40;
-const SECONDS: usize = 10;
+const RATE: u32 = 2000;
+const ROWS: u32 = 40;
+const SECONDS: u64 = 10;
 /// As many as the panel keeps.
 const MANY: usize = 100_000;
 /// How often the panel is opened; the median counts.
@@ -139,17 +139,17 @@ const SHOWN: &str = "Number(/([0-9,]+) event/.exec($('.count').textContent)[1].r
 
 /// Writes at the rate, and returns what it came to.
 fn stream(page: &Page<'_>) -> Result<f64> {
-    let pause = Duration::from_secs_f64(ROWS as f64 / RATE as f64);
+    let pause = Duration::from_secs(1) * ROWS / RATE;
     let began = Instant::now();
-    let mut written = 0;
-    while began.elapsed() < Duration::from_secs(SECONDS as u64) {
+    let mut written = 0u32;
+    while began.elapsed() < Duration::from_secs(SECONDS) {
         page.evaluate(&format!("bulk({written}, {ROWS})"))?;
         written += ROWS;
-        let due = pause * u32::try_from(written / ROWS)?;
+        let due = pause * (written / ROWS);
         thread::sleep(due.saturating_sub(began.elapsed()));
     }
     Ok(statistics::rounded(
-        written as f64 / began.elapsed().as_secs_f64(),
+        f64::from(written) / began.elapsed().as_secs_f64(),
     ))
 }
 
