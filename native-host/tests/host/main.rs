@@ -14,5 +14,6 @@ mod faults;
 mod inspection;
 mod reading;
 mod redis_memory;
+mod room;
 mod support;
 mod verify;
