@@ -9,6 +9,7 @@
 mod bad_input;
 mod commands;
 mod delivery;
+mod disk;
 mod documentation;
 mod faults;
 mod inspection;
