@@ -7,10 +7,13 @@
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use directories::ProjectDirs;
 use protocol::{name::Template, origin::OriginPattern};
+
+use crate::journal::Limits;
 
 mod address;
 mod document;
@@ -75,17 +78,21 @@ pub enum ValueForm {
     Typed,
 }
 
-/// Where the journal is.
+/// Where the journal is, and how much it keeps.
 #[derive(Debug, Clone)]
 pub struct Journal {
     /// `directory`
     pub directory: PathBuf,
+    /// `keep_mib`, `keep_hours`, `max_mib`
+    pub limits: Limits,
 }
+
+const MIB: u64 = 1024 * 1024;
 
 const CAPTURE: &[&str] = &["origins"];
 const REDIS: &[&str] = &["enabled", "url", "channel", "stream", "max_stream_length"];
 const MEMCACHED: &[&str] = &["enabled", "servers", "key", "value"];
-const JOURNAL: &[&str] = &["directory"];
+const JOURNAL: &[&str] = &["directory", "keep_mib", "keep_hours", "max_mib"];
 const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal"];
 
 impl Config {
@@ -201,7 +208,17 @@ fn journal(section: &Section<'_>) -> Result<Journal, ConfigError> {
             None => return Err(section.missing("directory")),
         },
     };
-    Ok(Journal { directory })
+    let mut limits = Limits::default();
+    if let Some(mebibytes) = section.whole("keep_mib")? {
+        limits.keep_bytes = mebibytes.saturating_mul(MIB);
+    }
+    if let Some(hours) = section.whole("keep_hours")? {
+        limits.keep = Duration::from_secs(hours.saturating_mul(3600));
+    }
+    if let Some(mebibytes) = section.whole("max_mib")? {
+        limits.max_bytes = Some(mebibytes.saturating_mul(MIB)).filter(|bytes| *bytes > 0);
+    }
+    Ok(Journal { directory, limits })
 }
 
 #[cfg(test)]

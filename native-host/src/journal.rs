@@ -1,6 +1,6 @@
 //! The journal: one SQLite file per browser profile, in WAL mode, with mode 0600.
 //!
-//! It holds the *journal* proper (every event, numbered), the *mirror* (the latest value of every record, under keys whose bytes
+//! It holds the *journal* proper (events, numbered, as long as [`retain`] says), the *mirror* (the latest value of every record, under keys whose bytes
 //! sort as IndexedDB sorts them) and the *progress* of the sinks.
 //!
 //! **Invariants:**
@@ -36,6 +36,7 @@ mod store;
 
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
+pub use retain::Limits;
 
 use self::{settle::Settling, store::Stores};
 
@@ -70,6 +71,10 @@ struct State {
     /// How far whole-store reads have come, in key bytes, by context and store.
     scans: HashMap<(i64, i64), Vec<u8>>,
     settling: Settling,
+    limits: Limits,
+    /// The sink that carries events' texts.
+    carrier: &'static str,
+    room: retain::Room,
     /// A transaction was begun and not committed.
     unfinished: bool,
 }
@@ -87,6 +92,9 @@ impl Journal {
             contexts: HashMap::new(),
             scans: HashMap::new(),
             settling: Settling::default(),
+            limits: Limits::default(),
+            carrier: "",
+            room: retain::Room::default(),
             unfinished: false,
         };
         state
@@ -109,6 +117,25 @@ impl Journal {
     /// The number of the last event.
     pub fn head(&self) -> u64 {
         self.state.head
+    }
+
+    /// How much is kept from now on, and the sink that carries events' texts on: what it misses for want of room is made good.
+    pub fn limit(&mut self, limits: Limits, carrier: &'static str) {
+        self.state.limits = limits;
+        self.state.carrier = carrier;
+    }
+
+    /// Whether something is to be made good once the sinks have come so far.
+    pub fn owes(&self) -> bool {
+        self.state.room.owed > 0
+    }
+
+    /// Lets go of what has grown old while nothing was written; whether there is more to do at once.
+    pub fn tidy(&mut self) -> Result<bool, JournalError> {
+        let mut batch = self.begin()?;
+        let more = batch.tidy()?;
+        batch.commit()?;
+        Ok(more)
     }
 
     /// What the writers of this process share.
@@ -139,6 +166,7 @@ impl State {
         self.contexts.clear();
         self.scans.clear();
         self.head = schema::head(connection)?;
+        self.room = retain::Room::load(connection)?;
         Ok(())
     }
 }

@@ -32,6 +32,10 @@ pub enum Op {
     /// The store's shape changed; Debezium has a topic of its own for it.
     #[serde(rename = "s")]
     Schema,
+    /// The journal was full: events of the store before this one are missing. The values that their records have now follow as `r`
+    /// and `d`.
+    #[serde(rename = "g")]
+    Gap,
 }
 
 impl Op {
@@ -44,16 +48,17 @@ impl Op {
             Op::Read => "r",
             Op::Truncate => "t",
             Op::Schema => "s",
+            Op::Gap => "g",
         }
     }
 }
 
-/// One change of one record (or, for [`Op::Truncate`] and [`Op::Schema`], of a store).
+/// One change of one record (or, for [`Op::Truncate`], [`Op::Schema`] and [`Op::Gap`], of a store).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Event<'a> {
     /// What happened.
     pub op: Op,
-    /// The record's key, in canonical typed form; absent for `t` and `s`.
+    /// The record's key, in canonical typed form; absent for `t`, `s` and `g`.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub key: Option<&'a RawValue>,
     /// For `t` by `delete(range)`: the range. Absent: the whole store.
@@ -62,6 +67,9 @@ pub struct Event<'a> {
     /// For `s`: what changed.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub schema: Option<SchemaChange<'a>>,
+    /// For `g`: how many events are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<u64>,
     /// The value before; see the module's text for absent and `null`.
     #[serde(
         default,
@@ -70,7 +78,7 @@ pub struct Event<'a> {
         deserialize_with = "present"
     )]
     pub before: Option<&'a RawValue>,
-    /// The value after; `null` for `d`, `t` and `s`.
+    /// The value after; `null` for `d`, `t`, `s` and `g`.
     #[serde(borrow)]
     pub after: &'a RawValue,
     /// When the page saw the commit, in milliseconds since the epoch.

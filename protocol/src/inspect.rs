@@ -301,6 +301,15 @@ pub struct Health {
     pub journal: String,
     /// Its size in bytes.
     pub journal_bytes: u64,
+    /// What the events in it take, in bytes; the rest is the mirror, and room that is used again.
+    #[serde(default)]
+    pub events_bytes: u64,
+    /// How much they may take until they lose their values; `None`: as much as the disk holds.
+    #[serde(default)]
+    pub events_max_bytes: Option<u64>,
+    /// How many events have lost their values since the journal was made, because there was no room.
+    #[serde(default)]
+    pub shed: u64,
     /// The last event.
     pub head: u64,
     /// The number before the first event that the journal still has.

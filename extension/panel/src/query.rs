@@ -215,6 +215,7 @@ fn operations(value: &str) -> Result<&'static [Op], QueryError> {
         "r" | "read" => &[Op::Read],
         "t" | "clear" => &[Op::Truncate],
         "s" | "schema" => &[Op::Schema],
+        "g" | "gap" => &[Op::Gap],
         _ => {
             return Err(QueryError(format!(
                 "op:{value} is not known; there are put, create, update, delete, read, clear, schema"

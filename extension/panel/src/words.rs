@@ -13,6 +13,7 @@ pub fn operation(op: Op) -> &'static str {
         Op::Read => "read",
         Op::Truncate => "clear",
         Op::Schema => "schema",
+        Op::Gap => "gap",
     }
 }
 

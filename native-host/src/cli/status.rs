@@ -88,12 +88,23 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
     } else {
         "not running"
     };
+    let most = health
+        .events_max_bytes
+        .map_or_else(String::new, |most| format!(" of at most {}", size(most)));
     writeln!(
         out,
-        "{browser}, profile {profile}: host {running}, last event {}, journal {}",
+        "{browser}, profile {profile}: host {running}, last event {}, journal {} (events {}{most})",
         health.head,
-        size(health.journal_bytes)
+        size(health.journal_bytes),
+        size(health.events_bytes),
     )?;
+    if health.shed > 0 {
+        writeln!(
+            out,
+            "  {} events have lost their values: the journal was full (journal.max_mib)",
+            health.shed
+        )?;
+    }
     for sink in health.sinks.iter().filter(|sink| sink.enabled) {
         let behind = match sink.behind {
             // What a server that is away still has nobody knows.

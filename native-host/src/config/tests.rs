@@ -99,7 +99,7 @@ fn mistakes_name_line_key_and_cure() {
         (
             "[journal]\nzzz = 1",
             "line 2: there is no key \"zzz\" in [journal]",
-            "The keys here are directory.",
+            "The keys here are directory, keep_mib, keep_hours, max_mib.",
         ),
         (
             "[redis]\nurl = 1",

@@ -23,11 +23,15 @@ const RECENT: usize = 512;
 pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> {
     let (tail, head) = (reader.tail()?, reader.head()?);
     let recent = reader.recent(RECENT)?;
+    let (events_bytes, shed) = reader.room()?;
     let mut health = Health {
         version: crate::VERSION.to_owned(),
         protocol: PROTOCOL_VERSION,
         journal: reader.path().display().to_string(),
         journal_bytes: size(reader.path()),
+        events_bytes,
+        events_max_bytes: config.journal.limits.max_bytes,
+        shed,
         head,
         tail,
         configuration: config::path().map_or_else(String::new, |path| path.display().to_string()),

@@ -10,12 +10,14 @@
 //! - `inventory`: databases and stores that are gone; commits that were lost.
 //! - `schema`: changes of stores' shapes, and deleted databases.
 //! - `event`: from drafts to the journal's rows.
+//! - `room`: what goes when it is old, or when there is no room.
 
 mod commit;
 mod context;
 mod event;
 mod inventory;
 mod observe;
+mod room;
 mod schema;
 mod snapshot;
 #[cfg(test)]
@@ -150,16 +152,26 @@ impl<'j> Batch<'j> {
     }
 
     /// Brings the batch to the disk.
-    pub fn commit(self) -> Result<Outcome, JournalError> {
-        let failed = |source| JournalError::failed(self.path, source);
+    pub fn commit(mut self) -> Result<Outcome, JournalError> {
+        let path = self.path;
+        let failed = |source| JournalError::failed(path, source);
         self.save_contexts().map_err(failed)?;
+        if retain::is_due(self.before, self.state.head) || self.is_full() {
+            self.retain().map_err(failed)?;
+        }
         if self.state.head > self.before {
             retain::passed(&self.transaction, "journal", self.state.head).map_err(failed)?;
-            retain::forget(&self.transaction, self.before, self.state.head).map_err(failed)?;
         }
+        self.state.room.save(&self.transaction).map_err(failed)?;
         self.transaction.commit().map_err(failed)?;
         self.state.unfinished = false;
         Ok(self.outcome)
+    }
+
+    /// Lets go of what nobody needs; whether there is more.
+    pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
+        let path = self.path;
+        self.retain().map_err(|source| JournalError::failed(path, source))
     }
 
     fn deliver(

@@ -112,11 +112,12 @@ impl Reader {
         self.read(|connection| connection.pragma_query_value(None, "data_version", |row| row.get(0)))
     }
 
-    /// The events after this one: at least one if there is one, then as many as fit.
+    /// The events after this one, without those that had to go: at least one if there is one, then as many as fit.
     pub fn events(&self, after: u64, count: usize, bytes: usize) -> Result<Vec<Entry>, JournalError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT number, store, event FROM journal WHERE number > ?1 ORDER BY number LIMIT ?2",
+                "SELECT number, store, event FROM journal WHERE number > ?1 AND octet_length(event) > 1
+                 ORDER BY number LIMIT ?2",
             )?;
             let mut rows = statement.query(params![after, count])?;
             let mut entries: Vec<Entry> = Vec::new();

@@ -1,17 +1,117 @@
-//! How long events stay: until every sink in use has passed them on, and the last [`KEPT`] beyond that, for `tail`.
+//! How long events stay, and what a journal may take.
+//!
+//! - An event stays until every sink in use has passed it on, and then, for `tail` and for servers that forget, until it is older than
+//!   [`Limits::keep`] or the events take more than [`Limits::keep_bytes`].
+//! - Past [`Limits::max_bytes`] the oldest events lose their text, passed on or not. Their rows stay, with store and key, so the sink of
+//!   Memcached still learns which records have changed; their values are in the mirror. The last row of each store that lost some
+//!   becomes a gap event. What the sink that carries texts (Redis) has missed, it is owed: an `r` or `d` for each record concerned, as the
+//!   mirror has it once all have passed the gap and there is room again.
+//!
+//! Here: the limits, and the books. `apply::room` does it.
 
-use rusqlite::{Connection, params};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::time::now_ms;
-
-/// How many events stay after they were passed on.
-const KEPT: u64 = 100_000;
 
 /// How often old events are looked for, in events.
 const INTERVAL: u64 = 8192;
 
 /// How many go at once: more than come in an interval, so that a long backlog goes too, and few enough that no delivery waits for it.
-const AT_ONCE: u64 = 4 * INTERVAL;
+pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
+
+/// The text of an event that had to go, and of one whose record is owed.
+pub(super) const GONE: &str = "";
+pub(super) const OWED: &str = "?";
+
+/// Whether a row's record is owed: text that had to go, or a gap event, which has its key until then.
+pub(super) const IS_OWED: &str = "(key IS NOT NULL AND (event = '?' OR (octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')))";
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many bytes of events stay after they were passed on.
+    pub keep_bytes: u64,
+    /// How long they stay.
+    pub keep: Duration,
+    /// How many bytes of events there may be at all; `None`: as many as the disk holds.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            keep_bytes: 64 * 1024 * 1024,
+            keep: Duration::from_secs(7 * 24 * 60 * 60),
+            max_bytes: Some(1024 * 1024 * 1024),
+        }
+    }
+}
+
+impl Limits {
+    /// Events up to this time are old.
+    pub(super) fn old_at(&self) -> i64 {
+        let keep = i64::try_from(self.keep.as_millis()).unwrap_or(i64::MAX);
+        now_ms().saturating_sub(keep)
+    }
+}
+
+/// What the events take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Bytes of text.
+    pub bytes: u64,
+    /// How many events have lost their text, since the beginning.
+    pub shed: u64,
+    /// How many rows are owed.
+    pub owed: u64,
+    /// Up to this one nothing is left to lose. Only saves looking.
+    pub shed_to: u64,
+}
+
+impl Room {
+    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        connection.query_row("SELECT bytes, shed, owed FROM room", [], |row| {
+            Ok(Self {
+                bytes: row.get(0)?,
+                shed: row.get(1)?,
+                owed: row.get(2)?,
+                shed_to: 0,
+            })
+        })
+    }
+
+    pub(super) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached("UPDATE room SET bytes = ?1, shed = ?2, owed = ?3 WHERE bytes <> ?1 OR shed <> ?2 OR owed <> ?3")?
+            .execute(params![self.bytes, self.shed, self.owed])
+            .map(|_| ())
+    }
+}
+
+/// The books: one row.
+const TABLE: &str = "
+CREATE TABLE IF NOT EXISTS room (
+    bytes INTEGER NOT NULL,             -- of all events' text
+    shed INTEGER NOT NULL,              -- how many events have lost theirs, since the beginning
+    owed INTEGER NOT NULL               -- how many of these rows are owed
+) STRICT";
+
+/// Begins the books, also of a journal that was made before there were any.
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(TABLE)?;
+    let there = connection
+        .query_row("SELECT 1 FROM room", [], |_| Ok(()))
+        .optional()?;
+    if there.is_none() {
+        connection.execute(
+            "INSERT INTO room (bytes, shed, owed) SELECT coalesce(sum(octet_length(event)), 0), 0, 0 FROM journal",
+            [],
+        )?;
+    }
+    Ok(())
+}
 
 /// Notes that all events up to this one have just passed a stage.
 pub(super) fn passed(connection: &Connection, stage: &str, last: u64) -> rusqlite::Result<()> {
@@ -21,84 +121,7 @@ pub(super) fn passed(connection: &Connection, stage: &str, last: u64) -> rusqlit
         .map(|_| ())
 }
 
-/// Removes what nobody needs, each time the head passes a multiple of the interval.
-pub(super) fn forget(connection: &Connection, before: u64, head: u64) -> rusqlite::Result<()> {
-    if before / INTERVAL == head / INTERVAL {
-        return Ok(());
-    }
-    let passed_on: u64 = connection.query_row(
-        "SELECT coalesce(min(number), ?1) FROM sink WHERE enabled",
-        [head],
-        |row| row.get(0),
-    )?;
-    let first: u64 =
-        connection.query_row("SELECT coalesce(min(number), ?1) FROM journal", [head], |row| {
-            row.get(0)
-        })?;
-    let limit = passed_on
-        .min(head.saturating_sub(KEPT))
-        .min(first.saturating_add(AT_ONCE));
-    connection.execute("DELETE FROM journal WHERE number <= ?1", [limit])?;
-    connection.execute("DELETE FROM delivery WHERE last <= ?1", [limit])?;
-    connection.execute("DELETE FROM notice WHERE number <= ?1", [limit])?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The first event that is left of 1 to `head` when a batch has just made `head` out of `before`.
-    fn first_left(before: u64, head: u64, sinks: &[(&str, bool, u64)]) -> u64 {
-        let connection = Connection::open_in_memory().expect("a database");
-        connection
-            .execute_batch(super::super::schema::TABLES)
-            .expect("tables");
-        connection
-            .execute_batch("INSERT INTO store VALUES (1, 'o', '', 'd', 's', 1, 0, 0, 0, 0)")
-            .expect("a store");
-        connection
-            .execute(
-                "INSERT INTO journal (number, store, event)
-                 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
-                 SELECT n, 1, '' FROM numbers",
-                [head],
-            )
-            .expect("events");
-        for (name, enabled, number) in sinks {
-            connection
-                .execute(
-                    "INSERT INTO sink (name, enabled, number, state, since) VALUES (?1, ?2, ?3, '', 0)",
-                    params![name, enabled, number],
-                )
-                .expect("a sink");
-        }
-        forget(&connection, before, head).expect("forgotten");
-        connection
-            .query_row("SELECT min(number) FROM journal", [], |row| row.get(0))
-            .expect("events")
-    }
-
-    #[test]
-    fn events_stay_until_every_sink_has_passed_them_on() {
-        let head = KEPT + 20_000;
-        assert_eq!(first_left(head - INTERVAL, head, &[]), 20_001);
-        assert_eq!(
-            first_left(head - INTERVAL, head, &[("a", true, head), ("b", true, 500)]),
-            501
-        );
-        assert_eq!(
-            first_left(head - INTERVAL, head, &[("a", true, head), ("b", false, 500)]),
-            20_001
-        );
-        assert_eq!(first_left(head - INTERVAL, head, &[("a", true, 0)]), 1);
-    }
-
-    #[test]
-    fn a_backlog_goes_bit_by_bit_and_not_with_every_batch() {
-        let crossing = 21 * INTERVAL;
-        assert!(crossing - KEPT > 2 * AT_ONCE);
-        assert_eq!(first_left(crossing - 1, crossing, &[]), AT_ONCE + 2);
-        assert_eq!(first_left(crossing, crossing + 1, &[]), 1);
-    }
+/// Whether the head has passed a multiple of the interval.
+pub(super) fn is_due(before: u64, head: u64) -> bool {
+    before / INTERVAL != head / INTERVAL
 }

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{Author, JournalError, lock};
+use super::{Author, JournalError, lock, retain};
 use crate::time::now_ms;
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
@@ -54,7 +54,7 @@ CREATE TABLE journal (
     number INTEGER PRIMARY KEY,
     store INTEGER NOT NULL REFERENCES store (id),
     key BLOB,                           -- null for a truncate
-    event TEXT NOT NULL
+    event TEXT NOT NULL                 -- '' or '?' if its text had to go: see retain
 ) STRICT;
 CREATE TABLE record (
     store INTEGER NOT NULL,
@@ -142,6 +142,7 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
         )?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
+    retain::prepare(&transaction)?;
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
     transaction.execute("UPDATE store SET complete = 0", [])?;
     transaction.execute(

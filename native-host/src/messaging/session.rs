@@ -26,7 +26,7 @@ use crate::{
     failure::Failure,
     inspect::Inspection,
     journal::{Author, Journal, JournalError, request},
-    sinks::Sinks,
+    sinks::{self, Sinks},
 };
 
 /// Browsers kill a host about two seconds after they have closed its stdin.
@@ -37,6 +37,9 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// How often other processes' requests are looked for.
 const REQUESTS: Duration = Duration::from_secs(1);
+
+/// How often old events are looked for while nothing comes.
+const TIDY: Duration = Duration::from_secs(60);
 
 /// How long to wait before a transaction that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -121,6 +124,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         return Ok(());
     };
     let mut journal = Journal::open(&config.journal.directory, author.clone())?;
+    journal.limit(config.journal.limits, sinks::REDIS);
     tracing::info!("{} writes to {}", author.browser, journal.path().display());
     outbox.send(FromHost::Hello(HostHello {
         protocol: PROTOCOL_VERSION,
@@ -182,13 +186,19 @@ struct Session<'s> {
 impl Session<'_> {
     fn run(&mut self, first: Vec<Vec<u8>>) -> Result<(), SessionError> {
         self.receive(first)?;
+        let mut tidy_at = Instant::now();
         loop {
             let patience = self.journal.next_due().map_or(REQUESTS, |due| {
                 due.saturating_duration_since(Instant::now()).min(REQUESTS)
             });
             match self.queue.take(patience) {
                 Taken::Frames(frames) => self.receive(frames)?,
-                Taken::Idle => {}
+                Taken::Idle => {
+                    let now = Instant::now();
+                    if now >= tidy_at {
+                        tidy_at = now + if self.tidy() { Duration::ZERO } else { TIDY };
+                    }
+                }
                 Taken::End(end) => return Ok(end?),
             }
             for read in self.journal.due_reads(Instant::now()) {
@@ -196,6 +206,20 @@ impl Session<'_> {
             }
             self.take_requests();
         }
+    }
+
+    /// Lets go of old events while nothing comes; whether there is more to do soon.
+    fn tidy(&mut self) -> bool {
+        let head = self.journal.head();
+        let more = self.journal.tidy().unwrap_or_else(|error| {
+            // What keeps it from being written will be told when there is something to write.
+            tracing::debug!("{error}");
+            false
+        });
+        if self.journal.head() > head {
+            self.sinks.wake(self.journal.head());
+        }
+        more || self.journal.owes()
     }
 
     fn receive(&mut self, frames: Vec<Vec<u8>>) -> Result<(), SessionError> {

@@ -9,10 +9,12 @@
 mod bad_input;
 mod commands;
 mod delivery;
+mod disk;
 mod documentation;
 mod faults;
 mod inspection;
 mod reading;
 mod redis_memory;
+mod room;
 mod support;
 mod verify;

@@ -67,6 +67,14 @@ impl Sandbox {
         fs::write(self.config_path(), text).expect("written");
     }
 
+    /// Adds to a section of the configuration that is there.
+    pub fn configure(&self, section: &str, more: &str) {
+        let config = fs::read_to_string(self.config_path()).expect("a file");
+        let header = format!("[{section}]\n");
+        assert!(config.contains(&header));
+        self.write_config(&config.replace(&header, &format!("{header}{more}\n")));
+    }
+
     /// The program, seeing nothing of the real user.
     pub fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_idb-relay"));

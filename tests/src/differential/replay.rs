@@ -29,7 +29,7 @@ impl Model {
             self.read.insert(event.source.database.to_string());
         }
         // The records that went with them follow as events of their own.
-        if matches!(event.op, Op::Truncate | Op::Schema) {
+        if matches!(event.op, Op::Truncate | Op::Schema | Op::Gap) {
             return Ok(());
         }
         let key = event.key.context("an event without a key")?.get().to_owned();

@@ -137,12 +137,16 @@ fn word(op: Op) -> &'static str {
         Op::Read => "read",
         Op::Truncate => "clear",
         Op::Schema => "schema",
+        Op::Gap => "gap",
     }
 }
 
 fn what(event: &Event<'_>) -> String {
     if let Some(change) = &event.schema {
         return serde_json::to_string(change).unwrap_or_default();
+    }
+    if let Some(events) = event.gap {
+        return format!("{events} events let go: the journal was full");
     }
     match (event.key, event.range) {
         (Some(key), _) if key.get().chars().count() > KEY_LENGTH => {

@@ -85,6 +85,7 @@ impl Batch<'_> {
                 range: draft.range.as_deref(),
                 before: before.as_deref(),
                 schema: draft.schema.cloned(),
+                gap: None,
                 after: draft.after.as_deref().unwrap_or(RawValue::NULL),
                 ts_ms: scene.ts_ms,
                 source: Source {
@@ -117,6 +118,7 @@ impl Batch<'_> {
                     text
                 ])?;
             self.state.head = number;
+            self.state.room.bytes += text.len() as u64;
         }
         Ok(())
     }

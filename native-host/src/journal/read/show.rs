@@ -56,6 +56,23 @@ impl Reader {
         })
     }
 
+    /// How many bytes the events take, and how many have lost their text for want of room. A journal of an older host keeps no books.
+    pub fn room(&self) -> Result<(u64, u64), JournalError> {
+        self.read(|connection| {
+            let kept: bool = connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'room')",
+                [],
+                |row| row.get(0),
+            )?;
+            if !kept {
+                return Ok((0, 0));
+            }
+            connection.query_row("SELECT bytes, shed FROM room", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })
+    }
+
     /// All stores, by place.
     pub fn stores(&self) -> Result<Vec<StoreSummary>, JournalError> {
         self.read(|connection| {

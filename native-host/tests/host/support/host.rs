@@ -2,7 +2,7 @@
 
 use std::{
     io::Write as _,
-    process::{Child, ChildStdin, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
 };
@@ -32,8 +32,25 @@ pub struct Host {
 impl Host {
     /// Starts the host without saying hello.
     pub fn silent(sandbox: &Sandbox) -> Self {
-        let mut child = sandbox
-            .program()
+        Self::spawn(&mut sandbox.program())
+    }
+
+    /// Starts the host, without saying hello, by a command that takes the program's path and arguments.
+    pub fn run(sandbox: &Sandbox, by: &mut Command) -> Self {
+        let program = sandbox.program();
+        by.arg(program.get_program());
+        by.env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        by.envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        Self::spawn(by)
+    }
+
+    fn spawn(program: &mut Command) -> Self {
+        let mut child = program
             .args(["chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh/"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -66,6 +83,11 @@ impl Host {
             other => panic!("no hello: {other:?}"),
         }
         host
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn stdin(&mut self) -> &mut ChildStdin {

@@ -1,0 +1,323 @@
+//! What goes when it is old, or when there is no room: see [`retain`].
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use protocol::event::{Event, Op, Source};
+use rusqlite::params;
+use serde_json::value::RawValue;
+
+use super::{
+    super::{
+        key::{RecordKey, raw},
+        retain::{AT_ONCE, GONE, IS_OWED, OWED},
+        store::Place,
+    },
+    Batch,
+    event::{Before, Draft, Scene},
+};
+use crate::time::now_ms;
+
+/// How many records that the stream is owed go out together.
+const OWED_AT_ONCE: usize = 1024;
+
+/// How full the journal may be, in quarters of its bound, once it had to let go.
+const QUARTERS_LEFT: u64 = 3;
+
+/// A store that loses events' text.
+struct Loss {
+    events: u64,
+    /// The last of them.
+    last: u64,
+}
+
+impl Batch<'_> {
+    /// Whether there is more than there may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.state
+            .limits
+            .max_bytes
+            .is_some_and(|most| self.state.room.bytes > most)
+    }
+
+    /// Lets go of what nobody needs, and of what there is no room for; whether there is more to do at once.
+    pub(super) fn retain(&mut self) -> rusqlite::Result<bool> {
+        let mut more = self.pay()?;
+        more |= self.forget()?;
+        if !more && self.is_full() {
+            more = self.shed()?;
+        }
+        Ok(more)
+    }
+
+    /// The last event that every sink in use has passed on.
+    fn passed_on(&self) -> rusqlite::Result<u64> {
+        self.transaction.query_row(
+            "SELECT coalesce(min(number), ?1) FROM sink WHERE enabled",
+            [self.state.head],
+            |row| row.get(0),
+        )
+    }
+
+    /// Removes events that were passed on and are old, or too many.
+    fn forget(&mut self) -> rusqlite::Result<bool> {
+        let limits = self.state.limits;
+        // What was passed on gives way to what was not.
+        let keep = limits.keep_bytes.min(limits.max_bytes.unwrap_or(u64::MAX) / 2);
+        let old = self.old(limits.old_at())?;
+        let mut left = self.state.room.bytes;
+        let (mut limit, mut count) = (0, 0);
+        {
+            let query = format!(
+                "SELECT number, octet_length(event), {IS_OWED} FROM journal WHERE number <= ?1 ORDER BY number LIMIT ?2"
+            );
+            let mut statement = self.transaction.prepare_cached(&query)?;
+            let mut rows = statement.query(params![self.passed_on()?, AT_ONCE])?;
+            while let Some(row) = rows.next()? {
+                let number = row.get(0)?;
+                if (left <= keep && number > old) || row.get(2)? {
+                    break;
+                }
+                let bytes: u64 = row.get(1)?;
+                left = left.saturating_sub(bytes);
+                (limit, count) = (number, count + 1);
+            }
+        }
+        if count == 0 {
+            return Ok(false);
+        }
+        for delete in [
+            "DELETE FROM journal WHERE number <= ?1",
+            "DELETE FROM delivery WHERE last <= ?1",
+            "DELETE FROM notice WHERE number <= ?1",
+        ] {
+            self.transaction.prepare_cached(delete)?.execute([limit])?;
+        }
+        self.state.room.bytes = left;
+        Ok(count == AT_ONCE)
+    }
+
+    /// The last event that came at this time or before.
+    fn old(&self, at: i64) -> rusqlite::Result<u64> {
+        let mut statement = self
+            .transaction
+            .prepare_cached("SELECT last, at FROM delivery WHERE stage = 'journal' ORDER BY last")?;
+        let mut rows = statement.query([])?;
+        let mut old = 0;
+        while let Some(row) = rows.next()?
+            && row.get::<_, i64>(1)? <= at
+        {
+            old = row.get(0)?;
+        }
+        Ok(old)
+    }
+
+    /// Tells what the mirror holds of records that are owed, once the sinks have passed the gap and are not far behind: a few at a time, so
+    /// that these do not fill the journal in turn.
+    fn pay(&mut self) -> rusqlite::Result<bool> {
+        let passed_on = self.passed_on()?;
+        if self.state.room.owed == 0
+            || self.is_full()
+            || self.state.head.saturating_sub(passed_on) > OWED_AT_ONCE as u64
+        {
+            return Ok(false);
+        }
+        let owed = self.owed(passed_on)?;
+        let more = owed.len() == OWED_AT_ONCE;
+        let enough = self
+            .state
+            .room
+            .bytes
+            .saturating_add(self.state.limits.max_bytes.unwrap_or(u64::MAX) / 4);
+        let (carried, _) = self.carrier()?;
+        let mut told = BTreeSet::new();
+        for (number, store, key) in owed {
+            if self.state.room.bytes > enough {
+                return Ok(true);
+            }
+            self.paid(number)?;
+            if carried && told.insert((store, key.clone())) {
+                self.tell(store, key)?;
+            }
+        }
+        Ok(more)
+    }
+
+    /// The first rows that are owed and passed on: number, store, key.
+    fn owed(&self, passed_on: u64) -> rusqlite::Result<Vec<(u64, i64, Vec<u8>)>> {
+        let query = format!(
+            "SELECT number, store, key FROM journal WHERE number <= ?1 AND {IS_OWED} ORDER BY number LIMIT ?2"
+        );
+        self.transaction
+            .prepare_cached(&query)?
+            .query_map(params![passed_on, OWED_AT_ONCE], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
+            .collect()
+    }
+
+    /// A row's record is owed no more.
+    fn paid(&mut self, number: u64) -> rusqlite::Result<()> {
+        let changed = self
+            .transaction
+            .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1 AND event = ?3")?
+            .execute(params![number, GONE, OWED])?;
+        if changed == 0 {
+            // A gap event; its key is of no further use.
+            self.transaction
+                .prepare_cached("UPDATE journal SET key = NULL WHERE number = ?1")?
+                .execute([number])?;
+        } else {
+            self.state.room.bytes = self.state.room.bytes.saturating_sub(OWED.len() as u64);
+        }
+        self.state.room.owed = self.state.room.owed.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Makes an event of what the mirror holds of a record.
+    fn tell(&mut self, store: i64, key: Vec<u8>) -> rusqlite::Result<()> {
+        let (place, version) = self.place(store)?;
+        let row = self.mirror().row(store, &key)?;
+        let ts_ms = row.as_ref().map_or_else(now_ms, |row| row.at);
+        let value = row.and_then(|row| row.value).map(raw);
+        let op = if value.is_some() { Op::Read } else { Op::Delete };
+        let draft = Draft {
+            key: Some(RecordKey::from_bytes(key).map_err(super::stored)?),
+            before: Before::Unknown,
+            after: value.as_deref().map(Cow::Borrowed),
+            ..Draft::of(op, store, &place.store)
+        };
+        let scene = Scene {
+            origin: &place.origin,
+            bucket: &place.bucket,
+            database: &place.database,
+            version,
+            context_name: "",
+            ts_ms,
+            transaction: None,
+        };
+        self.emit(scene, vec![draft])
+    }
+
+    /// Takes the text of the oldest events that have not been passed on, until there is room.
+    fn shed(&mut self) -> rusqlite::Result<bool> {
+        let most = self.state.limits.max_bytes.unwrap_or(u64::MAX);
+        let enough = most / 4 * QUARTERS_LEFT;
+        let (carried, carried_to) = self.carrier()?;
+        let mut losses: BTreeMap<i64, Loss> = BTreeMap::new();
+        let mut gone = Vec::new();
+        let (mut left, mut owed) = (self.state.room.bytes, 0);
+        {
+            let mut statement = self.transaction.prepare_cached(
+                "SELECT number, store, octet_length(event) FROM journal
+                 WHERE number > ?1 AND key IS NOT NULL AND octet_length(event) > 1 ORDER BY number LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![self.state.room.shed_to, AT_ONCE])?;
+            while left > enough
+                && let Some(row) = rows.next()?
+            {
+                let number = row.get(0)?;
+                let bytes: u64 = row.get(2)?;
+                let loss = losses.entry(row.get(1)?).or_insert(Loss { events: 0, last: 0 });
+                loss.events += 1;
+                loss.last = number;
+                gone.push(number);
+                left = left.saturating_sub(bytes);
+            }
+        }
+        let Some(last) = gone.last().copied() else {
+            return Ok(false);
+        };
+        {
+            let mut update = self
+                .transaction
+                .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1")?;
+            for number in &gone {
+                let text = if carried && *number > carried_to {
+                    OWED
+                } else {
+                    GONE
+                };
+                update.execute(params![number, text])?;
+                left += text.len() as u64;
+                owed += text.len() as u64;
+            }
+        }
+        for (store, loss) in &losses {
+            left += self.tell_gap(*store, loss)?;
+            // Every gap event is a row that is owed, whether its text was or not.
+            if !carried || loss.last <= carried_to {
+                owed += 1;
+            }
+        }
+        self.state.room.owed += owed;
+        self.state.room.shed_to = last;
+        self.state.room.shed += gone.len() as u64;
+        self.state.room.bytes = left;
+        tracing::warn!(
+            "the journal is full: {} events lost their values; the records' newest ones follow once there is room",
+            gone.len()
+        );
+        Ok(left > enough)
+    }
+
+    /// Lets the last event that a store lost tell of it; the length of its text.
+    fn tell_gap(&self, store: i64, loss: &Loss) -> rusqlite::Result<u64> {
+        let (place, version) = self.place(store)?;
+        let event = Event {
+            op: Op::Gap,
+            key: None,
+            range: None,
+            schema: None,
+            gap: Some(loss.events),
+            before: None,
+            after: RawValue::NULL,
+            ts_ms: now_ms(),
+            source: Source {
+                version: Cow::Borrowed(crate::VERSION),
+                browser: Cow::Borrowed(&self.state.author.browser),
+                profile: Cow::Borrowed(&self.state.author.profile),
+                origin: Cow::Borrowed(&place.origin),
+                bucket: Cow::Borrowed(&place.bucket),
+                database: Cow::Borrowed(&place.database),
+                database_version: version,
+                store: Cow::Borrowed(&place.store),
+                context: Cow::Borrowed(""),
+                sequence: loss.last,
+                snapshot: false,
+            },
+            transaction: None,
+        };
+        let text = serde_json::to_string(&event)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        self.transaction
+            .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1")?
+            .execute(params![loss.last, text])?;
+        Ok(text.len() as u64)
+    }
+
+    /// Whether the sink that carries texts is in use, and how far it is.
+    fn carrier(&self) -> rusqlite::Result<(bool, u64)> {
+        self.transaction.query_row(
+            "SELECT coalesce(max(enabled), 0), coalesce(max(number), 0) FROM sink WHERE name = ?1",
+            [self.state.carrier],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
+    fn place(&self, store: i64) -> rusqlite::Result<(Place, u64)> {
+        self.transaction
+            .prepare_cached("SELECT origin, bucket, database, name, version FROM store WHERE id = ?1")?
+            .query_row([store], |row| {
+                let place = Place {
+                    origin: row.get(0)?,
+                    bucket: row.get(1)?,
+                    database: row.get(2)?,
+                    store: row.get(3)?,
+                };
+                Ok((place, row.get(4)?))
+            })
+    }
+}
