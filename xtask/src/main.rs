@@ -62,6 +62,9 @@ enum Task {
         /// In which browser; both when left out
         #[arg(long, value_enum)]
         browser: Option<Browser>,
+        /// How many events to flood the host with; a million when left out
+        #[arg(long)]
+        events: Option<u64>,
     },
 }
 
@@ -79,6 +82,8 @@ enum Measure {
     Latency,
     /// What capture costs the page itself, beside the bare page
     Cost,
+    /// What the host makes of a flood and of a lone event, beside its servers alone and a hand-written peer; needs no browser
+    Host,
 }
 
 fn main() -> Result<()> {
@@ -90,7 +95,11 @@ fn main() -> Result<()> {
         }
         Task::Demo { browser, headless } => lab::demo(&root, browser, headless),
         Task::Test { filters } => check::test(&root, &filters),
-        Task::Bench { what, browser } => lab::bench(&root, what, browser),
+        Task::Bench {
+            what,
+            browser,
+            events,
+        } => lab::bench(&root, what, browser, events),
     }
 }
 

@@ -6,11 +6,14 @@
 //! - [`page`]: rows a second from the page to Memcached; beside it the bare page, and [`peer`], the same synchronisation
 //!   written by hand.
 //! - [`cost`]: what capture costs the page itself, beside the bare page, in alternation.
+//! - [`host`]: what the host makes of a flood and of a lone event, with no browser; beside it each leg of its way alone, and a
+//!   host written by hand.
 //! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging with nothing else.
 #![allow(clippy::print_stdout, reason = "its figures are its output")]
 
 mod cost;
 mod echo;
+mod host;
 mod latency;
 mod page;
 mod peer;
@@ -30,6 +33,9 @@ struct Arguments {
     /// In which browser; both when left out
     #[arg(long)]
     browser: Vec<Kind>,
+    /// How many events to flood the host with
+    #[arg(long, default_value_t = host::EVENTS)]
+    events: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,6 +43,7 @@ enum What {
     Page,
     Latency,
     Cost,
+    Host,
 }
 
 fn main() -> Result<()> {
@@ -51,6 +58,12 @@ fn main() -> Result<()> {
     } else {
         arguments.browser
     };
+    if arguments.what.is_none_or(|what| what == What::Host) {
+        host::measure(arguments.events, |figures| println!("{figures}"))?;
+        if arguments.what.is_some() {
+            return Ok(());
+        }
+    }
     for kind in browsers {
         if arguments.what.is_none_or(|what| what == What::Latency) {
             println!("{}", latency::measure(kind)?);
