@@ -164,11 +164,13 @@ fn evalsha(server: &RedisServer, events: u64) -> Result<f64> {
         let mut call = redis::cmd("EVALSHA");
         call.arg(script.get_hash()).arg(2);
         call.arg("{idb:events}:cursor:bench").arg("idb:events");
-        call.arg(0).arg(last).arg(0);
-        for number in last + 1..=(last + BATCH).min(events) {
-            call.arg(number).arg(CHANNEL).arg(event(number)?);
+        call.arg(0).arg(last).arg(0).arg(last + 1);
+        let end = (last + BATCH).min(events);
+        call.arg(CHANNEL).arg(end - last);
+        for number in last + 1..=end {
+            call.arg(event(number)?);
         }
-        last = (last + BATCH).min(events);
+        last = end;
         calls.push(call.get_packed_command());
     }
     let start = Instant::now();
