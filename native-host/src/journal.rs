@@ -4,8 +4,8 @@
 //! sort as IndexedDB sorts them) and the *progress* of the sinks.
 //!
 //! **Invariants:**
-//! - One process writes ([`lock`]); within it, one thread applies deliveries ([`Journal`]) and each sink saves its own progress
-//!   ([`progress`]), taking turns. Any number of processes read ([`read`]).
+//! - One process writes ([`lock`]); within it, one thread applies deliveries ([`Journal`]) and the sinks save their progress
+//!   ([`progress`]), taking turns ([`Turn`]). Any number of processes read ([`read`]).
 //! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`] returned is on disk.
 //! - Every change of the mirror has an event, and the mirror holds what the newest event of a key says. So a reader
 //!   that follows the journal's keys and takes values from the mirror can never go back in time.
@@ -16,9 +16,9 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
 };
 
+use protocol::event::Renderer;
 use rusqlite::Connection;
 
 mod apply;
@@ -33,14 +33,13 @@ mod retain;
 mod schema;
 mod settle;
 mod store;
+mod turn;
 
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
+pub use turn::Turn;
 
 use self::{settle::Settling, store::Stores};
-
-/// Writers of one process take turns by this instead of meeting in SQLite's busy loop.
-pub type Turn = Arc<Mutex<()>>;
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]
@@ -70,6 +69,7 @@ struct State {
     /// How far whole-store reads have come, in key bytes, by context and store.
     scans: HashMap<(i64, i64), Vec<u8>>,
     settling: Settling,
+    renderer: Renderer,
     /// A transaction was begun and not committed.
     unfinished: bool,
 }
@@ -87,6 +87,7 @@ impl Journal {
             contexts: HashMap::new(),
             scans: HashMap::new(),
             settling: Settling::default(),
+            renderer: Renderer::default(),
             unfinished: false,
         };
         state
@@ -113,7 +114,7 @@ impl Journal {
 
     /// What the writers of this process share.
     pub fn turn(&self) -> Turn {
-        Arc::clone(&self.turn)
+        self.turn.clone()
     }
 
     /// Starts a transaction. Without [`Batch::commit`] it never happened.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use protocol::key::Key;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Statement, params};
 
 mod feed;
 mod show;
@@ -155,8 +155,9 @@ impl Reader {
                     newest.insert((row.get(1)?, key), changes.last);
                 }
             }
+            let mut statement = transaction.prepare_cached(VALUE)?;
             for ((store, key), number) in newest {
-                let value = value(&transaction, store, &key)?;
+                let value = value(&mut statement, store, &key)?;
                 changes.records.push(Changed {
                     number,
                     store,
@@ -231,9 +232,11 @@ fn key_text(bytes: &[u8]) -> rusqlite::Result<String> {
         })
 }
 
-fn value(connection: &Connection, store: i64, key: &[u8]) -> rusqlite::Result<Option<String>> {
-    connection
-        .prepare_cached("SELECT value FROM record WHERE store = ?1 AND key = ?2")?
+/// What the mirror has of a record.
+const VALUE: &str = "SELECT value FROM record WHERE store = ?1 AND key = ?2";
+
+fn value(statement: &mut Statement<'_>, store: i64, key: &[u8]) -> rusqlite::Result<Option<String>> {
+    statement
         .query_row(params![store, key], |row| row.get(0))
         .optional()
         .map(Option::flatten)

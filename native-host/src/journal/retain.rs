@@ -2,8 +2,6 @@
 
 use rusqlite::{Connection, params};
 
-use crate::time::now_ms;
-
 /// How many events stay after they were passed on.
 const KEPT: u64 = 100_000;
 
@@ -13,11 +11,11 @@ const INTERVAL: u64 = 8192;
 /// How many go at once: more than come in an interval, so that a long backlog goes too, and few enough that no delivery waits for it.
 const AT_ONCE: u64 = 4 * INTERVAL;
 
-/// Notes that all events up to this one have just passed a stage.
-pub(super) fn passed(connection: &Connection, stage: &str, last: u64) -> rusqlite::Result<()> {
+/// Notes when all events up to this one had passed a stage.
+pub(super) fn passed(connection: &Connection, stage: &str, last: u64, at: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO delivery (stage, last, at) VALUES (?1, ?2, ?3)")?
-        .execute(params![stage, last, now_ms()])
+        .execute(params![stage, last, at])
         .map(|_| ())
 }
 
