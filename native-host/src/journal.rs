@@ -133,8 +133,16 @@ impl Journal {
     }
 }
 
+/// How many documents, stores and reads are remembered. Pages can make as many as they like.
+const REMEMBERED: usize = 4096;
+
 impl State {
-    /// Forgets what a failed transaction may have put in and takes the head from the file.
+    /// Whether it is time to forget what only saves reading.
+    fn remembers_much(&self) -> bool {
+        self.stores.len().max(self.contexts.len()).max(self.scans.len()) > REMEMBERED
+    }
+
+    /// Forgets what a failed transaction may have put in, or what is too much, and takes the head from the file.
     fn reload(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.stores = Stores::default();
         self.contexts.clear();

@@ -99,7 +99,7 @@ impl<'j> Batch<'j> {
         let failed = |source| JournalError::failed(&journal.path, source);
         let held = journal.turn.take();
         let connection = &journal.connection;
-        if std::mem::replace(&mut journal.state.unfinished, true) {
+        if std::mem::replace(&mut journal.state.unfinished, true) || journal.state.remembers_much() {
             journal.state.reload(connection).map_err(failed)?;
         }
         let transaction =

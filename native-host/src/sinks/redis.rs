@@ -44,6 +44,9 @@ use self::{
 const BATCH_EVENTS: usize = 512;
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// How many stores' channels are remembered. Pages can make as many as they like.
+const REMEMBERED: usize = 4096;
+
 /// After how long a step comes to its end, so that what it has done is seen.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -156,6 +159,9 @@ impl RedisSink {
         builds_on: u64,
         published: u64,
     ) -> Result<Cmd, JournalError> {
+        if self.channels.len() > REMEMBERED {
+            self.channels.clear();
+        }
         for entry in entries {
             if !self.channels.contains_key(&entry.store) {
                 let name = self.config.channel.store_name(reader.place(entry.store)?.names());

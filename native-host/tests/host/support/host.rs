@@ -68,6 +68,11 @@ impl Host {
         host
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn stdin(&mut self) -> &mut ChildStdin {
         self.stdin.as_mut().expect("open")
     }
