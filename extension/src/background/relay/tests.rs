@@ -349,13 +349,16 @@ fn many_documents_share_what_may_be_on_its_way() {
     let mut relay = relay();
     greet(&mut relay);
     let windows = |relay: &mut Relay| -> BTreeMap<u32, u64> {
-        let told = relay.take_actions().into_iter().filter_map(|action| match action {
-            Action::ToPort { port, text } => {
-                let said: serde_json::Value = serde_json::from_str(&text).ok()?;
-                Some((port, said["welcome"]["window"].as_u64()?))
-            }
-            _ => None,
-        });
+        let told = relay
+            .take_actions()
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::ToPort { port, text } => {
+                    let said: serde_json::Value = serde_json::from_str(&text).ok()?;
+                    Some((port, said["welcome"]["window"].as_u64()?))
+                }
+                _ => None,
+            });
         told.collect()
     };
     let mut known = BTreeMap::new();
