@@ -4,8 +4,8 @@
 //! sort as IndexedDB sorts them) and the *progress* of the sinks.
 //!
 //! **Invariants:**
-//! - One process writes ([`lock`]); within it, one thread applies deliveries ([`Journal`]) and each sink saves its own progress
-//!   ([`progress`]), taking turns. Any number of processes read ([`read`]).
+//! - One process writes ([`lock`]); within it, one thread applies deliveries ([`Journal`]) and the sinks save their progress
+//!   ([`progress`]), taking turns ([`Turn`]). Any number of processes read ([`read`]).
 //! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`] returned is on disk.
 //! - Every change of the mirror has an event, and the mirror holds what the newest event of a key says. So a reader
 //!   that follows the journal's keys and takes values from the mirror can never go back in time.
@@ -16,9 +16,9 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
 };
 
+use protocol::event::Renderer;
 use rusqlite::Connection;
 
 mod apply;
@@ -33,15 +33,14 @@ mod retain;
 mod schema;
 mod settle;
 mod store;
+mod turn;
 
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
 pub use retain::Limits;
+pub use turn::Turn;
 
 use self::{settle::Settling, store::Stores};
-
-/// Writers of one process take turns by this instead of meeting in SQLite's busy loop.
-pub type Turn = Arc<Mutex<()>>;
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]
@@ -75,6 +74,7 @@ struct State {
     /// The sink that carries events' texts.
     carrier: &'static str,
     room: retain::Room,
+    renderer: Renderer,
     /// A transaction was begun and not committed.
     unfinished: bool,
 }
@@ -95,6 +95,7 @@ impl Journal {
             limits: Limits::default(),
             carrier: "",
             room: retain::Room::default(),
+            renderer: Renderer::default(),
             unfinished: false,
         };
         state
@@ -140,7 +141,7 @@ impl Journal {
 
     /// What the writers of this process share.
     pub fn turn(&self) -> Turn {
-        Arc::clone(&self.turn)
+        self.turn.clone()
     }
 
     /// Starts a transaction. Without [`Batch::commit`] it never happened.
@@ -159,8 +160,16 @@ impl Journal {
     }
 }
 
+/// How many documents, stores and reads are remembered. Pages can make as many as they like.
+const REMEMBERED: usize = 4096;
+
 impl State {
-    /// Forgets what a failed transaction may have put in and takes the head from the file.
+    /// Whether it is time to forget what only saves reading.
+    fn remembers_much(&self) -> bool {
+        self.stores.len().max(self.contexts.len()).max(self.scans.len()) > REMEMBERED
+    }
+
+    /// Forgets what a failed transaction may have put in, or what is too much, and takes the head from the file.
     fn reload(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.stores = Stores::default();
         self.contexts.clear();

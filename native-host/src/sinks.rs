@@ -55,7 +55,7 @@ impl Sinks {
     }
 
     fn run(&mut self, journal: &Path, turn: &Turn, sink: impl Sink + 'static) -> Result<(), JournalError> {
-        let progress = Progress::open(journal, Arc::clone(turn), sink.name())?;
+        let progress = Progress::open(journal, turn.clone(), sink.name())?;
         let reader = Reader::open(journal)?;
         let runner = Runner::new(sink, reader, progress, Arc::clone(&self.wake))?;
         self.threads.push(thread::spawn(move || runner.run()));

@@ -11,6 +11,10 @@ use serde_json::value::RawValue;
 
 use crate::schema::SchemaChange;
 
+mod render;
+
+pub use self::render::Renderer;
+
 /// The single letters of Debezium's `op`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {

@@ -25,6 +25,13 @@ use crate::{
 /// larger delivery travels alone.
 pub const BRIDGE_WINDOW: usize = 4 * 1024 * 1024;
 
+/// How many bytes all bridges together may have on their way, as long as there are no more than a thousand: with many of them
+/// the window of each is smaller than [`BRIDGE_WINDOW`], but never smaller than [`SMALLEST_WINDOW`].
+pub const BRIDGES_WINDOW: usize = 64 * 1024 * 1024;
+
+/// See [`BRIDGES_WINDOW`].
+pub const SMALLEST_WINDOW: usize = 64 * 1024;
+
 /// A delivery longer than this many UTF-16 units is cut into parts of at most this many, so that each stays below the
 /// browsers' limits even if every unit takes four bytes and an escape.
 pub const MAX_PART_UNITS: usize = 4 * 1024 * 1024;
@@ -87,7 +94,7 @@ pub struct Part<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToBridge<'a> {
-    /// The origin is enabled; deliveries are taken from now on.
+    /// The origin is enabled; deliveries are taken from now on. Said again when the window changes.
     Welcome(Welcome),
     /// The origin is not enabled: capture must stop and forget what it holds.
     Refused {},
@@ -106,7 +113,7 @@ pub enum ToBridge<'a> {
 /// What a bridge needs to know before it sends.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Welcome {
-    /// See [`BRIDGE_WINDOW`].
+    /// See [`BRIDGE_WINDOW`] and [`BRIDGES_WINDOW`].
     pub window: usize,
     /// See [`MAX_PART_UNITS`].
     pub part_units: usize,

@@ -69,6 +69,11 @@ impl Process {
         Ok(process)
     }
 
+    /// The leader's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The exit status, if the leader has ended.
     pub fn exit_status(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()

@@ -39,13 +39,8 @@ const PAGES: [&str; 8] = [
 
 /// Builds everything that the demo and the tests run.
 pub fn build(root: &Path, release: bool) -> Result<()> {
+    host(root, release)?;
     let target = target_directory(root);
-    let mut cargo = run::cargo(root);
-    cargo.args(["build", "--package", "idb-relay"]);
-    if release {
-        cargo.arg("--release");
-    }
-    run::visibly("Building the host", cargo)?;
     let modules = wasm::build(root, &target, release)?;
     for browser in BROWSERS {
         let directory = target.join("extension").join(browser);
@@ -53,6 +48,16 @@ pub fn build(root: &Path, release: bool) -> Result<()> {
         run::announce(&format!("{} is ready", directory.display()));
     }
     Ok(())
+}
+
+/// Builds the host alone.
+pub fn host(root: &Path, release: bool) -> Result<()> {
+    let mut cargo = run::cargo(root);
+    cargo.args(["build", "--package", "idb-relay"]);
+    if release {
+        cargo.arg("--release");
+    }
+    run::visibly("Building the host", cargo)
 }
 
 /// Where cargo puts what it builds.

@@ -42,29 +42,45 @@ pub fn picture(root: &Path) -> Result<()> {
 }
 
 /// `cargo xtask bench`
-pub fn bench(root: &Path, what: Option<Measure>, browser: Option<Browser>) -> Result<()> {
+pub fn bench(
+    root: &Path,
+    what: Option<Measure>,
+    browser: Option<Browser>,
+    events: Option<u64>,
+) -> Result<()> {
     let browsers = browser.map_or(vec![Browser::Chromium, Browser::Firefox], |browser| vec![browser]);
-    let mut needs = vec![Need::WasmTarget, Need::Redis, Need::Memcached];
-    needs.extend(browsers.iter().map(|browser| need(*browser)));
+    let mut needs = vec![Need::Redis, Need::Memcached];
+    if what != Some(Measure::Host) {
+        needs.push(Need::WasmTarget);
+        needs.extend(browsers.iter().map(|browser| need(*browser)));
+    }
     if !matches!(what, Some(Measure::Latency | Measure::Panel)) {
         needs.push(Need::Node);
     }
     machine::ensure(&needs)?;
     if needs.contains(&Need::Node) {
         packages(root, "tests/peer")?;
-        packages(root, "tests/sites")?;
     }
-    build::build(root, true)?;
+    if what == Some(Measure::Host) {
+        build::host(root, true)?;
+    } else {
+        packages(root, "tests/sites")?;
+        build::build(root, true)?;
+    }
     let mut bench = program(root, "bench", true);
     match what {
         Some(Measure::Page) => bench.arg("page"),
         Some(Measure::Latency) => bench.arg("latency"),
         Some(Measure::Cost) => bench.arg("cost"),
         Some(Measure::Panel) => bench.arg("panel"),
+        Some(Measure::Host) => bench.arg("host"),
         None => &mut bench,
     };
     for browser in browsers {
         bench.args(["--browser", browser.name()]);
+    }
+    if let Some(events) = events {
+        bench.args(["--events", &events.to_string()]);
     }
     run::becoming("Measuring", bench)
 }

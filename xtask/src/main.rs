@@ -64,6 +64,9 @@ enum Task {
         /// In which browser; both when left out
         #[arg(long, value_enum)]
         browser: Option<Browser>,
+        /// How many events to flood the host with; a million when left out
+        #[arg(long)]
+        events: Option<u64>,
     },
 }
 
@@ -83,6 +86,8 @@ enum Measure {
     Cost,
     /// How soon the inspector shows something, how smooth it stays, what it weighs
     Panel,
+    /// What the host makes of a flood and of a lone event, beside its servers alone and a hand-written peer; needs no browser
+    Host,
 }
 
 fn main() -> Result<()> {
@@ -95,7 +100,11 @@ fn main() -> Result<()> {
         Task::Demo { browser, headless } => lab::demo(&root, browser, headless),
         Task::Test { filters } => check::test(&root, &filters),
         Task::Picture => lab::picture(&root),
-        Task::Bench { what, browser } => lab::bench(&root, what, browser),
+        Task::Bench {
+            what,
+            browser,
+            events,
+        } => lab::bench(&root, what, browser, events),
     }
 }
 

@@ -172,6 +172,15 @@ impl Bridges {
             .map(|(port, bridge)| (*port, bridge))
     }
 
+    /// The ports of all whose deliveries are taken.
+    pub fn welcome(&self) -> Vec<u32> {
+        self.connected
+            .iter()
+            .filter(|(_, bridge)| bridge.standing == Standing::Welcome)
+            .map(|(port, _)| *port)
+            .collect()
+    }
+
     /// The ports of a context: more than one while an old port's end is not known yet.
     pub fn ports_of(&self, context: &str) -> impl Iterator<Item = u32> {
         self.connected

@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, time::Duration};
 use protocol::{
     PROTOCOL_VERSION,
     message::{
-        BRIDGE_WINDOW, BridgeDelivery, Delivery, ErrorCode, ExtensionHello, FromBridge, FromHost, HostError,
-        HostHello, HostPart, MAX_PART_UNITS, Part, ToBridge, ToHost, Welcome,
+        BRIDGE_WINDOW, BRIDGES_WINDOW, BridgeDelivery, Delivery, ErrorCode, ExtensionHello, FromBridge,
+        FromHost, HostError, HostHello, HostPart, MAX_PART_UNITS, Part, SMALLEST_WINDOW, ToBridge, ToHost,
+        Welcome,
     },
     redact::Rule,
 };
@@ -125,6 +126,8 @@ pub struct Relay {
     problem: Option<Problem>,
     host_version: Option<String>,
     inspectors: Inspectors,
+    /// How much each bridge may have on its way.
+    window: usize,
     /// By who made them.
     rules: BTreeMap<&'static str, Vec<Rule>>,
     /// Capture rests: the host is sent no deliveries.
@@ -150,6 +153,7 @@ impl Relay {
             problem: None,
             host_version: None,
             inspectors: Inspectors::default(),
+            window: BRIDGE_WINDOW,
             rules: BTreeMap::from([("user", decisions.rules)]),
             paused: decisions.paused,
             granted: None,
@@ -235,6 +239,7 @@ impl Relay {
     /// A port is closed.
     pub fn port_closed(&mut self, port: u32) {
         self.bridges.close(port);
+        self.grant(&[]);
         self.inspectors.close(port);
         self.changed = true;
     }
@@ -379,17 +384,13 @@ impl Relay {
 
     /// Answers every bridge that waits.
     fn decide(&mut self) {
-        let mut refused = Vec::new();
+        let (mut welcome, mut refused) = (Vec::new(), Vec::new());
         for (port, bridge) in self.bridges.introduced() {
             let allowed = self.capture.allows(&bridge.page.origin);
             match bridge.standing {
                 Standing::Waiting if allowed => {
                     bridge.standing = Standing::Welcome;
-                    let welcome = ToBridge::Welcome(Welcome {
-                        window: BRIDGE_WINDOW,
-                        part_units: MAX_PART_UNITS,
-                    });
-                    self.actions.extend(to_bridge(port, &welcome));
+                    welcome.push(port);
                 }
                 // The configuration may have changed since it was welcome.
                 Standing::Waiting | Standing::Welcome if !allowed => {
@@ -398,9 +399,28 @@ impl Relay {
                 _ => {}
             }
         }
+        self.grant(&welcome);
         for (port, context, origin) in refused {
             self.outbox.forget(&context);
             self.refuse(port, Problem::not_captured(&origin));
+        }
+    }
+
+    /// Tells bridges how much they may have on its way: these, and all others if it is not what they were told before.
+    fn grant(&mut self, new: &[u32]) {
+        let ports = self.bridges.welcome();
+        // By powers of two, so that not every document that comes or goes is news for all others.
+        let share = BRIDGES_WINDOW / ports.len().max(1).next_power_of_two();
+        let window = share.clamp(SMALLEST_WINDOW, BRIDGE_WINDOW);
+        let changed = std::mem::replace(&mut self.window, window) != window;
+        let welcome = ToBridge::Welcome(Welcome {
+            window,
+            part_units: MAX_PART_UNITS,
+        });
+        for port in ports {
+            if changed || new.contains(&port) {
+                self.actions.extend(to_bridge(port, &welcome));
+            }
         }
     }
 

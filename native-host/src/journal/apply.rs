@@ -26,7 +26,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    sync::{MutexGuard, PoisonError},
+    sync::MutexGuard,
 };
 
 use protocol::{
@@ -34,11 +34,17 @@ use protocol::{
     key::KeyError,
     message::{Delivery, HostError, Page},
 };
-use rusqlite::{Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
 
 pub(super) use self::context::Context;
-use super::{Journal, JournalError, State, mirror::Mirror, retain};
+use super::{
+    Journal, JournalError, State, Turn,
+    mirror::{Mirror, Single},
+    retain,
+    turn::{self, Note},
+};
+use crate::time::now_ms;
 
 /// How far two contexts' clocks and the granularity of `Date.now()` may mislead.
 pub(super) const SLACK_MS: i64 = 250;
@@ -59,13 +65,16 @@ pub struct Outcome {
 
 /// Deliveries that reach the disk together.
 pub struct Batch<'j> {
+    single: Single<'j>,
+    insert: CachedStatement<'j>,
     transaction: Transaction<'j>,
     state: &'j mut State,
     outcome: Outcome,
     path: &'j Path,
     /// The head before this batch.
     before: u64,
-    _turn: MutexGuard<'j, ()>,
+    turn: &'j Turn,
+    _held: MutexGuard<'j, ()>,
 }
 
 /// Why a delivery was not applied.
@@ -90,19 +99,25 @@ impl From<KeyError> for Refusal {
 impl<'j> Batch<'j> {
     pub(super) fn begin(journal: &'j mut Journal) -> Result<Self, JournalError> {
         let failed = |source| JournalError::failed(&journal.path, source);
-        let turn = journal.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut journal.state.unfinished, true) {
-            journal.state.reload(&journal.connection).map_err(failed)?;
+        let held = journal.turn.take();
+        let connection = &journal.connection;
+        if std::mem::replace(&mut journal.state.unfinished, true) || journal.state.remembers_much() {
+            journal.state.reload(connection).map_err(failed)?;
         }
         let transaction =
-            Transaction::new(&mut journal.connection, TransactionBehavior::Immediate).map_err(failed)?;
+            Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
         Ok(Self {
+            single: Single::of(connection).map_err(failed)?,
+            insert: connection
+                .prepare_cached("INSERT INTO journal (number, store, key, event) VALUES (?1, ?2, ?3, ?4)")
+                .map_err(failed)?,
             transaction,
             before: journal.state.head,
             state: &mut journal.state,
             outcome: Outcome::default(),
             path: &journal.path,
-            _turn: turn,
+            turn: &journal.turn,
+            _held: held,
         })
     }
 
@@ -153,19 +168,27 @@ impl<'j> Batch<'j> {
 
     /// Brings the batch to the disk.
     pub fn commit(mut self) -> Result<Outcome, JournalError> {
-        let path = self.path;
-        let failed = |source| JournalError::failed(path, source);
-        self.save_contexts().map_err(failed)?;
-        if retain::is_due(self.before, self.state.head) || self.is_full() {
-            self.retain().map_err(failed)?;
+        let notes = self.turn.take_notes();
+        let written = self.finish(&notes).and_then(|()| self.transaction.commit());
+        if let Err(error) = written {
+            self.turn.put_back(notes);
+            return Err(JournalError::failed(self.path, error));
         }
-        if self.state.head > self.before {
-            retain::passed(&self.transaction, "journal", self.state.head).map_err(failed)?;
-        }
-        self.state.room.save(&self.transaction).map_err(failed)?;
-        self.transaction.commit().map_err(failed)?;
         self.state.unfinished = false;
         Ok(self.outcome)
+    }
+
+    /// What is written once for a batch.
+    fn finish(&mut self, notes: &[Note]) -> rusqlite::Result<()> {
+        self.save_contexts()?;
+        turn::write(&self.transaction, notes)?;
+        if retain::is_due(self.before, self.state.head) || self.is_full() {
+            self.retain()?;
+        }
+        if self.state.head > self.before {
+            retain::passed(&self.transaction, "journal", self.state.head, now_ms())?;
+        }
+        self.state.room.save(&self.transaction)
     }
 
     /// Lets go of what nobody needs; whether there is more.

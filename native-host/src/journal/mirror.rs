@@ -18,17 +18,26 @@ pub(super) struct Row {
     pub at: i64,
 }
 
-/// Access within a transaction.
-#[derive(Clone, Copy)]
-pub(super) struct Mirror<'c>(pub &'c Connection);
+/// Single records, within a transaction: its statements stay at hand, for there are many.
+pub(super) struct Single<'c> {
+    row: CachedStatement<'c>,
+    write: CachedStatement<'c>,
+}
 
-impl<'c> Mirror<'c> {
-    fn statement(self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
-        self.0.prepare_cached(sql)
+impl<'c> Single<'c> {
+    pub(super) fn of(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            row: connection
+                .prepare_cached("SELECT value, context, at FROM record WHERE store = ?1 AND key = ?2")?,
+            write: connection.prepare_cached(
+                "INSERT INTO record (store, key, value, context, at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET value = excluded.value, context = excluded.context, at = excluded.at",
+            )?,
+        })
     }
 
-    pub(super) fn row(self, store: i64, key: &[u8]) -> rusqlite::Result<Option<Row>> {
-        self.statement("SELECT value, context, at FROM record WHERE store = ?1 AND key = ?2")?
+    pub(super) fn row(&mut self, store: i64, key: &[u8]) -> rusqlite::Result<Option<Row>> {
+        self.row
             .query_row(params![store, key], |row| {
                 Ok(Row {
                     value: row.get(0)?,
@@ -40,19 +49,26 @@ impl<'c> Mirror<'c> {
     }
 
     pub(super) fn write(
-        self,
+        &mut self,
         store: i64,
         key: &[u8],
         value: Option<&str>,
         context: i64,
         at: i64,
     ) -> rusqlite::Result<()> {
-        self.statement(
-            "INSERT INTO record (store, key, value, context, at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET value = excluded.value, context = excluded.context, at = excluded.at",
-        )?
-        .execute(params![store, key, value, context, at])
-        .map(|_| ())
+        self.write
+            .execute(params![store, key, value, context, at])
+            .map(|_| ())
+    }
+}
+
+/// Stretches of records, within a transaction.
+#[derive(Clone, Copy)]
+pub(super) struct Mirror<'c>(pub &'c Connection);
+
+impl<'c> Mirror<'c> {
+    fn statement(self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+        self.0.prepare_cached(sql)
     }
 
     /// The records of a stretch that are there, in key order.

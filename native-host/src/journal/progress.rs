@@ -3,11 +3,11 @@
 //! Their transactions are not synced one by one. After a crash an offset may be a little old; then a sink passes on again what it
 //! has passed on already, which both sinks take for what it is.
 
-use std::path::Path;
+use std::{path::Path, sync::MutexGuard};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{JournalError, Turn, retain, schema};
+use super::{JournalError, Turn, schema, turn};
 use crate::time::now_ms;
 
 /// A sink's own connection.
@@ -71,7 +71,7 @@ impl Progress {
     /// Takes a sink that the configuration has switched off from the list.
     pub fn disable(journal: &Path, turn: &Turn, name: &str) -> Result<(), JournalError> {
         let connection = schema::connect(journal, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let _turn = turn.lock();
+        let _turn = turn.take();
         connection
             .execute(
                 "UPDATE sink SET enabled = 0, state = 'off', error = NULL, cure = NULL WHERE name = ?1",
@@ -92,46 +92,52 @@ impl Progress {
             .map_err(|source| JournalError::failed(&self.path, source))
     }
 
-    /// Saves that all events up to this one have been passed on.
+    /// Saves that all events up to this one have been passed on: at once, or with whatever is written next.
     pub fn save(&self, number: u64, notices: &[Notice]) -> Result<(), JournalError> {
-        self.write(|connection| {
-            let transaction = connection.unchecked_transaction()?;
-            transaction
-                .prepare_cached("UPDATE sink SET number = ?2 WHERE name = ?1")?
-                .execute(params![self.name, number])?;
-            retain::passed(&transaction, self.name, number)?;
-            for notice in notices {
-                transaction
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO notice (stage, number, text) VALUES (?1, ?2, ?3)",
-                    )?
-                    .execute(params![self.name, notice.number, notice.text])?;
-            }
-            transaction.commit()
-        })
+        self.turn.post_passed(self.name, number, notices);
+        self.settle()
     }
 
-    /// Saves how the sink is.
+    /// Saves how the sink is, likewise.
     pub fn set_condition(&self, condition: &Condition) -> Result<(), JournalError> {
-        let trouble = condition.trouble.as_ref();
-        self.write(|connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE sink SET state = ?2, error = ?3, cure = ?4, since = ?5 WHERE name = ?1",
-                )?
-                .execute(params![
-                    self.name,
-                    condition.state,
-                    trouble.map(|trouble| &trouble.error),
-                    trouble.map(|trouble| &trouble.cure),
-                    now_ms()
-                ])
-                .map(|_| ())
+        self.turn.post_condition(self.name, condition);
+        self.settle()
+    }
+
+    /// Whether all that was saved is written, or about to be.
+    pub fn is_settled(&self) -> bool {
+        self.turn.is_settled()
+    }
+
+    /// Writes what was saved and is not written yet, unless somebody else writes.
+    pub fn settle(&self) -> Result<(), JournalError> {
+        self.turn
+            .try_take()
+            .map_or(Ok(()), |turn| self.write_notes(&turn))
+    }
+
+    /// The same, waiting for whoever writes.
+    pub fn finish(&self) -> Result<(), JournalError> {
+        self.write_notes(&self.turn.take())
+    }
+
+    fn write_notes(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), JournalError> {
+        let notes = self.turn.take_notes();
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let written = self.connection.unchecked_transaction().and_then(|transaction| {
+            turn::write(&transaction, &notes)?;
+            transaction.commit()
+        });
+        written.map_err(|source| {
+            self.turn.put_back(notes);
+            JournalError::failed(&self.path, source)
         })
     }
 
     fn write<T>(&self, write: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
-        let _turn = self.turn.lock();
+        let _turn = self.turn.take();
         write(&self.connection).map_err(|source| JournalError::failed(&self.path, source))
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use protocol::key::Key;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Statement, params};
 
 mod compare;
 mod feed;
@@ -159,8 +159,9 @@ impl Reader {
                     newest.insert((row.get(1)?, key), changes.last);
                 }
             }
+            let mut statement = transaction.prepare_cached(VALUE)?;
             for ((store, key), number) in newest {
-                let value = value(&transaction, store, &key)?;
+                let value = value(&mut statement, store, &key)?;
                 changes.records.push(Changed {
                     number,
                     store,
@@ -235,9 +236,11 @@ fn key_text(bytes: &[u8]) -> rusqlite::Result<String> {
         })
 }
 
-fn value(connection: &Connection, store: i64, key: &[u8]) -> rusqlite::Result<Option<String>> {
-    connection
-        .prepare_cached("SELECT value FROM record WHERE store = ?1 AND key = ?2")?
+/// What the mirror has of a record.
+const VALUE: &str = "SELECT value FROM record WHERE store = ?1 AND key = ?2";
+
+fn value(statement: &mut Statement<'_>, store: i64, key: &[u8]) -> rusqlite::Result<Option<String>> {
+    statement
         .query_row(params![store, key], |row| row.get(0))
         .optional()
         .map(Option::flatten)

@@ -113,11 +113,11 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Notes that all events up to this one have just passed a stage.
-pub(super) fn passed(connection: &Connection, stage: &str, last: u64) -> rusqlite::Result<()> {
+/// Notes when all events up to this one had passed a stage.
+pub(super) fn passed(connection: &Connection, stage: &str, last: u64, at: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO delivery (stage, last, at) VALUES (?1, ?2, ?3)")?
-        .execute(params![stage, last, now_ms()])
+        .execute(params![stage, last, at])
         .map(|_| ())
 }
 

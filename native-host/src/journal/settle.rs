@@ -27,6 +27,9 @@ const ATTEMPTS: u32 = 4;
 const KEYS: usize = 256;
 const KEY_BYTES: usize = 128 * 1024;
 
+/// How many keys of one store wait to be read one by one; with more of them the whole origin is read again.
+const SINGLY: usize = 16 * 1024;
+
 #[derive(Default)]
 pub(super) struct Settling {
     stores: HashMap<i64, Doubts>,
@@ -35,6 +38,8 @@ pub(super) struct Settling {
 struct Doubts {
     place: Place,
     keys: BTreeMap<Vec<u8>, String>,
+    /// There were too many keys to remember them.
+    all: bool,
     /// When the first of them came up.
     since: Instant,
     due: Instant,
@@ -48,10 +53,17 @@ impl Settling {
         let doubts = self.stores.entry(store).or_insert_with(|| Doubts {
             place: place.clone(),
             keys: BTreeMap::new(),
+            all: false,
             since: now,
             due: now,
             attempts: 0,
         });
+        if doubts.all || doubts.keys.len() >= SINGLY {
+            doubts.all = true;
+            doubts.keys.clear();
+            doubts.due = (now + QUIET).min(doubts.since + PATIENCE).max(now);
+            return;
+        }
         let new = doubts
             .keys
             .insert(key.bytes.clone(), key.text.get().to_owned())
@@ -71,7 +83,7 @@ impl Settling {
             return false;
         };
         doubts.keys.remove(key);
-        let last = doubts.keys.is_empty();
+        let last = doubts.keys.is_empty() && !doubts.all;
         if last {
             self.stores.remove(&store);
         }
@@ -87,7 +99,16 @@ impl Settling {
     pub(super) fn due(&mut self, now: Instant) -> Vec<FromHost> {
         self.stores
             .retain(|_, doubts| doubts.due > now || doubts.attempts < ATTEMPTS);
-        let mut reads = Vec::new();
+        let mut reads: Vec<FromHost> = Vec::new();
+        // A snapshot settles all that it finds, and raises what is still in doubt anew.
+        self.stores.retain(|_, doubts| {
+            let ask = doubts.all && doubts.due <= now;
+            if ask {
+                let origin = doubts.place.origin.clone();
+                reads.push(FromHost::Snapshot { origin });
+            }
+            !ask
+        });
         for doubts in self.stores.values_mut().filter(|doubts| doubts.due <= now) {
             doubts.attempts += 1;
             doubts.due = now + ANSWER;

@@ -51,6 +51,11 @@ pub(super) struct Stores {
 }
 
 impl Stores {
+    /// How many are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// The store at this place, made known if it was not; its database's version is noted.
     pub(super) fn get(
         &mut self,

@@ -2,6 +2,7 @@
 //!
 //! A delivery stays the bytes it came in until it is applied, so that a batch whose transaction failed can be applied again.
 
+use memchr::memmem;
 use protocol::{
     commit::Body,
     inspect::Ask,
@@ -11,13 +12,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    origin,
+    origin::Origins,
     parts::{Assembled, Parts},
 };
 use crate::journal::{Batch, JournalError};
 
 /// How the extension's compact JSON of a delivery starts. Only a short cut: other spellings are read like any message.
 const DELIVERY: &[u8] = b"{\"delivery\":";
+
+/// The same for several that travel together.
+const DELIVERIES: &[u8] = b"[{\"delivery\":";
+
+/// How other messages start. Where none of these texts stands, be it in a record, a frame holds no such message.
+const OTHERS: [&[u8]; 3] = [b"{\"part\":", b"{\"ask\":", b"{\"hello\":"];
 
 /// What a frame held.
 #[derive(Debug)]
@@ -30,11 +37,13 @@ pub(super) enum Received {
     NoQuestion { id: u64, error: HostError },
 }
 
-/// A delivery on its way to the journal.
+/// A delivery on its way to the journal, or several.
 #[derive(Debug)]
 pub(super) enum Inbound {
     /// As it came.
     Frame(Vec<u8>),
+    /// Several, as they came.
+    Bundle(Vec<u8>),
     /// Put together from slices.
     Assembled(Assembled),
 }
@@ -101,16 +110,16 @@ impl Intake {
         if !frame.starts_with(b"[") {
             return self.message(frame).transpose().into_iter().collect();
         }
+        if is_all_deliveries(&frame) {
+            return vec![Ok(Received::Delivery(Inbound::Bundle(frame)))];
+        }
         match serde_json::from_slice::<Vec<&RawValue>>(&frame) {
             Ok(messages) if messages.is_empty() => vec![Err(malformed("an empty array"))],
             Ok(messages) => messages
                 .into_iter()
                 .filter_map(|message| self.message(message.get().as_bytes().to_vec()).transpose())
                 .collect(),
-            Err(error) => vec![Err(malformed(&format!(
-                "a frame of {} bytes: {error}",
-                frame.len()
-            )))],
+            Err(error) => vec![Err(unreadable(&frame, &error))],
         }
     }
 
@@ -140,27 +149,28 @@ impl Intake {
                         ..malformed("")
                     },
                 })),
-                Err(_) => Err(malformed(&format!("a frame of {} bytes: {error}", frame.len()))),
+                Err(_) => Err(unreadable(&frame, &error)),
             },
         }
     }
 }
 
+/// Whether a frame is an array of deliveries, as far as can be told without reading it.
+fn is_all_deliveries(frame: &[u8]) -> bool {
+    frame.starts_with(DELIVERIES) && OTHERS.iter().all(|other| memmem::find(frame, other).is_none())
+}
+
 impl Inbound {
-    /// Applies the delivery; an error for the extension if it turns out to be none, or one that is not to be kept.
-    pub(super) fn apply(&self, batch: &mut Batch<'_>) -> Result<Option<HostError>, JournalError> {
+    /// Applies the delivery. What turns out to be none, or one that is not to be kept, is an error for the extension.
+    pub(super) fn apply(
+        &self,
+        batch: &mut Batch<'_>,
+        origins: &mut Origins,
+        refused: &mut Vec<HostError>,
+    ) -> Result<(), JournalError> {
         match self {
-            Inbound::Frame(frame) => match serde_json::from_slice::<ToHost<'_, Body<'_>>>(frame) {
-                Ok(ToHost::Delivery(delivery)) => apply(&delivery, batch),
-                _ => match serde_json::from_slice::<ToHost<'_, &RawValue>>(frame) {
-                    Ok(ToHost::Delivery(delivery)) => apply_raw(&delivery, batch),
-                    Ok(_) => Ok(None),
-                    Err(error) => Ok(Some(malformed(&format!(
-                        "a frame of {} bytes: {error}",
-                        frame.len()
-                    )))),
-                },
-            },
+            Inbound::Frame(frame) => refused.extend(apply_message(frame, batch, origins)?),
+            Inbound::Bundle(frame) => apply_bundle(frame, batch, origins, refused)?,
             Inbound::Assembled(assembled) => {
                 let delivery = |body| Delivery {
                     context: assembled.context.as_str().into(),
@@ -168,12 +178,68 @@ impl Inbound {
                     page: assembled.page.clone(),
                     body,
                 };
-                match serde_json::from_str::<&RawValue>(&assembled.body) {
-                    Ok(body) => apply_raw(&delivery(body), batch),
-                    Err(error) => reject(&delivery(RawValue::NULL), &error, batch),
-                }
+                refused.extend(match serde_json::from_str::<&RawValue>(&assembled.body) {
+                    Ok(body) => apply_raw(&delivery(body), batch, origins)?,
+                    Err(error) => reject(&delivery(RawValue::NULL), &error, batch, origins)?,
+                });
             }
         }
+        Ok(())
+    }
+}
+
+/// Reads all deliveries at once; one by one if one of them cannot be read, so that it spoils no other.
+fn apply_bundle(
+    frame: &[u8],
+    batch: &mut Batch<'_>,
+    origins: &mut Origins,
+    refused: &mut Vec<HostError>,
+) -> Result<(), JournalError> {
+    let Ok(text) = std::str::from_utf8(frame) else {
+        refused.push(malformed(&format!(
+            "a frame of {} bytes that are not UTF-8",
+            frame.len()
+        )));
+        return Ok(());
+    };
+    if let Ok(deliveries) = serde_json::from_str::<Vec<OnlyDelivery<'_>>>(text) {
+        for OnlyDelivery::Delivery(delivery) in &deliveries {
+            refused.extend(apply(delivery, batch, origins)?);
+        }
+        return Ok(());
+    }
+    match serde_json::from_str::<Vec<&RawValue>>(text) {
+        Ok(messages) => {
+            for message in messages {
+                refused.extend(apply_message(message.get().as_bytes(), batch, origins)?);
+            }
+        }
+        Err(error) => refused.push(unreadable(frame, &error)),
+    }
+    Ok(())
+}
+
+/// Of the messages to the host those that are deliveries.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnlyDelivery<'a> {
+    #[serde(borrow)]
+    Delivery(Delivery<'a, Body<'a>>),
+}
+
+fn apply_message(
+    message: &[u8],
+    batch: &mut Batch<'_>,
+    origins: &mut Origins,
+) -> Result<Option<HostError>, JournalError> {
+    let text = std::str::from_utf8(message).unwrap_or_default();
+    if let Ok(OnlyDelivery::Delivery(delivery)) = serde_json::from_str(text) {
+        return apply(&delivery, batch, origins);
+    }
+    match serde_json::from_slice::<ToHost<'_, &RawValue>>(message) {
+        Ok(ToHost::Delivery(delivery)) => apply_raw(&delivery, batch, origins),
+        Ok(_) => Ok(None),
+        Err(error) => Ok(Some(unreadable(message, &error))),
     }
 }
 
@@ -181,8 +247,9 @@ impl Inbound {
 fn apply(
     delivery: &Delivery<'_, Body<'_>>,
     batch: &mut Batch<'_>,
+    origins: &mut Origins,
 ) -> Result<Option<HostError>, JournalError> {
-    let refusal = origin::refusal(&delivery.context, &delivery.page);
+    let refusal = origins.refusal(&delivery.context, &delivery.page);
     if refusal.is_none() {
         batch.apply(delivery)?;
     }
@@ -194,8 +261,9 @@ fn reject(
     delivery: &Delivery<'_, &RawValue>,
     reason: &serde_json::Error,
     batch: &mut Batch<'_>,
+    origins: &mut Origins,
 ) -> Result<Option<HostError>, JournalError> {
-    let refusal = origin::refusal(&delivery.context, &delivery.page);
+    let refusal = origins.refusal(&delivery.context, &delivery.page);
     if refusal.is_none() {
         batch.reject(delivery, reason)?;
     }
@@ -205,6 +273,7 @@ fn reject(
 fn apply_raw(
     delivery: &Delivery<'_, &RawValue>,
     batch: &mut Batch<'_>,
+    origins: &mut Origins,
 ) -> Result<Option<HostError>, JournalError> {
     match serde_json::from_str::<Body<'_>>(delivery.body.get()) {
         Ok(body) => {
@@ -214,10 +283,14 @@ fn apply_raw(
                 page: delivery.page.clone(),
                 body,
             };
-            apply(&delivery, batch)
+            apply(&delivery, batch, origins)
         }
-        Err(error) => reject(delivery, &error, batch),
+        Err(error) => reject(delivery, &error, batch, origins),
     }
+}
+
+fn unreadable(frame: &[u8], error: &serde_json::Error) -> HostError {
+    malformed(&format!("a frame of {} bytes: {error}", frame.len()))
 }
 
 fn malformed(what: &str) -> HostError {

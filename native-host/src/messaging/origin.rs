@@ -18,20 +18,37 @@ const EXTENSIONS: &[&str] = &[
 /// How much of a thing that is no origin is repeated in the message.
 const SHOWN: usize = 80;
 
-/// The refusal of a delivery whose page has no origin; nothing if it has one.
-pub(super) fn refusal(context: &str, page: &Page<'_>) -> Option<HostError> {
-    if is_origin(&page.origin) {
-        return None;
+/// Tells origins from what is none.
+#[derive(Debug, Default)]
+pub(super) struct Origins {
+    /// The last text that was one: most deliveries come from where the one before came from.
+    last: String,
+}
+
+impl Origins {
+    /// The refusal of a delivery whose page has no origin; nothing if it has one.
+    pub(super) fn refusal(&mut self, context: &str, page: &Page<'_>) -> Option<HostError> {
+        if self.last == page.origin {
+            return None;
+        }
+        if is_origin(&page.origin) {
+            self.last = page.origin.clone().into_owned();
+            return None;
+        }
+        Some(refusal(context, page))
     }
+}
+
+fn refusal(context: &str, page: &Page<'_>) -> HostError {
     let shown: String = page.origin.chars().take(SHOWN).collect();
-    Some(HostError {
+    HostError {
         code: ErrorCode::OriginNotCaptured,
         message: format!("a page delivers under {shown:?}, which is no origin of a web page"),
         cure: "Serve the page from http:// or https://; files and sandboxed frames have no origin of their own. If it is served \
                so, update the extension, which has to name the page's origin."
             .to_owned(),
         context: Some(context.to_owned()),
-    })
+    }
 }
 
 /// Whether this is an origin as browsers serialise them: lower case, without a scheme's own port, with nothing behind it.

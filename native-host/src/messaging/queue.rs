@@ -10,12 +10,13 @@ use std::{
 
 use super::frame::FrameError;
 
-/// How many bytes of frames may wait. One frame always fits, however long it is.
-const CAPACITY: usize = 64 * 1024 * 1024;
+/// How many bytes of frames may wait: what the extension has on its way at most. One frame always fits, however long it is.
+const CAPACITY: usize = 16 * 1024 * 1024;
 
-/// How many frames, and how many bytes of them, one take hands out: one transaction of the journal.
+/// How many frames, and how many bytes of them, one take hands out: one transaction of the journal. Enough that its fsync is a
+/// small part of it, little enough that the sinks pass the one on while the next is written.
 const BATCH_FRAMES: usize = 1024;
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const BATCH_BYTES: usize = 1024 * 1024;
 
 #[derive(Default)]
 pub(super) struct Queue {

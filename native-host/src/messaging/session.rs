@@ -17,6 +17,7 @@ use protocol::{
 use super::{
     frame::FrameError,
     intake::{self, Inbound, Intake, Opening, Received},
+    origin::Origins,
     queue::{Queue, Taken},
     reader,
     writer::{Outbox, Writer},
@@ -25,7 +26,7 @@ use crate::{
     config::{Config, ConfigError},
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError, request},
+    journal::{Author, Journal, JournalError, Outcome, request},
     sinks::{self, Sinks},
 };
 
@@ -141,6 +142,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         inspection: Inspection::start(config, journal.path(), outbox),
         journal: &mut journal,
         intake: Intake::default(),
+        origins: Origins::default(),
     }
     .run(frames);
     sinks.finish(LAST_MOMENTS);
@@ -181,6 +183,7 @@ struct Session<'s> {
     inspection: Inspection,
     journal: &'s mut Journal,
     intake: Intake,
+    origins: Origins,
 }
 
 impl Session<'_> {
@@ -276,7 +279,7 @@ impl Session<'_> {
     fn store(&mut self, deliveries: &[Inbound]) -> Result<(), SessionError> {
         let mut told = false;
         let outcome = loop {
-            match record(self.journal, deliveries) {
+            match record(self.journal, deliveries, &mut self.origins) {
                 Ok(outcome) => break outcome,
                 Err(error) if error.is_transient() => {
                     if !std::mem::replace(&mut told, true) {
@@ -307,11 +310,15 @@ impl Session<'_> {
     }
 }
 
-fn record(journal: &mut Journal, deliveries: &[Inbound]) -> Result<crate::journal::Outcome, JournalError> {
+fn record(
+    journal: &mut Journal,
+    deliveries: &[Inbound],
+    origins: &mut Origins,
+) -> Result<Outcome, JournalError> {
     let mut batch = journal.begin()?;
     let mut refused = Vec::new();
     for delivery in deliveries {
-        refused.extend(delivery.apply(&mut batch)?);
+        delivery.apply(&mut batch, origins, &mut refused)?;
     }
     let mut outcome = batch.commit()?;
     outcome.errors.extend(refused);

@@ -1,6 +1,7 @@
 //! The thread that owns stdout. Everything else hands it messages.
 //!
-//! **Invariant:** what inspectors are answered waits for everything else: an acknowledgement is held up by at most the one answer
+//! **Invariants:** what waits is bounded: whoever hands over more waits until the browser has read some, and so does, in turn,
+//! whatever the browser sends meanwhile. What inspectors are answered waits for everything else: an acknowledgement is held up by at most the one answer
 //! that is just being written.
 
 use std::{
@@ -13,6 +14,9 @@ use std::{
 use protocol::{inspect::Answer, message::FromHost};
 
 use super::frame;
+
+/// How many messages may wait. The largest, questions for records, are a good 100 KiB long; most are a line.
+const CAPACITY: usize = 256;
 
 /// The way to stdout, and the thread that writes there.
 pub(super) struct Writer {
@@ -63,13 +67,19 @@ impl Writer {
 }
 
 impl Outbox {
-    /// Sends a message, after all earlier ones. A browser that no longer listens is noticed at the end of stdin, not here.
+    /// Sends a message, after all earlier ones, once there is room. A browser that no longer listens is noticed at the end of stdin,
+    /// not here.
     pub(super) fn send(&self, message: FromHost) {
-        self.change(|waiting| {
-            if !waiting.closed {
-                waiting.messages.push_back(message);
-            }
-        });
+        let full = |waiting: &mut Waiting| waiting.messages.len() >= CAPACITY && !waiting.closed;
+        let mut waiting = self
+            .0
+            .changed
+            .wait_while(self.lock(), full)
+            .unwrap_or_else(PoisonError::into_inner);
+        if !waiting.closed {
+            waiting.messages.push_back(message);
+            self.0.changed.notify_all();
+        }
     }
 
     /// Sends an answer once there is nothing else to send.
@@ -102,7 +112,10 @@ impl Outbox {
             .wait_while(self.lock(), idle)
             .unwrap_or_else(PoisonError::into_inner);
         match waiting.messages.pop_front() {
-            Some(message) => Some(message),
+            Some(message) => {
+                self.0.changed.notify_all();
+                Some(message)
+            }
             None => waiting.answers.pop_front().map(FromHost::Answer),
         }
     }
@@ -148,5 +161,32 @@ mod tests {
         assert!(matches!(outbox.next(), Some(FromHost::Acknowledged { .. })));
         assert!(matches!(outbox.next(), Some(FromHost::Answer(_))));
         assert!(outbox.next().is_none());
+    }
+
+    #[test]
+    fn who_sends_more_than_is_read_waits_and_nothing_is_lost() {
+        let outbox = Outbox::default();
+        let count = 3 * CAPACITY as u64;
+        let acknowledged = |sequence| FromHost::Acknowledged {
+            context: "c".to_owned(),
+            sequence,
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..count).for_each(|sequence| outbox.send(acknowledged(sequence))));
+            for expected in 0..count {
+                let Some(FromHost::Acknowledged { sequence, .. }) = outbox.next() else {
+                    panic!("no acknowledgement")
+                };
+                assert_eq!(sequence, expected);
+                assert!(outbox.lock().messages.len() <= CAPACITY);
+            }
+        });
+        // Nor does it wait for one who does not listen any more.
+        (0..CAPACITY as u64).for_each(|sequence| outbox.send(acknowledged(sequence)));
+        std::thread::scope(|scope| {
+            scope.spawn(|| outbox.send(acknowledged(0)));
+            outbox.change(|waiting| waiting.closed = true);
+        });
+        assert_eq!(outbox.lock().messages.len(), CAPACITY);
     }
 }

@@ -55,6 +55,9 @@ const AFTERMATH: Duration = Duration::from_millis(500);
 /// How much of the mirror is held in memory to fill a server.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
+/// How many stores' names are remembered. Pages can make as many as they like.
+const REMEMBERED: usize = 4096;
+
 /// A client whose servers hold what they should, and what tells when they no longer do.
 struct Connection {
     client: MetaClient,
@@ -185,6 +188,9 @@ impl MemcachedSink {
             return Ok(prefix.record_name(&record.key));
         }
         let place = reader.place(record.store)?;
+        if self.names.len() > REMEMBERED {
+            self.names.clear();
+        }
         if let Some(prefix) = self.config.key.prefix(place.names()) {
             self.names.insert(record.store, prefix);
         }

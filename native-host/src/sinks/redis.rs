@@ -9,12 +9,16 @@
 //! who listened there has heard it.
 //!
 //! - `publish.lua`: the script.
+//! - `flight`: calls of it on their way.
 //! - `link`: a connection, and what its server remembers.
 //! - `trouble`: what servers refuse, and cures.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
-use redis::{IntoConnectionInfo as _, RedisError, Script};
+use redis::{Cmd, IntoConnectionInfo as _, RedisError};
 
 use super::runner::{Sink, Step, StepError};
 use crate::{
@@ -26,22 +30,31 @@ use crate::{
     },
 };
 
+mod flight;
 mod link;
 mod trouble;
 
-use self::link::Link;
 pub use self::link::connect;
+use self::{
+    flight::{Answer, Caller, Flight},
+    link::Link,
+};
 
 /// How much one script call carries: enough to make the round trip small, little enough that the server's other clients do not wait.
 const BATCH_EVENTS: usize = 512;
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// How many stores' channels are remembered. Pages can make as many as they like.
+const REMEMBERED: usize = 4096;
+
+/// After how long a step comes to its end, so that what it has done is seen.
+const STEP: Duration = Duration::from_millis(100);
+
 /// The sink.
 pub struct RedisSink {
     config: config::Redis,
     profile: String,
-    cursor_key: String,
-    script: Script,
+    caller: Caller,
     /// Only kept while all goes well: after any failure the next connection asks the server anew how far it has come.
     link: Option<Link>,
     channels: HashMap<i64, String>,
@@ -52,23 +65,22 @@ impl RedisSink {
     pub fn new(config: config::Redis, profile: &str) -> Self {
         let cursor_key = cursor_key(config.stream.as_deref(), profile);
         Self {
+            caller: Caller::new(&config, cursor_key),
             config,
             profile: profile.to_owned(),
-            cursor_key,
-            script: Script::new(include_str!("redis/publish.lua")),
             link: None,
             channels: HashMap::new(),
         }
     }
 
     fn failed(&self, error: &RedisError) -> StepError {
-        trouble::of_error(error, &address(&self.config.url))
+        trouble::of_error(error, &self.address())
     }
 
     /// Connects and finds the event up to which the server has everything: `after`, or an earlier one if it remembers less.
     fn connect(&self, reader: &Reader, after: u64) -> Result<(Link, u64), StepError> {
         let failed = |error| self.failed(&error);
-        let mut link = Link::open(&self.config.url, &self.cursor_key).map_err(failed)?;
+        let mut link = Link::open(&self.config.url, self.caller.cursor_key()).map_err(failed)?;
         let Some(stream) = &self.config.stream else {
             // Channels remember nothing that could be made good.
             return Ok((link, after));
@@ -89,76 +101,111 @@ impl RedisSink {
         Ok((link, known))
     }
 
-    /// Passes on what comes after `from`: one batch, and more only until what a step back left out is made good.
+    /// Passes on what comes after `from`: for a while, and in any case what a step back left out. Channels get what comes after
+    /// `after`.
     fn pass_on(
         &mut self,
         link: &mut Link,
         reader: &Reader,
-        mut from: u64,
+        from: u64,
         after: u64,
     ) -> Result<Step, StepError> {
+        let end = Instant::now() + STEP;
+        let mut flight = Flight::default();
+        let (mut sent, mut reached) = (from, from);
+        let mut loaded = false;
         loop {
-            let entries = reader.events(from, BATCH_EVENTS, BATCH_BYTES)?;
-            if let Some(last) = entries.last() {
-                self.publish(link, reader, &entries, after)?;
-                from = last.number;
+            while flight.has_room() && (sent < after || sent == from || Instant::now() < end) {
+                let entries = without_a_hole(reader.events(sent, BATCH_EVENTS, BATCH_BYTES)?);
+                let Some(last) = entries.last().map(|entry| entry.number) else {
+                    break;
+                };
+                let builds_on = if sent == reached { link.cursor() } else { sent };
+                let call = self.call(reader, &entries, builds_on, after)?;
+                flight
+                    .send(link, &call, last)
+                    .map_err(|error| self.stopped(reached, &error))?;
+                sent = last;
             }
-            if entries.is_empty() || from >= after {
-                return Ok(Step {
-                    reached: from.max(after),
-                    ..Step::default()
-                });
+            let answer = flight
+                .receive(link)
+                .map_err(|error| self.stopped(reached, &error))?;
+            match answer {
+                Some(Answer::Passed(last)) => reached = last,
+                Some(Answer::NoScript) if !loaded => {
+                    loaded = true;
+                    flight
+                        .drain(link)
+                        .and_then(|()| self.caller.load(link))
+                        .map_err(|error| self.stopped(reached, &error))?;
+                    sent = reached;
+                }
+                Some(Answer::NoScript) => return Err(trouble::of_text("NOSCRIPT", &self.address(), None)),
+                Some(Answer::Stopped { reached, refused }) => return Err(self.refused(reached, &refused)),
+                None => {
+                    return Ok(Step {
+                        reached: reached.max(after),
+                        ..Step::default()
+                    });
+                }
             }
         }
     }
 
-    fn channel(&mut self, reader: &Reader, store: i64) -> Result<&str, JournalError> {
-        if !self.channels.contains_key(&store) {
-            let name = self.config.channel.store_name(reader.place(store)?.names());
-            self.channels.insert(store, name);
-        }
-        Ok(self.channels.get(&store).map_or("", String::as_str))
-    }
-
-    /// Sends a batch; all of it was passed on if this succeeds. Channels get what comes after `published`.
-    fn publish(
+    fn call(
         &mut self,
-        link: &mut Link,
         reader: &Reader,
         entries: &[Entry],
+        builds_on: u64,
         published: u64,
-    ) -> Result<(), StepError> {
-        let script = self.script.clone();
-        let mut call = script.key(&self.cursor_key);
-        if let Some(stream) = &self.config.stream {
-            call.key(stream);
+    ) -> Result<Cmd, JournalError> {
+        if self.channels.len() > REMEMBERED {
+            self.channels.clear();
         }
-        call.arg(self.config.max_stream_length.unwrap_or(0));
-        call.arg(link.cursor());
-        call.arg(published);
         for entry in entries {
-            call.arg(entry.number);
-            call.arg(self.channel(reader, entry.store)?);
-            call.arg(&entry.event);
+            if !self.channels.contains_key(&entry.store) {
+                let name = self.config.channel.store_name(reader.place(entry.store)?.names());
+                self.channels.insert(entry.store, name);
+            }
         }
-        let (reached, refused) = link.publish(&call).map_err(|error| self.failed(&error))?;
-        let last = entries.last().map_or(0, |entry| entry.number);
-        match (reached, refused.as_str()) {
-            (Some(reached), "") if reached >= last => Ok(()),
-            (reached, "") => Err(StepError {
-                reached,
-                state: "refused",
-                trouble: Trouble {
-                    error: format!(
-                        "redis at {} stopped before event {last} without a reason",
-                        address(&self.config.url)
-                    ),
-                    cure: "Report this; the events are sent again.".to_owned(),
-                },
-            }),
-            (reached, refused) => Err(trouble::of_text(refused, &address(&self.config.url), reached)),
+        Ok(self.caller.call(entries, &self.channels, builds_on, published))
+    }
+
+    fn address(&self) -> String {
+        address(&self.config.url)
+    }
+
+    /// The connection failed, or the server refused a whole call; what was answered before it counts.
+    fn stopped(&self, reached: u64, error: &RedisError) -> StepError {
+        StepError {
+            reached: Some(reached),
+            ..self.failed(error)
         }
     }
+
+    /// The server stopped in the middle of a batch.
+    fn refused(&self, reached: Option<u64>, refused: &str) -> StepError {
+        if !refused.is_empty() {
+            return trouble::of_text(refused, &self.address(), reached);
+        }
+        StepError {
+            reached,
+            state: "refused",
+            trouble: Trouble {
+                error: format!("redis at {} stopped without a reason", self.address()),
+                cure: "Report this; the events are sent again.".to_owned(),
+            },
+        }
+    }
+}
+
+/// The events up to the first whose number does not follow: what comes then is another batch.
+fn without_a_hole(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let hole = entries
+        .windows(2)
+        .position(|pair| pair[0].number + 1 != pair[1].number);
+    entries.truncate(hole.map_or(entries.len(), |before| before + 1));
+    entries
 }
 
 /// What an error of the client is called, with its cure.

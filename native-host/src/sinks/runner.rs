@@ -18,6 +18,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a sink that has nothing to pass on looks after its server.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How soon it looks whether somebody has written its progress.
+const UNSETTLED: Duration = Duration::from_millis(10);
+
 /// Something that passes events on.
 pub trait Sink: Send {
     /// Its name in the journal.
@@ -94,20 +97,13 @@ impl Wake {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is something after `reached`, or the end, or a while has passed.
-    fn wait(&self, reached: u64) -> Signal {
-        let nothing = |signal: &mut Signal| signal.head <= reached && signal.deadline.is_none();
+    /// Waits while there is nothing, at most this long.
+    fn wait(&self, patience: Duration, nothing: impl Fn(&Signal) -> bool) -> Signal {
         let (signal, _) = self
             .changed
-            .wait_timeout_while(self.lock(), IDLE, nothing)
+            .wait_timeout_while(self.lock(), patience, |signal| nothing(signal))
             .unwrap_or_else(PoisonError::into_inner);
         *signal
-    }
-
-    /// Waits for the pause to pass, or the end.
-    fn pause(&self, pause: Duration) {
-        let running = |signal: &mut Signal| signal.deadline.is_none();
-        let _either = self.changed.wait_timeout_while(self.lock(), pause, running);
     }
 }
 
@@ -145,11 +141,12 @@ impl<S: Sink> Runner<S> {
     /// Runs until the end: all passed on, or the time is up, or the server is away when the end comes.
     pub fn run(mut self) {
         loop {
-            let signal = self.wake.wait(self.reached);
+            let reached = self.reached;
+            let signal = self.rest(IDLE, |signal| signal.head <= reached && signal.deadline.is_none());
             if let Some(deadline) = signal.deadline
                 && (self.reached >= signal.head || Instant::now() >= deadline)
             {
-                return;
+                return self.tell(self.progress.finish());
             }
             let step = if self.reached < signal.head {
                 self.sink.step(&self.reader, self.reached)
@@ -177,13 +174,33 @@ impl<S: Sink> Runner<S> {
                         trouble: Some(error.trouble),
                     });
                     if signal.deadline.is_some() {
-                        return;
+                        return self.tell(self.progress.finish());
                     }
                     // Jitter, so that hosts that lost one server do not come back in step.
-                    self.wake.pause(self.pause.mul_f64(0.5 + fastrand::f64()));
+                    self.rest(self.pause.mul_f64(0.5 + fastrand::f64()), |signal| {
+                        signal.deadline.is_none()
+                    });
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 }
             }
+        }
+    }
+
+    /// Waits while there is nothing, at most this long, and sees to it that the progress is written meanwhile.
+    fn rest(&self, patience: Duration, nothing: impl Fn(&Signal) -> bool) -> Signal {
+        let end = Instant::now() + patience;
+        let mut settled = self.progress.is_settled();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let patience = if settled { left } else { left.min(UNSETTLED) };
+            let signal = self.wake.wait(patience, &nothing);
+            if settled || !nothing(&signal) || Instant::now() >= end {
+                return signal;
+            }
+            let saved = self.progress.settle();
+            // What cannot be written now is written later.
+            settled = saved.is_err() || self.progress.is_settled();
+            self.tell(saved);
         }
     }
 
@@ -192,8 +209,12 @@ impl<S: Sink> Runner<S> {
             return;
         }
         self.reached = reached;
-        // Not fatal: the offset in the file is only older than need be, and the sinks take repetition.
-        if let Err(error) = self.progress.save(reached, notices) {
+        self.tell(self.progress.save(reached, notices));
+    }
+
+    /// Not fatal: the offset in the file is only older than need be, and the sinks take repetition.
+    fn tell(&self, saved: Result<(), JournalError>) {
+        if let Err(error) = saved {
             tracing::warn!("the progress of {} was not saved: {error}", self.sink.name());
         }
     }
@@ -207,9 +228,7 @@ impl<S: Sink> Runner<S> {
         } else {
             tracing::info!("{}: {}", self.sink.name(), condition.state);
         }
-        if let Err(error) = self.progress.set_condition(&condition) {
-            tracing::warn!("the condition of {} was not saved: {error}", self.sink.name());
-        }
+        self.tell(self.progress.set_condition(&condition));
         self.condition = condition;
     }
 }

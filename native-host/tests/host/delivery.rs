@@ -158,8 +158,8 @@ fn messages_travel_together_and_a_bad_one_spoils_no_other() {
     let first = host_delivery(CONTEXT, 1, &commit(&[put("1", "1")]));
     let second = host_delivery(CONTEXT, 2, &commit(&[put("1", "2")]));
     host.send(&format!("[{first},{{\"unheard_of\":{{}}}},{second}]"));
-    host.error(ErrorCode::MalformedMessage);
     host.acknowledged(2);
+    host.error(ErrorCode::MalformedMessage);
     sandbox.await_cached("1", Some("2"));
 }
 

@@ -21,6 +21,7 @@ use crate::{
 pub struct MemcachedServer {
     directory: TempDir,
     port: u16,
+    megabytes: u32,
     process: Option<Process>,
 }
 
@@ -36,12 +37,19 @@ pub struct Item {
 impl MemcachedServer {
     /// Starts a server and waits until it answers.
     pub fn start() -> Result<Self> {
+        // Memcached's own default.
+        Self::of_size(64)
+    }
+
+    /// The same, with room for this much.
+    pub fn of_size(megabytes: u32) -> Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("idb-relay-memcached-")
             .tempdir()?;
         let mut server = Self {
             directory,
             port: free_port()?,
+            megabytes,
             process: None,
         };
         server.restart()?;
@@ -58,6 +66,11 @@ impl MemcachedServer {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// Kills it; there is nothing it could save.
     pub fn kill(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.kill())
@@ -68,6 +81,7 @@ impl MemcachedServer {
         self.kill()?;
         let mut command = Command::new("memcached");
         command.args(["-l", "127.0.0.1", "-U", "0", "-p", &self.port.to_string()]);
+        command.args(["-m", &self.megabytes.to_string()]);
         if rustix::process::geteuid().is_root() {
             command.args(["-u", "root"]);
         }

@@ -17,16 +17,27 @@ use crate::{
 pub struct RedisServer {
     directory: TempDir,
     port: u16,
+    persistent: bool,
     process: Option<Process>,
 }
 
 impl RedisServer {
     /// Starts a server and waits until it answers.
     pub fn start() -> Result<Self> {
+        Self::start_as(true)
+    }
+
+    /// The same, as fast as it can be: it writes nothing to the disk, and what it holds ends with it.
+    pub fn start_volatile() -> Result<Self> {
+        Self::start_as(false)
+    }
+
+    fn start_as(persistent: bool) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("idb-relay-redis-").tempdir()?;
         let mut server = Self {
             directory,
             port: free_port()?,
+            persistent,
             process: None,
         };
         server.restart()?;
@@ -41,6 +52,11 @@ impl RedisServer {
     /// `redis://…`
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
     }
 
     /// A new connection.
@@ -69,7 +85,8 @@ impl RedisServer {
         let mut command = Command::new("redis-server");
         command
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
-            .args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""])
+            .args(["--save", "", "--appendfsync", "always"])
+            .args(["--appendonly", if self.persistent { "yes" } else { "no" }])
             .arg("--dir")
             .arg(self.directory.path());
         let mut process = Process::start("redis-server", &command, &self.directory.path().join("log"))?;

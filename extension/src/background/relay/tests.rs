@@ -343,3 +343,37 @@ fn parts_are_stamped_too_and_nonsense_is_left_out() {
         "{bundle}"
     );
 }
+
+#[test]
+fn many_documents_share_what_may_be_on_its_way() {
+    let mut relay = relay();
+    greet(&mut relay);
+    let windows = |relay: &mut Relay| -> BTreeMap<u32, u64> {
+        let told = relay
+            .take_actions()
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::ToPort { port, text } => {
+                    let said: serde_json::Value = serde_json::from_str(&text).ok()?;
+                    Some((port, said["welcome"]["window"].as_u64()?))
+                }
+                _ => None,
+            });
+        told.collect()
+    };
+    let mut known = BTreeMap::new();
+    for port in 1..=100 {
+        open(&mut relay, port, ORIGIN, &format!("c{port}"));
+        known.extend(windows(&mut relay));
+        let together: u64 = known.values().sum();
+        assert!(known.contains_key(&port));
+        assert!(together <= BRIDGES_WINDOW.max(known.len() * SMALLEST_WINDOW) as u64);
+        assert_eq!(known[&1] == BRIDGE_WINDOW as u64, port <= 16);
+    }
+    for port in 5..=100 {
+        relay.port_closed(port);
+        known.remove(&port);
+        known.extend(windows(&mut relay));
+    }
+    assert_eq!(known.into_values().collect::<Vec<_>>(), [BRIDGE_WINDOW as u64; 4]);
+}

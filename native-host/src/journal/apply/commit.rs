@@ -12,7 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     super::{
         key::{RecordKey, Span},
-        mirror::Mirror,
+        mirror::{Mirror, Single},
         store::{Place, Store},
     },
     Batch, Refusal, SLACK_MS, Scope,
@@ -141,7 +141,7 @@ impl Batch<'_> {
         drafts: &mut Vec<Draft<'a>>,
     ) -> rusqlite::Result<()> {
         let connection = &self.transaction;
-        let mirror = Mirror(connection);
+        let single = &mut self.single;
         let store = self.state.stores.get(connection, place, version)?;
         let id = store.id;
         let settling = &mut self.state.settling;
@@ -157,8 +157,8 @@ impl Batch<'_> {
         let mut contested = Vec::new();
         match write {
             Write::Put { key, value, added } => {
-                let known = Known::of(mirror, store, &key, when)?;
-                mirror.write(store.id, &key.bytes, Some(value.get()), when.context, known.at)?;
+                let known = Known::of(single, store, &key, when)?;
+                single.write(store.id, &key.bytes, Some(value.get()), when.context, known.at)?;
                 let op = if known.live && !added {
                     Op::Update
                 } else {
@@ -171,9 +171,9 @@ impl Batch<'_> {
                 draft(op, Some(key), None, before, Some(value));
             }
             Write::Delete { key } => {
-                let known = Known::of(mirror, store, &key, when)?;
+                let known = Known::of(single, store, &key, when)?;
                 // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
-                mirror.write(store.id, &key.bytes, None, when.context, known.at)?;
+                single.write(store.id, &key.bytes, None, when.context, known.at)?;
                 if known.contested && known.live {
                     contested.push(key.clone());
                 }
@@ -183,7 +183,7 @@ impl Batch<'_> {
             }
             Write::Sweep { span, range } => {
                 draft(Op::Truncate, None, range, Before::Unknown, None);
-                for (bytes, row) in mirror.live(store.id, &span)? {
+                for (bytes, row) in Mirror(connection).live(store.id, &span)? {
                     let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
                     let doubt = when.contests(row.context, row.at);
                     if doubt {
@@ -195,7 +195,7 @@ impl Batch<'_> {
                     };
                     draft(Op::Delete, Some(key), None, before, None);
                 }
-                mirror.bury(store.id, &span, when.context, when.committed_at)?;
+                Mirror(connection).bury(store.id, &span, when.context, when.committed_at)?;
                 store.set_swept(connection, when.context, when.committed_at)?;
             }
         }
@@ -220,8 +220,8 @@ struct Known {
 }
 
 impl Known {
-    fn of(mirror: Mirror<'_>, store: &Store, key: &RecordKey, when: When) -> rusqlite::Result<Self> {
-        let Some(row) = mirror.row(store.id, &key.bytes)? else {
+    fn of(single: &mut Single<'_>, store: &Store, key: &RecordKey, when: When) -> rusqlite::Result<Self> {
+        let Some(row) = single.row(store.id, &key.bytes)? else {
             let contested = when.contests(store.swept_by, store.swept_at);
             return Ok(Self {
                 live: false,

@@ -107,16 +107,17 @@ impl Batch<'_> {
                     event_count: count,
                 }),
             };
-            let text = serde_json::to_string(&event)
+            let text = self
+                .state
+                .renderer
+                .render(&event)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-            self.transaction
-                .prepare_cached("INSERT INTO journal (number, store, key, event) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![
-                    number,
-                    draft.store,
-                    draft.key.as_ref().map(|key| &key.bytes),
-                    text
-                ])?;
+            self.insert.execute(params![
+                number,
+                draft.store,
+                draft.key.as_ref().map(|key| &key.bytes),
+                text
+            ])?;
             self.state.head = number;
             self.state.room.bytes += text.len() as u64;
         }

@@ -6,11 +6,7 @@ use protocol::event::Op;
 use serde_json::value::RawValue;
 
 use super::{
-    super::{
-        key::RecordKey,
-        mirror::{Mirror, READ},
-        store::Place,
-    },
+    super::{key::RecordKey, mirror::READ, store::Place},
     Batch, SLACK_MS,
     event::{Before, Draft},
 };
@@ -35,10 +31,10 @@ impl Batch<'_> {
         reading: Reading,
     ) -> rusqlite::Result<Option<Draft<'a>>> {
         let connection = &self.transaction;
-        let mirror = Mirror(connection);
+        let single = &mut self.single;
         let store = self.state.stores.get(connection, place, version)?;
         let settling = &mut self.state.settling;
-        let row = mirror.row(store.id, &key.bytes)?;
+        let row = single.row(store.id, &key.bytes)?;
         let last_word = row.as_ref().map_or(store.swept_at, |row| row.at);
         let doubt = last_word >= reading.began_at.saturating_sub(SLACK_MS);
         let known = row.as_ref().and_then(|row| row.value.as_deref());
@@ -53,7 +49,7 @@ impl Batch<'_> {
             settling.doubt(store.id, place, &key);
             return Ok(None);
         }
-        mirror.write(
+        single.write(
             store.id,
             &key.bytes,
             value.map(RawValue::get),

@@ -52,7 +52,7 @@ impl Batch<'_> {
                 let id = store.id;
                 for (key, row) in moved {
                     let Some(value) = row.value else { continue };
-                    self.mirror()
+                    self.single
                         .write(id, &key.bytes, Some(&value), when.context, when.committed_at)?;
                     drafts.push(Draft {
                         key: Some(key),

@@ -366,3 +366,39 @@ fn a_bucket_that_is_gone_takes_its_records_along() {
         assert_eq!(bench.value().is_some(), held);
     }
 }
+
+#[test]
+fn too_many_doubts_are_settled_by_reading_everything() {
+    let mut bench = Bench::new();
+    let puts: Vec<String> = (0..20_000)
+        .map(|key| format!(r#"{{"put":{{"store":"s","key":{key},"value":1}}}}"#))
+        .collect();
+    bench.commit("a", 0, 10, &puts.join(","));
+    bench.commit("b", 5, 15, &puts.join(","));
+    let due = bench.journal.due_reads(Instant::now() + LATER);
+    assert!(
+        matches!(&due[..], [FromHost::Snapshot { origin }] if origin == "http://localhost"),
+        "{} questions",
+        due.len()
+    );
+    assert_eq!(bench.journal.next_due(), None);
+    assert!(bench.doubtful());
+    let records: Vec<String> = (0..20_000)
+        .map(|key| format!(r#"{{"key":{key},"value":1}}"#))
+        .collect();
+    bench.snapshot("reader", 5000, &records.join(","));
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn a_page_with_more_stores_than_are_remembered_loses_nothing() {
+    let mut bench = Bench::new();
+    let put = |store: usize| format!(r#"{{"put":{{"store":"s{store}","key":1,"value":{store}}}}}"#);
+    let puts: Vec<String> = (0..5000).map(put).collect();
+    bench.commit("a", 0, 10, &puts.join(","));
+    // Begins by forgetting.
+    bench.commit("a", 20, 30, &put(7));
+    let stores = bench.reader.stores().expect("stores");
+    assert_eq!(stores.len(), 5000);
+    assert!(stores.iter().all(|store| store.records == 1));
+}

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use protocol::key::Key;
 use rusqlite::{Connection, params};
 
-use super::{super::JournalError, Place, Reader, key_text, place, value};
+use super::{super::JournalError, Place, Reader, VALUE, key_text, place, value};
 
 /// How many events that a sink has not passed on are looked at; of a sink that is further behind, every record is on its way.
 const PENDING: usize = 100_000;
@@ -68,11 +68,12 @@ impl Reader {
         self.read(|connection| {
             let transaction = connection.unchecked_transaction()?;
             let pending = pending(&transaction, passed)?;
+            let mut newest = transaction.prepare_cached(VALUE)?;
             records
                 .iter()
                 .map(|(store, key)| {
                     Ok(Now {
-                        value: value(&transaction, *store, key)?,
+                        value: value(&mut newest, *store, key)?,
                         pending: pending
                             .as_ref()
                             .is_none_or(|pending| pending.contains(&(*store, key.to_vec()))),

@@ -8,7 +8,7 @@ use std::{
 use protocol::key::Key;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{super::JournalError, Place, Reader, place, value};
+use super::{super::JournalError, Place, Reader, VALUE, place, value};
 
 /// A store, as `ls` shows it.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl Reader {
 
     /// What the mirror holds of a record; `None`: nothing.
     pub fn record(&self, store: i64, key: &Key) -> Result<Option<String>, JournalError> {
-        self.read(|connection| value(connection, store, &key.to_bytes()))
+        self.read(|connection| value(&mut *connection.prepare_cached(VALUE)?, store, &key.to_bytes()))
     }
 
     /// The records of a store in key order, each with its typed value, handed to `each` one by one.

@@ -52,7 +52,11 @@ impl Ketama {
 }
 
 impl Router for Ketama {
-    fn route(&self, key: &[u8], _servers: &[String]) -> usize {
+    fn route(&self, key: &[u8], servers: &[String]) -> usize {
+        // No need to ask.
+        if servers.len() == 1 {
+            return 0;
+        }
         self.server(key)
     }
 }

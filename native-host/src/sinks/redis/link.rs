@@ -3,8 +3,8 @@
 use std::{borrow::Cow, time::Duration};
 
 use redis::{
-    Client, Connection, ConnectionLike as _, IntoConnectionInfo as _, RedisError, ScriptInvocation,
-    io::tcp::TcpSettings, streams::StreamRangeReply,
+    Client, Connection, ConnectionLike as _, IntoConnectionInfo as _, RedisError, io::tcp::TcpSettings,
+    streams::StreamRangeReply,
 };
 use serde::Deserialize;
 
@@ -76,19 +76,13 @@ impl Link {
         self.is_open() && self.ask().is_ok_and(|cursor| cursor == self.cursor)
     }
 
-    /// Calls the script that passes events on; returns the cursor, and what was refused.
-    pub(super) fn publish(
-        &mut self,
-        call: &ScriptInvocation<'_>,
-    ) -> Result<(Option<u64>, String), RedisError> {
-        let (reached, refused): (String, String) = call.invoke(&mut self.connection)?;
-        let reached = reached.parse().ok();
-        if let Some(reached) = reached
-            && refused.is_empty()
-        {
-            self.cursor = reached;
-        }
-        Ok((reached, refused))
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// The server has said that it has all events up to this one.
+    pub(super) fn passed(&mut self, reached: u64) {
+        self.cursor = reached;
     }
 
     /// The last event of this profile that stands in the stream, for a server that has lost its cursor but perhaps not the stream:

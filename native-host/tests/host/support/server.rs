@@ -90,6 +90,11 @@ impl Redis {
         end(&mut self.child);
     }
 
+    /// The process, while it is up.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("up").id()
+    }
+
     /// While it is down: the files of all that it holds.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         fs::read_dir(self.data())
@@ -202,6 +207,11 @@ impl Memcached {
 
     pub fn down(&mut self) {
         end(&mut self.child);
+    }
+
+    /// The process, while it is up.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("up").id()
     }
 
     pub fn address(&self) -> String {

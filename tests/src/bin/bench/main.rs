@@ -7,11 +7,14 @@
 //!   written by hand.
 //! - [`cost`]: what capture costs the page itself, beside the bare page, in alternation.
 //! - [`panel`]: how soon the inspector shows something, how smooth it stays, what it weighs.
+//! - [`host`]: what the host makes of a flood and of a lone event, with no browser; beside it each leg of its way alone, and a
+//!   host written by hand.
 //! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging with nothing else.
 #![allow(clippy::print_stdout, reason = "its figures are its output")]
 
 mod cost;
 mod echo;
+mod host;
 mod latency;
 mod page;
 mod panel;
@@ -32,6 +35,9 @@ struct Arguments {
     /// In which browser; both when left out
     #[arg(long)]
     browser: Vec<Kind>,
+    /// How many events to flood the host with
+    #[arg(long, default_value_t = host::EVENTS)]
+    events: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,6 +46,7 @@ enum What {
     Latency,
     Cost,
     Panel,
+    Host,
 }
 
 fn main() -> Result<()> {
@@ -54,6 +61,12 @@ fn main() -> Result<()> {
     } else {
         arguments.browser
     };
+    if arguments.what.is_none_or(|what| what == What::Host) {
+        host::measure(arguments.events, |figures| println!("{figures}"))?;
+        if arguments.what.is_some() {
+            return Ok(());
+        }
+    }
     for kind in browsers {
         if arguments.what.is_none_or(|what| what == What::Latency) {
             println!("{}", latency::measure(kind)?);

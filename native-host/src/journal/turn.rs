@@ -1,0 +1,183 @@
+//! Whose turn it is to write, and what the sinks want written.
+//!
+//! SQLite has one writer at a time. The connections of this process take turns by a lock instead of meeting in SQLite's busy loop; but
+//! in a flood the journal's thread has its turn nearly always, and a sink that waited for its own would stand still.
+//!
+//! **Invariant:** no sink waits for its turn while there is something to pass on. It posts a *note*; whoever has the turn writes all
+//! notes there are, the journal's thread with its next transaction. What was posted too late for that is written by the sink itself
+//! once it finds the turn free.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use rusqlite::{Connection, params};
+
+use super::{
+    progress::{Condition, Notice},
+    retain,
+};
+use crate::time::now_ms;
+
+/// How many notes wait one by one; later ones are put together with the last one of their kind, so that a journal that cannot be
+/// written costs no memory.
+const APART: usize = 1024;
+
+/// What the writers of one process share.
+#[derive(Clone, Default)]
+pub struct Turn(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    turn: Mutex<()>,
+    notes: Mutex<Vec<Note>>,
+}
+
+/// Something that a sink wants written.
+#[derive(Debug)]
+pub(super) struct Note {
+    sink: &'static str,
+    at: i64,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// All events up to this one have been passed on.
+    Passed { number: u64, notices: Vec<Notice> },
+    /// How the sink is now.
+    Condition(Condition),
+}
+
+impl Turn {
+    /// Waits for the turn.
+    pub(super) fn take(&self) -> MutexGuard<'_, ()> {
+        self.0.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the turn if nobody has it.
+    pub(super) fn try_take(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.0.turn.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    pub(super) fn post_passed(&self, sink: &'static str, number: u64, notices: &[Notice]) {
+        let notices = notices.to_vec();
+        self.post(sink, Content::Passed { number, notices });
+    }
+
+    pub(super) fn post_condition(&self, sink: &'static str, condition: &Condition) {
+        self.post(sink, Content::Condition(condition.clone()));
+    }
+
+    fn post(&self, sink: &'static str, content: Content) {
+        let mut notes = self.notes();
+        let note = Note {
+            sink,
+            at: now_ms(),
+            content,
+        };
+        if notes.len() >= APART
+            && let Some(last) = notes.iter_mut().rev().find(|last| last.is_superseded_by(&note))
+        {
+            *last = note;
+        } else {
+            notes.push(note);
+        }
+    }
+
+    /// Whether all that was posted is written, or about to be.
+    pub(super) fn is_settled(&self) -> bool {
+        self.notes().is_empty()
+    }
+
+    /// The notes, for the transaction of whoever has the turn. If that fails they must be [put back](Self::put_back).
+    pub(super) fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut *self.notes())
+    }
+
+    pub(super) fn put_back(&self, mut earlier: Vec<Note>) {
+        let mut notes = self.notes();
+        earlier.append(&mut notes);
+        *notes = earlier;
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Vec<Note>> {
+        // No code that holds the lock can panic.
+        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Note {
+    fn is_superseded_by(&self, later: &Self) -> bool {
+        self.sink == later.sink
+            && std::mem::discriminant(&self.content) == std::mem::discriminant(&later.content)
+    }
+}
+
+/// Writes notes within a transaction.
+pub(super) fn write(connection: &Connection, notes: &[Note]) -> rusqlite::Result<()> {
+    for Note { sink, at, content } in notes {
+        match content {
+            Content::Passed { number, notices } => {
+                connection
+                    .prepare_cached("UPDATE sink SET number = ?2 WHERE name = ?1")?
+                    .execute(params![sink, number])?;
+                retain::passed(connection, sink, *number, *at)?;
+                for notice in notices {
+                    connection
+                        .prepare_cached(
+                            "INSERT OR REPLACE INTO notice (stage, number, text) VALUES (?1, ?2, ?3)",
+                        )?
+                        .execute(params![sink, notice.number, notice.text])?;
+                }
+            }
+            Content::Condition(Condition { state, trouble }) => {
+                let trouble = trouble.as_ref();
+                connection
+                    .prepare_cached(
+                        "UPDATE sink SET state = ?2, error = ?3, cure = ?4, since = ?5 WHERE name = ?1",
+                    )?
+                    .execute(params![
+                        sink,
+                        state,
+                        trouble.map(|trouble| &trouble.error),
+                        trouble.map(|trouble| &trouble.cure),
+                        at
+                    ])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_keep_their_order_and_do_not_pile_up() {
+        let turn = Turn::default();
+        turn.post_passed("a", 1, &[]);
+        let first = turn.take_notes();
+        turn.post_passed("a", 2, &[]);
+        turn.put_back(first);
+        for number in 3..3 + 10 * APART as u64 {
+            turn.post_passed("a", number, &[]);
+            turn.post_passed("b", number, &[]);
+        }
+        let notes = turn.take_notes();
+        assert!(turn.is_settled());
+        assert_eq!(notes.len(), APART);
+        let of_a: Vec<u64> = notes
+            .iter()
+            .filter_map(|note| match note.content {
+                Content::Passed { number, .. } if note.sink == "a" => Some(number),
+                _ => None,
+            })
+            .collect();
+        assert!(of_a.is_sorted());
+        assert_eq!((of_a[0], of_a.last()), (1, Some(&(2 + 10 * APART as u64))));
+    }
+}
