@@ -33,9 +33,6 @@ pub enum CliError {
     /// The host of this journal runs, and does not take requests.
     #[error("the host of {} did not take the request", .0.display())]
     NotHeard(PathBuf),
-    /// The configuration has no Memcached.
-    #[error("Memcached is switched off in the configuration")]
-    NoMemcached,
     /// Where this program is could not be found out.
     #[error("the path of this program cannot be found: {0}")]
     Program(#[source] io::Error),
@@ -58,7 +55,6 @@ impl CliError {
             Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
             Self::Problems(_) => "Each is named above with its own.".to_owned(),
             Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
-            Self::NoMemcached => "Remove enabled = false from [memcached].".to_owned(),
             Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
         }
     }
