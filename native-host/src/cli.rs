@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::Config, logging, messaging::session};
 
+mod apply;
 mod doctor;
 mod error;
 mod get;
@@ -52,6 +53,7 @@ enum Command {
     Ls(ls::Arguments),
     Key(key::Arguments),
     Resync(resync::Arguments),
+    Apply(apply::Arguments),
 }
 
 /// Runs what these arguments (with the program's name first) ask for.
@@ -83,6 +85,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Ls(arguments) => ls::run(&arguments, &mut out),
         Command::Key(arguments) => key::run(&arguments, &mut out),
         Command::Resync(arguments) => resync::run(&arguments, &mut out),
+        Command::Apply(arguments) => apply::run(arguments, &mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -33,6 +33,15 @@ pub enum CliError {
     /// The host of this journal runs, and does not take requests.
     #[error("the host of {} did not take the request", .0.display())]
     NotHeard(PathBuf),
+    /// The configuration has no Redis.
+    #[error("Redis is switched off in the configuration")]
+    NoRedis,
+    /// The configuration has no stream.
+    #[error("the configuration has no stream (redis.stream is \"\")")]
+    NoStream,
+    /// The system does not let us know when it wants the end.
+    #[error("signals cannot be handled: {0}")]
+    Signals(#[source] io::Error),
     /// Where this program is could not be found out.
     #[error("the path of this program cannot be found: {0}")]
     Program(#[source] io::Error),
@@ -55,7 +64,12 @@ impl CliError {
             Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
             Self::Problems(_) => "Each is named above with its own.".to_owned(),
             Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
-            Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
+            Self::NoRedis => "Remove enabled = false from [redis].".to_owned(),
+            Self::NoStream => {
+                "Name the stream, here and where the hosts run; or use --pubsub, which may miss events."
+                    .to_owned()
+            }
+            Self::Signals(_) | Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
         }
     }
 }
