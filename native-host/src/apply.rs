@@ -29,10 +29,7 @@
 
 use std::{
     io::{self, Write},
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        mpsc::Receiver,
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -53,7 +50,7 @@ mod stream;
 
 use self::{
     cache::Cache,
-    channel::Heard,
+    channel::Channels,
     group::Group,
     lease::{Lease, Taken},
     report::Report,
@@ -99,7 +96,7 @@ struct Process<'a, W> {
 /// Where events come from.
 enum Source {
     Stream(Group),
-    Channels(Receiver<Heard>),
+    Channels(Channels),
 }
 
 /// Applies events until the end is asked for. Fails only if nobody reads what is printed.
@@ -183,7 +180,7 @@ impl<W: Write> Process<'_, W> {
                 Source::Stream(group) => {
                     Stream::join(&mut session, group).and_then(|mut stream| stream.follow())
                 }
-                Source::Channels(heard) => channel::follow(&mut session, heard),
+                Source::Channels(channels) => channel::follow(&mut session, channels),
             };
         }
         let failed = matches!(worked, Err(Stop::Trouble { unanswered: true, .. }));
@@ -209,9 +206,8 @@ impl<W: Write> Process<'_, W> {
                     .state("standing_by", format_args!("standing by: {name} writes"))?,
                 taken => return Ok(taken),
             }
-            if let Source::Channels(heard) = &self.source {
-                // The one that writes has heard it, too.
-                while heard.try_recv().is_ok() {}
+            if let Source::Channels(channels) = &mut self.source {
+                channels.forget();
             }
             self.sleep(STAND_BY);
         }

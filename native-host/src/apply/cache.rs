@@ -2,9 +2,10 @@
 //!
 //! Beside the records each server holds a few small items of ours, so that what is known of a server goes with it:
 //!
-//! - the *mark*, `idb-relay-apply:<group>`: what the server was filled from and in which form. A server without it, or with another one, is
-//!   empty or foreign and has to be filled. It is looked up with every batch and while all is quiet, so a server that was
-//!   restarted, flushed or exchanged is noticed.
+//! - the *mark*, `idb-relay-apply:<group>`: that the server was filled. A server without it, or with another one, is empty or was left out
+//!   for a while and has to be filled. It is looked up with every batch and while all is quiet, so a server that was
+//!   restarted, flushed or exchanged is noticed. It says from what, in which form and with which other servers, and has a random
+//!   *era*: a server that comes back into a list in which it was before has the mark of an older one.
 //! - for each browser profile an *offset*, `idb-relay-apply:<group>:<profile>`: all of the profile's events up to this number that concern
 //!   this server are in it. Events up to there are not applied again, wherever they come from: a Redis that was set back or emptied gets
 //!   old events again, with new ids.
@@ -14,7 +15,7 @@
 use std::collections::HashMap;
 
 use memcache::exp::Error;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub mod server;
 
@@ -31,6 +32,8 @@ pub struct Cache {
     servers: Vec<Server>,
     ring: Ketama,
     mark: String,
+    /// What is fed how; an era comes to it.
+    feed: Value,
     /// What the mark says of a server that is filled.
     filled: String,
 }
@@ -62,16 +65,52 @@ impl Cache {
             ValueForm::Plain => "plain",
             ValueForm::Typed => "typed",
         };
-        let filled = json!({
-            "filled_from": source, "key": config.key.to_string(), "value": form, "servers": config.servers,
+        let feed = json!({
+            "from": source, "key": config.key.to_string(), "value": form, "servers": config.servers,
         });
         Ok(Self {
             addresses: config.servers.clone(),
             servers,
             ring: Ketama::new(&config.servers),
             mark: format!("idb-relay-apply:{group}"),
-            filled: filled.to_string(),
+            filled: String::new(),
+            feed,
         })
+    }
+
+    /// Settles what the mark of a filled server is, from what the group remembers of it, and returns it.
+    pub fn agree(&mut self, remembered: Option<String>) -> Result<&str, Stop> {
+        let mark = self.mark.clone();
+        let mut found = Vec::new();
+        for index in 0..self.servers.len() {
+            let seen = self.ask(index, |server| server.look(&[&mark], true))?;
+            found.extend(
+                seen.into_iter()
+                    .filter_map(|seen| String::from_utf8(seen.value?).ok()),
+            );
+        }
+        let candidate = match remembered {
+            Some(remembered) => Some(remembered),
+            // Redis has forgotten it. What all servers say that say anything is as good.
+            None if found.windows(2).all(|pair| pair[0] == pair[1]) => found.pop(),
+            None => None,
+        };
+        self.filled = match candidate {
+            Some(candidate) if self.is_of_this_feed(&candidate) => candidate,
+            _ => {
+                let mut mark = self.feed.clone();
+                mark["era"] = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)).into();
+                mark.to_string()
+            }
+        };
+        Ok(&self.filled)
+    }
+
+    fn is_of_this_feed(&self, mark: &str) -> bool {
+        let Ok(Value::Object(mut mark)) = serde_json::from_str(mark) else {
+            return false;
+        };
+        mark.remove("era").is_some() && Value::Object(mark) == self.feed
     }
 
     /// The servers' addresses.

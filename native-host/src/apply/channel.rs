@@ -37,7 +37,7 @@ const CURE_MISSED: &str =
     "Pub/Sub delivers at most once. Without --pubsub nothing is missed: the stream is read instead.";
 
 /// What the listening thread has to say.
-pub(super) enum Heard {
+enum Heard {
     /// It listens from now on.
     Listening,
     /// An event.
@@ -46,8 +46,31 @@ pub(super) enum Heard {
     Deaf(Stop),
 }
 
+/// What is heard, and whether anything can be.
+pub(super) struct Channels {
+    heard: Receiver<Heard>,
+    listening: bool,
+}
+
+impl Channels {
+    /// Forgets what was heard: the one that writes has heard it, too.
+    pub(super) fn forget(&mut self) {
+        while let Ok(heard) = self.heard.try_recv() {
+            self.note(&heard);
+        }
+    }
+
+    fn note(&mut self, heard: &Heard) {
+        match heard {
+            Heard::Listening => self.listening = true,
+            Heard::Deaf(_) => self.listening = false,
+            Heard::Event(_) => {}
+        }
+    }
+}
+
 /// Listens to all channels, for ever.
-pub(super) fn listen(config: &Config) -> Receiver<Heard> {
+pub(super) fn listen(config: &Config) -> Channels {
     let (sender, heard) = sync_channel(QUEUE);
     let config = config.clone();
     thread::spawn(move || {
@@ -58,7 +81,10 @@ pub(super) fn listen(config: &Config) -> Receiver<Heard> {
             thread::sleep(PAUSE);
         }
     });
-    heard
+    Channels {
+        heard,
+        listening: false,
+    }
 }
 
 /// Ends well only when nobody wants to know any more.
@@ -83,11 +109,14 @@ fn hear(config: &Config, sender: &SyncSender<Heard>) -> Result<(), Stop> {
 }
 
 /// Brings what is heard to Memcached until something stops it.
-pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, heard: &Receiver<Heard>) -> Result<(), Stop> {
+pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, channels: &mut Channels) -> Result<(), Stop> {
     let mut known: HashMap<String, u64> = HashMap::new();
+    if channels.listening {
+        session.report.state("applying", "listening")?;
+    }
     loop {
         session.go_on()?;
-        let first = match heard.recv_timeout(QUIET) {
+        let first = match channels.heard.recv_timeout(QUIET) {
             Ok(first) => first,
             Err(RecvTimeoutError::Timeout) => {
                 session.keep()?;
@@ -96,7 +125,9 @@ pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, heard: &Receiver<He
             Err(RecvTimeoutError::Disconnected) => return Err(Stop::Asked),
         };
         let mut events = Vec::new();
-        for heard in std::iter::once(first).chain(heard.try_iter().take(BATCH - 1)) {
+        let more: Vec<Heard> = channels.heard.try_iter().take(BATCH - 1).collect();
+        for heard in std::iter::once(first).chain(more) {
+            channels.note(&heard);
             match heard {
                 Heard::Event(event) => events.push(event),
                 Heard::Listening => session.report.state("applying", "listening")?,

@@ -137,6 +137,11 @@ impl Lease {
         Ok(())
     }
 
+    /// The key under which the group remembers what it feeds ([`Cache::agree`](super::cache::Cache::agree)).
+    pub fn memory_key(&self) -> String {
+        format!("{}:feed", self.key)
+    }
+
     /// Leaves the group and gives the lease back.
     pub fn end(&mut self, connection: &mut Connection, group: &str) -> Result<(), RedisError> {
         if self.stream.is_some() {

@@ -48,8 +48,25 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             last: String::new(),
             backlog: (0, 0),
         };
+        stream.agree()?;
         stream.find_place()?;
         Ok(stream)
+    }
+
+    /// Finds out, or settles, by what a server is known that has been filled.
+    fn agree(&mut self) -> Result<(), Stop> {
+        let key = self.session.lease.memory_key();
+        let remembered = redis::cmd("GET").arg(&key).query(&mut self.session.redis);
+        let remembered: Option<String> = self.asked(remembered)?;
+        let agreed = self.session.cache.agree(remembered.clone())?.to_owned();
+        if remembered.as_deref() != Some(&agreed) {
+            let set = self
+                .session
+                .lease
+                .run(&mut self.session.redis, &["SET", &key, &agreed]);
+            self.leased(set)?;
+        }
+        Ok(())
     }
 
     /// Follows the stream until something stops it.

@@ -63,6 +63,11 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "A key of another kind has the stream's or the cursor's name: delete it, or name another stream in redis.stream.",
     ),
     (
+        "NOGROUP",
+        "no_group",
+        "Nothing to do: the consumer group is gone and is made again; what is in Memcached already is not applied again.",
+    ),
+    (
         "NOSCRIPT",
         "no_script",
         "Nothing to do: the script is loaded again.",

@@ -12,7 +12,11 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{PATIENCE, Sandbox, until};
+use super::{
+    Host, PATIENCE, Sandbox,
+    body::{commit, put},
+    until,
+};
 
 /// A running process. It is killed when this goes.
 pub struct Apply {
@@ -54,6 +58,14 @@ impl Apply {
             lines,
             said: VecDeque::new(),
         }
+    }
+
+    /// Has a host write something, so that there is a stream, and waits until a process writes.
+    pub fn after_first_event(sandbox: &Sandbox, host: &mut Host) -> Self {
+        host.deliver(1, &commit(&[put("\"first\"", "0")]));
+        host.acknowledged(1);
+        sandbox.redis.await_stream(1);
+        Self::writing(sandbox, "one")
     }
 
     /// Starts it and waits until it writes.

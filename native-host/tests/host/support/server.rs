@@ -169,6 +169,32 @@ impl Drop for Redis {
     }
 }
 
+/// Looks at what a Memcached server holds, whether or not it is there.
+pub struct Watcher {
+    port: u16,
+}
+
+impl Watcher {
+    /// `None` if the server does not say.
+    pub fn try_get(&self, key: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.write_all(format!("get {key}\r\n").as_bytes()).ok()?;
+        let mut reader = BufReader::new(stream);
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let length: usize = header
+            .strip_prefix("VALUE ")?
+            .trim_end()
+            .rsplit_once(' ')?
+            .1
+            .parse()
+            .ok()?;
+        let mut value = vec![0; length];
+        reader.read_exact(&mut value).ok()?;
+        String::from_utf8(value).ok()
+    }
+}
+
 /// A Memcached server.
 pub struct Memcached {
     child: Option<Child>,
@@ -186,18 +212,15 @@ impl Memcached {
     }
 
     pub fn up(&mut self) {
+        self.up_with(&[]);
+    }
+
+    /// With more options.
+    pub fn up_with(&mut self, options: &[&str]) {
         let port = self.port.to_string();
         // Root must say as whom to run; for everybody else the option means nothing.
-        self.child = Some(spawn(Command::new("memcached").args([
-            "-l",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-U",
-            "0",
-            "-u",
-            "root",
-        ])));
+        let usual = ["-l", "127.0.0.1", "-p", &port, "-U", "0", "-u", "root"];
+        self.child = Some(spawn(Command::new("memcached").args(usual).args(options)));
         until("Memcached answers", || answers(self.port));
     }
 
@@ -232,6 +255,33 @@ impl Memcached {
         let mut value = vec![0; length.parse().expect("a length")];
         reader.read_exact(&mut value).expect("the value");
         Some(String::from_utf8(value).expect("UTF-8"))
+    }
+
+    /// A value, and what else the server says of its item: `f` flags, `t` seconds to live (-1: for ever).
+    pub fn about(&self, key: &str) -> Option<(String, String)> {
+        let mut reader = self.command(&format!("mg {key} v f t\r\n"));
+        let mut header = String::new();
+        reader.read_line(&mut header).expect("an answer");
+        let header = header.trim_end();
+        if header == "EN" {
+            return None;
+        }
+        let (length, flags) = header.strip_prefix("VA ")?.split_once(' ')?;
+        let mut value = vec![0; length.parse().expect("a length")];
+        reader.read_exact(&mut value).expect("the value");
+        Some((String::from_utf8(value).expect("UTF-8"), flags.to_owned()))
+    }
+
+    /// Sends a command; the answer is one line.
+    pub fn tell(&self, command: &str) -> String {
+        let mut answer = String::new();
+        self.command(command).read_line(&mut answer).expect("an answer");
+        answer
+    }
+
+    /// For another thread.
+    pub fn watcher(&self) -> Watcher {
+        Watcher { port: self.port }
     }
 
     /// How many keys it holds.
