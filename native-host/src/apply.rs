@@ -59,9 +59,9 @@ use self::{
     stream::Stream,
 };
 
-/// The first pause after a failure, and the longest.
+/// The first pause after a failure, and the longest: short enough for the lease to be kept meanwhile.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often who stands by asks for the lease, and how often anybody looks whether the end was asked for.
 const STAND_BY: Duration = Duration::from_millis(500);
@@ -88,8 +88,8 @@ struct Process<'a, W> {
     report: Report<W>,
     /// The connections to Memcached, if nothing has failed on them.
     cache: Option<Cache>,
-    /// Something of ours may still land.
-    unanswered: bool,
+    /// Something that was sent to Memcached, by us or before us, may still land.
+    unsettled: bool,
     source: Source,
 }
 
@@ -114,7 +114,7 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
         lease: Lease::new(stream, &options.group, &options.consumer),
         report: Report::new(out, options.json),
         cache: None,
-        unanswered: false,
+        unsettled: true,
         source,
     };
     process.run(&options.group)
@@ -132,15 +132,7 @@ impl<W: Write> Process<'_, W> {
                     self.report.state("lease_lost", "another process may write now")?;
                     continue;
                 }
-                Err(Stop::Trouble {
-                    state,
-                    trouble,
-                    unanswered,
-                }) => {
-                    if unanswered {
-                        self.cache = None;
-                        self.unanswered = true;
-                    }
+                Err(Stop::Trouble { state, trouble, .. }) => {
                     self.report.trouble(state, &trouble.error, &trouble.cure)?;
                 }
             }
@@ -156,11 +148,19 @@ impl<W: Write> Process<'_, W> {
     /// From the connection to the first thing that goes wrong.
     fn attempt(&mut self, group: &str) -> Result<(), Stop> {
         let mut redis = stop::connect(self.config)?;
-        let taken = self.stand_by(&mut redis)?;
+        self.stand_by(&mut redis)?;
         let source = self.lease.source();
-        let cache = match self.cache.take() {
-            Some(cache) => cache,
-            None => Cache::open(&self.config.memcached, group, &source)?,
+        let opened = match self.cache.take() {
+            Some(cache) => Ok(cache),
+            None => Cache::open(&self.config.memcached, group, &source),
+        };
+        let cache = match opened {
+            Ok(cache) => cache,
+            Err(stop) => {
+                // Another process may reach the server.
+                let _runs_out = self.lease.abandon(&mut redis);
+                return Err(stop);
+            }
         };
         let mut session = Session {
             config: self.config,
@@ -171,9 +171,9 @@ impl<W: Write> Process<'_, W> {
             ended: self.ended,
         };
         let mut worked = Ok(());
-        if taken != Taken::Clean || self.unanswered {
+        if self.unsettled {
             worked = session.settle();
-            self.unanswered &= worked.is_err();
+            self.unsettled = worked.is_err();
         }
         if worked.is_ok() {
             worked = match &mut self.source {
@@ -183,28 +183,49 @@ impl<W: Write> Process<'_, W> {
                 Source::Channels(channels) => channel::follow(&mut session, channels),
             };
         }
-        let failed = matches!(worked, Err(Stop::Trouble { unanswered: true, .. }));
-        if matches!(worked, Err(Stop::Asked)) && !self.unanswered {
-            // If it cannot be given back it runs out.
-            let _either = session.lease.end(&mut session.redis, group);
+        // If the lease cannot be given back it runs out.
+        match &worked {
+            Err(Stop::Asked) if !self.unsettled => {
+                let _either = session.lease.end(&mut session.redis, group);
+            }
+            Err(Stop::Trouble { unanswered: true, .. }) => {
+                self.unsettled = true;
+                // Another process may reach the server.
+                let _either = session.lease.abandon(&mut session.redis);
+                return worked;
+            }
+            _ => {}
         }
         let Session { cache, .. } = session;
-        self.cache = (!failed).then_some(cache);
+        self.cache = Some(cache);
         worked
     }
 
     /// Waits until the lease is ours.
-    fn stand_by(&mut self, redis: &mut Connection) -> Result<Taken, Stop> {
+    fn stand_by(&mut self, redis: &mut Connection) -> Result<(), Stop> {
+        let url = self.config.redis.as_ref().map_or("", |redis| redis.url.as_str());
+        let failed = |error| Stop::redis(&error, url);
+        if self.lease.keep(redis).map_err(failed)? {
+            // Only a moment has passed, and nobody else had it.
+            return Ok(());
+        }
         loop {
             if self.ended.load(Ordering::Relaxed) {
                 return Err(Stop::Asked);
             }
-            let url = self.config.redis.as_ref().map_or("", |redis| redis.url.as_str());
-            match self.lease.take(redis).map_err(|error| Stop::redis(&error, url))? {
+            match self.lease.take(redis).map_err(failed)? {
+                // Whoever gave it back had waited for all that came before.
+                Taken::Clean => {
+                    self.unsettled = false;
+                    return Ok(());
+                }
+                Taken::Unknown => {
+                    self.unsettled = true;
+                    return Ok(());
+                }
                 Taken::By(name) => self
                     .report
                     .state("standing_by", format_args!("standing by: {name} writes"))?,
-                taken => return Ok(taken),
             }
             if let Source::Channels(channels) = &mut self.source {
                 channels.forget();

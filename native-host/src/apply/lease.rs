@@ -137,6 +137,14 @@ impl Lease {
         Ok(())
     }
 
+    /// Gives the lease up for anybody to take, who then has to wait as if we had been killed.
+    pub fn abandon(&mut self, connection: &mut Connection) -> Result<(), RedisError> {
+        let key = self.key.clone();
+        self.run(connection, &["DEL", &key])?;
+        self.kept = None;
+        Ok(())
+    }
+
     /// The key under which the group remembers what it feeds ([`Cache::agree`](super::cache::Cache::agree)).
     pub fn memory_key(&self) -> String {
         format!("{}:feed", self.key)

@@ -9,6 +9,7 @@
 mod apply;
 mod bad_input;
 mod commands;
+mod consumers;
 mod delivery;
 mod documentation;
 mod faults;

@@ -104,6 +104,8 @@ impl<W: Write> Stream<'_, '_, W> {
         let mut count = MOST_ENTRIES;
         loop {
             self.session.go_on()?;
+            // Long stretches may have nothing to write.
+            self.session.keep()?;
             let entries = self.group.backwards(&mut self.session.redis, &from, count);
             let entries = self.asked(entries)?;
             let Some(oldest) = entries.last() else {
