@@ -12,7 +12,7 @@ for (;;) {
   const entries = read?.[0].messages ?? [];
   start = entries.length > 0 && start !== ">" ? entries.at(-1).id : ">";
   for (const { id, message } of entries) {
-    const { op, key, after, source } = JSON.parse(message.event);
+    const { op, key, after, source } = JSON.parse(message?.event ?? '{"op":"t"}'); // none: the stream was cut
     if ("curd".includes(op)) { // "t" and "s" are about whole stores; a "d" or "c" per record follows
       const place = [source.origin, source.database, source.store, JSON.stringify(key)];
       const name = ["idb", ...place.map(encode)].join(":");

@@ -16,7 +16,7 @@ while True:
     for _, entries in database.xreadgroup("python", "one", {"idb:events": start}, count=100, block=1000):
         start = entries[-1][0] if entries and start != ">" else ">"
         for entry, fields in entries:
-            event = json.loads(fields["event"])
+            event = json.loads(fields["event"] if fields else '{"op": "t"}')  # none: the stream was cut
             if event["op"] in "curd":  # "t" and "s" are about whole stores; a "d" or "c" per record follows
                 place = [event["source"][part] for part in ("origin", "database", "store")]
                 name = ":".join(["idb", *map(encode, [*place, to_json(event["key"])])])
