@@ -10,7 +10,8 @@ use redis::{Connection, RedisError, Value, from_redis_value, streams::StreamInfo
 
 use super::lease::Lease;
 
-/// How many entries are read at most at once.
+/// How many entries are read at once, at first and at most.
+const FIRST_ENTRIES: usize = 64;
 const MOST_ENTRIES: usize = 512;
 
 /// When what was read at once is larger than this, less is read the next time.
@@ -73,7 +74,7 @@ impl Group {
             stream: stream.to_owned(),
             name: name.to_owned(),
             consumer: consumer.to_owned(),
-            count: MOST_ENTRIES,
+            count: FIRST_ENTRIES,
         }
     }
 
@@ -148,7 +149,7 @@ impl Group {
         let mut claimed = Claimed::default();
         let mut from = "0-0".to_owned();
         loop {
-            let count = MOST_ENTRIES.to_string();
+            let count = FIRST_ENTRIES.to_string();
             let command = [
                 "XAUTOCLAIM",
                 &self.stream,

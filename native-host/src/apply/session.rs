@@ -29,6 +29,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often a name is tried that somebody else writes to. Every try looks it up anew; who loses so often is not alone.
 const TRIES: usize = 50;
 
+/// How much is written between two looks at clock and lease, in bytes: it has to arrive before the fence.
+const PIECE: usize = 1024 * 1024;
+
 /// A process that has the lease.
 pub(super) struct Session<'a, W> {
     pub config: &'a Config,
@@ -99,6 +102,21 @@ impl<W: Write> Session<'_, W> {
 
     /// Brings the records of one server to hold this; each name stands once.
     pub fn put(&mut self, index: usize, targets: &[&Target]) -> Result<(), Stop> {
+        let mut rest = targets;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take_while(|target| {
+                bytes += target.value.as_ref().map_or(0, String::len);
+                bytes <= PIECE
+            });
+            let (piece, more) = rest.split_at(fits.count().max(1));
+            self.put_piece(index, piece)?;
+            rest = more;
+        }
+        Ok(())
+    }
+
+    fn put_piece(&mut self, index: usize, targets: &[&Target]) -> Result<(), Stop> {
         let mut open: Vec<Wanted<'_>> = targets.iter().map(|target| self.wanted(index, target)).collect();
         for _ in 0..TRIES {
             let fence = self.fence(index)?;

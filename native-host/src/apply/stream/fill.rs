@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{CURE_GAP, Change, Stop, Stream, Target, is_profile};
 
-/// How many entries are read at most at once, and how many after large ones.
+/// How many entries are read at once, at first and at most; fewer when they were larger than this together.
+const FIRST_ENTRIES: usize = 64;
 const MOST_ENTRIES: usize = 512;
 const LARGE: usize = 8 * 1024 * 1024;
 
@@ -101,7 +102,7 @@ impl<W: Write> Stream<'_, '_, W> {
         let mut met: HashSet<Mark> = HashSet::new();
         let (mut records, mut done) = (0, 0);
         let mut from = self.last.clone();
-        let mut count = MOST_ENTRIES;
+        let mut count = FIRST_ENTRIES;
         loop {
             self.session.go_on()?;
             // Long stretches may have nothing to write.
