@@ -33,7 +33,7 @@ impl Watch {
     /// Of these keys of the usual store.
     fn of(sandbox: &Sandbox, keys: &[String]) -> Self {
         let names: Vec<String> = keys.iter().map(|key| sandbox.key(key)).collect();
-        let memcached = sandbox.memcached.watcher();
+        let mut memcached = sandbox.memcached.watcher();
         let ended = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&ended);
         let thread = thread::spawn(move || {
@@ -41,7 +41,7 @@ impl Watch {
             let mut seen = 0;
             while !over.load(Ordering::Relaxed) {
                 for name in &names {
-                    let Some(value) = memcached.try_get(name) else {
+                    let Some(value) = memcached.get(name) else {
                         continue;
                     };
                     let value: u64 = value.parse().expect("a number");

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -172,27 +172,39 @@ impl Drop for Redis {
 /// Looks at what a Memcached server holds, whether or not it is there.
 pub struct Watcher {
     port: u16,
+    connection: Option<BufReader<TcpStream>>,
 }
 
 impl Watcher {
-    /// `None` if the server does not say.
-    pub fn try_get(&self, key: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.write_all(format!("get {key}\r\n").as_bytes()).ok()?;
-        let mut reader = BufReader::new(stream);
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        let length: usize = header
-            .strip_prefix("VALUE ")?
-            .trim_end()
-            .rsplit_once(' ')?
-            .1
-            .parse()
-            .ok()?;
-        let mut value = vec![0; length];
-        reader.read_exact(&mut value).ok()?;
-        String::from_utf8(value).ok()
+    /// `None` if there is nothing, or the server does not say.
+    pub fn get(&mut self, key: &str) -> Option<String> {
+        let mut reader = match self.connection.take() {
+            Some(reader) => reader,
+            None => BufReader::new(TcpStream::connect(("127.0.0.1", self.port)).ok()?),
+        };
+        let value = ask(&mut reader, key).ok()?;
+        self.connection = Some(reader);
+        value
     }
+}
+
+fn ask(reader: &mut BufReader<TcpStream>, key: &str) -> io::Result<Option<String>> {
+    reader.get_mut().write_all(format!("get {key}\r\n").as_bytes())?;
+    let mut header = String::new();
+    reader.read_line(&mut header)?;
+    if header == "END\r\n" {
+        return Ok(None);
+    }
+    let broken = || io::Error::from(io::ErrorKind::InvalidData);
+    let length = header
+        .trim_end()
+        .rsplit_once(' ')
+        .and_then(|(_, length)| length.parse().ok());
+    let length: usize = length.ok_or_else(broken)?;
+    let mut value = vec![0; length + "\r\nEND\r\n".len()];
+    reader.read_exact(&mut value)?;
+    value.truncate(length);
+    String::from_utf8(value).map(Some).map_err(|_| broken())
 }
 
 /// A Memcached server.
@@ -281,7 +293,10 @@ impl Memcached {
 
     /// For another thread.
     pub fn watcher(&self) -> Watcher {
-        Watcher { port: self.port }
+        Watcher {
+            port: self.port,
+            connection: None,
+        }
     }
 
     /// How many keys it holds.
