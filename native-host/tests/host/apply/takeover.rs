@@ -1,8 +1,16 @@
 //! Several processes: they are killed, stopped in their tracks, and go on as if nothing had happened.
 
+use idb_relay::apply::{
+    cache::{
+        Cache,
+        server::{Seen, Server},
+    },
+    lease::{Lease, Taken},
+};
+
 use super::{Watch, host, sandbox, stream::all_done};
 use crate::support::{
-    Apply, CONTEXT,
+    Apply, CONTEXT, Host, Sandbox,
     body::{commit, delete, put},
     host_delivery, pour,
 };
@@ -36,7 +44,7 @@ fn one_writes_and_the_others_stand_by_until_it_ends() {
     );
 }
 
-fn consumers(sandbox: &crate::support::Sandbox) -> Vec<String> {
+fn consumers(sandbox: &Sandbox) -> Vec<String> {
     let consumers: redis::streams::StreamInfoConsumersReply = redis::cmd("XINFO")
         .arg("CONSUMERS")
         .arg("idb:events")
@@ -48,6 +56,82 @@ fn consumers(sandbox: &crate::support::Sandbox) -> Vec<String> {
         .into_iter()
         .map(|consumer| consumer.name)
         .collect()
+}
+
+/// A process that had the lease and was stopped between looking a record up and writing it.
+struct Ghost {
+    server: Server,
+    name: String,
+    seen: Seen,
+    fence: u32,
+}
+
+impl Ghost {
+    /// It has seen that the record is not there.
+    fn about(sandbox: &Sandbox, key: &str) -> Self {
+        let mut connection = sandbox.redis.connection();
+        let mut lease = Lease::new(Some("idb:events"), "memcached", "ghost");
+        assert_eq!(lease.take(&mut connection).expect("an answer"), Taken::Unknown);
+        let mut server = Server::open(&sandbox.memcached.address()).expect("a connection");
+        let fence = Cache::fence(server.clock().expect("a clock"));
+        assert!(lease.keep(&mut connection).expect("an answer"));
+        let name = sandbox.key(key);
+        let seen = server.look(&[&name], false).expect("an answer").remove(0);
+        Self {
+            server,
+            name,
+            seen,
+            fence,
+        }
+    }
+
+    /// It goes on; whether what it writes is there.
+    fn write(&mut self, value: &str) -> bool {
+        let write = (self.name.as_str(), Some(value.as_bytes()));
+        self.server
+            .write(&[(write, &self.seen)], self.fence)
+            .expect("an answer")
+            == [true]
+    }
+}
+
+/// Record 1 came and went.
+fn come_and_gone(sandbox: &Sandbox, host: &mut Host) {
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.deliver(2, &commit(&[delete("1")]));
+    host.acknowledged(2);
+    sandbox.redis.await_stream(2);
+}
+
+/// Where the lease is.
+const LEASE: &str = "{idb:events}:apply:memcached";
+
+#[test]
+fn a_lease_that_redis_lost_is_waited_out_all_the_same() {
+    let sandbox = sandbox();
+    come_and_gone(&sandbox, &mut host(&sandbox));
+    let mut ghost = Ghost::about(&sandbox, "1");
+    // Nobody can see any more that there was somebody.
+    sandbox.redis.command(&["DEL", LEASE]);
+    let _apply = Apply::writing(&sandbox, "one");
+    assert!(!ghost.write("1"));
+    assert_eq!(sandbox.cached("1"), None);
+}
+
+#[test]
+fn who_ends_while_it_waits_does_not_vouch_for_those_before() {
+    let sandbox = sandbox();
+    come_and_gone(&sandbox, &mut host(&sandbox));
+    let mut ghost = Ghost::about(&sandbox, "1");
+    sandbox.redis.command(&["DEL", LEASE]);
+    let mut one = Apply::start(&sandbox, "one");
+    one.state("taking_over");
+    assert!(one.end().success());
+    let mut two = Apply::start(&sandbox, "two");
+    two.state("taking_over");
+    two.state("applying");
+    assert!(!ghost.write("1"));
+    assert_eq!(sandbox.cached("1"), None);
 }
 
 #[test]
@@ -92,7 +176,7 @@ fn what_a_killed_process_left_is_done_by_the_next() {
 }
 
 /// What the Memcached keys of the usual store begin with.
-fn prefix(sandbox: &crate::support::Sandbox) -> String {
+fn prefix(sandbox: &Sandbox) -> String {
     sandbox
         .key("0")
         .strip_suffix('0')
