@@ -169,6 +169,7 @@ impl<W: Write> Process<'_, W> {
             lease: &mut self.lease,
             report: &mut self.report,
             ended: self.ended,
+            fences: None,
         };
         let mut worked = Ok(());
         if self.unsettled {

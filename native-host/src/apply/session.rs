@@ -8,7 +8,7 @@ use std::{
     io::Write,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use redis::Connection;
@@ -29,7 +29,10 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often a name is tried that somebody else writes to. Every try looks it up anew; who loses so often is not alone.
 const TRIES: usize = 50;
 
-/// How much is written between two looks at clock and lease, in bytes: it has to arrive before the fence.
+/// How long a fence is used. An older one is no less safe, but leaves less time to arrive.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// How much is written at once, in bytes: it has to arrive before the fence.
 const PIECE: usize = 1024 * 1024;
 
 /// A process that has the lease.
@@ -40,6 +43,8 @@ pub(super) struct Session<'a, W> {
     pub lease: &'a mut Lease,
     pub report: &'a mut Report<W>,
     pub ended: &'a AtomicBool,
+    /// When the clocks were looked at last, and for each server what follows from it.
+    pub fences: Option<(Instant, Vec<u32>)>,
 }
 
 /// What a name is to hold on its server.
@@ -87,17 +92,17 @@ impl<W: Write> Session<'_, W> {
         if kept { Ok(()) } else { Err(Stop::LeaseLost) }
     }
 
-    /// For each server the date from which on nothing lands that is sent now.
-    pub fn fences(&mut self) -> Result<Vec<u32>, Stop> {
-        let clocks = self.cache.clocks()?;
-        self.keep()?;
-        Ok(clocks.into_iter().map(Cache::fence).collect())
-    }
-
-    /// The same for one server.
+    /// The date from which on nothing lands on a server that is sent there now.
     pub fn fence(&mut self, index: usize) -> Result<u32, Stop> {
-        // Asking all costs little: there are few, and it is asked once for many records.
-        Ok(self.fences()?.get(index).copied().unwrap_or(0))
+        let stale = |(set, _): &(Instant, _)| set.elapsed() > FRESH;
+        if self.fences.as_ref().is_none_or(stale) {
+            let set = Instant::now();
+            let clocks = self.cache.clocks()?;
+            self.keep()?;
+            self.fences = Some((set, clocks.into_iter().map(Cache::fence).collect()));
+        }
+        let fences = self.fences.as_ref().map(|(_, fences)| fences);
+        Ok(fences.and_then(|fences| fences.get(index)).copied().unwrap_or(0))
     }
 
     /// Brings the records of one server to hold this; each name stands once.

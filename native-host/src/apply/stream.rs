@@ -228,12 +228,12 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             }
         }
         self.session.put_newest(targets.into_iter())?;
-        let fences = self.session.fences()?;
         for (index, offsets) in &reached {
-            let (Some(standing), Some(fence)) = (standings.get(*index), fences.get(*index)) else {
+            let fence = self.session.fence(*index)?;
+            let Some(standing) = standings.get(*index) else {
                 continue;
             };
-            if !self.session.cache.note(*index, standing, offsets, *fence)? {
+            if !self.session.cache.note(*index, standing, offsets, fence)? {
                 return Ok(false);
             }
         }

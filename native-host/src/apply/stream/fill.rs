@@ -49,10 +49,9 @@ impl<W: Write> Stream<'_, '_, W> {
             "filling",
             format_args!("filling {names} from the stream: {} events", extent.length),
         )?;
-        let fences = self.session.fences()?;
         let mut marks = Vec::new();
         for index in empty {
-            let fence = fences.get(*index).copied().unwrap_or(0);
+            let fence = self.session.fence(*index)?;
             marks.push((*index, self.session.cache.mark_filling(*index, fence)?));
         }
         let (reached, records) = self.fill_from_stream(empty, extent.length)?;
