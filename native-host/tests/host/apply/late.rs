@@ -178,6 +178,12 @@ fn the_lease_is_one_process_s_at_a_time() {
     );
     assert!(one.keep(&mut connection).expect("an answer"));
     assert!(!two.keep(&mut connection).expect("an answer"));
+    // A server that lost the lease gave it to another: the first one hears it from the server, at once.
+    sandbox.redis.command(&["DEL", "{idb:events}:apply:memcached"]);
+    assert_eq!(two.take(&mut connection).expect("an answer"), Taken::Unknown);
+    assert!(!one.keep(&mut connection).expect("an answer"));
+    two.release(&mut connection).expect("an answer");
+    assert_eq!(one.take(&mut connection).expect("an answer"), Taken::Clean);
     one.release(&mut connection).expect("an answer");
     assert!(!one.keep(&mut connection).expect("an answer"));
     assert_eq!(two.take(&mut connection).expect("an answer"), Taken::Clean);

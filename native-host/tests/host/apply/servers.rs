@@ -1,9 +1,15 @@
 //! Servers that go, come back empty, or refuse.
 
-use super::{Watch, host, sandbox, stream::all_done};
+use std::time::{Duration, Instant};
+
+use super::{
+    Watch, host, sandbox,
+    stream::{all_done, outstanding},
+};
 use crate::support::{
     Apply, Sandbox,
     body::{commit, delete, put},
+    until,
 };
 
 #[test]
@@ -104,6 +110,53 @@ fn redis_that_forgets_does_not_turn_memcached_back() {
         }
     }
     watch.end();
+}
+
+#[test]
+fn old_events_with_new_ids_change_nothing() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    host.deliver(2, &commit(&[put("1", "1"), put("2", "1")]));
+    host.deliver(3, &commit(&[put("1", "2"), delete("2")]));
+    host.acknowledged(3);
+    let events = sandbox.redis.await_stream(5);
+    sandbox.await_cached("1", Some("2"));
+    all_done(&sandbox);
+    apply.said("applied");
+    // What a server that was set back gets again comes piece by piece; this is the first one.
+    for event in &events[..3] {
+        sandbox
+            .redis
+            .command(&["XADD", "idb:events", "*", "event", &event.to_string()]);
+    }
+    all_done(&sandbox);
+    assert_eq!(sandbox.cached("1").as_deref(), Some("2"));
+    assert_eq!(sandbox.cached("2"), None);
+}
+
+#[test]
+fn what_is_not_in_memcached_is_not_acknowledged() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let apply = Apply::after_first_event(&sandbox, &mut host);
+    all_done(&sandbox);
+    sandbox.memcached.pause();
+    host.deliver(2, &commit(&[put("1", "1")]));
+    host.acknowledged(2);
+    sandbox.redis.await_stream(2);
+    // Read or not: as long as nothing can have been written it is owed.
+    let began = Instant::now();
+    until("it was owed for a while", || {
+        assert_eq!(outstanding(&sandbox), Some(1));
+        began.elapsed() > Duration::from_secs(2)
+    });
+    apply.kill();
+    assert_eq!(outstanding(&sandbox), Some(1));
+    sandbox.memcached.resume();
+    let _apply = Apply::start(&sandbox, "two");
+    sandbox.await_cached("1", Some("1"));
+    all_done(&sandbox);
 }
 
 #[test]

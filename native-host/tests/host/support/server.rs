@@ -10,6 +10,7 @@ use std::{
 };
 
 use redis::Commands as _;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENCE, until};
 
@@ -238,6 +239,22 @@ impl Memcached {
 
     pub fn down(&mut self) {
         end(&mut self.child);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.as_ref().expect("it runs").id();
+        let pid = Pid::from_raw(i32::try_from(id).expect("fits")).expect("not 0");
+        kill_process(pid, signal).expect("it is there");
+    }
+
+    /// Stops it in its tracks.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
     }
 
     pub fn address(&self) -> String {
