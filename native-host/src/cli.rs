@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::Config, logging, messaging::session};
 
+mod apply;
 mod doctor;
 mod error;
 mod get;
@@ -54,6 +55,7 @@ enum Command {
     Key(key::Arguments),
     Verify(verify::Arguments),
     Resync(resync::Arguments),
+    Apply(apply::Arguments),
 }
 
 /// Runs what these arguments (with the program's name first) ask for.
@@ -86,6 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Key(arguments) => key::run(&arguments, &mut out),
         Command::Verify(arguments) => verify::run(&arguments, &mut out),
         Command::Resync(arguments) => resync::run(&arguments, &mut out),
+        Command::Apply(arguments) => apply::run(arguments, &mut out),
     };
     // Also what a command has printed that failed in the end.
     let flushed = out.flush();

@@ -32,8 +32,8 @@ pub struct Config {
     pub capture: Capture,
     /// `[redis]`; `None` if it is switched off.
     pub redis: Option<Redis>,
-    /// `[memcached]`; `None` if it is switched off.
-    pub memcached: Option<Memcached>,
+    /// `[memcached]`
+    pub memcached: Memcached,
     /// `[journal]`
     pub journal: Journal,
 }
@@ -61,12 +61,23 @@ pub struct Redis {
 /// The cache that is kept up to date.
 #[derive(Debug, Clone)]
 pub struct Memcached {
+    /// `mode`
+    pub mode: MemcachedMode,
     /// `servers`: at least one, each `host:port`.
     pub servers: Vec<String>,
     /// `key`
     pub key: Template,
     /// `value`
     pub value: ValueForm,
+}
+
+/// Who brings Memcached up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemcachedMode {
+    /// The host itself, from its journal.
+    Host,
+    /// Not the host: `idb-relay apply`, somewhere near the servers, or nobody.
+    Off,
 }
 
 /// In which form values are cached.
@@ -91,7 +102,7 @@ const MIB: u64 = 1024 * 1024;
 
 const CAPTURE: &[&str] = &["origins"];
 const REDIS: &[&str] = &["enabled", "url", "channel", "stream", "max_stream_length"];
-const MEMCACHED: &[&str] = &["enabled", "servers", "key", "value"];
+const MEMCACHED: &[&str] = &["mode", "servers", "key", "value"];
 const JOURNAL: &[&str] = &["directory", "keep_mib", "keep_hours", "max_mib"];
 const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal"];
 
@@ -113,6 +124,11 @@ impl Config {
                 problem: ConfigProblem::Unreadable(source),
             }),
         }
+    }
+
+    /// The cache that the host itself feeds; `None` if `memcached.mode` is `off`.
+    pub fn fed_memcached(&self) -> Option<&Memcached> {
+        (self.memcached.mode == MemcachedMode::Host).then_some(&self.memcached)
     }
 
     /// Reads a configuration from its text; the path is for messages.
@@ -168,7 +184,21 @@ fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
     Ok(section.enabled()?.then_some(redis))
 }
 
-fn memcached(section: &Section<'_>) -> Result<Option<Memcached>, ConfigError> {
+fn memcached(section: &Section<'_>) -> Result<Memcached, ConfigError> {
+    let mode = match section.string("mode")? {
+        None => MemcachedMode::Host,
+        Some(mode) => match mode.value.as_str() {
+            "host" => MemcachedMode::Host,
+            "off" => MemcachedMode::Off,
+            other => {
+                let problem = format!(
+                    "{other:?} is no mode; \"host\": the host writes to Memcached itself; \"off\": it does not, \
+                     `idb-relay apply` may do it from Redis"
+                );
+                return Err(section.wrong(mode.line, "mode", &problem));
+            }
+        },
+    };
     let servers = match section.strings("servers")? {
         None => vec!["127.0.0.1:11211".to_owned()],
         Some(servers) => address::check_servers(section, servers)?,
@@ -189,8 +219,12 @@ fn memcached(section: &Section<'_>) -> Result<Option<Memcached>, ConfigError> {
             }
         },
     };
-    let memcached = Memcached { servers, key, value };
-    Ok(section.enabled()?.then_some(memcached))
+    Ok(Memcached {
+        mode,
+        servers,
+        key,
+        value,
+    })
 }
 
 fn journal(section: &Section<'_>) -> Result<Journal, ConfigError> {

@@ -16,6 +16,7 @@
 //! - [`sinks`]: one thread each for Redis and Memcached, resuming from their own offsets.
 //! - [`compare`]: what Memcached holds otherwise than the mirror, and putting it right.
 //! - [`inspect`]: answers the inspector's questions, reading the journal as the commands do.
+//! - [`apply`]: from Redis to Memcached, as a process of its own.
 //! - [`doctor`]: whether everything on the way works, with cures.
 //! - [`config`]: the TOML file, with errors that name line, key and the nearest known key.
 //! - [`install`]: tells browsers where this host is.
@@ -23,6 +24,7 @@
 //! - [`failure`]: what every named error offers.
 //! - [`logging`]: stderr and a file; never stdout.
 
+pub mod apply;
 pub mod cli;
 pub mod compare;
 pub mod config;

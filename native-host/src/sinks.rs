@@ -47,7 +47,7 @@ impl Sinks {
             Some(config) => sinks.run(journal, turn, redis::RedisSink::new(config.clone(), profile))?,
             None => Progress::disable(journal, turn, REDIS)?,
         }
-        match &config.memcached {
+        match config.fed_memcached() {
             Some(config) => sinks.run(journal, turn, memcached::MemcachedSink::new(config.clone()))?,
             None => Progress::disable(journal, turn, MEMCACHED)?,
         }

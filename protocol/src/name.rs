@@ -173,6 +173,25 @@ impl Template {
         Ok(Self { pieces })
     }
 
+    /// The pattern that all of a channel template's names match, as Redis reads patterns (`PSUBSCRIBE`).
+    pub fn pattern(&self) -> String {
+        let mut pattern = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => {
+                    for char in literal.chars() {
+                        if matches!(char, '*' | '?' | '[' | ']' | '^' | '\\') {
+                            pattern.push('\\');
+                        }
+                        pattern.push(char);
+                    }
+                }
+                _ => pattern.push('*'),
+            }
+        }
+        pattern
+    }
+
     /// The name of a store (a channel).
     pub fn store_name(&self, names: Names<'_>) -> String {
         self.render(names, "")
@@ -318,6 +337,16 @@ pub(crate) mod tests {
     #[test]
     fn templates_read_as_they_were_written() {
         assert_eq!(default_key().to_string(), "idb:{origin}:{database}:{store}:{key}");
+    }
+
+    #[test]
+    fn patterns_match_names_and_escape_what_is_literal() {
+        let pattern = |text| Template::channel(text).expect(text).pattern();
+        assert_eq!(pattern("idb:{origin}:{database}:{store}"), "idb:*:*:*");
+        assert_eq!(
+            pattern("a*?[b]^\\:{store}:{origin}:{database}"),
+            r"a\*\?\[b\]\^\\:*:*:*"
+        );
     }
 
     #[test]

@@ -26,8 +26,10 @@ pub fn test(root: &Path, filters: &[String]) -> Result<()> {
         Need::Redis,
         Need::Memcached,
         Need::Node,
+        Need::Python,
     ])?;
     lab::packages(root, "tests/sites")?;
+    lab::packages(root, "tests/peer")?;
     if filters.is_empty() {
         lint(root)?;
     }

@@ -99,7 +99,7 @@ pub fn packages(root: &Path, directory: &str) -> Result<()> {
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
         .current_dir(directory);
-    run::quietly("Installing the npm packages that the pages use", npm)
+    run::quietly("Installing npm packages", npm)
 }
 
 fn need(browser: Browser) -> Need {

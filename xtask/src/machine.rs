@@ -31,6 +31,8 @@ pub enum Need {
     Memcached,
     /// Node with npm, for the libraries of the pages under test.
     Node,
+    /// Python with the clients that an example in `docs/` uses.
+    Python,
 }
 
 /// Where programs of administrators are, which a user's `PATH` may lack.
@@ -40,7 +42,7 @@ impl Need {
     /// The programs that have to be there, each under one of its names, with Debian's package.
     fn programs(self) -> &'static [(&'static [&'static str], &'static str)] {
         match self {
-            Self::WasmTarget | Self::Linters => &[],
+            Self::WasmTarget | Self::Linters | Self::Python => &[],
             Self::Chromium => &[(&["chromium", "chromium-browser"], "chromium")],
             Self::Firefox => &[(&["firefox-esr", "firefox"], "firefox-esr")],
             Self::Redis => &[(&["redis-server"], "redis-server")],
@@ -90,12 +92,26 @@ pub fn browser(need: Need) -> Option<PathBuf> {
 }
 
 fn missing_packages(needs: &[Need]) -> Vec<&'static str> {
-    needs
+    let mut packages: Vec<&str> = needs
         .iter()
         .flat_map(|need| need.programs())
         .filter(|(names, _)| find(names).is_none())
         .map(|(_, package)| *package)
-        .collect()
+        .collect();
+    if needs.contains(&Need::Python) && !has_python_modules() {
+        packages.extend(["python3", "python3-redis", "python3-pymemcache"]);
+    }
+    packages
+}
+
+/// Whether the system's Python, which is not always the first in `PATH`, has what the packages bring.
+fn has_python_modules() -> bool {
+    Command::new("/usr/bin/python3")
+        .args(["-c", "import redis, pymemcache"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 fn install(packages: &[&str]) -> Result<()> {

@@ -33,9 +33,9 @@ pub enum CliError {
     /// The host of this journal runs, and does not take requests.
     #[error("the host of {} did not take the request", .0.display())]
     NotHeard(PathBuf),
-    /// The configuration has no Memcached.
-    #[error("Memcached is switched off in the configuration")]
-    NoMemcached,
+    /// The host does not write to Memcached, so what is on its way cannot be told from drift.
+    #[error("the host does not feed Memcached (memcached.mode = \"off\")")]
+    NotFed,
     /// Memcached cannot be asked.
     #[error("{error}")]
     Memcached {
@@ -50,6 +50,15 @@ pub enum CliError {
     /// Why `verify` could not find anything out.
     #[error("not compared: {0}")]
     NotCompared(Box<CliError>),
+    /// The configuration has no Redis.
+    #[error("Redis is switched off in the configuration")]
+    NoRedis,
+    /// The configuration has no stream.
+    #[error("the configuration has no stream (redis.stream is \"\")")]
+    NoStream,
+    /// The system does not let us know when it wants the end.
+    #[error("signals cannot be handled: {0}")]
+    Signals(#[source] io::Error),
     /// Where this program is could not be found out.
     #[error("the path of this program cannot be found: {0}")]
     Program(#[source] io::Error),
@@ -80,11 +89,16 @@ impl CliError {
             Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
             Self::Problems(_) => "Each is named above with its own.".to_owned(),
             Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
-            Self::NoMemcached => "Remove enabled = false from [memcached].".to_owned(),
+            Self::NotFed => "What `idb-relay apply` feeds is not compared yet; where the host feeds it, set mode = \"host\".".to_owned(),
             Self::Memcached { cure, .. } => cure.clone(),
             Self::Drift(_) => "`idb-relay verify --repair` puts it right; `idb-relay status` tells whether the host can by itself.".to_owned(),
             Self::NotCompared(error) => error.cure(),
-            Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
+            Self::NoRedis => "Remove enabled = false from [redis].".to_owned(),
+            Self::NoStream => {
+                "Name the stream, here and where the hosts run; or use --pubsub, which may miss events."
+                    .to_owned()
+            }
+            Self::Signals(_) | Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), CliError> {
     let key = Key::parse(&arguments.key)?;
-    let memcached = Config::load()?.memcached.ok_or(CliError::NoMemcached)?;
+    let memcached = Config::load()?.memcached;
     let name = memcached
         .key
         .record_name(arguments.store.place().names(), &key.to_string());

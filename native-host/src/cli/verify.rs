@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
 
 fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliError> {
     let config = Config::load()?;
-    let memcached = config.memcached.as_ref().ok_or(CliError::NoMemcached)?;
+    let memcached = config.fed_memcached().ok_or(CliError::NotFed)?;
     let scope = Scope {
         origin: arguments.origin.clone(),
         database: arguments.database.clone(),

@@ -43,7 +43,7 @@ pub(super) fn check_servers(
 ) -> Result<Vec<String>, ConfigError> {
     if servers.is_empty() {
         let line = section.line("servers");
-        let problem = "the list is empty; to do without Memcached write enabled = false";
+        let problem = "the list is empty; to do without Memcached write mode = \"off\"";
         return Err(section.wrong(line, "servers", &problem));
     }
     servers

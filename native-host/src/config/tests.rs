@@ -21,9 +21,12 @@ fn everything_has_a_default() {
     let redis = config.redis.expect("on");
     assert_eq!(redis.url, "redis://127.0.0.1:6379");
     assert_eq!(redis.stream.as_deref(), Some("idb:events"));
-    let memcached = config.memcached.expect("on");
+    let memcached = config.memcached;
     assert_eq!(memcached.servers, ["127.0.0.1:11211"]);
-    assert_eq!(memcached.value, ValueForm::Plain);
+    assert_eq!(
+        (memcached.mode, memcached.value),
+        (MemcachedMode::Host, ValueForm::Plain)
+    );
     assert!(config.capture.origins.is_empty());
 }
 
@@ -39,7 +42,7 @@ fn everything_can_be_set() {
         stream = ""
         max_stream_length = 1_000
         [memcached]
-        enabled = false
+        mode = "off"
         servers = ["a:11211", "[::1]:11212"]
         key = "{origin}:{database}:{store}:{key}"
         value = "typed"
@@ -49,9 +52,10 @@ fn everything_can_be_set() {
     )
     .expect("a configuration");
     assert_eq!(config.capture.origins.len(), 2);
+    assert!(config.fed_memcached().is_none());
     let redis = config.redis.expect("on");
     assert_eq!((redis.stream, redis.max_stream_length), (None, Some(1000)));
-    assert!(config.memcached.is_none());
+    assert_eq!(config.memcached.servers.len(), 2);
     assert_eq!(config.journal.directory, Path::new("/var/lib/idb-relay"));
 }
 
@@ -69,15 +73,15 @@ fn a_stream_length_of_0_is_no_cap() {
 
 #[test]
 fn what_is_switched_off_is_checked_all_the_same() {
-    let config = parse("[redis]\nenabled = false\n[memcached]\nenabled = true").expect("a configuration");
-    assert!(config.redis.is_none() && config.memcached.is_some());
+    let config = parse("[redis]\nenabled = false\n[memcached]\nmode = \"host\"").expect("a configuration");
+    assert!(config.redis.is_none() && config.fed_memcached().is_some());
     assert!(
         mistake("[redis]\nenabled = false\nurl = 1")
             .0
             .contains("redis.url")
     );
     assert!(
-        mistake("[memcached]\nenabled = \"no\"")
+        mistake("[redis]\nenabled = \"no\"")
             .0
             .contains("must be true or false")
     );
@@ -125,6 +129,27 @@ fn mistakes_name_line_key_and_cure() {
             "[memcached]\nkey = \"{origin}:{database}:{store}\"",
             "line 2: memcached.key: {key} is missing; without it different records would share a name",
             "Correct the value, or remove the line to have the default.",
+        ),
+        (
+            "[memcached]\nmod = \"off\"",
+            "line 2: there is no key \"mod\" in [memcached]",
+            "Did you mean \"mode\"?",
+        ),
+        (
+            "[memcached]\nmode = \"on\"",
+            "line 2: memcached.mode: \"on\" is no mode; \"host\": the host writes to Memcached itself; \"off\": it does not, \
+             `idb-relay apply` may do it from Redis",
+            "Correct the value, or remove the line to have the default.",
+        ),
+        (
+            "[memcached]\nmode = false",
+            "line 2: memcached.mode must be a string in quotes, not boolean",
+            "Write a string in quotes.",
+        ),
+        (
+            "[memcached]\nenabled = false",
+            "line 2: there is no key \"enabled\" in [memcached]",
+            "The keys here are mode, servers, key, value.",
         ),
         (
             "[[redact]]\ndatabase = \"shop\"",

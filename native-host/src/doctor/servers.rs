@@ -25,9 +25,12 @@ pub(super) fn examine(config: &Config) -> Vec<Check> {
         Some(config) => checks.extend(redis(config)),
         None => checks.push(Check::ok(REDIS, "switched off in the configuration")),
     }
-    match &config.memcached {
+    match config.fed_memcached() {
         Some(config) => checks.extend(config.servers.iter().map(|server| memcached(server))),
-        None => checks.push(Check::ok(MEMCACHED, "switched off in the configuration")),
+        None => checks.push(Check::ok(
+            MEMCACHED,
+            "the host does not write to it (memcached.mode = \"off\")",
+        )),
     }
     checks
 }

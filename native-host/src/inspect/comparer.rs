@@ -72,10 +72,10 @@ impl Comparer {
     }
 
     fn compare(&self, task: &Task, teller: &mut Teller<'_>) -> Result<Compared, HostError> {
-        let Some(memcached) = &self.config.memcached else {
+        let Some(memcached) = self.config.fed_memcached() else {
             return Err(failed(
-                "Memcached is switched off in the configuration".to_owned(),
-                "Remove enabled = false from [memcached].",
+                "the host does not feed Memcached (memcached.mode = \"off\")".to_owned(),
+                "What `idb-relay apply` feeds is not compared yet; where the host feeds it, set mode = \"host\".",
             ));
         };
         let journals = Reader::open(&self.journal)

@@ -43,7 +43,7 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
         health.channel = redis.channel.to_string();
         health.stream = redis.stream.clone().unwrap_or_default();
     }
-    if let Some(memcached) = &config.memcached {
+    if let Some(memcached) = config.fed_memcached() {
         health.memcached_key = memcached.key.to_string();
         let form = match memcached.value {
             ValueForm::Plain => "plain",
@@ -78,10 +78,8 @@ fn servers(config: &Config, sink: &str) -> Vec<String> {
             .map(|redis| sinks::redis::address(&redis.url))
             .collect(),
         sinks::MEMCACHED => config
-            .memcached
-            .iter()
-            .flat_map(|memcached| memcached.servers.clone())
-            .collect(),
+            .fed_memcached()
+            .map_or_else(Vec::new, |memcached| memcached.servers.clone()),
         _ => Vec::new(),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn record(config: &Config, reader: &Reader, address: &Address) -> Res
         same: None,
         trouble: None,
     };
-    if let Some(config) = &config.memcached {
+    if let Some(config) = config.fed_memcached() {
         ask_memcached(config, &place, &key, mirror.as_deref(), &mut record);
     }
     record.mirror = mirror.and_then(cut::value);

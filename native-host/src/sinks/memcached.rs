@@ -45,7 +45,7 @@ const BATCH_EVENTS: usize = 512;
 const MAX_VALUE: usize = 32 * 1024 * 1024;
 
 /// How long a server may take to connect and to answer one batch.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long after its repetition a request without an answer may still be executed: its connection is closed, so the server has only
@@ -77,6 +77,11 @@ pub struct MemcachedSink {
 /// Connects to one server; its name is looked up first.
 pub fn dial(server: &str, timeout: Duration) -> std::io::Result<std::net::TcpStream> {
     presence::connect(server, timeout)
+}
+
+/// What an error of these servers is called, with its cure.
+pub(crate) fn failure(error: &Error, servers: &[String]) -> StepError {
+    store::trouble(error, servers)
 }
 
 /// What a server that cannot be spoken to is in the sink's words.

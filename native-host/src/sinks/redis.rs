@@ -213,6 +213,11 @@ pub fn trouble(error: &RedisError, address: &str) -> Trouble {
     trouble::of_error(error, address).trouble
 }
 
+/// The same with its state, for who passes on.
+pub(crate) fn failure(error: &RedisError, address: &str) -> StepError {
+    trouble::of_error(error, address)
+}
+
 /// Where the server of a URL is, without what opens it.
 pub fn address(url: &str) -> String {
     url.into_connection_info()

@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// The names of the functions in a directory's Rust files.
+/// The names of the functions in the Rust files of a directory and those below.
 fn functions(directory: &Path) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            names.extend(functions(&path));
+        }
         if path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }

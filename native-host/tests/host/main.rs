@@ -6,8 +6,10 @@
 // A test may fail by `expect`; clippy sees only the functions marked as tests themselves.
 #![allow(clippy::expect_used)]
 
+mod apply;
 mod bad_input;
 mod commands;
+mod consumers;
 mod delivery;
 mod disk;
 mod documentation;

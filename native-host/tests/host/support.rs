@@ -1,5 +1,6 @@
 //! What the tests share.
 
+mod apply;
 pub mod body;
 mod host;
 mod server;
@@ -14,6 +15,7 @@ use std::{
 use tempfile::TempDir;
 
 pub use self::{
+    apply::Apply,
     host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, pour},
     server::{Memcached, Redis},
 };

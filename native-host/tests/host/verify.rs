@@ -363,7 +363,7 @@ fn a_server_that_is_away_is_no_difference_but_an_error() {
         assert!(text.contains("cure: Start the server"), "{text}");
     }
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
-    sandbox.write_config(&config.replace("[memcached]", "[memcached]\nenabled = false"));
+    sandbox.write_config(&config.replace("[memcached]", "[memcached]\nmode = \"off\""));
     assert_eq!(sandbox.run(&["verify"]).status.code(), Some(3));
 }
 

@@ -115,17 +115,17 @@ pub(crate) fn is_too_large(error: &Error) -> bool {
 pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
     let servers = servers.join(", ");
     let (state, cure) = match cause(error) {
-        Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => (
-            "slow",
-            "See why the server is slow; the records wait in the journal.",
-        ),
+        Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            ("slow", "See why the server is slow; nothing is lost meanwhile.")
+        }
         Error::Io(_) => (
             "unreachable",
-            "Start the server, or correct memcached.servers; the records wait in the journal.",
+            "Start the server, or correct memcached.servers; nothing is lost meanwhile.",
         ),
-        Error::Timeout { .. } => (
-            "slow",
-            "See why the server is slow; the records wait in the journal.",
+        Error::Timeout { .. } => ("slow", "See why the server is slow; nothing is lost meanwhile."),
+        Error::Rejected(text) if text.contains("without CAS") => (
+            "refused",
+            "Start the server without the option -C: without CAS nothing keeps a late write off.",
         ),
         Error::Server(text) if text.contains("out of memory") => (
             "out_of_memory",
@@ -135,10 +135,7 @@ pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
             "refused",
             "Is it Memcached 1.6 or newer? Its meta commands are needed, and a proxy in between may not know them.",
         ),
-        _ => (
-            "refused",
-            "See the server's log; the records wait in the journal.",
-        ),
+        _ => ("refused", "See the server's log; nothing is lost meanwhile."),
     };
     StepError {
         reached: None,

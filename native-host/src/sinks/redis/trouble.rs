@@ -55,12 +55,17 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "NOPERM",
         "not_permitted",
-        "Allow the user +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, its cursor and the channels.",
+        "Allow the user, for the host: +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, its cursor and the channels; for `idb-relay apply`: +eval +evalsha +script +get +set +pexpire +xgroup +xreadgroup +xautoclaim +xack +xinfo +xread +xrevrange +psubscribe on the stream, its lease and the channels.",
     ),
     (
         "WRONGTYPE",
         "wrong_type",
         "A key of another kind has the stream's or the cursor's name: delete it, or name another stream in redis.stream.",
+    ),
+    (
+        "NOGROUP",
+        "no_group",
+        "Nothing to do: the consumer group is gone and is made again; what is in Memcached already is not applied again.",
     ),
     (
         "NOSCRIPT",
@@ -107,20 +112,20 @@ pub(super) fn of_error(error: &RedisError, address: &str) -> StepError {
         return trouble(
             "slow",
             format!("redis at {address} did not answer in time"),
-            "See why the server is slow (redis-cli --latency); the events are sent again.",
+            "See why the server is slow (redis-cli --latency); nothing is lost meanwhile.",
         );
     }
     if error.is_io_error() {
         return trouble(
             "unreachable",
             format!("redis at {address} cannot be reached: {error}"),
-            "Start the server, or correct redis.url; the events wait in the journal.",
+            "Start the server, or correct redis.url; nothing is lost meanwhile.",
         );
     }
     trouble(
         "refused",
         format!("redis at {address} refused: {error}"),
-        "See the server's log; the events wait in the journal.",
+        "See the server's log; nothing is lost meanwhile.",
     )
 }
 
@@ -131,7 +136,7 @@ pub(super) fn of_text(text: &str, address: &str, reached: Option<u64>) -> StepEr
         trouble(
             "refused",
             format!("redis at {address} refused: {text}"),
-            "See the server's log; the events wait in the journal.",
+            "See the server's log; nothing is lost meanwhile.",
         )
     });
     StepError {

@@ -24,6 +24,16 @@ pub fn clear() -> String {
     r#"{"clear":{"store":"orders"}}"#.to_owned()
 }
 
+pub fn schema(store: &str, change: &str) -> String {
+    format!(r#"{{"schema":{{"store":"{store}","change":{change}}}}}"#)
+}
+
+/// A database that was just deleted.
+pub fn deletion() -> String {
+    let at = now();
+    format!(r#"{{"deletion":{{"database":"shop","began_at":{at},"deleted_at":{at}}}}}"#)
+}
+
 /// A transaction that was just committed.
 pub fn commit(operations: &[String]) -> String {
     commit_at(now(), operations)

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -10,6 +10,7 @@ use std::{
 };
 
 use redis::Commands as _;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENCE, until};
 
@@ -174,6 +175,44 @@ impl Drop for Redis {
     }
 }
 
+/// Looks at what a Memcached server holds, whether or not it is there.
+pub struct Watcher {
+    port: u16,
+    connection: Option<BufReader<TcpStream>>,
+}
+
+impl Watcher {
+    /// `None` if there is nothing, or the server does not say.
+    pub fn get(&mut self, key: &str) -> Option<String> {
+        let mut reader = match self.connection.take() {
+            Some(reader) => reader,
+            None => BufReader::new(TcpStream::connect(("127.0.0.1", self.port)).ok()?),
+        };
+        let value = ask(&mut reader, key).ok()?;
+        self.connection = Some(reader);
+        value
+    }
+}
+
+fn ask(reader: &mut BufReader<TcpStream>, key: &str) -> io::Result<Option<String>> {
+    reader.get_mut().write_all(format!("get {key}\r\n").as_bytes())?;
+    let mut header = String::new();
+    reader.read_line(&mut header)?;
+    if header == "END\r\n" {
+        return Ok(None);
+    }
+    let broken = || io::Error::from(io::ErrorKind::InvalidData);
+    let length = header
+        .trim_end()
+        .rsplit_once(' ')
+        .and_then(|(_, length)| length.parse().ok());
+    let length: usize = length.ok_or_else(broken)?;
+    let mut value = vec![0; length + "\r\nEND\r\n".len()];
+    reader.read_exact(&mut value)?;
+    value.truncate(length);
+    String::from_utf8(value).map(Some).map_err(|_| broken())
+}
+
 /// A Memcached server.
 pub struct Memcached {
     child: Option<Child>,
@@ -198,10 +237,20 @@ impl Memcached {
     }
 
     pub fn up(&mut self) {
+        self.up_with(&[]);
+    }
+
+    /// With more options.
+    pub fn up_with(&mut self, options: &[&str]) {
         let port = self.port.to_string();
         // Root must say as whom to run; for everybody else the option means nothing.
         let usual = ["-l", "127.0.0.1", "-p", &port, "-U", "0", "-u", "root"];
-        self.child = Some(spawn(Command::new("memcached").args(usual).args(self.options)));
+        self.child = Some(spawn(
+            Command::new("memcached")
+                .args(usual)
+                .args(self.options)
+                .args(options),
+        ));
         until("Memcached answers", || answers(self.port));
     }
 
@@ -212,6 +261,22 @@ impl Memcached {
     /// The process, while it is up.
     pub fn id(&self) -> u32 {
         self.child.as_ref().expect("up").id()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.as_ref().expect("it runs").id();
+        let pid = Pid::from_raw(i32::try_from(id).expect("fits")).expect("not 0");
+        kill_process(pid, signal).expect("it is there");
+    }
+
+    /// Stops it in its tracks.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
     }
 
     pub fn address(&self) -> String {
@@ -241,6 +306,36 @@ impl Memcached {
         let mut value = vec![0; length.parse().expect("a length")];
         reader.read_exact(&mut value).expect("the value");
         Some(String::from_utf8(value).expect("UTF-8"))
+    }
+
+    /// A value, and what else the server says of its item: `f` flags, `t` seconds to live (-1: for ever).
+    pub fn about(&self, key: &str) -> Option<(String, String)> {
+        let mut reader = self.command(&format!("mg {key} v f t\r\n"));
+        let mut header = String::new();
+        reader.read_line(&mut header).expect("an answer");
+        let header = header.trim_end();
+        if header == "EN" {
+            return None;
+        }
+        let (length, flags) = header.strip_prefix("VA ")?.split_once(' ')?;
+        let mut value = vec![0; length.parse().expect("a length")];
+        reader.read_exact(&mut value).expect("the value");
+        Some((String::from_utf8(value).expect("UTF-8"), flags.to_owned()))
+    }
+
+    /// Sends a command; the answer is one line.
+    pub fn tell(&self, command: &str) -> String {
+        let mut answer = String::new();
+        self.command(command).read_line(&mut answer).expect("an answer");
+        answer
+    }
+
+    /// For another thread.
+    pub fn watcher(&self) -> Watcher {
+        Watcher {
+            port: self.port,
+            connection: None,
+        }
     }
 
     /// How many keys it holds.

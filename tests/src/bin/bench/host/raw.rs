@@ -105,6 +105,7 @@ fn event(number: u64) -> Result<String> {
         key: Some(serde_json::from_str::<&RawValue>(&key)?),
         range: None,
         schema: None,
+        gap: None,
         before: None,
         after: serde_json::from_str(&after)?,
         ts_ms: 1_790_000_000_000,

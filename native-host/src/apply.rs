@@ -1,0 +1,244 @@
+//! `idb-relay apply`: from Redis to Memcached, as a process of its own, for teams whose browsers are not near the cache.
+//!
+//! ```text
+//! Redis: stream, consumer group ─▶ stream ─┐
+//!        channels               ─▶ channel ┴▶ session ─▶ cache ─▶ Memcached
+//!        lease ◀──────────────────────────────┘
+//! ```
+//!
+//! Any number of processes of a group may run. The order of a record's events is that of the stream, so one process at a time applies
+//! them; the others stand by.
+//!
+//! **Invariants** (the argument is in `docs/delivery.md`):
+//! - Who writes has the [`lease`], or writes nothing that matters: every write is refused by Memcached itself if the record was touched since
+//!   it was looked up, or if it comes so late that somebody else may have the lease.
+//! - Who takes the lease begins only when nothing older can land any more.
+//! - An event is acknowledged after it is in Memcached.
+//! - Values are plain: flags 0, no expiry, the bytes of the value and nothing else.
+//!
+//! # Layout
+//!
+//! - [`lease`]: which process writes.
+//! - [`session`]: what the one that does may do.
+//! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers that are empty.
+//! - [`channel`]: events from Pub/Sub, at most once.
+//! - [`change`]: what an event means for Memcached.
+//! - [`cache`]: the servers, what they remember, writes that cannot land late.
+//! - [`report`]: what is printed.
+//! - [`stop`]: why the work stops.
+
+use std::{
+    io::{self, Write},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use redis::Connection;
+
+use crate::config::Config;
+
+pub mod cache;
+mod change;
+mod channel;
+mod group;
+pub mod lease;
+mod report;
+mod session;
+mod stop;
+mod stream;
+
+use self::{
+    cache::Cache,
+    channel::Channels,
+    group::Group,
+    lease::{Lease, Taken},
+    report::Report,
+    session::Session,
+    stop::Stop,
+    stream::Stream,
+};
+
+/// The first pause after a failure, and the longest: short enough for the lease to be kept meanwhile.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often who stands by asks for the lease, and how often anybody looks whether the end was asked for.
+const STAND_BY: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(50);
+
+/// What a process is to do.
+#[derive(Debug)]
+pub struct Options {
+    /// Listen to the channels instead of reading the stream.
+    pub pubsub: bool,
+    /// The consumer group.
+    pub group: String,
+    /// This process's name in it.
+    pub consumer: String,
+    /// JSON instead of lines for a person.
+    pub json: bool,
+}
+
+/// A process.
+struct Process<'a, W> {
+    config: &'a Config,
+    ended: &'a AtomicBool,
+    lease: Lease,
+    report: Report<W>,
+    /// The connections to Memcached, if nothing has failed on them.
+    cache: Option<Cache>,
+    /// Something that was sent to Memcached, by us or before us, may still land.
+    unsettled: bool,
+    source: Source,
+}
+
+/// Where events come from.
+enum Source {
+    Stream(Group),
+    Channels(Channels),
+}
+
+/// Applies events until the end is asked for. Fails only if nobody reads what is printed.
+pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Write) -> Result<(), io::Error> {
+    let stream = config.redis.as_ref().and_then(|redis| redis.stream.as_deref());
+    let source = match stream {
+        Some(stream) if !options.pubsub => {
+            Source::Stream(Group::new(stream, &options.group, &options.consumer))
+        }
+        _ => Source::Channels(channel::listen(config)),
+    };
+    let mut process = Process {
+        config,
+        ended,
+        lease: Lease::new(stream, &options.group, &options.consumer),
+        report: Report::new(out, options.json),
+        cache: None,
+        unsettled: true,
+        source,
+    };
+    process.run(&options.group)
+}
+
+impl<W: Write> Process<'_, W> {
+    fn run(&mut self, group: &str) -> Result<(), io::Error> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let began = Instant::now();
+            match self.attempt(group) {
+                Ok(()) | Err(Stop::Asked) => return self.report.state("ended", "ended"),
+                Err(Stop::Output(error)) => return Err(error),
+                Err(Stop::LeaseLost) => {
+                    self.report.state("lease_lost", "another process may write now")?;
+                    continue;
+                }
+                Err(Stop::Trouble { state, trouble, .. }) => {
+                    self.report.trouble(state, &trouble.error, &trouble.cure)?;
+                }
+            }
+            if began.elapsed() > LONGEST_PAUSE * 5 {
+                pause = FIRST_PAUSE;
+            }
+            // Jitter, so that processes that lost one server do not come back in step.
+            self.sleep(pause.mul_f64(0.5 + fastrand::f64()));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// From the connection to the first thing that goes wrong.
+    fn attempt(&mut self, group: &str) -> Result<(), Stop> {
+        let mut redis = stop::connect(self.config)?;
+        self.stand_by(&mut redis)?;
+        let source = self.lease.source();
+        let opened = match self.cache.take() {
+            Some(cache) => Ok(cache),
+            None => Cache::open(&self.config.memcached, group, &source),
+        };
+        let cache = match opened {
+            Ok(cache) => cache,
+            Err(stop) => {
+                // Another process may reach the server.
+                let _runs_out = self.lease.abandon(&mut redis);
+                return Err(stop);
+            }
+        };
+        let mut session = Session {
+            config: self.config,
+            redis,
+            cache,
+            lease: &mut self.lease,
+            report: &mut self.report,
+            ended: self.ended,
+            fences: None,
+        };
+        let mut worked = Ok(());
+        if self.unsettled {
+            worked = session.settle();
+            self.unsettled = worked.is_err();
+        }
+        if worked.is_ok() {
+            worked = match &mut self.source {
+                Source::Stream(group) => {
+                    Stream::join(&mut session, group).and_then(|mut stream| stream.follow())
+                }
+                Source::Channels(channels) => channel::follow(&mut session, channels),
+            };
+        }
+        // If the lease cannot be given back it runs out.
+        match &worked {
+            Err(Stop::Asked) if !self.unsettled => {
+                let _either = session.lease.end(&mut session.redis, group);
+            }
+            Err(Stop::Trouble { unanswered: true, .. }) => {
+                self.unsettled = true;
+                // Another process may reach the server.
+                let _either = session.lease.abandon(&mut session.redis);
+                return worked;
+            }
+            _ => {}
+        }
+        let Session { cache, .. } = session;
+        self.cache = Some(cache);
+        worked
+    }
+
+    /// Waits until the lease is ours.
+    fn stand_by(&mut self, redis: &mut Connection) -> Result<(), Stop> {
+        let url = self.config.redis.as_ref().map_or("", |redis| redis.url.as_str());
+        let failed = |error| Stop::redis(&error, url);
+        if self.lease.keep(redis).map_err(failed)? {
+            // Only a moment has passed, and nobody else had it.
+            return Ok(());
+        }
+        loop {
+            if self.ended.load(Ordering::Relaxed) {
+                return Err(Stop::Asked);
+            }
+            match self.lease.take(redis).map_err(failed)? {
+                // Whoever gave it back had waited for all that came before.
+                Taken::Clean => {
+                    self.unsettled = false;
+                    return Ok(());
+                }
+                Taken::Unknown => {
+                    self.unsettled = true;
+                    return Ok(());
+                }
+                Taken::By(name) => self
+                    .report
+                    .state("standing_by", format_args!("standing by: {name} writes"))?,
+            }
+            if let Source::Channels(channels) = &mut self.source {
+                channels.forget();
+            }
+            self.sleep(STAND_BY);
+        }
+    }
+
+    fn sleep(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while !self.ended.load(Ordering::Relaxed) && Instant::now() < until {
+            thread::sleep(TICK.min(pause));
+        }
+    }
+}

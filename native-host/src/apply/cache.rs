@@ -1,0 +1,273 @@
+//! All Memcached servers together, and what they remember of us.
+//!
+//! Beside the records each server holds a few small items of ours, so that what is known of a server goes with it:
+//!
+//! - the *mark*, `idb-relay-apply:<group>`: that the server was filled. A server without it, or with another one, is empty or was left out
+//!   for a while and has to be filled. It is looked up with every batch and while all is quiet, so a server that was
+//!   restarted, flushed or exchanged is noticed. It says from what, in which form and with which other servers, and has a random
+//!   *era*: a server that comes back into a list in which it was before has the mark of an older one.
+//! - for each browser profile an *offset*, `idb-relay-apply:<group>:<profile>`: all of the profile's events up to this number that concern
+//!   this server are in it. Events up to there are not applied again, wherever they come from: a Redis that was set back or emptied gets
+//!   old events again, with new ids.
+//!
+//! - [`server`]: one server, and writes that cannot land late.
+
+use std::collections::HashMap;
+
+use memcache::exp::Error;
+use serde_json::{Value, json};
+
+pub mod server;
+
+use self::server::{Seen, Server, Write};
+use super::{lease, stop::Stop};
+use crate::{config, config::ValueForm, sinks::memcached::ketama::Ketama};
+
+/// The longest profile id that an offset's name is made of.
+const MAX_PROFILE: usize = 64;
+
+/// Connections to all servers.
+pub struct Cache {
+    addresses: Vec<String>,
+    servers: Vec<Server>,
+    ring: Ketama,
+    mark: String,
+    /// What is fed how; an era comes to it.
+    feed: Value,
+    /// What the mark says of a server that is filled.
+    filled: String,
+}
+
+/// What a server says of itself.
+pub struct Standing {
+    /// It holds all that the stream said up to where the group is.
+    pub filled: bool,
+    /// The offsets that were asked for.
+    offsets: HashMap<String, (Seen, Option<u64>)>,
+}
+
+impl Standing {
+    /// Up to which event of a profile this server has everything.
+    pub fn offset(&self, profile: &str) -> Option<u64> {
+        self.offsets.get(profile)?.1
+    }
+}
+
+impl Cache {
+    /// Connects to all servers.
+    pub fn open(config: &config::Memcached, group: &str, source: &str) -> Result<Self, Stop> {
+        let servers = config
+            .servers
+            .iter()
+            .map(|address| Server::open(address).map_err(|error| Stop::memcached(&error, address)))
+            .collect::<Result<_, _>>()?;
+        let form = match config.value {
+            ValueForm::Plain => "plain",
+            ValueForm::Typed => "typed",
+        };
+        let feed = json!({
+            "from": source, "key": config.key.to_string(), "value": form, "servers": config.servers,
+        });
+        Ok(Self {
+            addresses: config.servers.clone(),
+            servers,
+            ring: Ketama::new(&config.servers),
+            mark: format!("idb-relay-apply:{group}"),
+            filled: String::new(),
+            feed,
+        })
+    }
+
+    /// Settles what the mark of a filled server is, from what the group remembers of it, and returns it.
+    pub fn agree(&mut self, remembered: Option<String>) -> Result<&str, Stop> {
+        let mark = self.mark.clone();
+        let mut found = Vec::new();
+        for index in 0..self.servers.len() {
+            let seen = self.ask(index, |server| server.look(&[&mark], true))?;
+            found.extend(
+                seen.into_iter()
+                    .filter_map(|seen| String::from_utf8(seen.value?).ok()),
+            );
+        }
+        let candidate = match remembered {
+            Some(remembered) => Some(remembered),
+            // Redis has forgotten it. What all servers say that say anything is as good.
+            None if found.windows(2).all(|pair| pair[0] == pair[1]) => found.pop(),
+            None => None,
+        };
+        self.filled = match candidate {
+            Some(candidate) if self.is_of_this_feed(&candidate) => candidate,
+            _ => {
+                let mut mark = self.feed.clone();
+                mark["era"] = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)).into();
+                mark.to_string()
+            }
+        };
+        Ok(&self.filled)
+    }
+
+    fn is_of_this_feed(&self, mark: &str) -> bool {
+        let Ok(Value::Object(mut mark)) = serde_json::from_str(mark) else {
+            return false;
+        };
+        mark.remove("era").is_some() && Value::Object(mark) == self.feed
+    }
+
+    /// The servers' addresses.
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// The server that a name belongs to.
+    pub fn server_of(&self, name: &str) -> usize {
+        self.ring.server(name.as_bytes())
+    }
+
+    /// The server that is asked first about a profile.
+    pub fn home_of(&self, profile: &str) -> usize {
+        self.server_of(&self.offset_name(profile))
+    }
+
+    /// What the servers' clocks say.
+    pub fn clocks(&mut self) -> Result<Vec<u32>, Stop> {
+        (0..self.servers.len())
+            .map(|index| self.ask(index, Server::clock))
+            .collect()
+    }
+
+    /// From what the clocks said *before* the lease was last kept: the dates from which on nothing of ours lands any more.
+    ///
+    /// Whoever takes the lease afterwards reads the clocks later and waits until they have moved on by [`lease::LENGTH`]; so all that can
+    /// still arrive then is dead.
+    pub fn fence(clock: u32) -> u32 {
+        clock + lease::LENGTH - 1
+    }
+
+    /// Whether a value can be held at all.
+    pub fn takes(&self, index: usize, name: &str, value: &[u8]) -> bool {
+        self.servers
+            .get(index)
+            .is_some_and(|server| server.takes(name, value))
+    }
+
+    /// How a server stands to these profiles.
+    pub fn standing<'p>(
+        &mut self,
+        index: usize,
+        profiles: impl Iterator<Item = &'p str>,
+    ) -> Result<Standing, Stop> {
+        let profiles: Vec<&str> = profiles.collect();
+        let mut names = vec![self.mark.clone()];
+        names.extend(profiles.iter().map(|profile| self.offset_name(profile)));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut seen = self.ask(index, |server| server.look(&names, true))?.into_iter();
+        let mark = seen.next().and_then(|mark| mark.value);
+        let offset = |seen: &Seen| std::str::from_utf8(seen.value.as_deref()?).ok()?.parse().ok();
+        Ok(Standing {
+            filled: mark.as_deref() == Some(self.filled.as_bytes()),
+            offsets: profiles
+                .into_iter()
+                .zip(seen)
+                .map(|(profile, seen)| {
+                    let number = offset(&seen);
+                    (profile.to_owned(), (seen, number))
+                })
+                .collect(),
+        })
+    }
+
+    /// Looks names up on their server.
+    pub fn look(&mut self, index: usize, names: &[&str]) -> Result<Vec<Seen>, Stop> {
+        self.ask(index, |server| server.look(names, false))
+    }
+
+    /// Writes what was looked up; says of each whether it is as it should be now.
+    pub fn write(
+        &mut self,
+        index: usize,
+        writes: &[(Write<'_>, &Seen)],
+        fence: u32,
+    ) -> Result<Vec<bool>, Stop> {
+        self.ask(index, |server| server.write(writes, fence))
+    }
+
+    /// Notes up to where a server has everything of these profiles, if nobody else has noted something since it was asked. What
+    /// goes wrong is only that something is applied twice.
+    pub fn note(
+        &mut self,
+        index: usize,
+        standing: &Standing,
+        offsets: &HashMap<&str, u64>,
+        fence: u32,
+    ) -> Result<bool, Stop> {
+        let notes: Vec<(String, String, &Seen)> = offsets
+            .iter()
+            .filter_map(|(profile, number)| {
+                let (seen, _) = standing.offsets.get(*profile)?;
+                Some((self.offset_name(profile), number.to_string(), seen))
+            })
+            .collect();
+        let writes: Vec<(Write<'_>, &Seen)> = notes
+            .iter()
+            .map(|(name, number, seen)| ((name.as_str(), Some(number.as_bytes())), *seen))
+            .collect();
+        Ok(self.write(index, &writes, fence)?.into_iter().all(|done| done))
+    }
+
+    /// Marks a server as being filled, whatever was there; `None` if somebody else is at it. What is returned belongs to
+    /// [`Cache::mark_filled`].
+    pub fn mark_filling(&mut self, index: usize, fence: u32) -> Result<Option<Vec<u8>>, Stop> {
+        let mark = self.mark.clone();
+        let note = format!("filling {:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)).into_bytes();
+        let seen = self.look(index, &[&mark])?;
+        let done = match seen.first() {
+            Some(seen) => self.write(index, &[((&mark, Some(&note)), seen)], fence)?,
+            None => Vec::new(),
+        };
+        Ok((done.first() == Some(&true)).then_some(note))
+    }
+
+    /// Marks a server as filled, unless the mark is no longer what filling it began with: then something emptied the server
+    /// meanwhile.
+    pub fn mark_filled(&mut self, index: usize, filling: &[u8], fence: u32) -> Result<bool, Stop> {
+        let (mark, filled) = (self.mark.clone(), self.filled.clone());
+        let seen = self.ask(index, |server| server.look(&[&mark], true))?;
+        match seen.first() {
+            Some(seen) if seen.value.as_deref() == Some(filling) => {
+                let done = self.write(index, &[((&mark, Some(filled.as_bytes())), seen)], fence)?;
+                Ok(done.first() == Some(&true))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn offset_name(&self, profile: &str) -> String {
+        let mut name = format!("{}:", self.mark);
+        protocol::name::encode(profile, &mut name);
+        name
+    }
+
+    fn ask<T>(
+        &mut self,
+        index: usize,
+        question: impl FnOnce(&mut Server) -> Result<T, Error>,
+    ) -> Result<T, Stop> {
+        let (Some(server), Some(address)) = (self.servers.get_mut(index), self.addresses.get(index)) else {
+            // The ring has as many servers as there are.
+            return Err(Stop::trouble(
+                "refused",
+                format!("there is no server {index}"),
+                "Report this.",
+            ));
+        };
+        question(server).map_err(|error| Stop::memcached(&error, address))
+    }
+}
+
+/// Whether an offset's name can be made of a profile's id.
+pub fn is_profile(profile: &str) -> bool {
+    (1..=MAX_PROFILE).contains(&profile.len())
+        && profile
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}

@@ -1,0 +1,215 @@
+//! One Memcached server, and writes that cannot land late.
+//!
+//! Every write says what it builds on. One that replaces or deletes an item names the item's CAS value, as it was looked up on this
+//! very connection: if anything happened to the item since, the server refuses. One that creates an item has nothing to name, so
+//! it carries a date on the server's own clock (the *fence*) and the item lives only until then; the next command, sent along with it,
+//! lets the item live for ever. If both arrive in time the item is as permanent as any; if they arrive late the item is dead
+//! on arrival and the second command finds nothing to prolong.
+//!
+//! A connection ends with its server, so what was looked up before a restart is never written after it.
+
+use std::{
+    collections::HashMap,
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::TcpStream,
+};
+
+use memcache::exp::{Error, MetaCommand, MetaConnection, MetaOp, MetaResponse, ReturnCode};
+
+use crate::sinks::memcached::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, dial};
+
+/// What an item takes beside its key and its value: Memcached's own header with a CAS value, and the line end (`item_make_header` in its
+/// source), a little more than that.
+const ITEM_OVERHEAD: usize = 64;
+
+/// How much one exchange carries.
+const EXCHANGE_COMMANDS: usize = 512;
+const EXCHANGE_BYTES: usize = 1024 * 1024;
+
+/// A connection to one server.
+pub struct Server {
+    connection: MetaConnection,
+    /// The same connection, for the one question that the meta commands have no word for. Used only between exchanges.
+    control: TcpStream,
+    item_size: usize,
+}
+
+/// What was found under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// `None`: no item.
+    cas: Option<String>,
+    /// Only if it was asked for.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What a name is to hold: these bytes, or nothing.
+pub type Write<'a> = (&'a str, Option<&'a [u8]>);
+
+impl Server {
+    /// Connects.
+    pub fn open(address: &str) -> Result<Self, Error> {
+        let stream = dial(address, CONNECT_TIMEOUT)?;
+        stream.set_nodelay(true)?;
+        let control = stream.try_clone()?;
+        let mut connection = MetaConnection::from_stream(stream);
+        connection.set_io_timeout(Some(ANSWER_TIMEOUT));
+        let mut server = Self {
+            connection,
+            control,
+            item_size: 0,
+        };
+        let settings = server.stats(b"stats settings\r\n")?;
+        if settings.get("cas_enabled").is_some_and(|enabled| enabled == "no") {
+            // It would take any CAS value for the right one.
+            return Err(Error::Rejected("it runs without CAS (option -C)".to_owned()));
+        }
+        server.item_size = number(&settings, "item_size_max")?;
+        Ok(server)
+    }
+
+    /// The server's clock, by which items expire; whole seconds.
+    pub fn clock(&mut self) -> Result<u32, Error> {
+        number(&self.stats(b"stats\r\n")?, "time")
+    }
+
+    /// Whether a value fits into an item. Larger ones must not even be offered: the server answers by deleting what is there,
+    /// whatever the write builds on.
+    pub fn takes(&self, name: &str, value: &[u8]) -> bool {
+        name.len() + value.len() + ITEM_OVERHEAD <= self.item_size
+    }
+
+    /// Looks names up.
+    pub fn look(&mut self, names: &[&str], values: bool) -> Result<Vec<Seen>, Error> {
+        let mut seen = Vec::with_capacity(names.len());
+        for names in names.chunks(EXCHANGE_COMMANDS) {
+            let commands: Vec<MetaCommand> = names
+                .iter()
+                .map(|name| {
+                    let command = MetaCommand::new(MetaOp::Get, *name).flag("c");
+                    if values { command.flag("v") } else { command }
+                })
+                .collect();
+            for response in self.connection.execute_batch(&commands)? {
+                seen.push(found(response)?);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Brings names to hold what the writes say, each only if it is as it was seen, and new ones only if they arrive before the
+    /// fence. Says of each whether it holds it.
+    pub fn write(&mut self, writes: &[(Write<'_>, &Seen)], fence: u32) -> Result<Vec<bool>, Error> {
+        let mut done = Vec::with_capacity(writes.len());
+        let mut commands = Vec::new();
+        let mut bytes = 0;
+        let mut first = 0;
+        for (index, ((name, value), seen)) in writes.iter().enumerate() {
+            let length = name.len() + value.map_or(0, <[u8]>::len);
+            if !commands.is_empty()
+                && (bytes + length > EXCHANGE_BYTES || commands.len() >= EXCHANGE_COMMANDS)
+            {
+                self.exchange(&std::mem::take(&mut commands), &writes[first..index], &mut done)?;
+                bytes = 0;
+                first = index;
+            }
+            bytes += length;
+            push_commands(&mut commands, name, *value, seen, fence);
+        }
+        self.exchange(&commands, &writes[first..], &mut done)?;
+        Ok(done)
+    }
+
+    fn exchange(
+        &mut self,
+        commands: &[MetaCommand],
+        writes: &[(Write<'_>, &Seen)],
+        done: &mut Vec<bool>,
+    ) -> Result<(), Error> {
+        let mut responses = self.connection.execute_batch(commands)?.into_iter();
+        let mut next = || responses.next().map(|response| response.rc());
+        for ((_, value), seen) in writes {
+            done.push(match (value, &seen.cas) {
+                (Some(_), Some(_)) => next() == Some(ReturnCode::Hd),
+                // Both, in any case: each has an answer.
+                (Some(_), None) => (next(), next()) == (Some(ReturnCode::Hd), Some(ReturnCode::Hd)),
+                (None, Some(_)) => matches!(next(), Some(ReturnCode::Hd | ReturnCode::Nf)),
+                (None, None) => true,
+            });
+        }
+        Ok(())
+    }
+
+    /// Asks for statistics, which come as lines.
+    fn stats(&mut self, question: &[u8]) -> Result<HashMap<String, String>, Error> {
+        self.control.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        self.control.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        self.control.write_all(question)?;
+        let mut answers = HashMap::new();
+        // No byte follows the last line until something else is asked, so that nothing is read ahead here and lost.
+        let mut lines = BufReader::new(&mut self.control).lines();
+        loop {
+            let Some(line) = lines.next() else {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            };
+            let line = line?;
+            if line == "END" {
+                return Ok(answers);
+            }
+            let mut words = line.splitn(3, ' ');
+            match (words.next(), words.next(), words.next()) {
+                (Some("STAT"), Some(name), value) => {
+                    answers.insert(name.to_owned(), value.unwrap_or_default().to_owned());
+                }
+                _ => return Err(Error::Rejected(line)),
+            }
+        }
+    }
+}
+
+fn push_commands(commands: &mut Vec<MetaCommand>, name: &str, value: Option<&[u8]>, seen: &Seen, fence: u32) {
+    match (value, &seen.cas) {
+        (Some(value), Some(cas)) => {
+            commands.push(
+                MetaCommand::new(MetaOp::Set, name)
+                    .flag(format!("C{cas}"))
+                    .value(value),
+            );
+        }
+        (Some(value), None) => {
+            commands.push(
+                MetaCommand::new(MetaOp::Set, name)
+                    .flag("ME")
+                    .flag(format!("T{fence}"))
+                    .value(value),
+            );
+            commands.push(MetaCommand::new(MetaOp::Get, name).flag("T0"));
+        }
+        (None, Some(cas)) => commands.push(MetaCommand::new(MetaOp::Delete, name).flag(format!("C{cas}"))),
+        (None, None) => {}
+    }
+}
+
+fn found(response: MetaResponse) -> Result<Seen, Error> {
+    let cas = response
+        .flags()
+        .find_map(|flag| Some(String::from_utf8_lossy(flag.strip_prefix(b"c")?).into_owned()));
+    match (response.rc(), cas) {
+        (ReturnCode::En, _) => Ok(Seen {
+            cas: None,
+            value: None,
+        }),
+        (ReturnCode::Hd | ReturnCode::Va, Some(cas)) => Ok(Seen {
+            cas: Some(cas),
+            value: response.into_value(),
+        }),
+        (code, _) => Err(Error::Protocol(format!("{code:?} is no answer to mg"))),
+    }
+}
+
+fn number<T: std::str::FromStr>(answers: &HashMap<String, String>, name: &str) -> Result<T, Error> {
+    answers
+        .get(name)
+        .and_then(|value| value.parse().ok())
+        .ok_or_else(|| Error::Protocol(format!("the server does not tell its {name}")))
+}

@@ -1,0 +1,65 @@
+//! What an event means for Memcached.
+
+use protocol::event::{Event, Op};
+
+use crate::{config, sinks::memcached::value_of};
+
+/// An event of the stream, or of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The browser profile that wrote.
+    pub profile: String,
+    /// The event's number in that profile: grows by one from event to event.
+    pub sequence: u64,
+    /// What it means for Memcached; `None`: nothing, for events that are about a store as a whole. A `d` or `c` for each record follows
+    /// those.
+    pub target: Option<Target>,
+}
+
+/// What a name is to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The record's key in Memcached.
+    pub name: String,
+    /// What it is to hold; `None`: nothing.
+    pub value: Option<String>,
+    /// Why it is to hold nothing although the record has a value.
+    pub refused: Option<String>,
+}
+
+impl Change {
+    /// Reads an event.
+    pub fn read(text: &str, config: &config::Memcached) -> Result<Self, serde_json::Error> {
+        let event: Event<'_> = serde_json::from_str(text)?;
+        let target = match (event.op, event.key) {
+            (Op::Truncate | Op::Schema | Op::Gap, _) | (_, None) => None,
+            (Op::Delete, Some(key)) => Some(target(&event, key.get(), None, config)),
+            (Op::Create | Op::Update | Op::Read, Some(key)) => {
+                Some(target(&event, key.get(), Some(event.after.get()), config))
+            }
+        };
+        Ok(Self {
+            profile: event.source.profile.into_owned(),
+            sequence: event.source.sequence,
+            target,
+        })
+    }
+}
+
+fn target(event: &Event<'_>, key: &str, typed: Option<&str>, config: &config::Memcached) -> Target {
+    let (value, refused) = match typed.map(|typed| value_of(config.value, typed)).transpose() {
+        Ok(value) => (value.map(std::borrow::Cow::into_owned), None),
+        Err(problem) => (None, Some(problem.to_string())),
+    };
+    let names = protocol::name::Names {
+        origin: &event.source.origin,
+        bucket: &event.source.bucket,
+        database: &event.source.database,
+        store: &event.source.store,
+    };
+    Target {
+        name: config.key.record_name(names, key),
+        value,
+        refused,
+    }
+}

@@ -1,0 +1,108 @@
+//! What a process of `apply` says: lines for a person, or one JSON object a line.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::time::now_ms;
+
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// Where it is said.
+pub struct Report<W> {
+    out: W,
+    json: bool,
+    /// What was said last of how it goes, so that it is said once.
+    state: String,
+    progress: Instant,
+}
+
+impl<W: Write> Report<W> {
+    /// Says it there, in this form.
+    pub fn new(out: W, json: bool) -> Self {
+        Self {
+            out,
+            json,
+            state: String::new(),
+            progress: Instant::now(),
+        }
+    }
+
+    /// Says something once: for JSON under this name with these details.
+    pub fn tell(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
+        if self.json {
+            let mut line = serde_json::Map::new();
+            line.insert(name.to_owned(), details);
+            line.insert("ts_ms".to_owned(), now_ms().into());
+            writeln!(self.out, "{}", Value::Object(line))?;
+        } else {
+            writeln!(self.out, "{text}")?;
+        }
+        self.out.flush()
+    }
+
+    /// Says how it goes, if that has changed.
+    pub fn state(&mut self, state: &str, text: impl fmt::Display) -> io::Result<()> {
+        let text = text.to_string();
+        let key = format!("{state} {text}");
+        if self.state == key {
+            return Ok(());
+        }
+        self.state = key;
+        self.tell("state", &text, json!({"state": state, "text": text}))
+    }
+
+    /// Says what is wrong, if it was not said last.
+    pub fn trouble(&mut self, state: &str, error: &str, cure: &str) -> io::Result<()> {
+        let key = format!("{state} {error}");
+        if self.state == key {
+            return Ok(());
+        }
+        self.state = key;
+        self.tell(
+            "trouble",
+            format_args!("trouble: {error}\n   cure: {cure}\n   trying again"),
+            json!({"state": state, "error": error, "cure": cure}),
+        )
+    }
+
+    /// Says how far something long has come, now and then.
+    pub fn progress(&mut self, what: &str, done: usize, of: usize) -> io::Result<()> {
+        if self.progress.elapsed() < PROGRESS {
+            return Ok(());
+        }
+        self.progress = Instant::now();
+        // What is written to meanwhile grows.
+        let of = of.max(done);
+        self.tell(
+            "progress",
+            format_args!("{what}: {done} of {of} events"),
+            json!({"what": what, "done": done, "of": of}),
+        )
+    }
+
+    /// Says what was done about a record; only who reads JSON wants to know it of each.
+    pub fn applied(&mut self, key: &str, held: bool, refused: Option<&str>) -> io::Result<()> {
+        if !self.json {
+            return match refused {
+                Some(refused) => writeln!(self.out, "deleted {key}: {refused}"),
+                None => Ok(()),
+            };
+        }
+        let mut details = json!({"key": key, "op": if held { "set" } else { "delete" }});
+        if let Some(refused) = refused {
+            details["refused"] = refused.into();
+        }
+        writeln!(self.out, "{}", json!({"applied": details, "ts_ms": now_ms()}))
+    }
+
+    /// Lets readers see what was said.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,221 @@
+//! What a process does between taking the lease and losing it, whichever way events come.
+//!
+//! **Invariant:** nothing is written to Memcached but by [`Session::put`], which looks up what it builds on, and whose fence is older than the last
+//! proof that the lease is ours.
+
+use std::{
+    collections::HashMap,
+    io::Write,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use redis::Connection;
+use serde_json::json;
+
+use super::{
+    cache::{Cache, server},
+    change::Target,
+    lease::{LENGTH, Lease},
+    report::Report,
+    stop::Stop,
+};
+use crate::config::Config;
+
+/// How often the servers' clocks are looked at while they have to move on.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often a name is tried that somebody else writes to. Every try looks it up anew; who loses so often is not alone.
+const TRIES: usize = 50;
+
+/// How long a fence is used. An older one is no less safe, but leaves less time to arrive.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// How much is written at once, in bytes: it has to arrive before the fence.
+const PIECE: usize = 1024 * 1024;
+
+/// A process that has the lease.
+pub(super) struct Session<'a, W> {
+    pub config: &'a Config,
+    pub redis: Connection,
+    pub cache: Cache,
+    pub lease: &'a mut Lease,
+    pub report: &'a mut Report<W>,
+    pub ended: &'a AtomicBool,
+    /// When the clocks were looked at last, and for each server what follows from it.
+    pub fences: Option<(Instant, Vec<u32>)>,
+}
+
+/// What a name is to hold on its server.
+struct Wanted<'t> {
+    name: &'t str,
+    value: Option<&'t [u8]>,
+    /// Why it is nothing although the record has a value.
+    refused: Option<String>,
+}
+
+impl<W: Write> Session<'_, W> {
+    /// Waits until nothing can land any more that anybody sent before we took the lease.
+    pub fn settle(&mut self) -> Result<(), Stop> {
+        self.report.state(
+            "taking_over",
+            format_args!("taking over: whatever was sent to Memcached before is waited out ({LENGTH} s)"),
+        )?;
+        let first = self.cache.clocks()?;
+        loop {
+            self.go_on()?;
+            let now = self.cache.clocks()?;
+            if first.iter().zip(&now).all(|(first, now)| *now >= first + LENGTH) {
+                return Ok(());
+            }
+            self.keep()?;
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Whether nobody has asked for the end.
+    pub fn go_on(&self) -> Result<(), Stop> {
+        if self.ended.load(Ordering::Relaxed) {
+            Err(Stop::Asked)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Asks whether the lease is ours, and keeps it.
+    pub fn keep(&mut self) -> Result<(), Stop> {
+        let kept = self
+            .lease
+            .keep(&mut self.redis)
+            .map_err(|error| self.redis_failed(&error))?;
+        if kept { Ok(()) } else { Err(Stop::LeaseLost) }
+    }
+
+    /// The date from which on nothing lands on a server that is sent there now.
+    pub fn fence(&mut self, index: usize) -> Result<u32, Stop> {
+        let stale = |(set, _): &(Instant, _)| set.elapsed() > FRESH;
+        if self.fences.as_ref().is_none_or(stale) {
+            let set = Instant::now();
+            let clocks = self.cache.clocks()?;
+            self.keep()?;
+            self.fences = Some((set, clocks.into_iter().map(Cache::fence).collect()));
+        }
+        let fences = self.fences.as_ref().map(|(_, fences)| fences);
+        Ok(fences.and_then(|fences| fences.get(index)).copied().unwrap_or(0))
+    }
+
+    /// Brings the records of one server to hold this; each name stands once.
+    pub fn put(&mut self, index: usize, targets: &[&Target]) -> Result<(), Stop> {
+        let mut rest = targets;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take_while(|target| {
+                bytes += target.value.as_ref().map_or(0, String::len);
+                bytes <= PIECE
+            });
+            let (piece, more) = rest.split_at(fits.count().max(1));
+            self.put_piece(index, piece)?;
+            rest = more;
+        }
+        Ok(())
+    }
+
+    fn put_piece(&mut self, index: usize, targets: &[&Target]) -> Result<(), Stop> {
+        let mut open: Vec<Wanted<'_>> = targets.iter().map(|target| self.wanted(index, target)).collect();
+        for _ in 0..TRIES {
+            let fence = self.fence(index)?;
+            let names: Vec<&str> = open.iter().map(|wanted| wanted.name).collect();
+            let seen = self.cache.look(index, &names)?;
+            let writes: Vec<(server::Write<'_>, &server::Seen)> = open
+                .iter()
+                .zip(&seen)
+                .map(|(wanted, seen)| ((wanted.name, wanted.value), seen))
+                .collect();
+            let done = self.cache.write(index, &writes, fence)?;
+            let mut still = Vec::new();
+            for (wanted, done) in open.into_iter().zip(done) {
+                if done {
+                    let refused = wanted.refused.as_deref();
+                    self.report
+                        .applied(wanted.name, wanted.value.is_some(), refused)?;
+                } else {
+                    still.push(wanted);
+                }
+            }
+            if still.is_empty() {
+                return Ok(());
+            }
+            open = still;
+        }
+        Err(Stop::trouble(
+            "contended",
+            format!(
+                "memcached at {}: somebody else keeps writing to {} of our keys",
+                self.cache.addresses().get(index).map_or("", String::as_str),
+                open.len()
+            ),
+            "One group of apply feeds a Memcached, and nothing else: write memcached.mode = \"off\" where the hosts run, use the \
+             same --group everywhere, and keep the application from writing these keys.",
+        ))
+    }
+
+    fn wanted<'t>(&self, index: usize, target: &'t Target) -> Wanted<'t> {
+        let value = target.value.as_deref().map(str::as_bytes);
+        let mut wanted = Wanted {
+            name: &target.name,
+            value,
+            refused: target.refused.clone(),
+        };
+        if let Some(value) = value
+            && !self.cache.takes(index, &target.name, value)
+        {
+            let length = value.len();
+            wanted.value = None;
+            wanted.refused = Some(format!(
+                "{length} bytes are more than the server takes (see its option -I)"
+            ));
+        }
+        wanted
+    }
+
+    /// Brings records to hold what these targets say, the later ones of a name before the earlier ones.
+    pub fn put_newest<'t>(&mut self, targets: impl Iterator<Item = &'t Target>) -> Result<(), Stop> {
+        let mut newest: HashMap<&str, &Target> = HashMap::new();
+        for target in targets {
+            newest.insert(&target.name, target);
+        }
+        let mut by_server: HashMap<usize, Vec<&Target>> = HashMap::new();
+        for (name, target) in newest {
+            by_server
+                .entry(self.cache.server_of(name))
+                .or_default()
+                .push(target);
+        }
+        for (index, targets) in by_server {
+            self.put(index, &targets)?;
+        }
+        Ok(())
+    }
+
+    /// Says that events never came.
+    pub fn tell_gap(&mut self, profile: &str, first: u64, last: u64, cure: &str) -> Result<(), Stop> {
+        let count = last - first + 1;
+        Ok(self.report.tell(
+            "gap",
+            format_args!(
+                "gap: {count} events of profile {profile} never came ({first} to {last}); what they changed may be stale \
+                 in Memcached\n   cure: {cure}"
+            ),
+            json!({"profile": profile, "first": first, "last": last, "events": count, "cure": cure}),
+        )?)
+    }
+
+    /// What an error of Redis means.
+    pub fn redis_failed(&self, error: &redis::RedisError) -> Stop {
+        Stop::redis(
+            error,
+            self.config.redis.as_ref().map_or("", |redis| redis.url.as_str()),
+        )
+    }
+}

@@ -1,0 +1,78 @@
+//! Why a process of `apply` stops what it does, for a while or for good.
+
+use std::io;
+
+use memcache::exp;
+use redis::{Connection, RedisError};
+
+use crate::{
+    config::Config,
+    journal::progress::Trouble,
+    sinks::{self, runner::StepError},
+};
+
+/// What interrupts the work.
+#[derive(Debug)]
+pub enum Stop {
+    /// A person or the system wants the end.
+    Asked,
+    /// Another process writes now.
+    LeaseLost,
+    /// A server does not do what it should; to be tried again.
+    Trouble {
+        /// One word that never changes its meaning.
+        state: &'static str,
+        /// What, and what to do.
+        trouble: Trouble,
+        /// Whether something that was sent to Memcached has no answer.
+        unanswered: bool,
+    },
+    /// Nobody reads what we print.
+    Output(io::Error),
+}
+
+impl Stop {
+    /// A trouble of our own naming.
+    pub fn trouble(state: &'static str, error: String, cure: &str) -> Self {
+        Self::Trouble {
+            state,
+            trouble: Trouble {
+                error,
+                cure: cure.to_owned(),
+            },
+            unanswered: false,
+        }
+    }
+
+    /// For what Redis said.
+    pub fn redis(error: &RedisError, url: &str) -> Self {
+        let StepError { state, trouble, .. } = sinks::redis::failure(error, &sinks::redis::address(url));
+        Self::Trouble {
+            state,
+            trouble,
+            unanswered: false,
+        }
+    }
+
+    /// For what a Memcached server said, or did not.
+    pub fn memcached(error: &exp::Error, server: &str) -> Self {
+        let StepError { state, trouble, .. } = sinks::memcached::failure(error, &[server.to_owned()]);
+        Self::Trouble {
+            state,
+            trouble,
+            unanswered: true,
+        }
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Connects to the Redis of the configuration.
+pub fn connect(config: &Config) -> Result<Connection, Stop> {
+    let url = config.redis.as_ref().map_or("", |redis| redis.url.as_str());
+    sinks::redis::connect(url).map_err(|error| Stop::redis(&error, url))
+}

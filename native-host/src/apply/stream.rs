@@ -1,0 +1,285 @@
+//! From the stream: every event, once it is acknowledged, is in Memcached.
+//!
+//! An entry is acknowledged after its record was written and the offsets were noted, so what a process that is killed has not
+//! finished is owed to the next one. What is owed is applied as one batch, of each record only the newest: in smaller steps a record that the
+//! killed process had brought up to date already could go back.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::Write,
+};
+
+use redis::RedisError;
+use serde_json::json;
+
+use super::{
+    cache::{Standing, is_profile},
+    change::{Change, Target},
+    group::{Claimed, Entry, Group},
+    session::Session,
+    stop::Stop,
+};
+
+mod fill;
+
+/// What is to be done when events are gone for good.
+const CURE_GAP: &str = "Empty Memcached (flush_all), move the journals of the browsers concerned away and load their pages again: \
+    they are read anew. Raise redis.max_stream_length if the stream was cut too early.";
+
+/// How many entries are behind when it is worth telling how far it has come.
+const BACKLOG: usize = 2000;
+
+/// A session that reads a stream.
+pub(super) struct Stream<'s, 'a, W> {
+    session: &'s mut Session<'a, W>,
+    group: &'s mut Group,
+    /// The last entry that was given to a consumer of the group.
+    last: String,
+    /// How many entries there were to catch up with, and how many of them are done.
+    backlog: (usize, usize),
+}
+
+impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
+    /// Joins the group, creating it if need be.
+    pub fn join(session: &'s mut Session<'a, W>, group: &'s mut Group) -> Result<Self, Stop> {
+        let mut stream = Self {
+            session,
+            group,
+            last: String::new(),
+            backlog: (0, 0),
+        };
+        stream.agree()?;
+        stream.find_place()?;
+        Ok(stream)
+    }
+
+    /// Finds out, or settles, by what a server is known that has been filled.
+    fn agree(&mut self) -> Result<(), Stop> {
+        let key = self.session.lease.memory_key();
+        let remembered = redis::cmd("GET").arg(&key).query(&mut self.session.redis);
+        let remembered: Option<String> = self.asked(remembered)?;
+        let agreed = self.session.cache.agree(remembered.clone())?.to_owned();
+        if remembered.as_deref() != Some(&agreed) {
+            let set = self
+                .session
+                .lease
+                .run(&mut self.session.redis, &["SET", &key, &agreed]);
+            self.leased(set)?;
+        }
+        Ok(())
+    }
+
+    /// Follows the stream until something stops it.
+    pub fn follow(&mut self) -> Result<(), Stop> {
+        self.fill_what_is_empty()?;
+        let claimed = self.group.claim(self.session.lease, &mut self.session.redis);
+        let Claimed { entries, gone } = self.leased(claimed)?;
+        if gone > 0 {
+            self.session.report.tell(
+                "trimmed",
+                format_args!(
+                    "{gone} events that were under way are no longer in the stream; what they changed may be stale in \
+                     Memcached\n   cure: {CURE_GAP}"
+                ),
+                json!({"events": gone, "cure": CURE_GAP}),
+            )?;
+        }
+        self.pass_on(&entries)?;
+        let tidied = self
+            .session
+            .lease
+            .tidy(&mut self.session.redis, self.group.name());
+        self.asked(tidied)?;
+        loop {
+            self.session.go_on()?;
+            let read = self.group.read(self.session.lease, &mut self.session.redis);
+            let entries = self.leased(read)?;
+            if let Some(last) = entries.last() {
+                self.last.clone_from(&last.id);
+                self.pass_on(&entries)?;
+                self.tell_progress(entries.len())?;
+                continue;
+            }
+            self.fill_what_is_empty()?;
+            self.session.report.state("applying", "up to date; following")?;
+            self.backlog = (0, 0);
+            let waited = self.group.wait(&mut self.session.redis, &self.last);
+            self.asked(waited)?;
+        }
+    }
+
+    fn find_place(&mut self) -> Result<(), Stop> {
+        let extent = self.group.extent(&mut self.session.redis);
+        let Some(extent) = self.asked(extent)? else {
+            return Err(Stop::trouble(
+                "no_stream",
+                format!("there is no stream {:?} in Redis yet", self.group.stream()),
+                "Nothing to do if no page has written yet. Else: is redis.stream the same here and where the hosts run, and is it the \
+                 same server? Is redis.stream \"\" there? Then use --pubsub.",
+            ));
+        };
+        let place = self.group.place(&mut self.session.redis);
+        let (last, lag) = if let Some(place) = self.asked(place)? {
+            (place.last, place.lag)
+        } else {
+            // Servers that hold nothing of ours are filled with what the stream ends in, without going through all that was before.
+            // Servers that do hold something have what the events up to their offsets say, and need the rest.
+            let (after, lag) = if self.standings(&[])?.iter().any(|standing| standing.filled) {
+                ("0-0".to_owned(), Some(extent.length))
+            } else {
+                (extent.last, Some(0))
+            };
+            let created = self
+                .group
+                .create(self.session.lease, &mut self.session.redis, &after);
+            if !self.asked(created)? {
+                return Err(Stop::LeaseLost);
+            }
+            (after, lag)
+        };
+        self.last = last;
+        self.backlog = (lag.unwrap_or(0), 0);
+        if self.backlog.0 > 0 {
+            self.session.report.state(
+                "catching_up",
+                format_args!("catching up: {} events in the stream", self.backlog.0),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Brings entries to Memcached and acknowledges them.
+    fn pass_on(&mut self, entries: &[Entry]) -> Result<(), Stop> {
+        let mut changes = Vec::with_capacity(entries.len());
+        for entry in entries {
+            changes.extend(self.read(entry)?);
+        }
+        while !self.apply(&changes)? {
+            // A server is empty, or somebody else noted something: look again.
+            self.session.go_on()?;
+            self.fill_what_is_empty()?;
+        }
+        let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+        let acknowledged = self
+            .group
+            .acknowledge(self.session.lease, &mut self.session.redis, &ids);
+        if !self.asked(acknowledged)? {
+            return Err(Stop::LeaseLost);
+        }
+        self.session.report.flush()?;
+        Ok(())
+    }
+
+    /// The event of an entry; what cannot be read is said and left out.
+    fn read(&mut self, entry: &Entry) -> Result<Option<Change>, Stop> {
+        let memcached = &self.session.config.memcached;
+        let problem = match entry.event.as_deref().map(|event| Change::read(event, memcached)) {
+            Some(Ok(change)) if is_profile(&change.profile) => return Ok(Some(change)),
+            Some(Ok(change)) => format!("{:?} is no profile", change.profile),
+            Some(Err(error)) => error.to_string(),
+            None => "it has no field \"event\" with text in it".to_owned(),
+        };
+        self.session.report.tell(
+            "unreadable",
+            format_args!("entry {} is no event and is left out: {problem}", entry.id),
+            json!({"id": entry.id, "problem": problem}),
+        )?;
+        Ok(None)
+    }
+
+    /// Applies changes, each at most once to each server; `false` if something came in between and it must be done again.
+    fn apply(&mut self, changes: &[Change]) -> Result<bool, Stop> {
+        let mut profiles: Vec<&str> = changes.iter().map(|change| change.profile.as_str()).collect();
+        profiles.sort_unstable();
+        profiles.dedup();
+        let standings = self.standings(&profiles)?;
+        if standings.iter().any(|standing| !standing.filled) {
+            return Ok(false);
+        }
+        self.tell_gaps(changes, &standings)?;
+        let mut targets: Vec<&Target> = Vec::new();
+        let mut reached: BTreeMap<usize, HashMap<&str, u64>> = BTreeMap::new();
+        for change in changes {
+            // Events about whole stores are noted where the profile is looked for first, so that the numbers have no holes there.
+            let home = self.session.cache.home_of(&change.profile);
+            let server = change
+                .target
+                .as_ref()
+                .map_or(home, |target| self.session.cache.server_of(&target.name));
+            if standings
+                .get(server)
+                .and_then(|standing| standing.offset(&change.profile))
+                < Some(change.sequence)
+            {
+                targets.extend(&change.target);
+            }
+            for index in [home, server] {
+                let known = standings
+                    .get(index)
+                    .and_then(|standing| standing.offset(&change.profile));
+                if known < Some(change.sequence) {
+                    let last = reached
+                        .entry(index)
+                        .or_default()
+                        .entry(&change.profile)
+                        .or_default();
+                    *last = change.sequence.max(*last);
+                }
+            }
+        }
+        self.session.put_newest(targets.into_iter())?;
+        for (index, offsets) in &reached {
+            let fence = self.session.fence(*index)?;
+            let Some(standing) = standings.get(*index) else {
+                continue;
+            };
+            if !self.session.cache.note(*index, standing, offsets, fence)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says which numbers are missing between what a profile's first server knows and what comes now.
+    fn tell_gaps(&mut self, changes: &[Change], standings: &[Standing]) -> Result<(), Stop> {
+        let mut known: HashMap<&str, u64> = HashMap::new();
+        for change in changes {
+            let home = self.session.cache.home_of(&change.profile);
+            let offset = standings
+                .get(home)
+                .and_then(|standing| standing.offset(&change.profile));
+            let last = known.get(change.profile.as_str()).copied().or(offset);
+            if let Some(last) = last
+                && change.sequence > last + 1
+            {
+                self.session
+                    .tell_gap(&change.profile, last + 1, change.sequence - 1, CURE_GAP)?;
+            }
+            known.insert(&change.profile, change.sequence.max(last.unwrap_or(0)));
+        }
+        Ok(())
+    }
+
+    fn standings(&mut self, profiles: &[&str]) -> Result<Vec<Standing>, Stop> {
+        (0..self.session.cache.addresses().len())
+            .map(|index| self.session.cache.standing(index, profiles.iter().copied()))
+            .collect()
+    }
+
+    fn tell_progress(&mut self, more: usize) -> Result<(), Stop> {
+        let (all, done) = &mut self.backlog;
+        *done += more;
+        if *all >= BACKLOG && done < all {
+            self.session.report.progress("catching up", *done, *all)?;
+        }
+        Ok(())
+    }
+
+    fn asked<T>(&self, answer: Result<T, RedisError>) -> Result<T, Stop> {
+        answer.map_err(|error| self.session.redis_failed(&error))
+    }
+
+    fn leased<T>(&self, answer: Result<Option<T>, RedisError>) -> Result<T, Stop> {
+        self.asked(answer)?.ok_or(Stop::LeaseLost)
+    }
+}

@@ -1,0 +1,158 @@
+//! Filling a Memcached server that holds nothing of ours: it was restarted, flushed, exchanged, or is new.
+//!
+//! The stream is read backwards from where the group is, so the first event of a record that is met is its newest one, and no older
+//! value is ever written. What the stream no longer has can't be had from it.
+
+use std::{collections::HashMap, collections::HashSet, io::Write};
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::{CURE_GAP, Change, Stop, Stream, Target, is_profile};
+
+/// How many entries are read at once, at first and at most; fewer when they were larger than this together.
+const FIRST_ENTRIES: usize = 64;
+const MOST_ENTRIES: usize = 512;
+const LARGE: usize = 8 * 1024 * 1024;
+
+/// Enough of a digest of a name to know it again; a stream may name many.
+type Mark = [u8; 16];
+
+impl<W: Write> Stream<'_, '_, W> {
+    /// Fills the servers that need it, if any do.
+    pub(super) fn fill_what_is_empty(&mut self) -> Result<(), Stop> {
+        loop {
+            let empty: Vec<usize> = self
+                .standings(&[])?
+                .iter()
+                .enumerate()
+                .filter(|(_, standing)| !standing.filled)
+                .map(|(index, _)| index)
+                .collect();
+            if empty.is_empty() {
+                return Ok(());
+            }
+            self.session.go_on()?;
+            self.fill(&empty)?;
+        }
+    }
+
+    fn fill(&mut self, empty: &[usize]) -> Result<(), Stop> {
+        let names: Vec<String> = empty
+            .iter()
+            .filter_map(|index| self.session.cache.addresses().get(*index).cloned())
+            .collect();
+        let names = names.join(", ");
+        let extent = self.group.extent(&mut self.session.redis);
+        let extent = self.asked(extent)?.unwrap_or_default();
+        self.session.report.state(
+            "filling",
+            format_args!("filling {names} from the stream: {} events", extent.length),
+        )?;
+        let mut marks = Vec::new();
+        for index in empty {
+            let fence = self.session.fence(*index)?;
+            marks.push((*index, self.session.cache.mark_filling(*index, fence)?));
+        }
+        let (reached, records) = self.fill_from_stream(empty, extent.length)?;
+        for (index, filling) in marks {
+            let Some(filling) = filling else { continue };
+            let profiles: Vec<&str> = reached.keys().map(String::as_str).collect();
+            let standing = self.session.cache.standing(index, profiles.into_iter())?;
+            let fence = self.session.fence(index)?;
+            let offsets = reached
+                .iter()
+                .map(|(profile, last)| (profile.as_str(), *last))
+                .collect();
+            // Both or nothing: if it does not succeed, the server is filled once more.
+            if self.session.cache.note(index, &standing, &offsets, fence)? {
+                self.session.cache.mark_filled(index, &filling, fence)?;
+            }
+        }
+        self.session.report.tell(
+            "filled",
+            format_args!("filled {names}: {records} records"),
+            json!({"servers": names, "records": records}),
+        )?;
+        let gone = extent
+            .added
+            .unwrap_or(extent.length)
+            .saturating_sub(extent.length);
+        if gone > 0 {
+            self.session.report.tell(
+                "trimmed",
+                format_args!(
+                    "the stream no longer has its first {gone} events: records that have not changed since are missing in {names}\n   \
+                     cure: {CURE_GAP}"
+                ),
+                json!({"events": gone, "servers": names, "cure": CURE_GAP}),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Writes the newest of each record; returns the last event of each profile, and how many records there are.
+    fn fill_from_stream(
+        &mut self,
+        empty: &[usize],
+        all: usize,
+    ) -> Result<(HashMap<String, u64>, usize), Stop> {
+        let mut reached: HashMap<String, u64> = HashMap::new();
+        let mut met: HashSet<Mark> = HashSet::new();
+        let (mut records, mut done) = (0, 0);
+        let mut from = self.last.clone();
+        let mut count = FIRST_ENTRIES;
+        loop {
+            self.session.go_on()?;
+            // Long stretches may have nothing to write.
+            self.session.keep()?;
+            let entries = self.group.backwards(&mut self.session.redis, &from, count);
+            let entries = self.asked(entries)?;
+            let Some(oldest) = entries.last() else {
+                return Ok((reached, records));
+            };
+            from = format!("({}", oldest.id);
+            let bytes: usize = entries
+                .iter()
+                .map(|entry| entry.event.as_ref().map_or(0, String::len))
+                .sum();
+            count = if bytes > LARGE {
+                (count / 4).max(1)
+            } else {
+                (count * 2).min(MOST_ENTRIES)
+            };
+            let mut targets: Vec<Target> = Vec::new();
+            for entry in &entries {
+                // What is no event was said when it was read forwards, or never concerned us.
+                let Some(event) = &entry.event else { continue };
+                let Ok(change) = Change::read(event, &self.session.config.memcached) else {
+                    continue;
+                };
+                if !is_profile(&change.profile) {
+                    continue;
+                }
+                let last = reached.entry(change.profile).or_default();
+                *last = change.sequence.max(*last);
+                let Some(target) = change.target else { continue };
+                if empty.contains(&self.session.cache.server_of(&target.name))
+                    && met.insert(mark(&target.name))
+                {
+                    targets.push(target);
+                }
+            }
+            records += targets.iter().filter(|target| target.value.is_some()).count();
+            self.session.put_newest(targets.iter())?;
+            done += entries.len();
+            self.session.report.progress("filling", done, all)?;
+        }
+    }
+}
+
+fn mark(name: &str) -> Mark {
+    let digest = Sha256::digest(name.as_bytes());
+    let mut mark = Mark::default();
+    mark.iter_mut()
+        .zip(digest.iter())
+        .for_each(|(to, from)| *to = *from);
+    mark
+}

@@ -1,0 +1,75 @@
+//! `idb-relay apply`: from Redis to Memcached, as a process of its own.
+
+mod channel;
+mod late;
+mod model;
+mod servers;
+mod stream;
+mod takeover;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use crate::support::{Host, Sandbox};
+
+/// A host that leaves Memcached alone.
+fn sandbox() -> Sandbox {
+    Sandbox::with_config("mode = \"off\"\n")
+}
+
+/// Looks at records all the time. Their values are whole numbers, each greater than what any write before it wrote.
+struct Watch {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<usize>>,
+}
+
+impl Watch {
+    /// Of these keys of the usual store.
+    fn of(sandbox: &Sandbox, keys: &[String]) -> Self {
+        let names: Vec<String> = keys.iter().map(|key| sandbox.key(key)).collect();
+        let mut memcached = sandbox.memcached.watcher();
+        let ended = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&ended);
+        let thread = thread::spawn(move || {
+            let mut newest: HashMap<&str, u64> = HashMap::new();
+            let mut seen = 0;
+            while !over.load(Ordering::Relaxed) {
+                for name in &names {
+                    let Some(value) = memcached.get(name) else {
+                        continue;
+                    };
+                    let value: u64 = value.parse().expect("a number");
+                    let last = newest.entry(name).or_default();
+                    assert!(value >= *last, "{name} went back from {last} to {value}");
+                    seen += usize::from(value > *last);
+                    *last = value;
+                }
+            }
+            seen
+        });
+        Self {
+            ended,
+            thread: Some(thread),
+        }
+    }
+
+    /// Ends it; how many new values it has seen.
+    fn end(mut self) -> usize {
+        self.ended.store(true, Ordering::Relaxed);
+        self.thread
+            .take()
+            .expect("once")
+            .join()
+            .expect("no value went back")
+    }
+}
+
+fn host(sandbox: &Sandbox) -> Host {
+    Host::start(sandbox)
+}

@@ -1,0 +1,287 @@
+//! Servers that go, come back empty, or refuse.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Watch, host, sandbox,
+    stream::{all_done, outstanding},
+};
+use crate::support::{
+    Apply, Sandbox,
+    body::{commit, delete, put},
+    until,
+};
+
+#[test]
+fn a_memcached_that_is_empty_is_filled_without_an_event() {
+    let mut sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    let keys: Vec<String> = (0..1500).map(|key: u32| key.to_string()).collect();
+    for (sequence, value) in [(2, "1"), (3, "2")] {
+        let puts: Vec<_> = keys.iter().map(|key| put(key, value)).collect();
+        host.deliver(sequence, &commit(&puts));
+    }
+    host.deliver(4, &commit(&[delete("7")]));
+    host.acknowledged(4);
+    sandbox.await_cached("7", None);
+    sandbox.await_cached("1499", Some("2"));
+    let filled = |sandbox: &Sandbox| {
+        for key in ["0", "511", "512", "1499"] {
+            sandbox.await_cached(key, Some("2"));
+        }
+        assert_eq!(sandbox.cached("7"), None);
+        // The records but one, the first one of all, and what the server remembers of us: the mark and one profile's offset.
+        assert_eq!(sandbox.memcached.count(), keys.len() - 1 + 1 + 2);
+    };
+    // Only ever the newest value of each.
+    let watch = Watch::of(&sandbox, &keys[..20]);
+    sandbox.memcached.down();
+    apply.trouble("unreachable");
+    sandbox.memcached.up();
+    assert_eq!(apply.says("filled")["records"], keys.len() - 1 + 1);
+    apply.state("applying");
+    filled(&sandbox);
+    sandbox.memcached.tell("flush_all\r\n");
+    apply.says("filled");
+    apply.state("applying");
+    filled(&sandbox);
+    // While nobody is there, too.
+    assert!(apply.end().success());
+    sandbox.memcached.tell("flush_all\r\n");
+    let mut apply = Apply::start(&sandbox, "two");
+    apply.says("filled");
+    apply.state("applying");
+    filled(&sandbox);
+    watch.end();
+}
+
+#[test]
+fn redis_that_is_away_is_named_and_waited_for() {
+    let mut sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    sandbox.redis.down();
+    let trouble = apply.trouble("unreachable");
+    assert!(
+        trouble["cure"]
+            .as_str()
+            .is_some_and(|cure| cure.contains("Start the server"))
+    );
+    host.deliver(2, &commit(&[put("1", "1")]));
+    host.acknowledged(2);
+    sandbox.redis.up();
+    sandbox.await_cached("1", Some("1"));
+    apply.state("applying");
+}
+
+#[test]
+fn redis_that_forgets_does_not_turn_memcached_back() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    let keys: Vec<String> = (1..=5).map(|key: u32| key.to_string()).collect();
+    let mut sequence = 1;
+    let watch = Watch::of(&sandbox, &keys);
+    for round in 1..=2_u64 {
+        for value in 1..=50 {
+            let value = (round * 100 + value).to_string();
+            let puts: Vec<_> = keys.iter().map(|key| put(key, &value)).collect();
+            sequence += 1;
+            host.deliver(sequence, &commit(&puts));
+        }
+        host.acknowledged(sequence);
+        let newest = (round * 100 + 50).to_string();
+        sandbox.await_cached("5", Some(&newest));
+        all_done(&sandbox);
+        // The host passes all of it on again: old events, with new ids.
+        sandbox.redis.command(&["FLUSHALL"]);
+        sequence += 1;
+        host.deliver(sequence, &commit(&[put("9", &newest)]));
+        sandbox.await_cached("9", Some(&newest));
+        if round == 1 {
+            // The next one knows as well.
+            apply.kill();
+            apply = Apply::start(&sandbox, "two");
+        }
+        apply.state("applying");
+        for key in &keys {
+            assert_eq!(sandbox.cached(key).as_deref(), Some(newest.as_str()));
+        }
+    }
+    watch.end();
+}
+
+#[test]
+fn old_events_with_new_ids_change_nothing() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    host.deliver(2, &commit(&[put("1", "1"), put("2", "1")]));
+    host.deliver(3, &commit(&[put("1", "2"), delete("2")]));
+    host.acknowledged(3);
+    let events = sandbox.redis.await_stream(5);
+    sandbox.await_cached("1", Some("2"));
+    all_done(&sandbox);
+    apply.said("applied");
+    // What a server that was set back gets again comes piece by piece; this is the first one.
+    for event in &events[..3] {
+        sandbox
+            .redis
+            .command(&["XADD", "idb:events", "*", "event", &event.to_string()]);
+    }
+    all_done(&sandbox);
+    assert_eq!(sandbox.cached("1").as_deref(), Some("2"));
+    assert_eq!(sandbox.cached("2"), None);
+}
+
+#[test]
+fn what_is_not_in_memcached_is_not_acknowledged() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let apply = Apply::after_first_event(&sandbox, &mut host);
+    all_done(&sandbox);
+    sandbox.memcached.pause();
+    host.deliver(2, &commit(&[put("1", "1")]));
+    host.acknowledged(2);
+    sandbox.redis.await_stream(2);
+    // Read or not: as long as nothing can have been written it is owed.
+    let began = Instant::now();
+    until("it was owed for a while", || {
+        assert_eq!(outstanding(&sandbox), Some(1));
+        began.elapsed() > Duration::from_secs(2)
+    });
+    apply.kill();
+    assert_eq!(outstanding(&sandbox), Some(1));
+    sandbox.memcached.resume();
+    let _apply = Apply::start(&sandbox, "two");
+    sandbox.await_cached("1", Some("1"));
+    all_done(&sandbox);
+}
+
+#[test]
+fn refusals_are_named_with_their_cures() {
+    let sandbox = sandbox();
+    let mut apply = Apply::start(&sandbox, "one");
+    let trouble = apply.trouble("no_stream");
+    assert!(
+        trouble["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("idb:events"))
+    );
+    sandbox.redis.command(&["SET", "idb:events", "in the way"]);
+    apply.trouble("wrong_type");
+    sandbox.redis.command(&["DEL", "idb:events"]);
+    apply.trouble("no_stream");
+    let mut host = host(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    sandbox.await_cached("1", Some("1"));
+    // The group is deleted by hand: what is in the cache already is not applied again, and nothing is left out.
+    apply.state("applying");
+    sandbox
+        .redis
+        .command(&["XGROUP", "DESTROY", "idb:events", "memcached"]);
+    apply.trouble("no_group");
+    host.deliver(2, &commit(&[put("2", "2")]));
+    sandbox.await_cached("2", Some("2"));
+}
+
+#[test]
+fn a_password_is_asked_for_and_never_said() {
+    let sandbox = sandbox();
+    let mut connection = sandbox.redis.connection();
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace("redis://", "redis://:hunter2@"));
+    let require = |connection: &mut redis::Connection, password: &str| {
+        let mut command = redis::cmd("CONFIG");
+        command
+            .arg("SET")
+            .arg("requirepass")
+            .arg(password)
+            .exec(connection)
+            .expect("set");
+    };
+    require(&mut connection, "another");
+    let mut apply = Apply::start(&sandbox, "one");
+    let trouble = apply.trouble("not_authenticated");
+    assert!(!trouble.to_string().contains("hunter2"));
+    let started = sandbox.program();
+    drop(started);
+    require(&mut connection, "hunter2");
+    apply.trouble("no_stream");
+    // Without a word in the address at all.
+    sandbox.write_config(&config);
+    let mut apply = Apply::start(&sandbox, "two");
+    apply.trouble("not_authenticated");
+}
+
+#[test]
+fn several_servers_are_fed_and_filled_each_by_itself() {
+    let mut sandbox = sandbox();
+    let mut second = crate::support::Memcached::start();
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    let servers = format!(
+        "servers = [\"{}\", \"{}\"]",
+        sandbox.memcached.address(),
+        second.address()
+    );
+    let one = format!("servers = [\"{}\"]", sandbox.memcached.address());
+    assert!(config.contains(&one));
+    sandbox.write_config(&config.replace(&one, &servers));
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    let puts: Vec<_> = (0..200).map(|key| put(&key.to_string(), "1")).collect();
+    host.deliver(2, &commit(&puts));
+    host.acknowledged(2);
+    all_done(&sandbox);
+    let names: Vec<String> = (0..200)
+        .map(|key| sandbox.key("0").replace(":0", &format!(":{key}")))
+        .collect();
+    let held =
+        |server: &crate::support::Memcached| names.iter().filter(|name| server.get(name).is_some()).count();
+    let (first, other) = (held(&sandbox.memcached), held(&second));
+    assert!(
+        first > 20 && other > 20 && first + other == 200,
+        "{first} and {other}"
+    );
+    second.down();
+    second.up();
+    apply.says("filled");
+    apply.state("applying");
+    assert_eq!((held(&sandbox.memcached), held(&second)), (first, other));
+    // Another list of servers: records change their places, and none stays where nobody looks for it when it comes back.
+    assert!(apply.end().success());
+    sandbox.write_config(&config);
+    let mut apply = Apply::start(&sandbox, "two");
+    apply.says("filled");
+    apply.state("applying");
+    host.deliver(
+        3,
+        &commit(&[delete("1"), put("2", "2"), put("3", "2"), put("4", "2")]),
+    );
+    host.acknowledged(3);
+    all_done(&sandbox);
+    assert!(apply.end().success());
+    sandbox.write_config(&config.replace(&one, &servers));
+    let mut apply = Apply::start(&sandbox, "three");
+    apply.says("filled");
+    apply.state("applying");
+    let name = |key: u32| sandbox.key(&key.to_string());
+    for key in [2, 3, 4] {
+        let found = [&sandbox.memcached, &second].map(|server| server.get(&name(key)));
+        let ring = idb_relay::sinks::memcached::ketama::Ketama::new(&[
+            sandbox.memcached.address(),
+            second.address(),
+        ]);
+        assert_eq!(
+            found[ring.server(name(key).as_bytes())].as_deref(),
+            Some("2"),
+            "{key}: {found:?}"
+        );
+    }
+    assert_eq!(
+        [&sandbox.memcached, &second].map(|server| server.get(&name(1))),
+        [None, None]
+    );
+    sandbox.memcached.down();
+}

@@ -1,0 +1,232 @@
+//! Several processes: they are killed, stopped in their tracks, and go on as if nothing had happened.
+
+use idb_relay::apply::{
+    cache::{
+        Cache,
+        server::{Seen, Server},
+    },
+    lease::{Lease, Taken},
+};
+
+use super::{Watch, host, sandbox, stream::all_done};
+use crate::support::{
+    Apply, CONTEXT, Host, Sandbox,
+    body::{commit, delete, put},
+    host_delivery, pour,
+};
+
+#[test]
+fn one_writes_and_the_others_stand_by_until_it_ends() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let one = Apply::after_first_event(&sandbox, &mut host);
+    let mut two = Apply::start(&sandbox, "two");
+    let text = two.state("standing_by")["text"].to_string();
+    assert!(text.contains("one"), "{text}");
+    host.deliver(2, &commit(&[put("1", "1")]));
+    sandbox.await_cached("1", Some("1"));
+    assert!(two.said("applied").is_empty());
+    assert!(one.end().success());
+    // What ended well is not waited out.
+    two.state("applying");
+    assert!(
+        two.said("state")
+            .iter()
+            .all(|state| state["state"] != "taking_over")
+    );
+    host.deliver(3, &commit(&[put("1", "2"), delete("2")]));
+    sandbox.await_cached("1", Some("2"));
+    all_done(&sandbox);
+    let consumers = consumers(&sandbox);
+    assert!(
+        consumers.len() <= 1,
+        "those that are gone are not kept: {consumers:?}"
+    );
+}
+
+fn consumers(sandbox: &Sandbox) -> Vec<String> {
+    let consumers: redis::streams::StreamInfoConsumersReply = redis::cmd("XINFO")
+        .arg("CONSUMERS")
+        .arg("idb:events")
+        .arg("memcached")
+        .query(&mut sandbox.redis.connection())
+        .expect("consumers");
+    consumers
+        .consumers
+        .into_iter()
+        .map(|consumer| consumer.name)
+        .collect()
+}
+
+/// A process that had the lease and was stopped between looking a record up and writing it.
+struct Ghost {
+    server: Server,
+    name: String,
+    seen: Seen,
+    fence: u32,
+}
+
+impl Ghost {
+    /// It has seen that the record is not there.
+    fn about(sandbox: &Sandbox, key: &str) -> Self {
+        let mut connection = sandbox.redis.connection();
+        let mut lease = Lease::new(Some("idb:events"), "memcached", "ghost");
+        assert_eq!(lease.take(&mut connection).expect("an answer"), Taken::Unknown);
+        let mut server = Server::open(&sandbox.memcached.address()).expect("a connection");
+        let fence = Cache::fence(server.clock().expect("a clock"));
+        assert!(lease.keep(&mut connection).expect("an answer"));
+        let name = sandbox.key(key);
+        let seen = server.look(&[&name], false).expect("an answer").remove(0);
+        Self {
+            server,
+            name,
+            seen,
+            fence,
+        }
+    }
+
+    /// It goes on; whether what it writes is there.
+    fn write(&mut self, value: &str) -> bool {
+        let write = (self.name.as_str(), Some(value.as_bytes()));
+        self.server
+            .write(&[(write, &self.seen)], self.fence)
+            .expect("an answer")
+            == [true]
+    }
+}
+
+/// Record 1 came and went.
+fn come_and_gone(sandbox: &Sandbox, host: &mut Host) {
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.deliver(2, &commit(&[delete("1")]));
+    host.acknowledged(2);
+    sandbox.redis.await_stream(2);
+}
+
+/// Where the lease is.
+const LEASE: &str = "{idb:events}:apply:memcached";
+
+#[test]
+fn a_lease_that_redis_lost_is_waited_out_all_the_same() {
+    let sandbox = sandbox();
+    come_and_gone(&sandbox, &mut host(&sandbox));
+    let mut ghost = Ghost::about(&sandbox, "1");
+    // Nobody can see any more that there was somebody.
+    sandbox.redis.command(&["DEL", LEASE]);
+    let _apply = Apply::writing(&sandbox, "one");
+    assert!(!ghost.write("1"));
+    assert_eq!(sandbox.cached("1"), None);
+}
+
+#[test]
+fn who_ends_while_it_waits_does_not_vouch_for_those_before() {
+    let sandbox = sandbox();
+    come_and_gone(&sandbox, &mut host(&sandbox));
+    let mut ghost = Ghost::about(&sandbox, "1");
+    sandbox.redis.command(&["DEL", LEASE]);
+    let mut one = Apply::start(&sandbox, "one");
+    one.state("taking_over");
+    assert!(one.end().success());
+    let mut two = Apply::start(&sandbox, "two");
+    two.state("taking_over");
+    two.state("applying");
+    assert!(!ghost.write("1"));
+    assert_eq!(sandbox.cached("1"), None);
+}
+
+#[test]
+fn what_a_killed_process_left_is_done_by_the_next() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    let watch = Watch::of(&sandbox, &["1".to_owned()]);
+    let mut next = 2;
+    for round in 0..2 {
+        let standby = Apply::start(&sandbox, &format!("round-{round}"));
+        let all = next..next + 1000;
+        pour(
+            host.stdin(),
+            all.clone().map(|sequence| {
+                let number = sequence.to_string();
+                let own = (1000 + sequence).to_string();
+                host_delivery(
+                    CONTEXT,
+                    sequence,
+                    &commit(&[put("1", &number), put(&own, &number)]),
+                )
+            }),
+        );
+        // Somewhere in the middle.
+        apply.says("applied");
+        apply.kill();
+        apply = standby;
+        apply.state("applying");
+        next = all.end;
+    }
+    let last = next - 1;
+    sandbox.await_cached("1", Some(&last.to_string()));
+    all_done(&sandbox);
+    for sequence in 2..=last {
+        let own = sandbox
+            .memcached
+            .get(&format!("{}{}", prefix(&sandbox), 1000 + sequence));
+        assert_eq!(own, Some(sequence.to_string()));
+    }
+    assert!(watch.end() > 0);
+}
+
+/// What the Memcached keys of the usual store begin with.
+fn prefix(sandbox: &Sandbox) -> String {
+    sandbox
+        .key("0")
+        .strip_suffix('0')
+        .expect("the key comes last")
+        .to_owned()
+}
+
+#[test]
+fn a_process_that_wakes_up_late_changes_nothing() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut sleeper = Apply::after_first_event(&sandbox, &mut host);
+    let keys: Vec<String> = (1..=40).map(|key: u32| key.to_string()).collect();
+    let watch = Watch::of(&sandbox, &keys);
+    let mut sequence = 1;
+    for round in 1..=2_u64 {
+        let mut other = Apply::start(&sandbox, "other");
+        other.state("standing_by");
+        // Stopped while it is at it: with events read, looked up, perhaps half sent.
+        for step in 0..30 {
+            let value = (round * 100 + step).to_string();
+            let puts: Vec<_> = keys.iter().map(|key| put(key, &value)).collect();
+            sequence += 1;
+            host.deliver(sequence, &commit(&puts));
+            if step == 10 {
+                sleeper.says("applied");
+                sleeper.pause();
+            }
+        }
+        // Half of the records go. Nothing is left of them that could tell a late value that it is late.
+        let deletes: Vec<_> = keys.iter().step_by(2).map(|key| delete(key)).collect();
+        sequence += 1;
+        host.deliver(sequence, &commit(&deletes));
+        host.acknowledged(sequence);
+        other.state("applying");
+        all_done(&sandbox);
+        let newest = (round * 100 + 29).to_string();
+        let check = || {
+            for (index, key) in keys.iter().enumerate() {
+                let expected = (index % 2 == 1).then_some(newest.as_str());
+                assert_eq!(sandbox.cached(key).as_deref(), expected, "{key}");
+            }
+        };
+        check();
+        sleeper.resume();
+        sleeper.state("standing_by");
+        check();
+        assert!(other.end().success());
+        sleeper.state("applying");
+        check();
+    }
+    watch.end();
+}
