@@ -10,7 +10,11 @@ use std::{
 };
 
 use directories::ProjectDirs;
-use protocol::{name::Template, origin::OriginPattern};
+use protocol::{
+    name::Template,
+    origin::OriginPattern,
+    redact::{How, Rule},
+};
 
 mod address;
 mod document;
@@ -33,6 +37,8 @@ pub struct Config {
     pub memcached: Option<Memcached>,
     /// `[journal]`
     pub journal: Journal,
+    /// `[[redact]]`: what the extension applies before a byte leaves the browser.
+    pub redact: Vec<Rule>,
 }
 
 /// What is captured without being switched on in the browser.
@@ -86,7 +92,8 @@ const CAPTURE: &[&str] = &["origins"];
 const REDIS: &[&str] = &["enabled", "url", "channel", "stream", "max_stream_length"];
 const MEMCACHED: &[&str] = &["enabled", "servers", "key", "value"];
 const JOURNAL: &[&str] = &["directory"];
-const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal"];
+const REDACT: &[&str] = &["database", "store", "fields", "how"];
+const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal", "redact"];
 
 impl Config {
     /// Reads the file that [`path`] names. A file in the usual place may be absent; one that the variable names may not.
@@ -117,6 +124,11 @@ impl Config {
             redis: redis(&document.section("redis", REDIS)?)?,
             memcached: memcached(&document.section("memcached", MEMCACHED)?)?,
             journal: journal(&document.section("journal", JOURNAL)?)?,
+            redact: document
+                .sections("redact", REDACT)?
+                .iter()
+                .map(rule)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -202,6 +214,47 @@ fn journal(section: &Section<'_>) -> Result<Journal, ConfigError> {
         },
     };
     Ok(Journal { directory })
+}
+
+fn rule(section: &Section<'_>) -> Result<Rule, ConfigError> {
+    let name = |key| {
+        let name = section.string(key)?;
+        Ok(name.map_or_else(String::new, |name| name.value))
+    };
+    let how = match section.string("how")? {
+        None => return Err(section.absent("how", "\"drop\", \"mask\" or \"hash\"")),
+        Some(how) => match how.value.as_str() {
+            "drop" => How::Drop,
+            "mask" => How::Mask,
+            "hash" => How::Hash,
+            other => {
+                let problem =
+                    format!("{other:?} is no way to redact; there are \"drop\", \"mask\" and \"hash\"");
+                return Err(section.wrong(how.line, "how", &problem));
+            }
+        },
+    };
+    let Some(fields) = section.strings("fields")? else {
+        return Err(section.absent("fields", "a list of JSON Pointers, such as [\"/password\"]"));
+    };
+    let mut rule = Rule {
+        database: name("database")?,
+        store: name("store")?,
+        fields: Vec::new(),
+        how,
+    };
+    let mut checked = Vec::new();
+    // One by one, for the line.
+    for field in fields {
+        rule.fields = vec![field.value];
+        rule.check()
+            .map_err(|error| section.wrong(field.line, "fields", &error))?;
+        checked.append(&mut rule.fields);
+    }
+    rule.fields = checked;
+    rule.check()
+        .map_err(|error| section.wrong(section.line("fields"), "fields", &error))?;
+    Ok(rule)
 }
 
 #[cfg(test)]

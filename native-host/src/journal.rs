@@ -30,6 +30,8 @@ pub mod progress;
 pub mod read;
 pub mod request;
 mod retain;
+mod rules;
+mod scan;
 mod schema;
 mod settle;
 mod store;
@@ -37,7 +39,7 @@ mod store;
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
 
-use self::{settle::Settling, store::Stores};
+use self::{scan::Scan, settle::Settling, store::Stores};
 
 /// Writers of one process take turns by this instead of meeting in SQLite's busy loop.
 pub type Turn = Arc<Mutex<()>>;
@@ -67,8 +69,10 @@ struct State {
     head: u64,
     stores: Stores,
     contexts: HashMap<String, apply::Context>,
-    /// How far whole-store reads have come, in key bytes, by context and store.
-    scans: HashMap<(i64, i64), Vec<u8>>,
+    /// How far whole-store reads have come, by context and store.
+    scans: HashMap<(i64, i64), Scan>,
+    /// Values that are not younger are not known to be redacted as they should be now.
+    redacted_since: i64,
     settling: Settling,
     /// A transaction was begun and not committed.
     unfinished: bool,
@@ -86,6 +90,7 @@ impl Journal {
             stores: Stores::default(),
             contexts: HashMap::new(),
             scans: HashMap::new(),
+            redacted_since: i64::MIN,
             settling: Settling::default(),
             unfinished: false,
         };
@@ -138,6 +143,7 @@ impl State {
         self.stores = Stores::default();
         self.contexts.clear();
         self.scans.clear();
+        self.redacted_since = rules::since(connection)?;
         self.head = schema::head(connection)?;
         Ok(())
     }

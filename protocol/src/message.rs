@@ -126,6 +126,9 @@ pub enum ToHost<'a, B> {
     Part(HostPart<'a>),
     /// A question of an inspector; its number is the background's.
     Ask(Ask),
+    /// By which rules everything that follows is redacted.
+    #[serde(borrow)]
+    Rules(Rules<'a>),
 }
 
 /// The extension introduces itself.
@@ -183,6 +186,15 @@ pub struct HostPart<'a> {
     /// The slice.
     #[serde(borrow)]
     pub part: Part<'a>,
+}
+
+/// The state of the redaction rules. Comes after the host's hello, ahead of any delivery, and whenever it changes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Rules<'a> {
+    /// [`crate::redact::Redaction::fingerprint`]: where it is another one than before, what the host holds is to be read again, and
+    /// is not told as `before` any more.
+    #[serde(borrow)]
+    pub fingerprint: Cow<'a, str>,
 }
 
 /// Host to background.

@@ -35,7 +35,7 @@ use protocol::{
 use rusqlite::{Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
 
-pub(super) use self::context::Context;
+pub(super) use self::{context::Context, event::Before};
 use super::{Journal, JournalError, State, mirror::Mirror, retain};
 
 /// How far two contexts' clocks and the granularity of `Date.now()` may mislead.

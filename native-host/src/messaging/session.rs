@@ -126,7 +126,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         protocol: PROTOCOL_VERSION,
         version: crate::VERSION.to_owned(),
         origins: config.capture.origins.iter().map(ToString::to_string).collect(),
-        redact: Vec::new(),
+        redact: config.redact.clone(),
     }));
     let sinks = Sinks::start(config, journal.path(), &journal.turn(), &author.profile)?;
     sinks.wake(journal.head());
@@ -205,6 +205,14 @@ impl Session<'_> {
                 match received {
                     Ok(Received::Delivery(delivery)) => deliveries.push(delivery),
                     Ok(Received::Ask(ask)) => self.answer(ask),
+                    Ok(Received::Rules(fingerprint)) => {
+                        // What came before was redacted by the rules before.
+                        self.store(&std::mem::take(&mut deliveries))?;
+                        let origins = self.insist(|journal| journal.redacted_by(&fingerprint))?;
+                        for origin in origins {
+                            self.outbox.send(FromHost::Snapshot { origin });
+                        }
+                    }
                     Ok(Received::NoQuestion { id, error }) => self.outbox.answer(Answer {
                         id,
                         reply: Reply::Failed(error),
@@ -215,9 +223,6 @@ impl Session<'_> {
                     }
                 }
             }
-        }
-        if deliveries.is_empty() {
-            return Ok(());
         }
         self.store(&deliveries)
     }
@@ -250,10 +255,33 @@ impl Session<'_> {
 
     /// Brings deliveries to the disk, however often that takes, and tells the extension and the sinks.
     fn store(&mut self, deliveries: &[Inbound]) -> Result<(), SessionError> {
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.insist(|journal| record(journal, deliveries))?;
+        self.sinks.wake(self.journal.head());
+        for (context, sequence) in outcome.acknowledged {
+            self.outbox.send(FromHost::Acknowledged { context, sequence });
+        }
+        for error in outcome.errors {
+            tracing::warn!("{}", error.message);
+            self.outbox.send(FromHost::Error(error));
+        }
+        for origin in outcome.snapshots {
+            self.outbox.send(FromHost::Snapshot { origin });
+        }
+        Ok(())
+    }
+
+    /// Does something to the journal, however often that takes.
+    fn insist<T>(
+        &mut self,
+        attempt: impl Fn(&mut Journal) -> Result<T, JournalError>,
+    ) -> Result<T, SessionError> {
         let mut told = false;
-        let outcome = loop {
-            match record(self.journal, deliveries) {
-                Ok(outcome) => break outcome,
+        loop {
+            match attempt(self.journal) {
+                Ok(done) => return Ok(done),
                 Err(error) if error.is_transient() => {
                     if !std::mem::replace(&mut told, true) {
                         tracing::error!("{error}");
@@ -267,19 +295,7 @@ impl Session<'_> {
                 }
                 Err(error) => return Err(error.into()),
             }
-        };
-        self.sinks.wake(self.journal.head());
-        for (context, sequence) in outcome.acknowledged {
-            self.outbox.send(FromHost::Acknowledged { context, sequence });
         }
-        for error in outcome.errors {
-            tracing::warn!("{}", error.message);
-            self.outbox.send(FromHost::Error(error));
-        }
-        for origin in outcome.snapshots {
-            self.outbox.send(FromHost::Snapshot { origin });
-        }
-        Ok(())
     }
 }
 

@@ -81,7 +81,6 @@ pub fn download(name: &str, text: &str) {
     let _offered = offer();
 }
 
-
 /// The time of day of an instant: `14:03:27.081`.
 #[allow(clippy::cast_precision_loss, reason = "times are far below 2^53")]
 pub fn time(at: i64) -> String {
