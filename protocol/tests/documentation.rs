@@ -54,7 +54,7 @@ fn rows(section: &str) -> Vec<Vec<Vec<&str>>> {
 fn every_typed_form_on_the_page_is_one() {
     let schema = value_schema();
     let rows = rows(section("### Typed"));
-    assert_eq!(rows.len(), 16, "a row for each line of the table");
+    assert_eq!(rows.len(), 17, "a row for each line of the table");
     for row in rows {
         for example in &row[0] {
             let value: Value = serde_json::from_str(example).expect("an example is JSON");

@@ -36,7 +36,7 @@ pub fn test(root: &Path, filters: &[String]) -> Result<()> {
         let mut tests = run::cargo(root);
         tests
             .args(["nextest", "run", "--workspace", "--no-fail-fast"])
-            .args(filters);
+            .args(filters.iter().flat_map(|text| ["-E".to_owned(), named(text)]));
         tests
     } else {
         let mut tests = run::cargo(root);
@@ -83,6 +83,11 @@ fn lint(root: &Path) -> Result<()> {
         .args(["tests/sites/node_modules/typescript/bin/tsc", "--project"])
         .arg("extension/page");
     run::visibly("Checking the types of the page scripts", page)
+}
+
+/// Nextest's expression for the tests whose name, or whose file's name, contains a text.
+fn named(text: &str) -> String {
+    format!("test(~{text}) | binary(~{text})")
 }
 
 /// Whether cargo-nextest is there; a toolchain from rustup alone has only `cargo test`.

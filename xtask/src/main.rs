@@ -50,7 +50,7 @@ enum Task {
     },
     /// Check formatting and lints, run the unit tests and the tests in real browsers
     Test {
-        /// Only run tests whose names contain one of these texts, and no checks before them
+        /// Only run tests whose names (or whose files' names) contain one of these texts, and no checks before them
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
     },

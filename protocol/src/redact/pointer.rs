@@ -38,12 +38,17 @@ impl Step {
         }
     }
 
-    /// Whether it leads to a part of a buffer or of a view.
-    pub(super) fn leads_into_bytes(&self) -> bool {
+    /// Whether it can lead to an element.
+    pub(super) fn is_index(&self) -> bool {
         match self {
             Step::Any => true,
-            Step::Name(name) => index_of(name).is_some() || ["base64", "buffer"].contains(&name.as_str()),
+            Step::Name(name) => index_of(name).is_some(),
         }
+    }
+
+    /// Whether it leads to a part of a buffer or of a view.
+    pub(super) fn leads_into_bytes(&self) -> bool {
+        self.is_index() || self.leads_into(&["base64", "buffer"])
     }
 }
 

@@ -90,6 +90,7 @@ fn inside<'j, 'a>(json: &'j Json<'a>) -> Vec<&'j Json<'a>> {
         Form::Typed("$error", content) => content.get("cause").into_iter().collect(),
         Form::Typed("$bytes", content) => content.get("buffer").into_iter().collect(),
         Form::Typed("$sparse", content) => items(content).iter().map(|(_, value)| value).collect(),
+        Form::Typed("$platform", Json::Object(members)) => members.iter().map(|(_, value)| value).collect(),
         Form::Scalar | Form::Typed(..) => Vec::new(),
     }
 }
@@ -214,6 +215,11 @@ impl<'j, 'a> Marks<'j, 'a> {
                 self.mark(place, how);
             }
             Form::Typed("$bytes", _) if step.leads_into_bytes() => {
+                self.mark(place, how);
+            }
+            Form::Typed("$platform", Json::Object(members))
+                if step.is_index() || members.iter().any(|(name, _)| step.leads_to(name)) =>
+            {
                 self.mark(place, how);
             }
             Form::Scalar | Form::Typed(..) => {}
@@ -371,13 +377,14 @@ impl<'j, 'a> Writer<'_, 'j, 'a> {
                 }
                 self.out.push_str("}}");
             }
-            Form::Typed(name @ ("$id" | "$error" | "$bytes"), Json::Object(parts)) => {
+            Form::Typed(form @ ("$id" | "$error" | "$bytes" | "$platform"), Json::Object(parts)) => {
                 self.out.push_str("{\"");
-                self.out.push_str(name);
+                self.out.push_str(form);
                 self.out.push_str("\":{");
                 let mut first = true;
                 for (name, part) in parts {
-                    let typed = matches!(*name, r#""value""# | r#""cause""# | r#""buffer""#);
+                    let typed =
+                        form == "$platform" || matches!(*name, r#""value""# | r#""cause""# | r#""buffer""#);
                     if typed && !self.stays(part) {
                         continue;
                     }
