@@ -41,6 +41,12 @@ pub const MASK: &str = "***";
 /// How a hash begins.
 pub const HASH: &str = "hash:";
 
+/// Whether something stands in a key's text for what was there.
+pub fn is_redacted(key: &str) -> bool {
+    key.match_indices(HASH)
+        .any(|(at, _)| key[..at].ends_with('"') && hash::is_one(&key[at + HASH.len()..]))
+}
+
 /// A rule: which fields of which records are not to leave the browser as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@ use protocol::{
     HOST_NAME, PROTOCOL_VERSION,
     inspect::Remark,
     message::{HostError, HostHello},
+    redact::RuleError,
 };
 
 /// A named problem with its cure. Shown at the extension's button.
@@ -74,6 +75,24 @@ impl Problem {
         Self {
             message: "Private windows are never captured.".into(),
             cure: "Open the page in an ordinary window.".into(),
+        }
+    }
+
+    /// A redaction rule cannot be applied.
+    pub fn broken_rule(error: &RuleError) -> Self {
+        Self {
+            message: format!("Nothing is sent: a redaction rule cannot be applied: {error}."),
+            cure: "Correct it where it was made: on the options page, in the host's configuration file, or in the policy.".into(),
+        }
+    }
+
+    /// The policy's redaction rules are none.
+    pub fn unreadable_policy(reason: &str) -> Self {
+        Self {
+            message: format!(
+                "Nothing is sent: the managed policy's redaction rules cannot be read: {reason}."
+            ),
+            cure: "Let your administrator correct `redact` in the policy of this extension.".into(),
         }
     }
 

@@ -54,6 +54,12 @@ impl Hasher {
     }
 }
 
+/// Whether a text begins with what [`Hasher`] writes, at the end of a string.
+pub(super) fn is_one(text: &str) -> bool {
+    text.find('"')
+        .is_some_and(|end| end == LENGTH * 2 && text[..end].bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 trait IntoBlock {
     fn into_block(self) -> hmac::digest::Key<Hmac<Sha256>>;
 }

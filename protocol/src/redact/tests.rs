@@ -118,6 +118,12 @@ fn fields_are_left_out_masked_or_hashed() {
             r#"{"b":"***"}"#,
         ),
         (
+            &["/p/0/name"],
+            Mask,
+            r#"{"p":{"$platform":{"type":"FileList","items":[]}}}"#,
+            r#"{"p":"***"}"#,
+        ),
+        (
             &["/d/x"],
             Mask,
             r#"{"d":{"$date":null}}"#,
@@ -176,6 +182,13 @@ fn a_shared_object_is_redacted_wherever_it_stands() {
             Mask,
             r#"{"a":{"$bytes":{"type":"Uint8Array","offset":0,"length":1,"buffer":{"$id":{"id":1,"value":{"$bytes":{"type":"ArrayBuffer","base64":"AAE="}}}}}},"b":{"$bytes":{"type":"Uint8Array","offset":1,"length":1,"buffer":{"$ref":1}}}}"#,
             r#"{"a":"***","b":"***"}"#,
+        ),
+        // A file in a list.
+        (
+            &["/f"],
+            Mask,
+            r#"{"l":{"$platform":{"type":"FileList","items":[{"$ref":1}]}},"f":{"$id":{"id":1,"value":{"$blob":{"type":"","size":1}}}}}"#,
+            r#"{"l":{"$platform":{"type":"FileList","items":["***"]}},"f":"***"}"#,
         ),
         // The cause of an error.
         (
@@ -277,6 +290,17 @@ fn the_parts_of_a_key_that_are_fields_are_hashed() {
         .map(|key| key.ends_with(",\":\"]")),
         Some(true)
     );
+    let redacted = redaction(&["/b"], How::Drop);
+    let key = redacted.key("d", "s", Some(&path(r#"["a","b"]"#)), "[1,2]");
+    assert!(is_redacted(&key.expect("a key").expect("redacted")));
+    for text in [
+        "1",
+        "\"hash:\"",
+        "\"hash:0123456789abcdef0123456789abcde\"",
+        "[\"xhash:0123456789abcdef0123456789abcdef\"]",
+    ] {
+        assert!(!is_redacted(text), "{text}");
+    }
     // Not of the store's form.
     assert_eq!(hashed(&["/b"], r#"["a","b"]"#, "\"secret\""), whole);
 }
@@ -493,8 +517,6 @@ fn any_how() -> impl Strategy<Value = How> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1024))]
-
     /// The promise: what a pointer leads to in the plain form occurs nowhere any more, and what is left is a whole typed value.
     #[test]
     fn no_redacted_text_is_left(typed in any_record(), pointers in prop::collection::vec(any_pointer(), 1..3), how in any_how()) {

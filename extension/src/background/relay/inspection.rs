@@ -25,7 +25,13 @@ impl Relay {
     /// The managed policy is this.
     pub fn policy(&mut self, policy: super::Policy) {
         self.capture.set_policy(&policy.origins);
-        self.rules.insert("policy", policy.redact);
+        let (rules, unreadable) = match policy.redact {
+            Ok(rules) => (rules, None),
+            Err(reason) => (Vec::new(), Some(reason)),
+        };
+        self.rules.insert("policy", rules);
+        self.unreadable_policy = unreadable;
+        self.rules_changed();
         self.recapture();
     }
 
@@ -55,9 +61,7 @@ impl Relay {
                 }
             }
             FromInspector::Rules(rules) => {
-                self.rules.insert("user", rules);
-                self.save();
-                self.changed = true;
+                self.set_user_rules(rules);
             }
             FromInspector::Pause { paused } => {
                 self.paused = paused;

@@ -5,6 +5,7 @@ use protocol::message::Page;
 use super::*;
 
 mod inspection;
+mod rules;
 
 const ORIGIN: &str = "http://localhost:8080";
 
@@ -15,7 +16,7 @@ fn relay() -> Relay {
         browser: "chromium/156".into(),
         profile: "p".into(),
     };
-    let mut relay = Relay::new(identity, Decisions::default());
+    let mut relay = Relay::new(identity, Decisions::default(), [7; 32]);
     assert_eq!(
         relay.take_actions(),
         [Action::StartHost {
@@ -30,9 +31,11 @@ fn greet(relay: &mut Relay) -> Vec<Action> {
     relay.host_said(&format!(
         r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":["{ORIGIN}"]}}}}"#
     ));
-    // What is kept for the next start is a matter of the inspection's tests.
+    // What is kept for the next start is a matter of the inspection's tests, the rules are one of their own.
     let mut actions = relay.take_actions();
     actions.retain(|action| !matches!(action, Action::Save(_)));
+    let rules = Action::ToHost(r#"{"rules":{"fingerprint":""}}"#.into());
+    actions.retain(|action| *action != rules);
     actions
 }
 
