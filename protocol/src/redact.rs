@@ -39,7 +39,7 @@ pub const KEY: &str = "@key";
 pub const MASK: &str = "***";
 
 /// How a hash begins.
-pub const HASH: &str = "hash:";
+pub const HASH: &str = "hash-";
 
 /// Whether something stands in a key's text for what was there.
 pub fn is_redacted(key: &str) -> bool {

@@ -177,7 +177,7 @@ fn what_stands_for_a_key_is_not_looked_up_in_a_page() {
             r#"{{"read":{{"origin":"{ORIGIN}","bucket":"","database":"d","store":"s","keys":["1",{key}]}}}}"#
         )
     };
-    relay.host_said(&read(r#""[\"hash:0123456789abcdef0123456789abcdef\",2]""#));
+    relay.host_said(&read(r#""[\"hash-0123456789abcdef0123456789abcdef\",2]""#));
     assert_eq!(relay.take_actions(), [to_bridge(1, r#"{"snapshot":{}}"#)]);
     relay.host_said(&read("\"2\""));
     assert!(matches!(&relay.take_actions()[..], [Action::ToPort { text, .. }] if text.contains("read")));
