@@ -47,14 +47,13 @@ pub async fn load() -> Result<Stored, JsValue> {
         rules => serde_json::from_value(rules)
             .map_err(|error| format!("the stored redaction rules cannot be read: {error}"))?,
     };
-    let secret = match Secret::try_from(items.secret) {
-        Ok(secret) => secret,
-        Err(_) => {
-            let mut secret = Secret::default();
-            chrome::random_values(&mut secret);
-            chrome::storage_set(&chrome::to_js(&json!({ "secret": secret }))).await?;
-            secret
-        }
+    let secret = if let Ok(secret) = Secret::try_from(items.secret) {
+        secret
+    } else {
+        let mut secret = Secret::default();
+        chrome::random_values(&mut secret);
+        chrome::storage_set(&chrome::to_js(&json!({ "secret": secret }))).await?;
+        secret
     };
     Ok(Stored {
         secret,

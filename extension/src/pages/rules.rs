@@ -2,6 +2,7 @@
 
 use protocol::{
     json::Json,
+    key::{Key, KeyError},
     redact::{How, Redaction, Rule, RuleError},
 };
 use serde_json::value::RawValue;
@@ -108,10 +109,14 @@ pub fn preview(
     let path = path_text.and_then(|text| RawValue::from_string(text).ok());
     let redacted = redaction.value(database, store, path.as_deref(), sample);
     let key = key_of(&json, &paths);
+    let wrong = |error: KeyError| format!("The sample has no key at its key path: {error}.");
     let redacted_key = match &key {
-        Some(key) => redaction
-            .key(database, store, path.as_deref(), key)
-            .map_err(|error| format!("The sample has no key at its key path: {error}."))?,
+        Some(key) => {
+            Key::parse(key).map_err(wrong)?;
+            redaction
+                .key(database, store, path.as_deref(), key)
+                .map_err(wrong)?
+        }
         None => None,
     };
     let changed = redacted.is_some() || redacted_key.is_some();
