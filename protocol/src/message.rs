@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    inspect::{Answer, Ask},
+    inspect::{Answer, Ask, Remark},
     redact::Rule,
 };
 
@@ -222,6 +222,11 @@ pub enum FromHost {
     Snapshot {
         /// Whose stores.
         origin: String,
+    },
+    /// What keeps sinks from passing events on, whenever that changes; empty if nothing does any more.
+    Servers {
+        /// One for each sink that is in trouble.
+        troubles: Vec<Remark>,
     },
     /// The answer to a question. Everything else goes first.
     Answer(Answer),

@@ -134,6 +134,10 @@ pub struct Relay {
     backoff: Backoff,
     complaint: Complaint,
     problem: Option<Problem>,
+    /// What the host's servers lack.
+    servers: Vec<Problem>,
+    /// What is shown at the extension's button.
+    shown: (Option<Problem>, bool),
     host_version: Option<String>,
     inspectors: Inspectors,
     /// By who made them.
@@ -165,6 +169,8 @@ impl Relay {
             backoff: Backoff::default(),
             complaint: Complaint::default(),
             problem: None,
+            servers: Vec::new(),
+            shown: (None, false),
             host_version: None,
             inspectors: Inspectors::default(),
             rules: BTreeMap::from([("user", decisions.rules)]),
@@ -201,6 +207,7 @@ impl Relay {
     /// The connection to the host ended by itself, or could not be made.
     pub fn host_gone(&mut self, reason: &str) {
         self.link = Link::Down;
+        self.servers.clear();
         self.changed = true;
         if self.complaint.hopeless {
             self.restart_slowly();
@@ -233,6 +240,10 @@ impl Relay {
             }
             Ok(FromHost::Read { origin, read }) => self.tell_reader(&origin, &ToBridge::Read(read)),
             Ok(FromHost::Snapshot { origin }) => self.tell_reader(&origin, &ToBridge::Snapshot {}),
+            Ok(FromHost::Servers { troubles }) => {
+                self.servers = troubles.into_iter().map(Problem::from).collect();
+                self.show_state();
+            }
             Ok(FromHost::Answer(answer)) => self.answered(answer),
             Ok(FromHost::Error(error)) => self.failed(error),
             Err(error) => self.show(Some(Problem {
@@ -484,11 +495,23 @@ impl Relay {
         }
     }
 
+    /// At the button there is room for one problem: what is nearest to the page.
     fn show_state(&mut self) {
-        self.actions.push(Action::Show {
-            problem: self.problem.clone(),
-            paused: self.paused,
-        });
+        let ungranted = self
+            .granted
+            .as_deref()
+            .map_or_else(Vec::new, |granted| self.capture.ungranted(granted));
+        let problem = self
+            .problem
+            .clone()
+            .or_else(|| ungranted.first().map(|origin| Problem::ungranted(origin)))
+            .or_else(|| self.servers.first().cloned());
+        let shown = (problem, self.paused);
+        if shown != self.shown {
+            self.shown = shown.clone();
+            let (problem, paused) = shown;
+            self.actions.push(Action::Show { problem, paused });
+        }
     }
 }
 

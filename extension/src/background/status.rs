@@ -78,6 +78,14 @@ impl Problem {
         }
     }
 
+    /// The browser's permission for an enabled origin is missing.
+    pub fn ungranted(origin: &str) -> Self {
+        Self {
+            message: format!("{origin} is enabled, but the browser's permission for it is missing."),
+            cure: "Open the site, press this button and allow access.".into(),
+        }
+    }
+
     /// A redaction rule cannot be applied.
     pub fn broken_rule(error: &RuleError) -> Self {
         Self {
@@ -118,6 +126,15 @@ impl From<Problem> for Remark {
         Self {
             message: problem.message,
             cure: problem.cure,
+        }
+    }
+}
+
+impl From<Remark> for Problem {
+    fn from(remark: Remark) -> Self {
+        Self {
+            message: remark.message,
+            cure: remark.cure,
         }
     }
 }

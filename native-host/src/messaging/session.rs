@@ -10,7 +10,7 @@ use std::{
 
 use protocol::{
     PROTOCOL_VERSION,
-    inspect::{Answer, Ask, Question, Reply},
+    inspect::{Answer, Ask, Question, Remark, Reply},
     message::{ErrorCode, FromHost, HostHello},
 };
 
@@ -25,7 +25,7 @@ use crate::{
     config::{Config, ConfigError},
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError, request},
+    journal::{Author, Journal, JournalError, progress::Trouble, request},
     sinks::Sinks,
 };
 
@@ -37,6 +37,9 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// How often other processes' requests are looked for.
 const REQUESTS: Duration = Duration::from_secs(1);
+
+/// How often the sinks are looked at.
+const SINKS: Duration = Duration::from_secs(1);
 
 /// How long to wait before a transaction that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -137,6 +140,8 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         inspection: Inspection::start(config, journal.path(), outbox),
         journal: &mut journal,
         intake: Intake::default(),
+        troubles: Vec::new(),
+        looked_at: Instant::now(),
     }
     .run(frames);
     sinks.finish(LAST_MOMENTS);
@@ -177,6 +182,9 @@ struct Session<'s> {
     inspection: Inspection,
     journal: &'s mut Journal,
     intake: Intake,
+    /// What the extension knows of the sinks' troubles, and since when.
+    troubles: Vec<Trouble>,
+    looked_at: Instant,
 }
 
 impl Session<'_> {
@@ -195,6 +203,29 @@ impl Session<'_> {
                 self.outbox.send(read);
             }
             self.take_requests();
+            self.tell_troubles();
+        }
+    }
+
+    /// The extension shows at its button what is wrong with the servers.
+    fn tell_troubles(&mut self) {
+        if self.looked_at.elapsed() < SINKS {
+            return;
+        }
+        self.looked_at = Instant::now();
+        // A journal that cannot be read has errors of its own.
+        let Ok(troubles) = self.journal.troubles() else {
+            return;
+        };
+        if troubles != self.troubles {
+            let remark = |trouble: &Trouble| Remark {
+                message: trouble.error.clone(),
+                cure: trouble.cure.clone(),
+            };
+            self.outbox.send(FromHost::Servers {
+                troubles: troubles.iter().map(remark).collect(),
+            });
+            self.troubles = troubles;
         }
     }
 

@@ -15,6 +15,7 @@ impl Relay {
     pub fn granted(&mut self, patterns: Vec<String>) {
         self.granted = Some(patterns);
         self.changed = true;
+        self.show_state();
     }
 
     /// The browser's permissions have changed.

@@ -346,3 +346,40 @@ fn parts_are_stamped_too_and_nonsense_is_left_out() {
         "{bundle}"
     );
 }
+
+#[test]
+fn the_button_shows_what_is_nearest_to_the_page() {
+    let mut relay = relay();
+    greet(&mut relay);
+    let shown = |relay: &mut Relay| {
+        let mut shown = relay
+            .take_actions()
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::Show { problem, .. } => Some(problem.map(|problem| problem.message)),
+                _ => None,
+            });
+        (shown.next(), shown.next())
+    };
+    let servers = |message: &str| {
+        format!(r#"{{"servers":{{"troubles":[{{"message":"{message}","cure":"Start it."}}]}}}}"#)
+    };
+    relay.host_said(&servers("Redis is away"));
+    assert_eq!(shown(&mut relay), (Some(Some("Redis is away".into())), None));
+    relay.host_said(&servers("Redis is away"));
+    assert_eq!(shown(&mut relay), (None, None));
+    relay.granted(Vec::new());
+    let missing = format!("{ORIGIN} is enabled, but the browser's permission for it is missing.");
+    assert_eq!(shown(&mut relay), (Some(Some(missing)), None));
+    relay.granted(vec!["http://localhost/*".into()]);
+    assert_eq!(shown(&mut relay), (Some(Some("Redis is away".into())), None));
+    relay.host_gone("Specified native messaging host not found.");
+    let (Some(Some(gone)), None) = shown(&mut relay) else {
+        panic!("the host's end is not shown")
+    };
+    assert!(gone.contains("no native host"));
+    // The next host has its own word about its servers.
+    greet(&mut relay);
+    relay.host_said(r#"{"servers":{"troubles":[]}}"#);
+    assert_eq!(shown(&mut relay), (None, None));
+}

@@ -9,7 +9,7 @@ use std::{
 
 use idb_relay::messaging::frame;
 use protocol::{
-    inspect::Answer,
+    inspect::{Answer, Remark},
     message::{ErrorCode, FromHost, HostError},
 };
 
@@ -86,9 +86,25 @@ impl Host {
         self.send(&delivery(context, sequence, body));
     }
 
-    /// The next message.
+    /// The next message, but for those about servers.
     pub fn receive(&mut self) -> FromHost {
-        self.messages.recv_timeout(PATIENCE).expect("a message")
+        loop {
+            match self.messages.recv_timeout(PATIENCE).expect("a message") {
+                FromHost::Servers { .. } => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Waits until the host says of its servers what is wanted.
+    pub fn servers(&mut self, wanted: impl Fn(&[Remark]) -> bool) {
+        loop {
+            if let FromHost::Servers { troubles } = self.messages.recv_timeout(PATIENCE).expect("a message")
+                && wanted(&troubles)
+            {
+                return;
+            }
+        }
     }
 
     /// Waits until the usual document's deliveries up to this one are acknowledged.
