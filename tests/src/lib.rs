@@ -11,6 +11,7 @@
 //! - [`site`]: an HTTP server for the pages under `tests/sites/`.
 //! - [`relay`]: a configured and installed `idb-relay`.
 //! - [`observe`]: what Redis subscribers, the stream, Memcached and the page's own IndexedDB say.
+//! - [`pages`]: the extension's own pages.
 //! - [`Rig`]: all of these put together.
 //! - [`differential`]: generated programs that prove capture complete and invisible.
 //! - [`process`], [`wait`], [`artifacts`]: what the rest stands on.
@@ -19,6 +20,7 @@ pub mod artifacts;
 pub mod browser;
 pub mod differential;
 pub mod observe;
+pub mod pages;
 pub mod process;
 pub mod relay;
 mod rig;
