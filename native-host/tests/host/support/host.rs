@@ -9,7 +9,7 @@ use std::{
 
 use idb_relay::messaging::frame;
 use protocol::{
-    inspect::{Answer, Remark},
+    inspect::Answer,
     message::{ErrorCode, FromHost, HostError},
 };
 
@@ -92,17 +92,6 @@ impl Host {
             match self.messages.recv_timeout(PATIENCE).expect("a message") {
                 FromHost::Servers { .. } => {}
                 other => return other,
-            }
-        }
-    }
-
-    /// Waits until the host says of its servers what is wanted.
-    pub fn servers(&mut self, wanted: impl Fn(&[Remark]) -> bool) {
-        loop {
-            if let FromHost::Servers { troubles } = self.messages.recv_timeout(PATIENCE).expect("a message")
-                && wanted(&troubles)
-            {
-                return;
             }
         }
     }
