@@ -155,15 +155,16 @@ export async function* readStore(bucket, name, store) {
     let rest;
     for (;;) {
       const began = Date.now();
-      const transaction = database.transaction(store, "readonly");
+      const objects = database.transaction(store, "readonly").objectStore(store);
       const [keys, values] = await Promise.all([
-        outcome(transaction.objectStore(store).getAllKeys(rest, count)),
-        outcome(transaction.objectStore(store).getAll(rest, count)),
+        outcome(objects.getAllKeys(rest, count)),
+        outcome(objects.getAll(rest, count)),
       ]);
       const last = keys.length < count;
       const until = last ? undefined : encode(keys[keys.length - 1], true);
       const records = await recordsText(keys, values);
       yield bodyText("snapshot", bucket, database, store, began, [
+        keyPathText(objects),
         after === undefined ? "" : `"after":${after},`,
         until === undefined ? "" : `"until":${until},`,
         `"records":[${records}]`,
@@ -204,7 +205,10 @@ export async function readRecords({ bucket, database: name, store, keys }) {
     );
     const present = found.filter((record) => record !== undefined);
     const absent = keys.filter((_, index) => found[index] === undefined);
-    return bodyText("records", bucket, database, store, began, [`"present":[${present}],"absent":[${absent}]`]);
+    return bodyText("records", bucket, database, store, began, [
+      keyPathText(objects),
+      `"present":[${present}],"absent":[${absent}]`,
+    ]);
   } finally {
     database?.close();
   }
@@ -235,6 +239,12 @@ function recordText(key, value) {
   const blobs = encoded?.blobs ?? null;
   return blobs === null ? text : filled({ text, blobs });
 }
+
+/**
+ * With a comma behind.
+ * @param {IDBObjectStore} objects
+ */
+const keyPathText = (objects) => (objects.keyPath === null ? "" : `"key_path":${encode(objects.keyPath, true)},`);
 
 /**
  * @param {"snapshot" | "records"} kind

@@ -7,6 +7,7 @@ import { encode } from "./encode.js";
 import {
   databaseOf,
   errorOf,
+  keyPathOf,
   listen,
   nameOfDatabase,
   resultOf,
@@ -38,7 +39,7 @@ const MAX_COMMIT = 64 * 1024 * 1024;
  * @property {Names} doubtful stores that have to be read again, since not all that was written to them is known
  * @property {string} why; empty if there are none
  */
-/** @typedef {Record<string, true>} Names names of stores as JSON */
+/** @typedef {Record<string, string>} Names names of stores as JSON, with their key paths; empty where that is not known */
 
 /** @returns {Names} */
 const noNames = () => /** @type {any} */ ({ __proto__: null });
@@ -87,20 +88,27 @@ export function operationOf(name, store, request, text) {
  * @param {string} why
  */
 export function doubt(transaction, store, why) {
-  transaction.doubtful[store] = true;
+  transaction.doubtful[store] = "";
   transaction.why = why;
 }
 
 /**
  * @param {Transaction} transaction
  * @param {Operation} operation
+ * @param {IDBObjectStore | null} store the operation's, if it is at hand
  */
-export function record(transaction, operation) {
-  const { operations } = transaction;
-  transaction.stores[operation.store] = true;
+export function record(transaction, operation, store) {
+  const { operations, stores } = transaction;
+  if (!stores[operation.store]) stores[operation.store] = store === null ? "" : keyPathText(store);
   if (transaction.length > MAX_COMMIT) return;
   operations[operations.length] = operation;
   grow(transaction, operation.content.units);
+}
+
+/** @param {IDBObjectStore} store */
+function keyPathText(store) {
+  const path = keyPathOf(store);
+  return path === null ? "null" : typeof path === "string" ? stringify(path) : (encode(path, false) ?? "");
 }
 
 /**
@@ -144,7 +152,7 @@ function completed(event) {
  * @param {string} place the bucket and the database
  * @param {number} version
  */
-function commitText({ beganAt, operations }, place, version) {
+function commitText({ beganAt, operations, stores }, place, version) {
   let text = "";
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index];
@@ -155,7 +163,22 @@ function commitText({ beganAt, operations }, place, version) {
     }
   }
   if (text === "") return "";
-  return `{"commit":{${place},"version":${version},"began_at":${beganAt},"committed_at":${now()},"operations":[${text}]}}`;
+  const times = `"began_at":${beganAt},"committed_at":${now()}`;
+  return `{"commit":{${place},"version":${version},${times},${keyPathsText(stores)}"operations":[${text}]}}`;
+}
+
+/**
+ * The key paths that there are, with a comma behind.
+ * @param {Names} stores
+ */
+function keyPathsText(stores) {
+  const names = keysOf(stores);
+  let text = "";
+  for (let index = 0; index < names.length; index++) {
+    const path = stores[names[index]];
+    if (path !== "" && path !== "null") text += `${text === "" ? "" : ","}${names[index]}:${path}`;
+  }
+  return text === "" ? "" : `"key_paths":{${text}},`;
 }
 
 /** @param {Operation} operation */

@@ -26,11 +26,12 @@ const upgrades = sealedOff(new WeakMap());
 /**
  * A change of a store's shape, in an upgrade.
  * @param {IDBTransaction} native
- * @param {string} store the store's name before the change
+ * @param {string} name the store's name before the change
  * @param {string} change a `protocol::schema::SchemaChange`
+ * @param {IDBObjectStore | null} store
  */
-function recordSchema(native, store, change) {
-  record(known(native), operationOf("schema", stringify(store), null, `,"change":${change}`));
+function recordSchema(native, name, change, store) {
+  record(known(native), operationOf("schema", stringify(name), null, `,"change":${change}`), store);
 }
 
 /**
@@ -47,31 +48,31 @@ export function observeSchema(method, self, result, name) {
       case "createObjectStore": {
         const path = encode(keyPathOf(result), true);
         const change = `{"create_store":{"key_path":${path},"auto_increment":${generatesKeys(result)}}}`;
-        recordSchema(transactionOf(result), nameOfStore(result), change);
+        recordSchema(transactionOf(result), nameOfStore(result), change, null);
         break;
       }
       case "deleteObjectStore":
-        recordSchema(/** @type {IDBTransaction} */ (upgrades.get(self)), name, '{"delete_store":{}}');
+        recordSchema(/** @type {IDBTransaction} */ (upgrades.get(self)), name, '{"delete_store":{}}', null);
         break;
       case "createIndex": {
         const names = `"index":${stringify(nameOfIndex(result))},"key_path":${encode(keyPathOfIndex(result), true)}`;
         const options = `"unique":${isUnique(result)},"multi_entry":${isMultiEntry(result)}`;
-        recordSchema(transactionOf(self), nameOfStore(self), `{"create_index":{${names},${options}}}`);
+        recordSchema(transactionOf(self), nameOfStore(self), `{"create_index":{${names},${options}}}`, self);
         break;
       }
       case "deleteIndex":
-        recordSchema(transactionOf(self), nameOfStore(self), `{"delete_index":{"index":${stringify(name)}}}`);
+        recordSchema(transactionOf(self), nameOfStore(self), `{"delete_index":{"index":${stringify(name)}}}`, self);
         break;
       case "store.name": {
         const to = nameOfStore(self);
-        if (to !== name) recordSchema(transactionOf(self), name, `{"rename_store":{"to":${stringify(to)}}}`);
+        if (to !== name) recordSchema(transactionOf(self), name, `{"rename_store":{"to":${stringify(to)}}}`, self);
         break;
       }
       case "index.name": {
         const to = nameOfIndex(self);
         const store = storeOfIndex(self);
         const change = `{"rename_index":{"index":${stringify(name)},"to":${stringify(to)}}}`;
-        if (to !== name) recordSchema(transactionOf(store), nameOfStore(store), change);
+        if (to !== name) recordSchema(transactionOf(store), nameOfStore(store), change, store);
       }
     }
   } catch {

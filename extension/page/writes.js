@@ -54,7 +54,7 @@ export function observe(method, self, request, argument) {
         recordDelete(self, request, argument);
         break;
       case "clear":
-        record(transactionFor(self), operationOn(self, "clear", request, ""));
+        record(transactionFor(self), operationOn(self, "clear", request, ""), self);
         break;
       case "cursor.delete":
         recordKey(storeOfCursor(self), request, primaryKeyOf(self), true);
@@ -86,7 +86,7 @@ function recordValue(name, store, request, value) {
   const encoded = encodeValue(value, false, path === null ? null : linked(path));
   if (encoded === undefined) readBack(store, transaction, operation);
   else operation.content = encoded;
-  record(transaction, operation);
+  record(transaction, operation, store);
 }
 
 /**
@@ -164,7 +164,7 @@ function recordDelete(store, request, query) {
     recordKey(store, request, query, false);
     return;
   }
-  record(transactionFor(store), operationOn(store, "delete_range", request, `,"range":${range}`));
+  record(transactionFor(store), operationOn(store, "delete_range", request, `,"range":${range}`), store);
 }
 
 /**
@@ -177,7 +177,7 @@ function recordDelete(store, request, query) {
 function recordKey(store, request, key, fromStore) {
   const transaction = transactionFor(store);
   const text = encode(key, fromStore);
-  if (text !== undefined) record(transaction, operationOn(store, "delete", request, `,"key":${text}`));
+  if (text !== undefined) record(transaction, operationOn(store, "delete", request, `,"key":${text}`), store);
   else doubt(transaction, stringify(nameOfStore(store)), "the key of a deletion has accessors");
 }
 

@@ -1,8 +1,10 @@
 //! What the popup and the options page share.
 //!
 //! - [`site`]: how it stands with a site, in words.
+//! - [`rules`]: redaction rules as a person writes them, and what they make of a sample.
 //! - `dom`, `link` (WASM only): making elements, and the port to the background.
 
+pub mod rules;
 pub mod site;
 
 #[cfg(target_arch = "wasm32")]

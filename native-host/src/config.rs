@@ -11,7 +11,11 @@ use std::{
 };
 
 use directories::ProjectDirs;
-use protocol::{name::Template, origin::OriginPattern};
+use protocol::{
+    name::Template,
+    origin::OriginPattern,
+    redact::{How, Rule},
+};
 
 use crate::journal::Limits;
 
@@ -36,6 +40,8 @@ pub struct Config {
     pub memcached: Memcached,
     /// `[journal]`
     pub journal: Journal,
+    /// `[[redact]]`: what the extension applies before a byte leaves the browser.
+    pub redact: Vec<Rule>,
 }
 
 /// What is captured without being switched on in the browser.
@@ -104,7 +110,8 @@ const CAPTURE: &[&str] = &["origins"];
 const REDIS: &[&str] = &["enabled", "url", "channel", "stream", "max_stream_length"];
 const MEMCACHED: &[&str] = &["mode", "servers", "key", "value"];
 const JOURNAL: &[&str] = &["directory", "keep_mib", "keep_hours", "max_mib"];
-const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal"];
+const REDACT: &[&str] = &["database", "store", "fields", "how"];
+const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal", "redact"];
 
 impl Config {
     /// Reads the file that [`path`] names. A file in the usual place may be absent; one that the variable names may not.
@@ -140,6 +147,11 @@ impl Config {
             redis: redis(&document.section("redis", REDIS)?)?,
             memcached: memcached(&document.section("memcached", MEMCACHED)?)?,
             journal: journal(&document.section("journal", JOURNAL)?)?,
+            redact: document
+                .sections("redact", REDACT)?
+                .iter()
+                .map(rule)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -253,6 +265,47 @@ fn journal(section: &Section<'_>) -> Result<Journal, ConfigError> {
         limits.max_bytes = Some(mebibytes.saturating_mul(MIB)).filter(|bytes| *bytes > 0);
     }
     Ok(Journal { directory, limits })
+}
+
+fn rule(section: &Section<'_>) -> Result<Rule, ConfigError> {
+    let name = |key| {
+        let name = section.string(key)?;
+        Ok(name.map_or_else(String::new, |name| name.value))
+    };
+    let how = match section.string("how")? {
+        None => return Err(section.absent("how", "\"drop\", \"mask\" or \"hash\"")),
+        Some(how) => match how.value.as_str() {
+            "drop" => How::Drop,
+            "mask" => How::Mask,
+            "hash" => How::Hash,
+            other => {
+                let problem =
+                    format!("{other:?} is no way to redact; there are \"drop\", \"mask\" and \"hash\"");
+                return Err(section.wrong(how.line, "how", &problem));
+            }
+        },
+    };
+    let Some(fields) = section.strings("fields")? else {
+        return Err(section.absent("fields", "a list of JSON Pointers, such as [\"/password\"]"));
+    };
+    let mut rule = Rule {
+        database: name("database")?,
+        store: name("store")?,
+        fields: Vec::new(),
+        how,
+    };
+    let mut checked = Vec::new();
+    // One by one, for the line.
+    for field in fields {
+        rule.fields = vec![field.value];
+        rule.check()
+            .map_err(|error| section.wrong(field.line, "fields", &error))?;
+        checked.append(&mut rule.fields);
+    }
+    rule.fields = checked;
+    rule.check()
+        .map_err(|error| section.wrong(section.line("fields"), "fields", &error))?;
+    Ok(rule)
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub mod progress;
 pub mod read;
 pub mod request;
 mod retain;
+mod rules;
+mod scan;
 mod schema;
 mod settle;
 mod store;
@@ -40,7 +42,7 @@ pub use error::JournalError;
 pub use retain::Limits;
 pub use turn::Turn;
 
-use self::{settle::Settling, store::Stores};
+use self::{scan::Scan, settle::Settling, store::Stores};
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]
@@ -67,8 +69,10 @@ struct State {
     head: u64,
     stores: Stores,
     contexts: HashMap<String, apply::Context>,
-    /// How far whole-store reads have come, in key bytes, by context and store.
-    scans: HashMap<(i64, i64), Vec<u8>>,
+    /// How far whole-store reads have come, by context and store.
+    scans: HashMap<(i64, i64), Scan>,
+    /// Values that are not younger are not known to be redacted as they should be now.
+    redacted_since: i64,
     settling: Settling,
     limits: Limits,
     /// The sink that carries events' texts.
@@ -91,6 +95,7 @@ impl Journal {
             stores: Stores::default(),
             contexts: HashMap::new(),
             scans: HashMap::new(),
+            redacted_since: i64::MIN,
             settling: Settling::default(),
             limits: Limits::default(),
             carrier: "",
@@ -174,6 +179,7 @@ impl State {
         self.stores = Stores::default();
         self.contexts.clear();
         self.scans.clear();
+        self.redacted_since = rules::since(connection)?;
         self.head = schema::head(connection)?;
         self.room = retain::Room::load(connection)?;
         Ok(())

@@ -5,7 +5,7 @@
 //! `began_at..=…_at` encloses the instant at which the thing really took place in the database; that is all the host
 //! needs to tell an order from a doubt when several contexts touch the same record.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -51,6 +51,9 @@ pub struct Commit<'a> {
     pub began_at: i64,
     /// When `complete` fired.
     pub committed_at: i64,
+    /// The key paths of the stores that were written to, as they were at the first operation under the store's name; those without a key path are left out.
+    #[serde(default, borrow, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key_paths: BTreeMap<Cow<'a, str>, &'a RawValue>,
     /// What was written.
     #[serde(borrow)]
     pub operations: Vec<Operation<'a>>,
@@ -102,6 +105,12 @@ pub enum Operation<'a> {
         #[serde(borrow)]
         range: Range<'a>,
     },
+    /// `delete(range)` in a store whose keys are redacted: which records went can't be told, so the store is to be read again.
+    DeleteUnknown {
+        /// The object store's name.
+        #[serde(borrow)]
+        store: Cow<'a, str>,
+    },
     /// `clear`.
     Clear {
         /// The object store's name.
@@ -127,6 +136,7 @@ impl Operation<'_> {
             | Operation::Add { store, .. }
             | Operation::Delete { store, .. }
             | Operation::DeleteRange { store, .. }
+            | Operation::DeleteUnknown { store }
             | Operation::Clear { store }
             | Operation::Schema { store, .. } => store,
         }
@@ -161,7 +171,7 @@ pub struct Record<'a> {
     pub value: &'a RawValue,
 }
 
-/// All records of a store with `after < key <= until`, in key order.
+/// All records of a store with `after < key <= until`, in key order; or, if `unordered`, one part of them after the other.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Snapshot<'a> {
     /// Storage bucket; empty for the default one.
@@ -175,6 +185,9 @@ pub struct Snapshot<'a> {
     /// The store's name.
     #[serde(borrow)]
     pub store: Cow<'a, str>,
+    /// The store's key path; absent if it has none.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub key_path: Option<&'a RawValue>,
     /// Before the reading transaction was opened.
     pub began_at: i64,
     /// After its result arrived.
@@ -185,6 +198,10 @@ pub struct Snapshot<'a> {
     /// The last key of this stretch; absent for the last one, which reaches to the end of the store.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub until: Option<&'a RawValue>,
+    /// The keys are redacted, so they don't stand in the order in which they were read: `after` and `until` only tell which
+    /// stretch follows which, and what is gone is known when the last one is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unordered: bool,
     /// What is there.
     #[serde(borrow)]
     pub records: Vec<Record<'a>>,
@@ -204,6 +221,9 @@ pub struct Records<'a> {
     /// The store's name.
     #[serde(borrow)]
     pub store: Cow<'a, str>,
+    /// The store's key path; absent if it has none.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub key_path: Option<&'a RawValue>,
     /// Before the reading transaction was opened.
     pub began_at: i64,
     /// After its result arrived.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    inspect::{Answer, Ask},
+    inspect::{Answer, Ask, Remark},
     redact::Rule,
 };
 
@@ -133,6 +133,9 @@ pub enum ToHost<'a, B> {
     Part(HostPart<'a>),
     /// A question of an inspector; its number is the background's.
     Ask(Ask),
+    /// By which rules everything that follows is redacted.
+    #[serde(borrow)]
+    Rules(Rules<'a>),
 }
 
 /// The extension introduces itself.
@@ -192,6 +195,15 @@ pub struct HostPart<'a> {
     pub part: Part<'a>,
 }
 
+/// The state of the redaction rules. Comes after the host's hello, ahead of any delivery, and whenever it changes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Rules<'a> {
+    /// [`crate::redact::Redaction::fingerprint`]: where it is another one than before, what the host holds is to be read again, and
+    /// is not told as `before` any more.
+    #[serde(borrow)]
+    pub fingerprint: Cow<'a, str>,
+}
+
 /// Host to background.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -217,6 +229,11 @@ pub enum FromHost {
     Snapshot {
         /// Whose stores.
         origin: String,
+    },
+    /// What keeps sinks from passing events on, whenever that changes; empty if nothing does any more.
+    Servers {
+        /// One for each sink that is in trouble.
+        troubles: Vec<Remark>,
     },
     /// The answer to a question. Everything else goes first.
     Answer(Answer),

@@ -128,6 +128,15 @@ impl Profile {
         self.home.path().join("profile")
     }
 
+    /// Prescribes a managed policy for the extension: for browsers on this profile only, nothing of the machine is touched. `false`
+    /// if the machine does not let us (Chromium looks in one directory for all its users, and gets one of its own here).
+    pub fn prescribe(&self, policy: &Value) -> Result<bool> {
+        match self.kind {
+            Kind::Chromium => chromium::prescribe(self, policy),
+            Kind::Firefox => firefox::prescribe(self, policy).map(|()| true),
+        }
+    }
+
     /// Starts the browser on this profile.
     pub fn start(&self, launch: &Launch) -> Result<Browser> {
         let (process, driver): (Process, Box<dyn Driver>) = match self.kind {
@@ -143,7 +152,10 @@ impl Profile {
 
     /// A command with the environment that both browsers share.
     fn command(&self, launch: &Launch) -> Command {
-        let mut command = Command::new(self.kind.program());
+        let mut command = match self.kind {
+            Kind::Chromium => chromium::program(self),
+            Kind::Firefox => Command::new(self.kind.program()),
+        };
         command
             .env("HOME", self.home())
             .env_remove("XDG_CONFIG_HOME")

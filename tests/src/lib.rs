@@ -11,6 +11,7 @@
 //! - [`site`]: an HTTP server for the pages under `tests/sites/`.
 //! - [`relay`]: a configured and installed `idb-relay`.
 //! - [`observe`]: what Redis subscribers, the stream, Memcached and the page's own IndexedDB say.
+//! - [`pages`]: the extension's own pages.
 //! - [`Rig`]: all of these put together.
 //! - [`panel`]: the inspector, as a page of its own.
 //! - [`differential`]: generated programs that prove capture complete and invisible.
@@ -20,6 +21,7 @@ pub mod artifacts;
 pub mod browser;
 pub mod differential;
 pub mod observe;
+pub mod pages;
 pub mod panel;
 pub mod process;
 pub mod relay;

@@ -72,6 +72,15 @@ impl Relay {
         self.manifest.clone()
     }
 
+    /// Runs `idb-relay uninstall` for the profile.
+    pub fn uninstall(&self, profile: &Profile) -> Result<()> {
+        let mut uninstall = self.command(&["uninstall", "--browser", profile.kind().name()]);
+        if profile.kind() == Kind::Chromium {
+            uninstall.arg("--user-data-dir").arg(profile.directory());
+        }
+        succeeded("idb-relay uninstall", &uninstall.output()?)
+    }
+
     /// The configuration file.
     pub fn config(&self) -> PathBuf {
         self.directory.path().join("config.toml")

@@ -1,48 +1,14 @@
 //! Who decides what is captured, and the pages where it is decided.
 
-use std::{env, fs};
-
 use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
-    browser::{Browser, Kind, Page},
+    browser::Kind,
+    pages::{options, picture, popup, words},
 };
 use serde_json::json;
 
 const WRITER: &str = "/writer/";
-
-/// The popup of the tab with this address, as a tab of its own.
-fn popup<'b>(browser: &'b Browser, url: &str) -> Result<Page<'b>> {
-    let page = browser.open(&browser.extension_url("ui/popup.html"))?;
-    let tab = page.evaluate(&format!(
-        "chrome.tabs.query({{}}).then((tabs) => tabs.find((tab) => tab.url === {url:?})?.id)"
-    ))?;
-    let tab = tab.as_i64().context("the tab is not there")?;
-    page.navigate(&browser.extension_url(&format!("ui/popup.html?tab={tab}")))?;
-    page.wait_for("document.getElementById('words').textContent.length > 1")?;
-    Ok(page)
-}
-
-fn words(page: &Page<'_>, part: &str) -> Result<()> {
-    page.wait_for(&format!(
-        "document.getElementById('words').textContent.includes({part:?})"
-    ))
-}
-
-/// Keeps a picture where `IDB_RELAY_PICTURES` says, for people.
-fn picture(page: &Page<'_>, name: &str) -> Result<()> {
-    let Some(directory) = env::var_os("IDB_RELAY_PICTURES") else {
-        return Ok(());
-    };
-    for scheme in ["light", "dark"] {
-        page.evaluate(&format!(
-            "void (document.documentElement.style.colorScheme = '{scheme}')"
-        ))?;
-        let path = std::path::Path::new(&directory).join(format!("{name}-{scheme}.png"));
-        fs::write(path, page.screenshot()?)?;
-    }
-    Ok(())
-}
 
 fn the_popup_enables_a_page_that_is_open_already(kind: Kind) -> Result<()> {
     let rig = Rig::without_consent(kind)?;
@@ -114,7 +80,95 @@ fn what_is_paused_arrives_later(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// Managed policy enables an origin and redacts, and no page of ours can change that.
+fn a_policy_decides(kind: Kind) -> Result<()> {
+    let rig = Rig::without_consent(kind)?;
+    let policy = json!({
+        "origins": [rig.site.origin()],
+        "redact": [{"database": "writer", "fields": ["/secret"], "how": "mask"}],
+    });
+    if !rig.profile.prescribe(&policy)? {
+        eprintln!("no mount namespaces on this machine: a policy would be everybody's");
+        return Ok(());
+    }
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    page.evaluate("put('a', { secret: 'hush', rest: 1 })")?;
+    let events = rig.stream_of(2)?;
+    let last = events.last().context("events")?;
+    assert_eq!(last.line(), r#"c writer/items "a" {"rest":1,"secret":"***"}"#);
+    let popup = popup(&browser, &url)?;
+    words(&popup, "Your administrator says so")?;
+    ensure!(popup.evaluate("document.getElementById('capture').disabled")? == json!(true));
+    picture(&popup, &format!("popup-policy-{}", kind.name()))?;
+    let options = options(&browser)?;
+    options.wait_for("[...document.querySelectorAll('.by')].filter((by) => by.textContent === 'managed policy').length === 2")?;
+    ensure!(options.evaluate("document.querySelectorAll('.items button').length")? == json!(0));
+    picture(&options, &format!("options-policy-{}", kind.name()))?;
+    Ok(())
+}
+
+/// A policy with a rule that cannot be applied keeps everything in the browser.
+fn a_policy_with_a_broken_rule_keeps_everything_here(kind: Kind) -> Result<()> {
+    let rig = Rig::without_consent(kind)?;
+    let policy = json!({
+        "origins": [rig.site.origin()],
+        "redact": [{"fields": ["/secret"], "how": "erase"}],
+    });
+    if !rig.profile.prescribe(&policy)? {
+        return Ok(());
+    }
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    page.evaluate("put('a', { secret: 'hush' })")?;
+    let popup = popup(&browser, &url)?;
+    lab::pages::button(&popup, "!", "erase")?;
+    popup.wait_for("document.getElementById('remark').textContent.includes('Nothing is sent')")?;
+    picture(&popup, &format!("popup-broken-rule-{}", kind.name()))?;
+    ensure!(rig.stream()?.is_empty(), "something was sent");
+    Ok(())
+}
+
+/// The page knows the extension's address here; that helps it nothing.
+fn a_page_reaches_none_of_our_pages(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(WRITER))?;
+    for path in [
+        "manifest.json",
+        "ui/options.html",
+        "ui/popup.html",
+        "ui/panel.html",
+        "page/hook.js",
+        "background.js",
+        "wasm/idb_relay_bg.wasm",
+        "icons/16.png",
+    ] {
+        let url = browser.extension_url(path);
+        for attempt in [
+            format!("fetch({url:?}).then(() => 'read', () => 'refused')"),
+            format!("fetch({url:?}, {{ mode: 'no-cors' }}).then(() => 'read', () => 'refused')"),
+            format!("import({url:?}).then(() => 'read', () => 'refused')"),
+            format!(
+                "new Promise((resolve) => {{ const image = new Image(); image.onload = () => resolve('read'); image.onerror = () => resolve('refused'); image.src = {url:?}; }})"
+            ),
+        ] {
+            assert_eq!(page.evaluate(&attempt)?, json!("refused"), "{attempt}");
+        }
+    }
+    // No way to speak to the background: without `externally_connectable` pages have no `runtime`, or one that takes nothing.
+    let spoken = page.evaluate("typeof chrome === 'undefined' || chrome.runtime === undefined || chrome.runtime.connect === undefined ? 'none' : 'some'")?;
+    assert_eq!(spoken, json!("none"));
+    ensure!(page.evaluate("typeof browser === 'undefined'")? == json!(true));
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    a_policy_decides,
+    a_policy_with_a_broken_rule_keeps_everything_here,
+    a_page_reaches_none_of_our_pages,
     the_popup_enables_a_page_that_is_open_already,
     what_is_paused_arrives_later,
 );

@@ -26,9 +26,11 @@ use crate::run;
 const BROWSERS: [&str; 2] = ["chromium", "firefox"];
 
 /// What the extension's own pages consist of besides the WASM, in `extension/ui`.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     "devtools.html",
     "devtools.js",
+    "options.html",
+    "options.js",
     "pages.css",
     "panel.css",
     "panel.html",

@@ -66,7 +66,7 @@ pub struct Bridge {
     pub standing: Standing,
     /// Why it may not.
     pub refused: Option<Problem>,
-    /// The parts of a long delivery that have come so far, as messages for the host.
+    /// The parts of a long delivery's body that have come so far.
     pub parts: Vec<String>,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,

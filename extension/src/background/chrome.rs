@@ -69,6 +69,9 @@ extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["chrome", "action"], js_name = setTitle)]
     pub async fn set_title(details: &JsValue) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
+    pub fn random_values(bytes: &mut [u8]);
+
     #[wasm_bindgen(js_namespace = crypto, js_name = randomUUID)]
     pub fn random_uuid() -> String;
 
@@ -77,6 +80,21 @@ extern "C" {
 
     #[wasm_bindgen(js_name = setTimeout)]
     pub fn set_timeout(callback: &JsValue, milliseconds: f64) -> JsValue;
+}
+
+/// Lets no content script look into our storage, where the browser has a way to say so: their process is the page's.
+pub fn keep_storage_to_ourselves() {
+    let get = |owner: JsValue, name: &str| js_sys::Reflect::get(&owner, &name.into());
+    let local = get(js_sys::global().into(), "chrome")
+        .and_then(|chrome| get(chrome, "storage"))
+        .and_then(|storage| get(storage, "local"));
+    let Ok(local) = local else { return };
+    if let Ok(function) = get(local.clone(), "setAccessLevel")
+        && let Some(function) = function.dyn_ref::<Function>()
+    {
+        let level = to_js(&serde_json::json!({ "accessLevel": "TRUSTED_CONTEXTS" }));
+        let _told = function.call1(&local, &level);
+    }
 }
 
 /// A value as the API takes it.

@@ -5,25 +5,40 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use protocol::message::Page;
+use serde_json::value::RawValue;
+
 /// How many bytes may be on their way to the host unacknowledged.
 pub const HOST_WINDOW: usize = 16 * 1024 * 1024;
 
+/// The body of a delivery, as its document sent it.
+#[derive(Debug)]
+pub enum Content {
+    /// In one piece.
+    Whole(Box<RawValue>),
+    /// All its parts.
+    Parts(Vec<String>),
+}
+
 /// A delivery for the host.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Entry {
     /// The document's id.
     pub context: String,
-    /// The document's origin, as the browser reported it.
-    pub origin: String,
+    /// The document, as the browser reported it.
+    pub page: Page<'static>,
     /// The delivery's number.
     pub sequence: u64,
-    /// The JSON of the message, or of all its parts: the host can acknowledge none without the others.
-    pub messages: Vec<String>,
+    /// The body. It is redacted when it leaves, by the rules of that moment.
+    pub content: Content,
 }
 
 impl Entry {
     fn size(&self) -> usize {
-        self.messages.iter().map(String::len).sum()
+        match &self.content {
+            Content::Whole(body) => body.get().len(),
+            Content::Parts(parts) => parts.iter().map(String::len).sum(),
+        }
     }
 }
 
@@ -65,8 +80,8 @@ impl Outbox {
         self.entries.is_empty()
     }
 
-    /// The messages of the next delivery, if it may be sent now.
-    pub fn next_to_send(&mut self) -> Option<&[String]> {
+    /// The next delivery, if it may be sent now.
+    pub fn next_to_send(&mut self) -> Option<&Entry> {
         let (&arrival, entry) = self.entries.range(self.unsent..).next()?;
         let size = entry.size();
         if self.in_flight > 0 && self.in_flight + size > HOST_WINDOW {
@@ -74,7 +89,7 @@ impl Outbox {
         }
         self.unsent = arrival + 1;
         self.in_flight += size;
-        Some(&entry.messages)
+        Some(entry)
     }
 
     /// The host has all deliveries of the context up to this one.
@@ -104,7 +119,7 @@ impl Outbox {
         let unwanted: Vec<String> = self
             .entries
             .values()
-            .filter(|entry| !allowed(&entry.origin))
+            .filter(|entry| !allowed(&entry.page.origin))
             .map(|entry| entry.context.clone())
             .collect();
         for context in unwanted {
@@ -135,14 +150,22 @@ mod tests {
     fn entry(context: &str, sequence: u64, length: usize) -> Entry {
         Entry {
             context: context.into(),
-            origin: format!("http://{context}"),
+            page: Page {
+                origin: format!("http://{context}").into(),
+                tab: 1,
+                frame: 0,
+            },
             sequence,
-            messages: vec![format!("{context}{sequence}{}", " ".repeat(length))],
+            content: Content::Parts(vec![" ".repeat(length)]),
         }
     }
 
     fn drained(outbox: &mut Outbox) -> Vec<String> {
-        std::iter::from_fn(|| outbox.next_to_send().map(|texts| texts[0].trim_end().to_owned())).collect()
+        std::iter::from_fn(|| {
+            let entry = outbox.next_to_send()?;
+            Some(format!("{}{}", entry.context, entry.sequence))
+        })
+        .collect()
     }
 
     #[test]

@@ -1,33 +1,32 @@
 //! The background's behaviour, without a browser: what happens goes in, what is to be done comes out.
 //!
 //! Invariants: a document's origin is what the browser said when its port was opened; nothing of a document reaches the host
-//! before the host has said hello, and never if its origin is not enabled; a lone delivery leaves at once.
+//! before the host has said hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing leaves
+//! while one of them cannot be applied; a lone delivery leaves at once.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use protocol::{
-    PROTOCOL_VERSION,
-    message::{
-        BRIDGE_WINDOW, BRIDGES_WINDOW, BridgeDelivery, Delivery, ErrorCode, ExtensionHello, FromBridge,
-        FromHost, HostError, HostHello, HostPart, MAX_PART_UNITS, Part, SMALLEST_WINDOW, ToBridge, ToHost,
-        Welcome,
-    },
-    redact::Rule,
-};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::{
     backoff::Backoff,
-    bridges::{Bridge, Bridges, Sender, Standing},
+    bridges::{Bridges, Sender, Standing},
     bundle::Bundle,
     capture::Capture,
     inspectors::Inspectors,
-    outbox::{Entry, Outbox},
+    outbox::{Content, Entry, Outbox},
     status::Problem,
+};
+use protocol::{
+    PROTOCOL_VERSION,
+    message::{
+        BRIDGE_WINDOW, BRIDGES_WINDOW, ErrorCode, ExtensionHello, FromBridge, FromHost, HostError, HostHello,
+        MAX_PART_UNITS, SMALLEST_WINDOW, ToBridge, ToHost, Welcome,
+    },
+    redact::{self, Redaction, Rule},
 };
 
 mod inspection;
+mod rules;
+mod stamp;
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,14 +68,25 @@ pub enum Action {
 }
 
 /// What an administrator prescribes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Origins to capture.
     pub origins: Vec<String>,
-    /// Redaction rules.
-    pub redact: Vec<Rule>,
+    /// Redaction rules, or why they cannot be read.
+    pub redact: Result<Vec<Rule>, String>,
 }
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            redact: Ok(Vec::new()),
+        }
+    }
+}
+
+/// What makes the hashes of this browser profile its own. It never leaves the browser.
+pub type Secret = [u8; 32];
 
 /// What was decided in an earlier life of the background.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,12 +134,22 @@ pub struct Relay {
     backoff: Backoff,
     complaint: Complaint,
     problem: Option<Problem>,
+    /// What the host's servers lack.
+    servers: Vec<Problem>,
+    /// What is shown at the extension's button.
+    shown: (Option<Problem>, bool),
     host_version: Option<String>,
     inspectors: Inspectors,
     /// How much each bridge may have on its way.
     window: usize,
     /// By who made them.
     rules: BTreeMap<&'static str, Vec<Rule>>,
+    /// Why the policy's rules are not among them.
+    unreadable_policy: Option<String>,
+    /// This profile's own.
+    secret: Secret,
+    /// All rules together, or why they cannot be applied.
+    redaction: Result<Redaction, Problem>,
     /// Capture rests: the host is sent no deliveries.
     paused: bool,
     /// The match patterns for which we have the browser's permission, once that is known.
@@ -141,7 +161,7 @@ pub struct Relay {
 
 impl Relay {
     /// Begins by starting the host: only it knows what is to be captured.
-    pub fn new(identity: Identity, decisions: Decisions) -> Self {
+    pub fn new(identity: Identity, decisions: Decisions, secret: Secret) -> Self {
         let mut relay = Self {
             identity,
             capture: Capture::new(&decisions.origins, &decisions.host_origins),
@@ -151,10 +171,15 @@ impl Relay {
             backoff: Backoff::default(),
             complaint: Complaint::default(),
             problem: None,
+            servers: Vec::new(),
+            shown: (None, false),
             host_version: None,
             inspectors: Inspectors::default(),
             window: BRIDGE_WINDOW,
             rules: BTreeMap::from([("user", decisions.rules)]),
+            unreadable_policy: None,
+            secret,
+            redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
             paused: decisions.paused,
             granted: None,
             changed: false,
@@ -162,6 +187,7 @@ impl Relay {
                 after: Duration::ZERO,
             }],
         };
+        relay.redact_anew();
         if relay.paused {
             relay.show_state();
         }
@@ -184,6 +210,7 @@ impl Relay {
     /// The connection to the host ended by itself, or could not be made.
     pub fn host_gone(&mut self, reason: &str) {
         self.link = Link::Down;
+        self.servers.clear();
         self.changed = true;
         if self.complaint.hopeless {
             self.restart_slowly();
@@ -210,8 +237,16 @@ impl Relay {
                 self.tell_context(&context, &ToBridge::Acknowledged { sequence });
                 self.send();
             }
+            // Records cannot be found by what stands for their keys.
+            Ok(FromHost::Read { origin, read }) if read.keys.iter().any(|key| redact::is_redacted(key)) => {
+                self.tell_reader(&origin, &ToBridge::Snapshot {});
+            }
             Ok(FromHost::Read { origin, read }) => self.tell_reader(&origin, &ToBridge::Read(read)),
             Ok(FromHost::Snapshot { origin }) => self.tell_reader(&origin, &ToBridge::Snapshot {}),
+            Ok(FromHost::Servers { troubles }) => {
+                self.servers = troubles.into_iter().map(Problem::from).collect();
+                self.show_state();
+            }
             Ok(FromHost::Answer(answer)) => self.answered(answer),
             Ok(FromHost::Error(error)) => self.failed(error),
             Err(error) => self.show(Some(Problem {
@@ -271,40 +306,38 @@ impl Relay {
                 }
             }
             FromBridge::Deliveries(deliveries) => {
-                let messages: Vec<_> = deliveries
+                let bodies: Vec<_> = deliveries
                     .iter()
-                    .filter_map(|delivery| Some((delivery.sequence, vec![stamped(bridge, delivery)?])))
+                    .map(|delivery| (delivery.sequence, Content::Whole(delivery.body.to_owned())))
                     .collect();
-                self.take(port, messages);
+                self.take(port, bodies);
             }
             FromBridge::Part(slice) => {
                 let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
                 if index == 0 {
                     bridge.parts.clear();
                 }
-                let message = stamped_part(bridge, slice);
-                bridge.parts.extend(message);
+                bridge.parts.push(slice.text.into_owned());
                 if index + 1 == count {
-                    let messages = std::mem::take(&mut bridge.parts);
-                    self.take(port, vec![(sequence, messages)]);
+                    let parts = Content::Parts(std::mem::take(&mut bridge.parts));
+                    self.take(port, vec![(sequence, parts)]);
                 }
             }
         }
     }
 
-    /// Whole deliveries have come, each with its number and its messages for the host.
-    fn take(&mut self, port: u32, deliveries: Vec<(u64, Vec<String>)>) {
+    /// Whole deliveries have come, each with its number.
+    fn take(&mut self, port: u32, deliveries: Vec<(u64, Content)>) {
         if let Some(bridge) = self.bridges.heard(port)
             && !bridge.context.is_empty()
             && bridge.standing != Standing::Refused
         {
-            let (context, origin) = (&bridge.context, &bridge.page.origin);
-            for (sequence, messages) in deliveries {
+            for (sequence, content) in deliveries {
                 self.outbox.push(Entry {
-                    context: context.clone(),
-                    origin: origin.clone().into_owned(),
+                    context: bridge.context.clone(),
+                    page: bridge.page.clone(),
                     sequence,
-                    messages,
+                    content,
                 });
             }
             // With a host the answers to inspectors' questions bring the news.
@@ -326,6 +359,7 @@ impl Relay {
         self.changed = true;
         self.host_version = Some(hello.version.clone());
         self.rules.insert("configuration", hello.redact.clone());
+        self.redact_anew();
         self.complaint.told = false;
         self.complaint.passing = false;
         self.backoff.reset();
@@ -334,11 +368,13 @@ impl Relay {
             message: format!("capture.origins: {error}"),
             cure: "Correct the entry in the host's configuration file.".into(),
         });
+        let problem = self.redaction.as_ref().err().cloned().or(problem);
         self.show(problem);
         if self.capture.host() != known {
             self.save();
         }
         self.actions.push(Action::Register(self.capture.match_patterns()));
+        self.tell_rules();
         self.decide();
         // Documents that are gone again before they could be judged, or whose origin is not enabled any more.
         self.outbox.retain(|origin| self.capture.allows(origin));
@@ -438,12 +474,14 @@ impl Relay {
 
     fn send(&mut self) {
         let mut bundle = Bundle::default();
-        while self.link == Link::Up
+        // With a rule that cannot be applied nothing may leave.
+        while let Ok(redaction) = &self.redaction
+            && self.link == Link::Up
             && !self.paused
-            && let Some(messages) = self.outbox.next_to_send()
+            && let Some(entry) = self.outbox.next_to_send()
         {
-            for message in messages {
-                self.actions.extend(bundle.add(message).map(Action::ToHost));
+            for message in stamp::messages(entry, redaction) {
+                self.actions.extend(bundle.add(&message).map(Action::ToHost));
             }
         }
         self.actions.extend(bundle.take().map(Action::ToHost));
@@ -476,11 +514,23 @@ impl Relay {
         }
     }
 
+    /// At the button there is room for one problem: what is nearest to the page.
     fn show_state(&mut self) {
-        self.actions.push(Action::Show {
-            problem: self.problem.clone(),
-            paused: self.paused,
-        });
+        let ungranted = self
+            .granted
+            .as_deref()
+            .map_or_else(Vec::new, |granted| self.capture.ungranted(granted));
+        let problem = self
+            .problem
+            .clone()
+            .or_else(|| ungranted.first().map(|origin| Problem::ungranted(origin)))
+            .or_else(|| self.servers.first().cloned());
+        let shown = (problem, self.paused);
+        if shown != self.shown {
+            self.shown = shown.clone();
+            let (problem, paused) = shown;
+            self.actions.push(Action::Show { problem, paused });
+        }
     }
 }
 
@@ -488,26 +538,6 @@ impl Relay {
 fn to_bridge(port: u32, message: &ToBridge<'_>) -> Option<Action> {
     let text = serde_json::to_string(message).ok()?;
     Some(Action::ToPort { port, text })
-}
-
-/// The delivery with who sent it.
-fn stamped(bridge: &Bridge, delivery: &BridgeDelivery<'_>) -> Option<String> {
-    let message: ToHost<'_, &RawValue> = ToHost::Delivery(Delivery {
-        context: bridge.context.as_str().into(),
-        sequence: delivery.sequence,
-        page: bridge.page.clone(),
-        body: delivery.body,
-    });
-    serde_json::to_string(&message).ok()
-}
-
-fn stamped_part(bridge: &Bridge, part: Part<'_>) -> Option<String> {
-    let message: ToHost<'_, ()> = ToHost::Part(HostPart {
-        context: bridge.context.as_str().into(),
-        page: bridge.page.clone(),
-        part,
-    });
-    serde_json::to_string(&message).ok()
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Background {
         };
         let policy = storage::policy().await;
         let service = Rc::new(Service {
-            relay: RefCell::new(Relay::new(identity, stored.decisions)),
+            relay: RefCell::new(Relay::new(identity, stored.decisions, stored.secret)),
             native: RefCell::new(None),
             ports: RefCell::default(),
             starting: Cell::new(false),

@@ -4,6 +4,7 @@ use protocol::{
     HOST_NAME, PROTOCOL_VERSION,
     inspect::Remark,
     message::{HostError, HostHello},
+    redact::RuleError,
 };
 
 /// A named problem with its cure. Shown at the extension's button.
@@ -77,6 +78,32 @@ impl Problem {
         }
     }
 
+    /// The browser's permission for an enabled origin is missing.
+    pub fn ungranted(origin: &str) -> Self {
+        Self {
+            message: format!("{origin} is enabled, but the browser's permission for it is missing."),
+            cure: "Open the site, press this button and allow access.".into(),
+        }
+    }
+
+    /// A redaction rule cannot be applied.
+    pub fn broken_rule(error: &RuleError) -> Self {
+        Self {
+            message: format!("Nothing is sent: a redaction rule cannot be applied: {error}."),
+            cure: "Correct it where it was made: on the options page, in the host's configuration file, or in the policy.".into(),
+        }
+    }
+
+    /// The policy's redaction rules are none.
+    pub fn unreadable_policy(reason: &str) -> Self {
+        Self {
+            message: format!(
+                "Nothing is sent: the managed policy's redaction rules cannot be read: {reason}."
+            ),
+            cure: "Let your administrator correct `redact` in the policy of this extension.".into(),
+        }
+    }
+
     /// The host speaks another protocol.
     pub fn protocol_mismatch(host: &HostHello) -> Self {
         let (older, newer) = if host.protocol < PROTOCOL_VERSION {
@@ -99,6 +126,15 @@ impl From<Problem> for Remark {
         Self {
             message: problem.message,
             cure: problem.cure,
+        }
+    }
+}
+
+impl From<Remark> for Problem {
+    fn from(remark: Remark) -> Self {
+        Self {
+            message: remark.message,
+            cure: remark.cure,
         }
     }
 }

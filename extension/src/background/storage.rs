@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 
 use super::{
     chrome,
-    relay::{Decisions, Policy},
+    relay::{Decisions, Policy, Secret},
 };
 
 /// The stored items.
@@ -16,6 +16,8 @@ pub struct Stored {
     pub profile: String,
     /// What the user decided.
     pub decisions: Decisions,
+    /// What makes this profile's hashes its own.
+    pub secret: Secret,
 }
 
 #[derive(Deserialize, Default)]
@@ -24,25 +26,42 @@ struct Items {
     profile: String,
     origins: Vec<String>,
     host_origins: Vec<String>,
-    redact: Vec<Rule>,
+    redact: serde_json::Value,
     paused: bool,
+    secret: Vec<u8>,
 }
 
-/// Reads the items; the first time, the profile gets its id.
+/// Reads the items; the first time, the profile gets its id and its secret.
 pub async fn load() -> Result<Stored, JsValue> {
-    let names = json!(["profile", "origins", "host_origins", "redact", "paused"]);
+    chrome::keep_storage_to_ourselves();
+    let names = json!(["profile", "origins", "host_origins", "redact", "paused", "secret"]);
     let items = chrome::storage_get(&chrome::to_js(&names)).await?;
     let mut items: Items = chrome::from_js(&items).unwrap_or_default();
     if items.profile.is_empty() {
         items.profile = chrome::random_uuid();
         chrome::storage_set(&chrome::to_js(&json!({ "profile": items.profile }))).await?;
     }
+    let rules: Vec<Rule> = match items.redact {
+        serde_json::Value::Null => Vec::new(),
+        // Another version's, perhaps. What they were to keep here must not leave.
+        rules => serde_json::from_value(rules)
+            .map_err(|error| format!("the stored redaction rules cannot be read: {error}"))?,
+    };
+    let secret = if let Ok(secret) = Secret::try_from(items.secret) {
+        secret
+    } else {
+        let mut secret = Secret::default();
+        chrome::random_values(&mut secret);
+        chrome::storage_set(&chrome::to_js(&json!({ "secret": secret }))).await?;
+        secret
+    };
     Ok(Stored {
+        secret,
         profile: items.profile,
         decisions: Decisions {
             origins: items.origins,
             host_origins: items.host_origins,
-            rules: items.redact,
+            rules,
             paused: items.paused,
         },
     })
@@ -62,7 +81,30 @@ pub async fn save(decisions: &Decisions) -> Result<(), JsValue> {
 /// What is prescribed. Firefox refuses to say where nothing is.
 pub async fn policy() -> Policy {
     match chrome::managed_get(&chrome::to_js(&json!(["origins", "redact"]))).await {
-        Ok(items) => chrome::from_js(&items).unwrap_or_default(),
+        Ok(items) => chrome::from_js::<Prescribed>(&items)
+            .map(Policy::from)
+            .unwrap_or_default(),
         Err(_nothing) => Policy::default(),
+    }
+}
+
+/// The managed items.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Prescribed {
+    origins: serde_json::Value,
+    redact: serde_json::Value,
+}
+
+impl From<Prescribed> for Policy {
+    fn from(items: Prescribed) -> Self {
+        Self {
+            // What is no list enables nothing.
+            origins: serde_json::from_value(items.origins).unwrap_or_default(),
+            redact: match items.redact {
+                serde_json::Value::Null => Ok(Vec::new()),
+                rules => serde_json::from_value(rules).map_err(|error| error.to_string()),
+            },
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Making elements: as much of the DOM as two small pages need.
 
 use wasm_bindgen::prelude::*;
-use web_sys::{Document, Element, Event};
+use web_sys::{Document, Element, Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
 /// The page's document; every page of ours has one.
 pub fn document() -> Document {
@@ -52,6 +52,33 @@ pub fn set(element: &Element, name: &str, value: &str) {
 /// Sets an attribute that is there or not.
 pub fn set_flag(element: &Element, name: &str, there: bool) {
     let _set = element.toggle_attribute_with_force(name, there);
+}
+
+/// What is written or chosen in the field with this id.
+pub fn value_of(id: &str) -> String {
+    let field = by_id(id);
+    if let Some(field) = field.dyn_ref::<HtmlInputElement>() {
+        field.value()
+    } else if let Some(field) = field.dyn_ref::<HtmlSelectElement>() {
+        field.value()
+    } else {
+        field
+            .dyn_ref::<HtmlTextAreaElement>()
+            .map(HtmlTextAreaElement::value)
+            .unwrap_or_default()
+    }
+}
+
+/// Writes into the field with this id, or chooses.
+pub fn set_value(id: &str, value: &str) {
+    let field = by_id(id);
+    if let Some(field) = field.dyn_ref::<HtmlInputElement>() {
+        field.set_value(value);
+    } else if let Some(field) = field.dyn_ref::<HtmlSelectElement>() {
+        field.set_value(value);
+    } else if let Some(field) = field.dyn_ref::<HtmlTextAreaElement>() {
+        field.set_value(value);
+    }
 }
 
 /// Listens for as long as the page lives.

@@ -28,6 +28,7 @@ pub(super) struct Section<'d> {
     document: &'d Document<'d>,
     name: &'static str,
     table: Option<&'d DeTable<'d>>,
+    line: usize,
 }
 
 impl<'t> Document<'t> {
@@ -47,13 +48,6 @@ impl<'t> Document<'t> {
     /// Refuses tables and keys at the top that do not exist.
     pub(super) fn only_sections(&self, known: &'static [&'static str]) -> Result<(), ConfigError> {
         for key in self.table.keys() {
-            if key.get_ref() == "redact" {
-                let problem = ConfigProblem::NotYet {
-                    key: "[[redact]]",
-                    cure: "Remove it, and capture only origins whose values may leave the browser as they are.",
-                };
-                return Err(self.error(key.span().start, problem));
-            }
             self.check_key(key, "", known)?;
         }
         Ok(())
@@ -69,6 +63,7 @@ impl<'t> Document<'t> {
                 document: self,
                 name,
                 table: None,
+                line: 0,
             });
         };
         let DeValue::Table(table) = value.get_ref() else {
@@ -81,7 +76,41 @@ impl<'t> Document<'t> {
             document: self,
             name,
             table: Some(table),
+            line: line(self.text, value.span().start),
         })
+    }
+
+    /// The tables of an array, `[[name]]` each.
+    pub(super) fn sections<'d>(
+        &'d self,
+        name: &'static str,
+        known: &'static [&'static str],
+    ) -> Result<Vec<Section<'d>>, ConfigError> {
+        const EXPECTED: &str = "a list of tables, each begun by its name in double brackets";
+        let Some(value) = self.table.get(name) else {
+            return Ok(Vec::new());
+        };
+        let wrong = || self.type_error(value, name.to_owned(), EXPECTED);
+        let DeValue::Array(items) = value.get_ref() else {
+            return Err(wrong());
+        };
+        items
+            .iter()
+            .map(|item| {
+                let DeValue::Table(table) = item.get_ref() else {
+                    return Err(wrong());
+                };
+                for key in table.keys() {
+                    self.check_key(key, name, known)?;
+                }
+                Ok(Section {
+                    document: self,
+                    name,
+                    table: Some(table),
+                    line: line(self.text, item.span().start),
+                })
+            })
+            .collect()
     }
 
     fn check_key(
@@ -227,10 +256,22 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// The line of a key, 0 if it is not there.
+    /// The line of a key; that of the table if it is not there.
     pub(super) fn line(&self, key: &str) -> usize {
         self.get(key)
-            .map_or(0, |value| line(self.document.text, value.span().start))
+            .map_or(self.line, |value| line(self.document.text, value.span().start))
+    }
+
+    /// The table lacks a key that it cannot do without.
+    pub(super) fn absent(&self, key: &str, expected: &'static str) -> ConfigError {
+        ConfigError {
+            path: self.document.path.to_owned(),
+            line: Some(self.line),
+            problem: ConfigProblem::Absent {
+                key: self.full_name(key),
+                expected,
+            },
+        }
     }
 
     /// There is neither a value nor a default.

@@ -56,6 +56,14 @@ pub enum ConfigProblem {
         /// What it is.
         found: &'static str,
     },
+    /// A table lacks what it cannot do without.
+    #[error("{key} is missing")]
+    Absent {
+        /// Section and key.
+        key: String,
+        /// What it must be.
+        expected: &'static str,
+    },
     /// A value of the right type that makes no sense.
     #[error("{key}: {problem}")]
     Value {
@@ -114,6 +122,7 @@ impl Failure for ConfigError {
             ConfigProblem::UnknownKey { known, .. } => format!("The keys here are {}.", known.join(", ")),
             ConfigProblem::NotYet { cure, .. } => (*cure).to_owned(),
             ConfigProblem::Type { expected, .. } => format!("Write {expected}."),
+            ConfigProblem::Absent { expected, .. } => format!("Add it: {expected}."),
             ConfigProblem::Value { .. } => {
                 "Correct the value, or remove the line to have the default.".to_owned()
             }

@@ -48,6 +48,14 @@ fn everything_can_be_set() {
         value = "typed"
         [journal]
         directory = "/var/lib/idb-relay"
+        [[redact]]
+        database = "shop"
+        store = "users"
+        fields = ["/password", "/cards/*/number"]
+        how = "drop"
+        [[redact]]
+        fields = ["@key", ""]
+        how = "hash"
         "#,
     )
     .expect("a configuration");
@@ -57,6 +65,11 @@ fn everything_can_be_set() {
     assert_eq!((redis.stream, redis.max_stream_length), (None, Some(1000)));
     assert_eq!(config.memcached.servers.len(), 2);
     assert_eq!(config.journal.directory, Path::new("/var/lib/idb-relay"));
+    let rules = serde_json::to_string(&config.redact).expect("JSON");
+    assert_eq!(
+        rules,
+        r#"[{"database":"shop","store":"users","fields":["/password","/cards/*/number"],"how":"drop"},{"fields":["@key",""],"how":"hash"}]"#
+    );
 }
 
 #[test]
@@ -152,9 +165,39 @@ fn mistakes_name_line_key_and_cure() {
             "The keys here are mode, servers, key, value.",
         ),
         (
-            "[[redact]]\ndatabase = \"shop\"",
-            "line 1: [[redact]] is not available in this version",
-            "Remove it, and capture only origins whose values may leave the browser as they are.",
+            "[[redact]]\nfield = [\"/a\"]",
+            "line 2: there is no key \"field\" in [redact]",
+            "Did you mean \"fields\"?",
+        ),
+        (
+            "[[redact]]\nfields = [\"/a\"]\nhow = \"drop\"\n[[redact]]\nfields = [\"/a\"]",
+            "line 4: redact.how is missing",
+            "Add it: \"drop\", \"mask\" or \"hash\".",
+        ),
+        (
+            "[[redact]]\nhow = \"mask\"",
+            "line 1: redact.fields is missing",
+            "Add it: a list of JSON Pointers, such as [\"/password\"].",
+        ),
+        (
+            "[[redact]]\nhow = \"mask\"\nfields = [\n  \"/a\",\n  \"b.c\",\n]",
+            "line 5: redact.fields: \"b.c\" is no JSON Pointer; write \"/b/c\", \"\" for the whole value, or \"@key\" for the record's key",
+            "Correct the value, or remove the line to have the default.",
+        ),
+        (
+            "[[redact]]\nhow = \"mask\"\nfields = []",
+            "line 3: redact.fields: the rule names no field; write at least one JSON Pointer, such as \"/password\"",
+            "Correct the value, or remove the line to have the default.",
+        ),
+        (
+            "[[redact]]\nhow = \"remove\"\nfields = [\"/a\"]",
+            "line 2: redact.how: \"remove\" is no way to redact; there are \"drop\", \"mask\" and \"hash\"",
+            "Correct the value, or remove the line to have the default.",
+        ),
+        (
+            "[redact]\nhow = \"mask\"",
+            "line 1: redact must be a list of tables, each begun by its name in double brackets, not table",
+            "Write a list of tables, each begun by its name in double brackets.",
         ),
     ] {
         assert_eq!(mistake(text), (message.to_owned(), cure.to_owned()), "{text}");

@@ -37,7 +37,7 @@ use protocol::{
 use rusqlite::{CachedStatement, Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
 
-pub(super) use self::context::Context;
+pub(super) use self::{context::Context, event::Before};
 use super::{
     Journal, JournalError, State, Turn,
     mirror::{Mirror, Single},

@@ -2,7 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
-use super::key::Span;
+use super::{apply::Before, key::Span};
 
 /// The `context` of a row that a read settled, not a write.
 pub(super) const READ: i64 = 0;
@@ -16,6 +16,17 @@ pub(super) struct Row {
     pub context: i64,
     /// When, at the latest, what it says was true in the page.
     pub at: i64,
+}
+
+impl Row {
+    /// What an event may tell of it, where values up to this time are not to be told.
+    pub(super) fn told(&self, redacted_since: i64) -> Before {
+        match &self.value {
+            None => Before::Absent,
+            Some(_) if self.at <= redacted_since => Before::Unknown,
+            Some(value) => Before::Value(value.clone()),
+        }
+    }
 }
 
 /// Single records, within a transaction: its statements stay at hand, for there are many.

@@ -36,6 +36,26 @@ pub struct Trouble {
     pub cure: String,
 }
 
+impl super::Journal {
+    /// What keeps sinks that are in use from passing events on.
+    pub fn troubles(&self) -> Result<Vec<Trouble>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached(
+                    "SELECT error, coalesce(cure, '') FROM sink WHERE enabled AND error IS NOT NULL ORDER BY name",
+                )?
+                .query_map([], |row| {
+                    Ok(Trouble {
+                        error: row.get(0)?,
+                        cure: row.get(1)?,
+                    })
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|source| JournalError::failed(&self.path, source))
+    }
+}
+
 /// Something about one event that a reader of `tail` should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {

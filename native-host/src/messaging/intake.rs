@@ -33,6 +33,8 @@ pub(super) enum Received {
     Delivery(Inbound),
     /// For those who read it.
     Ask(Ask),
+    /// The rules that redact what follows, as a fingerprint.
+    Rules(String),
     /// Something with the number of a question that is none; whoever asked is told so.
     NoQuestion { id: u64, error: HostError },
 }
@@ -137,6 +139,7 @@ impl Intake {
                 }),
             },
             Ok(ToHost::Ask(ask)) => Ok(Some(Received::Ask(ask))),
+            Ok(ToHost::Rules(rules)) => Ok(Some(Received::Rules(rules.fingerprint.into_owned()))),
             Ok(ToHost::Hello(_)) => Err(malformed("a second hello on one connection")),
             Err(error) => match serde_json::from_slice::<AnyAsk>(&frame) {
                 Ok(AnyAsk {

@@ -10,7 +10,7 @@ use std::{
 
 use protocol::{
     PROTOCOL_VERSION,
-    inspect::{Answer, Ask, Question, Reply},
+    inspect::{Answer, Ask, Question, Remark, Reply},
     message::{ErrorCode, FromHost, HostHello},
 };
 
@@ -26,7 +26,7 @@ use crate::{
     config::{Config, ConfigError},
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError, Outcome, request},
+    journal::{Author, Journal, JournalError, Outcome, progress::Trouble, request},
     sinks::{self, Sinks},
 };
 
@@ -41,6 +41,8 @@ const REQUESTS: Duration = Duration::from_secs(1);
 
 /// How often old events are looked for while nothing comes.
 const TIDY: Duration = Duration::from_secs(60);
+/// How often the sinks are looked at.
+const SINKS: Duration = Duration::from_secs(1);
 
 /// How long to wait before a transaction that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -131,7 +133,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         protocol: PROTOCOL_VERSION,
         version: crate::VERSION.to_owned(),
         origins: config.capture.origins.iter().map(ToString::to_string).collect(),
-        redact: Vec::new(),
+        redact: config.redact.clone(),
     }));
     let sinks = Sinks::start(config, journal.path(), &journal.turn(), &author.profile)?;
     sinks.wake(journal.head());
@@ -143,6 +145,8 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         journal: &mut journal,
         intake: Intake::default(),
         origins: Origins::default(),
+        troubles: Vec::new(),
+        looked_at: Instant::now(),
     }
     .run(frames);
     sinks.finish(LAST_MOMENTS);
@@ -184,6 +188,9 @@ struct Session<'s> {
     journal: &'s mut Journal,
     intake: Intake,
     origins: Origins,
+    /// What the extension knows of the sinks' troubles, and since when.
+    troubles: Vec<Trouble>,
+    looked_at: Instant,
 }
 
 impl Session<'_> {
@@ -208,6 +215,29 @@ impl Session<'_> {
                 self.outbox.send(read);
             }
             self.take_requests();
+            self.tell_troubles();
+        }
+    }
+
+    /// The extension shows at its button what is wrong with the servers.
+    fn tell_troubles(&mut self) {
+        if self.looked_at.elapsed() < SINKS {
+            return;
+        }
+        self.looked_at = Instant::now();
+        // A journal that cannot be read has errors of its own.
+        let Ok(troubles) = self.journal.troubles() else {
+            return;
+        };
+        if troubles != self.troubles {
+            let remark = |trouble: &Trouble| Remark {
+                message: trouble.error.clone(),
+                cure: trouble.cure.clone(),
+            };
+            self.outbox.send(FromHost::Servers {
+                troubles: troubles.iter().map(remark).collect(),
+            });
+            self.troubles = troubles;
         }
     }
 
@@ -232,6 +262,14 @@ impl Session<'_> {
                 match received {
                     Ok(Received::Delivery(delivery)) => deliveries.push(delivery),
                     Ok(Received::Ask(ask)) => self.answer(ask),
+                    Ok(Received::Rules(fingerprint)) => {
+                        // What came before was redacted by the rules before.
+                        self.store(&std::mem::take(&mut deliveries))?;
+                        let origins = self.insist(|journal| journal.redacted_by(&fingerprint))?;
+                        for origin in origins {
+                            self.outbox.send(FromHost::Snapshot { origin });
+                        }
+                    }
                     Ok(Received::NoQuestion { id, error }) => self.outbox.answer(Answer {
                         id,
                         reply: Reply::Failed(error),
@@ -242,9 +280,6 @@ impl Session<'_> {
                     }
                 }
             }
-        }
-        if deliveries.is_empty() {
-            return Ok(());
         }
         self.store(&deliveries)
     }
@@ -277,10 +312,35 @@ impl Session<'_> {
 
     /// Brings deliveries to the disk, however often that takes, and tells the extension and the sinks.
     fn store(&mut self, deliveries: &[Inbound]) -> Result<(), SessionError> {
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        let mut origins = std::mem::take(&mut self.origins);
+        let outcome = self.insist(|journal| record(journal, deliveries, &mut origins))?;
+        self.origins = origins;
+        self.sinks.wake(self.journal.head());
+        for (context, sequence) in outcome.acknowledged {
+            self.outbox.send(FromHost::Acknowledged { context, sequence });
+        }
+        for error in outcome.errors {
+            tracing::warn!("{}", error.message);
+            self.outbox.send(FromHost::Error(error));
+        }
+        for origin in outcome.snapshots {
+            self.outbox.send(FromHost::Snapshot { origin });
+        }
+        Ok(())
+    }
+
+    /// Does something to the journal, however often that takes.
+    fn insist<T>(
+        &mut self,
+        mut attempt: impl FnMut(&mut Journal) -> Result<T, JournalError>,
+    ) -> Result<T, SessionError> {
         let mut told = false;
-        let outcome = loop {
-            match record(self.journal, deliveries, &mut self.origins) {
-                Ok(outcome) => break outcome,
+        loop {
+            match attempt(self.journal) {
+                Ok(done) => return Ok(done),
                 Err(error) if error.is_transient() => {
                     if !std::mem::replace(&mut told, true) {
                         tracing::error!("{error}");
@@ -294,19 +354,7 @@ impl Session<'_> {
                 }
                 Err(error) => return Err(error.into()),
             }
-        };
-        self.sinks.wake(self.journal.head());
-        for (context, sequence) in outcome.acknowledged {
-            self.outbox.send(FromHost::Acknowledged { context, sequence });
         }
-        for error in outcome.errors {
-            tracing::warn!("{}", error.message);
-            self.outbox.send(FromHost::Error(error));
-        }
-        for origin in outcome.snapshots {
-            self.outbox.send(FromHost::Snapshot { origin });
-        }
-        Ok(())
     }
 }
 

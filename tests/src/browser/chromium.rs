@@ -1,6 +1,6 @@
 //! Chromium over the DevTools protocol.
 
-use std::{collections::HashMap, fs};
+use std::{collections::HashMap, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -28,6 +28,51 @@ const QUIET: [&str; 11] = [
 
 /// The extension's id, which follows from the `key` in `manifests/extension.chromium.json`.
 pub(super) const EXTENSION: &str = "ndefadnengepkgocommelgoinckbccbk";
+
+/// Where Debian's Chromium looks for policies.
+const POLICIES: &str = "/etc/chromium";
+
+/// Becomes a program that sees other policies than everybody else on the machine.
+const PRESCRIBED: &str = r#"mount -t tmpfs none "$1" && cp -r "$2" "$1/policies" && shift 2 && exec "$@""#;
+
+/// A program in a mount namespace of its own, of which it is root.
+fn unshared() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount"]);
+    command
+}
+
+pub(super) fn prescribe(profile: &Profile, policy: &Value) -> Result<bool> {
+    let possible = unshared()
+        .args(["mount", "-t", "tmpfs", "none", POLICIES])
+        .output();
+    if !possible.is_ok_and(|output| output.status.success()) {
+        return Ok(false);
+    }
+    let managed = policies(profile).join("managed");
+    fs::create_dir_all(&managed)?;
+    let policies = json!({"3rdparty": {"extensions": {EXTENSION: policy}}});
+    fs::write(managed.join("idb-relay.json"), policies.to_string())?;
+    Ok(true)
+}
+
+fn policies(profile: &Profile) -> PathBuf {
+    profile.home().join("policies")
+}
+
+/// Chromium, with the policies that the profile has.
+pub(super) fn program(profile: &Profile) -> Command {
+    let policies = policies(profile);
+    if !policies.exists() {
+        return Command::new(profile.kind().program());
+    }
+    let mut command = unshared();
+    command
+        .args(["sh", "-c", PRESCRIBED, "sh", POLICIES])
+        .arg(policies)
+        .arg(profile.kind().program());
+    command
+}
 
 pub(super) fn start(profile: &Profile, launch: &Launch) -> Result<(Process, Box<dyn Driver>)> {
     let directory = profile.directory();

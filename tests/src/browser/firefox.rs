@@ -46,6 +46,15 @@ user_pref("privacy.reduceTimerPrecision", false);
 user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
 "#;
 
+/// By the manifest of a managed storage (MDN, "Native manifests").
+pub(super) fn prescribe(profile: &Profile, policy: &Value) -> Result<()> {
+    let directory = profile.home().join(".mozilla/managed-storage");
+    fs::create_dir_all(&directory)?;
+    let manifest = json!({"name": EXTENSION, "description": "A policy", "type": "storage", "data": policy});
+    fs::write(directory.join(format!("{EXTENSION}.json")), manifest.to_string())?;
+    Ok(())
+}
+
 pub(super) fn start(profile: &Profile, launch: &Launch) -> Result<(Process, Box<dyn Driver>)> {
     let directory = profile.directory();
     fs::write(directory.join("user.js"), PREFERENCES)?;

@@ -15,6 +15,7 @@ impl Relay {
     pub fn granted(&mut self, patterns: Vec<String>) {
         self.granted = Some(patterns);
         self.changed = true;
+        self.show_state();
     }
 
     /// The browser's permissions have changed.
@@ -25,7 +26,13 @@ impl Relay {
     /// The managed policy is this.
     pub fn policy(&mut self, policy: super::Policy) {
         self.capture.set_policy(&policy.origins);
-        self.rules.insert("policy", policy.redact);
+        let (rules, unreadable) = match policy.redact {
+            Ok(rules) => (rules, None),
+            Err(reason) => (Vec::new(), Some(reason)),
+        };
+        self.rules.insert("policy", rules);
+        self.unreadable_policy = unreadable;
+        self.rules_changed();
         self.recapture();
     }
 
@@ -55,9 +62,7 @@ impl Relay {
                 }
             }
             FromInspector::Rules(rules) => {
-                self.rules.insert("user", rules);
-                self.save();
-                self.changed = true;
+                self.set_user_rules(rules);
             }
             FromInspector::Pause { paused } => {
                 self.paused = paused;

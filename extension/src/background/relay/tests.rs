@@ -5,6 +5,7 @@ use protocol::message::Page;
 use super::*;
 
 mod inspection;
+mod rules;
 
 const ORIGIN: &str = "http://localhost:8080";
 
@@ -15,7 +16,7 @@ fn relay() -> Relay {
         browser: "chromium/156".into(),
         profile: "p".into(),
     };
-    let mut relay = Relay::new(identity, Decisions::default());
+    let mut relay = Relay::new(identity, Decisions::default(), [7; 32]);
     assert_eq!(
         relay.take_actions(),
         [Action::StartHost {
@@ -30,9 +31,11 @@ fn greet(relay: &mut Relay) -> Vec<Action> {
     relay.host_said(&format!(
         r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":["{ORIGIN}"]}}}}"#
     ));
-    // What is kept for the next start is a matter of the inspection's tests.
+    // What is kept for the next start is a matter of the inspection's tests, the rules are one of their own.
     let mut actions = relay.take_actions();
     actions.retain(|action| !matches!(action, Action::Save(_)));
+    let rules = Action::ToHost(r#"{"rules":{"fingerprint":""}}"#.into());
+    actions.retain(|action| *action != rules);
     actions
 }
 
@@ -376,4 +379,41 @@ fn many_documents_share_what_may_be_on_its_way() {
         known.extend(windows(&mut relay));
     }
     assert_eq!(known.into_values().collect::<Vec<_>>(), [BRIDGE_WINDOW as u64; 4]);
+}
+
+#[test]
+fn the_button_shows_what_is_nearest_to_the_page() {
+    let mut relay = relay();
+    greet(&mut relay);
+    let shown = |relay: &mut Relay| {
+        let mut shown = relay
+            .take_actions()
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::Show { problem, .. } => Some(problem.map(|problem| problem.message)),
+                _ => None,
+            });
+        (shown.next(), shown.next())
+    };
+    let servers = |message: &str| {
+        format!(r#"{{"servers":{{"troubles":[{{"message":"{message}","cure":"Start it."}}]}}}}"#)
+    };
+    relay.host_said(&servers("Redis is away"));
+    assert_eq!(shown(&mut relay), (Some(Some("Redis is away".into())), None));
+    relay.host_said(&servers("Redis is away"));
+    assert_eq!(shown(&mut relay), (None, None));
+    relay.granted(Vec::new());
+    let missing = format!("{ORIGIN} is enabled, but the browser's permission for it is missing.");
+    assert_eq!(shown(&mut relay), (Some(Some(missing)), None));
+    relay.granted(vec!["http://localhost/*".into()]);
+    assert_eq!(shown(&mut relay), (Some(Some("Redis is away".into())), None));
+    relay.host_gone("Specified native messaging host not found.");
+    let (Some(Some(gone)), None) = shown(&mut relay) else {
+        panic!("the host's end is not shown")
+    };
+    assert!(gone.contains("no native host"));
+    // The next host has its own word about its servers.
+    greet(&mut relay);
+    relay.host_said(r#"{"servers":{"troubles":[]}}"#);
+    assert_eq!(shown(&mut relay), (None, None));
 }

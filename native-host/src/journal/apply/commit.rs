@@ -39,6 +39,7 @@ enum Write<'a> {
 enum Step<'a> {
     Write(Write<'a>),
     Reshape(&'a SchemaChange<'a>),
+    ReadAgain,
 }
 
 fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
@@ -60,6 +61,7 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
             span: Span::of_range(range)?,
             range: to_raw_value(range).ok(),
         },
+        Operation::DeleteUnknown { .. } => return Ok(Step::ReadAgain),
         Operation::Clear { .. } => Write::Sweep {
             span: Span::all(),
             range: None,
@@ -117,6 +119,7 @@ impl Batch<'_> {
                 Step::Reshape(change) => {
                     self.reshape(&place, commit.version, name, change, when, &mut drafts)?;
                 }
+                Step::ReadAgain => self.read_again(&place, commit.version)?,
             }
         }
         let scene = Scene {
@@ -145,6 +148,7 @@ impl Batch<'_> {
         let store = self.state.stores.get(connection, place, version)?;
         let id = store.id;
         let settling = &mut self.state.settling;
+        let redacted_since = self.state.redacted_since;
         let mut draft = |op, key, range, before, after: Option<&'a RawValue>| {
             drafts.push(Draft {
                 key,
@@ -157,7 +161,7 @@ impl Batch<'_> {
         let mut contested = Vec::new();
         match write {
             Write::Put { key, value, added } => {
-                let known = Known::of(single, store, &key, when)?;
+                let known = Known::of(single, store, &key, when, redacted_since)?;
                 single.write(store.id, &key.bytes, Some(value.get()), when.context, known.at)?;
                 let op = if known.live && !added {
                     Op::Update
@@ -171,7 +175,7 @@ impl Batch<'_> {
                 draft(op, Some(key), None, before, Some(value));
             }
             Write::Delete { key } => {
-                let known = Known::of(single, store, &key, when)?;
+                let known = Known::of(single, store, &key, when, redacted_since)?;
                 // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
                 single.write(store.id, &key.bytes, None, when.context, known.at)?;
                 if known.contested && known.live {
@@ -189,9 +193,10 @@ impl Batch<'_> {
                     if doubt {
                         contested.push(key.clone());
                     }
-                    let before = match row.value {
-                        Some(value) if !doubt => Before::Value(value),
-                        _ => Before::Unknown,
+                    let before = if doubt {
+                        Before::Unknown
+                    } else {
+                        row.told(redacted_since)
                     };
                     draft(Op::Delete, Some(key), None, before, None);
                 }
@@ -220,7 +225,13 @@ struct Known {
 }
 
 impl Known {
-    fn of(single: &mut Single<'_>, store: &Store, key: &RecordKey, when: When) -> rusqlite::Result<Self> {
+    fn of(
+        single: &mut Single<'_>,
+        store: &Store,
+        key: &RecordKey,
+        when: When,
+        redacted_since: i64,
+    ) -> rusqlite::Result<Self> {
         let Some(row) = single.row(store.id, &key.bytes)? else {
             let contested = when.contests(store.swept_by, store.swept_at);
             return Ok(Self {
@@ -237,10 +248,10 @@ impl Known {
         let contested = when.contests(row.context, row.at);
         Ok(Self {
             live: row.value.is_some(),
-            before: match row.value {
-                _ if contested => Before::Unknown,
-                Some(value) => Before::Value(value),
-                None => Before::Absent,
+            before: if contested {
+                Before::Unknown
+            } else {
+                row.told(redacted_since)
             },
             contested,
             at: when.committed_at.max(row.at),

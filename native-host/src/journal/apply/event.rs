@@ -16,7 +16,7 @@ use super::{
 
 /// What is known of the value before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Before {
+pub(in crate::journal) enum Before {
     Unknown,
     Absent,
     Value(String),

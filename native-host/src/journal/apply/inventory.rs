@@ -75,14 +75,21 @@ impl Batch<'_> {
                 store: name.store.clone().into_owned(),
             };
             let known = self.state.stores.version(&self.transaction, &place)?;
-            let store = self.state.stores.get(&self.transaction, &place, known)?;
-            store.set_complete(&self.transaction, false)?;
-            store.set_doubtful(&self.transaction, true)?;
-            let id = store.id;
-            // A whole-store read that is under way may have passed the place of what was lost.
-            self.state.scans.retain(|(_, store), _| *store != id);
+            self.read_again(&place, known)?;
         }
         self.outcome.snapshots.insert(scope.origin.to_owned());
+        Ok(())
+    }
+
+    /// What the mirror holds of this store is not to be relied upon until it has been read.
+    pub(super) fn read_again(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
+        let store = self.state.stores.get(&self.transaction, place, version)?;
+        store.set_complete(&self.transaction, false)?;
+        store.set_doubtful(&self.transaction, true)?;
+        let id = store.id;
+        // A whole-store read that is under way may have passed the place of what was lost.
+        self.state.scans.retain(|(_, store), _| *store != id);
+        self.outcome.snapshots.insert(place.origin.clone());
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ impl Batch<'_> {
             store.set_doubtful(connection, false)?;
         }
         let before = match row {
-            Some(row) => row.value.map_or(Before::Absent, Before::Value),
+            Some(row) => row.told(self.state.redacted_since),
             None if store.complete => Before::Absent,
             None => Before::Unknown,
         };

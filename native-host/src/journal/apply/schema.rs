@@ -51,6 +51,11 @@ impl Batch<'_> {
                 store.set_complete(&self.transaction, complete)?;
                 let id = store.id;
                 for (key, row) in moved {
+                    if row.at <= self.state.redacted_since {
+                        // By the rules of today it may not be told again; it is read by its new name.
+                        self.read_again(&target, version)?;
+                        continue;
+                    }
                     let Some(value) = row.value else { continue };
                     self.single
                         .write(id, &key.bytes, Some(&value), when.context, when.committed_at)?;
@@ -126,7 +131,7 @@ impl Batch<'_> {
             let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
             drafts.push(Draft {
                 key: Some(key.clone()),
-                before: row.value.clone().map_or(Before::Unknown, Before::Value),
+                before: row.told(self.state.redacted_since),
                 ..Draft::of(Op::Delete, store, store_name)
             });
             gone.push((key, row));

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         key::{RecordKey, Span},
+        scan::{Scan, Unordered},
         store::Place,
     },
     Batch, Refusal, Scope,
@@ -25,14 +26,12 @@ fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observe
 
 impl Batch<'_> {
     pub(super) fn snapshot(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
+        if snapshot.unordered {
+            return self.unordered(scope, snapshot);
+        }
         let span = Span::between(snapshot.after, snapshot.until)?;
         let mut observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
-        let place = Place {
-            origin: scope.origin.to_owned(),
-            bucket: snapshot.bucket.clone().into_owned(),
-            database: snapshot.database.clone().into_owned(),
-            store: snapshot.store.clone().into_owned(),
-        };
+        let place = place_of(scope, snapshot);
         let reading = Reading {
             began_at: snapshot.began_at,
             read_at: snapshot.read_at,
@@ -116,20 +115,103 @@ impl Batch<'_> {
             .state
             .stores
             .get(&self.transaction, place, snapshot.version)?;
-        let reached = self.state.scans.remove(&(context, store.id));
-        let unbroken = snapshot.after.is_none() || reached.is_some_and(|reached| reached == span.from);
+        let known = self.state.scans.remove(&(context, store.id));
+        let unbroken =
+            snapshot.after.is_none() || matches!(known, Some(Scan::Ordered(reached)) if reached == span.from);
         if !unbroken {
             return Ok(());
         }
         if snapshot.until.is_some() {
-            self.state.scans.insert((context, store.id), span.to);
+            self.state
+                .scans
+                .insert((context, store.id), Scan::Ordered(span.to));
             return Ok(());
         }
+        Ok(self.known_as_a_whole(place, snapshot.version)?)
+    }
+
+    /// Every record of the store has been read.
+    fn known_as_a_whole(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
+        let store = self.state.stores.get(&self.transaction, place, version)?;
         store.set_complete(&self.transaction, true)?;
         if !self.state.settling.waits(store.id) {
             store.set_doubtful(&self.transaction, false)?;
         }
         Ok(())
+    }
+
+    /// A stretch of a store whose keys are redacted. Between which keys it lies says nothing about the mirror's: only once all
+    /// stretches are there is it known what is gone.
+    fn unordered(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
+        let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
+        let bytes = |key: &RawValue| RecordKey::parse(key).map(|key| key.bytes);
+        let after = snapshot.after.map(bytes).transpose()?;
+        let until = snapshot.until.map(bytes).transpose()?;
+        let place = place_of(scope, snapshot);
+        let store = self
+            .state
+            .stores
+            .get(&self.transaction, &place, snapshot.version)?
+            .id;
+        let scan = match (self.state.scans.remove(&(scope.context, store)), after) {
+            (_, None) => Some(Unordered::new(snapshot.began_at)),
+            (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == after => Some(scan),
+            _ => None,
+        };
+        let scan = scan.map(|mut scan| {
+            scan.see(observed.iter().map(|(key, _)| key.bytes.clone()));
+            scan
+        });
+        let mut reading = Reading {
+            began_at: snapshot.began_at,
+            read_at: snapshot.read_at,
+        };
+        let scene = |reading| {
+            scene(
+                scope,
+                &snapshot.bucket,
+                &snapshot.database,
+                snapshot.version,
+                reading,
+            )
+        };
+        self.observe_all(scene(reading), &place, &snapshot.store, observed, reading)?;
+        match (scan, until) {
+            (Some(mut scan), Some(until)) => {
+                scan.reached = until;
+                self.state
+                    .scans
+                    .insert((scope.context, store), Scan::Unordered(scan));
+            }
+            (Some(scan), None) => {
+                // When its place was passed is not known of what is not there.
+                reading.began_at = scan.began_at;
+                let Some(seen) = scan.seen else { return Ok(()) };
+                let mut gone = Vec::new();
+                for (bytes, _) in self.mirror().live(store, &Span::all())? {
+                    if !seen.contains(&bytes) {
+                        gone.push((RecordKey::from_bytes(bytes).map_err(super::stored)?, None));
+                    }
+                }
+                self.observe_all(scene(reading), &place, &snapshot.store, gone, reading)?;
+                self.known_as_a_whole(&place, snapshot.version)?;
+            }
+            // A stretch is missing; most likely another host had it. All of them are needed.
+            (None, None) => {
+                self.outcome.snapshots.insert(scope.origin.to_owned());
+            }
+            (None, Some(_)) => {}
+        }
+        Ok(())
+    }
+}
+
+fn place_of(scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Place {
+    Place {
+        origin: scope.origin.to_owned(),
+        bucket: snapshot.bucket.clone().into_owned(),
+        database: snapshot.database.clone().into_owned(),
+        store: snapshot.store.clone().into_owned(),
     }
 }
 

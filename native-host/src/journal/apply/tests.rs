@@ -82,6 +82,26 @@ impl Bench {
         self.deliver(context, &body);
     }
 
+    /// Stretches of a store whose keys are redacted, as read at a time: which one comes before, which is the last key, the keys.
+    fn unordered(&mut self, context: &str, at: i64, after: &str, until: &str, keys: &[&str]) -> Outcome {
+        let bound = |name: &str, key: &str| match key {
+            "" => String::new(),
+            key => format!(r#""{name}":"{key}","#),
+        };
+        let records: Vec<String> = keys
+            .iter()
+            .map(|key| format!(r#"{{"key":"{key}","value":1}}"#))
+            .collect();
+        let body = format!(
+            r#"{{"snapshot":{{"unordered":true,"database":"d","version":1,"store":"s","began_at":{0},"read_at":{0},{1}{2}"records":[{3}]}}}}"#,
+            NOW + at,
+            bound("after", after),
+            bound("until", until),
+            records.join(",")
+        );
+        self.deliver(context, &body)
+    }
+
     /// Key 1 read again at a time, in milliseconds after [`NOW`].
     fn answer(&mut self, at: i64, value: Option<i64>) {
         let present = value.map_or_else(String::new, |value| format!(r#"{{"key":1,"value":{value}}}"#));
@@ -401,4 +421,93 @@ fn a_page_with_more_stores_than_are_remembered_loses_nothing() {
     let stores = bench.reader.stores().expect("stores");
     assert_eq!(stores.len(), 5000);
     assert!(stores.iter().all(|store| store.records == 1));
+}
+
+#[test]
+fn what_an_unordered_read_lacks_is_gone_when_it_has_come_to_its_end() {
+    let mut bench = Bench::new();
+    let put = |key: &str| format!(r#"{{"put":{{"store":"s","key":"{key}","value":1}}}}"#);
+    for key in ["a", "m", "z"] {
+        bench.commit("writer", -9000, -9000, &put(key));
+    }
+    let known = bench.events().len();
+    // By their order, `z` would lie behind the first stretch and `a` before it.
+    bench.unordered("reader", 0, "", "m", &["z", "m"]);
+    assert_eq!(bench.events().len(), known);
+    let outcome = bench.unordered("reader", 10, "m", "", &["b"]);
+    assert_eq!(bench.events()[known..], ["r 1", "d 1→null"]);
+    assert!(outcome.snapshots.is_empty());
+
+    // Written while it was read: nobody knows whether its place was passed before.
+    bench.unordered("reader", 5000, "", "m", &["z", "m"]);
+    bench.commit("writer", 5100, 5100, &put("c"));
+    bench.unordered("reader", 6000, "m", "", &["b"]);
+    assert_eq!(bench.events()[known + 2..], ["c null→1"]);
+    assert_eq!(bench.questions(), ["\"c\""]);
+}
+
+#[test]
+fn an_unordered_read_of_which_a_stretch_is_missing_deletes_nothing_and_is_wanted_again() {
+    let mut bench = Bench::new();
+    bench.commit(
+        "writer",
+        -9000,
+        -9000,
+        r#"{"put":{"store":"s","key":"a","value":1}}"#,
+    );
+    for (after, broken) in [("x", true), ("m", false)] {
+        bench.unordered("reader", 0, "", "m", &["m"]);
+        let outcome = bench.unordered("reader", 10, after, "", &["b"]);
+        assert_eq!(outcome.snapshots.contains("http://localhost"), broken);
+        assert_eq!(bench.events().iter().any(|event| event.starts_with('d')), !broken);
+    }
+}
+
+#[test]
+fn a_deletion_of_unknown_records_has_the_store_read_again() {
+    let mut bench = Bench::new();
+    bench.put("writer", -9000, -9000, 1);
+    bench.snapshot("reader", -5000, r#"{"key":1,"value":1}"#);
+    let known = bench.events().len();
+    let body = format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":{NOW},"committed_at":{NOW},"operations":[{{"delete_unknown":{{"store":"s"}}}}]}}}}"#
+    );
+    let outcome = bench.deliver("writer", &body);
+    assert!(outcome.snapshots.contains("http://localhost"));
+    assert_eq!(bench.events().len(), known, "nothing is known yet");
+    bench.snapshot("reader", 5000, "");
+    assert_eq!(bench.events()[known..], ["d 1→null"]);
+}
+
+#[test]
+fn when_the_rules_change_what_they_may_forbid_is_not_told_again() {
+    let mut bench = Bench::new();
+    let now = crate::time::now_ms() - NOW;
+    assert!(bench.journal.redacted_by("").expect("noted").is_empty());
+    bench.put("writer", now - 9000, now - 9000, 1);
+    bench.put("writer", now - 8000, now - 8000, 2);
+    let origins = bench.journal.redacted_by("some").expect("noted");
+    assert!(origins.contains("http://localhost"));
+    assert!(bench.journal.redacted_by("some").expect("noted").is_empty());
+    let known = bench.events().len();
+    bench.put("writer", now + 1000, now + 1000, 3);
+    bench.put("writer", now + 2000, now + 2000, 4);
+    assert_eq!(bench.events()[known..], ["u 3", "u 3→4"]);
+}
+
+#[test]
+fn what_new_rules_may_forbid_is_not_told_by_a_new_name_either() {
+    let mut bench = Bench::new();
+    let now = crate::time::now_ms() - NOW;
+    bench.put("writer", now - 9000, now - 9000, 3);
+    bench.journal.redacted_by("some").expect("noted");
+    // As in the next life of the host.
+    let Journal {
+        state, connection, ..
+    } = &mut bench.journal;
+    state.reload(connection).expect("read");
+    let rename = r#"{"schema":{"store":"s","change":{"rename_store":{"to":"t"}}}}"#;
+    bench.commit("writer", now + 50, now + 50, rename);
+    assert_eq!(bench.events()[1..], ["s null", "d null"]);
+    assert_eq!(bench.reader.stores().expect("stores").len(), 2);
 }

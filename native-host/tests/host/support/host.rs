@@ -108,9 +108,14 @@ impl Host {
         self.send(&delivery(context, sequence, body));
     }
 
-    /// The next message.
+    /// The next message, but for those about servers.
     pub fn receive(&mut self) -> FromHost {
-        self.messages.recv_timeout(PATIENCE).expect("a message")
+        loop {
+            match self.messages.recv_timeout(PATIENCE).expect("a message") {
+                FromHost::Servers { .. } => {}
+                other => return other,
+            }
+        }
     }
 
     /// Waits until the usual document's deliveries up to this one are acknowledged.

@@ -193,7 +193,7 @@ fn what_the_user_switches_on_is_captured_and_remembered() {
     assert_eq!(relay.take_actions(), []);
 
     // The next background knows, host or not.
-    let mut next = Relay::new(relay.identity.clone(), decisions);
+    let mut next = Relay::new(relay.identity.clone(), decisions, [7; 32]);
     next.policy(Policy {
         origins: vec!["https://shop.example".into()],
         ..Policy::default()

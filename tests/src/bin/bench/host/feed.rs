@@ -1,6 +1,9 @@
 //! What the extension would send: messages of `protocol::message`, many to a frame.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::Result;
 use protocol::{
@@ -147,6 +150,7 @@ impl Feed {
                 version: 1,
                 began_at: at,
                 committed_at: at,
+                key_paths: BTreeMap::new(),
                 operations,
             }),
         });

@@ -1,0 +1,54 @@
+//! The redaction rules: from the user, the host's configuration and managed policy. All of them hold.
+
+use protocol::{
+    message::{Rules, ToHost},
+    redact::{Redaction, Rule},
+};
+
+use super::{Link, Relay};
+use crate::background::status::Problem;
+
+impl Relay {
+    /// The rules have changed: what leaves from now on is redacted by all there are now.
+    pub(super) fn redact_anew(&mut self) {
+        let rules = self.rules.values().flatten();
+        self.redaction = match &self.unreadable_policy {
+            Some(reason) => Err(Problem::unreadable_policy(reason)),
+            None => Redaction::new(rules, &self.secret).map_err(|error| Problem::broken_rule(&error)),
+        };
+        self.changed = true;
+    }
+
+    /// The same, with everybody told who has to know.
+    pub(super) fn rules_changed(&mut self) {
+        let held = self.redaction.is_err();
+        self.redact_anew();
+        match &self.redaction {
+            Err(problem) => self.show(Some(problem.clone())),
+            Ok(_) if held => self.show(None),
+            Ok(_) => {}
+        }
+        self.tell_rules();
+        self.send();
+    }
+
+    /// Tells the host by which rules everything that follows is redacted. It has everything read again if they are new.
+    pub(super) fn tell_rules(&mut self) {
+        if let Ok(redaction) = &self.redaction
+            && self.link == Link::Up
+        {
+            let fingerprint = redaction.fingerprint().to_owned().into();
+            self.tell_host::<()>(&ToHost::Rules(Rules { fingerprint }));
+        }
+    }
+
+    /// The user's rules. Our own page checks them before; should another version's not have, the old ones stay.
+    pub(super) fn set_user_rules(&mut self, rules: Vec<Rule>) {
+        if let Some(error) = rules.iter().find_map(|rule| rule.check().err()) {
+            return self.show(Some(Problem::broken_rule(&error)));
+        }
+        self.rules.insert("user", rules);
+        self.save();
+        self.rules_changed();
+    }
+}

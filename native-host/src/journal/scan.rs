@@ -1,0 +1,48 @@
+//! Whole-store reads that are under way.
+
+use std::collections::HashSet;
+
+/// How many keys of an unordered read are remembered at most; of a larger store it is not found out this way what is gone.
+const MAX_SEEN: usize = 2_000_000;
+
+/// How far the read of a store has come.
+pub(super) enum Scan {
+    /// Up to this key, in bytes: what lay before is settled.
+    Ordered(Vec<u8>),
+    /// Stretches of redacted keys, which only follow each other.
+    Unordered(Unordered),
+}
+
+/// See [`Scan::Unordered`].
+pub(super) struct Unordered {
+    /// Before the first stretch was read.
+    pub began_at: i64,
+    /// The last key of the stretch before, in bytes.
+    pub reached: Vec<u8>,
+    /// All keys so far; `None` if they were too many.
+    pub seen: Option<HashSet<Vec<u8>>>,
+}
+
+impl Unordered {
+    /// Before the first stretch.
+    pub(super) fn new(began_at: i64) -> Self {
+        Self {
+            began_at,
+            reached: Vec::new(),
+            seen: Some(HashSet::new()),
+        }
+    }
+
+    /// These keys are there.
+    pub(super) fn see(&mut self, keys: impl Iterator<Item = Vec<u8>>) {
+        if let Some(seen) = &mut self.seen {
+            seen.extend(keys);
+            if seen.len() > MAX_SEEN {
+                tracing::warn!(
+                    "a store with redacted keys has more than {MAX_SEEN} records: deletions that nobody saw are not looked for"
+                );
+                self.seen = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The extension's own pages, opened as tabs.
+
+use std::{env, fs, path::Path};
+
+use anyhow::{Context as _, Result};
+
+use crate::browser::{Browser, Page};
+
+/// The popup of the tab with this address.
+pub fn popup<'b>(browser: &'b Browser, url: &str) -> Result<Page<'b>> {
+    let page = browser.open(&browser.extension_url("ui/popup.html"))?;
+    let tab = page.evaluate(&format!(
+        "chrome.tabs.query({{}}).then((tabs) => tabs.find((tab) => tab.url === {url:?})?.id)"
+    ))?;
+    let tab = tab.as_i64().context("the tab is not there")?;
+    page.navigate(&browser.extension_url(&format!("ui/popup.html?tab={tab}")))?;
+    page.wait_for("document.getElementById('words').textContent.length > 1")?;
+    Ok(page)
+}
+
+/// Waits until the popup's sentence about the site has this in it.
+pub fn words(popup: &Page<'_>, part: &str) -> Result<()> {
+    popup.wait_for(&format!(
+        "document.getElementById('words').textContent.includes({part:?})"
+    ))
+}
+
+/// The options page.
+pub fn options(browser: &Browser) -> Result<Page<'_>> {
+    let page = browser.open(&browser.extension_url("ui/options.html"))?;
+    page.wait_for("document.querySelectorAll('#rules li').length > 0")?;
+    Ok(page)
+}
+
+/// Waits until the extension's button shows this badge and says this; `page` is one of ours.
+pub fn button(page: &Page<'_>, badge: &str, part: &str) -> Result<()> {
+    page.wait_for(&format!(
+        "Promise.all([chrome.action.getBadgeText({{}}), chrome.action.getTitle({{}})])
+            .then(([badge, title]) => badge === {badge:?} && title.includes({part:?}))"
+    ))
+}
+
+/// Keeps a picture where `IDB_RELAY_PICTURES` says, for people.
+pub fn picture(page: &Page<'_>, name: &str) -> Result<()> {
+    let Some(directory) = env::var_os("IDB_RELAY_PICTURES") else {
+        return Ok(());
+    };
+    for scheme in ["light", "dark"] {
+        page.evaluate(&format!(
+            "void (document.documentElement.style.colorScheme = '{scheme}')"
+        ))?;
+        let path = Path::new(&directory).join(format!("{name}-{scheme}.png"));
+        fs::write(path, page.screenshot()?)?;
+    }
+    Ok(())
+}
