@@ -164,6 +164,32 @@ fn mistakes_name_line_key_and_cure() {
             "line 2: there is no key \"enabled\" in [memcached]",
             "The keys here are mode, servers, key, value.",
         ),
+    ] {
+        assert_eq!(mistake(text), (message.to_owned(), cure.to_owned()), "{text}");
+    }
+    let (message, cure) = mistake("[redis]\nurl = ");
+    assert!(message.starts_with("line 2: it is not TOML: "), "{message}");
+    assert!(cure.starts_with("Correct the line"), "{cure}");
+    assert!(
+        mistake("[journal]\ndirectory = \"here\"")
+            .0
+            .contains("not an absolute path")
+    );
+    assert!(
+        mistake("[memcached]\nservers = []")
+            .0
+            .contains("the list is empty")
+    );
+    assert!(
+        mistake("[memcached]\nservers = [\"localhost\"]")
+            .0
+            .contains("write host:port")
+    );
+}
+
+#[test]
+fn mistakes_in_rules_name_line_and_cure() {
+    for (text, message, cure) in [
         (
             "[[redact]]\nfield = [\"/a\"]",
             "line 2: there is no key \"field\" in [redact]",
