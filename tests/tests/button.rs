@@ -36,7 +36,7 @@ fn a_server_that_is_away_shows_at_the_button(kind: Kind) -> Result<()> {
     let popup = popup(&browser, &url)?;
     button(&popup, "", "idb-relay")?;
     rig.redis.kill()?;
-    button(&popup, "!", "Redis")?;
+    button(&popup, "!", "redis at")?;
     popup.wait_for("document.querySelectorAll('#sinks li[data-state=wrong]').length === 1")?;
     picture(&popup, &format!("popup-redis-away-{}", kind.name()))?;
     rig.redis.restart()?;
