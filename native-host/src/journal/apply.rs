@@ -37,6 +37,7 @@ use serde_json::value::RawValue;
 
 pub(super) use self::context::Context;
 use super::{Journal, JournalError, State, mirror::Mirror, retain};
+use crate::failpoint;
 
 /// How far two contexts' clocks and the granularity of `Date.now()` may mislead.
 pub(super) const SLACK_MS: i64 = 250;
@@ -157,7 +158,9 @@ impl<'j> Batch<'j> {
             retain::passed(&self.transaction, "journal", self.state.head).map_err(failed)?;
             retain::forget(&self.transaction, self.before, self.state.head).map_err(failed)?;
         }
+        failpoint::pass("journal.committing");
         self.transaction.commit().map_err(failed)?;
+        failpoint::pass("journal.committed");
         self.state.unfinished = false;
         Ok(self.outcome)
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::{JournalError, Turn, retain, schema};
-use crate::time::now_ms;
+use crate::{failpoint, time::now_ms};
 
 /// A sink's own connection.
 pub struct Progress {
@@ -107,7 +107,10 @@ impl Progress {
                     )?
                     .execute(params![self.name, notice.number, notice.text])?;
             }
-            transaction.commit()
+            failpoint::pass("sink.saving");
+            transaction.commit()?;
+            failpoint::pass("sink.saved");
+            Ok(())
         })
     }
 

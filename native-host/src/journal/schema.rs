@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::{Author, JournalError, lock};
-use crate::time::now_ms;
+use crate::{failpoint, time::now_ms};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
 pub(super) const FORMAT: i64 = 1;
@@ -148,6 +148,7 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
         "DELETE FROM record WHERE value IS NULL AND at < ?1",
         [now_ms() - TOMBSTONE_MS],
     )?;
+    failpoint::pass("journal.opening");
     transaction.execute("DELETE FROM context WHERE seen_at < ?1", [now_ms() - CONTEXT_MS])?;
     transaction.commit()
 }

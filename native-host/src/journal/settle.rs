@@ -14,6 +14,7 @@ use std::{
 use protocol::message::{FromHost, Read};
 
 use super::{key::RecordKey, store::Place};
+use crate::failpoint::paced;
 
 /// How long a store must be quiet before it is asked for; long enough that the answer is past every doubt
 /// ([`SLACK_MS`](super::apply::SLACK_MS)).
@@ -57,11 +58,11 @@ impl Settling {
             .insert(key.bytes.clone(), key.text.get().to_owned())
             .is_none();
         if new {
-            doubts.due = (now + QUIET).min(doubts.since + PATIENCE).max(now);
+            doubts.due = (now + paced(QUIET)).min(doubts.since + paced(PATIENCE)).max(now);
             doubts.attempts = 0;
         } else {
             // Asked for already, and still in doubt: later, and not for ever (a clock that was set back keeps all in doubt).
-            doubts.due = now + QUIET * (1 << doubts.attempts);
+            doubts.due = now + paced(QUIET) * (1 << doubts.attempts);
         }
     }
 
@@ -90,7 +91,7 @@ impl Settling {
         let mut reads = Vec::new();
         for doubts in self.stores.values_mut().filter(|doubts| doubts.due <= now) {
             doubts.attempts += 1;
-            doubts.due = now + ANSWER;
+            doubts.due = now + paced(ANSWER);
             doubts.since = now;
             questions(doubts, &mut reads);
         }

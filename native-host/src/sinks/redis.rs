@@ -18,7 +18,7 @@ use redis::{IntoConnectionInfo as _, RedisError, Script};
 
 use super::runner::{Sink, Step, StepError};
 use crate::{
-    config,
+    config, failpoint,
     journal::{
         JournalError,
         progress::Trouble,
@@ -141,7 +141,9 @@ impl RedisSink {
             call.arg(self.channel(reader, entry.store)?);
             call.arg(&entry.event);
         }
+        failpoint::pass("redis.sending");
         let (reached, refused) = link.publish(&call).map_err(|error| self.failed(&error))?;
+        failpoint::pass("redis.sent");
         let last = entries.last().map_or(0, |entry| entry.number);
         match (reached, refused.as_str()) {
             (Some(reached), "") if reached >= last => Ok(()),

@@ -5,10 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::journal::{
-    JournalError,
-    progress::{Condition, Notice, Progress, Trouble},
-    read::Reader,
+use crate::{
+    failpoint::{self, paced},
+    journal::{
+        JournalError,
+        progress::{Condition, Notice, Progress, Trouble},
+        read::Reader,
+    },
 };
 
 /// The first pause after a failure, and the longest.
@@ -99,7 +102,7 @@ impl Wake {
         let nothing = |signal: &mut Signal| signal.head <= reached && signal.deadline.is_none();
         let (signal, _) = self
             .changed
-            .wait_timeout_while(self.lock(), IDLE, nothing)
+            .wait_timeout_while(self.lock(), paced(IDLE), nothing)
             .unwrap_or_else(PoisonError::into_inner);
         *signal
     }
@@ -180,7 +183,7 @@ impl<S: Sink> Runner<S> {
                         return;
                     }
                     // Jitter, so that hosts that lost one server do not come back in step.
-                    self.wake.pause(self.pause.mul_f64(0.5 + fastrand::f64()));
+                    self.wake.pause(paced(self.pause.mul_f64(0.5 + fastrand::f64())));
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -192,6 +195,7 @@ impl<S: Sink> Runner<S> {
             return;
         }
         self.reached = reached;
+        failpoint::pass("sink.passed");
         // Not fatal: the offset in the file is only older than need be, and the sinks take repetition.
         if let Err(error) = self.progress.save(reached, notices) {
             tracing::warn!("the progress of {} was not saved: {error}", self.sink.name());
