@@ -2,9 +2,10 @@
 
 use std::{
     io::Write as _,
-    process::{Child, ChildStdin, ExitStatus, Stdio},
-    sync::mpsc::{self, Receiver},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
+    time::Duration,
 };
 
 use idb_relay::messaging::frame;
@@ -32,8 +33,12 @@ pub struct Host {
 impl Host {
     /// Starts the host without saying hello.
     pub fn silent(sandbox: &Sandbox) -> Self {
-        let mut child = sandbox
-            .program()
+        Self::spawn(sandbox.program())
+    }
+
+    /// Starts the program of this command as a browser would.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .args(["chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh/"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,6 +94,20 @@ impl Host {
     /// The next message.
     pub fn receive(&mut self) -> FromHost {
         self.messages.recv_timeout(PATIENCE).expect("a message")
+    }
+
+    /// The next message, if one comes in this time; an error once the host has closed its output.
+    pub fn receive_within(&mut self, patience: Duration) -> Result<Option<FromHost>, RecvTimeoutError> {
+        match self.messages.recv_timeout(patience) {
+            Ok(message) => Ok(Some(message)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(ended) => Err(ended),
+        }
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until the usual document's deliveries up to this one are acknowledged.
