@@ -29,6 +29,7 @@ mod mirror;
 pub mod progress;
 pub mod read;
 pub mod request;
+mod reread;
 mod retain;
 mod schema;
 mod settle;
@@ -37,7 +38,7 @@ mod store;
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
 
-use self::{settle::Settling, store::Stores};
+use self::{reread::Rereads, settle::Settling, store::Stores};
 
 /// Writers of one process take turns by this instead of meeting in SQLite's busy loop.
 pub type Turn = Arc<Mutex<()>>;
@@ -60,7 +61,7 @@ pub struct Journal {
     _lock: lock::Lock,
 }
 
-/// What the writer remembers between transactions. All but `settling` only saves reading; a failed transaction throws it away.
+/// What the writer remembers between transactions. All but `settling` and `rereads` only saves reading; a failed transaction throws it away.
 struct State {
     author: Author,
     /// The number of the last event.
@@ -70,6 +71,7 @@ struct State {
     /// How far whole-store reads have come, in key bytes, by context and store.
     scans: HashMap<(i64, i64), Vec<u8>>,
     settling: Settling,
+    rereads: Rereads,
     /// A transaction was begun and not committed.
     unfinished: bool,
 }
@@ -87,10 +89,12 @@ impl Journal {
             contexts: HashMap::new(),
             scans: HashMap::new(),
             settling: Settling::default(),
+            rereads: Rereads::default(),
             unfinished: false,
         };
         state
             .reload(&connection)
+            .and_then(|()| state.rereads.resume(&connection))
             .map_err(|source| JournalError::failed(&path, source))?;
         Ok(Self {
             connection,
@@ -121,14 +125,23 @@ impl Journal {
         Batch::begin(self)
     }
 
-    /// Records whose doubt has been quiet for long enough to read them again, and until when nothing else will be due.
+    /// What is to be asked now: for records whose doubt has been quiet for long enough to read them again, and for stores of which
+    /// something is missing.
     pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
-        self.state.settling.due(now)
+        let state = &mut self.state;
+        let mut reads = state.settling.due(now);
+        match state.rereads.due(&self.connection, &state.settling, now) {
+            Ok(origins) => reads.extend(origins),
+            // They stay due.
+            Err(error) => tracing::warn!("{}", JournalError::failed(&self.path, error)),
+        }
+        reads
     }
 
     /// When [`Journal::due_reads`] will have something, if it will.
     pub fn next_due(&self) -> Option<std::time::Instant> {
-        self.state.settling.next_due()
+        let due = [self.state.settling.next_due(), self.state.rereads.next_due()];
+        due.into_iter().flatten().min()
     }
 }
 

@@ -118,7 +118,7 @@ impl<'j> Batch<'j> {
                 Err(Refusal::Malformed(reason)) => {
                     batch.malformed(context, *sequence, page, &reason);
                     if matches!(body, Body::Commit(_)) {
-                        batch.outcome.snapshots.insert(page.origin.clone().into_owned());
+                        batch.reread(&page.origin)?;
                     }
                     Ok(())
                 }
@@ -144,7 +144,7 @@ impl<'j> Batch<'j> {
         self.deliver(context, *sequence, page, |batch, _| {
             batch.malformed(context, *sequence, page, &reason.to_string());
             if body.get().starts_with("{\"commit\"") {
-                batch.outcome.snapshots.insert(page.origin.clone().into_owned());
+                batch.reread(&page.origin)?;
             }
             Ok(())
         })
@@ -182,7 +182,7 @@ impl<'j> Batch<'j> {
                 return Ok(());
             }
             if sequence > context.last + 1 {
-                self.missing(name, context.last, sequence, page);
+                self.missing(name, context.last, sequence, page)?;
             }
             apply(self, context)?;
             self.advance(name, sequence);

@@ -2,8 +2,8 @@
 //!
 //! `complete` events of two documents do not arrive in the order of the commits. Where two touched the same record within the
 //! doubt of their clocks, the host applies what arrived last, and once that store has been quiet for a moment asks the extension for what
-//! the record really holds. The list is not kept on disk: a store's `doubtful` flag is, and the snapshot of the
-//! next page load settles what nobody answered.
+//! the record really holds. The list is not kept on disk: a store's `doubtful` flag is, and has the
+//! store read as a whole by the next host ([`reread`](super::reread)) or the next page load.
 
 use std::{
     borrow::Cow,

@@ -41,6 +41,9 @@ use self::{lab::Lab, round::Report, schedule::Step};
 /// How many rounds run at the same time; they mostly wait.
 const TOGETHER: usize = 2;
 
+/// After so many failures no more rounds begin.
+const ENOUGH: usize = 5;
+
 /// How long the everyday run may begin rounds.
 const EVERYDAY: (u64, Duration) = (40, Duration::from_secs(45));
 
@@ -50,8 +53,8 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Plays a schedule; what panics in it fails it.
-fn play(lab: &mut Lab, name: &str, seed: u64, steps: &[Step]) -> Result<Report, String> {
-    let played = catch_unwind(AssertUnwindSafe(|| round::play(lab, name, seed, steps)));
+fn play(lab: &mut Lab, name: &str, seed: u64, steps: &[Step], patience: Duration) -> Result<Report, String> {
+    let played = catch_unwind(AssertUnwindSafe(|| round::play(lab, name, seed, steps, patience)));
     played.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         Err(text.unwrap_or_else(|| "a panic".to_owned()))
@@ -72,7 +75,7 @@ fn nothing_is_lost_doubled_or_stale_whatever_crashes() {
     let began = Instant::now();
     let next = Mutex::new(first);
     let total = Mutex::new((0_u64, Report::default()));
-    let failure: Mutex<Option<(u64, String)>> = Mutex::new(None);
+    let failures: Mutex<Vec<(u64, String)>> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..TOGETHER.min(usize::try_from(count).unwrap_or(TOGETHER)) {
             scope.spawn(|| {
@@ -81,14 +84,20 @@ fn nothing_is_lost_doubled_or_stale_whatever_crashes() {
                     let seed = {
                         let mut next = next.lock().expect("whole");
                         let over = *next >= first + count || began.elapsed() > patience;
-                        if over || failure.lock().expect("whole").is_some() {
+                        if over || failures.lock().expect("whole").len() >= ENOUGH {
                             return;
                         }
                         *next += 1;
                         *next - 1
                     };
                     let start = Instant::now();
-                    match play(&mut lab, &format!("round-{seed}"), seed, &steps_of(seed)) {
+                    match play(
+                        &mut lab,
+                        &format!("round-{seed}"),
+                        seed,
+                        &steps_of(seed),
+                        round::PATIENCE,
+                    ) {
                         Ok(report) => {
                             if rounds.is_some() {
                                 println!("seed {seed}: {:.1?}, {report:?}", start.elapsed());
@@ -99,16 +108,25 @@ fn nothing_is_lost_doubled_or_stale_whatever_crashes() {
                         }
                         Err(wrong) => {
                             println!("seed {seed} fails: {wrong}");
-                            failure.lock().expect("whole").get_or_insert((seed, wrong));
+                            failures.lock().expect("whole").push((seed, wrong));
+                            // Whatever it has left behind is no other round's business.
+                            lab = Lab::new();
                         }
                     }
                 }
             });
         }
     });
-    if let Some((seed, wrong)) = failure.into_inner().expect("whole") {
+    if let Some((seed, wrong)) = failures.into_inner().expect("whole").pop() {
         let (steps, wrong) = shrink::shrink(steps_of(seed), wrong, |attempt, steps| {
-            play(&mut Lab::new(), &format!("round-{seed}-{attempt}"), seed, steps).err()
+            play(
+                &mut Lab::new(),
+                &format!("round-{seed}-{attempt}"),
+                seed,
+                steps,
+                shrink::PATIENCE_OF_A_ROUND,
+            )
+            .err()
         });
         let lines: Vec<String> = steps.iter().map(|step| format!("  {step:?}")).collect();
         panic!(

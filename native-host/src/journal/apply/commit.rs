@@ -13,7 +13,7 @@ use super::{
     super::{
         key::{RecordKey, Span},
         mirror::Mirror,
-        store::{Place, Store},
+        store::{Place, RECORDS, Store},
     },
     Batch, Refusal, SLACK_MS, Scope,
     event::{Before, Draft, Scene},
@@ -200,7 +200,7 @@ impl Batch<'_> {
             }
         }
         if !contested.is_empty() {
-            store.set_doubtful(connection, true)?;
+            store.doubt(connection, RECORDS)?;
         }
         for key in &contested {
             settling.doubt(id, place, key);

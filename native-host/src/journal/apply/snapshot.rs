@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         key::{RecordKey, Span},
-        store::Place,
+        store::{Place, RECORDS, WHOLE},
     },
     Batch, Refusal, Scope,
     event::Scene,
@@ -25,6 +25,7 @@ fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observe
 
 impl Batch<'_> {
     pub(super) fn snapshot(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
+        self.state.rereads.heard(scope.origin);
         let span = Span::between(snapshot.after, snapshot.until)?;
         let mut observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
         let place = Place {
@@ -126,8 +127,9 @@ impl Batch<'_> {
             return Ok(());
         }
         store.set_complete(&self.transaction, true)?;
+        store.trust(&self.transaction, WHOLE)?;
         if !self.state.settling.waits(store.id) {
-            store.set_doubtful(&self.transaction, false)?;
+            store.trust(&self.transaction, RECORDS)?;
         }
         Ok(())
     }

@@ -30,13 +30,19 @@ pub struct Lab {
     pub memcached: Memcached,
     /// What keeps a Redis from working that is there.
     redis_state: RedisState,
-    memcached_paused: bool,
-    memcached_down: bool,
+    memcached_state: MemcachedState,
     older: Vec<(PathBuf, Vec<u8>)>,
     profile: String,
     /// Whether Redis has forgotten, or was not there for all.
     pub redis_forgot: bool,
     pub redis_failed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MemcachedState {
+    Well,
+    Down,
+    Paused,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +70,7 @@ impl Lab {
             redis,
             memcached,
             redis_state: RedisState::Well,
-            memcached_paused: false,
-            memcached_down: false,
+            memcached_state: MemcachedState::Well,
             older: Vec::new(),
             profile: String::new(),
             redis_forgot: false,
@@ -176,11 +181,10 @@ impl Lab {
     }
 
     fn heal_memcached(&mut self) {
-        if std::mem::take(&mut self.memcached_paused) {
-            self.memcached.resume();
-        }
-        if std::mem::take(&mut self.memcached_down) {
-            self.memcached.up();
+        match std::mem::replace(&mut self.memcached_state, MemcachedState::Well) {
+            MemcachedState::Well => {}
+            MemcachedState::Down => self.memcached.up(),
+            MemcachedState::Paused => self.memcached.resume(),
         }
     }
 
@@ -188,21 +192,18 @@ impl Lab {
         format!("{CURSOR}{}", self.profile)
     }
 
-    /// Puts something of another kind where the key is.
+    /// Puts something of another kind where the key is, at once: in between the host would begin another stream.
     fn put_aside(&mut self, key: &str) {
-        if self.redis.exists(key) {
-            self.redis.command(&["RENAME", key, "aside"]);
-        } else {
-            self.redis.command(&["DEL", "aside"]);
-        }
-        self.redis.command(&["RPUSH", key, "in the way"]);
+        let script = "redis.call('DEL', 'aside')
+            if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('RENAME', KEYS[1], 'aside') end
+            redis.call('RPUSH', KEYS[1], 'in the way')";
+        self.redis.command(&["EVAL", script, "1", key]);
     }
 
     fn put_back(&mut self, key: &str) {
-        self.redis.command(&["DEL", key]);
-        if self.redis.exists("aside") {
-            self.redis.command(&["RENAME", "aside", key]);
-        }
+        let script = "redis.call('DEL', KEYS[1])
+            if redis.call('EXISTS', 'aside') == 1 then redis.call('RENAME', 'aside', KEYS[1]) end";
+        self.redis.command(&["EVAL", script, "1", key]);
     }
 
     fn empty_redis(&mut self, files: &[(PathBuf, Vec<u8>)]) {
@@ -307,7 +308,7 @@ impl Lab {
         match fault {
             MemcachedFault::Killed => {
                 self.memcached.down();
-                self.memcached_down = true;
+                self.memcached_state = MemcachedState::Down;
             }
             MemcachedFault::Restarted => {
                 self.memcached.down();
@@ -315,7 +316,7 @@ impl Lab {
             }
             MemcachedFault::Paused => {
                 self.memcached.pause();
-                self.memcached_paused = true;
+                self.memcached_state = MemcachedState::Paused;
             }
             MemcachedFault::Resumed => {}
         }
@@ -325,16 +326,6 @@ impl Lab {
     pub fn cached(&self) -> BTreeMap<String, String> {
         let names = self.memcached.names();
         self.memcached.get_all(&names)
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // A server that is stopped can't be ended by closing its files.
-        self.heal_memcached();
-        if self.redis_state == RedisState::Paused {
-            self.redis.resume();
-        }
     }
 }
 

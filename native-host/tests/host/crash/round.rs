@@ -21,7 +21,7 @@ use super::{
 use crate::support::Host;
 
 /// How long everything may take to come to rest once nothing is wrong any more.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a round was about.
 #[derive(Debug, Default, Clone, Copy)]
@@ -62,10 +62,17 @@ struct Round<'l> {
     armed: bool,
     report: Report,
     rng: Rng,
+    patience: Duration,
 }
 
 /// Plays a schedule on a lab. The name makes it a profile and origins of its own.
-pub fn play(lab: &mut Lab, name: &str, seed: u64, steps: &[Step]) -> Result<Report, String> {
+pub fn play(
+    lab: &mut Lab,
+    name: &str,
+    seed: u64,
+    steps: &[Step],
+    patience: Duration,
+) -> Result<Report, String> {
     lab.begin(name);
     let listener = Listener::start(&lab.redis.url());
     let origins = vec![
@@ -83,6 +90,7 @@ pub fn play(lab: &mut Lab, name: &str, seed: u64, steps: &[Step]) -> Result<Repo
         armed: false,
         report: Report::default(),
         rng: Rng::with_seed(seed ^ 1),
+        patience,
     };
     let outcome = round.run(steps);
     let Round {
@@ -267,7 +275,7 @@ impl Round<'_> {
     }
 
     fn await_quiet(&mut self) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             self.pump()?;
             // Those who are busy stay so.
@@ -291,7 +299,7 @@ impl Round<'_> {
                 self.browser.load(origin);
             }
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         let mut reader: Option<Reader> = None;
         loop {
             self.pump()?;

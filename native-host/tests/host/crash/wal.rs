@@ -76,8 +76,11 @@ fn synced(journal: &Path, scratch: &Path, bytes: &[u8], commits: &[usize]) -> Op
     Some(synced)
 }
 
+/// Contexts with their last deliveries, the number of events, and of doubts.
+type Said = (Vec<(String, i64)>, i64, i64);
+
 /// What the journal would say with this log: everything that is written by the thread that syncs.
-fn said(journal: &Path, scratch: &Path, log: &[u8]) -> Option<(Vec<(String, i64)>, i64, i64)> {
+fn said(journal: &Path, scratch: &Path, log: &[u8]) -> Option<Said> {
     let copy = scratch.join("copy.sqlite");
     let _there_was_none = fs::remove_file(copy.with_extension("sqlite-shm"));
     fs::copy(journal, &copy).expect("copied");
