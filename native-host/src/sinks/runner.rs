@@ -123,6 +123,10 @@ pub struct Runner<S> {
     reached: u64,
     pause: Duration,
     condition: Condition,
+    /// What stands in the journal of it. While that cannot be written it is older, and is brought up to date later.
+    saved: u64,
+    saved_condition: Condition,
+    notices: Vec<Notice>,
 }
 
 impl<S: Sink> Runner<S> {
@@ -133,7 +137,9 @@ impl<S: Sink> Runner<S> {
         progress: Progress,
         wake: std::sync::Arc<Wake>,
     ) -> Result<Self, JournalError> {
-        let reached = progress.reached()?;
+        let saved = progress.reached()?;
+        // Events start anywhere: a new sink's offset lies before the first of them, where there is nothing to pass on.
+        let reached = saved.max(reader.tail()?);
         Ok(Self {
             sink,
             reader,
@@ -142,16 +148,21 @@ impl<S: Sink> Runner<S> {
             reached,
             pause: FIRST_PAUSE,
             condition: running(),
+            saved,
+            saved_condition: running(),
+            notices: Vec::new(),
         })
     }
 
     /// Runs until the end: all passed on, or the time is up, or the server is away when the end comes.
     pub fn run(mut self) {
         loop {
+            self.save();
             let signal = self.wake.wait(self.reached);
             if let Some(deadline) = signal.deadline
                 && (self.reached >= signal.head || Instant::now() >= deadline)
             {
+                self.save();
                 return;
             }
             let step = if self.reached < signal.head {
@@ -162,18 +173,12 @@ impl<S: Sink> Runner<S> {
             match step {
                 Ok(step) => {
                     self.pause = FIRST_PAUSE;
-                    // A new journal's head is the number before its first event, which nobody will ever pass on.
-                    let reached = if step.reached > self.reached {
-                        step.reached
-                    } else {
-                        signal.head
-                    };
-                    self.advance(reached, &step.notices);
+                    self.advance(step.reached, step.notices);
                     self.set_condition(running());
                 }
                 Err(error) => {
                     if let Some(reached) = error.reached {
-                        self.advance(reached, &[]);
+                        self.advance(reached, Vec::new());
                     }
                     self.set_condition(Condition {
                         state: error.state,
@@ -190,16 +195,14 @@ impl<S: Sink> Runner<S> {
         }
     }
 
-    fn advance(&mut self, reached: u64, notices: &[Notice]) {
+    fn advance(&mut self, reached: u64, notices: Vec<Notice>) {
         if reached <= self.reached {
             return;
         }
         self.reached = reached;
+        self.notices.extend(notices);
         failpoint::pass("sink.passed");
-        // Not fatal: the offset in the file is only older than need be, and the sinks take repetition.
-        if let Err(error) = self.progress.save(reached, notices) {
-            tracing::warn!("the progress of {} was not saved: {error}", self.sink.name());
-        }
+        self.save();
     }
 
     fn set_condition(&mut self, condition: Condition) {
@@ -211,10 +214,30 @@ impl<S: Sink> Runner<S> {
         } else {
             tracing::info!("{}: {}", self.sink.name(), condition.state);
         }
-        if let Err(error) = self.progress.set_condition(&condition) {
-            tracing::warn!("the condition of {} was not saved: {error}", self.sink.name());
-        }
         self.condition = condition;
+        self.save();
+    }
+
+    /// Writes down what is not written yet. That it fails is not fatal: the offset in the file is only older than need be, and the
+    /// sinks take repetition.
+    fn save(&mut self) {
+        if self.saved != self.reached {
+            match self.progress.save(self.reached, &self.notices) {
+                Ok(()) => {
+                    self.saved = self.reached;
+                    self.notices.clear();
+                }
+                Err(error) => tracing::debug!("the progress of {} was not saved: {error}", self.sink.name()),
+            }
+        }
+        if self.saved_condition != self.condition {
+            match self.progress.set_condition(&self.condition) {
+                Ok(()) => self.saved_condition = self.condition.clone(),
+                Err(error) => {
+                    tracing::debug!("the condition of {} was not saved: {error}", self.sink.name());
+                }
+            }
+        }
     }
 }
 
@@ -274,8 +297,8 @@ mod tests {
         wake.advance(journal.head());
         let thread = std::thread::spawn(move || runner.run());
         let next = || told.recv_timeout(Duration::from_secs(10)).expect("a call");
-        // Not again and again: it is looked at once, then left alone but for the look after the server.
-        assert_eq!([next(), next()], ["step", "idle"]);
+        // Not again and again: there is nothing to do but to look after the server.
+        assert_eq!([next(), next()], ["idle", "idle"]);
         wake.finish(Instant::now());
         thread.join().expect("it ends");
     }

@@ -107,7 +107,7 @@ fn nothing_is_lost_doubled_or_stale_whatever_crashes() {
                             total.1 = total.1.and(report);
                         }
                         Err(wrong) => {
-                            println!("seed {seed} fails: {wrong}");
+                            println!("seed {seed} fails: {wrong}\n{}", lab.log());
                             failures.lock().expect("whole").push((seed, wrong));
                             // Whatever it has left behind is no other round's business.
                             lab = Lab::new();

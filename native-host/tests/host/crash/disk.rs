@@ -21,6 +21,8 @@ pub struct Disk {
     path: PathBuf,
     mounted: bool,
     full: bool,
+    /// The program that runs has met a full disk.
+    met: bool,
     /// The program that runs.
     program: Option<u32>,
 }
@@ -37,6 +39,7 @@ impl Disk {
             path: path.to_owned(),
             mounted,
             full: false,
+            met: false,
             program: None,
         }
     }
@@ -47,6 +50,11 @@ impl Disk {
 
     pub fn is_full(&self) -> bool {
         self.full
+    }
+
+    /// Whether it was at any time since the program was started.
+    pub fn was_full(&self) -> bool {
+        self.met
     }
 
     /// A command that runs this program so that it meets a full disk as an error, not as a signal.
@@ -61,6 +69,7 @@ impl Disk {
     /// The program that writes here.
     pub fn used_by(&mut self, program: Option<u32>) {
         self.program = program;
+        self.met = self.full;
         if self.full && !self.mounted {
             self.limit(Some(0));
         }
@@ -68,6 +77,7 @@ impl Disk {
 
     pub fn fill(&mut self) {
         self.full = true;
+        self.met = true;
         if !self.mounted {
             return self.limit(Some(0));
         }

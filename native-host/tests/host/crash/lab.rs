@@ -97,6 +97,7 @@ impl Lab {
         self.memcached.down();
         self.memcached.up();
         self.older.clear();
+        let _not_made_yet = fs::remove_file(self.log_path());
         self.redis_forgot = false;
         self.redis_failed = false;
     }
@@ -107,6 +108,15 @@ impl Lab {
         for entry in fs::read_dir(self.disk.path()).expect("a directory") {
             fs::remove_file(entry.expect("an entry").path()).expect("removed");
         }
+    }
+
+    /// What the program has logged in this round.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join(".local/state/idb-relay/idb-relay.log")
     }
 
     pub fn directory(&self) -> &Path {

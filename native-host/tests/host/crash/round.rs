@@ -221,7 +221,6 @@ impl Round<'_> {
             self.browser.hear(message)?;
         }
         let status = host.wait();
-        self.lab.disk.used_by(None);
         self.judge_end(status)
     }
 
@@ -229,11 +228,13 @@ impl Round<'_> {
     fn judge_end(&mut self, status: std::process::ExitStatus) -> Result<(), String> {
         let aborted = std::os::unix::process::ExitStatusExt::signal(&status) == Some(6);
         let armed = std::mem::take(&mut self.armed);
+        let was_full = self.lab.disk.was_full();
+        self.lab.disk.used_by(None);
         if armed && aborted {
             self.report.points += 1;
             self.report.kills += 1;
             Ok(())
-        } else if status.success() || self.lab.disk.is_full() {
+        } else if status.success() || was_full {
             Ok(())
         } else {
             Err(format!("the host ended by itself: {status}"))
@@ -263,7 +264,6 @@ impl Round<'_> {
                 Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {
                     let status = host.wait();
                     self.host = None;
-                    self.lab.disk.used_by(None);
                     self.judge_end(status)?;
                 }
             }
