@@ -78,7 +78,7 @@ pub(super) struct When {
 
 impl When {
     /// Whether the order to what another context left is in doubt.
-    fn contests(self, context: i64, at: i64) -> bool {
+    pub(super) fn contests(self, context: i64, at: i64) -> bool {
         context != self.context && self.began_at <= at.saturating_add(SLACK_MS)
     }
 }
@@ -111,6 +111,10 @@ impl Batch<'_> {
             let name = operation.store();
             if place.store != name {
                 name.clone_into(&mut place.store);
+            }
+            if commit.version < self.state.stores.version(&self.transaction, &place)? {
+                // Told late, behind an upgrade by another document: what that has moved may lack this.
+                self.reread(scope.origin)?;
             }
             match step {
                 Step::Write(write) => self.write(&place, commit.version, name, write, when, &mut drafts)?,

@@ -15,7 +15,7 @@ use super::{
     lab::Lab,
     listener::Listener,
     model::{Home, Told, World},
-    schedule::{DOCUMENTS, Step, Work},
+    schedule::{DOCUMENTS, Step, Tear, Work},
     verdict, wal,
 };
 use crate::support::Host;
@@ -161,7 +161,9 @@ impl Round<'_> {
                 self.report.tears += 1;
                 if self.lab.journal().exists() {
                     let scratch = self.lab.directory().to_owned();
-                    wal::tear(&self.lab.journal(), &scratch, *how, &mut Rng::with_seed(*seed));
+                    // Nothing grows on a full disk.
+                    let how = if self.lab.disk.is_full() { Tear::Cut } else { *how };
+                    wal::tear(&self.lab.journal(), &scratch, how, &mut Rng::with_seed(*seed));
                 }
             }
             Step::Redis(fault) => {
