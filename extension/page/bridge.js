@@ -18,12 +18,14 @@ const MAX_QUEUE = 64 * 1024 * 1024;
 const FIRST_DELAY = 100;
 const LAST_DELAY = 10_000;
 /**
- * In a stream of small commits, less than `BATCH_UNITS` UTF-16 units wait to travel together while something is on its way, as
- * small segments do in TCP (RFC 896), but never longer than `PACE` milliseconds after that left: each message costs the
- * browser more than what is in it. A lone commit never waits.
+ * In a stream of small commits, less than `BATCH_UNITS` UTF-16 units wait to travel together, as small segments do in TCP (RFC 896),
+ * but never longer than `PACE` milliseconds after the last ones left: each message costs the machine more than what is in it, all
+ * the way to the caches. A commit that did not come within `STREAM` milliseconds of the one before, while nothing is on its way,
+ * never waits.
  */
 const BATCH_UNITS = 64 * 1024;
-const PACE = 8;
+const PACE = 16;
+const STREAM = 3;
 /** How many UTF-16 units are sent before the page has its turn again: some milliseconds' worth. */
 const TASK_UNITS = 512 * 1024;
 /** How long what the page does may take until a survey can see it. */
@@ -31,9 +33,8 @@ const SURVEY_DELAY = 1000;
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
 
-const context = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-  byte.toString(16).padStart(2, "0"),
-).join("");
+/** Names this document for the host; made when it has something to say. */
+let context = "";
 /** At document start there is no `head` yet; where there is one, scripts of the page may have run. */
 const late = document.head !== null;
 
@@ -52,6 +53,9 @@ let sentUnits = 0;
 let sequence = 0;
 /** When a delivery was last sent, by `performance.now()`. */
 let sentAt = 0;
+/** When the last one came in, and whether it came right after another. */
+let cameAt = 0;
+let streaming = false;
 /** Whether the document is on its way out, or in the back/forward cache. */
 let leaving = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -92,6 +96,9 @@ function sharesWithParent() {
  */
 function deliver(body, droppable, blobs = null) {
   if (stopped) return null;
+  const now = performance.now();
+  streaming = now - cameAt < STREAM;
+  cameAt = now;
   /** @type {Delivery} */
   const delivery = { sequence: 0, body, blobs, droppable };
   if (queuedUnits + body.length > MAX_QUEUE && droppable) {
@@ -149,7 +156,7 @@ function storesOf(body) {
 /** Whether what there is to send had better wait for company; then it is sent in time. */
 function mayWait() {
   // Timers of hidden documents may be late by seconds.
-  if (sent === 0 || leaving || document.hidden || queuedUnits - sentUnits >= BATCH_UNITS) return false;
+  if ((sent === 0 && !streaming) || leaving || document.hidden || queuedUnits - sentUnits >= BATCH_UNITS) return false;
   const wait = sentAt + PACE - performance.now();
   if (wait > 0 && sent < queue.length) pacing ??= setTimeout(paced, wait);
   return wait > 0;
@@ -277,6 +284,7 @@ function connectToBackground() {
     stop();
     return;
   }
+  context ||= randomName();
   port.onMessage.addListener(receive);
   port.onDisconnect.addListener(broken);
   sent = 0;
@@ -285,6 +293,9 @@ function connectToBackground() {
   post(JSON.stringify({ open: { context, late } }));
   send();
 }
+
+const randomName = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function broken() {
   if (port === null) return;

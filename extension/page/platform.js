@@ -1,8 +1,8 @@
 // How the objects of the platform look: blobs, files, and the ones that JSON can't carry, which are named instead.
 
-import { append, appendMark, opaque } from "./encode.js";
+import { append, appendMark, opaque, writeValue } from "./encode.js";
 import { addKind } from "./kinds.js";
-import { getterOf, stringify } from "./pristine.js";
+import { emptyList, getPrototypeOf, getterOf, stringify, uncurry } from "./pristine.js";
 
 const platform = /** @type {any} */ (globalThis);
 
@@ -28,18 +28,57 @@ addKind(platform.File, nameOfFile, (file) =>
 );
 addKind(platform.Blob, sizeOfBlob, (blob) => writeBlob(blob, ""));
 
+/**
+ * Platform objects that are what their members are: each member is asked for by its accessor, which only a true one answers.
+ * @param {string} type
+ * @param {string} names of the members; the first one is the type's own, not inherited
+ */
+function addMembers(type, names) {
+  const prototype = platform[type]?.prototype;
+  if (prototype === undefined) return;
+  /** @type {{ text: string, get: (value: any) => any }[]} */
+  const members = emptyList();
+  for (const name of names.split(" ")) {
+    const get = getterOf(prototype, name) ?? getterOf(getPrototypeOf(prototype), name);
+    if (get !== undefined) members[members.length] = { text: `,"${name}":`, get };
+  }
+  addKind(platform[type], members[0].get, (value) => {
+    append(`{"$platform":{"type":"${type}"`);
+    for (let index = 0; index < members.length; index++) {
+      append(members[index].text);
+      writeValue(members[index].get(value));
+    }
+    append("}}");
+  });
+}
+
+// Both kinds inherit from the read-only one: the mutable one comes first.
+for (const suffix of ["", "ReadOnly"]) {
+  addMembers("DOMPoint" + suffix, "x y z w");
+  addMembers("DOMRect" + suffix, "x y width height");
+  const cells = [1, 2, 3, 4].map((column) => [1, 2, 3, 4].map((row) => `m${column}${row}`).join(" "));
+  addMembers("DOMMatrix" + suffix, cells.join(" ") + " is2D");
+}
+addMembers("DOMQuad", "p1 p2 p3 p4");
+addMembers("ImageData", "width height colorSpace data");
+
+const lengthOfFiles = getterOf(platform.FileList?.prototype, "length");
+const fileAt = uncurry(platform.FileList?.prototype.item);
+addKind(platform.FileList, lengthOfFiles, (files) => {
+  append('{"$platform":{"type":"FileList","items":[');
+  for (let index = 0; index < lengthOfFiles(files); index++) {
+    if (index > 0) append(",");
+    writeValue(fileAt(files, index));
+  }
+  append("]}}");
+});
+
 // Platform objects that can be stored and that JSON can't carry, each with an accessor that only a true one answers.
 for (const [type, accessor] of Object.entries({
-  FileList: "length",
-  ImageData: "width",
   ImageBitmap: "width",
   CryptoKey: "type",
   FileSystemHandle: "kind",
   RTCCertificate: "expires",
-  DOMPointReadOnly: "w",
-  DOMRectReadOnly: "top",
-  DOMQuad: "p1",
-  DOMMatrixReadOnly: "is2D",
 })) {
   addKind(platform[type], getterOf(platform[type]?.prototype, accessor), () => {
     append(opaque(type, "not representable in JSON"));

@@ -29,14 +29,14 @@ const outcome = (request) =>
   });
 
 /** Storage buckets other than the default one: https://wicg.github.io/storage-buckets/, where the browser has them. */
-const { storageBuckets } = /** @type {any} */ (navigator);
+const manager = () => /** @type {any} */ (navigator).storageBuckets;
 
 /**
  * The names of all buckets but the default one; undefined where there are none to be had (Firefox, insecure contexts).
  * @returns {Promise<string[] | undefined>}
  */
 export async function bucketNames() {
-  return storageBuckets?.keys();
+  return manager()?.keys();
 }
 
 /**
@@ -46,7 +46,7 @@ export async function bucketNames() {
  */
 async function factoryOf(bucket) {
   if (bucket === "") return indexedDB;
-  return (await bucketNames())?.includes(bucket) ? (await storageBuckets.open(bucket)).indexedDB : null;
+  return (await bucketNames())?.includes(bucket) ? (await manager().open(bucket)).indexedDB : null;
 }
 
 /**

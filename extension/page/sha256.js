@@ -1,18 +1,28 @@
 // SHA-256 in pieces (FIPS 180-4), which `crypto.subtle` does not offer.
 
-/** The first 32 bits of the fractional parts of the square (or cube) roots of the first primes: FIPS 180-4, 5.3.3 and 4.2.2. */
-const primes = Array.from({ length: 312 }, (_, number) => number).filter(
-  (number) => number > 1 && !Array.from({ length: number - 2 }, (_, index) => index + 2).some((divisor) => number % divisor === 0),
-);
-/** @param {number} power */
-const fractions = (power) => Uint32Array.from(primes, (prime) => (prime ** power % 1) * 2 ** 32);
-const INITIAL = fractions(1 / 2).subarray(0, 8);
-const CONSTANTS = fractions(1 / 3);
+/** @typedef {{ initial: Uint32Array, constants: Uint32Array }} Tables */
+
+/** @type {Tables | undefined} Made when something is hashed: hardly any document ever does. */
+let tables;
+
+/**
+ * The first 32 bits of the fractional parts of the square and cube roots of the first primes: FIPS 180-4, 5.3.3 and 4.2.2.
+ * @returns {Tables}
+ */
+function makeTables() {
+  const primes = Array.from({ length: 312 }, (_, number) => number).filter(
+    (number) => number > 1 && !Array.from({ length: number - 2 }, (_, index) => index + 2).some((divisor) => number % divisor === 0),
+  );
+  /** @param {number} power */
+  const fractions = (power) => Uint32Array.from(primes, (prime) => (prime ** power % 1) * 2 ** 32);
+  return { initial: fractions(1 / 2).subarray(0, 8), constants: fractions(1 / 3) };
+}
 
 const BLOCK = 64;
 
 export class Sha256 {
-  #state = INITIAL.slice();
+  #tables = (tables ??= makeTables());
+  #state = this.#tables.initial.slice();
   #words = new Uint32Array(64);
   /** What is left of the last piece. */
   #rest = new Uint8Array(BLOCK);
@@ -51,6 +61,7 @@ export class Sha256 {
    */
   #block(bytes, from) {
     const words = this.#words;
+    const { constants } = this.#tables;
     const view = new DataView(bytes.buffer, bytes.byteOffset + from, BLOCK);
     for (let index = 0; index < 16; index++) words[index] = view.getUint32(index * 4);
     for (let index = 16; index < 64; index++) {
@@ -64,7 +75,7 @@ export class Sha256 {
     let [a, b, c, d, e, f, g, h] = this.#state;
     for (let index = 0; index < 64; index++) {
       const first =
-        (h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g)) + CONSTANTS[index] + words[index]) | 0;
+        (h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g)) + constants[index] + words[index]) | 0;
       const second = ((rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
       h = g;
       g = f;

@@ -20,6 +20,7 @@ mod place;
 mod resync;
 mod status;
 mod tail;
+mod verify;
 
 pub use self::error::CliError;
 
@@ -51,6 +52,7 @@ enum Command {
     Get(get::Arguments),
     Ls(ls::Arguments),
     Key(key::Arguments),
+    Verify(verify::Arguments),
     Resync(resync::Arguments),
 }
 
@@ -82,15 +84,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Get(arguments) => get::run(&arguments, &mut out),
         Command::Ls(arguments) => ls::run(&arguments, &mut out),
         Command::Key(arguments) => key::run(&arguments, &mut out),
+        Command::Verify(arguments) => verify::run(&arguments, &mut out),
         Command::Resync(arguments) => resync::run(&arguments, &mut out),
     };
-    match result.and_then(|()| Ok(out.flush()?)) {
+    // Also what a command has printed that failed in the end.
+    let flushed = out.flush();
+    match result.and_then(|()| Ok(flushed?)) {
         Ok(()) => ExitCode::SUCCESS,
         // `idb-relay tail | head`: the reader has had enough.
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             let _stream_broke = writeln!(io::stderr(), "error: {error}\n cure: {}", error.cure());
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }

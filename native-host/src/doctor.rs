@@ -12,17 +12,7 @@ mod browsers;
 mod files;
 mod servers;
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// As it must be.
-    Ok,
-    /// It works; there is something to know.
-    Remark,
-    /// It does not work.
-    Problem,
-}
+pub use protocol::inspect::Verdict;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
@@ -65,6 +55,17 @@ impl Check {
 
     fn trouble(area: &'static str, trouble: Trouble) -> Self {
         Self::problem(area, trouble.error, trouble.cure)
+    }
+}
+
+impl From<Check> for protocol::inspect::Check {
+    fn from(check: Check) -> Self {
+        Self {
+            area: check.area.to_owned(),
+            verdict: check.verdict,
+            message: check.message,
+            cure: check.cure,
+        }
     }
 }
 

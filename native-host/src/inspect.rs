@@ -1,10 +1,12 @@
 //! Answers the inspector's questions ([`protocol::inspect`]).
 //!
-//! **Invariants:** it reads the journal on connections of its own and never writes; it never talks to stdin, and to stdout only through
+//! **Invariants:** it reads the journal on connections of its own and never writes to it; it never talks to stdin, and to stdout only through
 //! the one writer, behind everything else. Nothing is remembered about inspectors but their open questions, and those are bounded.
 //!
 //! - `feed`: questions that wait for news, on a thread of their own.
-//! - `desk`: the others, one after the other, on another.
+//! - `desk`: those that are answered at once, one after the other, on another.
+//! - `comparer`: comparisons with Memcached, on a third.
+//! - `examiner`: what `idb-relay doctor` finds, on a fourth.
 //! - [`health`]: the host, the journal, the sinks and how late they are; `status` shows the same.
 //! - `record`: one record, in the mirror and in Memcached.
 //! - `cut`: large values left out, so that an answer fits a message.
@@ -20,25 +22,33 @@ use protocol::{
     message::{ErrorCode, HostError},
 };
 
-use crate::{config::Config, messaging::writer::Outbox};
+use crate::{compare::Scope, config::Config, messaging::writer::Outbox};
 
+mod comparer;
 mod cut;
 mod desk;
+mod examiner;
 mod feed;
 pub mod health;
 mod record;
 
-use self::{desk::Desk, feed::Feeds};
+use self::{
+    comparer::{Comparer, Task},
+    desk::Desk,
+    feed::Feeds,
+};
 
-/// The two threads, as long as it is there.
+/// The threads, as long as it is there.
 pub(crate) struct Inspection {
     outbox: Outbox,
     feeds: SyncSender<(u64, Since)>,
     desk: SyncSender<(u64, Question)>,
+    comparer: SyncSender<Task>,
+    examiner: SyncSender<u64>,
 }
 
 impl Inspection {
-    /// Starts both. They open the journal when they are first asked something, and are not joined: what they do is only reading.
+    /// Starts them. They open the journal when they are first asked something, and are not joined: they only read, and a repair may end anywhere.
     pub(crate) fn start(config: &Config, journal: &Path, outbox: &Outbox) -> Self {
         let (feeds, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let thread = Feeds::new(journal, waiting, outbox.clone());
@@ -46,10 +56,18 @@ impl Inspection {
         let (desk, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let thread = Desk::new(config.clone(), journal, waiting, outbox.clone());
         thread::spawn(move || thread.run());
+        let (comparer, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
+        let thread = Comparer::new(config.clone(), journal, waiting, outbox.clone());
+        thread::spawn(move || thread.run());
+        let (examiner, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
+        let (own, answers) = (config.clone(), outbox.clone());
+        thread::spawn(move || examiner::run(own, &waiting, &answers));
         Self {
             outbox: outbox.clone(),
             feeds,
             desk,
+            comparer,
+            examiner,
         }
     }
 
@@ -57,6 +75,26 @@ impl Inspection {
     pub(crate) fn ask(&self, ask: Ask) {
         let full = match ask.question {
             Question::Feed(since) => is_full(&self.feeds.try_send((ask.id, since))),
+            Question::Compare {
+                origin,
+                database,
+                store,
+                repair,
+            } => {
+                let named = |name: String| Some(name).filter(|name| !name.is_empty());
+                let scope = Scope {
+                    origin: named(origin),
+                    database: named(database),
+                    store: named(store),
+                };
+                let task = Task {
+                    id: ask.id,
+                    scope,
+                    repair,
+                };
+                is_full(&self.comparer.try_send(task))
+            }
+            Question::Doctor {} => is_full(&self.examiner.try_send(ask.id)),
             question => is_full(&self.desk.try_send((ask.id, question))),
         };
         // The threads end only after this does; a question that nobody takes for another reason is one of a session at its end.

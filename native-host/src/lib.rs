@@ -14,6 +14,7 @@
 //! - [`messaging`]: frames, the two threads around stdin and stdout, and the session with the extension.
 //! - [`journal`]: the SQLite file: what happened, what every store holds now, who has been told.
 //! - [`sinks`]: one thread each for Redis and Memcached, resuming from their own offsets.
+//! - [`compare`]: what Memcached holds otherwise than the mirror, and putting it right.
 //! - [`inspect`]: answers the inspector's questions, reading the journal as the commands do.
 //! - [`doctor`]: whether everything on the way works, with cures.
 //! - [`config`]: the TOML file, with errors that name line, key and the nearest known key.
@@ -24,6 +25,7 @@
 //! - `failpoint`: where tests end the process.
 
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod doctor;
 mod failpoint;

@@ -170,6 +170,8 @@ pub enum Question {
         /// Whether to write what differs.
         repair: bool,
     },
+    /// Look for what is wrong on the way, as `idb-relay doctor` does.
+    Doctor {},
     /// Let a page of the origin read all stores again.
     Resync {
         /// Serialised origin.
@@ -214,10 +216,38 @@ pub enum Reply {
     Record(Record),
     /// To [`Question::Compare`]; several with the same id while it lasts, the last one is `done`.
     Compared(Compared),
+    /// To [`Question::Doctor`]: what was looked at, in the order in which a write passes it.
+    Doctor(Vec<Check>),
     /// It is done.
     Done {},
     /// It could not be answered.
     Failed(HostError),
+}
+
+/// How a check of `idb-relay doctor` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it must be.
+    Ok,
+    /// It works; there is something to know.
+    Remark,
+    /// It does not work.
+    Problem,
+}
+
+/// One thing that `idb-relay doctor` looked at; `idb-relay doctor --json` says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Which stretch of the way: `configuration`, `journal`, `browser`, `redis` or `memcached`.
+    pub area: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
 }
 
 /// A stretch of the feed.
@@ -405,9 +435,26 @@ pub struct Compared {
     pub foreign: u64,
     /// How many of these were put right.
     pub repaired: u64,
-    /// Those found since the last answer; at most a hundred in all.
+    /// How many records were still on their way when it was over: they changed while they were looked at.
+    #[serde(default)]
+    pub pending: u64,
+    /// How many records have no item because Memcached takes none so large, or their value has no form there. That is no difference.
+    #[serde(default)]
+    pub refused: u64,
+    /// How many items have names of this configuration's form, and are of origins that no journal here knows: another host's, perhaps.
+    /// That is no difference either.
+    #[serde(default)]
+    pub strangers: u64,
+    /// Servers that do not tell what they hold, each with the reason: of theirs only items of records that the mirror remembers as
+    /// deleted are found to be foreign.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<String>,
+    /// Those found since the last answer; at most [`MAX_DIFFERENCES`] in all.
     pub differences: Vec<Difference>,
 }
+
+/// How many differences the answers to a comparison name.
+pub const MAX_DIFFERENCES: usize = 100;
 
 /// A record of which Memcached does not hold what the mirror does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -419,6 +466,9 @@ pub struct Difference {
     pub memcached_key: String,
     /// In what way.
     pub kind: DifferenceKind,
+    /// Whether it was put right.
+    #[serde(default)]
+    pub repaired: bool,
 }
 
 /// The ways in which Memcached can differ.
@@ -429,7 +479,8 @@ pub enum DifferenceKind {
     Missing,
     /// Memcached has another value.
     Stale,
-    /// The record is gone, Memcached still has an item.
+    /// There is no such record, Memcached has an item: one that was left behind, or lies on a server that is not its key's. If its
+    /// name had to be shortened the record is not known, and its address empty.
     Foreign,
 }
 

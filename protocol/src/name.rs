@@ -12,6 +12,15 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
+mod read;
+
+pub use self::read::{NamedRecord, is_shortened};
+
+/// Percent-encoding never yields this: it separates a bucket from its database, and a shortened name from its digest.
+const MARK: &str = "%@";
+/// How much of a shortened name is the mark and the digest.
+const SHORT_END: usize = MARK.len() + 64;
+
 /// Memcached's limit for a key, in bytes.
 pub const MAX_MEMCACHED_KEY: usize = 250;
 
@@ -198,7 +207,7 @@ impl Template {
                     encode(names.database, &mut out);
                     if !names.bucket.is_empty() {
                         // Buckets have databases of the same names; `%@` cannot come from a name.
-                        out.push_str("%@");
+                        out.push_str(MARK);
                         encode(names.bucket, &mut out);
                     }
                 }
@@ -277,12 +286,12 @@ fn shorten(name: String) -> String {
     }
     let digest = Sha256::digest(name.as_bytes());
     let mut short = name;
-    let mut keep = MAX_MEMCACHED_KEY - 2 - 64;
+    let mut keep = MAX_MEMCACHED_KEY - SHORT_END;
     while !short.is_char_boundary(keep) {
         keep -= 1;
     }
     short.truncate(keep);
-    short.push_str("%@");
+    short.push_str(MARK);
     for byte in digest {
         let _always_fits = write!(short, "{byte:02x}");
     }
@@ -290,7 +299,7 @@ fn shorten(name: String) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::key::Key;
     use proptest::prelude::*;
@@ -302,7 +311,7 @@ mod tests {
         store: "orders",
     };
 
-    fn default_key() -> Template {
+    pub(super) fn default_key() -> Template {
         Template::memcached_key("idb:{origin}:{database}:{store}:{key}").expect("the default")
     }
 
@@ -362,7 +371,7 @@ mod tests {
     }
 
     prop_compose! {
-        fn record()(origin in component(), bucket in component(), database in component(), store in component(),
+        pub(super) fn record()(origin in component(), bucket in component(), database in component(), store in component(),
                     key in crate::key::tests::any_key()) -> (String, String, String, String, Key) {
             (origin, bucket, database, store, key)
         }

@@ -17,6 +17,7 @@
 //! | `{"$blob":{"type":"text/plain","size":3,"base64":"YWJj"}}` | a `Blob`; with `name` and `lastModified` a `File`; past 512 KiB `sha256` instead of `base64` |
 //! | `{"$boxed":…}` | a `Boolean`, `Number`, `String` or `BigInt` object |
 //! | `{"$sparse":{"length":9,"items":{"0":…}}}` | an array with holes or named properties |
+//! | `{"$platform":{"type":"DOMRect","x":1,"y":2,"width":3,"height":4}}` | a platform object that is what its members are; members are typed values |
 //! | `{"$opaque":{"type":"CryptoKey","reason":"…"}}` | something that JSON cannot carry |
 //! | `{"$id":{"id":1,"value":…}}`, `{"$ref":1}` | the first and further places of an object that occurs more than once |
 //! | `{"$object":{"$date":1}}` | a plain object whose only name starts with `$` |

@@ -54,7 +54,7 @@ fn rows(section: &str) -> Vec<Vec<Vec<&str>>> {
 fn every_typed_form_on_the_page_is_one() {
     let schema = value_schema();
     let rows = rows(section("### Typed"));
-    assert_eq!(rows.len(), 16, "a row for each line of the table");
+    assert_eq!(rows.len(), 17, "a row for each line of the table");
     for row in rows {
         for example in &row[0] {
             let value: Value = serde_json::from_str(example).expect("an example is JSON");
@@ -188,7 +188,7 @@ fn the_questions_on_the_page_are_questions() {
         .into_iter()
         .filter(|row| row[0].first().is_some_and(|cell| cell.starts_with('{')))
         .collect();
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 7);
     for row in rows {
         let question: Result<protocol::inspect::Question, _> = serde_json::from_str(row[0][0]);
         question.unwrap_or_else(|error| panic!("{}: {error}", row[0][0]));

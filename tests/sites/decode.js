@@ -56,6 +56,7 @@ function decodeTyped(text) {
       case "$bytes": return made(bytes(content));
       case "$error": return made(error(content));
       case "$blob": return made(blob(content));
+      case "$platform": return made(platform(content));
       case "$boxed": return made(Object(read(content)));
       case "$sparse": {
         const array = members([], content.items, known);
@@ -85,6 +86,22 @@ function decodeTyped(text) {
   const blob = (/** @type {any} */ content) => {
     const parts = [content.base64 === undefined ? new Uint8Array(content.size) : atob(content.base64)];
     return "name" in content ? new File(parts, content.name, content) : new Blob(parts, content);
+  };
+
+  const platform = (/** @type {any} */ { type, ...rest }) => {
+    const { x, y, z, w, width, height, p1, p2, p3, p4, data, colorSpace, items, is2D, ...cells } = members({}, rest, () => {});
+    const Type = (/** @type {any} */ (globalThis))[type];
+    if (type === "ImageData") return new Type(data, width, height, colorSpace && { colorSpace });
+    if (type === "DOMQuad") return new Type(p1, p2, p3, p4);
+    if (type.startsWith("DOMPoint")) return new Type(x, y, z, w);
+    if (type.startsWith("DOMRect")) return new Type(x, y, width, height);
+    if (type.startsWith("DOMMatrix")) {
+      const { m11, m12, m21, m22, m41, m42 } = cells;
+      return new Type(is2D ? [m11, m12, m21, m22, m41, m42] : Object.values(cells));
+    }
+    const transfer = new DataTransfer();
+    for (const file of items) transfer.items.add(file);
+    return transfer.files;
   };
 
   const error = (/** @type {any} */ content) => {

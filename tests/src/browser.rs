@@ -68,6 +68,25 @@ impl FromStr for Kind {
     }
 }
 
+/// A key that a test presses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// One that writes a character.
+    Character(char),
+    /// Arrow down.
+    Down,
+    /// Arrow up.
+    Up,
+    /// End.
+    End,
+    /// Home.
+    Home,
+    /// Enter.
+    Enter,
+    /// Escape.
+    Escape,
+}
+
 /// A private browser profile, with a private home directory around it.
 #[derive(Debug)]
 pub struct Profile {
@@ -157,6 +176,10 @@ trait Driver: Send {
     fn close(&mut self, page: &str) -> Result<()>;
     /// Evaluates an expression that yields a string or a promise of one.
     fn evaluate(&mut self, page: &str, expression: &str) -> Result<String>;
+    /// Makes the page think its window has this size, in pixels.
+    fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()>;
+    /// Presses a key and lets it go, as a keyboard does; `control` is held meanwhile.
+    fn press(&mut self, page: &str, key: Key, control: bool) -> Result<()>;
     /// The visible part of the tab as PNG, in base64.
     fn screenshot(&mut self, page: &str) -> Result<String>;
     /// How many content scripts idb-relay's extension has registered.
@@ -270,6 +293,21 @@ impl Page<'_> {
     /// Closes the tab.
     pub fn close(self) -> Result<()> {
         self.browser.driver().close(&self.id)
+    }
+
+    /// Makes the page think its window has this size, in pixels.
+    pub fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.browser.driver().resize(&self.id, width, height)
+    }
+
+    /// Presses a key and lets it go, as a keyboard does.
+    pub fn press(&self, key: Key) -> Result<()> {
+        self.browser.driver().press(&self.id, key, false)
+    }
+
+    /// The same with the control key held.
+    pub fn press_with_control(&self, key: Key) -> Result<()> {
+        self.browser.driver().press(&self.id, key, true)
     }
 
     /// The visible part as PNG.

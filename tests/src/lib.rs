@@ -12,6 +12,7 @@
 //! - [`relay`]: a configured and installed `idb-relay`.
 //! - [`observe`]: what Redis subscribers, the stream, Memcached and the page's own IndexedDB say.
 //! - [`Rig`]: all of these put together.
+//! - [`panel`]: the inspector, as a page of its own.
 //! - [`differential`]: generated programs that prove capture complete and invisible.
 //! - [`process`], [`wait`], [`artifacts`]: what the rest stands on.
 
@@ -19,6 +20,7 @@ pub mod artifacts;
 pub mod browser;
 pub mod differential;
 pub mod observe;
+pub mod panel;
 pub mod process;
 pub mod relay;
 mod rig;

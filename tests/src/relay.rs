@@ -28,6 +28,7 @@ pub struct Relay {
     directory: TempDir,
     host: PathBuf,
     home: PathBuf,
+    manifest: PathBuf,
 }
 
 impl Relay {
@@ -42,6 +43,11 @@ impl Relay {
             directory: tempfile::Builder::new().prefix("idb-relay-").tempdir()?,
             host: artifacts::host()?,
             home: profile.home().to_owned(),
+            manifest: match profile.kind() {
+                Kind::Chromium => profile.directory().join("NativeMessagingHosts"),
+                Kind::Firefox => profile.home().join(".mozilla/native-messaging-hosts"),
+            }
+            .join(format!("{}.json", protocol::HOST_NAME)),
         };
         let config = format!(
             "[capture]\norigins = {origins:?}\n\n[redis]\nurl = {:?}\nstream = {STREAM:?}\n\n\
@@ -59,6 +65,11 @@ impl Relay {
         let output = install.output().context("cannot run idb-relay")?;
         succeeded("idb-relay install", &output)?;
         Ok(relay)
+    }
+
+    /// The file that tells the browser of the host.
+    pub fn manifest(&self) -> PathBuf {
+        self.manifest.clone()
     }
 
     /// The configuration file.

@@ -13,8 +13,8 @@ use crate::{
     run,
 };
 
-/// The crate that is compiled to WebAssembly, and so is checked apart from the rest.
-const EXTENSION: &str = "idb-relay-extension";
+/// The crates that are compiled to WebAssembly, and so are checked apart from the rest.
+const EXTENSION: [&str; 2] = ["idb-relay-extension", "idb-relay-panel"];
 
 /// Runs everything; with filters only the tests that they name.
 pub fn test(root: &Path, filters: &[String]) -> Result<()> {
@@ -36,7 +36,7 @@ pub fn test(root: &Path, filters: &[String]) -> Result<()> {
         let mut tests = run::cargo(root);
         tests
             .args(["nextest", "run", "--workspace", "--no-fail-fast"])
-            .args(filters);
+            .args(filters.iter().flat_map(|text| ["-E".to_owned(), named(text)]));
         tests
     } else {
         let mut tests = run::cargo(root);
@@ -68,13 +68,8 @@ fn lint(root: &Path) -> Result<()> {
 
     let mut extension = run::cargo(root);
     extension
-        .args([
-            "clippy",
-            "--package",
-            EXTENSION,
-            "--target",
-            "wasm32-unknown-unknown",
-        ])
+        .args(["clippy", "--target", "wasm32-unknown-unknown"])
+        .args(EXTENSION.map(|package| format!("--package={package}")))
         .args(["--", "--deny", "warnings"]);
     run::visibly("Linting the extension", extension)?;
 
@@ -83,6 +78,11 @@ fn lint(root: &Path) -> Result<()> {
         .args(["tests/sites/node_modules/typescript/bin/tsc", "--project"])
         .arg("extension/page");
     run::visibly("Checking the types of the page scripts", page)
+}
+
+/// Nextest's expression for the tests whose name, or whose file's name, contains a text.
+fn named(text: &str) -> String {
+    format!("test(~{text}) | binary(~{text})")
 }
 
 /// Whether cargo-nextest is there; a toolchain from rustup alone has only `cargo test`.

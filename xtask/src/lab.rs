@@ -34,12 +34,19 @@ pub fn demo(root: &Path, browser: Browser, headless: bool) -> Result<()> {
     run::becoming("Starting the demo", demo)
 }
 
+/// `cargo xtask picture`
+pub fn picture(root: &Path) -> Result<()> {
+    machine::ensure(&[Need::WasmTarget, Need::Chromium, Need::Redis, Need::Memcached])?;
+    build::build(root, false)?;
+    run::becoming("Taking the pictures", program(root, "picture", false))
+}
+
 /// `cargo xtask bench`
 pub fn bench(root: &Path, what: Option<Measure>, browser: Option<Browser>) -> Result<()> {
     let browsers = browser.map_or(vec![Browser::Chromium, Browser::Firefox], |browser| vec![browser]);
     let mut needs = vec![Need::WasmTarget, Need::Redis, Need::Memcached];
     needs.extend(browsers.iter().map(|browser| need(*browser)));
-    if what != Some(Measure::Latency) {
+    if !matches!(what, Some(Measure::Latency | Measure::Panel)) {
         needs.push(Need::Node);
     }
     machine::ensure(&needs)?;
@@ -53,6 +60,7 @@ pub fn bench(root: &Path, what: Option<Measure>, browser: Option<Browser>) -> Re
         Some(Measure::Page) => bench.arg("page"),
         Some(Measure::Latency) => bench.arg("latency"),
         Some(Measure::Cost) => bench.arg("cost"),
+        Some(Measure::Panel) => bench.arg("panel"),
         None => &mut bench,
     };
     for browser in browsers {

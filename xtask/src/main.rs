@@ -50,10 +50,12 @@ enum Task {
     },
     /// Check formatting and lints, run the unit tests and the tests in real browsers
     Test {
-        /// Only run tests whose names contain one of these texts, and no checks before them
+        /// Only run tests whose names (or whose files' names) contain one of these texts, and no checks before them
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
     },
+    /// Make the pictures of the inspector that the README shows (docs/panel.png, docs/panel-dark.png)
+    Picture,
     /// Measure; prints one JSON object a line
     Bench {
         /// What to measure; everything when left out
@@ -79,6 +81,8 @@ enum Measure {
     Latency,
     /// What capture costs the page itself, beside the bare page
     Cost,
+    /// How soon the inspector shows something, how smooth it stays, what it weighs
+    Panel,
 }
 
 fn main() -> Result<()> {
@@ -90,6 +94,7 @@ fn main() -> Result<()> {
         }
         Task::Demo { browser, headless } => lab::demo(&root, browser, headless),
         Task::Test { filters } => check::test(&root, &filters),
+        Task::Picture => lab::picture(&root),
         Task::Bench { what, browser } => lab::bench(&root, what, browser),
     }
 }

@@ -1,7 +1,7 @@
 //! The port to the background: what it says goes to one place, questions find their answers.
 //!
 //! Browsers end a background that rests; then the port breaks and is opened again. The feed goes on where it was, for the question itself
-//! says how far we have come. Nothing else of the extension API is used by this crate.
+//! says how far we have come. What else is used of the browser is in [`crate::browser`].
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
@@ -9,6 +9,7 @@ use js_sys::{Function, Object, Reflect};
 use protocol::inspect::{
     Answer, Ask, Background, Feed, FromInspector, PORT, Question, Reply, Since, ToInspector,
 };
+use protocol::message::{ErrorCode, HostError};
 use wasm_bindgen::prelude::*;
 
 /// How many past events the feed begins with.
@@ -32,13 +33,6 @@ extern "C" {
 
     #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = connect)]
     fn connect(info: &JsValue) -> Result<Port, JsValue>;
-
-    /// Not `async`: Firefox grants only what is asked for while the click is being handled.
-    #[wasm_bindgen(catch, js_namespace = ["chrome", "permissions"], js_name = request)]
-    fn request_permissions(permissions: &JsValue) -> Result<js_sys::Promise, JsValue>;
-
-    #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = openOptionsPage)]
-    fn open_options_page() -> Result<js_sys::Promise, JsValue>;
 }
 
 /// What the link hears.
@@ -54,7 +48,6 @@ type Asker = Box<dyn FnMut(Reply)>;
 /// See the [module](self).
 pub struct Link {
     port: RefCell<Option<Port>>,
-    tab: Option<i64>,
     heard: Box<dyn Fn(Heard)>,
     asked: RefCell<HashMap<u64, Asker>>,
     last: RefCell<u64>,
@@ -64,18 +57,14 @@ pub struct Link {
 }
 
 impl Link {
-    /// Connects, looking at this tab or at all; `None` where there is no extension (the page was opened from a disk).
-    pub fn open(tab: Option<i64>, heard: impl Fn(Heard) + 'static) -> Rc<Self> {
+    /// Connects.
+    pub fn open(heard: impl Fn(Heard) + 'static) -> Rc<Self> {
         let link = Rc::new(Self {
             port: RefCell::new(None),
-            tab,
             heard: Box::new(heard),
             asked: RefCell::default(),
             last: RefCell::new(0),
-            since: RefCell::new(Since {
-                past: PAST,
-                ..Since::default()
-            }),
+            since: RefCell::new(first()),
             feed: RefCell::new(None),
         });
         link.connect();
@@ -118,25 +107,36 @@ impl Link {
         let on_disconnect = Closure::<dyn Fn()>::new(move || {
             link.port.replace(None);
             // Nobody answers these any more.
-            link.asked.borrow_mut().clear();
+            let asked = std::mem::take(&mut *link.asked.borrow_mut());
+            for mut asker in asked.into_values() {
+                asker(Reply::Failed(away()));
+            }
             let again = Rc::clone(&link);
             later(AGAIN, move || again.connect());
         });
         port.on_disconnect()
             .add_listener(on_disconnect.into_js_value().unchecked_ref());
         self.port.replace(Some(port));
-        self.send(&FromInspector::Open { tab: self.tab });
+        // Of all tabs: events come from all of them, too.
+        self.send(&FromInspector::Open { tab: None });
         self.pull();
     }
 
-    /// Asks for what comes next in the feed.
-    fn pull(&self) {
+    /// Asks for what comes next in the feed. Whoever heard a stretch of it does so once it is taken in: a page that is out of sight
+    /// takes nothing in, and is sent nothing.
+    pub fn pull(&self) {
         let id = self.next();
         self.feed.replace(Some(id));
         self.send(&FromInspector::Ask(Ask {
             id,
             question: Question::Feed(self.since.borrow().clone()),
         }));
+    }
+
+    /// Begins the feed anew, with what was last.
+    pub fn restart(&self) {
+        self.since.replace(first());
+        self.pull();
     }
 
     fn receive(self: &Rc<Self>, message: ToInspector) {
@@ -161,7 +161,6 @@ impl Link {
         if let Reply::Feed(feed) = answer.reply {
             self.since.replace(feed.next.clone());
             (self.heard)(Heard::Feed(feed));
-            self.pull();
         } else {
             let again = Rc::clone(self);
             later(AGAIN, move || again.pull());
@@ -169,67 +168,19 @@ impl Link {
     }
 }
 
-/// Asks the browser for the permission for sites that fit a match pattern. Has to be called while a click is being handled.
-pub fn request_permission(pattern: &str) {
-    let wanted = Object::new();
-    let _set = Reflect::set(&wanted, &"origins".into(), &js_sys::Array::of1(&pattern.into()));
-    // Without it the site stays enabled and says what is missing.
-    drop(request_permissions(&wanted));
+fn first() -> Since {
+    Since {
+        past: PAST,
+        ..Since::default()
+    }
 }
 
-/// Opens the options page.
-pub fn open_options() {
-    drop(open_options_page());
-}
-
-/// `chrome.devtools`, where the panel stands in DevTools.
-fn devtools() -> Option<JsValue> {
-    let chrome = Reflect::get(&js_sys::global(), &"chrome".into()).ok()?;
-    Reflect::get(&chrome, &"devtools".into())
-        .ok()
-        .filter(JsValue::is_object)
-}
-
-fn member(owner: &JsValue, path: &[&str]) -> Option<JsValue> {
-    path.iter().try_fold(owner.clone(), |owner, name| {
-        Reflect::get(&owner, &(*name).into())
-            .ok()
-            .filter(|value| !value.is_undefined())
-    })
-}
-
-/// The tab that is inspected.
-pub fn inspected_tab() -> Option<i64> {
-    let tab = member(&devtools()?, &["inspectedWindow", "tabId"])?.as_f64()?;
-    #[allow(clippy::cast_possible_truncation, reason = "tab ids are whole numbers")]
-    Some(tab as i64)
-}
-
-/// Whether `DevTools` is dark, which need not be what the system is.
-pub fn is_dark() -> Option<bool> {
-    let theme = member(&devtools()?, &["panels", "themeName"])?.as_string()?;
-    Some(theme == "dark")
-}
-
-/// Tells the origin of the inspected page, now and whenever it navigates.
-pub fn on_origin(told: impl Fn(Option<String>) + 'static) {
-    let Some(devtools) = devtools() else { return };
-    let Some(window) = member(&devtools, &["inspectedWindow"]) else {
-        return;
-    };
-    let Some(eval) = member(&window, &["eval"]).and_then(|eval| eval.dyn_into::<Function>().ok()) else {
-        return;
-    };
-    let heard =
-        Closure::<dyn Fn(JsValue)>::new(move |origin: JsValue| told(origin.as_string())).into_js_value();
-    let ask = Closure::<dyn Fn()>::new(move || {
-        let _asked = eval.call2(&window, &"location.origin".into(), &heard);
-    })
-    .into_js_value();
-    let ask: Function = ask.unchecked_into();
-    let _first = ask.call0(&JsValue::NULL);
-    if let Some(navigated) = member(&devtools, &["network", "onNavigated"]) {
-        navigated.unchecked_into::<Listeners>().add_listener(&ask);
+fn away() -> HostError {
+    HostError {
+        code: ErrorCode::HostAway,
+        message: "The extension's background was started again.".to_owned(),
+        cure: "Ask again in a moment.".to_owned(),
+        context: None,
     }
 }
 

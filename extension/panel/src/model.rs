@@ -1,113 +1,36 @@
-//! The events that are shown: the newest [`BOUND`], in order, with the stages that each has passed.
+//! The events that are shown: the newest ones within two bounds, in order, with the stages that each has passed.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
-use protocol::{
-    event::{Event, Op},
-    inspect::Feed,
-};
+use protocol::{event::Event, inspect::Feed};
+
+mod row;
+
+pub use self::row::{Row, Source, Transaction};
 
 /// How many events are kept; older ones go, and it is said how many.
 pub const BOUND: usize = 100_000;
 
+/// How many bytes their texts may take together.
+pub const BOUND_BYTES: usize = 256 * 1024 * 1024;
+
 /// The stages behind the page, in their order.
 pub const STAGES: [&str; 3] = ["journal", "redis", "memcached"];
-
-/// An event, as far as lists and filters look at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Its number in its profile.
-    pub number: u64,
-    /// What happened.
-    pub op: Op,
-    /// Serialised origin.
-    pub origin: String,
-    /// Storage bucket; empty for the default one.
-    pub bucket: String,
-    /// The database's name.
-    pub database: String,
-    /// The store's name.
-    pub store: String,
-    /// The key's text; for a range deletion the range; empty where the whole store is meant.
-    pub key: String,
-    /// Whether `key` is a record's.
-    pub has_key: bool,
-    /// The length of the value's text in bytes.
-    pub size: usize,
-    /// When the page saw the commit, in milliseconds since the epoch.
-    pub at: i64,
-    /// The document's id.
-    pub context: String,
-    /// Whether it was read rather than observed.
-    pub snapshot: bool,
-    /// Its transaction, if it has one: id, its place in it (from 1), how many events that has.
-    pub transaction: Option<(String, u64, u64)>,
-    /// When it passed each of [`STAGES`], in milliseconds since the epoch.
-    pub passed: [Option<i64>; STAGES.len()],
-    /// What stages have to say about it: (stage, text).
-    pub notices: Vec<(String, String)>,
-    /// The event as it was published.
-    pub text: Box<str>,
-}
-
-impl Row {
-    /// Reads an event.
-    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        let event: Event<'_> = serde_json::from_str(text)?;
-        let source = event.source;
-        Ok(Self {
-            number: source.sequence,
-            op: event.op,
-            origin: source.origin.into_owned(),
-            bucket: source.bucket.into_owned(),
-            database: source.database.into_owned(),
-            store: source.store.into_owned(),
-            key: event
-                .key
-                .or(event.range)
-                .map_or_else(String::new, |key| key.get().to_owned()),
-            has_key: event.key.is_some(),
-            size: event.after.get().len(),
-            at: event.ts_ms,
-            context: source.context.into_owned(),
-            snapshot: source.snapshot,
-            transaction: event.transaction.map(|transaction| {
-                (
-                    transaction.id.into_owned(),
-                    transaction.total_order,
-                    transaction.event_count,
-                )
-            }),
-            passed: [None; STAGES.len()],
-            notices: Vec::new(),
-            text: text.into(),
-        })
-    }
-
-    /// How many milliseconds after the commit it passed a stage. A page's clock may be coarser than the host's.
-    pub fn lag(&self, stage: usize) -> Option<i64> {
-        self.passed
-            .get(stage)
-            .copied()
-            .flatten()
-            .map(|at| (at - self.at).max(0))
-    }
-
-    /// Whether the event is of the same transaction as another.
-    pub fn is_beside(&self, other: &Self) -> bool {
-        match (&self.transaction, &other.transaction) {
-            (Some((id, ..)), Some((other, ..))) => id == other,
-            _ => false,
-        }
-    }
-}
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Model {
     rows: VecDeque<Row>,
+    bytes: usize,
     /// How many events have gone, from the front. A row keeps its place: the number of rows that ever came before it.
     gone: usize,
+    /// Events that could not be read.
+    unread: usize,
+    /// Rows from this place on have changed since [`Model::changed`] was last asked.
+    changed: Option<usize>,
+    /// Grows with every change.
+    revision: u64,
+    sources: Vec<Arc<Source>>,
 }
 
 impl Model {
@@ -116,9 +39,24 @@ impl Model {
         self.gone..self.gone + self.rows.len()
     }
 
-    /// How many events have gone because of the bound.
+    /// How many events have gone because of the bounds.
     pub fn gone(&self) -> usize {
         self.gone
+    }
+
+    /// How many events could not be read.
+    pub fn unread(&self) -> usize {
+        self.unread
+    }
+
+    /// How many bytes the events' texts take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A number that grows with every change.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The row at a place.
@@ -131,23 +69,79 @@ impl Model {
         self.places().zip(&self.rows)
     }
 
-    /// Adds an event.
-    pub fn push(&mut self, row: Row) {
-        if self.rows.len() == BOUND {
-            self.rows.pop_front();
-            self.gone += 1;
-        }
-        self.rows.push_back(row);
+    /// The first place whose row is new or another since this was asked last.
+    pub fn changed(&mut self) -> Option<usize> {
+        self.changed.take()
     }
 
-    /// Takes in a stretch of the host's feed; returns how many of its events could not be read.
-    pub fn take(&mut self, feed: &Feed) -> usize {
-        let mut unread = 0;
-        for event in &feed.events {
-            match Row::parse(event.get()) {
-                Ok(row) => self.push(row),
-                Err(_) => unread += 1,
+    /// Adds an event; one that cannot be read is counted.
+    pub fn read(&mut self, text: &str) -> Result<(), serde_json::Error> {
+        let event: Event<'_> = match serde_json::from_str(text) {
+            Ok(event) => event,
+            Err(error) => {
+                self.unread += 1;
+                return Err(error);
             }
+        };
+        let source = self.source(&event);
+        let transaction = event.transaction.as_ref().map(|transaction| {
+            match self.rows.back().and_then(|row| row.transaction.as_ref()) {
+                // Events of one transaction come one after the other: they share its name.
+                Some(last) if *last.id == *transaction.id => Transaction {
+                    id: Arc::clone(&last.id),
+                    order: transaction.total_order,
+                    count: transaction.event_count,
+                },
+                _ => Transaction {
+                    id: transaction.id.as_ref().into(),
+                    order: transaction.total_order,
+                    count: transaction.event_count,
+                },
+            }
+        });
+        self.push(Row::new(text, &event, source, transaction));
+        Ok(())
+    }
+
+    /// Events of one document and store share what they say of it.
+    fn source(&mut self, event: &Event<'_>) -> Arc<Source> {
+        const REMEMBERED: usize = 64;
+        let source = &event.source;
+        if let Some(index) = self.sources.iter().position(|known| known.is(source)) {
+            if index > 0 {
+                self.sources.swap(index, index - 1);
+            }
+            return Arc::clone(&self.sources[index.saturating_sub(1)]);
+        }
+        let new = Arc::new(Source::of(source));
+        self.sources.truncate(REMEMBERED - 1);
+        self.sources.push(Arc::clone(&new));
+        new
+    }
+
+    fn push(&mut self, row: Row) {
+        self.bytes += row.text.len();
+        self.rows.push_back(row);
+        while self.rows.len() > BOUND || self.bytes > BOUND_BYTES && self.rows.len() > 1 {
+            if let Some(row) = self.rows.pop_front() {
+                self.bytes -= row.text.len();
+                self.gone += 1;
+            }
+        }
+        self.touch(self.places().end - 1);
+    }
+
+    /// Rows from this place on are another.
+    fn touch(&mut self, place: usize) {
+        self.changed = Some(self.changed.map_or(place, |known| known.min(place)));
+        self.revision += 1;
+    }
+
+    /// Takes in a stretch of the host's feed.
+    pub fn take(&mut self, feed: &Feed) {
+        for event in &feed.events {
+            // It is counted.
+            let _unread = self.read(event.get());
         }
         for passage in &feed.passages {
             if let Some(stage) = STAGES.iter().position(|stage| *stage == passage.stage) {
@@ -155,31 +149,32 @@ impl Model {
             }
         }
         for notice in &feed.notices {
-            if let Some(row) = self.numbered(notice.number) {
+            let index = self.rows.partition_point(|row| row.number < notice.number);
+            if let Some(row) = self.rows.get_mut(index).filter(|row| row.number == notice.number) {
                 row.notices.push((notice.stage.clone(), notice.text.clone()));
+                self.touch(self.gone + index);
             }
         }
-        unread
     }
 
     /// All up to this number that had not passed the stage yet have now.
     fn pass(&mut self, stage: usize, last: u64, at: i64) {
-        for row in self.rows.iter_mut().rev().skip_while(|row| row.number > last) {
-            if row.passed[stage].is_some() {
-                return;
-            }
-            row.passed[stage] = Some(at);
+        let end = self.rows.partition_point(|row| row.number <= last);
+        let mut first = end;
+        while first > 0 && self.rows[first - 1].pass(stage, at) {
+            first -= 1;
+        }
+        if first < end {
+            self.touch(self.gone + first);
         }
     }
 
-    fn numbered(&mut self, number: u64) -> Option<&mut Row> {
-        let index = self.rows.partition_point(|row| row.number < number);
-        self.rows.get_mut(index).filter(|row| row.number == number)
-    }
-
-    /// Forgets all.
+    /// Forgets all events.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            revision: self.revision + 1,
+            ..Self::default()
+        };
     }
 }
 
@@ -194,6 +189,13 @@ pub(crate) mod tests {
         format!(
             r#"{{"op":"{op}","key":{key},"before":null,"after":{after},"ts_ms":1000,"source":{{"version":"0","browser":"b","profile":"p","origin":"http://localhost:1","bucket":"","database":"shop","database_version":1,"store":"orders","context":"c","sequence":{number},"snapshot":false}},"transaction":{{"id":"c:1","total_order":{number},"event_count":9}}}}"#
         )
+    }
+
+    /// The row of an event.
+    pub fn row(op: &str, key: &str, after: &str) -> Row {
+        let mut model = Model::default();
+        model.read(&event(1, op, key, after)).expect("an event");
+        model.rows.pop_front().expect("a row")
     }
 
     fn feed(events: &[String], passages: &[(&str, u64, i64)]) -> Feed {
@@ -218,11 +220,10 @@ pub(crate) mod tests {
     fn events_pass_stages_once() {
         let mut model = Model::default();
         let events: Vec<_> = (1..=3).map(|number| event(number, "c", "1", "{}")).collect();
-        assert_eq!(
-            model.take(&feed(&events, &[("journal", 3, 1002), ("redis", 2, 1005)])),
-            0
-        );
+        model.take(&feed(&events, &[("journal", 3, 1002), ("redis", 2, 1005)]));
+        assert_eq!(model.changed(), Some(0));
         model.take(&feed(&[], &[("redis", 3, 1009), ("elsewhere", 3, 1)]));
+        assert_eq!((model.changed(), model.changed()), (Some(2), None));
         let lags: Vec<_> = model
             .rows()
             .map(|(_, row)| (row.lag(0), row.lag(1), row.lag(2)))
@@ -242,6 +243,7 @@ pub(crate) mod tests {
             text: "too large".to_owned(),
         });
         model.take(&noticed);
+        assert_eq!(model.changed(), Some(1));
         assert_eq!(model.row(1).expect("there").notices.len(), 1);
         assert!(model.row(0).expect("there").notices.is_empty());
     }
@@ -249,26 +251,48 @@ pub(crate) mod tests {
     #[test]
     fn the_oldest_go_and_places_stay() {
         let mut model = Model::default();
-        let row = Row::parse(&event(1, "c", "1", "{}")).expect("an event");
+        let row = row("c", "1", "{}");
+        let bytes = row.text.len();
         for number in 0..u64::try_from(BOUND).expect("fits") + 5 {
-            model.push(Row {
-                number,
-                ..row.clone()
-            });
+            let mut row = row.clone();
+            row.number = number;
+            model.push(row);
         }
         assert_eq!(model.gone(), 5);
         assert_eq!(model.row(4), None);
         assert_eq!(model.row(5).expect("there").number, 5);
         assert_eq!(model.places().len(), BOUND);
+        assert_eq!(model.bytes(), BOUND * bytes);
+    }
+
+    #[test]
+    fn large_events_are_bounded_by_their_bytes() {
+        let mut model = Model::default();
+        let value = format!("\"{}\"", "x".repeat(1024 * 1024));
+        for number in 1..=300 {
+            model.read(&event(number, "c", "1", &value)).expect("an event");
+        }
+        assert!(model.bytes() <= BOUND_BYTES);
+        assert!(model.gone() > 40 && model.places().len() > 200);
     }
 
     #[test]
     fn what_is_no_event_is_counted() {
         let mut model = Model::default();
-        assert_eq!(
-            model.take(&feed(&["{}".to_owned(), event(1, "c", "1", "1")], &[])),
-            1
-        );
-        assert_eq!(model.places().len(), 1);
+        model.take(&feed(&["{}".to_owned(), event(1, "c", "1", "1")], &[]));
+        assert_eq!((model.unread(), model.places().len()), (1, 1));
+    }
+
+    #[test]
+    fn sources_are_shared() {
+        let mut model = Model::default();
+        let (a, b) = (event(1, "c", "1", "1"), event(2, "c", "1", "1"));
+        let other = b.replace("orders", "others");
+        for text in [&a, &other, &b, &other] {
+            model.read(text).expect("an event");
+        }
+        let stores: Vec<_> = model.rows().map(|(_, row)| &*row.source.store).collect();
+        assert_eq!(stores, ["orders", "others", "orders", "others"]);
+        assert_eq!(model.sources.len(), 2);
     }
 }

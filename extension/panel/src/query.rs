@@ -2,7 +2,7 @@
 //!
 //! | word | holds for events |
 //! |---|---|
-//! | `text` | that have the text anywhere, whatever its case |
+//! | `text` | that have the text in their key, values or names, whatever its case |
 //! | `op:put` | of this operation: a letter, or `create update delete read clear schema`; `put` is `create` or `update` |
 //! | `origin:`, `db:`, `store:`, `key:` | with exactly this name or key; `*` stands for anything |
 //! | `stage:redis` | that have passed this stage |
@@ -24,6 +24,8 @@ pub struct QueryError(pub String);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     terms: Vec<Term>,
+    /// What it is confined to apart from its words.
+    origin: Option<String>,
 }
 
 /// One word of a query.
@@ -56,12 +58,22 @@ impl Query {
             .into_iter()
             .map(|word| Term::parse(&word))
             .collect::<Result<_, _>>()
-            .map(|terms| Self { terms })
+            .map(|terms| Self { terms, origin: None })
+    }
+
+    /// The same, and only of this origin.
+    #[must_use]
+    pub fn within(mut self, origin: Option<String>) -> Self {
+        self.origin = origin;
+        self
     }
 
     /// Whether the event is one of those meant.
     pub fn holds(&self, row: &Row) -> bool {
-        self.terms.iter().all(|term| term.test.holds(row) != term.negated)
+        self.origin
+            .as_ref()
+            .is_none_or(|origin| *origin == row.source.origin)
+            && self.terms.iter().all(|term| term.test.holds(row) != term.negated)
     }
 
     /// Whether an event for which it does not hold now may be one later, and the other way round.
@@ -180,18 +192,16 @@ impl Test {
 
     fn holds(&self, row: &Row) -> bool {
         match self {
-            Self::Text(text) => contains(&row.text, text),
+            Self::Text(text) => row.parts().any(|part| find(part, text).is_some()),
             Self::Op(ops) => ops.contains(&row.op),
-            Self::Origin(pattern) => fits(pattern, &row.origin),
-            Self::Database(pattern) => fits(pattern, &row.database),
-            Self::Store(pattern) => fits(pattern, &row.store),
-            Self::Key(pattern) => {
-                row.has_key && (fits(pattern, &row.key) || fits(&format!("\"{pattern}\""), &row.key))
-            }
-            Self::Stage(stage) => row.passed[*stage].is_some(),
+            Self::Origin(pattern) => fits(pattern, &row.source.origin),
+            Self::Database(pattern) => fits(pattern, &row.source.database),
+            Self::Store(pattern) => fits(pattern, &row.source.store),
+            Self::Key(pattern) => row.has_key && is_key(pattern, row.key()),
+            Self::Stage(stage) => row.lag(*stage).is_some(),
             Self::Error => !row.notices.is_empty(),
             Self::Snapshot => row.snapshot,
-            Self::Transaction(id) => row.transaction.as_ref().is_some_and(|(of, ..)| of == id),
+            Self::Transaction(id) => row.transaction.as_ref().is_some_and(|of| *of.id == **id),
         }
     }
 }
@@ -213,16 +223,51 @@ fn operations(value: &str) -> Result<&'static [Op], QueryError> {
     })
 }
 
-/// Whether a text has another, given in lower case, in it; without copying what is all ASCII.
-fn contains(text: &str, wanted: &str) -> bool {
-    if !text.is_ascii() {
-        return text.to_lowercase().contains(wanted);
+/// Whether a key is the one that is meant, written as its text or, for a string, without the quotes.
+fn is_key(pattern: &str, key: &str) -> bool {
+    fits(pattern, key)
+        || key
+            .strip_prefix('"')
+            .and_then(|key| key.strip_suffix('"'))
+            .is_some_and(|key| fits(pattern, key))
+}
+
+/// Where a text has another, given in lower case, in it: the bytes from and to. Nothing is copied of what is all ASCII.
+pub fn find(text: &str, wanted: &str) -> Option<(usize, usize)> {
+    let first = *wanted.as_bytes().first()?;
+    if wanted.is_ascii() {
+        // Bytes of longer characters are none of ASCII's: each match is one of whole characters.
+        let (bytes, wanted) = (text.as_bytes(), wanted.as_bytes());
+        let last = bytes.len().checked_sub(wanted.len())?;
+        let mut from = 0;
+        while from <= last {
+            let rest = &bytes[from..=last];
+            let at = memchr::memchr2(first, first.to_ascii_uppercase(), rest)? + from;
+            let end = at + wanted.len();
+            if bytes[at..end].eq_ignore_ascii_case(wanted) {
+                return Some((at, end));
+            }
+            from = at + 1;
+        }
+        return None;
     }
-    let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
-    wanted.is_empty()
-        || text
-            .windows(wanted.len())
-            .any(|window| window.eq_ignore_ascii_case(wanted))
+    if text.is_ascii() {
+        return None;
+    }
+    // Character by character, for lower case may take another number of bytes.
+    text.char_indices().find_map(|(at, _)| {
+        let mut rest = text[at..].char_indices();
+        let mut wanted = wanted.chars().peekable();
+        while wanted.peek().is_some() {
+            let (_, char) = rest.next()?;
+            for lower in char.to_lowercase() {
+                if wanted.next() != Some(lower) {
+                    return None;
+                }
+            }
+        }
+        Some((at, rest.next().map_or(text.len(), |(end, _)| at + end)))
+    })
 }
 
 /// Whether a name is what a pattern says, in which `*` stands for anything.
@@ -249,11 +294,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tests::event;
-
-    fn row(op: &str, key: &str, after: &str) -> Row {
-        Row::parse(&event(1, op, key, after)).expect("an event")
-    }
+    use crate::model::tests::row;
 
     fn holds(query: &str, row: &Row) -> bool {
         Query::parse(query).expect(query).holds(row)
@@ -309,6 +350,24 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_found_whatever_their_case() {
+        assert_eq!(find("abcABD", "abd"), Some((3, 6)));
+        assert_eq!(find("ab", "abd"), None);
+        assert_eq!(find("aab", "ab"), Some((1, 3)));
+        assert_eq!(find("xÜNAL", "ünal"), Some((1, 6)));
+        assert_eq!(find("ÜÜn", "ün"), Some((2, 5)));
+        assert_eq!(find("İx", "x"), Some((2, 3)));
+        assert_eq!(find("plain", "ü"), None);
+        assert_eq!(find("x", ""), None);
+    }
+
+    #[test]
+    fn what_every_event_has_is_not_searched() {
+        assert!(!holds("version", &row("c", "1", "1")));
+        assert!(!holds("ts_ms", &row("c", "1", "1")));
+    }
+
+    #[test]
     fn mistakes_name_what_there_is() {
         for (query, part) in [
             ("op:x", "put"),
@@ -319,6 +378,14 @@ mod tests {
             let QueryError(text) = Query::parse(query).expect_err(query);
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn a_query_can_be_confined_to_a_site() {
+        let row = row("c", "1", "1");
+        let within = |origin: &str| Query::default().within(Some(origin.to_owned()));
+        assert!(within("http://localhost:1").holds(&row));
+        assert!(!within("http://localhost:11").holds(&row));
     }
 
     #[test]

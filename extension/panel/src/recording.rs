@@ -1,6 +1,6 @@
 //! A recording: the published events as they are, one JSON object a line (NDJSON), as `redis-cli` or `idb-relay tail --json` users know them.
 
-use crate::model::Row;
+use crate::model::{Model, Row};
 
 /// The recording of some rows.
 pub fn write<'r>(rows: impl IntoIterator<Item = &'r Row>) -> String {
@@ -12,15 +12,17 @@ pub fn write<'r>(rows: impl IntoIterator<Item = &'r Row>) -> String {
     text
 }
 
-/// The rows of a recording; for a line that is no event, its number (from 1) and why not.
-pub fn read(text: &str) -> Result<Vec<Row>, (usize, String)> {
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(index, line)| Row::parse(line).map_err(|error| (index + 1, error.to_string())))
-        .collect()
+/// The events of a recording; for the first line that is none, its number (from 1) and why not.
+pub fn read(text: &str) -> Result<Model, (usize, String)> {
+    let mut model = Model::default();
+    for (index, line) in text.lines().enumerate() {
+        if !line.trim().is_empty() {
+            model
+                .read(line.trim())
+                .map_err(|error| (index + 1, error.to_string()))?;
+        }
+    }
+    Ok(model)
 }
 
 #[cfg(test)]
@@ -35,10 +37,10 @@ mod tests {
             event(1, "c", "1", "{\"a\":1}"),
             event(2, "d", "\"\\ud800\"", "null")
         );
-        let rows = read(&text).expect("events");
-        assert_eq!(rows.len(), 2);
-        assert_eq!(write(&rows), text);
-        assert_eq!(read("").expect("none"), []);
+        let model = read(&text).expect("events");
+        assert_eq!(model.places().len(), 2);
+        assert_eq!(write(model.rows().map(|(_, row)| row)), text);
+        assert!(read("").expect("none").places().is_empty());
     }
 
     #[test]

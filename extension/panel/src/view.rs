@@ -2,32 +2,33 @@
 //!
 //! - [`state`]: what it shows, as signals, and what a person can do.
 //! - [`header`]: how the host and its servers are. [`toolbar`]: filter and buttons. [`feed`]: the events. [`details`]: one of
-//!   them. [`stores`]: what is where. [`empty`]: why there is nothing. [`palette`]: every command by its name. [`page`]: clipboard,
-//!   files, clocks.
+//!   them. [`stores`]: what is where. [`empty`]: why there is nothing. [`palette`]: every command by its name. [`help`]: filter
+//!   language and keys. [`doctor`]: what is wrong on the way. [`page`]: clipboard, files, clocks.
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::prelude::*;
 
 mod details;
+mod doctor;
 mod empty;
 mod feed;
 mod header;
+mod help;
 mod page;
 mod palette;
+mod record;
 mod state;
 mod stores;
 mod toolbar;
 
-use self::state::{State, Tab};
-use crate::link;
+use self::state::{Over, State, Tab};
+use crate::browser;
 
 /// Shows the panel.
 #[wasm_bindgen]
 pub fn open_panel() {
     console_error_panic_hook::set_once();
-    if let Some(dark) = link::is_dark() {
-        page::theme(dark);
-    }
+    browser::on_theme(page::theme);
     mount_to_body(Panel);
 }
 
@@ -40,7 +41,8 @@ fn Panel() -> impl IntoView {
         <header::Header state />
         <toolbar::Toolbar state />
         <header::Problems state />
-        <main class:with-details=move || state.selected.get().is_some() && state.tab.get() == Tab::Events>
+        <main id="view" role="tabpanel" aria-labelledby=move || if state.tab.get() == Tab::Events { "tab-Events" } else { "tab-Stores" }
+            class:with-details=move || state.selected.get().is_some() && state.tab.get() == Tab::Events>
             {move || match state.tab.get() {
                 Tab::Events => view! {
                     <feed::FeedView state />
@@ -52,35 +54,51 @@ fn Panel() -> impl IntoView {
             }}
         </main>
         <palette::Palette state />
+        <help::Help state />
+        <doctor::Doctor state />
         <div class="toast" role="status" class:shown=move || !state.toast.get().is_empty()>{move || state.toast.get()}</div>
     }
 }
 
 fn keyboard(state: State, event: &ev::KeyboardEvent) {
     let key = event.key();
+    let over = state.over.get_untracked();
     if (event.ctrl_key() || event.meta_key()) && key.eq_ignore_ascii_case("k") {
         event.prevent_default();
-        state.palette.update(|open| *open = !*open);
+        let open = over == Some(Over::Palette);
+        state.over.set((!open).then_some(Over::Palette));
         return;
     }
     if event.ctrl_key() || event.meta_key() || event.alt_key() {
         return;
     }
     if key == "Escape" {
-        if state.palette.get_untracked() {
-            state.palette.set(false);
+        if over.is_some() {
+            state.over.set(None);
+            page::focus("feed");
         } else if page::is_typing() {
             page::focus("feed");
         } else {
             state.selected.set(None);
         }
+        // Inside DevTools it would open the drawer.
+        event.prevent_default();
+        event.stop_propagation();
         return;
     }
-    if page::is_typing() || state.palette.get_untracked() {
+    if page::is_typing() || over.is_some() {
         return;
     }
     let handled = match key.as_str() {
         "/" => page::focus("search"),
+        "?" => {
+            state.over.set(Some(Over::Help));
+            true
+        }
+        "f" => {
+            state.toggle_follow();
+            true
+        }
         " " if !page::is_on_button() => {
             state.toggle_display();
             true

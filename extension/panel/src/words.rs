@@ -1,16 +1,8 @@
-//! Numbers and times for people, and what a person copies.
+//! Numbers and times for people, and the names of operations and servers.
 
-use protocol::{
-    event::Op,
-    inspect::Health,
-    name::{Names, Template},
-    value::plain,
-};
+use protocol::event::Op;
 
-use crate::model::Row;
-
-/// How much of a plain value is shown.
-const PLAIN_BYTES: usize = 1024 * 1024;
+use crate::{model::Row, query::find};
 
 /// The operation in a word.
 pub fn operation(op: Op) -> &'static str {
@@ -30,6 +22,16 @@ pub fn size(bytes: usize) -> String {
         0..1000 => format!("{bytes} B"),
         1000..1_000_000 => format!("{}.{} KB", bytes / 1000, bytes % 1000 / 100),
         _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
+/// Milliseconds as short as can be, for the strip of stages: `7`, `1.2s`, `3m`.
+pub fn short_duration(milliseconds: i64) -> String {
+    match milliseconds {
+        ..1000 => milliseconds.to_string(),
+        1000..60_000 => format!("{}.{}s", milliseconds / 1000, milliseconds % 1000 / 100),
+        60_000..3_600_000 => format!("{}m", milliseconds / 60_000),
+        _ => format!("{}h", milliseconds / 3_600_000),
     }
 }
 
@@ -56,99 +58,55 @@ pub fn count(number: usize) -> String {
     text
 }
 
-/// Where an event went, as names in the servers, and commands that show it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ways {
-    /// The Redis channel.
-    pub channel: Option<String>,
-    /// The Redis stream.
-    pub stream: Option<String>,
-    /// The record's Memcached key.
-    pub memcached_key: Option<String>,
-    /// Shows the stream's last entries.
-    pub redis_command: Option<String>,
-    /// Shows the Memcached item.
-    pub memcached_command: Option<String>,
-    /// The value as caches have it, or why there is none.
-    pub plain: Option<Result<String, String>>,
+/// A stage or server as people write it.
+pub fn title(stage: &str) -> &str {
+    match stage {
+        "journal" => "Journal",
+        "redis" => "Redis",
+        "memcached" => "Memcached",
+        other => other,
+    }
 }
 
-/// What is known of an event's ways by the names that the host's health tells; without a host there are none but the value.
-pub fn ways(row: &Row, health: Option<&Health>) -> Ways {
-    let names = Names {
-        origin: &row.origin,
-        bucket: &row.bucket,
-        database: &row.database,
-        store: &row.store,
+/// `1 event`, `2 events`.
+pub fn counted(number: usize, one: &str) -> String {
+    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// An origin without what goes without saying: `localhost:8080`.
+pub fn site(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, rest)| rest)
+}
+
+/// The beginning of the event's value for its line in the list; where a text is searched for, the part around the first one that is found.
+pub fn preview<'r>(row: &'r Row, texts: &[String]) -> (&'static str, &'r str) {
+    const WIDTH: usize = 200;
+    const AHEAD: usize = 24;
+    let value = row.value();
+    if !row.has_key || value == "null" && row.size().is_none() {
+        return ("", "");
+    }
+    let found = texts.iter().find_map(|wanted| find(value, wanted));
+    let start = match found {
+        Some((at, _)) if at > AHEAD * 2 => boundary(value, at - AHEAD),
+        _ => 0,
     };
-    let after = value(row, "after");
-    let mut ways = Ways {
-        plain: after
-            .filter(|_| row.has_key && row.op != Op::Delete)
-            .map(|typed| {
-                plain(typed, PLAIN_BYTES)
-                    .map(std::borrow::Cow::into_owned)
-                    .map_err(|error| error.to_string())
-            }),
-        ..Ways::default()
-    };
-    let Some(health) = health else { return ways };
-    ways.channel = Template::channel(&health.channel)
-        .ok()
-        .map(|template| template.store_name(names));
-    ways.stream = Some(health.stream.clone()).filter(|stream| !stream.is_empty());
-    if row.has_key {
-        ways.memcached_key = Template::memcached_key(&health.memcached_key)
-            .ok()
-            .map(|template| template.record_name(names, &row.key));
-    }
-    ways.redis_command = ways.channel.as_ref().map(|channel| match &ways.stream {
-        Some(stream) => format!("redis-cli XREVRANGE {} + - COUNT 10", quoted(stream)),
-        None => format!("redis-cli SUBSCRIBE {}", quoted(channel)),
-    });
-    let server = health
-        .sinks
-        .iter()
-        .find(|sink| sink.name == "memcached")
-        .and_then(|sink| sink.servers.first());
-    if let (Some(key), Some((host, port))) = (
-        &ways.memcached_key,
-        server.and_then(|server| server.rsplit_once(':')),
-    ) {
-        ways.memcached_command = Some(format!(
-            "printf 'get %s\\r\\nquit\\r\\n' {} | nc {host} {port}",
-            quoted(key)
-        ));
-    }
-    ways
+    let end = boundary(value, (start + WIDTH).min(value.len()));
+    (if start > 0 { "…" } else { "" }, &value[start..end])
 }
 
-/// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-/// The text of a member of the event, `before` or `after`; `None` if it is absent, or was known not to be there.
-pub fn value<'r>(row: &'r Row, member: &str) -> Option<&'r str> {
-    #[derive(serde::Deserialize)]
-    struct Values<'v> {
-        #[serde(default, borrow)]
-        before: Option<&'v serde_json::value::RawValue>,
-        #[serde(borrow)]
-        after: &'v serde_json::value::RawValue,
+/// The next place from here on where a character begins.
+fn boundary(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at += 1;
     }
-    let values: Values<'r> = serde_json::from_str(&row.text).ok()?;
-    match member {
-        "before" => values.before.map(serde_json::value::RawValue::get),
-        _ => Some(values.after.get()),
-    }
+    at
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tests::event;
-    use protocol::inspect::Sink;
+    use crate::model::tests::row;
 
     #[test]
     fn numbers_are_short() {
@@ -161,51 +119,33 @@ mod tests {
             ["7 ms", "1.2 s", "1 min"]
         );
         assert_eq!(
+            [short_duration(7), short_duration(1234), short_duration(61_000)],
+            ["7", "1.2s", "1m"]
+        );
+        assert_eq!(
             [count(7), count(1000), count(1_234_567)],
             ["7", "1,000", "1,234,567"]
         );
+        assert_eq!(
+            [counted(1, "event"), counted(0, "event")],
+            ["1 event", "0 events"]
+        );
     }
 
     #[test]
-    fn ways_are_named_as_the_host_names_them() {
-        let row = Row::parse(&event(1, "c", "\"it's\"", r#"{"a":{"$date":null}}"#)).expect("an event");
-        let without = ways(&row, None);
-        assert_eq!(without.plain, Some(Ok(r#"{"a":null}"#.to_owned())));
-        assert_eq!(without.memcached_key, None);
-        let health = Health {
-            channel: "idb:{origin}:{database}:{store}".to_owned(),
-            stream: "idb:events".to_owned(),
-            memcached_key: "idb:{origin}:{database}:{store}:{key}".to_owned(),
-            sinks: vec![Sink {
-                name: "memcached".to_owned(),
-                servers: vec!["127.0.0.1:11211".to_owned()],
-                ..Sink::default()
-            }],
-            ..Health::default()
-        };
-        let ways = ways(&row, Some(&health));
-        assert_eq!(
-            ways.channel.as_deref(),
-            Some("idb:http%3A//localhost%3A1:shop:orders")
+    fn previews_show_what_was_found() {
+        let value = format!("\"{}needle{}\"", "ü".repeat(300), "x".repeat(300));
+        let row = row("c", "1", &value);
+        let (before, text) = preview(&row, &["needle".to_owned()]);
+        assert!(
+            before == "…" && text.contains("needle") && text.len() <= 210,
+            "{text}"
         );
+        let (before, text) = preview(&row, &[]);
+        assert!(before.is_empty() && text.starts_with("\"ü"), "{text}");
         assert_eq!(
-            ways.memcached_key.as_deref(),
-            Some("idb:http%3A//localhost%3A1:shop:orders:\"it's\"")
+            preview(&crate::model::tests::row("d", "1", "null"), &[]),
+            ("", "")
         );
-        assert_eq!(
-            ways.memcached_command.as_deref(),
-            Some(
-                r#"printf 'get %s\r\nquit\r\n' 'idb:http%3A//localhost%3A1:shop:orders:"it'\''s"' | nc 127.0.0.1 11211"#
-            )
-        );
-        let deleted = Row::parse(&event(1, "d", "1", "null")).expect("an event");
-        assert_eq!(super::ways(&deleted, None).plain, None);
-    }
-
-    #[test]
-    fn values_are_told_where_there_are_some() {
-        let row = Row::parse(&event(1, "c", "1", "5")).expect("an event");
-        assert_eq!(value(&row, "before"), None);
-        assert_eq!(value(&row, "after"), Some("5"));
     }
 }

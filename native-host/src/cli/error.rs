@@ -36,6 +36,20 @@ pub enum CliError {
     /// The configuration has no Memcached.
     #[error("Memcached is switched off in the configuration")]
     NoMemcached,
+    /// Memcached cannot be asked.
+    #[error("{error}")]
+    Memcached {
+        /// What failed, with what.
+        error: String,
+        /// What to do about it.
+        cure: String,
+    },
+    /// What `verify` found.
+    #[error("Memcached does not hold what it should; differences: {0}")]
+    Drift(u64),
+    /// Why `verify` could not find anything out.
+    #[error("not compared: {0}")]
+    NotCompared(Box<CliError>),
     /// Where this program is could not be found out.
     #[error("the path of this program cannot be found: {0}")]
     Program(#[source] io::Error),
@@ -45,6 +59,14 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// What the process ends with; `verify` tells a difference from not having found out.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotCompared(_) => 3,
+            _ => 1,
+        }
+    }
+
     /// What to do about it.
     pub fn cure(&self) -> String {
         match self {
@@ -59,6 +81,9 @@ impl CliError {
             Self::Problems(_) => "Each is named above with its own.".to_owned(),
             Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
             Self::NoMemcached => "Remove enabled = false from [memcached].".to_owned(),
+            Self::Memcached { cure, .. } => cure.clone(),
+            Self::Drift(_) => "`idb-relay verify --repair` puts it right; `idb-relay status` tells whether the host can by itself.".to_owned(),
+            Self::NotCompared(error) => error.cure(),
             Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
         }
     }

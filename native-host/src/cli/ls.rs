@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{CliError, place::readers};
 use crate::{
+    compare::Scope,
     config::Config,
     journal::read::{Reader, StoreSummary},
 };
@@ -35,21 +36,16 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-impl Arguments {
-    fn means(&self, store: &StoreSummary) -> bool {
-        let fits =
-            |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
-        fits(&self.origin, &store.place.origin)
-            && fits(&self.database, &store.place.database)
-            && fits(&self.store, &store.place.store)
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), CliError> {
     let config = Config::load()?;
+    let scope = Scope {
+        origin: arguments.origin.clone(),
+        database: arguments.database.clone(),
+        store: arguments.store.clone(),
+    };
     let mut found = false;
     for reader in readers(&config, arguments.profile.as_deref())? {
-        for store in reader.stores()?.iter().filter(|store| arguments.means(store)) {
+        for store in reader.stores()?.iter().filter(|store| scope.means(&store.place)) {
             found = true;
             if arguments.store.is_some() {
                 records(&reader, store, arguments.json, out)?;

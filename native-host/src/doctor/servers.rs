@@ -1,16 +1,13 @@
 //! Redis and Memcached: whether they answer, and whether they can do what the sinks need.
 
-use std::{
-    io::{self, BufRead as _, BufReader, Write as _},
-    time::Duration,
-};
+use std::time::Duration;
 
 use redis::{Connection, RedisError};
 
 use super::Check;
 use crate::{
     config::{Config, Redis},
-    sinks::{memcached, redis as redis_sink},
+    sinks::{memcached, memcached::Settings, redis as redis_sink},
 };
 
 const REDIS: &str = "redis";
@@ -84,53 +81,25 @@ fn look(connection: &mut Connection, config: &Redis, address: &str) -> Result<Ve
 }
 
 fn memcached(server: &str) -> Check {
-    match Settings::of(server) {
-        Err(error) => Check::trouble(MEMCACHED, memcached::unreachable(error, server)),
-        Ok(Settings { version, .. }) if number(&version).is_some_and(|number| number < MEMCACHED_SINCE) => {
-            Check::problem(
-                MEMCACHED,
-                format!("memcached at {server} has version {version}"),
-                "Update it to 1.6 or newer: its meta commands are needed.",
-            )
-        }
-        Ok(Settings { version, item_size }) => Check::ok(
+    let settings = match Settings::of(server, TIMEOUT) {
+        Ok(settings) => settings,
+        Err(error) => return Check::trouble(MEMCACHED, memcached::unreachable(error, server)),
+    };
+    let version = settings.version.as_deref().unwrap_or("unknown");
+    if number(version).is_some_and(|number| number < MEMCACHED_SINCE) {
+        return Check::problem(
             MEMCACHED,
-            format!("memcached at {server} answers, version {version}, takes items up to {item_size} bytes"),
-        ),
+            format!("memcached at {server} has version {version}"),
+            "Update it to 1.6 or newer: its meta commands are needed.",
+        );
     }
-}
-
-/// What a Memcached server says of itself.
-struct Settings {
-    version: String,
-    item_size: String,
-}
-
-impl Settings {
-    fn of(server: &str) -> io::Result<Self> {
-        let mut stream = memcached::dial(server, TIMEOUT)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.write_all(b"version\r\nstats settings\r\n")?;
-        let mut lines = BufReader::new(stream).lines();
-        let mut settings = Self {
-            version: "unknown".to_owned(),
-            item_size: "unknown".to_owned(),
-        };
-        for line in &mut lines {
-            let line = line?;
-            if let Some(version) = line.strip_prefix("VERSION ") {
-                version.clone_into(&mut settings.version);
-            } else if let Some(size) = line.strip_prefix("STAT item_size_max ") {
-                size.clone_into(&mut settings.item_size);
-            } else if line == "END" || line.starts_with("ERROR") {
-                return Ok(settings);
-            }
-        }
-        Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "it closed the connection: is it Memcached?",
-        ))
-    }
+    let item_size = settings
+        .item_size
+        .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
+    Check::ok(
+        MEMCACHED,
+        format!("memcached at {server} answers, version {version}, takes items up to {item_size} bytes"),
+    )
 }
 
 /// Major and minor version.

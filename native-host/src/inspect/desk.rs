@@ -68,7 +68,7 @@ impl Desk {
             }
             Question::Stores {} => Reply::Stores(stores(&reader)?),
             Question::Record(address) => Reply::Record(record::record(&self.config, &reader, address)?),
-            Question::Compare { .. } | Question::Feed(_) | Question::Resync { .. } => {
+            Question::Compare { .. } | Question::Doctor {} | Question::Feed(_) | Question::Resync { .. } => {
                 return Err(failed(
                     "this host cannot answer that question".to_owned(),
                     "Update idb-relay to the extension's version.",

@@ -1,6 +1,7 @@
 //! Reading a journal: the sinks do it in the host's process, the commands in their own, while the host writes.
 //!
 //! - here: opening, and what the sinks read.
+//! - `compare`: what a comparison with Memcached reads.
 //! - `show`: what the commands show.
 //! - `feed`: what inspectors are shown.
 
@@ -10,11 +11,13 @@ use std::{
 };
 
 use protocol::key::Key;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
+mod compare;
 mod feed;
 mod show;
 
+pub use self::compare::{Now, Row};
 pub use self::show::{SinkSummary, StoreSummary, journals};
 pub use super::store::Place;
 use super::{JournalError, schema};
@@ -239,7 +242,7 @@ fn value(connection: &Connection, store: i64, key: &[u8]) -> rusqlite::Result<Op
         .map(Option::flatten)
 }
 
-fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
+fn place(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Place> {
     Ok(Place {
         origin: row.get(first)?,
         bucket: row.get(first + 1)?,

@@ -9,6 +9,7 @@
 //!
 //! - [`ketama`]: which server a key belongs to, as libmemcached says.
 //! - `presence`: whether the servers are still those that were filled.
+//! - `settings`: what a server says of itself.
 //! - `store`: what is sent, and what the answers mean.
 
 use std::{borrow::Cow, collections::HashMap, thread, time::Duration};
@@ -32,9 +33,11 @@ use crate::{
 
 pub mod ketama;
 mod presence;
+mod settings;
 mod store;
 
 use self::{ketama::Ketama, presence::Presence, store::Item};
+pub(crate) use self::{settings::Settings, store::is_too_large};
 
 /// How many events one step looks at.
 const BATCH_EVENTS: usize = 512;
@@ -44,7 +47,7 @@ const MAX_VALUE: usize = 32 * 1024 * 1024;
 
 /// How long a server may take to connect and to answer one batch.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long after its repetition a request without an answer may still be executed: its connection is closed, so the server has only
 /// to get through what it had received.
@@ -76,7 +79,7 @@ pub fn dial(server: &str, timeout: Duration) -> std::io::Result<std::net::TcpStr
 
 /// What a server that cannot be spoken to is in the sink's words.
 pub fn unreachable(error: std::io::Error, server: &str) -> Trouble {
-    store::trouble(&Error::Io(error), &[server.to_owned()]).trouble
+    trouble(&Error::Io(error), &[server.to_owned()])
 }
 
 impl MemcachedSink {
@@ -215,16 +218,26 @@ pub(crate) fn lookup(config: &config::Memcached, name: &str) -> Result<Option<Ve
     connect(config)
         .and_then(|client| client.get(name).send())
         .map(|found| found.value)
-        .map_err(|error| store::trouble(&error, &config.servers).trouble)
+        .map_err(|error| trouble(&error, &config.servers))
 }
 
 fn connect(config: &config::Memcached) -> Result<MetaClient, Error> {
+    client(&config.servers)
+}
+
+/// A client of these servers; a single one has every key.
+pub(crate) fn client(servers: &[String]) -> Result<MetaClient, Error> {
     MetaClient::builder()
-        .router(Ketama::new(&config.servers))
+        .router(Ketama::new(servers))
         .connect_timeout(Some(paced(CONNECT_TIMEOUT)))
         .io_timeout(Some(paced(ANSWER_TIMEOUT)))
         .max_idle(1)
-        .connect_multiple(&config.servers)
+        .connect_multiple(servers)
+}
+
+/// What an error of these servers is in the sink's words.
+pub(crate) fn trouble(error: &Error, servers: &[String]) -> Trouble {
+    store::trouble(error, servers).trouble
 }
 
 impl Sink for MemcachedSink {

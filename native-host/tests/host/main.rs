@@ -16,3 +16,4 @@ mod inspection;
 mod reading;
 mod redis_memory;
 mod support;
+mod verify;

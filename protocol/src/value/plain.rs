@@ -1,7 +1,9 @@
 //! The lossy projection that readers of a cache expect: what `JSON.stringify` says of the value, where it has an answer.
 //!
 //! Beyond that: maps with string keys become objects and other maps arrays of pairs, sets arrays, bytes base64, `BigInt`s
-//! decimal strings; a reference back into an object that is still being written is `null`.
+//! decimal strings, images their size and bytes; a reference back into an object that is still being written is `null`.
+
+mod platform;
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -137,6 +139,12 @@ impl<'j, 'a> Writer<'j, 'a> {
     /// Members that are `undefined` are left out, as `JSON.stringify` does.
     fn object(&mut self, members: impl Iterator<Item = (&'a str, &'j Json<'a>)>) -> Result<(), PlainError> {
         self.out.push('{');
+        self.members(members)?;
+        self.out.push('}');
+        Ok(())
+    }
+
+    fn members(&mut self, members: impl Iterator<Item = (&'a str, &'j Json<'a>)>) -> Result<(), PlainError> {
         let mut first = true;
         for (name, value) in members {
             let start = self.out.len();
@@ -151,7 +159,6 @@ impl<'j, 'a> Writer<'j, 'a> {
                 self.out.truncate(start);
             }
         }
-        self.out.push('}');
         Ok(())
     }
 
@@ -194,6 +201,7 @@ impl<'j, 'a> Writer<'j, 'a> {
             ("$blob", Json::Object(members)) => {
                 self.object(members.iter().map(|(name, value)| (*name, value)))?;
             }
+            ("$platform", _) => self.platform(content)?,
             // Regular expressions, errors and other opaque values: `JSON.stringify` finds no own members.
             _ => self.out.push_str("{}"),
         }

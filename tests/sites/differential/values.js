@@ -103,6 +103,11 @@ function buildValue(description, touch) {
     case "symbol": return Symbol("s");
     case "symbol member": return { id: description.id, [Symbol("s")]: 1, a: 1 };
     case "proto member": return JSON.parse('{"id":' + JSON.stringify(description.id ?? null) + ',"__proto__":{"a":1},"constructor":1}');
+    case "platform": {
+      const rect = new DOMRect(1, -0, NaN, 4);
+      const pixels = new ImageData(new Uint8ClampedArray([1, 2, 3, 4]), 1);
+      return { id: description.id, rect, quad: DOMQuad.fromRect(rect), matrix: new DOMMatrixReadOnly([1, 2, 3, 4, 5, 6]), pixels, again: pixels };
+    }
     case "blob": return { id: description.id, blob: new Blob(["abc"], { type: "text/plain" }) };
     case "array getter key": {
       const array = /** @type {any[]} */ ([1, 2]);
@@ -147,6 +152,12 @@ function describe(value, seen = new Map()) {
   if (value instanceof Set) return `Set{${[...value].map(inner).join()}}`;
   if (value instanceof ArrayBuffer) return `ArrayBuffer(${new Uint8Array(value)})`;
   if (ArrayBuffer.isView(value)) return `${tag}(${value.byteOffset},${value.byteLength},${inner(value.buffer)})`;
+  if (value instanceof FileList) return `${tag}(${[...value].map(inner)})`;
+  if (tag.startsWith("DOM") || value instanceof ImageData) {
+    const members = [];
+    for (const name in value) if (typeof value[name] !== "function") members.push(`${name}:${inner(value[name])}`);
+    return `${tag}(${members})`;
+  }
   if (value instanceof Blob) return `${tag}(${value.size},${value.type})`;
   if (value instanceof IDBCursor) return `${tag}(${inner(value.key)},${inner(value.primaryKey)},${"value" in value ? inner(/** @type {any} */ (value).value) : ""})`;
   if (tag.startsWith("IDB")) return tag;

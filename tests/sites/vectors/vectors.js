@@ -46,8 +46,12 @@ function compare(typed) {
         if (text.includes('{"$opaque":')) continue;
         const get = transaction.objectStore("values").get(name);
         get.onsuccess = () => {
-          const [decoded, stored] = [describe(decodeTyped(text)), describe(get.result)];
-          if (decoded !== stored) differences.push(`${name}: ${text} gives ${decoded}, the database holds ${stored}`);
+          try {
+            const [decoded, stored] = [describe(decodeTyped(text)), describe(get.result)];
+            if (decoded !== stored) differences.push(`${name}: ${text} gives ${decoded}, the database holds ${stored}`);
+          } catch (error) {
+            differences.push(`${name}: ${text} can't be compared: ${error}`);
+          }
         };
       }
       transaction.oncomplete = () => {

@@ -35,3 +35,9 @@ window.count = async (from, to) => {
 window.hammer = async (key, name, times) => {
   for (let time = 0; time < times; time++) await window.put(key, `${name} ${time}`);
 };
+
+// Puts entries of key and value, all in one transaction.
+window.together = (entries) =>
+  transact((items) => {
+    for (const [key, value] of entries) items.put(value, key);
+  });

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use super::{Driver, Launch, Profile, rpc::Rpc};
+use super::{Driver, Key, Launch, Profile, rpc::Rpc};
 use crate::{
     process::Process,
     wait::{self, PATIENCE, Seen},
@@ -187,6 +187,43 @@ impl Driver for Chromium {
         self.rpc
             .call("Target.detachFromTarget", json!({"sessionId": session}), None)?;
         Ok(count?["value"].as_u64().unwrap_or_default())
+    }
+
+    fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.call(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}),
+            Some(&session),
+        )?;
+        Ok(())
+    }
+
+    fn press(&mut self, page: &str, key: Key, control: bool) -> Result<()> {
+        let session = self.session(page)?;
+        // UI Events: `key`, and the old `keyCode` that default actions still hang on.
+        let (name, code) = match key {
+            Key::Character(char) => (char.to_string(), u32::from(char.to_ascii_uppercase())),
+            Key::Down => ("ArrowDown".to_owned(), 40),
+            Key::Up => ("ArrowUp".to_owned(), 38),
+            Key::End => ("End".to_owned(), 35),
+            Key::Home => ("Home".to_owned(), 36),
+            Key::Enter => ("Enter".to_owned(), 13),
+            Key::Escape => ("Escape".to_owned(), 27),
+        };
+        let modifiers = if control { 2 } else { 0 };
+        let mut down =
+            json!({"type": "keyDown", "key": name, "windowsVirtualKeyCode": code, "modifiers": modifiers});
+        match key {
+            Key::Character(char) if !control => down["text"] = char.to_string().into(),
+            // Without it no button is pressed.
+            Key::Enter => down["text"] = "\r".into(),
+            _ => {}
+        }
+        self.rpc.call("Input.dispatchKeyEvent", down, Some(&session))?;
+        let up = json!({"type": "keyUp", "key": name, "windowsVirtualKeyCode": code, "modifiers": modifiers});
+        self.rpc.call("Input.dispatchKeyEvent", up, Some(&session))?;
+        Ok(())
     }
 
     fn screenshot(&mut self, page: &str) -> Result<String> {

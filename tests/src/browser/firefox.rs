@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::{Driver, Launch, Profile, rpc::Rpc};
+use super::{Driver, Key, Launch, Profile, rpc::Rpc};
 use crate::{
     process::Process,
     wait::{self, PATIENCE, Seen},
@@ -95,7 +95,8 @@ impl Firefox {
     fn evaluate_in(&mut self, context: &str, expression: &str) -> Result<Value> {
         let mut answer = self.rpc.call(
             "script.evaluate",
-            json!({"expression": expression, "target": {"context": context}, "awaitPromise": true}),
+            // What a test presses in a page counts as a person's doing.
+            json!({"expression": expression, "target": {"context": context}, "awaitPromise": true, "userActivation": true}),
             None,
         )?;
         if answer["type"] == "exception" {
@@ -159,6 +160,43 @@ impl Driver for Firefox {
         Ok(count["value"].as_u64().unwrap_or_default())
     }
 
+    fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()> {
+        self.rpc.call(
+            "browsingContext.setViewport",
+            json!({"context": page, "viewport": {"width": width, "height": height}}),
+            None,
+        )?;
+        Ok(())
+    }
+
+    fn press(&mut self, page: &str, key: Key, control: bool) -> Result<()> {
+        // WebDriver, "Keyboard actions": keys that write nothing have code points of their own.
+        let value = match key {
+            Key::Character(char) => char,
+            Key::Down => '\u{E015}',
+            Key::Up => '\u{E013}',
+            Key::End => '\u{E010}',
+            Key::Home => '\u{E011}',
+            Key::Enter => '\u{E007}',
+            Key::Escape => '\u{E00C}',
+        };
+        let mut strokes = Vec::new();
+        if control {
+            strokes.push(json!({"type": "keyDown", "value": CONTROL}));
+        }
+        strokes.push(json!({"type": "keyDown", "value": value}));
+        strokes.push(json!({"type": "keyUp", "value": value}));
+        if control {
+            strokes.push(json!({"type": "keyUp", "value": CONTROL}));
+        }
+        self.rpc.call(
+            "input.performActions",
+            json!({"context": page, "actions": [{"type": "key", "id": "keyboard", "actions": strokes}]}),
+            None,
+        )?;
+        Ok(())
+    }
+
     fn screenshot(&mut self, page: &str) -> Result<String> {
         let answer = self.rpc.call(
             "browsingContext.captureScreenshot",
@@ -173,6 +211,9 @@ impl Driver for Firefox {
         Ok(())
     }
 }
+
+/// The control key, as WebDriver writes it.
+const CONTROL: char = '\u{E009}';
 
 fn text(answer: &Value, name: &str) -> Result<String> {
     match answer[name].as_str() {

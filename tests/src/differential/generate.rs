@@ -266,7 +266,7 @@ impl Generator {
                 json!({"v": "map", "pairs": [[self.value(depth.max(1) - 1), 1], ["k", self.value(depth.max(1) - 1)]]})
             }
             12 => json!({"v": "set", "items": [1, self.value(depth.max(1) - 1)]}),
-            13 => json!({"v": "buffer", "bytes": [0, 1, 255]}),
+            13 => json!({"v": self.pick(&["buffer", "platform"]), "bytes": [0, 1, 255]}),
             14 => {
                 json!({"v": "view", "type": self.pick(&["Uint8Array", "Int16Array", "DataView", "Uint8ClampedArray"]), "bytes": [1, 2, 3, 4]})
             }

@@ -161,6 +161,16 @@ impl Client {
         }))
     }
 
+    /// Stores an item, as somebody else who uses the server may.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let answer = self.command(&format!("set {key} 0 0 {}\r\n{value}", value.len()))?;
+        ensure!(
+            answer == "STORED",
+            "Memcached answered {answer:?} to a set of {key:?}"
+        );
+        Ok(())
+    }
+
     /// How many items the server holds.
     pub fn count(&mut self) -> Result<usize> {
         let mut line = self.command("stats")?;

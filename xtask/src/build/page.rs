@@ -1,14 +1,21 @@
 //! The page scripts, each put together from its modules.
 //!
 //! Content scripts are no modules. Here the modules of a script are laid one after the other into one function, so that nothing
-//! of them is global, without their imports, comments and indentation: every page parses them.
+//! of them is global, without their imports, and made as small as a minifier can: every page parses them.
 
 use std::{collections::HashSet, fs, path::Path};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use oxc::{
+    allocator::Allocator,
+    codegen::{Codegen, CodegenOptions},
+    minifier::{Minifier, MinifierOptions},
+    parser::Parser,
+    span::SourceType,
+};
 
 /// Each script with its modules; whatever a module imports stands before it.
-pub const SCRIPTS: [(&str, &[&str]); 2] = [
+pub const SCRIPTS: [(&str, &[&str]); 3] = [
     (
         "hook.js",
         &[
@@ -44,6 +51,21 @@ pub const SCRIPTS: [(&str, &[&str]); 2] = [
             "bridge.js",
         ],
     ),
+    (
+        "peek.js",
+        &[
+            "pristine.js",
+            "kinds.js",
+            "encode.js",
+            "builtins.js",
+            "platform.js",
+            "sha256.js",
+            "blobs.js",
+            "key.js",
+            "reader.js",
+            "peek.js",
+        ],
+    ),
 ];
 
 /// The text of a script.
@@ -60,89 +82,39 @@ pub fn script(directory: &Path, modules: &[&str]) -> Result<String> {
                     "{module} declares {name}, and so does a module before it; rename one of them"
                 );
             }
-            ensure!(
-                !line.contains(" // "),
-                "{module}: a comment behind code, which would take the next line along; give it a line of its own: {line}"
-            );
-            text.push_str(&tight(&without_types(line.trim_start())));
-            // No text runs over several lines. Behind anything else a line's end may be a statement's.
-            if !text.ends_with([';', ',', '{', '(', '[']) {
-                text.push('\n');
-            }
+            text.push_str(line);
+            text.push('\n');
         }
     }
     text.push_str("})();\n");
-    Ok(text)
+    minified(&text)
 }
 
-/// The lines of a module that are left: no comments (those on lines of their own, which is where they stand), no imports, no
-/// `export`.
+/// The lines of a module without imports and without `export`.
 fn lines(source: &str) -> impl Iterator<Item = &str> {
-    /// What a line may be in the middle of.
-    enum Inside {
-        Comment,
-        Import,
-    }
-    let mut inside = None;
+    let mut importing = false;
     source.lines().filter_map(move |line| {
-        let code = line.trim_start();
-        let ends = match inside {
-            Some(Inside::Comment) => code.contains("*/"),
-            Some(Inside::Import) => code.ends_with(';'),
-            None if code.starts_with("/**") && code.trim_end().ends_with("*/") => return None,
-            None if code.starts_with("/**") => {
-                inside = Some(Inside::Comment);
-                return None;
-            }
-            None if line.starts_with("import ") => {
-                inside = (!code.ends_with(';')).then_some(Inside::Import);
-                return None;
-            }
-            None if code.is_empty() || code.starts_with("//") => return None,
-            None => return Some(line.strip_prefix("export ").unwrap_or(line)),
-        };
-        if ends {
-            inside = None;
+        if importing || line.starts_with("import ") {
+            importing = !line.ends_with(';');
+            return None;
         }
-        None
+        Some(line.strip_prefix("export ").unwrap_or(line))
     })
 }
 
-/// The line without types in its midst: `/** @type {any} */ (x)`, `(/** @param… */ x)`.
-fn without_types(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some((before, annotation)) = rest.split_once("/** @")
-        && let Some((_, after)) = annotation.split_once("*/")
-    {
-        text.push_str(before);
-        rest = after.trim_start();
+/// The same program in fewer letters.
+fn minified(text: &str) -> Result<String> {
+    let allocator = Allocator::default();
+    let mut parsed = Parser::new(&allocator, text, SourceType::default().with_script(true)).parse();
+    if let Some(error) = parsed.errors.first() {
+        bail!("the page scripts do not parse: {error}");
     }
-    text + rest
-}
-
-/// The line without the spaces that only people need. Texts stay as they are, and so do lines with other texts than double-quoted
-/// ones or with expressions to match; and spaces at `+` and `-`: two of them in a row mean something else.
-fn tight(line: &str) -> String {
-    const FREE: &[char] = &[
-        '=', '<', '>', '&', '|', '?', ':', ',', ';', '{', '}', '(', ')', '[', ']',
-    ];
-    if line.contains(['\'', '`', '/', '\\']) {
-        return line.to_owned();
-    }
-    let mut text = String::with_capacity(line.len());
-    let mut chars = line.chars().peekable();
-    let mut quoted = false;
-    while let Some(char) = chars.next() {
-        quoted ^= char == '"';
-        let free = !quoted
-            && char == ' '
-            && (text.ends_with(FREE) || chars.peek().is_some_and(|next| FREE.contains(next)));
-        if !free {
-            text.push(char);
-        }
-    }
-    text
+    let minified = Minifier::new(MinifierOptions::default()).minify(&allocator, &mut parsed.program);
+    Ok(Codegen::new()
+        .with_options(CodegenOptions::minify())
+        .with_scoping(minified.scoping)
+        .build(&parsed.program)
+        .code)
 }
 
 /// The name that a line at a module's top level declares.
@@ -160,33 +132,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_people_and_modules_need_is_left_out() {
-        let source = "// About\nimport {\n  a,\n} from \"./a.js\";\nimport b from \"./b.js\";\n\n/** One line. */\nexport const c = 1;\n/**\n * @param x\n */\nexport function d(x) {\n  // why\n  return x; /* kept */\n}\n";
+    fn what_joins_modules_is_left_out() {
+        let source = "// About\nimport {\n  a,\n} from \"./a.js\";\nimport b from \"./b.js\";\nexport const c = 1;\nexport function d(x) {\n  return x;\n}\n";
         assert_eq!(
             lines(source).collect::<Vec<_>>(),
-            ["const c = 1;", "function d(x) {", "  return x; /* kept */", "}"]
+            ["// About", "const c = 1;", "function d(x) {", "  return x;", "}"]
         );
     }
 
     #[test]
-    fn spaces_go_where_they_mean_nothing() {
-        assert_eq!(
-            tight("if (a === b && !c) return { d, e: f - -1 };"),
-            "if(a===b&&!c)return{d,e:f - -1};"
+    fn what_does_not_parse_is_named() {
+        let error = minified("(() => {").expect_err("half a function");
+        assert!(
+            error.to_string().starts_with("the page scripts do not parse"),
+            "{error}"
         );
-        assert_eq!(tight(r#"f(a, "b = c", d);"#), r#"f(a,"b = c",d);"#);
-        assert_eq!(tight(r#"f(a, "b \" c", d);"#), r#"f(a, "b \" c", d);"#);
-    }
-
-    #[test]
-    fn types_are_left_out() {
-        assert_eq!(
-            without_types(
-                "f((/** @type {A} */ a, /** @type {B} */ b) => /** @type {any} */ (a /* kept */ / b));"
-            ),
-            "f((a, b) => (a /* kept */ / b));"
-        );
-        assert_eq!(without_types(r#"a("/**");"#), r#"a("/**");"#);
     }
 
     #[test]
@@ -201,14 +161,11 @@ mod tests {
     #[test]
     fn one_name_in_two_modules_is_refused() -> Result<()> {
         let directory = tempfile::tempdir()?;
-        fs::write(directory.path().join("a.js"), "const x = 1;\n")?;
+        fs::write(directory.path().join("a.js"), "const x = 1;\nuse(x);\n")?;
         fs::write(directory.path().join("b.js"), "function x() {}\n")?;
         let error = script(directory.path(), &["a.js", "b.js"]).expect_err("x twice");
         assert!(error.to_string().starts_with("b.js declares x"));
-        assert_eq!(
-            script(directory.path(), &["a.js"])?,
-            "(() => {\n\"use strict\";\nconst x=1;})();\n"
-        );
+        assert_eq!(script(directory.path(), &["a.js"])?, "use(1);");
         Ok(())
     }
 }

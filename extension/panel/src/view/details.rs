@@ -1,12 +1,20 @@
 //! One event: its way, its value as a tree, what changed, its names in the servers, its transaction.
 
 use leptos::prelude::*;
+use protocol::event::Op;
 
-use super::{feed::stages, page, state::State};
+use super::{
+    feed::{from, highlighted},
+    page, record,
+    state::State,
+};
 use crate::{
     diff::{Kind, diff},
-    model::{Row, STAGES},
-    tree, words,
+    model::Row,
+    stage::{self, Standing},
+    tree,
+    ways::{Ways, ways},
+    words,
 };
 
 /// How many events of a transaction are listed.
@@ -14,15 +22,20 @@ const SIBLINGS: usize = 200;
 
 #[component]
 pub fn Details(state: State) -> impl IntoView {
+    // Made anew only when something of it changes, or a button would go while it is pressed.
+    let row = Memo::new(move |_| state.selected_row());
     let content = move || {
-        state.of_selected(|row, _| row.clone()).map(|row| {
+        row.get().map(|row| {
             view! {
                 <Head state row=row.clone() />
-                <Way row=row.clone() />
-                <Value state row=row.clone() />
-                <Changes row=row.clone() />
-                <Names state row=row.clone() />
-                <Siblings state row />
+                <div class="sections" tabindex="0" role="group" aria-label="Event">
+                    <Value state row=row.clone() />
+                    <Changes row=row.clone() />
+                    <Way state row=row.clone() />
+                    <Names state row=row.clone() />
+                    {record::now(state, &row)}
+                    <Siblings state row />
+                </div>
             }
         })
     };
@@ -32,90 +45,129 @@ pub fn Details(state: State) -> impl IntoView {
 #[component]
 fn Head(state: State, row: Row) -> impl IntoView {
     let json = row.text.to_string();
-    let key = row.key.clone();
+    let key = row.key().to_owned();
+    let copied = key.clone();
+    let source = &row.source;
+    let (tab, badge) = from(state, &row);
+    let bucket = (!source.bucket.is_empty()).then(|| format!(" · bucket {}", source.bucket));
     view! {
         <header>
             <b class="op" data-op=row.op.letter()>{words::operation(row.op)}</b>
-            <h2 title=row.key.clone()>{row.key.clone()}</h2>
-            <button on:click=move |_| state.copy("Key", &key)>"Copy key"</button>
-            <button on:click=move |_| state.copy("Event", &json)>"Copy event"</button>
-            <button aria-label="Close details" title="Close (Esc)" on:click=move |_| state.selected.set(None)>"×"</button>
-            <p class="faint">{row.origin.clone()}" › "{row.database.clone()}" › "{row.store.clone()}" · event "{row.number}" · "{page::time(row.at)}</p>
+            <h2 title=key.clone()>{key.clone()}</h2>
+            {row.has_key.then(|| view! { <button aria-label="Copy key" on:click=move |_| state.copy("Key", &copied)>"Copy key"</button> })}
+            <button aria-label="Copy event as JSON" on:click=move |_| state.copy("Event", &json)>"Copy event"</button>
+            <button class="icon" aria-label="Close details" title="Close (Esc)" on:click=move |_| state.selected.set(None)>"×"</button>
+            <p class="faint">{source.origin.clone()}" › "{source.database.clone()}" › "{source.store.clone()}{bucket}</p>
+            <p class="faint">{page::time(row.at)}" · event "{row.number}" · "<span title=tab>{badge.1}</span></p>
         </header>
     }
 }
 
 #[component]
-fn Way(row: Row) -> impl IntoView {
-    let lines = STAGES.iter().enumerate().map(|(stage, name)| {
-        let lag = row.lag(stage);
-        let notice = row.notices.iter().find(|(of, _)| of == name).map(|(_, text)| text.clone());
-        let title = match *name {
-            "journal" => "On disk",
-            "redis" => "Published to Redis",
-            _ => "In Memcached",
-        };
-        view! {
-            <tr><th scope="row">{title}</th>
-                <td>{lag.map_or_else(|| "not yet, or switched off".to_owned(), |lag| format!("{} after the commit", words::duration(lag)))}</td>
-                <td class="error">{notice}</td></tr>
-        }
+fn Way(state: State, row: Row) -> impl IntoView {
+    // Of the host's health only what it says of this event: that changes rarely.
+    let lines = Memo::new(move |_| {
+        let live = state.recording.with(Option::is_none);
+        state.health.with(|health| {
+            let steps = stage::steps(&row, health.as_ref(), live);
+            let words: Vec<_> = steps
+                .iter()
+                .enumerate()
+                .map(|(stage, step)| stage::sentence(&row, stage, step, health.as_ref()))
+                .collect();
+            (steps, words)
+        })
     });
-    view! {
-        <section><h3>"Way"</h3><p class="way">{stages(&row)}</p><table>{lines.collect_view()}</table></section>
-    }
+    let table = move || {
+        let (steps, sentences) = lines.get();
+        let wrong = |standing| matches!(standing, Standing::Noticed | Standing::Retrying);
+        let lines = steps.iter().zip(sentences).map(|(step, sentence)| {
+            view! {
+                <tr><th scope="row"><span class="strip"><i data-stage=step.name data-state=step.standing.word()><s></s></i></span>{words::title(step.name).to_owned()}</th>
+                    <td class:error=wrong(step.standing)>{sentence}</td></tr>
+            }
+        });
+        view! { <table>{lines.collect_view()}</table> }
+    };
+    view! { <section><h3>"Way"</h3>{table}</section> }
 }
 
 #[component]
 fn Value(state: State, row: Row) -> impl IntoView {
-    let member = if row.op.letter() == "d" { "before" } else { "after" };
-    let typed = words::value(&row, member).unwrap_or("null").to_owned();
+    if !row.has_key {
+        let change = row.change.as_deref().map(str::to_owned);
+        let text = change.unwrap_or_else(|| match row.op {
+            Op::Truncate if row.key().is_empty() => "clear: every record of the store went".to_owned(),
+            Op::Truncate => format!("delete of the range {}", row.key()),
+            _ => String::new(),
+        });
+        return view! { <section><h3>"Change"</h3><p><code>{text}</code></p></section> }.into_any();
+    }
+    let before = row.op == Op::Delete;
+    if before && row.before().is_none_or(|before| before == "null") {
+        return ().into_any();
+    }
+    let title = if before { "Value before it went" } else { "Value" };
+    let typed = row.value().to_owned();
     let copied = typed.clone();
-    let title = if member == "before" {
-        "Value before it went"
-    } else {
-        "Value"
-    };
-    let lines = move || {
-        state.toggled.with(|toggled| tree::lines(&typed, toggled)).into_iter().map(|line| {
-            let path = line.path.clone();
-            let toggle = move |_| {
-                state.toggled.update(|toggled| {
-                    if !toggled.remove(&path) {
-                        toggled.insert(path.clone());
-                    }
-                });
-            };
-            let name = (!line.name.is_empty()).then(|| view! { <span class="name">{line.name.clone()}</span>": " });
-            let rest = view! { <span class="label">{line.label.clone()}</span>" "<span class="value" data-kind=line.kind>{line.text.clone()}</span> };
-            let level = (line.depth + 1).to_string();
-            match line.open {
-                Some(open) => view! {
-                    <li role="treeitem" attr:aria-level=level aria-expanded=open.to_string() style:padding-left=format!("{}px", line.depth * 14)>
-                        <button class="twisty" aria-label=if open { "Close" } else { "Open" } on:click=toggle>{if open { "▾" } else { "▸" }}</button>{name}{rest}
-                    </li>
-                }.into_any(),
-                None => view! {
-                    <li role="treeitem" attr:aria-level=level style:padding-left=format!("{}px", line.depth * 14 + 16)>{name}{rest}</li>
-                }.into_any(),
-            }
-        }).collect_view()
-    };
     view! {
         <section>
-            <h3>{title}<button on:click=move |_| state.copy("Value", &copied)>"Copy"</button></h3>
-            <ul class="tree" role="tree" aria-label="Value">{lines}</ul>
+            <h3>{title}<button aria-label="Copy value" on:click=move |_| state.copy("Value", &copied)>"Copy"</button></h3>
+            <Tree state typed />
         </section>
     }
+    .into_any()
+}
+
+#[component]
+fn Tree(state: State, typed: String) -> impl IntoView {
+    let lines = move || {
+        let texts = state.texts.get();
+        let lines = state.toggled.with(|toggled| tree::lines(&typed, toggled));
+        lines
+            .into_iter()
+            .map(|line| {
+                let name = (!line.name.is_empty()).then(|| {
+                    view! { <span class="name">{highlighted(&line.name, &texts)}</span>": " }
+                });
+                let rest = view! {
+                    <span class="label">{line.label.clone()}</span>" "
+                    <span class="value" data-kind=line.kind>{highlighted(&line.text, &texts)}</span>
+                };
+                let level = (line.depth + 1).to_string();
+                let indent = format!("{}px", line.depth * 14 + 16);
+                let path = line.path;
+                let twisty = line.open.map(|open| {
+                    let toggle = move |_| {
+                        state.toggled.update(|toggled| {
+                            if !toggled.remove(&path) {
+                                toggled.insert(path.clone());
+                            }
+                        });
+                    };
+                    view! { <button class="twisty" aria-label=if open { "Close" } else { "Open" } on:click=toggle>{if open { "▾" } else { "▸" }}</button> }
+                });
+                let open = line.open.map(|open| open.to_string());
+                view! {
+                    <li role="treeitem" aria-selected="false" attr:aria-level=level aria-expanded=open style:padding-left=indent>
+                        {twisty}{name}{rest}
+                    </li>
+                }
+            })
+            .collect_view()
+    };
+    view! { <ul class="tree" role="tree" aria-label="Value">{lines}</ul> }
 }
 
 #[component]
 fn Changes(row: Row) -> impl IntoView {
-    let (before, after) = (words::value(&row, "before"), words::value(&row, "after"));
-    let (Some(before), Some(after), "u" | "r") = (before, after, row.op.letter()) else {
+    let (Some(before), Op::Update | Op::Read) = (row.before(), row.op) else {
         return ().into_any();
     };
-    let (changes, more) = diff(before, after);
+    if row.op == Op::Read && before == "null" {
+        return ().into_any();
+    }
+    let (changes, more) = diff(before, row.after());
     let none = changes
         .is_empty()
         .then_some("Nothing: the same value was written again.");
@@ -125,15 +177,18 @@ fn Changes(row: Row) -> impl IntoView {
             Kind::Removed => ("removed", "−"),
             Kind::Changed => ("changed", "~"),
         };
+        let before = (change.kind != Kind::Added).then(|| view! { <del>{change.before}</del> });
+        let after = (change.kind != Kind::Removed).then(|| view! { <ins>{change.after}</ins> });
         view! {
-            <tr class=class><td>{sign}</td><th scope="row">{change.path}</th><td><del>{change.before}</del></td><td><ins>{change.after}</ins></td></tr>
+            <tr class=class><td class="sign">{sign}</td><th scope="row">{change.path}</th><td>{before}{after}</td></tr>
         }
     });
     view! {
         <section>
             <h3>"Changes"</h3>
             <table class="changes">{lines.collect_view()}</table>
-            <p class="faint">{none}{(more > 0).then(|| format!("{more} more"))}</p>
+            {none.map(|text| view! { <p class="faint">{text}</p> })}
+            {(more > 0).then(|| view! { <p class="faint">{format!("{more} more")}</p> })}
         </section>
     }
     .into_any()
@@ -141,7 +196,7 @@ fn Changes(row: Row) -> impl IntoView {
 
 #[component]
 fn Names(state: State, row: Row) -> impl IntoView {
-    let ways = move || state.health.with(|health| words::ways(&row, health.as_ref()));
+    let ways = Memo::new(move |_| state.health.with(|health| ways(&row, health.as_ref())));
     let line = move |title: &'static str, text: Option<String>| {
         text.map(|text| {
             let copied = text.clone();
@@ -151,12 +206,13 @@ fn Names(state: State, row: Row) -> impl IntoView {
             }
         })
     };
-    // Made anew only when something of it changes, or a button would go while it is pressed.
-    let ways = Memo::new(move |_| ways());
     move || {
         let ways = ways.get();
+        if ways == Ways::default() {
+            return ().into_any();
+        }
         let plain = match ways.plain {
-            Some(Ok(text)) => line("Cached value", Some(text)),
+            Some(Ok(text)) => line("Plain value", Some(text)),
             Some(Err(why)) => line("Not cached", Some(why)),
             None => None,
         };
@@ -173,33 +229,37 @@ fn Names(state: State, row: Row) -> impl IntoView {
                 </table>
             </section>
         }
+        .into_any()
     }
 }
 
 #[component]
 fn Siblings(state: State, row: Row) -> impl IntoView {
-    let Some((id, _, count)) = row.transaction.clone().filter(|(.., count)| *count > 1) else {
+    let Some(whole) = row.transaction.clone().filter(|whole| whole.count > 1) else {
         return ().into_any();
     };
-    let wanted = id.clone();
     let siblings = state.model.with_untracked(|model| {
-        let siblings = model.rows().filter(|(_, other)| other.is_beside(&row)).take(SIBLINGS);
+        let siblings = model
+            .rows()
+            .filter(|(_, other)| other.is_beside(&row))
+            .take(SIBLINGS);
         siblings
             .map(|(place, other)| {
-                let here = other.number == row.number;
-                let text = format!("{} › {}", other.store, other.key);
+                let here = (other.number == row.number).then_some("true");
                 view! {
-                    <li><button class="sibling" aria-current=here.then_some("true") on:click=move |_| state.selected.set(Some(place))>
-                        <b class="op" data-op=other.op.letter()>{words::operation(other.op)}</b>{text}
+                    <li><button class="sibling" aria-current=here on:click=move |_| state.select(place)>
+                        <b class="op" data-op=other.op.letter()>{words::operation(other.op)}</b>
+                        <span class="faint">{other.source.store.clone()}" › "</span>{other.key().to_owned()}
                     </button></li>
                 }
             })
             .collect_view()
     });
+    let count = usize::try_from(whole.count).unwrap_or(usize::MAX);
     view! {
         <section>
-            <h3>{format!("Transaction of {count} events")}
-                <button on:click=move |_| state.filter.set(format!("tx:{wanted}"))>"Show only these"</button></h3>
+            <h3>{format!("Transaction of {}", words::counted(count, "event"))}
+                <button on:click=move |_| state.filter.set(format!("tx:{}", whole.id))>"Show only these"</button></h3>
             <ul class="siblings">{siblings}</ul>
         </section>
     }

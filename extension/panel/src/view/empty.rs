@@ -1,73 +1,197 @@
 //! Why there is nothing to see, and what to press.
 
 use leptos::prelude::*;
+use protocol::{
+    PROTOCOL_VERSION,
+    inspect::{Background, Remark},
+    origin::OriginPattern,
+};
 
 use super::state::State;
+use crate::{browser, install, words};
 
 #[component]
 pub fn Empty(state: State) -> impl IntoView {
     move || {
-        if state.model.with(|model| !model.places().is_empty()) {
-            return view! {
-                <div class="empty" data-why="filter">
-                    <h2>"No event fits the filter"</h2>
-                    <button on:click=move |_| state.filter.set(String::new())>"Clear the filter"</button>
-                </div>
-            }
-            .into_any();
-        }
-        if state.recording.get().is_some() {
-            return view! { <div class="empty" data-why="recording"><h2>"The recording is empty"</h2></div> }
-                .into_any();
-        }
-        let Some(told) = state.background.get() else {
-            return view! { <div class="empty" data-why="connecting"><h2>"Connecting to the extension…"</h2></div> }.into_any();
-        };
-        if let (false, Some(problem)) = (told.connected, told.problem.clone()) {
-            let browser = told.browser.split('/').next().unwrap_or("chromium").to_owned();
-            let command = format!("idb-relay install --browser {browser}");
-            let copied = command.clone();
-            return view! {
-                <div class="empty" data-why="host">
-                    <h2>{problem.message}</h2>
-                    <p>{problem.cure}</p>
-                    <p class="command"><code>{command}</code><button on:click=move |_| state.copy("Command", &copied)>"Copy"</button></p>
-                    <p class="faint">"Writes wait in their pages meanwhile. To look at a recording no host is needed: Import."</p>
-                </div>
-            }
-            .into_any();
-        }
-        if state.is_enabled() == Some(false) {
-            let origin = state.origin.get().unwrap_or_default();
-            return view! {
-                <div class="empty" data-why="site">
-                    <h2>{origin}" is not captured"</h2>
-                    <p>"Nothing leaves a page before you say so. Its writes then go to the host on this machine, and from there to Redis and Memcached."</p>
-                    <button class="primary" on:click=move |_| state.capture(true)>"Capture this site"</button>
-                </div>
-            }
-            .into_any();
-        }
-        if told.origins.is_empty() {
-            return view! {
-                <div class="empty" data-why="no-site">
-                    <h2>"No site is captured"</h2>
-                    <p>"Open a page that uses IndexedDB and switch it on with the extension's button, or name its origin in the host's configuration."</p>
-                </div>
-            }
-            .into_any();
-        }
-        let late = told.documents.iter().any(|document| document.late);
-        view! {
-            <div class="empty" data-why="quiet">
-                <h2>"No write yet"</h2>
-                <p>{if late {
-                    "The page was open before capture began: what it stored is read, and its writes from now on appear here."
-                } else {
-                    "Every transaction that commits from now on appears here."
-                }}</p>
+        let text = reason(state);
+        view! { <div class="empty">{text}</div> }
+    }
+}
+
+fn reason(state: State) -> AnyView {
+    if state.looking.get() {
+        return view! { <div data-why="looking"><h2>"Looking…"</h2></div> }.into_any();
+    }
+    let words = state
+        .query
+        .with(|query| query.as_ref().is_ok_and(|query| !query.terms().is_empty()));
+    if words && state.model.with(|model| !model.places().is_empty()) {
+        return filtered(state);
+    }
+    if let Some(name) = state.recording.get() {
+        return view! {
+            <div data-why="recording">
+                <h2>{name}" holds no event"</h2>
+                <p><button class="primary" on:click=move |_| state.live()>"Back to live"</button></p>
             </div>
         }
-        .into_any()
+        .into_any();
     }
+    let Some(told) = state.background.get() else {
+        return view! { <div data-why="connecting"><h2>"Connecting to the extension…"</h2></div> }.into_any();
+    };
+    if let (false, Some(problem)) = (told.connected, told.problem.clone()) {
+        return hostless(state, &told, problem);
+    }
+    let origin = state.origin.get().unwrap_or_default();
+    if !origin.is_empty() && OriginPattern::parse(&origin).is_err() {
+        return view! {
+            <div data-why="no-page">
+                <h2>"This page belongs to no site"</h2>
+                <p>"There is no IndexedDB here to capture. Open a page on the web, or one of a server on this machine."</p>
+            </div>
+        }
+        .into_any();
+    }
+    match state.is_enabled() {
+        Some(false) => disabled(state, &origin),
+        Some(true) if state.is_ungranted() => ungranted(state, &origin),
+        None if told.origins.is_empty() => view! {
+            <div data-why="no-site">
+                <h2>"No site is captured"</h2>
+                <p>"Open a page that uses IndexedDB and switch it on with the extension's button, or name its origin in "<code>"capture.origins"</code>" in the host's configuration."</p>
+            </div>
+        }
+        .into_any(),
+        _ => quiet(state, &told),
+    }
+}
+
+fn filtered(state: State) -> AnyView {
+    view! {
+        <div data-why="filter">
+            <h2>"No event fits the filter"</h2>
+            {others(state)}
+            <p><button class="primary" on:click=move |_| state.filter.set(String::new())>"Clear the filter"</button></p>
+        </div>
+    }
+    .into_any()
+}
+
+/// That there are events, but of other sites.
+fn others(state: State) -> Option<impl IntoView> {
+    let hidden = state.model.with(|model| model.places().len());
+    let confined = state.only_site.get() && state.origin.get().is_some();
+    (confined && hidden > 0).then(|| {
+        view! {
+            <p>{words::counted(hidden, "event")}" of this browser, only those of this site are shown. "
+                <button on:click=move |_| state.only_site.set(false)>"Show all sites"</button></p>
+        }
+    })
+}
+
+/// There is no host, or none that we understand.
+fn hostless(state: State, told: &Background, problem: Remark) -> AnyView {
+    let mismatch = problem.message.contains(&format!("protocol {PROTOCOL_VERSION}"));
+    let (brands, platform) = browser::names();
+    let command = install::command(&brands, &platform);
+    let copied = command.clone();
+    let waiting = match told.waiting {
+        0 => "Writes of captured pages wait until it is there; nothing is lost.".to_owned(),
+        waiting => format!(
+            "{} until it is there; nothing is lost.",
+            match waiting {
+                1 => "1 delivery waits".to_owned(),
+                waiting => format!("{waiting} deliveries wait"),
+            }
+        ),
+    };
+    view! {
+        <div data-why=if mismatch { "versions" } else { "host" }>
+            <h2>{problem.message}</h2>
+            <p>{problem.cure}</p>
+            {(!mismatch).then(|| view! {
+                <p class="command"><code>{command}</code><button class="primary" aria-label="Copy the command" on:click=move |_| state.copy("Command", &copied)>"Copy"</button></p>
+            })}
+            <p>{waiting}</p>
+            <p class="faint">"A recording opens without a host: Import."</p>
+        </div>
+    }
+    .into_any()
+}
+
+fn disabled(state: State, origin: &str) -> AnyView {
+    view! {
+        <div data-why="site">
+            <h2>{origin.to_owned()}" is not captured"</h2>
+            <p>"Nothing leaves a page before you say so. Then what it writes to IndexedDB goes to the host on this machine, and from there to Redis and Memcached."</p>
+            <p><button class="primary" on:click=move |_| state.capture(true)>"Capture this site"</button></p>
+        </div>
+    }
+    .into_any()
+}
+
+fn ungranted(state: State, origin: &str) -> AnyView {
+    view! {
+        <div data-why="permission">
+            <h2>"The browser's permission for "{origin.to_owned()}" is missing"</h2>
+            <p>"The site is enabled, but without the permission nothing of it can be captured. The browser asks for this site only."</p>
+            <p><button class="primary" on:click=move |_| state.grant()>"Grant the permission"</button></p>
+        </div>
+    }
+    .into_any()
+}
+
+/// All is well, and nothing was written.
+fn quiet(state: State, told: &Background) -> AnyView {
+    let documents = state.inspected_documents();
+    let refused = documents.iter().find_map(|document| document.refused.clone());
+    if let Some(refused) = refused.filter(|_| state.inspected.is_some()) {
+        return view! {
+            <div data-why="refused">
+                <h2>{refused.message}</h2>
+                <p>{refused.cure}</p>
+                <p><button class="primary" on:click=move |_| browser::reload()>"Reload the page"</button></p>
+            </div>
+        }
+        .into_any();
+    }
+    if told.paused {
+        return view! {
+            <div data-why="paused">
+                <h2>"Capture is paused"</h2>
+                <p>{format!("{} deliveries wait.", told.waiting)}</p>
+                <p><button class="primary" on:click=move |_| state.toggle_capture()>"Resume capture"</button></p>
+            </div>
+        }
+        .into_any();
+    }
+    if state.inspected.is_some() && documents.is_empty() {
+        return view! {
+            <div data-why="unhooked">
+                <h2>"Captured from the next load on"</h2>
+                <p>"This page was open before its site was enabled."</p>
+                <p><button class="primary" on:click=move |_| browser::reload()>"Reload the page"</button></p>
+            </div>
+        }
+        .into_any();
+    }
+    if documents.iter().any(|document| document.late) {
+        return view! {
+            <div data-why="late">
+                <h2>"No write yet"</h2>
+                <p>"This page was open before capture began: what it has stored is read, and its writes from now on appear here. Load it again to see its first writes, too."</p>
+                <p><button on:click=move |_| browser::reload()>"Reload the page"</button></p>
+            </div>
+        }
+        .into_any();
+    }
+    view! {
+        <div data-why="quiet">
+            <h2>"No write yet"</h2>
+            <p>"Every transaction that commits from now on appears here."</p>
+            {others(state)}
+        </div>
+    }
+    .into_any()
 }

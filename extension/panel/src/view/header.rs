@@ -3,22 +3,36 @@
 use leptos::prelude::*;
 use protocol::inspect::{Health, Remark, Sink};
 
-use super::state::{CHART, State};
-use crate::words;
+use super::state::{CHART, Over, State, Tab};
+use crate::{
+    chart::{HEIGHT, paths},
+    model::Model,
+    words,
+};
 
 #[component]
 pub fn Header(state: State) -> impl IntoView {
+    let paused = move || {
+        state
+            .background
+            .with(|told| told.as_ref().is_some_and(|told| told.paused))
+    };
     view! {
         <header class="health">
             <span class="product"><img src="../icons/16.png" alt="" width="16" height="16" />"IDB Relay"</span>
             {move || host(state)}
             {move || state.health.with(|health| health.as_ref().map(|health| {
-                let sinks = health.sinks.iter().filter(|sink| sink.enabled).map(sink_chip).collect_view();
+                let sinks = health.sinks.iter().map(sink_chip).collect_view();
                 view! { {sinks} {lag(health)} }
             }))}
-            <span class="grow"></span>
             {move || uncaptured(state)}
+            <span class="grow"></span>
             <Chart state />
+            <button title="Check everything that a write passes, as idb-relay doctor does" on:click=move |_| state.over.set(Some(Over::Doctor))>"Check"</button>
+            <button class="capture" title="Pause capture itself: pages keep their commits until it goes on" aria-pressed=move || paused().to_string()
+                on:click=move |_| state.toggle_capture()>
+                {move || if paused() { "Resume capture" } else { "Pause capture" }}
+            </button>
         </header>
     }
 }
@@ -59,24 +73,37 @@ fn host(state: State) -> impl IntoView + use<> {
 }
 
 fn sink_chip(sink: &Sink) -> impl IntoView + use<> {
-    let name = match sink.name.as_str() {
-        "redis" => "Redis",
-        "memcached" => "Memcached",
-        other => other,
-    };
+    let name = words::title(&sink.name);
     let state = match (&sink.error, sink.behind) {
+        _ if !sink.enabled => {
+            return chip(
+                "off",
+                "Switched off in the host's configuration".to_owned(),
+                format!("{name} off"),
+            );
+        }
         (Some(_), _) => "wrong",
         (None, 0) => "ok",
         (None, _) => "waiting",
     };
+    let lag = sink.lag.map_or_else(String::new, |lag| {
+        format!(
+            "; half of the events are here within {} ms, 95 of 100 within {}, 99 within {}",
+            lag.p50, lag.p95, lag.p99
+        )
+    });
     let queue = match sink.behind {
         0 => String::new(),
         behind => format!(" · {behind} queued"),
     };
     chip(
         state,
-        format!("{}, event {}", sink.servers.join(", "), sink.number),
-        format!("{name} {}{queue}", sink.state),
+        format!("{}, event {}{lag}", sink.servers.join(", "), sink.number),
+        // What works needs no word: its dot says so.
+        match sink.state.as_str() {
+            "running" => format!("{name}{queue}"),
+            state => format!("{name} {state}{queue}"),
+        },
     )
 }
 
@@ -95,67 +122,40 @@ fn lag(health: &Health) -> Option<impl IntoView + use<>> {
     })
 }
 
-/// What is not captured is never passed over in silence.
+/// What is not captured, or did not arrive whole, is never passed over in silence.
 fn uncaptured(state: State) -> Option<impl IntoView + use<>> {
-    let refused = state.background.with(|background| {
-        let documents = &background.as_ref()?.documents;
-        Some(
-            documents
-                .iter()
-                .filter(|document| document.refused.is_some())
-                .count(),
-        )
-    })?;
-    let unread = state.unread.get();
-    (refused + unread > 0).then(|| {
-        let mut parts = Vec::new();
-        if refused > 0 {
-            parts.push(format!("{refused} documents not captured"));
+    let refused = state
+        .inspected_documents()
+        .iter()
+        .filter(|document| document.refused.is_some())
+        .count();
+    let unread = state.model.with(Model::unread);
+    let notices: u64 = state.health.with(|health| {
+        let sinks = health.iter().flat_map(|health| &health.sinks);
+        sinks.map(|sink| sink.notices).sum()
+    });
+    let parts: Vec<String> = [
+        (refused > 0).then(|| format!("{} not captured", words::counted(refused, "document"))),
+        (notices > 0).then(|| format!("{notices} refused")),
+        (unread > 0).then(|| format!("{unread} unreadable")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| {
+        view! {
+            <button class="chip" data-state="wrong" title="Documents that are not captured; events that a server refused or that could not be read. Press to see those events."
+                on:click=move |_| state.filter.set("is:error".to_owned())>
+                <i class="dot" aria-hidden="true"></i>{parts.join(", ")}
+            </button>
         }
-        if unread > 0 {
-            parts.push(format!("{unread} events unreadable"));
-        }
-        chip("wrong", String::new(), parts.join(", "))
     })
 }
 
 /// The last minute: events a second as bars, the time to Memcached as a line.
 #[component]
 fn Chart(state: State) -> impl IntoView {
-    const HEIGHT: f64 = 22.0;
-    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-    let drawn = move || {
-        state.chart.with(|seconds| {
-            let most = seconds
-                .iter()
-                .map(|second| second.events)
-                .max()
-                .unwrap_or(0)
-                .max(1) as f64;
-            let slowest = seconds.iter().filter_map(|second| second.lag).fold(1.0, f64::max);
-            let mut bars = String::new();
-            let mut line = String::new();
-            for (index, second) in seconds.iter().enumerate() {
-                let x = index as f64 * 2.0;
-                let height = second.events as f64 / most * HEIGHT;
-                if second.events > 0 {
-                    bars.push_str(&format!(
-                        "M{x} {HEIGHT}V{:.1}h1.6V{HEIGHT}z",
-                        HEIGHT - height.max(1.0)
-                    ));
-                }
-                if let Some(lag) = second.lag {
-                    let command = if line.is_empty() { 'M' } else { 'L' };
-                    line.push_str(&format!(
-                        "{command}{:.1} {:.1}",
-                        x + 0.8,
-                        HEIGHT - 1.0 - lag / slowest * (HEIGHT - 2.0)
-                    ));
-                }
-            }
-            (bars, line)
-        })
-    };
+    let drawn = Memo::new(move |_| state.chart.with(|seconds| paths(seconds.iter().copied())));
     let now = move || {
         state
             .chart
@@ -164,15 +164,18 @@ fn Chart(state: State) -> impl IntoView {
     let words = move || {
         let second = now();
         match second.lag {
-            Some(lag) => format!("{} events/s, {lag} ms", words::count(second.events)),
-            None => format!("{} events/s", words::count(second.events)),
+            Some(lag) => format!(
+                "{}/s, {lag} ms",
+                words::count(usize::try_from(second.events).unwrap_or(0))
+            ),
+            None => format!("{}/s", words::count(usize::try_from(second.events).unwrap_or(0))),
         }
     };
     view! {
-        <span class="chart">
-            <svg viewBox=format!("0 0 {} {HEIGHT}", CHART * 2) width=CHART * 2 height="22" role="img" aria-label=words>
-                <path class="bars" d=move || drawn().0 />
-                <path class="line" d=move || drawn().1 />
+        <span class="chart" title="The last minute: events a second as bars, milliseconds to the last stage as a line">
+            <svg viewBox=format!("0 0 {} {HEIGHT}", CHART * 2) width=CHART * 2 height=HEIGHT role="img" aria-label=move || format!("The last minute; now {}", words())>
+                <path class="bars" d=move || drawn.with(|drawn| drawn.0.clone()) />
+                <path class="line" d=move || drawn.with(|drawn| drawn.1.clone()) />
             </svg>
             <span aria-hidden="true">{words}</span>
         </span>
@@ -184,16 +187,17 @@ fn Chart(state: State) -> impl IntoView {
 pub fn Problems(state: State) -> impl IntoView {
     let problems = move || {
         let mut problems: Vec<Remark> = Vec::new();
-        state.background.with(|background| {
-            if let Some(told) = background {
-                problems.extend(told.problem.clone());
-                problems.extend(
-                    told.documents
-                        .iter()
-                        .filter_map(|document| document.refused.clone()),
-                );
-            }
-        });
+        // An empty list says these itself.
+        let listed = state.tab.get() != Tab::Events || state.shown.with(|shown| !shown.is_empty());
+        if listed {
+            state.background.with(|background| {
+                problems.extend(background.iter().filter_map(|told| told.problem.clone()));
+            });
+        }
+        if listed && state.inspected.is_some() {
+            let documents = state.inspected_documents();
+            problems.extend(documents.into_iter().filter_map(|document| document.refused));
+        }
         state.health.with(|health| {
             let sinks = health
                 .iter()

@@ -1,7 +1,7 @@
 //! What the page around us offers: clipboard, files, clocks, focus.
 
 use js_sys::{Array, Date};
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::{JsCast as _, JsValue, prelude::Closure};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url};
 
 fn document() -> Option<web_sys::Document> {
@@ -12,6 +12,25 @@ fn document() -> Option<web_sys::Document> {
 pub fn theme(dark: bool) {
     if let Some(root) = document().and_then(|document| document.document_element()) {
         let _set = root.set_attribute("data-theme", if dark { "dark" } else { "light" });
+    }
+}
+
+/// Does something with the next frame; out of sight, where there are none, a little later.
+pub fn soon(what: impl FnOnce() + 'static) {
+    let hidden = document().is_none_or(|document| document.hidden());
+    let callback = Closure::once_into_js(what);
+    let Some(window) = web_sys::window() else { return };
+    let _waiting = if hidden {
+        window.set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), 100)
+    } else {
+        window.request_animation_frame(callback.unchecked_ref())
+    };
+}
+
+/// Marks a moment for whoever measures the panel (User Timing), once.
+pub fn mark(name: &str) {
+    if let Some(performance) = web_sys::window().and_then(|window| window.performance()) {
+        let _marked = performance.mark(name);
     }
 }
 
@@ -80,7 +99,6 @@ pub fn download(name: &str, text: &str) {
     };
     let _offered = offer();
 }
-
 
 /// The time of day of an instant: `14:03:27.081`.
 #[allow(clippy::cast_precision_loss, reason = "times are far below 2^53")]

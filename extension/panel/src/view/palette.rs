@@ -4,7 +4,7 @@ use leptos::{ev, html, prelude::*};
 
 use super::{
     page,
-    state::{State, Tab},
+    state::{Over, State, Tab},
 };
 
 /// A command: its name, the key that does the same, what it does.
@@ -16,29 +16,41 @@ const COMMANDS: &[Command] = &[
     }),
     ("Pause or resume the display", "space", State::toggle_display),
     ("Pause or resume capture", "", State::toggle_capture),
-    ("Follow the newest event", "", |state| state.follow.set(true)),
+    ("Follow the newest event, or no more", "f", State::toggle_follow),
     ("Clear the events", "", State::clear),
     ("Clear the filter", "", |state| state.filter.set(String::new())),
     ("Show only events with remarks", "", |state| {
-        state.filter.set("is:error".to_owned())
+        state.filter.set("is:error".to_owned());
     }),
     ("Show only deletions", "", |state| {
-        state.filter.set("op:delete".to_owned())
+        state.filter.set("op:delete".to_owned());
     }),
     ("Show what has not reached Memcached", "", |state| {
-        state.filter.set("-stage:memcached".to_owned())
+        state.filter.set("-stage:memcached".to_owned());
     }),
     ("Show events", "", |state| state.tab.set(Tab::Events)),
     ("Show stores", "", |state| state.tab.set(Tab::Stores)),
     ("Export the events shown", "", State::export),
     ("Capture this site", "", |state| state.capture(true)),
     ("Capture this site no more", "", |state| state.capture(false)),
-    ("Options", "", |_| crate::link::open_options()),
+    ("Grant the permission for this site", "", State::grant),
+    ("Reload the page", "", |_| crate::browser::reload()),
+    ("Events of this site only, or of all", "", |state| {
+        state.only_site.update(|only| *only = !*only);
+    }),
+    ("Back to live", "", State::live),
+    ("Help: filter language and keys", "?", |state| {
+        state.over.set(Some(Over::Help));
+    }),
+    ("Check everything, as idb-relay doctor does", "", |state| {
+        state.over.set(Some(Over::Doctor));
+    }),
+    ("Options", "", |_| crate::browser::open_options()),
 ];
 
 #[component]
 pub fn Palette(state: State) -> impl IntoView {
-    move || state.palette.get().then(|| view! { <Open state /> })
+    move || (state.over.get() == Some(Over::Palette)).then(|| view! { <Open state /> })
 }
 
 #[component]
@@ -58,7 +70,7 @@ fn Open(state: State) -> impl IntoView {
             .collect()
     };
     let run = move |command: Option<&'static Command>| {
-        state.palette.set(false);
+        state.over.set(None);
         if let Some((.., what)) = command {
             what(state);
         }
@@ -74,7 +86,7 @@ fn Open(state: State) -> impl IntoView {
         event.prevent_default();
     };
     view! {
-        <div class="shade" on:click=move |_| state.palette.set(false)>
+        <div class="shade" on:click=move |_| state.over.set(None)>
             <div class="palette" role="dialog" aria-modal="true" aria-label="Commands" on:click=|event| event.stop_propagation()>
                 <input node_ref=input type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
                     aria-activedescendant=move || format!("command-{}", chosen.get())

@@ -1,129 +1,204 @@
-//! What is where: each store with its records in the mirror, and how Memcached differs.
-
-use std::collections::BTreeMap;
+//! What is where: each store with its records in the mirror and in Memcached, and what differs.
 
 use leptos::prelude::*;
-use protocol::inspect::{Compared, DifferenceKind, Question, Reply, Store};
+use protocol::inspect::{Address, Compared, DifferenceKind, Question, Reply, Store};
 
-use super::state::State;
-use crate::words;
+use super::{record::Places, state::State};
+use crate::{
+    drift::{Drift, Name, differing, name, sentence, there},
+    query::find,
+    words,
+};
 
-/// By origin, database, store: what a comparison has found so far, or why it could not.
-type Found = BTreeMap<(String, String, String), Result<Compared, String>>;
+/// How many differences of a store are listed.
+const LISTED: usize = 100;
+
+/// What this view remembers.
+#[derive(Clone, Copy)]
+struct Memory {
+    drift: RwSignal<Drift>,
+    /// The record that is looked at.
+    chosen: RwSignal<Option<Address>>,
+}
 
 #[component]
 pub fn Stores(state: State) -> impl IntoView {
     state.load_stores();
-    let found = RwSignal::new(Found::new());
-    let rows = move || {
-        match state.stores.get() {
-        None => view! { <p class="empty">"Asking the host…"</p> }.into_any(),
-        Some(Err(error)) => view! { <p class="empty error" role="alert">{error}</p> }.into_any(),
-        Some(Ok(stores)) if stores.is_empty() => view! { <p class="empty">"The mirror knows no store yet."</p> }.into_any(),
-        Some(Ok(stores)) => view! {
-            <table class="stores">
-                <thead><tr><th scope="col">"Origin › database › store"</th><th scope="col">"In the mirror"</th><th scope="col">"State"</th><th scope="col">"Memcached"</th><th scope="col"></th></tr></thead>
-                <tbody>{stores.into_iter().map(|store| row(state, found, store)).collect_view()}</tbody>
-            </table>
-        }
-        .into_any(),
-    }
+    let memory = Memory {
+        drift: RwSignal::new(Drift::default()),
+        chosen: RwSignal::new(None),
     };
+    let compare_all = move |_| compare(state, memory, shown(state), false);
     view! {
         <section class="state" aria-label="Stores">
-            <p class="bar"><button on:click=move |_| state.load_stores()>"Refresh"</button></p>
-            {rows}
+            <p class="bar">
+                <button on:click=move |_| state.load_stores()>"Refresh"</button>
+                <button on:click=compare_all>"Compare all with Memcached"</button>
+            </p>
+            {move || table(state, memory)}
+            {move || memory.chosen.get().map(|address| view! {
+                <aside class="chosen details" aria-label="Record">
+                    <header><h2>{address.store.clone()}" › "{address.key.clone()}</h2>
+                        <button class="icon" aria-label="Close the record" on:click=move |_| memory.chosen.set(None)>"×"</button></header>
+                    <Places state address at_once=true />
+                </aside>
+            })}
         </section>
     }
 }
 
-fn row(state: State, found: RwSignal<Found>, store: Store) -> impl IntoView {
-    let place = (store.origin.clone(), store.database.clone(), store.store.clone());
-    let compare = {
-        let place = place.clone();
-        move |repair: bool| {
-            let (origin, database, name) = place.clone();
-            let key = place.clone();
-            let question = Question::Compare {
-                origin,
-                database,
-                store: name,
-                repair,
-            };
-            state.ask(question, move |reply| {
-                let told = match reply {
-                    Reply::Compared(compared) => Ok(compared),
-                    Reply::Failed(error) => Err(format!("{} {}", error.message, error.cure)),
-                    _ => return,
-                };
-                found.update(|found| {
-                    let mut told = told;
-                    // Differences come piece by piece.
-                    if let (Ok(new), Some(Ok(old))) = (&mut told, found.get(&key))
-                        && !old.done
-                    {
-                        let mut all = old.differences.clone();
-                        all.append(&mut new.differences);
-                        new.differences = all;
-                    }
-                    found.insert(key.clone(), told);
-                });
-            });
-        }
+/// The stores that fit the filter's words and the inspected site.
+fn shown(state: State) -> Vec<Store> {
+    let texts = state.texts.get();
+    let origin = state.origin.get().filter(|_| state.only_site.get());
+    let fits = |store: &Store| {
+        origin.as_ref().is_none_or(|origin| *origin == store.origin)
+            && texts.iter().all(|text| {
+                [&store.origin, &store.database, &store.store]
+                    .iter()
+                    .any(|name| find(name, text).is_some())
+            })
     };
-    let (check, repair) = (compare.clone(), compare);
+    state.stores.with(|stores| match stores {
+        Some(Ok(stores)) => stores.iter().filter(|store| fits(store)).cloned().collect(),
+        _ => Vec::new(),
+    })
+}
+
+fn table(state: State, memory: Memory) -> AnyView {
+    match state.stores.get() {
+        None => return view! { <p class="faint">"Asking the host…"</p> }.into_any(),
+        Some(Err(error)) => return view! { <p class="error" role="alert">{error}</p> }.into_any(),
+        Some(Ok(_)) => {}
+    }
+    let stores = shown(state);
+    if stores.is_empty() {
+        return view! { <p class="faint">"The mirror knows no such store. It fills with the first page of a captured site."</p> }.into_any();
+    }
+    let rows = stores
+        .iter()
+        .map(|store| row(state, memory, store))
+        .collect_view();
+    view! {
+        <table class="stores">
+            <thead><tr>
+                <th scope="col">"Origin › database › store"</th>
+                <th scope="col" class="number">"In the mirror"</th>
+                <th scope="col" class="number">"In Memcached"</th>
+                <th scope="col">"Drift"</th>
+                <th scope="col">"State"</th>
+                <td></td>
+            </tr></thead>
+            <tbody>{rows}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+fn row(state: State, memory: Memory, store: &Store) -> impl IntoView + use<> {
+    let name = name(store);
+    let (check, repair) = (store.clone(), store.clone());
     let origin = store.origin.clone();
     let resync = move |_| {
         let origin = origin.clone();
-        state.ask(Question::Resync { origin }, move |_| {
-            state.say("An open page of the origin reads its stores")
+        state.ask(Question::Resync { origin }, move |reply| match reply {
+            Reply::Failed(error) => state.say(&format!("{} {}", error.message, error.cure)),
+            _ => state.say("An open page of the site reads its stores again"),
         });
     };
     let condition = match (store.complete, store.doubtful) {
         (true, false) => "complete",
-        (true, true) => "records are read again",
+        (true, true) => "some records are read again",
         (false, _) => "not read as a whole yet",
     };
-    let outcome = move || found.with(|found| found.get(&place).map(told));
+    let (held, drifted) = (name.clone(), name);
     view! {
         <tr>
-            <th scope="row"><span class="origin">{store.origin.clone()}" › "</span>{store.database.clone()}" › "{store.store.clone()}
+            <th scope="row"><span class="origin">{words::site(&store.origin).to_owned()}" › "</span>{store.database.clone()}" › "{store.store.clone()}
                 {(!store.bucket.is_empty()).then(|| format!(" (bucket {})", store.bucket))}</th>
-            <td class="number">{words::count(usize::try_from(store.records).unwrap_or(usize::MAX))}</td>
+            <td class="number" data-title="In the mirror">{count(store.records)}</td>
+            <td class="number" data-title="In Memcached">{move || memory.drift.with(|drift| in_memcached(drift, &held))}</td>
+            <td>{move || memory.drift.with(|drift| told(memory, drift, &drifted))}</td>
             <td>{condition}</td>
-            <td>{outcome}</td>
             <td class="buttons">
-                <button on:click=move |_| check(false)>"Compare"</button>
-                <button on:click=move |_| repair(true)>"Repair"</button>
-                <button on:click=resync>"Read again"</button>
+                <button title="Compare each record with its item in Memcached" on:click=move |_| compare(state, memory, vec![check.clone()], false)>"Compare"</button>
+                <button title="Compare, and write what differs" on:click=move |_| compare(state, memory, vec![repair.clone()], true)>"Repair"</button>
+                <button title="Have an open page of the site read its stores again" on:click=resync>"Read again"</button>
             </td>
         </tr>
     }
 }
 
-fn told(outcome: &Result<Compared, String>) -> AnyView {
-    let compared = match outcome {
-        Ok(compared) => compared,
-        Err(error) => return view! { <span class="error">{error.clone()}</span> }.into_any(),
+/// Compares stores one after the other.
+fn compare(state: State, memory: Memory, stores: Vec<Store>, repair: bool) {
+    let mut rest = stores.into_iter();
+    let Some(store) = rest.next() else { return };
+    let name = name(&store);
+    let question = Question::Compare {
+        origin: store.origin,
+        database: store.database,
+        store: store.store,
+        repair,
     };
-    let differing = compared.missing + compared.stale + compared.foreign;
-    let summary = if !compared.done {
-        format!("{} of {} compared…", compared.compared, compared.total)
-    } else if differing == 0 {
-        format!("holds all {}", compared.total)
-    } else {
-        format!(
-            "{} missing, {} stale, {} foreign; {} put right",
-            compared.missing, compared.stale, compared.foreign, compared.repaired
-        )
+    memory.drift.update(|drift| drift.begin(name.clone()));
+    let mut rest = Some(rest.collect::<Vec<_>>());
+    state.ask(question, move |reply| {
+        let told = match reply {
+            Reply::Compared(compared) => Ok(compared),
+            Reply::Failed(error) => Err(format!("{} {}", error.message, error.cure)),
+            _ => return,
+        };
+        let done = told.as_ref().map_or(true, |compared| compared.done);
+        // Nobody may look any more.
+        let looking = memory.drift.try_update(|drift| drift.tell(&name, told));
+        if let (true, Some(()), Some(rest)) = (done, looking, rest.take_if(|_| done)) {
+            compare(state, memory, rest, repair);
+        }
+    });
+}
+
+fn count(number: u64) -> String {
+    words::count(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+fn in_memcached(drift: &Drift, name: &Name) -> String {
+    match drift.of(name) {
+        Some(Ok(compared)) if compared.done => count(there(compared)),
+        Some(Ok(_)) => "…".to_owned(),
+        _ => "?".to_owned(),
+    }
+}
+
+fn told(memory: Memory, drift: &Drift, name: &Name) -> AnyView {
+    let compared = match drift.of(name) {
+        None => return view! { <span class="faint">"not compared yet"</span> }.into_any(),
+        Some(Err(error)) => return view! { <span class="error">{error.clone()}</span> }.into_any(),
+        Some(Ok(compared)) => compared,
     };
-    let lines = compared.differences.iter().take(20).map(|difference| {
+    let wrong = compared.done && differing(compared) > compared.repaired;
+    let good = compared.done && !wrong;
+    let progress = (!compared.done).then(|| {
+        view! { <progress max=compared.total.max(1).to_string() value=compared.compared.to_string() aria-label="Compared"></progress>" " }
+    });
+    view! {
+        {progress}<span class:error=wrong class:good=good>{sentence(compared)}</span>
+        <ul class="differences">{differences(memory, compared)}</ul>
+    }
+    .into_any()
+}
+
+fn differences(memory: Memory, compared: &Compared) -> impl IntoView + use<> {
+    let lines = compared.differences.iter().take(LISTED).map(|difference| {
         let kind = match difference.kind {
             DifferenceKind::Missing => "missing",
             DifferenceKind::Stale => "stale",
-            DifferenceKind::Foreign => "foreign",
+            DifferenceKind::Foreign => "left over",
         };
-        view! { <li title=difference.memcached_key.clone()><b>{kind}</b>" "<code>{difference.address.key.clone()}</code></li> }
+        let address = difference.address.clone();
+        let key = address.key.clone();
+        view! {
+            <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=move |_| memory.chosen.set(Some(address.clone()))>{key}</button></li>
+        }
     });
-    view! { <span class:error=differing != 0>{summary}</span><ul class="differences">{lines.collect_view()}</ul> }.into_any()
+    lines.collect_view()
 }

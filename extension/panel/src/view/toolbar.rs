@@ -3,11 +3,8 @@
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::state::{State, Tab};
-use crate::{model::BOUND, words};
-
-const HELP: &str = "All words must hold. op:put db:shop store:orders key:42 origin:http://localhost:* stage:redis is:error \
-    is:snapshot tx:ID · * stands for anything · -word turns it round · \"quotes keep spaces\" · any other word is searched for";
+use super::state::{Over, State, Tab};
+use crate::{browser, model::BOUND, shown::Shown, words};
 
 #[component]
 pub fn Toolbar(state: State) -> impl IntoView {
@@ -18,81 +15,108 @@ pub fn Toolbar(state: State) -> impl IntoView {
         }
     };
     let chosen = move |_: ev::Event| read_file(state, &file);
-    let paused = move || {
-        state
-            .background
-            .with(|told| told.as_ref().is_some_and(|told| told.paused))
+    let (_, platform) = browser::names();
+    let shortcut = if platform.starts_with("Mac") {
+        "⌘K"
+    } else {
+        "Ctrl K"
+    };
+    let tab = move |tab: Tab, name: &'static str, title: &'static str| {
+        view! {
+            <button id=format!("tab-{name}") role="tab" aria-controls="view" title=title
+                aria-selected=move || (state.tab.get() == tab).to_string()
+                on:click=move |_| state.tab.set(tab)>{name}</button>
+        }
     };
     view! {
         <div class="toolbar" role="toolbar" aria-label="Filter and display">
-            <div class="tabs" role="tablist">
-                <button role="tab" aria-selected=move || (state.tab.get() == Tab::Events).to_string()
-                    on:click=move |_| state.tab.set(Tab::Events)>"Events"</button>
-                <button role="tab" aria-selected=move || (state.tab.get() == Tab::Stores).to_string()
-                    on:click=move |_| state.tab.set(Tab::Stores)>"Stores"</button>
+            <div class="tabs" role="tablist" aria-label="Views">
+                {tab(Tab::Events, "Events", "Each write on its way")}
+                {tab(Tab::Stores, "Stores", "What is where: records in the mirror and in Memcached")}
             </div>
-            <input id="search" type="search" placeholder="Filter: op:put store:orders text…   ( / )" title=HELP aria-label="Filter events"
-                spellcheck="false" autocomplete="off"
-                aria-invalid=move || state.query.with(Result::is_err).to_string()
-                prop:value=move || state.filter.get()
-                on:input=move |event| state.filter.set(event_target_value(&event)) />
-            <button title="Pause the display; capture goes on (space)" aria-pressed=move || state.frozen.get().to_string()
-                on:click=move |_| state.toggle_display()>
-                {move || if state.frozen.get() { "▶ Resume" } else { "❚❚ Pause" }}
-            </button>
-            <button title="Keep the newest event in sight" aria-pressed=move || state.follow.get().to_string()
-                on:click=move |_| state.follow.update(|follow| *follow = !*follow)>"Follow"</button>
-            <button title="Forget the events shown; the journal keeps them" on:click=move |_| state.clear()>"Clear"</button>
-            <button title="Save the events shown, one JSON object a line" on:click=move |_| state.export()>"Export"</button>
-            <button title="Open a recording; no host is needed" on:click=choose>"Import"</button>
-            <input class="file" node_ref=file type="file" accept=".ndjson,.jsonl,.json" aria-label="Recording" tabindex="-1" on:change=chosen />
-            <button class="capture" title="Pause capture itself: pages keep their commits until it goes on" aria-pressed=move || paused().to_string()
-                on:click=move |_| state.toggle_capture()>
-                {move || if paused() { "Resume capture" } else { "Pause capture" }}
-            </button>
-            <button title="All commands (Ctrl+K)" aria-label="All commands" on:click=move |_| state.palette.set(true)>"⌘K"</button>
+            <div class="search">
+                <input id="search" type="search" placeholder="Filter   op:put store:orders text   ( / )" aria-label="Filter events"
+                    spellcheck="false" autocomplete="off" aria-describedby="mistake"
+                    aria-invalid=move || state.query.with(Result::is_err).to_string()
+                    prop:value=move || state.filter.get()
+                    on:input=move |event| state.filter.set(event_target_value(&event)) />
+                <button class="icon" title="Filter language and keys (?)" aria-label="Help" on:click=move |_| state.over.set(Some(Over::Help))>"?"</button>
+            </div>
+            <div class="buttons">
+                <button title="Pause the display; capture goes on (space)" aria-pressed=move || state.frozen.get().to_string()
+                    on:click=move |_| state.toggle_display()>
+                    {move || if state.frozen.get() { "Resume" } else { "Pause" }}
+                </button>
+                <button title="Keep the newest event in sight" aria-pressed=move || state.follow.get().to_string()
+                    on:click=move |_| state.toggle_follow()>"Follow"</button>
+                <button title="Forget the events shown; the journal keeps them" on:click=move |_| state.clear()>"Clear"</button>
+            </div>
+            <div class="buttons">
+                <button title="Save the events shown, one JSON object a line" on:click=move |_| state.export()>"Export"</button>
+                <button title="Open a recording; no host is needed" on:click=choose>"Import"</button>
+                <input class="file" node_ref=file type="file" accept=".ndjson,.jsonl,.json" aria-label="Recording" tabindex="-1" on:change=chosen />
+            </div>
+            <button class="icon" title="All commands" aria-label=format!("{shortcut}: all commands") on:click=move |_| state.over.set(Some(Over::Palette))>{shortcut}</button>
         </div>
         <div class="chips">
-            {move || state.query.get().map_or_else(
-                |error| view! { <span class="error" role="alert">{error}</span> }.into_any(),
-                |query| query.terms().iter().enumerate().map(|(index, term)| {
-                    let without = query.without(index);
-                    let label = format!("Remove {}", term.text);
-                    view! {
-                        <button class="term" aria-label=label on:click=move |_| state.filter.set(without.clone())>
-                            {term.text.clone()}<i aria-hidden="true">"×"</i>
-                        </button>
-                    }
-                }).collect_view().into_any(),
-            )}
+            {move || chips(state)}
             {move || state.recording.get().map(|name| view! {
-                <span class="note">"Recording "<b>{name}</b></span>
-                <button class="term" on:click=move |_| state.live()>"Back to live"</button>
+                <span class="recording">"Recording "<b>{name}</b></span>
+                <button class="primary" on:click=move |_| state.live()>"Back to live"</button>
             })}
             <span class="grow"></span>
-            <span class="note">{move || shown(state)}</span>
+            {move || state.frozen.get().then(|| view! { <span class="paused">"Display paused"</span> })}
+            <span class="count" title="Older events go when there are more; the journal keeps them by its own bounds">{move || shown(state)}</span>
         </div>
     }
+}
+
+fn chips(state: State) -> AnyView {
+    let site = state.origin.get().filter(|_| state.recording.with(Option::is_none)).map(|origin| {
+        view! {
+            <button class="term" title="Only events of the inspected site, or of all sites" aria-pressed=move || state.only_site.get().to_string()
+                on:click=move |_| state.only_site.update(|only| *only = !*only)>
+                "only "{words::site(&origin).to_owned()}
+            </button>
+        }
+    });
+    let terms = match state.query.get() {
+        Err(error) => view! { <span id="mistake" class="error" role="alert">{error}</span> }.into_any(),
+        Ok(query) => query
+            .terms()
+            .iter()
+            .enumerate()
+            .map(|(index, term)| {
+                let without = query.without(index);
+                let label = format!("Remove {}", term.text);
+                view! {
+                    <button class="term" title=label.clone() aria-label=label on:click=move |_| state.filter.set(without.clone())>
+                        {term.text.clone()}<i aria-hidden="true">"×"</i>
+                    </button>
+                }
+            })
+            .collect_view()
+            .into_any(),
+    };
+    view! { {site} {terms} }.into_any()
 }
 
 /// How many events are shown, of how many, and the bound.
 fn shown(state: State) -> String {
     let (there, gone) = state.model.with(|model| (model.places().len(), model.gone()));
-    let visible = state.visible.with(|visible| visible.places.len());
+    let visible = state.shown.with(Shown::len);
+    let bound = words::count(BOUND);
     let mut text = if visible == there {
-        format!("{} events", words::count(there))
+        format!("{} of at most {bound}", words::counted(there, "event"))
     } else {
-        format!("{} of {} events", words::count(visible), words::count(there))
+        format!(
+            "{} of {} (at most {bound})",
+            words::count(visible),
+            words::counted(there, "event")
+        )
     };
     if gone > 0 {
-        text.push_str(&format!(
-            "; {} older ones are no longer shown (at most {})",
-            words::count(gone),
-            words::count(BOUND)
-        ));
-    }
-    if state.frozen.get() {
-        text.push_str("; display paused");
+        text = format!("{text}; {} older ones went", words::count(gone));
     }
     text
 }

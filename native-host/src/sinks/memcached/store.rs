@@ -106,7 +106,8 @@ fn cause(error: &Error) -> &Error {
     }
 }
 
-fn is_too_large(error: &Error) -> bool {
+/// Whether a server refused a value for its size.
+pub(crate) fn is_too_large(error: &Error) -> bool {
     matches!(cause(error), Error::Server(text) if text.contains("too large"))
 }
 

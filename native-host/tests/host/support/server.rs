@@ -217,13 +217,20 @@ impl Drop for Redis {
 pub struct Memcached {
     child: Option<Child>,
     port: u16,
+    options: &'static [&'static str],
 }
 
 impl Memcached {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more options.
+    pub fn start_with(options: &'static [&'static str]) -> Self {
         let mut memcached = Self {
             child: None,
             port: free_port(),
+            options,
         };
         memcached.up();
         memcached
@@ -232,16 +239,8 @@ impl Memcached {
     pub fn up(&mut self) {
         let port = self.port.to_string();
         // Root must say as whom to run; for everybody else the option means nothing.
-        self.child = Some(spawn(Command::new("memcached").args([
-            "-l",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-U",
-            "0",
-            "-u",
-            "root",
-        ])));
+        let usual = ["-l", "127.0.0.1", "-p", &port, "-U", "0", "-u", "root"];
+        self.child = Some(spawn(Command::new("memcached").args(usual).args(self.options)));
         until("Memcached answers", || answers(self.port));
     }
 
@@ -324,8 +323,22 @@ impl Memcached {
         }
     }
 
+    /// Takes a key away, if it is there.
+    pub fn delete(&self, key: &str) {
+        let mut answer = String::new();
+        let mut reader = self.command(&format!("delete {key}\r\n"));
+        reader.read_line(&mut answer).expect("an answer");
+        assert!(["DELETED\r\n", "NOT_FOUND\r\n"].contains(&&*answer), "{answer}");
+    }
+
     pub fn set(&self, key: &str, value: &str) {
-        let mut reader = self.command(&format!("set {key} 0 0 {}\r\n{value}\r\n", value.len()));
+        self.set_for(key, value, 0);
+    }
+
+    /// For so many seconds; 0 is for ever.
+    pub fn set_for(&self, key: &str, value: &str, seconds: u32) {
+        let length = value.len();
+        let mut reader = self.command(&format!("set {key} 0 {seconds} {length}\r\n{value}\r\n"));
         let mut answer = String::new();
         reader.read_line(&mut answer).expect("an answer");
         assert_eq!(answer, "STORED\r\n");

@@ -1,11 +1,16 @@
 //! What capture costs the page: the same writes with and without the extension, in alternation.
 //!
+//! Documents that use no IndexedDB are measured beside a third browser, too, whose extension is ours with empty page scripts: what the
+//! browser itself takes to run any extension's scripts in two worlds.
+//!
 //! Only the page's own time counts, from its first call to its last `complete`. The relay works meanwhile, on the same
 //! processors: its share is in the figures of what takes longer than its batches.
 
-use anyhow::Result;
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
 use lab::{
-    Rig,
+    Rig, artifacts,
     browser::{Kind, Launch, Page, Profile},
     observe::Record,
     site::Site,
@@ -20,15 +25,10 @@ const ROUNDS: usize = 7;
 
 const PAGE: &str = "/bench/cost.html";
 
-/// The page's functions.
-const CASES: [&str; 6] = [
-    "rows",
-    "singles",
-    "documents",
-    "buffers",
-    "dexie",
-    "documents_without_indexeddb",
-];
+/// The page's functions that write.
+const WRITES: [&str; 5] = ["rows", "singles", "documents", "buffers", "dexie"];
+
+const WITHOUT: &str = "documents_without_indexeddb";
 
 /// A line for each case.
 pub fn measure(kind: Kind) -> Result<Vec<Value>> {
@@ -40,7 +40,7 @@ pub fn measure(kind: Kind) -> Result<Vec<Value>> {
     let bare = bare_browser.open(&site.url(PAGE))?;
     let captured = captured_browser.open(&rig.site.url(PAGE))?;
     let mut figures = Vec::new();
-    for case in CASES {
+    for case in WRITES {
         let (mut without, mut with) = (Vec::new(), Vec::new());
         // The first round warms everything up.
         for round in 0..=ROUNDS {
@@ -62,6 +62,7 @@ pub fn measure(kind: Kind) -> Result<Vec<Value>> {
             "ratio_to_bare": statistics::rounded(with / without),
         }));
     }
+    figures.push(documents(kind, &bare, &captured)?);
     let heap = |page: &Page<'_>| page.evaluate("heapAfterManyWrites()");
     figures.push(json!({
         "bench": "cost",
@@ -71,6 +72,57 @@ pub fn measure(kind: Kind) -> Result<Vec<Value>> {
         "captured_bytes": heap(&captured)?,
     }));
     Ok(figures)
+}
+
+/// What a document costs at its start, beside one without an extension and one with empty scripts.
+fn documents(kind: Kind, bare: &Page<'_>, captured: &Page<'_>) -> Result<Value> {
+    let rig = Rig::new(kind)?;
+    let extension = tempfile::tempdir()?;
+    copy(&artifacts::extension(kind)?, extension.path())?;
+    for script in ["hook.js", "bridge.js"] {
+        fs::write(extension.path().join("page").join(script), "")?;
+    }
+    let browser = rig.profile.start(&Launch {
+        extension: Some(extension.path().to_owned()),
+        environment: rig.relay.environment(),
+        window: false,
+    })?;
+    browser.ready_to_capture()?;
+    let empty = browser.open(&rig.site.url(PAGE))?;
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    for round in 0..=ROUNDS {
+        for (page, times) in [bare, captured, &empty].into_iter().zip(&mut times) {
+            let time = milliseconds(page, WITHOUT)?;
+            if round > 0 {
+                times.push(time);
+            }
+        }
+    }
+    let [without, with, floor] = times.map(|times| statistics::median(&times));
+    Ok(json!({
+        "bench": "cost",
+        "browser": kind.name(),
+        "case": WITHOUT,
+        "bare_ms": statistics::rounded(without),
+        "captured_ms": statistics::rounded(with),
+        "empty_scripts_ms": statistics::rounded(floor),
+        "ratio_to_bare": statistics::rounded(with / without),
+        "ratio_to_empty_scripts": statistics::rounded(with / floor),
+    }))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until a last write of the round has passed every stage, and so have all before it.

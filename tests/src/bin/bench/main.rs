@@ -6,6 +6,7 @@
 //! - [`page`]: rows a second from the page to Memcached; beside it the bare page, and [`peer`], the same synchronisation
 //!   written by hand.
 //! - [`cost`]: what capture costs the page itself, beside the bare page, in alternation.
+//! - [`panel`]: how soon the inspector shows something, how smooth it stays, what it weighs.
 //! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging with nothing else.
 #![allow(clippy::print_stdout, reason = "its figures are its output")]
 
@@ -13,6 +14,7 @@ mod cost;
 mod echo;
 mod latency;
 mod page;
+mod panel;
 mod peer;
 mod statistics;
 
@@ -37,6 +39,7 @@ enum What {
     Page,
     Latency,
     Cost,
+    Panel,
 }
 
 fn main() -> Result<()> {
@@ -62,6 +65,11 @@ fn main() -> Result<()> {
         }
         if arguments.what.is_none_or(|what| what == What::Cost) {
             for figures in cost::measure(kind)? {
+                println!("{figures}");
+            }
+        }
+        if arguments.what.is_none_or(|what| what == What::Panel) {
+            for figures in panel::measure(kind)? {
                 println!("{figures}");
             }
         }

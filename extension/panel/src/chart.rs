@@ -1,0 +1,58 @@
+//! The last minute as two paths of an SVG image: events a second as bars, the time to the last stage as a line.
+
+use std::fmt::Write as _;
+
+/// How high the image is.
+pub const HEIGHT: f64 = 22.0;
+/// How wide a second is.
+pub const STEP: f64 = 2.0;
+
+/// A second.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Second {
+    /// How many events the journal took.
+    pub events: u64,
+    /// Milliseconds to the last stage, half of the events are faster.
+    pub lag: Option<f64>,
+}
+
+/// The `d` of the bars and of the line. Each has the height for itself: the greatest value fills it.
+pub fn paths(seconds: impl Iterator<Item = Second> + Clone) -> (String, String) {
+    #[allow(clippy::cast_precision_loss, reason = "no count comes near 2^53")]
+    let count = |second: Second| second.events as f64;
+    let most = seconds.clone().map(count).fold(1.0, f64::max);
+    let slowest = seconds
+        .clone()
+        .filter_map(|second| second.lag)
+        .fold(1.0, f64::max);
+    let (mut bars, mut line, mut x) = (String::new(), String::new(), 0.0);
+    for second in seconds {
+        if second.events > 0 {
+            let top = HEIGHT - (count(second) / most * HEIGHT).max(1.0);
+            // Writing to a string cannot fail.
+            let _written = write!(bars, "M{x} {HEIGHT}V{top:.1}h1.6V{HEIGHT}z");
+        }
+        if let Some(lag) = second.lag {
+            let command = if line.is_empty() { 'M' } else { 'L' };
+            let y = HEIGHT - 1.0 - lag / slowest * (HEIGHT - 2.0);
+            let _written = write!(line, "{command}{:.1} {y:.1}", x + 0.8);
+        }
+        x += STEP;
+    }
+    (bars, line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greatest_value_fills_the_height() {
+        let second = |events, lag| Second { events, lag };
+        let seconds = [second(10, Some(4.0)), second(0, None), second(5, Some(2.0))];
+        let (bars, line) = paths(seconds.into_iter());
+        assert_eq!(bars, "M0 22V0.0h1.6V22zM4 22V11.0h1.6V22z");
+        assert_eq!(line, "M0.8 1.0L4.8 11.0");
+        assert_eq!(paths(std::iter::empty()), (String::new(), String::new()));
+    }
+}

@@ -1,0 +1,65 @@
+//! What `idb-relay doctor` finds, in its own words.
+
+use leptos::{html, prelude::*};
+use protocol::inspect::{Check, Question, Reply, Verdict};
+
+use super::state::{Over, State};
+
+#[component]
+pub fn Doctor(state: State) -> impl IntoView {
+    move || (state.over.get() == Some(Over::Doctor)).then(|| view! { <Open state /> })
+}
+
+#[component]
+fn Open(state: State) -> impl IntoView {
+    let checks = RwSignal::new(None::<Result<Vec<Check>, String>>);
+    let ask = move || {
+        state.ask(Question::Doctor {}, move |reply| {
+            // It may be closed by now.
+            let _told = checks.try_set(match reply {
+                Reply::Doctor(found) => Some(Ok(found)),
+                Reply::Failed(error) => Some(Err(format!("{} {}", error.message, error.cure))),
+                _ => None,
+            });
+        });
+    };
+    ask();
+    let close = NodeRef::<html::Button>::new();
+    Effect::new(move |_| {
+        if let Some(close) = close.get() {
+            let _focused = close.focus();
+        }
+    });
+    view! {
+        <div class="shade" on:click=move |_| state.over.set(None)>
+            <div class="help doctor" role="dialog" aria-modal="true" aria-label="What is on the way of a write" on:click=|event| event.stop_propagation()>
+                <header><h2>"What is on the way of a write"</h2>
+                    <button on:click=move |_| { checks.set(None); ask(); }>"Check again"</button>
+                    <button class="icon" node_ref=close aria-label="Close the checks" on:click=move |_| state.over.set(None)>"×"</button></header>
+                <div tabindex="0" role="group" aria-label="Checks">
+                    {move || checks.with(|checks| match checks {
+                        None => view! { <p class="faint">"The host looks…"</p> }.into_any(),
+                        Some(Err(error)) => view! { <p class="error">{error.clone()}</p> }.into_any(),
+                        Some(Ok(checks)) => view! { <ul>{checks.iter().map(line).collect_view()}</ul> }.into_any(),
+                    })}
+                    <p class="faint">"In a terminal: "<code>"idb-relay doctor"</code></p>
+                </div>
+            </div>
+        </div>
+    }
+}
+
+fn line(check: &Check) -> impl IntoView + use<> {
+    let (state, word) = match check.verdict {
+        Verdict::Ok => ("ok", "ok"),
+        Verdict::Remark => ("waiting", "remark"),
+        Verdict::Problem => ("wrong", "problem"),
+    };
+    let cure = check
+        .cure
+        .clone()
+        .map(|cure| view! { <span class="cure">{cure}</span> });
+    view! {
+        <li class="chip" data-state=state><i class="dot" role="img" aria-label=word></i><span><b>{check.area.clone()}</b>" "{check.message.clone()}{cure}</span></li>
+    }
+}

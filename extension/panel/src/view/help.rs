@@ -1,0 +1,84 @@
+//! The filter's language, the keys, and what is not captured.
+
+use leptos::{html, prelude::*};
+
+use super::state::{Over, State};
+
+const WORDS: &[(&str, &str)] = &[
+    ("text", "has the text in its key, its values or its names"),
+    (
+        "op:put",
+        "create, update, delete, read, clear, schema; put is create or update",
+    ),
+    (
+        "store:orders",
+        "so too db: and origin:; * stands for anything, as in origin:http://localhost:*",
+    ),
+    ("key:42", "the record's key; key:[1,* for arrays"),
+    (
+        "stage:redis",
+        "has passed journal, redis or memcached; -stage:memcached has not yet",
+    ),
+    (
+        "is:error",
+        "a stage has something to say about it; is:snapshot was read, not observed",
+    ),
+    ("tx:ID", "of this transaction"),
+    ("-word", "turns any of these round"),
+    ("\"two words\"", "quotes keep spaces"),
+];
+
+const KEYS: &[(&str, &str)] = &[
+    ("↑ ↓", "the event before, the next one"),
+    ("PgUp PgDn Home End", "further"),
+    ("/", "to the filter"),
+    ("Esc", "out of the filter; closes details and this"),
+    ("Space", "pause the display"),
+    ("f", "follow the newest event"),
+    ("Ctrl+K, ⌘K", "all commands"),
+    ("?", "this"),
+];
+
+#[component]
+pub fn Help(state: State) -> impl IntoView {
+    move || (state.over.get() == Some(Over::Help)).then(|| view! { <Open state /> })
+}
+
+#[component]
+fn Open(state: State) -> impl IntoView {
+    let close = NodeRef::<html::Button>::new();
+    Effect::new(move |_| {
+        if let Some(close) = close.get() {
+            let _focused = close.focus();
+        }
+    });
+    let table = |lines: &'static [(&str, &str)]| {
+        let lines = lines.iter().map(|(word, meaning)| {
+            view! { <tr><th scope="row"><code>{*word}</code></th><td>{*meaning}</td></tr> }
+        });
+        view! { <table>{lines.collect_view()}</table> }
+    };
+    view! {
+        <div class="shade" on:click=move |_| state.over.set(None)>
+            <div class="help" role="dialog" aria-modal="true" aria-label="Help" on:click=|event| event.stop_propagation()>
+                <header><h2>"Help"</h2><button class="icon" node_ref=close aria-label="Close help" on:click=move |_| state.over.set(None)>"×"</button></header>
+                <div tabindex="0" role="group" aria-label="Help text">
+                <h3>"Filter: all words must hold"</h3>
+                {table(WORDS)}
+                <h3>"Keys"</h3>
+                {table(KEYS)}
+                <h3>"The strip of stages"</h3>
+                <p class="legend">
+                    <span class="strip"><i data-state="passed"><s></s></i></span>"passed, with the milliseconds since the commit"
+                    <span class="strip"><i data-state="waiting"><s></s></i></span>"on its way"
+                    <span class="strip"><i data-state="retrying"><s></s></i></span>"the stage is in trouble and tries again"
+                    <span class="strip"><i data-state="noticed"><s></s></i></span>"it has something to say: see the details"
+                    <span class="strip"><i data-state="off"><s></s></i></span>"switched off"
+                </p>
+                <h3>"Not captured"</h3>
+                <p>"Workers are not observed as they write: what they wrote is found when a page of the site loads, and comes as read. Private windows and frames in other sites\u{2019} pages are left out."</p>
+                </div>
+            </div>
+        </div>
+    }
+}

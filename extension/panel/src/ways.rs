@@ -1,0 +1,184 @@
+//! Where an event went: its names in the servers, and commands that show it there.
+
+use protocol::{
+    event::Op,
+    inspect::{Health, Sink},
+    name::{Names, Template},
+    value::plain,
+};
+
+use crate::model::Row;
+
+/// How much of a plain value is shown.
+const PLAIN_BYTES: usize = 1024 * 1024;
+
+/// How far around an event its stream entry is looked for, in milliseconds: clocks differ.
+const AROUND: i64 = 1000;
+
+/// See the [module](self).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// The Redis channel.
+    pub channel: Option<String>,
+    /// The Redis stream.
+    pub stream: Option<String>,
+    /// The record's Memcached key.
+    pub memcached_key: Option<String>,
+    /// Shows the event in the stream; without one, what the channel carries from now on.
+    pub redis_command: Option<String>,
+    /// Shows the Memcached item.
+    pub memcached_command: Option<String>,
+    /// The value as caches have it, or why there is none.
+    pub plain: Option<Result<String, String>>,
+}
+
+/// What is known of an event's ways by the names that the host's health tells; without a host there are none but the value.
+pub fn ways(row: &Row, health: Option<&Health>) -> Ways {
+    let source = &row.source;
+    let names = Names {
+        origin: &source.origin,
+        bucket: &source.bucket,
+        database: &source.database,
+        store: &source.store,
+    };
+    let mut ways = Ways {
+        plain: (row.has_key && row.op != Op::Delete).then(|| {
+            plain(row.after(), PLAIN_BYTES)
+                .map(std::borrow::Cow::into_owned)
+                .map_err(|error| error.to_string())
+        }),
+        ..Ways::default()
+    };
+    let Some(health) = health else { return ways };
+    let sink = |name| health.sinks.iter().find(|sink| sink.name == name && sink.enabled);
+    if let Some(redis) = sink("redis") {
+        ways.channel = Template::channel(&health.channel)
+            .ok()
+            .map(|template| template.store_name(names));
+        ways.stream = Some(health.stream.clone()).filter(|stream| !stream.is_empty());
+        ways.redis_command = redis_command(row, redis, &ways);
+    }
+    if let Some(memcached) = sink("memcached").filter(|_| row.has_key) {
+        ways.memcached_key = Template::memcached_key(&health.memcached_key)
+            .ok()
+            .map(|template| template.record_name(names, row.key()));
+        // Of several servers the hash decides which has it; the host asks the right one.
+        if let ([server], Some(key)) = (memcached.servers.as_slice(), &ways.memcached_key) {
+            ways.memcached_command = server.rsplit_once(':').map(|(host, port)| {
+                format!(
+                    "printf 'get %s\\r\\nquit\\r\\n' {} | nc {host} {port}",
+                    quoted(key)
+                )
+            });
+        }
+    }
+    ways
+}
+
+fn redis_command(row: &Row, redis: &Sink, ways: &Ways) -> Option<String> {
+    let server = redis.servers.first().and_then(|server| server.rsplit_once(':'));
+    let client = match server {
+        Some(("127.0.0.1", "6379")) | None => "redis-cli".to_owned(),
+        Some(("127.0.0.1", port)) => format!("redis-cli -p {port}"),
+        Some((host, port)) => format!("redis-cli -h {host} -p {port}"),
+    };
+    let channel = ways.channel.as_ref()?;
+    let Some(stream) = &ways.stream else {
+        return Some(format!("{client} SUBSCRIBE {}", quoted(channel)));
+    };
+    // An entry's id begins with the time at which the server took it.
+    let passed = row.at + row.lag(1)?;
+    Some(format!(
+        "{client} XRANGE {} {} {}",
+        quoted(stream),
+        row.at - AROUND,
+        passed + AROUND
+    ))
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "_-./:@%+,".contains(char);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Model, tests::event};
+    use protocol::inspect::{Feed, Passage};
+
+    fn sink(name: &str, server: &str) -> Sink {
+        Sink {
+            name: name.to_owned(),
+            servers: vec![server.to_owned()],
+            enabled: true,
+            ..Sink::default()
+        }
+    }
+
+    fn health() -> Health {
+        Health {
+            channel: "idb:{origin}:{database}:{store}".to_owned(),
+            stream: "idb:events".to_owned(),
+            memcached_key: "idb:{origin}:{database}:{store}:{key}".to_owned(),
+            sinks: vec![
+                sink("redis", "127.0.0.1:6380"),
+                sink("memcached", "127.0.0.1:11211"),
+            ],
+            ..Health::default()
+        }
+    }
+
+    #[test]
+    fn ways_are_named_as_the_host_names_them() {
+        let mut model = Model::default();
+        model
+            .read(&event(1, "c", "\"it's\"", r#"{"a":{"$date":null}}"#))
+            .expect("an event");
+        model.take(&Feed {
+            passages: vec![Passage {
+                stage: "redis".to_owned(),
+                last: 1,
+                at: 5007,
+            }],
+            ..Feed::default()
+        });
+        let row = model.row(0).expect("there");
+        let without = ways(row, None);
+        assert_eq!(without.plain, Some(Ok(r#"{"a":null}"#.to_owned())));
+        assert_eq!(without.memcached_key, None);
+        let ways = ways(row, Some(&health()));
+        assert_eq!(
+            ways.channel.as_deref(),
+            Some("idb:http%3A//localhost%3A1:shop:orders")
+        );
+        assert_eq!(
+            ways.memcached_key.as_deref(),
+            Some("idb:http%3A//localhost%3A1:shop:orders:\"it's\"")
+        );
+        assert_eq!(
+            ways.memcached_command.as_deref(),
+            Some(
+                r#"printf 'get %s\r\nquit\r\n' 'idb:http%3A//localhost%3A1:shop:orders:"it'\''s"' | nc 127.0.0.1 11211"#
+            )
+        );
+        assert_eq!(
+            ways.redis_command.as_deref(),
+            Some("redis-cli -p 6380 XRANGE idb:events 0 6007")
+        );
+    }
+
+    #[test]
+    fn what_is_switched_off_has_no_names() {
+        let row = crate::model::tests::row("d", "1", "null");
+        let mut health = health();
+        health.sinks[0].enabled = false;
+        let ways = ways(&row, Some(&health));
+        assert_eq!((ways.plain, ways.channel, ways.redis_command), (None, None, None));
+        assert!(ways.memcached_key.is_some());
+    }
+}

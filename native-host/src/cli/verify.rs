@@ -1,0 +1,270 @@
+//! `idb-relay verify`.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use protocol::inspect::{Compared, Difference, DifferenceKind};
+
+use super::{CliError, place::readers};
+use crate::{
+    compare::{CompareError, Journals, Observer, Scope, compare},
+    config::Config,
+    failure::Failure as _,
+};
+
+/// From how many records on a bar shows how far it is.
+const LARGE: u64 = 10_000;
+
+/// Compare Memcached with what IndexedDB holds, and name each difference
+///
+/// Looks up every record of the journals' mirrors in Memcached, and every item of Memcached that has the name of a record. A record is
+/// "missing" if it has no item, "stale" if its item holds something else, "foreign" is an item whose record is gone. It may
+/// run while browsers write: what is just on its way is no difference. Nor is a record without an item because the server takes none so
+/// large.
+///
+/// --repair puts right what differs, never an older value over a newer one.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exits with 0 if Memcached holds what it should (with --repair: now), with 1 if not, with 3 if that could \
+    not be found out.\n\n\
+    What --json prints, one object a line:\n  \
+    {\"origin\", \"bucket\", \"database\", \"store\", \"key\", \"memcached_key\", \"kind\": \"missing\"|\"stale\"|\"foreign\", \
+    \"repaired\"} for each difference;\n  \
+    {\"done\": true, \"total\", \"compared\", \"missing\", \"stale\", \"foreign\", \"repaired\", …} at the end\n\n\
+    Examples:\n  \
+    idb-relay verify\n  \
+    idb-relay verify --origin http://localhost:8080 --database shop --repair\n  \
+    idb-relay verify --json | jq -r 'select(.kind) | .memcached_key'"
+)]
+pub(super) struct Arguments {
+    /// Only this origin
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+    /// Only this database
+    #[arg(long, value_name = "NAME", requires = "origin")]
+    database: Option<String>,
+    /// Only this store
+    #[arg(long, value_name = "NAME", requires = "database")]
+    store: Option<String>,
+    /// Only this browser profile
+    #[arg(long, value_name = "ID")]
+    profile: Option<String>,
+    /// Write what differs as it should be
+    #[arg(long)]
+    repair: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), CliError> {
+    let compared = verify(arguments, out).map_err(|error| match error {
+        CliError::Output(_) => error,
+        other => CliError::NotCompared(Box::new(other)),
+    })?;
+    match (compared.missing + compared.stale + compared.foreign).saturating_sub(compared.repaired) {
+        0 => Ok(()),
+        differing => Err(CliError::Drift(differing)),
+    }
+}
+
+fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliError> {
+    let config = Config::load()?;
+    let memcached = config.memcached.as_ref().ok_or(CliError::NoMemcached)?;
+    let scope = Scope {
+        origin: arguments.origin.clone(),
+        database: arguments.database.clone(),
+        store: arguments.store.clone(),
+    };
+    let readers = readers(&config, arguments.profile.as_deref())?;
+    let mut known = arguments.origin.is_none();
+    for reader in &readers {
+        known |= reader.places()?.iter().any(|place| scope.means(place));
+    }
+    if !known {
+        return Err(CliError::Absent("no store of that name is known".to_owned()));
+    }
+    let journals = Journals::new(readers, &config.journal.directory)?;
+    let mut printer = Printer {
+        out,
+        json: arguments.json,
+        bar: None,
+    };
+    let compared = compare(memcached, &journals, &scope, arguments.repair, &mut printer)?;
+    printer.bar = None;
+    if arguments.json {
+        write_json(printer.out, &compared)?;
+    } else {
+        summary(printer.out, &compared, &memcached.servers.join(", "))?;
+    }
+    Ok(compared)
+}
+
+impl From<CompareError> for CliError {
+    fn from(error: CompareError) -> Self {
+        match error {
+            CompareError::Journal(error) => Self::Journal(error),
+            CompareError::Output(error) => Self::Output(error),
+            CompareError::Memcached(_) => Self::Memcached {
+                cure: error.cure(),
+                error: error.to_string(),
+            },
+        }
+    }
+}
+
+/// Prints differences as they are found, above a bar if there is much to do and somebody watches.
+struct Printer<'o, W> {
+    out: &'o mut W,
+    json: bool,
+    bar: Option<Bar>,
+}
+
+/// A bar, drawn to a terminal on stderr and nowhere else.
+struct Bar {
+    /// What is counted.
+    what: &'static str,
+    bar: ProgressBar,
+}
+
+impl Bar {
+    fn new(what: &'static str) -> Self {
+        let bar = ProgressBar::new(0).with_message(what);
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} {msg}, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        Self { what, bar }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl<W: Write> Observer for Printer<'_, W> {
+    fn differs(&mut self, difference: Difference) -> io::Result<()> {
+        let Self { out, json, bar } = self;
+        let seen = bar.as_ref().filter(|bar| !bar.bar.is_hidden());
+        let mut write = || {
+            if *json {
+                write_json(*out, &difference)?;
+            } else {
+                print(*out, &difference)?;
+            }
+            // Whoever watches sees it now, and the bar does not run into it.
+            if seen.is_some() { out.flush() } else { Ok(()) }
+        };
+        match seen {
+            Some(seen) => seen.bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn advanced(&mut self, so_far: &Compared, items: Option<(u64, u64)>) -> io::Result<()> {
+        let (what, done, all) = match items {
+            None => ("records", so_far.compared, so_far.total),
+            Some((looked, all)) => ("items", looked, all.max(looked)),
+        };
+        if all < LARGE {
+            return Ok(());
+        }
+        if self.bar.as_ref().is_none_or(|bar| bar.what != what) {
+            self.bar = Some(Bar::new(what));
+        }
+        if let Some(Bar { bar, .. }) = &self.bar {
+            bar.set_length(all);
+            bar.set_position(done);
+        }
+        Ok(())
+    }
+}
+
+fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    writeln!(out)
+}
+
+fn print(out: &mut impl Write, difference: &Difference) -> io::Result<()> {
+    let kind = match difference.kind {
+        DifferenceKind::Missing => "missing",
+        DifferenceKind::Stale => "stale",
+        DifferenceKind::Foreign => "foreign",
+    };
+    let address = &difference.address;
+    let repaired = if difference.repaired { "  put right" } else { "" };
+    if address.key.is_empty() {
+        return writeln!(out, "{kind:<8} {}{repaired}", difference.memcached_key);
+    }
+    let bucket = if address.bucket.is_empty() {
+        String::new()
+    } else {
+        format!(" (bucket {})", address.bucket)
+    };
+    writeln!(
+        out,
+        "{kind:<8} {}{bucket} › {} › {}  {}  {}{repaired}",
+        address.origin, address.database, address.store, address.key, difference.memcached_key
+    )
+}
+
+fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Result<()> {
+    let Compared {
+        missing,
+        stale,
+        foreign,
+        repaired,
+        ..
+    } = compared;
+    write!(
+        out,
+        "{} compared with memcached at {servers}: ",
+        records(compared.compared)
+    )?;
+    match missing + stale + foreign {
+        0 => writeln!(out, "no difference")?,
+        all if *repaired == all => {
+            writeln!(
+                out,
+                "{missing} missing, {stale} stale, {foreign} foreign; all put right"
+            )?;
+        }
+        _ if *repaired > 0 => {
+            writeln!(
+                out,
+                "{missing} missing, {stale} stale, {foreign} foreign; {repaired} put right"
+            )?;
+        }
+        _ => writeln!(out, "{missing} missing, {stale} stale, {foreign} foreign")?,
+    }
+    for (count, what) in [
+        (
+            compared.refused,
+            "without an item because Memcached takes no such value",
+        ),
+        (compared.pending, "still on the way there: run it again"),
+    ] {
+        if count > 0 {
+            writeln!(out, "  {} {what}", records(count))?;
+        }
+    }
+    if compared.strangers > 0 {
+        writeln!(
+            out,
+            "  {} items of origins that no journal here knows were left alone: another host's, or of a journal that is gone",
+            compared.strangers
+        )?;
+    }
+    for server in &compared.unlisted {
+        writeln!(out, "  not all foreign items were sought: {server}")?;
+    }
+    Ok(())
+}
+
+fn records(count: u64) -> String {
+    format!("{count} record{}", if count == 1 { "" } else { "s" })
+}

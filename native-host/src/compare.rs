@@ -1,0 +1,152 @@
+//! Compares Memcached with the mirror, and puts right what differs: `idb-relay verify` and the inspector's question are both this.
+//!
+//! **Invariants:**
+//! - *What is on its way is no difference.* The sink's offset is read first, then the item, then the mirror with the journal's events
+//!   after that offset. A record without such an event was passed on before it was looked at, so its item must say what
+//!   the mirror says. One with such an event is looked at again.
+//! - *Repairing never goes back in time*, whoever writes meanwhile: an item is only replaced if it is still the one that was seen before the
+//!   mirror was read (by its CAS number), and one that was missing is only added for a minute, until the mirror has confirmed it.
+//! - Memory is bounded by a stretch of records, however many there are.
+//!
+//! Each record is looked at by pipelined `mg`, then the servers are asked for all that they hold.
+//!
+//! - `journals`: the mirrors, and how far their hosts' sinks have come.
+//! - `cache`: the servers.
+//! - `records`: the mirrors' records, stretch by stretch.
+//! - `items`: the servers' items, to find those of no record.
+//! - `names`: many names in little room.
+//! - `judge`: what is right, on its way, or different; looks twice.
+//! - `repair`: putting it right.
+
+use std::{io, time::Duration};
+
+use protocol::{
+    inspect::{Compared, Difference},
+    message::ErrorCode,
+};
+
+use crate::{
+    config,
+    failure::Failure,
+    journal::{JournalError, progress::Trouble, read::Place},
+};
+
+mod cache;
+mod items;
+mod journals;
+mod judge;
+mod names;
+mod records;
+mod repair;
+
+pub use self::journals::Journals;
+use self::{cache::Cache, names::Names};
+
+/// Which stores are compared; each name that is `None` means all.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Serialised origin.
+    pub origin: Option<String>,
+    /// The database's name.
+    pub database: Option<String>,
+    /// The object store's name.
+    pub store: Option<String>,
+}
+
+impl Scope {
+    /// Whether a store is meant.
+    pub fn means(&self, place: &Place) -> bool {
+        let fits =
+            |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+        fits(&self.origin, &place.origin)
+            && fits(&self.database, &place.database)
+            && fits(&self.store, &place.store)
+    }
+}
+
+/// Who is told while it lasts.
+pub trait Observer {
+    /// A record differs, and is put right or not.
+    fn differs(&mut self, difference: Difference) -> io::Result<()>;
+
+    /// It has come so far: `items` of the servers' items were looked through, of about so many, once the records are compared.
+    fn advanced(&mut self, so_far: &Compared, items: Option<(u64, u64)>) -> io::Result<()>;
+}
+
+/// Why it could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// A mirror cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Memcached cannot be asked.
+    #[error("{}", .0.error)]
+    Memcached(Trouble),
+    /// Nobody can be told any more.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure for CompareError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::QuestionFailed
+    }
+
+    fn cure(&self) -> String {
+        match self {
+            Self::Journal(error) => error.cure(),
+            Self::Memcached(trouble) => trouble.cure.clone(),
+            Self::Output(_) => "Check the system.".to_owned(),
+        }
+    }
+}
+
+impl From<Trouble> for CompareError {
+    fn from(trouble: Trouble) -> Self {
+        Self::Memcached(trouble)
+    }
+}
+
+/// How long a difference is watched that the running host may be about to put right itself, as it does when a server has come back empty.
+/// Once that was in vain, further ones are not waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A comparison that is under way.
+struct Comparison<'c, O> {
+    config: &'c config::Memcached,
+    journals: &'c Journals,
+    scope: &'c Scope,
+    repair: bool,
+    observer: &'c mut O,
+    cache: Cache,
+    so_far: Compared,
+    /// The names of foreign items that were told.
+    foreign: Names,
+    patience: Duration,
+}
+
+/// Compares what the scope means of the chosen journals with Memcached, and puts it right if asked to. The observer is told of each
+/// difference; what is returned counts them, and has none itself.
+pub fn compare<O: Observer>(
+    config: &config::Memcached,
+    journals: &Journals,
+    scope: &Scope,
+    repair: bool,
+    observer: &mut O,
+) -> Result<Compared, CompareError> {
+    let mut comparison = Comparison {
+        config,
+        journals,
+        scope,
+        repair,
+        observer,
+        cache: Cache::connect(config)?,
+        so_far: Compared::default(),
+        foreign: Names::default(),
+        patience: PATIENCE,
+    };
+    comparison.records()?;
+    comparison.items()?;
+    comparison.so_far.done = true;
+    Ok(comparison.so_far)
+}

@@ -1,0 +1,347 @@
+//! What is right, on its way, or different.
+
+use std::{
+    rc::Rc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use protocol::{
+    inspect::{self, Difference, DifferenceKind},
+    name::is_shortened,
+};
+
+use super::{
+    CompareError, Comparison, Observer,
+    cache::{Address, Found, Refused},
+    journals::fed,
+    names::Names,
+};
+use crate::{
+    journal::{
+        JournalError,
+        read::{Now, Place},
+    },
+    sinks::MEMCACHED,
+};
+
+/// How long to wait before looking again: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a record may be on its way, and how long a host may take that is filling a server.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
+const FILLING: Duration = Duration::from_secs(60);
+
+/// No event is after this one: SQLite's integers end there.
+pub(super) const NOTHING_PENDING: u64 = i64::MAX as u64;
+
+/// The row of a store that a journal does not know.
+pub(super) const NO_STORE: i64 = -1;
+
+/// Something that did not look right.
+#[derive(Debug, Clone)]
+pub(super) struct Suspect {
+    pub address: Address,
+    /// The server is not the key's: no client looks there.
+    pub misplaced: bool,
+    /// `None`: the name was shortened, and no record has it.
+    pub record: Option<Record>,
+}
+
+/// The record that an item is for.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    /// Whose.
+    pub journal: usize,
+    /// The store's row there.
+    pub store: i64,
+    pub place: Rc<Place>,
+    pub key: Vec<u8>,
+    /// The key's canonical text.
+    pub text: String,
+}
+
+/// What a suspect turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Right,
+    /// Right, and without an item because Memcached takes no such value.
+    Refused,
+    /// It has changed, and the sink has not come so far.
+    OnItsWay,
+    Differs(DifferenceKind),
+}
+
+/// A suspect that was looked at.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub found: Found,
+    pub wanted: Option<String>,
+    pub verdict: Verdict,
+}
+
+impl<O: Observer> Comparison<'_, O> {
+    /// Looks at suspects until each is right, or has had its time. What remains is put right if that was asked for, and told.
+    pub(super) fn resolve(&mut self, mut suspects: Vec<Suspect>) -> Result<(), CompareError> {
+        let begin = Instant::now();
+        let mut improved = begin;
+        let mut pause = FIRST_PAUSE;
+        while !suspects.is_empty() {
+            let looks = self.judge(&suspects)?;
+            let before = suspects.len();
+            let mut left = Vec::new();
+            for (suspect, look) in suspects.into_iter().zip(looks) {
+                match look.verdict {
+                    Verdict::Right => {}
+                    Verdict::Refused => self.so_far.refused += 1,
+                    Verdict::OnItsWay | Verdict::Differs(_) => left.push((suspect, look.verdict)),
+                }
+            }
+            if left.len() < before {
+                improved = Instant::now();
+            }
+            let on_its_way = left.iter().any(|(_, verdict)| *verdict == Verdict::OnItsWay);
+            let wait = if on_its_way {
+                ON_ITS_WAY.max(self.patience)
+            } else {
+                self.patience
+            };
+            if left.is_empty() {
+                return Ok(());
+            }
+            if !self.is_fed()? || improved.elapsed() >= wait || begin.elapsed() >= FILLING {
+                if !on_its_way {
+                    self.patience = Duration::ZERO;
+                }
+                return self.conclude(left);
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            suspects = left.into_iter().map(|(suspect, _)| suspect).collect();
+        }
+        Ok(())
+    }
+
+    fn conclude(&mut self, left: Vec<(Suspect, Verdict)>) -> Result<(), CompareError> {
+        let mut differing = Vec::new();
+        for (suspect, verdict) in left {
+            match verdict {
+                Verdict::Differs(kind) => differing.push((suspect, kind)),
+                _ => self.so_far.pending += 1,
+            }
+        }
+        let repaired = if self.repair {
+            self.put_right(&differing)?
+        } else {
+            vec![false; differing.len()]
+        };
+        for ((suspect, kind), repaired) in differing.into_iter().zip(repaired) {
+            let count = match kind {
+                DifferenceKind::Missing => &mut self.so_far.missing,
+                DifferenceKind::Stale => &mut self.so_far.stale,
+                DifferenceKind::Foreign => &mut self.so_far.foreign,
+            };
+            *count += 1;
+            if kind == DifferenceKind::Foreign && !repaired {
+                self.foreign.insert(&suspect.address);
+            }
+            self.so_far.repaired += u64::from(repaired);
+            let address = suspect.record.map_or_else(nowhere, |record| inspect::Address {
+                origin: record.place.origin.clone(),
+                bucket: record.place.bucket.clone(),
+                database: record.place.database.clone(),
+                store: record.place.store.clone(),
+                key: record.text,
+            });
+            self.observer.differs(Difference {
+                address,
+                memcached_key: suspect.address.name,
+                kind,
+                repaired,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What the suspects are now. Offsets first, then the items, then the mirror: see the invariants.
+    pub(super) fn judge(&self, suspects: &[Suspect]) -> Result<Vec<Look>, CompareError> {
+        let mut passed = Vec::new();
+        for reader in self.journals.all() {
+            passed.push(fed(reader)?);
+        }
+        let addresses: Vec<&Address> = suspects.iter().map(|suspect| &suspect.address).collect();
+        let found = self.cache.look(&addresses)?;
+        let now = self.mirrored(suspects, &passed)?;
+        let shortened = if suspects.iter().any(|suspect| suspect.record.is_none()) {
+            Some((self.shortened()?, self.is_behind(&passed)?))
+        } else {
+            None
+        };
+        let mut looks = Vec::with_capacity(suspects.len());
+        for ((suspect, found), now) in suspects.iter().zip(found).zip(now) {
+            let look = match (&suspect.record, &shortened) {
+                (Some(record), _) => self.judge_record(suspect, record, found, now)?,
+                (None, Some((names, _)))
+                    if !suspect.misplaced && names.has(suspect.address.name.as_str()) =>
+                {
+                    right(found)
+                }
+                (None, shortened) => {
+                    let behind = shortened.as_ref().is_some_and(|(_, behind)| *behind);
+                    let verdict = verdict(&found, None, behind);
+                    Look {
+                        found,
+                        wanted: None,
+                        verdict,
+                    }
+                }
+            };
+            looks.push(look);
+        }
+        Ok(looks)
+    }
+
+    fn judge_record(
+        &self,
+        suspect: &Suspect,
+        record: &Record,
+        found: Found,
+        now: Now,
+    ) -> Result<Look, CompareError> {
+        let typed = now.value.filter(|_| !suspect.misplaced);
+        let wanted = typed.map(|typed| self.cache.wanted(&suspect.address, &typed));
+        let refused = matches!(wanted, Some(Err(Refused)));
+        let wanted = wanted.and_then(Result::ok);
+        let mut verdict = verdict(&found, wanted.as_deref(), now.pending);
+        if matches!(verdict, Verdict::Differs(_)) && !suspect.misplaced {
+            // Another profile of this machine may have the same record; the last writer has won.
+            let others = self
+                .journals
+                .elsewhere(record.journal, &record.place, &record.key)?;
+            let theirs = |typed: &String| {
+                self.cache
+                    .wanted(&suspect.address, typed)
+                    .is_ok_and(|wanted| found.is(Some(&wanted)))
+            };
+            if others.iter().any(theirs) || (wanted.is_none() && !others.is_empty()) {
+                verdict = Verdict::Right;
+            } else if verdict == Verdict::Differs(DifferenceKind::Missing) && self.was_refused(record)? {
+                verdict = Verdict::Refused;
+            }
+        }
+        if refused && verdict == Verdict::Differs(DifferenceKind::Foreign) {
+            verdict = Verdict::Differs(DifferenceKind::Stale);
+        }
+        if verdict == Verdict::Right && refused {
+            verdict = Verdict::Refused;
+        }
+        Ok(Look {
+            found,
+            wanted,
+            verdict,
+        })
+    }
+
+    /// What the mirrors hold of the suspects' records.
+    fn mirrored(&self, suspects: &[Suspect], fed: &[Option<u64>]) -> Result<Vec<Now>, JournalError> {
+        let mut now = vec![Now::default(); suspects.len()];
+        for (journal, reader) in self.journals.all().iter().enumerate() {
+            let (mut indexes, mut records) = (Vec::new(), Vec::new());
+            for (index, suspect) in suspects.iter().enumerate() {
+                if let Some(record) = suspect.record.as_ref().filter(|record| record.journal == journal) {
+                    indexes.push(index);
+                    records.push((record.store, &*record.key));
+                }
+            }
+            if records.is_empty() {
+                continue;
+            }
+            let passed = fed.get(journal).copied().flatten().unwrap_or(NOTHING_PENDING);
+            for (index, found) in indexes.into_iter().zip(reader.now(&records, passed)?) {
+                if let Some(now) = now.get_mut(index) {
+                    *now = found;
+                }
+            }
+        }
+        Ok(now)
+    }
+
+    /// Whether the sink has said of the record's newest value that a server refused it.
+    fn was_refused(&self, record: &Record) -> Result<bool, JournalError> {
+        match self.journals.all().get(record.journal) {
+            Some(reader) => reader.has_notice(MEMCACHED, record.store, &record.key),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether some host runs that brings Memcached up to date.
+    fn is_fed(&self) -> Result<bool, JournalError> {
+        for reader in self.journals.all() {
+            if fed(reader)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_behind(&self, fed: &[Option<u64>]) -> Result<bool, JournalError> {
+        for (reader, fed) in self.journals.all().iter().zip(fed) {
+            if let Some(number) = fed
+                && *number < reader.head()?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The names that records have and that had to be shortened: such a name does not tell its record.
+    pub(super) fn shortened(&self) -> Result<Names, JournalError> {
+        let mut shortened = Names::default();
+        for reader in self.journals.all() {
+            for store in reader.stores()? {
+                reader.each_key(store.id, |key| {
+                    let name = self.config.key.record_name(store.place.names(), key);
+                    if is_shortened(&name) {
+                        shortened.insert(name.as_str());
+                    }
+                })?;
+            }
+        }
+        Ok(shortened)
+    }
+}
+
+fn verdict(found: &Found, wanted: Option<&str>, pending: bool) -> Verdict {
+    if found.is(wanted) {
+        return Verdict::Right;
+    }
+    if pending {
+        return Verdict::OnItsWay;
+    }
+    Verdict::Differs(match (found.cas, wanted) {
+        (None, _) => DifferenceKind::Missing,
+        (Some(_), None) => DifferenceKind::Foreign,
+        (Some(_), Some(_)) => DifferenceKind::Stale,
+    })
+}
+
+fn right(found: Found) -> Look {
+    Look {
+        found,
+        wanted: None,
+        verdict: Verdict::Right,
+    }
+}
+
+/// The address of an item that does not tell its record.
+fn nowhere() -> inspect::Address {
+    inspect::Address {
+        origin: String::new(),
+        bucket: String::new(),
+        database: String::new(),
+        store: String::new(),
+        key: String::new(),
+    }
+}

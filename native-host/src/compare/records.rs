@@ -1,0 +1,87 @@
+//! The mirrors' records, stretch by stretch.
+
+use std::rc::Rc;
+
+use super::{
+    CompareError, Comparison, Observer,
+    cache::{Address, Refused},
+    judge::{Record, Suspect},
+};
+use crate::journal::read::{Row, StoreSummary};
+
+/// How many records are looked at together, and how many bytes of them.
+pub(super) const TOGETHER: usize = 256;
+const TOGETHER_BYTES: usize = 4 * 1024 * 1024;
+
+impl<O: Observer> Comparison<'_, O> {
+    /// Compares every record of the scope.
+    pub(super) fn records(&mut self) -> Result<(), CompareError> {
+        let mut stores = Vec::new();
+        for (journal, reader) in self.journals.chosen() {
+            for store in reader.stores()? {
+                if self.scope.means(&store.place) {
+                    self.so_far.total += store.records;
+                    stores.push((journal, store));
+                }
+            }
+        }
+        self.observer.advanced(&self.so_far, None)?;
+        for (journal, store) in stores {
+            self.store(journal, store)?;
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, journal: usize, store: StoreSummary) -> Result<(), CompareError> {
+        let Some(reader) = self.journals.all().get(journal) else {
+            return Ok(());
+        };
+        let place = Rc::new(store.place);
+        let prefix = self.config.key.prefix(place.names());
+        let mut after = Vec::new();
+        loop {
+            let rows = reader.rows(store.id, &after, TOGETHER, TOGETHER_BYTES)?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after.clone_from(&last.key);
+            let addresses: Vec<Address> = rows
+                .iter()
+                .map(|Row { text, .. }| match &prefix {
+                    Some(prefix) => prefix.record_name(text),
+                    None => self.config.key.record_name(place.names(), text),
+                })
+                .map(|name| self.cache.address(name))
+                .collect();
+            let found = self.cache.look(&addresses.iter().collect::<Vec<_>>())?;
+            let mut suspects = Vec::new();
+            for ((row, address), found) in rows.into_iter().zip(addresses).zip(found) {
+                let wanted = row
+                    .value
+                    .as_deref()
+                    .map(|typed| self.cache.wanted(&address, typed));
+                let refused = matches!(wanted, Some(Err(Refused)));
+                self.so_far.compared += u64::from(row.value.is_some());
+                if found.is(wanted.and_then(Result::ok).as_deref()) {
+                    self.so_far.refused += u64::from(refused);
+                    continue;
+                }
+                suspects.push(Suspect {
+                    address,
+                    misplaced: false,
+                    record: Some(Record {
+                        journal,
+                        store: store.id,
+                        place: Rc::clone(&place),
+                        key: row.key,
+                        text: row.text,
+                    }),
+                });
+            }
+            self.resolve(suspects)?;
+            // Records may have come since they were counted.
+            self.so_far.total = self.so_far.total.max(self.so_far.compared);
+            self.observer.advanced(&self.so_far, None)?;
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What a Memcached server says of itself.
+
+use std::{
+    io::{self, BufRead as _, BufReader, Write as _},
+    time::Duration,
+};
+
+use super::presence::connect;
+
+/// The answers that matter here.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    /// Such as `1.6.18`.
+    pub version: Option<String>,
+    /// The largest item that it takes, in bytes, key and header included.
+    pub item_size: Option<u64>,
+    /// How many items it holds.
+    pub items: Option<u64>,
+}
+
+impl Settings {
+    /// Asks a server on a connection of its own. What it does not tell, as a proxy may not, stays unknown.
+    pub(crate) fn of(server: &str, timeout: Duration) -> io::Result<Self> {
+        let mut stream = connect(server, timeout)?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        stream.write_all(b"version\r\nstats settings\r\nstats\r\n")?;
+        let mut settings = Self::default();
+        let mut answers = 0;
+        for line in BufReader::new(stream).lines() {
+            let line = line?;
+            if let Some(version) = line.strip_prefix("VERSION ") {
+                settings.version = Some(version.to_owned());
+            } else if let Some(size) = line.strip_prefix("STAT item_size_max ") {
+                settings.item_size = size.parse().ok();
+            } else if let Some(items) = line.strip_prefix("STAT curr_items ") {
+                settings.items = items.parse().ok();
+            } else if line == "END" || line.starts_with("ERROR") || line.starts_with("CLIENT_ERROR") {
+                answers += 1;
+                if answers == 2 {
+                    return Ok(settings);
+                }
+            }
+        }
+        Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "it closed the connection: is it Memcached?",
+        ))
+    }
+}

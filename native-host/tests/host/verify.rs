@@ -1,0 +1,563 @@
+//! Memcached compared with the mirror, and put right.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use protocol::inspect::{Answer, Compared, Difference, DifferenceKind, Reply};
+use serde_json::Value;
+
+use crate::support::{
+    Host, Memcached, ORIGIN, Sandbox,
+    body::{clear, commit, delete, put},
+    hello, status, until,
+};
+
+use DifferenceKind::{Foreign, Missing, Stale};
+
+/// What `verify --json` says, and what it ended with.
+struct Verified {
+    code: Option<i32>,
+    differences: Vec<Difference>,
+    compared: Compared,
+}
+
+impl Verified {
+    /// The kinds with the keys, sorted.
+    fn kinds(&self) -> BTreeSet<(String, &'static str)> {
+        let name = |kind| match kind {
+            Missing => "missing",
+            Stale => "stale",
+            Foreign => "foreign",
+        };
+        self.differences
+            .iter()
+            .map(|difference| (difference.address.key.clone(), name(difference.kind)))
+            .collect()
+    }
+}
+
+fn verify(sandbox: &Sandbox, more: &[&str]) -> Verified {
+    let output = sandbox.run(&[&["verify", "--json"], more].concat());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let mut lines: Vec<&str> = text.lines().collect();
+    let last = lines
+        .pop()
+        .unwrap_or_else(|| panic!("nothing was printed: {}", String::from_utf8_lossy(&output.stderr)));
+    Verified {
+        code: output.status.code(),
+        differences: lines
+            .into_iter()
+            .map(|line| serde_json::from_str(line).expect("a difference"))
+            .collect(),
+        compared: serde_json::from_str(last).expect("the end"),
+    }
+}
+
+fn assert_same(sandbox: &Sandbox, records: u64) {
+    let verified = verify(sandbox, &[]);
+    assert_eq!(verified.kinds(), BTreeSet::new());
+    assert_eq!((verified.code, verified.compared.compared), (Some(0), records));
+    assert!(verified.compared.done);
+}
+
+fn kinds<const N: usize>(kinds: [(&str, &'static str); N]) -> BTreeSet<(String, &'static str)> {
+    kinds
+        .into_iter()
+        .map(|(key, kind)| (key.to_owned(), kind))
+        .collect()
+}
+
+/// Waits until the deliveries up to this one are in Memcached.
+fn settled(sandbox: &Sandbox, host: &mut Host, sequence: u64) {
+    host.acknowledged(sequence);
+    up_to_date(sandbox);
+}
+
+/// Waits until nothing waits for Memcached.
+fn up_to_date(sandbox: &Sandbox) {
+    until("Memcached is up to date", || {
+        let memcached = status(sandbox)["profiles"][0]["sinks"]["memcached"].clone();
+        memcached["behind"] == 0 && memcached["state"] == "running"
+    });
+}
+
+/// A name by the usual template.
+fn name(place: &str, key: &str) -> String {
+    format!("idb:http%3A//localhost%3A8080:{place}:{key}")
+}
+
+#[test]
+fn each_kind_of_difference_is_named_and_put_right() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let puts: Vec<_> = (0..600)
+        .map(|key| put(&key.to_string(), &format!(r#"{{"n":{key}}}"#)))
+        .collect();
+    host.deliver(1, &commit(&puts));
+    host.deliver(2, &commit(&[delete("7"), put("\"a b\"", "1")]));
+    settled(&sandbox, &mut host, 2);
+    let mut host = Some(host);
+    // With the host running, and without: who repairs is the command in both cases.
+    for round in 0..2 {
+        assert_same(&sandbox, 600);
+        sandbox.memcached.delete(&sandbox.key("3"));
+        sandbox.memcached.delete(&sandbox.key("599"));
+        sandbox.memcached.set(&sandbox.key("\"a b\""), "2");
+        sandbox.memcached.set(&sandbox.key("7"), "gone");
+        // Records that the mirror has never heard of, in stores that it knows, and that it does not.
+        sandbox.memcached.set(&name("shop:orders", "1000"), "1");
+        sandbox.memcached.set(&name("shop:dropped", "1"), "1");
+        // What is nobody's business here.
+        sandbox.memcached.set("session:1", "1");
+        sandbox.memcached.set("idb:http%3A//elsewhere:shop:orders:1", "1");
+        let expected = kinds([
+            ("3", "missing"),
+            ("599", "missing"),
+            ("\"a b\"", "stale"),
+            ("7", "foreign"),
+            ("1000", "foreign"),
+            ("1", "foreign"),
+        ]);
+        let verified = verify(&sandbox, &[]);
+        assert_eq!(verified.kinds(), expected, "round {round}");
+        assert_eq!(verified.code, Some(1));
+        let Compared {
+            total,
+            compared,
+            missing,
+            stale,
+            foreign,
+            repaired,
+            pending,
+            refused,
+            strangers,
+            ..
+        } = verified.compared;
+        assert_eq!((total, compared, missing, stale, foreign), (600, 600, 2, 1, 3));
+        assert_eq!((repaired, pending, refused, strangers), (0, 0, 0, 1));
+        let text = sandbox.run(&["verify"]);
+        assert_eq!(text.status.code(), Some(1));
+        let text = String::from_utf8(text.stdout).expect("UTF-8");
+        assert!(
+            text.contains(&format!(
+                "missing  {ORIGIN} › shop › orders  3  {}",
+                sandbox.key("3")
+            )),
+            "{text}"
+        );
+        assert!(text.contains("2 missing, 1 stale, 3 foreign\n"), "{text}");
+
+        let repaired = verify(&sandbox, &["--repair"]);
+        assert_eq!((repaired.kinds(), repaired.compared.repaired), (expected, 6));
+        assert_eq!(repaired.code, Some(0));
+        assert!(repaired.differences.iter().all(|difference| difference.repaired));
+        assert_same(&sandbox, 600);
+        assert_eq!(sandbox.cached("3").as_deref(), Some(r#"{"n":3}"#));
+        assert_eq!(sandbox.cached("\"a b\"").as_deref(), Some("1"));
+        assert_eq!(sandbox.cached("7"), None);
+        // The two of others are there still.
+        assert_eq!(sandbox.memcached.count(), 602);
+        if let Some(host) = host.take() {
+            assert!(host.close().success());
+        }
+    }
+}
+
+#[test]
+fn an_item_that_ends_by_itself_is_put_right_too() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    settled(&sandbox, &mut host, 1);
+    sandbox.memcached.set_for(&sandbox.key("1"), "1", 1000);
+    assert_eq!(verify(&sandbox, &["--repair"]).kinds(), kinds([("1", "stale")]));
+    assert_same(&sandbox, 1);
+}
+
+#[test]
+fn what_is_on_its_way_is_no_difference() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let puts: Vec<_> = (0..2000).map(|key| put(&key.to_string(), "0")).collect();
+    host.deliver(1, &commit(&puts));
+    host.acknowledged(1);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let over = &over;
+        let writer = scope.spawn(move || {
+            let mut sequence = 1;
+            while !over.load(Ordering::Relaxed) {
+                sequence += 1;
+                let key = (sequence * 37 % 2000).to_string();
+                let busiest = put("\"hot\"", &sequence.to_string());
+                let other = if sequence % 3 == 0 {
+                    delete(&key)
+                } else {
+                    put(&key, &sequence.to_string())
+                };
+                host.deliver(sequence, &commit(&[busiest, other]));
+                if sequence % 16 == 0 {
+                    host.acknowledged(sequence);
+                }
+            }
+            host
+        });
+        for _ in 0..5 {
+            let verified = verify(&sandbox, &[]);
+            assert_eq!(verified.kinds(), BTreeSet::new());
+            assert_eq!(verified.code, Some(0));
+        }
+        over.store(true, Ordering::Relaxed);
+        let host = writer.join().expect("it writes");
+        assert!(host.close().success());
+    });
+    // What nobody will bring is a difference: the host has gone, and left something behind.
+    let mut host = Host::start(&sandbox);
+    up_to_date(&sandbox);
+    sandbox.memcached.delete(&sandbox.key("\"hot\""));
+    host.deliver_as("context-2", 1, &commit(&[put("1", "1")]));
+    host.acknowledged_as("context-2", 1);
+    host.kill();
+    assert_eq!(verify(&sandbox, &["--repair"]).code, Some(0));
+    assert_eq!(sandbox.cached("1").as_deref(), Some("1"));
+}
+
+#[test]
+fn repairing_never_goes_back_in_time() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    settled(&sandbox, &mut host, 1);
+    let name = sandbox.key("1");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (sandbox, over, name) = (&sandbox, &over, &name);
+        // Somebody keeps taking the item away; somebody keeps putting it right.
+        scope.spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                sandbox.memcached.delete(name);
+            }
+        });
+        scope.spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                verify(sandbox, &["--repair"]);
+            }
+        });
+        let watcher = scope.spawn(move || {
+            let mut newest = 0;
+            while !over.load(Ordering::Relaxed) {
+                if let Some(value) = sandbox.memcached.get(name) {
+                    let value: u64 = value.parse().expect("a number");
+                    assert!(value >= newest, "{value} after {newest}");
+                    newest = value;
+                }
+            }
+        });
+        for sequence in 2..=1000 {
+            host.deliver(sequence, &commit(&[put("1", &sequence.to_string())]));
+            host.acknowledged(sequence);
+        }
+        over.store(true, Ordering::Relaxed);
+        watcher.join().expect("never older");
+    });
+    up_to_date(&sandbox);
+    assert_eq!(verify(&sandbox, &["--repair"]).code, Some(0));
+    assert_eq!(sandbox.cached("1").as_deref(), Some("1000"));
+}
+
+#[test]
+fn a_value_that_memcached_refuses_is_no_difference() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    // Around the limit of a server with 1 MiB: what fits is there, what does not is not, and nobody is surprised.
+    let puts: Vec<_> = (0..24)
+        .map(|key| {
+            put(
+                &format!("\"{key:02}\""),
+                &format!("\"{}\"", "x".repeat(1024 * 1024 - 60 - key * 8)),
+            )
+        })
+        .collect();
+    host.deliver(1, &commit(&puts));
+    host.deliver(
+        2,
+        &commit(&[
+            put("1", &format!("\"{}\"", "x".repeat(2 << 20))),
+            put("2", r#"{"$opaque":{"type":"Object","reason":"too large"}}"#),
+        ]),
+    );
+    settled(&sandbox, &mut host, 2);
+    let verified = verify(&sandbox, &[]);
+    assert_eq!((verified.code, verified.kinds()), (Some(0), BTreeSet::new()));
+    let there = u64::try_from(sandbox.memcached.count()).expect("fits");
+    assert!((1..24).contains(&there), "the limit is among them: {there}");
+    assert_eq!(verified.compared.refused, 26 - there);
+    // What is left of it from before is one.
+    sandbox.memcached.set(&sandbox.key("1"), "old");
+    assert_eq!(verify(&sandbox, &["--repair"]).kinds(), kinds([("1", "stale")]));
+    assert_eq!(sandbox.cached("1"), None);
+    assert_same(&sandbox, 26);
+}
+
+#[test]
+fn only_what_is_meant_is_compared() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let elsewhere = commit(&[put("1", "1")]).replace("shop", "other");
+    host.deliver(
+        1,
+        &commit(&[put("1", "1"), put("1", "1").replace("orders", "cart")]),
+    );
+    host.deliver(2, &elsewhere);
+    settled(&sandbox, &mut host, 2);
+    for place in ["shop:orders", "shop:cart", "other:orders"] {
+        sandbox.memcached.delete(&name(place, "1"));
+        sandbox.memcached.set(&name(place, "2"), "2");
+    }
+    let count = |more: &[&str]| {
+        let Compared { missing, foreign, .. } = verify(&sandbox, more).compared;
+        (missing, foreign)
+    };
+    assert_eq!(count(&[]), (3, 3));
+    assert_eq!(count(&["--origin", ORIGIN, "--database", "shop"]), (2, 2));
+    assert_eq!(
+        count(&[
+            "--origin",
+            ORIGIN,
+            "--database",
+            "shop",
+            "--store",
+            "cart",
+            "--repair"
+        ]),
+        (1, 1)
+    );
+    assert_eq!(count(&["--origin", ORIGIN]), (2, 2));
+    let unknown = sandbox.run(&["verify", "--origin", "http://nowhere"]);
+    assert_eq!(unknown.status.code(), Some(3));
+    assert_eq!(
+        sandbox.run(&["verify", "--profile", "profile-2"]).status.code(),
+        Some(3)
+    );
+}
+
+#[test]
+fn a_server_that_is_away_is_no_difference_but_an_error() {
+    let mut sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    settled(&sandbox, &mut host, 1);
+    sandbox.memcached.down();
+    for arguments in [&["verify"][..], &["verify", "--json"], &["verify", "--repair"]] {
+        let output = sandbox.run(arguments);
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(output.stdout, b"");
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(
+            text.contains(&format!("memcached at {}", sandbox.memcached.address())),
+            "{text}"
+        );
+        assert!(text.contains("cure: Start the server"), "{text}");
+    }
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace("[memcached]", "[memcached]\nenabled = false"));
+    assert_eq!(sandbox.run(&["verify"]).status.code(), Some(3));
+}
+
+#[test]
+fn several_servers_each_hold_their_own() {
+    let (second, third) = (Memcached::start(), Memcached::start());
+    let sandbox = Sandbox::with_config("value = \"typed\"\n");
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    let first = format!("\"{}\"", sandbox.memcached.address());
+    let all = format!("{first}, \"{}\", \"{}\"", second.address(), third.address());
+    sandbox.write_config(&config.replace(&first, &all));
+    let mut host = Host::start(&sandbox);
+    let puts: Vec<_> = (0..300)
+        .map(|key| put(&key.to_string(), r#"{"$set":[1]}"#))
+        .collect();
+    host.deliver(1, &commit(&puts));
+    settled(&sandbox, &mut host, 1);
+    let servers = [&sandbox.memcached, &second, &third];
+    assert!(servers.iter().all(|server| server.count() > 0));
+    assert_same(&sandbox, 300);
+    // What lies on a server that is not its key's is never found by a client, but comes back when servers leave.
+    let name = sandbox.key("1");
+    for server in servers {
+        server.set(&name, r#"{"$set":[1]}"#);
+    }
+    let found = verify(&sandbox, &["--repair"]);
+    assert_eq!(found.kinds(), kinds([("1", "foreign")]));
+    assert_eq!((found.compared.foreign, found.code), (2, Some(0)));
+    assert_same(&sandbox, 300);
+    assert_eq!(servers.iter().map(|server| server.count()).sum::<usize>(), 300);
+}
+
+#[test]
+fn names_that_had_to_be_shortened_are_told_apart() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let long = |number: u32| format!("\"{}{number}\"", "x".repeat(300));
+    let puts: Vec<_> = (0..50).map(|number| put(&long(number), "1")).collect();
+    host.deliver(1, &commit(&puts));
+    settled(&sandbox, &mut host, 1);
+    assert_same(&sandbox, 50);
+    let stranger = sandbox.key(&long(1000));
+    sandbox.memcached.set(&stranger, "1");
+    sandbox.memcached.delete(&sandbox.key(&long(1)));
+    let found = verify(&sandbox, &["--repair"]);
+    assert_eq!(
+        found.kinds(),
+        BTreeSet::from([(long(1), "missing"), (String::new(), "foreign")])
+    );
+    assert!(
+        found
+            .differences
+            .iter()
+            .any(|difference| difference.memcached_key == stranger)
+    );
+    assert_same(&sandbox, 50);
+    assert_eq!(sandbox.memcached.count(), 50);
+}
+
+#[test]
+fn a_server_that_does_not_list_its_items_is_told() {
+    let mut sandbox = Sandbox::new();
+    let silent = Memcached::start_with(&["-o", "no_lru_crawler"]);
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace(&sandbox.memcached.address(), &silent.address()));
+    sandbox.memcached = silent;
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1"), put("2", "2")]));
+    host.deliver(2, &commit(&[delete("2")]));
+    settled(&sandbox, &mut host, 2);
+    sandbox.memcached.set(&sandbox.key("2"), "2");
+    sandbox.memcached.set(&sandbox.key("3"), "3");
+    // The mirror remembers that there was a record 2; of 3 nobody knows.
+    let found = verify(&sandbox, &["--repair"]);
+    assert_eq!(found.kinds(), kinds([("2", "foreign")]));
+    let [unlisted] = &found.compared.unlisted[..] else {
+        panic!("{:?}", found.compared)
+    };
+    assert!(unlisted.contains("lru crawler disabled"), "{unlisted}");
+    assert!(
+        sandbox
+            .print(&["verify"])
+            .contains("not all foreign items were sought")
+    );
+}
+
+#[test]
+fn what_another_profile_wrote_last_is_no_difference() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1"), put("2", "1"), put("3", "1")]));
+    settled(&sandbox, &mut host, 1);
+    assert!(host.close().success());
+    let mut other = Host::silent(&sandbox);
+    other.send(&hello(protocol::PROTOCOL_VERSION).replace("profile-1", "profile-2"));
+    other.request();
+    other.deliver(1, &commit(&[put("1", "2"), put("2", "2")]));
+    other.acknowledged(1);
+    other.deliver(2, &commit(&[put("4", "2")]));
+    other.acknowledged(2);
+    sandbox.await_cached("4", Some("2"));
+    assert_same(&sandbox, 6);
+    // Of what neither wrote, both say so; one repair does for both.
+    sandbox.memcached.set(&sandbox.key("2"), "3");
+    let found = verify(&sandbox, &[]);
+    assert_eq!(
+        (found.kinds(), found.compared.stale),
+        (kinds([("2", "stale")]), 2)
+    );
+    assert_eq!(
+        verify(&sandbox, &["--profile", "profile-2", "--repair"]).code,
+        Some(0)
+    );
+    assert_eq!(sandbox.cached("2").as_deref(), Some("2"));
+    assert_same(&sandbox, 6);
+}
+
+/// Answers to a comparison up to the last one, all their differences in one.
+fn compared(host: &mut Host, id: u64) -> Compared {
+    let mut all = Vec::new();
+    loop {
+        let Answer { id: of, reply } = host.answer();
+        let Reply::Compared(mut compared) = reply else {
+            assert_ne!(of, id, "{reply:?}");
+            continue;
+        };
+        all.append(&mut compared.differences);
+        if compared.done {
+            compared.differences = all;
+            return compared;
+        }
+    }
+}
+
+fn ask(host: &mut Host, id: u64, repair: bool) {
+    host.ask(
+        id,
+        &format!(
+            r#"{{"compare":{{"origin":"{ORIGIN}","database":"shop","store":"orders","repair":{repair}}}}}"#
+        ),
+    );
+}
+
+#[test]
+fn the_inspector_compares_and_repairs() {
+    let mut sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let puts: Vec<_> = (0..500).map(|key| put(&key.to_string(), "1")).collect();
+    host.deliver(1, &commit(&puts));
+    settled(&sandbox, &mut host, 1);
+    for key in 0..200 {
+        sandbox.memcached.delete(&sandbox.key(&key.to_string()));
+    }
+    ask(&mut host, 1, false);
+    // Nobody waits for it.
+    host.deliver(2, &commit(&[clear().replace("orders", "cart")]));
+    host.ask(2, r#"{"stores":{}}"#);
+    let found = compared(&mut host, 1);
+    assert_eq!((found.compared, found.missing, found.repaired), (500, 200, 0));
+    assert_eq!(found.differences.len(), protocol::inspect::MAX_DIFFERENCES);
+    let first = &found.differences[0];
+    assert_eq!((first.kind, &*first.address.key), (Missing, "0"));
+    ask(&mut host, 3, true);
+    let found = compared(&mut host, 3);
+    assert_eq!((found.missing, found.repaired), (200, 200));
+    ask(&mut host, 4, false);
+    assert_eq!(compared(&mut host, 4).missing, 0);
+    assert_same(&sandbox, 500);
+
+    sandbox.memcached.down();
+    ask(&mut host, 5, false);
+    let Reply::Failed(error) = host.answer().reply else {
+        panic!("no failure")
+    };
+    assert!(
+        error.message.contains("memcached at 127.0.0.1") && !error.cure.is_empty(),
+        "{error:?}"
+    );
+    assert!(host.close().success());
+}
+
+#[test]
+fn the_help_and_the_last_line_agree() {
+    let sandbox = Sandbox::new();
+    let _host = Host::start(&sandbox);
+    let help = sandbox.print(&["verify", "--help"]);
+    let text = sandbox.print(&["verify", "--json"]);
+    let end: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
+    for name in [
+        "done", "total", "compared", "missing", "stale", "foreign", "repaired",
+    ] {
+        assert!(
+            end.get(name).is_some() && help.contains(&format!("\"{name}\"")),
+            "{name}"
+        );
+    }
+}

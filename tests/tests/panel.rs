@@ -1,0 +1,531 @@
+//! The inspector's panel, in real browsers, with what really happens.
+//!
+//! Each state leaves pictures in `target/panel/`, for people to look at.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{
+    Rig, artifacts,
+    browser::{Key, Kind, Page},
+    panel::Panel,
+};
+use serde_json::{Value, json};
+
+const WRITER: &str = "/writer/";
+
+/// All events in sight have reached Memcached.
+const ARRIVED: &str = "$$('.row [data-stage=memcached]').every((stage) => stage.dataset.state === 'passed')";
+
+fn each_write_is_shown_on_its_way(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    let panel = Panel::of(&browser, &url)?;
+    let picture = |name: &str| panel.picture(&format!("{name}-{}", kind.name()));
+    panel.page.resize(1280, 800)?;
+    panel.wait_for("$('[data-why=quiet]') !== null")?;
+    picture("empty-quiet")?;
+
+    page.evaluate("put('a', { name: 'Ada', born: new Date(0), tags: new Set(['x']) })")?;
+    page.evaluate(
+        "together([['b', { name: 'Bob' }], ['a', { name: 'Ada', tags: new Set(['y']) }], ['c', 7]])",
+    )?;
+    page.evaluate("remove('c')")?;
+    panel.wait_for_lines(6)?;
+    panel.wait_for(ARRIVED)?;
+    assert_eq!(
+        panel.lines()?,
+        [
+            "schema writer › items ",
+            r#"create writer › items "a""#,
+            r#"create writer › items "b""#,
+            r#"update writer › items "a""#,
+            r#"create writer › items "c""#,
+            r#"delete writer › items "c""#,
+        ]
+    );
+    // The bracket around the transaction, and how many are in it.
+    let brackets = panel.evaluate("$$('.row').map((row) => row.dataset.bracket)")?;
+    assert_eq!(
+        brackets,
+        json!(["alone", "alone", "first", "middle", "last", "alone"])
+    );
+    assert_eq!(panel.text(".row em:not(:empty)")?, "3 in one transaction");
+    let stages = panel.evaluate(
+        "[...$$('.row')[1].querySelectorAll('.strip i')].map((stage) => [stage.dataset.stage, stage.dataset.state, /^[0-9.smh]*$/.test(stage.textContent)])",
+    )?;
+    assert_eq!(
+        stages,
+        json!([
+            ["captured", "passed", true],
+            ["journal", "passed", true],
+            ["redis", "passed", true],
+            ["memcached", "passed", true]
+        ])
+    );
+    assert_eq!(panel.text(".row .from")?, "page");
+    panel.wait_for(
+        "$('.health').textContent.includes('host 0.') && $$('.health .chip[data-state=ok]').length === 3",
+    )?;
+    panel.wait_for("/p50.*p95.*p99/.test($('.health .lag').textContent)")?;
+
+    filters_narrow(&panel)?;
+    details_tell_everything(&rig, &page, &panel, &picture)?;
+    keys_do_what_buttons_do(&panel, &picture)?;
+    recordings_leave_and_come_back(&panel)
+}
+
+fn filters_narrow(panel: &Panel<'_>) -> Result<()> {
+    let shows = |filter: &str, count: usize| -> Result<()> {
+        panel.filter(filter)?;
+        panel
+            .wait_for(&format!(
+                "$('.count').textContent.startsWith('{count} of 6 events')"
+            ))
+            .with_context(|| filter.to_owned())
+    };
+    shows("op:put", 4)?;
+    shows("key:a -op:update", 1)?;
+    shows("store:it* ada", 2)?;
+    assert_eq!(panel.text(".row .preview mark")?, "Ada");
+    assert_eq!(panel.evaluate("$$('.chips .term').length")?, json!(3));
+    // A chip comes off when it is pressed.
+    panel.click(".chips .term[aria-label='Remove ada']")?;
+    panel.wait_for("$('#search').value === 'store:it*'")?;
+    shows("stage:memcached op:delete", 1)?;
+    shows("is:error", 0)?;
+    panel.wait_for("$('[data-why=filter]') !== null")?;
+    panel.press("Clear the filter")?;
+    panel.wait_for_lines(6)?;
+    // What makes no sense is named, and changes nothing.
+    panel.filter("stor:x")?;
+    panel.wait_for("$('#mistake').textContent.includes('store:')")?;
+    assert_eq!(panel.evaluate("$('#search').ariaInvalid")?, json!("true"));
+    panel.wait_for_lines(6)?;
+    panel.filter("")?;
+    panel.wait_for("$('#mistake') === null && $('.count').textContent.startsWith('6 events')")?;
+    panel.wait_for_lines(6)
+}
+
+fn details_tell_everything(
+    rig: &Rig,
+    page: &Page<'_>,
+    panel: &Panel<'_>,
+    picture: &impl Fn(&str) -> Result<()>,
+) -> Result<()> {
+    panel.evaluate("$$('.row')[3].click()")?;
+    panel.wait_for("$('.details .verdict')?.dataset.state === 'ok'")?;
+    let tree =
+        panel.evaluate("$$('.tree li').map((line) => line.textContent.replace(/\\s+/g, ' ').trim())")?;
+    assert_eq!(
+        tree,
+        json!(["▾Object", "name: \"Ada\"", "▾tags: Set(1)", "0: \"y\""])
+    );
+    let changes =
+        panel.evaluate("$$('.changes tr').map((change) => change.textContent.replace(/\\s+/g, ' '))")?;
+    let changes = changes.to_string();
+    ensure!(
+        changes.contains("−.born") && changes.contains(".tags"),
+        "{changes}"
+    );
+    // What is copied is what the servers know.
+    let key = panel.copied("[aria-label='Copy Memcached key']")?;
+    let item = rig.memcached.get(&key)?.context("the item")?;
+    let plain = panel.copied("[aria-label='Copy Plain value']")?;
+    assert_eq!(String::from_utf8(item.value)?, plain);
+    assert_eq!(plain, r#"{"name":"Ada","tags":["y"]}"#);
+    assert_eq!(panel.copied("[aria-label='Copy key']")?, r#""a""#);
+    assert_eq!(
+        panel.copied("[aria-label='Copy value']")?,
+        r#"{"name":"Ada","tags":{"$set":["y"]}}"#
+    );
+    let event: Value = serde_json::from_str(&panel.copied("[aria-label='Copy event as JSON']")?)?;
+    assert_eq!(event["op"], "u");
+    let command = panel.copied("[aria-label='Copy Redis command']")?;
+    ensure!(
+        command.starts_with(&format!("redis-cli -p {} XRANGE idb:events ", rig.redis.port())),
+        "{command}"
+    );
+    let command = panel.copied("[aria-label='Copy Memcached command']")?;
+    ensure!(
+        command.ends_with(&format!("nc 127.0.0.1 {}", rig.memcached.port())),
+        "{command}"
+    );
+    // The transaction's other events, one press away.
+    assert_eq!(panel.evaluate("$$('.sibling').length")?, json!(3));
+    picture("details")?;
+    accessible(panel)?;
+    panel.page.resize(400, 700)?;
+    fits(panel)?;
+    picture("narrow-details")?;
+    accessible(panel)?;
+    panel.page.resize(1280, 800)?;
+    panel.click(".sibling")?;
+    panel.wait_for("$('.details h2').textContent === '\"b\"'")?;
+    panel.press("Show only these")?;
+    panel.wait_for_lines(3)?;
+    panel.filter("")?;
+    panel.wait_for_lines(6)?;
+    // One record in the mirror and in Memcached, side by side.
+    page.evaluate("put('b', 'later')")?;
+    panel.wait_for_lines(7)?;
+    panel.wait_for(ARRIVED)?;
+    panel.press("Look again")?;
+    panel.wait_for("$$('.places code').length > 1 && $$('.places code').every((value) => value.textContent === '\"later\"')")
+}
+
+fn keys_do_what_buttons_do(panel: &Panel<'_>, picture: &impl Fn(&str) -> Result<()>) -> Result<()> {
+    let page = &panel.page;
+    page.press(Key::Escape)?;
+    panel.wait_for("$('.details') === null")?;
+    page.press(Key::Down)?;
+    panel.wait_for("$('.row[aria-selected=true] .op').textContent === 'schema'")?;
+    page.press(Key::Down)?;
+    panel.wait_for("$('.row[aria-selected=true] .key').textContent === '\"a\"'")?;
+    page.press(Key::Up)?;
+    page.press(Key::End)?;
+    panel.wait_for("$('.row[aria-selected=true] .preview').textContent.includes('later')")?;
+    panel
+        .wait_for("$('#feed').getAttribute('aria-activedescendant') === $('.row[aria-selected=true]').id")?;
+    page.press(Key::Escape)?;
+    page.press(Key::Character('/'))?;
+    panel.wait_for("document.activeElement.id === 'search'")?;
+    for char in "op:d".chars() {
+        page.press(Key::Character(char))?;
+    }
+    panel.wait_for_lines(1)?;
+    page.press(Key::Escape)?;
+    panel.wait_for("document.activeElement.id === 'feed'")?;
+    panel.filter("")?;
+    page.press(Key::Character(' '))?;
+    panel.wait_for("$('.paused') !== null")?;
+    page.press(Key::Character(' '))?;
+    panel.wait_for("$('.paused') === null")?;
+    picture("feed")?;
+    accessible(panel)?;
+    page.press(Key::Character('?'))?;
+    panel.wait_for("$('.help') !== null")?;
+    picture("help")?;
+    accessible(panel)?;
+    page.press(Key::Escape)?;
+    panel.wait_for("$('.help') === null")?;
+    page.press_with_control(Key::Character('k'))?;
+    panel.wait_for("document.activeElement === $('.palette input')")?;
+    picture("palette")?;
+    accessible(panel)?;
+    for char in "delet".chars() {
+        page.press(Key::Character(char))?;
+    }
+    page.press(Key::Enter)?;
+    panel.wait_for("$('.palette') === null && $('#search').value === 'op:delete'")?;
+    panel.filter("")?;
+    page.resize(400, 700)?;
+    fits(panel)?;
+    picture("narrow")?;
+    accessible(panel)?;
+    page.resize(1280, 800)
+}
+
+fn recordings_leave_and_come_back(panel: &Panel<'_>) -> Result<()> {
+    panel.evaluate(
+        "(window.URL.createObjectURL = (blob) => { window.exported = blob; return 'blob:none'; }, undefined)",
+    )?;
+    panel.filter("op:put")?;
+    panel.wait_for_lines(5)?;
+    panel.press("Export")?;
+    let text = panel.evaluate("exported.text()")?;
+    let text = text.as_str().context("a text")?;
+    assert_eq!(text.lines().count(), 5);
+    panel.filter("")?;
+    import(panel, "before.ndjson", text)?;
+    panel.wait_for_lines(5)?;
+    panel.wait_for("$('.recording').textContent.includes('before.ndjson')")?;
+    assert_eq!(panel.text(".row .strip")?, "");
+    panel.press("Back to live")?;
+    panel.wait_for_lines(7)?;
+    // What is none is named with its line, and changes nothing.
+    import(panel, "none.ndjson", "{}\n")?;
+    panel.wait_for("$('.toast').textContent.includes('none.ndjson, line 1')")?;
+    panel.wait_for_lines(7)
+}
+
+fn import(panel: &Panel<'_>, name: &str, text: &str) -> Result<()> {
+    panel
+        .evaluate(&format!(
+            "(() => {{ const files = new DataTransfer(); files.items.add(new File([{text:?}], {name:?})); \
+             const input = $('.file'); input.files = files.files; input.dispatchEvent(new Event('change')); }})()"
+        ))
+        .map(drop)
+}
+
+/// Nothing is wider than the window.
+fn fits(panel: &Panel<'_>) -> Result<()> {
+    panel.wait_for(
+        "document.documentElement.scrollWidth <= innerWidth && $$('header, .toolbar, .chips, .columns, .row, section').every((part) => part.getBoundingClientRect().right <= innerWidth + 0.5)",
+    )
+}
+
+/// axe-core has nothing serious to say, in both themes.
+fn accessible(panel: &Panel<'_>) -> Result<()> {
+    let axe = artifacts::tests_directory().join("sites/node_modules/axe-core/axe.min.js");
+    let axe = fs::read_to_string(&axe).with_context(|| format!("{} is not there", axe.display()))?;
+    if panel.evaluate("window.axe === undefined")? == json!(true) {
+        panel.page.evaluate(&format!("(() => {{ {axe}\n }})()"))?;
+    }
+    for theme in ["light", "dark"] {
+        panel.theme(theme)?;
+        let violations = panel.evaluate(
+            "axe.run(document).then(({ violations }) => violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html, failureSummary }) => html.slice(0, 200) + ' ' + failureSummary).join('; ')))",
+        )?;
+        ensure!(violations == json!([]), "{theme}: {violations:#}");
+    }
+    Ok(())
+}
+
+fn pausing_the_display_is_not_pausing_capture(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 500)?;
+    page.evaluate("count(0, 60)")?;
+    panel.wait_for("$('.count').textContent.startsWith('61 events')")?;
+    // The newest is in sight until somebody scrolls away from it.
+    let last = |key: &str| format!("$$('.row').at(-1).querySelector('.key').textContent === '{key}'");
+    panel.wait_for(&last("59"))?;
+    panel.evaluate("($('#feed').scrollTop = 240, undefined)")?;
+    panel.wait_for("$('.newest') !== null")?;
+    page.evaluate("count(60, 70)")?;
+    panel.wait_for("$('.count').textContent.startsWith('71 events')")?;
+    panel.wait_for("$('#feed').scrollTop === 240")?;
+    panel.picture(&format!("scrolled-{}", kind.name()))?;
+    panel.click(".newest")?;
+    panel.wait_for(&last("69"))?;
+
+    // The display rests; the writes go on to Memcached.
+    panel.press("Pause")?;
+    page.evaluate("count(70, 80)")?;
+    rig.settled(&page)?;
+    panel.wait_for("$('.count').textContent.startsWith('71 of 81 events')")?;
+    panel.wait_for(&last("69"))?;
+    panel.press("Resume")?;
+    panel.wait_for(&last("79"))?;
+
+    // Capture rests: nothing arrives anywhere.
+    panel.press("Pause capture")?;
+    panel.wait_for("$('.health').textContent.includes('capture paused')")?;
+    let before = rig.stream()?.len();
+    page.evaluate("count(80, 85)")?;
+    panel.wait_for("/capture paused, [1-9]/.test($('.health').textContent)")?;
+    panel.picture(&format!("paused-{}", kind.name()))?;
+    ensure!(
+        rig.stream()?.len() == before,
+        "something arrived while capture rested"
+    );
+    panel.press("Resume capture")?;
+    panel.wait_for(&last("84"))?;
+
+    panel.press("Clear")?;
+    panel.wait_for("$$('.row').length === 0 && $('.count').textContent.startsWith('0 events')")?;
+    page.evaluate("put('after', 1)")?;
+    panel.wait_for_lines(1)?;
+    rig.settled(&page).map(drop)
+}
+
+fn drift_is_found_and_put_right(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    page.evaluate("together([['a', 1], ['b', 2], ['c', 3]])")?;
+    rig.settled(&page)?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 600)?;
+    let picture = |name: &str| panel.picture(&format!("{name}-{}", kind.name()));
+    panel.press("Stores")?;
+    panel.wait_for("$('.stores tbody .number')?.textContent === '3'")?;
+    panel.press("Compare")?;
+    panel.wait_for("$('.stores .good')?.textContent === 'none'")?;
+    assert_eq!(panel.text(".stores [data-title='In Memcached']")?, "3");
+
+    // Somebody else writes into Memcached.
+    let record = lab::observe::Record {
+        bucket: String::new(),
+        database: "writer".to_owned(),
+        store: "items".to_owned(),
+        key: r#""b""#.to_owned(),
+        value: String::new(),
+    };
+    let key = record.memcached_key(&rig.site.origin())?;
+    rig.memcached.connect()?.set(&key, "spoilt")?;
+    panel.press("Compare")?;
+    panel.wait_for("$('.stores .error')?.textContent === '1 stale'")?;
+    panel.wait_for("$('.differences button')?.textContent === '\"b\"'")?;
+    panel.click(".differences button")?;
+    panel.wait_for("$('.chosen .verdict')?.dataset.state === 'wrong'")?;
+    let places = panel.evaluate("$$('.chosen td').map((place) => place.textContent)")?;
+    assert_eq!(places, json!(["2", "2", "spoilt"]));
+    picture("drift")?;
+    accessible(&panel)?;
+    panel.page.resize(400, 700)?;
+    fits(&panel)?;
+    picture("narrow-stores")?;
+    accessible(&panel)?;
+    panel.page.resize(1280, 600)?;
+
+    panel.press("Repair")?;
+    panel.wait_for("$('.stores .good')?.textContent === '1 stale; 1 put right'")?;
+    panel.press("Look again")?;
+    panel.wait_for("$('.chosen .verdict')?.dataset.state === 'ok'")?;
+    picture("repaired")?;
+    rig.settled(&page).map(drop)
+}
+
+fn an_empty_list_says_why_and_what_to_press(kind: Kind) -> Result<()> {
+    let rig = Rig::without_consent(kind)?;
+    let browser = rig.browser_at_once(false)?;
+    let state = |panel: &Panel<'_>, why: &str| -> Result<()> {
+        panel.wait_for(&format!("$('[data-why={why}] h2') !== null"))?;
+        panel.picture(&format!("empty-{why}-{}", kind.name()))?;
+        accessible(panel)
+    };
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    let panel = Panel::open(&browser, "")?;
+    state(&panel, "no-site")?;
+    panel.page.close()?;
+
+    // A page of a site that is not enabled, open already; then it is, and its writes come.
+    let panel = Panel::of(&browser, &url)?;
+    state(&panel, "site")?;
+    ensure!(panel.text(".empty h2")?.starts_with(&rig.site.origin()));
+    panel.press("Capture this site")?;
+    state(&panel, "late")?;
+    page.evaluate("put('first', 1)")?;
+    panel.wait_for(
+        "$('.row .key') !== null && $$('.row').some((row) => row.textContent.includes('\"first\"'))",
+    )?;
+    panel.wait_for("$$('.row .from span').some((from) => from.title.includes('hooked after'))")?;
+    rig.settled(&page)?;
+    panel.page.close()?;
+
+    let panel = Panel::open(&browser, "?origin=null")?;
+    state(&panel, "no-page")?;
+    panel.page.close()?;
+
+    // Enabled by the configuration, which grants nothing.
+    configure(&rig, "origins = []", "origins = [\"http://site.test\"]")?;
+    rig.relay.kill_host()?;
+    let panel = Panel::open(&browser, "?origin=http://site.test")?;
+    state(&panel, "permission")
+}
+
+fn configure(rig: &Rig, from: &str, to: &str) -> Result<()> {
+    let path = rig.relay.config();
+    let text = fs::read_to_string(&path)?;
+    ensure!(text.contains(from), "the configuration has no {from}");
+    fs::write(path, text.replace(from, to))?;
+    Ok(())
+}
+
+fn without_a_host_the_panel_says_how_to_install_one(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let manifest = rig.relay.manifest();
+    let known = fs::read_to_string(&manifest)?;
+    fs::remove_file(&manifest)?;
+    let browser = rig.browser_at_once(false)?;
+    let panel = Panel::open(&browser, "")?;
+    panel.wait_for("$('[data-why=host] h2') !== null")?;
+    let command = format!("idb-relay install --browser {}", kind.name());
+    assert_eq!(panel.copied(".command button")?, command);
+    panel.picture(&format!("empty-host-{}", kind.name()))?;
+    accessible(&panel)?;
+
+    // A recording opens all the same.
+    let event = r#"{"op":"c","key":1,"before":null,"after":{"a":1},"ts_ms":1767225600000,"source":{"version":"0","browser":"b","profile":"p","origin":"http://localhost:1","bucket":"","database":"shop","database_version":1,"store":"orders","context":"c","sequence":1,"snapshot":false}}"#;
+    import(&panel, "mine.ndjson", &format!("{event}\n"))?;
+    panel.wait_for_lines(1)?;
+    panel.click(".row")?;
+    panel.wait_for("/a:\\s+1/.test($('.tree').textContent)")?;
+    panel.picture(&format!("recording-{}", kind.name()))?;
+    accessible(&panel)?;
+    panel.page.close()?;
+
+    // A host of another version: it says hello, and no more is needed to be turned away.
+    let directory = rig.relay.config();
+    let other = directory.with_file_name("other-version.sh");
+    let hello = r#"{"hello":{"protocol":999,"version":"9.9.0","origins":[],"redact":[]}}"#;
+    fs::write(
+        &other,
+        format!(
+            "#!/bin/sh\nprintf '\\{:03o}\\000\\000\\000%s' '{hello}'\nexec cat > /dev/null\n",
+            hello.len()
+        ),
+    )?;
+    fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    let mut versions: Value = serde_json::from_str(&known)?;
+    versions["path"] = other.display().to_string().into();
+    fs::write(&manifest, versions.to_string())?;
+    let panel = Panel::open(&browser, "")?;
+    panel.wait_for("$('[data-why=versions] h2')?.textContent.includes('9.9.0')")?;
+    ensure!(panel.text(".empty")?.contains("Update the extension"));
+    panel.picture(&format!("empty-versions-{}", kind.name()))?;
+    accessible(&panel)
+}
+
+fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
+    let mut rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 500)?;
+    page.evaluate("put('a', 1)")?;
+    panel.wait_for_lines(2)?;
+    panel.wait_for(ARRIVED)?;
+    rig.memcached.kill()?;
+    page.evaluate("put('b', 2)")?;
+    panel.wait_for(
+        "$$('.row').at(-1)?.querySelector('[data-stage=memcached]').dataset.state === 'retrying'",
+    )?;
+    panel.wait_for("$$('.row').at(-1).querySelector('[data-stage=redis]').dataset.state === 'passed'")?;
+    // The words are those of `idb-relay doctor`.
+    let checks = rig.relay.command(&["doctor", "--json"]).output()?;
+    let checks: Value = serde_json::from_slice(&checks.stdout)?;
+    let check = checks["checks"]
+        .as_array()
+        .and_then(|checks| checks.iter().find(|check| check["area"] == "memcached"))
+        .context("doctor looks at memcached")?;
+    let cure = check["cure"].as_str().context("a cure")?;
+    panel.wait_for(&format!("$('.problems').textContent.includes({cure:?})"))?;
+    panel.press("Check")?;
+    panel.wait_for(&format!(
+        "$$('.doctor [data-state=wrong]').some((check) => check.textContent.includes({cure:?}))"
+    ))?;
+    panel.picture(&format!("doctor-{}", kind.name()))?;
+    accessible(&panel)?;
+    panel.page.press(Key::Escape)?;
+    panel.filter("-stage:memcached")?;
+    panel.wait_for_lines(1)?;
+    panel.click(".row")?;
+    panel.wait_for("$('.details .error')?.textContent.includes('tried again')")?;
+    panel.picture(&format!("trouble-{}", kind.name()))?;
+    accessible(&panel)?;
+    rig.memcached.restart()?;
+    panel.wait_for("$('.problems').textContent === '' && $('[data-why=filter]') !== null")?;
+    panel.filter("")?;
+    panel.wait_for(ARRIVED)?;
+    rig.settled(&page).map(drop)
+}
+
+lab::in_both_browsers!(
+    each_write_is_shown_on_its_way,
+    pausing_the_display_is_not_pausing_capture,
+    drift_is_found_and_put_right,
+    an_empty_list_says_why_and_what_to_press,
+    without_a_host_the_panel_says_how_to_install_one,
+    a_server_that_is_away_is_named_with_its_cure,
+);
