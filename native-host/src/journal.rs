@@ -29,6 +29,7 @@ mod mirror;
 pub mod progress;
 pub mod read;
 pub mod request;
+mod reread;
 mod retain;
 mod rules;
 mod scan;
@@ -42,7 +43,7 @@ pub use error::JournalError;
 pub use retain::Limits;
 pub use turn::Turn;
 
-use self::{scan::Scan, settle::Settling, store::Stores};
+use self::{reread::Rereads, scan::Scan, settle::Settling, store::Stores};
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]
@@ -62,7 +63,7 @@ pub struct Journal {
     _lock: lock::Lock,
 }
 
-/// What the writer remembers between transactions. All but `settling` only saves reading; a failed transaction throws it away.
+/// What the writer remembers between transactions. All but `settling` and `rereads` only saves reading; a failed transaction throws it away.
 struct State {
     author: Author,
     /// The number of the last event.
@@ -79,6 +80,7 @@ struct State {
     carrier: &'static str,
     room: retain::Room,
     renderer: Renderer,
+    rereads: Rereads,
     /// A transaction was begun and not committed.
     unfinished: bool,
 }
@@ -101,10 +103,12 @@ impl Journal {
             carrier: "",
             room: retain::Room::default(),
             renderer: Renderer::default(),
+            rereads: Rereads::default(),
             unfinished: false,
         };
         state
             .reload(&connection)
+            .and_then(|()| state.rereads.resume(&connection))
             .map_err(|source| JournalError::failed(&path, source))?;
         Ok(Self {
             connection,
@@ -154,14 +158,23 @@ impl Journal {
         Batch::begin(self)
     }
 
-    /// Records whose doubt has been quiet for long enough to read them again, and until when nothing else will be due.
+    /// What is to be asked now: for records whose doubt has been quiet for long enough to read them again, and for stores of which
+    /// something is missing.
     pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
-        self.state.settling.due(now)
+        let state = &mut self.state;
+        let mut reads = state.settling.due(now);
+        match state.rereads.due(&self.connection, &state.settling, now) {
+            Ok(origins) => reads.extend(origins),
+            // They stay due.
+            Err(error) => tracing::warn!("{}", JournalError::failed(&self.path, error)),
+        }
+        reads
     }
 
     /// When [`Journal::due_reads`] will have something, if it will.
     pub fn next_due(&self) -> Option<std::time::Instant> {
-        self.state.settling.next_due()
+        let due = [self.state.settling.next_due(), self.state.rereads.next_due()];
+        due.into_iter().flatten().min()
     }
 }
 

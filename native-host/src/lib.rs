@@ -23,12 +23,14 @@
 //! - [`cli`]: one file per command.
 //! - [`failure`]: what every named error offers.
 //! - [`logging`]: stderr and a file; never stdout.
+//! - `failpoint`: where tests end the process.
 
 pub mod apply;
 pub mod cli;
 pub mod compare;
 pub mod config;
 pub mod doctor;
+mod failpoint;
 pub mod failure;
 mod inspect;
 pub mod install;

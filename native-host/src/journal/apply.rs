@@ -44,7 +44,7 @@ use super::{
     retain,
     turn::{self, Note},
 };
-use crate::time::now_ms;
+use crate::{failpoint, time::now_ms};
 
 /// How far two contexts' clocks and the granularity of `Date.now()` may mislead.
 pub(super) const SLACK_MS: i64 = 250;
@@ -134,7 +134,7 @@ impl<'j> Batch<'j> {
                 Err(Refusal::Malformed(reason)) => {
                     batch.malformed(context, *sequence, page, &reason);
                     if matches!(body, Body::Commit(_)) {
-                        batch.outcome.snapshots.insert(page.origin.clone().into_owned());
+                        batch.reread(&page.origin)?;
                     }
                     Ok(())
                 }
@@ -160,7 +160,7 @@ impl<'j> Batch<'j> {
         self.deliver(context, *sequence, page, |batch, _| {
             batch.malformed(context, *sequence, page, &reason.to_string());
             if body.get().starts_with("{\"commit\"") {
-                batch.outcome.snapshots.insert(page.origin.clone().into_owned());
+                batch.reread(&page.origin)?;
             }
             Ok(())
         })
@@ -169,11 +169,15 @@ impl<'j> Batch<'j> {
     /// Brings the batch to the disk.
     pub fn commit(mut self) -> Result<Outcome, JournalError> {
         let notes = self.turn.take_notes();
-        let written = self.finish(&notes).and_then(|()| self.transaction.commit());
+        let written = self.finish(&notes).and_then(|()| {
+            failpoint::pass("journal.committing");
+            self.transaction.commit()
+        });
         if let Err(error) = written {
             self.turn.put_back(notes);
             return Err(JournalError::failed(self.path, error));
         }
+        failpoint::pass("journal.committed");
         self.state.unfinished = false;
         Ok(self.outcome)
     }
@@ -214,7 +218,7 @@ impl<'j> Batch<'j> {
                 return Ok(());
             }
             if sequence > context.last + 1 {
-                self.missing(name, context.last, sequence, page);
+                self.missing(name, context.last, sequence, page)?;
             }
             apply(self, context)?;
             self.advance(name, sequence);

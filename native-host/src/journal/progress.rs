@@ -8,7 +8,7 @@ use std::{path::Path, sync::MutexGuard};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::{JournalError, Turn, schema, turn};
-use crate::time::now_ms;
+use crate::{failpoint, time::now_ms};
 
 /// A sink's own connection.
 pub struct Progress {
@@ -148,7 +148,10 @@ impl Progress {
         }
         let written = self.connection.unchecked_transaction().and_then(|transaction| {
             turn::write(&transaction, &notes)?;
-            transaction.commit()
+            failpoint::pass("sink.saving");
+            transaction.commit()?;
+            failpoint::pass("sink.saved");
+            Ok(())
         });
         written.map_err(|source| {
             self.turn.put_back(notes);

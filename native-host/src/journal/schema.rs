@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::{Author, JournalError, lock, retain};
-use crate::time::now_ms;
+use crate::{failpoint, time::now_ms};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
 pub(super) const FORMAT: i64 = 1;
@@ -45,7 +45,7 @@ CREATE TABLE store (
     name TEXT NOT NULL,
     version INTEGER NOT NULL,           -- of the database
     complete INTEGER NOT NULL DEFAULT 0,
-    doubtful INTEGER NOT NULL DEFAULT 0, -- some record waits to be read again
+    doubtful INTEGER NOT NULL DEFAULT 0, -- 1: some records wait to be read again; 2: all of it does
     swept_by INTEGER NOT NULL DEFAULT 0, -- the context of the last clear or range delete, and when
     swept_at INTEGER NOT NULL DEFAULT 0,
     UNIQUE (origin, bucket, database, name)
@@ -85,6 +85,14 @@ CREATE TABLE notice (
     number INTEGER NOT NULL,            -- the event
     text TEXT NOT NULL,
     PRIMARY KEY (stage, number)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What earlier versions did not make, and do not miss.
+const ADDED: &str = "
+CREATE TABLE IF NOT EXISTS reread (     -- something is missing, nobody knows in which store
+    origin TEXT PRIMARY KEY,
+    since INTEGER NOT NULL              -- when that came out
 ) STRICT, WITHOUT ROWID;
 ";
 
@@ -143,12 +151,15 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     retain::prepare(&transaction)?;
+    transaction.execute_batch(ADDED)?;
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
-    transaction.execute("UPDATE store SET complete = 0", [])?;
+    // Which records were in doubt, only the last host knew.
+    transaction.execute("UPDATE store SET complete = 0, doubtful = 2 * (doubtful > 0)", [])?;
     transaction.execute(
         "DELETE FROM record WHERE value IS NULL AND at < ?1",
         [now_ms() - TOMBSTONE_MS],
     )?;
+    failpoint::pass("journal.opening");
     transaction.execute("DELETE FROM context WHERE seen_at < ?1", [now_ms() - CONTEXT_MS])?;
     transaction.commit()
 }

@@ -2,8 +2,8 @@
 //!
 //! `complete` events of two documents do not arrive in the order of the commits. Where two touched the same record within the
 //! doubt of their clocks, the host applies what arrived last, and once that store has been quiet for a moment asks the extension for what
-//! the record really holds. The list is not kept on disk: a store's `doubtful` flag is, and the snapshot of the
-//! next page load settles what nobody answered.
+//! the record really holds. The list is not kept on disk: a store's `doubtful` flag is, and has the
+//! store read as a whole by the next host ([`reread`](super::reread)) or the next page load.
 
 use std::{
     borrow::Cow,
@@ -14,6 +14,7 @@ use std::{
 use protocol::message::{FromHost, Read};
 
 use super::{key::RecordKey, store::Place};
+use crate::failpoint::paced;
 
 /// How long a store must be quiet before it is asked for; long enough that the answer is past every doubt
 /// ([`SLACK_MS`](super::apply::SLACK_MS)).
@@ -69,11 +70,11 @@ impl Settling {
             .insert(key.bytes.clone(), key.text.get().to_owned())
             .is_none();
         if new {
-            doubts.due = (now + QUIET).min(doubts.since + PATIENCE).max(now);
+            doubts.due = (now + paced(QUIET)).min(doubts.since + paced(PATIENCE)).max(now);
             doubts.attempts = 0;
         } else {
             // Asked for already, and still in doubt: later, and not for ever (a clock that was set back keeps all in doubt).
-            doubts.due = now + QUIET * (1 << doubts.attempts);
+            doubts.due = now + paced(QUIET) * (1 << doubts.attempts);
         }
     }
 
@@ -111,7 +112,7 @@ impl Settling {
         });
         for doubts in self.stores.values_mut().filter(|doubts| doubts.due <= now) {
             doubts.attempts += 1;
-            doubts.due = now + ANSWER;
+            doubts.due = now + paced(ANSWER);
             doubts.since = now;
             questions(doubts, &mut reads);
         }

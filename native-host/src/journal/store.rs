@@ -29,6 +29,11 @@ impl Place {
     }
 }
 
+/// Single records are asked for ([`settle`](super::settle)).
+pub(super) const RECORDS: u8 = 1;
+/// All of it: nobody knows which records are missing ([`reread`](super::reread)).
+pub(super) const WHOLE: u8 = 2;
+
 /// What the journal knows of a store.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
@@ -37,8 +42,8 @@ pub(super) struct Store {
     pub version: u64,
     /// The mirror has every record.
     pub complete: bool,
-    /// Some record waits to be read again.
-    pub doubtful: bool,
+    /// What of it is to be read again: some of [`RECORDS`] and [`WHOLE`].
+    doubts: u8,
     /// Who last deleted a stretch of it, and when.
     pub swept_by: i64,
     pub swept_at: i64,
@@ -98,6 +103,24 @@ impl Stores {
         Ok(version.unwrap_or(0))
     }
 
+    /// The mirror may lack records of this origin: a key without a row is no longer known to be absent. Returns the stores.
+    pub(super) fn doubt_absence(
+        &mut self,
+        connection: &Connection,
+        origin: &str,
+    ) -> rusqlite::Result<Vec<i64>> {
+        connection
+            .prepare_cached("UPDATE store SET complete = 0 WHERE origin = ?1")?
+            .execute([origin])?;
+        let known = self.known.iter_mut().filter(|(place, _)| place.origin == origin);
+        Ok(known
+            .map(|(_, store)| {
+                store.complete = false;
+                store.id
+            })
+            .collect())
+    }
+
     /// The buckets of an origin that the table knows, without the default one.
     pub(super) fn named_buckets(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<String>> {
         connection
@@ -140,12 +163,22 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn set_doubtful(&mut self, connection: &Connection, doubtful: bool) -> rusqlite::Result<()> {
-        if self.doubtful != doubtful {
+    /// Something of it is to be read again.
+    pub(super) fn doubt(&mut self, connection: &Connection, what: u8) -> rusqlite::Result<()> {
+        self.set_doubts(connection, self.doubts | what)
+    }
+
+    /// It was read.
+    pub(super) fn trust(&mut self, connection: &Connection, what: u8) -> rusqlite::Result<()> {
+        self.set_doubts(connection, self.doubts & !what)
+    }
+
+    fn set_doubts(&mut self, connection: &Connection, doubts: u8) -> rusqlite::Result<()> {
+        if self.doubts != doubts {
             connection
                 .prepare_cached("UPDATE store SET doubtful = ?2 WHERE id = ?1")?
-                .execute(params![self.id, doubtful])?;
-            self.doubtful = doubtful;
+                .execute(params![self.id, doubts])?;
+            self.doubts = doubts;
         }
         Ok(())
     }
@@ -171,7 +204,7 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
                 id: row.get(0)?,
                 version: row.get(1)?,
                 complete: row.get(2)?,
-                doubtful: row.get(3)?,
+                doubts: row.get(3)?,
                 swept_by: row.get(4)?,
                 swept_at: row.get(5)?,
             })
@@ -189,7 +222,7 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
         id: connection.last_insert_rowid(),
         version,
         complete: false,
-        doubtful: false,
+        doubts: 0,
         swept_by: 0,
         swept_at: 0,
     })

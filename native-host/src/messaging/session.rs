@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     config::{Config, ConfigError},
+    failpoint::{self, paced},
     failure::Failure,
     inspect::Inspection,
     journal::{Author, Journal, JournalError, Outcome, progress::Trouble, request},
@@ -212,6 +213,7 @@ impl Session<'_> {
                 Taken::End(end) => return Ok(end?),
             }
             for read in self.journal.due_reads(Instant::now()) {
+                failpoint::pass("session.asking");
                 self.outbox.send(read);
             }
             self.take_requests();
@@ -321,6 +323,7 @@ impl Session<'_> {
         self.sinks.wake(self.journal.head());
         for (context, sequence) in outcome.acknowledged {
             self.outbox.send(FromHost::Acknowledged { context, sequence });
+            failpoint::pass("session.acknowledged");
         }
         for error in outcome.errors {
             tracing::warn!("{}", error.message);
@@ -350,7 +353,7 @@ impl Session<'_> {
                         // Nothing of this was acknowledged; the bridges have it still, and the browser waits for no one.
                         return Err(error.into());
                     }
-                    thread::sleep(RETRY);
+                    thread::sleep(paced(RETRY));
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -23,6 +23,7 @@ use protocol::{
 use super::runner::{Sink, Step, StepError};
 use crate::{
     config::{self, ValueForm},
+    failpoint::{self, paced},
     journal::{
         JournalError,
         progress::{Notice, Trouble},
@@ -110,8 +111,8 @@ impl MemcachedSink {
         self.connection = None;
         let trouble = |error| store::trouble(&error, &self.config.servers);
         // Held before the first record is written: a break from then on is noticed.
-        let presence =
-            Presence::of(&self.config.servers, CONNECT_TIMEOUT).map_err(|error| trouble(Error::Io(error)))?;
+        let presence = Presence::of(&self.config.servers, paced(CONNECT_TIMEOUT))
+            .map_err(|error| trouble(Error::Io(error)))?;
         let client = connect(&self.config).map_err(trouble)?;
         self.fill(reader, &client)?;
         self.connection = Some(Connection {
@@ -138,6 +139,7 @@ impl MemcachedSink {
                     value: self.value(record).unwrap_or_default(),
                 });
             }
+            failpoint::pass("memcached.filling");
             if let Err(error) = store::store(client, &items) {
                 if error.is_ambiguous() {
                     // What it may still execute is over when all is written again.
@@ -171,8 +173,10 @@ impl MemcachedSink {
                 value,
             });
         }
+        failpoint::pass("memcached.storing");
         match store::store(&client, &items) {
             Ok(refused) => {
+                failpoint::pass("memcached.stored");
                 notices.extend(refused);
                 Ok(Step {
                     reached: changes.last,
@@ -236,8 +240,8 @@ fn connect(config: &config::Memcached) -> Result<MetaClient, Error> {
 pub(crate) fn client(servers: &[String]) -> Result<MetaClient, Error> {
     MetaClient::builder()
         .router(Ketama::new(servers))
-        .connect_timeout(Some(CONNECT_TIMEOUT))
-        .io_timeout(Some(ANSWER_TIMEOUT))
+        .connect_timeout(Some(paced(CONNECT_TIMEOUT)))
+        .io_timeout(Some(paced(ANSWER_TIMEOUT)))
         .max_idle(1)
         .connect_multiple(servers)
 }

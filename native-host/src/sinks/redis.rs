@@ -22,7 +22,7 @@ use redis::{Cmd, IntoConnectionInfo as _, RedisError};
 
 use super::runner::{Sink, Step, StepError};
 use crate::{
-    config,
+    config, failpoint,
     journal::{
         JournalError,
         progress::Trouble,
@@ -122,6 +122,7 @@ impl RedisSink {
                 };
                 let builds_on = if sent == reached { link.cursor() } else { sent };
                 let call = self.call(reader, &entries, builds_on, after)?;
+                failpoint::pass("redis.sending");
                 flight
                     .send(link, &call, last)
                     .map_err(|error| self.stopped(reached, &error))?;
@@ -131,7 +132,10 @@ impl RedisSink {
                 .receive(link)
                 .map_err(|error| self.stopped(reached, &error))?;
             match answer {
-                Some(Answer::Passed(last)) => reached = last,
+                Some(Answer::Passed(last)) => {
+                    failpoint::pass("redis.sent");
+                    reached = last;
+                }
                 Some(Answer::NoScript) if !loaded => {
                     loaded = true;
                     flight

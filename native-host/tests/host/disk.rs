@@ -142,7 +142,7 @@ fn a_file_that_may_not_grow_is_named_and_nothing_is_lost() {
     // Ignored, so that the write fails instead of the process; both are inherited by the host. In blocks of 512 bytes.
     let mut host = Host::run(
         &sandbox,
-        Command::new("sh").args(["-c", "trap '' XFSZ; ulimit -S -f 1200; exec \"$0\" \"$@\""]),
+        &["sh", "-c", "trap '' XFSZ; ulimit -S -f 1200; exec \"$0\" \"$@\""],
     );
     host.send(&hello(protocol::PROTOCOL_VERSION));
     assert!(matches!(host.receive(), FromHost::Hello(_)));

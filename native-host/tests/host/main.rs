@@ -10,6 +10,7 @@ mod apply;
 mod bad_input;
 mod commands;
 mod consumers;
+mod crash;
 mod delivery;
 mod disk;
 mod documentation;

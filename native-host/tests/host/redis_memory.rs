@@ -177,3 +177,22 @@ fn a_server_that_is_away_before_the_first_event_is_named() {
     let _host = Host::start(&sandbox);
     await_state(&sandbox, "unreachable");
 }
+
+#[test]
+fn a_repetition_that_ends_where_the_host_was_leaves_out_nothing_behind_it() {
+    let mut sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    deliver(&mut host, 1..=1);
+    assert_stream(&sandbox, 1..=1);
+    await_passed_on(&sandbox);
+    sandbox.redis.down();
+    sandbox.redis.restore(&[]);
+    // Too large to travel with the first one, which so is all of the first repetition.
+    let large = format!("\"{}\"", "x".repeat(2 * 1024 * 1024));
+    host.deliver(2, &commit(&[put("1", &large)]));
+    deliver(&mut host, 3..=10);
+    sandbox.redis.up();
+    until("the stream has all events", || {
+        sandbox.redis.stream_text().len() == 10
+    });
+}

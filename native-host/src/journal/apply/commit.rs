@@ -13,7 +13,7 @@ use super::{
     super::{
         key::{RecordKey, Span},
         mirror::{Mirror, Single},
-        store::{Place, Store},
+        store::{Place, RECORDS, Store},
     },
     Batch, Refusal, SLACK_MS, Scope,
     event::{Before, Draft, Scene},
@@ -80,7 +80,7 @@ pub(super) struct When {
 
 impl When {
     /// Whether the order to what another context left is in doubt.
-    fn contests(self, context: i64, at: i64) -> bool {
+    pub(super) fn contests(self, context: i64, at: i64) -> bool {
         context != self.context && self.began_at <= at.saturating_add(SLACK_MS)
     }
 }
@@ -113,6 +113,10 @@ impl Batch<'_> {
             let name = operation.store();
             if place.store != name {
                 name.clone_into(&mut place.store);
+            }
+            if commit.version < self.state.stores.version(&self.transaction, &place)? {
+                // Told late, behind an upgrade by another document: what that has moved may lack this.
+                self.reread(scope.origin)?;
             }
             match step {
                 Step::Write(write) => self.write(&place, commit.version, name, write, when, &mut drafts)?,
@@ -205,7 +209,7 @@ impl Batch<'_> {
             }
         }
         if !contested.is_empty() {
-            store.set_doubtful(connection, true)?;
+            store.doubt(connection, RECORDS)?;
         }
         for key in &contested {
             settling.doubt(id, place, key);

@@ -74,8 +74,14 @@ impl Batch<'_> {
         }
     }
 
-    pub(super) fn missing(&mut self, context: &str, last: u64, sequence: u64, page: &Page<'_>) {
-        self.outcome.snapshots.insert(page.origin.clone().into_owned());
+    pub(super) fn missing(
+        &mut self,
+        context: &str,
+        last: u64,
+        sequence: u64,
+        page: &Page<'_>,
+    ) -> rusqlite::Result<()> {
+        self.reread(&page.origin)?;
         self.outcome.errors.push(HostError {
             code: ErrorCode::DeliveriesMissing,
             message: format!(
@@ -87,6 +93,7 @@ impl Batch<'_> {
             cure: "Nothing to do: the page's stores are read again and what was missed follows.".to_owned(),
             context: Some(context.to_owned()),
         });
+        Ok(())
     }
 
     pub(super) fn malformed(&mut self, context: &str, sequence: u64, page: &Page<'_>, reason: &str) {

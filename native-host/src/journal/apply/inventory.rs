@@ -7,7 +7,8 @@ use protocol::commit::{Gap, Inventory};
 use super::{
     super::{
         key::{RecordKey, Span},
-        store::{Place, Stores},
+        reread,
+        store::{Place, RECORDS, Stores, WHOLE},
     },
     Batch, Scope,
     event::Scene,
@@ -17,6 +18,8 @@ use super::{
 impl Batch<'_> {
     /// Every store that the mirror knows and the browser does not is gone, with its records; so are all of a bucket that is gone.
     pub(super) fn inventory(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
+        self.state.rereads.heard(scope.origin);
+        self.expect(scope, inventory)?;
         let mut unknown = HashSet::new();
         let mut there = HashSet::new();
         for database in &inventory.databases {
@@ -60,6 +63,16 @@ impl Batch<'_> {
                 transaction: None,
             };
             self.emit(scene, drafts)?;
+            // Nobody will read it: it is not there, and so are none of its records, but for those that are to be asked for.
+            let settled = if self.state.settling.waits(store) {
+                WHOLE
+            } else {
+                WHOLE | RECORDS
+            };
+            self.state
+                .stores
+                .get(&self.transaction, &place, version)?
+                .trust(&self.transaction, settled)?;
         }
         Ok(())
     }
@@ -77,7 +90,50 @@ impl Batch<'_> {
             let known = self.state.stores.version(&self.transaction, &place)?;
             self.read_again(&place, known)?;
         }
-        self.outcome.snapshots.insert(scope.origin.to_owned());
+        self.reread(scope.origin)
+    }
+
+    /// Something of this origin is missing: all of it is to be read again, however often this host or a document ends before it has been.
+    pub(super) fn reread(&mut self, origin: &str) -> rusqlite::Result<()> {
+        reread::note(&self.transaction, origin)?;
+        for store in self.state.stores.doubt_absence(&self.transaction, origin)? {
+            self.state.scans.retain(|(_, scanned), _| *scanned != store);
+        }
+        self.state.rereads.asked(origin);
+        self.outcome.snapshots.insert(origin.to_owned());
+        Ok(())
+    }
+
+    /// What was missing somewhere may be missing in each of these stores.
+    fn expect(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
+        if !reread::is_noted(&self.transaction, scope.origin, inventory.began_at)? {
+            return Ok(());
+        }
+        for database in &inventory.databases {
+            for store in database.stores.iter().flatten() {
+                let place = Place {
+                    origin: scope.origin.to_owned(),
+                    bucket: inventory.bucket.clone().into_owned(),
+                    database: database.name.clone().into_owned(),
+                    store: store.clone().into_owned(),
+                };
+                self.state
+                    .stores
+                    .get(&self.transaction, &place, database.version)?
+                    .doubt(&self.transaction, WHOLE)?;
+            }
+        }
+        let last = inventory.buckets.as_ref().and_then(|buckets| buckets.last());
+        // The default bucket comes first. What could not be looked into is looked at again.
+        let is_last = last.map_or(inventory.bucket.is_empty(), |last| *last == inventory.bucket);
+        if is_last
+            && inventory
+                .databases
+                .iter()
+                .all(|database| database.stores.is_some())
+        {
+            reread::clear(&self.transaction, scope.origin)?;
+        }
         Ok(())
     }
 
@@ -85,7 +141,7 @@ impl Batch<'_> {
     pub(super) fn read_again(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
         store.set_complete(&self.transaction, false)?;
-        store.set_doubtful(&self.transaction, true)?;
+        store.doubt(&self.transaction, WHOLE)?;
         let id = store.id;
         // A whole-store read that is under way may have passed the place of what was lost.
         self.state.scans.retain(|(_, store), _| *store != id);

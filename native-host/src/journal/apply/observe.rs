@@ -6,7 +6,11 @@ use protocol::event::Op;
 use serde_json::value::RawValue;
 
 use super::{
-    super::{key::RecordKey, mirror::READ, store::Place},
+    super::{
+        key::RecordKey,
+        mirror::READ,
+        store::{Place, RECORDS},
+    },
     Batch, SLACK_MS,
     event::{Before, Draft},
 };
@@ -40,12 +44,12 @@ impl Batch<'_> {
         let known = row.as_ref().and_then(|row| row.value.as_deref());
         if known == value.map(RawValue::get) {
             if !doubt && settling.settled(store.id, &key.bytes) {
-                store.set_doubtful(connection, false)?;
+                store.trust(connection, RECORDS)?;
             }
             return Ok(None);
         }
         if doubt {
-            store.set_doubtful(connection, true)?;
+            store.doubt(connection, RECORDS)?;
             settling.doubt(store.id, place, &key);
             return Ok(None);
         }
@@ -57,7 +61,7 @@ impl Batch<'_> {
             reading.read_at,
         )?;
         if settling.settled(store.id, &key.bytes) {
-            store.set_doubtful(connection, false)?;
+            store.trust(connection, RECORDS)?;
         }
         let before = match row {
             Some(row) => row.told(self.state.redacted_since),

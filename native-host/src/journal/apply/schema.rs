@@ -93,6 +93,8 @@ impl Batch<'_> {
         for (place, version) in &stores {
             let store = self.state.stores.get(&self.transaction, place, *version)?.id;
             if self.mirror().live(store, &Span::all())?.is_empty() {
+                // Nothing to tell, but what is told late of it meets the deletion.
+                self.empty(place, 0, &place.store, when, &mut drafts)?;
                 continue;
             }
             self.reshape(
@@ -103,6 +105,8 @@ impl Batch<'_> {
                 when,
                 &mut drafts,
             )?;
+            // A database of this name begins anew.
+            self.state.stores.get(&self.transaction, place, 0)?;
         }
         let scene = Scene {
             origin: scope.origin,
@@ -126,9 +130,12 @@ impl Batch<'_> {
         drafts: &mut Vec<Draft<'a>>,
     ) -> rusqlite::Result<Vec<(RecordKey, Row)>> {
         let store = self.state.stores.get(&self.transaction, place, version)?.id;
+        let known = self.state.stores.get(&self.transaction, place, version)?;
+        let mut contested = when.contests(known.swept_by, known.swept_at);
         let mut gone = Vec::new();
         for (bytes, row) in self.mirror().live(store, &Span::all())? {
             let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+            contested |= when.contests(row.context, row.at);
             drafts.push(Draft {
                 key: Some(key.clone()),
                 before: row.told(self.state.redacted_since),
@@ -141,6 +148,10 @@ impl Batch<'_> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
         store.set_swept(&self.transaction, when.context, when.committed_at)?;
         store.set_complete(&self.transaction, true)?;
+        if contested {
+            // Told late: what is there may have been written after it.
+            self.reread(&place.origin)?;
+        }
         Ok(gone)
     }
 }

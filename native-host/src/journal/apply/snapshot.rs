@@ -9,7 +9,7 @@ use super::{
     super::{
         key::{RecordKey, Span},
         scan::{Scan, Unordered},
-        store::Place,
+        store::{Place, RECORDS, WHOLE},
     },
     Batch, Refusal, Scope,
     event::Scene,
@@ -26,6 +26,7 @@ fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observe
 
 impl Batch<'_> {
     pub(super) fn snapshot(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
+        self.state.rereads.heard(scope.origin);
         if snapshot.unordered {
             return self.unordered(scope, snapshot);
         }
@@ -134,8 +135,9 @@ impl Batch<'_> {
     fn known_as_a_whole(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
         store.set_complete(&self.transaction, true)?;
+        store.trust(&self.transaction, WHOLE)?;
         if !self.state.settling.waits(store.id) {
-            store.set_doubtful(&self.transaction, false)?;
+            store.trust(&self.transaction, RECORDS)?;
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ use redis::{
 };
 use serde::Deserialize;
 
+use crate::failpoint::paced;
+
 /// How long a server may take. A script that outlives this has still run once, which the cursor shows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,9 +43,9 @@ struct Source<'e> {
 pub fn connect(url: &str) -> Result<Connection, RedisError> {
     let info = url.into_connection_info()?;
     let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    let connection = Client::open(info)?.get_connection_with_timeout(CONNECT_TIMEOUT)?;
-    connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    connection.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+    let connection = Client::open(info)?.get_connection_with_timeout(paced(CONNECT_TIMEOUT))?;
+    connection.set_read_timeout(Some(paced(ANSWER_TIMEOUT)))?;
+    connection.set_write_timeout(Some(paced(ANSWER_TIMEOUT)))?;
     Ok(connection)
 }
 

@@ -3,8 +3,9 @@
 use std::{
     io::Write as _,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
+    time::Duration,
 };
 
 use idb_relay::messaging::frame;
@@ -32,25 +33,28 @@ pub struct Host {
 impl Host {
     /// Starts the host without saying hello.
     pub fn silent(sandbox: &Sandbox) -> Self {
-        Self::spawn(&mut sandbox.program())
+        Self::spawn(sandbox.program())
     }
 
-    /// Starts the host, without saying hello, by a command that takes the program's path and arguments.
-    pub fn run(sandbox: &Sandbox, by: &mut Command) -> Self {
+    /// Starts the host, without saying hello, by the words of a command that takes the program's path and arguments.
+    pub fn run(sandbox: &Sandbox, by: &[&str]) -> Self {
         let program = sandbox.program();
-        by.arg(program.get_program());
-        by.env_clear()
+        let mut command = Command::new(by[0]);
+        command.args(&by[1..]).arg(program.get_program());
+        command
+            .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        by.envs(
+        command.envs(
             program
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         );
-        Self::spawn(by)
+        Self::spawn(command)
     }
 
-    fn spawn(program: &mut Command) -> Self {
-        let mut child = program
+    /// Starts the program of this command as a browser would.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .args(["chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh/"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -115,6 +119,15 @@ impl Host {
                 FromHost::Servers { .. } => {}
                 other => return other,
             }
+        }
+    }
+
+    /// The next message, if one comes in this time; an error once the host has closed its output.
+    pub fn receive_within(&mut self, patience: Duration) -> Result<Option<FromHost>, RecvTimeoutError> {
+        match self.messages.recv_timeout(patience) {
+            Ok(message) => Ok(Some(message)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(ended) => Err(ended),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Private servers on free loopback ports.
 
 use std::{
+    collections::BTreeMap,
     fs,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use redis::Commands as _;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal};
 
 use super::{PATIENCE, until};
 
@@ -39,6 +40,12 @@ fn end(child: &mut Option<Child>) {
     }
 }
 
+fn signal(child: Option<&Child>, signal: Signal) {
+    if let Some(child) = child {
+        rustix::process::kill_process(Pid::from_child(child), signal).expect("a child");
+    }
+}
+
 /// A Redis server that syncs every write, so that it comes back with what it had.
 pub struct Redis {
     child: Option<Child>,
@@ -63,6 +70,11 @@ impl Redis {
 
     /// With more options.
     pub fn up_with(&mut self, options: &[&str]) {
+        self.child = Some(self.started(options));
+        self.await_answer();
+    }
+
+    fn started(&self, options: &[&str]) -> Child {
         let port = self.port.to_string();
         let directory = self.directory.to_str().expect("UTF-8");
         let usual = [
@@ -79,12 +91,21 @@ impl Redis {
             "--appendfsync",
             "always",
         ];
-        self.child = Some(spawn(Command::new("redis-server").args(usual).args(options)));
+        spawn(Command::new("redis-server").args(usual).args(options))
+    }
+
+    /// Waits until it does what it is asked.
+    pub fn await_answer(&self) {
         until("Redis answers", || {
             redis::Client::open(self.url())
                 .and_then(|client| client.get_connection())
                 .is_ok_and(|mut connection| redis::cmd("PING").exec(&mut connection).is_ok())
         });
+    }
+
+    /// Without waiting until it answers: it may have much to read.
+    pub fn begin_with(&mut self, options: &[&str]) {
+        self.child = Some(self.started(options));
     }
 
     pub fn down(&mut self) {
@@ -94,6 +115,16 @@ impl Redis {
     /// The process, while it is up.
     pub fn id(&self) -> u32 {
         self.child.as_ref().expect("up").id()
+    }
+
+    /// Stops it in its tracks.
+    pub fn pause(&self) {
+        signal(self.child.as_ref(), Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        signal(self.child.as_ref(), Signal::CONT);
     }
 
     /// While it is down: the files of all that it holds.
@@ -130,6 +161,15 @@ impl Redis {
             .expect("an answer");
     }
 
+    /// Whether it writes its file anew.
+    pub fn is_rewriting(&self) -> bool {
+        let info: String = redis::cmd("INFO")
+            .arg("persistence")
+            .query(&mut self.connection())
+            .expect("an answer");
+        info.contains("aof_rewrite_in_progress:1") || info.contains("aof_rewrite_scheduled:1")
+    }
+
     pub fn exists(&self, key: &str) -> bool {
         self.connection().exists(key).expect("an answer")
     }
@@ -145,17 +185,22 @@ impl Redis {
         connection
     }
 
-    /// The events in the stream.
-    pub fn stream(&self) -> Vec<serde_json::Value> {
+    /// The events in the stream, as they stand there.
+    pub fn stream_text(&self) -> Vec<String> {
         let reply: redis::streams::StreamRangeReply =
             self.connection().xrange_all("idb:events").expect("a stream");
         reply
             .ids
             .iter()
-            .map(|entry| {
-                let event: String = entry.get("event").expect("an event");
-                serde_json::from_str(&event).expect("JSON")
-            })
+            .map(|entry| entry.get("event").expect("an event"))
+            .collect()
+    }
+
+    /// The events in the stream.
+    pub fn stream(&self) -> Vec<serde_json::Value> {
+        self.stream_text()
+            .iter()
+            .map(|event| serde_json::from_str(event).expect("JSON"))
             .collect()
     }
 
@@ -263,20 +308,14 @@ impl Memcached {
         self.child.as_ref().expect("up").id()
     }
 
-    fn signal(&self, signal: Signal) {
-        let id = self.child.as_ref().expect("it runs").id();
-        let pid = Pid::from_raw(i32::try_from(id).expect("fits")).expect("not 0");
-        kill_process(pid, signal).expect("it is there");
-    }
-
     /// Stops it in its tracks.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        signal(self.child.as_ref(), Signal::STOP);
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
+        signal(self.child.as_ref(), Signal::CONT);
     }
 
     pub fn address(&self) -> String {
@@ -295,17 +334,43 @@ impl Memcached {
     /// By the classic protocol, as any client would. Its flags must be 0.
     pub fn get(&self, key: &str) -> Option<String> {
         let mut reader = self.command(&format!("get {key}\r\n"));
-        let mut header = String::new();
-        reader.read_line(&mut header).expect("an answer");
-        let words: Vec<&str> = header.split_whitespace().collect();
-        let ["VALUE", of, "0", length] = words[..] else {
-            assert_eq!(header, "END\r\n");
-            return None;
-        };
+        let (of, value) = read_item(&mut reader)?;
         assert_eq!(of, key);
-        let mut value = vec![0; length.parse().expect("a length")];
-        reader.read_exact(&mut value).expect("the value");
-        Some(String::from_utf8(value).expect("UTF-8"))
+        Some(value)
+    }
+
+    /// The names of all that it holds.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        // It goes through its memory in the background, and does so for one at a time.
+        until("Memcached lists its keys", || {
+            names.clear();
+            for line in self.command("lru_crawler metadump all\r\n").lines() {
+                let line = line.expect("an answer");
+                if line == "END" {
+                    return true;
+                }
+                let Some(rest) = line.strip_prefix("key=") else {
+                    assert!(line.starts_with("BUSY"), "{line}");
+                    return false;
+                };
+                names.push(unescaped(rest.split(' ').next().unwrap_or_default()));
+            }
+            false
+        });
+        names
+    }
+
+    /// What it holds under these names.
+    pub fn get_all(&self, names: &[String]) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for names in names.chunks(64) {
+            let mut reader = self.command(&format!("get {}\r\n", names.join(" ")));
+            while let Some((name, value)) = read_item(&mut reader) {
+                found.insert(name, value);
+            }
+        }
+        found
     }
 
     /// A value, and what else the server says of its item: `f` flags, `t` seconds to live (-1: for ever).
@@ -376,4 +441,37 @@ impl Drop for Memcached {
     fn drop(&mut self) {
         end(&mut self.child);
     }
+}
+
+/// What was percent-encoded.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        if first == b'%' {
+            let digits = std::str::from_utf8(&tail[..2]).expect("two digits");
+            bytes.push(u8::from_str_radix(digits, 16).expect("two digits"));
+            rest = &tail[2..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// An item of the answer to `get`, if it is not at its end. Its flags must be 0.
+fn read_item(reader: &mut impl BufRead) -> Option<(String, String)> {
+    let mut header = String::new();
+    reader.read_line(&mut header).expect("an answer");
+    let words: Vec<&str> = header.split_whitespace().collect();
+    let ["VALUE", of, "0", length] = words[..] else {
+        assert_eq!(header, "END\r\n");
+        return None;
+    };
+    let length: usize = length.parse().expect("a length");
+    let mut value = vec![0; length + 2];
+    reader.read_exact(&mut value).expect("the value");
+    value.truncate(length);
+    Some((of.to_owned(), String::from_utf8(value).expect("UTF-8")))
 }

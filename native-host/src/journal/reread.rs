@@ -1,0 +1,139 @@
+//! Origins whose stores must be read again as a whole, until they have been.
+//!
+//! That something is missing is kept on disk, where no crash can take it along: a store's `doubtful` flag for what is known to
+//! concern it, a row of `reread` for an origin of which something was lost and nobody can say where. The row goes with an inventory that
+//! was begun later; from then on the stores that it lists are doubtful, each until its own snapshot is whole.
+//!
+//! Asking is another matter: a question may be lost with the host, or with the document that was to answer. So it is put again, a
+//! few times, and whenever a host starts.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use protocol::message::FromHost;
+use rusqlite::{Connection, params};
+
+use super::settle::Settling;
+use crate::{failpoint::paced, time::now_ms};
+
+/// How long after the start the first question is put: documents need a moment to connect again.
+const START: Duration = Duration::from_secs(1);
+/// How long nothing may come of a question until it is put again, the first time; then twice as long each time.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How often it is put. After that the next page load settles it, or the next host asks.
+const ATTEMPTS: u32 = 4;
+
+#[derive(Default)]
+pub(super) struct Rereads {
+    wanted: HashMap<String, Wanted>,
+}
+
+struct Wanted {
+    due: Instant,
+    attempts: u32,
+}
+
+/// Notes on disk that something of this origin is missing.
+pub(super) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO reread (origin, since) VALUES (?1, ?2)")?
+        .execute(params![origin, now_ms()])
+        .map(|_| ())
+}
+
+/// Whether something of this origin is missing that a look begun at this time may show.
+pub(super) fn is_noted(connection: &Connection, origin: &str, began_at: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM reread WHERE origin = ?1 AND since <= ?2)")?
+        .query_row(params![origin, began_at], |row| row.get(0))
+}
+
+/// What was missing is on the way, store by store.
+pub(super) fn clear(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM reread WHERE origin = ?1")?
+        .execute([origin])
+        .map(|_| ())
+}
+
+impl Rereads {
+    /// What an earlier host has left to be done.
+    pub(super) fn resume(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut origins =
+            connection.prepare("SELECT origin FROM store WHERE doubtful UNION SELECT origin FROM reread")?;
+        for origin in origins.query_map([], |row| row.get::<_, String>(0))? {
+            let first = Wanted {
+                due: Instant::now() + paced(START),
+                attempts: 0,
+            };
+            self.wanted.insert(origin?, first);
+        }
+        Ok(())
+    }
+
+    /// It is asked for now.
+    pub(super) fn asked(&mut self, origin: &str) {
+        let asked = Wanted {
+            due: Instant::now() + paced(ANSWER),
+            attempts: 1,
+        };
+        self.wanted.insert(origin.to_owned(), asked);
+    }
+
+    /// The origin's stores are being read: no need to ask for it while they are.
+    pub(super) fn heard(&mut self, origin: &str) {
+        if let Some(wanted) = self.wanted.get_mut(origin) {
+            wanted.due = wanted.due.max(Instant::now() + paced(ANSWER));
+        }
+    }
+
+    /// The questions that are to be put now.
+    pub(super) fn due(
+        &mut self,
+        connection: &Connection,
+        settling: &Settling,
+        now: Instant,
+    ) -> rusqlite::Result<Vec<FromHost>> {
+        let mut questions = Vec::new();
+        let due: Vec<String> = self
+            .wanted
+            .iter()
+            .filter(|(_, wanted)| wanted.due <= now)
+            .map(|(origin, _)| origin.clone())
+            .collect();
+        for origin in due {
+            let missing = is_missing(connection, settling, &origin)?;
+            let Some(wanted) = self.wanted.get_mut(&origin) else {
+                continue;
+            };
+            if !missing || wanted.attempts == ATTEMPTS {
+                self.wanted.remove(&origin);
+                continue;
+            }
+            wanted.due = now + paced(ANSWER) * (1 << wanted.attempts);
+            wanted.attempts += 1;
+            questions.push(FromHost::Snapshot { origin });
+        }
+        Ok(questions)
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.wanted.values().map(|wanted| wanted.due).min()
+    }
+}
+
+/// Whether something is missing that nobody is asked for record by record.
+fn is_missing(connection: &Connection, settling: &Settling, origin: &str) -> rusqlite::Result<bool> {
+    if is_noted(connection, origin, i64::MAX)? {
+        return Ok(true);
+    }
+    let mut doubtful = connection.prepare_cached("SELECT id FROM store WHERE doubtful AND origin = ?1")?;
+    for store in doubtful.query_map([origin], |row| row.get(0))? {
+        if !settling.waits(store?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,347 @@
+//! What a round runs on: the program, real servers, a small disk, and all that can go wrong with them.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use idb_relay::journal;
+use tempfile::TempDir;
+
+use super::{
+    disk::Disk,
+    schedule::{MemcachedFault, RedisFault},
+};
+use crate::support::{Host, Memcached, Redis};
+
+/// The pauses of the program take this part of their time.
+const PACE: &str = "10";
+
+const CURSOR: &str = "{idb:events}:cursor:";
+const PASSWORD: &str = "sesame";
+
+/// One for each thread that runs rounds; rounds follow each other on it.
+pub struct Lab {
+    directory: TempDir,
+    pub disk: Disk,
+    pub redis: Redis,
+    pub memcached: Memcached,
+    /// What keeps a Redis from working that is there.
+    redis_state: RedisState,
+    memcached_state: MemcachedState,
+    older: Vec<(PathBuf, Vec<u8>)>,
+    profile: String,
+    /// Whether Redis has forgotten, or was not there for all.
+    pub redis_forgot: bool,
+    pub redis_failed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MemcachedState {
+    Well,
+    Down,
+    Paused,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RedisState {
+    Well,
+    Down,
+    Paused,
+    /// It refuses; the fault says how it is cured.
+    Refuses(&'static [&'static [&'static str]]),
+    Locked,
+    StreamAside,
+    CursorAside,
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let disk = Disk::small(&directory.path().join("disk"));
+        let data = directory.path().join("redis");
+        fs::create_dir(&data).expect("made");
+        let redis = Redis::start(&data);
+        let memcached = Memcached::start();
+        let lab = Self {
+            disk,
+            redis,
+            memcached,
+            redis_state: RedisState::Well,
+            memcached_state: MemcachedState::Well,
+            older: Vec::new(),
+            profile: String::new(),
+            redis_forgot: false,
+            redis_failed: false,
+            directory,
+        };
+        let config = format!(
+            "[redis]\nurl = \"{}\"\n[journal]\ndirectory = \"{}\"\n[memcached]\nservers = [\"{}\"]\n",
+            lab.redis.url(),
+            lab.disk.path().display(),
+            lab.memcached.address(),
+        );
+        fs::write(lab.config_path(), config).expect("written");
+        lab
+    }
+
+    /// Empty servers, and a profile that has never been here.
+    pub fn begin(&mut self, profile: &str) {
+        self.heal();
+        profile.clone_into(&mut self.profile);
+        self.redis.down();
+        self.redis.restore(&[]);
+        self.redis.up();
+        self.memcached.down();
+        self.memcached.up();
+        self.older.clear();
+        let _not_made_yet = fs::remove_file(self.log_path());
+        self.redis_forgot = false;
+        self.redis_failed = false;
+    }
+
+    /// The round's journal is not needed any more.
+    pub fn end(&mut self) {
+        self.heal();
+        for entry in fs::read_dir(self.disk.path()).expect("a directory") {
+            fs::remove_file(entry.expect("an entry").path()).expect("removed");
+        }
+    }
+
+    /// What the program has logged in this round.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join(".local/state/idb-relay/idb-relay.log")
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.directory.path().join("config.toml")
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        journal::path(self.disk.path(), &self.profile).expect("a profile")
+    }
+
+    /// Starts the program; it may end at a point.
+    pub fn start(&self, fail_at: Option<&str>) -> Host {
+        let mut command = self.disk.command(env!("CARGO_BIN_EXE_idb-relay"));
+        command
+            .env_clear()
+            .env("HOME", self.directory.path())
+            .env("IDB_RELAY_CONFIG", self.config_path())
+            .env("IDB_RELAY_PACE", PACE);
+        if let Some(point) = fail_at {
+            command.env("IDB_RELAY_FAIL_POINT", point);
+        }
+        let mut host = Host::spawn(command);
+        host.send(&format!(
+            r#"{{"hello":{{"protocol":{},"version":"0.1.0","browser":"chromium/156","profile":"{}"}}}}"#,
+            protocol::PROTOCOL_VERSION,
+            self.profile
+        ));
+        host
+    }
+
+    /// Whatever is wrong is cured.
+    pub fn heal(&mut self) {
+        self.heal_redis();
+        self.heal_memcached();
+        self.disk.free();
+    }
+
+    fn heal_redis(&mut self) {
+        match std::mem::replace(&mut self.redis_state, RedisState::Well) {
+            RedisState::Well => {}
+            RedisState::Down => self.redis.up(),
+            RedisState::Paused => self.redis.resume(),
+            RedisState::Refuses(cures) => {
+                self.redis.await_answer();
+                for cure in cures {
+                    self.redis.command(cure);
+                }
+            }
+            RedisState::Locked => {
+                let url = self
+                    .redis
+                    .url()
+                    .replace("redis://", &format!("redis://:{PASSWORD}@"));
+                let mut connection = redis::Client::open(url)
+                    .and_then(|client| client.get_connection())
+                    .expect("a connection");
+                redis::cmd("CONFIG")
+                    .arg(&["SET", "requirepass", ""])
+                    .exec(&mut connection)
+                    .expect("set");
+            }
+            RedisState::StreamAside => self.put_back("idb:events"),
+            RedisState::CursorAside => {
+                let cursor = self.cursor();
+                self.put_back(&cursor);
+            }
+        }
+    }
+
+    fn heal_memcached(&mut self) {
+        match std::mem::replace(&mut self.memcached_state, MemcachedState::Well) {
+            MemcachedState::Well => {}
+            MemcachedState::Down => self.memcached.up(),
+            MemcachedState::Paused => self.memcached.resume(),
+        }
+    }
+
+    fn cursor(&self) -> String {
+        format!("{CURSOR}{}", self.profile)
+    }
+
+    /// Puts something of another kind where the key is, at once: in between the host would begin another stream.
+    fn put_aside(&mut self, key: &str) {
+        let script = "redis.call('DEL', 'aside')
+            if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('RENAME', KEYS[1], 'aside') end
+            redis.call('RPUSH', KEYS[1], 'in the way')";
+        self.redis.command(&["EVAL", script, "1", key]);
+    }
+
+    fn put_back(&mut self, key: &str) {
+        let script = "redis.call('DEL', KEYS[1])
+            if redis.call('EXISTS', 'aside') == 1 then redis.call('RENAME', 'aside', KEYS[1]) end";
+        self.redis.command(&["EVAL", script, "1", key]);
+    }
+
+    fn empty_redis(&mut self, files: &[(PathBuf, Vec<u8>)]) {
+        self.redis.down();
+        self.redis.restore(files);
+        self.redis.up();
+        self.redis_forgot = true;
+    }
+
+    pub fn redis_fault(&mut self, fault: RedisFault) {
+        // One thing at a time: what is paused or down can't be asked.
+        self.heal_redis();
+        self.redis_failed = true;
+        match fault {
+            RedisFault::Killed => {
+                self.redis.down();
+                self.redis_state = RedisState::Down;
+            }
+            RedisFault::Restarted => {
+                self.redis.down();
+                self.redis.up();
+            }
+            RedisFault::Emptied => self.empty_redis(&[]),
+            RedisFault::SetBack => {
+                let older = std::mem::take(&mut self.older);
+                self.empty_redis(&older);
+            }
+            RedisFault::Remember => {
+                self.redis.down();
+                self.older = self.redis.files();
+                self.redis.up();
+            }
+            RedisFault::FlushedAll => {
+                self.redis.command(&["FLUSHALL"]);
+                self.redis_forgot = true;
+            }
+            RedisFault::ScriptsFlushed => self.redis.command(&["SCRIPT", "FLUSH"]),
+            RedisFault::Paused => {
+                self.redis.pause();
+                self.redis_state = RedisState::Paused;
+            }
+            RedisFault::Resumed => {}
+            RedisFault::ReadOnly => {
+                self.redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
+                self.redis_state = RedisState::Refuses(&[&["REPLICAOF", "NO", "ONE"]]);
+            }
+            RedisFault::OutOfMemory => {
+                self.redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+                self.redis_state = RedisState::Refuses(&[&["CONFIG", "SET", "maxmemory", "0"]]);
+            }
+            RedisFault::StreamOfOtherType => {
+                self.put_aside("idb:events");
+                self.redis_state = RedisState::StreamAside;
+            }
+            RedisFault::CursorOfOtherType => {
+                let cursor = self.cursor();
+                self.put_aside(&cursor);
+                self.redis_state = RedisState::CursorAside;
+            }
+            RedisFault::CursorLost => {
+                let cursor = self.cursor();
+                self.redis.command(&["DEL", &cursor]);
+            }
+            RedisFault::Loading => self.load_slowly(),
+            RedisFault::PasswordWanted => {
+                self.redis.command(&["CONFIG", "SET", "requirepass", PASSWORD]);
+                self.redis_state = RedisState::Locked;
+                let url = self
+                    .redis
+                    .url()
+                    .replace("redis://", &format!("redis://:{PASSWORD}@"));
+                let mut connection = redis::Client::open(url)
+                    .and_then(|client| client.get_connection())
+                    .expect("a connection");
+                redis::cmd("CLIENT")
+                    .arg(&["KILL", "TYPE", "normal"])
+                    .exec(&mut connection)
+                    .expect("killed");
+            }
+            RedisFault::ClientsKilled => self.redis.command(&["CLIENT", "KILL", "TYPE", "normal"]),
+        }
+    }
+
+    /// A server that has much to read before it does anything. Only what is in the file it starts from is read slowly, so all goes there.
+    fn load_slowly(&mut self) {
+        let fill = "for i = 1, 200 do redis.call('SET', 'filler:' .. i, string.rep('x', 200)) end";
+        self.redis.command(&["EVAL", fill, "0"]);
+        self.redis.command(&["BGREWRITEAOF"]);
+        crate::support::until("the file is written", || !self.redis.is_rewriting());
+        self.redis.down();
+        self.redis.begin_with(&[
+            "--key-load-delay",
+            "2000",
+            "--loading-process-events-interval-bytes",
+            "1024",
+        ]);
+        self.redis_state = RedisState::Refuses(&[]);
+    }
+
+    pub fn memcached_fault(&mut self, fault: MemcachedFault) {
+        self.heal_memcached();
+        match fault {
+            MemcachedFault::Killed => {
+                self.memcached.down();
+                self.memcached_state = MemcachedState::Down;
+            }
+            MemcachedFault::Restarted => {
+                self.memcached.down();
+                self.memcached.up();
+            }
+            MemcachedFault::Paused => {
+                self.memcached.pause();
+                self.memcached_state = MemcachedState::Paused;
+            }
+            MemcachedFault::Resumed => {}
+        }
+    }
+
+    /// Everything that Memcached holds.
+    pub fn cached(&self) -> BTreeMap<String, String> {
+        let names = self.memcached.names();
+        self.memcached.get_all(&names)
+    }
+}
+
+/// The command of a shell's words; for those that must set something up first.
+pub fn shell(script: &str, program: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, program]);
+    command
+}
