@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
-use crate::json::{Json, JsonError};
+use crate::json::{Json, JsonError, MAX_DEPTH};
 
 /// Why a value has no plain form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +50,7 @@ pub fn plain(typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
         limit,
         shared: HashMap::new(),
         open: Vec::new(),
+        depth: 0,
     };
     collect_shared(&json, &mut writer.shared);
     if !writer.value(&json)? {
@@ -97,6 +98,8 @@ struct Writer<'j, 'a> {
     shared: HashMap<&'a str, &'j Json<'a>>,
     /// The ids of the shared objects around the place that is being written.
     open: Vec<&'a str>,
+    /// How many values there are around it. Shared objects that lead to one another nest deeper here than in their text.
+    depth: usize,
 }
 
 impl<'j, 'a> Writer<'j, 'a> {
@@ -110,6 +113,17 @@ impl<'j, 'a> Writer<'j, 'a> {
 
     /// Writes a value; `false` means that it is `undefined` and nothing was written.
     fn value(&mut self, json: &'j Json<'a>) -> Result<bool, PlainError> {
+        if self.depth == MAX_DEPTH {
+            let reason = "too deep".to_owned();
+            return Err(PlainError::Cut { reason });
+        }
+        self.depth += 1;
+        let written = self.at_this_depth(json);
+        self.depth -= 1;
+        written
+    }
+
+    fn at_this_depth(&mut self, json: &'j Json<'a>) -> Result<bool, PlainError> {
         self.check()?;
         match json {
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => json.write(&mut self.out),
@@ -375,6 +389,25 @@ mod tests {
                 prop_assert!(Json::parse(&text).is_ok() || !typed.contains("\"$"), "{}", text);
             }
         }
+    }
+
+    #[test]
+    fn shared_objects_that_lead_to_one_another_end() {
+        let list = |nodes: usize| {
+            let mut typed = String::from(r#"[{"$id":{"id":1,"value":{}}}"#);
+            for id in 2..=nodes {
+                write!(
+                    typed,
+                    r#",{{"$id":{{"id":{id},"value":{{"last":{{"$ref":{}}}}}}}}}"#,
+                    id - 1
+                )
+                .expect("fits");
+            }
+            typed + "]"
+        };
+        assert_eq!(said(&list(3)), r#"[{},{"last":{}},{"last":{"last":{}}}]"#);
+        let reason = "too deep".to_owned();
+        assert_eq!(plain(&list(100_000), 1 << 30), Err(PlainError::Cut { reason }));
     }
 
     #[test]
