@@ -73,6 +73,8 @@ pub struct MemcachedSink {
     names: HashMap<i64, RecordPrefix>,
     /// The last try of the next step sent something whose fate is not known.
     unsure: bool,
+    /// What an earlier process had sent when it was killed may still be executed.
+    inherited: bool,
 }
 
 /// Connects to one server; its name is looked up first.
@@ -98,6 +100,7 @@ impl MemcachedSink {
             connection: None,
             names: HashMap::new(),
             unsure: false,
+            inherited: true,
         }
     }
 
@@ -114,6 +117,10 @@ impl MemcachedSink {
         let presence = Presence::of(&self.config.servers, paced(CONNECT_TIMEOUT))
             .map_err(|error| trouble(Error::Io(error)))?;
         let client = connect(&self.config).map_err(trouble)?;
+        if std::mem::take(&mut self.inherited) && reader.head()? > reader.tail()? {
+            // The servers have answered, so they are at it; what is written from then on is newer.
+            thread::sleep(AFTERMATH);
+        }
         self.fill(reader, &client)?;
         self.connection = Some(Connection {
             client: client.clone(),

@@ -86,11 +86,16 @@ impl RedisSink {
             return Ok((link, after));
         };
         if link.cursor() == 0 {
-            if reader.tail()? >= after {
-                // Of what the journal has, nothing was passed on: this is the first start.
+            let (tail, head) = (reader.tail()?, reader.head()?);
+            if tail < head {
+                // Also if nothing was passed on as far as is known here: an offset may be lost with a host, and a cursor with the keys
+                // that a server evicts.
+                link.recover(stream, &self.profile).map_err(failed)?;
+            }
+            if link.cursor() == 0 && tail >= after {
+                // This is the first start.
                 return Ok((link, after));
             }
-            link.recover(stream, &self.profile).map_err(failed)?;
         }
         let known = link.cursor().min(after);
         if known < after {

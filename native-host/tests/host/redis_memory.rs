@@ -147,6 +147,27 @@ fn a_lost_cursor_is_found_again_in_the_stream() {
 }
 
 #[test]
+fn a_cursor_and_an_offset_that_are_lost_together_double_nothing() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    deliver(&mut host, 1..=10);
+    assert_stream(&sandbox, 1..=10);
+    await_passed_on(&sandbox);
+    host.kill();
+    // What a host had passed on and not written down, or not brought to the disk, when it was killed.
+    let journal = sandbox.journal_directory().join("profile-1.sqlite");
+    let connection = rusqlite::Connection::open(journal).expect("a journal");
+    connection
+        .execute("UPDATE sink SET number = 0 WHERE name = 'redis'", [])
+        .expect("set back");
+    drop(connection);
+    sandbox.redis.command(&["DEL", "{idb:events}:cursor:profile-1"]);
+    let mut host = Host::start(&sandbox);
+    deliver(&mut host, 11..=11);
+    assert_stream(&sandbox, 1..=11);
+}
+
+#[test]
 fn a_server_that_goes_while_all_is_quiet_is_named() {
     let mut sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);

@@ -4,7 +4,7 @@
 //! server one connection is held that carries nothing; its end is the end of what the server remembered.
 
 use std::{
-    io::{self, ErrorKind, Read as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     net::{TcpStream, ToSocketAddrs as _},
     time::Duration,
 };
@@ -15,12 +15,13 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// Connects to all servers.
+    /// Connects to all servers, and waits for a word of each: the system accepts connections to a server that stands still, too.
     pub(super) fn of(servers: &[String], timeout: Duration) -> io::Result<Self> {
         let held = servers
             .iter()
             .map(|server| {
-                let stream = connect(server, timeout)?;
+                let mut stream = connect(server, timeout)?;
+                greet(&mut stream, timeout)?;
                 stream.set_nonblocking(true)?;
                 Ok(stream)
             })
@@ -34,6 +35,20 @@ impl Presence {
             // Nobody asks anything on it: all that can come is its end.
             matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
         })
+    }
+}
+
+/// Asks for nothing (the meta no-op) and has the answer.
+fn greet(stream: &mut TcpStream, timeout: Duration) -> io::Result<()> {
+    stream.set_read_timeout(Some(timeout))?;
+    stream.write_all(b"mn\r\n")?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer)?;
+    if answer == *b"MN\r\n" {
+        Ok(())
+    } else {
+        let reason = "it does not speak Memcached's meta protocol";
+        Err(io::Error::new(ErrorKind::InvalidData, reason))
     }
 }
 
@@ -57,8 +72,13 @@ mod tests {
     fn the_end_of_a_connection_breaks_it() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let server = listener.local_addr().expect("an address").to_string();
+        let accepting = std::thread::spawn(move || {
+            let (mut accepted, _) = listener.accept().expect("it");
+            accepted.write_all(b"MN\r\n").expect("an answer");
+            accepted
+        });
         let mut presence = Presence::of(&[server], Duration::from_secs(2)).expect("a connection");
-        let (accepted, _) = listener.accept().expect("it");
+        let accepted = accepting.join().expect("a connection");
         assert!(presence.is_unbroken());
         drop(accepted);
         let start = std::time::Instant::now();

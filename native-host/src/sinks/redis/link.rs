@@ -14,8 +14,9 @@ use crate::failpoint::paced;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many entries of a stream are read at once: few, for each may be large.
+/// How many entries of a stream are read at once: few, for each may be large; more where other profiles' are many.
 const SCAN: usize = 16;
+const LONGEST_SCAN: usize = 512;
 
 /// A connection on which nothing has failed yet.
 pub(super) struct Link {
@@ -103,13 +104,14 @@ impl Link {
 
     fn last_in_stream(&mut self, stream: &str, profile: &str) -> Result<Option<u64>, RedisError> {
         let mut end = "+".to_owned();
+        let mut count = SCAN;
         loop {
             let range: StreamRangeReply = redis::cmd("XREVRANGE")
                 .arg(stream)
                 .arg(&end)
                 .arg("-")
                 .arg("COUNT")
-                .arg(SCAN)
+                .arg(count)
                 .query(&mut self.connection)?;
             // A range has its end in it, and that entry was looked at before.
             let mut entries = range.ids.iter().filter(|entry| entry.id != end).peekable();
@@ -128,6 +130,7 @@ impl Link {
                 next.clone_from(&entry.id);
             }
             end = next;
+            count = (2 * count).min(LONGEST_SCAN);
         }
     }
 
