@@ -58,6 +58,24 @@ fn records_from_before_capture_arrive_as_read(kind: Kind) -> Result<()> {
     }
     checks::numbered_without_gaps(&events)?;
 
+    // What is written within the clocks' doubt of a read may have been there before it.
+    let read_at = events
+        .iter()
+        .filter_map(|event| event.json()["ts_ms"].as_i64())
+        .max();
+    wait::until(
+        "what was read to be older than clocks may be wrong",
+        PATIENCE,
+        || {
+            let now = page.evaluate("Date.now() - 300")?.as_i64();
+            Ok(if now > read_at {
+                Seen::Ready(())
+            } else {
+                Seen::Not(format!("{now:?}, read at {read_at:?}"))
+            })
+        },
+    )?;
+
     // Known records are not read out again, and changes from now on know what was before.
     page.reload()?;
     page.evaluate("put(1, 'changed')")?;

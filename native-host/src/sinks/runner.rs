@@ -130,7 +130,11 @@ impl<S: Sink> Runner<S> {
         wake: std::sync::Arc<Wake>,
     ) -> Result<Self, JournalError> {
         // Events start anywhere: a new sink's offset lies before the first of them, where there is nothing to pass on.
-        let reached = progress.reached()?.max(reader.tail()?);
+        let (saved, tail) = (progress.reached()?, reader.tail()?);
+        let reached = saved.max(tail);
+        if reached > saved {
+            progress.save(reached, &[])?;
+        }
         Ok(Self {
             sink,
             reader,
