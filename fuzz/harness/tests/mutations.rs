@@ -1,4 +1,5 @@
 //! The fuzz targets in a few seconds and on any toolchain: every seed, then mutations of seeds, the same ones each time.
+#![allow(clippy::expect_used, reason = "a test's helpers")]
 
 use std::{fs, path::Path};
 
@@ -63,7 +64,9 @@ fn attack(target: &str) {
         .find(|(name, _)| *name == target)
         .expect("a target");
     let seeds = seeds(target);
-    seeds.iter().for_each(|seed| run(seed));
+    for seed in &seeds {
+        run(seed);
+    }
     let mut random = fastrand::Rng::with_seed(1);
     for _ in 0..MUTATIONS {
         run(&mutation(&mut random, &seeds));
