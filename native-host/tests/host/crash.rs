@@ -68,7 +68,7 @@ fn steps_of(seed: u64) -> Vec<Step> {
 // What a long run did is what it is for.
 #[allow(clippy::print_stdout)]
 #[test]
-#[ignore = "one round in about seventy still finds something; run it by hand with --run-ignored all"]
+#[ignore = "one round in about 300 still finds something; run it by hand with --run-ignored all"]
 fn nothing_is_lost_doubled_or_stale_whatever_crashes() {
     let first = number("IDB_RELAY_SEED").unwrap_or(1);
     let rounds = number("IDB_RELAY_ROUNDS");
