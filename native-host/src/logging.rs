@@ -1,15 +1,16 @@
 //! Logs go to stderr (browsers show it in their own logs) and to a file; never to stdout, which belongs to the frames.
+//!
+//! [`rotating`]: the file.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod rotating;
+
+use std::{io, path::PathBuf, sync::Mutex};
 
 use tracing_subscriber::{EnvFilter, fmt::writer::MakeWriterExt as _, prelude::*};
 
-/// Past this size a log is put aside (`.old`) when the host starts, so that two of them bound the disk it takes.
+use self::rotating::Rotating;
+
+/// Past this size, in bytes, a log is put aside (`.log.old`).
 const MAX_LOG: u64 = 4 * 1024 * 1024;
 
 /// Where the log file is, if the platform says where a user's state belongs.
@@ -29,10 +30,10 @@ pub fn start() {
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_target(false);
-    let file = path().map(|path| (open(&path), path));
+    let file = path().map(|path| (Rotating::open(&path, MAX_LOG), path));
     let trouble = match file {
         Some((Ok(file), _)) => {
-            let both = io::stderr.and(Arc::new(file));
+            let both = io::stderr.and(Mutex::new(file));
             let _already_set = tracing_subscriber::registry()
                 .with(layer.with_writer(both).with_filter(filter))
                 .try_init();
@@ -45,18 +46,4 @@ pub fn start() {
         .with(layer.with_writer(io::stderr).with_filter(filter))
         .try_init();
     tracing::warn!("logging to stderr only: {trouble}");
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > MAX_LOG) {
-        fs::rename(path, path.with_extension("log.old"))?;
-    }
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
