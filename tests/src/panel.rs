@@ -50,8 +50,10 @@ impl<'browser> Panel<'browser> {
         if waited.is_err() {
             // For whoever wonders what there was instead.
             self.picture("failed")?;
+            let shown = self.text("body")?;
+            return waited.with_context(|| format!("{condition}; the panel shows: {shown}"));
         }
-        waited.with_context(|| condition.to_owned())
+        waited
     }
 
     /// Evaluates such an expression.

@@ -16,17 +16,19 @@ use super::{
     status::Problem,
 };
 use protocol::{
-    PROTOCOL_VERSION,
     message::{
-        BRIDGE_WINDOW, BRIDGES_WINDOW, ErrorCode, ExtensionHello, FromBridge, FromHost, HostError, HostHello,
-        MAX_PART_UNITS, SMALLEST_WINDOW, ToBridge, ToHost, Welcome,
+        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_PART_UNITS, SMALLEST_WINDOW, ToBridge,
+        ToHost, Welcome,
     },
-    redact::{self, Redaction, Rule},
+    redact::{Redaction, Rule},
 };
 
+mod host;
 mod inspection;
 mod rules;
 mod stamp;
+
+use host::{Complaint, Link};
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,25 +106,6 @@ pub struct Decisions {
 /// Who we are, for the host.
 pub type Identity = ExtensionHello<'static>;
 
-/// How far the connection to the host has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
-    Down,
-    Greeting,
-    Up,
-}
-
-/// What the host has said of itself.
-#[derive(Debug, Default)]
-struct Complaint {
-    /// Its next start will fail too, unless a person does something.
-    hopeless: bool,
-    /// What is wrong is in its own words, on this connection.
-    told: bool,
-    /// The next acknowledgement ends what is wrong.
-    passing: bool,
-}
-
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Relay {
@@ -198,62 +181,6 @@ impl Relay {
     pub fn take_actions(&mut self) -> Vec<Action> {
         self.tell_news();
         std::mem::take(&mut self.actions)
-    }
-
-    /// The host runs; it has not said anything yet.
-    pub fn host_started(&mut self) {
-        self.link = Link::Greeting;
-        self.complaint.hopeless = false;
-        self.tell_host::<()>(&ToHost::Hello(self.identity.clone()));
-    }
-
-    /// The connection to the host ended by itself, or could not be made.
-    pub fn host_gone(&mut self, reason: &str) {
-        self.link = Link::Down;
-        self.servers.clear();
-        self.changed = true;
-        if self.complaint.hopeless {
-            self.restart_slowly();
-        } else {
-            // Its own words say more than the browser's.
-            if !self.complaint.told {
-                self.show(Some(Problem::host_gone(reason)));
-            }
-            let after = self.backoff.advance();
-            self.actions.push(Action::StartHost { after });
-        }
-        self.fail_questions();
-    }
-
-    /// A message from the host.
-    pub fn host_said(&mut self, text: &str) {
-        match serde_json::from_str(text) {
-            Ok(FromHost::Hello(hello)) => self.greeted(&hello),
-            Ok(FromHost::Acknowledged { context, sequence }) => {
-                self.outbox.acknowledge(&context, sequence);
-                if std::mem::take(&mut self.complaint.passing) {
-                    self.show(None);
-                }
-                self.tell_context(&context, &ToBridge::Acknowledged { sequence });
-                self.send();
-            }
-            // Records cannot be found by what stands for their keys.
-            Ok(FromHost::Read { origin, read }) if read.keys.iter().any(|key| redact::is_redacted(key)) => {
-                self.tell_reader(&origin, &ToBridge::Snapshot {});
-            }
-            Ok(FromHost::Read { origin, read }) => self.tell_reader(&origin, &ToBridge::Read(read)),
-            Ok(FromHost::Snapshot { origin }) => self.tell_reader(&origin, &ToBridge::Snapshot {}),
-            Ok(FromHost::Servers { troubles }) => {
-                self.servers = troubles.into_iter().map(Problem::from).collect();
-                self.show_state();
-            }
-            Ok(FromHost::Answer(answer)) => self.answered(answer),
-            Ok(FromHost::Error(error)) => self.failed(error),
-            Err(error) => self.show(Some(Problem {
-                message: format!("The host sent a message that is not understood: {error}"),
-                cure: "Install the same version of the host and the extension.".into(),
-            })),
-        }
     }
 
     /// A document opened a port.
@@ -344,78 +271,6 @@ impl Relay {
             self.changed |= self.link != Link::Up || self.paused;
             self.send();
         }
-    }
-
-    fn greeted(&mut self, hello: &HostHello) {
-        if hello.protocol != PROTOCOL_VERSION {
-            self.link = Link::Down;
-            self.actions.push(Action::StopHost);
-            self.show(Some(Problem::protocol_mismatch(hello)));
-            self.restart_slowly();
-            self.fail_questions();
-            return;
-        }
-        self.link = Link::Up;
-        self.changed = true;
-        self.host_version = Some(hello.version.clone());
-        self.rules.insert("configuration", hello.redact.clone());
-        self.redact_anew();
-        self.complaint.told = false;
-        self.complaint.passing = false;
-        self.backoff.reset();
-        let known = self.capture.host();
-        let problem = self.capture.set_host(&hello.origins).err().map(|error| Problem {
-            message: format!("capture.origins: {error}"),
-            cure: "Correct the entry in the host's configuration file.".into(),
-        });
-        let problem = self.redaction.as_ref().err().cloned().or(problem);
-        self.show(problem);
-        if self.capture.host() != known {
-            self.save();
-        }
-        self.actions.push(Action::Register(self.capture.match_patterns()));
-        self.tell_rules();
-        self.decide();
-        // Documents that are gone again before they could be judged, or whose origin is not enabled any more.
-        self.outbox.retain(|origin| self.capture.allows(origin));
-        self.outbox.rewind();
-        self.send();
-        self.ask_again();
-    }
-
-    fn restart_slowly(&mut self) {
-        let after = Backoff::SLOW;
-        self.actions.push(Action::StartHost { after });
-    }
-
-    fn failed(&mut self, error: HostError) {
-        self.complaint.told = true;
-        self.complaint.passing = matches!(
-            error.code,
-            ErrorCode::MalformedMessage
-                | ErrorCode::MalformedDelivery
-                | ErrorCode::DeliveriesMissing
-                | ErrorCode::JournalFailed
-        );
-        match error.code {
-            ErrorCode::ProtocolMismatch
-            | ErrorCode::Config
-            | ErrorCode::JournalNewer
-            | ErrorCode::HelloExpected => {
-                self.complaint.hopeless = true;
-            }
-            ErrorCode::OriginNotCaptured => {
-                let context = error.context.as_deref().unwrap_or_default();
-                let ports: Vec<u32> = self.bridges.ports_of(context).collect();
-                self.outbox.forget(context);
-                for port in ports {
-                    self.refuse(port, error.clone().into());
-                }
-                return;
-            }
-            _ => {}
-        }
-        self.show(Some(error.into()));
     }
 
     /// Answers every bridge that waits.

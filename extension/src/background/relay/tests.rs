@@ -1,6 +1,6 @@
 //! The relay's behaviour, from both ends.
 
-use protocol::message::Page;
+use protocol::{PROTOCOL_VERSION, message::Page};
 
 use super::*;
 
@@ -249,6 +249,19 @@ fn another_protocol_ends_the_connection_with_a_cure_and_without_haste() {
         matches!(&actions[1], Action::Show { problem: Some(problem), .. } if problem.cure.starts_with("Update the extension"))
     );
     assert_eq!(actions[2], Action::StartHost { after: Backoff::SLOW });
+
+    // One that ends at once, as it would when it turns us away, too, is still another version's.
+    relay.host_gone("Native host has exited.");
+    let actions = relay.take_actions();
+    assert_eq!(actions, [Action::StartHost { after: Backoff::SLOW }]);
+
+    // What comes in its place speaks for itself.
+    relay.host_started();
+    relay.host_gone("Specified native messaging host not found.");
+    let actions = relay.take_actions();
+    assert!(
+        actions.iter().any(|action| matches!(action, Action::Show { problem: Some(problem), .. } if problem.cure.contains("idb-relay install")))
+    );
 }
 
 #[test]
