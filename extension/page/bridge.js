@@ -7,7 +7,8 @@
 //
 // Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
-import { BODY, HANDSHAKE, MARK, READY, STOP, SURVEY } from "./channel.js";
+import { BODY, HANDSHAKE, LATE_HANDSHAKE, MARK, READY, STOP, SURVEY } from "./channel.js";
+import { after, idle } from "./time.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
 let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
@@ -28,6 +29,8 @@ const STREAM = 3;
 const TASK_UNITS = 512 * 1024;
 /** How long what the page does may take until a survey can see it. */
 const SURVEY_DELAY = 1000;
+/** How long a navigation may take to replace the document; if it is still there then, it stays. */
+const DEPARTURE = 5000;
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
 
@@ -56,8 +59,10 @@ let cameAt = 0;
 let streaming = false;
 /** Whether the document is on its way out, or in the back/forward cache. */
 let leaving = false;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let pacing;
+/** Whether something has left without the bytes of its blobs. */
+let lacking = false;
+/** Whether `send` follows when the time has come. */
+let pacing = false;
 /** @type {{ parts: string[], index: number } | null} What is left of the delivery whose turn it is, if some of it is on its way. */
 let partial = null;
 /** Whether the page has its turn, and `send` follows. */
@@ -156,12 +161,15 @@ function mayWait() {
   // Timers of hidden documents may be late by seconds.
   if ((sent === 0 && !streaming) || leaving || document.hidden || queuedUnits - sentUnits >= BATCH_UNITS) return false;
   const wait = sentAt + PACE - performance.now();
-  if (wait > 0 && sent < queue.length) pacing ??= setTimeout(paced, wait);
+  if (wait > 0 && sent < queue.length && !pacing) {
+    pacing = true;
+    void after(wait).then(paced);
+  }
   return wait > 0;
 }
 
 function paced() {
-  pacing = undefined;
+  pacing = false;
   send();
 }
 
@@ -179,8 +187,11 @@ function send() {
       if (filling !== delivery) void fill(delivery, delivery.blobs);
       break;
     }
-    // What leaves with the document can't wait for bytes. The snapshot of the next page brings them.
-    if (delivery.blobs !== null) put(delivery, unfilled(delivery.body));
+    // What leaves with the document can't wait for bytes. The snapshot of the next page brings them, or of this one if it comes back.
+    if (delivery.blobs !== null) {
+      put(delivery, unfilled(delivery.body));
+      lacking = true;
+    }
     const { body } = delivery;
     if (partial === null && sentUnits > 0 && sentUnits + body.length > limits.window) break;
     if (units + Math.min(body.length, partUnits()) > TASK_UNITS && rest()) break;
@@ -306,7 +317,7 @@ function broken() {
   if (port === null) return;
   port = null;
   if (stopped) return;
-  setTimeout(connectToBackground, delay);
+  void after(delay).then(connectToBackground);
   delay = Math.min(delay * 2, LAST_DELAY);
 }
 
@@ -315,7 +326,7 @@ function broken() {
  * @param {PageTransitionEvent} event
  */
 function comeBack(event) {
-  leaving = false;
+  stay();
   if (!event.persisted || port === null) return;
   port.disconnect();
   port = null;
@@ -327,6 +338,23 @@ function leave() {
   leaving = true;
   resting = false;
   send();
+}
+
+/** The document is here to stay, or here again. */
+function stay() {
+  leaving = false;
+  if (lacking) surveyAgain();
+  lacking = false;
+}
+
+/**
+ * A navigation that the page begins. When it ends at another site, Chromium has cut the port before the document hears that it goes.
+ * @param {any} event a `NavigateEvent`
+ */
+function depart({ destination, downloadRequest }) {
+  if (destination.sameDocument || downloadRequest !== null) return;
+  leave();
+  void after(DEPARTURE).then(stay);
 }
 
 /** @param {string} text */
@@ -400,7 +428,7 @@ async function survey() {
     surveyed = true;
     // The page may change a database while it is read: what it looks like afterwards needs another look.
     if (!(await surveyOnce()) && attempt < MAX_ATTEMPTS) {
-      await new Promise((resolve) => setTimeout(resolve, attempt * 1000));
+      await after(attempt * 1000);
       surveyed = false;
     }
   }
@@ -437,8 +465,6 @@ async function surveyOnce() {
   return complete;
 }
 
-const idle = () => new Promise((resolve) => requestIdleCallback(resolve, { timeout: 500 }));
-
 /**
  * @param {string} body
  * @returns {Promise<void>}
@@ -452,7 +478,11 @@ function delivered(body) {
 
 /** @param {Event} event */
 function meet(event) {
-  node = /** @type {Text} */ (/** @type {MouseEvent} */ (event).relatedTarget);
+  const { relatedTarget } = /** @type {MouseEvent} */ (event);
+  // Without a hook (a sandbox without scripts) such an event is somebody else's.
+  if (node !== null || !(relatedTarget instanceof Text)) return;
+  for (const name of [HANDSHAKE, LATE_HANDSHAKE]) document.removeEventListener(name, meet);
+  node = relatedTarget;
   node.addEventListener(BODY, (message) => {
     try {
       const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked>} */ (message);
@@ -462,7 +492,7 @@ function meet(event) {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }
   });
-  node.addEventListener(SURVEY, () => setTimeout(surveyAgain, SURVEY_DELAY));
+  node.addEventListener(SURVEY, () => void after(SURVEY_DELAY).then(surveyAgain));
   node.dispatchEvent(new Event(READY));
 }
 
@@ -471,9 +501,10 @@ function meet(event) {
 const mark = Symbol.for("dev.idb_relay.bridge");
 if (!(mark in globalThis)) {
   Object.defineProperty(globalThis, mark, { value: true });
-  document.addEventListener(HANDSHAKE, meet, { once: true });
+  for (const name of [HANDSHAKE, LATE_HANDSHAKE]) document.addEventListener(name, meet);
   addEventListener("pagehide", leave, { capture: true });
   addEventListener("pageshow", comeBack, { capture: true });
+  /** @type {any} */ (globalThis).navigation?.addEventListener("navigate", depart);
   // Even if there is no database: perhaps there was one when this origin was seen last.
   if (!surveyed) void idle().then(connectToBackground);
 }

@@ -1,6 +1,6 @@
 // How the objects of the language look: dates, collections, bytes, regular expressions, boxed primitives, errors.
 
-import { UNKNOWN, append, isStored, member, reserveText, standsForBuffer, writeValue } from "./encode.js";
+import { UNKNOWN, append, isStored, member, opaque, reserveText, standsForBuffer, writeValue } from "./encode.js";
 import { addKind } from "./kinds.js";
 import {
   bare,
@@ -133,15 +133,34 @@ const inheritedStack = getterOf(Error.prototype, "stack");
 const nativeStack = getOwnPropertyDescriptor(new Error(), "stack")?.get;
 /** @type {WeakMap<object, string>} The names that errors inherit from the built-in prototypes. */
 const errorNames = sealedOff(new WeakMap());
+/** @type {Set<string>} The names that an error may have in the database (HTML, StructuredSerializeInternal); others become `Error`. */
+const storedNames = sealedOff(new Set());
+
+/**
+ * The name that the database gives an error.
+ * @param {any} error
+ */
+function nameOfError(error) {
+  const prototype = getPrototypeOf(error);
+  const inherited = prototype === null ? undefined : errorNames.get(prototype);
+  // What was read has the name that its prototype says, and where this world does not know that one, nothing of its own.
+  if (isStored()) return inherited ?? "Error";
+  const name = hasOwn(error, "name") ? member(error, "name") : inherited;
+  // A class or a changed prototype decides the name by running its code.
+  if (typeof name !== "string" || inherited === undefined || member(prototype, "name") !== inherited) throw UNKNOWN;
+  // Firefox goes by what the error is, not by its name.
+  if (inheritedStack !== undefined) return inherited;
+  return storedNames.has(name) ? name : "Error";
+}
 
 /** @param {any} error */
 function writeError(error) {
-  const prototype = getPrototypeOf(error);
-  const inherited = prototype === null ? undefined : errorNames.get(prototype);
-  const name = hasOwn(error, "name") ? member(error, "name") : inherited;
-  // A class or a changed prototype decides the name by running its code.
-  if (typeof name !== "string" || (!isStored() && member(prototype, "name") !== inherited)) throw UNKNOWN;
-  append(`{"$error":{"name":${stringify(name)}`);
+  // Only Firefox keeps one whole. Its errors are no part of the form.
+  if (isStored() && hasOwn(error, "errors")) {
+    append(opaque("AggregateError", "not representable in JSON"));
+    return;
+  }
+  append(`{"$error":{"name":"${nameOfError(error)}"`);
   if (hasOwn(error, "message")) {
     const message = member(error, "message");
     if (typeof message !== "string") throw UNKNOWN;
@@ -166,12 +185,21 @@ function stackOf(error) {
   return own.get === nativeStack ? error.stack : member(error, "stack");
 }
 
+const platformErrors = /** @type {any} */ (globalThis).DOMException;
+const nameOfException = getterOf(platformErrors.prototype, "name");
+const messageOfException = getterOf(platformErrors.prototype, "message");
+// Before the errors of the language: they are errors, too.
+addKind(platformErrors, nameOfException, (error) => {
+  append(`{"$error":{"name":${stringify(nameOfException(error))},"message":${stringify(messageOfException(error))}}}`);
+});
+
 /** @param {any} value */
 const probeError = (value) => {
   if (!isError(value)) throw UNKNOWN;
 };
 for (const type of ["Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"]) {
   addKind(scope[type], probeError, writeError);
+  storedNames.add(type);
   errorNames.set(scope[type].prototype, type);
   // The isolated world of Firefox reads errors of the page's.
   errorNames.set(bare(scope.window[type].prototype), type);

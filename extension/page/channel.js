@@ -3,11 +3,15 @@
 // The hook makes a detached text node and passes it, as the `relatedTarget` of one event on the document, to the bridge, which
 // listened before: at document start no script of the page has run, so nobody else can hold the node. From then on both
 // worlds talk by dispatching events on it. Dispatching is synchronous in both browsers, and strings cross uncopied.
+// The window may be older than the document (a frame's, from the `about:blank` before it), with listeners of the page. Hence the
+// name: a `load` never reaches the window (HTML, the document's "get the parent").
 // A page that is hooked late could intercept the event: it would gain its own data, and a way to lie about itself that it
-// has anyway.
+// has anyway. There a `load` would surprise it.
 
 /** On the document, from the hook: `relatedTarget` is the node. */
-export const HANDSHAKE = "dev.idb_relay.handshake";
+export const HANDSHAKE = "load";
+/** The same where scripts of the page may have run. */
+export const LATE_HANDSHAKE = "dev.idb_relay.handshake";
 /** On the node, from the bridge: capture may begin. Without it there is no bridge, or this document is hooked already. */
 export const READY = "ready";
 /** On the node, from the bridge: nothing is wanted any more. */

@@ -15,6 +15,7 @@ import {
   bare,
   emptyList,
   getOwnPropertyDescriptor,
+  hasOwn,
   isArray,
   keysOf,
   sealedOff,
@@ -80,6 +81,9 @@ let hole = null;
 let blobs = null;
 /** The length of what is to be filled in for the blobs, in UTF-16 units. */
 let missing = 0;
+/** Whether a value is being encoded, and whether the page ran meanwhile: an accessor may have put a proxy where it was before. */
+let busy = false;
+let interrupted = false;
 
 /**
  * The typed text of a key, or of something else without blobs; `undefined` if it can't be known without running code of the page.
@@ -99,11 +103,18 @@ export function encode(value, fromStore) {
  * @returns {Encoded | undefined}
  */
 export function encodeValue(value, fromStore, path) {
+  if (busy) {
+    interrupted = true;
+    return undefined;
+  }
+  busy = true;
+  interrupted = false;
   stored = fromStore;
   reserve = 0;
   shareBuffers = false;
   try {
     while (!written(value, path)) forget();
+    if (interrupted) return undefined;
     if (repeated.length === 0) return encoded(out);
     // Objects that occur again are the same objects with the key in them: that is more than a hole can say.
     return hole === null ? encoded(withIds()) : undefined;
@@ -114,6 +125,7 @@ export function encodeValue(value, fromStore, path) {
     return error === TOO_LARGE ? encoded(opaque("Object", "too large")) : undefined;
   } finally {
     forget();
+    busy = false;
     out = "";
     blobs = null;
   }
@@ -265,8 +277,8 @@ function enter(levels) {
 export function member(owner, name) {
   if (stored) return owner[name];
   const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
-  // `in` runs no accessor. A page that extends `Object.prototype` by a `get` has all its values read back.
-  if ("get" in descriptor) throw UNKNOWN;
+  // `in` is quick; a page may have extended `Object.prototype` by a `get`.
+  if ("get" in descriptor && hasOwn(descriptor, "get")) throw UNKNOWN;
   return descriptor.value;
 }
 

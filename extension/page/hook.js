@@ -28,7 +28,9 @@ function nameBefore(nameOf, self) {
 
 function install() {
   for (const name of /** @type {const} */ (["put", "add", "delete", "clear"])) {
-    observeCalls(IDBObjectStore.prototype, name, (self, request, first) => observe(name, self, request, first));
+    observeCalls(IDBObjectStore.prototype, name, (self, request, first, given) =>
+      observe(name, self, request, first, given.length > 1 ? given[1] : undefined),
+    );
   }
   observeCalls(IDBCursor.prototype, "update", (self, request, value) => observe("update", self, request, value));
   observeCalls(IDBCursor.prototype, "delete", (self, request) => observe("cursor.delete", self, request, undefined));

@@ -28,6 +28,8 @@ export const stopImmediatePropagation = uncurry(Event.prototype.stopImmediatePro
 export const preventDefault = uncurry(Event.prototype.preventDefault);
 export const listen = uncurry(EventTarget.prototype.addEventListener);
 export const dispatch = uncurry(EventTarget.prototype.dispatchEvent);
+/** A range of one key; of a key that is an object it holds a copy. */
+export const { only } = IDBKeyRange;
 export const getRecord = uncurry(IDBObjectStore.prototype.get);
 export const split = uncurry(String.prototype.split);
 export const Message = MessageEvent;

@@ -3,7 +3,7 @@
 // A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
 // commit is on its way out of this process before the page can go away.
 
-import { BODY, HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
+import { BODY, HANDSHAKE, LATE_HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 
 const node = document.createTextNode("");
@@ -20,7 +20,8 @@ listen(node, STOP, () => {
 
 /** Looks for the bridge; says whether there is one that has no hook yet. */
 export function meetBridge() {
-  dispatch(document, new MouseEvent(HANDSHAKE, { relatedTarget: node }));
+  const name = document.head === null ? HANDSHAKE : LATE_HANDSHAKE;
+  dispatch(document, new MouseEvent(name, { relatedTarget: node }));
   return active;
 }
 

@@ -84,9 +84,3 @@ for (const [type, accessor] of Object.entries({
     append(opaque(type, "not representable in JSON"));
   });
 }
-
-const nameOfException = getterOf(platform.DOMException?.prototype, "name");
-const messageOfException = getterOf(platform.DOMException?.prototype, "message");
-addKind(platform.DOMException, nameOfException, (error) => {
-  append(`{"$error":{"name":${stringify(nameOfException(error))},"message":${stringify(messageOfException(error))}}}`);
-});

@@ -8,6 +8,7 @@ import { filled } from "./blobs.js";
 import { encode, encodeValue } from "./encode.js";
 import { decodeKey } from "./key.js";
 import { bare } from "./pristine.js";
+import { after } from "./time.js";
 
 /** How many records a snapshot reads at a time, and how much text it aims at. */
 const MAX_RECORDS = 200;
@@ -60,10 +61,10 @@ function connect(factory, name) {
     const request = factory.open(name);
     let missing = false;
     let late = false;
-    const timer = setTimeout(() => {
+    void after(PATIENCE).then(() => {
       late = true;
       reject(new Error("the database does not open"));
-    }, PATIENCE);
+    });
     request.onupgradeneeded = () => {
       // Without a version, only a database that does not exist is upgraded.
       missing = true;
@@ -71,13 +72,11 @@ function connect(factory, name) {
     };
     request.onerror = (event) => {
       event.preventDefault();
-      clearTimeout(timer);
       if (missing) resolve(null);
       else reject(request.error);
     };
     request.onsuccess = () => {
       const database = request.result;
-      clearTimeout(timer);
       database.onversionchange = () => database.close();
       if (late) database.close();
       else resolve(database);

@@ -42,12 +42,12 @@ function replace(owner, name, make) {
  * Lets a method be called as ever, and an observer hear of each call that did not throw.
  * @param {any} owner
  * @param {string} name
- * @param {(self: any, result: any, first: any) => void} observer
+ * @param {(self: any, result: any, first: any, given: IArguments) => void} observer
  */
 export function observeCalls(owner, name, observer) {
   replace(owner, name, (native) => (self, first, given) => {
     const result = apply(native, self, given);
-    observer(self, result, first);
+    observer(self, result, first, given);
     return result;
   });
 }
@@ -62,10 +62,11 @@ export function observeCalls(owner, name, observer) {
 export function observeNamed(owner, name, observer) {
   replace(owner, name, (native) => (self, first, given) => {
     let taken = first;
-    const isText = given.length === 0 || typeof first === "string";
+    // What is no object is converted without running anything, and refused (a symbol) in the native's own words.
+    const runsCode = typeof first === "object" || typeof first === "function";
     const argument = { __proto__: null, toString: () => (taken = `${first}`) };
-    const result = apply(native, self, isText ? given : [argument]);
-    observer(self, result, taken);
+    const result = apply(native, self, runsCode && first !== null ? [argument] : given);
+    observer(self, result, `${taken}`);
     return result;
   });
 }

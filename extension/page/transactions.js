@@ -15,7 +15,7 @@ import {
   transactionOf,
   versionOf,
 } from "./idb.js";
-import { active, hand } from "./outlet.js";
+import { active, hand, wantSurvey } from "./outlet.js";
 import { emptyList, keysOf, now, sealedOff, slice, stringify } from "./pristine.js";
 
 /** How much text one transaction may hold here, in UTF-16 units, before its stores are declared in doubt instead. */
@@ -27,6 +27,8 @@ const MAX_COMMIT = 64 * 1024 * 1024;
  * @property {"put" | "add" | "delete" | "delete_range" | "clear" | "schema"} name
  * @property {IDBRequest | null} request succeeded or failed by the time of `complete`; a schema change has none
  * @property {string} store the store's name as JSON
+ * @property {string} key of a `put` or `add` whose key is an object: its text; the page has the request's result, and may change it
+ * @property {any} assumed the key, a number or a string, under which the value was read back at once; undefined if it was not
  * @property {import("./encode.js").Encoded} content the value; for operations without one all members but the store, with a comma before each
  */
 /**
@@ -60,14 +62,23 @@ export function known(native) {
   if (transaction === undefined) {
     transaction = { beganAt: now(), operations: emptyList(), length: 0, stores: noNames(), doubtful: noNames(), why: "" };
     transactions.set(native, transaction);
-    const database = databaseOf(native);
-    if (!watched.has(database)) {
-      watched.set(database, true);
-      // Capturing on the connection: before any listener of the page on the transaction could stop it.
-      listen(database, "complete", completed, true);
-    }
+    watch(databaseOf(native));
   }
   return transaction;
+}
+
+/**
+ * Listens to a connection; best before the page can: of those that capture at the connection, the first one comes first.
+ * @param {IDBDatabase} database
+ */
+export function watch(database) {
+  if (watched.has(database)) return;
+  watched.set(database, true);
+  listen(database, "complete", completed, true);
+  // The browser has closed it: its data were deleted, most likely.
+  listen(database, "close", (/** @type {Event} */ event) => {
+    if (event.isTrusted) wantSurvey();
+  });
 }
 
 /**
@@ -78,7 +89,7 @@ export function known(native) {
  * @returns {Operation}
  */
 export function operationOf(name, store, request, text) {
-  return { name, request, store, content: { text, hole: null, blobs: null, units: text.length } };
+  return { name, request, store, key: "", assumed: undefined, content: { text, hole: null, blobs: null, units: text.length } };
 }
 
 /**
@@ -152,12 +163,18 @@ function completed(event) {
  * @param {string} place the bucket and the database
  * @param {number} version
  */
-function commitText({ beganAt, operations, stores }, place, version) {
+function commitText(transaction, place, version) {
+  const { beganAt, operations, stores } = transaction;
   let text = "";
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index];
     if (operation.request === null || errorOf(operation.request) === null) {
-      text += (text === "" ? "" : ",") + operationText(operation);
+      const members = membersOf(operation);
+      if (members === undefined) {
+        doubt(transaction, operation.store, "the key of a write could not be read before the page had it");
+        continue;
+      }
+      text += `${text === "" ? "" : ","}{"${operation.name}":{"store":${operation.store}${members}}}`;
       const { blobs } = operation.content;
       for (let each = 0; blobs !== null && each < blobs.length; each++) handed[handed.length] = blobs[each];
     }
@@ -181,16 +198,18 @@ function keyPathsText(stores) {
   return text === "" ? "" : `"key_paths":{${text}},`;
 }
 
-/** @param {Operation} operation */
-function operationText({ name, request, store, content: { text, hole } }) {
-  let members = text;
-  if (name === "put" || name === "add") {
-    const key = encode(resultOf(request), true);
-    const value =
-      hole === null ? text : slice(text, 0, hole.at) + hole.before + key + hole.after + slice(text, hole.at);
-    members = `,"key":${key},"value":${value}`;
-  }
-  return `{"${name}":{"store":${store}${members}}}`;
+/**
+ * What there is to say of an operation besides its store; undefined if that is not known.
+ * @param {Operation} operation
+ */
+function membersOf({ name, request, key: known, assumed, content: { text, hole } }) {
+  if (name !== "put" && name !== "add") return text;
+  const result = resultOf(request);
+  if (assumed !== undefined && assumed !== result) return undefined;
+  if (known === "" && typeof result === "object") return undefined;
+  const key = known === "" ? encode(result, false) : known;
+  const value = hole === null ? text : slice(text, 0, hole.at) + hole.before + key + hole.after + slice(text, hole.at);
+  return `,"key":${key},"value":${value}`;
 }
 
 /**

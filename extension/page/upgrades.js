@@ -18,7 +18,7 @@ import {
 } from "./idb.js";
 import { active, hand } from "./outlet.js";
 import { now, sealedOff, stringify } from "./pristine.js";
-import { known, operationOf, record } from "./transactions.js";
+import { known, operationOf, record, watch } from "./transactions.js";
 
 /** @type {WeakMap<IDBDatabase, IDBTransaction>} The upgrades that are under way, or were. */
 const upgrades = sealedOff(new WeakMap());
@@ -89,7 +89,12 @@ export function observeOpen(factory, request) {
   if (!active) return;
   rememberConnection(factory, request);
   listen(request, "upgradeneeded", (/** @type {Event} */ event) => {
-    if (event.isTrusted) upgrades.set(resultOf(request), transactionOfRequest(request));
+    if (!event.isTrusted) return;
+    watch(resultOf(request));
+    upgrades.set(resultOf(request), transactionOfRequest(request));
+  });
+  listen(request, "success", (/** @type {Event} */ event) => {
+    if (event.isTrusted) watch(resultOf(request));
   });
 }
 

@@ -11,6 +11,7 @@ import {
   lowerOf,
   lowerOpenOf,
   nameOfStore,
+  only,
   preventDefault,
   primaryKeyOf,
   resultOf,
@@ -24,7 +25,7 @@ import {
   upperOpenOf,
 } from "./idb.js";
 import { active } from "./outlet.js";
-import { sealedOff, stringify } from "./pristine.js";
+import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, stringify } from "./pristine.js";
 import { doubt, grow, operationOf, record, transactionFor } from "./transactions.js";
 
 /**
@@ -38,17 +39,18 @@ import { doubt, grow, operationOf, record, transactionFor } from "./transactions
  * @param {any} self the store or the cursor
  * @param {IDBRequest} request
  * @param {any} argument
+ * @param {any} [key] the second argument
  */
-export function observe(method, self, request, argument) {
+export function observe(method, self, request, argument, key) {
   if (!active) return;
   try {
     switch (method) {
       case "put":
       case "add":
-        recordValue(method, self, request, argument);
+        recordValue(method, self, request, argument, key);
         break;
       case "update":
-        recordValue("put", storeOfCursor(self), request, argument);
+        recordValue("put", storeOfCursor(self), request, argument, primaryKeyOf(self));
         break;
       case "delete":
         recordDelete(self, request, argument);
@@ -57,7 +59,7 @@ export function observe(method, self, request, argument) {
         record(transactionFor(self), operationOn(self, "clear", request, ""), self);
         break;
       case "cursor.delete":
-        recordKey(storeOfCursor(self), request, primaryKeyOf(self), true);
+        recordKey(storeOfCursor(self), request, primaryKeyOf(self));
     }
   } catch {
     // Out of stack or memory. The page goes on; its next snapshot finds the difference.
@@ -73,32 +75,105 @@ export function observe(method, self, request, argument) {
 const operationOn = (store, name, request, text) => operationOf(name, stringify(nameOfStore(store)), request, text);
 
 /**
- * `put`, `add` and `cursor.update`; the key is the request's result.
+ * `put`, `add` and `cursor.update`. A key that is a number or a string is the request's result, asked for at `complete`; one that
+ * is an object is taken now, for the page may change what it gave and what it gets.
  * @param {"put" | "add"} name
  * @param {IDBObjectStore} store
  * @param {IDBRequest} request
  * @param {any} value
+ * @param {any} explicit the key, where it is not in the value
  */
-function recordValue(name, store, request, value) {
+function recordValue(name, store, request, value, explicit) {
   const transaction = transactionFor(store);
   const operation = operationOn(store, name, request, "");
-  const path = generatesKeys(store) ? keyPathOf(store) : null;
-  const encoded = encodeValue(value, false, path === null ? null : linked(path));
-  if (encoded === undefined) readBack(store, transaction, operation);
+  const path = pathOf(store);
+  const key = copied(path === null ? explicit : keyIn(value, path));
+  const encoded = encodeValue(value, false, path !== null && path.generates ? path.links[0] : null);
+  if (encoded === undefined) readBack(store, transaction, operation, key);
   else operation.content = encoded;
+  if (typeof key === "object") operation.key = encode(key, true) ?? "";
   record(transaction, operation, store);
 }
 
 /**
- * A key path of a store that generates keys: always a string.
- * @param {string} path
+ * The key path of a store.
+ * @typedef {object} Path
+ * @property {(import("./encode.js").KeyPath | null)[]} links one path, or each of several; null is the value itself
+ * @property {boolean} isArray whether the key is an array of what is found there
+ * @property {boolean} generates whether the database makes keys that are missing
  */
+/** @type {WeakMap<IDBObjectStore, Path | null>} */
+const paths = sealedOff(new WeakMap());
+
+/**
+ * `null` for a store whose keys are not in its values.
+ * @param {IDBObjectStore} store
+ */
+function pathOf(store) {
+  let path = paths.get(store);
+  if (path === undefined) {
+    const native = keyPathOf(store);
+    path = native === null ? null : { links: emptyList(), isArray: isArray(native), generates: generatesKeys(store) };
+    for (let index = 0; path !== null && index < (path.isArray ? native.length : 1); index++) {
+      path.links[index] = linked(path.isArray ? native[index] : native);
+    }
+    paths.set(store, path);
+  }
+  return path;
+}
+
+/** @param {string} path */
 function linked(path) {
-  const names = split(path, ".");
+  const names = path === "" ? emptyList() : split(path, ".");
   /** @type {import("./encode.js").KeyPath | null} */
   let link = null;
   for (let index = names.length - 1; index >= 0; index--) link = { name: names[index], next: link };
   return link;
+}
+
+/**
+ * What stands in a value where a key path leads: undefined if it is no value's own, and so neither a date, bytes nor an array.
+ * @param {any} value
+ * @param {Path} path
+ */
+function keyIn(value, { links, isArray: isCompound }) {
+  if (!isCompound) return memberAt(value, links[0]);
+  const key = emptyList();
+  for (let index = 0; index < links.length; index++) {
+    const part = memberAt(value, links[index]);
+    if (part === undefined) return undefined;
+    key[index] = part;
+  }
+  return key;
+}
+
+/**
+ * @param {any} value
+ * @param {import("./encode.js").KeyPath | null} path
+ */
+function memberAt(value, path) {
+  let found = value;
+  for (let link = path; link !== null; link = link.next) {
+    if (typeof found !== "object" || found === null) return undefined;
+    const descriptor = getOwnPropertyDescriptor(found, link.name);
+    if (descriptor === undefined || !hasOwn(descriptor, "value")) return undefined;
+    found = descriptor.value;
+  }
+  return found;
+}
+
+/**
+ * A key that is an object as the database takes it, in a copy that is ours; undefined if that takes running code of the page.
+ * @param {any} key
+ */
+function copied(key) {
+  if (typeof key !== "object" || key === null) return key;
+  try {
+    return encode(key, false) === undefined ? undefined : lowerOf(only(key));
+  } catch {
+    // It is not what it was when it was taken.
+    return undefined;
+  }
 }
 
 /**
@@ -110,28 +185,47 @@ const readBacks = sealedOff(new WeakMap());
 const intercepted = sealedOff(new WeakMap());
 
 /**
- * The value could not be known without running the page's accessors a second time: reads the record in the same transaction,
- * as soon as its key is known.
+ * The value could not be known without running the page's accessors a second time: reads the record in the same transaction, as
+ * soon as its key is known.
  * @param {IDBObjectStore} store
  * @param {Transaction} transaction
  * @param {Operation} operation
+ * @param {any} key if it is known
  */
-function readBack(store, transaction, operation) {
+function readBack(store, transaction, operation, key) {
   operation.content.text = opaque("Object", "overwritten before it could be read");
+  if (typeof key === "number" || typeof key === "string") {
+    // Right behind the write, before anything else is written there.
+    operation.assumed = key;
+    read(store, key, { transaction, operation });
+    return;
+  }
   listen(operation.request, "success", (/** @type {Event} */ success) => {
     if (!success.isTrusted) return;
+    const result = resultOf(operation.request);
+    // A key that is an object is the page's to change by now; the operation is given up at `complete`.
+    if (typeof result === "object") return;
     try {
-      const database = databaseOf(transactionOf(store));
-      if (!intercepted.has(database)) {
-        intercepted.set(database, true);
-        listen(database, "success", intercept, true);
-        listen(database, "error", intercept, true);
-      }
-      readBacks.set(getRecord(store, resultOf(operation.request)), { transaction, operation });
+      read(store, result, { transaction, operation });
     } catch {
       doubt(transaction, operation.store, "the page committed before a value with accessors could be read");
     }
   });
+}
+
+/**
+ * @param {IDBObjectStore} store
+ * @param {IDBValidKey} key
+ * @param {{ transaction: Transaction, operation: Operation }} pending
+ */
+function read(store, key, pending) {
+  const database = databaseOf(transactionOf(store));
+  if (!intercepted.has(database)) {
+    intercepted.set(database, true);
+    listen(database, "success", intercept, true);
+    listen(database, "error", intercept, true);
+  }
+  readBacks.set(getRecord(store, key), pending);
 }
 
 /**
@@ -159,12 +253,9 @@ function intercept(event) {
  * @param {any} query
  */
 function recordDelete(store, request, query) {
-  const range = rangeText(query);
-  if (range === undefined) {
-    recordKey(store, request, query, false);
-    return;
-  }
-  record(transactionFor(store), operationOn(store, "delete_range", request, `,"range":${range}`), store);
+  const members = rangeMembers(query);
+  if (members === undefined) recordKey(store, request, query);
+  else recordDeletion(store, "delete_range", request, members);
 }
 
 /**
@@ -172,20 +263,30 @@ function recordDelete(store, request, query) {
  * @param {IDBObjectStore} store
  * @param {IDBRequest} request
  * @param {any} key
- * @param {boolean} fromStore
  */
-function recordKey(store, request, key, fromStore) {
+function recordKey(store, request, key) {
+  const text = encode(key, false);
+  recordDeletion(store, "delete", request, text === undefined ? "" : `,"key":${text}`);
+}
+
+/**
+ * @param {IDBObjectStore} store
+ * @param {"delete" | "delete_range"} name
+ * @param {IDBRequest} request
+ * @param {string} members empty if what is deleted can't be known without running code of the page
+ */
+function recordDeletion(store, name, request, members) {
   const transaction = transactionFor(store);
-  const text = encode(key, fromStore);
-  if (text !== undefined) record(transaction, operationOn(store, "delete", request, `,"key":${text}`), store);
+  if (members !== "") record(transaction, operationOn(store, name, request, members), store);
   else doubt(transaction, stringify(nameOfStore(store)), "the key of a deletion has accessors");
 }
 
 /**
+ * The members of a deletion by a range, undefined for what is none; empty if they are not known.
  * @param {any} query
  * @returns {string | undefined}
  */
-function rangeText(query) {
+function rangeMembers(query) {
   let lower;
   try {
     if (typeof query !== "object") return undefined;
@@ -194,10 +295,14 @@ function rangeText(query) {
     return undefined;
   }
   const upper = upperOf(query);
+  // The page has these objects, too, and may have changed them.
+  const from = lower === undefined ? "" : encode(lower, false);
+  const to = upper === undefined ? "" : encode(upper, false);
+  if (from === undefined || to === undefined) return "";
   return (
-    "{" +
-    (lower === undefined ? "" : `"lower":${encode(lower, true)},`) +
-    (upper === undefined ? "" : `"upper":${encode(upper, true)},`) +
+    ',"range":{' +
+    (from && `"lower":${from},`) +
+    (to && `"upper":${to},`) +
     `"lower_open":${lowerOpenOf(query)},"upper_open":${upperOpenOf(query)}}`
   );
 }

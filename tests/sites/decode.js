@@ -105,7 +105,9 @@ function decodeTyped(text) {
   };
 
   const error = (/** @type {any} */ content) => {
-    const made = new (/** @type {any} */ (globalThis))[content.name in globalThis ? content.name : "Error"](content.message);
+    // Errors of the language have one of their seven names; others are the platform's.
+    if (!(content.name in globalThis)) return new DOMException(content.message, content.name);
+    const made = new (/** @type {any} */ (globalThis))[content.name](content.message);
     if ("cause" in content) Object.defineProperty(made, "cause", { value: read(content.cause), configurable: true, writable: true });
     return made;
   };

@@ -20,6 +20,8 @@ pub struct Script {
     pub name: &'static str,
     /// What runs when the script does.
     pub modules: &'static [&'static str],
+    /// What stacks call it, where the page sees them: error reporters pass over errors with an extension's file at the top.
+    pub alias: Option<&'static str>,
     /// What runs when one of `modules` first asks for it by `import()`, together; hardly any document does.
     pub later: &'static [&'static str],
 }
@@ -44,11 +46,13 @@ pub const SCRIPTS: [Script; 3] = [
             "replace.js",
             "hook.js",
         ],
+        alias: Some("indexedDB"),
         later: &[],
     },
     Script {
         name: "bridge.js",
-        modules: &["channel.js", "bridge.js"],
+        modules: &["channel.js", "time.js", "bridge.js"],
+        alias: None,
         later: &[
             "pristine.js",
             "kinds.js",
@@ -66,6 +70,7 @@ pub const SCRIPTS: [Script; 3] = [
         modules: &[
             "pristine.js",
             "channel.js",
+            "time.js",
             "kinds.js",
             "encode.js",
             "builtins.js",
@@ -76,6 +81,7 @@ pub const SCRIPTS: [Script; 3] = [
             "reader.js",
             "peek.js",
         ],
+        alias: None,
         later: &[],
     },
 ];
@@ -114,7 +120,12 @@ impl Script {
             text.push_str(" };\n})();\n}\n");
         }
         text.push_str("})();\n");
-        minified(&text)
+        let mut script = minified(&text)?;
+        if let Some(alias) = self.alias {
+            script.push_str("\n//# sourceURL=");
+            script.push_str(alias);
+        }
+        Ok(script)
     }
 }
 
@@ -228,7 +239,13 @@ mod tests {
             fs::write(directory.path().join(name), source)?;
         }
         let name = "test.js";
-        Script { name, modules, later }.text(directory.path())
+        Script {
+            name,
+            modules,
+            alias: None,
+            later,
+        }
+        .text(directory.path())
     }
 
     #[test]

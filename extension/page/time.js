@@ -1,0 +1,20 @@
+// Waiting without the handles of timers: they are numbers of the page's window, which a page can count, and clear.
+
+const { scheduler } = /** @type {any} */ (globalThis);
+
+/**
+ * Resolves after so many milliseconds; in hidden documents later.
+ * @param {number} milliseconds
+ * @returns {Promise<void>}
+ */
+export const after = (milliseconds) => scheduler.postTask(() => {}, { delay: milliseconds });
+
+/** How many milliseconds a busy page is waited for. */
+const LONGEST_IDLE = 500;
+
+/**
+ * Resolves when the page has nothing to do.
+ * @returns {Promise<void>}
+ */
+export const idle = () =>
+  Promise.race([scheduler.postTask(() => {}, { priority: "background" }), after(LONGEST_IDLE)]);
