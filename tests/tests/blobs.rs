@@ -88,8 +88,39 @@ fn a_page_that_leaves_before_its_blob_is_read_tells_of_it(kind: Kind) -> Result<
     Ok(())
 }
 
+/// Longer than what is carried, and no longer than what the browser hashes in one go.
+const HASHED_AT_ONCE: &str = "new Blob([new Uint8Array(60 * 1024 * 1024)])";
+
+/// Another site gets another process, and Chromium cuts the document's port before it hears that it goes.
+fn a_page_that_goes_to_another_site_takes_nothing_along(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    rig.settled(&page)?;
+    let elsewhere = rig.site.url("/blank/").replace("localhost", "127.0.0.1");
+    page.evaluate(&format!(
+        "count(0, 3).then(() => put('long', {HASHED_AT_ONCE})).then(() => put('next', 2)).then(() => {{ location.href = {elsewhere:?}; }})"
+    ))?;
+    events_of(&rig, "next", 1)?;
+    let events = events_of(&rig, "long", 1)?;
+    ensure!(
+        blob(&events[0])["sha256"].is_null(),
+        "the blob was read before the page could leave"
+    );
+    page.wait_for("location.hostname === '127.0.0.1'")?;
+    // From the back/forward cache or loaded anew: what was missing comes with it.
+    page.evaluate("history.back()")?;
+    page.wait_for("location.hostname === 'localhost'")?;
+    let events = events_of(&rig, "long", 2)?;
+    assert!(blob(&events[1])["sha256"].is_string());
+    rig.settled(&page)?;
+    Ok(())
+}
+
 lab::in_both_browsers!(
     what_comes_after_a_blob_waits_for_it,
     a_long_blob_is_named_by_its_hash,
     a_page_that_leaves_before_its_blob_is_read_tells_of_it,
+    a_page_that_goes_to_another_site_takes_nothing_along,
 );

@@ -226,8 +226,8 @@ fn under_the_strictest_policy_with_other_built_ins(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url("/hardened/"))?;
-    page.wait_for("document.readyState === 'complete'")?;
-    assert_eq!(page.evaluate("written")?, json!("committed"));
+    // Before this its built-ins are called by nobody; evaluating calls some.
+    assert_eq!(page.evaluate("window.written")?, json!(""));
     let written = wait::until("the hardened page's value", PATIENCE, || {
         let event = rig
             .stream()?
@@ -235,8 +235,13 @@ fn under_the_strictest_policy_with_other_built_ins(kind: Kind) -> Result<()> {
             .find(|event| event.line().starts_with(r#"c hardened/items "value""#));
         Ok(event.map_or_else(|| Seen::Not("nothing".to_owned()), Seen::Ready))
     })?;
+    let mut after = written.json()["after"].clone();
+    // Firefox's is not the error's own.
+    if let Some(error) = after["nested"]["error"]["$error"].as_object_mut() {
+        error.remove("stack");
+    }
     assert_eq!(
-        written.json()["after"],
+        after,
         json!({
             "date": { "$date": "1970-01-01T00:00:00.005Z" },
             "list": [1, 2],
@@ -247,8 +252,6 @@ fn under_the_strictest_policy_with_other_built_ins(kind: Kind) -> Result<()> {
             "nested": { "error": { "$error": { "name": "RangeError", "message": "m" } } },
         })
     );
-    let noted = page.evaluate("window.noted")?;
-    assert_eq!(noted, json!([]), "what was called, thrown, printed or violated");
     // Read by a page that has all its built-ins.
     let reader = browser.open(&rig.site.url(PAGE))?;
     rig.settled(&reader).map(drop)

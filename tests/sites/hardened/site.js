@@ -8,10 +8,9 @@ const { apply } = Reflect;
 const { then } = Promise.prototype;
 const NativePromise = Promise;
 const { addEventListener } = EventTarget.prototype;
-/** What went wrong, or was called by somebody else. */
-window.noted = [];
-let count = 0;
-const note = (text) => defineProperty(window.noted, count++, { value: text, enumerable: true, configurable: true, writable: true });
+let noted = "";
+/** What went wrong, or was called by somebody else, a line each. */
+const note = (text) => (noted += `${text}\n`);
 
 for (const type of ["error", "unhandledrejection", "securitypolicyviolation"]) {
   apply(addEventListener, window, [type, (event) => note(`${type}: ${event.message ?? event.reason ?? event.violatedDirective}`)]);
@@ -19,7 +18,7 @@ for (const type of ["error", "unhandledrejection", "securitypolicyviolation"]) {
 for (const level of ["log", "warn", "error", "info", "debug"]) console[level] = () => note(`console.${level}`);
 
 const open = indexedDB.open("hardened", 1);
-/** Resolves when the writes have committed: begun before the built-ins change, it ends long after. */
+/** Resolves to the notes when the writes have committed: begun before the built-ins change, it ends long after. */
 window.written = new NativePromise((resolve) => {
   open.onupgradeneeded = () => open.result.createObjectStore("items");
   open.onsuccess = () => {
@@ -30,7 +29,7 @@ window.written = new NativePromise((resolve) => {
     items.delete(["a", new Date(7)]);
     class Odd extends IDBKeyRange {}
     if (!(IDBKeyRange.only(1) instanceof IDBKeyRange) || Odd.prototype instanceof IDBKeyRange === false) note("instanceof");
-    transaction.oncomplete = () => resolve("committed");
+    transaction.oncomplete = () => resolve(noted);
   };
 });
 const map = new Map([["k", 1]]);
@@ -70,7 +69,11 @@ for (const [owner, name] of [
   [Array, "isArray"],
   [Date, "now"],
 ]) {
-  owner[name] = () => note(`${name} was called`);
+  const native = owner[name];
+  owner[name] = (...given) => {
+    note(`${name} was called`);
+    return apply(native, owner, given);
+  };
 }
 for (const name of ["get", "set", "value", "next", "toJSON", "0", "text", "blobs", "data"]) {
   defineProperty(Object.prototype, name, {
@@ -78,8 +81,9 @@ for (const name of ["get", "set", "value", "next", "toJSON", "0", "text", "blobs
       note(`Object.prototype.${name}`);
     },
     set(value) {
-      defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
+      defineProperty(this, name, { __proto__: null, value, configurable: true, enumerable: true, writable: true });
     },
     configurable: true,
+    __proto__: null,
   });
 }
