@@ -104,6 +104,20 @@ impl Lease {
         connection: &mut Connection,
         command: &[&str],
     ) -> Result<Option<Value>, RedisError> {
+        let leased = self.leased.clone();
+        self.invoke(connection, &leased, &[], command)
+    }
+
+    /// Runs a script about the stream and keeps the lease, or does neither: `None` if it is no longer ours. The script looks itself whether
+    /// it is, as `leased.lua` does: its keys are the lease, the stream and these, its arguments the token, the lease's life and these, and
+    /// it returns 0, or 1 and its answer.
+    pub fn invoke(
+        &mut self,
+        connection: &mut Connection,
+        script: &Script,
+        keys: &[&str],
+        arguments: &[&str],
+    ) -> Result<Option<Value>, RedisError> {
         let asked = Instant::now();
         if self
             .kept
@@ -112,10 +126,13 @@ impl Lease {
         {
             return Ok(None);
         }
-        let mut call = self.call(&self.leased);
+        let mut call = self.call(script);
+        for key in keys {
+            call.key(key);
+        }
         call.arg(millis());
-        for word in command {
-            call.arg(word);
+        for argument in arguments {
+            call.arg(argument);
         }
         let mut answer: Vec<Value> = call.invoke(connection)?;
         if answer.first() != Some(&Value::Int(1)) {
@@ -148,6 +165,12 @@ impl Lease {
     /// The key under which the group remembers what it feeds ([`Cache::agree`](super::cache::Cache::agree)).
     pub fn memory_key(&self) -> String {
         format!("{}:feed", self.key)
+    }
+
+    /// The key under which the group remembers how many entries there were up to the one it has read last
+    /// ([`Position`](super::group::Position)).
+    pub fn position_key(&self) -> String {
+        format!("{}:position", self.key)
     }
 
     /// Leaves the group and gives the lease back.

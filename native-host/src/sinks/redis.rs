@@ -257,7 +257,7 @@ impl Sink for RedisSink {
 }
 
 /// The key that holds the number of the last event of a profile, in the stream's cluster slot.
-fn cursor_key(stream: Option<&str>, profile: &str) -> String {
+pub(crate) fn cursor_key(stream: Option<&str>, profile: &str) -> String {
     match stream {
         Some(stream) if stream.contains(['{', '}']) => format!("{stream}:cursor:{profile}"),
         Some(stream) => format!("{{{stream}}}:cursor:{profile}"),

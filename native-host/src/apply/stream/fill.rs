@@ -143,7 +143,7 @@ impl<W: Write> Stream<'_, '_, W> {
             records += targets.iter().filter(|target| target.value.is_some()).count();
             self.session.put_newest(targets.iter())?;
             done += entries.len();
-            self.session.report.progress("filling", done, all)?;
+            self.session.report.progress("filling", done, Some(all))?;
         }
     }
 }
