@@ -81,8 +81,7 @@ impl Lease {
             .arg(&self.token)
             .invoke(connection)?;
         if answer == "held" {
-            let name = holder.rsplit_once(' ').map_or(holder.as_str(), |(name, _)| name);
-            return Ok(Taken::By(name.to_owned()));
+            return Ok(Taken::By(consumer_of(&holder)));
         }
         self.token = token;
         self.kept = Some(asked);
@@ -91,6 +90,14 @@ impl Lease {
         } else {
             Taken::Unknown
         })
+    }
+
+    /// Which consumer has it, be it us or another.
+    pub fn holder(&self, connection: &mut Connection) -> Result<Option<String>, RedisError> {
+        let token: Option<String> = redis::cmd("GET").arg(&self.key).query(connection)?;
+        Ok(token
+            .filter(|token| token != "free")
+            .map(|token| consumer_of(&token)))
     }
 
     /// Keeps the lease; whether it was still ours.
@@ -200,6 +207,14 @@ impl Lease {
         call.arg(&self.token);
         call
     }
+}
+
+/// The consumer's name in a token.
+fn consumer_of(token: &str) -> String {
+    token
+        .rsplit_once(' ')
+        .map_or(token, |(consumer, _)| consumer)
+        .to_owned()
 }
 
 fn millis() -> u32 {

@@ -1,6 +1,7 @@
 //! `idb-relay apply`: from Redis to Memcached, as a process of its own.
 
 mod channel;
+mod feeding;
 mod late;
 mod model;
 mod servers;
