@@ -25,9 +25,18 @@ pub(super) struct Lost {
     /// The group has been at the stream's end since it was joined.
     arrived: bool,
     /// Up to which event the stream has had everything of each profile, as it was before all was read once more.
-    had: Option<HashMap<String, u64>>,
+    had: Option<HashMap<String, Cursor>>,
     /// The last event of each profile that was said to be missing.
     told: HashMap<String, u64>,
+}
+
+/// What a host says of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Cursor {
+    /// The last event that it has put into it.
+    pub number: u64,
+    /// Up to which event it is giving it again what it lost, or was.
+    pub again: Option<u64>,
 }
 
 /// The numbers that are missing in what comes of a profile.
@@ -87,8 +96,8 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(true)
     }
 
-    /// The last event of each profile that its host has put into the stream.
-    fn cursors(&mut self) -> Result<HashMap<String, u64>, redis::RedisError> {
+    /// What the hosts of all profiles say of the stream.
+    pub(super) fn cursors(&mut self) -> Result<HashMap<String, Cursor>, redis::RedisError> {
         let prefix = sinks::redis::cursor_key(Some(self.group.stream()), "");
         let mut names: Vec<String> = Vec::new();
         let mut from = "0".to_owned();
@@ -108,29 +117,38 @@ impl<W: Write> Stream<'_, '_, W> {
         }
         let mut cursors = HashMap::new();
         for name in names {
-            let number: Option<u64> = redis::cmd("GET").arg(&name).query(&mut self.session.redis)?;
-            if let (Some(profile), Some(number)) = (name.strip_prefix(&prefix), number)
-                && is_profile(profile)
-            {
-                cursors.insert(profile.to_owned(), number);
+            let Some(profile) = name.strip_prefix(&prefix).filter(|profile| is_profile(profile)) else {
+                continue;
+            };
+            let (number, again): (Option<u64>, Option<u64>) = redis::cmd("MGET")
+                .arg(&name)
+                .arg(format!("{name}:again"))
+                .query(&mut self.session.redis)?;
+            if let Some(number) = number {
+                cursors.insert(profile.to_owned(), Cursor { number, again });
             }
         }
         Ok(cursors)
     }
 
     /// All that these hosts had put into the stream was read, or cannot be read any more.
-    fn tell_what_never_came(&mut self, had: HashMap<String, u64>) -> Result<(), Stop> {
-        for (profile, last) in had {
+    fn tell_what_never_came(&mut self, had: HashMap<String, Cursor>) -> Result<(), Stop> {
+        for (profile, cursor) in had {
             let home = self.session.cache.home_of(&profile);
             let standing = self
                 .session
                 .cache
                 .standing(home, std::iter::once(profile.as_str()))?;
             // What a server that was just filled lacks was said then.
-            if let Some(offset) = standing.offset(&profile)
-                && standing.filled
-            {
-                self.tell_gap(&profile, offset + 1, last)?;
+            let Some(offset) = standing.offset(&profile) else {
+                continue;
+            };
+            if standing.filled && offset < cursor.number {
+                self.tell_gap(&profile, offset + 1, cursor.number)?;
+                // It is said once, and who compares does not take them for events that are on their way.
+                let fence = self.session.fence(home)?;
+                let reached = HashMap::from([(profile.as_str(), cursor.number)]);
+                self.session.cache.note(home, &standing, &reached, fence)?;
             }
         }
         Ok(())

@@ -2,6 +2,8 @@
 //!
 //! `IDB_RELAY_APPLY_SEED` repeats a run, `IDB_RELAY_APPLY_ROUNDS` makes it longer.
 
+#![allow(clippy::print_stdout, reason = "what was done is told when the test fails")]
+
 use std::{
     collections::BTreeMap,
     env,
@@ -71,19 +73,25 @@ type Slot = Option<(Apply, bool)>;
 
 /// Starts, kills, pauses and wakes processes.
 fn meddle(slots: &mut [Slot], sandbox: &Sandbox, started: &mut u32, random: &mut Rng) {
-    for slot in slots {
+    for (index, slot) in slots.iter_mut().enumerate() {
         match (&mut *slot, random.u8(..10)) {
-            (None, 0..7) => *slot = Some((start(sandbox, started), false)),
+            (None, 0..7) => {
+                *slot = Some((start(sandbox, started), false));
+                println!("  {index}: started as process-{started}");
+            }
             (Some((process, paused)), 0..2) => {
                 process.pause();
                 *paused = true;
+                println!("  {index}: paused");
             }
             (Some((process, paused)), 2..6) => {
                 process.resume();
                 *paused = false;
+                println!("  {index}: resumed");
             }
             (Some(_), 6..8) => {
-                if let Some((process, _)) = slot.take() {
+                if let Some((mut process, _)) = slot.take() {
+                    println!("  {index}: killed; it had said {:?}", process.told());
                     process.kill();
                 }
             }
@@ -101,14 +109,20 @@ fn start(sandbox: &Sandbox, started: &mut u32) -> Apply {
 fn lose(sandbox: &mut Sandbox, random: &mut Rng) {
     match random.u8(..12) {
         0 => {
+            println!("  memcached flushed");
             sandbox.memcached.tell("flush_all\r\n");
         }
         1 => {
+            println!("  memcached restarted");
             sandbox.memcached.down();
             sandbox.memcached.up();
         }
-        2 => sandbox.redis.command(&["FLUSHALL"]),
+        2 => {
+            println!("  redis flushed");
+            sandbox.redis.command(&["FLUSHALL"]);
+        }
         3 => {
+            println!("  redis restarted");
             sandbox.redis.down();
             sandbox.redis.up();
         }
@@ -137,7 +151,8 @@ fn processes_that_come_and_go_leave_what_the_model_says() {
     let watch = Watch::of(&sandbox, &keys);
     let mut slots: Vec<Slot> = (0..PROCESSES).map(|_| None).collect();
     let mut started = 0;
-    for _ in 0..rounds {
+    for round in 0..rounds {
+        println!("round {round}, values from {}", page.value);
         meddle(&mut slots, &sandbox, &mut started, &mut random);
         lose(&mut sandbox, &mut random);
         page.write(&mut random);
