@@ -24,7 +24,7 @@
 //! - [`channel`]: events from Pub/Sub, at most once.
 //! - [`change`]: what an event means for Memcached.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
-//! - [`feeder`]: who else feeds a cache from the stream.
+//! - [`cursor`]: how far the hosts have come. [`feeder`]: who feeds a cache from the stream.
 //! - [`report`]: what is printed.
 //! - [`stop`]: why the work stops.
 
@@ -42,6 +42,7 @@ use crate::config::Config;
 pub mod cache;
 mod change;
 mod channel;
+pub mod cursor;
 pub mod feeder;
 mod group;
 pub mod lease;

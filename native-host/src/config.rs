@@ -95,6 +95,16 @@ pub enum ValueForm {
     Typed,
 }
 
+impl ValueForm {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Typed => "typed",
+        }
+    }
+}
+
 /// Where the journal is, and how much it keeps.
 #[derive(Debug, Clone)]
 pub struct Journal {

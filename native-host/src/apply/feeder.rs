@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use redis::{Connection, RedisError, Value, from_redis_value};
-use serde_json::Value as Json;
+use serde::Deserialize;
 
 use super::lease::Lease;
 
@@ -19,8 +19,28 @@ pub struct Feeder {
     pub is_apply: bool,
     /// The process of `idb-relay apply` that writes now.
     pub process: Option<String>,
-    /// The Memcached servers that it feeds, if it has said so.
+    /// What it feeds, and how, if it has said so.
+    pub feed: Option<Feed>,
+}
+
+/// What a group feeds: what the marks of its servers say, too.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Feed {
+    /// The template of keys.
+    pub key: String,
+    /// The form of values.
+    pub value: String,
+    /// The servers.
     pub servers: Vec<String>,
+    /// Since when, as a random name.
+    pub era: String,
+}
+
+impl Feeder {
+    /// The servers, if they are known.
+    pub fn servers(&self) -> &[String] {
+        self.feed.as_ref().map_or(&[], |feed| &feed.servers)
+    }
 }
 
 /// The groups that read this stream, and who listens to the channels beside it under the usual name.
@@ -41,14 +61,19 @@ pub fn feeders(connection: &mut Connection, stream: Option<&str>) -> Result<Vec<
     Ok(feeders)
 }
 
-fn feeder(connection: &mut Connection, stream: Option<&str>, group: String) -> Result<Feeder, RedisError> {
+/// The group of this name, whether or not there is one.
+pub fn feeder(
+    connection: &mut Connection,
+    stream: Option<&str>,
+    group: String,
+) -> Result<Feeder, RedisError> {
     let lease = Lease::new(stream, &group, "");
     let feed: Option<String> = redis::cmd("GET").arg(lease.memory_key()).query(connection)?;
     let process = lease.holder(connection)?;
     Ok(Feeder {
         is_apply: feed.is_some() || process.is_some(),
         process,
-        servers: feed.as_deref().map(servers).unwrap_or_default(),
+        feed: feed.and_then(|feed| serde_json::from_str(&feed).ok()),
         group,
     })
 }
@@ -63,14 +88,5 @@ fn groups(connection: &mut Connection, stream: &str) -> Result<Vec<String>, Redi
     groups
         .into_iter()
         .map(|mut group| Ok(from_redis_value(group.remove("name").unwrap_or(Value::Nil))?))
-        .collect()
-}
-
-/// The servers in what a group remembers of its feed.
-fn servers(feed: &str) -> Vec<String> {
-    let feed: Json = serde_json::from_str(feed).unwrap_or_default();
-    let servers = feed["servers"].as_array().into_iter().flatten();
-    servers
-        .filter_map(|server| Some(server.as_str()?.to_owned()))
         .collect()
 }

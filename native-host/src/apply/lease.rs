@@ -180,6 +180,11 @@ impl Lease {
         format!("{}:position", self.key)
     }
 
+    /// The key under which the group remembers which events never came, until it has said so.
+    pub fn holes_key(&self) -> String {
+        format!("{}:holes", self.key)
+    }
+
     /// Leaves the group and gives the lease back.
     pub fn end(&mut self, connection: &mut Connection, group: &str) -> Result<(), RedisError> {
         if self.stream.is_some() {

@@ -26,8 +26,8 @@ mod lost;
 use self::lost::Lost;
 
 /// What is to be done when events are gone for good.
-const CURE_GAP: &str = "Empty Memcached (flush_all), move the journals of the browsers concerned away and load their pages again: \
-    they are read anew. Raise redis.max_stream_length if the stream was cut too early.";
+const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
+    and these servers, key and value stand in its configuration, too. Raise redis.max_stream_length if the stream was cut too early.";
 
 /// How many entries are behind when it is worth telling how far it has come.
 const BACKLOG: usize = 2000;
@@ -63,6 +63,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         };
         stream.agree()?;
         stream.find_place()?;
+        stream.recall_holes()?;
         Ok(stream)
     }
 
@@ -228,7 +229,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         if standings.iter().any(|standing| !standing.filled) {
             return Ok(false);
         }
-        self.tell_gaps(changes, &standings)?;
+        self.note_holes(changes, &standings)?;
         let mut targets: Vec<&Target> = Vec::new();
         let mut reached: BTreeMap<usize, HashMap<&str, u64>> = BTreeMap::new();
         for change in changes {

@@ -56,8 +56,9 @@ fn once(feeder: &Feeder) -> Check {
         group,
         is_apply,
         process,
-        servers,
+        ..
     } = feeder;
+    let servers = feeder.servers();
     let what = if servers.is_empty() {
         "Memcached".to_owned()
     } else {
@@ -86,7 +87,7 @@ fn twice(feeder: &Feeder, own: &[String]) -> Option<Check> {
     let group = &feeder.group;
     let common: Vec<&str> = own
         .iter()
-        .filter(|server| feeder.servers.contains(server))
+        .filter(|server| feeder.servers().contains(server))
         .map(String::as_str)
         .collect();
     if !common.is_empty() {
@@ -100,10 +101,10 @@ fn twice(feeder: &Feeder, own: &[String]) -> Option<Check> {
             "Write memcached.mode = \"off\" where the host runs and restart the browser; or end `idb-relay apply`.",
         ));
     }
-    let where_to = if feeder.servers.is_empty() {
+    let where_to = if feeder.servers().is_empty() {
         "a Memcached".to_owned()
     } else {
-        format!("memcached at {}", feeder.servers.join(", "))
+        format!("memcached at {}", feeder.servers().join(", "))
     };
     Some(Check::remark(
         MEMCACHED,

@@ -4,6 +4,7 @@ mod channel;
 mod feeding;
 mod late;
 mod model;
+mod repair;
 mod servers;
 mod stream;
 mod takeover;

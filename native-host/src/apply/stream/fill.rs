@@ -109,8 +109,7 @@ impl<W: Write> Stream<'_, '_, W> {
         let mut before = HashMap::new();
         let mut moved = Instant::now();
         loop {
-            let cursors = self.cursors();
-            let mut cursors = self.asked(cursors)?;
+            let mut cursors = self.cursors()?;
             cursors.retain(|_, cursor| cursor.again.is_some_and(|again| cursor.number < again));
             if cursors.is_empty() {
                 return Ok(());

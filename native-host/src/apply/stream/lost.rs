@@ -11,13 +11,11 @@ use std::{
     io::Write,
 };
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{CURE_GAP, Change, End, Standing, Stop, Stream, is_profile};
-use crate::sinks;
-
-/// How many keys of Redis are looked through at once for cursors.
-const SCAN: &str = "1000";
+use super::{CURE_GAP, Change, End, Standing, Stop, Stream};
+use crate::apply::cursor::{Cursor, cursors};
 
 /// What is known to be missing, or suspected.
 #[derive(Default)]
@@ -26,49 +24,20 @@ pub(super) struct Lost {
     arrived: bool,
     /// Up to which event the stream has had everything of each profile, as it was before all was read once more.
     had: Option<HashMap<String, Cursor>>,
-    /// The last event of each profile that was said to be missing.
-    told: HashMap<String, u64>,
+    /// The last event of each profile that was looked at.
+    looked_at: HashMap<String, u64>,
+    /// What is missing of each profile, and was not said yet.
+    holes: BTreeMap<String, Holes>,
 }
 
-/// What a host says of the stream.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cursor {
-    /// The last event that it has put into it.
-    pub number: u64,
-    /// Up to which event it is giving it again what it lost, or was.
-    pub again: Option<u64>,
-}
-
-/// The numbers that are missing in what comes of a profile.
-#[derive(Default)]
+/// The numbers that are missing in what came of a profile.
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Holes {
-    /// The number before the next.
-    last: Option<u64>,
     ranges: Vec<(u64, u64)>,
+    /// How many these are.
     missing: u64,
-    /// How many of them the host has left out and said so.
+    /// How many the host has left out and said so.
     left_out: u64,
-}
-
-impl Holes {
-    fn meet(&mut self, change: &Change) {
-        let Change {
-            sequence, left_out, ..
-        } = *change;
-        if let Some(last) = self.last
-            && sequence <= last
-        {
-            return;
-        }
-        if let Some(last) = self.last
-            && sequence > last + 1
-        {
-            self.ranges.push((last + 1, sequence - 1));
-            self.missing += sequence - 1 - last;
-        }
-        self.last = Some(sequence);
-        self.left_out += left_out.saturating_sub(1);
-    }
 }
 
 impl<W: Write> Stream<'_, '_, W> {
@@ -81,6 +50,7 @@ impl<W: Write> Stream<'_, '_, W> {
             return Ok(false);
         };
         self.last = last;
+        self.tell_holes()?;
         if let Some(had) = self.lost.had.take() {
             self.tell_what_never_came(had)?;
         }
@@ -88,8 +58,7 @@ impl<W: Write> Stream<'_, '_, W> {
         let suspected = unread.map_or(!self.lost.arrived, |unread| unread > 0);
         self.lost.arrived = true;
         if suspected {
-            let had = self.cursors();
-            self.lost.had = Some(self.asked(had)?);
+            self.lost.had = Some(self.cursors()?);
             // Whatever is in the stream of that is read first.
             return Ok(false);
         }
@@ -97,38 +66,9 @@ impl<W: Write> Stream<'_, '_, W> {
     }
 
     /// What the hosts of all profiles say of the stream.
-    pub(super) fn cursors(&mut self) -> Result<HashMap<String, Cursor>, redis::RedisError> {
-        let prefix = sinks::redis::cursor_key(Some(self.group.stream()), "");
-        let mut names: Vec<String> = Vec::new();
-        let mut from = "0".to_owned();
-        loop {
-            let (next, found): (String, Vec<String>) = redis::cmd("SCAN")
-                .arg(&from)
-                .arg("MATCH")
-                .arg(format!("{}*", protocol::name::literally(&prefix)))
-                .arg("COUNT")
-                .arg(SCAN)
-                .query(&mut self.session.redis)?;
-            names.extend(found);
-            if next == "0" {
-                break;
-            }
-            from = next;
-        }
-        let mut cursors = HashMap::new();
-        for name in names {
-            let Some(profile) = name.strip_prefix(&prefix).filter(|profile| is_profile(profile)) else {
-                continue;
-            };
-            let (number, again): (Option<u64>, Option<u64>) = redis::cmd("MGET")
-                .arg(&name)
-                .arg(format!("{name}:again"))
-                .query(&mut self.session.redis)?;
-            if let Some(number) = number {
-                cursors.insert(profile.to_owned(), Cursor { number, again });
-            }
-        }
-        Ok(cursors)
+    pub(super) fn cursors(&mut self) -> Result<HashMap<String, Cursor>, Stop> {
+        let cursors = cursors(&mut self.session.redis, self.group.stream());
+        self.asked(cursors)
     }
 
     /// All that these hosts had put into the stream was read, or cannot be read any more.
@@ -144,7 +84,8 @@ impl<W: Write> Stream<'_, '_, W> {
                 continue;
             };
             if standing.filled && offset < cursor.number {
-                self.tell_gap(&profile, offset + 1, cursor.number)?;
+                self.session
+                    .tell_gap(&profile, offset + 1, cursor.number, CURE_GAP)?;
                 // It is said once, and who compares does not take them for events that are on their way.
                 let fence = self.session.fence(home)?;
                 let reached = HashMap::from([(profile.as_str(), cursor.number)]);
@@ -154,40 +95,88 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(())
     }
 
-    /// Says which numbers are missing between what a profile's first server knows and what comes now.
-    pub(super) fn tell_gaps(&mut self, changes: &[Change], standings: &[Standing]) -> Result<(), Stop> {
-        let mut profiles: BTreeMap<&str, Holes> = BTreeMap::new();
+    /// Notes which numbers are missing between what a profile's first server knows and what comes now. A host that has left them out says so
+    /// only behind them, so what they mean comes out at the stream's end; until then they are noted in Redis, for who comes after us.
+    pub(super) fn note_holes(&mut self, changes: &[Change], standings: &[Standing]) -> Result<(), Stop> {
+        let mut reached: HashMap<&str, Option<u64>> = HashMap::new();
+        let mut noted = false;
         for change in changes {
             let home = self.session.cache.home_of(&change.profile);
-            let holes = profiles.entry(&change.profile).or_insert_with(|| Holes {
-                last: standings
+            let last = reached.entry(&change.profile).or_insert_with(|| {
+                let known = standings
                     .get(home)
-                    .and_then(|standing| standing.offset(&change.profile)),
-                ..Holes::default()
+                    .and_then(|standing| standing.offset(&change.profile));
+                // Not once more what is looked at again.
+                let looked_at = self.lost.looked_at.get(&change.profile).copied();
+                known.map(|known| known.max(looked_at.unwrap_or(0)))
             });
-            holes.meet(change);
+            let before = last.replace(last.unwrap_or(0).max(change.sequence));
+            let Some(before) = before.filter(|before| change.sequence > *before) else {
+                continue;
+            };
+            let missing = change.sequence - 1 - before;
+            let left_out = change.left_out.saturating_sub(1);
+            if missing > 0 || left_out > 0 {
+                let holes = self.lost.holes.entry(change.profile.clone()).or_default();
+                if missing > 0 {
+                    holes.ranges.push((before + 1, change.sequence - 1));
+                }
+                holes.missing += missing;
+                holes.left_out += left_out;
+                noted = true;
+            }
         }
-        for (profile, holes) in profiles {
+        for (profile, last) in reached {
+            self.lost.looked_at.insert(profile.to_owned(), last.unwrap_or(0));
+        }
+        if noted { self.keep_holes() } else { Ok(()) }
+    }
+
+    fn keep_holes(&mut self) -> Result<(), Stop> {
+        let key = self.session.lease.holes_key();
+        let text = serde_json::to_string(&self.lost.holes).unwrap_or_default();
+        let command: &[&str] = if self.lost.holes.is_empty() {
+            &["DEL", &key]
+        } else {
+            &["SET", &key, &text]
+        };
+        let kept = self.session.lease.run(&mut self.session.redis, command);
+        self.leased(kept).map(|_| ())
+    }
+
+    /// Takes over what the process before us has noted and not said.
+    pub(super) fn recall_holes(&mut self) -> Result<(), Stop> {
+        let key = self.session.lease.holes_key();
+        let holes = redis::cmd("GET").arg(&key).query(&mut self.session.redis);
+        let holes: Option<String> = self.asked(holes)?;
+        self.lost.holes = holes
+            .and_then(|holes| serde_json::from_str(&holes).ok())
+            .unwrap_or_default();
+        Ok(())
+    }
+
+    /// At the stream's end: says what is missing, unless the host has left it out.
+    fn tell_holes(&mut self) -> Result<(), Stop> {
+        if self.lost.holes.is_empty() {
+            return Ok(());
+        }
+        for (profile, holes) in std::mem::take(&mut self.lost.holes) {
             if holes.missing <= holes.left_out {
-                self.tell_left_out(profile, &holes)?;
+                self.tell_left_out(&profile, &holes)?;
                 continue;
             }
             for (first, last) in holes.ranges {
-                self.tell_gap(profile, first, last)?;
+                self.session.tell_gap(&profile, first, last, CURE_GAP)?;
             }
         }
-        Ok(())
+        self.keep_holes()
     }
 
     /// Says that the host has left out events, if it has. The values of the records follow, so this is nothing to worry about.
     fn tell_left_out(&mut self, profile: &str, holes: &Holes) -> Result<(), Stop> {
-        let Some((_, last)) = holes.ranges.last() else {
-            return Ok(());
-        };
-        if self.lost.told.get(profile) >= Some(last) {
+        if holes.missing == 0 {
             return Ok(());
         }
-        self.lost.told.insert(profile.to_owned(), *last);
         let events = holes.missing;
         Ok(self.session.report.tell(
             "left_out",
@@ -196,19 +185,5 @@ impl<W: Write> Stream<'_, '_, W> {
             ),
             json!({"profile": profile, "events": events}),
         )?)
-    }
-
-    /// Says that these events never came, those of them that it has not been said of; often there are none.
-    fn tell_gap(&mut self, profile: &str, first: u64, last: u64) -> Result<(), Stop> {
-        let first = self
-            .lost
-            .told
-            .get(profile)
-            .map_or(first, |told| first.max(told + 1));
-        if first > last {
-            return Ok(());
-        }
-        self.lost.told.insert(profile.to_owned(), last);
-        self.session.tell_gap(profile, first, last, CURE_GAP)
     }
 }

@@ -187,7 +187,7 @@ fn a_stream_that_was_cut_is_told_of() {
     assert!(
         gap["cure"]
             .as_str()
-            .is_some_and(|cure| cure.contains("flush_all"))
+            .is_some_and(|cure| cure.contains("verify --repair"))
     );
     sandbox.await_cached("19", Some("1"));
     assert_eq!(sandbox.cached("3"), None);
@@ -198,7 +198,7 @@ fn a_stream_that_was_cut_is_told_of() {
 }
 
 /// Lets the host write events of a record each, and waits until they are in the stream.
-fn write(sandbox: &Sandbox, host: &mut Host, sequence: u64, keys: std::ops::Range<u64>) {
+pub(super) fn write(sandbox: &Sandbox, host: &mut Host, sequence: u64, keys: std::ops::Range<u64>) {
     let puts: Vec<_> = keys.map(|key| put(&key.to_string(), "1")).collect();
     let before: usize = sandbox.redis.connection().xlen("idb:events").expect("a stream");
     host.deliver(sequence, &commit(&puts));
