@@ -38,6 +38,8 @@ pub struct Lease {
     token: String,
     /// When it was last known to be ours.
     kept: Option<Instant>,
+    /// How often anybody had kept it when it was last asked for.
+    keepings: Option<u64>,
     acquire: Script,
     leased: Script,
     tidy: Script,
@@ -57,6 +59,7 @@ impl Lease {
             consumer: consumer.to_owned(),
             token: String::new(),
             kept: None,
+            keepings: None,
             acquire: Script::new(include_str!("lease/acquire.lua")),
             leased: Script::new(include_str!("lease/leased.lua")),
             tidy: Script::new(include_str!("lease/tidy.lua")),
@@ -73,13 +76,17 @@ impl Lease {
             fastrand::u64(..)
         );
         let asked = Instant::now();
-        let (answer, holder): (String, String) = self
+        let (answer, holder, keepings): (String, String, u64) = self
             .acquire
             .key(&self.key)
+            .key(self.keepings_key())
             .arg(&token)
             .arg(millis())
             .arg(&self.token)
+            // Never what was counted before, and far from where an integer ends.
+            .arg(fastrand::u64(..1 << 48))
             .invoke(connection)?;
+        self.keepings = Some(keepings);
         if answer == "held" {
             return Ok(Taken::By(consumer_of(&holder)));
         }
@@ -90,6 +97,15 @@ impl Lease {
         } else {
             Taken::Unknown
         })
+    }
+
+    /// How often anybody had kept it when it was last asked for. Two equal answers: nobody has in between, nor taken it.
+    pub fn keepings(&self) -> Option<u64> {
+        self.keepings
+    }
+
+    fn keepings_key(&self) -> String {
+        format!("{}:kept", self.key)
     }
 
     /// Which consumer has it, be it us or another.
@@ -116,7 +132,7 @@ impl Lease {
     }
 
     /// Runs a script about the stream and keeps the lease, or does neither: `None` if it is no longer ours. The script looks itself whether
-    /// it is, as `leased.lua` does: its keys are the lease, the stream and these, its arguments the token, the lease's life and these, and
+    /// it is, as `leased.lua` does: its keys are the lease, the count of its keepings, the stream and these, its arguments the token, the lease's life and these, and
     /// it returns 0, or 1 and its answer.
     pub fn invoke(
         &mut self,
@@ -206,6 +222,7 @@ impl Lease {
 
     fn call<'s>(&self, script: &'s Script) -> ScriptInvocation<'s> {
         let mut call = script.key(&self.key);
+        call.key(self.keepings_key());
         if let Some(stream) = &self.stream {
             call.key(stream);
         }

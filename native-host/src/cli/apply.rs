@@ -29,7 +29,7 @@ use crate::{
 ///
 /// Nothing is lost: an event is acknowledged once it is in Memcached, and what a process that died has left undone is done by the next one.
 /// No older value ever replaces a newer one. Run as many processes as you like: one of a group writes, the others stand by and
-/// take over within about 8 seconds if it dies, at once if it ends. A Memcached that was restarted, flushed or replaced is filled again from the
+/// take over within about 5 seconds if it dies, at once if it ends. A Memcached that was restarted, flushed or replaced is filled again from the
 /// stream.
 ///
 /// What the stream no longer has (`redis.max_stream_length`) can't be filled in; it is said if that is so. With --pubsub nothing is filled

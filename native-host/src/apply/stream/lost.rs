@@ -9,6 +9,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -30,9 +31,14 @@ pub(super) struct Lost {
     holes: BTreeMap<String, Holes>,
 }
 
+/// How long a host may take, at the stream's end, to say that it has left out what is missing. It does so in the next calls of its script.
+const UNDECIDED: Duration = Duration::from_secs(10);
+
 /// The numbers that are missing in what came of a profile.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Holes {
+    #[serde(skip, default = "Instant::now")]
+    since: Instant,
     ranges: Vec<(u64, u64)>,
     /// How many these are.
     missing: u64,
@@ -50,7 +56,7 @@ impl<W: Write> Stream<'_, '_, W> {
             return Ok(false);
         };
         self.last = last;
-        self.tell_holes()?;
+        self.decide_what_is_old()?;
         if let Some(had) = self.lost.had.take() {
             self.tell_what_never_came(had)?;
         }
@@ -95,11 +101,13 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(())
     }
 
-    /// Notes which numbers are missing between what a profile's first server knows and what comes now. A host that has left them out says so
-    /// only behind them, so what they mean comes out at the stream's end; until then they are noted in Redis, for who comes after us.
+    /// Notes which numbers are missing between what a profile's first server knows and what comes now, and says so if the host has not left
+    /// them out. It leaves out all events of records up to a point, and says so where each store's last one was; in between there can
+    /// be events that are about a store. So what is missing is decided when the next event of a record comes. Until then it is noted in
+    /// Redis, for who comes after us.
     pub(super) fn note_holes(&mut self, changes: &[Change], standings: &[Standing]) -> Result<(), Stop> {
         let mut reached: HashMap<&str, Option<u64>> = HashMap::new();
-        let mut noted = false;
+        let mut is_new = false;
         for change in changes {
             let home = self.session.cache.home_of(&change.profile);
             let last = reached.entry(&change.profile).or_insert_with(|| {
@@ -117,19 +125,34 @@ impl<W: Write> Stream<'_, '_, W> {
             let missing = change.sequence - 1 - before;
             let left_out = change.left_out.saturating_sub(1);
             if missing > 0 || left_out > 0 {
-                let holes = self.lost.holes.entry(change.profile.clone()).or_default();
+                let holes = self
+                    .lost
+                    .holes
+                    .entry(change.profile.clone())
+                    .or_insert_with(|| Holes {
+                        since: Instant::now(),
+                        ranges: Vec::new(),
+                        missing: 0,
+                        left_out: 0,
+                    });
                 if missing > 0 {
                     holes.ranges.push((before + 1, change.sequence - 1));
                 }
                 holes.missing += missing;
                 holes.left_out += left_out;
-                noted = true;
+                is_new = true;
+            }
+            if change.target.is_some()
+                && let Some(holes) = self.lost.holes.remove(&change.profile)
+            {
+                self.decide(&change.profile, holes)?;
+                is_new = true;
             }
         }
         for (profile, last) in reached {
             self.lost.looked_at.insert(profile.to_owned(), last.unwrap_or(0));
         }
-        if noted { self.keep_holes() } else { Ok(()) }
+        if is_new { self.keep_holes() } else { Ok(()) }
     }
 
     fn keep_holes(&mut self) -> Result<(), Stop> {
@@ -155,21 +178,29 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(())
     }
 
-    /// At the stream's end: says what is missing, unless the host has left it out.
-    fn tell_holes(&mut self) -> Result<(), Stop> {
-        if self.lost.holes.is_empty() {
+    /// At the stream's end: nothing comes any more that could say that the host has left out what is missing.
+    fn decide_what_is_old(&mut self) -> Result<(), Stop> {
+        let (old, young): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.lost.holes)
+            .into_iter()
+            .partition(|(_, holes)| holes.since.elapsed() > UNDECIDED);
+        self.lost.holes = young;
+        if old.is_empty() {
             return Ok(());
         }
-        for (profile, holes) in std::mem::take(&mut self.lost.holes) {
-            if holes.missing <= holes.left_out {
-                self.tell_left_out(&profile, &holes)?;
-                continue;
-            }
-            for (first, last) in holes.ranges {
-                self.session.tell_gap(&profile, first, last, CURE_GAP)?;
-            }
+        for (profile, holes) in old {
+            self.decide(&profile, holes)?;
         }
         self.keep_holes()
+    }
+
+    fn decide(&mut self, profile: &str, holes: Holes) -> Result<(), Stop> {
+        if holes.missing <= holes.left_out {
+            return self.tell_left_out(profile, &holes);
+        }
+        for (first, last) in holes.ranges {
+            self.session.tell_gap(profile, first, last, CURE_GAP)?;
+        }
+        Ok(())
     }
 
     /// Says that the host has left out events, if it has. The values of the records follow, so this is nothing to worry about.
