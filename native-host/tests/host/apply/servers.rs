@@ -310,6 +310,51 @@ fn a_password_is_asked_for_and_never_said() {
 }
 
 #[test]
+fn the_permissions_that_are_asked_for_are_enough() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    sandbox.redis.await_stream(1);
+    let user = |rules: &[&str]| {
+        let all = [&["ACL", "SETUSER", "apply", "reset", "on", ">secret"], rules].concat();
+        sandbox.redis.command(&all);
+    };
+    user(&["~idb:events", "~{idb:events}:*", "&*", "+get"]);
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace("redis://", "redis://apply:secret@"));
+    let mut apply = Apply::start(&sandbox, "one");
+    let trouble = apply.trouble("not_permitted");
+    let cure = trouble["cure"].as_str().expect("text");
+    let (_, commands) = cure.split_once("for `idb-relay apply`: ").expect("its part");
+    let commands: Vec<&str> = commands
+        .split(' ')
+        .take_while(|word| word.starts_with('+'))
+        .collect();
+    assert!(commands.len() > 10, "{cure}");
+    user(&[&["~idb:events", "~{idb:events}:*", "&*"], &*commands].concat());
+    apply.state("applying");
+    sandbox.await_cached("1", Some("1"));
+    // What was cut off is looked for, what another left is claimed, and a lost server is filled.
+    assert!(apply.end().success());
+    host.deliver(2, &commit(&[put("2", "1")]));
+    host.acknowledged(2);
+    sandbox.redis.await_stream(2);
+    sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
+    let mut apply = Apply::start(&sandbox, "two");
+    apply.says("gap");
+    sandbox.memcached.tell("flush_all\r\n");
+    apply.says("filled");
+    host.deliver(3, &commit(&[put("3", "1")]));
+    sandbox.await_cached("3", Some("1"));
+    assert!(apply.said("trouble").is_empty(), "{:?}", apply.said("trouble"));
+    assert!(apply.end().success());
+    let mut apply = Apply::start_with(&sandbox, "three", &["--pubsub"]);
+    apply.state("applying");
+    assert!(apply.said("trouble").is_empty());
+}
+
+#[test]
 fn several_servers_are_fed_and_filled_each_by_itself() {
     let mut sandbox = sandbox();
     let mut second = crate::support::Memcached::start();
