@@ -102,7 +102,7 @@ impl Feed {
         let asked = |error: redis::RedisError| {
             FeedError::Redis(sinks::redis::trouble(&error, &sinks::redis::address(&redis.url)))
         };
-        let mut connection = sinks::redis::connect(&redis.url).map_err(asked)?;
+        let mut connection = sinks::redis::connect(redis).map_err(asked)?;
         let stream = redis.stream.as_deref();
         let feeder = feeder::feeder(&mut connection, stream, group.to_owned()).map_err(asked)?;
         if !feeder.is_apply {

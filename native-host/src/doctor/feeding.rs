@@ -39,7 +39,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
 }
 
 fn ask(redis: &Redis) -> Result<Vec<Feeder>, RedisError> {
-    feeders(&mut redis_sink::connect(&redis.url)?, redis.stream.as_deref())
+    feeders(&mut redis_sink::connect(redis)?, redis.stream.as_deref())
 }
 
 fn nobody(why: &str) -> Check {

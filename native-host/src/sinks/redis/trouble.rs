@@ -115,6 +115,15 @@ pub(super) fn of_error(error: &RedisError, address: &str) -> StepError {
             "See why the server is slow (redis-cli --latency); nothing is lost meanwhile.",
         );
     }
+    let text = error.to_string();
+    if error.kind() == ErrorKind::InvalidClientConfig || text.contains("certificate") {
+        return trouble(
+            "not_trusted",
+            format!("redis at {address} cannot be trusted: {text}"),
+            "Name a file (PEM) with the certificate of who vouches for the server in redis.ca_file, and the server by the name \
+             that stands in its own certificate in redis.url; nothing is lost meanwhile.",
+        );
+    }
     if error.is_io_error() {
         return trouble(
             "unreachable",
