@@ -482,7 +482,7 @@ fn what_another_profile_wrote_last_is_no_difference() {
 }
 
 /// Answers to a comparison up to the last one, all their differences in one.
-fn compared(host: &mut Host, id: u64) -> Compared {
+pub fn compared(host: &mut Host, id: u64) -> Compared {
     let mut all = Vec::new();
     loop {
         let Answer { id: of, reply } = host.answer();
@@ -498,7 +498,7 @@ fn compared(host: &mut Host, id: u64) -> Compared {
     }
 }
 
-fn ask(host: &mut Host, id: u64, repair: bool) {
+pub fn ask(host: &mut Host, id: u64, repair: bool) {
     host.ask(
         id,
         &format!(

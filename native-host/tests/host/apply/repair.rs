@@ -6,6 +6,8 @@ use std::{
     thread,
 };
 
+use protocol::inspect::Reply;
+
 use super::{
     Watch, host, sandbox,
     stream::{all_done, write},
@@ -16,7 +18,7 @@ use crate::{
         body::{commit, delete, put},
         until,
     },
-    verify::{assert_same, kinds, verify},
+    verify::{ask, assert_same, compared, kinds, verify},
 };
 
 /// What `verify` says to people when it can't compare.
@@ -61,6 +63,29 @@ fn what_apply_feeds_is_compared_and_put_right() {
     assert_eq!((verified.code, verified.kinds()), (Some(0), BTreeSet::new()));
     assert_eq!(verified.compared.pending, 2);
     assert_eq!(sandbox.cached("1000"), None);
+}
+
+#[test]
+fn the_inspector_compares_what_apply_feeds() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    // Nobody does yet.
+    ask(&mut host, 1, false);
+    let Reply::Failed(error) = host.answer().reply else {
+        panic!("it cannot be compared");
+    };
+    assert!(
+        error.message.contains("nobody feeds Memcached"),
+        "{}",
+        error.message
+    );
+    let _apply = Apply::after_first_event(&sandbox, &mut host);
+    all_done(&sandbox);
+    sandbox.memcached.set(&sandbox.key("\"first\""), "2");
+    ask(&mut host, 2, true);
+    let found = compared(&mut host, 2);
+    assert_eq!((found.compared, found.stale, found.repaired), (1, 1, 1));
+    assert_eq!(sandbox.cached("\"first\"").as_deref(), Some("0"));
 }
 
 #[test]
