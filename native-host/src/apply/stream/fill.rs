@@ -24,7 +24,7 @@ const LARGE: usize = 8 * 1024 * 1024;
 
 /// How long a host may do nothing that is giving the stream again what it lost; it tries again within that time if Redis is there. How often it is
 /// looked after.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(10);
 const AGAIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Enough of a digest of a name to know it again; a stream may name many.
