@@ -24,6 +24,7 @@
 //! - [`channel`]: events from Pub/Sub, at most once.
 //! - [`change`]: what an event means for Memcached.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
+//! - [`cursor`]: how far the hosts have come. [`feeder`]: who feeds a cache from the stream.
 //! - [`report`]: what is printed.
 //! - [`stop`]: why the work stops.
 
@@ -41,6 +42,8 @@ use crate::config::Config;
 pub mod cache;
 mod change;
 mod channel;
+pub mod cursor;
+pub mod feeder;
 mod group;
 pub mod lease;
 mod report;
@@ -90,6 +93,8 @@ struct Process<'a, W> {
     cache: Option<Cache>,
     /// Something that was sent to Memcached, by us or before us, may still land.
     unsettled: bool,
+    /// What the servers' clocks said after all of that was sent, if that is known.
+    clocks: Option<Vec<u32>>,
     source: Source,
 }
 
@@ -115,6 +120,7 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
         report: Report::new(out, options.json),
         cache: None,
         unsettled: true,
+        clocks: None,
         source,
     };
     process.run(&options.group)
@@ -148,7 +154,7 @@ impl<W: Write> Process<'_, W> {
     /// From the connection to the first thing that goes wrong.
     fn attempt(&mut self, group: &str) -> Result<(), Stop> {
         let mut redis = stop::connect(self.config)?;
-        self.stand_by(&mut redis)?;
+        self.stand_by(&mut redis, group)?;
         let source = self.lease.source();
         let opened = match self.cache.take() {
             Some(cache) => Ok(cache),
@@ -173,7 +179,7 @@ impl<W: Write> Process<'_, W> {
         };
         let mut worked = Ok(());
         if self.unsettled {
-            worked = session.settle();
+            worked = session.settle(self.clocks.take());
             self.unsettled = worked.is_err();
         }
         if worked.is_ok() {
@@ -203,18 +209,27 @@ impl<W: Write> Process<'_, W> {
     }
 
     /// Waits until the lease is ours.
-    fn stand_by(&mut self, redis: &mut Connection) -> Result<(), Stop> {
+    ///
+    /// What may still land when it is was sent with fences that are older than its last keeping. So the servers' clocks are looked at meanwhile: what
+    /// they said after the last keeping is what has to be waited from, and most of that time has passed when the lease has run out.
+    fn stand_by(&mut self, redis: &mut Connection, group: &str) -> Result<(), Stop> {
         let url = self.config.redis.as_ref().map_or("", |redis| redis.url.as_str());
         let failed = |error| Stop::redis(&error, url);
+        self.clocks = None;
         if self.lease.keep(redis).map_err(failed)? {
             // Only a moment has passed, and nobody else had it.
             return Ok(());
         }
+        let mut seen: Option<(Option<u64>, Vec<u32>)> = None;
         loop {
             if self.ended.load(Ordering::Relaxed) {
                 return Err(Stop::Asked);
             }
-            match self.lease.take(redis).map_err(failed)? {
+            let taken = self.lease.take(redis).map_err(failed)?;
+            let seen_now = seen
+                .take()
+                .filter(|(keepings, _)| *keepings == self.lease.keepings());
+            match taken {
                 // Whoever gave it back had waited for all that came before.
                 Taken::Clean => {
                     self.unsettled = false;
@@ -222,6 +237,7 @@ impl<W: Write> Process<'_, W> {
                 }
                 Taken::Unknown => {
                     self.unsettled = true;
+                    self.clocks = seen_now.map(|(_, clocks)| clocks);
                     return Ok(());
                 }
                 Taken::By(name) => self
@@ -231,8 +247,20 @@ impl<W: Write> Process<'_, W> {
             if let Source::Channels(channels) = &mut self.source {
                 channels.forget();
             }
+            seen = seen_now.or_else(|| Some((self.lease.keepings(), self.look_at_clocks(group)?)));
             self.sleep(STAND_BY);
         }
+    }
+
+    /// What the servers' clocks say, on the connections that are used later; `None` if they do not.
+    fn look_at_clocks(&mut self, group: &str) -> Option<Vec<u32>> {
+        let mut cache = match self.cache.take() {
+            Some(cache) => cache,
+            None => Cache::open(&self.config.memcached, group, &self.lease.source()).ok()?,
+        };
+        let clocks = cache.clocks().ok()?;
+        self.cache = Some(cache);
+        Some(clocks)
     }
 
     fn sleep(&self, pause: Duration) {

@@ -1,7 +1,7 @@
 //! Compares Memcached with the mirror, and puts right what differs: `idb-relay verify` and the inspector's question are both this.
 //!
 //! **Invariants:**
-//! - *What is on its way is no difference.* The sink's offset is read first, then the item, then the mirror with the journal's events
+//! - *What is on its way is no difference.* The offset of who feeds Memcached is read first, then the item, then the mirror with the journal's events
 //!   after that offset. A record without such an event was passed on before it was looked at, so its item must say what
 //!   the mirror says. One with such an event is looked at again.
 //! - *Repairing never goes back in time*, whoever writes meanwhile: an item is only replaced if it is still the one that was seen before the
@@ -10,7 +10,8 @@
 //!
 //! Each record is looked at by pipelined `mg`, then the servers are asked for all that they hold.
 //!
-//! - `journals`: the mirrors, and how far their hosts' sinks have come.
+//! - `journals`: the mirrors.
+//! - `feed`: who brings Memcached up to date, and how far that is.
 //! - `cache`: the servers.
 //! - `records`: the mirrors' records, stretch by stretch.
 //! - `items`: the servers' items, to find those of no record.
@@ -32,6 +33,7 @@ use crate::{
 };
 
 mod cache;
+mod feed;
 mod items;
 mod journals;
 mod judge;
@@ -39,8 +41,11 @@ mod names;
 mod records;
 mod repair;
 
-pub use self::journals::Journals;
 use self::{cache::Cache, names::Names};
+pub use self::{
+    feed::{Feed, FeedError},
+    journals::Journals,
+};
 
 /// Which stores are compared; each name that is `None` means all.
 #[derive(Debug, Clone, Default)]
@@ -114,6 +119,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A comparison that is under way.
 struct Comparison<'c, O> {
     config: &'c config::Memcached,
+    feed: &'c Feed,
     journals: &'c Journals,
     scope: &'c Scope,
     repair: bool,
@@ -129,6 +135,7 @@ struct Comparison<'c, O> {
 /// difference; what is returned counts them, and has none itself.
 pub fn compare<O: Observer>(
     config: &config::Memcached,
+    feed: &Feed,
     journals: &Journals,
     scope: &Scope,
     repair: bool,
@@ -136,6 +143,7 @@ pub fn compare<O: Observer>(
 ) -> Result<Compared, CompareError> {
     let mut comparison = Comparison {
         config,
+        feed,
         journals,
         scope,
         repair,

@@ -19,7 +19,7 @@ use protocol::{
 
 use crate::journal::Limits;
 
-mod address;
+pub(crate) mod address;
 mod document;
 mod error;
 
@@ -56,6 +56,8 @@ pub struct Capture {
 pub struct Redis {
     /// `url`: may hold a password, so it is never printed.
     pub url: String,
+    /// `ca_file`: who vouches for the server of a `rediss://` address; `None`: whom the system trusts.
+    pub ca_file: Option<PathBuf>,
     /// `channel`
     pub channel: Template,
     /// `stream`; `None`: no stream.
@@ -95,6 +97,16 @@ pub enum ValueForm {
     Typed,
 }
 
+impl ValueForm {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Typed => "typed",
+        }
+    }
+}
+
 /// Where the journal is, and how much it keeps.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -107,7 +119,14 @@ pub struct Journal {
 const MIB: u64 = 1024 * 1024;
 
 const CAPTURE: &[&str] = &["origins"];
-const REDIS: &[&str] = &["enabled", "url", "channel", "stream", "max_stream_length"];
+const REDIS: &[&str] = &[
+    "enabled",
+    "url",
+    "ca_file",
+    "channel",
+    "stream",
+    "max_stream_length",
+];
 const MEMCACHED: &[&str] = &["mode", "servers", "key", "value"];
 const JOURNAL: &[&str] = &["directory", "keep_mib", "keep_hours", "max_mib"];
 const REDACT: &[&str] = &["database", "store", "fields", "how"];
@@ -183,12 +202,17 @@ fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
     if let Some(url) = &url {
         address::check_redis_url(section, url)?;
     }
+    let ca_file = section.string("ca_file")?;
+    if let Some(file) = &ca_file {
+        address::check_ca_file(section, file, url.as_ref())?;
+    }
     let channel = section.template("channel", "idb:{origin}:{database}:{store}", Template::channel)?;
     let stream = section
         .string("stream")?
         .map_or_else(|| "idb:events".to_owned(), |stream| stream.value);
     let redis = Redis {
         url: url.map_or_else(|| "redis://127.0.0.1:6379".to_owned(), |url| url.value),
+        ca_file: ca_file.map(|file| file.value.into()),
         channel,
         stream: Some(stream).filter(|stream| !stream.is_empty()),
         max_stream_length: section.whole("max_stream_length")?.filter(|length| *length > 0),

@@ -178,14 +178,7 @@ impl Template {
         let mut pattern = String::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(literal) => {
-                    for char in literal.chars() {
-                        if matches!(char, '*' | '?' | '[' | ']' | '^' | '\\') {
-                            pattern.push('\\');
-                        }
-                        pattern.push(char);
-                    }
-                }
+                Piece::Literal(literal) => pattern.push_str(&literally(literal)),
                 _ => pattern.push('*'),
             }
         }
@@ -264,6 +257,18 @@ fn push_literal(pieces: &mut Vec<Piece>, text: &str) -> Result<(), TemplateError
 
 fn must_encode(char: char) -> bool {
     char == '%' || char == ':' || char.is_whitespace() || char.is_control()
+}
+
+/// A pattern of Redis (`PSUBSCRIBE`, `SCAN`) that this text alone matches.
+pub fn literally(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for char in text.chars() {
+        if matches!(char, '*' | '?' | '[' | ']' | '^' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern
 }
 
 /// Percent-encodes one component (RFC 3986's form, on UTF-8).

@@ -153,6 +153,50 @@ fn the_event_on_the_page_is_one() {
 }
 
 #[test]
+fn a_gap_says_how_many_and_nothing_else_does() {
+    let (_, rest) = section("## Events").split_once("```json\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("an end");
+    let write: Value = serde_json::from_str(example).expect("JSON");
+    let mut gap = write.clone();
+    gap["op"] = "g".into();
+    gap["gap"] = 3.into();
+    gap["after"] = Value::Null;
+    let fields = gap.as_object_mut().expect("an object");
+    for only_of_writes in ["key", "before", "transaction"] {
+        fields.remove(only_of_writes);
+    }
+    let schema = event_schema();
+    assert!(schema.is_valid(&gap));
+    let text = gap.to_string();
+    let event: Event<'_> = serde_json::from_str(&text).expect("an event");
+    assert_eq!(event.gap, Some(3));
+    let changed = |event: &Value, name: &str, value: Option<Value>| {
+        let mut event = event.clone();
+        let fields = event.as_object_mut().expect("an object");
+        match value {
+            Some(value) => fields.insert(name.to_owned(), value),
+            None => fields.remove(name),
+        };
+        event
+    };
+    for (wrong, reason) in [
+        (changed(&gap, "gap", None), "a gap of nobody knows how many"),
+        (changed(&gap, "gap", Some(0.into())), "a gap of none"),
+        (
+            changed(&gap, "before", Some(1.into())),
+            "a gap with a value before",
+        ),
+        (
+            changed(&gap, "transaction", Some(write["transaction"].clone())),
+            "a gap in a transaction",
+        ),
+        (changed(&write, "gap", Some(1.into())), "a write with a gap"),
+    ] {
+        assert!(!schema.is_valid(&wrong), "{reason}");
+    }
+}
+
+#[test]
 fn error_codes_are_all_on_the_page() {
     use protocol::message::ErrorCode::{
         Config, FrameTooLong, HelloExpected, HostAway, JournalFailed, JournalLocked, JournalNewer,

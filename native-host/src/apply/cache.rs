@@ -21,10 +21,13 @@ pub mod server;
 
 use self::server::{Seen, Server, Write};
 use super::{lease, stop::Stop};
-use crate::{config, config::ValueForm, sinks::memcached::ketama::Ketama};
+use crate::{config, sinks::memcached::ketama::Ketama};
 
 /// The longest profile id that an offset's name is made of.
 const MAX_PROFILE: usize = 64;
+
+/// What the mark of a server begins with that is being filled.
+pub const FILLING: &str = "filling ";
 
 /// Connections to all servers.
 pub struct Cache {
@@ -61,18 +64,14 @@ impl Cache {
             .iter()
             .map(|address| Server::open(address).map_err(|error| Stop::memcached(&error, address)))
             .collect::<Result<_, _>>()?;
-        let form = match config.value {
-            ValueForm::Plain => "plain",
-            ValueForm::Typed => "typed",
-        };
         let feed = json!({
-            "from": source, "key": config.key.to_string(), "value": form, "servers": config.servers,
+            "from": source, "key": config.key.to_string(), "value": config.value.name(), "servers": config.servers,
         });
         Ok(Self {
             addresses: config.servers.clone(),
             servers,
             ring: Ketama::new(&config.servers),
-            mark: format!("idb-relay-apply:{group}"),
+            mark: mark_name(group),
             filled: String::new(),
             feed,
         })
@@ -218,7 +217,7 @@ impl Cache {
     /// [`Cache::mark_filled`].
     pub fn mark_filling(&mut self, index: usize, fence: u32) -> Result<Option<Vec<u8>>, Stop> {
         let mark = self.mark.clone();
-        let note = format!("filling {:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)).into_bytes();
+        let note = format!("{FILLING}{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)).into_bytes();
         let seen = self.look(index, &[&mark])?;
         let done = match seen.first() {
             Some(seen) => self.write(index, &[((&mark, Some(&note)), seen)], fence)?,
@@ -242,9 +241,7 @@ impl Cache {
     }
 
     fn offset_name(&self, profile: &str) -> String {
-        let mut name = format!("{}:", self.mark);
-        protocol::name::encode(profile, &mut name);
-        name
+        offset_name(&self.mark, profile)
     }
 
     fn ask<T>(
@@ -262,6 +259,18 @@ impl Cache {
         };
         question(server).map_err(|error| Stop::memcached(&error, address))
     }
+}
+
+/// The name of a group's mark.
+pub fn mark_name(group: &str) -> String {
+    format!("idb-relay-apply:{group}")
+}
+
+/// The name of a profile's offset beside a mark.
+pub fn offset_name(mark: &str, profile: &str) -> String {
+    let mut name = format!("{mark}:");
+    protocol::name::encode(profile, &mut name);
+    name
 }
 
 /// Whether an offset's name can be made of a profile's id.

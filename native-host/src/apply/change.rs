@@ -11,6 +11,8 @@ pub struct Change {
     pub profile: String,
     /// The event's number in that profile: grows by one from event to event.
     pub sequence: u64,
+    /// How many events the host itself has left out for it, which is one of them: its journal was full, and their records follow.
+    pub left_out: u64,
     /// What it means for Memcached; `None`: nothing, for events that are about a store as a whole. A `d` or `c` for each record follows
     /// those.
     pub target: Option<Target>,
@@ -31,6 +33,7 @@ impl Change {
     /// Reads an event.
     pub fn read(text: &str, config: &config::Memcached) -> Result<Self, serde_json::Error> {
         let event: Event<'_> = serde_json::from_str(text)?;
+        let left_out = event.gap.filter(|_| event.op == Op::Gap).unwrap_or(0);
         let target = match (event.op, event.key) {
             (Op::Truncate | Op::Schema | Op::Gap, _) | (_, None) => None,
             (Op::Delete, Some(key)) => Some(target(&event, key.get(), None, config)),
@@ -41,6 +44,7 @@ impl Change {
         Ok(Self {
             profile: event.source.profile.into_owned(),
             sequence: event.source.sequence,
+            left_out,
             target,
         })
     }

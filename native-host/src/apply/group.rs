@@ -6,9 +6,13 @@
 
 use std::collections::HashMap;
 
-use redis::{Connection, RedisError, Value, from_redis_value, streams::StreamInfoGroupsReply};
+use redis::{Connection, RedisError, Script, Value, from_redis_value};
 
 use super::lease::Lease;
+
+mod position;
+
+pub use self::position::lag;
 
 /// How many entries are read at once, at first and at most.
 const FIRST_ENTRIES: usize = 64;
@@ -36,15 +40,22 @@ pub struct Group {
     consumer: String,
     /// How many entries are read next.
     count: usize,
+    read: Script,
+    end: Script,
 }
 
-/// Where a group is.
+/// Whether a group has read all that there is.
 #[derive(Debug)]
-pub struct Place {
-    /// The last entry that was given to a consumer.
-    pub last: String,
-    /// How many were not yet, if the server can tell.
-    pub lag: Option<usize>,
+pub enum End {
+    /// It has not.
+    Ahead,
+    /// It has.
+    Reached {
+        /// It reads on after this entry.
+        last: String,
+        /// How many entries were cut off the stream before they were read, since it was here last; `None` if nobody knows.
+        unread: Option<usize>,
+    },
 }
 
 /// What a stream is like.
@@ -54,6 +65,8 @@ pub struct Extent {
     pub length: usize,
     /// How many it has had, if the server tells (Redis 7).
     pub added: Option<usize>,
+    /// The id of the first one it has, if it has one.
+    pub first: Option<String>,
     /// The id of the last one it has had.
     pub last: String,
 }
@@ -75,6 +88,8 @@ impl Group {
             name: name.to_owned(),
             consumer: consumer.to_owned(),
             count: FIRST_ENTRIES,
+            read: Script::new(include_str!("group/read.lua")),
+            end: Script::new(include_str!("group/end.lua")),
         }
     }
 
@@ -98,46 +113,46 @@ impl Group {
             Err(error) if is_no_such_key(&error) => return Ok(None),
             other => other?,
         };
-        let mut number = |name: &str| {
-            answer
-                .remove(name)
-                .and_then(|value| from_redis_value::<usize>(value).ok())
-        };
+        let mut field = |name: &str| answer.remove(name).unwrap_or(Value::Nil);
+        let first: Option<(String, Value)> = from_redis_value(field("first-entry"))?;
         Ok(Some(Extent {
-            length: number("length").unwrap_or(0),
-            added: number("entries-added"),
-            last: answer
-                .remove("last-generated-id")
-                .and_then(|value| from_redis_value(value).ok())
-                .unwrap_or_default(),
+            length: from_redis_value(field("length"))?,
+            added: from_redis_value(field("entries-added"))?,
+            first: first.map(|(id, _)| id),
+            last: from_redis_value(field("last-generated-id"))?,
         }))
     }
 
-    /// Where the group is; `None` if there is none.
-    pub fn place(&self, connection: &mut Connection) -> Result<Option<Place>, RedisError> {
-        let groups: StreamInfoGroupsReply = redis::cmd("XINFO")
+    /// The last entry that was given to a consumer of the group; `None` if there is no group.
+    pub fn place(&self, connection: &mut Connection) -> Result<Option<String>, RedisError> {
+        let groups: Vec<HashMap<String, Value>> = redis::cmd("XINFO")
             .arg("GROUPS")
             .arg(&self.stream)
             .query(connection)?;
-        Ok(groups
-            .groups
-            .into_iter()
-            .find(|group| group.name == self.name)
-            .map(|group| Place {
-                last: group.last_delivered_id,
-                lag: group.lag,
-            }))
+        for mut group in groups {
+            let mut field = |name: &str| from_redis_value(group.remove(name).unwrap_or(Value::Nil));
+            if field("name")? == self.name.as_str() {
+                return Ok(Some(field("last-delivered-id")?));
+            }
+        }
+        Ok(None)
     }
 
-    /// Creates the group; what comes after this entry will be read. `false` if the lease is lost.
+    /// Creates the group; what comes after this entry will be read, and so many there were up to it. `false` if the lease is lost.
     pub fn create(
         &self,
         lease: &mut Lease,
         connection: &mut Connection,
         after: &str,
+        count: Option<usize>,
     ) -> Result<bool, RedisError> {
         let command = ["XGROUP", "CREATE", &self.stream, &self.name, after];
-        Ok(lease.run(connection, &command)?.is_some())
+        if lease.run(connection, &command)?.is_none() {
+            return Ok(false);
+        }
+        let Some(count) = count else { return Ok(true) };
+        let (key, position) = (lease.position_key(), format!("{after} {count}"));
+        Ok(lease.run(connection, &["SET", &key, &position])?.is_some())
     }
 
     /// Claims all that is owed; `None` if the lease is lost.
@@ -182,25 +197,17 @@ impl Group {
         }
     }
 
-    /// Reads on; `None` if the lease is lost.
+    /// Reads on after this entry; `None` if the lease is lost.
     pub fn read(
         &mut self,
         lease: &mut Lease,
         connection: &mut Connection,
+        after: &str,
     ) -> Result<Option<Vec<Entry>>, RedisError> {
+        let position = lease.position_key();
         let count = self.count.to_string();
-        let command = [
-            "XREADGROUP",
-            "GROUP",
-            &self.name,
-            &self.consumer,
-            "COUNT",
-            &count,
-            "STREAMS",
-            &self.stream,
-            ">",
-        ];
-        let Some(answer) = lease.run(connection, &command)? else {
+        let arguments = [&*self.name, &*self.consumer, &*count, after];
+        let Some(answer) = lease.invoke(connection, &self.read, &[&position], &arguments)? else {
             return Ok(None);
         };
         let streams: Option<Vec<(String, Value)>> = from_redis_value(answer)?;
@@ -218,6 +225,28 @@ impl Group {
             (self.count * 2).min(MOST_ENTRIES)
         };
         Ok(Some(read))
+    }
+
+    /// Whether all that there is has been read, up to this entry; `None` if the lease is lost.
+    pub fn end(
+        &self,
+        lease: &mut Lease,
+        connection: &mut Connection,
+        last: &str,
+    ) -> Result<Option<End>, RedisError> {
+        let position = lease.position_key();
+        let arguments = [&*self.name, last];
+        let Some(answer) = lease.invoke(connection, &self.end, &[&position], &arguments)? else {
+            return Ok(None);
+        };
+        let reached: Option<(String, i64)> = from_redis_value(answer)?;
+        Ok(Some(match reached {
+            None => End::Ahead,
+            Some((last, unread)) => End::Reached {
+                last,
+                unread: unread.try_into().ok(),
+            },
+        }))
     }
 
     /// Waits a while for something to come after this entry.

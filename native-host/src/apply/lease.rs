@@ -38,6 +38,8 @@ pub struct Lease {
     token: String,
     /// When it was last known to be ours.
     kept: Option<Instant>,
+    /// How often anybody had kept it when it was last asked for.
+    keepings: Option<u64>,
     acquire: Script,
     leased: Script,
     tidy: Script,
@@ -57,6 +59,7 @@ impl Lease {
             consumer: consumer.to_owned(),
             token: String::new(),
             kept: None,
+            keepings: None,
             acquire: Script::new(include_str!("lease/acquire.lua")),
             leased: Script::new(include_str!("lease/leased.lua")),
             tidy: Script::new(include_str!("lease/tidy.lua")),
@@ -73,16 +76,19 @@ impl Lease {
             fastrand::u64(..)
         );
         let asked = Instant::now();
-        let (answer, holder): (String, String) = self
+        let (answer, holder, keepings): (String, String, u64) = self
             .acquire
             .key(&self.key)
+            .key(self.keepings_key())
             .arg(&token)
             .arg(millis())
             .arg(&self.token)
+            // Never what was counted before, and far from where an integer ends.
+            .arg(fastrand::u64(..1 << 48))
             .invoke(connection)?;
+        self.keepings = Some(keepings);
         if answer == "held" {
-            let name = holder.rsplit_once(' ').map_or(holder.as_str(), |(name, _)| name);
-            return Ok(Taken::By(name.to_owned()));
+            return Ok(Taken::By(consumer_of(&holder)));
         }
         self.token = token;
         self.kept = Some(asked);
@@ -91,6 +97,23 @@ impl Lease {
         } else {
             Taken::Unknown
         })
+    }
+
+    /// How often anybody had kept it when it was last asked for. Two equal answers: nobody has in between, nor taken it.
+    pub fn keepings(&self) -> Option<u64> {
+        self.keepings
+    }
+
+    fn keepings_key(&self) -> String {
+        format!("{}:kept", self.key)
+    }
+
+    /// Which consumer has it, be it us or another.
+    pub fn holder(&self, connection: &mut Connection) -> Result<Option<String>, RedisError> {
+        let token: Option<String> = redis::cmd("GET").arg(&self.key).query(connection)?;
+        Ok(token
+            .filter(|token| token != "free")
+            .map(|token| consumer_of(&token)))
     }
 
     /// Keeps the lease; whether it was still ours.
@@ -104,6 +127,20 @@ impl Lease {
         connection: &mut Connection,
         command: &[&str],
     ) -> Result<Option<Value>, RedisError> {
+        let leased = self.leased.clone();
+        self.invoke(connection, &leased, &[], command)
+    }
+
+    /// Runs a script about the stream and keeps the lease, or does neither: `None` if it is no longer ours. The script looks itself whether
+    /// it is, as `leased.lua` does: its keys are the lease, the count of its keepings, the stream and these, its arguments the token, the lease's life and these, and
+    /// it returns 0, or 1 and its answer.
+    pub fn invoke(
+        &mut self,
+        connection: &mut Connection,
+        script: &Script,
+        keys: &[&str],
+        arguments: &[&str],
+    ) -> Result<Option<Value>, RedisError> {
         let asked = Instant::now();
         if self
             .kept
@@ -112,10 +149,13 @@ impl Lease {
         {
             return Ok(None);
         }
-        let mut call = self.call(&self.leased);
+        let mut call = self.call(script);
+        for key in keys {
+            call.key(key);
+        }
         call.arg(millis());
-        for word in command {
-            call.arg(word);
+        for argument in arguments {
+            call.arg(argument);
         }
         let mut answer: Vec<Value> = call.invoke(connection)?;
         if answer.first() != Some(&Value::Int(1)) {
@@ -150,6 +190,17 @@ impl Lease {
         format!("{}:feed", self.key)
     }
 
+    /// The key under which the group remembers how many entries there were up to the one it has read last
+    /// ([`Position`](super::group::Position)).
+    pub fn position_key(&self) -> String {
+        format!("{}:position", self.key)
+    }
+
+    /// The key under which the group remembers which events never came, until it has said so.
+    pub fn holes_key(&self) -> String {
+        format!("{}:holes", self.key)
+    }
+
     /// Leaves the group and gives the lease back.
     pub fn end(&mut self, connection: &mut Connection, group: &str) -> Result<(), RedisError> {
         if self.stream.is_some() {
@@ -171,12 +222,21 @@ impl Lease {
 
     fn call<'s>(&self, script: &'s Script) -> ScriptInvocation<'s> {
         let mut call = script.key(&self.key);
+        call.key(self.keepings_key());
         if let Some(stream) = &self.stream {
             call.key(stream);
         }
         call.arg(&self.token);
         call
     }
+}
+
+/// The consumer's name in a token.
+fn consumer_of(token: &str) -> String {
+    token
+        .rsplit_once(' ')
+        .map_or(token, |(consumer, _)| consumer)
+        .to_owned()
 }
 
 fn millis() -> u32 {

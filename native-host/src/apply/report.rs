@@ -71,17 +71,18 @@ impl<W: Write> Report<W> {
         )
     }
 
-    /// Says how far something long has come, now and then.
-    pub fn progress(&mut self, what: &str, done: usize, of: usize) -> io::Result<()> {
+    /// Says how far something long has come, now and then; `None` if nobody knows how long it is.
+    pub fn progress(&mut self, what: &str, done: usize, of: Option<usize>) -> io::Result<()> {
         if self.progress.elapsed() < PROGRESS {
             return Ok(());
         }
         self.progress = Instant::now();
         // What is written to meanwhile grows.
-        let of = of.max(done);
+        let of = of.map(|of| of.max(done));
+        let all = of.map_or(String::new(), |of| format!(" of {of}"));
         self.tell(
             "progress",
-            format_args!("{what}: {done} of {of} events"),
+            format_args!("{what}: {done}{all} events"),
             json!({"what": what, "done": done, "of": of}),
         )
     }

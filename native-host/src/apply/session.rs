@@ -56,13 +56,19 @@ struct Wanted<'t> {
 }
 
 impl<W: Write> Session<'_, W> {
-    /// Waits until nothing can land any more that anybody sent before we took the lease.
-    pub fn settle(&mut self) -> Result<(), Stop> {
+    /// Waits until nothing can land any more that anybody sent before we took the lease. If somebody has looked at the servers' clocks after the
+    /// last of it was sent, and before now, they have to move on from there.
+    pub fn settle(&mut self, clocks: Option<Vec<u32>>) -> Result<(), Stop> {
         self.report.state(
             "taking_over",
-            format_args!("taking over: whatever was sent to Memcached before is waited out ({LENGTH} s)"),
+            format_args!(
+                "taking over: whatever was sent to Memcached before is waited out (up to {LENGTH} s)"
+            ),
         )?;
-        let first = self.cache.clocks()?;
+        let first = match clocks {
+            Some(clocks) => clocks,
+            None => self.cache.clocks()?,
+        };
         loop {
             self.go_on()?;
             let now = self.cache.clocks()?;

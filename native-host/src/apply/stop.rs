@@ -73,6 +73,13 @@ impl From<io::Error> for Stop {
 
 /// Connects to the Redis of the configuration.
 pub fn connect(config: &Config) -> Result<Connection, Stop> {
-    let url = config.redis.as_ref().map_or("", |redis| redis.url.as_str());
-    sinks::redis::connect(url).map_err(|error| Stop::redis(&error, url))
+    let Some(redis) = &config.redis else {
+        // Nobody starts this without.
+        return Err(Stop::trouble(
+            "refused",
+            "Redis is switched off in the configuration".to_owned(),
+            "Remove enabled = false from [redis].",
+        ));
+    };
+    sinks::redis::connect(redis).map_err(|error| Stop::redis(&error, &redis.url))
 }

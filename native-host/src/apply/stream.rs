@@ -15,16 +15,19 @@ use serde_json::json;
 use super::{
     cache::{Standing, is_profile},
     change::{Change, Target},
-    group::{Claimed, Entry, Group},
+    group::{self, Claimed, End, Entry, Extent, Group},
     session::Session,
     stop::Stop,
 };
 
 mod fill;
+mod lost;
+
+use self::lost::Lost;
 
 /// What is to be done when events are gone for good.
-const CURE_GAP: &str = "Empty Memcached (flush_all), move the journals of the browsers concerned away and load their pages again: \
-    they are read anew. Raise redis.max_stream_length if the stream was cut too early.";
+const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
+    and these servers, key and value stand in its configuration, too. Raise redis.max_stream_length if the stream was cut too early.";
 
 /// How many entries are behind when it is worth telling how far it has come.
 const BACKLOG: usize = 2000;
@@ -35,8 +38,17 @@ pub(super) struct Stream<'s, 'a, W> {
     group: &'s mut Group,
     /// The last entry that was given to a consumer of the group.
     last: String,
-    /// How many entries there were to catch up with, and how many of them are done.
-    backlog: (usize, usize),
+    backlog: Backlog,
+    lost: Lost,
+}
+
+/// What is caught up with.
+#[derive(Default)]
+struct Backlog {
+    /// How many entries there were; `None` if nobody knows.
+    all: Option<usize>,
+    /// How many of them are done.
+    done: usize,
 }
 
 impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
@@ -46,10 +58,12 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             session,
             group,
             last: String::new(),
-            backlog: (0, 0),
+            backlog: Backlog::default(),
+            lost: Lost::default(),
         };
         stream.agree()?;
         stream.find_place()?;
+        stream.recall_holes()?;
         Ok(stream)
     }
 
@@ -92,7 +106,9 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         self.asked(tidied)?;
         loop {
             self.session.go_on()?;
-            let read = self.group.read(self.session.lease, &mut self.session.redis);
+            let read = self
+                .group
+                .read(self.session.lease, &mut self.session.redis, &self.last);
             let entries = self.leased(read)?;
             if let Some(last) = entries.last() {
                 self.last.clone_from(&last.id);
@@ -101,8 +117,11 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
                 continue;
             }
             self.fill_what_is_empty()?;
+            if !self.arrive()? {
+                continue;
+            }
             self.session.report.state("applying", "up to date; following")?;
-            self.backlog = (0, 0);
+            self.backlog = Backlog::default();
             let waited = self.group.wait(&mut self.session.redis, &self.last);
             self.asked(waited)?;
         }
@@ -119,33 +138,47 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             ));
         };
         let place = self.group.place(&mut self.session.redis);
-        let (last, lag) = if let Some(place) = self.asked(place)? {
-            (place.last, place.lag)
-        } else {
-            // Servers that hold nothing of ours are filled with what the stream ends in, without going through all that was before.
-            // Servers that do hold something have what the events up to their offsets say, and need the rest.
-            let (after, lag) = if self.standings(&[])?.iter().any(|standing| standing.filled) {
-                ("0-0".to_owned(), Some(extent.length))
-            } else {
-                (extent.last, Some(0))
-            };
-            let created = self
-                .group
-                .create(self.session.lease, &mut self.session.redis, &after);
-            if !self.asked(created)? {
-                return Err(Stop::LeaseLost);
-            }
-            (after, lag)
-        };
-        self.last = last;
-        self.backlog = (lag.unwrap_or(0), 0);
-        if self.backlog.0 > 0 {
-            self.session.report.state(
-                "catching_up",
-                format_args!("catching up: {} events in the stream", self.backlog.0),
-            )?;
+        if let Some(last) = self.asked(place)? {
+            self.last = last;
+            return self.tell_backlog(&extent);
         }
-        Ok(())
+        // Servers that hold nothing of ours are filled with what the stream ends in, without going through all that was before.
+        // Servers that do hold something have what the events up to their offsets say, and need the rest.
+        let (after, count) = if self.standings(&[])?.iter().any(|standing| standing.filled) {
+            let gone = extent.added.and_then(|added| added.checked_sub(extent.length));
+            ("0-0".to_owned(), gone)
+        } else {
+            (extent.last.clone(), extent.added)
+        };
+        let created = self
+            .group
+            .create(self.session.lease, &mut self.session.redis, &after, count);
+        if !self.asked(created)? {
+            return Err(Stop::LeaseLost);
+        }
+        self.last = after;
+        self.tell_backlog(&extent)
+    }
+
+    /// Says how much there is to catch up with, if there is something.
+    fn tell_backlog(&mut self, extent: &Extent) -> Result<(), Stop> {
+        let all = self.lag(extent)?;
+        self.backlog = Backlog { all, done: 0 };
+        let text = match all {
+            Some(0) => return Ok(()),
+            Some(all) => format!("catching up: {all} events in the stream"),
+            None => format!("catching up: some of {} events in the stream", extent.length),
+        };
+        Ok(self.session.report.state("catching_up", text)?)
+    }
+
+    /// How many entries are still to be read; `None` if nobody knows.
+    fn lag(&mut self, extent: &Extent) -> Result<Option<usize>, Stop> {
+        let position = redis::cmd("GET")
+            .arg(self.session.lease.position_key())
+            .query(&mut self.session.redis);
+        let position: Option<String> = self.asked(position)?;
+        Ok(group::lag(extent, &self.last, position.as_deref()))
     }
 
     /// Brings entries to Memcached and acknowledges them.
@@ -196,7 +229,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         if standings.iter().any(|standing| !standing.filled) {
             return Ok(false);
         }
-        self.tell_gaps(changes, &standings)?;
+        self.note_holes(changes, &standings)?;
         let mut targets: Vec<&Target> = Vec::new();
         let mut reached: BTreeMap<usize, HashMap<&str, u64>> = BTreeMap::new();
         for change in changes {
@@ -240,26 +273,6 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         Ok(true)
     }
 
-    /// Says which numbers are missing between what a profile's first server knows and what comes now.
-    fn tell_gaps(&mut self, changes: &[Change], standings: &[Standing]) -> Result<(), Stop> {
-        let mut known: HashMap<&str, u64> = HashMap::new();
-        for change in changes {
-            let home = self.session.cache.home_of(&change.profile);
-            let offset = standings
-                .get(home)
-                .and_then(|standing| standing.offset(&change.profile));
-            let last = known.get(change.profile.as_str()).copied().or(offset);
-            if let Some(last) = last
-                && change.sequence > last + 1
-            {
-                self.session
-                    .tell_gap(&change.profile, last + 1, change.sequence - 1, CURE_GAP)?;
-            }
-            known.insert(&change.profile, change.sequence.max(last.unwrap_or(0)));
-        }
-        Ok(())
-    }
-
     fn standings(&mut self, profiles: &[&str]) -> Result<Vec<Standing>, Stop> {
         (0..self.session.cache.addresses().len())
             .map(|index| self.session.cache.standing(index, profiles.iter().copied()))
@@ -267,10 +280,18 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     }
 
     fn tell_progress(&mut self, more: usize) -> Result<(), Stop> {
-        let (all, done) = &mut self.backlog;
-        *done += more;
-        if *all >= BACKLOG && done < all {
-            self.session.report.progress("catching up", *done, *all)?;
+        self.backlog.done += more;
+        let Backlog { all, done } = self.backlog;
+        if all.is_some_and(|all| all <= done) && done >= BACKLOG {
+            // Hosts have written on, faster than this.
+            let extent = self.group.extent(&mut self.session.redis);
+            let extent = self.asked(extent)?.unwrap_or_default();
+            self.backlog.all = self.lag(&extent)?.map(|lag| done + lag);
+        }
+        if self.backlog.all.is_none_or(|all| all >= BACKLOG) {
+            self.session
+                .report
+                .progress("catching up", done, self.backlog.all)?;
         }
         Ok(())
     }

@@ -15,8 +15,9 @@ use serde_json::json;
 
 use super::CliError;
 use crate::{
-    apply::{self, Options, lease},
-    config::{Config, Redis},
+    apply::{self, Options, feeder, lease},
+    config::{self, Config, MemcachedMode, Redis},
+    journal::read::journals,
     sinks,
 };
 
@@ -28,7 +29,7 @@ use crate::{
 ///
 /// Nothing is lost: an event is acknowledged once it is in Memcached, and what a process that died has left undone is done by the next one.
 /// No older value ever replaces a newer one. Run as many processes as you like: one of a group writes, the others stand by and
-/// take over within about 8 seconds if it dies, at once if it ends. A Memcached that was restarted, flushed or replaced is filled again from the
+/// take over within about 5 seconds if it dies, at once if it ends. A Memcached that was restarted, flushed or replaced is filled again from the
 /// stream.
 ///
 /// What the stream no longer has (`redis.max_stream_length`) can't be filled in; it is said if that is so. With --pubsub nothing is filled
@@ -47,7 +48,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     pubsub: bool,
     /// The consumer group; one group feeds one Memcached (or one set of servers)
-    #[arg(long, value_name = "NAME", default_value = "memcached", value_parser = name)]
+    #[arg(long, value_name = "NAME", default_value = feeder::USUAL_GROUP, value_parser = name)]
     group: String,
     /// This process's name in the group; by default the machine's name and the process's number
     #[arg(long, value_name = "NAME", value_parser = name)]
@@ -79,6 +80,7 @@ pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<(), CliE
         json: arguments.json,
     };
     introduce(&config, redis, &options, out)?;
+    warn(&config, &options, out)?;
     Ok(apply::run(&config, &options, &ended, out)?)
 }
 
@@ -117,6 +119,32 @@ fn introduce(
             redis.stream.as_deref().unwrap_or_default(),
             servers.join(", ")
         )?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Says so if the host of this machine, which reads the same configuration, feeds the same servers.
+fn warn(config: &Config, options: &Options, out: &mut impl Write) -> Result<(), CliError> {
+    let directory = &config.journal.directory;
+    // Where no browser has ever started a host the mode means nothing.
+    let has_host = journals(directory).is_ok_and(|journals| !journals.is_empty());
+    if config.memcached.mode == MemcachedMode::Off || !has_host {
+        return Ok(());
+    }
+    let warning = format!(
+        "the host of this machine feeds the same Memcached (memcached.mode is \"host\", and there are journals in {}): one may write an \
+         older value over what the other has written",
+        directory.display()
+    );
+    let cure = format!(
+        "Write mode = \"off\" under [memcached] in {} and restart the browser; or do without `idb-relay apply` here.",
+        config::path().unwrap_or_default().display()
+    );
+    if options.json {
+        let warning = json!({"state": "fed_twice", "error": warning, "cure": cure});
+        writeln!(out, "{}", json!({ "warning": warning }))?;
+    } else {
+        writeln!(out, "WARNING: {warning}\n   cure: {cure}")?;
     }
     Ok(out.flush()?)
 }

@@ -4,7 +4,9 @@ use std::{io, path::PathBuf};
 
 use protocol::key::KeyError;
 
-use crate::{config::ConfigError, failure::Failure, install::InstallError, journal::JournalError};
+use crate::{
+    compare::FeedError, config::ConfigError, failure::Failure, install::InstallError, journal::JournalError,
+};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +35,9 @@ pub enum CliError {
     /// The host of this journal runs, and does not take requests.
     #[error("the host of {} did not take the request", .0.display())]
     NotHeard(PathBuf),
-    /// The host does not write to Memcached, so what is on its way cannot be told from drift.
-    #[error("the host does not feed Memcached (memcached.mode = \"off\")")]
-    NotFed,
+    /// Who feeds Memcached is not known, so what is on its way cannot be told from drift.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
     /// Memcached cannot be asked.
     #[error("{error}")]
     Memcached {
@@ -89,7 +91,7 @@ impl CliError {
             Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
             Self::Problems(_) => "Each is named above with its own.".to_owned(),
             Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
-            Self::NotFed => "What `idb-relay apply` feeds is not compared yet; where the host feeds it, set mode = \"host\".".to_owned(),
+            Self::Feed(error) => error.cure(),
             Self::Memcached { cure, .. } => cure.clone(),
             Self::Drift(_) => "`idb-relay verify --repair` puts it right; `idb-relay status` tells whether the host can by itself.".to_owned(),
             Self::NotCompared(error) => error.cure(),

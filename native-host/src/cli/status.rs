@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{CliError, place::readers};
 use crate::{
     config::{self, Config},
+    doctor::{Verdict, feeding},
     inspect::health::health,
     journal::{JournalError, lock, read::Reader},
     logging,
@@ -17,7 +18,8 @@ use crate::{
 /// Show the journals, and how far Redis and Memcached have come
 ///
 /// For each browser profile: whether its host runs, its last event, and for each sink its servers, its state, how many events it is
-/// behind and how late it was with the last ones, and what is wrong with it and what to do about that.
+/// behind and how late it was with the last ones, and what is wrong with it and what to do about that. Then, where that is not the host
+/// alone, who feeds Memcached.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Print one JSON object
@@ -42,6 +44,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
             "configuration": config::path(),
             "log": logging::path(),
             "journal_directory": config.journal.directory,
+            "feeding": feeding::examine(&config),
             "profiles": profiles,
         });
         writeln!(out, "{status}")?;
@@ -56,6 +59,17 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
     }
     for reader in &readers {
         print(reader, &config, out)?;
+    }
+    for check in feeding::examine(&config) {
+        let warning = if check.verdict == Verdict::Ok {
+            ""
+        } else {
+            "WARNING: "
+        };
+        writeln!(out, "{warning}{}", check.message)?;
+        if let Some(cure) = &check.cure {
+            writeln!(out, "  cure: {cure}")?;
+        }
     }
     Ok(())
 }

@@ -8,7 +8,8 @@ use protocol::inspect::{Compared, Difference, DifferenceKind};
 
 use super::{CliError, place::readers};
 use crate::{
-    compare::{CompareError, Journals, Observer, Scope, compare},
+    apply::feeder::USUAL_GROUP,
+    compare::{CompareError, Feed, Journals, Observer, Scope, compare},
     config::Config,
     failure::Failure as _,
 };
@@ -24,6 +25,9 @@ const LARGE: u64 = 10_000;
 /// large.
 ///
 /// --repair puts right what differs, never an older value over a newer one.
+///
+/// Where memcached.mode is "off" it compares what `idb-relay apply` feeds. It has to be run where the browser is, for the mirror is there,
+/// with the servers, key and value of `apply`'s configuration under [memcached], and must reach both Redis and Memcached.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exits with 0 if Memcached holds what it should (with --repair: now), with 1 if not, with 3 if that could \
@@ -50,6 +54,9 @@ pub(super) struct Arguments {
     /// Only this browser profile
     #[arg(long, value_name = "ID")]
     profile: Option<String>,
+    /// With memcached.mode = "off": the group of `idb-relay apply` that feeds Memcached
+    #[arg(long, value_name = "NAME", default_value = USUAL_GROUP)]
+    group: String,
     /// Write what differs as it should be
     #[arg(long)]
     repair: bool,
@@ -71,7 +78,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
 
 fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliError> {
     let config = Config::load()?;
-    let memcached = config.fed_memcached().ok_or(CliError::NotFed)?;
+    let memcached = &config.memcached;
     let scope = Scope {
         origin: arguments.origin.clone(),
         database: arguments.database.clone(),
@@ -86,12 +93,20 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
         return Err(CliError::Absent("no store of that name is known".to_owned()));
     }
     let journals = Journals::new(readers, &config.journal.directory)?;
+    let feed = Feed::find(&config, &arguments.group)?;
     let mut printer = Printer {
         out,
         json: arguments.json,
         bar: None,
     };
-    let compared = compare(memcached, &journals, &scope, arguments.repair, &mut printer)?;
+    let compared = compare(
+        memcached,
+        &feed,
+        &journals,
+        &scope,
+        arguments.repair,
+        &mut printer,
+    )?;
     printer.bar = None;
     if arguments.json {
         write_json(printer.out, &compared)?;

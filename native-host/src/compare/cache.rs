@@ -42,6 +42,11 @@ impl Found {
         }
     }
 
+    /// Its value, if there is an item and it is text.
+    pub(super) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.value.as_deref()?).ok()
+    }
+
     /// Whether it has this value, be it only for a while.
     pub(super) fn says(&self, wanted: Option<&str>) -> bool {
         self.cas.is_some() && self.plain && self.value.as_deref() == wanted.map(str::as_bytes)

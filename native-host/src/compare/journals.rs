@@ -1,13 +1,10 @@
-//! The mirrors, and how far their hosts' sinks have come.
+//! The mirrors.
 
 use std::path::Path;
 
-use crate::{
-    journal::{
-        JournalError, lock,
-        read::{Place, Reader, journals},
-    },
-    sinks,
+use crate::journal::{
+    JournalError,
+    read::{Place, Reader, journals},
 };
 
 /// The journals of a directory: some are compared, the others only tell whether an item is theirs.
@@ -58,16 +55,4 @@ impl Journals {
         }
         Ok(values)
     }
-}
-
-/// The last event that the running host of a journal has brought to Memcached; `None`: nobody brings any.
-pub(super) fn fed(reader: &Reader) -> Result<Option<u64>, JournalError> {
-    if !lock::is_held(reader.path()) {
-        return Ok(None);
-    }
-    let sinks = reader.sinks()?;
-    Ok(sinks
-        .iter()
-        .find(|sink| sink.name == sinks::MEMCACHED && sink.enabled && sink.state == "running")
-        .map(|sink| sink.number))
 }

@@ -14,7 +14,6 @@ use protocol::{
 use super::{
     CompareError, Comparison, Observer,
     cache::{Address, Found, Refused},
-    journals::fed,
     names::Names,
 };
 use crate::{
@@ -110,7 +109,10 @@ impl<O: Observer> Comparison<'_, O> {
             if left.is_empty() {
                 return Ok(());
             }
-            if !self.is_fed()? || improved.elapsed() >= wait || begin.elapsed() >= FILLING {
+            if !self.feed.runs(self.journals.all())?
+                || improved.elapsed() >= wait
+                || begin.elapsed() >= FILLING
+            {
                 if !on_its_way {
                     self.patience = Duration::ZERO;
                 }
@@ -168,7 +170,7 @@ impl<O: Observer> Comparison<'_, O> {
     pub(super) fn judge(&self, suspects: &[Suspect]) -> Result<Vec<Look>, CompareError> {
         let mut passed = Vec::new();
         for reader in self.journals.all() {
-            passed.push(fed(reader)?);
+            passed.push(self.feed.reached(&self.cache, reader)?);
         }
         let addresses: Vec<&Address> = suspects.iter().map(|suspect| &suspect.address).collect();
         let found = self.cache.look(&addresses)?;
@@ -273,16 +275,6 @@ impl<O: Observer> Comparison<'_, O> {
             Some(reader) => reader.has_notice(MEMCACHED, record.store, &record.key),
             None => Ok(false),
         }
-    }
-
-    /// Whether some host runs that brings Memcached up to date.
-    fn is_fed(&self) -> Result<bool, JournalError> {
-        for reader in self.journals.all() {
-            if fed(reader)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     fn is_behind(&self, fed: &[Option<u64>]) -> Result<bool, JournalError> {

@@ -1,5 +1,7 @@
 //! Addresses of servers.
 
+use std::path::Path;
+
 use super::{
     ConfigError,
     document::{Located, Section},
@@ -8,32 +10,58 @@ use super::{
 /// Refuses what looks like a Redis address and is not one that this version speaks. The address itself is never shown: it may hold
 /// a password.
 pub(super) fn check_redis_url(section: &Section<'_>, url: &Located<String>) -> Result<(), ConfigError> {
-    let one =
-        "Use redis:// to one server, or redis+unix:// to a local one; a tunnel such as stunnel brings TLS.";
+    let one = "Use redis:// or rediss:// (TLS) to one server, or redis+unix:// to a local one.";
     let scheme = url.value.split_once("://").map(|(scheme, _)| scheme);
     match scheme {
-        Some("redis" | "redis+unix" | "unix" | "valkey") if url.value.contains(',') => {
+        Some("redis" | "rediss" | "redis+unix" | "unix" | "valkey" | "valkeys")
+            if url.value.contains(',') =>
+        {
             Err(section.not_yet(url.line, "a Redis cluster (several addresses in redis.url)", one))
         }
-        Some("redis" | "redis+unix" | "unix" | "valkey") => {
-            if redis::parse_redis_url(&url.value).is_some() {
+        Some("redis" | "rediss" | "redis+unix" | "unix" | "valkey" | "valkeys") => {
+            if url.value.ends_with("#insecure") {
+                let problem = "#insecure: the server's certificate is always checked; name who vouches for it in ca_file";
+                Err(section.wrong(url.line, "url", &problem))
+            } else if redis::parse_redis_url(&url.value).is_some() {
                 Ok(())
             } else {
                 let problem = "the address cannot be read; it looks like redis://user:password@host:6379/0";
                 Err(section.wrong(url.line, "url", &problem))
             }
         }
-        Some("rediss" | "valkeys") => {
-            Err(section.not_yet(url.line, "TLS to Redis (rediss:// in redis.url)", one))
-        }
         Some(scheme) if scheme.contains("sentinel") => {
             Err(section.not_yet(url.line, "Redis Sentinel (in redis.url)", one))
         }
         _ => {
-            let problem = "the address must start with redis:// or redis+unix://";
+            let problem = "the address must start with redis://, rediss:// or redis+unix://";
             Err(section.wrong(url.line, "url", &problem))
         }
     }
+}
+
+/// Whether an address is one with TLS.
+pub(crate) fn is_tls(url: &str) -> bool {
+    url.starts_with("rediss://") || url.starts_with("valkeys://")
+}
+
+/// Refuses a file of certificates that could not be found, or is for nothing.
+pub(super) fn check_ca_file(
+    section: &Section<'_>,
+    file: &Located<String>,
+    url: Option<&Located<String>>,
+) -> Result<(), ConfigError> {
+    if !Path::new(&file.value).is_absolute() {
+        let problem = format!(
+            "{:?} is not an absolute path; browsers start the host in a directory of their own",
+            file.value
+        );
+        return Err(section.wrong(file.line, "ca_file", &problem));
+    }
+    if !url.is_some_and(|url| is_tls(&url.value)) {
+        let problem = "it is for TLS alone, which an address begins with rediss:// for";
+        return Err(section.wrong(file.line, "ca_file", &problem));
+    }
+    Ok(())
 }
 
 /// The servers, each with a port.

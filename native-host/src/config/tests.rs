@@ -249,9 +249,29 @@ fn mistakes_in_rules_name_line_and_cure() {
 }
 
 #[test]
+fn tls_needs_an_address_and_a_file_that_are_for_it() {
+    let parse = |text: &str| Config::parse(text, Path::new("c.toml"));
+    let config =
+        parse("[redis]\nurl = \"rediss://u:secret@h\"\nca_file = \"/etc/ca.pem\"").expect("a configuration");
+    let redis = config.redis.expect("switched on");
+    assert_eq!(redis.ca_file.as_deref(), Some(Path::new("/etc/ca.pem")));
+    for (text, part) in [
+        (
+            "url = \"rediss://h\"\nca_file = \"ca.pem\"",
+            "not an absolute path",
+        ),
+        ("url = \"redis://h\"\nca_file = \"/ca.pem\"", "rediss://"),
+        ("ca_file = \"/ca.pem\"", "rediss://"),
+        ("url = \"rediss://h/#insecure\"", "always checked"),
+    ] {
+        let (message, _) = mistake(&format!("[redis]\n{text}"));
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
 fn what_this_version_cannot_do_is_said_without_the_address() {
     for (url, what) in [
-        ("rediss://u:secret@h", "TLS to Redis (rediss:// in redis.url)"),
         (
             "redis://:secret@h:1,h:2",
             "a Redis cluster (several addresses in redis.url)",

@@ -38,7 +38,7 @@ pub(super) fn examine(config: &Config) -> Vec<Check> {
 fn redis(config: &Redis) -> Vec<Check> {
     let address = redis_sink::address(&config.url);
     let looked =
-        redis_sink::connect(&config.url).and_then(|mut connection| look(&mut connection, config, &address));
+        redis_sink::connect(config).and_then(|mut connection| look(&mut connection, config, &address));
     looked.unwrap_or_else(|error| vec![Check::trouble(REDIS, redis_sink::trouble(&error, &address))])
 }
 

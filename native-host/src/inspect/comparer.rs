@@ -12,9 +12,10 @@ use protocol::{
     message::HostError,
 };
 
-use super::{fail, failed};
+use super::fail;
 use crate::{
-    compare::{Journals, Observer, Scope, compare},
+    apply::feeder::USUAL_GROUP,
+    compare::{Feed, Journals, Observer, Scope, compare},
     config::Config,
     failure::Failure as _,
     journal::read::Reader,
@@ -72,16 +73,13 @@ impl Comparer {
     }
 
     fn compare(&self, task: &Task, teller: &mut Teller<'_>) -> Result<Compared, HostError> {
-        let Some(memcached) = self.config.fed_memcached() else {
-            return Err(failed(
-                "the host does not feed Memcached (memcached.mode = \"off\")".to_owned(),
-                "What `idb-relay apply` feeds is not compared yet; where the host feeds it, set mode = \"host\".",
-            ));
-        };
+        let feed = Feed::find(&self.config, USUAL_GROUP).map_err(|error| error.to_message())?;
         let journals = Reader::open(&self.journal)
             .and_then(|reader| Journals::new(vec![reader], &self.config.journal.directory))
             .map_err(|error| error.to_message())?;
-        compare(memcached, &journals, &task.scope, task.repair, teller).map_err(|error| error.to_message())
+        let memcached = &self.config.memcached;
+        compare(memcached, &feed, &journals, &task.scope, task.repair, teller)
+            .map_err(|error| error.to_message())
     }
 }
 

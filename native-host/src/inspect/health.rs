@@ -8,7 +8,7 @@ use protocol::{
 };
 
 use crate::{
-    config::{self, Config, ValueForm},
+    config::{self, Config},
     journal::{
         JournalError,
         read::{Reader, SinkSummary},
@@ -45,11 +45,7 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
     }
     if let Some(memcached) = config.fed_memcached() {
         health.memcached_key = memcached.key.to_string();
-        let form = match memcached.value {
-            ValueForm::Plain => "plain",
-            ValueForm::Typed => "typed",
-        };
-        form.clone_into(&mut health.memcached_value);
+        memcached.value.name().clone_into(&mut health.memcached_value);
     }
     for sink in reader.sinks()? {
         health.sinks.push(Sink {

@@ -80,7 +80,7 @@ impl RedisSink {
     /// Connects and finds the event up to which the server has everything: `after`, or an earlier one if it remembers less.
     fn connect(&self, reader: &Reader, after: u64) -> Result<(Link, u64), StepError> {
         let failed = |error| self.failed(&error);
-        let mut link = Link::open(&self.config.url, self.caller.cursor_key()).map_err(failed)?;
+        let mut link = Link::open(&self.config, self.caller.cursor_key()).map_err(failed)?;
         let Some(stream) = &self.config.stream else {
             // Channels remember nothing that could be made good.
             return Ok((link, after));
@@ -257,7 +257,7 @@ impl Sink for RedisSink {
 }
 
 /// The key that holds the number of the last event of a profile, in the stream's cluster slot.
-fn cursor_key(stream: Option<&str>, profile: &str) -> String {
+pub(crate) fn cursor_key(stream: Option<&str>, profile: &str) -> String {
     match stream {
         Some(stream) if stream.contains(['{', '}']) => format!("{stream}:cursor:{profile}"),
         Some(stream) => format!("{{{stream}}}:cursor:{profile}"),

@@ -1,8 +1,10 @@
 //! `idb-relay apply`: from Redis to Memcached, as a process of its own.
 
 mod channel;
+mod feeding;
 mod late;
 mod model;
+mod repair;
 mod servers;
 mod stream;
 mod takeover;

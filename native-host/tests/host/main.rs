@@ -22,4 +22,5 @@ mod redis_flight;
 mod redis_memory;
 mod room;
 mod support;
+mod tls;
 mod verify;

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 pub use self::{
     apply::Apply,
     host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, pour},
-    server::{Memcached, Redis},
+    server::{Memcached, Redis, free_port},
 };
 
 /// How long a condition may take.

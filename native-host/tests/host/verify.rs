@@ -18,15 +18,15 @@ use crate::support::{
 use DifferenceKind::{Foreign, Missing, Stale};
 
 /// What `verify --json` says, and what it ended with.
-struct Verified {
-    code: Option<i32>,
-    differences: Vec<Difference>,
-    compared: Compared,
+pub struct Verified {
+    pub code: Option<i32>,
+    pub differences: Vec<Difference>,
+    pub compared: Compared,
 }
 
 impl Verified {
     /// The kinds with the keys, sorted.
-    fn kinds(&self) -> BTreeSet<(String, &'static str)> {
+    pub fn kinds(&self) -> BTreeSet<(String, &'static str)> {
         let name = |kind| match kind {
             Missing => "missing",
             Stale => "stale",
@@ -39,7 +39,7 @@ impl Verified {
     }
 }
 
-fn verify(sandbox: &Sandbox, more: &[&str]) -> Verified {
+pub fn verify(sandbox: &Sandbox, more: &[&str]) -> Verified {
     let output = sandbox.run(&[&["verify", "--json"], more].concat());
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let mut lines: Vec<&str> = text.lines().collect();
@@ -56,14 +56,14 @@ fn verify(sandbox: &Sandbox, more: &[&str]) -> Verified {
     }
 }
 
-fn assert_same(sandbox: &Sandbox, records: u64) {
+pub fn assert_same(sandbox: &Sandbox, records: u64) {
     let verified = verify(sandbox, &[]);
     assert_eq!(verified.kinds(), BTreeSet::new());
     assert_eq!((verified.code, verified.compared.compared), (Some(0), records));
     assert!(verified.compared.done);
 }
 
-fn kinds<const N: usize>(kinds: [(&str, &'static str); N]) -> BTreeSet<(String, &'static str)> {
+pub fn kinds<const N: usize>(kinds: [(&str, &'static str); N]) -> BTreeSet<(String, &'static str)> {
     kinds
         .into_iter()
         .map(|(key, kind)| (key.to_owned(), kind))
@@ -482,7 +482,7 @@ fn what_another_profile_wrote_last_is_no_difference() {
 }
 
 /// Answers to a comparison up to the last one, all their differences in one.
-fn compared(host: &mut Host, id: u64) -> Compared {
+pub fn compared(host: &mut Host, id: u64) -> Compared {
     let mut all = Vec::new();
     loop {
         let Answer { id: of, reply } = host.answer();
@@ -498,7 +498,7 @@ fn compared(host: &mut Host, id: u64) -> Compared {
     }
 }
 
-fn ask(host: &mut Host, id: u64, repair: bool) {
+pub fn ask(host: &mut Host, id: u64, repair: bool) {
     host.ask(
         id,
         &format!(

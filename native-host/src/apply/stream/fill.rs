@@ -1,9 +1,16 @@
 //! Filling a Memcached server that holds nothing of ours: it was restarted, flushed, exchanged, or is new.
 //!
-//! The stream is read backwards from where the group is, so the first event of a record that is met is its newest one, and no older
-//! value is ever written. What the stream no longer has can't be had from it.
+//! The stream is read backwards from its end, so the first event of a record that is met is its newest one, and no older
+//! value is ever written. Not from where the group is: after Redis has lost data the group goes through old events with new ids, and may be
+//! far behind what the server held before. For the same reason a host that is just giving the stream again what it lost is waited for.
+//! What the stream no longer has can't be had from it.
 
-use std::{collections::HashMap, collections::HashSet, io::Write};
+use std::{
+    collections::{HashMap, HashSet},
+    io::Write,
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -14,6 +21,11 @@ use super::{CURE_GAP, Change, Stop, Stream, Target, is_profile};
 const FIRST_ENTRIES: usize = 64;
 const MOST_ENTRIES: usize = 512;
 const LARGE: usize = 8 * 1024 * 1024;
+
+/// How long a host may do nothing that is giving the stream again what it lost; it tries again within that time if Redis is there. How often it is
+/// looked after.
+const AGAIN: Duration = Duration::from_secs(10);
+const AGAIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Enough of a digest of a name to know it again; a stream may name many.
 type Mark = [u8; 16];
@@ -43,6 +55,7 @@ impl<W: Write> Stream<'_, '_, W> {
             .filter_map(|index| self.session.cache.addresses().get(*index).cloned())
             .collect();
         let names = names.join(", ");
+        self.await_what_comes_again()?;
         let extent = self.group.extent(&mut self.session.redis);
         let extent = self.asked(extent)?.unwrap_or_default();
         self.session.report.state(
@@ -91,6 +104,32 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(())
     }
 
+    /// Waits for hosts that are giving the stream again what it lost, for it ends in the past until then; not for those that do not go on.
+    fn await_what_comes_again(&mut self) -> Result<(), Stop> {
+        let mut before = HashMap::new();
+        let mut moved = Instant::now();
+        loop {
+            let mut cursors = self.cursors()?;
+            cursors.retain(|_, cursor| cursor.again.is_some_and(|again| cursor.number < again));
+            if cursors.is_empty() {
+                return Ok(());
+            }
+            if cursors != before {
+                before = cursors;
+                moved = Instant::now();
+            } else if moved.elapsed() > AGAIN {
+                return Ok(());
+            }
+            self.session.report.state(
+                "waiting",
+                "waiting for what Redis has lost: a host is giving it to the stream again",
+            )?;
+            self.session.go_on()?;
+            self.session.keep()?;
+            thread::sleep(AGAIN_PAUSE);
+        }
+    }
+
     /// Writes the newest of each record; returns the last event of each profile, and how many records there are.
     fn fill_from_stream(
         &mut self,
@@ -100,7 +139,7 @@ impl<W: Write> Stream<'_, '_, W> {
         let mut reached: HashMap<String, u64> = HashMap::new();
         let mut met: HashSet<Mark> = HashSet::new();
         let (mut records, mut done) = (0, 0);
-        let mut from = self.last.clone();
+        let mut from = "+".to_owned();
         let mut count = FIRST_ENTRIES;
         loop {
             self.session.go_on()?;
@@ -143,7 +182,7 @@ impl<W: Write> Stream<'_, '_, W> {
             records += targets.iter().filter(|target| target.value.is_some()).count();
             self.session.put_newest(targets.iter())?;
             done += entries.len();
-            self.session.report.progress("filling", done, all)?;
+            self.session.report.progress("filling", done, Some(all))?;
         }
     }
 }

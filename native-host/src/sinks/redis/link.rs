@@ -1,14 +1,17 @@
 //! A connection to a server, and what that server remembers of a profile's events.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fs, time::Duration};
 
 use redis::{
-    Client, Connection, ConnectionLike as _, IntoConnectionInfo as _, RedisError, io::tcp::TcpSettings,
-    streams::StreamRangeReply,
+    Client, Connection, ConnectionLike as _, ErrorKind, IntoConnectionInfo as _, RedisError, TlsCertificates,
+    io::tcp::TcpSettings, streams::StreamRangeReply,
 };
 use serde::Deserialize;
 
-use crate::failpoint::paced;
+use crate::{
+    config::{self, address::is_tls},
+    failpoint::paced,
+};
 
 /// How long a server may take. A script that outlives this has still run once, which the cursor shows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,10 +44,26 @@ struct Source<'e> {
 }
 
 /// Connects to a server.
-pub fn connect(url: &str) -> Result<Connection, RedisError> {
-    let info = url.into_connection_info()?;
+pub fn connect(config: &config::Redis) -> Result<Connection, RedisError> {
+    let info = config.url.as_str().into_connection_info()?;
     let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    let connection = Client::open(info)?.get_connection_with_timeout(paced(CONNECT_TIMEOUT))?;
+    let client = if is_tls(&config.url) {
+        // Somebody has done it already, or it is done now.
+        let _either = rustls::crypto::ring::default_provider().install_default();
+        let root_cert = config.ca_file.as_deref().map(fs::read).transpose();
+        let root_cert = root_cert.map_err(|error| {
+            let problem = format!("ca_file cannot be read: {error}");
+            RedisError::from((ErrorKind::InvalidClientConfig, "redis.ca_file", problem))
+        })?;
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert,
+        };
+        Client::build_with_tls(info, certificates)?
+    } else {
+        Client::open(info)?
+    };
+    let connection = client.get_connection_with_timeout(paced(CONNECT_TIMEOUT))?;
     connection.set_read_timeout(Some(paced(ANSWER_TIMEOUT)))?;
     connection.set_write_timeout(Some(paced(ANSWER_TIMEOUT)))?;
     Ok(connection)
@@ -52,9 +71,9 @@ pub fn connect(url: &str) -> Result<Connection, RedisError> {
 
 impl Link {
     /// Connects and asks how far the server has come.
-    pub(super) fn open(url: &str, cursor_key: &str) -> Result<Self, RedisError> {
+    pub(super) fn open(config: &config::Redis, cursor_key: &str) -> Result<Self, RedisError> {
         let mut link = Self {
-            connection: connect(url)?,
+            connection: connect(config)?,
             cursor_key: cursor_key.to_owned(),
             cursor: 0,
         };

@@ -1,6 +1,7 @@
 -- Passes a batch of events on: XADD to the stream, PUBLISH to the store's channel, each event once.
 --
--- KEYS: the cursor, which holds the number of the last event that was passed on; the stream, unless there is none.
+-- KEYS: the cursor, which holds the number of the last event that was passed on; the stream, unless there is none. Beside the cursor, under its
+-- name with ":again", stands up to which event a stream that lost some is being given them again: until the cursor is there, the stream ends in the past.
 -- ARGV: the stream's greatest length (0: none), what the cursor must be at least, the last event that the channels have had (a
 -- stream that lost some gets them again, who listened does not), the number of the first event; then for each run of
 -- events of one store its channel, how many they are, and the JSON text of each. Numbers of events grow by one.
@@ -65,5 +66,8 @@ if last > stored then
   -- Lua would write large numbers as 1.7e+15.
   reached = string.format('%.0f', last)
   redis.call('SET', cursor, reached)
+  if stream and stored < published then
+    redis.call('SET', cursor .. ':again', ARGV[3])
+  end
 end
 return { reached, refused }

@@ -55,7 +55,7 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "NOPERM",
         "not_permitted",
-        "Allow the user, for the host: +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, its cursor and the channels; for `idb-relay apply`: +eval +evalsha +script +get +set +pexpire +xgroup +xreadgroup +xautoclaim +xack +xinfo +xread +xrevrange +psubscribe on the stream, its lease and the channels.",
+        "Allow the user, for the host: +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, its cursor and the channels; for `idb-relay apply`: +eval +evalsha +script +get +mget +set +del +incr +pexpire +scan +xgroup +xreadgroup +xautoclaim +xack +xinfo +xread +xrange +xrevrange +psubscribe on the stream, the keys whose names begin with it in braces, and the channels.",
     ),
     (
         "WRONGTYPE",
@@ -113,6 +113,15 @@ pub(super) fn of_error(error: &RedisError, address: &str) -> StepError {
             "slow",
             format!("redis at {address} did not answer in time"),
             "See why the server is slow (redis-cli --latency); nothing is lost meanwhile.",
+        );
+    }
+    let text = error.to_string();
+    if error.kind() == ErrorKind::InvalidClientConfig || text.contains("certificate") {
+        return trouble(
+            "not_trusted",
+            format!("redis at {address} cannot be trusted: {text}"),
+            "Name a file (PEM) with the certificate of who vouches for the server in redis.ca_file, and the server by the name \
+             that stands in its own certificate in redis.url; nothing is lost meanwhile.",
         );
     }
     if error.is_io_error() {

@@ -178,6 +178,20 @@ fn the_lease_is_one_process_s_at_a_time() {
     );
     assert!(one.keep(&mut connection).expect("an answer"));
     assert!(!two.keep(&mut connection).expect("an answer"));
+    // Who looks on sees whether it was kept since.
+    two.take(&mut connection).expect("an answer");
+    let seen = two.keepings();
+    assert_eq!(
+        two.take(&mut connection).expect("an answer"),
+        Taken::By("one".to_owned())
+    );
+    assert_eq!(two.keepings(), seen);
+    assert!(one.keep(&mut connection).expect("an answer"));
+    assert_eq!(
+        two.take(&mut connection).expect("an answer"),
+        Taken::By("one".to_owned())
+    );
+    assert_ne!(two.keepings(), seen);
     // A server that lost the lease gave it to another: the first one hears it from the server, at once.
     sandbox.redis.command(&["DEL", "{idb:events}:apply:memcached"]);
     assert_eq!(two.take(&mut connection).expect("an answer"), Taken::Unknown);

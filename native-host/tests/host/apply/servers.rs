@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use redis::Commands as _;
+
 use super::{
     Watch, host, sandbox,
     stream::{all_done, outstanding},
 };
 use crate::support::{
-    Apply, Sandbox,
+    Apply, Host, Sandbox,
     body::{commit, delete, put},
     until,
 };
@@ -135,6 +137,98 @@ fn old_events_with_new_ids_change_nothing() {
     assert_eq!(sandbox.cached("2"), None);
 }
 
+/// One record, written this often, and a Memcached that holds the last value.
+fn written_often(sandbox: &Sandbox, host: &mut Host, times: u64) {
+    let apply = Apply::after_first_event(sandbox, host);
+    let puts: Vec<_> = (1..=times).map(|value| put("1", &value.to_string())).collect();
+    host.deliver(2, &commit(&puts));
+    host.acknowledged(2);
+    sandbox.await_cached("1", Some(&times.to_string()));
+    all_done(sandbox);
+    assert!(apply.end().success());
+}
+
+#[test]
+fn a_server_is_filled_from_the_stream_s_end_wherever_the_group_is() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    written_often(&sandbox, &mut host, 2000);
+    let watch = Watch::of(&sandbox, &["1".to_owned()]);
+    sandbox.await_cached("1", Some("2000"));
+    sandbox.redis.command(&["FLUSHALL"]);
+    sandbox.redis.await_stream(2001);
+    // A process was in the middle of the events that came again, when Memcached was lost, too.
+    let events = sandbox
+        .redis
+        .connection()
+        .xrange_count("idb:events", "-", "+", 1000);
+    let events: redis::streams::StreamRangeReply = events.expect("a stream");
+    sandbox
+        .redis
+        .command(&["XGROUP", "CREATE", "idb:events", "memcached", &events.ids[999].id]);
+    sandbox.memcached.tell("flush_all\r\n");
+    let mut apply = Apply::start(&sandbox, "two");
+    apply.says("filled");
+    assert_eq!(sandbox.cached("1").as_deref(), Some("2000"));
+    all_done(&sandbox);
+    assert!(apply.said("gap").is_empty());
+    watch.end();
+}
+
+#[test]
+fn a_stream_that_is_given_again_what_it_lost_is_waited_for() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    written_often(&sandbox, &mut host, 2000);
+    let watch = Watch::of(&sandbox, &["1".to_owned()]);
+    sandbox.await_cached("1", Some("2000"));
+    sandbox.redis.command(&["FLUSHALL"]);
+    let events = sandbox.redis.await_stream(2001);
+    let last = events[2000]["source"]["sequence"].as_u64().expect("a number");
+    let profile = events[0]["source"]["profile"].as_str().expect("text");
+    let cursor = format!("{{idb:events}}:cursor:{profile}");
+    let again: u64 = sandbox
+        .redis
+        .connection()
+        .get(format!("{cursor}:again"))
+        .expect("it was told");
+    assert_eq!(again, last);
+    // As it was in the middle of that, with a host that was killed there.
+    host.kill();
+    let halfway: redis::streams::StreamRangeReply = sandbox
+        .redis
+        .connection()
+        .xrange_count("idb:events", "-", "+", 1000)
+        .expect("a stream");
+    for entry in sandbox
+        .redis
+        .connection()
+        .xrange_all("idb:events")
+        .map(ids)
+        .expect("a stream")
+    {
+        if !halfway.ids.iter().any(|half| half.id == entry) {
+            sandbox.redis.command(&["XDEL", "idb:events", &entry]);
+        }
+    }
+    sandbox
+        .redis
+        .command(&["SET", &cursor, &(last - 1001).to_string()]);
+    sandbox.memcached.tell("flush_all\r\n");
+    let mut apply = Apply::start(&sandbox, "two");
+    apply.state("waiting");
+    assert_eq!(sandbox.cached("1"), None);
+    let _host = Host::start(&sandbox);
+    apply.says("filled");
+    assert_eq!(sandbox.cached("1").as_deref(), Some("2000"));
+    all_done(&sandbox);
+    watch.end();
+}
+
+fn ids(reply: redis::streams::StreamRangeReply) -> Vec<String> {
+    reply.ids.into_iter().map(|entry| entry.id).collect()
+}
+
 #[test]
 fn what_is_not_in_memcached_is_not_acknowledged() {
     let sandbox = sandbox();
@@ -213,6 +307,51 @@ fn a_password_is_asked_for_and_never_said() {
     sandbox.write_config(&config);
     let mut apply = Apply::start(&sandbox, "two");
     apply.trouble("not_authenticated");
+}
+
+#[test]
+fn the_permissions_that_are_asked_for_are_enough() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    sandbox.redis.await_stream(1);
+    let user = |rules: &[&str]| {
+        let all = [&["ACL", "SETUSER", "apply", "reset", "on", ">secret"], rules].concat();
+        sandbox.redis.command(&all);
+    };
+    user(&["~idb:events", "~{idb:events}:*", "&*", "+get"]);
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace("redis://", "redis://apply:secret@"));
+    let mut apply = Apply::start(&sandbox, "one");
+    let trouble = apply.trouble("not_permitted");
+    let cure = trouble["cure"].as_str().expect("text");
+    let (_, commands) = cure.split_once("for `idb-relay apply`: ").expect("its part");
+    let commands: Vec<&str> = commands
+        .split(' ')
+        .take_while(|word| word.starts_with('+'))
+        .collect();
+    assert!(commands.len() > 10, "{cure}");
+    user(&[&["~idb:events", "~{idb:events}:*", "&*"], &*commands].concat());
+    apply.state("applying");
+    sandbox.await_cached("1", Some("1"));
+    // What was cut off is looked for, what another left is claimed, and a lost server is filled.
+    assert!(apply.end().success());
+    host.deliver(2, &commit(&[put("2", "1")]));
+    host.acknowledged(2);
+    sandbox.redis.await_stream(2);
+    sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
+    let mut apply = Apply::start(&sandbox, "two");
+    apply.says("gap");
+    sandbox.memcached.tell("flush_all\r\n");
+    apply.says("filled");
+    host.deliver(3, &commit(&[put("3", "1")]));
+    sandbox.await_cached("3", Some("1"));
+    assert!(apply.said("trouble").is_empty(), "{:?}", apply.said("trouble"));
+    assert!(apply.end().success());
+    let mut apply = Apply::start_with(&sandbox, "three", &["--pubsub"]);
+    apply.state("applying");
+    assert!(apply.said("trouble").is_empty());
 }
 
 #[test]

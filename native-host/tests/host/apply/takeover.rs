@@ -1,5 +1,7 @@
 //! Several processes: they are killed, stopped in their tracks, and go on as if nothing had happened.
 
+use std::time::{Duration, Instant};
+
 use idb_relay::apply::{
     cache::{
         Cache,
@@ -12,7 +14,7 @@ use super::{Watch, host, sandbox, stream::all_done};
 use crate::support::{
     Apply, CONTEXT, Host, Sandbox,
     body::{commit, delete, put},
-    host_delivery, pour,
+    host_delivery, pour, until,
 };
 
 #[test]
@@ -60,6 +62,8 @@ fn consumers(sandbox: &Sandbox) -> Vec<String> {
 
 /// A process that had the lease and was stopped between looking a record up and writing it.
 struct Ghost {
+    connection: redis::Connection,
+    lease: Lease,
     server: Server,
     name: String,
     seen: Seen,
@@ -78,11 +82,24 @@ impl Ghost {
         let name = sandbox.key(key);
         let seen = server.look(&[&name], false).expect("an answer").remove(0);
         Self {
+            connection,
+            lease,
             server,
             name,
             seen,
             fence,
         }
+    }
+
+    /// It keeps the lease once more, looks once more, and is stopped there.
+    fn go_on(&mut self) {
+        self.fence = Cache::fence(self.server.clock().expect("a clock"));
+        assert!(self.lease.keep(&mut self.connection).expect("an answer"));
+        self.seen = self
+            .server
+            .look(&[&self.name], false)
+            .expect("an answer")
+            .remove(0);
     }
 
     /// It goes on; whether what it writes is there.
@@ -114,6 +131,26 @@ fn a_lease_that_redis_lost_is_waited_out_all_the_same() {
     // Nobody can see any more that there was somebody.
     sandbox.redis.command(&["DEL", LEASE]);
     let _apply = Apply::writing(&sandbox, "one");
+    assert!(!ghost.write("1"));
+    assert_eq!(sandbox.cached("1"), None);
+}
+
+#[test]
+fn who_has_stood_by_waits_from_the_last_keeping_on() {
+    let sandbox = sandbox();
+    come_and_gone(&sandbox, &mut host(&sandbox));
+    let mut ghost = Ghost::about(&sandbox, "1");
+    let mut apply = Apply::start(&sandbox, "one");
+    apply.state("standing_by");
+    // It keeps the lease while the other looks on, and is stopped for good at a time that has nothing to do with when that looks.
+    let stop = Instant::now() + Duration::from_millis(fastrand::u64(1000..2000));
+    until("it is stopped", || {
+        ghost.go_on();
+        Instant::now() > stop
+    });
+    let stopped = Instant::now();
+    apply.state("applying");
+    println!("taken over after {} ms", stopped.elapsed().as_millis());
     assert!(!ghost.write("1"));
     assert_eq!(sandbox.cached("1"), None);
 }

@@ -116,6 +116,15 @@ impl Apply {
             .collect()
     }
 
+    /// All that it has said and nobody has asked for, but for single records.
+    pub fn told(&mut self) -> Vec<&Value> {
+        self.said.extend(self.lines.try_iter());
+        self.said
+            .iter()
+            .filter(|line| line.get("applied").is_none())
+            .collect()
+    }
+
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("fits")).expect("not 0");
         kill_process(pid, signal).expect("it is there");

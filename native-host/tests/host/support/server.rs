@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal};
 
 use super::{PATIENCE, until};
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("bound").port()
 }

@@ -1,0 +1,92 @@
+//! Who brings what a stream says to a cache, as far as Redis knows.
+
+use std::collections::HashMap;
+
+use redis::{Connection, RedisError, Value, from_redis_value};
+use serde::Deserialize;
+
+use super::lease::Lease;
+
+/// The group of `idb-relay apply` unless it is told another.
+pub const USUAL_GROUP: &str = "memcached";
+
+/// A group that reads a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feeder {
+    /// Its name.
+    pub group: String,
+    /// Whether it is known as one of `idb-relay apply`.
+    pub is_apply: bool,
+    /// The process of `idb-relay apply` that writes now.
+    pub process: Option<String>,
+    /// What it feeds, and how, if it has said so.
+    pub feed: Option<Feed>,
+}
+
+/// What a group feeds: what the marks of its servers say, too.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Feed {
+    /// The template of keys.
+    pub key: String,
+    /// The form of values.
+    pub value: String,
+    /// The servers.
+    pub servers: Vec<String>,
+    /// Since when, as a random name.
+    pub era: String,
+}
+
+impl Feeder {
+    /// The servers, if they are known.
+    pub fn servers(&self) -> &[String] {
+        self.feed.as_ref().map_or(&[], |feed| &feed.servers)
+    }
+}
+
+/// The groups that read this stream, and who listens to the channels beside it under the usual name.
+pub fn feeders(connection: &mut Connection, stream: Option<&str>) -> Result<Vec<Feeder>, RedisError> {
+    let groups = match stream {
+        Some(stream) => groups(connection, stream)?,
+        None => Vec::new(),
+    };
+    let listens = !groups.iter().any(|group| group == USUAL_GROUP);
+    let mut feeders = Vec::new();
+    for group in groups {
+        feeders.push(feeder(connection, stream, group)?);
+    }
+    if listens {
+        let feeder = feeder(connection, stream, USUAL_GROUP.to_owned())?;
+        feeders.extend(Some(feeder).filter(|feeder| feeder.process.is_some()));
+    }
+    Ok(feeders)
+}
+
+/// The group of this name, whether or not there is one.
+pub fn feeder(
+    connection: &mut Connection,
+    stream: Option<&str>,
+    group: String,
+) -> Result<Feeder, RedisError> {
+    let lease = Lease::new(stream, &group, "");
+    let feed: Option<String> = redis::cmd("GET").arg(lease.memory_key()).query(connection)?;
+    let process = lease.holder(connection)?;
+    Ok(Feeder {
+        is_apply: feed.is_some() || process.is_some(),
+        process,
+        feed: feed.and_then(|feed| serde_json::from_str(&feed).ok()),
+        group,
+    })
+}
+
+fn groups(connection: &mut Connection, stream: &str) -> Result<Vec<String>, RedisError> {
+    let there: bool = redis::cmd("EXISTS").arg(stream).query(connection)?;
+    if !there {
+        return Ok(Vec::new());
+    }
+    let groups: Vec<HashMap<String, Value>> =
+        redis::cmd("XINFO").arg("GROUPS").arg(stream).query(connection)?;
+    groups
+        .into_iter()
+        .map(|mut group| Ok(from_redis_value(group.remove("name").unwrap_or(Value::Nil))?))
+        .collect()
+}

@@ -1,0 +1,219 @@
+//! Who brings Memcached up to date, and how far that is: the host by its sink, or `idb-relay apply`, which notes it in Memcached itself.
+
+use protocol::message::ErrorCode;
+
+use super::{CompareError, cache::Cache};
+use crate::{
+    apply::{
+        cache::{FILLING, mark_name, offset_name},
+        cursor::cursors,
+        feeder,
+    },
+    config::{self, Config, MemcachedMode},
+    failure::Failure,
+    journal::{
+        JournalError, lock,
+        progress::Trouble,
+        read::{Reader, journals},
+    },
+    sinks,
+};
+
+/// Who brings Memcached up to date.
+#[derive(Debug)]
+pub enum Feed {
+    /// The host.
+    Host,
+    /// A group of `idb-relay apply`.
+    Apply(Applied),
+}
+
+/// A group of `idb-relay apply`, as it feeds the servers of this configuration.
+#[derive(Debug)]
+pub struct Applied {
+    mark: String,
+    /// Whether a process of it runs.
+    runs: bool,
+    /// Profiles of other machines use the stream, so items without a record here may be theirs.
+    pub(super) others: bool,
+}
+
+/// Why it can't be told who does.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Neither the host nor anybody that is known.
+    #[error(
+        "nobody feeds Memcached: memcached.mode is \"off\", and no `idb-relay apply` of group {0} has fed one"
+    )]
+    Nobody(String),
+    /// The configuration here is about something else than what is fed.
+    #[error("`idb-relay apply` of group {group} feeds {theirs}; here it would be {ours}")]
+    Elsewhere {
+        /// The group.
+        group: String,
+        /// What it feeds.
+        theirs: String,
+        /// What the configuration says.
+        ours: String,
+        /// The configuration file.
+        file: String,
+    },
+    /// Redis, which knows it, can't be asked.
+    #[error("{}", .0.error)]
+    Redis(Trouble),
+    /// Memcached can't be asked.
+    #[error("{}", .0.error)]
+    Memcached(Trouble),
+    /// A journal can't be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Failure for FeedError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::QuestionFailed
+    }
+
+    fn cure(&self) -> String {
+        match self {
+            Self::Nobody(_) => {
+                "Start `idb-relay apply` near Memcached (name its group with --group if it is another), or write memcached.mode = \"host\"."
+                    .to_owned()
+            }
+            Self::Elsewhere { file, .. } => format!(
+                "Write under [memcached] in {file} the servers, key and value that stand where `idb-relay apply` runs, besides mode = \"off\"; \
+                 or name a file that has them: IDB_RELAY_CONFIG=FILE idb-relay verify."
+            ),
+            Self::Redis(trouble) | Self::Memcached(trouble) => trouble.cure.clone(),
+            Self::Journal(error) => error.cure(),
+        }
+    }
+}
+
+impl Feed {
+    /// Finds out who feeds the configured servers; if it is not the host, whether this group does.
+    pub fn find(config: &Config, group: &str) -> Result<Self, FeedError> {
+        if config.memcached.mode == MemcachedMode::Host {
+            return Ok(Self::Host);
+        }
+        let Some(redis) = &config.redis else {
+            return Err(FeedError::Nobody(group.to_owned()));
+        };
+        let asked = |error: redis::RedisError| {
+            FeedError::Redis(sinks::redis::trouble(&error, &sinks::redis::address(&redis.url)))
+        };
+        let mut connection = sinks::redis::connect(redis).map_err(asked)?;
+        let stream = redis.stream.as_deref();
+        let feeder = feeder::feeder(&mut connection, stream, group.to_owned()).map_err(asked)?;
+        if !feeder.is_apply {
+            return Err(FeedError::Nobody(group.to_owned()));
+        }
+        let mark = mark_name(group);
+        if let Some(feed) = &feeder.feed {
+            is_same(feed, &config.memcached, group, &mark)?;
+        }
+        let mut others = stream.is_none();
+        if let Some(stream) = stream {
+            let cursors = cursors(&mut connection, stream).map_err(asked)?;
+            let mut own = Vec::new();
+            for path in journals(&config.journal.directory)? {
+                own.extend(Reader::open(&path).and_then(|reader| reader.author()));
+            }
+            others |= cursors
+                .keys()
+                .any(|profile| own.iter().all(|(own, _)| own != profile));
+        }
+        Ok(Self::Apply(Applied {
+            mark,
+            runs: feeder.process.is_some(),
+            others,
+        }))
+    }
+}
+
+/// Whether what is fed is what the configuration means.
+fn is_same(
+    feed: &feeder::Feed,
+    config: &config::Memcached,
+    group: &str,
+    mark: &str,
+) -> Result<(), FeedError> {
+    let (key, value) = (config.key.to_string(), config.value.name());
+    if feed.key == key && feed.value == value {
+        if feed.servers == config.servers {
+            return Ok(());
+        }
+        // A single server may have another name here: it knows itself.
+        if let ([_], [_]) = (&*feed.servers, &*config.servers) {
+            let found = sinks::memcached::lookup(config, mark).map_err(FeedError::Memcached)?;
+            let found: Option<feeder::Feed> = found.and_then(|mark| serde_json::from_slice(&mark).ok());
+            if found.is_some_and(|found| found.era == feed.era) {
+                return Ok(());
+            }
+        }
+    }
+    let describe = |servers: &[String], key: &str, value: &str| {
+        format!("servers {}, key {key:?}, value {value:?}", servers.join(", "))
+    };
+    Err(FeedError::Elsewhere {
+        group: group.to_owned(),
+        theirs: describe(&feed.servers, &feed.key, &feed.value),
+        ours: describe(&config.servers, &key, value),
+        file: config::path().unwrap_or_default().display().to_string(),
+    })
+}
+
+impl Feed {
+    /// The last event of a journal that was brought to Memcached; `None`: nobody brings any.
+    pub(super) fn reached(&self, cache: &Cache, reader: &Reader) -> Result<Option<u64>, CompareError> {
+        match self {
+            Self::Host => Ok(by_host(reader)?),
+            Self::Apply(applied) => applied.reached(cache, reader),
+        }
+    }
+
+    /// Whether somebody runs who may put right by itself what differs.
+    pub(super) fn runs(&self, readers: &[Reader]) -> Result<bool, CompareError> {
+        match self {
+            Self::Host => {
+                for reader in readers {
+                    if by_host(reader)?.is_some() {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Apply(applied) => Ok(applied.runs),
+        }
+    }
+}
+
+impl Applied {
+    fn reached(&self, cache: &Cache, reader: &Reader) -> Result<Option<u64>, CompareError> {
+        let (profile, _) = reader.author()?;
+        let offset = cache.address(offset_name(&self.mark, &profile));
+        let mut mark = cache.address(self.mark.clone());
+        mark.server = offset.server;
+        let found = cache.look(&[&offset, &mark])?;
+        let text = |index: usize| found.get(index).and_then(|found| found.text());
+        Ok(match (text(0).and_then(|offset| offset.parse().ok()), text(1)) {
+            (Some(offset), _) => Some(offset),
+            // It is being filled, or will be.
+            (None, Some(mark)) if mark.starts_with(FILLING) => Some(0),
+            (None, None) if self.runs => Some(0),
+            (None, _) => None,
+        })
+    }
+}
+
+/// The last event that the running host of a journal has brought to Memcached; `None`: nobody brings any.
+fn by_host(reader: &Reader) -> Result<Option<u64>, JournalError> {
+    if !lock::is_held(reader.path()) {
+        return Ok(None);
+    }
+    let sinks = reader.sinks()?;
+    Ok(sinks
+        .iter()
+        .find(|sink| sink.name == sinks::MEMCACHED && sink.enabled && sink.state == "running")
+        .map(|sink| sink.number))
+}

@@ -1,0 +1,117 @@
+//! Who brings Memcached up to date: the host, `idb-relay apply`, nobody, or both.
+
+use redis::RedisError;
+
+use super::Check;
+use crate::{
+    apply::feeder::{Feeder, feeders},
+    config::{Config, MemcachedMode, Redis},
+    sinks::redis as redis_sink,
+};
+
+const MEMCACHED: &str = "memcached";
+
+/// What there is to say about it; nothing where the host alone feeds it, or where Redis can't be asked.
+pub fn examine(config: &Config) -> Vec<Check> {
+    let Some(redis) = &config.redis else {
+        return match config.memcached.mode {
+            MemcachedMode::Host => Vec::new(),
+            MemcachedMode::Off => vec![nobody(
+                "Redis, from which `idb-relay apply` could, is switched off",
+            )],
+        };
+    };
+    // What is wrong with Redis is told where it is looked at.
+    let Ok(feeders) = ask(redis) else {
+        return Vec::new();
+    };
+    match config.memcached.mode {
+        MemcachedMode::Host => feeders
+            .iter()
+            .filter_map(|feeder| twice(feeder, &config.memcached.servers))
+            .collect(),
+        MemcachedMode::Off if feeders.is_empty() => vec![nobody(&match &redis.stream {
+            Some(stream) => format!("the stream {stream:?} has no consumer group"),
+            None => "there is no stream, and nobody applies the channels".to_owned(),
+        })],
+        MemcachedMode::Off => feeders.iter().map(once).collect(),
+    }
+}
+
+fn ask(redis: &Redis) -> Result<Vec<Feeder>, RedisError> {
+    feeders(&mut redis_sink::connect(redis)?, redis.stream.as_deref())
+}
+
+fn nobody(why: &str) -> Check {
+    Check::remark(
+        MEMCACHED,
+        format!("nobody feeds Memcached: memcached.mode is \"off\", and {why}"),
+        "Run `idb-relay apply` near Memcached, or write memcached.mode = \"host\". Nothing to do if Redis is all you want.",
+    )
+}
+
+/// Beside a host that leaves Memcached alone.
+fn once(feeder: &Feeder) -> Check {
+    let Feeder {
+        group,
+        is_apply,
+        process,
+        ..
+    } = feeder;
+    let servers = feeder.servers();
+    let what = if servers.is_empty() {
+        "Memcached".to_owned()
+    } else {
+        format!("memcached at {}", servers.join(", "))
+    };
+    match process {
+        Some(process) => Check::ok(
+            MEMCACHED,
+            format!("`idb-relay apply` (group {group}, process {process}) feeds {what}"),
+        ),
+        None if *is_apply => Check::remark(
+            MEMCACHED,
+            format!("no `idb-relay apply` of group {group} runs now, which feeds {what}"),
+            "Start it; it goes on where it was. Or, if it is not wanted any more, remove its group (XGROUP DESTROY).",
+        ),
+        None => Check::ok(
+            MEMCACHED,
+            format!("group {group} reads the stream; it is not of `idb-relay apply`"),
+        ),
+    }
+}
+
+/// Beside a host that feeds Memcached itself.
+fn twice(feeder: &Feeder, own: &[String]) -> Option<Check> {
+    let process = feeder.process.as_ref()?;
+    let group = &feeder.group;
+    let common: Vec<&str> = own
+        .iter()
+        .filter(|server| feeder.servers().contains(server))
+        .map(String::as_str)
+        .collect();
+    if !common.is_empty() {
+        return Some(Check::problem(
+            MEMCACHED,
+            format!(
+                "both the host and `idb-relay apply` (group {group}, process {process}) feed memcached at {}: one may write an older \
+                 value over what the other has written",
+                common.join(", ")
+            ),
+            "Write memcached.mode = \"off\" where the host runs and restart the browser; or end `idb-relay apply`.",
+        ));
+    }
+    let where_to = if feeder.servers().is_empty() {
+        "a Memcached".to_owned()
+    } else {
+        format!("memcached at {}", feeder.servers().join(", "))
+    };
+    Some(Check::remark(
+        MEMCACHED,
+        format!(
+            "`idb-relay apply` (group {group}, process {process}) feeds {where_to} from the stream, the host its own"
+        ),
+        "Nothing to do if these are different servers. If they are the same under other names, write memcached.mode = \"off\" \
+         where the host runs.",
+    ))
+}

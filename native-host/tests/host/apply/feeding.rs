@@ -1,0 +1,151 @@
+//! Who feeds Memcached, as `doctor`, `status` and `apply` itself say: the host, `apply`, nobody, or both.
+
+use serde_json::Value;
+
+use super::{host, sandbox};
+use crate::support::{
+    Apply, Sandbox,
+    body::{commit, put},
+    status,
+};
+
+/// What `doctor` says of who feeds Memcached, as verdicts with messages and cures, and that `status` says the same.
+fn feeding(sandbox: &Sandbox) -> Vec<String> {
+    let said = status(sandbox)["feeding"].as_array().expect("a list").clone();
+    let doctor = sandbox.run(&["doctor", "--json"]).stdout;
+    let doctor: Value = serde_json::from_slice(&doctor).expect("JSON");
+    let checks = doctor["checks"].as_array().expect("a list");
+    assert!(
+        said.iter().all(|check| checks.contains(check)),
+        "{said:?} in {doctor}"
+    );
+    let text = sandbox.print(&["status"]);
+    said.iter()
+        .map(|check| {
+            let message = check["message"].as_str().expect("text");
+            assert!(text.contains(message), "{text}");
+            format!(
+                "{}: {message} {}",
+                check["verdict"].as_str().expect("a word"),
+                check["cure"].as_str().unwrap_or("-")
+            )
+        })
+        .collect()
+}
+
+fn assert_one(said: &[String], parts: &[&str]) {
+    assert!(
+        said.len() == 1 && parts.iter().all(|part| said[0].contains(part)),
+        "{said:?} has not {parts:?}"
+    );
+}
+
+#[test]
+fn a_cache_that_nobody_feeds_is_said_to_be_so() {
+    let sandbox = sandbox();
+    let nobody = "remark: nobody feeds Memcached: memcached.mode is \"off\"";
+    assert_one(
+        &feeding(&sandbox),
+        &[
+            nobody,
+            "\"idb:events\" has no consumer group",
+            "Run `idb-relay apply`",
+        ],
+    );
+    let mut host = host(&sandbox);
+    let apply = Apply::after_first_event(&sandbox, &mut host);
+    let address = sandbox.memcached.address();
+    assert_one(
+        &feeding(&sandbox),
+        &[
+            "ok: `idb-relay apply` (group memcached, process one) feeds",
+            &address,
+        ],
+    );
+    assert!(apply.end().success());
+    assert_one(
+        &feeding(&sandbox),
+        &[
+            "remark: no `idb-relay apply` of group memcached runs now",
+            &address,
+            "Start it",
+        ],
+    );
+    sandbox
+        .redis
+        .command(&["XGROUP", "DESTROY", "idb:events", "memcached"]);
+    assert_one(&feeding(&sandbox), &[nobody]);
+    sandbox
+        .redis
+        .command(&["XGROUP", "CREATE", "idb:events", "python", "0"]);
+    assert_one(&feeding(&sandbox), &["ok: group python reads the stream"]);
+    sandbox.configure("redis", "enabled = false");
+    assert_one(&feeding(&sandbox), &[nobody, "switched off"]);
+}
+
+#[test]
+fn who_listens_feeds_too() {
+    let sandbox = sandbox();
+    let _host = host(&sandbox);
+    let mut apply = Apply::start_with(&sandbox, "one", &["--pubsub"]);
+    apply.state("applying");
+    assert_one(&feeding(&sandbox), &["ok:", "process one) feeds Memcached"]);
+}
+
+#[test]
+fn a_cache_that_is_fed_twice_is_warned_of() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    assert!(apply.said("warning").is_empty());
+    assert!(host.close().success());
+    // The host of this machine is told to feed it as well.
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace("mode = \"off\"\n", ""));
+    let address = sandbox.memcached.address();
+    assert_one(
+        &feeding(&sandbox),
+        &[
+            "problem: both the host and `idb-relay apply`",
+            "process one",
+            &address,
+            "mode = \"off\"",
+        ],
+    );
+    assert!(!sandbox.run(&["doctor"]).status.success());
+    assert!(sandbox.print(&["status"]).contains("WARNING: both"));
+    assert!(apply.end().success());
+    assert!(feeding(&sandbox).is_empty(), "nobody else does now");
+    let mut apply = Apply::start(&sandbox, "two");
+    let warning = apply.says("warning");
+    assert_eq!(warning["state"], "fed_twice");
+    let cure = warning["cure"].as_str().expect("text");
+    assert!(
+        cure.contains("config.toml") && cure.contains("mode = \"off\""),
+        "{cure}"
+    );
+    // Another server under that name is no reason to be alarmed, but to be asked about.
+    apply.state("applying");
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(
+        &config
+            .replace("127.0.0.1:", "localhost:")
+            .replace("redis://localhost", "redis://127.0.0.1"),
+    );
+    assert_one(&feeding(&sandbox), &["remark:", &address, "under other names"]);
+    drop(apply);
+}
+
+#[test]
+fn where_no_host_runs_the_mode_means_nothing() {
+    let sandbox = Sandbox::new();
+    let elsewhere = super::sandbox();
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace(&sandbox.redis.url(), &elsewhere.redis.url()));
+    let mut host = host(&elsewhere);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    let mut apply = Apply::start(&sandbox, "one");
+    apply.state("applying");
+    assert!(apply.said("warning").is_empty());
+}
