@@ -1,8 +1,8 @@
 //! Origins whose stores must be read again as a whole, until they have been.
 //!
 //! That something is missing is kept on disk, where no crash can take it along: a store's `doubtful` flag for what is known to
-//! concern it, a row of `reread` for an origin of which something was lost and nobody can say where. The row goes with an inventory that
-//! was begun later; from then on the stores that it lists are doubtful, each until its own snapshot is whole.
+//! concern it, a row of `reread` for an origin of which something was lost and nobody can say where. The row goes with the last inventory of a survey
+//! that was begun later; from then on the stores that it lists are doubtful, each until its own snapshot is whole.
 //!
 //! Asking is another matter: a question may be lost with the host, or with the document that was to answer. So it is put again, a
 //! few times, and whenever a host starts.
@@ -13,7 +13,7 @@ use std::{
 };
 
 use protocol::message::FromHost;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::settle::Settling;
 use crate::{failpoint::paced, time::now_ms};
@@ -43,11 +43,12 @@ pub(super) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()
         .map(|_| ())
 }
 
-/// Whether something of this origin is missing that a look begun at this time may show.
-pub(super) fn is_noted(connection: &Connection, origin: &str, began_at: i64) -> rusqlite::Result<bool> {
+/// Since when something of this origin is missing, if it is. Whoever begins to look no earlier may find it.
+pub(super) fn since(connection: &Connection, origin: &str) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM reread WHERE origin = ?1 AND since <= ?2)")?
-        .query_row(params![origin, began_at], |row| row.get(0))
+        .prepare_cached("SELECT since FROM reread WHERE origin = ?1")?
+        .query_row([origin], |row| row.get(0))
+        .optional()
 }
 
 /// What was missing is on the way, store by store.
@@ -126,7 +127,7 @@ impl Rereads {
 
 /// Whether something is missing that nobody is asked for record by record.
 fn is_missing(connection: &Connection, settling: &Settling, origin: &str) -> rusqlite::Result<bool> {
-    if is_noted(connection, origin, i64::MAX)? {
+    if since(connection, origin)?.is_some() {
         return Ok(true);
     }
     let mut doubtful = connection.prepare_cached("SELECT id FROM store WHERE doubtful AND origin = ?1")?;

@@ -1,0 +1,131 @@
+//! What never came: the stores stay in doubt until somebody has read them who began later.
+
+use std::time::Instant;
+
+use protocol::message::FromHost;
+use rusqlite::Connection;
+
+use super::{Bench, LATER, NOW};
+
+const GAP: &str = r#"{"gap":{"reason":"a test","stores":[{"database":"d","store":"s"}]}}"#;
+const STORES: &str = r#"{"name":"d","version":1,"stores":["s"]}"#;
+
+impl Bench {
+    /// An inventory of one of two buckets, so many milliseconds from now.
+    fn bucket(&mut self, bucket: &str, from_now: i64, databases: &str) {
+        let at = crate::time::now_ms() + from_now;
+        let body = format!(
+            r#"{{"inventory":{{"bucket":"{bucket}","buckets":["side"],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#
+        );
+        self.deliver("reader", &body);
+    }
+
+    /// Whether the host wants the origin's stores to be read.
+    fn wants_all(&mut self) -> bool {
+        let due = self.journal.due_reads(Instant::now() + LATER);
+        due.iter().any(|asked| matches!(asked, FromHost::Snapshot { .. }))
+    }
+}
+
+#[test]
+fn a_read_begun_before_the_loss_was_noticed_ends_no_doubt() {
+    let mut bench = Bench::new();
+    let now = crate::time::now_ms() - NOW;
+    bench.put("writer", now - 9000, now - 9000, 1);
+    bench.deliver("writer", GAP);
+    bench.snapshot("slow", now - 5000, r#"{"key":1,"value":1}"#);
+    assert!(bench.doubtful());
+    bench.snapshot("reader", now + 60_000, r#"{"key":1,"value":1}"#);
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn an_inventory_begun_before_the_loss_was_noticed_ends_no_doubt() {
+    let mut bench = Bench::new();
+    let now = crate::time::now_ms() - NOW;
+    bench.put("writer", now - 9000, now - 9000, 1);
+    bench.deliver("writer", GAP);
+    for (at, doubtful) in [(now - 5000, true), (now + 60_000, false)] {
+        let at = NOW + at;
+        let body =
+            format!(r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#);
+        bench.deliver("reader", &body);
+        assert_eq!(bench.doubtful(), doubtful);
+    }
+}
+
+#[test]
+fn only_a_survey_that_began_later_in_all_buckets_finds_what_is_missing() {
+    let mut bench = Bench::new();
+    let now = crate::time::now_ms() - NOW;
+    bench.put("writer", now - 9000, now - 9000, 1);
+    bench.bucket("", -1000, STORES);
+    bench.deliver("writer", GAP);
+    bench.bucket("side", 60_000, "");
+    // Nothing says of the default bucket that nothing is missing there, once its store has been read for another reason.
+    bench.snapshot("reader", now + 70_000, r#"{"key":1,"value":1}"#);
+    assert!(!bench.doubtful());
+    assert!(bench.wants_all());
+    bench.bucket("", 80_000, STORES);
+    bench.bucket("side", 90_000, "");
+    assert!(bench.doubtful());
+    bench.snapshot("reader", now + 100_000, r#"{"key":1,"value":1}"#);
+    assert!(!bench.doubtful());
+    assert!(!bench.wants_all());
+}
+
+#[test]
+fn a_survey_that_could_not_look_everywhere_is_not_the_last() {
+    let mut bench = Bench::new();
+    bench.put("writer", 0, 0, 1);
+    bench.deliver("writer", GAP);
+    bench.bucket("", 60_000, r#"{"name":"d","version":0,"stores":null}"#);
+    bench.bucket("side", 70_000, "");
+    assert!(bench.wants_all());
+}
+
+#[test]
+fn an_answer_that_did_not_reach_the_disk_settles_when_it_does() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer_if(2000, Some(2), false);
+    assert!(bench.doubtful());
+    bench.answer(2000, Some(2));
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn a_doubt_that_did_not_reach_the_disk_never_was() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    let put = format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"put":{{"store":"s","key":1,"value":2}}}}]}}}}"#,
+        NOW + 500
+    );
+    bench.deliver_if("b", &put, false);
+    bench.put("c", 5000, 5010, 3);
+    assert!(!bench.doubtful());
+    assert_eq!(bench.questions(), [""; 0]);
+}
+
+#[test]
+fn a_journal_of_an_earlier_version_goes_on() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    let connection = Connection::open(bench.journal.path()).expect("a database");
+    connection
+        .execute_batch(
+            "DROP TABLE look; DROP TABLE census; ALTER TABLE store DROP COLUMN contested_at;
+             ALTER TABLE store DROP COLUMN doubted_at; UPDATE record SET context = 0",
+        )
+        .expect("as it was");
+    drop(connection);
+    let mut bench = bench.restart();
+    bench.put("a", 100, 110, 2);
+    // Who read it before, nobody knows any more.
+    assert!(bench.doubtful());
+    bench.snapshot("reader", 5000, r#"{"key":1,"value":2}"#);
+    assert!(!bench.doubtful());
+}
