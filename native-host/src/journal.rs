@@ -170,7 +170,7 @@ impl Journal {
         let state = &mut self.state;
         let (mut reads, given_up) = state.settling.due(now);
         for origin in given_up {
-            state.rereads.asked(&origin);
+            state.rereads.want(&origin);
         }
         match state.rereads.due(&self.connection, &state.settling, now) {
             Ok(origins) => reads.extend(origins),

@@ -71,6 +71,8 @@ struct Doubts {
     since: Instant,
     due: Instant,
     attempts: u32,
+    /// Somebody has answered, which did not end the doubt.
+    answered: bool,
 }
 
 impl Settling {
@@ -111,6 +113,7 @@ impl Settling {
             since: now,
             due: now,
             attempts: 0,
+            answered: false,
         });
         if doubts.all || doubts.keys.len() >= SINGLY {
             doubts.all = true;
@@ -123,7 +126,9 @@ impl Settling {
             self.done.push(Done::Doubted { store, key });
             doubts.due = (now + paced(QUIET)).min(doubts.since + paced(PATIENCE)).max(now);
             doubts.attempts = 0;
+            doubts.answered = false;
         } else {
+            doubts.answered = true;
             // Asked for already, and still in doubt: later, and not for ever (a clock that was set back keeps all in doubt).
             doubts.due = now + paced(QUIET) * (1 << doubts.attempts);
         }
@@ -167,7 +172,8 @@ impl Settling {
         let mut given_up = Vec::new();
         self.stores.retain(|_, doubts| {
             let keep = doubts.due > now || doubts.attempts < ATTEMPTS;
-            if !keep {
+            // A clock that was set back keeps all in doubt, whoever reads it.
+            if !keep && !doubts.answered {
                 given_up.push(doubts.place.origin.clone());
             }
             keep

@@ -14,7 +14,6 @@ use super::{
     Batch, Scope,
     event::Scene,
 };
-use crate::time::now_ms;
 
 impl Batch<'_> {
     /// Every store that the mirror knows and the browser does not is gone, with its records; so are all of a bucket that is gone.
@@ -97,8 +96,7 @@ impl Batch<'_> {
         for store in self.state.stores.doubt_absence(&self.transaction, origin)? {
             self.state.scans.retain(|(_, scanned), _| *scanned != store);
         }
-        self.state.rereads.asked(origin);
-        self.outcome.snapshots.insert(origin.to_owned());
+        self.state.rereads.want(origin);
         Ok(())
     }
 
@@ -158,12 +156,11 @@ impl Batch<'_> {
     pub(super) fn read_again(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
         store.set_complete(&self.transaction, false)?;
-        store.doubt_whole(&self.transaction, now_ms())?;
+        store.doubt_whole(&self.transaction, reread::from_now())?;
         let id = store.id;
         // A whole-store read that is under way may have passed the place of what was lost.
         self.state.scans.retain(|(_, store), _| *store != id);
-        self.state.rereads.asked(&place.origin);
-        self.outcome.snapshots.insert(place.origin.clone());
+        self.state.rereads.want(&place.origin);
         Ok(())
     }
 }

@@ -37,8 +37,7 @@ impl Batch<'_> {
         let last = row.as_ref().map_or(store.swept, |row| row.word);
         let same = row.as_ref().and_then(|row| row.value.as_deref()) == value_read;
         let mut younger = Some(last.at).filter(|at| reading.may_precede(*at));
-        // The answer to a question was read after all that raised the question.
-        if !same && !reading.asked {
+        if !same {
             younger = younger.max(store.looks.after(reading, &key.bytes));
         }
         if let Some(at) = younger {

@@ -1,11 +1,8 @@
 //! What never came: the stores stay in doubt until somebody has read them who began later.
 
-use std::time::Instant;
-
-use protocol::message::FromHost;
 use rusqlite::Connection;
 
-use super::{Bench, LATER, NOW};
+use super::{Bench, NOW};
 
 const GAP: &str = r#"{"gap":{"reason":"a test","stores":[{"database":"d","store":"s"}]}}"#;
 const STORES: &str = r#"{"name":"d","version":1,"stores":["s"]}"#;
@@ -18,12 +15,6 @@ impl Bench {
             r#"{{"inventory":{{"bucket":"{bucket}","buckets":["side"],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#
         );
         self.deliver("reader", &body);
-    }
-
-    /// Whether the host wants the origin's stores to be read.
-    fn wants_all(&mut self) -> bool {
-        let due = self.journal.due_reads(Instant::now() + LATER);
-        due.iter().any(|asked| matches!(asked, FromHost::Snapshot { .. }))
     }
 }
 
@@ -82,6 +73,21 @@ fn a_survey_that_could_not_look_everywhere_is_not_the_last() {
     bench.bucket("", 60_000, r#"{"name":"d","version":0,"stores":null}"#);
     bench.bucket("side", 70_000, "");
     assert!(bench.wants_all());
+}
+
+#[test]
+fn a_store_in_doubt_is_asked_for_though_some_of_its_records_are() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    // Which records were in doubt, only the last host knew.
+    let mut bench = bench.restart();
+    bench.put("c", 700, 710, 3);
+    assert!(bench.wants_all());
+    bench.answer(2000, Some(3));
+    assert!(bench.doubtful());
+    bench.snapshot("reader", 3000, r#"{"key":1,"value":3}"#);
+    assert!(!bench.doubtful());
 }
 
 #[test]
