@@ -248,7 +248,10 @@ impl Round<'_> {
         } else if status.success() || was_full {
             Ok(())
         } else {
-            Err(format!("the host ended by itself: {status}"))
+            let room = self.lab.disk.room();
+            Err(format!(
+                "the host ended by itself: {status}; room on the disk: {room}"
+            ))
         }
     }
 
