@@ -141,9 +141,10 @@ fn an_answer_counts_like_a_write() {
         } else {
             bench.commit("b", 500, 600, DELETE);
         }
-        bench.answer(2000, present);
+        bench.answer(5000, present);
         assert!(!bench.doubtful());
-        bench.put("b", 700, 710, 3);
+        // Past all that was written, and before what was read.
+        bench.put("b", 3000, 3010, 3);
         assert_eq!(bench.questions(), ["1"]);
         bench.answer(9000, present);
         assert_eq!(bench.value(), present.map(|value| value.to_string()));

@@ -3,14 +3,14 @@
 use rusqlite::Connection;
 
 use super::{Bench, NOW};
+use crate::time::now_ms;
 
 const GAP: &str = r#"{"gap":{"reason":"a test","stores":[{"database":"d","store":"s"}]}}"#;
 const STORES: &str = r#"{"name":"d","version":1,"stores":["s"]}"#;
 
 impl Bench {
-    /// An inventory of one of two buckets, so many milliseconds from now.
-    fn bucket(&mut self, bucket: &str, from_now: i64, databases: &str) {
-        let at = crate::time::now_ms() + from_now;
+    /// An inventory of one of two buckets, read at a time.
+    fn bucket(&mut self, bucket: &str, at: i64, databases: &str) {
         let body = format!(
             r#"{{"inventory":{{"bucket":"{bucket}","buckets":["side"],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#
         );
@@ -21,7 +21,7 @@ impl Bench {
 #[test]
 fn a_read_begun_before_the_loss_was_noticed_ends_no_doubt() {
     let mut bench = Bench::new();
-    let now = crate::time::now_ms() - NOW;
+    let now = now_ms() - NOW;
     bench.put("writer", now - 9000, now - 9000, 1);
     bench.deliver("writer", GAP);
     bench.snapshot("slow", now - 5000, r#"{"key":1,"value":1}"#);
@@ -33,7 +33,7 @@ fn a_read_begun_before_the_loss_was_noticed_ends_no_doubt() {
 #[test]
 fn an_inventory_begun_before_the_loss_was_noticed_ends_no_doubt() {
     let mut bench = Bench::new();
-    let now = crate::time::now_ms() - NOW;
+    let now = now_ms() - NOW;
     bench.put("writer", now - 9000, now - 9000, 1);
     bench.deliver("writer", GAP);
     for (at, doubtful) in [(now - 5000, true), (now + 60_000, false)] {
@@ -48,20 +48,38 @@ fn an_inventory_begun_before_the_loss_was_noticed_ends_no_doubt() {
 #[test]
 fn only_a_survey_that_began_later_in_all_buckets_finds_what_is_missing() {
     let mut bench = Bench::new();
-    let now = crate::time::now_ms() - NOW;
+    let now = now_ms() - NOW;
     bench.put("writer", now - 9000, now - 9000, 1);
-    bench.bucket("", -1000, STORES);
+    bench.bucket("", now_ms() - 1000, STORES);
     bench.deliver("writer", GAP);
-    bench.bucket("side", 60_000, "");
+    bench.bucket("side", now_ms() + 60_000, "");
     // Nothing says of the default bucket that nothing is missing there, once its store has been read for another reason.
     bench.snapshot("reader", now + 70_000, r#"{"key":1,"value":1}"#);
     assert!(!bench.doubtful());
     assert!(bench.wants_all());
-    bench.bucket("", 80_000, STORES);
-    bench.bucket("side", 90_000, "");
+    bench.bucket("", now_ms() + 80_000, STORES);
+    bench.bucket("side", now_ms() + 90_000, "");
     assert!(bench.doubtful());
     bench.snapshot("reader", now + 100_000, r#"{"key":1,"value":1}"#);
     assert!(!bench.doubtful());
+    assert!(!bench.wants_all());
+}
+
+#[test]
+fn what_is_lost_during_a_survey_needs_another_one() {
+    let mut bench = Bench::new();
+    bench.put("writer", 0, 0, 1);
+    bench.deliver("writer", GAP);
+    let began_at = now_ms() + 260;
+    bench.bucket("", began_at, STORES);
+    while now_ms() + 250 <= began_at {
+        std::thread::yield_now();
+    }
+    bench.deliver("writer", GAP);
+    bench.bucket("side", now_ms() + 60_000, "");
+    assert!(bench.wants_all());
+    bench.bucket("", now_ms() + 70_000, "");
+    bench.bucket("side", now_ms() + 80_000, "");
     assert!(!bench.wants_all());
 }
 
@@ -70,8 +88,8 @@ fn a_survey_that_could_not_look_everywhere_is_not_the_last() {
     let mut bench = Bench::new();
     bench.put("writer", 0, 0, 1);
     bench.deliver("writer", GAP);
-    bench.bucket("", 60_000, r#"{"name":"d","version":0,"stores":null}"#);
-    bench.bucket("side", 70_000, "");
+    bench.bucket("", now_ms() + 60_000, r#"{"name":"d","version":0,"stores":null}"#);
+    bench.bucket("side", now_ms() + 70_000, "");
     assert!(bench.wants_all());
 }
 
