@@ -77,6 +77,9 @@ fn what_is_lost_during_a_survey_needs_another_one() {
     }
     bench.deliver("writer", GAP);
     bench.bucket("side", now_ms() + 60_000, "");
+    // The store that it knows of is read; what else is missing, nobody knows yet.
+    bench.snapshot("reader", now_ms() - NOW + 65_000, r#"{"key":1,"value":1}"#);
+    assert!(!bench.doubtful());
     assert!(bench.wants_all());
     bench.bucket("", now_ms() + 70_000, "");
     bench.bucket("side", now_ms() + 80_000, "");
