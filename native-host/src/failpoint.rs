@@ -1,12 +1,14 @@
-//! Where a test may have this process end as if it had been killed, and how fast a test lets it wait.
+//! Where a test may have this process end as if it had been killed, how fast a test lets it wait, and what time it is there.
 //!
-//! Both exist in debug builds only, and only for whoever sets a variable of the environment; in a release build the calls are
+//! All of it exists in debug builds only, and only for whoever sets a variable of the environment; in a release build the calls are
 //! nothing and nothing reads the variables. (The crate `fail` does the first part too, but by a feature: what is tested would have to be
 //! built apart from what is used.)
 //!
 //! - `IDB_RELAY_FAIL_POINT=journal.committed:3`: the third time that point is passed, the process ends on the spot. Nothing is flushed,
 //!   closed or told, as with `kill -9`.
 //! - `IDB_RELAY_PACE=10`: pauses, and the patience with servers, take a tenth of their time. What follows them stays the same.
+//! - `IDB_RELAY_CLOCK=/a/file`: the time is what that file says, eight bytes, little-endian, in milliseconds. So a test that plays the
+//!   browser can let time pass for pages and host alike.
 
 use std::time::Duration;
 
@@ -52,4 +54,22 @@ pub(crate) fn paced(pause: Duration) -> Duration {
 #[inline(always)]
 pub(crate) fn paced(pause: Duration) -> Duration {
     pause
+}
+
+/// The time that a test has set, in milliseconds since the epoch.
+#[cfg(debug_assertions)]
+pub(crate) fn clock() -> Option<i64> {
+    use std::{fs::File, io::Read as _, path::PathBuf, sync::OnceLock};
+    static CLOCK: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let path = CLOCK.get_or_init(|| std::env::var_os("IDB_RELAY_CLOCK").map(PathBuf::from));
+    let mut bytes = [0; 8];
+    File::open(path.as_ref()?).ok()?.read_exact(&mut bytes).ok()?;
+    Some(i64::from_le_bytes(bytes))
+}
+
+/// See the debug build's: no test sets it.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub(crate) fn clock() -> Option<i64> {
+    None
 }

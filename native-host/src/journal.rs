@@ -25,7 +25,9 @@ mod apply;
 mod error;
 mod key;
 pub mod lock;
+mod look;
 mod mirror;
+mod order;
 pub mod progress;
 pub mod read;
 pub mod request;
@@ -63,7 +65,8 @@ pub struct Journal {
     _lock: lock::Lock,
 }
 
-/// What the writer remembers between transactions. All but `settling` and `rereads` only saves reading; a failed transaction throws it away.
+/// What the writer remembers between transactions. All but `settling` and `rereads` only saves reading; a failed transaction throws it away,
+/// and what it did to `settling` is undone.
 struct State {
     author: Author,
     /// The number of the last event.
@@ -72,6 +75,8 @@ struct State {
     contexts: HashMap<String, apply::Context>,
     /// How far whole-store reads have come, by context and store.
     scans: HashMap<(i64, i64), Scan>,
+    /// When surveys that may find what is missing were begun, by context.
+    surveys: HashMap<i64, i64>,
     /// Values that are not younger are not known to be redacted as they should be now.
     redacted_since: i64,
     settling: Settling,
@@ -97,6 +102,7 @@ impl Journal {
             stores: Stores::default(),
             contexts: HashMap::new(),
             scans: HashMap::new(),
+            surveys: HashMap::new(),
             redacted_since: i64::MIN,
             settling: Settling::default(),
             limits: Limits::default(),
@@ -162,7 +168,10 @@ impl Journal {
     /// something is missing.
     pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
         let state = &mut self.state;
-        let mut reads = state.settling.due(now);
+        let (mut reads, given_up) = state.settling.due(now);
+        for origin in given_up {
+            state.rereads.want(&origin);
+        }
         match state.rereads.due(&self.connection, &state.settling, now) {
             Ok(origins) => reads.extend(origins),
             // They stay due.
@@ -184,7 +193,14 @@ const REMEMBERED: usize = 4096;
 impl State {
     /// Whether it is time to forget what only saves reading.
     fn remembers_much(&self) -> bool {
-        self.stores.len().max(self.contexts.len()).max(self.scans.len()) > REMEMBERED
+        [
+            self.stores.len(),
+            self.contexts.len(),
+            self.scans.len(),
+            self.surveys.len(),
+        ]
+        .into_iter()
+        .any(|count| count > REMEMBERED)
     }
 
     /// Forgets what a failed transaction may have put in, or what is too much, and takes the head from the file.
@@ -192,6 +208,7 @@ impl State {
         self.stores = Stores::default();
         self.contexts.clear();
         self.scans.clear();
+        self.surveys.clear();
         self.redacted_since = rules::since(connection)?;
         self.head = schema::head(connection)?;
         self.room = retain::Room::load(connection)?;

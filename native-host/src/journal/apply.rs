@@ -1,17 +1,19 @@
 //! From what pages say to events and the mirror, one transaction for a batch of deliveries.
 //!
-//! Times that pages give are spans that enclose the instant at which a thing really happened. Two spans from different contexts
-//! that come closer than [`SLACK_MS`] leave their order in doubt: then the record goes on the list of [`settle`](super::settle).
+//! Times that pages give are spans that enclose the instant at which a thing really happened. Where two spans leave their order in doubt
+//! ([`order`](super::order)) the record goes on the list of [`settle`](super::settle).
 //!
 //! - `context`: documents, and the numbers of their deliveries.
 //! - `commit`: transactions.
 //! - `observe`: what a read says about one record; used by all below.
 //! - `snapshot`: stretches of stores, and single records read again.
 //! - `inventory`: databases and stores that are gone; commits that were lost.
+//! - `census`: stores that nobody has told of before.
 //! - `schema`: changes of stores' shapes, and deleted databases.
 //! - `event`: from drafts to the journal's rows.
 //! - `room`: what goes when it is old, or when there is no room.
 
+mod census;
 mod commit;
 mod context;
 mod event;
@@ -45,9 +47,6 @@ use super::{
     turn::{self, Note},
 };
 use crate::{failpoint, time::now_ms};
-
-/// How far two contexts' clocks and the granularity of `Date.now()` may mislead.
-pub(super) const SLACK_MS: i64 = 250;
 
 /// The largest number that a page can mean exactly; SQLite's integers hold it.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -101,7 +100,10 @@ impl<'j> Batch<'j> {
         let failed = |source| JournalError::failed(&journal.path, source);
         let held = journal.turn.take();
         let connection = &journal.connection;
-        if std::mem::replace(&mut journal.state.unfinished, true) || journal.state.remembers_much() {
+        if std::mem::replace(&mut journal.state.unfinished, true) {
+            journal.state.settling.undo();
+            journal.state.reload(connection).map_err(failed)?;
+        } else if journal.state.remembers_much() {
             journal.state.reload(connection).map_err(failed)?;
         }
         let transaction =
@@ -179,6 +181,7 @@ impl<'j> Batch<'j> {
         }
         failpoint::pass("journal.committed");
         self.state.unfinished = false;
+        self.state.settling.keep();
         Ok(self.outcome)
     }
 

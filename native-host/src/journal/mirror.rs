@@ -2,20 +2,19 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
-use super::{apply::Before, key::Span};
-
-/// The `context` of a row that a read settled, not a write.
-pub(super) const READ: i64 = 0;
+use super::{
+    apply::Before,
+    key::Span,
+    order::{NOBODY, SLACK_MS, When, Word},
+};
 
 /// What the mirror knows of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     /// Typed JSON; `None` is a tombstone: known to be absent.
     pub value: Option<String>,
-    /// Who settled it last.
-    pub context: i64,
-    /// When, at the latest, what it says was true in the page.
-    pub at: i64,
+    /// Who settled it last, and when.
+    pub word: Word,
 }
 
 impl Row {
@@ -23,7 +22,7 @@ impl Row {
     pub(super) fn told(&self, redacted_since: i64) -> Before {
         match &self.value {
             None => Before::Absent,
-            Some(_) if self.at <= redacted_since => Before::Unknown,
+            Some(_) if self.word.at <= redacted_since => Before::Unknown,
             Some(value) => Before::Value(value.clone()),
         }
     }
@@ -52,8 +51,10 @@ impl<'c> Single<'c> {
             .query_row(params![store, key], |row| {
                 Ok(Row {
                     value: row.get(0)?,
-                    context: row.get(1)?,
-                    at: row.get(2)?,
+                    word: Word {
+                        by: row.get(1)?,
+                        at: row.get(2)?,
+                    },
                 })
             })
             .optional()
@@ -64,11 +65,10 @@ impl<'c> Single<'c> {
         store: i64,
         key: &[u8],
         value: Option<&str>,
-        context: i64,
-        at: i64,
+        word: Word,
     ) -> rusqlite::Result<()> {
         self.write
-            .execute(params![store, key, value, context, at])
+            .execute(params![store, key, value, word.by, word.at])
             .map(|_| ())
     }
 }
@@ -91,20 +91,38 @@ impl<'c> Mirror<'c> {
         .query_map(params![store, span.from, span.to], |row| {
             let known = Row {
                 value: row.get(1)?,
-                context: row.get(2)?,
-                at: row.get(3)?,
+                word: Word {
+                    by: row.get(2)?,
+                    at: row.get(3)?,
+                },
             };
             Ok((row.get(0)?, known))
         })?
         .collect()
     }
 
-    /// Makes all records of a stretch tombstones.
-    pub(super) fn bury(self, store: i64, span: &Span, context: i64, at: i64) -> rusqlite::Result<()> {
+    /// Makes all records of a stretch tombstones; what is said of each afterwards is [`When::after`], in SQL.
+    pub(super) fn bury(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
+        let When {
+            context,
+            began_at,
+            committed_at,
+        } = when;
         self.statement(
-            "UPDATE record SET value = NULL, context = ?4, at = max(at, ?5) WHERE store = ?1 AND key >= ?2 AND key < ?3",
+            "UPDATE record SET value = NULL, at = max(at, ?5), context =
+                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
+             WHERE store = ?1 AND key >= ?2 AND key < ?3",
         )?
-        .execute(params![store, span.from, span.to, context, at])
+        .execute(params![
+            store,
+            span.from,
+            span.to,
+            context,
+            committed_at,
+            began_at,
+            SLACK_MS,
+            NOBODY
+        ])
         .map(|_| ())
     }
 }

@@ -1,8 +1,8 @@
 //! Origins whose stores must be read again as a whole, until they have been.
 //!
 //! That something is missing is kept on disk, where no crash can take it along: a store's `doubtful` flag for what is known to
-//! concern it, a row of `reread` for an origin of which something was lost and nobody can say where. The row goes with an inventory that
-//! was begun later; from then on the stores that it lists are doubtful, each until its own snapshot is whole.
+//! concern it, a row of `reread` for an origin of which something was lost and nobody can say where. The row goes with the last inventory of a survey
+//! that was begun later; from then on the stores that it lists are doubtful, each until its own snapshot is whole.
 //!
 //! Asking is another matter: a question may be lost with the host, or with the document that was to answer. So it is put again, a
 //! few times, and whenever a host starts.
@@ -13,13 +13,17 @@ use std::{
 };
 
 use protocol::message::FromHost;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::settle::Settling;
+use super::{order::SLACK_MS, settle::Settling, store::WHOLE};
 use crate::{failpoint::paced, time::now_ms};
 
 /// How long after the start the first question is put: documents need a moment to connect again.
 const START: Duration = Duration::from_secs(1);
+/// How long after something came out to be missing the question is put: long enough that whoever answers has begun past every doubt
+/// ([`SLACK_MS`]); and at the latest if more and more is missing.
+const QUIET: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long nothing may come of a question until it is put again, the first time; then twice as long each time.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How often it is put. After that the next page load settles it, or the next host asks.
@@ -31,23 +35,31 @@ pub(super) struct Rereads {
 }
 
 struct Wanted {
+    /// When something came out to be missing that has not been asked for yet.
+    fresh: Option<Instant>,
     due: Instant,
     attempts: u32,
+}
+
+/// The time from which on a look finds what has just come out to be missing, by any document's clock.
+pub(super) fn from_now() -> i64 {
+    now_ms().saturating_add(SLACK_MS)
 }
 
 /// Notes on disk that something of this origin is missing.
 pub(super) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO reread (origin, since) VALUES (?1, ?2)")?
-        .execute(params![origin, now_ms()])
+        .execute(params![origin, from_now()])
         .map(|_| ())
 }
 
-/// Whether something of this origin is missing that a look begun at this time may show.
-pub(super) fn is_noted(connection: &Connection, origin: &str, began_at: i64) -> rusqlite::Result<bool> {
+/// Since when something of this origin is missing, if it is. Whoever begins to look no earlier may find it.
+pub(super) fn since(connection: &Connection, origin: &str) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM reread WHERE origin = ?1 AND since <= ?2)")?
-        .query_row(params![origin, began_at], |row| row.get(0))
+        .prepare_cached("SELECT since FROM reread WHERE origin = ?1")?
+        .query_row([origin], |row| row.get(0))
+        .optional()
 }
 
 /// What was missing is on the way, store by store.
@@ -65,6 +77,7 @@ impl Rereads {
             connection.prepare("SELECT origin FROM store WHERE doubtful UNION SELECT origin FROM reread")?;
         for origin in origins.query_map([], |row| row.get::<_, String>(0))? {
             let first = Wanted {
+                fresh: None,
                 due: Instant::now() + paced(START),
                 attempts: 0,
             };
@@ -73,18 +86,25 @@ impl Rereads {
         Ok(())
     }
 
-    /// It is asked for now.
-    pub(super) fn asked(&mut self, origin: &str) {
-        let asked = Wanted {
-            due: Instant::now() + paced(ANSWER),
-            attempts: 1,
+    /// Something of it is missing; it is asked for soon.
+    pub(super) fn want(&mut self, origin: &str) {
+        let now = Instant::now();
+        let since = self.wanted.get(origin).and_then(|wanted| wanted.fresh);
+        let since = since.unwrap_or(now);
+        let wanted = Wanted {
+            fresh: Some(since),
+            due: (now + paced(QUIET)).min(since + paced(PATIENCE)).max(now),
+            attempts: 0,
         };
-        self.wanted.insert(origin.to_owned(), asked);
+        self.wanted.insert(origin.to_owned(), wanted);
     }
 
     /// The origin's stores are being read: no need to ask for it while they are.
     pub(super) fn heard(&mut self, origin: &str) {
-        if let Some(wanted) = self.wanted.get_mut(origin) {
+        // What has not been asked for yet, these reads may have passed.
+        if let Some(wanted) = self.wanted.get_mut(origin)
+            && wanted.fresh.is_none()
+        {
             wanted.due = wanted.due.max(Instant::now() + paced(ANSWER));
         }
     }
@@ -112,6 +132,7 @@ impl Rereads {
                 self.wanted.remove(&origin);
                 continue;
             }
+            wanted.fresh = None;
             wanted.due = now + paced(ANSWER) * (1 << wanted.attempts);
             wanted.attempts += 1;
             questions.push(FromHost::Snapshot { origin });
@@ -124,14 +145,17 @@ impl Rereads {
     }
 }
 
-/// Whether something is missing that nobody is asked for record by record.
+/// Whether something is missing, other than records that are asked for one by one.
 fn is_missing(connection: &Connection, settling: &Settling, origin: &str) -> rusqlite::Result<bool> {
-    if is_noted(connection, origin, i64::MAX)? {
+    if since(connection, origin)?.is_some() {
         return Ok(true);
     }
-    let mut doubtful = connection.prepare_cached("SELECT id FROM store WHERE doubtful AND origin = ?1")?;
-    for store in doubtful.query_map([origin], |row| row.get(0))? {
-        if !settling.waits(store?) {
+    let mut doubtful =
+        connection.prepare_cached("SELECT id, doubtful FROM store WHERE doubtful AND origin = ?1")?;
+    let stores = doubtful.query_map([origin], |row| Ok((row.get(0)?, row.get::<_, u8>(1)?)))?;
+    for store in stores {
+        let (store, doubts) = store?;
+        if doubts & WHOLE != 0 || !settling.waits(store) {
             return Ok(true);
         }
     }

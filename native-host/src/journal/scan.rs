@@ -7,10 +7,18 @@ const MAX_SEEN: usize = 2_000_000;
 
 /// How far the read of a store has come.
 pub(super) enum Scan {
-    /// Up to this key, in bytes: what lay before is settled.
-    Ordered(Vec<u8>),
+    /// Stretches in the order of keys.
+    Ordered(Ordered),
     /// Stretches of redacted keys, which only follow each other.
     Unordered(Unordered),
+}
+
+/// See [`Scan::Ordered`].
+pub(super) struct Ordered {
+    /// Before the first stretch was read.
+    pub began_at: i64,
+    /// The keys in front of this one, in bytes, have been read.
+    pub reached: Vec<u8>,
 }
 
 /// See [`Scan::Unordered`].

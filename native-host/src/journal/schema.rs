@@ -32,7 +32,7 @@ CREATE TABLE meta (
     base INTEGER NOT NULL               -- events are numbered from here
 ) STRICT;
 CREATE TABLE context (
-    id INTEGER PRIMARY KEY,             -- 0 is never used: in `record` it means a read
+    id INTEGER PRIMARY KEY,             -- 0 is never used: elsewhere it means several
     name TEXT NOT NULL UNIQUE,
     last_sequence INTEGER NOT NULL,
     seen_at INTEGER NOT NULL
@@ -46,7 +46,7 @@ CREATE TABLE store (
     version INTEGER NOT NULL,           -- of the database
     complete INTEGER NOT NULL DEFAULT 0,
     doubtful INTEGER NOT NULL DEFAULT 0, -- 1: some records wait to be read again; 2: all of it does
-    swept_by INTEGER NOT NULL DEFAULT 0, -- the context of the last clear or range delete, and when
+    swept_by INTEGER NOT NULL DEFAULT 0, -- the context of the last clear or range delete (see order.rs), and when
     swept_at INTEGER NOT NULL DEFAULT 0,
     UNIQUE (origin, bucket, database, name)
 ) STRICT;
@@ -60,7 +60,7 @@ CREATE TABLE record (
     store INTEGER NOT NULL,
     key BLOB NOT NULL,                  -- protocol::key's ordered bytes
     value TEXT,                         -- typed JSON; null: known to be absent
-    context INTEGER NOT NULL,           -- who settled it last; 0: a read
+    context INTEGER NOT NULL,           -- who settled it last: see order.rs
     at INTEGER NOT NULL,                -- when, in milliseconds
     PRIMARY KEY (store, key)
 ) STRICT, WITHOUT ROWID;
@@ -94,7 +94,22 @@ CREATE TABLE IF NOT EXISTS reread (     -- something is missing, nobody knows in
     origin TEXT PRIMARY KEY,
     since INTEGER NOT NULL              -- when that came out
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS look (       -- whole-store reads: see look.rs
+    store INTEGER NOT NULL,
+    context INTEGER NOT NULL,           -- whose; 0: several
+    at INTEGER NOT NULL,                -- when its last stretch was read
+    until BLOB NOT NULL,                -- the keys in front of this one were seen
+    PRIMARY KEY (store, context)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS census (     -- who said last which stores there are: see order.rs
+    origin TEXT PRIMARY KEY,
+    context INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
+
+/// The same for columns of `store`: a read ends a doubt about records, or about all of it, if it began no earlier than this.
+const ADDED_TO_STORE: &[&str] = &["contested_at", "doubted_at"];
 
 /// Opens the journal for writing, making it if it is not there.
 pub(super) fn create(path: &Path, author: &Author) -> Result<Connection, JournalError> {
@@ -152,9 +167,25 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     }
     retain::prepare(&transaction)?;
     transaction.execute_batch(ADDED)?;
+    for column in ADDED_TO_STORE {
+        let there: bool = transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('store') WHERE name = ?1)",
+            [column],
+            |row| row.get(0),
+        )?;
+        if !there {
+            transaction.execute_batch(&format!(
+                "ALTER TABLE store ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
+            ))?;
+        }
+    }
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
     // Which records were in doubt, only the last host knew.
-    transaction.execute("UPDATE store SET complete = 0, doubtful = 2 * (doubtful > 0)", [])?;
+    transaction.execute(
+        "UPDATE store SET complete = 0, doubtful = 2 * (doubtful > 0),
+            doubted_at = iif(doubtful & 1, max(doubted_at, contested_at), doubted_at)",
+        [],
+    )?;
     transaction.execute(
         "DELETE FROM record WHERE value IS NULL AND at < ?1",
         [now_ms() - TOMBSTONE_MS],

@@ -17,7 +17,7 @@ use super::{key::RecordKey, store::Place};
 use crate::failpoint::paced;
 
 /// How long a store must be quiet before it is asked for; long enough that the answer is past every doubt
-/// ([`SLACK_MS`](super::apply::SLACK_MS)).
+/// ([`SLACK_MS`](super::order::SLACK_MS)).
 const QUIET: Duration = Duration::from_millis(300);
 /// A store that is never quiet is asked for after this long all the same.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,6 +34,32 @@ const SINGLY: usize = 16 * 1024;
 #[derive(Default)]
 pub(super) struct Settling {
     stores: HashMap<i64, Doubts>,
+    /// What the transaction under way has done.
+    done: Vec<Done>,
+}
+
+/// A change that a transaction makes; with that it must come undone.
+enum Done {
+    Doubted {
+        store: i64,
+        key: Vec<u8>,
+    },
+    Settled {
+        store: i64,
+        place: Place,
+        key: Vec<u8>,
+        text: String,
+    },
+}
+
+/// What became of a record's doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// It was in none.
+    Not,
+    /// Others of the store still are.
+    One,
+    Last,
 }
 
 struct Doubts {
@@ -45,11 +71,40 @@ struct Doubts {
     since: Instant,
     due: Instant,
     attempts: u32,
+    /// Somebody has answered, which did not end the doubt.
+    answered: bool,
 }
 
 impl Settling {
+    /// What was done since the last transaction is kept.
+    pub(super) fn keep(&mut self) {
+        self.done.clear();
+    }
+
+    /// What was done since the last transaction was kept never happened.
+    pub(super) fn undo(&mut self) {
+        for done in std::mem::take(&mut self.done).into_iter().rev() {
+            match done {
+                Done::Doubted { store, key } => {
+                    self.remove(store, &key);
+                }
+                Done::Settled {
+                    store,
+                    place,
+                    key,
+                    text,
+                } => self.wait(store, &place, key, text),
+            }
+        }
+        self.done.clear();
+    }
+
     /// A record must be read again.
     pub(super) fn doubt(&mut self, store: i64, place: &Place, key: &RecordKey) {
+        self.wait(store, place, key.bytes.clone(), key.text.get().to_owned());
+    }
+
+    fn wait(&mut self, store: i64, place: &Place, key: Vec<u8>, text: String) {
         let now = Instant::now();
         let doubts = self.stores.entry(store).or_insert_with(|| Doubts {
             place: place.clone(),
@@ -58,6 +113,7 @@ impl Settling {
             since: now,
             due: now,
             attempts: 0,
+            answered: false,
         });
         if doubts.all || doubts.keys.len() >= SINGLY {
             doubts.all = true;
@@ -65,30 +121,45 @@ impl Settling {
             doubts.due = (now + QUIET).min(doubts.since + PATIENCE).max(now);
             return;
         }
-        let new = doubts
-            .keys
-            .insert(key.bytes.clone(), key.text.get().to_owned())
-            .is_none();
+        let new = doubts.keys.insert(key.clone(), text).is_none();
         if new {
+            self.done.push(Done::Doubted { store, key });
             doubts.due = (now + paced(QUIET)).min(doubts.since + paced(PATIENCE)).max(now);
             doubts.attempts = 0;
+            doubts.answered = false;
         } else {
+            doubts.answered = true;
             // Asked for already, and still in doubt: later, and not for ever (a clock that was set back keeps all in doubt).
             doubts.due = now + paced(QUIET) * (1 << doubts.attempts);
         }
     }
 
-    /// A record was read and is in no doubt; `true` if it was the store's last one.
-    pub(super) fn settled(&mut self, store: i64, key: &[u8]) -> bool {
-        let Some(doubts) = self.stores.get_mut(&store) else {
-            return false;
+    /// A record was read and is in no doubt.
+    pub(super) fn settled(&mut self, store: i64, key: &[u8]) -> Settled {
+        let Some((place, text)) = self.remove(store, key) else {
+            return Settled::Not;
         };
-        doubts.keys.remove(key);
-        let last = doubts.keys.is_empty() && !doubts.all;
-        if last {
+        self.done.push(Done::Settled {
+            store,
+            place,
+            key: key.to_owned(),
+            text,
+        });
+        if self.waits(store) {
+            Settled::One
+        } else {
+            Settled::Last
+        }
+    }
+
+    fn remove(&mut self, store: i64, key: &[u8]) -> Option<(Place, String)> {
+        let doubts = self.stores.get_mut(&store)?;
+        let text = doubts.keys.remove(key)?;
+        let place = doubts.place.clone();
+        if doubts.keys.is_empty() && !doubts.all {
             self.stores.remove(&store);
         }
-        last
+        Some((place, text))
     }
 
     /// Whether a record of the store waits to be read again.
@@ -96,10 +167,17 @@ impl Settling {
         self.stores.contains_key(&store)
     }
 
-    /// The questions that are to be put now.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<FromHost> {
-        self.stores
-            .retain(|_, doubts| doubts.due > now || doubts.attempts < ATTEMPTS);
+    /// The questions that are to be put now, and the origins of stores of which nobody has answered them.
+    pub(super) fn due(&mut self, now: Instant) -> (Vec<FromHost>, Vec<String>) {
+        let mut given_up = Vec::new();
+        self.stores.retain(|_, doubts| {
+            let keep = doubts.due > now || doubts.attempts < ATTEMPTS;
+            // A clock that was set back keeps all in doubt, whoever reads it.
+            if !keep && !doubts.answered {
+                given_up.push(doubts.place.origin.clone());
+            }
+            keep
+        });
         let mut reads: Vec<FromHost> = Vec::new();
         // A snapshot settles all that it finds, and raises what is still in doubt anew.
         self.stores.retain(|_, doubts| {
@@ -116,7 +194,7 @@ impl Settling {
             doubts.since = now;
             questions(doubts, &mut reads);
         }
-        reads
+        (reads, given_up)
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {

@@ -4,6 +4,11 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::{
+    look::Looks,
+    order::{Reading, When, Word},
+};
+
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
@@ -44,9 +49,14 @@ pub(super) struct Store {
     pub complete: bool,
     /// What of it is to be read again: some of [`RECORDS`] and [`WHOLE`].
     doubts: u8,
+    /// A read that began before this time, in milliseconds, does not end the doubt about records.
+    contested_at: i64,
+    /// The same for the doubt about all of it.
+    doubted_at: i64,
     /// Who last deleted a stretch of it, and when.
-    pub swept_by: i64,
-    pub swept_at: i64,
+    pub swept: Word,
+    /// Who has read it.
+    pub looks: Looks,
 }
 
 /// Stores by place, read from the table when first met.
@@ -86,12 +96,12 @@ impl Stores {
         Ok(store)
     }
 
-    /// The database version noted for a place; 0 for one that is not known.
-    pub(super) fn version(&self, connection: &Connection, place: &Place) -> rusqlite::Result<u64> {
+    /// The database version noted for a place; none for one that is not known.
+    pub(super) fn version(&self, connection: &Connection, place: &Place) -> rusqlite::Result<Option<u64>> {
         if let Some(store) = self.known.get(place) {
-            return Ok(store.version);
+            return Ok(Some(store.version));
         }
-        let version = connection
+        connection
             .prepare_cached(
                 "SELECT version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
             )?
@@ -99,8 +109,7 @@ impl Stores {
                 [&place.origin, &place.bucket, &place.database, &place.store],
                 |row| row.get(0),
             )
-            .optional()?;
-        Ok(version.unwrap_or(0))
+            .optional()
     }
 
     /// The mirror may lack records of this origin: a key without a row is no longer known to be absent. Returns the stores.
@@ -163,32 +172,87 @@ impl Store {
         Ok(())
     }
 
-    /// Something of it is to be read again.
-    pub(super) fn doubt(&mut self, connection: &Connection, what: u8) -> rusqlite::Result<()> {
-        self.set_doubts(connection, self.doubts | what)
+    /// Records of it are to be read again, after this time.
+    pub(super) fn doubt_records(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<()> {
+        let contested_at = self.contested_at.max(after);
+        self.set_doubts(connection, self.doubts | RECORDS, contested_at, self.doubted_at)
     }
 
-    /// It was read.
-    pub(super) fn trust(&mut self, connection: &Connection, what: u8) -> rusqlite::Result<()> {
-        self.set_doubts(connection, self.doubts & !what)
+    /// All of it is to be read again, after this time.
+    pub(super) fn doubt_whole(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<()> {
+        let doubted_at = self.doubted_at.max(after);
+        self.set_doubts(connection, self.doubts | WHOLE, self.contested_at, doubted_at)
     }
 
-    fn set_doubts(&mut self, connection: &Connection, doubts: u8) -> rusqlite::Result<()> {
-        if self.doubts != doubts {
+    /// Nobody knows which records the mirror lacks.
+    pub(super) fn lacks_records(&self) -> bool {
+        self.doubts & WHOLE != 0
+    }
+
+    /// The records that were in doubt were read, one by one.
+    pub(super) fn trust_records(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.set_doubts(
+            connection,
+            self.doubts & !RECORDS,
+            self.contested_at,
+            self.doubted_at,
+        )
+    }
+
+    /// All of it was read, from this time on. That ends the doubts that were there before, about records too if none
+    /// of them waits to be read by itself.
+    pub(super) fn trust(
+        &mut self,
+        connection: &Connection,
+        began_at: i64,
+        records: bool,
+    ) -> rusqlite::Result<()> {
+        let mut doubts = self.doubts;
+        if began_at >= self.doubted_at {
+            doubts &= !WHOLE;
+        }
+        if records && began_at >= self.contested_at {
+            doubts &= !RECORDS;
+        }
+        self.set_doubts(connection, doubts, self.contested_at, self.doubted_at)
+    }
+
+    fn set_doubts(
+        &mut self,
+        connection: &Connection,
+        doubts: u8,
+        contested_at: i64,
+        doubted_at: i64,
+    ) -> rusqlite::Result<()> {
+        if (self.doubts, self.contested_at, self.doubted_at) != (doubts, contested_at, doubted_at) {
             connection
-                .prepare_cached("UPDATE store SET doubtful = ?2 WHERE id = ?1")?
-                .execute(params![self.id, doubts])?;
-            self.doubts = doubts;
+                .prepare_cached(
+                    "UPDATE store SET doubtful = ?2, contested_at = ?3, doubted_at = ?4 WHERE id = ?1",
+                )?
+                .execute(params![self.id, doubts, contested_at, doubted_at])?;
+            (self.doubts, self.contested_at, self.doubted_at) = (doubts, contested_at, doubted_at);
         }
         Ok(())
     }
 
-    pub(super) fn set_swept(&mut self, connection: &Connection, by: i64, at: i64) -> rusqlite::Result<()> {
+    /// A stretch of it was deleted.
+    pub(super) fn sweep(&mut self, connection: &Connection, when: When) -> rusqlite::Result<()> {
+        let swept = when.after(self.swept);
         connection
             .prepare_cached("UPDATE store SET swept_by = ?2, swept_at = ?3 WHERE id = ?1")?
-            .execute(params![self.id, by, at])?;
-        (self.swept_by, self.swept_at) = (by, at);
+            .execute(params![self.id, swept.by, swept.at])?;
+        self.swept = swept;
         Ok(())
+    }
+
+    /// A stretch of a whole-store read has come, which has seen the keys in front of this one.
+    pub(super) fn look(
+        &mut self,
+        connection: &Connection,
+        reading: Reading,
+        until: Vec<u8>,
+    ) -> rusqlite::Result<()> {
+        self.looks.add(connection, self.id, reading, until)
     }
 }
 
@@ -196,7 +260,7 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
     let names = [&place.origin, &place.bucket, &place.database, &place.store];
     let found = connection
         .prepare_cached(
-            "SELECT id, version, complete, doubtful, swept_by, swept_at FROM store
+            "SELECT id, version, complete, doubtful, contested_at, doubted_at, swept_by, swept_at FROM store
              WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
         )?
         .query_row(names, |row| {
@@ -205,12 +269,18 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
                 version: row.get(1)?,
                 complete: row.get(2)?,
                 doubts: row.get(3)?,
-                swept_by: row.get(4)?,
-                swept_at: row.get(5)?,
+                contested_at: row.get(4)?,
+                doubted_at: row.get(5)?,
+                swept: Word {
+                    by: row.get(6)?,
+                    at: row.get(7)?,
+                },
+                looks: Looks::default(),
             })
         })
         .optional()?;
-    if let Some(store) = found {
+    if let Some(mut store) = found {
+        store.looks = Looks::load(connection, store.id)?;
         return Ok(store);
     }
     connection
@@ -223,7 +293,9 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
         version,
         complete: false,
         doubts: 0,
-        swept_by: 0,
-        swept_at: 0,
+        contested_at: 0,
+        doubted_at: 0,
+        swept: Word::default(),
+        looks: Looks::default(),
     })
 }

@@ -13,9 +13,10 @@ use super::{
     super::{
         key::{RecordKey, Span},
         mirror::{Mirror, Single},
-        store::{Place, RECORDS, Store},
+        order::{SLACK_MS, When, Word},
+        store::{Place, Store},
     },
-    Batch, Refusal, SLACK_MS, Scope,
+    Batch, Refusal, Scope,
     event::{Before, Draft, Scene},
 };
 
@@ -70,21 +71,6 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
     }))
 }
 
-/// When a commit happened, and whose it is.
-#[derive(Clone, Copy)]
-pub(super) struct When {
-    pub context: i64,
-    pub began_at: i64,
-    pub committed_at: i64,
-}
-
-impl When {
-    /// Whether the order to what another context left is in doubt.
-    pub(super) fn contests(self, context: i64, at: i64) -> bool {
-        context != self.context && self.began_at <= at.saturating_add(SLACK_MS)
-    }
-}
-
 impl Batch<'_> {
     pub(super) fn commit_body(
         &mut self,
@@ -114,8 +100,13 @@ impl Batch<'_> {
             if place.store != name {
                 name.clone_into(&mut place.store);
             }
-            if commit.version < self.state.stores.version(&self.transaction, &place)? {
-                // Told late, behind an upgrade by another document: what that has moved may lack this.
+            let late = match self.state.stores.version(&self.transaction, &place)? {
+                // Behind an upgrade by another document: what that has moved may lack this.
+                Some(version) => commit.version < version,
+                // Perhaps behind the end of a store that nobody has told of before.
+                None => self.census(scope.origin)?.is_some_and(|last| when.contests(last)),
+            };
+            if late {
                 self.reread(scope.origin)?;
             }
             match step {
@@ -163,10 +154,12 @@ impl Batch<'_> {
             });
         };
         let mut contested = Vec::new();
+        // Of no record it is sure that it was not read afterwards.
+        let read_since = store.looks.are_contested_by(when);
         match write {
             Write::Put { key, value, added } => {
-                let known = Known::of(single, store, &key, when, redacted_since)?;
-                single.write(store.id, &key.bytes, Some(value.get()), when.context, known.at)?;
+                let known = Known::of(single, store, &key, when, read_since, redacted_since)?;
+                single.write(store.id, &key.bytes, Some(value.get()), when.after(known.last))?;
                 let op = if known.live && !added {
                     Op::Update
                 } else {
@@ -179,9 +172,9 @@ impl Batch<'_> {
                 draft(op, Some(key), None, before, Some(value));
             }
             Write::Delete { key } => {
-                let known = Known::of(single, store, &key, when, redacted_since)?;
+                let known = Known::of(single, store, &key, when, read_since, redacted_since)?;
                 // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
-                single.write(store.id, &key.bytes, None, when.context, known.at)?;
+                single.write(store.id, &key.bytes, None, when.after(known.last))?;
                 if known.contested && known.live {
                     contested.push(key.clone());
                 }
@@ -193,7 +186,7 @@ impl Batch<'_> {
                 draft(Op::Truncate, None, range, Before::Unknown, None);
                 for (bytes, row) in Mirror(connection).live(store.id, &span)? {
                     let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
-                    let doubt = when.contests(row.context, row.at);
+                    let doubt = read_since || when.contests(row.word);
                     if doubt {
                         contested.push(key.clone());
                     }
@@ -204,12 +197,12 @@ impl Batch<'_> {
                     };
                     draft(Op::Delete, Some(key), None, before, None);
                 }
-                Mirror(connection).bury(store.id, &span, when.context, when.committed_at)?;
-                store.set_swept(connection, when.context, when.committed_at)?;
+                Mirror(connection).bury(store.id, &span, when)?;
+                store.sweep(connection, when)?;
             }
         }
         if !contested.is_empty() {
-            store.doubt(connection, RECORDS)?;
+            store.doubt_records(connection, when.committed_at.saturating_add(SLACK_MS))?;
         }
         for key in &contested {
             settling.doubt(id, place, key);
@@ -222,10 +215,10 @@ impl Batch<'_> {
 struct Known {
     live: bool,
     before: Before,
-    /// Its order to another context's last word is in doubt.
+    /// Its order to what others have said is in doubt.
     contested: bool,
-    /// The time of the record's last word, this one included.
-    at: i64,
+    /// What was said last of it.
+    last: Word,
 }
 
 impl Known {
@@ -234,10 +227,11 @@ impl Known {
         store: &Store,
         key: &RecordKey,
         when: When,
+        read_since: bool,
         redacted_since: i64,
     ) -> rusqlite::Result<Self> {
         let Some(row) = single.row(store.id, &key.bytes)? else {
-            let contested = when.contests(store.swept_by, store.swept_at);
+            let contested = read_since || when.contests(store.swept);
             return Ok(Self {
                 live: false,
                 before: if store.complete && !contested {
@@ -246,10 +240,10 @@ impl Known {
                     Before::Unknown
                 },
                 contested,
-                at: when.committed_at,
+                last: store.swept,
             });
         };
-        let contested = when.contests(row.context, row.at);
+        let contested = read_since || when.contests(row.word);
         Ok(Self {
             live: row.value.is_some(),
             before: if contested {
@@ -258,7 +252,7 @@ impl Known {
                 row.told(redacted_since)
             },
             contested,
-            at: when.committed_at.max(row.at),
+            last: row.word,
         })
     }
 }

@@ -7,19 +7,25 @@ use protocol::commit::{Gap, Inventory};
 use super::{
     super::{
         key::{RecordKey, Span},
+        order::Reading,
         reread,
-        store::{Place, RECORDS, Stores, WHOLE},
+        store::{Place, Stores},
     },
     Batch, Scope,
     event::Scene,
-    observe::Reading,
 };
 
 impl Batch<'_> {
     /// Every store that the mirror knows and the browser does not is gone, with its records; so are all of a bucket that is gone.
     pub(super) fn inventory(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
         self.state.rereads.heard(scope.origin);
-        self.expect(scope, inventory)?;
+        let reading = Reading {
+            context: scope.context,
+            began_at: inventory.began_at,
+            read_at: inventory.read_at,
+            asked: false,
+        };
+        self.expect(scope, inventory, reading)?;
         let mut unknown = HashSet::new();
         let mut there = HashSet::new();
         for database in &inventory.databases {
@@ -30,10 +36,6 @@ impl Batch<'_> {
                 }
             }
         }
-        let reading = Reading {
-            began_at: inventory.began_at,
-            read_at: inventory.read_at,
-        };
         let mut known = Stores::of_bucket(&self.transaction, scope.origin, &inventory.bucket)?;
         known.retain(|(place, _)| {
             let database = place.database.as_str();
@@ -64,15 +66,10 @@ impl Batch<'_> {
             };
             self.emit(scene, drafts)?;
             // Nobody will read it: it is not there, and so are none of its records, but for those that are to be asked for.
-            let settled = if self.state.settling.waits(store) {
-                WHOLE
-            } else {
-                WHOLE | RECORDS
-            };
-            self.state
-                .stores
-                .get(&self.transaction, &place, version)?
-                .trust(&self.transaction, settled)?;
+            let records = !self.state.settling.waits(store);
+            let store = self.state.stores.get(&self.transaction, &place, version)?;
+            store.look(&self.transaction, reading, Span::all().to)?;
+            store.trust(&self.transaction, reading.began_at, records)?;
         }
         Ok(())
     }
@@ -88,7 +85,7 @@ impl Batch<'_> {
                 store: name.store.clone().into_owned(),
             };
             let known = self.state.stores.version(&self.transaction, &place)?;
-            self.read_again(&place, known)?;
+            self.read_again(&place, known.unwrap_or(0))?;
         }
         self.reread(scope.origin)
     }
@@ -99,16 +96,19 @@ impl Batch<'_> {
         for store in self.state.stores.doubt_absence(&self.transaction, origin)? {
             self.state.scans.retain(|(_, scanned), _| *scanned != store);
         }
-        self.state.rereads.asked(origin);
-        self.outcome.snapshots.insert(origin.to_owned());
+        self.state.rereads.want(origin);
         Ok(())
     }
 
-    /// What was missing somewhere may be missing in each of these stores.
-    fn expect(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
-        if !reread::is_noted(&self.transaction, scope.origin, inventory.began_at)? {
-            return Ok(());
-        }
+    /// These stores are there. What was missing somewhere may be missing in each of them.
+    fn expect(
+        &mut self,
+        scope: Scope<'_>,
+        inventory: &Inventory<'_>,
+        reading: Reading,
+    ) -> rusqlite::Result<()> {
+        let missing = reread::since(&self.transaction, scope.origin)?;
+        let missing = missing.filter(|since| *since <= inventory.began_at);
         for database in &inventory.databases {
             for store in database.stores.iter().flatten() {
                 let place = Place {
@@ -117,20 +117,35 @@ impl Batch<'_> {
                     database: database.name.clone().into_owned(),
                     store: store.clone().into_owned(),
                 };
-                self.state
-                    .stores
-                    .get(&self.transaction, &place, database.version)?
-                    .doubt(&self.transaction, WHOLE)?;
+                self.meet(scope, &place, database.version, reading)?;
+                if let Some(since) = missing {
+                    self.state
+                        .stores
+                        .get(&self.transaction, &place, database.version)?
+                        .doubt_whole(&self.transaction, since)?;
+                }
             }
         }
-        let last = inventory.buckets.as_ref().and_then(|buckets| buckets.last());
+        let last = self.census(scope.origin)?.unwrap_or_default();
+        self.set_census(scope.origin, reading.after(last))?;
+        let Some(since) = missing else {
+            return Ok(());
+        };
         // The default bucket comes first. What could not be looked into is looked at again.
-        let is_last = last.map_or(inventory.bucket.is_empty(), |last| *last == inventory.bucket);
-        if is_last
-            && inventory
-                .databases
-                .iter()
-                .all(|database| database.stores.is_some())
+        if inventory.bucket.is_empty() {
+            self.state.surveys.insert(scope.context, inventory.began_at);
+        }
+        if inventory
+            .databases
+            .iter()
+            .any(|database| database.stores.is_none())
+        {
+            self.state.surveys.remove(&scope.context);
+        }
+        let last = inventory.buckets.as_ref().and_then(|buckets| buckets.last());
+        if last.map_or(inventory.bucket.is_empty(), |last| *last == inventory.bucket)
+            && let Some(began_at) = self.state.surveys.remove(&scope.context)
+            && began_at >= since
         {
             reread::clear(&self.transaction, scope.origin)?;
         }
@@ -141,11 +156,11 @@ impl Batch<'_> {
     pub(super) fn read_again(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
         store.set_complete(&self.transaction, false)?;
-        store.doubt(&self.transaction, WHOLE)?;
+        store.doubt_whole(&self.transaction, reread::from_now())?;
         let id = store.id;
         // A whole-store read that is under way may have passed the place of what was lost.
         self.state.scans.retain(|(_, store), _| *store != id);
-        self.outcome.snapshots.insert(place.origin.clone());
+        self.state.rereads.want(&place.origin);
         Ok(())
     }
 }

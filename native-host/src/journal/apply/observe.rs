@@ -8,19 +8,13 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         key::RecordKey,
-        mirror::READ,
-        store::{Place, RECORDS},
+        order::{Reading, SLACK_MS},
+        settle::Settled,
+        store::Place,
     },
-    Batch, SLACK_MS,
+    Batch,
     event::{Before, Draft},
 };
-
-/// A read transaction: it took place between these two times.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
-    pub began_at: i64,
-    pub read_at: i64,
-}
 
 impl Batch<'_> {
     /// Compares a record with what was read of it (`None`: nothing is there). A difference is an event, unless the mirror's last
@@ -39,29 +33,30 @@ impl Batch<'_> {
         let store = self.state.stores.get(connection, place, version)?;
         let settling = &mut self.state.settling;
         let row = single.row(store.id, &key.bytes)?;
-        let last_word = row.as_ref().map_or(store.swept_at, |row| row.at);
-        let doubt = last_word >= reading.began_at.saturating_sub(SLACK_MS);
-        let known = row.as_ref().and_then(|row| row.value.as_deref());
-        if known == value.map(RawValue::get) {
-            if !doubt && settling.settled(store.id, &key.bytes) {
-                store.trust(connection, RECORDS)?;
+        let value_read = value.map(RawValue::get);
+        let last = row.as_ref().map_or(store.swept, |row| row.word);
+        let same = row.as_ref().and_then(|row| row.value.as_deref()) == value_read;
+        let mut younger = Some(last.at).filter(|at| reading.may_precede(*at));
+        if !same {
+            younger = younger.max(store.looks.after(reading, &key.bytes));
+        }
+        if let Some(at) = younger {
+            if !same {
+                store.doubt_records(connection, at.saturating_add(SLACK_MS))?;
+                settling.doubt(store.id, place, &key);
             }
             return Ok(None);
         }
-        if doubt {
-            store.doubt(connection, RECORDS)?;
-            settling.doubt(store.id, place, &key);
-            return Ok(None);
+        let settled = settling.settled(store.id, &key.bytes);
+        if settled == Settled::Last {
+            store.trust_records(connection)?;
         }
-        single.write(
-            store.id,
-            &key.bytes,
-            value.map(RawValue::get),
-            READ,
-            reading.read_at,
-        )?;
-        if settling.settled(store.id, &key.bytes) {
-            store.trust(connection, RECORDS)?;
+        // What a whole-store read leaves as it is, it need not touch: the store remembers the read itself.
+        if !same || reading.asked || settled != Settled::Not {
+            single.write(store.id, &key.bytes, value_read, reading.word())?;
+        }
+        if same {
+            return Ok(None);
         }
         let before = match row {
             Some(row) => row.told(self.state.redacted_since),

@@ -180,7 +180,7 @@ impl Batch<'_> {
     fn tell(&mut self, store: i64, key: Vec<u8>) -> rusqlite::Result<()> {
         let (place, version) = self.place(store)?;
         let row = self.single.row(store, &key)?;
-        let ts_ms = row.as_ref().map_or_else(now_ms, |row| row.at);
+        let ts_ms = row.as_ref().map_or_else(now_ms, |row| row.word.at);
         let value = row.and_then(|row| row.value).map(raw);
         let op = if value.is_some() { Op::Read } else { Op::Delete };
         let draft = Draft {

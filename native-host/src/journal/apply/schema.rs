@@ -9,10 +9,10 @@ use super::{
     super::{
         key::{RecordKey, Span, raw},
         mirror::Row,
+        order::When,
         store::{Place, Stores},
     },
     Batch, Scope,
-    commit::When,
     event::{Before, Draft, Scene},
 };
 
@@ -51,14 +51,13 @@ impl Batch<'_> {
                 store.set_complete(&self.transaction, complete)?;
                 let id = store.id;
                 for (key, row) in moved {
-                    if row.at <= self.state.redacted_since {
+                    if row.word.at <= self.state.redacted_since {
                         // By the rules of today it may not be told again; it is read by its new name.
                         self.read_again(&target, version)?;
                         continue;
                     }
                     let Some(value) = row.value else { continue };
-                    self.single
-                        .write(id, &key.bytes, Some(&value), when.context, when.committed_at)?;
+                    self.single.write(id, &key.bytes, Some(&value), when.word())?;
                     drafts.push(Draft {
                         key: Some(key),
                         before: Before::Absent,
@@ -89,6 +88,8 @@ impl Batch<'_> {
         let mut stores = Stores::of_bucket(&self.transaction, scope.origin, &deletion.bucket)?;
         stores.retain(|(place, _)| place.database == deletion.database);
         let version = stores.iter().map(|(_, version)| *version).max().unwrap_or(0);
+        let last = self.census(scope.origin)?.unwrap_or_default();
+        self.set_census(scope.origin, when.after(last))?;
         let mut drafts = Vec::new();
         for (place, version) in &stores {
             let store = self.state.stores.get(&self.transaction, place, *version)?.id;
@@ -131,11 +132,12 @@ impl Batch<'_> {
     ) -> rusqlite::Result<Vec<(RecordKey, Row)>> {
         let store = self.state.stores.get(&self.transaction, place, version)?.id;
         let known = self.state.stores.get(&self.transaction, place, version)?;
-        let mut contested = when.contests(known.swept_by, known.swept_at);
+        let mut contested = when.contests(known.swept);
+        let read_since = known.looks.are_contested_by(when);
         let mut gone = Vec::new();
         for (bytes, row) in self.mirror().live(store, &Span::all())? {
             let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
-            contested |= when.contests(row.context, row.at);
+            contested |= read_since || when.contests(row.word);
             drafts.push(Draft {
                 key: Some(key.clone()),
                 before: row.told(self.state.redacted_since),
@@ -143,10 +145,9 @@ impl Batch<'_> {
             });
             gone.push((key, row));
         }
-        self.mirror()
-            .bury(store, &Span::all(), when.context, when.committed_at)?;
+        self.mirror().bury(store, &Span::all(), when)?;
         let store = self.state.stores.get(&self.transaction, place, version)?;
-        store.set_swept(&self.transaction, when.context, when.committed_at)?;
+        store.sweep(&self.transaction, when)?;
         store.set_complete(&self.transaction, true)?;
         if contested {
             // Told late: what is there may have been written after it.

@@ -8,12 +8,12 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         key::{RecordKey, Span},
-        scan::{Scan, Unordered},
-        store::{Place, RECORDS, WHOLE},
+        order::Reading,
+        scan::{Ordered, Scan, Unordered},
+        store::Place,
     },
     Batch, Refusal, Scope,
     event::Scene,
-    observe::Reading,
 };
 
 type Observed<'a> = (RecordKey, Option<&'a RawValue>);
@@ -33,10 +33,8 @@ impl Batch<'_> {
         let span = Span::between(snapshot.after, snapshot.until)?;
         let mut observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
         let place = place_of(scope, snapshot);
-        let reading = Reading {
-            began_at: snapshot.began_at,
-            read_at: snapshot.read_at,
-        };
+        let reading = reading_of(scope, snapshot);
+        self.meet(scope, &place, snapshot.version, reading)?;
         let store = self
             .state
             .stores
@@ -58,6 +56,10 @@ impl Batch<'_> {
             reading,
         );
         self.observe_all(scene, &place, &snapshot.store, observed, reading)?;
+        self.state
+            .stores
+            .get(&self.transaction, &place, snapshot.version)?
+            .look(&self.transaction, reading, span.to.clone())?;
         self.scanned(scope.context, &place, snapshot, span)
     }
 
@@ -76,8 +78,10 @@ impl Batch<'_> {
             store: records.store.clone().into_owned(),
         };
         let reading = Reading {
+            context: scope.context,
             began_at: records.began_at,
             read_at: records.read_at,
+            asked: true,
         };
         let scene = scene(
             scope,
@@ -116,30 +120,30 @@ impl Batch<'_> {
             .state
             .stores
             .get(&self.transaction, place, snapshot.version)?;
-        let known = self.state.scans.remove(&(context, store.id));
-        let unbroken =
-            snapshot.after.is_none() || matches!(known, Some(Scan::Ordered(reached)) if reached == span.from);
-        if !unbroken {
-            return Ok(());
-        }
+        let id = store.id;
+        let before = self.state.scans.remove(&(context, id));
+        let began_at = match before {
+            _ if snapshot.after.is_none() => snapshot.began_at,
+            Some(Scan::Ordered(before)) if before.reached == span.from => before.began_at,
+            _ => return Ok(()),
+        };
         if snapshot.until.is_some() {
-            self.state
-                .scans
-                .insert((context, store.id), Scan::Ordered(span.to));
+            let so_far = Ordered {
+                began_at,
+                reached: span.to,
+            };
+            self.state.scans.insert((context, id), Scan::Ordered(so_far));
             return Ok(());
         }
-        Ok(self.known_as_a_whole(place, snapshot.version)?)
+        Ok(self.known_as_a_whole(place, snapshot.version, began_at)?)
     }
 
-    /// Every record of the store has been read.
-    fn known_as_a_whole(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
+    /// Every record of the store has been read, from this time on.
+    fn known_as_a_whole(&mut self, place: &Place, version: u64, began_at: i64) -> rusqlite::Result<()> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
-        store.set_complete(&self.transaction, true)?;
-        store.trust(&self.transaction, WHOLE)?;
-        if !self.state.settling.waits(store.id) {
-            store.trust(&self.transaction, RECORDS)?;
-        }
-        Ok(())
+        let records = !self.state.settling.waits(store.id);
+        store.trust(&self.transaction, began_at, records)?;
+        store.set_complete(&self.transaction, !store.lacks_records())
     }
 
     /// A stretch of a store whose keys are redacted. Between which keys it lies says nothing about the mirror's: only once all
@@ -150,6 +154,8 @@ impl Batch<'_> {
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
         let place = place_of(scope, snapshot);
+        let mut reading = reading_of(scope, snapshot);
+        self.meet(scope, &place, snapshot.version, reading)?;
         let store = self
             .state
             .stores
@@ -164,10 +170,6 @@ impl Batch<'_> {
             scan.see(observed.iter().map(|(key, _)| key.bytes.clone()));
             scan
         });
-        let mut reading = Reading {
-            began_at: snapshot.began_at,
-            read_at: snapshot.read_at,
-        };
         let scene = |reading| {
             scene(
                 scope,
@@ -178,6 +180,16 @@ impl Batch<'_> {
             )
         };
         self.observe_all(scene(reading), &place, &snapshot.store, observed, reading)?;
+        // Which keys it has passed is not known before its end.
+        let passed = if scan.is_some() && until.is_none() {
+            Span::all().to
+        } else {
+            Vec::new()
+        };
+        self.state
+            .stores
+            .get(&self.transaction, &place, snapshot.version)?
+            .look(&self.transaction, reading, passed)?;
         match (scan, until) {
             (Some(mut scan), Some(until)) => {
                 scan.reached = until;
@@ -196,7 +208,7 @@ impl Batch<'_> {
                     }
                 }
                 self.observe_all(scene(reading), &place, &snapshot.store, gone, reading)?;
-                self.known_as_a_whole(&place, snapshot.version)?;
+                self.known_as_a_whole(&place, snapshot.version, scan.began_at)?;
             }
             // A stretch is missing; most likely another host had it. All of them are needed.
             (None, None) => {
@@ -214,6 +226,15 @@ fn place_of(scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Place {
         bucket: snapshot.bucket.clone().into_owned(),
         database: snapshot.database.clone().into_owned(),
         store: snapshot.store.clone().into_owned(),
+    }
+}
+
+fn reading_of(scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Reading {
+    Reading {
+        context: scope.context,
+        began_at: snapshot.began_at,
+        read_at: snapshot.read_at,
+        asked: false,
     }
 }
 

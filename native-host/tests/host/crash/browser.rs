@@ -2,13 +2,14 @@
 //!
 //! What `extension/page/bridge.js` and `extension/src/background/` promise, and no more: numbers without gaps, order within a
 //! document, everything unacknowledged again to the next host, one survey of what is there when a document loads or the host
-//! asks for it. Time is the model's own: it passes with what is done, so that rounds need not wait for clocks to part.
+//! asks for it. Time is the model's own: it passes with what is done, so that rounds need not wait for clocks to part; the host goes by it, too.
 
 use std::collections::{HashSet, VecDeque};
 
 use fastrand::Rng;
 use protocol::message::{FromHost, Read};
 
+use super::clock::Clock;
 use super::model::{Body, HOMES, Home, Key, Told, World, buckets, inventory};
 
 /// A delivery that the background keeps.
@@ -71,7 +72,7 @@ pub struct Browser {
     unsent: usize,
     /// Some that were acknowledged, to be sent once more.
     old: Vec<Entry>,
-    clock: i64,
+    clock: Clock,
     rng: Rng,
     made: usize,
     /// Origins of which something went unseen or was lost: the next document to load finds it.
@@ -83,7 +84,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub fn new(origins: Vec<String>, rng: Rng) -> Self {
+    pub fn new(origins: Vec<String>, rng: Rng, clock: Clock) -> Self {
         Self {
             world: World::default(),
             lost: vec![false; origins.len()],
@@ -92,7 +93,7 @@ impl Browser {
             outbox: VecDeque::new(),
             unsent: 0,
             old: Vec::new(),
-            clock: crate::support::body::now(),
+            clock,
             rng,
             made: 0,
             eventful: HashSet::new(),
@@ -102,17 +103,15 @@ impl Browser {
 
     /// Time passes; what is done takes this span.
     fn span(&mut self) -> (i64, i64) {
-        self.clock += self.rng.i64(0..120);
-        let began_at = self.clock;
-        self.clock += self.rng.i64(0..40);
-        (began_at, self.clock)
+        let began_at = self.clock.pass(self.rng.i64(0..120));
+        (began_at, self.clock.pass(self.rng.i64(0..40)))
     }
 
     /// A page is loaded, and read.
     pub fn load(&mut self, origin: usize) {
         self.made += 1;
         // What is lost may have been written just now.
-        self.clock += 1000;
+        self.clock.pass(1000);
         self.contexts.push(Context {
             name: format!("{:08x}-{}", self.rng.u32(..), self.made),
             origin,
@@ -399,7 +398,7 @@ impl Browser {
             if !std::mem::take(&mut self.contexts[index].survey_again) {
                 return;
             }
-            self.clock += 400;
+            self.clock.pass(400);
             let mut todo = VecDeque::from([Piece::Inventory("")]);
             todo.extend(buckets(&self.world, origin).into_iter().map(Piece::Inventory));
             self.contexts[index].survey = Some(Survey { todo, awaited: 0 });
@@ -520,7 +519,7 @@ impl Browser {
             return Err(format!("the host asks for what never was: {read:?}"));
         };
         // The host has let some time pass, by its own clock.
-        self.clock += 600;
+        self.clock.pass(600);
         let skew = self.contexts[index].skew;
         let (began_at, read_at) = self.span();
         let span = (began_at + skew, read_at + skew);

@@ -75,6 +75,18 @@ impl Disk {
         }
     }
 
+    /// How much room there is, in the words of `df`.
+    pub fn room(&self) -> String {
+        let output = Command::new("df")
+            .arg("--output=avail,iavail")
+            .arg(&self.path)
+            .output();
+        output.map_or_else(
+            |error| error.to_string(),
+            |output| String::from_utf8_lossy(&output.stdout).replace('\n', " "),
+        )
+    }
+
     pub fn fill(&mut self) {
         self.full = true;
         self.met = true;
@@ -96,6 +108,8 @@ impl Disk {
             return;
         }
         if self.mounted {
+            // Its room is free at once, also if a program that is just being started by another thread still holds the file.
+            File::create(self.ballast()).expect("emptied");
             fs::remove_file(self.ballast()).expect("removed");
         } else {
             self.limit(None);

@@ -2,15 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
+    time::Instant,
 };
 
 use idb_relay::journal;
 use tempfile::TempDir;
 
 use super::{
+    clock,
     disk::Disk,
     schedule::{MemcachedFault, RedisFault},
 };
@@ -33,6 +35,9 @@ pub struct Lab {
     memcached_state: MemcachedState,
     older: Vec<(PathBuf, Vec<u8>)>,
     profile: String,
+    /// What was done and said in this round, for whoever must find out what went wrong.
+    story: Vec<String>,
+    began: Instant,
     /// Whether Redis has forgotten, or was not there for all.
     pub redis_forgot: bool,
     pub redis_failed: bool,
@@ -73,6 +78,8 @@ impl Lab {
             memcached_state: MemcachedState::Well,
             older: Vec::new(),
             profile: String::new(),
+            story: Vec::new(),
+            began: Instant::now(),
             redis_forgot: false,
             redis_failed: false,
             directory,
@@ -97,6 +104,8 @@ impl Lab {
         self.memcached.down();
         self.memcached.up();
         self.older.clear();
+        self.story.clear();
+        self.began = Instant::now();
         let _not_made_yet = fs::remove_file(self.log_path());
         self.redis_forgot = false;
         self.redis_failed = false;
@@ -108,6 +117,24 @@ impl Lab {
         for entry in fs::read_dir(self.disk.path()).expect("a directory") {
             fs::remove_file(entry.expect("an entry").path()).expect("removed");
         }
+    }
+
+    /// Adds to the round's story.
+    pub fn tell(&mut self, what: &str) {
+        self.story
+            .push(format!("{:>6} {what}", self.began.elapsed().as_millis()));
+    }
+
+    /// Keeps what a round that failed leaves behind: its story, the program's log and the journal.
+    pub fn keep(&self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)?;
+        fs::write(directory.join("story"), self.story.join("\n"))?;
+        fs::write(directory.join("log"), self.log())?;
+        for entry in fs::read_dir(self.disk.path())? {
+            let entry = entry?;
+            fs::copy(entry.path(), directory.join(entry.file_name()))?;
+        }
+        Ok(())
     }
 
     /// What the program has logged in this round.
@@ -138,7 +165,8 @@ impl Lab {
             .env_clear()
             .env("HOME", self.directory.path())
             .env("IDB_RELAY_CONFIG", self.config_path())
-            .env("IDB_RELAY_PACE", PACE);
+            .env("IDB_RELAY_PACE", PACE)
+            .env("IDB_RELAY_CLOCK", clock::path(self.directory.path()));
         if let Some(point) = fail_at {
             command.env("IDB_RELAY_FAIL_POINT", point);
         }

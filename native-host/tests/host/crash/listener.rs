@@ -47,13 +47,25 @@ impl Listener {
         let mut connection = redis::Client::open(url)
             .and_then(|client| client.get_connection())
             .expect("a connection");
-        while !self.thread.is_finished() {
+        for attempt in 1_u32.. {
+            if self.thread.is_finished() {
+                break;
+            }
             redis::cmd("PUBLISH")
                 .arg(LAST)
                 .arg("")
                 .exec(&mut connection)
                 .expect("sent");
             thread::sleep(Duration::from_millis(1));
+            // Its subscription may have been refused (a password was wanted just then), which the client library takes for an answer.
+            if attempt % 1000 == 0 {
+                for kind in ["normal", "pubsub"] {
+                    redis::cmd("CLIENT")
+                        .arg(&["KILL", "TYPE", kind])
+                        .exec(&mut connection)
+                        .expect("told");
+                }
+            }
         }
         self.thread.join().expect("it listened");
         std::mem::take(&mut self.heard.lock().expect("whole"))

@@ -12,6 +12,7 @@ use protocol::message::FromHost;
 
 use super::{
     browser::Browser,
+    clock::Clock,
     lab::Lab,
     listener::Listener,
     model::{Home, Told, World},
@@ -79,7 +80,8 @@ pub fn play(
         format!("http://{name}-a.example:8080"),
         format!("https://{name}-b.example"),
     ];
-    let mut browser = Browser::new(origins, Rng::with_seed(seed));
+    let clock = Clock::new(lab.directory());
+    let mut browser = Browser::new(origins, Rng::with_seed(seed), clock);
     for origin in DOCUMENTS {
         browser.load(*origin);
     }
@@ -121,6 +123,7 @@ impl Round<'_> {
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
+        self.lab.tell(&format!("step {step:?}"));
         match step {
             Step::Commit { document, work, late } => {
                 self.browser.commit(*document, work.home, *late, doing(work));
@@ -146,7 +149,10 @@ impl Round<'_> {
             }
             Step::Repeat => {
                 if let Some(host) = &mut self.host {
-                    self.browser.repeat(&mut |message| host.send(message));
+                    self.browser.repeat(&mut |message| {
+                        self.lab.tell(&format!("> {message}"));
+                        host.send(message);
+                    });
                 }
             }
             Step::KillHost => self.kill(),
@@ -163,7 +169,8 @@ impl Round<'_> {
                     let scratch = self.lab.directory().to_owned();
                     // Nothing grows on a full disk.
                     let how = if self.lab.disk.is_full() { Tear::Cut } else { *how };
-                    wal::tear(&self.lab.journal(), &scratch, how, &mut Rng::with_seed(*seed));
+                    let done = wal::tear(&self.lab.journal(), &scratch, how, &mut Rng::with_seed(*seed));
+                    self.lab.tell(&done);
                 }
             }
             Step::Redis(fault) => {
@@ -197,6 +204,7 @@ impl Round<'_> {
     }
 
     fn start(&mut self, fail_at: Option<&str>) {
+        self.lab.tell("the host starts");
         let host = self.lab.start(fail_at);
         self.lab.disk.used_by(Some(host.id()));
         self.host = Some(host);
@@ -220,6 +228,7 @@ impl Round<'_> {
         host.close_stdin();
         while let Ok(message) = host.receive_within(crate::support::PATIENCE) {
             let message = message.ok_or("the host does not end")?;
+            self.lab.tell(&format!("< {message:?}"));
             self.browser.hear(message)?;
         }
         let status = host.wait();
@@ -239,7 +248,10 @@ impl Round<'_> {
         } else if status.success() || was_full {
             Ok(())
         } else {
-            Err(format!("the host ended by itself: {status}"))
+            let room = self.lab.disk.room();
+            Err(format!(
+                "the host ended by itself: {status}; room on the disk: {room}"
+            ))
         }
     }
 
@@ -261,17 +273,24 @@ impl Round<'_> {
                         return Err(format!("the host says {error:?}"));
                     }
                 }
-                Ok(Some(message)) => self.browser.hear(message)?,
+                Ok(Some(message)) => {
+                    self.lab.tell(&format!("< {message:?}"));
+                    self.browser.hear(message)?;
+                }
                 Ok(None) => break,
                 Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {
                     let status = host.wait();
                     self.host = None;
+                    self.lab.tell(&format!("the host has ended: {status}"));
                     self.judge_end(status)?;
                 }
             }
         }
         if let Some(host) = &mut self.host {
-            self.browser.pump(&mut |message| host.send(message));
+            self.browser.pump(&mut |message| {
+                self.lab.tell(&format!("> {message}"));
+                host.send(message);
+            });
         }
         Ok(())
     }

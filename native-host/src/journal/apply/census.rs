@@ -1,0 +1,56 @@
+//! Which stores there are, as far as it was said: what is told late of a store that nobody has told of before.
+//!
+//! A store that the mirror knows remembers who said what of it. One that it does not know may be new, or may have gone before it was told of: with its
+//! database, or unseen. That it is not there was said by whoever deleted a database, or listed what there is.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{
+    super::{
+        order::{Reading, Word},
+        store::Place,
+    },
+    Batch, Scope,
+};
+
+impl Batch<'_> {
+    /// Who said last which stores this origin has.
+    pub(super) fn census(&self, origin: &str) -> rusqlite::Result<Option<Word>> {
+        self.transaction
+            .prepare_cached("SELECT context, at FROM census WHERE origin = ?1")?
+            .query_row([origin], |row| {
+                Ok(Word {
+                    by: row.get(0)?,
+                    at: row.get(1)?,
+                })
+            })
+            .optional()
+    }
+
+    pub(super) fn set_census(&self, origin: &str, last: Word) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached("INSERT OR REPLACE INTO census (origin, context, at) VALUES (?1, ?2, ?3)")?
+            .execute(params![origin, last.by, last.at])
+            .map(|_| ())
+    }
+
+    /// A store was read. If nobody has told of it before, it may be gone meanwhile.
+    pub(super) fn meet(
+        &mut self,
+        scope: Scope<'_>,
+        place: &Place,
+        version: u64,
+        reading: Reading,
+    ) -> rusqlite::Result<()> {
+        if self.state.stores.version(&self.transaction, place)?.is_some() {
+            return Ok(());
+        }
+        self.state.stores.get(&self.transaction, place, version)?;
+        match self.census(scope.origin)? {
+            Some(last) if last.by != reading.word().by && reading.may_precede(last.at) => {
+                self.reread(scope.origin)
+            }
+            _ => Ok(()),
+        }
+    }
+}

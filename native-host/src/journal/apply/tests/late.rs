@@ -1,0 +1,239 @@
+//! What a document tells late, behind what others have told of the same: nothing of it passes unquestioned.
+
+use super::{Bench, NOW};
+
+const DELETE: &str = r#"{"delete":{"store":"s","key":1}}"#;
+const CLEAR: &str = r#"{"clear":{"store":"s"}}"#;
+const RANGE: &str = r#"{"delete_range":{"store":"s","range":{"lower":5,"upper":6}}}"#;
+
+impl Bench {
+    /// An inventory of the default bucket; whether the host wants all to be read because of it.
+    fn inventory(&mut self, context: &str, at: i64, databases: &str) -> bool {
+        let at = NOW + at;
+        let body = format!(
+            r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#
+        );
+        self.deliver(context, &body);
+        self.wants_all()
+    }
+
+    /// A stretch of the store, with the key after which it begins and its last one.
+    fn stretch(&mut self, context: &str, at: i64, bounds: &str, records: &str) {
+        let body = format!(
+            r#"{{"snapshot":{{"database":"d","version":1,"store":"s","began_at":{0},"read_at":{0},{bounds}"records":[{records}]}}}}"#,
+            NOW + at
+        );
+        self.deliver(context, &body);
+    }
+
+    /// A commit that is told late has made key 1 be asked for; it is not there.
+    fn settles_as_absent(&mut self) {
+        assert!(self.doubtful());
+        assert_eq!(self.questions(), ["1"]);
+        self.answer(9000, None);
+        assert_eq!(self.value(), None);
+        assert!(!self.doubtful());
+    }
+}
+
+#[test]
+fn a_late_delete_does_not_make_another_tab_s_delete_its_own() {
+    let mut bench = Bench::new();
+    bench.commit("b", 2000, 2010, DELETE);
+    bench.commit("a", 900, 910, DELETE);
+    bench.put("a", 920, 930, 2);
+    bench.settles_as_absent();
+}
+
+#[test]
+fn a_late_clear_does_not_make_another_tab_s_clear_its_own() {
+    for late in [CLEAR, RANGE] {
+        let mut bench = Bench::new();
+        bench.commit("b", 2000, 2010, CLEAR);
+        bench.commit("a", 900, 910, late);
+        bench.put("a", 920, 930, 2);
+        bench.settles_as_absent();
+    }
+}
+
+#[test]
+fn a_late_clear_does_not_make_another_tab_s_delete_its_own() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    bench.commit("b", 2000, 2010, DELETE);
+    bench.commit("a", 900, 910, CLEAR);
+    bench.put("a", 920, 930, 2);
+    bench.settles_as_absent();
+}
+
+#[test]
+fn what_two_tabs_have_said_is_nobody_s_and_then_somebody_s_again() {
+    let mut bench = Bench::new();
+    bench.commit("b", 2000, 2010, DELETE);
+    bench.commit("a", 1900, 1910, DELETE);
+    bench.put("a", 3000, 3010, 3);
+    bench.put("a", 3010, 3020, 4);
+    assert!(!bench.doubtful());
+    assert_eq!(bench.events(), ["d null", "d null", "c null→3", "u 3→4"]);
+}
+
+#[test]
+fn a_commit_told_behind_a_read_that_changed_nothing_is_read_again() {
+    // The delete behind the put was lost, and the read has made up for it.
+    let mut bench = Bench::new();
+    bench.snapshot("b", 2000, "");
+    bench.put("a", 900, 910, 2);
+    bench.settles_as_absent();
+
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    bench.snapshot("b", 2000, r#"{"key":1,"value":1}"#);
+    bench.put("a", 900, 910, 2);
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer(9000, Some(1));
+    assert_eq!(bench.value().as_deref(), Some("1"));
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn no_later_host_forgets_a_read() {
+    let mut bench = Bench::new();
+    bench.snapshot("b", 2000, "");
+    bench.snapshot("c", 9000, "");
+    let mut bench = bench.restart();
+    bench.put("a", 1900, 1910, 2);
+    assert_eq!(bench.questions(), ["1"]);
+}
+
+#[test]
+fn a_delete_told_behind_a_read_is_read_again() {
+    for delete in [DELETE, CLEAR] {
+        let mut bench = Bench::new();
+        bench.put("a", 0, 10, 1);
+        bench.snapshot("b", 2000, r#"{"key":1,"value":1}"#);
+        bench.commit("a", 900, 910, delete);
+        assert_eq!(bench.questions(), ["1"]);
+        bench.answer(9000, Some(1));
+        assert_eq!(bench.value().as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn a_document_s_own_commits_behind_its_own_read_are_in_no_doubt() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    bench.snapshot("a", 2000, r#"{"key":1,"value":1}"#);
+    bench.put("a", 2001, 2010, 2);
+    assert!(!bench.doubtful());
+    // Begun before it, it may be what was read.
+    bench.snapshot("a", 3000, r#"{"key":1,"value":2}"#);
+    bench.put("a", 2990, 3010, 3);
+    assert_eq!(bench.questions(), ["1"]);
+}
+
+#[test]
+fn an_answer_counts_like_a_write() {
+    for present in [None, Some(2)] {
+        let mut bench = Bench::new();
+        bench.put("a", 0, 1000, 1);
+        if present.is_some() {
+            bench.put("b", 500, 600, 2);
+        } else {
+            bench.commit("b", 500, 600, DELETE);
+        }
+        bench.answer(5000, present);
+        assert!(!bench.doubtful());
+        // Past all that was written, and before what was read.
+        bench.put("b", 3000, 3010, 3);
+        assert_eq!(bench.questions(), ["1"]);
+        bench.answer(9000, present);
+        assert_eq!(bench.value(), present.map(|value| value.to_string()));
+    }
+}
+
+#[test]
+fn an_older_read_does_not_undo_a_younger_one() {
+    let mut bench = Bench::new();
+    bench.snapshot("b", 3000, "");
+    bench.snapshot("a", 1000, r#"{"key":1,"value":1}"#);
+    assert_eq!(bench.value(), None);
+    assert_eq!(bench.questions(), ["1"]);
+
+    for by_snapshot in [true, false] {
+        let mut bench = Bench::new();
+        bench.put("a", 0, 10, 1);
+        bench.snapshot("b", 3000, r#"{"key":1,"value":1}"#);
+        if by_snapshot {
+            bench.snapshot("a", 1000, r#"{"key":1,"value":5}"#);
+        } else {
+            bench.answer(1000, None);
+        }
+        assert_eq!(bench.value().as_deref(), Some("1"));
+        assert_eq!(bench.questions(), ["1"]);
+    }
+}
+
+#[test]
+fn two_that_read_a_store_at_once_do_not_doubt_what_only_one_has_reached() {
+    let mut bench = Bench::new();
+    bench.stretch("a", 1000, r#""until":5,"#, r#"{"key":1,"value":1}"#);
+    bench.stretch("b", 1001, r#""until":5,"#, r#"{"key":1,"value":1}"#);
+    bench.stretch("b", 1003, r#""after":5,"#, r#"{"key":7,"value":7}"#);
+    bench.stretch("a", 1004, r#""after":5,"#, r#"{"key":7,"value":7}"#);
+    assert_eq!(bench.events(), ["r 1", "r 7"]);
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn a_store_first_told_of_behind_the_end_of_its_database_is_looked_for() {
+    let deletion = format!(
+        r#"{{"deletion":{{"database":"d","began_at":{0},"deleted_at":{0}}}}}"#,
+        NOW + 2000
+    );
+    let put = format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"put":{{"store":"s","key":1,"value":1}}}}]}}}}"#,
+        NOW + 900
+    );
+    // Deleted, or not there any more when somebody looked.
+    for by_inventory in [false, true] {
+        let mut bench = Bench::new();
+        if by_inventory {
+            assert!(!bench.inventory("b", 2000, ""));
+        } else {
+            bench.deliver("b", &deletion);
+        }
+        bench.deliver("a", &put);
+        assert!(bench.wants_all());
+        assert_eq!(bench.value().as_deref(), Some("1"));
+        bench.inventory("b", 9000, "");
+        assert_eq!(bench.value(), None);
+    }
+}
+
+#[test]
+fn stores_that_are_new_are_not_looked_for() {
+    let mut bench = Bench::new();
+    let stores = r#"{"name":"d","version":1,"stores":["s"]}"#;
+    assert!(!bench.inventory("a", 1000, stores));
+    assert!(!bench.inventory("b", 1010, stores));
+    bench.snapshot("a", 1020, r#"{"key":1,"value":1}"#);
+    bench.snapshot("b", 1030, r#"{"key":1,"value":1}"#);
+    let put = format!(
+        r#"{{"commit":{{"database":"e","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"put":{{"store":"s","key":1,"value":1}}}}]}}}}"#,
+        NOW + 2000
+    );
+    bench.deliver("a", &put);
+    assert!(!bench.wants_all());
+    assert!(!bench.doubtful());
+}
+
+#[test]
+fn a_store_read_before_it_went_is_looked_for() {
+    let mut bench = Bench::new();
+    assert!(!bench.inventory("b", 3000, ""));
+    let stores = r#"{"name":"d","version":1,"stores":["s"]}"#;
+    assert!(bench.inventory("a", 1000, stores));
+    bench.snapshot("a", 1020, r#"{"key":1,"value":1}"#);
+    bench.inventory("b", 9000, "");
+    assert_eq!(bench.value(), None);
+}

@@ -1,0 +1,124 @@
+//! What whole-store reads have seen of a store: the last word on records that they left as they were.
+//!
+//! A read that finds what the mirror says, or nothing where the mirror has no row, changes no row; in a large store that would cost
+//! as much as writing all of it. But it is a word like any other: a commit that is told late must not
+//! pass it unnoticed, nor may an older read. So each store remembers who looked at it last, when, and how far; all others before are put together.
+
+use rusqlite::{Connection, params};
+
+use super::order::{NOBODY, Reading, When};
+
+/// A whole-store read, finished or under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Look {
+    /// Whose; [`NOBODY`] for several.
+    by: i64,
+    /// When its last stretch was read.
+    at: i64,
+    /// It has seen the keys in front of this one, in bytes.
+    until: Vec<u8>,
+}
+
+/// The reads of one store.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Looks {
+    last: Option<Look>,
+    others: Option<Look>,
+}
+
+impl Looks {
+    /// Those of a store that the file knows.
+    pub(super) fn load(connection: &Connection, store: i64) -> rusqlite::Result<Self> {
+        let mut looks = Self::default();
+        let mut rows = connection.prepare_cached("SELECT context, at, until FROM look WHERE store = ?1")?;
+        let found = rows.query_map([store], |row| {
+            Ok(Look {
+                by: row.get(0)?,
+                at: row.get(1)?,
+                until: row.get(2)?,
+            })
+        })?;
+        for look in found {
+            let look = look?;
+            let place = if look.by == NOBODY {
+                &mut looks.others
+            } else {
+                &mut looks.last
+            };
+            *place = Some(look);
+        }
+        Ok(looks)
+    }
+
+    /// Another stretch was read: the keys in front of this one have been seen.
+    pub(super) fn add(
+        &mut self,
+        connection: &Connection,
+        store: i64,
+        reading: Reading,
+        until: Vec<u8>,
+    ) -> rusqlite::Result<()> {
+        let new = Look {
+            by: reading.context,
+            at: reading.read_at,
+            until,
+        };
+        match self.last.take() {
+            Some(last) if last.by == new.by => self.last = Some(last.with(&new)),
+            earlier => {
+                if let Some(mut earlier) = earlier {
+                    connection
+                        .prepare_cached("DELETE FROM look WHERE store = ?1 AND context = ?2")?
+                        .execute([store, earlier.by])?;
+                    earlier.by = NOBODY;
+                    let others = match self.others.take() {
+                        Some(others) => others.with(&earlier),
+                        None => earlier,
+                    };
+                    others.save(connection, store)?;
+                    self.others = Some(others);
+                }
+                self.last = Some(new);
+            }
+        }
+        self.last
+            .as_ref()
+            .map_or(Ok(()), |last| last.save(connection, store))
+    }
+
+    /// Whether a commit may be older than what was seen; how far the reads have come does not count.
+    pub(super) fn are_contested_by(&self, when: When) -> bool {
+        let mut looks = self.last.iter().chain(&self.others);
+        looks.any(|look| when.began_at <= look.at.saturating_add(when.slack(-look.by)))
+    }
+
+    /// When another document saw the record with this key, if that may have been after this reading.
+    pub(super) fn after(&self, reading: Reading, key: &[u8]) -> Option<i64> {
+        let looks = self.last.iter().chain(&self.others);
+        looks
+            .filter(|look| look.by != reading.context && key < &look.until[..])
+            .map(|look| look.at)
+            .filter(|at| reading.may_precede(*at))
+            .max()
+    }
+}
+
+impl Look {
+    /// Both, put together.
+    fn with(mut self, other: &Self) -> Self {
+        self.at = self.at.max(other.at);
+        if self.until < other.until {
+            self.until.clone_from(&other.until);
+        }
+        self
+    }
+
+    fn save(&self, connection: &Connection, store: i64) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO look (store, context, at, until) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![store, self.by, self.at, self.until])
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,98 @@
+//! Which of two words about the same thing is the younger one.
+//!
+//! What is known of a record comes from commits and from reads of several documents. Those of one document come in order, those of two in any. Each
+//! carries a span of time that encloses the instant at which it was true. So with everything that is known goes its last *word*: who said
+//! it, and when at the latest it was true. What comes in is younger than that beyond doubt, or *contests* it: then the record is read again
+//! ([`settle`](super::settle)).
+//!
+//! **Invariant:** a word that was contested is nobody's own any more. Were it the last comer's, what he says next would pass
+//! unquestioned though another's may be younger.
+
+/// How far two documents' clocks and the granularity of `Date.now()` may mislead.
+pub(super) const SLACK_MS: i64 = 250;
+
+/// Who said last what is true, and when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Word {
+    /// The context that wrote it; the negative of the one that read it; [`NOBODY`].
+    pub by: i64,
+    /// When it was true, at the latest.
+    pub at: i64,
+}
+
+/// Said by several at about the same time, or read by who knows whom.
+pub(super) const NOBODY: i64 = 0;
+
+/// A commit: it took place between these two times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct When {
+    pub context: i64,
+    pub began_at: i64,
+    pub committed_at: i64,
+}
+
+impl When {
+    /// Whether it may be older than this word.
+    pub(super) fn contests(self, last: Word) -> bool {
+        if last.by == self.context {
+            // Its own commits come in order.
+            return false;
+        }
+        self.began_at <= last.at.saturating_add(self.slack(last.by))
+    }
+
+    /// How far the clock of whoever said this may be off; a read by the same document goes by the same clock.
+    pub(super) fn slack(self, by: i64) -> i64 {
+        if by == -self.context { 0 } else { SLACK_MS }
+    }
+
+    /// What it did was true.
+    pub(super) fn word(self) -> Word {
+        Word {
+            by: self.context,
+            at: self.committed_at,
+        }
+    }
+
+    /// The last word once this commit has been heard.
+    pub(super) fn after(self, last: Word) -> Word {
+        Word {
+            by: if self.contests(last) { NOBODY } else { self.context },
+            at: self.committed_at.max(last.at),
+        }
+    }
+}
+
+/// A read transaction: it took place between these two times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub context: i64,
+    pub began_at: i64,
+    pub read_at: i64,
+    /// It answers a question about single records.
+    pub asked: bool,
+}
+
+impl Reading {
+    /// What it saw was true.
+    pub(super) fn word(self) -> Word {
+        Word {
+            by: -self.context,
+            at: self.read_at,
+        }
+    }
+
+    /// Whether it may be older than something that was true at this time.
+    pub(super) fn may_precede(self, at: i64) -> bool {
+        at >= self.began_at.saturating_sub(SLACK_MS)
+    }
+
+    /// The last word once this has been heard too, about something of which both say the same.
+    pub(super) fn after(self, last: Word) -> Word {
+        let contested = last.by != -self.context && self.may_precede(last.at);
+        Word {
+            by: if contested { NOBODY } else { -self.context },
+            at: self.read_at.max(last.at),
+        }
+    }
+}
