@@ -28,7 +28,7 @@ const MAX_COMMIT = 64 * 1024 * 1024;
  * @property {IDBRequest | null} request succeeded or failed by the time of `complete`; a schema change has none
  * @property {string} store the store's name as JSON
  * @property {string} key of a `put` or `add` whose key is an object: its text; the page has the request's result, and may change it
- * @property {any} assumed the key, a number or a string, under which the value was read back at once; undefined if it was not
+ * @property {any} assumed the key under which the value was read back at once; undefined if it was not
  * @property {import("./encode.js").Encoded} content the value; for operations without one all members but the store, with a comma before each
  */
 /**
@@ -205,7 +205,8 @@ function keyPathsText(stores) {
 function membersOf({ name, request, key: known, assumed, content: { text, hole } }) {
   if (name !== "put" && name !== "add") return text;
   const result = resultOf(request);
-  if (assumed !== undefined && assumed !== result) return undefined;
+  // An accessor may have changed the key that it was read by.
+  if (assumed !== undefined && (known === "" ? assumed !== result : known !== encode(result, false))) return undefined;
   if (known === "" && typeof result === "object") return undefined;
   const key = known === "" ? encode(result, false) : known;
   const value = hole === null ? text : slice(text, 0, hole.at) + hole.before + key + hole.after + slice(text, hole.at);

@@ -89,9 +89,13 @@ function recordValue(name, store, request, value, explicit) {
   const path = pathOf(store);
   const key = copied(path === null ? explicit : keyIn(value, path));
   const encoded = encodeValue(value, false, path !== null && path.generates ? path.links[0] : null);
-  if (encoded === undefined) readBack(store, transaction, operation, key);
-  else operation.content = encoded;
-  if (typeof key === "object") operation.key = encode(key, true) ?? "";
+  if (encoded === undefined) {
+    readBack(store, transaction, operation, key);
+  } else {
+    operation.content = encoded;
+    if (key === undefined && explicit !== undefined) whenDone(operation, takeKey);
+  }
+  if (typeof key === "object" && key !== null) operation.key = encode(key, true) ?? "";
   record(transaction, operation, store);
 }
 
@@ -194,23 +198,36 @@ const intercepted = sealedOff(new WeakMap());
  */
 function readBack(store, transaction, operation, key) {
   operation.content.text = opaque("Object", "overwritten before it could be read");
-  if (typeof key === "number" || typeof key === "string") {
+  if (typeof key === "number" || typeof key === "string" || (typeof key === "object" && key !== null)) {
     // Right behind the write, before anything else is written there.
     operation.assumed = key;
-    read(store, key, { transaction, operation });
+    tryToRead(store, key, { transaction, operation });
     return;
   }
-  listen(operation.request, "success", (/** @type {Event} */ success) => {
-    if (!success.isTrusted) return;
-    const result = resultOf(operation.request);
-    // A key that is an object is the page's to change by now; the operation is given up at `complete`.
-    if (typeof result === "object") return;
-    try {
-      read(store, result, { transaction, operation });
-    } catch {
-      doubt(transaction, operation.store, "the page committed before a value with accessors could be read");
-    }
+  whenDone(operation, (result) => {
+    if (takeKey(result, operation)) tryToRead(store, result, { transaction, operation });
   });
+}
+
+/**
+ * For the few writes whose key is known only then: before any listener of the page at the request.
+ * @param {Operation} operation
+ * @param {(result: any, operation: Operation) => void} action
+ */
+function whenDone(operation, action) {
+  listen(operation.request, "success", (/** @type {Event} */ event) => {
+    if (event.isTrusted) action(resultOf(operation.request), operation);
+  });
+}
+
+/**
+ * Whether the key could be known without running code of the page; otherwise the operation is given up at `complete`.
+ * @param {any} result
+ * @param {Operation} operation
+ */
+function takeKey(result, operation) {
+  if (typeof result === "object") operation.key = encode(result, false) ?? "";
+  return typeof result !== "object" || operation.key !== "";
 }
 
 /**
@@ -218,14 +235,18 @@ function readBack(store, transaction, operation, key) {
  * @param {IDBValidKey} key
  * @param {{ transaction: Transaction, operation: Operation }} pending
  */
-function read(store, key, pending) {
-  const database = databaseOf(transactionOf(store));
-  if (!intercepted.has(database)) {
-    intercepted.set(database, true);
-    listen(database, "success", intercept, true);
-    listen(database, "error", intercept, true);
+function tryToRead(store, key, pending) {
+  try {
+    const database = databaseOf(transactionOf(store));
+    if (!intercepted.has(database)) {
+      intercepted.set(database, true);
+      listen(database, "success", intercept, true);
+      listen(database, "error", intercept, true);
+    }
+    readBacks.set(getRecord(store, key), pending);
+  } catch {
+    doubt(pending.transaction, pending.operation.store, "the page committed before a value with accessors could be read");
   }
-  readBacks.set(getRecord(store, key), pending);
 }
 
 /**

@@ -122,6 +122,8 @@ fn what_accessors_wrote_is_read_before_it_is_overwritten(kind: Kind) -> Result<(
         out.put('second', 1);
         out.put({ get a() { return 'deleted' } }, 2);
         out.delete(2);
+        out.put({ get a() { return 'first' } }, ['k', 1]);
+        out.put('second', ['k', 1]);
         let busy = false;
         const proxy = new Proxy({}, { ownKeys(target) {
             if (!busy) { busy = true; out.put('nested', 3); }
@@ -133,12 +135,14 @@ fn what_accessors_wrote_is_read_before_it_is_overwritten(kind: Kind) -> Result<(
     let events = rig.settled(&page)?;
     let lines = lines(&events);
     assert_eq!(
-        lines[..4],
+        lines[..6],
         [
             r#"c odd/out 1 {"a":"first"}"#,
             r#"u odd/out 1 "second""#,
             r#"c odd/out 2 {"a":"deleted"}"#,
             r#"d odd/out 2"#,
+            r#"c odd/out ["k",1] {"a":"first"}"#,
+            r#"u odd/out ["k",1] "second""#,
         ]
     );
     ensure!(
