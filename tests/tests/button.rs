@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use lab::{
     Rig,
     browser::Kind,
-    pages::{button, picture, popup, words},
+    pages::{button, look_at, popup, words},
 };
 use serde_json::json;
 
@@ -23,7 +23,7 @@ fn a_missing_host_is_named_with_the_cure(kind: Kind) -> Result<()> {
     popup.evaluate("document.getElementById('capture').click()")?;
     words(&popup, "there is no host to take it")?;
     popup.wait_for("document.getElementById('sinks').textContent.includes('nowhere at the moment')")?;
-    picture(&popup, &format!("popup-no-host-{}", kind.name()))
+    look_at(&popup, &format!("popup-no-host-{}", kind.name()))
 }
 
 fn a_server_that_is_away_shows_at_the_button(kind: Kind) -> Result<()> {
@@ -38,7 +38,7 @@ fn a_server_that_is_away_shows_at_the_button(kind: Kind) -> Result<()> {
     rig.redis.kill()?;
     button(&popup, "!", "redis at")?;
     popup.wait_for("document.querySelectorAll('#sinks li[data-state=wrong]').length === 1")?;
-    picture(&popup, &format!("popup-redis-away-{}", kind.name()))?;
+    look_at(&popup, &format!("popup-redis-away-{}", kind.name()))?;
     rig.redis.restart()?;
     button(&popup, "", "idb-relay")
 }
@@ -51,7 +51,7 @@ fn a_page_without_a_site_has_nothing_to_capture(kind: Kind) -> Result<()> {
     let popup = popup(&browser, &url)?;
     words(&popup, "nothing to capture")?;
     ensure!(popup.evaluate("document.getElementById('capture').disabled")? == json!(true));
-    picture(&popup, &format!("popup-no-site-{}", kind.name()))
+    look_at(&popup, &format!("popup-no-site-{}", kind.name()))
 }
 
 /// The popup says so, and its button asks for this origin only.

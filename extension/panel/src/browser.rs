@@ -5,7 +5,6 @@
 //! has another way: the popup as a page of its own can ask for permissions, for one.
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use protocol::inspect::Address;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -136,26 +135,6 @@ fn of_tab(tab: i64, told: impl Fn(Option<String>) + 'static) {
     })
     .into_js_value();
     listen(&["tabs", "onUpdated"], updated.unchecked_ref());
-}
-
-/// Reads a record in a tab's pages of its origin: the text of a `protocol::commit::Records` body. Nothing where no such page is.
-pub async fn read_record(tab: i64, address: &Address) -> Option<String> {
-    let read = Object::new();
-    for (name, text) in [
-        ("origin", &address.origin),
-        ("bucket", &address.bucket),
-        ("database", &address.database),
-        ("store", &address.store),
-    ] {
-        let _set = Reflect::set(&read, &name.into(), &text.into());
-    }
-    let keys = Array::of1(&address.key.as_str().into());
-    let _set = Reflect::set(&read, &"keys".into(), &keys);
-    // `panel.js` has it.
-    let function: Function = member(&js_sys::global(), &["readRecord"])?.dyn_into().ok()?;
-    let reading = function.call2(&JsValue::NULL, &number(tab), &read).ok()?;
-    let text = JsFuture::from(reading.unchecked_into::<Promise>()).await.ok()?;
-    text.as_string()
 }
 
 /// Loads the inspected page again.

@@ -9,6 +9,7 @@
 //! - [`diff`]: what changed between two values.
 //! - [`side`]: a record in IndexedDB, in the mirror and in Memcached.
 //! - [`chart`]: the last minute as a picture.
+//! - [`counts`]: how many records the pages' stores have.
 //! - [`drift`]: what comparisons with Memcached have found.
 //! - [`recording`]: events as a file, and back.
 //! - [`words`]: numbers and times for people.
@@ -19,6 +20,7 @@
 //! Data flows one way: link → model → view; what a person does goes back by the link.
 
 pub mod chart;
+pub mod counts;
 pub mod diff;
 pub mod drift;
 pub mod install;

@@ -7,7 +7,8 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use js_sys::{Function, Object, Reflect};
 use protocol::inspect::{
-    Answer, Ask, Background, Feed, FromInspector, PORT, Question, Reply, Since, ToInspector,
+    Answer, Ask, Background, Feed, FromInspector, Look, PORT, Question, Remark, Reply, Seen, Sight, Since,
+    ToInspector,
 };
 use protocol::message::{ErrorCode, HostError};
 use wasm_bindgen::prelude::*;
@@ -44,12 +45,14 @@ pub enum Heard {
 }
 
 type Asker = Box<dyn FnMut(Reply)>;
+type Looker = Box<dyn FnOnce(Sight)>;
 
 /// See the [module](self).
 pub struct Link {
     port: RefCell<Option<Port>>,
     heard: Box<dyn Fn(Heard)>,
     asked: RefCell<HashMap<u64, Asker>>,
+    looking: RefCell<HashMap<u64, Looker>>,
     last: RefCell<u64>,
     since: RefCell<Since>,
     /// The number of the feed's open question.
@@ -63,6 +66,7 @@ impl Link {
             port: RefCell::new(None),
             heard: Box::new(heard),
             asked: RefCell::default(),
+            looking: RefCell::default(),
             last: RefCell::new(0),
             since: RefCell::new(first()),
             feed: RefCell::new(None),
@@ -84,6 +88,13 @@ impl Link {
         let id = self.next();
         self.asked.borrow_mut().insert(id, Box::new(asker));
         self.send(&FromInspector::Ask(Ask { id, question }));
+    }
+
+    /// Has a page look into its databases, in this tab if it has one of the origin.
+    pub fn look(&self, tab: Option<i64>, look: Look, looker: impl FnOnce(Sight) + 'static) {
+        let id = self.next();
+        self.looking.borrow_mut().insert(id, Box::new(looker));
+        self.send(&FromInspector::Look { id, tab, look });
     }
 
     fn next(&self) -> u64 {
@@ -110,6 +121,11 @@ impl Link {
             let asked = std::mem::take(&mut *link.asked.borrow_mut());
             for mut asker in asked.into_values() {
                 asker(Reply::Failed(away()));
+            }
+            let looking = std::mem::take(&mut *link.looking.borrow_mut());
+            for looker in looking.into_values() {
+                let HostError { message, cure, .. } = away();
+                looker(Sight::Failed(Remark { message, cure }));
             }
             let again = Rc::clone(&link);
             later(AGAIN, move || again.connect());
@@ -143,6 +159,12 @@ impl Link {
         match message {
             ToInspector::Background(background) => (self.heard)(Heard::Background(background)),
             ToInspector::Answer(answer) if *self.feed.borrow() == Some(answer.id) => self.fed(answer),
+            ToInspector::Seen(Seen { id, sight }) => {
+                let looker = self.looking.borrow_mut().remove(&id);
+                if let Some(looker) = looker {
+                    looker(sight);
+                }
+            }
             ToInspector::Answer(Answer { id, reply }) => {
                 let last = !matches!(&reply, Reply::Compared(compared) if !compared.done);
                 // Taken out while it runs: it may ask again.

@@ -25,10 +25,12 @@ use protocol::{
 
 mod host;
 mod inspection;
+mod look;
 mod rules;
 mod stamp;
 
 use host::{Complaint, Link};
+pub use look::Looking;
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +68,13 @@ pub enum Action {
         tab: i64,
         /// Why, and what to do about it.
         problem: Problem,
+    },
+    /// Ask a page's isolated world what its databases hold, and tell [`Relay::looked`].
+    Look {
+        /// Where, and for whom.
+        looking: Looking,
+        /// What `page/peek.js` is asked, as JSON.
+        request: String,
     },
 }
 

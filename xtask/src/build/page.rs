@@ -63,6 +63,7 @@ pub const SCRIPTS: [(&str, &[&str]); 3] = [
             "blobs.js",
             "key.js",
             "reader.js",
+            "look.js",
             "peek.js",
         ],
     ),

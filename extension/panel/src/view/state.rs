@@ -9,7 +9,7 @@ use std::{
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Background, Document, Feed, FromInspector, Health, Question, Reply, Store},
+    inspect::{Background, Document, Feed, FromInspector, Health, Look, Question, Reply, Sight, Store},
     origin::OriginPattern,
 };
 
@@ -325,6 +325,15 @@ impl State {
 
     pub fn ask(self, question: Question, asker: impl FnMut(Reply) + 'static) {
         self.link.with_value(|link| link.ask(question, asker));
+    }
+
+    /// Has a page of the origin look into its databases: the inspected one if it is of that origin.
+    pub fn look(self, look: Look, looker: impl FnOnce(Sight) + 'static) {
+        let here = self
+            .origin
+            .with_untracked(|origin| origin.as_deref() == Some(look.origin()));
+        let tab = self.inspected.filter(|_| here);
+        self.link.with_value(|link| link.look(tab, look, looker));
     }
 
     pub fn toggle_display(self) {

@@ -55,6 +55,7 @@ impl Relay {
                 }
                 self.changed = true;
             }
+            FromInspector::Look { id, tab, look } => self.look(port, id, tab, look),
             FromInspector::Capture { origin, enabled } => {
                 if self.capture.set_user(&origin, enabled) {
                     self.save();

@@ -5,6 +5,7 @@ use protocol::{PROTOCOL_VERSION, message::Page};
 use super::*;
 
 mod inspection;
+mod look;
 mod rules;
 
 const ORIGIN: &str = "http://localhost:8080";
