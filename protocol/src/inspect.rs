@@ -21,10 +21,12 @@ use crate::{message::HostError, redact::Rule};
 
 mod health;
 mod look;
+mod remark;
 
 pub use self::{
     health::{Health, Lag, Sink},
     look::{Look, Seen, Sight, StoreCount},
+    remark::{Remark, pieces},
 };
 
 /// The name of an inspector's port to the background.
@@ -150,15 +152,6 @@ pub struct Document {
     /// Why it is not captured; absent if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Remark>,
-}
-
-/// A problem in words, with its cure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remark {
-    /// What is wrong, with what.
-    pub message: String,
-    /// What to do about it.
-    pub cure: String,
 }
 
 /// A question with its number.

@@ -19,7 +19,7 @@ pub fn popup<'b>(browser: &'b Browser, url: &str) -> Result<Page<'b>> {
     let tab = tab.as_i64().context("the tab is not there")?;
     page.navigate(&browser.extension_url(&format!("ui/popup.html?tab={tab}")))?;
     page.wait_for("document.getElementById('words').textContent.length > 1")?;
-    page.resize(340, 480)?;
+    page.resize(340, 640)?;
     Ok(page)
 }
 

@@ -127,7 +127,7 @@ fn sites_come_and_go(kind: Kind) -> Result<()> {
     shows(&options, "sites", "permission missing")?;
     button(&options, "!", "permission")?;
     look_at(&options, &format!("options-sites-{}", kind.name()))?;
-    press(&options, "Capture https://shop.example no more")?;
+    press(&options, "Remove https://shop.example")?;
     shows_no(&options, "sites", "shop.example")?;
     button(&options, "", "idb-relay")?;
 

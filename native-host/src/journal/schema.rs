@@ -94,6 +94,10 @@ CREATE TABLE IF NOT EXISTS reread (     -- something is missing, nobody knows in
     origin TEXT PRIMARY KEY,
     since INTEGER NOT NULL              -- when that came out
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attempt (
+    sink TEXT PRIMARY KEY,
+    count INTEGER NOT NULL              -- how often it has failed since it last came further
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens the journal for writing, making it if it is not there.

@@ -56,6 +56,9 @@ pub struct Sink {
     pub state: String,
     /// Since when, in milliseconds since the epoch.
     pub since: i64,
+    /// How often it has failed since it last came further; 0 while nothing is wrong.
+    #[serde(default)]
+    pub attempts: u64,
     /// The last event it has passed on.
     pub number: u64,
     /// How many events it has still to pass on.

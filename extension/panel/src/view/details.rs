@@ -6,6 +6,7 @@ use protocol::event::Op;
 use super::{
     feed::{from, highlighted},
     page, record,
+    sentence::sentence as words_of,
     state::State,
 };
 use crate::{
@@ -84,7 +85,7 @@ fn Way(state: State, row: Row) -> impl IntoView {
         let lines = steps.iter().zip(sentences).map(|(step, sentence)| {
             view! {
                 <tr><th scope="row"><span class="strip"><i data-stage=step.name data-state=step.standing.word()><s></s></i></span>{words::title(step.name).to_owned()}</th>
-                    <td class:error=wrong(step.standing)>{sentence}</td></tr>
+                    <td class:error=wrong(step.standing)>{words_of(&sentence)}</td></tr>
             }
         });
         view! { <table>{lines.collect_view()}</table> }
