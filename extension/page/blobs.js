@@ -3,7 +3,7 @@
 // The browser reads and encodes them away from this thread. A file that was changed or deleted since can't be read: its text
 // then says type and size only.
 
-import { MARK } from "./encode.js";
+import { MARK } from "./channel.js";
 import { BLOB_BYTES } from "./platform.js";
 import { Sha256 } from "./sha256.js";
 
@@ -26,12 +26,6 @@ export async function filled({ text, blobs }) {
   for (let index = 0; index + 1 < pieces.length; index++) whole += (await contentOf(blobs[index])) + pieces[index + 1];
   return whole;
 }
-
-/**
- * The text without what is missing.
- * @param {string} text
- */
-export const unfilled = (text) => text.replaceAll(MARK, "");
 
 /** @param {Blob} blob */
 async function contentOf(blob) {

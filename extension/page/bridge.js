@@ -4,12 +4,10 @@
 // they are first sent. The port to the background is opened when there is something to say, and opened again after a break
 // with a growing delay; a new port starts with everything that is not acknowledged. The background keeps what arrives before
 // its welcome. Nothing in here may throw: the page would see the error event.
+//
+// Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
-import "./builtins.js";
-import "./platform.js";
-import { filled, unfilled } from "./blobs.js";
-import { BODY, HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
-import { bucketNames, readInventory, readRecords, readStore } from "./reader.js";
+import { BODY, HANDSHAKE, MARK, READY, STOP, SURVEY } from "./channel.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
 let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
@@ -226,11 +224,18 @@ function rest() {
 }
 
 /**
+ * A text without what is missing in it.
+ * @param {string} text
+ */
+const unfilled = (text) => text.replaceAll(MARK, "");
+
+/**
  * @param {Delivery} delivery
  * @param {ArrayLike<Blob>} blobs
  */
 async function fill(delivery, blobs) {
   filling = delivery;
+  const { filled } = await import("./blobs.js");
   const body = await filled({ text: delivery.body, blobs });
   if (filling === delivery) filling = null;
   // Perhaps it has been dropped, or sent as it was.
@@ -339,10 +344,20 @@ function receive(text) {
   } else if (message.snapshot) {
     surveyAgain();
   } else if (message.read) {
-    void readRecords(message.read).then(
-      (body) => deliver(body, false),
-      () => {},
-    );
+    void tell(message.read);
+  }
+}
+
+/**
+ * Tells what is there of single records.
+ * @param {any} read
+ */
+async function tell(read) {
+  try {
+    const { readRecords } = await import("./reader.js");
+    deliver(await readRecords(read), false);
+  } catch {
+    // What can't be read now is found by the next snapshot.
   }
 }
 
@@ -397,6 +412,7 @@ async function surveyOnce() {
   let complete = true;
   try {
     await idle();
+    const { bucketNames, readInventory, readStore } = await import("./reader.js");
     const buckets = await bucketNames();
     for (const bucket of ["", ...(buckets ?? [])]) {
       const { body, databases } = await readInventory(bucket, buckets);

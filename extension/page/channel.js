@@ -19,3 +19,5 @@ export const SURVEY = "survey";
  * in the text, see `blobs.js`.
  */
 export const BODY = "body";
+/** In a body's text where a blob's bytes are missing: no JSON text has it. */
+export const MARK = "\u0001";

@@ -9,6 +9,7 @@
 // and `platform.js`, which write through the functions at the end. The bytes of blobs can't be had at once: the text has a
 // mark in their place, and whoever wants the whole text fills it in (`blobs.js`).
 
+import { MARK } from "./channel.js";
 import { kindOf } from "./kinds.js";
 import {
   bare,
@@ -32,8 +33,6 @@ const MAX_LENGTH = 32 * 1024 * 1024;
 /** How many property names are kept in their quoted form. */
 const MAX_NAMES = 4096;
 const DOLLAR = 36;
-/** Stands where a blob's bytes are missing: no JSON text has it. */
-export const MARK = "\u0001";
 
 /**
  * Where an object's text stands. `inlined` marks a buffer whose bytes stand in the place of its view.

@@ -79,9 +79,9 @@ fn assemble(root: &Path, browser: &str, modules: &[PathBuf], directory: &Path) -
         &directory.join("manifest.json"),
         &manifest::manifest(&root.join("manifests"), browser)?,
     )?;
-    for (script, modules) in page::SCRIPTS {
-        let text = page::script(&source.join("page"), modules)?;
-        write(&directory.join("page").join(script), &text)?;
+    for script in page::SCRIPTS {
+        let text = script.text(&source.join("page"))?;
+        write(&directory.join("page").join(script.name), &text)?;
     }
     copy(&source.join("background.js"), &directory.join("background.js"))?;
     copy(&source.join("ui/icons"), &directory.join("icons"))?;

@@ -14,11 +14,21 @@ use oxc::{
     span::SourceType,
 };
 
-/// Each script with its modules; whatever a module imports stands before it.
-pub const SCRIPTS: [(&str, &[&str]); 3] = [
-    (
-        "hook.js",
-        &[
+/// A script and the modules that it is put together from; whatever a module imports stands before it.
+pub struct Script {
+    /// The name of its file.
+    pub name: &'static str,
+    /// What runs when the script does.
+    pub modules: &'static [&'static str],
+    /// What runs when one of `modules` first asks for it by `import()`, together; hardly any document does.
+    pub later: &'static [&'static str],
+}
+
+/// All of them.
+pub const SCRIPTS: [Script; 3] = [
+    Script {
+        name: "hook.js",
+        modules: &[
             "pristine.js",
             "channel.js",
             "kinds.js",
@@ -34,12 +44,13 @@ pub const SCRIPTS: [(&str, &[&str]); 3] = [
             "replace.js",
             "hook.js",
         ],
-    ),
-    (
-        "bridge.js",
-        &[
+        later: &[],
+    },
+    Script {
+        name: "bridge.js",
+        modules: &["channel.js", "bridge.js"],
+        later: &[
             "pristine.js",
-            "channel.js",
             "kinds.js",
             "encode.js",
             "builtins.js",
@@ -48,13 +59,13 @@ pub const SCRIPTS: [(&str, &[&str]); 3] = [
             "blobs.js",
             "key.js",
             "reader.js",
-            "bridge.js",
         ],
-    ),
-    (
-        "peek.js",
-        &[
+    },
+    Script {
+        name: "peek.js",
+        modules: &[
             "pristine.js",
+            "channel.js",
             "kinds.js",
             "encode.js",
             "builtins.js",
@@ -66,29 +77,77 @@ pub const SCRIPTS: [(&str, &[&str]); 3] = [
             "look.js",
             "peek.js",
         ],
-    ),
+        later: &[],
+    },
 ];
 
-/// The text of a script.
-pub fn script(directory: &Path, modules: &[&str]) -> Result<String> {
-    let mut text = String::from("(() => {\n\"use strict\";\n");
-    let mut names = HashSet::new();
-    for module in modules {
-        let path = directory.join(module);
-        let source = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        for line in lines(&source) {
-            if let Some(name) = declared(line) {
-                ensure!(
-                    names.insert(name.to_owned()),
-                    "{module} declares {name}, and so does a module before it; rename one of them"
-                );
-            }
-            text.push_str(line);
-            text.push('\n');
+impl Script {
+    /// Its text.
+    pub fn text(&self, directory: &Path) -> Result<String> {
+        let read = |module: &str| {
+            let path = directory.join(module);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let mut names = HashSet::new();
+        let mut text = String::from("(() => {\n\"use strict\";\n");
+        let mut wanted = Vec::new();
+        for module in self.modules {
+            let source = read(module)?;
+            names.extend(join(&mut text, module, &source, &names)?);
+            wanted.extend(imported(&source).map(str::to_owned));
         }
+        for module in &wanted {
+            let call = format!("import(\"./{module}\")");
+            text = text.replace(&call, "later()");
+        }
+        if !wanted.is_empty() {
+            let mut exports = Vec::new();
+            text.push_str("let loaded;\nfunction later() {\nreturn loaded ??= (() => {\n");
+            for module in self.later {
+                let source = read(module)?;
+                names.extend(join(&mut text, module, &source, &names)?);
+                if wanted.iter().any(|name| name == module) {
+                    exports.extend(exported(&source).map(str::to_owned));
+                }
+            }
+            text.push_str("return { ");
+            text.push_str(&exports.join(", "));
+            text.push_str(" };\n})();\n}\n");
+        }
+        text.push_str("})();\n");
+        minified(&text)
     }
-    text.push_str("})();\n");
-    minified(&text)
+}
+
+/// Appends what a module says; the names that it declares.
+fn join(text: &mut String, module: &str, source: &str, known: &HashSet<String>) -> Result<HashSet<String>> {
+    let mut names = HashSet::new();
+    for line in lines(source) {
+        if let Some(name) = declared(line) {
+            ensure!(
+                !known.contains(name) && names.insert(name.to_owned()),
+                "{module} declares {name}, and so does a module before it; rename one of them"
+            );
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    Ok(names)
+}
+
+/// The modules that a module asks for when it needs them.
+fn imported(source: &str) -> impl Iterator<Item = &str> {
+    source
+        .split("await import(\"./")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+}
+
+/// The names that a module exports.
+fn exported(source: &str) -> impl Iterator<Item = &str> {
+    source
+        .lines()
+        .filter_map(|line| line.strip_prefix("export ").and_then(declared))
 }
 
 /// The lines of a module without imports and without `export`.
@@ -159,14 +218,46 @@ mod tests {
         assert_eq!(declared("const { a } = b;"), None);
     }
 
+    /// Puts together a script of these modules.
+    fn together(
+        sources: &[(&'static str, &str)],
+        modules: &'static [&'static str],
+        later: &'static [&'static str],
+    ) -> Result<String> {
+        let directory = tempfile::tempdir()?;
+        for (name, source) in sources {
+            fs::write(directory.path().join(name), source)?;
+        }
+        let name = "test.js";
+        Script { name, modules, later }.text(directory.path())
+    }
+
     #[test]
     fn one_name_in_two_modules_is_refused() -> Result<()> {
-        let directory = tempfile::tempdir()?;
-        fs::write(directory.path().join("a.js"), "const x = 1;\nuse(x);\n")?;
-        fs::write(directory.path().join("b.js"), "function x() {}\n")?;
-        let error = script(directory.path(), &["a.js", "b.js"]).expect_err("x twice");
+        let sources = [("a.js", "const x = 1;\nuse(x);\n"), ("b.js", "function x() {}\n")];
+        let error = together(&sources, &["a.js", "b.js"], &[]).expect_err("x twice");
         assert!(error.to_string().starts_with("b.js declares x"));
-        assert_eq!(script(directory.path(), &["a.js"])?, "use(1);");
+        assert_eq!(together(&sources, &["a.js"], &[])?, "use(1);");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_imported_later_runs_when_it_is_asked_for() -> Result<()> {
+        let sources = [
+            (
+                "a.js",
+                "async function f() {\n  const { x } = await import(\"./c.js\");\n  x();\n}\nf();\n",
+            ),
+            ("b.js", "export function y() {}\n"),
+            (
+                "c.js",
+                "import { y } from \"./b.js\";\nexport function x() {\n  y(made);\n}\nconst made = make();\n",
+            ),
+        ];
+        let text = together(&sources, &["a.js"], &["b.js", "c.js"])?;
+        let loader = text.find("??=").context("it is made once")?;
+        assert!(text.find("make()").context("it is there")? > loader, "{text}");
+        assert!(!text.contains("import("), "{text}");
         Ok(())
     }
 }
