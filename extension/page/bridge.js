@@ -7,7 +7,7 @@
 //
 // Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
-import { BODY, HANDSHAKE, MARK, READY, STOP, SURVEY } from "./channel.js";
+import { BODY, HANDSHAKE, MARK, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
 let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
@@ -41,6 +41,7 @@ const late = document.head !== null;
  * @property {number} sequence 0 until it is first sent
  * @property {string} body
  * @property {ArrayLike<Blob> | null} blobs whose bytes the body lacks; they are filled in when it is the delivery's turn
+ * @property {string} stacks of its operations, as JSON, until it is first sent; empty without any
  * @property {boolean} droppable a commit; what is read for the host can be asked for again
  */
 /** @type {Delivery[]} What is not acknowledged, in order; the first `sent` of them are on their way. */
@@ -91,14 +92,15 @@ function sharesWithParent() {
  * @param {string} body
  * @param {boolean} droppable
  * @param {ArrayLike<Blob> | null} blobs
+ * @param {string} stacks
  */
-function deliver(body, droppable, blobs = null) {
+function deliver(body, droppable, blobs = null, stacks = "") {
   if (stopped) return null;
   const now = performance.now();
   streaming = now - cameAt < STREAM;
   cameAt = now;
   /** @type {Delivery} */
-  const delivery = { sequence: 0, body, blobs, droppable };
+  const delivery = { sequence: 0, body, blobs, stacks, droppable };
   if (queuedUnits + body.length > MAX_QUEUE && droppable) {
     dropUnsent(delivery);
   } else {
@@ -132,6 +134,7 @@ function dropUnsent(newest) {
     sequence: 0,
     body: JSON.stringify({ gap: { reason, stores: [...stores.values()] } }),
     blobs: null,
+    stacks: "",
     droppable: true,
   });
   queue = kept;
@@ -186,6 +189,8 @@ function send() {
     if (units + Math.min(body.length, partUnits()) > TASK_UNITS && rest()) break;
     sentAt = performance.now();
     if (delivery.sequence === 0) delivery.sequence = ++sequence;
+    if (delivery.stacks !== "") post(`{"trace":{"sequence":${delivery.sequence},"stacks":${delivery.stacks}}}`);
+    delivery.stacks = "";
     if (body.length > partUnits()) {
       postTogether();
       partial ??= { parts: cut(body, partUnits()), index: 0 };
@@ -295,6 +300,7 @@ function connectToBackground() {
   sent = 0;
   sentUnits = 0;
   partial = null;
+  node?.dispatchEvent(new Event(UNTRACE));
   post(JSON.stringify({ open: { context, late } }));
   send();
 }
@@ -339,6 +345,8 @@ function receive(text) {
     delay = FIRST_DELAY;
     send();
     if (!surveyed) void survey();
+  } else if (message.trace) {
+    node?.dispatchEvent(new Event(message.trace.on ? TRACE : UNTRACE));
   } else if (message.refused) {
     stop();
   } else if (message.snapshot) {
@@ -455,9 +463,9 @@ function meet(event) {
   node = /** @type {Text} */ (/** @type {MouseEvent} */ (event).relatedTarget);
   node.addEventListener(BODY, (message) => {
     try {
-      const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked>} */ (message);
+      const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
       if (typeof data === "string") deliver(data, true);
-      else deliver(data.text, true, data.blobs);
+      else deliver(data.text, true, data.blobs, data.stacks);
     } catch {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }

@@ -58,7 +58,7 @@ pub async fn open_popup() {
     let link = Link::open(tab.map(|tab| tab.id), move |message| {
         match message {
             ToInspector::Background(background) => told.borrow_mut().background = Some(background),
-            ToInspector::Seen(_) => {}
+            ToInspector::Seen(_) | ToInspector::Trace(_) => {}
             ToInspector::Answer(answer) => {
                 told.borrow_mut().health = match answer.reply {
                     Reply::Health(health) => Some(health),

@@ -22,11 +22,13 @@ use crate::{message::HostError, redact::Rule};
 mod health;
 mod look;
 mod remark;
+mod trace;
 
 pub use self::{
     health::{Health, Lag, Sink},
     look::{Look, Seen, Sight, StoreCount},
     remark::{Remark, pieces},
+    trace::{Trace, Traced, Tracing},
 };
 
 /// The name of an inspector's port to the background.
@@ -84,6 +86,9 @@ pub enum FromInspector {
     },
     /// Replace the user's redaction rules.
     Rules(Vec<Rule>),
+    /// Have documents tell where they call each write from; it ends with the port. Each such commit is told by
+    /// [`ToInspector::Trace`].
+    Trace(Tracing),
     /// Send the host no deliveries for a while; the background and the bridges keep them up to their bounds. `false`: go on.
     Pause {
         /// Whether capture rests.
@@ -101,6 +106,8 @@ pub enum ToInspector {
     Answer(Answer),
     /// What a page's databases hold.
     Seen(Seen),
+    /// Where writes were called from.
+    Trace(Trace),
 }
 
 /// How the extension itself is.

@@ -34,6 +34,7 @@ pub fn words(popup: &Page<'_>, part: &str) -> Result<()> {
 pub fn options(browser: &Browser) -> Result<Page<'_>> {
     let page = browser.open(&browser.extension_url("ui/options.html"))?;
     page.wait_for("document.querySelectorAll('#rules li').length > 0")?;
+    page.resize(820, 1300)?;
     Ok(page)
 }
 

@@ -157,6 +157,14 @@ pub fn request_permission(pattern: &str) {
     }
 }
 
+/// Shows a place in Sources; whether the browser can do that for us. Line and column are from 1.
+pub fn show_source(url: &str, line: u32, column: u32) -> bool {
+    // In Chromium's API both are from 0.
+    let zero_based = |number: u32| JsValue::from_f64(f64::from(number.saturating_sub(1)));
+    let arguments = Array::of3(&url.into(), &zero_based(line), &zero_based(column));
+    call(&["devtools", "panels", "openResource"], &arguments).is_some()
+}
+
 /// Opens the options page.
 pub fn open_options() {
     if call(&["runtime", "openOptionsPage"], &Array::new()).is_none() {

@@ -4,6 +4,7 @@
 //!
 //! - [`model`]: the events that are shown, bounded, with the stages they have passed.
 //! - [`query`]: which of them: the filter's language. [`shown`]: those that it lets through.
+//! - [`stack`]: where writes were called from.
 //! - [`stage`]: how far an event has come. [`ways`]: what it is called in the servers.
 //! - [`tree`]: a typed value as lines with JavaScript's types.
 //! - [`diff`]: what changed between two values.
@@ -29,6 +30,7 @@ pub mod query;
 pub mod recording;
 pub mod shown;
 pub mod side;
+pub mod stack;
 pub mod stage;
 pub mod tree;
 pub mod ways;

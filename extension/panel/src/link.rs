@@ -8,7 +8,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use js_sys::{Function, Object, Reflect};
 use protocol::inspect::{
     Answer, Ask, Background, Feed, FromInspector, Look, PORT, Question, Remark, Reply, Seen, Sight, Since,
-    ToInspector,
+    ToInspector, Trace, Tracing,
 };
 use protocol::message::{ErrorCode, HostError};
 use wasm_bindgen::prelude::*;
@@ -42,6 +42,8 @@ pub enum Heard {
     Background(Background),
     /// News of the feed.
     Feed(Feed),
+    /// Where writes were called from.
+    Trace(Trace),
 }
 
 type Asker = Box<dyn FnMut(Reply)>;
@@ -57,6 +59,8 @@ pub struct Link {
     since: RefCell<Since>,
     /// The number of the feed's open question.
     feed: RefCell<Option<u64>>,
+    /// Whose stacks are wanted.
+    tracing: RefCell<Tracing>,
 }
 
 impl Link {
@@ -70,6 +74,7 @@ impl Link {
             last: RefCell::new(0),
             since: RefCell::new(first()),
             feed: RefCell::new(None),
+            tracing: RefCell::default(),
         });
         link.connect();
         link
@@ -136,6 +141,16 @@ impl Link {
         // Of all tabs: events come from all of them, too.
         self.send(&FromInspector::Open { tab: None });
         self.pull();
+        let tracing = *self.tracing.borrow();
+        if tracing != Tracing::Off {
+            self.send(&FromInspector::Trace(tracing));
+        }
+    }
+
+    /// Has documents tell where they write from, for as long as this page lives.
+    pub fn trace(&self, wanted: Tracing) {
+        self.tracing.replace(wanted);
+        self.send(&FromInspector::Trace(wanted));
     }
 
     /// Asks for what comes next in the feed. Whoever heard a stretch of it does so once it is taken in: a page that is out of sight
@@ -159,6 +174,7 @@ impl Link {
         match message {
             ToInspector::Background(background) => (self.heard)(Heard::Background(background)),
             ToInspector::Answer(answer) if *self.feed.borrow() == Some(answer.id) => self.fed(answer),
+            ToInspector::Trace(trace) => (self.heard)(Heard::Trace(trace)),
             ToInspector::Seen(Seen { id, sight }) => {
                 let looker = self.looking.borrow_mut().remove(&id);
                 if let Some(looker) = looker {

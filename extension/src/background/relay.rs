@@ -28,6 +28,7 @@ mod inspection;
 mod look;
 mod rules;
 mod stamp;
+mod trace;
 
 use host::{Complaint, Link};
 pub use look::Looking;
@@ -212,6 +213,7 @@ impl Relay {
         self.bridges.close(port);
         self.grant(&[]);
         self.inspectors.close(port);
+        self.retrace();
         self.changed = true;
     }
 
@@ -248,6 +250,14 @@ impl Relay {
                     .collect();
                 self.take(port, bodies);
             }
+            FromBridge::Trace(trace) => {
+                let stacks = trace
+                    .stacks
+                    .into_iter()
+                    .map(std::borrow::Cow::into_owned)
+                    .collect();
+                self.stacks_came(port, trace.sequence, stacks);
+            }
             FromBridge::Part(slice) => {
                 let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
                 if index == 0 {
@@ -264,6 +274,9 @@ impl Relay {
 
     /// Whole deliveries have come, each with its number.
     fn take(&mut self, port: u32, deliveries: Vec<(u64, Content)>) {
+        for (sequence, content) in &deliveries {
+            self.tell_trace(port, *sequence, content);
+        }
         if let Some(bridge) = self.bridges.heard(port)
             && !bridge.context.is_empty()
             && bridge.standing != Standing::Refused
@@ -300,6 +313,7 @@ impl Relay {
             }
         }
         self.grant(&welcome);
+        self.retrace();
         for (port, context, origin) in refused {
             self.outbox.forget(&context);
             self.refuse(port, Problem::not_captured(&origin));

@@ -37,6 +37,7 @@ pub const SCRIPTS: [Script; 3] = [
             "platform.js",
             "idb.js",
             "outlet.js",
+            "stacks.js",
             "buckets.js",
             "transactions.js",
             "writes.js",

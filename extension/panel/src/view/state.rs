@@ -9,7 +9,9 @@ use std::{
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Background, Document, Feed, FromInspector, Health, Look, Question, Reply, Sight, Store},
+    inspect::{
+        Background, Document, Feed, FromInspector, Health, Look, Question, Reply, Sight, Store, Tracing,
+    },
     origin::OriginPattern,
 };
 
@@ -22,6 +24,7 @@ use crate::{
     query::Query,
     recording,
     shown::Shown,
+    stack::Stacks,
 };
 
 /// How often the host is asked how it is, in milliseconds.
@@ -91,6 +94,9 @@ pub struct State {
     pub recording: RwSignal<Option<String>>,
     pub over: RwSignal<Option<Over>>,
     pub toast: RwSignal<String>,
+    /// Whether the inspected page tells where it writes from.
+    pub tracing: RwSignal<bool>,
+    pub stacks: RwSignal<Stacks>,
     pub stores: RwSignal<Option<Result<Vec<Store>, String>>>,
     /// Paths of trees that were opened or closed.
     pub toggled: RwSignal<BTreeSet<String>>,
@@ -102,11 +108,13 @@ impl State {
         let documents = RwSignal::new(HashMap::new());
         let coming = StoredValue::new(Vec::new());
         let news = RwSignal::new(());
+        let stacks = RwSignal::new(Stacks::default());
         let link = Link::open(move |heard| match heard {
             Heard::Background(told) => {
                 documents.update(|documents| remember(documents, &told.documents));
                 background.set(Some(told));
             }
+            Heard::Trace(trace) => stacks.update(|stacks| stacks.take(trace)),
             Heard::Feed(feed) => {
                 coming.update_value(|coming: &mut Vec<Feed>| coming.push(feed));
                 news.notify();
@@ -146,6 +154,8 @@ impl State {
             recording: RwSignal::new(None),
             over: RwSignal::new(None),
             toast: RwSignal::new(String::new()),
+            tracing: RwSignal::new(false),
+            stacks,
             stores: RwSignal::new(None),
             toggled: RwSignal::new(BTreeSet::new()),
         };
@@ -346,6 +356,16 @@ impl State {
         self.pulse();
     }
 
+    pub fn toggle_tracing(self) {
+        self.tracing.update(|tracing| *tracing = !*tracing);
+        let wanted = match (self.tracing.get_untracked(), self.inspected) {
+            (false, _) => Tracing::Off,
+            (true, Some(tab)) => Tracing::Tab(tab),
+            (true, None) => Tracing::All,
+        };
+        self.link.with_value(|link| link.trace(wanted));
+    }
+
     pub fn toggle_capture(self) {
         let paused = self
             .background
@@ -356,6 +376,7 @@ impl State {
     pub fn clear(self) {
         self.selected.set(None);
         self.model.update(Model::clear);
+        self.stacks.update(Stacks::clear);
         self.shown.update(Shown::clear);
         self.follow.set(true);
         self.scroll_to(0);

@@ -98,7 +98,7 @@ impl Relay {
     }
 
     /// The rules, once all of them are known and can be applied.
-    fn applicable(&self) -> Result<&Redaction, Remark> {
+    pub(super) fn applicable(&self) -> Result<&Redaction, Remark> {
         if !self.rules.contains_key("configuration") {
             return Err(remark(
                 "The host's redaction rules are not known yet.",

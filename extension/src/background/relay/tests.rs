@@ -7,6 +7,7 @@ use super::*;
 mod inspection;
 mod look;
 mod rules;
+mod trace;
 
 const ORIGIN: &str = "http://localhost:8080";
 
