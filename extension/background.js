@@ -38,6 +38,27 @@ chrome.runtime.onConnect.addListener((port) => {
   hand((to) => to.port_opened(number, port, sender));
 });
 
+/** How long a page may take to be looked into, in milliseconds: one that is frozen never answers. */
+const PATIENCE = 10_000;
+
+/**
+ * Asks a page what its databases hold, in its isolated world. What runs there has to be JavaScript.
+ * @param {{ tab: number, frame: number | null }} place
+ * @param {string} request for `page/peek.js`, as JSON
+ * @returns {Promise<string | undefined>}
+ */
+globalThis.lookInto = async ({ tab: tabId, frame }, request) => {
+  const target = frame === null ? { tabId, allFrames: true } : { tabId, frameIds: [frame] };
+  const look = async () => {
+    // Absolute: Firefox resolves it from this script.
+    await chrome.scripting.executeScript({ target, files: ["/page/peek.js"] });
+    const func = (/** @type {string} */ request) => globalThis.idbRelayLook(JSON.parse(request));
+    const answers = await chrome.scripting.executeScript({ target, func, args: [request] });
+    return answers.map(({ result }) => result).find((result) => typeof result === "string");
+  };
+  return Promise.race([look(), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+};
+
 chrome.permissions.onAdded.addListener(() => hand((to) => to.permissions_changed()));
 chrome.permissions.onRemoved.addListener(() => hand((to) => to.permissions_changed()));
 chrome.storage.onChanged.addListener((_changes, area) => {

@@ -7,7 +7,7 @@
 //
 // Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
-import { BODY, HANDSHAKE, LATE_HANDSHAKE, MARK, READY, STOP, SURVEY } from "./channel.js";
+import { BODY, HANDSHAKE, LATE_HANDSHAKE, MARK, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { after, idle } from "./time.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
@@ -44,6 +44,7 @@ const late = document.head !== null;
  * @property {number} sequence 0 until it is first sent
  * @property {string} body
  * @property {ArrayLike<Blob> | null} blobs whose bytes the body lacks; they are filled in when it is the delivery's turn
+ * @property {string} stacks of its operations, as JSON, until it is first sent; empty without any
  * @property {boolean} droppable a commit; what is read for the host can be asked for again
  */
 /** @type {Delivery[]} What is not acknowledged, in order; the first `sent` of them are on their way. */
@@ -96,14 +97,15 @@ function sharesWithParent() {
  * @param {string} body
  * @param {boolean} droppable
  * @param {ArrayLike<Blob> | null} blobs
+ * @param {string} stacks
  */
-function deliver(body, droppable, blobs = null) {
+function deliver(body, droppable, blobs = null, stacks = "") {
   if (stopped) return null;
   const now = performance.now();
   streaming = now - cameAt < STREAM;
   cameAt = now;
   /** @type {Delivery} */
-  const delivery = { sequence: 0, body, blobs, droppable };
+  const delivery = { sequence: 0, body, blobs, stacks, droppable };
   if (queuedUnits + body.length > MAX_QUEUE && droppable) {
     dropUnsent(delivery);
   } else {
@@ -137,6 +139,7 @@ function dropUnsent(newest) {
     sequence: 0,
     body: JSON.stringify({ gap: { reason, stores: [...stores.values()] } }),
     blobs: null,
+    stacks: "",
     droppable: true,
   });
   queue = kept;
@@ -197,6 +200,8 @@ function send() {
     if (units + Math.min(body.length, partUnits()) > TASK_UNITS && rest()) break;
     sentAt = performance.now();
     if (delivery.sequence === 0) delivery.sequence = ++sequence;
+    if (delivery.stacks !== "") post(`{"trace":{"sequence":${delivery.sequence},"stacks":${delivery.stacks}}}`);
+    delivery.stacks = "";
     if (body.length > partUnits()) {
       postTogether();
       partial ??= { parts: cut(body, partUnits()), index: 0 };
@@ -306,6 +311,7 @@ function connectToBackground() {
   sent = 0;
   sentUnits = 0;
   partial = null;
+  node?.dispatchEvent(new Event(UNTRACE));
   post(JSON.stringify({ open: { context, late } }));
   send();
 }
@@ -367,6 +373,8 @@ function receive(text) {
     delay = FIRST_DELAY;
     send();
     if (!surveyed) void survey();
+  } else if (message.trace) {
+    node?.dispatchEvent(new Event(message.trace.on ? TRACE : UNTRACE));
   } else if (message.refused) {
     stop();
   } else if (message.snapshot) {
@@ -485,9 +493,9 @@ function meet(event) {
   node = relatedTarget;
   node.addEventListener(BODY, (message) => {
     try {
-      const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked>} */ (message);
+      const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
       if (typeof data === "string") deliver(data, true);
-      else deliver(data.text, true, data.blobs);
+      else deliver(data.text, true, data.blobs, data.stacks);
     } catch {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }

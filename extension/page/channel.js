@@ -16,11 +16,14 @@ export const LATE_HANDSHAKE = "dev.idb_relay.handshake";
 export const READY = "ready";
 /** On the node, from the bridge: nothing is wanted any more. */
 export const STOP = "stop";
+/** On the node, from the bridge: a person wants to see the stacks of writes; or nobody does any more. */
+export const TRACE = "trace";
+export const UNTRACE = "untrace";
 /** On the node, from the hook: something changed that only a look at everything can tell. */
 export const SURVEY = "survey";
 /**
- * On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`, or `{text, blobs}` where bytes of blobs are missing
- * in the text, see `blobs.js`.
+ * On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`, or `{text, blobs, stacks}` where bytes of blobs are
+ * missing in the text, see `blobs.js`, or the stacks of its operations come along, as JSON.
  */
 export const BODY = "body";
 /** In a body's text where a blob's bytes are missing: no JSON text has it. */

@@ -3,7 +3,7 @@
 // A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
 // commit is on its way out of this process before the page can go away.
 
-import { BODY, HANDSHAKE, LATE_HANDSHAKE, READY, STOP, SURVEY } from "./channel.js";
+import { BODY, HANDSHAKE, LATE_HANDSHAKE, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 
 const node = document.createTextNode("");
@@ -16,6 +16,16 @@ listen(node, READY, () => {
 });
 listen(node, STOP, () => {
   active = false;
+});
+
+/** Whether somebody wants to see the stacks of writes. */
+export let tracing = false;
+
+listen(node, TRACE, () => {
+  tracing = true;
+});
+listen(node, UNTRACE, () => {
+  tracing = false;
 });
 
 /** Looks for the bridge; says whether there is one that has no hook yet. */
@@ -34,8 +44,10 @@ export function wantSurvey() {
  * Gives a body to the bridge, synchronously.
  * @param {string} text
  * @param {Blob[] | null} blobs whose bytes are missing in it
+ * @param {string} stacks of its operations, as JSON; empty without any
  */
-export function hand(text, blobs) {
-  const data = blobs === null || blobs.length === 0 ? text : { __proto__: null, text, blobs };
+export function hand(text, blobs, stacks) {
+  const missing = blobs === null || blobs.length === 0 ? null : blobs;
+  const data = missing === null && stacks === "" ? text : { __proto__: null, text, blobs: missing, stacks };
   dispatch(node, new Message(BODY, /** @type {any} */ ({ __proto__: null, data })));
 }

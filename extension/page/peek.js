@@ -1,13 +1,23 @@
-// Reads one record for the inspector, when a person looks at it.
+// Tells the inspector what the page's databases hold, when a person looks.
 //
-// Injected into the isolated world on demand, between two injections that ask and take the answer: files take no arguments. Its answer
-// is the text of a `protocol::commit::Records` body, or null where another origin is.
+// Injected into the isolated world on demand. It reads by connections and transactions of its own, never in the page's.
 
 import "./builtins.js";
 import "./platform.js";
+import { countRecords, readKeys } from "./look.js";
 import { readRecords } from "./reader.js";
 
 /** @type {any} The isolated world's own global object; the page has another. */
 const world = globalThis;
-world.idbRelayRecords =
-  location.origin === world.idbRelayRead?.origin ? readRecords(world.idbRelayRead) : null;
+
+/**
+ * A record (the text of a `protocol::commit::Records` body), the keys of a store if `keys` is null, or how many records each store
+ * has if no store is named. Null where another origin is.
+ * @param {{ origin: string, bucket: string, database: string, store?: string, keys: string[] | null }} look
+ * @returns {Promise<string> | null}
+ */
+world.idbRelayLook = ({ origin, bucket, database, store, keys }) => {
+  if (location.origin !== origin) return null;
+  if (store === undefined) return countRecords();
+  return keys === null ? readKeys(bucket, database, store) : readRecords({ bucket, database, store, keys });
+};

@@ -23,7 +23,7 @@ const TOGETHER = 16;
  * @param {IDBRequest<T>} request
  * @returns {Promise<T>}
  */
-const outcome = (request) =>
+export const outcome = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -45,7 +45,7 @@ export async function bucketNames() {
  * @param {string} bucket
  * @returns {Promise<IDBFactory | null>}
  */
-async function factoryOf(bucket) {
+export async function factoryOf(bucket) {
   if (bucket === "") return indexedDB;
   return (await bucketNames())?.includes(bucket) ? (await manager().open(bucket)).indexedDB : null;
 }
@@ -56,7 +56,7 @@ async function factoryOf(bucket) {
  * @param {string} name
  * @returns {Promise<IDBDatabase | null>}
  */
-function connect(factory, name) {
+export function connect(factory, name) {
   return new Promise((resolve, reject) => {
     const request = factory.open(name);
     let missing = false;
@@ -88,7 +88,7 @@ function connect(factory, name) {
  * @param {string} bucket
  * @param {string} name
  */
-async function existing(bucket, name) {
+export async function existing(bucket, name) {
   const factory = await factoryOf(bucket);
   const found = (await factory?.databases()) ?? [];
   return factory !== null && found.some((database) => database.name === name) ? connect(factory, name) : null;
@@ -243,7 +243,7 @@ function recordText(key, value) {
  * With a comma behind.
  * @param {IDBObjectStore} objects
  */
-const keyPathText = (objects) => (objects.keyPath === null ? "" : `"key_path":${encode(objects.keyPath, true)},`);
+export const keyPathText = (objects) => (objects.keyPath === null ? "" : `"key_path":${encode(objects.keyPath, true)},`);
 
 /**
  * @param {"snapshot" | "records"} kind

@@ -15,11 +15,14 @@ import {
   transactionOf,
   versionOf,
 } from "./idb.js";
-import { active, hand, wantSurvey } from "./outlet.js";
+import { active, hand, tracing, wantSurvey } from "./outlet.js";
 import { emptyList, keysOf, now, sealedOff, slice, stringify } from "./pristine.js";
+import { stackNow } from "./stacks.js";
 
 /** How much text one transaction may hold here, in UTF-16 units, before its stores are declared in doubt instead. */
 const MAX_COMMIT = 64 * 1024 * 1024;
+/** Of how many operations of a transaction the stack is taken. */
+const MAX_STACKS = 200;
 
 /**
  * A write request.
@@ -30,6 +33,7 @@ const MAX_COMMIT = 64 * 1024 * 1024;
  * @property {string} key of a `put` or `add` whose key is an object: its text; the page has the request's result, and may change it
  * @property {any} assumed the key under which the value was read back at once; undefined if it was not
  * @property {import("./encode.js").Encoded} content the value; for operations without one all members but the store, with a comma before each
+ * @property {string} stack where it was called from, if that is wanted
  */
 /**
  * A transaction that writes.
@@ -89,7 +93,8 @@ export function watch(database) {
  * @returns {Operation}
  */
 export function operationOf(name, store, request, text) {
-  return { name, request, store, key: "", assumed: undefined, content: { text, hole: null, blobs: null, units: text.length } };
+  const content = { text, hole: null, blobs: null, units: text.length };
+  return { name, request, store, key: "", assumed: undefined, content, stack: "" };
 }
 
 /**
@@ -112,6 +117,7 @@ export function record(transaction, operation, store) {
   const { operations, stores } = transaction;
   if (!stores[operation.store]) stores[operation.store] = store === null ? "" : keyPathText(store);
   if (transaction.length > MAX_COMMIT) return;
+  if (tracing && operations.length < MAX_STACKS) operation.stack = stackNow();
   operations[operations.length] = operation;
   grow(transaction, operation.content.units);
 }
@@ -136,6 +142,8 @@ export function grow(transaction, length) {
 
 /** The blobs whose bytes are missing in the text of the commit. */
 let handed = emptyList();
+/** The stacks of its operations, if they are wanted. */
+let stacks = emptyList();
 
 /** @param {Event} event */
 function completed(event) {
@@ -149,9 +157,10 @@ function completed(event) {
     const bucket = stringify(bucketOf(database));
     const place = `"bucket":${bucket},"database":${stringify(nameOfDatabase(database))}`;
     const text = commitText(transaction, place, versionOf(database));
-    if (text !== "") hand(text, handed);
+    if (text !== "") hand(text, handed, stacks.length === 0 ? "" : stringify(stacks));
     handed = emptyList();
-    if (transaction.why !== "") hand(gapText(transaction, place), handed);
+    stacks = emptyList();
+    if (transaction.why !== "") hand(gapText(transaction, place), handed, "");
   } catch {
     // Nothing may reach the page. What was missed here is found by the next page load's snapshot.
   }
@@ -175,6 +184,7 @@ function commitText(transaction, place, version) {
         continue;
       }
       text += `${text === "" ? "" : ","}{"${operation.name}":{"store":${operation.store}${members}}}`;
+      if (tracing) stacks[stacks.length] = operation.stack;
       const { blobs } = operation.content;
       for (let each = 0; blobs !== null && each < blobs.length; each++) handed[handed.length] = blobs[each];
     }

@@ -110,6 +110,6 @@ export function observeDeletion(factory, request, name) {
   listen(request, "success", (/** @type {Event} */ event) => {
     if (!event.isTrusted || !active) return;
     const times = `"began_at":${beganAt},"deleted_at":${now()}`;
-    hand(`{"deletion":{${place},${times}}}`, null);
+    hand(`{"deletion":{${place},${times}}}`, null, "");
   });
 }

@@ -17,7 +17,7 @@ use crate::{
     background::chrome as browser,
     pages::{
         chrome,
-        dom::{add, by_id, element, fill, on, set, set_flag, set_value, text, value_of},
+        dom::{add, by_id, element, fill, on, sentence, set, set_flag, set_value, text, value_of},
         link::Link,
         rules::{self, Draft},
     },
@@ -302,8 +302,8 @@ fn render(state: &Shared, link: &Rc<Link>) {
     set_flag(&alert, "hidden", background.problem.is_none());
     if let Some(problem) = &background.problem {
         let parts = [
-            text("strong", "", &problem.message),
-            text("span", "", &problem.cure),
+            sentence("strong", "", &problem.message),
+            sentence("span", "", &problem.cure),
         ];
         fill(&alert, &parts);
     }
@@ -360,7 +360,7 @@ fn site_row(state: &Shared, background: &Background, origin: &str, who: &str, li
         add(&row, &[allow]);
     }
     if who == "user" {
-        let remove = button("Remove", &format!("Capture {origin} no more"));
+        let remove = button("Remove", &format!("Remove {origin}: capture it no more"));
         let (known, to, origin) = (Rc::clone(state), Rc::clone(link), origin.to_owned());
         on(&remove, "click", move |_| {
             remove_site(&known.borrow().background, &origin, &to);

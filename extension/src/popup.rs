@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use protocol::{
-    inspect::{Ask, Background, FromInspector, Health, Question, Reply, Sink, ToInspector},
+    inspect::{Ask, Background, FromInspector, Health, Question, Reply, ToInspector},
     origin::OriginPattern,
 };
 use serde::Deserialize;
@@ -15,9 +15,10 @@ use crate::{
     background::chrome as browser,
     pages::{
         chrome,
-        dom::{add, by_id, element, fill, on, set, set_flag, text},
+        dom::{add, by_id, element, fill, on, sentence, set, set_flag, text},
         link::Link,
         site::{Site, site},
+        way::{Stop, stops},
     },
 };
 
@@ -27,6 +28,7 @@ const PACE: f64 = 1000.0;
 /// What the popup knows.
 #[derive(Default)]
 struct State {
+    tab: Option<i64>,
     origin: Option<String>,
     background: Option<Background>,
     health: Option<Health>,
@@ -48,6 +50,7 @@ pub async fn open_popup() {
         .and_then(|tab| web_sys::Url::new(tab.url.as_deref()?).ok())
         .map(|url| url.origin());
     let state = Rc::new(RefCell::new(State {
+        tab: tab.as_ref().map(|tab| tab.id),
         origin,
         ..State::default()
     }));
@@ -55,6 +58,7 @@ pub async fn open_popup() {
     let link = Link::open(tab.map(|tab| tab.id), move |message| {
         match message {
             ToInspector::Background(background) => told.borrow_mut().background = Some(background),
+            ToInspector::Seen(_) | ToInspector::Trace(_) => {}
             ToInspector::Answer(answer) => {
                 told.borrow_mut().health = match answer.reply {
                     Reply::Health(health) => Some(health),
@@ -128,6 +132,15 @@ fn listen(state: &Rc<RefCell<State>>, link: &Rc<Link>) {
             .is_some_and(|background| background.paused);
         to.send(&FromInspector::Pause { paused: !paused });
     });
+    let known = Rc::clone(state);
+    on(&by_id("inspect"), "click", move |_| {
+        if let Some(tab) = known.borrow().tab {
+            // A tab of its own: the popup closes with the focus.
+            let url = chrome::url(&format!("ui/panel.html?tab={tab}"));
+            let opened = json!({ "url": url, "openerTabId": tab });
+            spawn_local(async move { drop(chrome::open_tab(&browser::to_js(&opened)).await) });
+        }
+    });
     on(&by_id("options"), "click", |_| {
         spawn_local(async { drop(chrome::open_options_page().await) });
     });
@@ -151,7 +164,8 @@ fn render(state: &State) {
     };
     let site = site(background, state.origin.as_deref());
     set(&by_id("site"), "data-state", site.state);
-    by_id("origin").set_text_content(Some(state.origin.as_deref().unwrap_or("no site")));
+    let origin = state.origin.as_deref().filter(|_| site.state != "none");
+    by_id("origin").set_text_content(Some(origin.unwrap_or("No site")));
     by_id("words").set_text_content(Some(&site.words));
     let switch = by_id("capture");
     set(
@@ -168,13 +182,19 @@ fn render(state: &State) {
         fill(
             &alert,
             &[
-                text("strong", "", &remark.message),
-                text("span", "", &remark.cure),
+                sentence("strong", "", &remark.message),
+                sentence("span", "", &remark.cure),
             ],
         );
     }
     set_flag(&by_id("way"), "hidden", !site.enabled);
-    fill(&by_id("sinks"), &sinks(background, state.health.as_ref()));
+    let stops = stops(background, state.health.as_ref());
+    fill(&by_id("sinks"), &stops.iter().map(stop).collect::<Vec<_>>());
+    set_flag(
+        &by_id("inspect"),
+        "hidden",
+        state.tab.is_none() || origin.is_none(),
+    );
     let pause = by_id("pause");
     set(
         &pause,
@@ -198,50 +218,26 @@ fn render(state: &State) {
     );
 }
 
-/// What is being sent where: the journal, and each server with how it is.
-fn sinks(background: &Background, health: Option<&Health>) -> Vec<web_sys::Element> {
-    let Some(health) = health.filter(|_| background.connected) else {
-        let rest = format!(
-            "nowhere at the moment: {}",
-            crate::pages::site::count(background.waiting, "delivery waits", "deliveries wait")
-        );
-        return vec![row("wrong", "Host", &rest, None)];
-    };
-    let mut rows = vec![row("on", "Journal", &health.journal, None)];
-    for sink in health.sinks.iter().filter(|sink| sink.enabled) {
-        let (name, target) = match sink.name.as_str() {
-            "redis" => ("Redis", with_servers(sink, &[&health.channel, &health.stream])),
-            "memcached" => ("Memcached", with_servers(sink, &[&health.memcached_key])),
-            other => (other, with_servers(sink, &[])),
-        };
-        let state = if sink.error.is_some() { "wrong" } else { "on" };
-        let late = sink.error.clone().or_else(|| {
-            let lag = sink.lag?;
-            Some(format!(
-                "{} ms behind the page, {} ms for the slowest in a hundred",
-                lag.p50, lag.p99
-            ))
-        });
-        rows.push(row(state, name, &target, late.as_deref()));
-    }
-    rows
-}
-
-fn with_servers(sink: &Sink, names: &[&str]) -> String {
-    let names = names.iter().filter(|name| !name.is_empty()).copied();
-    let servers = sink.servers.join(", ");
-    std::iter::once(servers.as_str())
-        .chain(names)
-        .collect::<Vec<_>>()
-        .join(" · ")
-}
-
-fn row(state: &str, name: &str, target: &str, more: Option<&str>) -> web_sys::Element {
+fn stop(stop: &Stop) -> web_sys::Element {
     let item = element("li", "");
-    set(&item, "data-state", state);
-    add(&item, &[text("b", "", name), text("span", "target", target)]);
-    if let Some(more) = more {
-        add(&item, &[text("small", "", more)]);
+    set(&item, "data-state", stop.state);
+    let place = text("span", "target", &stop.place);
+    if let Some(whole) = &stop.whole {
+        set(&place, "title", whole);
+    }
+    let head = element("p", "stop");
+    add(&head, &[text("b", "", stop.name), place]);
+    add(&item, &[head]);
+    for (what, name) in &stop.names {
+        let line = element("p", "named");
+        add(&line, &[text("span", "", what), text("code", "", name)]);
+        add(&item, &[line]);
+    }
+    if !stop.remark.is_empty() {
+        add(&item, &[sentence("small", "", &stop.remark)]);
+    }
+    if !stop.cure.is_empty() {
+        add(&item, &[sentence("small", "cure", &stop.cure)]);
     }
     item
 }

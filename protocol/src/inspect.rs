@@ -19,6 +19,18 @@ use serde_json::value::RawValue;
 
 use crate::{message::HostError, redact::Rule};
 
+mod health;
+mod look;
+mod remark;
+mod trace;
+
+pub use self::{
+    health::{Health, Lag, Sink},
+    look::{Look, Seen, Sight, StoreCount},
+    remark::{Remark, pieces},
+    trace::{Trace, Traced, Tracing},
+};
+
 /// The name of an inspector's port to the background.
 pub const PORT: &str = "inspector";
 
@@ -35,6 +47,13 @@ pub const FEED_VALUE_BYTES: usize = 64 * 1024;
 /// How much of a value a [`Record`] shows at most.
 pub const RECORD_VALUE_BYTES: usize = 256 * 1024;
 
+/// What stands for a value in typed form that is too large for a place, which is `feed` or `inspector`.
+pub fn left_out(place: &str, bytes: usize) -> Box<RawValue> {
+    let reason = format!("too large for the {place}: {bytes} bytes");
+    let marker = serde_json::json!({"$opaque": {"type": "Object", "reason": reason}});
+    serde_json::value::to_raw_value(&marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
 /// How many questions of all inspectors may wait for their answers in the host; further ones fail.
 pub const MAX_QUESTIONS: usize = 128;
 
@@ -49,6 +68,15 @@ pub enum FromInspector {
     },
     /// For the host. The id is the asker's own and comes back with the answer.
     Ask(Ask),
+    /// For an open page: what its databases hold now. Answered by [`ToInspector::Seen`], redacted.
+    Look {
+        /// The asker's own number; comes back in [`Seen::id`].
+        id: u64,
+        /// The tab to look in, if it has a page of the origin; `None`: any that has.
+        tab: Option<i64>,
+        /// What to look at.
+        look: Look,
+    },
     /// Capture this origin, or do so no more (the user's decision; the permission has been asked for by the page that says this).
     Capture {
         /// Serialised origin.
@@ -58,6 +86,9 @@ pub enum FromInspector {
     },
     /// Replace the user's redaction rules.
     Rules(Vec<Rule>),
+    /// Have documents tell where they call each write from; it ends with the port. Each such commit is told by
+    /// [`ToInspector::Trace`].
+    Trace(Tracing),
     /// Send the host no deliveries for a while; the background and the bridges keep them up to their bounds. `false`: go on.
     Pause {
         /// Whether capture rests.
@@ -73,6 +104,10 @@ pub enum ToInspector {
     Background(Background),
     /// The host's answer.
     Answer(Answer),
+    /// What a page's databases hold.
+    Seen(Seen),
+    /// Where writes were called from.
+    Trace(Trace),
 }
 
 /// How the extension itself is.
@@ -124,15 +159,6 @@ pub struct Document {
     /// Why it is not captured; absent if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Remark>,
-}
-
-/// A problem in words, with its cure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remark {
-    /// What is wrong, with what.
-    pub message: String,
-    /// What to do about it.
-    pub cure: String,
 }
 
 /// A question with its number.
@@ -288,88 +314,6 @@ pub struct Notice {
     pub number: u64,
     /// What happened to it.
     pub text: String,
-}
-
-/// How the host is. `idb-relay status --json` says the same of each profile.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Health {
-    /// The host's version.
-    pub version: String,
-    /// Its protocol.
-    pub protocol: u32,
-    /// The journal file.
-    pub journal: String,
-    /// Its size in bytes.
-    pub journal_bytes: u64,
-    /// What the events in it take, in bytes; the rest is the mirror, and room that is used again.
-    #[serde(default)]
-    pub events_bytes: u64,
-    /// How much they may take until they lose their values; `None`: as much as the disk holds.
-    #[serde(default)]
-    pub events_max_bytes: Option<u64>,
-    /// How many events have lost their values since the journal was made, because there was no room.
-    #[serde(default)]
-    pub shed: u64,
-    /// The last event.
-    pub head: u64,
-    /// The number before the first event that the journal still has.
-    pub tail: u64,
-    /// The sinks.
-    pub sinks: Vec<Sink>,
-    /// Template of Redis channels.
-    pub channel: String,
-    /// The Redis stream; empty for none.
-    pub stream: String,
-    /// Template of Memcached keys.
-    pub memcached_key: String,
-    /// `plain` or `typed`.
-    pub memcached_value: String,
-    /// The configuration file.
-    pub configuration: String,
-    /// Where the host is, for commands that a person copies.
-    pub program: String,
-}
-
-/// A sink and its server.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sink {
-    /// `redis` or `memcached`.
-    pub name: String,
-    /// Its servers, without what opens them.
-    #[serde(default)]
-    pub servers: Vec<String>,
-    /// Whether it is switched on.
-    pub enabled: bool,
-    /// One word, such as `running` or `unreachable`.
-    pub state: String,
-    /// Since when, in milliseconds since the epoch.
-    pub since: i64,
-    /// The last event it has passed on.
-    pub number: u64,
-    /// How many events it has still to pass on.
-    pub behind: u64,
-    /// What is wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// What to do about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cure: Option<String>,
-    /// How many of the last events it has something to say about.
-    pub notices: u64,
-    /// From the page's commit to this stage, over the last events; absent before there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lag: Option<Lag>,
-}
-
-/// Milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Lag {
-    /// Half are at most this late.
-    pub p50: f64,
-    /// 95 of 100 are.
-    pub p95: f64,
-    /// 99 of 100 are.
-    pub p99: f64,
 }
 
 /// A store in the mirror. `idb-relay ls --json` says the same.

@@ -53,6 +53,19 @@ pub enum FromBridge<'a> {
     /// A slice of a delivery's body that is too long for one message.
     #[serde(borrow)]
     Part(Part<'a>),
+    /// Where the writes of a delivery that follows were called from. Not for the host.
+    #[serde(borrow)]
+    Trace(Stacks<'a>),
+}
+
+/// The stacks of a commit's operations, in their order. Further operations have none.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stacks<'a> {
+    /// The delivery's number.
+    pub sequence: u64,
+    /// As the engine words them; empty where there is none.
+    #[serde(borrow)]
+    pub stacks: Vec<Cow<'a, str>>,
 }
 
 /// A document introduces itself.
@@ -108,6 +121,11 @@ pub enum ToBridge<'a> {
     Read(Read<'a>),
     /// Take an inventory and a snapshot of everything.
     Snapshot {},
+    /// Tell where writes are called from, or do so no more. A bridge that connects does not.
+    Trace {
+        /// Whether somebody wants to see it.
+        on: bool,
+    },
 }
 
 /// What a bridge needs to know before it sends.

@@ -207,6 +207,23 @@ impl Redaction {
         self.plan(database, store, &KeyPath::read(key_path)).key(key)
     }
 
+    /// Which of a store's keys is told under this name: the only way back from a hash is to make it again.
+    pub fn named<'k>(
+        &self,
+        database: &str,
+        store: &str,
+        key_path: Option<&RawValue>,
+        name: &str,
+        keys: impl IntoIterator<Item = &'k str>,
+    ) -> Option<&'k str> {
+        let plan = self.plan(database, store, &KeyPath::read(key_path));
+        keys.into_iter().find(|key| match plan.key(key) {
+            Ok(Some(redacted)) => redacted == name,
+            Ok(None) => *key == name,
+            Err(_) => false,
+        })
+    }
+
     /// What the rules mean for a store.
     fn plan(&self, database: &str, store: &str, path: &KeyPath) -> Plan<'_> {
         let mut fields: BTreeMap<Vec<Step>, How> = BTreeMap::new();

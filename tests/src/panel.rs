@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     artifacts,
     browser::{Browser, Key, Page},
+    pages::accessible,
 };
 
 /// The panel in a tab.
@@ -119,6 +120,22 @@ impl<'browser> Panel<'browser> {
             "void (document.documentElement.dataset.theme = {theme:?})"
         ))
         .map(drop)
+    }
+
+    /// Waits until nothing is wider than the window.
+    pub fn fits(&self) -> Result<()> {
+        self.wait_for(
+            "document.documentElement.scrollWidth <= innerWidth && $$('header, .toolbar, .chips, .columns, .row, section').every((part) => part.getBoundingClientRect().right <= innerWidth + 0.5)",
+        )
+    }
+
+    /// Makes sure that axe-core has nothing serious to say, in both themes.
+    pub fn accessible(&self) -> Result<()> {
+        for theme in ["light", "dark"] {
+            self.theme(theme)?;
+            accessible(&self.page).context(theme)?;
+        }
+        Ok(())
     }
 
     /// Keeps pictures in both themes under `target/panel/`, for people to look at.

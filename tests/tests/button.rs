@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use lab::{
     Rig,
     browser::Kind,
-    pages::{button, picture, popup, words},
+    pages::{button, look_at, popup, words},
 };
 use serde_json::json;
 
@@ -22,8 +22,9 @@ fn a_missing_host_is_named_with_the_cure(kind: Kind) -> Result<()> {
     popup.wait_for("document.getElementById('host').textContent === 'no host'")?;
     popup.evaluate("document.getElementById('capture').click()")?;
     words(&popup, "there is no host to take it")?;
-    popup.wait_for("document.getElementById('sinks').textContent.includes('nowhere at the moment')")?;
-    picture(&popup, &format!("popup-no-host-{}", kind.name()))
+    popup.wait_for("document.querySelector('#sinks b').textContent === 'Nowhere'")?;
+    popup.wait_for("document.querySelector('#remark code').textContent === 'idb-relay install'")?;
+    look_at(&popup, &format!("popup-no-host-{}", kind.name()))
 }
 
 fn a_server_that_is_away_shows_at_the_button(kind: Kind) -> Result<()> {
@@ -35,10 +36,17 @@ fn a_server_that_is_away_shows_at_the_button(kind: Kind) -> Result<()> {
     rig.settled(&page)?;
     let popup = popup(&browser, &url)?;
     button(&popup, "", "idb-relay")?;
+    // From here to the inspector of this tab.
+    popup.evaluate(
+        "void (chrome.tabs.create = (tab) => { globalThis.opened = tab; return Promise.resolve(); })",
+    )?;
+    popup.evaluate("document.getElementById('inspect').click()")?;
+    popup.wait_for("opened.url === chrome.runtime.getURL(`ui/panel.html${location.search}`)")?;
     rig.redis.kill()?;
     button(&popup, "!", "redis at")?;
     popup.wait_for("document.querySelectorAll('#sinks li[data-state=wrong]').length === 1")?;
-    picture(&popup, &format!("popup-redis-away-{}", kind.name()))?;
+    popup.wait_for("document.querySelector('#sinks .cure').textContent.length > 10")?;
+    look_at(&popup, &format!("popup-redis-away-{}", kind.name()))?;
     rig.redis.restart()?;
     button(&popup, "", "idb-relay")
 }
@@ -50,8 +58,9 @@ fn a_page_without_a_site_has_nothing_to_capture(kind: Kind) -> Result<()> {
     browser.open(&url)?;
     let popup = popup(&browser, &url)?;
     words(&popup, "nothing to capture")?;
+    ensure!(popup.evaluate("document.getElementById('inspect').hidden")? == json!(true));
     ensure!(popup.evaluate("document.getElementById('capture').disabled")? == json!(true));
-    picture(&popup, &format!("popup-no-site-{}", kind.name()))
+    look_at(&popup, &format!("popup-no-site-{}", kind.name()))
 }
 
 /// The popup says so, and its button asks for this origin only.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
     browser::Kind,
-    pages::{options, picture, popup, words},
+    pages::{look_at, options, popup, words},
 };
 use serde_json::json;
 
@@ -18,7 +18,7 @@ fn the_popup_enables_a_page_that_is_open_already(kind: Kind) -> Result<()> {
     page.evaluate("put('before', 1)")?;
     let popup = popup(&browser, &url)?;
     words(&popup, "Nothing of this site is captured")?;
-    picture(&popup, &format!("popup-off-{}", kind.name()))?;
+    look_at(&popup, &format!("popup-off-{}", kind.name()))?;
 
     popup.evaluate("document.getElementById('capture').click()")?;
     words(&popup, "since you enabled it")?;
@@ -33,7 +33,7 @@ fn the_popup_enables_a_page_that_is_open_already(kind: Kind) -> Result<()> {
     );
     popup.wait_for("document.querySelectorAll('#sinks li').length === 3")?;
     popup.wait_for("document.getElementById('host').textContent.startsWith('host 0.')")?;
-    picture(&popup, &format!("popup-on-{}", kind.name()))?;
+    look_at(&popup, &format!("popup-on-{}", kind.name()))?;
 
     // It stays enabled for pages to come, until it is switched off.
     page.reload()?;
@@ -70,7 +70,7 @@ fn what_is_paused_arrives_later(kind: Kind) -> Result<()> {
     let before = rig.stream()?.len();
     page.evaluate("count(0, 5)")?;
     words(&popup, "wait")?;
-    picture(&popup, &format!("popup-paused-{}", kind.name()))?;
+    look_at(&popup, &format!("popup-paused-{}", kind.name()))?;
     ensure!(
         rig.stream()?.len() == before,
         "something arrived while capture rested"
@@ -101,11 +101,11 @@ fn a_policy_decides(kind: Kind) -> Result<()> {
     let popup = popup(&browser, &url)?;
     words(&popup, "Your administrator says so")?;
     ensure!(popup.evaluate("document.getElementById('capture').disabled")? == json!(true));
-    picture(&popup, &format!("popup-policy-{}", kind.name()))?;
+    look_at(&popup, &format!("popup-policy-{}", kind.name()))?;
     let options = options(&browser)?;
     options.wait_for("[...document.querySelectorAll('.by')].filter((by) => by.textContent === 'managed policy').length === 2")?;
     ensure!(options.evaluate("document.querySelectorAll('.items button').length")? == json!(0));
-    picture(&options, &format!("options-policy-{}", kind.name()))?;
+    look_at(&options, &format!("options-policy-{}", kind.name()))?;
     Ok(())
 }
 
@@ -126,7 +126,7 @@ fn a_policy_with_a_broken_rule_keeps_everything_here(kind: Kind) -> Result<()> {
     let popup = popup(&browser, &url)?;
     lab::pages::button(&popup, "!", "erase")?;
     popup.wait_for("document.getElementById('remark').textContent.includes('Nothing is sent')")?;
-    picture(&popup, &format!("popup-broken-rule-{}", kind.name()))?;
+    look_at(&popup, &format!("popup-broken-rule-{}", kind.name()))?;
     ensure!(rig.stream()?.is_empty(), "something was sent");
     Ok(())
 }

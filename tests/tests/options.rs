@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
     browser::{Kind, Page},
-    pages::{button, options, picture},
+    pages::{button, look_at, options},
 };
 use serde_json::json;
 
@@ -57,12 +57,12 @@ fn a_rule_is_tried_then_holds(kind: Kind) -> Result<()> {
     shows(&options, "after", "hash-")?;
     shows(&options, "after-key", "hash-")?;
     shows_no(&options, "after", "ann@example.org")?;
-    picture(&options, &format!("options-preview-{}", kind.name()))?;
+    look_at(&options, &format!("options-preview-{}", kind.name()))?;
     write(&options, "rule-fields", "mail")?;
     shows(&options, "rule-error", "no JSON Pointer")?;
     press(&options, "Add rule")?;
     shows(&options, "rules", "Nothing is redacted")?;
-    picture(&options, &format!("options-mistake-{}", kind.name()))?;
+    look_at(&options, &format!("options-mistake-{}", kind.name()))?;
     write(&options, "sample", "{")?;
     write(&options, "rule-fields", "/secret")?;
     shows(&options, "sample-error", "not JSON")?;
@@ -96,7 +96,7 @@ fn a_rule_is_tried_then_holds(kind: Kind) -> Result<()> {
             },
         )
     })?;
-    picture(&options, &format!("options-rules-{}", kind.name()))?;
+    look_at(&options, &format!("options-rules-{}", kind.name()))?;
     options.reload()?;
     shows(&options, "rules", "drop")?;
     press(&options, "Remove the rule")?;
@@ -126,8 +126,8 @@ fn sites_come_and_go(kind: Kind) -> Result<()> {
     press(&options, "Capture this site")?;
     shows(&options, "sites", "permission missing")?;
     button(&options, "!", "permission")?;
-    picture(&options, &format!("options-sites-{}", kind.name()))?;
-    press(&options, "Capture https://shop.example no more")?;
+    look_at(&options, &format!("options-sites-{}", kind.name()))?;
+    press(&options, "Remove https://shop.example")?;
     shows_no(&options, "sites", "shop.example")?;
     button(&options, "", "idb-relay")?;
 

@@ -5,7 +5,6 @@
 //! has another way: the popup as a page of its own can ask for permissions, for one.
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use protocol::inspect::Address;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -138,26 +137,6 @@ fn of_tab(tab: i64, told: impl Fn(Option<String>) + 'static) {
     listen(&["tabs", "onUpdated"], updated.unchecked_ref());
 }
 
-/// Reads a record in a tab's pages of its origin: the text of a `protocol::commit::Records` body. Nothing where no such page is.
-pub async fn read_record(tab: i64, address: &Address) -> Option<String> {
-    let read = Object::new();
-    for (name, text) in [
-        ("origin", &address.origin),
-        ("bucket", &address.bucket),
-        ("database", &address.database),
-        ("store", &address.store),
-    ] {
-        let _set = Reflect::set(&read, &name.into(), &text.into());
-    }
-    let keys = Array::of1(&address.key.as_str().into());
-    let _set = Reflect::set(&read, &"keys".into(), &keys);
-    // `panel.js` has it.
-    let function: Function = member(&js_sys::global(), &["readRecord"])?.dyn_into().ok()?;
-    let reading = function.call2(&JsValue::NULL, &number(tab), &read).ok()?;
-    let text = JsFuture::from(reading.unchecked_into::<Promise>()).await.ok()?;
-    text.as_string()
-}
-
 /// Loads the inspected page again.
 pub fn reload() {
     if call(&["devtools", "inspectedWindow", "reload"], &Array::new()).is_none()
@@ -176,6 +155,14 @@ pub fn request_permission(pattern: &str) {
         let tab = inspected_tab().map_or_else(String::new, |tab| format!("?tab={tab}"));
         open(&format!("ui/popup.html{tab}"));
     }
+}
+
+/// Shows a place in Sources; whether the browser can do that for us. Line and column are from 1.
+pub fn show_source(url: &str, line: u32, column: u32) -> bool {
+    // In Chromium's API both are from 0.
+    let zero_based = |number: u32| JsValue::from_f64(f64::from(number.saturating_sub(1)));
+    let arguments = Array::of3(&url.into(), &zero_based(line), &zero_based(column));
+    call(&["devtools", "panels", "openResource"], &arguments).is_some()
 }
 
 /// Opens the options page.

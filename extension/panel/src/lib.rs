@@ -4,11 +4,13 @@
 //!
 //! - [`model`]: the events that are shown, bounded, with the stages they have passed.
 //! - [`query`]: which of them: the filter's language. [`shown`]: those that it lets through.
+//! - [`stack`]: where writes were called from.
 //! - [`stage`]: how far an event has come. [`ways`]: what it is called in the servers.
 //! - [`tree`]: a typed value as lines with JavaScript's types.
 //! - [`diff`]: what changed between two values.
 //! - [`side`]: a record in IndexedDB, in the mirror and in Memcached.
 //! - [`chart`]: the last minute as a picture.
+//! - [`counts`]: how many records the pages' stores have.
 //! - [`drift`]: what comparisons with Memcached have found.
 //! - [`recording`]: events as a file, and back.
 //! - [`words`]: numbers and times for people.
@@ -19,6 +21,7 @@
 //! Data flows one way: link → model → view; what a person does goes back by the link.
 
 pub mod chart;
+pub mod counts;
 pub mod diff;
 pub mod drift;
 pub mod install;
@@ -27,6 +30,7 @@ pub mod query;
 pub mod recording;
 pub mod shown;
 pub mod side;
+pub mod stack;
 pub mod stage;
 pub mod tree;
 pub mod ways;

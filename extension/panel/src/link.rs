@@ -7,7 +7,8 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use js_sys::{Function, Object, Reflect};
 use protocol::inspect::{
-    Answer, Ask, Background, Feed, FromInspector, PORT, Question, Reply, Since, ToInspector,
+    Answer, Ask, Background, Feed, FromInspector, Look, PORT, Question, Remark, Reply, Seen, Sight, Since,
+    ToInspector, Trace, Tracing,
 };
 use protocol::message::{ErrorCode, HostError};
 use wasm_bindgen::prelude::*;
@@ -41,19 +42,25 @@ pub enum Heard {
     Background(Background),
     /// News of the feed.
     Feed(Feed),
+    /// Where writes were called from.
+    Trace(Trace),
 }
 
 type Asker = Box<dyn FnMut(Reply)>;
+type Looker = Box<dyn FnOnce(Sight)>;
 
 /// See the [module](self).
 pub struct Link {
     port: RefCell<Option<Port>>,
     heard: Box<dyn Fn(Heard)>,
     asked: RefCell<HashMap<u64, Asker>>,
+    looking: RefCell<HashMap<u64, Looker>>,
     last: RefCell<u64>,
     since: RefCell<Since>,
     /// The number of the feed's open question.
     feed: RefCell<Option<u64>>,
+    /// Whose stacks are wanted.
+    tracing: RefCell<Tracing>,
 }
 
 impl Link {
@@ -63,9 +70,11 @@ impl Link {
             port: RefCell::new(None),
             heard: Box::new(heard),
             asked: RefCell::default(),
+            looking: RefCell::default(),
             last: RefCell::new(0),
             since: RefCell::new(first()),
             feed: RefCell::new(None),
+            tracing: RefCell::default(),
         });
         link.connect();
         link
@@ -84,6 +93,13 @@ impl Link {
         let id = self.next();
         self.asked.borrow_mut().insert(id, Box::new(asker));
         self.send(&FromInspector::Ask(Ask { id, question }));
+    }
+
+    /// Has a page look into its databases, in this tab if it has one of the origin.
+    pub fn look(&self, tab: Option<i64>, look: Look, looker: impl FnOnce(Sight) + 'static) {
+        let id = self.next();
+        self.looking.borrow_mut().insert(id, Box::new(looker));
+        self.send(&FromInspector::Look { id, tab, look });
     }
 
     fn next(&self) -> u64 {
@@ -111,6 +127,11 @@ impl Link {
             for mut asker in asked.into_values() {
                 asker(Reply::Failed(away()));
             }
+            let looking = std::mem::take(&mut *link.looking.borrow_mut());
+            for looker in looking.into_values() {
+                let HostError { message, cure, .. } = away();
+                looker(Sight::Failed(Remark { message, cure }));
+            }
             let again = Rc::clone(&link);
             later(AGAIN, move || again.connect());
         });
@@ -120,6 +141,16 @@ impl Link {
         // Of all tabs: events come from all of them, too.
         self.send(&FromInspector::Open { tab: None });
         self.pull();
+        let tracing = *self.tracing.borrow();
+        if tracing != Tracing::Off {
+            self.send(&FromInspector::Trace(tracing));
+        }
+    }
+
+    /// Has documents tell where they write from, for as long as this page lives.
+    pub fn trace(&self, wanted: Tracing) {
+        self.tracing.replace(wanted);
+        self.send(&FromInspector::Trace(wanted));
     }
 
     /// Asks for what comes next in the feed. Whoever heard a stretch of it does so once it is taken in: a page that is out of sight
@@ -143,6 +174,13 @@ impl Link {
         match message {
             ToInspector::Background(background) => (self.heard)(Heard::Background(background)),
             ToInspector::Answer(answer) if *self.feed.borrow() == Some(answer.id) => self.fed(answer),
+            ToInspector::Trace(trace) => (self.heard)(Heard::Trace(trace)),
+            ToInspector::Seen(Seen { id, sight }) => {
+                let looker = self.looking.borrow_mut().remove(&id);
+                if let Some(looker) = looker {
+                    looker(sight);
+                }
+            }
             ToInspector::Answer(Answer { id, reply }) => {
                 let last = !matches!(&reply, Reply::Compared(compared) if !compared.done);
                 // Taken out while it runs: it may ask again.

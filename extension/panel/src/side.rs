@@ -1,6 +1,10 @@
 //! A record side by side: in IndexedDB, in the mirror, in Memcached.
 
-use protocol::{commit::Body, inspect::Record, value::plain};
+use protocol::{
+    inspect::{Record, Sight},
+    redact::Rule,
+    value::plain,
+};
 
 /// How much of a plain value is shown.
 const PLAIN_BYTES: usize = 256 * 1024;
@@ -17,13 +21,11 @@ pub enum Found {
 }
 
 impl Found {
-    /// From a typed value.
+    /// From a typed value. One that was left out, or has no plain form, can't be compared by it.
     fn of(typed: Option<&str>) -> Self {
-        typed.map_or(Self::Nothing, |typed| {
-            Self::Value(
-                plain(typed, PLAIN_BYTES)
-                    .map_or_else(|error| error.to_string(), std::borrow::Cow::into_owned),
-            )
+        typed.map_or(Self::Nothing, |typed| match plain(typed, PLAIN_BYTES) {
+            Ok(text) => Self::Value(text.into_owned()),
+            Err(error) => Self::Unknown(error.to_string()),
         })
     }
 }
@@ -41,16 +43,21 @@ pub struct Side {
     pub verdict: (&'static str, String),
 }
 
-/// What the page said: the text of a `protocol::commit::Records` body, or nothing.
-pub fn of_page(text: Option<&str>) -> Found {
-    let unknown = |why: &str| Found::Unknown(why.to_owned());
-    let Some(text) = text else {
-        return unknown("no page of the site is open");
-    };
-    match serde_json::from_str(text) {
-        Ok(Body::Records(records)) => Found::of(records.present.first().map(|record| record.value.get())),
-        _ => unknown("the page could not read it"),
+/// What the page said.
+pub fn of_page(sight: &Sight) -> Found {
+    match sight {
+        Sight::Record(value) => Found::of(value.as_ref().map(|value| value.get())),
+        Sight::Failed(remark) => Found::Unknown(format!("{} {}", remark.message, remark.cure)),
+        Sight::Counts(_) => Found::Unknown(String::new()),
     }
+}
+
+/// Whether some rule concerns records of the store.
+pub fn is_redacted<'r>(rules: impl IntoIterator<Item = &'r Rule>, database: &str, store: &str) -> bool {
+    let is = |name: &str, asked: &str| name.is_empty() || name == asked;
+    rules
+        .into_iter()
+        .any(|rule| is(&rule.database, database) && is(&rule.store, store))
 }
 
 /// Puts together what the page and the host said.
@@ -62,7 +69,8 @@ pub fn side(page: Found, record: &Record) -> Side {
         (None, Some(text)) => Found::Value(text.clone()),
         (None, None) => Found::Nothing,
     };
-    let behind = !matches!(page, Found::Unknown(_)) && page != mirror;
+    let unknown = |place: &Found| matches!(place, Found::Unknown(_));
+    let behind = !unknown(&page) && !unknown(&mirror) && page != mirror;
     let verdict = match (behind, record.same, &record.trouble) {
         (true, ..) => (
             "wrong",
@@ -108,12 +116,40 @@ mod tests {
 
     #[test]
     fn a_page_tells_what_it_holds() {
-        let body = r#"{"records":{"database":"d","version":1,"store":"s","began_at":1,"read_at":2,"present":[{"key":1,"value":{"a":{"$set":[1]}}}],"absent":[]}}"#;
-        assert_eq!(of_page(Some(body)), value(r#"{"a":[1]}"#));
-        let gone = body.replace(r#"{"key":1,"value":{"a":{"$set":[1]}}}"#, "");
-        assert_eq!(of_page(Some(&gone)), Found::Nothing);
-        assert!(matches!(of_page(None), Found::Unknown(_)));
-        assert!(matches!(of_page(Some("{}")), Found::Unknown(_)));
+        let typed = |text: &str| Sight::Record(Some(RawValue::from_string(text.to_owned()).expect("JSON")));
+        assert_eq!(of_page(&typed(r#"{"a":{"$set":[1]}}"#)), value(r#"{"a":[1]}"#));
+        assert_eq!(of_page(&Sight::Record(None)), Found::Nothing);
+        let away = Sight::Failed(Remark {
+            message: "No page.".to_owned(),
+            cure: "Open one.".to_owned(),
+        });
+        assert_eq!(of_page(&away), Found::Unknown("No page. Open one.".to_owned()));
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_called_different() {
+        let large = protocol::inspect::left_out("inspector", 1_000_000);
+        let page = of_page(&Sight::Record(Some(large.clone())));
+        let Found::Unknown(why) = &page else {
+            panic!("{page:?}")
+        };
+        assert!(why.contains("too large"), "{why}");
+        let mut record = record(None, Some("cut"), Some(true));
+        record.mirror = Some(large);
+        assert_eq!(side(value("1"), &record).verdict.0, "ok");
+        assert_eq!(side(page, &record).verdict.0, "ok");
+    }
+
+    #[test]
+    fn a_rule_concerns_the_stores_that_it_names_or_all() {
+        let rule = |database: &str, store: &str| Rule {
+            database: database.to_owned(),
+            store: store.to_owned(),
+            fields: Vec::new(),
+            how: protocol::redact::How::Mask,
+        };
+        assert!(is_redacted(&[rule("other", ""), rule("", "s")], "d", "s"));
+        assert!(!is_redacted(&[rule("other", ""), rule("", "t")], "d", "s"));
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Step {
     pub standing: Standing,
     /// Milliseconds since the commit.
     pub lag: Option<i64>,
+    /// How often the stage has tried in vain, while it is in trouble.
+    pub attempts: u64,
 }
 
 /// The stages behind the page. `live`: the event comes from the host, not from a recording.
@@ -68,7 +70,16 @@ pub fn steps(row: &Row, health: Option<&Health>, live: bool) -> [Step; STAGES.le
                 _ => Standing::Waiting,
             }
         };
-        Step { name, standing, lag }
+        let attempts = match health.and_then(|health| sink(health, name)) {
+            Some(sink) if standing == Standing::Retrying => sink.attempts,
+            _ => 0,
+        };
+        Step {
+            name,
+            standing,
+            lag,
+            attempts,
+        }
     })
 }
 
@@ -91,13 +102,32 @@ pub fn sentence(row: &Row, stage: usize, step: &Step, health: Option<&Health>) -
         Standing::Retrying => {
             let sink = health.and_then(|health| sink(health, step.name));
             sink.map_or_else(String::new, |sink| {
-                format!(
-                    "tried again and again: {} ({})",
-                    sink.state,
-                    sink.error.as_deref().unwrap_or_default()
-                )
+                let times = match sink.attempts {
+                    0 => "tried again and again".to_owned(),
+                    1 => "tried once, and is tried again".to_owned(),
+                    attempts => format!(
+                        "tried {}, and is tried again",
+                        words::counted(size(attempts), "time")
+                    ),
+                };
+                let sentences = [sink.error.as_deref(), sink.cure.as_deref()];
+                let sentences: Vec<_> = sentences.into_iter().flatten().map(stopped).collect();
+                format!("{times}: {}. {}", sink.state, sentences.join(" "))
             })
         }
+    }
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// A sentence as one that others follow.
+fn stopped(sentence: &str) -> String {
+    if sentence.ends_with(['.', '!', '?']) {
+        sentence.to_owned()
+    } else {
+        format!("{sentence}.")
     }
 }
 
@@ -140,6 +170,8 @@ mod tests {
             enabled,
             state: "unreachable".to_owned(),
             error: error.map(str::to_owned),
+            cure: error.map(|_| "Start it.".to_owned()),
+            attempts: 3,
             ..Sink::default()
         };
         let health = Health {
@@ -159,7 +191,16 @@ mod tests {
         );
         let way = way(&row, &steps(&row, Some(&health), true), Some(&health));
         assert!(way.contains("journal: 3 ms after the commit"), "{way}");
-        assert!(way.contains("unreachable (redis cannot be reached)"), "{way}");
+        assert!(
+            way.contains(
+                "redis: tried 3 times, and is tried again: unreachable. redis cannot be reached. Start it."
+            ),
+            "{way}"
+        );
+        assert_eq!(
+            steps(&row, Some(&health), true).map(|step| step.attempts),
+            [0, 3, 0]
+        );
         model.take(&Feed {
             notices: vec![Notice {
                 stage: "memcached".to_owned(),

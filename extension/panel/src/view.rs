@@ -3,7 +3,8 @@
 //! - [`state`]: what it shows, as signals, and what a person can do.
 //! - [`header`]: how the host and its servers are. [`toolbar`]: filter and buttons. [`feed`]: the events. [`details`]: one of
 //!   them. [`stores`]: what is where. [`empty`]: why there is nothing. [`palette`]: every command by its name. [`help`]: filter
-//!   language and keys. [`doctor`]: what is wrong on the way. [`page`]: clipboard, files, clocks.
+//!   language and keys. [`doctor`]: what is wrong on the way. [`sentence`]: words with code in them. [`page`]: clipboard, files,
+//!   clocks.
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::prelude::*;
@@ -17,6 +18,7 @@ mod help;
 mod page;
 mod palette;
 mod record;
+mod sentence;
 mod state;
 mod stores;
 mod toolbar;

@@ -68,6 +68,10 @@ pub struct Bridge {
     pub refused: Option<Problem>,
     /// The parts of a long delivery's body that have come so far.
     pub parts: Vec<String>,
+    /// Whether it was told to tell where writes are called from.
+    pub traced: bool,
+    /// The stacks of deliveries that are about to come, by their numbers.
+    pub stacks: BTreeMap<u64, Vec<String>>,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
 }
@@ -110,6 +114,8 @@ impl Bridges {
             standing: Standing::Waiting,
             refused: None,
             parts: Vec::new(),
+            traced: false,
+            stacks: BTreeMap::new(),
             last_heard: self.clock,
         };
         self.connected.insert(port, bridge);
@@ -169,6 +175,14 @@ impl Bridges {
         self.connected
             .iter_mut()
             .filter(|(_, bridge)| !bridge.context.is_empty())
+            .map(|(port, bridge)| (*port, bridge))
+    }
+
+    /// All whose deliveries are taken.
+    pub fn admitted(&mut self) -> impl Iterator<Item = (u32, &mut Bridge)> {
+        self.connected
+            .iter_mut()
+            .filter(|(_, bridge)| bridge.standing == Standing::Welcome)
             .map(|(port, bridge)| (*port, bridge))
     }
 

@@ -69,6 +69,10 @@ extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["chrome", "action"], js_name = setTitle)]
     pub async fn set_title(details: &JsValue) -> Result<JsValue, JsValue>;
 
+    /// What a page's databases hold; `background.js` has it.
+    #[wasm_bindgen(catch, js_name = lookInto)]
+    pub async fn look_into(place: &JsValue, request: &str) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     pub fn random_values(bytes: &mut [u8]);
 

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    inspect::{Answer, Ask, Background, Compared, MAX_QUESTIONS, Question, Remark, Reply, ToInspector},
+    inspect::{
+        Answer, Ask, Background, Compared, MAX_QUESTIONS, Question, Remark, Reply, ToInspector, Tracing,
+    },
     message::{ErrorCode, HostError},
 };
 
@@ -26,6 +28,8 @@ struct Page {
     tab: Option<i64>,
     /// What it was told of the background last.
     told: String,
+    /// Whose stacks it wants.
+    tracing: Tracing,
 }
 
 #[derive(Debug)]
@@ -58,6 +62,21 @@ impl Inspectors {
             page.tab = tab;
             page.told.clear();
         }
+    }
+
+    /// The page wants these stacks.
+    pub fn trace(&mut self, port: u32, wanted: Tracing) {
+        if let Some(page) = self.pages.get_mut(&port) {
+            page.tracing = wanted;
+        }
+    }
+
+    /// The pages that want the stacks of a tab's writes.
+    pub fn tracers(&self, tab: i64) -> impl Iterator<Item = u32> {
+        let pages = self.pages.iter();
+        pages
+            .filter(move |(_, page)| page.tracing.wants(tab))
+            .map(|(port, _)| *port)
     }
 
     /// The page is gone.

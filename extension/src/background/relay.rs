@@ -25,10 +25,13 @@ use protocol::{
 
 mod host;
 mod inspection;
+mod look;
 mod rules;
 mod stamp;
+mod trace;
 
 use host::{Complaint, Link};
+pub use look::Looking;
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +69,13 @@ pub enum Action {
         tab: i64,
         /// Why, and what to do about it.
         problem: Problem,
+    },
+    /// Ask a page's isolated world what its databases hold, and tell [`Relay::looked`].
+    Look {
+        /// Where, and for whom.
+        looking: Looking,
+        /// What `page/peek.js` is asked, as JSON.
+        request: String,
     },
 }
 
@@ -203,6 +213,7 @@ impl Relay {
         self.bridges.close(port);
         self.grant(&[]);
         self.inspectors.close(port);
+        self.retrace();
         self.changed = true;
     }
 
@@ -239,6 +250,14 @@ impl Relay {
                     .collect();
                 self.take(port, bodies);
             }
+            FromBridge::Trace(trace) => {
+                let stacks = trace
+                    .stacks
+                    .into_iter()
+                    .map(std::borrow::Cow::into_owned)
+                    .collect();
+                self.stacks_came(port, trace.sequence, stacks);
+            }
             FromBridge::Part(slice) => {
                 let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
                 if index == 0 {
@@ -255,6 +274,9 @@ impl Relay {
 
     /// Whole deliveries have come, each with its number.
     fn take(&mut self, port: u32, deliveries: Vec<(u64, Content)>) {
+        for (sequence, content) in &deliveries {
+            self.tell_trace(port, *sequence, content);
+        }
         if let Some(bridge) = self.bridges.heard(port)
             && !bridge.context.is_empty()
             && bridge.standing != Standing::Refused
@@ -291,6 +313,7 @@ impl Relay {
             }
         }
         self.grant(&welcome);
+        self.retrace();
         for (port, context, origin) in refused {
             self.outbox.forget(&context);
             self.refuse(port, Problem::not_captured(&origin));

@@ -174,6 +174,15 @@ impl Service {
             Action::Save(decisions) => spawn_local(save(decisions)),
             Action::Show { problem, paused } => spawn_local(show(problem, paused)),
             Action::ShowInTab { tab, problem } => spawn_local(show_in_tab(tab, problem)),
+            Action::Look { looking, request } => {
+                let service = Rc::clone(self);
+                spawn_local(async move {
+                    let place = chrome::to_js(&json!({ "tab": looking.tab, "frame": looking.frame }));
+                    let answer = chrome::look_into(&place, &request).await;
+                    let answer = answer.ok().and_then(|answer| answer.as_string());
+                    service.with_relay(|relay| relay.looked(looking, answer.as_deref()));
+                });
+            }
         }
     }
 

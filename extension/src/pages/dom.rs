@@ -1,5 +1,6 @@
 //! Making elements: as much of the DOM as two small pages need.
 
+use protocol::inspect::pieces;
 use wasm_bindgen::prelude::*;
 use web_sys::{Document, Element, Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
@@ -29,6 +30,18 @@ pub fn text(tag: &str, class: &str, text: &str) -> Element {
     let element = element(tag, class);
     element.set_text_content(Some(text));
     element
+}
+
+/// A new element with a class and a sentence, in which what stands between backticks is code.
+pub fn sentence(tag: &str, class: &str, words: &str) -> Element {
+    let sentence = element(tag, class);
+    for (is_code, piece) in pieces(words) {
+        add(
+            &sentence,
+            &[text(if is_code { "code" } else { "span" }, "", piece)],
+        );
+    }
+    sentence
 }
 
 /// Lets an element have these children and no others.

@@ -42,7 +42,8 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
     let Some((_, who)) = rules.iter().find(|(_, who)| *who != "user").or(rules.first()) else {
         return Site {
             state: "off",
-            words: "Nothing of this site is captured.".into(),
+            words: "Nothing of this site is captured. Switched on, what it writes to IndexedDB goes to the host on this machine, and from there to Redis and Memcached."
+                .into(),
             enabled: false,
             switchable: true,
             ungranted: false,
@@ -89,20 +90,22 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
     if background.paused {
         return Site {
             state: "waiting",
-            words: format!(
-                "Capture is paused; {}.",
-                count(background.waiting, "delivery waits", "deliveries wait")
-            ),
+            words: with_waiting("Capture is paused.", background.waiting),
             ..enabled
         };
     }
     if !background.connected {
         return Site {
             state: "wrong",
-            words: format!(
-                "Captured, but there is no host to take it; {}.",
-                count(background.waiting, "delivery waits", "deliveries wait")
-            ),
+            words: with_waiting("Captured, but there is no host to take it.", background.waiting),
+            remark: background.problem.clone(),
+            ..enabled
+        };
+    }
+    if background.problem.is_some() {
+        return Site {
+            state: "wrong",
+            words: with_waiting("Enabled, but something is in the way.", background.waiting),
             remark: background.problem.clone(),
             ..enabled
         };
@@ -120,6 +123,15 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
 
 fn matches(pattern: &str, origin: &str) -> bool {
     OriginPattern::parse(pattern).is_ok_and(|pattern| pattern.matches(origin))
+}
+
+/// How many deliveries wait, if any do.
+pub fn waiting(deliveries: u64) -> Option<String> {
+    (deliveries > 0).then(|| format!("{}.", count(deliveries, "delivery waits", "deliveries wait")))
+}
+
+fn with_waiting(sentence: &str, deliveries: u64) -> String {
+    waiting(deliveries).map_or_else(|| sentence.to_owned(), |waiting| format!("{sentence} {waiting}"))
 }
 
 /// `1 document`, `2 documents`.
@@ -205,7 +217,10 @@ mod tests {
         });
         let away = site(&background, Some(ORIGIN));
         assert_eq!((away.state, away.remark), ("wrong", background.problem.clone()));
-        assert!(away.words.contains("1 delivery waits"));
+        assert!(away.words.ends_with("1 delivery waits."));
+        background.connected = true;
+        let wrong = site(&background, Some(ORIGIN));
+        assert_eq!((wrong.state, wrong.remark), ("wrong", background.problem.clone()));
         background.paused = true;
         assert!(
             site(&background, Some(ORIGIN))

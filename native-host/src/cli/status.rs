@@ -134,6 +134,11 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
             sink.servers.join(", "),
             sink.state
         )?;
+        match sink.attempts {
+            0 => {}
+            1 => write!(out, "; tried once")?,
+            attempts => write!(out, "; tried {attempts} times")?,
+        }
         if let Some(Lag { p50, p95, p99 }) = sink.lag {
             write!(
                 out,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use protocol::{
     event::Event,
-    inspect::{FEED_VALUE_BYTES, RECORD_VALUE_BYTES},
+    inspect::{FEED_VALUE_BYTES, RECORD_VALUE_BYTES, left_out},
 };
 use serde_json::value::RawValue;
 
@@ -47,13 +47,13 @@ pub(super) fn event(entry: Entry) -> Option<Box<RawValue>> {
 
 /// What stands for a value that is too long for the feed.
 fn marker(value: &RawValue) -> Option<Box<RawValue>> {
-    (value.get().len() > FEED_VALUE_BYTES).then(|| too_large("feed", value.get().len()))
+    (value.get().len() > FEED_VALUE_BYTES).then(|| left_out("feed", value.get().len()))
 }
 
 /// A typed value as a record shows it.
 pub(super) fn value(typed: String) -> Option<Box<RawValue>> {
     if typed.len() > RECORD_VALUE_BYTES {
-        return Some(too_large("inspector", typed.len()));
+        return Some(left_out("inspector", typed.len()));
     }
     RawValue::from_string(typed).ok()
 }
@@ -73,12 +73,6 @@ pub(super) fn text(text: &str) -> String {
         }
     }
     text.to_owned()
-}
-
-fn too_large(place: &str, bytes: usize) -> Box<RawValue> {
-    let reason = format!("too large for the {place}: {bytes} bytes");
-    let marker = serde_json::json!({"$opaque": {"type": "Object", "reason": reason}});
-    serde_json::value::to_raw_value(&marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 fn shorten(name: &mut Cow<'_, str>) {

@@ -57,6 +57,7 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
             name: sink.name,
             state: sink.state,
             since: sink.since,
+            attempts: sink.attempts,
             number: sink.number,
             error: sink.error,
             cure: sink.cure,

@@ -25,6 +25,8 @@ pub struct Condition {
     pub state: &'static str,
     /// What is wrong and what to do about it.
     pub trouble: Option<Trouble>,
+    /// How often it has failed since it last came further.
+    pub attempts: u64,
 }
 
 /// What keeps a sink from passing events on.
@@ -83,7 +85,8 @@ impl Progress {
                 "INSERT INTO sink (name, enabled, number, state, since) VALUES (?1, 1, 0, 'running', ?2)
                  ON CONFLICT DO UPDATE SET enabled = 1, state = 'running', error = NULL, cure = NULL, since = ?2",
                 params![name, now_ms()],
-            )
+            )?;
+            connection.execute("DELETE FROM attempt WHERE sink = ?1", [name])
         })?;
         Ok(progress)
     }

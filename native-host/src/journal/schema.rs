@@ -106,6 +106,10 @@ CREATE TABLE IF NOT EXISTS census (     -- who said last which stores there are:
     context INTEGER NOT NULL,
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attempt (
+    sink TEXT PRIMARY KEY,
+    count INTEGER NOT NULL              -- how often it has failed since it last came further
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The same for columns of `store`: a read ends a doubt about records, or about all of it, if it began no earlier than this.

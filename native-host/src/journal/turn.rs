@@ -133,11 +133,15 @@ pub(super) fn write(connection: &Connection, notes: &[Note]) -> rusqlite::Result
                         .execute(params![sink, notice.number, notice.text])?;
                 }
             }
-            Content::Condition(Condition { state, trouble }) => {
+            Content::Condition(Condition {
+                state,
+                trouble,
+                attempts,
+            }) => {
                 let trouble = trouble.as_ref();
                 connection
                     .prepare_cached(
-                        "UPDATE sink SET state = ?2, error = ?3, cure = ?4, since = ?5 WHERE name = ?1",
+                        "UPDATE sink SET since = iif(state IS ?2 AND error IS ?3, since, ?5), state = ?2, error = ?3, cure = ?4 WHERE name = ?1",
                     )?
                     .execute(params![
                         sink,
@@ -146,6 +150,9 @@ pub(super) fn write(connection: &Connection, notes: &[Note]) -> rusqlite::Result
                         trouble.map(|trouble| &trouble.cure),
                         at
                     ])?;
+                connection
+                    .prepare_cached("INSERT OR REPLACE INTO attempt (sink, count) VALUES (?1, ?2)")?
+                    .execute(params![sink, attempts])?;
             }
         }
     }

@@ -119,6 +119,8 @@ pub struct Runner<S> {
     reached: u64,
     pause: Duration,
     condition: Condition,
+    /// How often a step has failed since the last one that came further.
+    attempts: u64,
 }
 
 impl<S: Sink> Runner<S> {
@@ -143,6 +145,7 @@ impl<S: Sink> Runner<S> {
             reached,
             pause: FIRST_PAUSE,
             condition: running(),
+            attempts: 0,
         })
     }
 
@@ -166,16 +169,20 @@ impl<S: Sink> Runner<S> {
             match step {
                 Ok(step) => {
                     self.pause = FIRST_PAUSE;
+                    self.attempts = 0;
                     self.advance(step.reached, &step.notices);
                     self.set_condition(running());
                 }
                 Err(error) => {
-                    if let Some(reached) = error.reached {
+                    if let Some(reached) = error.reached.filter(|reached| *reached > self.reached) {
+                        self.attempts = 0;
                         self.advance(reached, &[]);
                     }
+                    self.attempts += 1;
                     self.set_condition(Condition {
                         state: error.state,
                         trouble: Some(error.trouble),
+                        attempts: self.attempts,
                     });
                     if signal.deadline.is_some() {
                         return self.tell(self.progress.finish());
@@ -228,7 +235,15 @@ impl<S: Sink> Runner<S> {
         if condition == self.condition {
             return;
         }
-        if let Some(trouble) = &condition.trouble {
+        let told = condition.state == self.condition.state && condition.trouble == self.condition.trouble;
+        if told {
+            tracing::debug!(
+                "{}: {} for the {}. time",
+                self.sink.name(),
+                condition.state,
+                condition.attempts
+            );
+        } else if let Some(trouble) = &condition.trouble {
             tracing::warn!("{}: {}: {}", self.sink.name(), condition.state, trouble.error);
         } else {
             tracing::info!("{}: {}", self.sink.name(), condition.state);
@@ -242,6 +257,7 @@ fn running() -> Condition {
     Condition {
         state: "running",
         trouble: None,
+        attempts: 0,
     }
 }
 

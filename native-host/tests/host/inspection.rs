@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::{
     event::Event,
-    inspect::{Answer, FEED_VALUE_BYTES, Feed, Health, Notice, Passage, Record, Reply, Since, Store},
+    inspect::{Answer, FEED_VALUE_BYTES, Feed, Health, Notice, Passage, Record, Reply, Since, Sink, Store},
     message::{ErrorCode, FromHost, HostError},
 };
 use serde_json::Value;
@@ -164,18 +164,31 @@ fn passages_come_when_a_sink_that_was_away_is_back() {
     let mut follower = Follower::with_past(2);
     follower.follow(&mut host, 2, &["journal", "memcached"]);
     assert!(!follower.has_passed("redis"));
-    let health = health(&mut host);
-    let redis = health
-        .sinks
-        .iter()
-        .find(|sink| sink.name == "redis")
-        .expect("there");
+    let first = redis(&mut host);
     assert_eq!(
-        (redis.state.as_str(), redis.behind, redis.lag),
+        (first.state.as_str(), first.behind, first.lag),
         ("unreachable", 2, None)
     );
+    // It tries again and again, and counts.
+    until("more attempts", || {
+        let redis = redis(&mut host);
+        assert_eq!((redis.since, &redis.error), (first.since, &first.error));
+        redis.attempts >= first.attempts + 2
+    });
+    let tried = status(&sandbox)["profiles"][0]["sinks"]["redis"]["attempts"].as_u64();
+    assert!(tried.is_some_and(|tried| tried > first.attempts), "{tried:?}");
     sandbox.redis.up();
     follower.follow(&mut host, 2, &SINKS);
+    until("no trouble", || {
+        let redis = redis(&mut host);
+        redis.state == "running" && redis.attempts == 0 && redis.error.is_none()
+    });
+}
+
+fn redis(host: &mut Host) -> Sink {
+    let sinks = health(host).sinks;
+    let redis = sinks.into_iter().find(|sink| sink.name == "redis");
+    redis.expect("there")
 }
 
 fn health(host: &mut Host) -> Health {

@@ -6,11 +6,14 @@ use protocol::event::Op;
 use super::{
     feed::{from, highlighted},
     page, record,
+    sentence::sentence as words_of,
     state::State,
 };
 use crate::{
+    browser,
     diff::{Kind, diff},
     model::Row,
+    stack::{Frame, frames},
     stage::{self, Standing},
     tree,
     ways::{Ways, ways},
@@ -32,6 +35,7 @@ pub fn Details(state: State) -> impl IntoView {
                     <Value state row=row.clone() />
                     <Changes row=row.clone() />
                     <Way state row=row.clone() />
+                    <Source state row=row.clone() />
                     <Names state row=row.clone() />
                     {record::now(state, &row)}
                     <Siblings state row />
@@ -84,12 +88,66 @@ fn Way(state: State, row: Row) -> impl IntoView {
         let lines = steps.iter().zip(sentences).map(|(step, sentence)| {
             view! {
                 <tr><th scope="row"><span class="strip"><i data-stage=step.name data-state=step.standing.word()><s></s></i></span>{words::title(step.name).to_owned()}</th>
-                    <td class:error=wrong(step.standing)>{sentence}</td></tr>
+                    <td class:error=wrong(step.standing)>{words_of(&sentence)}</td></tr>
             }
         });
         view! { <table>{lines.collect_view()}</table> }
     };
     view! { <section><h3>"Way"</h3>{table}</section> }
+}
+
+/// Where the write was called from.
+#[component]
+fn Source(state: State, row: Row) -> impl IntoView {
+    // What was read was written by nobody that is known.
+    if row.transaction.is_none() {
+        return ().into_any();
+    }
+    let calls = Memo::new(move |_| {
+        let before = state.model.with_untracked(|model| {
+            let siblings = model.rows().map(|(_, other)| other);
+            siblings
+                .take_while(|other| other.number < row.number)
+                .filter(|other| other.is_beside(&row) && other.source.store == row.source.store)
+                .filter(|other| other.has_key == row.has_key && other.key() == row.key())
+                .count()
+        });
+        state.stacks.with(|stacks| stacks.of(&row, before).map(frames))
+    });
+    let list = move || {
+        if let Some(calls) = calls.get() {
+            let calls: Vec<_> = calls.into_iter().map(|call| frame(state, call)).collect();
+            if calls.is_empty() {
+                return view! { <p class="faint">"By no script that could be shown."</p> }.into_any();
+            }
+            return view! { <ol class="calls">{calls}</ol> }.into_any();
+        }
+        if state.tracing.get() {
+            return view! { <p class="faint">"No stack was taken of this write."</p> }.into_any();
+        }
+        view! {
+            <p class="faint">"Nobody took its stack. "
+                <button on:click=move |_| state.toggle_tracing()>"Take stacks from now on"</button></p>
+        }
+        .into_any()
+    };
+    view! { <section><h3>"Called from"</h3>{list}</section> }.into_any()
+}
+
+fn frame(state: State, call: Frame) -> impl IntoView {
+    let name = if call.function.is_empty() {
+        "(anonymous)".to_owned()
+    } else {
+        call.function.clone()
+    };
+    let (place, location) = (call.place(), call.location());
+    let title = location.clone();
+    let open = move |_| {
+        if !browser::show_source(&call.url, call.line, call.column) {
+            state.copy("Location", &location);
+        }
+    };
+    view! { <li><code>{name}</code>" "<button class="link" title=title on:click=open>{place}</button></li> }
 }
 
 #[component]

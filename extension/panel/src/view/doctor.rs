@@ -3,7 +3,10 @@
 use leptos::{html, prelude::*};
 use protocol::inspect::{Check, Question, Reply, Verdict};
 
-use super::state::{Over, State};
+use super::{
+    sentence::sentence,
+    state::{Over, State},
+};
 
 #[component]
 pub fn Doctor(state: State) -> impl IntoView {
@@ -58,8 +61,8 @@ fn line(check: &Check) -> impl IntoView + use<> {
     let cure = check
         .cure
         .clone()
-        .map(|cure| view! { <span class="cure">{cure}</span> });
+        .map(|cure| view! { <span class="cure">{sentence(&cure)}</span> });
     view! {
-        <li class="chip" data-state=state><i class="dot" role="img" aria-label=word></i><span><b>{check.area.clone()}</b>" "{check.message.clone()}{cure}</span></li>
+        <li class="chip" data-state=state><i class="dot" role="img" aria-label=word></i><span><b>{check.area.clone()}</b>" "{sentence(&check.message)}{cure}</span></li>
     }
 }

@@ -7,7 +7,7 @@ use protocol::{
     origin::OriginPattern,
 };
 
-use super::state::State;
+use super::{sentence::sentence, state::State};
 use crate::{browser, install, words};
 
 #[component]
@@ -40,7 +40,7 @@ fn reason(state: State) -> AnyView {
     let Some(told) = state.background.get() else {
         return view! { <div data-why="connecting"><h2>"Connecting to the extension…"</h2></div> }.into_any();
     };
-    if let (false, Some(problem)) = (told.connected, told.problem.clone()) {
+    if let (false, Some(problem)) = (told.connected, &told.problem) {
         return hostless(state, &told, problem);
     }
     let origin = state.origin.get().unwrap_or_default();
@@ -91,7 +91,7 @@ fn others(state: State) -> Option<impl IntoView> {
 }
 
 /// There is no host, or none that we understand.
-fn hostless(state: State, told: &Background, problem: Remark) -> AnyView {
+fn hostless(state: State, told: &Background, problem: &Remark) -> AnyView {
     let mismatch = problem.message.contains(&format!("protocol {PROTOCOL_VERSION}"));
     let (brands, platform) = browser::names();
     let command = install::command(&brands, &platform);
@@ -108,8 +108,8 @@ fn hostless(state: State, told: &Background, problem: Remark) -> AnyView {
     };
     view! {
         <div data-why=if mismatch { "versions" } else { "host" }>
-            <h2>{problem.message}</h2>
-            <p>{problem.cure}</p>
+            <h2>{sentence(&problem.message)}</h2>
+            <p>{sentence(&problem.cure)}</p>
             {(!mismatch).then(|| view! {
                 <p class="command"><code>{command}</code><button class="primary" aria-label="Copy the command" on:click=move |_| state.copy("Command", &copied)>"Copy"</button></p>
             })}
@@ -149,8 +149,8 @@ fn quiet(state: State, told: &Background) -> AnyView {
     if let Some(refused) = refused.filter(|_| state.inspected.is_some()) {
         return view! {
             <div data-why="refused">
-                <h2>{refused.message}</h2>
-                <p>{refused.cure}</p>
+                <h2>{sentence(&refused.message)}</h2>
+                <p>{sentence(&refused.cure)}</p>
                 <p><button class="primary" on:click=move |_| browser::reload()>"Reload the page"</button></p>
             </div>
         }

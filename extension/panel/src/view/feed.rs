@@ -230,7 +230,8 @@ pub fn from(state: State, row: &Row) -> (String, (&'static str, String)) {
 pub fn strip(row: &Row, steps: &[Step; STAGES.len()], health: Option<&Health>) -> impl IntoView + use<> {
     let label = stage::way(row, steps, health);
     let shown = steps.clone().map(|step| {
-        let lag = step.lag.map(words::short_duration);
+        let tried = (step.attempts > 0).then(|| format!("×{}", step.attempts));
+        let lag = step.lag.map(words::short_duration).or(tried);
         view! { <i data-stage=step.name data-state=step.standing.word()><s></s>{lag}</i> }
     });
     view! {

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use protocol::inspect::{Health, Remark, Sink};
 
-use super::state::{CHART, Over, State, Tab};
+use super::{
+    sentence::sentence,
+    state::{CHART, Over, State, Tab},
+};
 use crate::{
     chart::{HEIGHT, paths},
     model::Model,
@@ -92,13 +95,20 @@ fn sink_chip(sink: &Sink) -> impl IntoView + use<> {
             lag.p50, lag.p95, lag.p99
         )
     });
+    let tried = match sink.attempts {
+        0 => String::new(),
+        attempts => format!(
+            "; tried {} in vain",
+            words::counted(usize::try_from(attempts).unwrap_or(usize::MAX), "time")
+        ),
+    };
     let queue = match sink.behind {
         0 => String::new(),
         behind => format!(" · {behind} queued"),
     };
     chip(
         state,
-        format!("{}, event {}{lag}", sink.servers.join(", "), sink.number),
+        format!("{}, event {}{tried}{lag}", sink.servers.join(", "), sink.number),
         // What works needs no word: its dot says so.
         match sink.state.as_str() {
             "running" => format!("{name}{queue}"),
@@ -216,7 +226,7 @@ pub fn Problems(state: State) -> impl IntoView {
     view! {
         <div class="problems" role="alert">
             {move || problems().into_iter().map(|Remark { message, cure }| view! {
-                <p><strong>{message}</strong>" "<span>{cure}</span></p>
+                <p><strong>{sentence(&message)}</strong>" "<span>{sentence(&cure)}</span></p>
             }).collect_view()}
         </div>
     }

@@ -17,6 +17,7 @@ const COMMANDS: &[Command] = &[
     ("Pause or resume the display", "space", State::toggle_display),
     ("Pause or resume capture", "", State::toggle_capture),
     ("Follow the newest event, or no more", "f", State::toggle_follow),
+    ("Take stacks of writes, or no more", "", State::toggle_tracing),
     ("Clear the events", "", State::clear),
     ("Clear the filter", "", |state| state.filter.set(String::new())),
     ("Show only events with remarks", "", |state| {

@@ -1,14 +1,12 @@
 //! One record in IndexedDB, in the mirror and in Memcached, side by side.
 
 use leptos::prelude::*;
-use protocol::inspect::{Address, Question, Record, Remark, Reply};
-use wasm_bindgen_futures::spawn_local;
+use protocol::inspect::{Address, Background, Look, Question, Record, Remark, Reply};
 
 use super::state::State;
 use crate::{
-    browser,
     model::Row,
-    side::{Found, Side, of_page, side},
+    side::{Found, Side, is_redacted, of_page, side},
 };
 
 /// The record that an event is about.
@@ -34,6 +32,15 @@ pub fn now(state: State, row: &Row) -> AnyView {
 pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
     let page = RwSignal::new(None::<Found>);
     let host = RwSignal::new(None::<Result<Record, Remark>>);
+    let (database, store) = (address.database.clone(), address.store.clone());
+    let redacted = move || {
+        let rules =
+            |background: &Background| is_redacted(background.rules.values().flatten(), &database, &store);
+        state
+            .background
+            .with(|background| background.as_ref().is_some_and(rules))
+            .then(|| view! { <p class="faint">"As redaction rules let it leave the browser, in all three places."</p> })
+    };
     let ask = move || {
         let (asked, read) = (address.clone(), address.clone());
         state.ask(Question::Record(asked), move |reply| {
@@ -47,13 +54,8 @@ pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
                 _ => None,
             });
         });
-        let tab = tab_of(state, &read.origin);
-        spawn_local(async move {
-            let text = match tab {
-                Some(tab) => browser::read_record(tab, &read).await,
-                None => None,
-            };
-            let _told = page.try_set(Some(of_page(text.as_deref())));
+        state.look(Look::Record(read), move |sight| {
+            let _told = page.try_set(Some(of_page(&sight)));
         });
     };
     if at_once {
@@ -73,26 +75,9 @@ pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
         <section class="places">
             <h3>"Now"<button on:click=move |_| ask()>"Look again"</button></h3>
             {content}
+            {redacted}
         </section>
     }
-}
-
-/// A tab with a page of the origin: the inspected one if it has one.
-fn tab_of(state: State, origin: &str) -> Option<i64> {
-    if state
-        .origin
-        .with_untracked(|inspected| inspected.as_deref() == Some(origin))
-        && state.inspected.is_some()
-    {
-        return state.inspected;
-    }
-    state.background.with_untracked(|background| {
-        let documents = &background.as_ref()?.documents;
-        let document = documents
-            .iter()
-            .find(|document| document.origin == origin && document.refused.is_none())?;
-        Some(document.tab)
-    })
 }
 
 fn table(side: Side) -> AnyView {

@@ -9,7 +9,9 @@ use std::{
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Background, Document, Feed, FromInspector, Health, Question, Reply, Store},
+    inspect::{
+        Background, Document, Feed, FromInspector, Health, Look, Question, Reply, Sight, Store, Tracing,
+    },
     origin::OriginPattern,
 };
 
@@ -22,6 +24,7 @@ use crate::{
     query::Query,
     recording,
     shown::Shown,
+    stack::Stacks,
 };
 
 /// How often the host is asked how it is, in milliseconds.
@@ -91,6 +94,9 @@ pub struct State {
     pub recording: RwSignal<Option<String>>,
     pub over: RwSignal<Option<Over>>,
     pub toast: RwSignal<String>,
+    /// Whether the inspected page tells where it writes from.
+    pub tracing: RwSignal<bool>,
+    pub stacks: RwSignal<Stacks>,
     pub stores: RwSignal<Option<Result<Vec<Store>, String>>>,
     /// Paths of trees that were opened or closed.
     pub toggled: RwSignal<BTreeSet<String>>,
@@ -102,11 +108,13 @@ impl State {
         let documents = RwSignal::new(HashMap::new());
         let coming = StoredValue::new(Vec::new());
         let news = RwSignal::new(());
+        let stacks = RwSignal::new(Stacks::default());
         let link = Link::open(move |heard| match heard {
             Heard::Background(told) => {
                 documents.update(|documents| remember(documents, &told.documents));
                 background.set(Some(told));
             }
+            Heard::Trace(trace) => stacks.update(|stacks| stacks.take(trace)),
             Heard::Feed(feed) => {
                 coming.update_value(|coming: &mut Vec<Feed>| coming.push(feed));
                 news.notify();
@@ -146,6 +154,8 @@ impl State {
             recording: RwSignal::new(None),
             over: RwSignal::new(None),
             toast: RwSignal::new(String::new()),
+            tracing: RwSignal::new(false),
+            stacks,
             stores: RwSignal::new(None),
             toggled: RwSignal::new(BTreeSet::new()),
         };
@@ -327,6 +337,15 @@ impl State {
         self.link.with_value(|link| link.ask(question, asker));
     }
 
+    /// Has a page of the origin look into its databases: the inspected one if it is of that origin.
+    pub fn look(self, look: Look, looker: impl FnOnce(Sight) + 'static) {
+        let here = self
+            .origin
+            .with_untracked(|origin| origin.as_deref() == Some(look.origin()));
+        let tab = self.inspected.filter(|_| here);
+        self.link.with_value(|link| link.look(tab, look, looker));
+    }
+
     pub fn toggle_display(self) {
         self.frozen.update(|frozen| *frozen = !*frozen);
         self.pulse();
@@ -335,6 +354,16 @@ impl State {
     pub fn toggle_follow(self) {
         self.follow.update(|follow| *follow = !*follow);
         self.pulse();
+    }
+
+    pub fn toggle_tracing(self) {
+        self.tracing.update(|tracing| *tracing = !*tracing);
+        let wanted = match (self.tracing.get_untracked(), self.inspected) {
+            (false, _) => Tracing::Off,
+            (true, Some(tab)) => Tracing::Tab(tab),
+            (true, None) => Tracing::All,
+        };
+        self.link.with_value(|link| link.trace(wanted));
     }
 
     pub fn toggle_capture(self) {
@@ -347,6 +376,7 @@ impl State {
     pub fn clear(self) {
         self.selected.set(None);
         self.model.update(Model::clear);
+        self.stacks.update(Stacks::clear);
         self.shown.update(Shown::clear);
         self.follow.set(true);
         self.scroll_to(0);

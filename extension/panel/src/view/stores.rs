@@ -1,10 +1,13 @@
-//! What is where: each store with its records in the mirror and in Memcached, and what differs.
+//! What is where: each store with its records in IndexedDB, in the mirror and in Memcached, and what differs.
+
+use std::collections::BTreeSet;
 
 use leptos::prelude::*;
-use protocol::inspect::{Address, Compared, DifferenceKind, Question, Reply, Store};
+use protocol::inspect::{Address, Compared, DifferenceKind, Look, Question, Reply, Store};
 
 use super::{record::Places, state::State};
 use crate::{
+    counts::{Count, Counts, difference},
     drift::{Drift, Name, differing, name, sentence, there},
     query::find,
     words,
@@ -17,6 +20,7 @@ const LISTED: usize = 100;
 #[derive(Clone, Copy)]
 struct Memory {
     drift: RwSignal<Drift>,
+    counts: RwSignal<Counts>,
     /// The record that is looked at.
     chosen: RwSignal<Option<Address>>,
 }
@@ -26,9 +30,16 @@ pub fn Stores(state: State) -> impl IntoView {
     state.load_stores();
     let memory = Memory {
         drift: RwSignal::new(Drift::default()),
+        counts: RwSignal::new(Counts::default()),
         chosen: RwSignal::new(None),
     };
-    let compare_all = move |_| compare(state, memory, shown(state), false);
+    // With the mirror's numbers come the pages' own: asked for once for each time that somebody wants to see them.
+    Effect::new(move |_| {
+        if state.stores.with(Option::is_some) {
+            untrack(|| count_in_pages(state, memory));
+        }
+    });
+    let compare_all = move |_| compare(state, memory, shown(state, memory), false);
     view! {
         <section class="state" aria-label="Stores">
             <p class="bar">
@@ -47,8 +58,27 @@ pub fn Stores(state: State) -> impl IntoView {
     }
 }
 
+/// Has pages of the origins that are shown count their records.
+fn count_in_pages(state: State, memory: Memory) {
+    let mut origins: BTreeSet<String> = shown(state, memory)
+        .into_iter()
+        .map(|store| store.origin)
+        .collect();
+    origins.extend(state.origin.get().filter(|_| state.is_enabled() == Some(true)));
+    for origin in origins {
+        memory.counts.update(|counts| counts.ask(&origin));
+        let look = Look::Counts {
+            origin: origin.clone(),
+        };
+        state.look(look, move |sight| {
+            // Nobody may look any more.
+            let _told = memory.counts.try_update(|counts| counts.tell(&origin, sight));
+        });
+    }
+}
+
 /// The stores that fit the filter's words and the inspected site.
-fn shown(state: State) -> Vec<Store> {
+fn shown(state: State, memory: Memory) -> Vec<Store> {
     let texts = state.texts.get();
     let origin = state.origin.get().filter(|_| state.only_site.get());
     let fits = |store: &Store| {
@@ -60,7 +90,11 @@ fn shown(state: State) -> Vec<Store> {
             })
     };
     state.stores.with(|stores| match stores {
-        Some(Ok(stores)) => stores.iter().filter(|store| fits(store)).cloned().collect(),
+        Some(Ok(stores)) => {
+            let mut joined = memory.counts.with(|counts| counts.joined(stores));
+            joined.retain(fits);
+            joined
+        }
         _ => Vec::new(),
     })
 }
@@ -71,9 +105,9 @@ fn table(state: State, memory: Memory) -> AnyView {
         Some(Err(error)) => return view! { <p class="error" role="alert">{error}</p> }.into_any(),
         Some(Ok(_)) => {}
     }
-    let stores = shown(state);
+    let stores = shown(state, memory);
     if stores.is_empty() {
-        return view! { <p class="faint">"The mirror knows no such store. It fills with the first page of a captured site."</p> }.into_any();
+        return view! { <p class="faint">"Neither the mirror nor an open page has such a store. The mirror fills with the first page of a captured site."</p> }.into_any();
     }
     let rows = stores
         .iter()
@@ -83,6 +117,7 @@ fn table(state: State, memory: Memory) -> AnyView {
         <table class="stores">
             <thead><tr>
                 <th scope="col">"Origin › database › store"</th>
+                <th scope="col" class="number">"In IndexedDB"</th>
                 <th scope="col" class="number">"In the mirror"</th>
                 <th scope="col" class="number">"In Memcached"</th>
                 <th scope="col">"Drift"</th>
@@ -106,17 +141,24 @@ fn row(state: State, memory: Memory, store: &Store) -> impl IntoView + use<> {
             _ => state.say("An open page of the site reads its stores again"),
         });
     };
-    let condition = match (store.complete, store.doubtful) {
-        (true, false) => "complete",
-        (true, true) => "some records are read again",
-        (false, _) => "not read as a whole yet",
+    let counted = memory.counts.with(|counts| counts.of(&name));
+    let differs = difference(&counted, store);
+    let condition = match (&differs, store.complete, store.doubtful) {
+        (_, true, true) => "some records are read again".into_any(),
+        (Some(words), true, false) => {
+            view! { <span class="error" title="On its way, or written unseen: \u{201c}Read again\u{201d} settles it">{words.clone()}</span> }
+                .into_any()
+        }
+        (None, true, false) => "complete".into_any(),
+        (_, false, _) => "not read as a whole yet".into_any(),
     };
     let (held, drifted) = (name.clone(), name);
     view! {
         <tr>
             <th scope="row"><span class="origin">{words::site(&store.origin).to_owned()}" › "</span>{store.database.clone()}" › "{store.store.clone()}
                 {(!store.bucket.is_empty()).then(|| format!(" (bucket {})", store.bucket))}</th>
-            <td class="number" data-title="In the mirror">{count(store.records)}</td>
+            <td class="number" data-title="In IndexedDB">{in_indexeddb(counted)}</td>
+            <td class="number" class:error=differs.is_some() data-title="In the mirror">{count(store.records)}</td>
             <td class="number" data-title="In Memcached">{move || memory.drift.with(|drift| in_memcached(drift, &held))}</td>
             <td>{move || memory.drift.with(|drift| told(memory, drift, &drifted))}</td>
             <td>{condition}</td>
@@ -159,6 +201,20 @@ fn compare(state: State, memory: Memory, stores: Vec<Store>, repair: bool) {
 
 fn count(number: u64) -> String {
     words::count(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+fn in_indexeddb(counted: Count) -> AnyView {
+    match counted {
+        Count::Records(records) => count(records).into_any(),
+        Count::Asked => "…".into_any(),
+        Count::NoStore => {
+            view! { <span class="faint" title="There is no such store in IndexedDB">"none"</span> }.into_any()
+        }
+        Count::Unknown(why) => {
+            view! { <span class="faint" role="note" aria-label=why.clone() title=why.clone()>"?"</span> }
+                .into_any()
+        }
+    }
 }
 
 fn in_memcached(drift: &Drift, name: &Name) -> String {

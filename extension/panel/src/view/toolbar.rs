@@ -49,6 +49,9 @@ pub fn Toolbar(state: State) -> impl IntoView {
                 </button>
                 <button title="Keep the newest event in sight" aria-pressed=move || state.follow.get().to_string()
                     on:click=move |_| state.toggle_follow()>"Follow"</button>
+                <button title="Take the stack of each write of the inspected page from now on: where it was called from. Costs the page a little"
+                    aria-pressed=move || state.tracing.get().to_string()
+                    on:click=move |_| state.toggle_tracing()>"Stacks"</button>
                 <button title="Forget the events shown; the journal keeps them" on:click=move |_| state.clear()>"Clear"</button>
             </div>
             <div class="buttons">

@@ -55,6 +55,11 @@ impl Relay {
                 }
                 self.changed = true;
             }
+            FromInspector::Look { id, tab, look } => self.look(port, id, tab, look),
+            FromInspector::Trace(wanted) => {
+                self.inspectors.trace(port, wanted);
+                self.retrace();
+            }
             FromInspector::Capture { origin, enabled } => {
                 if self.capture.set_user(&origin, enabled) {
                     self.save();

@@ -5,7 +5,9 @@ use protocol::{PROTOCOL_VERSION, message::Page};
 use super::*;
 
 mod inspection;
+mod look;
 mod rules;
+mod trace;
 
 const ORIGIN: &str = "http://localhost:8080";
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use protocol::key::Key;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{super::JournalError, Place, Reader, VALUE, place, value};
 
@@ -44,6 +44,8 @@ pub struct SinkSummary {
     pub cure: Option<String>,
     /// Since when, in milliseconds.
     pub since: i64,
+    /// How often it has failed since it last came further.
+    pub attempts: u64,
 }
 
 impl Reader {
@@ -59,12 +61,7 @@ impl Reader {
     /// How many bytes the events take, and how many have lost their text for want of room. A journal of an older host keeps no books.
     pub fn room(&self) -> Result<(u64, u64), JournalError> {
         self.read(|connection| {
-            let kept: bool = connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'room')",
-                [],
-                |row| row.get(0),
-            )?;
-            if !kept {
+            if !has_table(connection, "room")? {
                 return Ok((0, 0));
             }
             connection.query_row("SELECT bytes, shed FROM room", [], |row| {
@@ -126,13 +123,17 @@ impl Reader {
         Ok(())
     }
 
-    /// The sinks that ever ran.
+    /// The sinks that ever ran. In a journal of an older host nobody counted their attempts.
     pub fn sinks(&self) -> Result<Vec<SinkSummary>, JournalError> {
         self.read(|connection| {
+            let query = if has_table(connection, "attempt")? {
+                "SELECT name, enabled, number, state, error, cure, since, coalesce((SELECT count FROM attempt WHERE sink = name), 0)
+                 FROM sink ORDER BY name DESC"
+            } else {
+                "SELECT name, enabled, number, state, error, cure, since, 0 FROM sink ORDER BY name DESC"
+            };
             connection
-                .prepare_cached(
-                    "SELECT name, enabled, number, state, error, cure, since FROM sink ORDER BY name DESC",
-                )?
+                .prepare_cached(query)?
                 .query_map([], |row| {
                     Ok(SinkSummary {
                         name: row.get(0)?,
@@ -142,6 +143,7 @@ impl Reader {
                         error: row.get(4)?,
                         cure: row.get(5)?,
                         since: row.get(6)?,
+                        attempts: row.get(7)?,
                     })
                 })?
                 .collect()
@@ -207,4 +209,11 @@ pub fn journals(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a journal has what earlier versions did not make.
+fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)")?
+        .query_row([name], |row| row.get(0))
 }

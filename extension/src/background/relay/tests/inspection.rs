@@ -241,6 +241,8 @@ fn a_page_cannot_speak_as_an_inspector() {
         r#"{"capture":{"origin":"https://victim.example","enabled":true}}"#,
         r#"{"pause":{"paused":true}}"#,
         r#"{"rules":[]}"#,
+        r#"{"trace":"all"}"#,
+        r#"{"look":{"id":1,"tab":null,"look":{"counts":{"origin":"https://victim.example"}}}}"#,
     ] {
         relay.port_said(1, text);
         assert_eq!(relay.take_actions(), [], "{text}");

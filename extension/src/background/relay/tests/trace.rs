@@ -1,0 +1,117 @@
+//! Stacks of writes: taken for whoever looks, told to nobody else.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const STACK: &str = "at save (http://localhost:8080/app.js:1:2)";
+
+fn commit() -> String {
+    r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":2,"key_paths":{"s":"mail"},"operations":[{"put":{"store":"s","key":"ann","value":{"mail":"ann"}}},{"clear":{"store":"t"}},{"delete":{"store":"t","key":2}}]}}"#
+        .into()
+}
+
+fn deliver_traced(relay: &mut Relay, port: u32, sequence: u64) {
+    let stacks = json!({"trace": {"sequence": sequence, "stacks": [STACK, "at clear (x:1:1)", ""]}});
+    relay.port_said(port, &stacks.to_string());
+    relay.port_said(
+        port,
+        &format!(
+            r#"{{"deliveries":[{{"sequence":{sequence},"body":{}}}]}}"#,
+            commit()
+        ),
+    );
+}
+
+fn told(relay: &mut Relay, port: u32) -> Vec<Value> {
+    let actions = relay.take_actions().into_iter();
+    actions
+        .filter_map(|action| match action {
+            Action::ToPort { port: to, text } if to == port => {
+                Some(serde_json::from_str(&text).expect("JSON"))
+            }
+            Action::ToHost(text) => {
+                assert!(
+                    !text.contains("app.js") && !text.contains("trace"),
+                    "told the host: {text}"
+                );
+                None
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn stacks_are_taken_while_somebody_looks() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.inspector_opened(9);
+    relay.take_actions();
+    relay.port_said(9, r#"{"trace":{"tab":7}}"#);
+    assert_eq!(relay.take_actions(), [to_bridge(1, r#"{"trace":{"on":true}}"#)]);
+    // Again, or for another tab: no news.
+    relay.port_said(9, r#"{"trace":"all"}"#);
+    assert_eq!(relay.take_actions(), []);
+    // A document that comes later, and one that comes back.
+    open(&mut relay, 2, ORIGIN, "d");
+    assert!(
+        relay
+            .take_actions()
+            .contains(&to_bridge(2, r#"{"trace":{"on":true}}"#))
+    );
+    relay.port_said(9, r#"{"trace":{"tab":8}}"#);
+    let off = r#"{"trace":{"on":false}}"#;
+    assert_eq!(relay.take_actions(), [to_bridge(1, off), to_bridge(2, off)]);
+    relay.port_said(9, r#"{"trace":"all"}"#);
+    relay.take_actions();
+    // It ends with the page that wanted it.
+    relay.port_closed(9);
+    assert_eq!(relay.take_actions(), [to_bridge(1, off), to_bridge(2, off)]);
+}
+
+#[test]
+fn a_stack_finds_whoever_looks_and_nobody_else() {
+    let mut relay = relay();
+    let rule = Rule {
+        database: String::new(),
+        store: String::new(),
+        fields: vec!["/mail".into()],
+        how: protocol::redact::How::Hash,
+    };
+    relay.policy(Policy {
+        redact: Ok(vec![rule]),
+        ..Policy::default()
+    });
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    for port in [8, 9] {
+        relay.inspector_opened(port);
+    }
+    // Nobody wants them: what comes all the same is left out.
+    deliver_traced(&mut relay, 1, 1);
+    assert_eq!(told(&mut relay, 9), Vec::<Value>::new());
+    relay.port_said(9, r#"{"trace":{"tab":7}}"#);
+    relay.take_actions();
+    deliver_traced(&mut relay, 1, 2);
+    let actions = relay.take_actions();
+    assert!(
+        !actions
+            .iter()
+            .any(|action| matches!(action, Action::ToPort { port: 8, .. }))
+    );
+    relay.actions = actions;
+    let told = told(&mut relay, 9);
+    let [trace] = &told[..] else { panic!("{told:?}") };
+    let trace = &trace["trace"];
+    assert_eq!(trace["transaction"], "c:2");
+    assert_eq!(trace["writes"].as_array().map(Vec::len), Some(2), "{trace}");
+    assert_eq!(
+        (&trace["writes"][0]["store"], &trace["writes"][0]["stack"]),
+        (&json!("s"), &json!(STACK))
+    );
+    let key = trace["writes"][0]["key"].as_str().expect("a key");
+    assert!(key.starts_with("hash-"), "{key}");
+    assert_eq!(trace["writes"][1].get("key"), None);
+}

@@ -1,0 +1,88 @@
+//! Where writes are called from, for inspectors that want to see it.
+//!
+//! Invariants: nobody takes a stack unless an open inspector wants it; a stack goes to inspectors only, never to the host, and the key
+//! beside it is redacted as in the delivery itself.
+
+use std::borrow::Cow;
+
+use protocol::{
+    commit::{Body, Operation},
+    inspect::{ToInspector, Trace, Traced},
+    message::ToBridge,
+};
+
+use super::{Action, Relay, to_bridge};
+use crate::background::outbox::Content;
+
+/// Of how many deliveries a bridge's stacks are kept until they come: they come at once.
+const MAX_STACKS: usize = 1024;
+
+impl Relay {
+    /// Tells the bridges what has changed of whose stacks are wanted.
+    pub(super) fn retrace(&mut self) {
+        for (port, bridge) in self.bridges.admitted() {
+            let on = self.inspectors.tracers(bridge.page.tab).next().is_some();
+            if std::mem::replace(&mut bridge.traced, on) != on {
+                bridge.stacks.clear();
+                self.actions.extend(to_bridge(port, &ToBridge::Trace { on }));
+            }
+        }
+    }
+
+    /// The stacks of a delivery that is about to come.
+    pub(super) fn stacks_came(&mut self, port: u32, sequence: u64, stacks: Vec<String>) {
+        if let Some(bridge) = self.bridges.heard(port)
+            && bridge.traced
+            && bridge.stacks.len() < MAX_STACKS
+        {
+            bridge.stacks.insert(sequence, stacks);
+        }
+    }
+
+    /// The delivery has come: tells inspectors where its writes were called from, if that is known.
+    pub(super) fn tell_trace(&mut self, port: u32, sequence: u64, content: &Content) {
+        let Some(bridge) = self.bridges.heard(port) else {
+            return;
+        };
+        let Some(stacks) = bridge.stacks.remove(&sequence) else {
+            return;
+        };
+        let (tab, transaction) = (bridge.page.tab, format!("{}:{sequence}", bridge.context));
+        let text = match content {
+            Content::Whole(body) => Cow::Borrowed(body.get()),
+            Content::Parts(parts) => Cow::Owned(parts.concat()),
+        };
+        // Without the rules no key may be shown.
+        let Ok(redaction) = self.applicable() else {
+            return;
+        };
+        let body = redaction.body(&text);
+        let Ok(Body::Commit(commit)) = serde_json::from_str(&body) else {
+            return;
+        };
+        let writes = commit
+            .operations
+            .iter()
+            .zip(stacks)
+            .filter(|(_, stack)| !stack.is_empty())
+            .map(|(operation, stack)| Traced {
+                store: operation.store().to_owned(),
+                key: match operation {
+                    Operation::Put { key, .. }
+                    | Operation::Add { key, .. }
+                    | Operation::Delete { key, .. } => Some((*key).to_owned()),
+                    _ => None,
+                },
+                stack,
+            })
+            .collect();
+        let trace = ToInspector::Trace(Trace { transaction, writes });
+        if let Ok(text) = serde_json::to_string(&trace) {
+            let ports = self.inspectors.tracers(tab);
+            self.actions.extend(ports.map(|port| Action::ToPort {
+                port,
+                text: text.clone(),
+            }));
+        }
+    }
+}

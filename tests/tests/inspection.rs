@@ -1,0 +1,183 @@
+//! What the inspector shows of stores and records: counts, drift, and nothing that a rule hides.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{Rig, browser::Kind, panel::Panel};
+use serde_json::json;
+
+const WRITER: &str = "/writer/";
+
+fn drift_is_found_and_put_right(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    page.evaluate("together([['a', 1], ['b', 2], ['c', 3]])")?;
+    rig.settled(&page)?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 600)?;
+    let picture = |name: &str| panel.picture(&format!("{name}-{}", kind.name()));
+    panel.press("Stores")?;
+    panel.wait_for("$('.stores [data-title=\"In IndexedDB\"]')?.textContent === '3'")?;
+    assert_eq!(panel.text(".stores [data-title='In the mirror']")?, "3");
+    panel.press("Compare")?;
+    panel.wait_for("$('.stores .good')?.textContent === 'none'")?;
+    assert_eq!(panel.text(".stores [data-title='In Memcached']")?, "3");
+
+    // Somebody else writes into Memcached.
+    let record = lab::observe::Record {
+        bucket: String::new(),
+        database: "writer".to_owned(),
+        store: "items".to_owned(),
+        key: r#""b""#.to_owned(),
+        value: String::new(),
+    };
+    let key = record.memcached_key(&rig.site.origin())?;
+    rig.memcached.connect()?.set(&key, "spoilt")?;
+    panel.press("Compare")?;
+    panel.wait_for("$('.stores .error')?.textContent === '1 stale'")?;
+    panel.wait_for("$('.differences button')?.textContent === '\"b\"'")?;
+    panel.click(".differences button")?;
+    panel.wait_for("$('.chosen .verdict')?.dataset.state === 'wrong'")?;
+    let places = panel.evaluate("$$('.chosen td').map((place) => place.textContent)")?;
+    assert_eq!(places, json!(["2", "2", "spoilt"]));
+    picture("drift")?;
+    panel.accessible()?;
+    panel.page.resize(400, 700)?;
+    panel.fits()?;
+    picture("narrow-stores")?;
+    panel.accessible()?;
+    panel.page.resize(1280, 600)?;
+
+    panel.press("Repair")?;
+    panel.wait_for("$('.stores .good')?.textContent === '1 stale; 1 put right'")?;
+    panel.press("Look again")?;
+    panel.wait_for("$('.chosen .verdict')?.dataset.state === 'ok'")?;
+    picture("repaired")?;
+    rig.settled(&page).map(drop)
+}
+
+/// How a store's line reads: in IndexedDB, in the mirror, and what is said of it.
+fn line(store: &str, indexeddb: &str, mirror: &str, state: &str) -> String {
+    format!(
+        "$$('.stores tbody tr').some((row) => row.querySelector('th').textContent.endsWith('› {store}') \
+         && row.querySelector('[data-title=\"In IndexedDB\"]').textContent === '{indexeddb}' \
+         && row.querySelector('[data-title=\"In the mirror\"]').textContent === '{mirror}' \
+         && row.textContent.includes('{state}'))"
+    )
+}
+
+/// The pages' own numbers stand beside the mirror's, also where the mirror knows nothing.
+fn records_are_counted_where_they_are(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    page.evaluate("count(0, 5)")?;
+    rig.settled(&page)?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 600)?;
+    panel.press("Stores")?;
+    panel.wait_for(&line("items", "5", "5", "complete"))?;
+
+    // What the host is not sent, the mirror lacks.
+    panel.press("Pause capture")?;
+    panel.wait_for("$('.health').textContent.includes('capture paused')")?;
+    page.evaluate("count(5, 8)")?;
+    page.evaluate(
+        "new Promise((resolve, reject) => { const open = indexedDB.open('unseen', 1); open.onupgradeneeded = () => open.result.createObjectStore('things').put(1, 1); open.onsuccess = resolve; open.onerror = reject; }).then(() => true)",
+    )?;
+    panel.press("Refresh")?;
+    panel.wait_for(&line("items", "8", "5", "the mirror lacks 3"))?;
+    panel.wait_for(&line("things", "1", "0", "not read as a whole yet"))?;
+    panel.picture(&format!("counts-{}", kind.name()))?;
+    panel.accessible()?;
+    panel.page.resize(400, 700)?;
+    panel.fits()?;
+    panel.picture(&format!("narrow-counts-{}", kind.name()))?;
+    panel.page.resize(1280, 600)?;
+    panel.press("Resume capture")?;
+    rig.settled(&page)?;
+    panel.press("Refresh")?;
+    panel.wait_for(&line("items", "8", "8", "complete"))?;
+
+    // Without a page there is nobody to ask.
+    page.close()?;
+    let other = Panel::open(&browser, "")?;
+    other.press("Stores")?;
+    other.wait_for(
+        "$('.stores [data-title=\"In IndexedDB\"] span')?.title.includes('No page of the site is open')",
+    )
+}
+
+/// A rule holds in every place of the panel, and what it makes of a record is the same in all of them.
+fn what_rules_hide_is_hidden_here_too(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let config = fs::read_to_string(rig.relay.config())?;
+    let rules = r#"
+[[redact]]
+store = "users"
+fields = ["/cards/*/number"]
+how = "mask"
+[[redact]]
+store = "users"
+fields = ["/mail"]
+how = "hash"
+[[redact]]
+store = "sessions"
+fields = ["@key"]
+how = "drop"
+"#;
+    fs::write(rig.relay.config(), config + rules)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url("/secrets/");
+    let page = browser.open(&url)?;
+    page.evaluate("opened.then(() => true)")?;
+    page.evaluate("found()")?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 800)?;
+    for (filter, part) in [
+        ("open-ann", "open-bank"),
+        ("store:sessions op:create", "open-session"),
+    ] {
+        panel.filter(filter)?;
+        panel.wait_for("$$('.row').length === 1")?;
+        panel.click(".row")?;
+        panel.wait_for(&format!(
+            "$('.details .verdict')?.dataset.state === 'ok' && $('.places code')?.textContent.includes('{part}')"
+        ))?;
+        let places = panel.evaluate("$$('.places code').map((place) => place.textContent)")?;
+        let places: Vec<String> = serde_json::from_value(places)?;
+        ensure!(
+            places.len() == 3 && places.iter().all(|place| *place == places[0]),
+            "{places:?}"
+        );
+        ensure!(panel.text(".places")?.contains("redaction rules"));
+    }
+    panel.picture(&format!("redacted-{}", kind.name()))?;
+    ensure!(!panel.text("body")?.contains("hush"), "the panel shows a secret");
+
+    // It is gone from IndexedDB, unseen, and so is different.
+    panel.press("Pause capture")?;
+    panel.wait_for("$('.health').textContent.includes('capture paused')")?;
+    page.evaluate("transact((store) => store('sessions').delete('hush-token-found'))")?;
+    panel.press("Look again")?;
+    panel.wait_for("$('.details .verdict')?.dataset.state === 'wrong'")?;
+    assert_eq!(panel.text(".places td")?, "no such record");
+    panel.filter("")?;
+    panel.evaluate(
+        "(window.URL.createObjectURL = (blob) => { window.exported = blob; return 'blob:none'; }, undefined)",
+    )?;
+    panel.press("Export")?;
+    let text = panel.evaluate("exported.text()")?;
+    let text = text.as_str().context("a text")?;
+    ensure!(text.contains("open-ann") && !text.contains("hush"), "{text}");
+    Ok(())
+}
+
+lab::in_both_browsers!(
+    drift_is_found_and_put_right,
+    records_are_counted_where_they_are,
+    what_rules_hide_is_hidden_here_too,
+);
