@@ -140,7 +140,7 @@ fn what_accessors_wrote_is_read_before_it_is_overwritten(kind: Kind) -> Result<(
             r#"c odd/out 1 {"a":"first"}"#,
             r#"u odd/out 1 "second""#,
             r#"c odd/out 2 {"a":"deleted"}"#,
-            r#"d odd/out 2"#,
+            "d odd/out 2",
             r#"c odd/out ["k",1] {"a":"first"}"#,
             r#"u odd/out ["k",1] "second""#,
         ]

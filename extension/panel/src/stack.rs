@@ -9,8 +9,8 @@ use crate::model::Row;
 /// Of how many transactions the stacks are kept.
 const BOUND: usize = 5000;
 
-/// Our own script in a page, whose calls are no part of the page's stack.
-const HOOK: &str = "/page/hook.js";
+/// What stacks call our own script in a page (`xtask/src/build/page.rs`); its calls are no part of the page's.
+const HOOK: &str = "indexedDB";
 
 /// A call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn frames(stack: &str) -> Vec<Frame> {
             frame(function, place)
         }
     });
-    frames.filter(|frame| !is_ours(&frame.url)).collect()
+    frames.filter(|frame| frame.url != HOOK).collect()
 }
 
 fn frame(function: &str, place: &str) -> Option<Frame> {
@@ -66,11 +66,6 @@ fn frame(function: &str, place: &str) -> Option<Frame> {
         line: line.parse().ok()?,
         column: column.parse().ok()?,
     })
-}
-
-fn is_ours(url: &str) -> bool {
-    url.split_once("-extension://")
-        .is_some_and(|(_, rest)| rest.split_once('/').is_some_and(|(_, path)| HOOK[1..] == *path))
 }
 
 /// The stacks that have come.
@@ -135,7 +130,7 @@ mod tests {
 
     #[test]
     fn both_engines_words_are_read() {
-        let v8 = "Error: no\n    at stackNow (chrome-extension://abc/page/hook.js:1:99)\n    at put (chrome-extension://abc/page/hook.js:1:9)\n    at save (http://localhost:1/app.js?v=2:12:5)\n    at async http://localhost:1/index.html:3:1\n    at new Cart (http://localhost:1/cart.js:1:2)\n    at Array.forEach (<anonymous>)\n";
+        let v8 = "Error: no\n    at stackNow (indexedDB:1:99)\n    at put (indexedDB:1:9)\n    at save (http://localhost:1/app.js?v=2:12:5)\n    at async http://localhost:1/index.html:3:1\n    at new Cart (http://localhost:1/cart.js:1:2)\n    at Array.forEach (<anonymous>)\n";
         assert_eq!(
             frames(v8),
             [
@@ -144,7 +139,7 @@ mod tests {
                 call("new Cart", "http://localhost:1/cart.js", 1, 2),
             ]
         );
-        let spidermonkey = "stackNow@moz-extension://abc/page/hook.js:1:99\nsave@http://localhost:1/app.js:12:5\nasync*@http://localhost:1/index.html:3:1\n";
+        let spidermonkey = "stackNow@indexedDB:1:99\nsave@http://localhost:1/app.js:12:5\nasync*@http://localhost:1/index.html:3:1\n";
         assert_eq!(
             frames(spidermonkey),
             [
@@ -153,9 +148,8 @@ mod tests {
             ]
         );
         assert_eq!(frames("nonsense\n@\nat \n"), []);
-        // A page's own script of that name is none of ours, nor is another extension's.
-        assert_eq!(frames("f@http://localhost:1/page/hook.js:1:1").len(), 1);
-        assert_eq!(frames("f@moz-extension://x/lib/page/hook.js:1:1").len(), 1);
+        // A page's own script of that name is none of ours.
+        assert_eq!(frames("f@http://localhost:1/indexedDB:1:1").len(), 1);
         let place = call("save", "http://localhost:1/a/app.js?v=2", 12, 5);
         assert_eq!(place.place(), "app.js:12:5");
         assert_eq!(place.location(), "http://localhost:1/a/app.js?v=2:12:5");
