@@ -434,43 +434,14 @@ async function survey() {
   surveying = true;
   for (let attempt = 1; !surveyed && !stopped; attempt++) {
     surveyed = true;
+    const { readAll } = await import("./survey.js");
     // The page may change a database while it is read: what it looks like afterwards needs another look.
-    if (!(await surveyOnce()) && attempt < MAX_ATTEMPTS) {
+    if (!(await readAll(delivered)) && attempt < MAX_ATTEMPTS) {
       await after(attempt * 1000);
       surveyed = false;
     }
   }
   surveying = false;
-}
-
-/** Whether everything could be read. */
-async function surveyOnce() {
-  let complete = true;
-  try {
-    await idle();
-    const { bucketNames, readInventory, readStore } = await import("./reader.js");
-    const buckets = await bucketNames();
-    for (const bucket of ["", ...(buckets ?? [])]) {
-      const { body, databases } = await readInventory(bucket, buckets);
-      await delivered(body);
-      for (const { name, stores } of databases) {
-        if (stores === null) complete = false;
-        for (const store of stores ?? []) {
-          try {
-            for await (const stretch of readStore(bucket, name, store)) {
-              await delivered(stretch);
-              await idle();
-            }
-          } catch {
-            complete = false;
-          }
-        }
-      }
-    }
-  } catch {
-    complete = false;
-  }
-  return complete;
 }
 
 /**

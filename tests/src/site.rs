@@ -17,6 +17,9 @@ use anyhow::{Context as _, Result};
 
 use crate::artifacts;
 
+/// The page whose answer tells the browser to forget what the origin has stored (the `Clear-Site-Data` header).
+pub const CLEARING: &str = "/clearing/";
+
 /// Serves `tests/sites/` on a free port. Each server is an origin of its own.
 #[derive(Debug)]
 pub struct Site {
@@ -92,9 +95,14 @@ fn answer(stream: TcpStream, root: &Path) -> io::Result<()> {
     match file.as_ref().map(fs::read) {
         Some(Ok(body)) => {
             let kind = file.as_deref().map_or("", mime);
+            let clear = if path == CLEARING {
+                "Clear-Site-Data: \"storage\"\r\n"
+            } else {
+                ""
+            };
             write!(
                 stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{clear}Connection: close\r\n\r\n",
                 body.len()
             )?;
             stream.write_all(&body)

@@ -5,7 +5,7 @@ use lab::{
     Rig,
     browser::{Kind, Launch},
     observe::{self, Event, checks},
-    site::Site,
+    site::{CLEARING, Site},
     wait::{self, PATIENCE, Seen},
 };
 use serde_json::json;
@@ -242,6 +242,25 @@ fn a_deletion_by_a_key_with_accessors_takes_nothing_along(kind: Kind) -> Result<
     Ok(())
 }
 
+/// The browser closes the page's connections by force; the page goes on without a load.
+fn what_the_browser_clears_is_gone_everywhere(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("together([['a', 1], ['b', 2]])")?;
+    ensure!(rig.settled(&page)?.len() == 2, "two records");
+    page.evaluate(&format!("fetch({CLEARING:?}).then((answer) => answer.text())"))?;
+    wait::until("the browser to have cleared the databases", PATIENCE, || {
+        let databases = page.evaluate("indexedDB.databases()")?;
+        Ok(if databases == json!([]) {
+            Seen::Ready(())
+        } else {
+            Seen::Not(databases.to_string())
+        })
+    })?;
+    rig.settled(&page).map(drop)
+}
+
 /// Views of parts of buffers, dates that occur twice, arrays with names: engines make tidy keys of them, and so does the host.
 fn deletions_by_untidy_keys_are_captured(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
@@ -279,6 +298,7 @@ fn deletions_by_untidy_keys_are_captured(kind: Kind) -> Result<()> {
 }
 
 lab::in_both_browsers!(
+    what_the_browser_clears_is_gone_everywhere,
     an_origin_that_is_not_enabled_is_never_captured,
     records_from_before_capture_arrive_as_read,
     a_write_that_nobody_saw_is_found_at_the_next_load,

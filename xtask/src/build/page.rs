@@ -64,6 +64,7 @@ pub const SCRIPTS: [Script; 3] = [
             "blobs.js",
             "key.js",
             "reader.js",
+            "survey.js",
         ],
     },
     Script {
