@@ -29,7 +29,10 @@ const SAMPLE: &str = r#"{
   "name": "Ann",
   "password": "correct horse",
   "cards": [
-    { "number": "4242 4242 4242 4242", "bank": "First" }
+    {
+      "number": "4242 4242 4242 4242",
+      "bank": "First"
+    }
   ]
 }"#;
 
