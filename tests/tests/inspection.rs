@@ -166,6 +166,8 @@ how = "drop"
     panel.wait_for("$('.details .verdict')?.dataset.state === 'wrong'")?;
     assert_eq!(panel.text(".places td")?, "no such record");
     panel.filter("")?;
+    // What is exported is what is listed, and that is looked for a stretch at a time.
+    panel.wait_for("$$('.row').length > 1")?;
     panel.evaluate(
         "(window.URL.createObjectURL = (blob) => { window.exported = blob; return 'blob:none'; }, undefined)",
     )?;
