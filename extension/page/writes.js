@@ -93,7 +93,8 @@ function recordValue(name, store, request, value, explicit) {
     readBack(store, transaction, operation, key);
   } else {
     operation.content = encoded;
-    if (key === undefined && explicit !== undefined) whenDone(operation, takeKey);
+    // Accessors in it, or an array of what is no own property (the length of a string): its text is taken when there is one.
+    if (key === undefined && (explicit !== undefined || path?.isArray)) whenDone(operation, takeKey);
   }
   if (typeof key === "object" && key !== null) operation.key = encode(key, true) ?? "";
   record(transaction, operation, store);

@@ -20,6 +20,7 @@ const ODD: &str = "new Promise((resolve) => {
         request.result.createObjectStore('out');
         request.result.createObjectStore('in', { keyPath: ['a', 'b.c'] });
         request.result.createObjectStore('made', { autoIncrement: true });
+        request.result.createObjectStore('long', { keyPath: ['name.length', 'id'] });
     };
     request.onsuccess = () => resolve(void (window.odd = request.result));
 })";
@@ -28,8 +29,8 @@ const ODD: &str = "new Promise((resolve) => {
 fn transact(page: &Page<'_>, body: &str) -> Result<Value> {
     page.evaluate(&format!(
         "new Promise((resolve) => {{
-            const transaction = odd.transaction(['out', 'in', 'made'], 'readwrite');
-            const [out, inside, made] = ['out', 'in', 'made'].map((name) => transaction.objectStore(name));
+            const transaction = odd.transaction(['out', 'in', 'made', 'long'], 'readwrite');
+            const [out, inside, made, long] = ['out', 'in', 'made', 'long'].map((name) => transaction.objectStore(name));
             let told = null;
             {body};
             transaction.oncomplete = () => resolve(told);
@@ -66,6 +67,7 @@ fn keys_are_those_that_the_database_took(kind: Kind) -> Result<()> {
             Object.defineProperty(target.result, 0, { get: () => (calls++, 99), enumerable: true });
         inside.put({ a: [1], b: { c: 'd' } }).onsuccess = ({ target }) => (target.result.length = 0);
         made.put('generated');
+        long.put({ name: 'Ada', id: 1 }).onsuccess = ({ target }) => target.result.reverse();
         transaction.addEventListener('complete', () => (told = calls))",
     )?;
     assert_eq!(calls, json!(0), "accessors that only the page may run");
@@ -80,6 +82,7 @@ fn keys_are_those_that_the_database_took(kind: Kind) -> Result<()> {
             r#"c odd/out ["w"] "watched""#,
             r#"c odd/in [[1],"d"] {"a":[1],"b":{"c":"d"}}"#,
             r#"c odd/made 1 "generated""#,
+            r#"c odd/long [3,1] {"id":1,"name":"Ada"}"#,
         ]
     );
 
@@ -97,7 +100,7 @@ fn keys_are_those_that_the_database_took(kind: Kind) -> Result<()> {
         };",
     )?;
     let events = rig.settled(&page)?;
-    let mut changes = lines(&events).split_off(7);
+    let mut changes = lines(&events).split_off(8);
     // Requests of two stores.
     changes.sort();
     assert_eq!(
