@@ -3,7 +3,12 @@
 // the two traces must be equal. A trace is grouped by transaction or request: within a group the order is the specification's,
 // between groups that do not overlap it is not.
 
-/** @typedef {{groups: Record<string, string[]>, content: Record<string, Record<string, Record<string, string>>>}} Trace */
+/** @typedef {{groups: Record<string, string[]>, content: Record<string, Record<string, Record<string, string>>>, stuck: boolean}} Trace */
+
+/** How long something may take to settle, in milliseconds. */
+const PATIENCE = 3000;
+/** As PATIENCE, once something of the same program did not settle: an engine that is stuck stays so. */
+const STUCK_PATIENCE = 100;
 
 class Run {
   /** @param {any} program */
@@ -16,7 +21,8 @@ class Run {
     this.transactions = 0;
     /** What must settle before the next step. @type {Promise<void>[]} */
     this.pending = [];
-    this.current = "start";
+    /** Whether something did not settle. */
+    this.stuck = false;
   }
 
   /** @param {string} group @param {...string} words */
@@ -46,7 +52,8 @@ class Run {
     for (const connection of this.connections.values()) connection.close();
     removeEventListener("error", onError);
     removeEventListener("unhandledrejection", onRejection);
-    return { groups: this.groups, content: await this.contentSoon() };
+    const content = await this.contentSoon();
+    return { groups: this.groups, content, stuck: this.stuck };
   }
 
   /** The content, unless the engine is stuck: then it says nothing in both pages. */
@@ -59,7 +66,13 @@ class Run {
   /** Waits for a promise, but not for ever: engines have their own ways to get stuck, and then both pages must. @param {Promise<void>} promise */
   async settled(promise) {
     let timer = 0;
-    const patience = new Promise((resolve) => (timer = setTimeout(() => (this.log("errors", "something never settled"), resolve(undefined)), 3000)));
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(() => {
+        this.stuck = true;
+        this.log("errors", "something never settled");
+        resolve(undefined);
+      }, this.stuck ? STUCK_PATIENCE : PATIENCE);
+    });
     await Promise.race([promise, patience]);
     clearTimeout(timer);
   }
@@ -85,6 +98,10 @@ class Run {
       case "transactions":
         for (const description of step.list) this.transaction(description);
         return;
+      case "together":
+        // Started one right after the other: opens and deletions queue behind each other and behind transactions.
+        for (const [index, part] of step.parts.entries()) this.step(part, `${group}.${index}`);
+        return;
       case "wrong": return this.wrong(step, group);
       default: throw new Error("a program names an unknown step: " + step.step);
     }
@@ -96,7 +113,7 @@ class Run {
     const request = this.attempt(group, "open", () => step.version === undefined ? indexedDB.open(name) : indexedDB.open(name, step.version));
     if (!request) return;
     this.pending.push(new Promise((resolve) => {
-      request.onblocked = (event) => this.logEvent(group, event);
+      request.onblocked = (event) => this.unblock(group, event);
       request.onupgradeneeded = (event) => {
         this.logEvent(group, event);
         const transaction = /** @type {IDBTransaction} */ (request.transaction);
@@ -126,16 +143,18 @@ class Run {
   deleteDatabase(step, group) {
     const request = indexedDB.deleteDatabase(this.databaseName(step.database));
     this.pending.push(new Promise((resolve) => {
-      request.onblocked = (event) => {
-        this.logEvent(group, event);
-        // Whoever ignored versionchange closes now, so that the program goes on.
-        for (const connection of this.connections.values()) connection.close();
-      };
+      request.onblocked = (event) => this.unblock(group, event);
       request.onsuccess = request.onerror = (event) => {
         this.logEvent(group, event);
         resolve();
       };
     }));
+  }
+
+  /** Whoever ignored versionchange closes now, so that the program goes on. @param {string} group @param {Event} event */
+  unblock(group, event) {
+    this.logEvent(group, event);
+    for (const connection of this.connections.values()) connection.close();
   }
 
   /** @param {IDBDatabase} connection @param {string} group @param {any} step */
@@ -237,6 +256,7 @@ class Run {
       case "deleteObjectStore": return void this.attempt(group, operation.op, () => transaction.db.deleteObjectStore(operation.store));
       case "createIndex": return void this.attempt(group, operation.op, () => store().createIndex("by_n", "n", operation.options));
       case "deleteIndex": return void this.attempt(group, operation.op, () => store().deleteIndex("by_n"));
+      case "renameIndex": return void this.attempt(group, operation.op, () => (store().index("by_n").name = operation.to));
       case "renameStore": return void this.attempt(group, operation.op, () => (store().name = operation.to));
       case "stale": {
         // A request on a store object that has been deleted in this upgrade.

@@ -3,7 +3,15 @@
 use serde_json::Value;
 
 /// The lists of a program whose elements may go.
-const LISTS: [&str; 6] = ["steps", "list", "operations", "upgrade", "then", "otherwise"];
+const LISTS: [&str; 7] = [
+    "steps",
+    "parts",
+    "list",
+    "operations",
+    "upgrade",
+    "then",
+    "otherwise",
+];
 
 /// The smallest program that the search reaches and of which `fails` still holds. Greedy: each pass tries to take out
 /// every element of every list, later ones first, until a pass finds nothing more.

@@ -33,6 +33,8 @@ pub struct Report {
     pub programs: usize,
     /// Programs of which the page without the extension gave different traces in two runs: they prove nothing.
     pub unstable: usize,
+    /// Programs in which the engine got stuck in both pages alike: what they hold in the end can't be read.
+    pub stuck: usize,
     /// Events that were captured and replayed.
     pub events: usize,
     /// Databases of which records had to be read again, because capture could not know them without running page code twice.
@@ -85,6 +87,10 @@ impl<'a> Tester<'a> {
                 self.report.programs += 1;
                 let verdict = match bare.difference(hooked) {
                     Some(difference) => Some(difference),
+                    None if hooked.stuck => {
+                        self.report.stuck += 1;
+                        None
+                    }
                     None => self.missed(program, hooked, ARRIVAL)?,
                 };
                 if let Some(difference) = verdict {
@@ -146,6 +152,7 @@ impl<'a> Tester<'a> {
         let verdict = match bare[0].difference(&hooked[0]) {
             Some(difference) => Some(difference),
             // Shorter than for the verdict: nearly every candidate that still fails takes all of it.
+            None if hooked[0].stuck => None,
             None => self.missed(&program, &hooked[0], ARRIVAL / 10)?,
         };
         forget(&self.bare, batch)?;

@@ -11,6 +11,8 @@ pub struct Trace {
     pub groups: BTreeMap<String, Vec<String>>,
     /// What the databases hold in the end.
     pub content: Content,
+    /// Whether the engine itself got stuck, so that `content` may be missing.
+    pub stuck: bool,
 }
 
 /// Database name → store name → key → value: the page's descriptions of them, or typed JSON texts where events are replayed.
