@@ -56,6 +56,8 @@ addKind(Set, getterOf(Set.prototype, "size"), (set) => {
 const Bytes = Uint8Array;
 const toBase64 = uncurry(/** @type {any} */ (Bytes.prototype).toBase64);
 const lengthOfBuffer = getterOf(ArrayBuffer.prototype, "byteLength");
+const isResizable = getterOf(ArrayBuffer.prototype, "resizable");
+const maximumOfBuffer = getterOf(ArrayBuffer.prototype, "maxByteLength");
 
 /**
  * @param {string} type
@@ -63,7 +65,8 @@ const lengthOfBuffer = getterOf(ArrayBuffer.prototype, "byteLength");
  */
 function writeBytes(type, buffer) {
   reserveText(lengthOfBuffer(buffer) * 1.34);
-  append(`{"$bytes":{"type":"${type}","base64":"${toBase64(new Bytes(buffer))}"}}`);
+  const maximum = isResizable(buffer) ? `,"maxByteLength":${maximumOfBuffer(buffer)}` : "";
+  append(`{"$bytes":{"type":"${type}","base64":"${toBase64(new Bytes(buffer))}"${maximum}}}`);
 }
 
 addKind(ArrayBuffer, lengthOfBuffer, (buffer) => writeBytes("ArrayBuffer", buffer));
@@ -86,7 +89,7 @@ addKind(Bytes, bufferOfView, (view) => {
   const type = typeOfView(view) ?? "DataView";
   const buffer = bufferOfView(view);
   const length = lengthOfView(view);
-  if (length === lengthOfBuffer(buffer) && standsForBuffer(buffer)) {
+  if (length === lengthOfBuffer(buffer) && !isResizable(buffer) && standsForBuffer(buffer)) {
     writeBytes(type, buffer);
   } else {
     append(`{"$bytes":{"type":"${type}","offset":${offsetOfView(view)},"length":${length},"buffer":`);

@@ -10,7 +10,7 @@
 // mark in their place, and whoever wants the whole text fills it in (`blobs.js`).
 
 import { MARK } from "./channel.js";
-import { kindOf } from "./kinds.js";
+import { hiddenKindOf, kindOf } from "./kinds.js";
 import {
   bare,
   emptyList,
@@ -250,7 +250,7 @@ function writeObject(value, path) {
     if (path !== null) throw UNKNOWN;
     writeArray(value);
   } else {
-    const kind = kindOf(value);
+    const kind = kindOf(value) ?? (keysOf(value).length === 0 ? hiddenKindOf(value) : null);
     if (kind === null) {
       writePlain(value, path);
     } else {

@@ -1,6 +1,6 @@
 // Objects with internal slots, by kind: how each is recognised and written. `builtins.js` and `platform.js` add them.
 
-import { emptyList, getPrototypeOf, sealedOff } from "./pristine.js";
+import { bare, emptyList, getPrototypeOf, sealedOff } from "./pristine.js";
 
 /**
  * `probe` throws unless the object has the slots; `write` appends the object's text.
@@ -48,6 +48,22 @@ export function kindOf(value) {
   }
   if (known === undefined) kindOfPrototype.set(prototype, null);
   return null;
+}
+
+const { structuredClone } = globalThis;
+
+/**
+ * The kind of an object that looks plain and has no properties: its prototype may have been replaced, and its clone has the one of
+ * its kind. Nothing of it but slots can be cloned, so no code of the page runs.
+ * @param {object} value
+ * @returns {Kind | null}
+ */
+export function hiddenKindOf(value) {
+  try {
+    return kindOf(bare(structuredClone(value)));
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -11,7 +11,7 @@
 //! | `{"$date":"2026-01-31T12:00:00.000Z"}` | a `Date`; `null` for an invalid one |
 //! | `{"$regexp":{"source":"a","flags":"g"}}` | a `RegExp` |
 //! | `{"$map":[[k,v],…]}`, `{"$set":[…]}` | a `Map`, a `Set`, in order |
-//! | `{"$bytes":{"type":"Uint8Array","base64":"AA=="}}` | an `ArrayBuffer` or a view of a whole one |
+//! | `{"$bytes":{"type":"Uint8Array","base64":"AA=="}}` | an `ArrayBuffer` or a view of a whole one; `maxByteLength` besides if it is resizable |
 //! | `{"$bytes":{"type":"Uint8Array","offset":4,"length":2,"buffer":…}}` | a view of a part; `buffer` is a typed value |
 //! | `{"$error":{"name":"TypeError","message":"…","stack":"…","cause":…}}` | an error object |
 //! | `{"$blob":{"type":"text/plain","size":3,"base64":"YWJj"}}` | a `Blob`; with `name` and `lastModified` a `File`; past 512 KiB `sha256` instead of `base64` |

@@ -79,7 +79,13 @@ function decodeTyped(text) {
       const buffer = read(content.buffer);
       return new View(buffer, content.offset, content.type === "DataView" ? content.length : content.length / View.BYTES_PER_ELEMENT);
     }
-    const buffer = Uint8Array.from(atob(content.base64), (char) => char.charCodeAt(0)).buffer;
+    const fixed = Uint8Array.from(atob(content.base64), (char) => char.charCodeAt(0));
+    if (content.maxByteLength !== undefined) {
+      const resizable = new (/** @type {any} */ (ArrayBuffer))(fixed.length, { maxByteLength: content.maxByteLength });
+      new Uint8Array(resizable).set(fixed);
+      return resizable;
+    }
+    const { buffer } = fixed;
     return content.type === "ArrayBuffer" ? buffer : new View(buffer);
   };
 

@@ -59,7 +59,11 @@ class Run {
   /** The content, unless the engine is stuck: then it says nothing in both pages. */
   async contentSoon() {
     let content = /** @type {Trace["content"]} */ ({});
-    await this.settled(this.content().then((found) => void (content = found)));
+    // What was stuck may go on once the connections are closed, and change a version under the reader.
+    const reading = this.content().then((found) => void (content = found), (error) => {
+      if (!this.stuck) throw error;
+    });
+    await this.settled(reading);
     return content;
   }
 

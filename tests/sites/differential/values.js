@@ -28,6 +28,14 @@ function buildValue(description, touch) {
     case "error": return Object.assign(new (/** @type {any} */ (globalThis))[description.name](description.message), inner("own") ?? {});
     case "boxed": return Object(inner("value"));
     case "buffer": return new Uint8Array(description.bytes).buffer;
+    case "resizable": {
+      const buffer = new (/** @type {any} */ (ArrayBuffer))(4, { maxByteLength: description.maximum });
+      return [buffer, new Uint8Array(buffer), new DataView(buffer, 1, 2)];
+    }
+    case "masked": {
+      const masked = [new Map([[1, 2]]), new Date(0), new Uint8Array([1]), new Set(["a"]), new Boolean(true)][description.which];
+      return Object.setPrototypeOf(masked, description.bare ? null : Object.prototype);
+    }
     case "view": {
       const buffer = new Uint8Array(description.bytes).buffer;
       const View = (/** @type {any} */ (globalThis))[description.type];
@@ -150,7 +158,10 @@ function describe(value, seen = new Map()) {
   if (value instanceof RegExp) return String(value);
   if (value instanceof Map) return `Map{${[...value].map(([key, item]) => inner(key) + "=>" + inner(item)).join()}}`;
   if (value instanceof Set) return `Set{${[...value].map(inner).join()}}`;
-  if (value instanceof ArrayBuffer) return `ArrayBuffer(${new Uint8Array(value)})`;
+  if (value instanceof ArrayBuffer) {
+    const { resizable, maxByteLength } = /** @type {any} */ (value);
+    return `ArrayBuffer(${new Uint8Array(value)}${resizable ? `, up to ${maxByteLength}` : ""})`;
+  }
   if (ArrayBuffer.isView(value)) return `${tag}(${value.byteOffset},${value.byteLength},${inner(value.buffer)})`;
   if (value instanceof FileList) return `${tag}(${[...value].map(inner)})`;
   if (tag.startsWith("DOM") || value instanceof ImageData) {
