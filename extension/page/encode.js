@@ -250,10 +250,13 @@ function writeObject(value, path) {
     if (path !== null) throw UNKNOWN;
     writeArray(value);
   } else {
-    const kind = kindOf(value) ?? (keysOf(value).length === 0 ? hiddenKindOf(value) : null);
+    let kind = kindOf(value);
     if (kind === null) {
-      writePlain(value, path);
-    } else {
+      const names = keysOf(value);
+      kind = hiddenKindOf(value, names);
+      if (kind === null) writePlain(value, names, path);
+    }
+    if (kind !== null) {
       enter(2);
       kind.write(value);
       depth -= 2;
@@ -301,10 +304,10 @@ function quoted(name) {
 
 /**
  * @param {any} value
+ * @param {string[]} names of its properties
  * @param {KeyPath | null} path
  */
-function writePlain(value, path) {
-  const names = keysOf(value);
+function writePlain(value, names, path) {
   const lacksKey = path !== null && !isEnumerable(value, path.name);
   const wrapped =
     (lacksKey ? names.length === 0 : names.length === 1) &&

@@ -51,19 +51,29 @@ export function kindOf(value) {
 }
 
 const { structuredClone } = globalThis;
+/** Whose kinds have properties without having been given any. */
+const indexed = [Uint8Array.prototype, String.prototype];
 
 /**
- * The kind of an object that looks plain and has no properties: its prototype may have been replaced, and its clone has the one of
- * its kind. Nothing of it but slots can be cloned, so no code of the page runs.
+ * The kind of an object whose prototype says that it is plain: that may have been replaced. An object without properties is cloned,
+ * and the clone has the prototype of its kind; nothing but slots can be cloned of it, so no code of the page runs.
  * @param {object} value
+ * @param {string[]} names of its properties
  * @returns {Kind | null}
  */
-export function hiddenKindOf(value) {
-  try {
-    return kindOf(bare(structuredClone(value)));
-  } catch {
-    return null;
+export function hiddenKindOf(value, names) {
+  if (names.length === 0) {
+    try {
+      return kindOf(bare(structuredClone(value)));
+    } catch {
+      return null;
+    }
   }
+  for (let index = 0; names[0] === "0" && index < indexed.length; index++) {
+    const kind = kindOfPrototype.get(indexed[index]);
+    if (kind && is(kind, value)) return kind;
+  }
+  return null;
 }
 
 /**

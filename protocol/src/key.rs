@@ -17,8 +17,8 @@ use crate::{
 mod ordered;
 mod read;
 
-/// How deep array keys may nest here; the specification sets no bound, engines do.
-pub const MAX_KEY_DEPTH: usize = 256;
+/// How deep array keys may nest here: as deep as the page's encoder writes them. The specification sets no bound, engines do.
+pub const MAX_KEY_DEPTH: usize = 510;
 
 /// A valid IndexedDB key. `Ord` compares as the specification does ("compare two keys").
 #[derive(Debug, Clone, PartialEq)]
@@ -239,8 +239,9 @@ pub(crate) mod tests {
         ] {
             assert!(matches!(Key::parse(text), Err(KeyError::Type(_))), "{text}");
         }
-        let deep = "[".repeat(300) + &"]".repeat(300);
-        assert_eq!(Key::parse(&deep), Err(KeyError::TooDeep));
+        let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(Key::parse(&nested(MAX_KEY_DEPTH)).is_ok());
+        assert_eq!(Key::parse(&nested(MAX_KEY_DEPTH + 1)), Err(KeyError::TooDeep));
     }
 
     proptest! {

@@ -79,6 +79,8 @@ fn depth_has_a_bound_that_is_named(kind: Kind) -> Result<()> {
     ensure!(stored(&page, &format!("put('10', {nest}(10))"))?);
     ensure!(stored(&page, &format!("put('2000', {nest}(2000))"))?);
     let deepest = stored(&page, &format!("put('100000', {nest}(100_000))"))?;
+    let key = "((levels) => { let key = 0; while (levels-- > 0) key = [key]; return key; })(500)";
+    let deep_key = stored(&page, &format!("put({key}, 'under a deep key')"))?;
     page.evaluate("put('last', 1)")?;
     // Few JSON readers go so deep: the texts are looked at as they are.
     let texts = wait::until("the last event", PATIENCE, || {
@@ -94,6 +96,10 @@ fn depth_has_a_bound_that_is_named(kind: Kind) -> Result<()> {
         texts.iter().find(|text| text.contains(&key)).context(key)
     };
     ensure!(of_key("10")?.contains(&format!("{}0{}", r#"{"value":"#.repeat(10), "}".repeat(10))));
+    ensure!(
+        texts.iter().any(|text| text.contains("under a deep key")) == deep_key,
+        "a record whose key nests 500 deep is as stored as any other"
+    );
     for key in ["2000", "100000"].iter().take(if deepest { 2 } else { 1 }) {
         let text = of_key(key)?;
         ensure!(

@@ -33,7 +33,7 @@ function buildValue(description, touch) {
       return [buffer, new Uint8Array(buffer), new DataView(buffer, 1, 2)];
     }
     case "masked": {
-      const masked = [new Map([[1, 2]]), new Date(0), new Uint8Array([1]), new Set(["a"]), new Boolean(true)][description.which];
+      const masked = [new Map([[1, 2]]), new Date(0), new Uint8Array([1]), new Set(["a"]), new Boolean(true), new String("s")][description.which];
       return Object.setPrototypeOf(masked, description.bare ? null : Object.prototype);
     }
     case "view": {
