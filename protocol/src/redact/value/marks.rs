@@ -1,0 +1,170 @@
+//! Which places of a value are redacted.
+
+use std::collections::{HashMap, HashSet};
+
+use super::form::{Form, Shared, address, elements, form, has_names, inside, items};
+use crate::{
+    json::Json,
+    redact::{How, pointer::Step},
+};
+
+/// What is redacted.
+pub(super) struct Marks<'j, 'a> {
+    shared: Shared<'j, 'a>,
+    /// By address; a shared object by that of its `$id`.
+    marked: HashMap<usize, (How, &'j Json<'a>)>,
+    /// Where each field's pointer has been followed already, and from which step on: objects that share much have very many paths.
+    seen: HashSet<(usize, usize, usize)>,
+}
+
+impl<'j, 'a> Marks<'j, 'a> {
+    pub(super) fn new(shared: Shared<'j, 'a>) -> Self {
+        Self {
+            shared,
+            marked: HashMap::new(),
+            seen: HashSet::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.marked.is_empty()
+    }
+
+    /// The objects that occur more than once.
+    pub(super) fn shared(&self) -> &Shared<'j, 'a> {
+        &self.shared
+    }
+
+    fn mark(&mut self, place: &'j Json<'a>, how: How) -> bool {
+        match self.marked.get(&address(place)) {
+            Some((known, _)) if *known <= how => false,
+            _ => {
+                self.marked.insert(address(place), (how, place));
+                true
+            }
+        }
+    }
+
+    /// Marks what the steps lead to from here.
+    pub(super) fn follow(&mut self, json: &'j Json<'a>, field: usize, steps: &[Step], how: How) {
+        let place = self.shared.place(json);
+        let Some((step, rest)) = steps.split_first() else {
+            self.mark(place, how);
+            return;
+        };
+        if !self.seen.insert((address(place), field, steps.len())) {
+            return;
+        }
+        let content = match form(place) {
+            Form::Typed("$id", content) => match content.get("value") {
+                Some(value) => value,
+                None => return,
+            },
+            _ => place,
+        };
+        match form(content) {
+            Form::Plain(members) => self.follow_members(members, field, step, rest, how),
+            Form::Array(items) => self.follow_elements(items, field, step, rest, how),
+            Form::Typed("$set", Json::Array(items)) => self.follow_elements(items, field, step, rest, how),
+            Form::Typed("$sparse", content) => self.follow_members(items(content), field, step, rest, how),
+            Form::Typed("$map", Json::Array(pairs)) => self.follow_pairs(pairs, field, step, rest, how),
+            Form::Typed("$boxed", content) => self.follow(content, field, steps, how),
+            Form::Typed("$error", _) if step.leads_into(&["name", "message", "stack", "cause"]) => {
+                self.mark(place, how);
+            }
+            Form::Typed("$regexp", _) if step.leads_into(&["source", "flags"]) => {
+                self.mark(place, how);
+            }
+            Form::Typed("$blob", _)
+                if step.leads_into(&["type", "size", "name", "lastModified", "base64", "sha256"]) =>
+            {
+                self.mark(place, how);
+            }
+            Form::Typed("$bytes", _) if step.leads_into_bytes() => {
+                self.mark(place, how);
+            }
+            Form::Typed("$platform", Json::Object(members))
+                if step.is_index() || members.iter().any(|(name, _)| step.leads_to(name)) =>
+            {
+                self.mark(place, how);
+            }
+            Form::Scalar | Form::Typed(..) => {}
+        }
+    }
+
+    fn follow_members(
+        &mut self,
+        members: &'j [(&'a str, Json<'a>)],
+        field: usize,
+        step: &Step,
+        rest: &[Step],
+        how: How,
+    ) {
+        for (_, value) in members.iter().filter(|(name, _)| step.leads_to(name)) {
+            self.follow(value, field, rest, how);
+        }
+    }
+
+    fn follow_elements(&mut self, items: &'j [Json<'a>], field: usize, step: &Step, rest: &[Step], how: How) {
+        for (index, item) in items.iter().enumerate() {
+            if step.leads_to_index(index) {
+                self.follow(item, field, rest, how);
+            }
+        }
+    }
+
+    fn follow_pairs(&mut self, pairs: &'j [Json<'a>], field: usize, step: &Step, rest: &[Step], how: How) {
+        if has_names(pairs) {
+            for pair in pairs.iter().map(elements) {
+                if let [Json::String(name), value] = pair
+                    && step.leads_to(name)
+                {
+                    self.follow(value, field, rest, how);
+                }
+            }
+            return;
+        }
+        for (index, pair) in pairs.iter().map(elements).enumerate() {
+            if !step.leads_to_index(index) {
+                continue;
+            }
+            match rest.split_first() {
+                // The pair as a whole.
+                None => pair.iter().for_each(|item| self.follow(item, field, rest, how)),
+                Some((step, rest)) => self.follow_elements(pair, field, step, rest, how),
+            }
+        }
+    }
+
+    /// Marks the objects that stand inside of marked places.
+    pub(super) fn spread(&mut self) {
+        let mut rest: Vec<(How, &'j Json<'a>)> = self.marked.values().copied().collect();
+        let mut done = HashSet::new();
+        while let Some((how, json)) = rest.pop() {
+            let place = self.shared.place(json);
+            if !done.insert((address(place), how)) {
+                continue;
+            }
+            if matches!(form(place), Form::Typed("$id", _)) {
+                self.mark(place, how);
+            }
+            rest.extend(inside(place).into_iter().map(|json| (how, json)));
+        }
+    }
+
+    /// What becomes of the value at this place.
+    pub(super) fn of(&self, json: &'j Json<'a>) -> Option<How> {
+        let place = self.shared.place(json);
+        let marked = |json| Some(self.marked.get(&address(self.shared.place(json)))?.0);
+        let content = match form(place) {
+            Form::Typed("$id", content) => content.get("value").unwrap_or(place),
+            _ => place,
+        };
+        marked(place).or_else(|| match form(content) {
+            // Neither can do without.
+            Form::Typed("$bytes", content) => marked(content.get("buffer")?),
+            Form::Typed("$boxed", content) => marked(content),
+            _ => None,
+        })
+    }
+}

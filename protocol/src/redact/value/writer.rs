@@ -1,0 +1,167 @@
+//! What is left of a value, written.
+
+use super::{
+    expansion::Expansion,
+    form::{Form, elements, form},
+    marks::Marks,
+};
+use crate::{
+    json::{self, Json},
+    redact::{How, MASK, hash::Hasher},
+};
+
+pub(super) struct Writer<'m, 'j, 'a> {
+    out: String,
+    marks: &'m Marks<'j, 'a>,
+    hasher: &'m Hasher,
+}
+
+impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
+    /// A writer for a text of about `length` bytes.
+    pub(super) fn new(marks: &'m Marks<'j, 'a>, hasher: &'m Hasher, length: usize) -> Self {
+        Self {
+            out: String::with_capacity(length),
+            marks,
+            hasher,
+        }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+
+    pub(super) fn value(&mut self, json: &'j Json<'a>) {
+        match self.marks.of(json) {
+            Some(How::Hash) => {
+                let mut expanded = String::new();
+                Expansion::new(self.marks.shared()).write(json, 0, &mut expanded);
+                let hash = self.hasher.value(&expanded);
+                self.quote(&hash);
+            }
+            Some(How::Mask) => self.quote(MASK),
+            // Whoever could leave it out has not asked for it.
+            Some(How::Drop) => self.out.push_str("null"),
+            None => self.content(json),
+        }
+    }
+
+    fn quote(&mut self, text: &str) {
+        self.out.push('"');
+        self.out.push_str(text);
+        self.out.push('"');
+    }
+
+    fn stays(&self, json: &'j Json<'a>) -> bool {
+        self.marks.of(json) != Some(How::Drop)
+    }
+
+    fn content(&mut self, json: &'j Json<'a>) {
+        match form(json) {
+            Form::Array(items) => self.list(items.iter()),
+            Form::Plain(members) => self.plain(members),
+            Form::Typed("$set", Json::Array(items)) => {
+                self.out.push_str(r#"{"$set":"#);
+                let marks = self.marks;
+                self.list(items.iter().filter(|item| marks.of(item) != Some(How::Drop)));
+                self.out.push('}');
+            }
+            Form::Typed("$map", Json::Array(pairs)) => {
+                self.out.push_str(r#"{"$map":["#);
+                let mut first = true;
+                for pair in pairs.iter().map(elements) {
+                    if pair.last().is_some_and(|value| self.stays(value)) {
+                        self.comma(&mut first);
+                        self.list(pair.iter());
+                    }
+                }
+                self.out.push_str("]}");
+            }
+            Form::Typed("$sparse", Json::Object(parts)) => {
+                self.out.push_str(r#"{"$sparse":{"#);
+                let mut first = true;
+                for (name, part) in parts {
+                    self.comma(&mut first);
+                    self.out.push_str(name);
+                    self.out.push(':');
+                    match part {
+                        Json::Object(members) if *name == r#""items""# => {
+                            self.members(members);
+                        }
+                        part => part.write(&mut self.out),
+                    }
+                }
+                self.out.push_str("}}");
+            }
+            Form::Typed(form @ ("$id" | "$error" | "$bytes" | "$platform"), Json::Object(parts)) => {
+                self.out.push_str("{\"");
+                self.out.push_str(form);
+                self.out.push_str("\":{");
+                let mut first = true;
+                for (name, part) in parts {
+                    let typed =
+                        form == "$platform" || matches!(*name, r#""value""# | r#""cause""# | r#""buffer""#);
+                    if typed && !self.stays(part) {
+                        continue;
+                    }
+                    self.comma(&mut first);
+                    self.out.push_str(name);
+                    self.out.push(':');
+                    if typed {
+                        self.value(part);
+                    } else {
+                        part.write(&mut self.out);
+                    }
+                }
+                self.out.push_str("}}");
+            }
+            // Nothing inside that could be marked.
+            Form::Scalar | Form::Typed(..) => json.write(&mut self.out),
+        }
+    }
+
+    fn comma(&mut self, first: &mut bool) {
+        if !std::mem::replace(first, false) {
+            self.out.push(',');
+        }
+    }
+
+    fn list(&mut self, items: impl Iterator<Item = &'j Json<'a>>) {
+        self.out.push('[');
+        let mut first = true;
+        for item in items {
+            self.comma(&mut first);
+            self.value(item);
+        }
+        self.out.push(']');
+    }
+
+    /// What is left of a plain object; one that now looks like another form is escaped.
+    fn plain(&mut self, members: &'j [(&'a str, Json<'a>)]) {
+        let mut left = members.iter().filter(|(_, value)| self.stays(value));
+        let escaped = match (left.next(), left.next()) {
+            (Some((name, _)), None) => json::unquoted(name).starts_with('$'),
+            _ => false,
+        };
+        if escaped {
+            self.out.push_str(r#"{"$object":"#);
+        }
+        self.members(members);
+        if escaped {
+            self.out.push('}');
+        }
+    }
+
+    fn members(&mut self, members: &'j [(&'a str, Json<'a>)]) {
+        self.out.push('{');
+        let mut first = true;
+        for (name, value) in members {
+            if self.stays(value) {
+                self.comma(&mut first);
+                self.out.push_str(name);
+                self.out.push(':');
+                self.value(value);
+            }
+        }
+        self.out.push('}');
+    }
+}
