@@ -151,8 +151,6 @@ function nameOfError(error) {
   const name = hasOwn(error, "name") ? member(error, "name") : inherited;
   // A class or a changed prototype decides the name by running its code.
   if (typeof name !== "string" || inherited === undefined || member(prototype, "name") !== inherited) throw UNKNOWN;
-  // Firefox goes by what the error is, not by its name.
-  if (inheritedStack !== undefined) return inherited;
   return storedNames.has(name) ? name : "Error";
 }
 
