@@ -9,7 +9,8 @@
 //! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`] returned is on disk.
 //! - Every change of the mirror has an event, and the mirror holds what the newest event of a key says. So a reader
 //!   that follows the journal's keys and takes values from the mirror can never go back in time.
-//! - Other processes write nothing here; what they want they leave beside it ([`request`]).
+//! - Other processes write nothing here; what they want they leave beside it ([`request`]). One that has to be sure that nothing changes
+//!   for a moment may hold it (`hold`).
 //! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a profile whose journal was deleted
 //!   does not give its old numbers out again.
 
@@ -23,6 +24,7 @@ use rusqlite::Connection;
 
 mod apply;
 mod error;
+mod hold;
 mod key;
 pub mod lock;
 mod look;
@@ -42,6 +44,7 @@ mod turn;
 
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
+pub(crate) use hold::hold;
 pub use retain::Limits;
 pub use turn::Turn;
 

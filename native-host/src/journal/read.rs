@@ -93,13 +93,7 @@ impl Reader {
 
     /// The number before the first event that is still here.
     pub fn tail(&self) -> Result<u64, JournalError> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT coalesce((SELECT min(number) - 1 FROM journal), (SELECT base FROM meta))",
-                [],
-                |row| row.get(0),
-            )
-        })
+        self.read(schema::tail)
     }
 
     /// The number of the last event.

@@ -51,7 +51,7 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long after its repetition a request without an answer may still be executed: its connection is closed, so the server has only
 /// to get through what it had received.
-const AFTERMATH: Duration = Duration::from_millis(500);
+pub(crate) const AFTERMATH: Duration = Duration::from_millis(500);
 
 /// How much of the mirror is held in memory to fill a server.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;

@@ -1,0 +1,144 @@
+//! Commands that Memcached gets late, when what they say is no longer so: a proxy holds them back for as long as it takes.
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::support::{
+    Apply, Gate, Host, Proxy, Sandbox,
+    body::{commit, put},
+    has, status, until,
+};
+
+/// What sets an item.
+const SET: &[u8] = b"ms ";
+
+/// Runs `verify --repair` so that it reaches Memcached by a proxy, and returns its exit code.
+fn repair(sandbox: &Sandbox, proxy: &Proxy) -> Option<i32> {
+    let config = fs::read_to_string(sandbox.config_path()).expect("a file");
+    let address = sandbox.memcached.address();
+    let path = sandbox.directory.path().join("by-proxy.toml");
+    fs::write(&path, config.replace(&address, proxy.address())).expect("written");
+    sandbox
+        .program()
+        .env("IDB_RELAY_CONFIG", path)
+        .args(["verify", "--repair"])
+        .output()
+        .expect("it runs")
+        .status
+        .code()
+}
+
+/// Whether somebody keeps the journal from being written to, for longer than any transaction of the host takes.
+fn is_held(journal: &Connection) -> bool {
+    (0..50).all(|_| {
+        thread::sleep(Duration::from_millis(2));
+        journal.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err()
+    })
+}
+
+/// A repair finds record 1 missing. Before each of its writes arrives, the page changes the record, and the server loses it again.
+fn repaired_while_it_changes_and_goes(sandbox: &Sandbox, host: &mut Host, first: u64) {
+    let name = sandbox.key("1");
+    let memcached = &sandbox.memcached;
+    memcached.delete(&name);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let gates: Arc<[(Gate, Gate); 2]> = Arc::default();
+    let (count, at) = (Arc::clone(&writes), Arc::clone(&gates));
+    // The first two writes are held back, and what comes after each.
+    let proxy = Proxy::start(memcached, move |_, bytes| {
+        let done = count.load(Ordering::SeqCst);
+        if let Some((_, behind)) = done.checked_sub(1).and_then(|last| at.get(last)) {
+            behind.pass();
+        }
+        if has(bytes, SET) {
+            count.fetch_add(1, Ordering::SeqCst);
+            if let Some((before, _)) = at.get(done) {
+                before.pass();
+            }
+        }
+    });
+    let journal = sandbox.journal_directory().join("profile-1.sqlite");
+    let journal = Connection::open_with_flags(journal, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a journal");
+    journal.busy_timeout(Duration::ZERO).expect("set");
+    let mut last = first;
+    thread::scope(|scope| {
+        let verified = scope.spawn(|| repair(sandbox, &proxy));
+        for (before, behind) in gates.iter() {
+            before.await_somebody();
+            last += 1;
+            host.deliver(last, &commit(&[put("1", &last.to_string())]));
+            let newest = last.to_string();
+            let is_there = || memcached.get(&name).as_deref() == Some(&newest);
+            // Either it is kept from the journal until the write is done, or it gets past the write.
+            let mut past = false;
+            until("the change has come, or waits", || {
+                past = is_there();
+                past || is_held(&journal)
+            });
+            if past {
+                memcached.delete(&name);
+            }
+            before.open();
+            behind.await_somebody();
+            if past {
+                let found = memcached.get(&name);
+                assert_eq!(found, None, "it went back from {newest}");
+            } else {
+                if let Some((value, about)) = memcached.about(&name)
+                    && value != newest
+                {
+                    // Were the repair killed now, it would go by itself.
+                    let left: i32 = about.trim_start_matches("f0 t").parse().expect("seconds");
+                    assert!((0..=3).contains(&left), "{about}");
+                }
+                until("the change has come", is_there);
+                memcached.delete(&name);
+            }
+            behind.open();
+        }
+        assert_eq!(verified.join().expect("it ran"), Some(0));
+    });
+    assert!(writes.load(Ordering::SeqCst) > 2);
+    assert_eq!(memcached.get(&name), Some(last.to_string()));
+    let about = memcached.about(&name).expect("an item").1;
+    assert!(about.contains("t-1"), "it lasts: {about}");
+}
+
+#[test]
+fn a_repair_adds_nothing_that_has_become_old() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    sandbox.await_cached("1", Some("1"));
+    up_to_date(&sandbox);
+    repaired_while_it_changes_and_goes(&sandbox, &mut host, 1);
+}
+
+#[test]
+fn a_repair_of_what_apply_feeds_adds_nothing_that_has_become_old() {
+    let sandbox = Sandbox::with_config("mode = \"off\"\n");
+    let mut host = Host::start(&sandbox);
+    let _apply = Apply::after_first_event(&sandbox, &mut host);
+    host.deliver(2, &commit(&[put("1", "2")]));
+    host.acknowledged(2);
+    sandbox.await_cached("1", Some("2"));
+    repaired_while_it_changes_and_goes(&sandbox, &mut host, 2);
+}
+
+/// Waits until nothing waits for Memcached.
+fn up_to_date(sandbox: &Sandbox) {
+    until("Memcached is up to date", || {
+        let memcached = status(sandbox)["profiles"][0]["sinks"]["memcached"].clone();
+        memcached["behind"] == 0 && memcached["state"] == "running"
+    });
+}
