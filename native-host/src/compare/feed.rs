@@ -196,7 +196,10 @@ impl Feed {
             if !lock::is_held(reader.path()) {
                 let head = reader.head()?;
                 let sinks = reader.sinks()?;
-                if sinks.iter().any(|sink| sink.name == sinks::MEMCACHED && sink.number < head) {
+                if sinks
+                    .iter()
+                    .any(|sink| sink.name == sinks::MEMCACHED && sink.number < head)
+                {
                     return Ok(true);
                 }
             }

@@ -1,20 +1,17 @@
 //! Putting right what differs, whoever writes meanwhile.
 //!
-//! *An item that is there* has a number, its CAS value. Each round looks at the item and then reads the mirror, and then replaces or
-//! deletes no other item than the one it saw. If the mirror changes after it was read, whoever feeds Memcached has yet to pass that
-//! change on, and passes it on after us.
+//! From before the mirror is read until the change is answered the journal is [held](hold): there is no younger value then that anybody
+//! could set. What may be on its way to Memcached is left to who brings it, be it that he is in trouble: in front of the newest value
+//! an older one may be on its way, too.
 //!
-//! *An item that is missing* has none: since the look a younger one may have been set, and deleted or evicted, and then an add would
-//! succeed with the older value. So the journal is [held](hold) from before the mirror is read until the add is answered:
-//! there is no younger value then that anybody could have set. An add whose answer does not come could arrive later; so it says
-//! by the server's own clock until when it may live, and the journal is held until then. The next round makes it last, as
-//! it replaces any item. If that round never comes, because the repair was killed, the item ends by itself.
-//!
-//! What has changed and may be on its way to Memcached is left to who brings it, be it that he is in trouble: in front of the newest
-//! value an older one may be on its way, too.
+//! What is left is a change that arrives late, because the repair was cut off or killed. *Of an item that is there* it names the number,
+//! its CAS value, as it was seen before the mirror was read; so it does nothing if anybody has written since. *An item that is missing* has none:
+//! a younger one may have been set, and deleted or evicted. So what is added says by the server's own clock until when it may live,
+//! and is made to last by the next round, as any item is changed. If there is no answer the journal is held until then; if the repair is killed
+//! the item ends by itself.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -70,61 +67,54 @@ impl<O: Observer> Comparison<'_, O> {
                 .filter_map(|index| differing.get(*index))
                 .map(|(suspect, _)| suspect.clone())
                 .collect();
+            let mut differing = BTreeMap::<Option<usize>, Vec<Suspect>>::new();
             let looks = self.judge(&suspects, Reach::OfWhoMayWrite)?;
-            let mut operations = Vec::new();
-            let mut missing = Vec::new();
-            for ((index, suspect), look) in left.into_iter().zip(&suspects).zip(looks) {
+            for ((index, suspect), look) in left.into_iter().zip(suspects).zip(looks) {
                 match (look.verdict, done.get_mut(index)) {
                     (Verdict::Right | Verdict::Refused, Some(done)) => *done = true,
-                    // The sink is about to write it; the next round will see.
+                    // It is about to be written; the next round will see.
                     (Verdict::OnItsWay, _) | (_, None) => {}
-                    (Verdict::Differs(_), _) if look.found.cas.is_none() => missing.push(suspect.clone()),
-                    (Verdict::Differs(_), _) => operations.extend(change(suspect, look)),
+                    (Verdict::Differs(_), _) => {
+                        let journal = suspect.record.as_ref().map(|record| record.journal);
+                        differing.entry(journal).or_default().push(suspect);
+                    }
                 }
             }
-            self.send(&operations)?;
-            self.add(&missing)?;
+            for (journal, suspects) in differing {
+                self.change(journal, &suspects)?;
+            }
         }
         Ok(done)
     }
 
-    /// Adds items that are missing, to last for a moment.
-    fn add(&self, missing: &[Suspect]) -> Result<(), CompareError> {
-        let journal_of = |suspect: &Suspect| suspect.record.as_ref().map(|record| record.journal);
-        let journals: BTreeSet<usize> = missing.iter().filter_map(journal_of).collect();
-        for journal in journals {
-            let Some(reader) = self.journals.all().get(journal) else {
-                continue;
-            };
-            let Some(_held) = hold(reader.path(), WRITING)? else {
-                // The next round tries again.
-                continue;
-            };
-            let begin = Instant::now();
-            let clocks = self.cache.clocks()?;
-            let suspects: Vec<Suspect> = missing
-                .iter()
-                .filter(|suspect| journal_of(suspect) == Some(journal))
-                .cloned()
-                .collect();
-            let looks = self.judge(&suspects, Reach::OfWhoMayWrite)?;
-            let operations: Vec<(usize, Op)> = suspects
-                .iter()
-                .zip(looks)
-                .filter(|(_, look)| matches!(look.verdict, Verdict::Differs(_)) && look.found.cas.is_none())
-                .filter_map(|(suspect, look)| {
-                    let clock = clocks.get(suspect.address.server).copied().flatten();
-                    let add = Set::new(&suspect.address.name, look.wanted?).add().ttl(unconfirmed(clock));
-                    Some((suspect.address.server, add.into()))
-                })
-                .collect();
-            if let Err(error) = self.send(&operations) {
-                // One of them may be on its way still.
-                thread::sleep(DEAD.saturating_sub(begin.elapsed()));
-                return Err(error);
+    /// Changes what still differs now that a journal is held; all of them are for items of no record.
+    fn change(&self, journal: Option<usize>, suspects: &[Suspect]) -> Result<(), CompareError> {
+        let mut held = Vec::new();
+        for (index, reader) in self.journals.all().iter().enumerate() {
+            if journal.is_none_or(|journal| journal == index) {
+                match hold(reader.path(), WRITING)? {
+                    Some(hold) => held.push(hold),
+                    // The next round tries again.
+                    None => return Ok(()),
+                }
             }
         }
-        Ok(())
+        let begin = Instant::now();
+        let clocks = self.cache.clocks()?;
+        let looks = self.judge(suspects, Reach::OfWhoMayWrite)?;
+        let operations: Vec<(usize, Op)> = suspects
+            .iter()
+            .zip(looks)
+            .filter(|(_, look)| matches!(look.verdict, Verdict::Differs(_)))
+            .filter_map(|(Suspect { address, .. }, look)| {
+                let clock = clocks.get(address.server).copied().flatten();
+                Some((address.server, operation(&address.name, look, clock)?))
+            })
+            .collect();
+        self.send(&operations).inspect_err(|_| {
+            // One of them may be on its way still.
+            thread::sleep(DEAD.saturating_sub(begin.elapsed()));
+        })
     }
 
     /// Sends operations, each with its server. What came of them the next look tells.
@@ -185,15 +175,14 @@ impl<O: Observer> Comparison<'_, O> {
     }
 }
 
-/// What brings the item that was seen to what is wanted.
-fn change(suspect: &Suspect, look: Look) -> Option<(usize, Op)> {
-    let name = &suspect.address.name;
-    let cas = look.found.cas?;
-    let operation = match look.wanted {
-        Some(value) => Set::new(name, value).compare_cas(cas).into(),
-        None => Delete::new(name).compare_cas(cas).into(),
-    };
-    Some((suspect.address.server, operation))
+/// What brings the item that was seen to what is wanted, by the clock of its server.
+fn operation(name: &str, look: Look, clock: Option<u64>) -> Option<Op> {
+    Some(match (look.found.cas, look.wanted) {
+        (None, None) => return None,
+        (None, Some(value)) => Set::new(name, value).add().ttl(unconfirmed(clock)).into(),
+        (Some(cas), Some(value)) => Set::new(name, value).compare_cas(cas).into(),
+        (Some(cas), None) => Delete::new(name).compare_cas(cas).into(),
+    })
 }
 
 /// Until when an item lives that is added now, by the server's clock if it tells it.
