@@ -101,6 +101,14 @@ impl Reader {
         self.read(schema::head)
     }
 
+    /// Whether nothing was ever passed on from here: there is neither an event nor a record.
+    pub fn is_new(&self) -> Result<bool, JournalError> {
+        let no_record = self.read(|connection| {
+            connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM record)", [], |row| row.get(0))
+        })?;
+        Ok(no_record && self.head()? == self.tail()?)
+    }
+
     /// Changes with every commit of another connection.
     pub fn generation(&self) -> Result<i64, JournalError> {
         self.read(|connection| connection.pragma_query_value(None, "data_version", |row| row.get(0)))

@@ -1,6 +1,7 @@
 //! What stands between a client and a Memcached server, and holds back what a test wants to come late.
 
 use std::{
+    collections::HashSet,
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{Arc, Condvar, Mutex},
@@ -10,37 +11,49 @@ use std::{
 use super::{Memcached, PATIENCE};
 
 /// Passes bytes on both ways. What a client has sent reaches the server though the client has gone meanwhile.
+#[derive(Clone)]
 pub struct Proxy {
     address: String,
+    answered: Arc<Mutex<HashSet<usize>>>,
 }
 
 impl Proxy {
-    /// In front of this server. `pass` is called with what a client sends, before the server has it, and with the connection's number,
-    /// from 1 on; the server gets it when that returns.
-    pub fn start(server: &Memcached, pass: impl Fn(usize, &[u8]) + Send + Sync + 'static) -> Self {
+    /// In front of this server. `pass` is called with the connection's number, from 1 on, and with what the client sends, before the server
+    /// has it; the server gets it when that returns.
+    pub fn start(server: &Memcached, pass: impl Fn(&Self, usize, &[u8]) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
-        let (server, pass) = (server.address(), Arc::new(pass));
+        let proxy = Self {
+            address,
+            answered: Arc::default(),
+        };
+        let (server, pass, this) = (server.address(), Arc::new(pass), proxy.clone());
         // It ends with the test's process.
         thread::spawn(move || {
             for (number, client) in listener.incoming().enumerate() {
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(&server)) else {
                     continue;
                 };
-                let pass = Arc::clone(&pass);
+                let (pass, proxy, this) = (Arc::clone(&pass), this.clone(), this.clone());
                 let (mut answers, mut asker) = (clone(&server), clone(&client));
-                thread::spawn(move || copy(client, server, |bytes| pass(number + 1, bytes)));
+                thread::spawn(move || copy(client, server, |bytes| pass(&proxy, number + 1, bytes)));
                 thread::spawn(move || {
                     let mut buffer = [0; 65536];
                     while let Ok(length @ 1..) = answers.read(&mut buffer) {
                         // Read in any case: the server must not find its answers refused.
                         let _gone = asker.write_all(&buffer[..length]);
+                        this.answered.lock().expect("no panic").insert(number + 1);
                     }
                     let _gone = asker.shutdown(Shutdown::Both);
                 });
             }
         });
-        Self { address }
+        proxy
+    }
+
+    /// Whether the server has answered anything on a connection, be it that nobody listened.
+    pub fn has_answered(&self, connection: usize) -> bool {
+        self.answered.lock().expect("no panic").contains(&connection)
     }
 
     pub fn address(&self) -> &str {
