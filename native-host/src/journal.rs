@@ -32,6 +32,7 @@ mod mirror;
 mod order;
 pub mod progress;
 pub mod read;
+mod recent;
 pub mod request;
 mod reread;
 mod retain;
@@ -45,6 +46,7 @@ mod turn;
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
 pub(crate) use hold::hold;
+pub use recent::{Recent, Text};
 pub use retain::Limits;
 pub use turn::Turn;
 
@@ -65,6 +67,7 @@ pub struct Journal {
     state: State,
     path: PathBuf,
     turn: Turn,
+    recent: Recent,
     _lock: lock::Lock,
 }
 
@@ -124,6 +127,7 @@ impl Journal {
             state,
             path,
             turn: Turn::default(),
+            recent: Recent::default(),
             _lock: lock,
         })
     }
@@ -154,12 +158,18 @@ impl Journal {
         let mut batch = self.begin()?;
         let more = batch.tidy()?;
         batch.commit()?;
+        self.recent.clear();
         Ok(more)
     }
 
     /// What the writers of this process share.
     pub fn turn(&self) -> Turn {
         self.turn.clone()
+    }
+
+    /// The last events, for readers of this process.
+    pub fn recent(&self) -> Recent {
+        self.recent.clone()
     }
 
     /// Starts a transaction. Without [`Batch::commit`] it never happened.
