@@ -4,8 +4,8 @@
 //! - *What is on its way is no difference.* The offset of who feeds Memcached is read first, then the item, then the mirror with the journal's events
 //!   after that offset. A record without such an event was passed on before it was looked at, so its item must say what
 //!   the mirror says. One with such an event is looked at again.
-//! - *Repairing never goes back in time*, whoever writes meanwhile: an item is only replaced if it is still the one that was seen before the
-//!   mirror was read (by its CAS number), and one that was missing is only added for a minute, until the mirror has confirmed it.
+//! - *Repairing never goes back in time*, whoever writes meanwhile: the journal is held from before the mirror is read until the item is changed, and what
+//!   arrives later changes nothing: it names the item that was seen (its CAS number), or ends by itself.
 //! - Memory is bounded by a stretch of records, however many there are.
 //!
 //! Each record is looked at by pipelined `mg`, then the servers are asked for all that they hold.
@@ -129,6 +129,8 @@ struct Comparison<'c, O> {
     /// The names of foreign items that were told.
     foreign: Names,
     patience: Duration,
+    /// What a host had sent when it ended has arrived.
+    undisturbed: bool,
 }
 
 /// Compares what the scope means of the chosen journals with Memcached, and puts it right if asked to. The observer is told of each
@@ -152,6 +154,7 @@ pub fn compare<O: Observer>(
         so_far: Compared::default(),
         foreign: Names::default(),
         patience: PATIENCE,
+        undisturbed: false,
     };
     comparison.records()?;
     comparison.items()?;

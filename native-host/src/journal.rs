@@ -9,7 +9,8 @@
 //! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`] returned is on disk.
 //! - Every change of the mirror has an event, and the mirror holds what the newest event of a key says. So a reader
 //!   that follows the journal's keys and takes values from the mirror can never go back in time.
-//! - Other processes write nothing here; what they want they leave beside it ([`request`]).
+//! - Other processes write nothing here; what they want they leave beside it ([`request`]). One that has to be sure that nothing changes
+//!   for a moment may hold it (`hold`).
 //! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a profile whose journal was deleted
 //!   does not give its old numbers out again.
 
@@ -23,6 +24,7 @@ use rusqlite::Connection;
 
 mod apply;
 mod error;
+mod hold;
 mod key;
 pub mod lock;
 mod look;
@@ -30,6 +32,7 @@ mod mirror;
 mod order;
 pub mod progress;
 pub mod read;
+mod recent;
 pub mod request;
 mod reread;
 mod retain;
@@ -42,6 +45,8 @@ mod turn;
 
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
+pub(crate) use hold::hold;
+pub use recent::{Recent, Text};
 pub use retain::Limits;
 pub use turn::Turn;
 
@@ -62,6 +67,7 @@ pub struct Journal {
     state: State,
     path: PathBuf,
     turn: Turn,
+    recent: Recent,
     _lock: lock::Lock,
 }
 
@@ -121,6 +127,7 @@ impl Journal {
             state,
             path,
             turn: Turn::default(),
+            recent: Recent::default(),
             _lock: lock,
         })
     }
@@ -151,12 +158,18 @@ impl Journal {
         let mut batch = self.begin()?;
         let more = batch.tidy()?;
         batch.commit()?;
+        self.recent.clear();
         Ok(more)
     }
 
     /// What the writers of this process share.
     pub fn turn(&self) -> Turn {
         self.turn.clone()
+    }
+
+    /// The last events, for readers of this process.
+    pub fn recent(&self) -> Recent {
+        self.recent.clone()
     }
 
     /// Starts a transaction. Without [`Batch::commit`] it never happened.

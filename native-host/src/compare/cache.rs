@@ -148,6 +148,16 @@ impl Cache {
         Ok(found)
     }
 
+    /// What the servers' clocks say, in seconds since 1970; of one that does not tell, nothing.
+    pub(super) fn clocks(&self) -> Result<Vec<Option<u64>>, Trouble> {
+        let clock = |server: &String| {
+            Settings::of(server, memcached::ANSWER_TIMEOUT)
+                .map(|settings| settings.time)
+                .map_err(|error| memcached::unreachable(error, server))
+        };
+        self.servers.iter().map(clock).collect()
+    }
+
     /// Sends operations to one server, all at once. An answer that says that a value is too large breaks the connection, so that
     /// those behind it have none; the caller has to look what came of them.
     pub(super) fn run(

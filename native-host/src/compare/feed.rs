@@ -163,13 +163,48 @@ fn is_same(
     })
 }
 
+/// Whose offset counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Of who passes on: what waits for somebody in trouble is a difference, for nobody knows when it will be passed on.
+    OfWhoRuns,
+    /// Of whoever may write, be it that he is in trouble: what he has sent may yet arrive.
+    OfWhoMayWrite,
+}
+
 impl Feed {
     /// The last event of a journal that was brought to Memcached; `None`: nobody brings any.
-    pub(super) fn reached(&self, cache: &Cache, reader: &Reader) -> Result<Option<u64>, CompareError> {
+    pub(super) fn reached(
+        &self,
+        cache: &Cache,
+        reader: &Reader,
+        reach: Reach,
+    ) -> Result<Option<u64>, CompareError> {
         match self {
-            Self::Host => Ok(by_host(reader)?),
+            Self::Host => Ok(by_host(reader, reach)?),
             Self::Apply(applied) => applied.reached(cache, reader),
         }
+    }
+
+    /// Whether a host has ended that had not passed on all there was: what it had sent may yet arrive.
+    pub(super) fn left_something(&self, readers: &[Reader]) -> Result<bool, CompareError> {
+        if let Self::Apply(_) = self {
+            // What one of these sends late is refused by Memcached.
+            return Ok(false);
+        }
+        for reader in readers {
+            if !lock::is_held(reader.path()) {
+                let head = reader.head()?;
+                let sinks = reader.sinks()?;
+                if sinks
+                    .iter()
+                    .any(|sink| sink.name == sinks::MEMCACHED && sink.number < head)
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Whether somebody runs who may put right by itself what differs.
@@ -177,7 +212,7 @@ impl Feed {
         match self {
             Self::Host => {
                 for reader in readers {
-                    if by_host(reader)?.is_some() {
+                    if by_host(reader, Reach::OfWhoRuns)?.is_some() {
                         return Ok(true);
                     }
                 }
@@ -207,13 +242,14 @@ impl Applied {
 }
 
 /// The last event that the running host of a journal has brought to Memcached; `None`: nobody brings any.
-fn by_host(reader: &Reader) -> Result<Option<u64>, JournalError> {
+fn by_host(reader: &Reader, reach: Reach) -> Result<Option<u64>, JournalError> {
     if !lock::is_held(reader.path()) {
         return Ok(None);
     }
     let sinks = reader.sinks()?;
     Ok(sinks
         .iter()
-        .find(|sink| sink.name == sinks::MEMCACHED && sink.enabled && sink.state == "running")
+        .find(|sink| sink.name == sinks::MEMCACHED && sink.enabled)
+        .filter(|sink| reach == Reach::OfWhoMayWrite || sink.state == "running")
         .map(|sink| sink.number))
 }

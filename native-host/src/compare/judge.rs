@@ -14,6 +14,7 @@ use protocol::{
 use super::{
     CompareError, Comparison, Observer,
     cache::{Address, Found, Refused},
+    feed::Reach,
     names::Names,
 };
 use crate::{
@@ -87,7 +88,7 @@ impl<O: Observer> Comparison<'_, O> {
         let mut improved = begin;
         let mut pause = FIRST_PAUSE;
         while !suspects.is_empty() {
-            let looks = self.judge(&suspects)?;
+            let looks = self.judge(&suspects, Reach::OfWhoRuns)?;
             let before = suspects.len();
             let mut left = Vec::new();
             for (suspect, look) in suspects.into_iter().zip(looks) {
@@ -167,10 +168,10 @@ impl<O: Observer> Comparison<'_, O> {
     }
 
     /// What the suspects are now. Offsets first, then the items, then the mirror: see the invariants.
-    pub(super) fn judge(&self, suspects: &[Suspect]) -> Result<Vec<Look>, CompareError> {
+    pub(super) fn judge(&self, suspects: &[Suspect], reach: Reach) -> Result<Vec<Look>, CompareError> {
         let mut passed = Vec::new();
         for reader in self.journals.all() {
-            passed.push(self.feed.reached(&self.cache, reader)?);
+            passed.push(self.feed.reached(&self.cache, reader, reach)?);
         }
         let addresses: Vec<&Address> = suspects.iter().map(|suspect| &suspect.address).collect();
         let found = self.cache.look(&addresses)?;

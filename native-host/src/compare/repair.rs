@@ -1,21 +1,40 @@
 //! Putting right what differs, whoever writes meanwhile.
 //!
-//! Each round looks at the item and then reads the mirror, and then acts on no other item than the one it saw. If the mirror changes
-//! after it was read, the sink has yet to pass that change on, and passes it on after us. An item that is missing has no number to
-//! hold on to: another may have been set and deleted since. So it is added for a minute only, and made to last by the next round, if the
-//! mirror still says the same. If that round never comes, the item ends by itself.
+//! From before the mirror is read until the change is answered the journal is [held](hold): there is no younger value then that anybody
+//! could set. What may be on its way to Memcached is left to who brings it, be it that he is in trouble: in front of the newest value
+//! an older one may be on its way, too.
+//!
+//! What is left is a change that arrives late, because the repair was cut off or killed. *Of an item that is there* it names the number,
+//! its CAS value, as it was seen before the mirror was read; so it does nothing if anybody has written since. *An item that is missing* has none:
+//! a younger one may have been set, and deleted or evicted. So what is added says by the server's own clock until when it may live,
+//! and is made to last by the next round, as any item is changed. If there is no answer the journal is held until then; if the repair is killed
+//! the item ends by itself.
 
-use memcache::exp::{Delete, Error, Get, Op, Set, Ttl};
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use memcache::exp::{Delete, Error, Op, Set, Ttl};
 use protocol::inspect::DifferenceKind;
 
 use super::{
     CompareError, Comparison, Observer,
+    feed::Reach,
     judge::{Look, Suspect, Verdict},
 };
-use crate::sinks::memcached::is_too_large;
+use crate::{
+    journal::hold,
+    sinks::memcached::{AFTERMATH, is_too_large},
+};
 
-/// How long an item lasts that the mirror has not confirmed.
-const UNCONFIRMED: Ttl = Ttl::secs(60);
+/// How long an item lasts that has not been made to last, in seconds of the server's clock, which has no fractions.
+const UNCONFIRMED: u32 = 3;
+const DEAD: Duration = Duration::from_secs(UNCONFIRMED as u64 + 1);
+
+/// How long to wait in one round for a host that writes without a pause.
+const WRITING: Duration = Duration::from_secs(1);
 
 /// How often a record is tried that others write to meanwhile.
 const ROUNDS: usize = 12;
@@ -30,6 +49,12 @@ impl<O: Observer> Comparison<'_, O> {
         differing: &[(Suspect, DifferenceKind)],
     ) -> Result<Vec<bool>, CompareError> {
         let mut done = vec![false; differing.len()];
+        if !differing.is_empty() && !std::mem::replace(&mut self.undisturbed, true) {
+            // The servers have answered, so they are at it; what is written from then on is newer.
+            if self.feed.left_something(self.journals.all())? {
+                thread::sleep(AFTERMATH);
+            }
+        }
         for _ in 0..ROUNDS {
             let left: Vec<usize> = (0..differing.len())
                 .filter(|index| done.get(*index) == Some(&false))
@@ -42,19 +67,54 @@ impl<O: Observer> Comparison<'_, O> {
                 .filter_map(|index| differing.get(*index))
                 .map(|(suspect, _)| suspect.clone())
                 .collect();
-            let looks = self.judge(&suspects)?;
-            let mut operations = Vec::new();
-            for ((index, suspect), look) in left.into_iter().zip(&suspects).zip(looks) {
+            let mut differing = BTreeMap::<Option<usize>, Vec<Suspect>>::new();
+            let looks = self.judge(&suspects, Reach::OfWhoMayWrite)?;
+            for ((index, suspect), look) in left.into_iter().zip(suspects).zip(looks) {
                 match (look.verdict, done.get_mut(index)) {
                     (Verdict::Right | Verdict::Refused, Some(done)) => *done = true,
-                    // The sink is about to write it; the next round will see.
+                    // It is about to be written; the next round will see.
                     (Verdict::OnItsWay, _) | (_, None) => {}
-                    (Verdict::Differs(_), _) => operations.extend(operation(suspect, look)),
+                    (Verdict::Differs(_), _) => {
+                        let journal = suspect.record.as_ref().map(|record| record.journal);
+                        differing.entry(journal).or_default().push(suspect);
+                    }
                 }
             }
-            self.send(&operations)?;
+            for (journal, suspects) in differing {
+                self.change(journal, &suspects)?;
+            }
         }
         Ok(done)
+    }
+
+    /// Changes what still differs now that a journal is held; all of them are for items of no record.
+    fn change(&self, journal: Option<usize>, suspects: &[Suspect]) -> Result<(), CompareError> {
+        let mut held = Vec::new();
+        for (index, reader) in self.journals.all().iter().enumerate() {
+            if journal.is_none_or(|journal| journal == index) {
+                match hold(reader.path(), WRITING)? {
+                    Some(one) => held.push(one),
+                    // The next round tries again.
+                    None => return Ok(()),
+                }
+            }
+        }
+        let begin = Instant::now();
+        let clocks = self.cache.clocks()?;
+        let looks = self.judge(suspects, Reach::OfWhoMayWrite)?;
+        let operations: Vec<(usize, Op)> = suspects
+            .iter()
+            .zip(looks)
+            .filter(|(_, look)| matches!(look.verdict, Verdict::Differs(_)))
+            .filter_map(|(Suspect { address, .. }, look)| {
+                let clock = clocks.get(address.server).copied().flatten();
+                Some((address.server, operation(&address.name, look, clock)?))
+            })
+            .collect();
+        self.send(&operations).inspect_err(|_| {
+            // One of them may be on its way still.
+            thread::sleep(DEAD.saturating_sub(begin.elapsed()));
+        })
     }
 
     /// Sends operations, each with its server. What came of them the next look tells.
@@ -115,17 +175,20 @@ impl<O: Observer> Comparison<'_, O> {
     }
 }
 
-/// What brings the item that was seen to what is wanted.
-fn operation(suspect: &Suspect, look: Look) -> Option<(usize, Op)> {
-    let name = &suspect.address.name;
-    let operation = match (look.found.cas, look.wanted) {
+/// What brings the item that was seen to what is wanted, by the clock of its server.
+fn operation(name: &str, look: Look, clock: Option<u64>) -> Option<Op> {
+    Some(match (look.found.cas, look.wanted) {
         (None, None) => return None,
-        (None, Some(value)) => Set::new(name, value).add().ttl(UNCONFIRMED).into(),
-        (Some(_), Some(value)) if look.found.says(Some(&value)) => {
-            Get::new(name).without_value().touch(Ttl::NEVER).into()
-        }
+        (None, Some(value)) => Set::new(name, value).add().ttl(unconfirmed(clock)).into(),
         (Some(cas), Some(value)) => Set::new(name, value).compare_cas(cas).into(),
         (Some(cas), None) => Delete::new(name).compare_cas(cas).into(),
-    };
-    Some((suspect.address.server, operation))
+    })
+}
+
+/// Until when an item lives that is added now, by the server's clock if it tells it.
+fn unconfirmed(clock: Option<u64>) -> Ttl {
+    match clock {
+        Some(clock) => Ttl::at(SystemTime::UNIX_EPOCH + Duration::from_secs(clock + u64::from(UNCONFIRMED))),
+        None => Ttl::secs(UNCONFIRMED),
+    }
 }

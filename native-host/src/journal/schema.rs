@@ -146,6 +146,15 @@ pub(super) fn format(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
+/// The number before the first event that is still here.
+pub(super) fn tail(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row(
+        "SELECT coalesce((SELECT min(number) - 1 FROM journal), (SELECT base FROM meta))",
+        [],
+        |row| row.get(0),
+    )
+}
+
 /// The number of the last event.
 pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
     connection.query_row(

@@ -2,8 +2,8 @@
 //!
 //! **Invariant: never back in time.** The journal says which records changed; what is written is what the mirror holds *now*, and a
 //! single thread writes. So neither a replay after a crash nor a retry can bring an old value back: at worst it brings the
-//! newest one early. The one way left is a request that a server received, did not answer in time, and executes later
-//! than its repetition; such records are written once more when that must be over (`unsure`).
+//! newest one early. The one way left is a request that a server received, did not answer in time, and executes later,
+//! be it one of a process that was killed; so after such a one nothing is written until that must be over (`unsure`).
 //!
 //! **A server that comes back comes back empty**: whenever a connection had to be made anew, all records are written once more.
 //!
@@ -49,9 +49,9 @@ const MAX_VALUE: usize = 32 * 1024 * 1024;
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long after its repetition a request without an answer may still be executed: its connection is closed, so the server has only
-/// to get through what it had received.
-const AFTERMATH: Duration = Duration::from_millis(500);
+/// How long after a server has answered on a new connection it may still execute what had come on one that is closed: it has only to get
+/// through what it had received.
+pub(crate) const AFTERMATH: Duration = Duration::from_millis(500);
 
 /// How much of the mirror is held in memory to fill a server.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -71,10 +71,8 @@ pub struct MemcachedSink {
     /// Only kept while the servers hold all that they should.
     connection: Option<Connection>,
     names: HashMap<i64, RecordPrefix>,
-    /// The last try of the next step sent something whose fate is not known.
+    /// Something was sent whose fate is not known, by this process or by one that was killed: a server may still execute it.
     unsure: bool,
-    /// What an earlier process had sent when it was killed may still be executed.
-    inherited: bool,
 }
 
 /// Connects to one server; its name is looked up first.
@@ -99,8 +97,7 @@ impl MemcachedSink {
             config,
             connection: None,
             names: HashMap::new(),
-            unsure: false,
-            inherited: true,
+            unsure: true,
         }
     }
 
@@ -117,10 +114,11 @@ impl MemcachedSink {
         let presence = Presence::of(&self.config.servers, paced(CONNECT_TIMEOUT))
             .map_err(|error| trouble(Error::Io(error)))?;
         let client = connect(&self.config).map_err(trouble)?;
-        if std::mem::take(&mut self.inherited) && reader.head()? > reader.tail()? {
+        if self.unsure && !reader.is_new()? {
             // The servers have answered, so they are at it; what is written from then on is newer.
             thread::sleep(AFTERMATH);
         }
+        self.unsure = false;
         self.fill(reader, &client)?;
         self.connection = Some(Connection {
             client: client.clone(),
@@ -148,10 +146,7 @@ impl MemcachedSink {
             }
             failpoint::pass("memcached.filling");
             if let Err(error) = store::store(client, &items) {
-                if error.is_ambiguous() {
-                    // What it may still execute is over when all is written again.
-                    thread::sleep(AFTERMATH);
-                }
+                self.unsure = error.is_ambiguous();
                 return Err(store::trouble(&error, &self.config.servers));
             }
         }
@@ -191,7 +186,7 @@ impl MemcachedSink {
                 })
             }
             Err(error) => {
-                self.unsure |= error.is_ambiguous();
+                self.unsure = error.is_ambiguous();
                 // Names are looked up again with the next client: a server may have moved.
                 self.connection = None;
                 Err(store::trouble(&error, &self.config.servers))
@@ -264,12 +259,7 @@ impl Sink for MemcachedSink {
     }
 
     fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
-        let step = self.pass_on(reader, after)?;
-        if std::mem::take(&mut self.unsure) {
-            thread::sleep(AFTERMATH);
-            return self.pass_on(reader, after);
-        }
-        Ok(step)
+        self.pass_on(reader, after)
     }
 
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {

@@ -17,6 +17,7 @@ mod documentation;
 mod faults;
 mod flow;
 mod inspection;
+mod late;
 mod reading;
 mod redis_flight;
 mod redis_memory;

@@ -3,6 +3,7 @@
 mod apply;
 pub mod body;
 mod host;
+mod proxy;
 mod server;
 
 use std::{
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 pub use self::{
     apply::Apply,
     host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, pour},
+    proxy::{Gate, Proxy, has},
     server::{Memcached, Redis, free_port},
 };
 

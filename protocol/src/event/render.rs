@@ -2,7 +2,7 @@
 //!
 //! The text is what serde makes of an [`Event`], byte for byte; but what the events of a store share is rendered once.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, ops::Range};
 
 use serde_json::{Error, value::RawValue};
 
@@ -13,6 +13,17 @@ use super::{Event, Source, Transaction};
 pub struct Renderer {
     source: Option<RenderedSource>,
     transaction: Option<RenderedTransaction>,
+}
+
+/// An event's JSON, and where in it the key and the value after are. Both are as they were given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// All of it.
+    pub text: String,
+    /// The key's text, if there is one.
+    pub key: Option<Range<usize>>,
+    /// The text of the value after.
+    pub after: Range<usize>,
 }
 
 /// The text around the sequence.
@@ -33,7 +44,7 @@ struct RenderedTransaction {
 
 impl Renderer {
     /// The event's JSON.
-    pub fn render(&mut self, event: &Event<'_>) -> Result<String, Error> {
+    pub fn render(&mut self, event: &Event<'_>) -> Result<Rendered, Error> {
         let source = match &mut self.source {
             Some(rendered) if rendered.is_of(&event.source) => rendered,
             other => other.insert(RenderedSource::new(&event.source)?),
@@ -45,8 +56,10 @@ impl Renderer {
         text.push_str(r#"{"op":""#);
         text.push_str(event.op.letter());
         text.push('"');
-        member(&mut text, "key", event.key);
-        member(&mut text, "range", event.range);
+        let key = event.key.map(|key| member(&mut text, "key", key));
+        if let Some(range) = event.range {
+            member(&mut text, "range", range);
+        }
         if let Some(schema) = &event.schema {
             text.push_str(r#","schema":"#);
             text.push_str(&serde_json::to_string(schema)?);
@@ -54,8 +67,10 @@ impl Renderer {
         if let Some(gap) = event.gap {
             let _infallible = write!(text, r#","gap":{gap}"#);
         }
-        member(&mut text, "before", event.before);
-        member(&mut text, "after", Some(event.after));
+        if let Some(before) = event.before {
+            member(&mut text, "before", before);
+        }
+        let after = member(&mut text, "after", event.after);
         let _infallible = write!(text, r#","ts_ms":{},"source":"#, event.ts_ms);
         text.push_str(&source.before);
         let _infallible = write!(text, "{}", event.source.sequence);
@@ -70,17 +85,18 @@ impl Renderer {
             text.push_str(&rendered.after);
         }
         text.push('}');
-        Ok(text)
+        Ok(Rendered { text, key, after })
     }
 }
 
-fn member(text: &mut String, name: &str, value: Option<&RawValue>) {
-    if let Some(value) = value {
-        text.push_str(",\"");
-        text.push_str(name);
-        text.push_str("\":");
-        text.push_str(value.get());
-    }
+/// Adds a member; where its value is.
+fn member(text: &mut String, name: &str, value: &RawValue) -> Range<usize> {
+    text.push_str(",\"");
+    text.push_str(name);
+    text.push_str("\":");
+    let begin = text.len();
+    text.push_str(value.get());
+    begin..text.len()
 }
 
 impl RenderedSource {
@@ -221,7 +237,10 @@ mod tests {
                 let text = serde_json::to_string(&event).expect("JSON");
                 // Twice: rendered anew, and as remembered.
                 for _ in 0..2 {
-                    prop_assert_eq!(&renderer.render(&event).expect("JSON"), &text);
+                    let rendered = renderer.render(&event).expect("JSON");
+                    prop_assert_eq!(&rendered.text, &text);
+                    prop_assert_eq!(&text[rendered.after], event.after.get());
+                    prop_assert_eq!(rendered.key.map(|key| &text[key]), event.key.map(RawValue::get));
                 }
             }
         }

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use protocol::key::Key;
 use rusqlite::{Connection, params};
 
-use super::{super::JournalError, Place, Reader, VALUE, key_text, place, value};
+use super::{
+    super::{JournalError, schema},
+    Place, Reader, VALUE, key_text, place, value,
+};
 
 /// How many events that a sink has not passed on are looked at; of a sink that is further behind, every record is on its way.
 const PENDING: usize = 100_000;
@@ -129,8 +132,11 @@ impl Reader {
 /// Keys, each with the row of its store.
 type Keys = HashSet<(i64, Vec<u8>)>;
 
-/// The records that changed after an event; `None`: too many.
+/// The records that changed after an event; `None`: too many, or nobody knows any more.
 fn pending(connection: &Connection, after: u64) -> rusqlite::Result<Option<Keys>> {
+    if after < schema::tail(connection)? {
+        return Ok(None);
+    }
     let mut statement = connection.prepare_cached(
         "SELECT store, key FROM journal WHERE number > ?1 AND key IS NOT NULL ORDER BY number LIMIT ?2",
     )?;

@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub item_size: Option<u64>,
     /// How many items it holds.
     pub items: Option<u64>,
+    /// What its clock says: seconds since 1970, by which items end.
+    pub time: Option<u64>,
 }
 
 impl Settings {
@@ -35,6 +37,8 @@ impl Settings {
                 settings.item_size = size.parse().ok();
             } else if let Some(items) = line.strip_prefix("STAT curr_items ") {
                 settings.items = items.parse().ok();
+            } else if let Some(time) = line.strip_prefix("STAT time ") {
+                settings.time = time.parse().ok();
             } else if line == "END" || line.starts_with("ERROR") || line.starts_with("CLIENT_ERROR") {
                 answers += 1;
                 if answers == 2 {

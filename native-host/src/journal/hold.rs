@@ -1,0 +1,60 @@
+//! Keeping the journal as it is for a moment.
+//!
+//! Who holds it writes nothing: it has SQLite's write lock and gives it back. Meanwhile the host journals nothing, so nobody, whichever way he
+//! goes, can learn of a younger value than the mirror has. The host waits, as it does for a disk that is busy.
+
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+
+use super::{JournalError, schema};
+
+/// How often it is tried while the host writes: often, for in a flood the lock is free for moments only.
+const INTERVAL: Duration = Duration::from_millis(1);
+
+/// As long as this lives, no process writes to the journal.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// Holds a journal, waiting this long for those who write; `None`: they did not let go of it.
+pub(crate) fn hold(journal: &Path, patience: Duration) -> Result<Option<Hold>, JournalError> {
+    let connection = schema::connect(journal, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let failed = |source| JournalError::failed(journal, source);
+    // The last one to leave would tidy up: that is the host's.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(failed)?;
+    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match connection.execute_batch("BEGIN IMMEDIATE") {
+            Ok(()) => {
+                return Ok(Some(Hold {
+                    connection,
+                    path: journal.to_owned(),
+                }));
+            }
+            Err(error) if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) => {
+                return Err(failed(error));
+            }
+            Err(_) if Instant::now() >= deadline => return Ok(None),
+            Err(_) => thread::sleep(INTERVAL),
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Closing the connection does it in any case.
+        if let Err(error) = self.connection.execute_batch("ROLLBACK") {
+            tracing::warn!("{}", JournalError::failed(&self.path, error));
+        }
+    }
+}
