@@ -9,7 +9,7 @@ use super::{
     page,
     state::{ROW, State},
 };
-use crate::{model::Row, shown::Shown};
+use crate::{model::Row, shown::Shown, words};
 
 mod cell;
 mod line;
@@ -20,7 +20,7 @@ use self::{
     pool::{Pool, Wanted},
 };
 
-/// How many rows stand ready above and below those in sight.
+/// How many rows stand ready above and below those in sight, for whoever scrolls; while the newest are followed nobody does.
 const SPARE: usize = 6;
 
 #[component]
@@ -38,7 +38,7 @@ pub fn FeedView(state: State) -> impl IntoView {
     });
     Effect::new(move |_| {
         if let Some(list) = list.get() {
-            watch_height(state, &list);
+            watch_size(state, &list);
         }
     });
     let pool = StoredValue::new_local(Pool::default());
@@ -48,6 +48,7 @@ pub fn FeedView(state: State) -> impl IntoView {
         state.texts.track();
         state.documents.track();
         state.recording.track();
+        state.letters.track();
         before.map_or(0, |before| before + 1)
     });
     // The document follows the state. Everything is written first: to scroll asks for the layout of all that.
@@ -57,7 +58,8 @@ pub fn FeedView(state: State) -> impl IntoView {
             return;
         };
         let (count, top) = (count.get(), state.top.get());
-        let first = (top / ROW).saturating_sub(SPARE);
+        let spare = if state.follow.get() { 0 } else { SPARE };
+        let first = (top / ROW).saturating_sub(spare);
         let look = look(state, around.get());
         state.model.with(|model| {
             state.shown.with(|shown| {
@@ -65,7 +67,7 @@ pub fn FeedView(state: State) -> impl IntoView {
                     model,
                     shown,
                     first,
-                    many: state.height.get().div_ceil(ROW) + 2 * SPARE,
+                    many: state.height.get().div_ceil(ROW) + 1 + 2 * spare,
                 };
                 pool.update_value(|pool| pool.show(&window, &wanted, &look));
             });
@@ -121,11 +123,20 @@ pub fn FeedView(state: State) -> impl IntoView {
     }
 }
 
-/// Keeps the state told how high the list is, now and whenever it changes.
-fn watch_height(state: State, list: &Element) {
+/// Keeps the state told how large the list is, now and whenever that changes.
+fn watch_size(state: State, list: &Element) {
     let observed = list.clone();
     let measured = Closure::<dyn Fn()>::new(move || {
-        let height = usize::try_from(observed.client_height()).unwrap_or(0).max(ROW);
+        let pixels = |size| usize::try_from(size).unwrap_or(0);
+        let letters = words::columns(pixels(observed.client_width()));
+        if state
+            .letters
+            .try_get_untracked()
+            .is_some_and(|known| known != letters)
+        {
+            state.letters.set(letters);
+        }
+        let height = pixels(observed.client_height()).max(ROW);
         if state
             .height
             .try_get_untracked()
@@ -147,6 +158,7 @@ fn look(state: State, revision: u64) -> Look {
     Look {
         revision,
         texts: state.texts.get_untracked(),
+        letters: state.letters.get_untracked(),
         health: state.health.get_untracked(),
         live: state.recording.with_untracked(Option::is_none),
         selected: state.selected.get(),

@@ -104,6 +104,8 @@ pub struct State {
     /// How far the list is scrolled, and how high it is, in pixels.
     pub top: RwSignal<usize>,
     pub height: RwSignal<usize>,
+    /// How many letters the list's wide columns have room for ([`crate::words::columns`]).
+    pub letters: RwSignal<(usize, usize)>,
     /// A recording's name, if one is shown instead of what happens.
     pub recording: RwSignal<Option<String>>,
     pub over: RwSignal<Option<Over>>,
@@ -167,6 +169,7 @@ impl State {
             follow: RwSignal::new(true),
             top: RwSignal::new(0),
             height: RwSignal::new(800),
+            letters: RwSignal::new((50, 60)),
             recording: RwSignal::new(None),
             over: RwSignal::new(None),
             toast: RwSignal::new(String::new()),

@@ -21,6 +21,8 @@ pub struct Look {
     pub revision: u64,
     /// What is searched for, in lower case.
     pub texts: Vec<String>,
+    /// How many letters the two wide columns have room for.
+    pub letters: (usize, usize),
     /// How the host is.
     pub health: Option<Health>,
     /// Whether the events come from the host, not from a recording.
@@ -86,11 +88,13 @@ pub struct Line {
     op_letter: Attribute,
     full: Attribute,
     origin: Marked,
+    origin_cut: Words,
     database: Marked,
     store: Marked,
     count: Words,
     count_hidden: Attribute,
     key: Marked,
+    key_cut: Words,
     cut: Words,
     value: Marked,
     size: Words,
@@ -117,10 +121,11 @@ impl Line {
             Words::fixed(document, &arrow, " › ")
         };
         let time = cell("time")?;
-        let op = part(&cell("")?, "b", "op")?;
+        let op = part(&cell("operation")?, "b", "op")?;
         let full = cell("where")?;
         let origin = part(&full, "span", "origin")?;
         let marked_origin = Marked::new(document, &origin)?;
+        let origin_cut = Words::new(document, &origin)?;
         arrow(&origin)?;
         let place = part(&full, "span", "store")?;
         let database = Marked::new(document, &place)?;
@@ -135,7 +140,7 @@ impl Line {
         let preview = part(&what, "span", "preview")?;
         let size = cell("size")?;
         let badge = part(&cell("from")?, "span", "")?;
-        let strip = part(&cell("")?, "span", "strip")?;
+        let strip = part(&cell("way")?, "span", "strip")?;
         strip.set_attribute("role", "img").ok()?;
         let stage = |name: &str| {
             let dot = part(&strip, "i", "")?;
@@ -159,11 +164,13 @@ impl Line {
             op_letter: Attribute::new(&op, "data-op"),
             full: Attribute::new(&full, "title"),
             origin: marked_origin,
+            origin_cut,
             database,
             store,
             count,
             count_hidden: Attribute::new(&whole, "hidden"),
             key: Marked::new(document, &key)?,
+            key_cut: Words::new(document, &key)?,
             cut: Words::new(document, &preview)?,
             value: Marked::new(document, &preview)?,
             size: Words::new(document, &size)?,
@@ -219,13 +226,9 @@ impl Line {
         self.time.put(&page::time(row.at));
         self.op.put(words::operation(row.op));
         self.op_letter.put(row.op.letter());
-        self.show_names(row, &look.texts);
+        self.show_names(row, look);
         self.show_transaction(row, bracket);
-        let (cut, value) = words::preview(row, &look.texts);
-        self.key.put(row.key(), &look.texts);
-        self.cut.put(cut);
-        self.value
-            .put(row.change.as_deref().unwrap_or(value), &look.texts);
+        self.show_value(row, look);
         self.size.put(&row.size().map(words::size).unwrap_or_default());
         let (tab, (kind, badge)) = (look.from)(row);
         self.tab.put(&tab);
@@ -235,13 +238,32 @@ impl Line {
         self.shown = Some(shown);
     }
 
-    fn show_names(&mut self, row: &Row, texts: &[String]) {
+    fn show_names(&mut self, row: &Row, look: &Look) {
         let source = &row.source;
         let names = [&*source.origin, " › ", &source.database, " › ", &source.store];
         self.full.put(&names.concat());
-        self.origin.put(words::site(&source.origin), texts);
-        self.database.put(&source.database, texts);
-        self.store.put(&source.store, texts);
+        // Where there is little room, it is the site's that is taken.
+        let taken = source.database.len() + source.store.len() + 6;
+        let room = look.letters.0.saturating_sub(taken).max(8);
+        let (site, rest) = words::cut(words::site(&source.origin), room);
+        self.origin.put(site, &look.texts);
+        self.origin_cut.put(rest);
+        self.database.put(&source.database, &look.texts);
+        self.store.put(&source.store, &look.texts);
+    }
+
+    fn show_value(&mut self, row: &Row, look: &Look) {
+        let room = look.letters.1;
+        let (key, rest) = words::cut(row.key(), (room * 7 / 10).max(8));
+        self.key.put(key, &look.texts);
+        self.key_cut.put(rest);
+        let room = room.saturating_sub(key.len()).max(8);
+        let (cut, value) = match &row.change {
+            Some(change) => ("", words::cut(change, room).0),
+            None => words::preview(row, &look.texts, room),
+        };
+        self.cut.put(cut);
+        self.value.put(value, &look.texts);
     }
 
     fn show_transaction(&mut self, row: &Row, bracket: &str) {
