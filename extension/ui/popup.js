@@ -1,4 +1,4 @@
-import init, { open_popup } from "../wasm/idb_relay.js";
+import init, { open_popup } from "../pages/pages.js";
 
-await init({ module_or_path: chrome.runtime.getURL("wasm/idb_relay_bg.wasm") });
+await init({ module_or_path: chrome.runtime.getURL("pages/pages_bg.wasm") });
 await open_popup();

@@ -99,11 +99,11 @@ pub enum FromInspector {
 /// Background to inspector page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ToInspector {
+pub enum ToInspector<R = Reply> {
     /// How the extension is.
     Background(Background),
     /// The host's answer.
-    Answer(Answer),
+    Answer(Answer<R>),
     /// What a page's databases hold.
     Seen(Seen),
     /// Where writes were called from.
@@ -219,13 +219,13 @@ pub struct Since {
     pub passed: BTreeMap<String, u64>,
 }
 
-/// The host's answer to the question of this number.
+/// The host's answer to the question of this number. Whoever only passes it on takes the reply as raw JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Answer {
+pub struct Answer<R = Reply> {
     /// [`Ask::id`].
     pub id: u64,
     /// What it says.
-    pub reply: Reply,
+    pub reply: R,
 }
 
 /// An answer's content.

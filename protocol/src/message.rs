@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    inspect::{Answer, Ask, Remark},
+    inspect::{Answer, Ask, Remark, Reply},
     redact::Rule,
 };
 
@@ -225,7 +225,7 @@ pub struct Rules<'a> {
 /// Host to background.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FromHost {
+pub enum FromHost<R = Reply> {
     /// First message on a connection.
     Hello(HostHello),
     /// All deliveries of the context up to this one are on disk.
@@ -254,7 +254,7 @@ pub enum FromHost {
         troubles: Vec<Remark>,
     },
     /// The answer to a question. Everything else goes first.
-    Answer(Answer),
+    Answer(Answer<R>),
     /// Something is wrong; the connection may still go on.
     Error(HostError),
 }

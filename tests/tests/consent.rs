@@ -144,6 +144,8 @@ fn a_page_reaches_none_of_our_pages(kind: Kind) -> Result<()> {
         "page/hook.js",
         "background.js",
         "wasm/idb_relay_bg.wasm",
+        "pages/pages_bg.wasm",
+        "panel/panel_bg.wasm",
         "icons/16.png",
     ] {
         let url = browser.extension_url(path);

@@ -52,7 +52,7 @@ fn each_write_is_shown_on_its_way(kind: Kind) -> Result<()> {
         brackets,
         json!(["alone", "alone", "first", "middle", "last", "alone"])
     );
-    assert_eq!(panel.text(".row em:not(:empty)")?, "3 in one transaction");
+    assert_eq!(panel.text(".row em:not([hidden])")?, "3 in one transaction");
     let stages = panel.evaluate(
         "[...$$('.row')[1].querySelectorAll('.strip i')].map((stage) => [stage.dataset.stage, stage.dataset.state, /^[0-9.smh]*$/.test(stage.textContent)])",
     )?;

@@ -1,6 +1,6 @@
 //! Building the host and the unpacked extensions.
 //!
-//! The extension is two WASM modules (the panel has its own), the page scripts, a few files as they are and a manifest each: `target/extension/chromium`
+//! The extension is three WASM modules (the background, the popup with the options page, and the panel), the page scripts, a few files as they are and a manifest each: `target/extension/chromium`
 //! and `target/extension/firefox` can be loaded by the browsers as they stand.
 //!
 //! # Layout

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The crates that are compiled to WebAssembly, and so are checked apart from the rest.
-const EXTENSION: [&str; 2] = ["idb-relay-extension", "idb-relay-panel"];
+const EXTENSION: [&str; 3] = ["idb-relay-extension", "idb-relay-pages", "idb-relay-panel"];
 
 /// Runs everything; with filters only the tests that they name.
 pub fn test(root: &Path, filters: &[String]) -> Result<()> {

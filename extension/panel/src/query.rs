@@ -233,6 +233,14 @@ fn is_key(pattern: &str, key: &str) -> bool {
             .is_some_and(|key| fits(pattern, key))
 }
 
+/// A text around the first of others, given in lower case, that is in it: what is before, that, and what is behind.
+pub fn split<'t>(text: &'t str, wanted: &[String]) -> (&'t str, &'t str, &'t str) {
+    match wanted.iter().find_map(|wanted| find(text, wanted)) {
+        Some((from, to)) => (&text[..from], &text[from..to], &text[to..]),
+        None => (text, "", ""),
+    }
+}
+
 /// Where a text has another, given in lower case, in it: the bytes from and to. Nothing is copied of what is all ASCII.
 pub fn find(text: &str, wanted: &str) -> Option<(usize, usize)> {
     let first = *wanted.as_bytes().first()?;

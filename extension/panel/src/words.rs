@@ -79,9 +79,8 @@ pub fn site(origin: &str) -> &str {
     origin.split_once("://").map_or(origin, |(_, rest)| rest)
 }
 
-/// The beginning of the event's value for its line in the list; where a text is searched for, the part around the first one that is found.
-pub fn preview<'r>(row: &'r Row, texts: &[String]) -> (&'static str, &'r str) {
-    const WIDTH: usize = 200;
+/// The beginning of the event's value for its line in the list, as many bytes of it as fit, about; where a text is searched for, the part around the first one that is found.
+pub fn preview<'r>(row: &'r Row, texts: &[String], width: usize) -> (&'static str, &'r str) {
     const AHEAD: usize = 24;
     let value = row.value();
     if !row.has_key || value == "null" && row.size().is_none() {
@@ -92,8 +91,32 @@ pub fn preview<'r>(row: &'r Row, texts: &[String]) -> (&'static str, &'r str) {
         Some((at, _)) if at > AHEAD * 2 => boundary(value, at - AHEAD),
         _ => 0,
     };
-    let end = boundary(value, (start + WIDTH).min(value.len()));
+    let end = boundary(value, (start + width).min(value.len()));
     (if start > 0 { "…" } else { "" }, &value[start..end])
+}
+
+/// As much of a text's beginning as fits, with what stands for the rest.
+pub fn cut(text: &str, letters: usize) -> (&str, &'static str) {
+    match text.char_indices().nth(letters) {
+        Some(_) => {
+            let end = text.char_indices().nth(letters.saturating_sub(1));
+            (&text[..end.map_or(0, |(end, _)| end)], "…")
+        }
+        None => (text, ""),
+    }
+}
+
+/// How many letters of its two wide columns a line of the list has room for, by its width in pixels: where an event was
+/// written, and its key with its value. The style sheet divides the columns so, too.
+pub fn columns(width: usize) -> (usize, usize) {
+    let (rest, share) = match width {
+        860.. => (width - 546, 8),
+        640.. => (width - 416, 8),
+        _ => (width.saturating_sub(172), 9),
+    };
+    // A letter is 6.6 pixels wide, wherever it is not wider.
+    let letters = |tenths: usize| rest * tenths / (10 + share) * 10 / 66 + 1;
+    (letters(share), letters(10))
 }
 
 /// The next place from here on where a character begins.
@@ -134,18 +157,32 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_cut_between_letters() {
+        assert_eq!(cut("abc", 3), ("abc", ""));
+        assert_eq!(cut("äbcd", 3), ("äb", "…"));
+        assert_eq!(cut("abcd", 0), ("", "…"));
+    }
+
+    #[test]
+    fn columns_share_what_is_left_of_a_line() {
+        // (1260 - 546) / 1.8 = 396 pixels, of which the first has 0.8.
+        assert_eq!(columns(1260), (49, 61));
+        assert_eq!(columns(0), (1, 1));
+    }
+
+    #[test]
     fn previews_show_what_was_found() {
         let value = format!("\"{}needle{}\"", "ü".repeat(300), "x".repeat(300));
         let row = row("c", "1", &value);
-        let (before, text) = preview(&row, &["needle".to_owned()]);
+        let (before, text) = preview(&row, &["needle".to_owned()], 200);
         assert!(
             before == "…" && text.contains("needle") && text.len() <= 210,
             "{text}"
         );
-        let (before, text) = preview(&row, &[]);
+        let (before, text) = preview(&row, &[], 200);
         assert!(before.is_empty() && text.starts_with("\"ü"), "{text}");
         assert_eq!(
-            preview(&crate::model::tests::row("d", "1", "null"), &[]),
+            preview(&crate::model::tests::row("d", "1", "null"), &[], 200),
             ("", "")
         );
     }

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    inspect::{
-        Answer, Ask, Background, Compared, MAX_QUESTIONS, Question, Remark, Reply, ToInspector, Tracing,
-    },
+    inspect::{Answer, Ask, Background, MAX_QUESTIONS, Question, Remark, ToInspector, Tracing},
     message::{ErrorCode, HostError},
 };
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// What a page is told. An answer's content is passed on as it is.
+pub type Told = ToInspector<Box<RawValue>>;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -98,17 +101,12 @@ impl Inspectors {
     }
 
     /// Whose answer the host has sent, in that page's numbering.
-    pub fn answered(&mut self, answer: Answer) -> Option<(u32, Answer)> {
-        let more = matches!(answer.reply, Reply::Compared(Compared { done: false, .. }));
-        let (port, id) = if more {
-            self.questions
-                .get(&answer.id)
-                .map(|asked| (asked.port, asked.id))?
-        } else {
-            self.questions
-                .remove(&answer.id)
-                .map(|asked| (asked.port, asked.id))?
-        };
+    pub fn answered(&mut self, answer: Answer<Box<RawValue>>) -> Option<(u32, Answer<Box<RawValue>>)> {
+        let asked = self.questions.get(&answer.id)?;
+        let (port, id) = (asked.port, asked.id);
+        if !matches!(asked.question, Question::Compare { .. }) || is_last(&answer.reply) {
+            self.questions.remove(&answer.id);
+        }
         Some((port, Answer { id, ..answer }))
     }
 
@@ -121,7 +119,7 @@ impl Inspectors {
     }
 
     /// There is no host, for this reason: what cannot wait has failed.
-    pub fn host_away(&mut self, reason: &Remark) -> Vec<(u32, Answer)> {
+    pub fn host_away(&mut self, reason: &Remark) -> Vec<(u32, Answer<Box<RawValue>>)> {
         let away: Vec<u64> = self
             .questions
             .iter()
@@ -136,7 +134,7 @@ impl Inspectors {
                 cure: reason.cure.clone(),
                 context: None,
             };
-            (asked.port, failed(asked.id, error))
+            (asked.port, failed(asked.id, &error))
         })
         .collect()
     }
@@ -145,7 +143,7 @@ impl Inspectors {
     pub fn news(&mut self, state: impl Fn(Option<i64>) -> Background) -> Vec<(u32, String)> {
         let mut news = Vec::new();
         for (port, page) in self.pages.iter_mut().filter(|(_, page)| page.opened) {
-            let Ok(text) = serde_json::to_string(&ToInspector::Background(state(page.tab))) else {
+            let Ok(text) = serde_json::to_string(&Told::Background(state(page.tab))) else {
                 continue;
             };
             if text != page.told {
@@ -157,12 +155,39 @@ impl Inspectors {
     }
 }
 
+/// [`protocol::inspect::Reply`], as far as it is looked at here: to read and write all of it would be a good part of the background.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Reply<'e> {
+    Failed(&'e HostError),
+}
+
+/// The rest of a comparison's answer is none of our business.
+#[derive(Deserialize)]
+struct Comparison {
+    compared: Option<Compared>,
+}
+
+#[derive(Deserialize)]
+struct Compared {
+    done: bool,
+}
+
+/// Whether no other answer to a comparison follows.
+fn is_last(reply: &RawValue) -> bool {
+    let comparison = serde_json::from_str(reply.get());
+    !matches!(
+        comparison,
+        Ok(Comparison {
+            compared: Some(Compared { done: false })
+        })
+    )
+}
+
 /// The answer to a question that has none.
-pub fn failed(id: u64, error: HostError) -> Answer {
-    Answer {
-        id,
-        reply: Reply::Failed(error),
-    }
+pub fn failed(id: u64, error: &HostError) -> Answer<Box<RawValue>> {
+    let reply = serde_json::value::to_raw_value(&Reply::Failed(error)).unwrap_or_default();
+    Answer { id, reply }
 }
 
 fn too_many() -> HostError {

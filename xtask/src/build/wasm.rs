@@ -24,12 +24,18 @@ struct Module {
     name: &'static str,
 }
 
-const MODULES: [Module; 2] = [
+const MODULES: [Module; 3] = [
     Module {
         package: "idb-relay-extension",
         library: "idb_relay_extension",
         directory: "wasm",
         name: "idb_relay",
+    },
+    Module {
+        package: "idb-relay-pages",
+        library: "idb_relay_pages",
+        directory: "pages",
+        name: "pages",
     },
     Module {
         package: "idb-relay-panel",

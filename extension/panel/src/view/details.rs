@@ -3,16 +3,12 @@
 use leptos::prelude::*;
 use protocol::event::Op;
 
-use super::{
-    feed::{from, highlighted},
-    page, record,
-    sentence::sentence as words_of,
-    state::State,
-};
+use super::{feed::from, page, record, sentence::sentence as words_of, state::State};
 use crate::{
     browser,
     diff::{Kind, diff},
     model::Row,
+    query::split,
     stack::{Frame, frames},
     stage::{self, Standing},
     tree,
@@ -322,4 +318,11 @@ fn Siblings(state: State, row: Row) -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+/// A text with what is searched for marked. The texts are in lower case.
+fn highlighted(text: &str, texts: &[String]) -> impl IntoView + use<> {
+    let (before, marked, after) = split(text, texts);
+    let mark = (!marked.is_empty()).then(|| view! { <mark>{marked.to_owned()}</mark> });
+    (before.to_owned(), mark, after.to_owned())
 }

@@ -1,39 +1,33 @@
 //! The events, of which only those in sight are in the document.
 
 use leptos::{ev, html, prelude::*};
-use protocol::inspect::Health;
+use wasm_bindgen::{JsCast as _, prelude::Closure};
+use web_sys::{Element, ResizeObserver};
 
 use super::{
     empty::Empty,
     page,
     state::{ROW, State},
 };
-use crate::{
-    model::{Model, Row, STAGES},
-    query::find,
-    shown::Shown,
-    stage::{self, Step},
-    words,
+use crate::{model::Row, shown::Shown, words};
+
+mod cell;
+mod line;
+mod pool;
+
+use self::{
+    line::{Look, Writer},
+    pool::{Pool, Wanted},
 };
 
-/// How many rows stand ready above and below those in sight.
+/// How many rows stand ready above and below those in sight, for whoever scrolls; while the newest are followed nobody does.
 const SPARE: usize = 6;
 
 #[component]
 pub fn FeedView(state: State) -> impl IntoView {
     let list = NodeRef::<html::Div>::new();
     let spacer = NodeRef::<html::Div>::new();
-    let measure = move || {
-        if let Some(list) = list.get_untracked() {
-            let height = usize::try_from(list.client_height()).unwrap_or(0).max(ROW);
-            if state.height.get_untracked() != height {
-                state.height.set(height);
-                state.pulse();
-            }
-        }
-    };
-    let resized = window_event_listener(ev::resize, move |_| measure());
-    on_cleanup(move || resized.remove());
+    let window = NodeRef::<html::Div>::new();
     let count = Memo::new(move |_| state.shown.with(Shown::len));
     Effect::new(move |marked: Option<bool>| {
         let there = marked == Some(true) || count.get() > 0;
@@ -42,29 +36,70 @@ pub fn FeedView(state: State) -> impl IntoView {
         }
         there
     });
-    // The document follows the state: its height first, or it could not be scrolled as far.
     Effect::new(move |_| {
-        let (count, top) = (count.get(), state.top.get());
-        let _layout = (state.selected.with(Option::is_some), state.tab.get());
-        if let (Some(spacer), Some(list)) = (spacer.get(), list.get()) {
-            spacer.style(("height", format!("{}px", count * ROW)));
-            let top = i32::try_from(top).unwrap_or(i32::MAX);
-            if list.scroll_top() != top {
-                list.set_scroll_top(top);
-            }
-            request_animation_frame(measure);
+        if let Some(list) = list.get() {
+            watch_size(state, &list);
         }
+    });
+    let pool = StoredValue::new_local(Pool::default());
+    // What lines look like beside their own event: a number that grows whenever it is another.
+    let around = Memo::new(move |before: Option<&u64>| {
+        state.health.track();
+        state.texts.track();
+        state.documents.track();
+        state.recording.track();
+        state.letters.track();
+        before.map_or(0, |before| before + 1)
+    });
+    // The document follows the state. Everything is written first: to scroll asks for the layout of all that.
+    let placed = StoredValue::new((usize::MAX, usize::MAX));
+    Effect::new(move |_| {
+        let (Some(list), Some(spacer), Some(window)) = (list.get(), spacer.get(), window.get()) else {
+            return;
+        };
+        let (count, top) = (count.get(), state.top.get());
+        let spare = if state.follow.get() { 0 } else { SPARE };
+        let first = (top / ROW).saturating_sub(spare);
+        let look = look(state, around.get());
+        state.model.with(|model| {
+            state.shown.with(|shown| {
+                let wanted = Wanted {
+                    model,
+                    shown,
+                    first,
+                    many: state.height.get().div_ceil(ROW) + 1 + 2 * spare,
+                };
+                pool.update_value(|pool| pool.show(&window, &wanted, &look));
+            });
+        });
+        let (high, scrolled) = placed.get_value();
+        if high != count {
+            spacer.style(("height", format!("{}px", count * ROW)));
+        }
+        if scrolled != top {
+            list.set_scroll_top(i32::try_from(top).unwrap_or(i32::MAX));
+        }
+        placed.set_value((count, top));
     });
     let scrolled = move |_| {
         let Some(list) = list.get_untracked() else { return };
-        state.scroll_to(usize::try_from(list.scroll_top()).unwrap_or(0));
+        let top = usize::try_from(list.scroll_top()).unwrap_or(0);
+        placed.update_value(|placed| placed.1 = top);
+        state.scroll_to(top);
         let below = list.scroll_height() - list.scroll_top() - list.client_height();
         let at_end = below < i32::try_from(ROW).unwrap_or(0);
         if state.follow.get_untracked() != at_end {
             state.follow.set(at_end);
         }
     };
-    let rows = move || rows(state);
+    let pressed = move |event: ev::MouseEvent| {
+        let target = event
+            .target()
+            .and_then(|target| target.dyn_into::<Element>().ok());
+        if let Some(place) = target.as_ref().and_then(line::place) {
+            state.select(place);
+        }
+    };
     view! {
         <section class="feed" aria-label="Events">
             <div class="columns" aria-hidden="true">
@@ -73,10 +108,12 @@ pub fn FeedView(state: State) -> impl IntoView {
                 <span class="stages"><i>"page"</i><i>"journal"</i><i>"redis"</i><i>"memcached"</i></span>
             </div>
             <div id="feed" class="list" node_ref=list role="grid" tabindex="0" aria-label="Events, oldest first" aria-colcount="7"
-                aria-rowcount=move || count.get().to_string()
-                aria-activedescendant=move || state.selected.get().map(|place| format!("event-{place}"))
+                aria-rowcount=move || state.counts.with(|counts| counts.shown.to_string())
+                aria-activedescendant=move || state.selected.get().map(line::id)
                 on:scroll=scrolled>
-                <div class="spacer" node_ref=spacer role="rowgroup">{rows}</div>
+                <div class="spacer" node_ref=spacer role="presentation">
+                    <div class="window" node_ref=window role="rowgroup" on:click=pressed></div>
+                </div>
             </div>
             <Show when=move || count.get() == 0><Empty state /></Show>
             <Show when=move || { !state.follow.get() && state.recording.with(Option::is_none) && count.get() > 0 }>
@@ -86,104 +123,51 @@ pub fn FeedView(state: State) -> impl IntoView {
     }
 }
 
-fn rows(state: State) -> impl IntoView + use<> {
-    let first = (state.top.get() / ROW).saturating_sub(SPARE);
-    let many = state.height.get().div_ceil(ROW) + 2 * SPARE;
-    let (texts, selected) = (state.texts.get(), state.selected.get());
-    let live = state.recording.with(Option::is_none);
-    state.health.with(|health| {
-        state.model.with(|model| {
-            state.shown.with(|shown| {
-                let chosen = selected.and_then(|place| model.row(place));
-                let places = shown.places().iter().copied().enumerate().skip(first).take(many);
-                places
-                    .filter_map(|(index, place)| {
-                        let row = model.row(place)?;
-                        let marks = Marks {
-                            selected: selected == Some(place),
-                            beside: chosen.is_some_and(|chosen| chosen.is_beside(row)),
-                            bracket: bracket(model, shown, row, index),
-                            texts: &texts,
-                            health: health.as_ref(),
-                            live,
-                        };
-                        Some(line(state, index, place, row, &marks))
-                    })
-                    .collect_view()
-            })
-        })
-    })
-}
-
-/// How a row looks beside its neighbours.
-struct Marks<'m> {
-    selected: bool,
-    /// Of the same transaction as the selected one.
-    beside: bool,
-    /// Its part of the bracket around its transaction.
-    bracket: &'static str,
-    texts: &'m [String],
-    health: Option<&'m Health>,
-    live: bool,
-}
-
-fn bracket(model: &Model, shown: &Shown, row: &Row, index: usize) -> &'static str {
-    let beside = |index: Option<usize>| {
-        index
-            .and_then(|index| shown.places().get(index))
-            .and_then(|place| model.row(*place))
-            .is_some_and(|other| other.is_beside(row))
-    };
-    match (beside(index.checked_sub(1)), beside(index.checked_add(1))) {
-        (false, false) => "alone",
-        (false, true) => "first",
-        (true, true) => "middle",
-        (true, false) => "last",
+/// Keeps the state told how large the list is, now and whenever that changes.
+fn watch_size(state: State, list: &Element) {
+    let observed = list.clone();
+    let measured = Closure::<dyn Fn()>::new(move || {
+        let pixels = |size| usize::try_from(size).unwrap_or(0);
+        let letters = words::columns(pixels(observed.client_width()));
+        if state
+            .letters
+            .try_get_untracked()
+            .is_some_and(|known| known != letters)
+        {
+            state.letters.set(letters);
+        }
+        let height = pixels(observed.client_height()).max(ROW);
+        if state
+            .height
+            .try_get_untracked()
+            .is_some_and(|known| known != height)
+        {
+            state.height.set(height);
+            state.pulse();
+        }
+    });
+    if let Ok(observer) = ResizeObserver::new(measured.as_ref().unchecked_ref()) {
+        observer.observe(list);
+        let watch = StoredValue::new_local((observer, measured));
+        on_cleanup(move || watch.with_value(|(observer, _)| observer.disconnect()));
     }
 }
 
-fn line(state: State, index: usize, place: usize, row: &Row, marks: &Marks<'_>) -> impl IntoView + use<> {
-    let (tab, badge) = from(state, row);
-    let source = &row.source;
-    let whole = row.transaction.as_ref().filter(|whole| whole.count > 1);
-    let transaction = whole.map(|whole| {
-        format!(
-            "event {} of {} of transaction {}",
-            whole.order, whole.count, whole.id
-        )
-    });
-    let of = whole.filter(|_| marks.bracket == "first").map(|whole| {
-        let count = words::count(usize::try_from(whole.count).unwrap_or(0));
-        view! { {count}<span>" in one transaction"</span> }
-    });
-    let (cut, value) = words::preview(row, marks.texts);
-    let value = row.change.as_deref().unwrap_or(value);
-    let steps = stage::steps(row, marks.health, marks.live);
-    view! {
-        <div id=format!("event-{place}") class="row" role="row" aria-rowindex=(index + 1).to_string() aria-selected=marks.selected.to_string()
-            class:beside=marks.beside class:noticed=!row.notices.is_empty() data-bracket=marks.bracket title=transaction
-            style:transform=format!("translateY({}px)", index * ROW)
-            on:click=move |_| state.select(place)>
-            <span role="gridcell" class="time">{page::time(row.at)}</span>
-            <span role="gridcell"><b class="op" data-op=row.op.letter()>{words::operation(row.op)}</b></span>
-            <span role="gridcell" class="where" title=format!("{} › {} › {}", source.origin, source.database, source.store)>
-                <span class="origin">{highlighted(words::site(&source.origin), marks.texts)}<i>" › "</i></span>
-                <span class="store">{highlighted(&source.database, marks.texts)}<i>" › "</i>{highlighted(&source.store, marks.texts)}</span>
-            </span>
-            <span role="gridcell" class="what">
-                <em>{of}</em>
-                <span class="key">{highlighted(row.key(), marks.texts)}</span>
-                <span class="preview">{cut}{highlighted(value, marks.texts)}</span>
-            </span>
-            <span role="gridcell" class="size">{row.size().map(words::size)}</span>
-            <span role="gridcell" class="from"><span title=tab data-from=badge.0>{badge.1}</span></span>
-            <span role="gridcell">{strip(row, &steps, marks.health)}</span>
-        </div>
+/// What lines look like beside their own event.
+fn look(state: State, revision: u64) -> Look {
+    Look {
+        revision,
+        texts: state.texts.get_untracked(),
+        letters: state.letters.get_untracked(),
+        health: state.health.get_untracked(),
+        live: state.recording.with_untracked(Option::is_none),
+        selected: state.selected.get(),
+        from: Box::new(move |row| from(state, row)),
     }
 }
 
-/// Which document wrote it, in words and as a badge with its kind.
-pub fn from(state: State, row: &Row) -> (String, (&'static str, String)) {
+/// Which document wrote it.
+pub fn from(state: State, row: &Row) -> Writer {
     if row.snapshot {
         return (
             "Read from the database: it was there before, or was written unseen".to_owned(),
@@ -224,30 +208,4 @@ pub fn from(state: State, row: &Row) -> (String, (&'static str, String)) {
         (_, _) => ("frame", "frame".to_owned()),
     };
     (words, badge)
-}
-
-/// The strip of stages: each has a colour and a shape, and the time since the commit.
-pub fn strip(row: &Row, steps: &[Step; STAGES.len()], health: Option<&Health>) -> impl IntoView + use<> {
-    let label = stage::way(row, steps, health);
-    let shown = steps.clone().map(|step| {
-        let tried = (step.attempts > 0).then(|| format!("×{}", step.attempts));
-        let lag = step.lag.map(words::short_duration).or(tried);
-        view! { <i data-stage=step.name data-state=step.standing.word()><s></s>{lag}</i> }
-    });
-    view! {
-        <span class="strip" role="img" aria-label=label.clone() title=label>
-            <i data-stage="captured" data-state="passed"><s></s></i>{shown}
-        </span>
-    }
-}
-
-/// A text with what is searched for marked. The texts are in lower case.
-pub fn highlighted(text: &str, texts: &[String]) -> impl IntoView + use<> {
-    let found = texts.iter().find_map(|wanted| find(text, wanted));
-    let (before, marked, after) = match found {
-        Some((from, to)) => (&text[..from], &text[from..to], &text[to..]),
-        None => (text, "", ""),
-    };
-    let mark = (!marked.is_empty()).then(|| view! { <mark>{marked.to_owned()}</mark> });
-    (before.to_owned(), mark, after.to_owned())
 }

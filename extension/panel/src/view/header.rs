@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     chart::{HEIGHT, paths},
-    model::Model,
     words,
 };
 
@@ -20,6 +19,7 @@ pub fn Header(state: State) -> impl IntoView {
             .background
             .with(|told| told.as_ref().is_some_and(|told| told.paused))
     };
+    let unread = Memo::new(move |_| state.counts.with(|counts| counts.unread));
     view! {
         <header class="health">
             <span class="product"><img src="../icons/16.png" alt="" width="16" height="16" />"IDB Relay"</span>
@@ -28,7 +28,7 @@ pub fn Header(state: State) -> impl IntoView {
                 let sinks = health.sinks.iter().map(sink_chip).collect_view();
                 view! { {sinks} {lag(health)} }
             }))}
-            {move || uncaptured(state)}
+            {move || uncaptured(state, unread)}
             <span class="grow"></span>
             <Chart state />
             <button title="Check everything that a write passes, as idb-relay doctor does" on:click=move |_| state.over.set(Some(Over::Doctor))>"Check"</button>
@@ -133,13 +133,13 @@ fn lag(health: &Health) -> Option<impl IntoView + use<>> {
 }
 
 /// What is not captured, or did not arrive whole, is never passed over in silence.
-fn uncaptured(state: State) -> Option<impl IntoView + use<>> {
+fn uncaptured(state: State, unread: Memo<usize>) -> Option<impl IntoView + use<>> {
     let refused = state
         .inspected_documents()
         .iter()
         .filter(|document| document.refused.is_some())
         .count();
-    let unread = state.model.with(Model::unread);
+    let unread = unread.get();
     let notices: u64 = state.health.with(|health| {
         let sinks = health.iter().flat_map(|health| &health.sinks);
         sinks.map(|sink| sink.notices).sum()
@@ -195,10 +195,12 @@ fn Chart(state: State) -> impl IntoView {
 /// What is wrong, each with its cure, in the words of `idb-relay doctor`.
 #[component]
 pub fn Problems(state: State) -> impl IntoView {
+    // An empty list says these itself.
+    let listed =
+        Memo::new(move |_| state.tab.get() != Tab::Events || state.shown.with(|shown| !shown.is_empty()));
     let problems = move || {
         let mut problems: Vec<Remark> = Vec::new();
-        // An empty list says these itself.
-        let listed = state.tab.get() != Tab::Events || state.shown.with(|shown| !shown.is_empty());
+        let listed = listed.get();
         if listed {
             state.background.with(|background| {
                 problems.extend(background.iter().filter_map(|told| told.problem.clone()));

@@ -29,6 +29,8 @@ use crate::{
 
 /// How often the host is asked how it is, in milliseconds.
 const PACE: i32 = 1000;
+/// How often numbers change at most while events stream in, in milliseconds: nobody reads faster.
+const COUNTING: i32 = 200;
 /// How many seconds the chart shows.
 pub const CHART: usize = 60;
 /// How many documents are remembered after they have gone, so that their events still say where they come from.
@@ -41,6 +43,15 @@ pub const ROW: usize = 24;
 pub enum Tab {
     Events,
     Stores,
+}
+
+/// How many events there are, as it is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub shown: usize,
+    pub there: usize,
+    pub gone: usize,
+    pub unread: usize,
 }
 
 /// What lies over the screen.
@@ -62,6 +73,9 @@ pub struct State {
     pub tab: RwSignal<Tab>,
     pub model: RwSignal<Model>,
     pub shown: RwSignal<Shown>,
+    pub counts: RwSignal<Counts>,
+    /// Whether they are not to change for a moment.
+    counted: StoredValue<bool>,
     /// Whether some of the events have not been looked at yet.
     pub looking: RwSignal<bool>,
     pub background: RwSignal<Option<Background>>,
@@ -90,6 +104,8 @@ pub struct State {
     /// How far the list is scrolled, and how high it is, in pixels.
     pub top: RwSignal<usize>,
     pub height: RwSignal<usize>,
+    /// How many letters the list's wide columns have room for ([`crate::words::columns`]).
+    pub letters: RwSignal<(usize, usize)>,
     /// A recording's name, if one is shown instead of what happens.
     pub recording: RwSignal<Option<String>>,
     pub over: RwSignal<Option<Over>>,
@@ -129,6 +145,8 @@ impl State {
             tab: RwSignal::new(Tab::Events),
             model: RwSignal::new(Model::default()),
             shown: RwSignal::new(Shown::default()),
+            counts: RwSignal::new(Counts::default()),
+            counted: StoredValue::new(false),
             looking: RwSignal::new(false),
             background,
             documents,
@@ -151,6 +169,7 @@ impl State {
             follow: RwSignal::new(true),
             top: RwSignal::new(0),
             height: RwSignal::new(800),
+            letters: RwSignal::new((50, 60)),
             recording: RwSignal::new(None),
             over: RwSignal::new(None),
             toast: RwSignal::new(String::new()),
@@ -226,7 +245,10 @@ impl State {
                 (more, gone) = shown.advance(model, &query);
             });
         });
-        self.looking.set(more);
+        if self.looking.get_untracked() != more {
+            self.looking.set(more);
+        }
+        self.count();
         if self.follow.get_untracked() {
             let content = self.shown.with_untracked(Shown::len) * ROW;
             self.scroll_to(content.saturating_sub(self.height.get_untracked()));
@@ -236,6 +258,30 @@ impl State {
         }
         if more {
             self.pulse();
+        }
+    }
+
+    /// Says how many events there are, now and then.
+    fn count(self) {
+        if self.counted.get_value() {
+            return;
+        }
+        let (there, gone, unread) = self
+            .model
+            .with_untracked(|model| (model.places().len(), model.gone(), model.unread()));
+        let counts = Counts {
+            shown: self.shown.with_untracked(Shown::len),
+            there,
+            gone,
+            unread,
+        };
+        if self.counts.get_untracked() != counts {
+            self.counts.set(counts);
+            self.counted.set_value(true);
+            link::later(COUNTING, move || {
+                self.counted.set_value(false);
+                self.count();
+            });
         }
     }
 
@@ -378,6 +424,7 @@ impl State {
         self.model.update(Model::clear);
         self.stacks.update(Stacks::clear);
         self.shown.update(Shown::clear);
+        self.count();
         self.follow.set(true);
         self.scroll_to(0);
     }

@@ -3,8 +3,8 @@
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::state::{Over, State, Tab};
-use crate::{browser, model::BOUND, shown::Shown, words};
+use super::state::{Counts, Over, State, Tab};
+use crate::{browser, model::BOUND, words};
 
 #[component]
 pub fn Toolbar(state: State) -> impl IntoView {
@@ -69,7 +69,7 @@ pub fn Toolbar(state: State) -> impl IntoView {
             })}
             <span class="grow"></span>
             {move || state.frozen.get().then(|| view! { <span class="paused">"Display paused"</span> })}
-            <span class="count" title="Older events go when there are more; the journal keeps them by its own bounds">{move || shown(state)}</span>
+            <span class="count" title="Older events go when there are more; the journal keeps them by its own bounds">{move || shown(state.counts.get())}</span>
         </div>
     }
 }
@@ -105,16 +105,17 @@ fn chips(state: State) -> AnyView {
 }
 
 /// How many events are shown, of how many, and the bound.
-fn shown(state: State) -> String {
-    let (there, gone) = state.model.with(|model| (model.places().len(), model.gone()));
-    let visible = state.shown.with(Shown::len);
+fn shown(counts: Counts) -> String {
+    let Counts {
+        shown, there, gone, ..
+    } = counts;
     let bound = words::count(BOUND);
-    let mut text = if visible == there {
+    let mut text = if shown == there {
         format!("{} of at most {bound}", words::counted(there, "event"))
     } else {
         format!(
             "{} of {} (at most {bound})",
-            words::count(visible),
+            words::count(shown),
             words::counted(there, "event")
         )
     };

@@ -1,9 +1,10 @@
 //! What inspectors ask and are told, and what the user decides there.
 
-use protocol::inspect::{Answer, Background, FromInspector, Remark, ToInspector};
+use protocol::inspect::{Answer, Background, FromInspector, Remark};
+use serde_json::value::RawValue;
 
 use super::{Action, Decisions, Link, Relay, ToHost};
-use crate::background::inspectors::failed;
+use crate::background::inspectors::{Told, failed};
 
 impl Relay {
     /// One of our own pages opened a port.
@@ -51,7 +52,7 @@ impl Relay {
                 match self.inspectors.ask(port, ask) {
                     Ok(ask) if self.link == Link::Up => self.tell_host::<()>(&ToHost::Ask(ask)),
                     Ok(_) => self.fail_questions(),
-                    Err(error) => self.tell_inspector(port, failed(id, error)),
+                    Err(error) => self.tell_inspector(port, failed(id, &error)),
                 }
                 self.changed = true;
             }
@@ -80,7 +81,7 @@ impl Relay {
     }
 
     /// The host's answer finds who asked.
-    pub(super) fn answered(&mut self, answer: Answer) {
+    pub(super) fn answered(&mut self, answer: Answer<Box<RawValue>>) {
         if let Some((port, answer)) = self.inspectors.answered(answer) {
             self.tell_inspector(port, answer);
             self.changed = true;
@@ -121,8 +122,8 @@ impl Relay {
         self.inspectors = inspectors;
     }
 
-    fn tell_inspector(&mut self, port: u32, answer: Answer) {
-        if let Ok(text) = serde_json::to_string(&ToInspector::Answer(answer)) {
+    fn tell_inspector(&mut self, port: u32, answer: Answer<Box<RawValue>>) {
+        if let Ok(text) = serde_json::to_string(&Told::Answer(answer)) {
             self.actions.push(Action::ToPort { port, text });
         }
     }

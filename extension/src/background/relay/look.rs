@@ -7,13 +7,14 @@ use std::borrow::Cow;
 
 use protocol::{
     commit::Body,
-    inspect::{Address, Look, RECORD_VALUE_BYTES, Remark, Seen, Sight, StoreCount, ToInspector, left_out},
+    inspect::{Address, Look, RECORD_VALUE_BYTES, Remark, Seen, Sight, StoreCount, left_out},
     redact::{self, Redaction},
 };
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use super::{Action, Relay};
+use crate::background::inspectors::Told;
 
 /// A look that is being taken: who wants it, and at what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +110,7 @@ impl Relay {
     }
 
     fn tell_sight(&mut self, port: u32, id: u64, sight: Sight) {
-        let seen = ToInspector::Seen(Seen { id, sight });
+        let seen = Told::Seen(Seen { id, sight });
         // One that is closed meanwhile misses nothing.
         if let (true, Ok(text)) = (self.inspectors.has(port), serde_json::to_string(&seen)) {
             self.actions.push(Action::ToPort { port, text });

@@ -7,12 +7,12 @@ use std::borrow::Cow;
 
 use protocol::{
     commit::{Body, Operation},
-    inspect::{ToInspector, Trace, Traced},
+    inspect::{Trace, Traced},
     message::ToBridge,
 };
 
 use super::{Action, Relay, to_bridge};
-use crate::background::outbox::Content;
+use crate::background::{inspectors::Told, outbox::Content};
 
 /// Of how many deliveries a bridge's stacks are kept until they come: they come at once.
 const MAX_STACKS: usize = 1024;
@@ -76,7 +76,7 @@ impl Relay {
                 stack,
             })
             .collect();
-        let trace = ToInspector::Trace(Trace { transaction, writes });
+        let trace = Told::Trace(Trace { transaction, writes });
         if let Ok(text) = serde_json::to_string(&trace) {
             let ports = self.inspectors.tracers(tab);
             self.actions.extend(ports.map(|port| Action::ToPort {

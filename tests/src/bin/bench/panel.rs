@@ -189,6 +189,7 @@ fn sizes(kind: Kind) -> Result<Value> {
         "panel": of("panel/panel_bg.wasm")?,
         "panel_bindings": of("panel/panel.js")?,
         "background": of("wasm/idb_relay_bg.wasm")?,
+        "popup_and_options": of("pages/pages_bg.wasm")?,
     }))
 }
 

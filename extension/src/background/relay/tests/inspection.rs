@@ -28,7 +28,7 @@ fn inspector(relay: &mut Relay, port: u32) -> Background {
 fn state(relay: &mut Relay, port: u32) -> Background {
     let actions = relay.take_actions();
     let last = actions.iter().rev().find_map(|action| match action {
-        Action::ToPort { port: to, text } if *to == port => match serde_json::from_str(text) {
+        Action::ToPort { port: to, text } if *to == port => match serde_json::from_str::<ToInspector>(text) {
             Ok(ToInspector::Background(background)) => Some(background),
             _ => None,
         },

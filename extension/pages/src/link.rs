@@ -6,8 +6,7 @@ use protocol::inspect::{FromInspector, PORT, ToInspector};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
-use super::chrome;
-use crate::background::chrome::{self as browser, Port};
+use super::chrome::{self, Port};
 
 /// The way to the background. Browsers end a background that rests; then the page connects anew and is told everything again.
 pub struct Link {
@@ -66,5 +65,5 @@ impl Link {
 }
 
 fn connect() -> Port {
-    chrome::connect(&browser::to_js(&json!({ "name": PORT })))
+    chrome::connect(&chrome::to_js(&json!({ "name": PORT })))
 }

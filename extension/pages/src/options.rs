@@ -14,13 +14,10 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Element;
 
 use crate::{
-    background::chrome as browser,
-    pages::{
-        chrome,
-        dom::{add, by_id, element, fill, on, sentence, set, set_flag, set_value, text, value_of},
-        link::Link,
-        rules::{self, Draft},
-    },
+    chrome,
+    dom::{add, by_id, element, fill, on, sentence, set, set_flag, set_value, text, value_of},
+    link::Link,
+    rules::{self, Draft},
 };
 
 /// Shown before the user writes another one.
@@ -95,8 +92,8 @@ async fn secret() -> Option<[u8; 32]> {
     struct Items {
         secret: Vec<u8>,
     }
-    let items = browser::storage_get(&browser::to_js(&json!(["secret"]))).await;
-    let items: Items = browser::from_js(&items.ok()?)?;
+    let items = chrome::storage_get(&chrome::to_js(&json!(["secret"]))).await;
+    let items: Items = chrome::from_js(&items.ok()?)?;
     items.secret.try_into().ok()
 }
 
@@ -140,7 +137,7 @@ fn add_site(link: &Link) {
 
 /// Asks for this origin only.
 fn request_permission(pattern: &OriginPattern) {
-    let wanted = browser::to_js(&json!({ "origins": [pattern.match_pattern()] }));
+    let wanted = chrome::to_js(&json!({ "origins": [pattern.match_pattern()] }));
     if let Ok(request) = chrome::request_permissions(&wanted) {
         // Without it the site stays enabled and says what is missing.
         spawn_local(async move { drop(JsFuture::from(request).await) });
@@ -165,7 +162,7 @@ fn remove_site(background: &Background, origin: &str, link: &Link) {
         .any(|other| other.match_pattern() == pattern);
     if !shared {
         // Those of this machine are required ones, which the browser keeps.
-        let permission = browser::to_js(&json!({ "origins": [pattern] }));
+        let permission = chrome::to_js(&json!({ "origins": [pattern] }));
         spawn_local(async move { drop(chrome::remove_permissions(&permission).await) });
     }
 }

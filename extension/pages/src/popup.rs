@@ -12,14 +12,11 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::{
-    background::chrome as browser,
-    pages::{
-        chrome,
-        dom::{add, by_id, element, fill, on, sentence, set, set_flag, text},
-        link::Link,
-        site::{Site, site},
-        way::{Stop, stops},
-    },
+    chrome,
+    dom::{add, by_id, element, fill, on, sentence, set, set_flag, text},
+    link::Link,
+    site::{Site, site},
+    way::{Stop, stops},
 };
 
 /// How often the sinks are asked after while the popup is open, in milliseconds.
@@ -78,11 +75,11 @@ async fn current_tab() -> Option<Tab> {
         .strip_prefix("?tab=")
         .and_then(|number| number.parse::<f64>().ok());
     if let Some(id) = named {
-        return browser::from_js(&chrome::tab(id).await.ok()?);
+        return chrome::from_js(&chrome::tab(id).await.ok()?);
     }
     let active = json!({ "active": true, "currentWindow": true });
-    let tabs = browser::query_tabs(&browser::to_js(&active)).await.ok()?;
-    browser::from_js::<Vec<Tab>>(&tabs)?.into_iter().next()
+    let tabs = chrome::query_tabs(&chrome::to_js(&active)).await.ok()?;
+    chrome::from_js::<Vec<Tab>>(&tabs)?.into_iter().next()
 }
 
 /// Asks after the host's health now and then.
@@ -92,7 +89,7 @@ fn ask(link: Rc<Link>) {
         question: Question::Health {},
     }));
     let again = Closure::once_into_js(move || ask(link));
-    browser::set_timeout(&again, PACE);
+    chrome::set_timeout(&again, PACE);
 }
 
 fn listen(state: &Rc<RefCell<State>>, link: &Rc<Link>) {
@@ -138,7 +135,7 @@ fn listen(state: &Rc<RefCell<State>>, link: &Rc<Link>) {
             // A tab of its own: the popup closes with the focus.
             let url = chrome::url(&format!("ui/panel.html?tab={tab}"));
             let opened = json!({ "url": url, "openerTabId": tab });
-            spawn_local(async move { drop(chrome::open_tab(&browser::to_js(&opened)).await) });
+            spawn_local(async move { drop(chrome::open_tab(&chrome::to_js(&opened)).await) });
         }
     });
     on(&by_id("options"), "click", |_| {
@@ -151,7 +148,7 @@ fn request_permission(origin: &str) {
     let Ok(pattern) = OriginPattern::parse(origin) else {
         return;
     };
-    let wanted = browser::to_js(&json!({ "origins": [pattern.match_pattern()] }));
+    let wanted = chrome::to_js(&json!({ "origins": [pattern.match_pattern()] }));
     if let Ok(request) = chrome::request_permissions(&wanted) {
         // Without it the site stays enabled and says what is missing.
         spawn_local(async move { drop(JsFuture::from(request).await) });
