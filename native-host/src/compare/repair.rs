@@ -93,7 +93,7 @@ impl<O: Observer> Comparison<'_, O> {
         for (index, reader) in self.journals.all().iter().enumerate() {
             if journal.is_none_or(|journal| journal == index) {
                 match hold(reader.path(), WRITING)? {
-                    Some(hold) => held.push(hold),
+                    Some(one) => held.push(one),
                     // The next round tries again.
                     None => return Ok(()),
                 }

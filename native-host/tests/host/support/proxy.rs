@@ -38,7 +38,7 @@ impl Proxy {
                 let (mut answers, mut asker) = (clone(&server), clone(&client));
                 thread::spawn(move || copy(client, server, |bytes| pass(&proxy, number + 1, bytes)));
                 thread::spawn(move || {
-                    let mut buffer = [0; 65536];
+                    let mut buffer = vec![0; 65536];
                     while let Ok(length @ 1..) = answers.read(&mut buffer) {
                         // Read in any case: the server must not find its answers refused.
                         let _gone = asker.write_all(&buffer[..length]);
@@ -66,7 +66,7 @@ fn clone(stream: &TcpStream) -> TcpStream {
 }
 
 fn copy(mut client: TcpStream, mut server: TcpStream, pass: impl Fn(&[u8])) {
-    let mut buffer = [0; 65536];
+    let mut buffer = vec![0; 65536];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         pass(&buffer[..length]);
         if server.write_all(&buffer[..length]).is_err() {
