@@ -11,6 +11,7 @@
 //!   that follows the journal's keys and takes values from the mirror can never go back in time.
 //! - Other processes write nothing here; what they want they leave beside it ([`request`]). One that has to be sure that nothing changes
 //!   for a moment may hold it (`hold`).
+//! - The last events are at hand for readers of this process once they are on disk ([`recent`]); they say what the file says.
 //! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a profile whose journal was deleted
 //!   does not give its old numbers out again.
 
@@ -32,6 +33,7 @@ mod mirror;
 mod order;
 pub mod progress;
 pub mod read;
+mod recent;
 pub mod request;
 mod reread;
 mod retain;
@@ -45,6 +47,7 @@ mod turn;
 pub use apply::{Batch, Outcome};
 pub use error::JournalError;
 pub(crate) use hold::hold;
+pub use recent::{Recent, Text};
 pub use retain::Limits;
 pub use turn::Turn;
 
@@ -65,6 +68,7 @@ pub struct Journal {
     state: State,
     path: PathBuf,
     turn: Turn,
+    recent: Recent,
     _lock: lock::Lock,
 }
 
@@ -124,6 +128,7 @@ impl Journal {
             state,
             path,
             turn: Turn::default(),
+            recent: Recent::default(),
             _lock: lock,
         })
     }
@@ -154,12 +159,18 @@ impl Journal {
         let mut batch = self.begin()?;
         let more = batch.tidy()?;
         batch.commit()?;
+        self.recent.clear();
         Ok(more)
     }
 
     /// What the writers of this process share.
     pub fn turn(&self) -> Turn {
         self.turn.clone()
+    }
+
+    /// The last events, for readers of this process.
+    pub fn recent(&self) -> Recent {
+        self.recent.clone()
     }
 
     /// Starts a transaction. Without [`Batch::commit`] it never happened.

@@ -8,7 +8,6 @@
 //! - [`memcached`]: the newest value of every record.
 
 use std::{
-    path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -16,7 +15,7 @@ use std::{
 
 use crate::{
     config::Config,
-    journal::{JournalError, Turn, progress::Progress, read::Reader},
+    journal::{Journal, JournalError, progress::Progress, read::Reader},
 };
 
 pub mod memcached;
@@ -38,25 +37,25 @@ pub struct Sinks {
 
 impl Sinks {
     /// Starts those that the configuration has switched on.
-    pub fn start(config: &Config, journal: &Path, turn: &Turn, profile: &str) -> Result<Self, JournalError> {
+    pub fn start(config: &Config, journal: &Journal, profile: &str) -> Result<Self, JournalError> {
         let mut sinks = Self {
             wake: Arc::default(),
             threads: Vec::new(),
         };
         match &config.redis {
-            Some(config) => sinks.run(journal, turn, redis::RedisSink::new(config.clone(), profile))?,
-            None => Progress::disable(journal, turn, REDIS)?,
+            Some(config) => sinks.run(journal, redis::RedisSink::new(config.clone(), profile))?,
+            None => Progress::disable(journal.path(), &journal.turn(), REDIS)?,
         }
         match config.fed_memcached() {
-            Some(config) => sinks.run(journal, turn, memcached::MemcachedSink::new(config.clone()))?,
-            None => Progress::disable(journal, turn, MEMCACHED)?,
+            Some(config) => sinks.run(journal, memcached::MemcachedSink::new(config.clone()))?,
+            None => Progress::disable(journal.path(), &journal.turn(), MEMCACHED)?,
         }
         Ok(sinks)
     }
 
-    fn run(&mut self, journal: &Path, turn: &Turn, sink: impl Sink + 'static) -> Result<(), JournalError> {
-        let progress = Progress::open(journal, turn.clone(), sink.name())?;
-        let reader = Reader::open(journal)?;
+    fn run(&mut self, journal: &Journal, sink: impl Sink + 'static) -> Result<(), JournalError> {
+        let progress = Progress::open(journal.path(), journal.turn(), sink.name())?;
+        let reader = Reader::beside(journal.path(), journal.recent())?;
         let runner = Runner::new(sink, reader, progress, Arc::clone(&self.wake))?;
         self.threads.push(thread::spawn(move || runner.run()));
         Ok(())

@@ -13,7 +13,7 @@ use crate::schema::SchemaChange;
 
 mod render;
 
-pub use self::render::Renderer;
+pub use self::render::{Rendered, Renderer};
 
 /// The single letters of Debezium's `op`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

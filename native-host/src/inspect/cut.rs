@@ -16,7 +16,7 @@ const NAME_CHARACTERS: usize = 1000;
 /// An event as the feed has it; nothing if the journal does not hold one there.
 pub(super) fn event(entry: Entry) -> Option<Box<RawValue>> {
     if entry.event.len() <= FEED_VALUE_BYTES {
-        return RawValue::from_string(entry.event).ok();
+        return RawValue::from_string(entry.event.into()).ok();
     }
     let mut event: Event<'_> = serde_json::from_str(&entry.event).ok()?;
     let markers = [
@@ -91,7 +91,7 @@ mod tests {
         let entry = Entry {
             number: 1,
             store: 1,
-            event: event.to_string(),
+            event: event.to_string().into(),
         };
         let raw = super::event(entry).expect("an event");
         serde_json::from_str(raw.get()).expect("JSON")

@@ -43,6 +43,7 @@ pub(super) use self::{context::Context, event::Before};
 use super::{
     Journal, JournalError, State, Turn,
     mirror::{Mirror, Single},
+    recent::{Recent, Written},
     retain,
     turn::{self, Note},
 };
@@ -72,6 +73,11 @@ pub struct Batch<'j> {
     path: &'j Path,
     /// The head before this batch.
     before: u64,
+    /// Its events so far.
+    written: Written,
+    /// How many events had lost their text before it.
+    shed: u64,
+    recent: &'j Recent,
     turn: &'j Turn,
     _held: MutexGuard<'j, ()>,
 }
@@ -115,6 +121,9 @@ impl<'j> Batch<'j> {
                 .map_err(failed)?,
             transaction,
             before: journal.state.head,
+            written: Written::default(),
+            shed: journal.state.room.shed,
+            recent: &journal.recent,
             state: &mut journal.state,
             outcome: Outcome::default(),
             path: &journal.path,
@@ -182,6 +191,12 @@ impl<'j> Batch<'j> {
         failpoint::pass("journal.committed");
         self.state.unfinished = false;
         self.state.settling.keep();
+        if self.state.room.shed == self.shed {
+            self.recent.put(self.written);
+        } else {
+            // Events that may be among them have lost their text.
+            self.recent.clear();
+        }
         Ok(self.outcome)
     }
 

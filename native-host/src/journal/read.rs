@@ -6,7 +6,8 @@
 //! - `feed`: what inspectors are shown.
 
 use std::{
-    collections::HashMap,
+    cell::Cell,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -20,12 +21,20 @@ mod show;
 pub use self::compare::{Now, Row};
 pub use self::show::{SinkSummary, StoreSummary, journals};
 pub use super::store::Place;
-use super::{JournalError, schema};
+use super::{
+    JournalError,
+    recent::{Handed, Recent, Text},
+    schema,
+};
 
 /// A connection that only reads.
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
+    /// In the process of the journal: its last events.
+    recent: Option<Recent>,
+    /// What the mirror held when this was the last event may have been handed out.
+    mirrored: Cell<u64>,
 }
 
 /// An event as it stands in the journal.
@@ -36,7 +45,7 @@ pub struct Entry {
     /// The store's row; see [`Reader::place`].
     pub store: i64,
     /// The event's JSON text.
-    pub event: String,
+    pub event: Text,
 }
 
 /// Records that changed, each with the value it has now.
@@ -56,9 +65,9 @@ pub struct Changed {
     /// The store's row; see [`Reader::place`].
     pub store: i64,
     /// Canonical text.
-    pub key: String,
+    pub key: Text,
     /// Typed JSON; `None`: it is gone.
-    pub value: Option<String>,
+    pub value: Option<Text>,
 }
 
 /// A place in the mirror's own order.
@@ -78,12 +87,22 @@ impl Reader {
         let reader = Self {
             connection,
             path: path.to_owned(),
+            recent: None,
+            mirrored: Cell::new(0),
         };
         if reader.read(schema::format)? == 0 {
             // The host has made the file and not yet its tables.
             return Err(JournalError::Missing(path.to_owned()));
         }
         Ok(reader)
+    }
+
+    /// Opens the file of a journal of this process, whose last events are at hand.
+    pub fn beside(path: &Path, recent: Recent) -> Result<Self, JournalError> {
+        Ok(Self {
+            recent: Some(recent),
+            ..Self::open(path)?
+        })
     }
 
     /// The file.
@@ -116,6 +135,9 @@ impl Reader {
 
     /// The events after this one, without those that had to go: at least one if there is one, then as many as fit.
     pub fn events(&self, after: u64, count: usize, bytes: usize) -> Result<Vec<Entry>, JournalError> {
+        if let Some(handed) = self.at_hand(after, count) {
+            return Ok(entries(&handed, bytes));
+        }
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT number, store, event FROM journal WHERE number > ?1 AND octet_length(event) > 1
@@ -128,7 +150,7 @@ impl Reader {
                 let entry = Entry {
                     number: row.get(0)?,
                     store: row.get(1)?,
-                    event: row.get(2)?,
+                    event: row.get::<_, String>(2)?.into(),
                 };
                 total += entry.event.len();
                 if !entries.is_empty() && total > bytes {
@@ -140,9 +162,16 @@ impl Reader {
         })
     }
 
-    /// The records that the next `count` events changed, with what the mirror holds of them at this moment: at least what those events
-    /// say, and never less than an earlier call has said.
+    /// The records that the next `count` events changed, with what the mirror holds of them at this moment, or held after the last of these:
+    /// at least what those events say, and never less than an earlier call, or one of [`Self::records`], has said.
     pub fn changes(&self, after: u64, count: usize) -> Result<Changes, JournalError> {
+        // At least up to where the mirror was when it was read last: what was handed out then may be as young.
+        let ahead = self.mirrored.get().saturating_sub(after);
+        if let Some(handed) = self.at_hand(after, count.max(usize::try_from(ahead).unwrap_or(usize::MAX)))
+            && handed.len() as u64 >= ahead
+        {
+            return Ok(changes(after, &handed));
+        }
         self.read(|connection| {
             // One transaction, so that events and mirror belong together.
             let transaction = connection.unchecked_transaction()?;
@@ -161,14 +190,15 @@ impl Reader {
                     newest.insert((row.get(1)?, key), changes.last);
                 }
             }
+            self.mirrored.set(schema::head(&transaction)?);
             let mut statement = transaction.prepare_cached(VALUE)?;
             for ((store, key), number) in newest {
                 let value = value(&mut statement, store, &key)?;
                 changes.records.push(Changed {
                     number,
                     store,
-                    key: key_text(&key)?,
-                    value,
+                    key: key_text(&key)?.into(),
+                    value: value.map(Text::from),
                 });
             }
             changes.records.sort_unstable_by_key(|record| record.number);
@@ -185,6 +215,9 @@ impl Reader {
         bytes: usize,
     ) -> Result<Vec<(Position, Changed)>, JournalError> {
         self.read(|connection| {
+            // One transaction, so that the head is that of the mirror.
+            let connection = connection.unchecked_transaction()?;
+            self.mirrored.set(schema::head(&connection)?);
             let (store, key) = after.map_or((0, &[][..]), |position| (position.store, &position.key));
             let mut statement = connection.prepare_cached(
                 "SELECT store, key, value FROM record
@@ -206,13 +239,17 @@ impl Reader {
                 let record = Changed {
                     number: 0,
                     store: position.store,
-                    key: key_text(&position.key)?,
-                    value: Some(value),
+                    key: key_text(&position.key)?.into(),
+                    value: Some(value.into()),
                 };
                 records.push((position, record));
             }
             Ok(records)
         })
+    }
+
+    fn at_hand(&self, after: u64, count: usize) -> Option<Vec<Handed>> {
+        self.recent.as_ref()?.after(after, count)
     }
 
     /// Where a store is.
@@ -227,6 +264,50 @@ impl Reader {
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
         read(&self.connection).map_err(|source| JournalError::failed(&self.path, source))
     }
+}
+
+/// As many as fit, but one at least.
+fn entries(handed: &[Handed], bytes: usize) -> Vec<Entry> {
+    let mut total = 0;
+    let mut entries = Vec::with_capacity(handed.len());
+    for handed in handed {
+        let Some(event) = handed.event() else { break };
+        total += event.text.len();
+        if !entries.is_empty() && total > bytes {
+            break;
+        }
+        entries.push(Entry {
+            number: event.number,
+            store: event.store,
+            event: handed.part(0..event.text.len()),
+        });
+    }
+    entries
+}
+
+/// The records that these events changed, as the last of them left them.
+fn changes(after: u64, handed: &[Handed]) -> Changes {
+    let mut changes = Changes {
+        last: after,
+        records: Vec::new(),
+    };
+    let mut known = HashSet::new();
+    for handed in handed.iter().rev() {
+        let Some(event) = handed.event() else { break };
+        changes.last = changes.last.max(event.number);
+        if let Some((key, value)) = &event.record
+            && known.insert((event.store, event.text.get(key.clone())))
+        {
+            changes.records.push(Changed {
+                number: event.number,
+                store: event.store,
+                key: handed.part(key.clone()),
+                value: value.clone().map(|value| handed.part(value)),
+            });
+        }
+    }
+    changes.records.reverse();
+    changes
 }
 
 /// The canonical text of a key's bytes.

@@ -136,7 +136,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         origins: config.capture.origins.iter().map(ToString::to_string).collect(),
         redact: config.redact.clone(),
     }));
-    let sinks = Sinks::start(config, journal.path(), &journal.turn(), &author.profile)?;
+    let sinks = Sinks::start(config, &journal, &author.profile)?;
     sinks.wake(journal.head());
     let result = Session {
         queue,

@@ -2,7 +2,7 @@
 //!
 //! The text is what serde makes of an [`Event`], byte for byte; but what the events of a store share is rendered once.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, ops::Range};
 
 use serde_json::{Error, value::RawValue};
 
@@ -12,7 +12,18 @@ use super::{Event, Source, Transaction};
 #[derive(Debug, Default)]
 pub struct Renderer {
     source: Option<RenderedSource>,
-    transaction: Option<RenderedTransaction>,
+    transaction: Option<RenderedId>,
+}
+
+/// An event's JSON, and where in it the key and the value after are. Both are as they were given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// All of it.
+    pub text: String,
+    /// The key's text, if there is one.
+    pub key: Option<Range<usize>>,
+    /// The text of the value after.
+    pub after: Range<usize>,
 }
 
 /// The text around the sequence.
@@ -23,17 +34,16 @@ struct RenderedSource {
     after: String,
 }
 
-/// The text before and after the event's place in it.
+/// A transaction's id as JSON.
 #[derive(Debug)]
-struct RenderedTransaction {
-    of: Transaction<'static>,
-    before: String,
-    after: String,
+struct RenderedId {
+    of: String,
+    json: String,
 }
 
 impl Renderer {
     /// The event's JSON.
-    pub fn render(&mut self, event: &Event<'_>) -> Result<String, Error> {
+    pub fn render(&mut self, event: &Event<'_>) -> Result<Rendered, Error> {
         let source = match &mut self.source {
             Some(rendered) if rendered.is_of(&event.source) => rendered,
             other => other.insert(RenderedSource::new(&event.source)?),
@@ -45,8 +55,10 @@ impl Renderer {
         text.push_str(r#"{"op":""#);
         text.push_str(event.op.letter());
         text.push('"');
-        member(&mut text, "key", event.key);
-        member(&mut text, "range", event.range);
+        let key = event.key.map(|key| member(&mut text, "key", key));
+        if let Some(range) = event.range {
+            member(&mut text, "range", range);
+        }
         if let Some(schema) = &event.schema {
             text.push_str(r#","schema":"#);
             text.push_str(&serde_json::to_string(schema)?);
@@ -54,33 +66,46 @@ impl Renderer {
         if let Some(gap) = event.gap {
             let _infallible = write!(text, r#","gap":{gap}"#);
         }
-        member(&mut text, "before", event.before);
-        member(&mut text, "after", Some(event.after));
+        if let Some(before) = event.before {
+            member(&mut text, "before", before);
+        }
+        let after = member(&mut text, "after", event.after);
         let _infallible = write!(text, r#","ts_ms":{},"source":"#, event.ts_ms);
         text.push_str(&source.before);
         let _infallible = write!(text, "{}", event.source.sequence);
         text.push_str(&source.after);
         if let Some(transaction) = &event.transaction {
+            let Transaction {
+                id,
+                total_order,
+                event_count,
+            } = transaction;
             let rendered = match &mut self.transaction {
-                Some(rendered) if rendered.is_of(transaction) => rendered,
-                other => other.insert(RenderedTransaction::new(transaction)?),
+                Some(rendered) if rendered.of == *id => rendered,
+                other => other.insert(RenderedId {
+                    of: id.clone().into_owned(),
+                    json: serde_json::to_string(id)?,
+                }),
             };
-            text.push_str(&rendered.before);
-            let _infallible = write!(text, "{}", transaction.total_order);
-            text.push_str(&rendered.after);
+            let _infallible = write!(
+                text,
+                r#","transaction":{{"id":{},"total_order":{total_order},"event_count":{event_count}}}"#,
+                rendered.json
+            );
         }
         text.push('}');
-        Ok(text)
+        Ok(Rendered { text, key, after })
     }
 }
 
-fn member(text: &mut String, name: &str, value: Option<&RawValue>) {
-    if let Some(value) = value {
-        text.push_str(",\"");
-        text.push_str(name);
-        text.push_str("\":");
-        text.push_str(value.get());
-    }
+/// Adds a member; where its value is.
+fn member(text: &mut String, name: &str, value: &RawValue) -> Range<usize> {
+    text.push_str(",\"");
+    text.push_str(name);
+    text.push_str("\":");
+    let begin = text.len();
+    text.push_str(value.get());
+    begin..text.len()
 }
 
 impl RenderedSource {
@@ -116,26 +141,6 @@ impl RenderedSource {
             && self.of.profile == source.profile
             && self.of.browser == source.browser
             && self.of.version == source.version
-    }
-}
-
-impl RenderedTransaction {
-    fn new(transaction: &Transaction<'_>) -> Result<Self, Error> {
-        let of = Transaction {
-            id: transaction.id.to_string().into(),
-            total_order: 0,
-            event_count: transaction.event_count,
-        };
-        let (before, after) = around(&serde_json::to_string(&of)?, r#""total_order":"#);
-        Ok(Self {
-            of,
-            before: format!(r#","transaction":{before}"#),
-            after,
-        })
-    }
-
-    fn is_of(&self, transaction: &Transaction<'_>) -> bool {
-        self.of.event_count == transaction.event_count && self.of.id == transaction.id
     }
 }
 
@@ -221,7 +226,10 @@ mod tests {
                 let text = serde_json::to_string(&event).expect("JSON");
                 // Twice: rendered anew, and as remembered.
                 for _ in 0..2 {
-                    prop_assert_eq!(&renderer.render(&event).expect("JSON"), &text);
+                    let rendered = renderer.render(&event).expect("JSON");
+                    prop_assert_eq!(&rendered.text, &text);
+                    prop_assert_eq!(&text[rendered.after], event.after.get());
+                    prop_assert_eq!(rendered.key.map(|key| &text[key]), event.key.map(RawValue::get));
                 }
             }
         }

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 
 use protocol::{
-    event::{Event, Op, Source, Transaction},
+    event::{Event, Op, Rendered, Source, Transaction},
     schema::SchemaChange,
 };
 use rusqlite::params;
 use serde_json::value::RawValue;
 
 use super::{
-    super::key::{RecordKey, raw},
+    super::{
+        key::{RecordKey, raw},
+        recent,
+    },
     Batch,
 };
 
@@ -107,7 +110,7 @@ impl Batch<'_> {
                     event_count: count,
                 }),
             };
-            let text = self
+            let Rendered { text, key, after } = self
                 .state
                 .renderer
                 .render(&event)
@@ -120,6 +123,12 @@ impl Batch<'_> {
             ])?;
             self.state.head = number;
             self.state.room.bytes += text.len() as u64;
+            self.written.push(recent::Event {
+                number,
+                store: draft.store,
+                record: key.map(|key| (key, draft.after.is_some().then_some(after))),
+                text,
+            });
         }
         Ok(())
     }

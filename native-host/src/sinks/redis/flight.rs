@@ -80,7 +80,7 @@ impl Caller {
             let channel = run.first().and_then(|entry| channels.get(&entry.store));
             call.arg(channel.map_or("", String::as_str)).arg(run.len());
             for entry in run {
-                call.arg(&entry.event);
+                call.arg(&*entry.event);
             }
         }
         call

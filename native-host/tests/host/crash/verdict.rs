@@ -68,7 +68,7 @@ pub fn stream_is_whole(lab: &Lab, reader: &Reader, browser: &Browser) -> Verdict
     let stream = lab.redis.stream_text();
     if journal.len() != stream.len() {
         let places = journal.iter().zip(&stream);
-        let at = places.take_while(|(entry, text)| entry.event == **text).count();
+        let at = places.take_while(|(entry, text)| *entry.event == ***text).count();
         return Err(format!(
             "the journal has {} events, the stream {}; they part at place {at}: {:?} and {:?}",
             journal.len(),
@@ -82,7 +82,7 @@ pub fn stream_is_whole(lab: &Lab, reader: &Reader, browser: &Browser) -> Verdict
     let mut open: Option<(String, u64, u64)> = None;
     let first = journal.first().map_or(0, |entry| entry.number);
     for (number, (entry, text)) in (first..).zip(journal.iter().zip(&stream)) {
-        if entry.event != *text {
+        if *entry.event != **text {
             return Err(format!(
                 "the stream has {} for {}",
                 shown(text),
@@ -190,7 +190,7 @@ pub fn channels_kept_order(heard: &[Heard], reader: &Reader, all: bool, may_repe
         }
         last = last.max(number);
         let place = usize::try_from(number.wrapping_sub(first)).unwrap_or(usize::MAX);
-        let entry = journal.get(place).filter(|entry| entry.event == *text);
+        let entry = journal.get(place).filter(|entry| *entry.event == **text);
         let Some(entry) = entry else {
             return Err(format!("{} was heard, which is not event {number}", shown(text)));
         };
