@@ -23,8 +23,8 @@ impl Fed {
     fn set(&mut self, key: &str, number: u64, value: Option<&str>) {
         let floor = self.floors.entry(key.to_owned()).or_default();
         let found = (*floor..self.history.len()).find(|at| {
-            let (head, held) = &self.history[*at];
-            *head >= number && held.get(key).map(String::as_str) == value
+            let (last, held) = &self.history[*at];
+            *last >= number && held.get(key).map(String::as_str) == value
         });
         *floor = found.unwrap_or_else(|| panic!("{key}: {value:?} of event {number} is too old"));
         match value {
