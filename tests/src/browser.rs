@@ -180,6 +180,8 @@ impl Profile {
 trait Driver: Send {
     /// Opens a tab on a URL and waits for its `load`.
     fn open(&mut self, url: &str) -> Result<String>;
+    /// The same in a private window.
+    fn open_private(&mut self, url: &str) -> Result<String>;
     /// Loads a URL in a tab and waits for its `load`.
     fn navigate(&mut self, page: &str, url: &str) -> Result<()>;
     /// Reloads a tab and waits for its `load`.
@@ -219,6 +221,15 @@ impl Browser {
             .driver()
             .open(url)
             .with_context(|| format!("cannot open {url}"))?;
+        Ok(Page { browser: self, id })
+    }
+
+    /// Opens the page in a private window.
+    pub fn open_private(&self, url: &str) -> Result<Page<'_>> {
+        let id = self
+            .driver()
+            .open_private(url)
+            .with_context(|| format!("cannot open {url} in a private window"))?;
         Ok(Page { browser: self, id })
     }
 

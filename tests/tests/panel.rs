@@ -235,9 +235,22 @@ fn recordings_leave_and_come_back(panel: &Panel<'_>) -> Result<()> {
     panel.filter("op:put")?;
     panel.wait_for_lines(5)?;
     panel.press("Export")?;
+    panel.wait_for("window.exported !== undefined")?;
     let text = panel.evaluate("exported.text()")?;
     let text = text.as_str().context("a text")?;
     assert_eq!(text.lines().count(), 5);
+    // A filter of this very moment counts, and nothing that the one before it let through.
+    panel.evaluate(
+        "((exported = undefined), ($('#search').value = 'op:delete'), $('#search').dispatchEvent(new InputEvent('input', { bubbles: true })), \
+         $$('button').find((button) => button.textContent === 'Export').click())",
+    )?;
+    panel.wait_for("window.exported !== undefined")?;
+    let deletions = panel.evaluate("exported.text()")?;
+    let deletions = deletions.as_str().context("a text")?;
+    panel.wait_for("$$('.row').length > 0 && $$('.row .op').every((op) => op.textContent === 'delete')")?;
+    let shown = panel.lines()?.len();
+    assert_eq!(deletions.matches(r#""op":"d""#).count(), shown, "{deletions}");
+    assert_eq!(deletions.lines().count(), shown);
     panel.filter("")?;
     import(panel, "before.ndjson", text)?;
     panel.wait_for_lines(5)?;

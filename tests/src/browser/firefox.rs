@@ -101,6 +101,12 @@ struct Firefox {
 }
 
 impl Firefox {
+    fn tabs(&mut self) -> Result<Vec<String>> {
+        let tree = self.rpc.call("browsingContext.getTree", json!({}), None)?;
+        let tabs = tree["contexts"].as_array().into_iter().flatten();
+        tabs.map(|tab| text(tab, "context")).collect()
+    }
+
     fn evaluate_in(&mut self, context: &str, expression: &str) -> Result<Value> {
         let mut answer = self.rpc.call(
             "script.evaluate",
@@ -122,6 +128,21 @@ impl Driver for Firefox {
             .rpc
             .call("browsingContext.create", json!({"type": "tab"}), None)?;
         let page = text(&answer, "context")?;
+        self.navigate(&page, url)?;
+        Ok(page)
+    }
+
+    fn open_private(&mut self, url: &str) -> Result<String> {
+        let known = self.tabs()?;
+        let tree = self
+            .rpc
+            .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
+        let window = text(&tree["contexts"][0], "context")?;
+        self.evaluate_in(&window, "void OpenBrowserWindow({ private: true })")?;
+        let page = wait::until("a private window", PATIENCE, || {
+            let new = self.tabs()?.into_iter().find(|tab| !known.contains(tab));
+            Ok(new.map_or_else(|| Seen::Not("no new tab".to_owned()), Seen::Ready))
+        })?;
         self.navigate(&page, url)?;
         Ok(page)
     }
