@@ -139,10 +139,13 @@ impl Driver for Firefox {
             .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
         let window = text(&tree["contexts"][0], "context")?;
         self.evaluate_in(&window, "void OpenBrowserWindow({ private: true })")?;
-        let page = wait::until("a private window", PATIENCE, || {
+        let first = wait::until("a private window", PATIENCE, || {
             let new = self.tabs()?.into_iter().find(|tab| !known.contains(tab));
             Ok(new.map_or_else(|| Seen::Not("no new tab".to_owned()), Seen::Ready))
         })?;
+        // Its first tab still loads a page of the browser's own.
+        let tab = json!({"type": "tab", "referenceContext": first});
+        let page = text(&self.rpc.call("browsingContext.create", tab, None)?, "context")?;
         self.navigate(&page, url)?;
         Ok(page)
     }
