@@ -138,16 +138,23 @@ impl Driver for Firefox {
             .rpc
             .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
         let window = text(&tree["contexts"][0], "context")?;
-        self.evaluate_in(&window, "void OpenBrowserWindow({ private: true })")?;
-        let first = wait::until("a private window", PATIENCE, || {
-            let new = self.tabs()?.into_iter().find(|tab| !known.contains(tab));
-            Ok(new.map_or_else(|| Seen::Not("no new tab".to_owned()), Seen::Ready))
-        })?;
-        // Its first tab still loads a page of the browser's own.
-        let tab = json!({"type": "tab", "referenceContext": first});
-        let page = text(&self.rpc.call("browsingContext.create", tab, None)?, "context")?;
-        self.navigate(&page, url)?;
-        Ok(page)
+        self.evaluate_in(
+            &window,
+            &format!("void openTrustedLinkIn({url:?}, 'window', {{ private: true }})"),
+        )?;
+        wait::until("the page in a private window", PATIENCE, || {
+            let mut tabs = self.tabs()?.into_iter();
+            let Some(tab) = tabs.find(|tab| !known.contains(tab)) else {
+                return Ok(Seen::Not("no new tab".to_owned()));
+            };
+            let loaded = format!("location.href === {url:?} && document.readyState === 'complete'");
+            // While it is between documents nothing can be evaluated.
+            Ok(match self.evaluate_in(&tab, &loaded) {
+                Ok(answer) if answer["value"] == true => Seen::Ready(tab),
+                Ok(_) => Seen::Not("another page, or half of it".to_owned()),
+                Err(error) => Seen::Not(format!("{error:#}")),
+            })
+        })
     }
 
     fn navigate(&mut self, page: &str, url: &str) -> Result<()> {
