@@ -188,6 +188,8 @@ trait Driver: Send {
     fn reload(&mut self, page: &str) -> Result<()>;
     /// Closes a tab.
     fn close(&mut self, page: &str) -> Result<()>;
+    /// Brings a tab to the front.
+    fn activate(&mut self, page: &str) -> Result<()>;
     /// Evaluates an expression that yields a string or a promise of one.
     fn evaluate(&mut self, page: &str, expression: &str) -> Result<String>;
     /// Makes the page think its window has this size, in pixels.
@@ -311,6 +313,11 @@ impl Page<'_> {
     /// Loads it again.
     pub fn reload(&self) -> Result<()> {
         self.browser.driver().reload(&self.id)
+    }
+
+    /// Brings the tab to the front: one behind another draws no frames.
+    pub fn activate(&self) -> Result<()> {
+        self.browser.driver().activate(&self.id)
     }
 
     /// Closes the tab.

@@ -202,6 +202,12 @@ impl Driver for Chromium {
         self.load(page, "Page.reload", json!({}))
     }
 
+    fn activate(&mut self, page: &str) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.call("Page.bringToFront", json!({}), Some(&session))?;
+        Ok(())
+    }
+
     fn close(&mut self, page: &str) -> Result<()> {
         self.sessions.remove(page);
         self.rpc

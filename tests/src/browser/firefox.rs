@@ -175,6 +175,12 @@ impl Driver for Firefox {
         Ok(())
     }
 
+    fn activate(&mut self, page: &str) -> Result<()> {
+        self.rpc
+            .call("browsingContext.activate", json!({"context": page}), None)?;
+        Ok(())
+    }
+
     fn close(&mut self, page: &str) -> Result<()> {
         self.rpc
             .call("browsingContext.close", json!({"context": page}), None)?;
