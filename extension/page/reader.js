@@ -15,6 +15,8 @@ const MAX_RECORDS = 200;
 const AIM = 1024 * 1024;
 /** How many milliseconds an `open` may take: it waits for upgrades of the page, and engines get stuck in some for ever. */
 const PATIENCE = 3000;
+/** How many milliseconds the reading of a stretch may wait for transactions of the page, which need never end. */
+const READING = 5000;
 /** How many databases are opened at once to see their stores, so that those that never open cost one wait together. */
 const TOGETHER = 16;
 
@@ -137,6 +139,27 @@ export async function readInventory(bucket, buckets) {
 }
 
 /**
+ * Gives a reading up that takes too long: others wait for it.
+ * @template T
+ * @param {IDBTransaction} transaction
+ * @param {Promise<T>} reading
+ * @returns {Promise<T>}
+ */
+async function soon(transaction, reading) {
+  let over = false;
+  const late = after(READING).then(() => {
+    if (over) return;
+    transaction.abort();
+    throw new Error("a transaction of the page takes its time");
+  });
+  try {
+    return /** @type {T} */ (await Promise.race([reading, late]));
+  } finally {
+    over = true;
+  }
+}
+
+/**
  * The bodies of a store's snapshot, a stretch each, in key order. Ends early if the page changes or deletes the database: what
  * follows such a change is another snapshot's business.
  * @param {string} bucket
@@ -155,11 +178,12 @@ export async function* readStore(bucket, name, store) {
     let rest;
     for (;;) {
       const began = Date.now();
-      const objects = database.transaction(store, "readonly").objectStore(store);
-      const [keys, values] = await Promise.all([
-        outcome(objects.getAllKeys(rest, count)),
-        outcome(objects.getAll(rest, count)),
-      ]);
+      const transaction = database.transaction(store, "readonly");
+      const objects = transaction.objectStore(store);
+      const [keys, values] = await soon(
+        transaction,
+        Promise.all([outcome(objects.getAllKeys(rest, count)), outcome(objects.getAll(rest, count))]),
+      );
       const last = keys.length < count;
       const until = last ? undefined : encode(keys[keys.length - 1], true);
       const records = await recordsText(keys, values);

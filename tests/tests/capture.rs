@@ -164,6 +164,43 @@ fn databases_that_do_not_open_hold_no_other_up(kind: Kind) -> Result<()> {
     })
 }
 
+fn transactions_that_do_not_end_hold_no_other_up(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    // Made before the other database, it is read before it.
+    page.evaluate(
+        "new Promise((resolve) => {
+            const request = indexedDB.open('busy', 1);
+            request.onupgradeneeded = () => request.result.createObjectStore('items');
+            request.onsuccess = () => {
+                const items = request.result.transaction('items', 'readwrite').objectStore('items');
+                const goOn = () => (items.get(1).onsuccess = goOn);
+                goOn();
+                resolve();
+            };
+        })",
+    )?;
+    page.evaluate("put(['key'], 1)")?;
+    wait::until("the record to arrive", PATIENCE, || {
+        let held = rig.memcached.dump()?;
+        Ok(if held.len() == 1 {
+            Seen::Ready(())
+        } else {
+            Seen::Not(format!("{held:?}"))
+        })
+    })?;
+    page.evaluate("transact((items) => items.delete(Object.defineProperty([0], 0, { get: () => 'key' })))")?;
+    wait::until("the deletion to arrive", PATIENCE, || {
+        let held = rig.memcached.dump()?;
+        Ok(if held.is_empty() {
+            Seen::Ready(())
+        } else {
+            Seen::Not(format!("{:?}", held.keys()))
+        })
+    })
+}
+
 fn two_tabs_that_write_one_key_converge(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -306,6 +343,7 @@ lab::in_both_browsers!(
     a_write_that_nobody_saw_is_found_at_the_next_load,
     databases_that_went_unseen_are_missed_at_the_next_load,
     databases_that_do_not_open_hold_no_other_up,
+    transactions_that_do_not_end_hold_no_other_up,
     two_tabs_that_write_one_key_converge,
     one_big_transaction_arrives_whole,
     a_deletion_by_a_key_with_accessors_takes_nothing_along,

@@ -162,7 +162,7 @@ impl<'a> Tester<'a> {
     /// What the captured events lack or have too much, once all have had time to arrive.
     fn missed(&mut self, program: &Value, trace: &Trace, patience: Duration) -> Result<Option<String>> {
         let prefix = format!("{}-", program["name"].as_str().context("a program has a name")?);
-        let expected = replay::without_empty(&trace.content, &prefix);
+        let expected = replay::of_programs(&trace.content, &prefix);
         let arrived = wait::until(
             "the captured events to give what the databases hold",
             patience,
