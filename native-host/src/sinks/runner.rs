@@ -24,6 +24,15 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How soon it looks whether somebody has written its progress.
 const UNSETTLED: Duration = Duration::from_millis(10);
 
+/// The states of a sink that passes events on: with nothing wrong, and with something.
+const RUNNING: &str = "running";
+const INCOMPLETE: &str = "incomplete";
+
+/// Whether a sink in this state passes events on.
+pub fn passes_on(state: &str) -> bool {
+    [RUNNING, INCOMPLETE].contains(&state)
+}
+
 /// Something that passes events on.
 pub trait Sink: Send {
     /// Its name in the journal.
@@ -43,6 +52,8 @@ pub struct Step {
     pub reached: u64,
     /// What is to be said about single events.
     pub notices: Vec<Notice>,
+    /// What is wrong all the same, and stays so until somebody does something about it.
+    pub trouble: Option<Trouble>,
 }
 
 /// Why a step came no further.
@@ -171,7 +182,14 @@ impl<S: Sink> Runner<S> {
                     self.pause = FIRST_PAUSE;
                     self.attempts = 0;
                     self.advance(step.reached, &step.notices);
-                    self.set_condition(running());
+                    self.set_condition(match step.trouble {
+                        None => running(),
+                        trouble => Condition {
+                            state: INCOMPLETE,
+                            trouble,
+                            attempts: 0,
+                        },
+                    });
                 }
                 Err(error) => {
                     if let Some(reached) = error.reached.filter(|reached| *reached > self.reached) {
@@ -255,7 +273,7 @@ impl<S: Sink> Runner<S> {
 
 fn running() -> Condition {
     Condition {
-        state: "running",
+        state: RUNNING,
         trouble: None,
         attempts: 0,
     }

@@ -403,13 +403,20 @@ impl Memcached {
         }
     }
 
-    /// How many keys it holds.
+    /// How many keys it holds, without the marks of hosts.
     pub fn count(&self) -> usize {
+        let marks = |name: &&String| name.starts_with("idb-relay-host:");
+        let names = self.names();
+        names.len() - names.iter().filter(marks).count()
+    }
+
+    /// How often something was set.
+    pub fn sets(&self) -> usize {
         let mut reader = self.command("stats\r\n");
         loop {
             let mut line = String::new();
             assert_ne!(reader.read_line(&mut line).expect("an answer"), 0);
-            if let Some(count) = line.strip_prefix("STAT curr_items ") {
+            if let Some(count) = line.strip_prefix("STAT cmd_set ") {
                 return count.trim_end().parse().expect("a number");
             }
         }

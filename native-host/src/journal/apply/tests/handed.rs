@@ -35,7 +35,10 @@ impl Fed {
 
     /// What the sink of Memcached does with the next events.
     fn step(&mut self, count: usize) {
-        let changes = self.reader.changes(self.after, count).expect("changes");
+        let changes = self
+            .reader
+            .changes(self.after, count, usize::MAX)
+            .expect("changes");
         for record in &changes.records {
             self.set(&record.key, record.number, record.value.as_deref());
         }
