@@ -120,6 +120,11 @@ impl Reader {
         self.read(schema::head)
     }
 
+    /// The numbers up to this one were given out, here or elsewhere.
+    pub fn given_out(&self) -> Result<u64, JournalError> {
+        Ok(self.head()?.max(self.read(schema::base)?))
+    }
+
     /// What tells it from other journals of the same profile, though not from a copy.
     pub fn identity(&self) -> Result<i64, JournalError> {
         self.read(|connection| connection.query_row("SELECT made FROM identity", [], |row| row.get(0)))
@@ -263,6 +268,13 @@ impl Reader {
             }
             Ok(records)
         })
+    }
+
+    /// Reads from now on what is in the file: what was at hand is no longer so.
+    pub fn forget_recent(&self) {
+        if let Some(recent) = &self.recent {
+            recent.clear();
+        }
     }
 
     fn at_hand(&self, after: u64, count: usize) -> Option<Vec<Handed>> {

@@ -29,7 +29,7 @@ pub(super) const TABLES: &str = "
 CREATE TABLE meta (
     profile TEXT NOT NULL,
     browser TEXT NOT NULL,
-    base INTEGER NOT NULL               -- events are numbered from here on; it grows with those that are removed
+    base INTEGER NOT NULL               -- events are numbered from here on; it grows with those that are removed, or taken elsewhere
 ) STRICT;
 CREATE TABLE context (
     id INTEGER PRIMARY KEY,             -- 0 is never used: elsewhere it means several
@@ -165,6 +165,11 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
         [],
         |row| row.get(0),
     )
+}
+
+/// The number that all events to come are above.
+pub(super) fn base(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row("SELECT base FROM meta", [], |row| row.get(0))
 }
 
 fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {

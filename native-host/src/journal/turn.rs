@@ -7,7 +7,10 @@
 //! notes there are, the journal's thread with its next transaction. What was posted too late for that is written by the sink itself
 //! once it finds the turn free.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use rusqlite::{Connection, params};
 
@@ -28,6 +31,8 @@ pub struct Turn(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     turn: Mutex<()>,
+    /// Events have other numbers than the journal's thread knows.
+    renumbered: AtomicBool,
     notes: Mutex<Vec<Note>>,
 }
 
@@ -60,6 +65,16 @@ impl Turn {
             Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// Lets the journal's thread look at its numbers again.
+    pub(super) fn set_renumbered(&self) {
+        self.0.renumbered.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it must, from now on no more.
+    pub(super) fn was_renumbered(&self) -> bool {
+        self.0.renumbered.swap(false, Ordering::SeqCst)
     }
 
     pub(super) fn post_passed(&self, sink: &'static str, number: u64, notices: &[Notice]) {

@@ -41,6 +41,11 @@ pub trait Sink: Send {
     /// Passes on some of the events after this one and says how far it came: no further than it was only if there are none.
     fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
 
+    /// After an error: the last number that its server says was given out, if this journal did not.
+    fn taken(&mut self) -> Option<u64> {
+        None
+    }
+
     /// Looks after its server while there is nothing to pass on after this event.
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
 }
@@ -97,7 +102,9 @@ struct Signal {
 impl Wake {
     /// There are events up to this one.
     pub fn advance(&self, head: u64) {
-        self.lock().head = head;
+        let mut signal = self.lock();
+        signal.head = signal.head.max(head);
+        drop(signal);
         self.changed.notify_all();
     }
 
@@ -202,6 +209,9 @@ impl<S: Sink> Runner<S> {
                         trouble: Some(error.trouble),
                         attempts: self.attempts,
                     });
+                    if let Some(taken) = self.sink.taken() {
+                        self.renumber(taken);
+                    }
                     if signal.deadline.is_some() {
                         return self.tell(self.progress.finish());
                     }
@@ -240,6 +250,17 @@ impl<S: Sink> Runner<S> {
         self.reached = reached;
         failpoint::pass("sink.passed");
         self.tell(self.progress.save(reached, notices));
+    }
+
+    /// Lets events have numbers that nobody else has given out. If that fails it is tried again with the next connection.
+    fn renumber(&self, taken: u64) {
+        match self.progress.renumber(self.reached, taken) {
+            Ok(head) => {
+                self.reader.forget_recent();
+                self.wake.advance(head);
+            }
+            Err(error) => tracing::warn!("{}: events have not got new numbers: {error}", self.sink.name()),
+        }
     }
 
     /// Not fatal: the offset in the file is only older than need be, and the sinks take repetition.
