@@ -148,9 +148,12 @@ impl Progress {
     /// them. Returns the number of the last event.
     pub fn renumber(&self, after: u64, taken: u64) -> Result<u64, JournalError> {
         self.write(|connection| {
-            let head = renumber::renumber(connection, after, taken)?;
+            // Nothing may be passed on under a number that a power cut takes back.
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let head = renumber::renumber(connection, after, taken);
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
             self.turn.set_renumbered();
-            Ok(head)
+            head
         })
     }
 

@@ -109,6 +109,14 @@ CREATE TABLE IF NOT EXISTS census (     -- who said last which stores there are:
 CREATE TABLE IF NOT EXISTS identity (
     made INTEGER NOT NULL               -- when this journal was; tells it from an earlier one of the same profile
 ) STRICT;
+CREATE TABLE IF NOT EXISTS failed (     -- what was last wrong with a sink
+    sink TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    error TEXT NOT NULL,
+    cure TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    over_at INTEGER                     -- null: it still is
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempt (
     sink TEXT PRIMARY KEY,
     count INTEGER NOT NULL              -- how often it has failed since it last came further

@@ -165,6 +165,19 @@ pub(super) fn write(connection: &Connection, notes: &[Note]) -> rusqlite::Result
                         trouble.map(|trouble| &trouble.cure),
                         at
                     ])?;
+                if let Some(trouble) = trouble {
+                    connection
+                        .prepare_cached(
+                            "INSERT INTO failed (sink, state, error, cure, at) VALUES (?1, ?2, ?3, ?4, ?5)
+                             ON CONFLICT DO UPDATE SET state = ?2, error = ?3, cure = ?4, at = ?5, over_at = NULL
+                             WHERE error <> ?3 OR over_at IS NOT NULL",
+                        )?
+                        .execute(params![sink, state, trouble.error, trouble.cure, at])?;
+                } else {
+                    connection
+                        .prepare_cached("UPDATE failed SET over_at = ?2 WHERE sink = ?1 AND over_at IS NULL")?
+                        .execute(params![sink, at])?;
+                }
                 connection
                     .prepare_cached("INSERT OR REPLACE INTO attempt (sink, count) VALUES (?1, ?2)")?
                     .execute(params![sink, attempts])?;

@@ -171,6 +171,22 @@ fn the_server_that_fails_is_named() {
     let error = told["error"].as_str().expect("an error");
     assert!(error.contains(&second.address()), "{error}");
     assert!(!error.contains(&sandbox.memcached.address()), "{error}");
+    second.up();
+    up_to_date(&sandbox);
+    let last = &sink(&sandbox)["last_error"];
+    assert_eq!(last["error"], error);
+    assert!(last["recovered_at"].as_i64() >= last["at"].as_i64(), "{last}");
+    assert!(sandbox.print(&["status"]).contains("last error, over since"));
+    let log = sandbox
+        .directory
+        .path()
+        .join(".local/state/idb-relay/idb-relay.log");
+    let log = std::fs::read_to_string(log).expect("a log");
+    let line = log.lines().find(|line| line.contains(error)).expect("a line");
+    assert!(
+        line.contains(&format!("pid={} profile=profile-1 ", host.id())),
+        "{line}"
+    );
 }
 
 #[test]

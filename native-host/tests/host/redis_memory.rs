@@ -288,6 +288,9 @@ fn a_journal_that_was_set_back_goes_on_behind_what_was_passed_on() {
     let mut host = Host::start(&sandbox);
     deliver_anew(&mut host, "context-2", 100..=102);
     assert_goes_on(&sandbox, 100..=102);
+    let last = &status(&sandbox)["profiles"][0]["sinks"]["redis"]["last_error"];
+    assert_eq!(last["state"], "journal_set_back");
+    assert!(last["recovered_at"].is_number(), "{last}");
     assert!(host.close().success());
     let mut host = Host::start(&sandbox);
     deliver_anew(&mut host, "context-3", 103..=110);

@@ -232,7 +232,7 @@ impl Servers {
         } else {
             items.iter().map(owner).collect()
         };
-        let last = self.all.len() - 1;
+        let last = self.all.len().saturating_sub(1);
         for index in 0..self.all.len() {
             if only.is_some_and(|only| !only.contains(&index)) {
                 continue;
