@@ -7,7 +7,7 @@
 //
 // Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
-import { BODY, HANDSHAKE, LATE_HANDSHAKE, MARK, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import { BODY, HANDSHAKE, LATE_HANDSHAKE, LEAVE, MARK, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { after, idle } from "./time.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
@@ -73,7 +73,7 @@ let turn;
 /** @type {Delivery | null} The one that waits for the bytes of its blobs; what comes after it waits for it. */
 let filling = null;
 
-/** @type {Text | null} */
+/** @type {HTMLElement | null} */
 let node = null;
 /** @type {chrome.runtime.Port | null} */
 let port = null;
@@ -339,6 +339,13 @@ function comeBack(event) {
   connectToBackground();
 }
 
+/** The document goes away, or into the back/forward cache. */
+function hide() {
+  leaving = true;
+  node?.dispatchEvent(new Event(LEAVE));
+  leave();
+}
+
 /** What waits leaves while it can. */
 function leave() {
   leaving = true;
@@ -457,11 +464,11 @@ function delivered(body) {
 
 /** @param {Event} event */
 function meet(event) {
-  const { relatedTarget } = /** @type {MouseEvent} */ (event);
+  const { submitter } = /** @type {SubmitEvent} */ (event);
   // Without a hook (a sandbox without scripts) such an event is somebody else's.
-  if (node !== null || !(relatedTarget instanceof Text)) return;
+  if (node !== null || !(submitter instanceof HTMLElement)) return;
   for (const name of [HANDSHAKE, LATE_HANDSHAKE]) document.removeEventListener(name, meet);
-  node = relatedTarget;
+  node = submitter;
   node.addEventListener(BODY, (message) => {
     try {
       const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
@@ -481,7 +488,7 @@ const mark = Symbol.for("dev.idb_relay.bridge");
 if (!(mark in globalThis)) {
   Object.defineProperty(globalThis, mark, { value: true });
   for (const name of [HANDSHAKE, LATE_HANDSHAKE]) document.addEventListener(name, meet);
-  addEventListener("pagehide", leave, { capture: true });
+  addEventListener("pagehide", hide, { capture: true });
   addEventListener("pageshow", comeBack, { capture: true });
   /** @type {any} */ (globalThis).navigation?.addEventListener("navigate", depart);
   // Even if there is no database: perhaps there was one when this origin was seen last.

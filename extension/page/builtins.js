@@ -187,7 +187,7 @@ function stackOf(error) {
 }
 
 const platformErrors = /** @type {any} */ (globalThis).DOMException;
-const nameOfException = getterOf(platformErrors.prototype, "name");
+export const nameOfException = getterOf(platformErrors.prototype, "name");
 const messageOfException = getterOf(platformErrors.prototype, "message");
 // Before the errors of the language: they are errors, too.
 addKind(platformErrors, nameOfException, (error) => {

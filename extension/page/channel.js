@@ -1,14 +1,15 @@
 // How the page hook and the bridge find each other.
 //
-// The hook makes a detached text node and passes it, as the `relatedTarget` of one event on the document, to the bridge, which
+// The hook makes a detached element and passes it, as the `submitter` of one event on the document, to the bridge, which
 // listened before: at document start no script of the page has run, so nobody else can hold the node. From then on both
 // worlds talk by dispatching events on it. Dispatching is synchronous in both browsers, and strings cross uncopied.
 // The window may be older than the document (a frame's, from the `about:blank` before it), with listeners of the page. Hence the
-// name: a `load` never reaches the window (HTML, the document's "get the parent").
+// name: a `load` never reaches the window (HTML, the document's "get the parent"); in Firefox that holds for some classes of events
+// only, and of these `SubmitEvent` can carry a node.
 // A page that is hooked late could intercept the event: it would gain its own data, and a way to lie about itself that it
 // has anyway. There a `load` would surprise it.
 
-/** On the document, from the hook: `relatedTarget` is the node. */
+/** On the document, from the hook: `submitter` is the node. */
 export const HANDSHAKE = "load";
 /** The same where scripts of the page may have run. */
 export const LATE_HANDSHAKE = "dev.idb_relay.handshake";
@@ -19,6 +20,8 @@ export const STOP = "stop";
 /** On the node, from the bridge: a person wants to see the stacks of writes; or nobody does any more. */
 export const TRACE = "trace";
 export const UNTRACE = "untrace";
+/** On the node, from the bridge: the document goes away, and its transactions with it; what they did may yet be kept. */
+export const LEAVE = "leave";
 /** On the node, from the hook: something changed that only a look at everything can tell. */
 export const SURVEY = "survey";
 /**

@@ -10,7 +10,7 @@
 // mark in their place, and whoever wants the whole text fills it in (`blobs.js`).
 
 import { MARK } from "./channel.js";
-import { hiddenKindOf, kindOf } from "./kinds.js";
+import { kindOf } from "./kinds.js";
 import {
   bare,
   emptyList,
@@ -250,13 +250,10 @@ function writeObject(value, path) {
     if (path !== null) throw UNKNOWN;
     writeArray(value);
   } else {
-    let kind = kindOf(value);
+    const kind = kindOf(value);
     if (kind === null) {
-      const names = keysOf(value);
-      kind = hiddenKindOf(value, names);
-      if (kind === null) writePlain(value, names, path);
-    }
-    if (kind !== null) {
+      writePlain(value, path);
+    } else {
       enter(2);
       kind.write(value);
       depth -= 2;
@@ -304,10 +301,10 @@ function quoted(name) {
 
 /**
  * @param {any} value
- * @param {string[]} names of its properties
  * @param {KeyPath | null} path
  */
-function writePlain(value, names, path) {
+function writePlain(value, path) {
+  const names = keysOf(value);
   const lacksKey = path !== null && !isEnumerable(value, path.name);
   const wrapped =
     (lacksKey ? names.length === 0 : names.length === 1) &&

@@ -11,6 +11,7 @@ import { nameOfIndex, nameOfStore } from "./idb.js";
 import { meetBridge, wantSurvey } from "./outlet.js";
 import { apply } from "./pristine.js";
 import { hideReplacements, observeCalls, observeNamed, replaceAccessor } from "./replace.js";
+import { copyWhatIsGiven } from "./taken.js";
 import { observeDeletion, observeOpen, observeSchema } from "./upgrades.js";
 import { observe } from "./writes.js";
 
@@ -60,6 +61,8 @@ function install() {
       observeSchema("index.name", this, undefined, before);
     },
   }));
+  for (const name of ["key", "primaryKey"]) copyWhatIsGiven(IDBCursor.prototype, name);
+  for (const { prototype } of [IDBObjectStore, IDBIndex]) copyWhatIsGiven(prototype, "keyPath");
   const { StorageBucket, StorageBucketManager } = /** @type {any} */ (globalThis);
   if (StorageBucket !== undefined) {
     replaceAccessor(StorageBucket.prototype, "indexedDB", "get", (native) => ({

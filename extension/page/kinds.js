@@ -1,6 +1,6 @@
 // Objects with internal slots, by kind: how each is recognised and written. `builtins.js` and `platform.js` add them.
 
-import { bare, emptyList, getPrototypeOf, sealedOff } from "./pristine.js";
+import { emptyList, getPrototypeOf, sealedOff } from "./pristine.js";
 
 /**
  * `probe` throws unless the object has the slots; `write` appends the object's text.
@@ -47,32 +47,6 @@ export function kindOf(value) {
     }
   }
   if (known === undefined) kindOfPrototype.set(prototype, null);
-  return null;
-}
-
-const { structuredClone } = globalThis;
-/** Whose kinds have properties without having been given any. */
-const indexed = [Uint8Array.prototype, String.prototype];
-
-/**
- * The kind of an object whose prototype says that it is plain: that may have been replaced. An object without properties is cloned,
- * and the clone has the prototype of its kind; nothing but slots can be cloned of it, so no code of the page runs.
- * @param {object} value
- * @param {string[]} names of its properties
- * @returns {Kind | null}
- */
-export function hiddenKindOf(value, names) {
-  if (names.length === 0) {
-    try {
-      return kindOf(bare(structuredClone(value)));
-    } catch {
-      return null;
-    }
-  }
-  for (let index = 0; names[0] === "0" && index < indexed.length; index++) {
-    const kind = kindOfPrototype.get(indexed[index]);
-    if (kind && is(kind, value)) return kind;
-  }
   return null;
 }
 

@@ -3,10 +3,10 @@
 // A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
 // commit is on its way out of this process before the page can go away.
 
-import { BODY, HANDSHAKE, LATE_HANDSHAKE, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import { BODY, HANDSHAKE, LATE_HANDSHAKE, LEAVE, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 
-const node = document.createTextNode("");
+const node = document.createElement("b");
 
 /** Whether the bridge wants to hear of writes. */
 export let active = false;
@@ -28,10 +28,16 @@ listen(node, UNTRACE, () => {
   tracing = false;
 });
 
+/**
+ * Lets something be done while the document can still be heard.
+ * @param {() => void} action
+ */
+export const whenLeaving = (action) => listen(node, LEAVE, action);
+
 /** Looks for the bridge; says whether there is one that has no hook yet. */
 export function meetBridge() {
   const name = document.head === null ? HANDSHAKE : LATE_HANDSHAKE;
-  dispatch(document, new MouseEvent(name, { relatedTarget: node }));
+  dispatch(document, new SubmitEvent(name, { submitter: node }));
   return active;
 }
 

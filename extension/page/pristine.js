@@ -25,9 +25,12 @@ export const {
 } = Object;
 export const { apply } = Reflect;
 export const { isArray } = Array;
-export const { stringify } = JSON;
+export const { parse, stringify } = JSON;
 export const { now } = Date;
 export const slice = uncurry(String.prototype.slice);
+export const indexOf = uncurry(String.prototype.indexOf);
+/** Whether a string has no lone surrogates. */
+export const isWellFormed = uncurry(/** @type {any} */ (String.prototype).isWellFormed);
 
 /**
  * An object of the page's as the page has it. Firefox shows the page's objects to the isolated world through wrappers that hide

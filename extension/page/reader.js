@@ -7,7 +7,7 @@
 import { filled } from "./blobs.js";
 import { encode, encodeValue } from "./encode.js";
 import { decodeKey } from "./key.js";
-import { bare } from "./pristine.js";
+import { bare, isWellFormed } from "./pristine.js";
 import { after } from "./time.js";
 
 /** How many records a snapshot reads at a time, and how much text it aims at. */
@@ -105,7 +105,7 @@ async function shapeOf(factory, name) {
     const database = await connect(factory, name);
     if (database === null) return null;
     database.close();
-    return { name, version: database.version, stores: [...database.objectStoreNames] };
+    return { name, version: database.version, stores: [...database.objectStoreNames].filter((store) => isWellFormed(store)) };
   } catch {
     return { name, version: 0, stores: null };
   }
@@ -123,7 +123,8 @@ export async function readInventory(bucket, buckets) {
   /** @type {{ name: string, version: number, stores: string[] | null }[]} */
   const databases = [];
   const factory = await factoryOf(bucket);
-  const found = factory === null ? [] : await factory.databases();
+  // Names with lone surrogates can't be told: what is named so is left out.
+  const found = ((await factory?.databases()) ?? []).filter(({ name = "" }) => isWellFormed(name));
   for (let from = 0; factory !== null && from < found.length; from += TOGETHER) {
     const some = found.slice(from, from + TOGETHER);
     const shapes = await Promise.all(some.map(({ name = "" }) => shapeOf(factory, name)));

@@ -1,23 +1,28 @@
 // Transactions that write, from their first write to `complete`: what they did is kept here, and handed over when they commit.
 //
-// No request gets a listener: whether it succeeded, and with which key, is asked of it at `complete`.
+// No request gets a listener: whether it succeeded, and with which key, is asked of it at `complete`. A transaction whose end is not
+// heard of, because its document goes away or the page stops the event, is given up: its stores are read again.
 
 import { bucketOf } from "./buckets.js";
+import { nameOfException } from "./builtins.js";
+import { unwatch, watch } from "./connections.js";
 import { encode } from "./encode.js";
 import {
   databaseOf,
   errorOf,
   keyPathOf,
-  listen,
   nameOfDatabase,
   resultOf,
+  storeOfTransaction,
   targetOf,
   transactionOf,
+  typeOf,
   versionOf,
 } from "./idb.js";
-import { active, hand, tracing, wantSurvey } from "./outlet.js";
-import { emptyList, keysOf, now, sealedOff, slice, stringify } from "./pristine.js";
+import { active, hand, tracing, whenLeaving } from "./outlet.js";
+import { emptyList, indexOf, isWellFormed, keysOf, now, parse, sealedOff, slice, stringify } from "./pristine.js";
 import { stackNow } from "./stacks.js";
+import { asGiven } from "./taken.js";
 
 /** How much text one transaction may hold here, in UTF-16 units, before its stores are declared in doubt instead. */
 const MAX_COMMIT = 64 * 1024 * 1024;
@@ -50,10 +55,10 @@ const MAX_STACKS = 200;
 /** @returns {Names} */
 const noNames = () => /** @type {any} */ ({ __proto__: null });
 
-/** @type {WeakMap<IDBTransaction, Transaction>} */
-const transactions = sealedOff(new WeakMap());
-/** @type {WeakMap<IDBDatabase, true>} Connections that are listened to. */
-const watched = sealedOff(new WeakMap());
+/** @type {Map<IDBTransaction, Transaction>} Those that have not ended. */
+const transactions = sealedOff(new Map());
+/** How long after its first write a transaction is looked after whose end was not heard of, in milliseconds. */
+const LOOK_AFTER = 1000;
 
 /** @param {IDBObjectStore} store */
 export function transactionFor(store) {
@@ -64,25 +69,12 @@ export function transactionFor(store) {
 export function known(native) {
   let transaction = transactions.get(native);
   if (transaction === undefined) {
+    giveUpEnded();
     transaction = { beganAt: now(), operations: emptyList(), length: 0, stores: noNames(), doubtful: noNames(), why: "" };
     transactions.set(native, transaction);
-    watch(databaseOf(native));
+    watch(databaseOf(native), ended);
   }
   return transaction;
-}
-
-/**
- * Listens to a connection; best before the page can: of those that capture at the connection, the first one comes first.
- * @param {IDBDatabase} database
- */
-export function watch(database) {
-  if (watched.has(database)) return;
-  watched.set(database, true);
-  listen(database, "complete", completed, true);
-  // The browser has closed it: its data were deleted, most likely.
-  listen(database, "close", (/** @type {Event} */ event) => {
-    if (event.isTrusted) wantSurvey();
-  });
 }
 
 /**
@@ -104,6 +96,7 @@ export function operationOf(name, store, request, text) {
  * @param {string} why
  */
 export function doubt(transaction, store, why) {
+  if (!isTellable(store)) return;
   transaction.doubtful[store] = "";
   transaction.why = why;
 }
@@ -115,6 +108,7 @@ export function doubt(transaction, store, why) {
  */
 export function record(transaction, operation, store) {
   const { operations, stores } = transaction;
+  if (!isTellable(operation.store)) return;
   if (!stores[operation.store]) stores[operation.store] = store === null ? "" : keyPathText(store);
   if (transaction.length > MAX_COMMIT) return;
   if (tracing && operations.length < MAX_STACKS) operation.stack = stackNow();
@@ -122,9 +116,15 @@ export function record(transaction, operation, store) {
   grow(transaction, operation.content.units);
 }
 
+/**
+ * Whether a name has no lone surrogates: JSON readers refuse them, and stores that are named so are left out.
+ * @param {string} name as JSON
+ */
+const isTellable = (name) => indexOf(name, "\\ud") < 0 || isWellFormed(parse(name));
+
 /** @param {IDBObjectStore} store */
 function keyPathText(store) {
-  const path = keyPathOf(store);
+  const path = asGiven(keyPathOf(store));
   return path === null ? "null" : typeof path === "string" ? stringify(path) : (encode(path, false) ?? "");
 }
 
@@ -145,17 +145,18 @@ let handed = emptyList();
 /** The stacks of its operations, if they are wanted. */
 let stacks = emptyList();
 
-/** @param {Event} event */
-function completed(event) {
+/** @param {Event} event `complete` or `abort` */
+function ended(event) {
   try {
-    if (!event.isTrusted || !active) return;
+    if (!event.isTrusted) return;
     const native = targetOf(event);
     const transaction = transactions.get(native);
     if (transaction === undefined) return;
-    transactions.delete(native);
+    end(native);
+    if (!active || typeOf(event) !== "complete") return;
     const database = databaseOf(native);
-    const bucket = stringify(bucketOf(database));
-    const place = `"bucket":${bucket},"database":${stringify(nameOfDatabase(database))}`;
+    const place = placeOf(database);
+    if (place === "") return;
     const text = commitText(transaction, place, versionOf(database));
     if (text !== "") hand(text, handed, stacks.length === 0 ? "" : stringify(stacks));
     handed = emptyList();
@@ -165,6 +166,61 @@ function completed(event) {
     // Nothing may reach the page. What was missed here is found by the next page load's snapshot.
   }
 }
+
+/** @param {IDBTransaction} native */
+function end(native) {
+  transactions.delete(native);
+  unwatch(databaseOf(native), ended);
+}
+
+/**
+ * The members that name a database; empty if its name can't be told.
+ * @param {IDBDatabase} database
+ */
+function placeOf(database) {
+  const name = nameOfDatabase(database);
+  return isWellFormed(name) ? `"bucket":${stringify(bucketOf(database))},"database":${stringify(name)}` : "";
+}
+
+/**
+ * Lets all stores be read again that a transaction wrote to.
+ * @param {Transaction} transaction
+ * @param {IDBTransaction} native
+ * @param {string} why
+ */
+function giveUp(transaction, native, why) {
+  transaction.doubtful = transaction.stores;
+  transaction.why = why;
+  const place = placeOf(databaseOf(native));
+  if (active && place !== "" && keysOf(transaction.stores).length > 0) hand(gapText(transaction, place), emptyList(), "");
+}
+
+/** Transactions that have ended without being heard of: the page stopped the event. */
+function giveUpEnded() {
+  const before = now() - LOOK_AFTER;
+  transactions.forEach((transaction, native) => {
+    if (transaction.beganAt > before || !hasEnded(native)) return;
+    end(native);
+    giveUp(transaction, native, "the page stopped a transaction's events");
+  });
+}
+
+/** @param {IDBTransaction} native */
+function hasEnded(native) {
+  try {
+    storeOfTransaction(native, "");
+    return false;
+  } catch (error) {
+    return nameOfException(error) === "InvalidStateError";
+  }
+}
+
+// A transaction may commit when nobody is there to hear of it: its frame was taken out of the page, say.
+whenLeaving(() => {
+  transactions.forEach((transaction, native) => {
+    giveUp(transaction, native, "a transaction's document went away");
+  });
+});
 
 /**
  * The body of the delivery; empty if every request failed.

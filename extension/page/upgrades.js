@@ -17,8 +17,8 @@ import {
   transactionOfRequest,
 } from "./idb.js";
 import { active, hand } from "./outlet.js";
-import { now, sealedOff, stringify } from "./pristine.js";
-import { known, operationOf, record, watch } from "./transactions.js";
+import { isWellFormed, now, sealedOff, stringify } from "./pristine.js";
+import { known, operationOf, record } from "./transactions.js";
 
 /** @type {WeakMap<IDBDatabase, IDBTransaction>} The upgrades that are under way, or were. */
 const upgrades = sealedOff(new WeakMap());
@@ -55,24 +55,29 @@ export function observeSchema(method, self, result, name) {
         recordSchema(/** @type {IDBTransaction} */ (upgrades.get(self)), name, '{"delete_store":{}}', null);
         break;
       case "createIndex": {
+        if (!isWellFormed(nameOfIndex(result))) break;
         const names = `"index":${stringify(nameOfIndex(result))},"key_path":${encode(keyPathOfIndex(result), true)}`;
         const options = `"unique":${isUnique(result)},"multi_entry":${isMultiEntry(result)}`;
         recordSchema(transactionOf(self), nameOfStore(self), `{"create_index":{${names},${options}}}`, self);
         break;
       }
       case "deleteIndex":
-        recordSchema(transactionOf(self), nameOfStore(self), `{"delete_index":{"index":${stringify(name)}}}`, self);
+        if (isWellFormed(name)) recordSchema(transactionOf(self), nameOfStore(self), `{"delete_index":{"index":${stringify(name)}}}`, self);
         break;
       case "store.name": {
         const to = nameOfStore(self);
-        if (to !== name) recordSchema(transactionOf(self), name, `{"rename_store":{"to":${stringify(to)}}}`, self);
+        // What has no name that can be told is gone as far as anybody else can see.
+        const change = isWellFormed(to) ? `{"rename_store":{"to":${stringify(to)}}}` : '{"delete_store":{}}';
+        if (to !== name) recordSchema(transactionOf(self), name, change, self);
         break;
       }
       case "index.name": {
         const to = nameOfIndex(self);
         const store = storeOfIndex(self);
         const change = `{"rename_index":{"index":${stringify(name)},"to":${stringify(to)}}}`;
-        if (to !== name) recordSchema(transactionOf(store), nameOfStore(store), change, store);
+        if (to !== name && isWellFormed(name) && isWellFormed(to)) {
+          recordSchema(transactionOf(store), nameOfStore(store), change, store);
+        }
       }
     }
   } catch {
@@ -89,12 +94,7 @@ export function observeOpen(factory, request) {
   if (!active) return;
   rememberConnection(factory, request);
   listen(request, "upgradeneeded", (/** @type {Event} */ event) => {
-    if (!event.isTrusted) return;
-    watch(resultOf(request));
-    upgrades.set(resultOf(request), transactionOfRequest(request));
-  });
-  listen(request, "success", (/** @type {Event} */ event) => {
-    if (event.isTrusted) watch(resultOf(request));
+    if (event.isTrusted) upgrades.set(resultOf(request), transactionOfRequest(request));
   });
 }
 
@@ -104,7 +104,7 @@ export function observeOpen(factory, request) {
  * @param {string} name
  */
 export function observeDeletion(factory, request, name) {
-  if (!active) return;
+  if (!active || !isWellFormed(name)) return;
   const place = `"bucket":${stringify(bucketOfFactory(factory))},"database":${stringify(name)}`;
   const beganAt = now();
   listen(request, "success", (/** @type {Event} */ event) => {

@@ -2,6 +2,7 @@
 
 import { encode, encodeValue, opaque } from "./encode.js";
 import {
+  currentTargetOf,
   databaseOf,
   errorOf,
   generatesKeys,
@@ -21,11 +22,14 @@ import {
   storeOfIndex,
   targetOf,
   transactionOf,
+  unlisten,
   upperOf,
   upperOpenOf,
 } from "./idb.js";
+import { kindOf } from "./kinds.js";
 import { active } from "./outlet.js";
 import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, stringify } from "./pristine.js";
+import { asGiven } from "./taken.js";
 import { doubt, grow, operationOf, record, transactionFor } from "./transactions.js";
 
 /**
@@ -50,7 +54,7 @@ export function observe(method, self, request, argument, key) {
         recordValue(method, self, request, argument, key);
         break;
       case "update":
-        recordValue("put", storeOfCursor(self), request, argument, primaryKeyOf(self));
+        recordValue("put", storeOfCursor(self), request, argument, asGiven(primaryKeyOf(self)));
         break;
       case "delete":
         recordDelete(self, request, argument);
@@ -59,7 +63,7 @@ export function observe(method, self, request, argument, key) {
         record(transactionFor(self), operationOn(self, "clear", request, ""), self);
         break;
       case "cursor.delete":
-        recordKey(storeOfCursor(self), request, primaryKeyOf(self));
+        recordKey(storeOfCursor(self), request, asGiven(primaryKeyOf(self)));
     }
   } catch {
     // Out of stack or memory. The page goes on; its next snapshot finds the difference.
@@ -117,7 +121,7 @@ const paths = sealedOff(new WeakMap());
 function pathOf(store) {
   let path = paths.get(store);
   if (path === undefined) {
-    const native = keyPathOf(store);
+    const native = asGiven(keyPathOf(store));
     path = native === null ? null : { links: emptyList(), isArray: isArray(native), generates: generatesKeys(store) };
     for (let index = 0; path !== null && index < (path.isArray ? native.length : 1); index++) {
       path.links[index] = linked(path.isArray ? native[index] : native);
@@ -160,8 +164,10 @@ function memberAt(value, path) {
   let found = value;
   for (let link = path; link !== null; link = link.next) {
     if (typeof found !== "object" || found === null) return undefined;
+    // Of a map or an error the clone has no such member, nor has anything of what is not enumerable.
+    if (!isArray(found) && kindOf(found) !== null) return undefined;
     const descriptor = getOwnPropertyDescriptor(found, link.name);
-    if (descriptor === undefined || !hasOwn(descriptor, "value")) return undefined;
+    if (descriptor === undefined || !descriptor.enumerable || !hasOwn(descriptor, "value")) return undefined;
     found = descriptor.value;
   }
   return found;
@@ -186,7 +192,7 @@ function copied(key) {
  * @type {WeakMap<IDBRequest, { transaction: Transaction, operation: Operation }>}
  */
 const readBacks = sealedOff(new WeakMap());
-/** @type {WeakMap<IDBDatabase, true>} Connections on which our own requests' events are caught. */
+/** @type {WeakMap<IDBDatabase, number>} Connections on which our own requests' events are caught, and how many are to come. */
 const intercepted = sealedOff(new WeakMap());
 
 /**
@@ -239,12 +245,12 @@ function takeKey(result, operation) {
 function tryToRead(store, key, pending) {
   try {
     const database = databaseOf(transactionOf(store));
-    if (!intercepted.has(database)) {
-      intercepted.set(database, true);
-      listen(database, "success", intercept, true);
-      listen(database, "error", intercept, true);
-    }
     readBacks.set(getRecord(store, key), pending);
+    const others = intercepted.get(database) ?? 0;
+    intercepted.set(database, others + 1);
+    if (others > 0) return;
+    listen(database, "success", intercept, true);
+    listen(database, "error", intercept, true);
   } catch {
     doubt(pending.transaction, pending.operation.store, "the page committed before a value with accessors could be read");
   }
@@ -260,12 +266,26 @@ function intercept(event) {
   if (pending === undefined) return;
   stopImmediatePropagation(event);
   preventDefault(event);
+  forgetListeners(event);
   if (errorOf(request) !== null) return;
   const value = resultOf(request);
   if (value === undefined) return;
   const { transaction, operation } = pending;
   operation.content = encodeValue(value, true, null) ?? operation.content;
   grow(transaction, operation.content.units);
+}
+
+/**
+ * A connection with listeners is not collected in Chromium: they go with the last request.
+ * @param {Event} event
+ */
+function forgetListeners(event) {
+  const database = currentTargetOf(event);
+  const others = /** @type {number} */ (intercepted.get(database)) - 1;
+  intercepted.set(database, others);
+  if (others > 0) return;
+  unlisten(database, "success", intercept, true);
+  unlisten(database, "error", intercept, true);
 }
 
 /**

@@ -11,6 +11,7 @@
 //!   that follows the journal's keys and takes values from the mirror can never go back in time.
 //! - Other processes write nothing here; what they want they leave beside it ([`request`]). One that has to be sure that nothing changes
 //!   for a moment may hold it (`hold`).
+//! - The last events are at hand for readers of this process once they are on disk ([`recent`]); they say what the file says.
 //! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a profile whose journal was deleted
 //!   does not give its old numbers out again.
 

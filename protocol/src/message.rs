@@ -376,7 +376,7 @@ mod tests {
 
     #[test]
     fn messages_to_the_extension_read_as_documented() {
-        let read = FromHost::Read {
+        let read = FromHost::<Reply>::Read {
             origin: "http://localhost:1".into(),
             read: Read {
                 bucket: "".into(),
@@ -390,7 +390,10 @@ mod tests {
             text,
             r#"{"read":{"origin":"http://localhost:1","bucket":"","database":"d","store":"s","keys":["[1]"]}}"#
         );
-        assert!(matches!(serde_json::from_str(&text), Ok(FromHost::Read { .. })));
+        assert!(matches!(
+            serde_json::from_str::<FromHost>(&text),
+            Ok(FromHost::Read { .. })
+        ));
         let error = serde_json::to_string(&ErrorCode::ProtocolMismatch).expect("JSON");
         assert_eq!(error, r#""protocol_mismatch""#);
     }

@@ -180,12 +180,16 @@ impl Profile {
 trait Driver: Send {
     /// Opens a tab on a URL and waits for its `load`.
     fn open(&mut self, url: &str) -> Result<String>;
+    /// The same in a private window.
+    fn open_private(&mut self, url: &str) -> Result<String>;
     /// Loads a URL in a tab and waits for its `load`.
     fn navigate(&mut self, page: &str, url: &str) -> Result<()>;
     /// Reloads a tab and waits for its `load`.
     fn reload(&mut self, page: &str) -> Result<()>;
     /// Closes a tab.
     fn close(&mut self, page: &str) -> Result<()>;
+    /// Brings a tab to the front.
+    fn activate(&mut self, page: &str) -> Result<()>;
     /// Evaluates an expression that yields a string or a promise of one.
     fn evaluate(&mut self, page: &str, expression: &str) -> Result<String>;
     /// Makes the page think its window has this size, in pixels.
@@ -219,6 +223,15 @@ impl Browser {
             .driver()
             .open(url)
             .with_context(|| format!("cannot open {url}"))?;
+        Ok(Page { browser: self, id })
+    }
+
+    /// Opens the page in a private window.
+    pub fn open_private(&self, url: &str) -> Result<Page<'_>> {
+        let id = self
+            .driver()
+            .open_private(url)
+            .with_context(|| format!("cannot open {url} in a private window"))?;
         Ok(Page { browser: self, id })
     }
 
@@ -300,6 +313,11 @@ impl Page<'_> {
     /// Loads it again.
     pub fn reload(&self) -> Result<()> {
         self.browser.driver().reload(&self.id)
+    }
+
+    /// Brings the tab to the front: one behind another draws no frames.
+    pub fn activate(&self) -> Result<()> {
+        self.browser.driver().activate(&self.id)
     }
 
     /// Closes the tab.

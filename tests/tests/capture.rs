@@ -247,6 +247,8 @@ fn what_the_browser_clears_is_gone_everywhere(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url(PAGE))?;
+    // A page that watches its connection, as libraries do.
+    page.evaluate("opened().then((connection) => void (connection.onclose = () => {}))")?;
     page.evaluate("together([['a', 1], ['b', 2]])")?;
     rig.settled(&page)?;
     page.evaluate(&format!("fetch({CLEARING:?}).then((answer) => answer.text())"))?;

@@ -167,10 +167,36 @@ fn a_page_reaches_none_of_our_pages(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+fn private_windows_are_left_alone(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    page.evaluate("put('before', 1)")?;
+    rig.settled(&page)?;
+    let private = browser.open_private(&url)?;
+    private.evaluate("put('private', 2)")?;
+    // It has databases of its own: the window is a private one indeed.
+    ensure!(
+        private.evaluate("indexedDB.databases().then((all) => all.length)")? == json!(1),
+        "it has no database"
+    );
+    page.evaluate("put('after', 3)")?;
+    let events = rig.settled(&page)?;
+    let lines: Vec<String> = events.iter().map(lab::observe::Event::line).collect();
+    assert_eq!(
+        lines[1..],
+        [r#"c writer/items "before" 1"#, r#"c writer/items "after" 3"#],
+        "behind the schema"
+    );
+    Ok(())
+}
+
 lab::in_both_browsers!(
     a_policy_decides,
     a_policy_with_a_broken_rule_keeps_everything_here,
     a_page_reaches_none_of_our_pages,
+    private_windows_are_left_alone,
     the_popup_enables_a_page_that_is_open_already,
     what_is_paused_arrives_later,
 );

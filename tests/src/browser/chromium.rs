@@ -154,6 +154,22 @@ impl Chromium {
         Ok(answer["result"].take())
     }
 
+    /// Makes a tab, attaches to it and loads a page there.
+    fn open_in(&mut self, target: Value, url: &str) -> Result<String> {
+        let target = self.rpc.call("Target.createTarget", target, None)?;
+        let page = text(&target, "targetId")?;
+        let attached = self.rpc.call(
+            "Target.attachToTarget",
+            json!({"targetId": page, "flatten": true}),
+            None,
+        )?;
+        let session = text(&attached, "sessionId")?;
+        self.rpc.call("Page.enable", json!({}), Some(&session))?;
+        self.sessions.insert(page.clone(), session);
+        self.navigate(&page, url)?;
+        Ok(page)
+    }
+
     /// Runs a call that makes the tab load something, and waits for `load`.
     fn load(&mut self, page: &str, method: &str, params: Value) -> Result<()> {
         let session = self.session(page)?;
@@ -169,20 +185,13 @@ impl Chromium {
 
 impl Driver for Chromium {
     fn open(&mut self, url: &str) -> Result<String> {
-        let target = self
-            .rpc
-            .call("Target.createTarget", json!({"url": "about:blank"}), None)?;
-        let page = text(&target, "targetId")?;
-        let attached = self.rpc.call(
-            "Target.attachToTarget",
-            json!({"targetId": page, "flatten": true}),
-            None,
-        )?;
-        let session = text(&attached, "sessionId")?;
-        self.rpc.call("Page.enable", json!({}), Some(&session))?;
-        self.sessions.insert(page.clone(), session);
-        self.navigate(&page, url)?;
-        Ok(page)
+        self.open_in(json!({"url": "about:blank"}), url)
+    }
+
+    fn open_private(&mut self, url: &str) -> Result<String> {
+        let context = self.rpc.call("Target.createBrowserContext", json!({}), None)?;
+        let target = json!({"url": "about:blank", "browserContextId": context["browserContextId"]});
+        self.open_in(target, url)
     }
 
     fn navigate(&mut self, page: &str, url: &str) -> Result<()> {
@@ -193,11 +202,26 @@ impl Driver for Chromium {
         self.load(page, "Page.reload", json!({}))
     }
 
+    fn activate(&mut self, page: &str) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.call("Page.bringToFront", json!({}), Some(&session))?;
+        Ok(())
+    }
+
     fn close(&mut self, page: &str) -> Result<()> {
         self.sessions.remove(page);
         self.rpc
             .call("Target.closeTarget", json!({"targetId": page}), None)?;
-        Ok(())
+        // It takes a while, and then another tab comes to the front: not one behind which a page was opened meanwhile.
+        wait::until("the tab to be closed", PATIENCE, || {
+            let targets = self.rpc.call("Target.getTargets", json!({}), None)?;
+            let mut open = targets["targetInfos"].as_array().into_iter().flatten();
+            Ok(if open.any(|target| target["targetId"] == page) {
+                Seen::Not("it is open".to_owned())
+            } else {
+                Seen::Ready(())
+            })
+        })
     }
 
     fn evaluate(&mut self, page: &str, expression: &str) -> Result<String> {

@@ -101,6 +101,12 @@ struct Firefox {
 }
 
 impl Firefox {
+    fn tabs(&mut self) -> Result<Vec<String>> {
+        let tree = self.rpc.call("browsingContext.getTree", json!({}), None)?;
+        let tabs = tree["contexts"].as_array().into_iter().flatten();
+        tabs.map(|tab| text(tab, "context")).collect()
+    }
+
     fn evaluate_in(&mut self, context: &str, expression: &str) -> Result<Value> {
         let mut answer = self.rpc.call(
             "script.evaluate",
@@ -126,6 +132,31 @@ impl Driver for Firefox {
         Ok(page)
     }
 
+    fn open_private(&mut self, url: &str) -> Result<String> {
+        let known = self.tabs()?;
+        let tree = self
+            .rpc
+            .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
+        let window = text(&tree["contexts"][0], "context")?;
+        self.evaluate_in(
+            &window,
+            &format!("void openTrustedLinkIn({url:?}, 'window', {{ private: true }})"),
+        )?;
+        wait::until("the page in a private window", PATIENCE, || {
+            let mut tabs = self.tabs()?.into_iter();
+            let Some(tab) = tabs.find(|tab| !known.contains(tab)) else {
+                return Ok(Seen::Not("no new tab".to_owned()));
+            };
+            let loaded = format!("location.href === {url:?} && document.readyState === 'complete'");
+            // While it is between documents nothing can be evaluated.
+            Ok(match self.evaluate_in(&tab, &loaded) {
+                Ok(answer) if answer["value"] == true => Seen::Ready(tab),
+                Ok(_) => Seen::Not("another page, or half of it".to_owned()),
+                Err(error) => Seen::Not(format!("{error:#}")),
+            })
+        })
+    }
+
     fn navigate(&mut self, page: &str, url: &str) -> Result<()> {
         self.rpc.call(
             "browsingContext.navigate",
@@ -141,6 +172,12 @@ impl Driver for Firefox {
             json!({"context": page, "wait": "complete"}),
             None,
         )?;
+        Ok(())
+    }
+
+    fn activate(&mut self, page: &str) -> Result<()> {
+        self.rpc
+            .call("browsingContext.activate", json!({"context": page}), None)?;
         Ok(())
     }
 

@@ -316,8 +316,7 @@ impl Generator {
             }
             18 if self.rng.bool() => json!({"v": "symbol"}),
             18 => json!({"v": "resizable", "maximum": 4 + self.rng.u8(0..4)}),
-            19 if self.rng.bool() => json!({"v": "function"}),
-            19 => json!({"v": "masked", "which": self.rng.u8(0..6), "bare": self.rng.bool()}),
+            19 => json!({"v": "function"}),
             20..22 if depth > 0 => json!([self.value(depth - 1), self.value(depth - 1)]),
             22.. if depth > 0 => json!({"a": self.value(depth - 1), "10": 1, "é": self.value(depth - 1)}),
             _ => json!({}),

@@ -106,17 +106,16 @@ impl<'a> Tester<'a> {
     }
 
     /// A difference counts unless the page without the extension differs from itself, or the page with it does and is the same
-    /// as the one without now and then: engines race with themselves about the order of events of several transactions.
+    /// as the one without now and then: engines race with themselves about the order of events of several transactions. What was
+    /// missed or invented counts in any case.
     fn judge(&mut self, program: &Value, bare: &Trace, difference: &str, traces_differ: bool) -> Result<()> {
         let batch = std::slice::from_ref(program);
-        for _ in 0..4 {
+        for _ in 0..if traces_differ { 4 } else { 0 } {
             forget(&self.bare, batch)?;
             forget(&self.hooked, batch)?;
             let again = traces(&self.bare, batch)?;
             let hooked = traces(&self.hooked, batch)?;
-            if again[0].difference(bare).is_some()
-                || (traces_differ && again[0].difference(&hooked[0]).is_none())
-            {
+            if again[0].difference(bare).is_some() || again[0].difference(&hooked[0]).is_none() {
                 self.report.unstable += 1;
                 return Ok(());
             }

@@ -40,11 +40,13 @@ pub const SCRIPTS: [Script; 3] = [
             "idb.js",
             "outlet.js",
             "stacks.js",
+            "replace.js",
+            "taken.js",
             "buckets.js",
+            "connections.js",
             "transactions.js",
             "writes.js",
             "upgrades.js",
-            "replace.js",
             "hook.js",
         ],
         alias: Some("indexedDB"),
@@ -97,10 +99,13 @@ impl Script {
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
         let mut names = HashSet::new();
+        let mut seen = HashSet::new();
         let mut text = String::from("(() => {\n\"use strict\";\n");
         let mut wanted = Vec::new();
         for module in self.modules {
             let source = read(module)?;
+            stands_before(module, &source, &seen)?;
+            seen.insert(*module);
             names.extend(join(&mut text, module, &source, &names)?);
             wanted.extend(imported(&source).map(str::to_owned));
         }
@@ -113,6 +118,8 @@ impl Script {
             text.push_str("let loaded;\nfunction later() {\nreturn loaded ??= (() => {\n");
             for module in self.later {
                 let source = read(module)?;
+                stands_before(module, &source, &seen)?;
+                seen.insert(*module);
                 names.extend(join(&mut text, module, &source, &names)?);
                 if wanted.iter().any(|name| name == module) {
                     exports.extend(exported(&source).map(str::to_owned));
@@ -130,6 +137,18 @@ impl Script {
         }
         Ok(script)
     }
+}
+
+/// Everything that a module imports must be there before it.
+fn stands_before(module: &str, source: &str, seen: &HashSet<&str>) -> Result<()> {
+    for rest in source.split(" from \"./").skip(1) {
+        let name = rest.split('"').next().unwrap_or_default();
+        ensure!(
+            seen.contains(name),
+            "{module} imports {name}, which does not stand before it in the script's list of modules"
+        );
+    }
+    Ok(())
 }
 
 /// Appends what a module says; the names that it declares.

@@ -20,8 +20,10 @@ use self::{
     pool::{Pool, Wanted},
 };
 
-/// How many rows stand ready above and below those in sight, for whoever scrolls; while the newest are followed nobody does.
+/// How many rows stand ready above and below those in sight, for whoever scrolls; fewer while the newest are followed, for then all of
+/// them are written again and again.
 const SPARE: usize = 6;
+const SPARE_FOLLOWING: usize = 2;
 
 #[component]
 pub fn FeedView(state: State) -> impl IntoView {
@@ -58,7 +60,11 @@ pub fn FeedView(state: State) -> impl IntoView {
             return;
         };
         let (count, top) = (count.get(), state.top.get());
-        let spare = if state.follow.get() { 0 } else { SPARE };
+        let spare = if state.follow.get() {
+            SPARE_FOLLOWING
+        } else {
+            SPARE
+        };
         let first = (top / ROW).saturating_sub(spare);
         let look = look(state, around.get());
         state.model.with(|model| {

@@ -76,6 +76,8 @@ pub struct State {
     pub counts: RwSignal<Counts>,
     /// Whether they are not to change for a moment.
     counted: StoredValue<bool>,
+    /// Whether a file of the events is wanted as soon as it is known which.
+    exported: StoredValue<bool>,
     /// Whether some of the events have not been looked at yet.
     pub looking: RwSignal<bool>,
     pub background: RwSignal<Option<Background>>,
@@ -147,6 +149,7 @@ impl State {
             shown: RwSignal::new(Shown::default()),
             counts: RwSignal::new(Counts::default()),
             counted: StoredValue::new(false),
+            exported: StoredValue::new(false),
             looking: RwSignal::new(false),
             background,
             documents,
@@ -258,6 +261,9 @@ impl State {
         }
         if more {
             self.pulse();
+        } else if self.exported.get_value() {
+            self.exported.set_value(false);
+            self.offer_file();
         }
     }
 
@@ -490,7 +496,13 @@ impl State {
         });
     }
 
+    /// Saves the events shown. What a filter lets through is known only once it has looked at everything.
     pub fn export(self) {
+        self.exported.set_value(true);
+        self.pulse();
+    }
+
+    fn offer_file(self) {
         let text = self.model.with_untracked(|model| {
             self.shown.with_untracked(|shown| {
                 recording::write(shown.places().iter().filter_map(|place| model.row(*place)))

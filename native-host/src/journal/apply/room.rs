@@ -70,8 +70,10 @@ impl Batch<'_> {
         let mut left = self.state.room.bytes;
         let (mut limit, mut count) = (0, 0);
         {
+            // To tell it of a row, all of the row has to be read.
+            let is_owed = if self.state.room.owed == 0 { "0" } else { IS_OWED };
             let query = format!(
-                "SELECT number, octet_length(event), {IS_OWED} FROM journal WHERE number <= ?1 ORDER BY number LIMIT ?2"
+                "SELECT number, octet_length(event), {is_owed} FROM journal WHERE number <= ?1 ORDER BY number LIMIT ?2"
             );
             let mut statement = self.transaction.prepare_cached(&query)?;
             let mut rows = statement.query(params![self.passed_on()?, AT_ONCE])?;

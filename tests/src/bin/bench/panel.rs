@@ -82,6 +82,8 @@ pub fn measure(kind: Kind) -> Result<Vec<Value>> {
 
     let panel = Panel::of(&browser, &url)?;
     panel.page.resize(1280, 800)?;
+    panel.page.activate()?;
+    panel.wait_for("document.visibilityState === 'visible'")?;
     panel.page.evaluate(RECORD)?;
     let rate = stream(&page)?;
     lines.push(named(frames(

@@ -33,6 +33,9 @@ pub struct Look {
     pub from: Box<dyn Fn(&Row) -> Writer>,
 }
 
+/// How many letters of a value the count of a transaction's events takes.
+const COUNT_LETTERS: usize = 20;
+
 /// An event at its place in the list.
 #[derive(Clone, Copy)]
 pub struct Placed<'m> {
@@ -227,8 +230,10 @@ impl Line {
         self.op.put(words::operation(row.op));
         self.op_letter.put(row.op.letter());
         self.show_names(row, look);
-        self.show_transaction(row, bracket);
-        self.show_value(row, look);
+        let counted = self.show_transaction(row, bracket);
+        // The count lies over the end of the value.
+        let taken = if counted { COUNT_LETTERS } else { 0 };
+        self.show_value(row, look, taken);
         self.size.put(&row.size().map(words::size).unwrap_or_default());
         let (tab, (kind, badge)) = (look.from)(row);
         self.tab.put(&tab);
@@ -252,12 +257,12 @@ impl Line {
         self.store.put(&source.store, &look.texts);
     }
 
-    fn show_value(&mut self, row: &Row, look: &Look) {
+    fn show_value(&mut self, row: &Row, look: &Look, taken: usize) {
         let room = look.letters.1;
         let (key, rest) = words::cut(row.key(), (room * 7 / 10).max(8));
         self.key.put(key, &look.texts);
         self.key_cut.put(rest);
-        let room = room.saturating_sub(key.len()).max(8);
+        let room = room.saturating_sub(key.len() + taken).max(8);
         let (cut, value) = match &row.change {
             Some(change) => ("", words::cut(change, room).0),
             None => words::preview(row, &look.texts, room),
@@ -266,7 +271,8 @@ impl Line {
         self.value.put(value, &look.texts);
     }
 
-    fn show_transaction(&mut self, row: &Row, bracket: &str) {
+    /// Whether it says how many events the transaction has.
+    fn show_transaction(&mut self, row: &Row, bracket: &str) -> bool {
         let whole = row.transaction.as_ref().filter(|whole| whole.count > 1);
         let words = whole.map(|whole| {
             format!(
@@ -281,6 +287,7 @@ impl Line {
             let count = usize::try_from(whole.count).unwrap_or(0);
             self.count.put(&words::count(count));
         }
+        whole.is_some()
     }
 
     /// The strip of stages: each has a colour and a shape, and the time since the commit.

@@ -91,7 +91,7 @@ impl Launch {
             while stdout.read_exact(&mut length).is_ok() {
                 text.resize(u32::from_ne_bytes(length) as usize, 0);
                 let said = match stdout.read_exact(&mut text) {
-                    Ok(()) => serde_json::from_slice(&text),
+                    Ok(()) => serde_json::from_slice::<FromHost>(&text),
                     Err(_) => return,
                 };
                 let last = match said {

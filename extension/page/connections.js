@@ -1,0 +1,46 @@
+// Which connections are listened to: those on which a transaction writes, for so long.
+//
+// Chromium does not collect a connection that has listeners, and one that is not collected holds up upgrades and deletions for ever: a
+// page that forgets its connections must not be worse off with us. If the page set one of the usual handlers it is kept anyway; then
+// we stay, too, and hear when the browser closes it.
+
+import { listen, unlisten } from "./idb.js";
+import { wantSurvey } from "./outlet.js";
+import { getterOf, sealedOff } from "./pristine.js";
+
+/** @type {WeakMap<IDBDatabase, number>} On how many transactions' account. */
+const watched = sealedOff(new WeakMap());
+
+const onVersionChange = getterOf(IDBDatabase.prototype, "onversionchange");
+const onClose = getterOf(IDBDatabase.prototype, "onclose");
+
+/** @param {Event} event The browser has closed the connection: its data were deleted, most likely. */
+function closed(event) {
+  if (event.isTrusted) wantSurvey();
+}
+
+/**
+ * @param {IDBDatabase} database
+ * @param {(event: Event) => void} ended hears of each transaction that ends, before the page if it can
+ */
+export function watch(database, ended) {
+  const others = watched.get(database) ?? 0;
+  watched.set(database, others + 1);
+  if (others > 0) return;
+  listen(database, "complete", ended, true);
+  listen(database, "abort", ended, true);
+  listen(database, "close", closed);
+}
+
+/**
+ * @param {IDBDatabase} database
+ * @param {(event: Event) => void} ended
+ */
+export function unwatch(database, ended) {
+  const others = /** @type {number} */ (watched.get(database)) - 1;
+  watched.set(database, others);
+  if (others > 0 || onVersionChange(database) !== null || onClose(database) !== null) return;
+  unlisten(database, "complete", ended, true);
+  unlisten(database, "abort", ended, true);
+  unlisten(database, "close", closed);
+}

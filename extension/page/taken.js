@@ -1,0 +1,43 @@
+// Keys and key paths that are objects, as the database has them: a page may change what it was given, and engines give the same
+// object out again. So each is copied when the page first gets it.
+
+import { lowerOf, only } from "./idb.js";
+import { active } from "./outlet.js";
+import { apply, sealedOff } from "./pristine.js";
+import { replaceAccessor } from "./replace.js";
+
+/** @type {WeakMap<object, any>} */
+const copies = sealedOff(new WeakMap());
+
+/** @param {any} given a key or a key path; the names of a compound one are an array of strings, and so a key */
+function remember(given) {
+  if (!active || typeof given !== "object" || given === null || copies.has(given)) return;
+  try {
+    copies.set(given, lowerOf(only(given)));
+  } catch {
+    // Out of stack or memory.
+  }
+}
+
+/**
+ * What an object was that the engine gave out as a key or a key path.
+ * @param {any} given
+ */
+export function asGiven(given) {
+  return typeof given === "object" && given !== null ? (copies.get(given) ?? given) : given;
+}
+
+/**
+ * Copies what an accessor gives to the page.
+ * @param {any} owner
+ * @param {string} name
+ */
+export function copyWhatIsGiven(owner, name) {
+  replaceAccessor(owner, name, "get", (native) => ({
+    get [name]() {
+      const given = apply(native, this, arguments);
+      remember(given);
+      return given;
+    },
+  }));
+}
