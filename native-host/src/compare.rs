@@ -18,6 +18,7 @@
 //! - `names`: many names in little room.
 //! - `judge`: what is right, on its way, or different; looks twice.
 //! - `repair`: putting it right.
+//! - `settled`: telling the host that all is right.
 
 use std::{io, time::Duration};
 
@@ -40,6 +41,7 @@ mod judge;
 mod names;
 mod records;
 mod repair;
+mod settled;
 
 use self::{cache::Cache, names::Names};
 pub use self::{
@@ -59,6 +61,13 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Whether all stores are meant.
+    pub fn is_all(&self) -> bool {
+        [&self.origin, &self.database, &self.store]
+            .into_iter()
+            .all(Option::is_none)
+    }
+
     /// Whether a store is meant.
     pub fn means(&self, place: &Place) -> bool {
         let fits =
@@ -158,6 +167,7 @@ pub fn compare<O: Observer>(
     };
     comparison.records()?;
     comparison.items()?;
+    comparison.settled()?;
     comparison.so_far.done = true;
     Ok(comparison.so_far)
 }

@@ -34,6 +34,7 @@ mod order;
 pub mod progress;
 pub mod read;
 mod recent;
+mod renumber;
 pub mod request;
 mod reread;
 mod retain;
@@ -78,6 +79,8 @@ struct State {
     author: Author,
     /// The number of the last event.
     head: u64,
+    /// Events' numbers are above this one.
+    base: u64,
     stores: Stores,
     contexts: HashMap<String, apply::Context>,
     /// How far whole-store reads have come, by context and store.
@@ -106,6 +109,7 @@ impl Journal {
         let mut state = State {
             author,
             head: 0,
+            base: 0,
             stores: Stores::default(),
             contexts: HashMap::new(),
             scans: HashMap::new(),
@@ -225,6 +229,7 @@ impl State {
         self.surveys.clear();
         self.redacted_since = rules::since(connection)?;
         self.head = schema::head(connection)?;
+        self.base = schema::base(connection)?;
         self.room = retain::Room::load(connection)?;
         Ok(())
     }

@@ -4,14 +4,48 @@
 
 mod rotating;
 
-use std::{io, path::PathBuf, sync::Mutex};
+use std::{
+    fmt, io,
+    path::PathBuf,
+    process,
+    sync::{Mutex, OnceLock},
+};
 
-use tracing_subscriber::{EnvFilter, fmt::writer::MakeWriterExt as _, prelude::*};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{
+        format::Writer,
+        time::{FormatTime, SystemTime},
+        writer::MakeWriterExt as _,
+    },
+    prelude::*,
+};
 
 use self::rotating::Rotating;
 
 /// Past this size, in bytes, a log is put aside (`.log.old`).
 const MAX_LOG: u64 = 4 * 1024 * 1024;
+
+/// Whose host this is, once the browser has said it.
+static PROFILE: OnceLock<String> = OnceLock::new();
+
+/// What every line begins with: the time, and which process it is of. Hosts of several profiles write to one file.
+struct Stamp;
+
+impl FormatTime for Stamp {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        SystemTime.format_time(writer)?;
+        write!(writer, " pid={}", process::id())?;
+        PROFILE
+            .get()
+            .map_or(Ok(()), |profile| write!(writer, " profile={profile}"))
+    }
+}
+
+/// Lets every line say from now on whose host this is.
+pub fn set_profile(profile: &str) {
+    let _already_set = PROFILE.set(profile.to_owned());
+}
 
 /// Where the log file is, if the platform says where a user's state belongs.
 pub fn path() -> Option<PathBuf> {
@@ -29,6 +63,7 @@ pub fn start() {
     let filter = EnvFilter::try_from_env("IDB_RELAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
+        .with_timer(Stamp)
         .with_target(false);
     let file = path().map(|path| (Rotating::open(&path, MAX_LOG), path));
     let trouble = match file {

@@ -47,7 +47,7 @@ impl Sinks {
             None => Progress::disable(journal.path(), &journal.turn(), REDIS)?,
         }
         match config.fed_memcached() {
-            Some(config) => sinks.run(journal, memcached::MemcachedSink::new(config.clone()))?,
+            Some(config) => sinks.run(journal, memcached::MemcachedSink::new(config.clone(), profile))?,
             None => Progress::disable(journal.path(), &journal.turn(), MEMCACHED)?,
         }
         Ok(sinks)

@@ -13,6 +13,7 @@ use crate::{
     inspect::health::health,
     journal::{JournalError, lock, read::Reader},
     logging,
+    time::now_ms,
 };
 
 /// Show the journals, and how far Redis and Memcached have come
@@ -82,6 +83,11 @@ fn as_json(reader: &Reader, config: &Config) -> Result<serde_json::Value, CliErr
     for sink in &health.sinks {
         sinks.insert(sink.name.clone(), as_value(sink)?);
     }
+    for (sink, failed) in reader.last_failures()? {
+        if let Some(sink) = sinks.get_mut(&sink) {
+            sink["last_error"] = as_value(&failed)?;
+        }
+    }
     let mut status = as_value(&health)?;
     status["sinks"] = sinks.into();
     status["profile"] = profile.into();
@@ -119,6 +125,7 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
             health.shed
         )?;
     }
+    let failures = reader.last_failures()?;
     for sink in health.sinks.iter().filter(|sink| sink.enabled) {
         let behind = match sink.behind {
             // What a server that is away still has nobody knows.
@@ -152,6 +159,13 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
                 "    {error}\n    cure: {}",
                 sink.cure.as_deref().unwrap_or("none is known")
             )?;
+        }
+        let last = failures.iter().find(|(name, _)| *name == sink.name);
+        if let Some((_, failed)) = last
+            && let Some(recovered_at) = failed.recovered_at
+        {
+            let ago = (now_ms() - recovered_at).max(0) / 1000;
+            writeln!(out, "    last error, over since {ago} s: {}", failed.error)?;
         }
         match sink.notices {
             0 => {}

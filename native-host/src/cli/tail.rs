@@ -150,7 +150,7 @@ fn print(
     let ready = |entry: &&Entry| {
         all || sinks
             .iter()
-            .all(|sink| sink.number >= entry.number || sink.state != "running")
+            .all(|sink| sink.number >= entry.number || !crate::sinks::runner::passes_on(&sink.state))
     };
     let mut any = false;
     for entry in entries.iter().take_while(ready) {

@@ -8,10 +8,6 @@ use crate::{
     sinks::memcached::{self, Settings, ketama::Ketama},
 };
 
-/// What an item takes beyond its key and value in every version of Memcached: header, CAS number, the key's end, the value's end.
-/// A version may take somewhat more; then a notice of the sink says that a value was refused.
-const ITEM_BYTES: usize = 48 + 8 + 1 + 2;
-
 /// Where an item is, or would be.
 #[derive(Debug, Clone, Hash)]
 pub(super) struct Address {
@@ -105,10 +101,11 @@ impl Cache {
     /// The value that an item is to have for a record, unless Memcached would not take it.
     pub(super) fn wanted(&self, address: &Address, typed: &str) -> Result<String, Refused> {
         let value = memcached::value_of(self.form, typed).map_err(|_| Refused)?;
-        let bytes = (address.name.len() + value.len() + ITEM_BYTES) as u64;
-        match self.item_sizes.get(address.server) {
-            Some(Some(most)) if bytes > *most => Err(Refused),
-            _ => Ok(value.into_owned()),
+        let item_size = self.item_sizes.get(address.server).copied().flatten();
+        if memcached::fits(&address.name, &value, item_size) {
+            Ok(value.into_owned())
+        } else {
+            Err(Refused)
         }
     }
 

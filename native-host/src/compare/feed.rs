@@ -250,6 +250,6 @@ fn by_host(reader: &Reader, reach: Reach) -> Result<Option<u64>, JournalError> {
     Ok(sinks
         .iter()
         .find(|sink| sink.name == sinks::MEMCACHED && sink.enabled)
-        .filter(|sink| reach == Reach::OfWhoMayWrite || sink.state == "running")
+        .filter(|sink| reach == Reach::OfWhoMayWrite || sinks::runner::passes_on(&sink.state))
         .map(|sink| sink.number))
 }

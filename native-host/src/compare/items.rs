@@ -19,7 +19,6 @@ use super::{
     cache::Address,
     judge::{NO_STORE, Record, Suspect},
     names::Names,
-    records::TOGETHER,
 };
 use crate::{
     journal::{JournalError, read::Place},
@@ -28,6 +27,9 @@ use crate::{
 
 /// How many suspects one listing brings at most; if there are more, it is made again when these are told.
 const SUSPECTS: usize = 50_000;
+
+/// How many suspects are looked at together: each may be as large as an item can be.
+const LOOKED_AT: usize = 32;
 
 /// After how many items the observer is told.
 const TELL: u64 = 8192;
@@ -91,7 +93,7 @@ impl<O: Observer> Comparison<'_, O> {
                     break;
                 };
                 let told = self.so_far.foreign;
-                for together in haul.suspects.chunks(TOGETHER) {
+                for together in haul.suspects.chunks(LOOKED_AT) {
                     self.resolve(together.to_vec())?;
                     self.observer
                         .advanced(&self.so_far, Some((looked, self.cache.items())))?;

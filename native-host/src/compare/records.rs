@@ -10,7 +10,7 @@ use super::{
 use crate::journal::read::{Row, StoreSummary};
 
 /// How many records are looked at together, and how many bytes of them.
-pub(super) const TOGETHER: usize = 256;
+const TOGETHER: usize = 256;
 const TOGETHER_BYTES: usize = 4 * 1024 * 1024;
 
 impl<O: Observer> Comparison<'_, O> {

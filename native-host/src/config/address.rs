@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use redis::IntoConnectionInfo as _;
+
 use super::{
     ConfigError,
     document::{Located, Section},
@@ -22,7 +24,11 @@ pub(super) fn check_redis_url(section: &Section<'_>, url: &Located<String>) -> R
             if url.value.ends_with("#insecure") {
                 let problem = "#insecure: the server's certificate is always checked; name who vouches for it in ca_file";
                 Err(section.wrong(url.line, "url", &problem))
-            } else if redis::parse_redis_url(&url.value).is_some() {
+            } else if splits_what_opens(&url.value) {
+                let problem =
+                    "the address is cut short by a / ? or # in user or password: write %2F, %3F or %23";
+                Err(section.wrong(url.line, "url", &problem))
+            } else if url.value.as_str().into_connection_info().is_ok() {
                 Ok(())
             } else {
                 let problem = "the address cannot be read; it looks like redis://user:password@host:6379/0";
@@ -37,6 +43,18 @@ pub(super) fn check_redis_url(section: &Section<'_>, url: &Located<String>) -> R
             Err(section.wrong(url.line, "url", &problem))
         }
     }
+}
+
+/// Whether a character in user or password ends them too early: what stands in front of it would be taken for the server, and shown.
+fn splits_what_opens(url: &str) -> bool {
+    let local = ["redis+unix://", "unix://"];
+    if local.iter().any(|scheme| url.starts_with(scheme)) {
+        return false;
+    }
+    let opens = url
+        .split_once("://")
+        .and_then(|(_, rest)| Some(rest.rsplit_once('@')?.0));
+    opens.is_some_and(|opens| opens.contains(['/', '?', '#']))
 }
 
 /// Whether an address is one with TLS.

@@ -285,7 +285,15 @@ fn what_this_version_cannot_do_is_said_without_the_address() {
         );
         assert!(cure.starts_with("Use redis://"), "{cure}");
     }
-    for url in ["http://:secret@h", "secret", "redis://:secret@h:port"] {
+    for url in [
+        "http://:secret@h",
+        "secret",
+        "redis://:secret@h:port",
+        "redis://user:12345#secret@h",
+        "redis://secret?x@h",
+        "redis://u:7777/secret@h",
+        "redis://:p@h/secret",
+    ] {
         let (message, _) = mistake(&format!("[redis]\nurl = \"{url}\""));
         assert!(
             message.contains("the address") && !message.contains("secret"),

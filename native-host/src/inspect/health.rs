@@ -19,6 +19,9 @@ use crate::{
 /// Over how many of the last events lags are told.
 const RECENT: usize = 512;
 
+/// From how many events on it is worth counting them.
+const MANY: u64 = 10_000_000;
+
 /// How a journal's host is. What the journal does not say is taken from this configuration.
 pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> {
     let (tail, head) = (reader.tail()?, reader.head()?);
@@ -51,7 +54,11 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
         health.sinks.push(Sink {
             servers: servers(config, &sink.name),
             enabled: sink.enabled,
-            behind: behind(tail, head, &sink),
+            behind: match behind(tail, head, &sink) {
+                // Numbers may have been left out in between.
+                events if events > MANY => reader.waiting(sink.number)?,
+                events => events,
+            },
             notices: reader.notices(&sink.name)?,
             lag: lag(reader, &sink, &recent)?,
             name: sink.name,

@@ -106,6 +106,11 @@ impl<'j> Batch<'j> {
         let failed = |source| JournalError::failed(&journal.path, source);
         let held = journal.turn.take();
         let connection = &journal.connection;
+        if journal.turn.was_renumbered() {
+            // What is at hand has the old numbers, and so has what was remembered; the latter is read anew as after a failure.
+            journal.recent.clear();
+            journal.state.reload(connection).map_err(failed)?;
+        }
         if std::mem::replace(&mut journal.state.unfinished, true) {
             journal.state.settling.undo();
             journal.state.reload(connection).map_err(failed)?;

@@ -7,7 +7,7 @@ use std::{path::Path, sync::MutexGuard};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{JournalError, Turn, schema, turn};
+use super::{JournalError, Turn, renumber, schema, turn};
 use crate::{failpoint, time::now_ms};
 
 /// A sink's own connection.
@@ -142,6 +142,19 @@ impl Progress {
     /// The same, waiting for whoever writes.
     pub fn finish(&self) -> Result<(), JournalError> {
         self.write_notes(&self.turn.take())
+    }
+
+    /// Events up to `taken` have numbers of this profile that this journal did not give out: what comes after `after` gets numbers behind
+    /// them. Returns the number of the last event.
+    pub fn renumber(&self, after: u64, taken: u64) -> Result<u64, JournalError> {
+        self.write(|connection| {
+            // Nothing may be passed on under a number that a power cut takes back.
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let head = renumber::renumber(connection, after, taken);
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            self.turn.set_renumbered();
+            head
+        })
     }
 
     fn write_notes(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), JournalError> {

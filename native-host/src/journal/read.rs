@@ -19,7 +19,7 @@ mod feed;
 mod show;
 
 pub use self::compare::{Now, Row};
-pub use self::show::{SinkSummary, StoreSummary, journals};
+pub use self::show::{Failed, SinkSummary, StoreSummary, journals};
 pub use super::store::Place;
 use super::{
     JournalError,
@@ -120,6 +120,16 @@ impl Reader {
         self.read(schema::head)
     }
 
+    /// The numbers up to this one were given out, here or elsewhere.
+    pub fn given_out(&self) -> Result<u64, JournalError> {
+        Ok(self.head()?.max(self.read(schema::base)?))
+    }
+
+    /// What tells it from other journals of the same profile, though not from a copy.
+    pub fn identity(&self) -> Result<i64, JournalError> {
+        self.read(|connection| connection.query_row("SELECT made FROM identity", [], |row| row.get(0)))
+    }
+
     /// Whether nothing was ever passed on from here: there is neither an event nor a record.
     pub fn is_new(&self) -> Result<bool, JournalError> {
         let no_record = self.read(|connection| {
@@ -163,8 +173,9 @@ impl Reader {
     }
 
     /// The records that the next `count` events changed, with what the mirror holds of them at this moment, or held after the last of these:
-    /// at least what those events say, and never less than an earlier call, or one of [`Self::records`], has said.
-    pub fn changes(&self, after: u64, count: usize) -> Result<Changes, JournalError> {
+    /// at least what those events say, and never less than an earlier call, or one of [`Self::records`], has said. Fewer events, if their
+    /// records take more than so many bytes, but one at least.
+    pub fn changes(&self, after: u64, count: usize, bytes: usize) -> Result<Changes, JournalError> {
         // At least up to where the mirror was when it was read last: what was handed out then may be as young.
         let ahead = self.mirrored.get().saturating_sub(after);
         if let Some(handed) = self.at_hand(after, count.max(usize::try_from(ahead).unwrap_or(usize::MAX)))
@@ -180,15 +191,26 @@ impl Reader {
                 records: Vec::new(),
             };
             let mut newest: HashMap<(i64, Vec<u8>), u64> = HashMap::new();
+            let mut total = 0;
             let mut statement = transaction.prepare_cached(
-                "SELECT number, store, key FROM journal WHERE number > ?1 ORDER BY number LIMIT ?2",
+                "SELECT number, store, key, (SELECT octet_length(value) FROM record
+                    WHERE record.store = journal.store AND record.key = journal.key)
+                 FROM journal WHERE number > ?1 ORDER BY number LIMIT ?2",
             )?;
             let mut rows = statement.query(params![after, count])?;
             while let Some(row) = rows.next()? {
-                changes.last = row.get(0)?;
+                let number = row.get(0)?;
                 if let Some(key) = row.get(2)? {
-                    newest.insert((row.get(1)?, key), changes.last);
+                    let record = (row.get(1)?, key);
+                    if !newest.contains_key(&record) {
+                        total += row.get::<_, Option<usize>>(3)?.unwrap_or(0);
+                    }
+                    if total > bytes && !newest.is_empty() {
+                        break;
+                    }
+                    newest.insert(record, number);
                 }
+                changes.last = number;
             }
             self.mirrored.set(schema::head(&transaction)?);
             let mut statement = transaction.prepare_cached(VALUE)?;
@@ -246,6 +268,13 @@ impl Reader {
             }
             Ok(records)
         })
+    }
+
+    /// Reads from now on what is in the file: what was at hand is no longer so.
+    pub fn forget_recent(&self) {
+        if let Some(recent) = &self.recent {
+            recent.clear();
+        }
     }
 
     fn at_hand(&self, after: u64, count: usize) -> Option<Vec<Handed>> {

@@ -33,7 +33,7 @@ pub(super) const TABLES: &str = "
 CREATE TABLE meta (
     profile TEXT NOT NULL,
     browser TEXT NOT NULL,
-    base INTEGER NOT NULL               -- events are numbered from here
+    base INTEGER NOT NULL               -- events are numbered from here on; it grows with those that are removed, or taken elsewhere
 ) STRICT;
 CREATE TABLE context (
     id INTEGER PRIMARY KEY,             -- 0 is never used: elsewhere it means several
@@ -110,6 +110,17 @@ CREATE TABLE IF NOT EXISTS census (     -- who said last which stores there are:
     context INTEGER NOT NULL,
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity (
+    made INTEGER NOT NULL               -- when this journal was; tells it from an earlier one of the same profile
+) STRICT;
+CREATE TABLE IF NOT EXISTS failed (     -- what was last wrong with a sink
+    sink TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    error TEXT NOT NULL,
+    cure TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    over_at INTEGER                     -- null: it still is
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempt (
     sink TEXT PRIMARY KEY,
     count INTEGER NOT NULL              -- how often it has failed since it last came further
@@ -168,6 +179,11 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
     )
 }
 
+/// The number that all events to come are above.
+pub(super) fn base(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row("SELECT base FROM meta", [], |row| row.get(0))
+}
+
 fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     // Of a file that is there it stays what it was.
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -187,6 +203,10 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     }
     retain::prepare(&transaction)?;
     transaction.execute_batch(ADDED)?;
+    transaction.execute(
+        "INSERT INTO identity (made) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM identity)",
+        [now_ms()],
+    )?;
     for column in ADDED_TO_STORE {
         let there: bool = transaction.query_row(
             "SELECT EXISTS (SELECT 1 FROM pragma_table_info('store') WHERE name = ?1)",

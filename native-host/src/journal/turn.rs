@@ -7,7 +7,10 @@
 //! notes there are, the journal's thread with its next transaction. What was posted too late for that is written by the sink itself
 //! once it finds the turn free.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use rusqlite::{Connection, params};
 
@@ -28,6 +31,8 @@ pub struct Turn(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     turn: Mutex<()>,
+    /// Events have other numbers than the journal's thread knows.
+    renumbered: AtomicBool,
     notes: Mutex<Vec<Note>>,
 }
 
@@ -60,6 +65,16 @@ impl Turn {
             Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// Lets the journal's thread look at its numbers again.
+    pub(super) fn set_renumbered(&self) {
+        self.0.renumbered.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it must, from now on no more.
+    pub(super) fn was_renumbered(&self) -> bool {
+        self.0.renumbered.swap(false, Ordering::SeqCst)
     }
 
     pub(super) fn post_passed(&self, sink: &'static str, number: u64, notices: &[Notice]) {
@@ -150,6 +165,19 @@ pub(super) fn write(connection: &Connection, notes: &[Note]) -> rusqlite::Result
                         trouble.map(|trouble| &trouble.cure),
                         at
                     ])?;
+                if let Some(trouble) = trouble {
+                    connection
+                        .prepare_cached(
+                            "INSERT INTO failed (sink, state, error, cure, at) VALUES (?1, ?2, ?3, ?4, ?5)
+                             ON CONFLICT DO UPDATE SET state = ?2, error = ?3, cure = ?4, at = ?5, over_at = NULL
+                             WHERE error <> ?3 OR over_at IS NOT NULL",
+                        )?
+                        .execute(params![sink, state, trouble.error, trouble.cure, at])?;
+                } else {
+                    connection
+                        .prepare_cached("UPDATE failed SET over_at = ?2 WHERE sink = ?1 AND over_at IS NULL")?
+                        .execute(params![sink, at])?;
+                }
                 connection
                     .prepare_cached("INSERT OR REPLACE INTO attempt (sink, count) VALUES (?1, ?2)")?
                     .execute(params![sink, attempts])?;

@@ -28,6 +28,7 @@ use crate::{
     failure::Failure,
     inspect::Inspection,
     journal::{Author, Journal, JournalError, Outcome, progress::Trouble, request},
+    logging,
     sinks::{self, Sinks},
 };
 
@@ -127,6 +128,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
     let Some((author, frames)) = hello(queue)? else {
         return Ok(());
     };
+    logging::set_profile(&author.profile);
     let mut journal = Journal::open(&config.journal.directory, author.clone())?;
     journal.limit(config.journal.limits, sinks::REDIS);
     tracing::info!("{} writes to {}", author.browser, journal.path().display());

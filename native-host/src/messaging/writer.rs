@@ -18,6 +18,9 @@ use super::frame;
 /// How many messages may wait. The largest, questions for records, are a good 100 KiB long; most are a line.
 const CAPACITY: usize = 256;
 
+/// How many answers may wait; each is a message at most.
+const ANSWERS: usize = 16;
+
 /// The way to stdout, and the thread that writes there.
 pub(super) struct Writer {
     outbox: Outbox,
@@ -82,13 +85,18 @@ impl Outbox {
         }
     }
 
-    /// Sends an answer once there is nothing else to send.
+    /// Sends an answer once there is room, and nothing else to send.
     pub(crate) fn answer(&self, answer: Answer) {
-        self.change(|waiting| {
-            if !waiting.closed {
-                waiting.answers.push_back(answer);
-            }
-        });
+        let full = |waiting: &mut Waiting| waiting.answers.len() >= ANSWERS && !waiting.closed;
+        let mut waiting = self
+            .0
+            .changed
+            .wait_while(self.lock(), full)
+            .unwrap_or_else(PoisonError::into_inner);
+        if !waiting.closed {
+            waiting.answers.push_back(answer);
+            self.0.changed.notify_all();
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Waiting)) {
@@ -111,13 +119,9 @@ impl Outbox {
             .changed
             .wait_while(self.lock(), idle)
             .unwrap_or_else(PoisonError::into_inner);
-        match waiting.messages.pop_front() {
-            Some(message) => {
-                self.0.changed.notify_all();
-                Some(message)
-            }
-            None => waiting.answers.pop_front().map(FromHost::Answer),
-        }
+        self.0.changed.notify_all();
+        let message = waiting.messages.pop_front();
+        message.or_else(|| waiting.answers.pop_front().map(FromHost::Answer))
     }
 
     fn write_all(&self, mut stream: impl Write) {
@@ -179,6 +183,20 @@ mod tests {
                 };
                 assert_eq!(sequence, expected);
                 assert!(outbox.lock().messages.len() <= CAPACITY);
+            }
+        });
+        let done = |id| Answer {
+            id,
+            reply: Reply::Done {},
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..count).for_each(|id| outbox.answer(done(id))));
+            for expected in 0..count {
+                let Some(FromHost::Answer(Answer { id, .. })) = outbox.next() else {
+                    panic!("no answer")
+                };
+                assert_eq!(id, expected);
+                assert!(outbox.lock().answers.len() <= ANSWERS);
             }
         });
         // Nor does it wait for one who does not listen any more.

@@ -5,10 +5,13 @@
 //! newest one early. The one way left is a request that a server received, did not answer in time, and executes later,
 //! be it one of a process that was killed; so after such a one nothing is written until that must be over (`unsure`).
 //!
-//! **A server that comes back comes back empty**: whenever a connection had to be made anew, all records are written once more.
+//! **A server that comes back comes back empty**, and then lacks the mark that it was given: all records are written to it once more. So they
+//! are at the start of every process.
 //!
 //! - [`ketama`]: which server a key belongs to, as libmemcached says.
-//! - `presence`: whether the servers are still those that were filled.
+//! - `line`: a connection to a server.
+//! - `mark`: what a server is told to remember of us.
+//! - `servers`: all of them, and what is known of what they hold.
 //! - `settings`: what a server says of itself.
 //! - `store`: what is sent, and what the answers mean.
 
@@ -32,12 +35,22 @@ use crate::{
 };
 
 pub mod ketama;
-mod presence;
+mod line;
+pub(crate) mod mark;
+mod servers;
 mod settings;
 mod store;
 
-use self::{ketama::Ketama, presence::Presence, store::Item};
-pub(crate) use self::{settings::Settings, store::is_too_large};
+use self::{
+    ketama::Ketama,
+    mark::Mark,
+    servers::{Found, Servers},
+    store::Item,
+};
+pub(crate) use self::{
+    settings::Settings,
+    store::{fits, is_too_large},
+};
 
 /// How many events one step looks at.
 const BATCH_EVENTS: usize = 512;
@@ -45,7 +58,7 @@ const BATCH_EVENTS: usize = 512;
 /// The largest value that is offered to a server: no server takes more without being told to, and few take more than 1 MiB.
 const MAX_VALUE: usize = 32 * 1024 * 1024;
 
-/// How long a server may take to connect and to answer one batch.
+/// How long a server may take to connect, and to answer, or to take some of what is sent to it.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -53,31 +66,40 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// through what it had received.
 pub(crate) const AFTERMATH: Duration = Duration::from_millis(500);
 
-/// How much of the mirror is held in memory to fill a server.
+/// How much of the mirror is held in memory at a time.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// How many stores' names are remembered. Pages can make as many as they like.
 const REMEMBERED: usize = 4096;
 
-/// A client whose servers hold what they should, and what tells when they no longer do.
-struct Connection {
-    client: MetaClient,
-    presence: Presence,
-}
+/// How long a mark is taken to be there while all is quiet, and while there is something to pass on.
+const QUIET: Duration = Duration::from_millis(500);
+const BUSY: Duration = Duration::from_secs(2);
+
+/// How often servers are filled that are emptied meanwhile, before that is told.
+const ROUNDS: usize = 4;
 
 /// The sink.
 pub struct MemcachedSink {
     config: config::Memcached,
-    /// Only kept while the servers hold all that they should.
-    connection: Option<Connection>,
+    servers: Servers,
     names: HashMap<i64, RecordPrefix>,
-    /// Something was sent whose fate is not known, by this process or by one that was killed: a server may still execute it.
-    unsure: bool,
+}
+
+/// A server that is being filled.
+struct Filling {
+    index: usize,
+    /// Its mark; if it is another one's in the end, the server was emptied meanwhile.
+    found: Found,
+    /// What the mark is to go on from.
+    mark: Option<Mark>,
+    /// It knows of all deletions up to this event.
+    told: u64,
 }
 
 /// Connects to one server; its name is looked up first.
 pub fn dial(server: &str, timeout: Duration) -> std::io::Result<std::net::TcpStream> {
-    presence::connect(server, timeout)
+    line::connect(server, timeout)
 }
 
 /// What an error of these servers is called, with its cure.
@@ -91,49 +113,73 @@ pub fn unreachable(error: std::io::Error, server: &str) -> Trouble {
 }
 
 impl MemcachedSink {
-    /// A sink that connects when there is something to pass on.
-    pub fn new(config: config::Memcached) -> Self {
+    /// A sink for one profile's records; it connects when it is first asked to do something.
+    pub fn new(config: config::Memcached, profile: &str) -> Self {
         Self {
+            servers: Servers::new(&config.servers, profile),
             config,
-            connection: None,
             names: HashMap::new(),
-            unsure: true,
         }
     }
 
-    /// The client; if the servers were not there without a break, they are filled first.
-    fn client(&mut self, reader: &Reader) -> Result<MetaClient, StepError> {
-        if let Some(connection) = &mut self.connection
-            && connection.presence.is_unbroken()
-        {
-            return Ok(connection.client.clone());
+    /// Sees to it that all servers can be written to and hold what they should up to this event, as was known at most so long ago.
+    fn ready(&mut self, reader: &Reader, after: u64, known: Duration) -> Result<(), StepError> {
+        self.servers.connect()?;
+        if self.servers.unsure {
+            if !reader.is_new()? {
+                // The servers have answered, so they are at it; what is written from then on is newer.
+                thread::sleep(AFTERMATH);
+            }
+            self.servers.unsure = false;
         }
-        self.connection = None;
-        let trouble = |error| store::trouble(&error, &self.config.servers);
-        // Held before the first record is written: a break from then on is noticed.
-        let presence = Presence::of(&self.config.servers, paced(CONNECT_TIMEOUT))
-            .map_err(|error| trouble(Error::Io(error)))?;
-        let client = connect(&self.config).map_err(trouble)?;
-        if self.unsure && !reader.is_new()? {
-            // The servers have answered, so they are at it; what is written from then on is newer.
-            thread::sleep(AFTERMATH);
+        if self.servers.was_looked_at(paced(known)) && self.servers.unfilled().is_empty() {
+            return Ok(());
         }
-        self.unsure = false;
-        self.fill(reader, &client)?;
-        self.connection = Some(Connection {
-            client: client.clone(),
-            presence,
-        });
-        Ok(client)
+        let journal = reader.identity()?;
+        self.servers.look(journal, after)?;
+        for _ in 0..ROUNDS {
+            let unfilled = self.servers.unfilled();
+            if unfilled.is_empty() {
+                return Ok(());
+            }
+            self.fill(reader, journal, after, &unfilled)?;
+        }
+        Err(StepError {
+            reached: None,
+            state: "emptied",
+            trouble: Trouble {
+                error: "memcached: what is written is lost again and again".to_owned(),
+                cure: "See who flushes the servers, and whether they have room for what they hold (-m)."
+                    .to_owned(),
+            },
+        })
     }
 
-    /// Writes everything that the mirror has. What cannot be written was told when it changed.
-    fn fill(&mut self, reader: &Reader, client: &MetaClient) -> Result<(), StepError> {
+    /// Writes everything to these servers that the mirror has, then tells them of what was deleted since they were told last. What
+    /// cannot be written was told when it changed.
+    fn fill(
+        &mut self,
+        reader: &Reader,
+        journal: i64,
+        after: u64,
+        indexes: &[usize],
+    ) -> Result<(), StepError> {
+        let mut fillings = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            fillings.extend(self.begin_filling(reader, journal, after, *index)?);
+        }
+        let indexes: Vec<usize> = fillings.iter().map(|filling| filling.index).collect();
+        // What one mark says of all servers of the list is true of each.
+        let of_list = |filling: &Filling| filling.mark.as_ref()?.passed(self.servers.list());
+        let passed = fillings.iter().filter_map(of_list).max().unwrap_or(0).min(after);
+        for filling in &mut fillings {
+            filling.told = filling.told.max(passed);
+        }
         let mut last = None;
         loop {
             let records = reader.records(last.as_ref(), BATCH_EVENTS, BATCH_BYTES)?;
             let Some((position, _)) = records.last() else {
-                return Ok(());
+                break;
             };
             last = Some(position.clone());
             let mut items = Vec::with_capacity(records.len());
@@ -145,16 +191,90 @@ impl MemcachedSink {
                 });
             }
             failpoint::pass("memcached.filling");
-            if let Err(error) = store::store(client, &items) {
-                self.unsure = error.is_ambiguous();
-                return Err(store::trouble(&error, &self.config.servers));
-            }
+            self.servers.store(&items, Some(&indexes), None)?;
         }
+        self.tell_deletions(reader, after, &mut fillings, &indexes)?;
+        for Filling {
+            index, found, mark, ..
+        } in fillings
+        {
+            let mark = Mark::after(mark.as_ref(), journal, self.servers.list(), after);
+            self.servers.write_mark(index, &mark, Some(&found))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a server a mark that has none; nothing, if somebody else was quicker.
+    fn begin_filling(
+        &mut self,
+        reader: &Reader,
+        journal: i64,
+        after: u64,
+        index: usize,
+    ) -> Result<Option<Filling>, StepError> {
+        let mut found = self.servers.find(index)?;
+        if found.is_none() {
+            let mark = Mark::after(None, journal, self.servers.list(), after);
+            self.servers.write_mark(index, &mark, None)?;
+            self.servers.unfill(index);
+            found = self.servers.find(index)?;
+        }
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let told = match &found.mark {
+            Some(mark) => mark.told(journal, self.servers.list(), reader.head()?),
+            None => None,
+        };
+        Ok(Some(Filling {
+            index,
+            mark: match told {
+                Some(_) => found.mark.clone(),
+                // Another journal's deletions, or such as this one has forgotten.
+                None => Some(Mark::lacking()),
+            },
+            told: told.map_or(after, |told| told.min(after)),
+            found,
+        }))
+    }
+
+    /// Deletes what was deleted since the servers were told of it; notes where that is no longer known.
+    fn tell_deletions(
+        &mut self,
+        reader: &Reader,
+        after: u64,
+        fillings: &mut [Filling],
+        indexes: &[usize],
+    ) -> Result<(), StepError> {
+        let mut told = fillings.iter().map(|filling| filling.told).min().unwrap_or(after);
+        while told < after {
+            let changes = reader.changes(told, BATCH_EVENTS, BATCH_BYTES)?;
+            let tail = reader.tail()?;
+            for filling in fillings.iter_mut() {
+                if tail > told.max(filling.told) {
+                    filling.mark.get_or_insert_default().lacks = true;
+                }
+            }
+            let mut items = Vec::new();
+            for record in changes.records.iter().filter(|record| record.value.is_none()) {
+                items.push(Item {
+                    number: record.number,
+                    name: self.name(reader, record)?,
+                    value: None,
+                });
+            }
+            self.servers.store(&items, Some(indexes), None)?;
+            if changes.last <= told {
+                break;
+            }
+            told = changes.last;
+        }
+        Ok(())
     }
 
     fn pass_on(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
-        let client = self.client(reader)?;
-        let changes = reader.changes(after, BATCH_EVENTS)?;
+        self.ready(reader, after, BUSY)?;
+        let changes = reader.changes(after, BATCH_EVENTS, BATCH_BYTES)?;
         let mut notices = Vec::new();
         let mut items = Vec::with_capacity(changes.records.len());
         for record in &changes.records {
@@ -176,22 +296,26 @@ impl MemcachedSink {
             });
         }
         failpoint::pass("memcached.storing");
-        match store::store(&client, &items) {
-            Ok(refused) => {
-                failpoint::pass("memcached.stored");
-                notices.extend(refused);
-                Ok(Step {
-                    reached: changes.last,
-                    notices,
-                })
-            }
-            Err(error) => {
-                self.unsure = error.is_ambiguous();
-                // Names are looked up again with the next client: a server may have moved.
-                self.connection = None;
-                Err(store::trouble(&error, &self.config.servers))
-            }
-        }
+        let passed = (reader.identity()?, changes.last);
+        notices.extend(self.servers.store(&items, None, Some(passed))?);
+        failpoint::pass("memcached.stored");
+        Ok(Step {
+            reached: changes.last,
+            notices,
+            trouble: self.trouble(),
+        })
+    }
+
+    /// What is wrong though all events are passed on.
+    fn trouble(&self) -> Option<Trouble> {
+        let lacking = self.servers.lacking();
+        (!lacking.is_empty()).then(|| Trouble {
+            error: format!(
+                "memcached at {} may hold records that were deleted while it was not brought up to date; which ones the journal no longer knows",
+                lacking.join(", ")
+            ),
+            cure: "Open the pages once if the journal is new, then run `idb-relay verify --repair`.".to_owned(),
+        })
     }
 
     fn name(&mut self, reader: &Reader, record: &Changed) -> Result<String, JournalError> {
@@ -263,9 +387,10 @@ impl Sink for MemcachedSink {
     }
 
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
-        self.client(reader)?;
+        self.ready(reader, after, QUIET)?;
         Ok(Step {
             reached: after,
+            trouble: self.trouble(),
             ..Step::default()
         })
     }

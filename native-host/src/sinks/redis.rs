@@ -50,6 +50,9 @@ const REMEMBERED: usize = 4096;
 /// After how long a step comes to its end, so that what it has done is seen.
 const STEP: Duration = Duration::from_millis(100);
 
+/// How the text of a gap event begins.
+const GAP: &str = r#"{"op":"g""#;
+
 /// The sink.
 pub struct RedisSink {
     config: config::Redis,
@@ -58,6 +61,8 @@ pub struct RedisSink {
     /// Only kept while all goes well: after any failure the next connection asks the server anew how far it has come.
     link: Option<Link>,
     channels: HashMap<i64, String>,
+    /// The server has events up to this one that the journal knows nothing of.
+    taken: Option<u64>,
 }
 
 impl RedisSink {
@@ -70,6 +75,7 @@ impl RedisSink {
             profile: profile.to_owned(),
             link: None,
             channels: HashMap::new(),
+            taken: None,
         }
     }
 
@@ -78,9 +84,24 @@ impl RedisSink {
     }
 
     /// Connects and finds the event up to which the server has everything: `after`, or an earlier one if it remembers less.
-    fn connect(&self, reader: &Reader, after: u64) -> Result<(Link, u64), StepError> {
-        let failed = |error| self.failed(&error);
+    fn connect(&mut self, reader: &Reader, after: u64) -> Result<(Link, u64), StepError> {
+        let address = self.address();
+        let failed = |error| trouble::of_error(&error, &address);
         let mut link = Link::open(&self.config, self.caller.cursor_key()).map_err(failed)?;
+        if self.is_ahead(&mut link, reader, after)? {
+            self.taken = Some(link.cursor());
+            return Err(StepError {
+                reached: None,
+                state: "journal_set_back",
+                trouble: Trouble {
+                    error: format!(
+                        "redis at {address} has events of this profile, up to {}, that the journal does not know: it was set back to an older copy, or another host has written there",
+                        link.cursor()
+                    ),
+                    cure: "Nothing to do for the stream: what comes now gets numbers behind these. Load the captured pages once, so that the journal learns what it has missed; where Memcached is fed by `idb-relay apply`, run `idb-relay verify --repair` then.".to_owned(),
+                },
+            });
+        }
         let Some(stream) = &self.config.stream else {
             // Channels remember nothing that could be made good.
             return Ok((link, after));
@@ -104,6 +125,31 @@ impl RedisSink {
             );
         }
         Ok((link, known))
+    }
+
+    /// Whether the server has events that the journal knows nothing of, or others under the same numbers.
+    fn is_ahead(&self, link: &mut Link, reader: &Reader, after: u64) -> Result<bool, StepError> {
+        if link.cursor() <= after {
+            return Ok(false);
+        }
+        if link.cursor() > reader.given_out()? {
+            return Ok(true);
+        }
+        let Some(stream) = &self.config.stream else {
+            return Ok(false);
+        };
+        // So it is after a crash, too: an offset may be older than what was passed on.
+        let found = link
+            .last_in_stream(stream, &self.profile)
+            .map_err(|error| self.failed(&error))?;
+        let Some((number, theirs)) = found.filter(|(number, _)| *number > after) else {
+            return Ok(false);
+        };
+        let ours = reader.events(number - 1, 1, 0)?.pop();
+        // A gap is told in the place of another event.
+        Ok(ours.is_some_and(|ours| {
+            ours.number == number && *ours.event != *theirs && !ours.event.starts_with(GAP)
+        }))
     }
 
     /// Passes on what comes after `from`: for a while, and in any case what a step back left out. Channels get what comes after
@@ -246,6 +292,10 @@ impl Sink for RedisSink {
         let step = self.pass_on(&mut link, reader, from, after)?;
         self.link = Some(link);
         Ok(step)
+    }
+
+    fn taken(&mut self) -> Option<u64> {
+        self.taken.take()
     }
 
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {

@@ -24,6 +24,15 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How soon it looks whether somebody has written its progress.
 const UNSETTLED: Duration = Duration::from_millis(10);
 
+/// The states of a sink that passes events on: with nothing wrong, and with something.
+const RUNNING: &str = "running";
+const INCOMPLETE: &str = "incomplete";
+
+/// Whether a sink in this state passes events on.
+pub fn passes_on(state: &str) -> bool {
+    [RUNNING, INCOMPLETE].contains(&state)
+}
+
 /// Something that passes events on.
 pub trait Sink: Send {
     /// Its name in the journal.
@@ -31,6 +40,11 @@ pub trait Sink: Send {
 
     /// Passes on some of the events after this one and says how far it came: no further than it was only if there are none.
     fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
+
+    /// After an error: the last number that its server says was given out, if this journal did not.
+    fn taken(&mut self) -> Option<u64> {
+        None
+    }
 
     /// Looks after its server while there is nothing to pass on after this event.
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
@@ -43,6 +57,8 @@ pub struct Step {
     pub reached: u64,
     /// What is to be said about single events.
     pub notices: Vec<Notice>,
+    /// What is wrong all the same, and stays so until somebody does something about it.
+    pub trouble: Option<Trouble>,
 }
 
 /// Why a step came no further.
@@ -86,7 +102,9 @@ struct Signal {
 impl Wake {
     /// There are events up to this one.
     pub fn advance(&self, head: u64) {
-        self.lock().head = head;
+        let mut signal = self.lock();
+        signal.head = signal.head.max(head);
+        drop(signal);
         self.changed.notify_all();
     }
 
@@ -171,7 +189,14 @@ impl<S: Sink> Runner<S> {
                     self.pause = FIRST_PAUSE;
                     self.attempts = 0;
                     self.advance(step.reached, &step.notices);
-                    self.set_condition(running());
+                    self.set_condition(match step.trouble {
+                        None => running(),
+                        trouble => Condition {
+                            state: INCOMPLETE,
+                            trouble,
+                            attempts: 0,
+                        },
+                    });
                 }
                 Err(error) => {
                     if let Some(reached) = error.reached.filter(|reached| *reached > self.reached) {
@@ -184,6 +209,9 @@ impl<S: Sink> Runner<S> {
                         trouble: Some(error.trouble),
                         attempts: self.attempts,
                     });
+                    if let Some(taken) = self.sink.taken() {
+                        self.renumber(taken);
+                    }
                     if signal.deadline.is_some() {
                         return self.tell(self.progress.finish());
                     }
@@ -224,6 +252,17 @@ impl<S: Sink> Runner<S> {
         self.tell(self.progress.save(reached, notices));
     }
 
+    /// Lets events have numbers that nobody else has given out. If that fails it is tried again with the next connection.
+    fn renumber(&self, taken: u64) {
+        match self.progress.renumber(self.reached, taken) {
+            Ok(head) => {
+                self.reader.forget_recent();
+                self.wake.advance(head);
+            }
+            Err(error) => tracing::warn!("{}: events have not got new numbers: {error}", self.sink.name()),
+        }
+    }
+
     /// Not fatal: the offset in the file is only older than need be, and the sinks take repetition.
     fn tell(&self, saved: Result<(), JournalError>) {
         if let Err(error) = saved {
@@ -255,7 +294,7 @@ impl<S: Sink> Runner<S> {
 
 fn running() -> Condition {
     Condition {
-        state: "running",
+        state: RUNNING,
         trouble: None,
         attempts: 0,
     }

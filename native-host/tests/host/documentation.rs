@@ -47,3 +47,51 @@ fn every_test_that_the_argument_names_exists() {
         assert!(step.contains("\n*Attacked by*"), "each step is attacked: {step}");
     }
 }
+
+/// What a heading is called in links: as GitHub does it.
+fn anchor(heading: &str) -> String {
+    let kept = |char: &char| char.is_alphanumeric() || [' ', '-', '_'].contains(char);
+    let lower = heading.to_lowercase();
+    lower
+        .chars()
+        .filter(kept)
+        .map(|char| if char == ' ' { '-' } else { char })
+        .collect()
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a workspace");
+    let mut files: Vec<_> = fs::read_dir(root.join("docs"))
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    files.push(root.join("README.md"));
+    for file in files {
+        let text = fs::read_to_string(&file).expect("text");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            if path.contains("://") || path.contains(' ') {
+                continue;
+            }
+            let target = if path.is_empty() {
+                file.clone()
+            } else {
+                file.parent().expect("a directory").join(path)
+            };
+            assert!(target.exists(), "{}: {link}", file.display());
+            if heading.is_empty() || target.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            let text = fs::read_to_string(&target).expect("text");
+            let headings = text.lines().filter(|line| line.starts_with('#'));
+            let found = headings
+                .map(|line| anchor(line.trim_start_matches('#').trim()))
+                .any(|known| known == heading);
+            assert!(found, "{}: {link}", file.display());
+        }
+    }
+}

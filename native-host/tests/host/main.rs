@@ -18,6 +18,7 @@ mod faults;
 mod flow;
 mod inspection;
 mod late;
+mod memcached;
 mod reading;
 mod redis_flight;
 mod redis_memory;

@@ -1,6 +1,6 @@
 //! Redis servers that remember less than they were told, and servers that go while nothing happens.
 
-use std::ops::RangeInclusive;
+use std::{fs, ops::RangeInclusive};
 
 use crate::support::{
     Host, Sandbox, assert_stream,
@@ -216,4 +216,99 @@ fn a_repetition_that_ends_where_the_host_was_leaves_out_nothing_behind_it() {
     until("the stream has all events", || {
         sandbox.redis.stream_text().len() == 10
     });
+}
+
+/// Ten events are in the stream, and the journal is a copy that knows of five.
+fn journal_set_back(sandbox: &Sandbox) {
+    let mut host = Host::start(sandbox);
+    deliver(&mut host, 1..=5);
+    assert_stream(sandbox, 1..=5);
+    assert!(host.close().success());
+    let journal = sandbox.journal_directory();
+    let files = |to: Option<&[(std::path::PathBuf, Vec<u8>)]>| -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        let Some(files) = to else {
+            let entries = fs::read_dir(&journal).expect("a directory");
+            let paths = entries.map(|entry| entry.expect("an entry").path());
+            return paths
+                .filter(|path| path.is_file())
+                .map(|path| (path.clone(), fs::read(&path).expect("read")))
+                .collect();
+        };
+        fs::remove_dir_all(&journal).expect("removed");
+        fs::create_dir(&journal).expect("made");
+        for (path, bytes) in files {
+            fs::write(path, bytes).expect("written");
+        }
+        Vec::new()
+    };
+    let copy = files(None);
+    let mut host = Host::start(sandbox);
+    deliver(&mut host, 6..=10);
+    assert_stream(sandbox, 1..=10);
+    assert!(host.close().success());
+    files(Some(&copy));
+}
+
+/// Delivers events with these values, by a document that is new.
+fn deliver_anew(host: &mut Host, context: &str, values: RangeInclusive<u64>) {
+    let mut sequence = 0;
+    for value in values {
+        sequence += 1;
+        host.deliver_as(context, sequence, &commit(&[put("1", &value.to_string())]));
+    }
+    host.acknowledged_as(context, sequence);
+}
+
+/// Asserts that the stream has the first ten, then these, under numbers that grow.
+fn assert_goes_on(sandbox: &Sandbox, values: RangeInclusive<u64>) {
+    let expected: Vec<u64> = (1..=10).chain(values).collect();
+    until("the stream goes on", || {
+        sandbox.redis.stream().len() >= expected.len()
+    });
+    let events = sandbox.redis.stream();
+    let values: Vec<_> = events
+        .iter()
+        .filter_map(|event| event["after"].as_u64())
+        .collect();
+    assert_eq!(values, expected);
+    let numbers: Vec<_> = events
+        .iter()
+        .filter_map(|event| event["source"]["sequence"].as_u64())
+        .collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    await_passed_on(sandbox);
+    await_state(sandbox, "running");
+    sandbox.await_cached("1", Some(&expected[expected.len() - 1].to_string()));
+}
+
+#[test]
+fn a_journal_that_was_set_back_goes_on_behind_what_was_passed_on() {
+    let sandbox = Sandbox::new();
+    journal_set_back(&sandbox);
+    let mut host = Host::start(&sandbox);
+    deliver_anew(&mut host, "context-2", 100..=102);
+    assert_goes_on(&sandbox, 100..=102);
+    let last = &status(&sandbox)["profiles"][0]["sinks"]["redis"]["last_error"];
+    assert_eq!(last["state"], "journal_set_back");
+    assert!(last["recovered_at"].is_number(), "{last}");
+    assert!(host.close().success());
+    let mut host = Host::start(&sandbox);
+    deliver_anew(&mut host, "context-3", 103..=110);
+    assert_goes_on(&sandbox, 100..=110);
+}
+
+#[test]
+fn what_a_journal_that_was_set_back_has_waiting_is_passed_on() {
+    for more in [3, 20] {
+        let mut sandbox = Sandbox::new();
+        journal_set_back(&sandbox);
+        sandbox.redis.down();
+        let mut host = Host::start(&sandbox);
+        // Fewer than were passed on before, or more: then their numbers say nothing.
+        deliver_anew(&mut host, "context-2", 100..=100 + more);
+        sandbox.redis.up();
+        assert_goes_on(&sandbox, 100..=100 + more);
+        deliver_anew(&mut host, "context-3", 101 + more..=105 + more);
+        assert_goes_on(&sandbox, 100..=105 + more);
+    }
 }

@@ -79,6 +79,12 @@ impl Sandbox {
         self.write_config(&config.replace(&header, &format!("{header}{more}\n")));
     }
 
+    /// Lets this be Memcached's address in the configuration.
+    pub fn reach_memcached_by(&self, address: &str) {
+        let config = fs::read_to_string(self.config_path()).expect("a file");
+        self.write_config(&config.replace(&self.memcached.address(), address));
+    }
+
     /// The program, seeing nothing of the real user.
     pub fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_idb-relay"));

@@ -104,7 +104,7 @@ impl MemcachedServer {
         self.connect()?.get(key)
     }
 
-    /// Everything it holds, by key.
+    /// Everything it holds, by key, without the hosts' marks.
     pub fn dump(&self) -> Result<BTreeMap<String, Item>> {
         let mut client = self.connect()?;
         wait::until("a whole dump of Memcached", PATIENCE, || {
@@ -118,6 +118,7 @@ impl MemcachedServer {
             // The crawler that lists the keys may end early, without a word, when it is called again soon.
             let count = client.count()?;
             Ok(if items.len() >= count {
+                items.retain(|key, _| !key.starts_with("idb-relay-host:"));
                 Seen::Ready(items)
             } else {
                 Seen::Not(format!("{} of {count} items", items.len()))

@@ -76,7 +76,7 @@ impl Batch<'_> {
     pub(super) fn emit(&mut self, scene: Scene<'_>, drafts: Vec<Draft<'_>>) -> rusqlite::Result<()> {
         let count = drafts.len() as u64;
         for (order, draft) in (1..).zip(drafts) {
-            let number = self.state.head + 1;
+            let number = self.state.head.max(self.state.base) + 1;
             let before = match draft.before {
                 Before::Unknown => None,
                 Before::Absent => Some(RawValue::NULL.to_owned()),

@@ -94,6 +94,8 @@ impl Batch<'_> {
             "DELETE FROM journal WHERE number <= ?1",
             "DELETE FROM delivery WHERE last <= ?1",
             "DELETE FROM notice WHERE number <= ?1",
+            // If there is no event left it still has to be known how far they were numbered.
+            "UPDATE meta SET base = max(base, ?1)",
         ] {
             self.transaction.prepare_cached(delete)?.execute([limit])?;
         }

@@ -7,6 +7,7 @@ use std::{
 
 use protocol::key::Key;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Serialize;
 
 use super::{super::JournalError, Place, Reader, VALUE, place, value};
 
@@ -48,6 +49,21 @@ pub struct SinkSummary {
     pub attempts: u64,
 }
 
+/// What was last wrong with a sink, whether or not it still is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failed {
+    /// One word.
+    pub state: String,
+    /// What was wrong.
+    pub error: String,
+    /// What was to be done about it.
+    pub cure: String,
+    /// When it was first so, in milliseconds.
+    pub at: i64,
+    /// When it was over, if it is.
+    pub recovered_at: Option<i64>,
+}
+
 impl Reader {
     /// The browser profile and the browser.
     pub fn author(&self) -> Result<(String, String), JournalError> {
@@ -67,6 +83,37 @@ impl Reader {
             connection.query_row("SELECT bytes, shed FROM room", [], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
+        })
+    }
+
+    /// How many events there are after this one, counted.
+    pub fn waiting(&self, after: u64) -> Result<u64, JournalError> {
+        self.read(|connection| {
+            connection.query_row("SELECT count(*) FROM journal WHERE number > ?1", [after], |row| {
+                row.get(0)
+            })
+        })
+    }
+
+    /// What was last wrong with each sink, by its name. A journal of an older host does not remember.
+    pub fn last_failures(&self) -> Result<Vec<(String, Failed)>, JournalError> {
+        self.read(|connection| {
+            if !has_table(connection, "failed")? {
+                return Ok(Vec::new());
+            }
+            connection
+                .prepare_cached("SELECT sink, state, error, cure, at, over_at FROM failed ORDER BY sink")?
+                .query_map([], |row| {
+                    let failed = Failed {
+                        state: row.get(1)?,
+                        error: row.get(2)?,
+                        cure: row.get(3)?,
+                        at: row.get(4)?,
+                        recovered_at: row.get(5)?,
+                    };
+                    Ok((row.get(0)?, failed))
+                })?
+                .collect()
         })
     }
 

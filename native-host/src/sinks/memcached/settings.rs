@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::presence::connect;
+use super::line::connect;
 
 /// The answers that matter here.
 #[derive(Debug, Clone, Default)]

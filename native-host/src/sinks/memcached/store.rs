@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 
-use memcache::exp::{Delete, Error, MetaClient, Op, Set};
+use memcache::exp::Error;
 
+use super::line::{Answer, Broken, Line, Parcel};
 use crate::{
     journal::progress::{Notice, Trouble},
     sinks::runner::StepError,
 };
 
-/// Values from here on travel alone: a server that refuses one for its size ends the batch around it.
-const ALONE: usize = 256 * 1024;
-/// How much one batch carries.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// How much travels together, unless a single value is larger.
+const PARCEL_BYTES: usize = 1024 * 1024;
+
+/// What an item takes beyond its key and value in every version of Memcached: header, CAS number, the key's end, the value's end.
+/// A version may take somewhat more; then the server itself refuses.
+pub(crate) const ITEM_BYTES: usize = 48 + 8 + 1 + 2;
 
 /// What a key is to hold.
 pub(super) struct Item<'a> {
@@ -23,79 +26,101 @@ pub(super) struct Item<'a> {
     pub value: Option<Cow<'a, str>>,
 }
 
-impl Item<'_> {
-    fn len(&self) -> usize {
-        self.name.len() + self.value.as_ref().map_or(0, |value| value.len())
-    }
-
-    fn operation(&self) -> Op {
-        match &self.value {
-            // Bytes without client flags, so that every client reads them.
-            Some(value) => Set::new(&self.name, value.as_bytes()).into(),
-            None => Delete::new(&self.name).into(),
-        }
-    }
+/// Whether a server takes an item of this size, as far as it has told what it takes.
+pub(crate) fn fits(name: &str, value: &str, item_size: Option<u64>) -> bool {
+    item_size.is_none_or(|most| (name.len() + value.len() + ITEM_BYTES) as u64 <= most)
 }
 
-/// Brings the servers to hold what the items say. Values that a server refuses for their size are deleted there and told.
-pub(super) fn store(client: &MetaClient, items: &[Item<'_>]) -> Result<Vec<Notice>, Error> {
-    let mut notices = Vec::new();
-    let mut batch: Vec<&Item<'_>> = Vec::new();
-    let mut bytes = 0;
+/// Brings a server to hold what the items say; values that are too large for it are deleted there and told. All answers are waited for,
+/// also behind a refusal. A last command goes along and is executed after all others; its answer is returned, too.
+pub(super) fn store<'i>(
+    line: &mut Line,
+    item_size: Option<u64>,
+    items: impl Iterator<Item = &'i Item<'i>>,
+    last: impl FnOnce(&mut Parcel),
+) -> Result<(Vec<Notice>, Option<Answer>), Broken> {
+    let mut shipping = Shipping {
+        line,
+        parcel: Parcel::default(),
+        items: Vec::new(),
+        notices: Vec::new(),
+    };
     for item in items {
-        if item.len() >= ALONE {
-            notices.extend(store_one(client, item)?);
-            continue;
+        let value = item.value.as_deref();
+        let value = value.filter(|value| fits(&item.name, value, item_size));
+        let length = value.map_or(0, str::len);
+        if shipping.parcel.len() + length > PARCEL_BYTES {
+            shipping.send()?;
         }
-        if bytes + item.len() > BATCH_BYTES {
-            store_batch(client, &batch, &mut notices)?;
-            batch.clear();
-            bytes = 0;
+        if item.value.is_some() && value.is_none() {
+            shipping.notices.extend(too_large(item));
         }
-        bytes += item.len();
-        batch.push(item);
+        match value {
+            // Bytes without client flags, so that every client reads them.
+            Some(value) => shipping.parcel.push("ms", &item.name, "", Some(value.as_bytes())),
+            None => shipping.parcel.push("md", &item.name, "", None),
+        }
+        shipping.items.push(item);
     }
-    store_batch(client, &batch, &mut notices)?;
-    Ok(notices)
+    last(&mut shipping.parcel);
+    let last = shipping.send()?;
+    Ok((shipping.notices, last))
 }
 
-fn store_batch(client: &MetaClient, batch: &[&Item<'_>], notices: &mut Vec<Notice>) -> Result<(), Error> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    let results = client.run_batch(batch.iter().map(|item| item.operation()).collect::<Vec<_>>())?;
-    let Some(error) = results.into_iter().find_map(Result::err) else {
-        return Ok(());
-    };
-    if !is_too_large(&error) {
-        return Err(error);
-    }
-    // The answers behind the refused one are lost with the connection; one by one each has its own.
-    for item in batch {
-        notices.extend(store_one(client, item)?);
-    }
-    Ok(())
+struct Shipping<'l, 'i> {
+    line: &'l mut Line,
+    parcel: Parcel,
+    /// What is in it.
+    items: Vec<&'i Item<'i>>,
+    notices: Vec<Notice>,
 }
 
-fn store_one(client: &MetaClient, item: &Item<'_>) -> Result<Option<Notice>, Error> {
-    let Some(value) = &item.value else {
-        client.delete(&item.name).send()?;
-        return Ok(None);
-    };
-    match client.set(&item.name, value.as_bytes()).send() {
-        Ok(_) => Ok(None),
-        Err(error) if is_too_large(&error) => {
-            client.delete(&item.name).send()?;
-            Ok(Some(Notice {
-                number: item.number,
-                text: format!(
-                    "deleted: the server refused {} bytes as too large (see its option -I)",
-                    value.len()
-                ),
-            }))
+impl Shipping<'_, '_> {
+    /// Returns an answer behind those of the items.
+    fn send(&mut self) -> Result<Option<Answer>, Broken> {
+        if self.parcel.is_empty() {
+            return Ok(None);
         }
-        Err(error) => Err(error),
+        let mut answers = self.line.exchange(&std::mem::take(&mut self.parcel))?;
+        let last = (answers.len() > self.items.len())
+            .then(|| answers.pop())
+            .flatten();
+        let mut again = Parcel::default();
+        let mut error = None;
+        for (item, answer) in std::mem::take(&mut self.items).into_iter().zip(answers) {
+            match answer.refusal() {
+                None if answer.says("HD") || answer.says("NF") => {}
+                None => error = error.or(Some(unexpected(&answer.line))),
+                Some(refusal) if is_too_large(&refusal) => {
+                    self.notices.extend(too_large(item));
+                    again.push("md", &item.name, "", None);
+                }
+                Some(refusal) => error = error.or(Some(refusal)),
+            }
+        }
+        if !again.is_empty() {
+            let answers = self.line.exchange(&again)?;
+            error = error.or_else(|| answers.iter().find_map(Answer::refusal));
+        }
+        match error {
+            Some(error) => Err(Broken { error, unsure: false }),
+            None => Ok(last),
+        }
     }
+}
+
+/// An answer that nobody expects; only its first word is told, for a key may follow.
+pub(super) fn unexpected(line: &str) -> Error {
+    let word = line.split(' ').next().unwrap_or_default();
+    Error::Protocol(format!("{word:?} is no answer to what was asked"))
+}
+
+fn too_large(item: &Item<'_>) -> Option<Notice> {
+    let length = item.value.as_ref()?.len();
+    Some(Notice {
+        number: item.number,
+        text: format!("deleted: {length} bytes are too large for the server (see its option -I)"),
+    })
 }
 
 /// The error that a wrapper is about.
@@ -137,12 +162,16 @@ pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
         ),
         _ => ("refused", "See the server's log; nothing is lost meanwhile."),
     };
+    let error = match cause(error) {
+        // Without the client's wrappers, whose texts have a record's key in them.
+        Error::Timeout { .. } => "it did not answer in time".to_owned(),
+        other => other.to_string(),
+    };
     StepError {
         reached: None,
         state,
         trouble: Trouble {
-            // Without the wrapper, whose text has a record's key in it.
-            error: format!("memcached at {servers}: {}", cause(error)),
+            error: format!("memcached at {servers}: {error}"),
             cure: cure.to_owned(),
         },
     }

@@ -110,7 +110,7 @@ impl Link {
     /// The last event of this profile that stands in the stream, for a server that has lost its cursor but perhaps not the stream:
     /// one that evicts keys may. If there is one it becomes the cursor again.
     pub(super) fn recover(&mut self, stream: &str, profile: &str) -> Result<(), RedisError> {
-        let Some(last) = self.last_in_stream(stream, profile)? else {
+        let Some((last, _)) = self.last_in_stream(stream, profile)? else {
             return Ok(());
         };
         redis::cmd("SET")
@@ -121,7 +121,12 @@ impl Link {
         Ok(())
     }
 
-    fn last_in_stream(&mut self, stream: &str, profile: &str) -> Result<Option<u64>, RedisError> {
+    /// The last event of a profile in the stream: its number and its text.
+    pub(super) fn last_in_stream(
+        &mut self,
+        stream: &str,
+        profile: &str,
+    ) -> Result<Option<(u64, String)>, RedisError> {
         let mut end = "+".to_owned();
         let mut count = SCAN;
         loop {
@@ -144,7 +149,8 @@ impl Link {
                     && let Ok(Stamped { source }) = serde_json::from_str(&event)
                     && source.profile == profile
                 {
-                    return Ok(Some(source.sequence));
+                    let number = source.sequence;
+                    return Ok(Some((number, event)));
                 }
                 next.clone_from(&entry.id);
             }

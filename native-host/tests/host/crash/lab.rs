@@ -362,7 +362,8 @@ impl Lab {
 
     /// Everything that Memcached holds.
     pub fn cached(&self) -> BTreeMap<String, String> {
-        let names = self.memcached.names();
+        let mut names = self.memcached.names();
+        names.retain(|name| !name.starts_with("idb-relay-host:"));
         self.memcached.get_all(&names)
     }
 }

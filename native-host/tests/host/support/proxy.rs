@@ -4,7 +4,10 @@ use std::{
     collections::HashSet,
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -15,6 +18,10 @@ use super::{Memcached, PATIENCE};
 pub struct Proxy {
     address: String,
     answered: Arc<Mutex<HashSet<usize>>>,
+    /// The clients' connections.
+    clients: Arc<Mutex<Vec<TcpStream>>>,
+    /// Nobody is told when a server ends.
+    silent: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -26,6 +33,8 @@ impl Proxy {
         let proxy = Self {
             address,
             answered: Arc::default(),
+            clients: Arc::default(),
+            silent: Arc::default(),
         };
         let (server, pass, this) = (server.address(), Arc::new(pass), proxy.clone());
         // It ends with the test's process.
@@ -36,6 +45,7 @@ impl Proxy {
                 };
                 let (pass, proxy, this) = (Arc::clone(&pass), this.clone(), this.clone());
                 let (mut answers, mut asker) = (clone(&server), clone(&client));
+                this.clients.lock().expect("no panic").push(clone(&client));
                 thread::spawn(move || copy(client, server, |bytes| pass(&proxy, number + 1, bytes)));
                 thread::spawn(move || {
                     let mut buffer = vec![0; 65536];
@@ -44,11 +54,30 @@ impl Proxy {
                         let _gone = asker.write_all(&buffer[..length]);
                         this.answered.lock().expect("no panic").insert(number + 1);
                     }
-                    let _gone = asker.shutdown(Shutdown::Both);
+                    if !this.silent.load(Ordering::SeqCst) {
+                        let _gone = asker.shutdown(Shutdown::Both);
+                    }
                 });
             }
         });
         proxy
+    }
+
+    /// Closes all connections of clients.
+    pub fn cut(&self) {
+        for client in self.clients.lock().expect("no panic").drain(..) {
+            let _gone = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// From now on a connection whose server ends stays open, and nothing comes on it.
+    pub fn tell_no_end(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// How many connections there have been that were not cut.
+    pub fn connections(&self) -> usize {
+        self.clients.lock().expect("no panic").len()
     }
 
     /// Whether the server has answered anything on a connection, be it that nobody listened.

@@ -403,13 +403,24 @@ impl Memcached {
         }
     }
 
-    /// How many keys it holds.
+    /// How many keys it holds, without the usual host's mark.
     pub fn count(&self) -> usize {
+        let marked = self.get("idb-relay-host:profile-1").is_some();
+        self.statistic("curr_items") - usize::from(marked)
+    }
+
+    /// How often something was set.
+    pub fn sets(&self) -> usize {
+        self.statistic("cmd_set")
+    }
+
+    fn statistic(&self, name: &str) -> usize {
         let mut reader = self.command("stats\r\n");
+        let begin = format!("STAT {name} ");
         loop {
             let mut line = String::new();
             assert_ne!(reader.read_line(&mut line).expect("an answer"), 0);
-            if let Some(count) = line.strip_prefix("STAT curr_items ") {
+            if let Some(count) = line.strip_prefix(&begin) {
                 return count.trim_end().parse().expect("a number");
             }
         }

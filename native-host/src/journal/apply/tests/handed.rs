@@ -35,7 +35,10 @@ impl Fed {
 
     /// What the sink of Memcached does with the next events.
     fn step(&mut self, count: usize) {
-        let changes = self.reader.changes(self.after, count).expect("changes");
+        let changes = self
+            .reader
+            .changes(self.after, count, usize::MAX)
+            .expect("changes");
         for record in &changes.records {
             self.set(&record.key, record.number, record.value.as_deref());
         }
@@ -199,4 +202,38 @@ fn no_more_is_at_hand_than_there_is_room_for() {
     );
     assert!(recent.after(head + 20, 100).is_none());
     assert_eq!(numbers(head + 20), [head + 21]);
+}
+
+#[test]
+fn large_records_come_a_few_at_a_time() {
+    let mut bench = Bench::new();
+    let after = bench.journal.head();
+    let large = "x".repeat(1024 * 1024);
+    for key in 0..9 {
+        bench.commit(
+            "a",
+            key,
+            key,
+            &format!(r#"{{"put":{{"store":"s","key":{key},"value":"{large}"}}}}"#),
+        );
+    }
+    bench.commit("a", 10, 10, r#"{"delete":{"store":"s","key":3}}"#);
+    let mut keys = BTreeMap::new();
+    let mut last = after;
+    while last < bench.journal.head() {
+        let changes = bench.reader.changes(last, 100, 3 * large.len()).expect("changes");
+        assert!(changes.last > last);
+        let values = changes.records.iter().filter_map(|record| record.value.as_ref());
+        let bytes: usize = values.map(|value| value.len()).sum();
+        assert!(bytes <= 3 * large.len(), "{bytes}");
+        last = changes.last;
+        for record in changes.records {
+            keys.insert(record.key.to_string(), record.value.is_some());
+        }
+    }
+    assert_eq!(keys.len(), 9);
+    assert_eq!(keys.get("3"), Some(&false));
+    // One at least, however large.
+    let changes = bench.reader.changes(after, 100, 1).expect("changes");
+    assert_eq!((changes.records.len(), changes.last), (1, after + 1));
 }

@@ -1,0 +1,57 @@
+//! Telling the host that nothing is left of what it could not delete: its marks say that something may be
+//! ([`mark`](crate::sinks::memcached::mark)), and a repair that has found all servers' items and put all right has ended that.
+
+use memcache::exp::{Get, GetStatus, Meta, MutationStatus, OpResult, Set};
+
+use super::{CompareError, Comparison, Feed, Observer};
+use crate::sinks::memcached::mark::{self, Mark};
+
+/// How often a mark is tried that the host writes meanwhile.
+const TRIES: usize = 8;
+
+impl<O: Observer> Comparison<'_, O> {
+    /// Takes the doubt from the marks of all journals that were compared, if nothing is left of it.
+    pub(super) fn settled(&mut self) -> Result<(), CompareError> {
+        let so_far = &self.so_far;
+        let right = so_far.missing + so_far.stale + so_far.foreign == so_far.repaired;
+        let whole = self.scope.is_all() && so_far.unlisted.is_empty();
+        if !(self.repair && right && whole && matches!(self.feed, Feed::Host)) {
+            return Ok(());
+        }
+        for (_, reader) in self.journals.chosen() {
+            let (profile, _) = reader.author()?;
+            let name = mark::name(&profile);
+            for server in 0..self.cache.servers().len() {
+                for _ in 0..TRIES {
+                    if self.settle(server, &name)? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a server's mark needs nothing more.
+    fn settle(&self, server: usize, name: &str) -> Result<bool, CompareError> {
+        let failed = |error| self.cache.trouble(&error, server);
+        let look = Get::new(name).meta(Meta::NONE.cas());
+        let Some(Ok(OpResult::Get(found))) = self.cache.run(server, &[look.into()])?.pop() else {
+            return Ok(true);
+        };
+        let mark = found.value.as_deref().and_then(Mark::parse);
+        let (Some(mut mark), Some(cas)) = (mark.filter(|mark| mark.lacks), found.item.cas) else {
+            return Ok(true);
+        };
+        if found.status == GetStatus::Miss {
+            return Ok(true);
+        }
+        mark.lacks = false;
+        let write = Set::new(name, mark.text()).compare_cas(cas);
+        match self.cache.run(server, &[write.into()])?.pop() {
+            Some(Ok(OpResult::Mutation(done))) => Ok(done.status == MutationStatus::Applied),
+            Some(Err(error)) => Err(failed(error).into()),
+            _ => Ok(true),
+        }
+    }
+}

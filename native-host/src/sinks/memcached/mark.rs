@@ -1,0 +1,96 @@
+//! What each server is told to remember of us: a small item, the *mark*.
+//!
+//! It goes with all else that the server holds. So a server without it is empty, whatever its connections say, and one that has it
+//! was not emptied, however often these were closed. It says up to which event the server has everything, by which deleted records are
+//! found that it has not been told of: while it was left out of the list, or while somebody else fed it.
+
+use std::collections::BTreeMap;
+
+use md5::{Digest as _, Md5};
+use serde::{Deserialize, Serialize};
+
+/// How many lists of servers a mark remembers.
+const LISTS: usize = 8;
+
+/// What a mark says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// Which journal's numbers these are.
+    journal: i64,
+    /// For each list of servers in which this one has been: up to which event it was told all that concerns it.
+    passed: BTreeMap<String, u64>,
+    /// Records may be here that were deleted: nobody knows which.
+    #[serde(default)]
+    pub lacks: bool,
+}
+
+/// The name of a profile's mark, on every server.
+pub(crate) fn name(profile: &str) -> String {
+    format!("idb-relay-host:{profile}")
+}
+
+/// A list of servers, by a name that is short.
+pub(super) fn list_name(servers: &[String]) -> String {
+    let digest = Md5::digest(servers.join("\n"));
+    let (words, _) = digest.as_chunks::<8>();
+    format!(
+        "{:016x}",
+        words.first().map_or(0, |word| u64::from_be_bytes(*word))
+    )
+}
+
+impl Mark {
+    /// Of a server of which nobody knows what it was not told.
+    pub(super) fn lacking() -> Self {
+        Self {
+            lacks: true,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok()
+    }
+
+    /// The text that a mark is stored as.
+    pub(crate) fn text(&self) -> String {
+        // Numbers and texts: there is nothing that could fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The mark of a server that was told all up to this event, and all that an earlier mark says of it.
+    pub(super) fn after(earlier: Option<&Self>, journal: i64, list: &str, passed: u64) -> Self {
+        let mut mark = match earlier {
+            Some(earlier) if earlier.journal == journal => earlier.clone(),
+            Some(earlier) => Self {
+                journal,
+                lacks: earlier.lacks,
+                ..Self::default()
+            },
+            None => Self {
+                journal,
+                ..Self::default()
+            },
+        };
+        mark.passed.remove(list);
+        while mark.passed.len() >= LISTS {
+            mark.passed.pop_first();
+        }
+        mark.passed.insert(list.to_owned(), passed);
+        mark
+    }
+
+    /// Up to which event all servers of a list were told all, when it was written.
+    pub(super) fn passed(&self, list: &str) -> Option<u64> {
+        self.passed.get(list).copied()
+    }
+
+    /// Up to which event of this journal the server was told of deletions; `None`: of another journal's, or of more than there are.
+    pub(super) fn told(&self, journal: i64, list: &str, head: u64) -> Option<u64> {
+        if self.journal != journal || self.passed.values().any(|passed| *passed > head) {
+            return None;
+        }
+        let oldest = || self.passed.values().min();
+        self.passed.get(list).or_else(oldest).copied()
+    }
+}

@@ -1,0 +1,326 @@
+//! The servers, each with its connection, and with what is known of what it holds.
+
+use std::time::{Duration, Instant};
+
+use memcache::exp::Error;
+
+use super::{
+    ketama::Ketama,
+    line::{Answer, Broken, Line, Parcel},
+    mark::{self, Mark},
+    store::{self, Item, unexpected},
+};
+use crate::{journal::progress::Notice, sinks::runner::StepError};
+
+/// All servers of the configuration.
+pub(super) struct Servers {
+    all: Vec<Server>,
+    ring: Ketama,
+    mark: String,
+    /// The list's name in a mark.
+    list: String,
+    /// When the marks were looked up.
+    looked: Option<Instant>,
+    /// Something was sent whose fate is not known, by this process or by one that was killed: a server may still execute it.
+    pub unsure: bool,
+}
+
+/// One of them.
+struct Server {
+    address: [String; 1],
+    line: Option<Line>,
+    item_size: Option<u64>,
+    /// It holds all that it should.
+    filled: bool,
+    /// Its mark, as far as is known.
+    found: Option<Found>,
+}
+
+/// A mark that was found, and the number (CAS) of its item.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub mark: Option<Mark>,
+    cas: u64,
+}
+
+impl Servers {
+    pub(super) fn new(servers: &[String], profile: &str) -> Self {
+        let all = servers.iter().map(|server| Server {
+            address: [server.clone()],
+            line: None,
+            item_size: None,
+            filled: false,
+            found: None,
+        });
+        Self {
+            all: all.collect(),
+            ring: Ketama::new(servers),
+            mark: mark::name(profile),
+            list: mark::list_name(servers),
+            looked: None,
+            unsure: true,
+        }
+    }
+
+    /// Connects to those that have no connection, all of them.
+    pub(super) fn connect(&mut self) -> Result<(), StepError> {
+        for server in &mut self.all {
+            if server.line.as_ref().is_none_or(|line| !line.is_open()) {
+                server.line = None;
+                let (line, item_size) = Line::open(&server.address[0])
+                    .map_err(|error| store::trouble(&error, &server.address))?;
+                (server.line, server.item_size) = (Some(line), item_size);
+                // Whether it is the one that was filled, its mark says.
+                self.looked = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the marks were looked up in this time.
+    pub(super) fn was_looked_at(&self, within: Duration) -> bool {
+        self.looked.is_some_and(|looked| looked.elapsed() < within)
+    }
+
+    /// The servers that are not known to hold all that they should.
+    pub(super) fn unfilled(&self) -> Vec<usize> {
+        let indexes = self.all.iter().enumerate();
+        indexes
+            .filter(|(_, server)| !server.filled)
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// The servers that may hold deleted records.
+    pub(super) fn lacking(&self) -> Vec<&str> {
+        let lacks = |server: &&Server| {
+            let mark = server.found.as_ref().and_then(|found| found.mark.as_ref());
+            mark.is_some_and(|mark| mark.lacks)
+        };
+        let lacking = self.all.iter().filter(lacks);
+        lacking.map(|server| server.address[0].as_str()).collect()
+    }
+
+    /// The list's name in a mark.
+    pub(super) fn list(&self) -> &str {
+        &self.list
+    }
+
+    /// Looks after the marks of filled servers, which have all up to this event; one whose mark is gone was emptied.
+    pub(super) fn look(&mut self, journal: i64, passed: u64) -> Result<(), StepError> {
+        for index in 0..self.all.len() {
+            if !self.all.get(index).is_some_and(|server| server.filled) {
+                continue;
+            }
+            let found = self.find(index)?;
+            let unchanged = |found: &Found| {
+                let mark = Mark::after(found.mark.as_ref(), journal, &self.list, passed);
+                found.mark.as_ref() == Some(&mark)
+            };
+            match found {
+                Some(found) if unchanged(&found) => self.adopt(index, true, Some(found)),
+                Some(found) => {
+                    let mark = Mark::after(found.mark.as_ref(), journal, &self.list, passed);
+                    self.write_mark(index, &mark, Some(&found))?;
+                }
+                None => {
+                    self.adopt(index, false, None);
+                }
+            }
+        }
+        self.looked = Some(Instant::now());
+        Ok(())
+    }
+
+    /// The mark that a server has.
+    pub(super) fn find(&mut self, index: usize) -> Result<Option<Found>, StepError> {
+        let mut parcel = Parcel::default();
+        parcel.push("mg", &self.mark, " v c", None);
+        let answer = self
+            .exchange(index, |line, _| line.exchange(&parcel).map_err(harmless))?
+            .into_iter()
+            .next();
+        let Some(answer) = answer.filter(|answer| !answer.says("EN")) else {
+            return Ok(None);
+        };
+        match (answer.refusal(), number(&answer), answer.value) {
+            (None, Some(cas), Some(value)) => Ok(Some(Found {
+                mark: Mark::parse(&value),
+                cas,
+            })),
+            (refusal, ..) => {
+                let error = refusal.unwrap_or_else(|| unexpected(&answer.line));
+                Err(self.failed(index, &error))
+            }
+        }
+    }
+
+    /// Writes a mark in the place of the one that was found, if it is still there: one that is gone was lost with all else. Whether
+    /// that was done.
+    pub(super) fn write_mark(
+        &mut self,
+        index: usize,
+        mark: &Mark,
+        found: Option<&Found>,
+    ) -> Result<bool, StepError> {
+        let mut parcel = Parcel::default();
+        push_mark(&mut parcel, &self.mark, mark, found);
+        let answer = self
+            .exchange(index, |line, _| line.exchange(&parcel).map_err(harmless))?
+            .into_iter()
+            .next();
+        self.was_written(index, mark, answer.as_ref())
+    }
+
+    /// What came of writing a mark.
+    fn was_written(&mut self, index: usize, mark: &Mark, answer: Option<&Answer>) -> Result<bool, StepError> {
+        match answer {
+            Some(answer) if answer.says("HD") => {
+                let found = number(answer).map(|cas| Found {
+                    mark: Some(mark.clone()),
+                    cas,
+                });
+                if found.is_none() {
+                    self.looked = None;
+                }
+                self.adopt(index, true, found);
+                Ok(true)
+            }
+            Some(answer) if answer.refusal().is_none() => {
+                self.looked = None;
+                Ok(false)
+            }
+            answer => {
+                let error = answer.and_then(Answer::refusal);
+                Err(self.failed(index, &error.unwrap_or_else(|| unexpected(""))))
+            }
+        }
+    }
+
+    fn adopt(&mut self, index: usize, filled: bool, found: Option<Found>) {
+        if let Some(server) = self.all.get_mut(index) {
+            if server.filled && !filled {
+                tracing::warn!("memcached at {} is empty and is filled again", server.address[0]);
+            }
+            server.filled = filled;
+            server.found = found;
+        }
+    }
+
+    /// It has a mark, but has yet to be filled.
+    pub(super) fn unfill(&mut self, index: usize) {
+        if let Some(server) = self.all.get_mut(index) {
+            server.filled = false;
+        }
+    }
+
+    /// Brings the servers to hold what the items say that are theirs: all of them, or only these. One that fails does not keep the others
+    /// from it. `passed`: by a journal, up to which event all servers have everything then; the mark of one of them says so before
+    /// anybody else is told.
+    pub(super) fn store(
+        &mut self,
+        items: &[Item<'_>],
+        only: Option<&[usize]>,
+        passed: Option<(i64, u64)>,
+    ) -> Result<Vec<Notice>, StepError> {
+        let mut notices = Vec::new();
+        let mut failure = None;
+        let alone = self.all.len() == 1;
+        let owner = |item: &Item<'_>| self.ring.server(item.name.as_bytes());
+        let owners: Vec<usize> = if alone {
+            Vec::new()
+        } else {
+            items.iter().map(owner).collect()
+        };
+        let last = self.all.len().saturating_sub(1);
+        for index in 0..self.all.len() {
+            if only.is_some_and(|only| !only.contains(&index)) {
+                continue;
+            }
+            let found = self.all.get(index).and_then(|server| server.found.clone());
+            // By the last of them: then all others have had theirs.
+            let mark = match (passed, found) {
+                (Some((journal, passed)), Some(found)) if index == last && failure.is_none() => {
+                    let mark = Mark::after(found.mark.as_ref(), journal, &self.list, passed);
+                    Some((mark, found, self.mark.clone()))
+                }
+                _ => None,
+            };
+            let its = items
+                .iter()
+                .enumerate()
+                .filter(|(item, _)| alone || owners.get(*item) == Some(&index))
+                .map(|(_, item)| item);
+            let push = |parcel: &mut Parcel| {
+                if let Some((mark, found, name)) = &mark {
+                    push_mark(parcel, name, mark, Some(found));
+                }
+            };
+            let stored = self.exchange(index, |line, item_size| store::store(line, item_size, its, push));
+            let stored = match (stored, &mark) {
+                (Ok((more, answer)), Some((mark, ..))) => self
+                    .was_written(index, mark, answer.as_ref())
+                    .map(|_| notices.extend(more)),
+                (Ok((more, _)), None) => {
+                    notices.extend(more);
+                    Ok(())
+                }
+                (Err(error), _) => Err(error),
+            };
+            failure = failure.or(stored.err());
+        }
+        failure.map_or(Ok(notices), Err)
+    }
+
+    /// Does something on a server's connection; after a failure it has none any more.
+    fn exchange<T>(
+        &mut self,
+        index: usize,
+        run: impl FnOnce(&mut Line, Option<u64>) -> Result<T, Broken>,
+    ) -> Result<T, StepError> {
+        let Some(server) = self.all.get_mut(index) else {
+            // The ring has as many servers as there are.
+            return Err(store::trouble(&unexpected(""), &[]));
+        };
+        let Some(line) = &mut server.line else {
+            let error = std::io::Error::from(std::io::ErrorKind::NotConnected);
+            return Err(store::trouble(&Error::Io(error), &server.address));
+        };
+        run(line, server.item_size).map_err(|Broken { error, unsure }| {
+            // Its name is looked up again: it may have moved.
+            server.line = None;
+            self.unsure |= unsure;
+            store::trouble(&error, &server.address)
+        })
+    }
+
+    fn failed(&mut self, index: usize, error: &Error) -> StepError {
+        match self.all.get_mut(index) {
+            Some(server) => {
+                server.line = None;
+                store::trouble(error, &server.address)
+            }
+            None => store::trouble(error, &[]),
+        }
+    }
+}
+
+/// Adds a mark, or puts it in the place of exactly what was found; the answer has its item's number.
+fn push_mark(parcel: &mut Parcel, name: &str, mark: &Mark, found: Option<&Found>) {
+    let flags = found.map_or(" c ME".to_owned(), |found| format!(" c C{}", found.cas));
+    parcel.push("ms", name, &flags, Some(mark.text().as_bytes()));
+}
+
+/// The number (CAS) of the item that an answer is about.
+fn number(answer: &Answer) -> Option<u64> {
+    let mut flags = answer.line.split(' ').skip(1);
+    flags.find_map(|flag| flag.strip_prefix('c')?.parse().ok())
+}
+
+/// Marks say what they build on: whenever they arrive, they do no harm.
+fn harmless(broken: Broken) -> Broken {
+    Broken {
+        unsure: false,
+        ..broken
+    }
+}
