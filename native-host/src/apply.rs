@@ -25,7 +25,7 @@
 //! - [`change`]: what an event means for Memcached.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
 //! - [`cursor`]: how far the hosts have come. [`feeder`]: who feeds a cache from the stream.
-//! - [`report`]: what is printed.
+//! - [`portion`]: how much goes over a line at once. [`report`]: what is printed.
 //! - [`stop`]: why the work stops.
 
 use std::{
@@ -46,6 +46,7 @@ pub mod cursor;
 pub mod feeder;
 mod group;
 pub mod lease;
+mod portion;
 mod report;
 mod session;
 mod stop;
@@ -56,6 +57,7 @@ use self::{
     channel::Channels,
     group::Group,
     lease::{Lease, Taken},
+    portion::Portion,
     report::Report,
     session::Session,
     stop::Stop,
@@ -95,12 +97,14 @@ struct Process<'a, W> {
     unsettled: bool,
     /// What the servers' clocks said after all of that was sent, if that is known.
     clocks: Option<Vec<u32>>,
+    /// How much is written to Memcached at once.
+    portion: Portion,
     source: Source,
 }
 
 /// Where events come from.
 enum Source {
-    Stream(Group),
+    Stream(Box<Group>),
     Channels(Channels),
 }
 
@@ -109,7 +113,7 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
     let stream = config.redis.as_ref().and_then(|redis| redis.stream.as_deref());
     let source = match stream {
         Some(stream) if !options.pubsub => {
-            Source::Stream(Group::new(stream, &options.group, &options.consumer))
+            Source::Stream(Box::new(Group::new(stream, &options.group, &options.consumer)))
         }
         _ => Source::Channels(channel::listen(config)),
     };
@@ -121,8 +125,10 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
         cache: None,
         unsettled: true,
         clocks: None,
+        portion: Portion::default(),
         source,
     };
+    process.lease.attend(config);
     process.run(&options.group)
 }
 
@@ -173,6 +179,7 @@ impl<W: Write> Process<'_, W> {
             redis,
             cache,
             lease: &mut self.lease,
+            portion: &mut self.portion,
             report: &mut self.report,
             ended: self.ended,
             fences: None,
@@ -189,6 +196,9 @@ impl<W: Write> Process<'_, W> {
                 }
                 Source::Channels(channels) => channel::follow(&mut session, channels),
             };
+        }
+        if let (Err(Stop::LeaseLost), Some(pause)) = (&worked, session.lease.late()) {
+            worked = Err(Stop::late(pause, session.cache.slowest()));
         }
         // If the lease cannot be given back it runs out.
         match &worked {

@@ -1,6 +1,6 @@
 //! Why a process of `apply` stops what it does, for a while or for good.
 
-use std::io;
+use std::{io, time::Duration};
 
 use memcache::exp;
 use redis::{Connection, RedisError};
@@ -11,12 +11,15 @@ use crate::{
     sinks::{self, runner::StepError},
 };
 
+/// What a server that took so long took too long: much of the time for which a lease goes without being kept.
+const LONG: Duration = Duration::from_secs(1);
+
 /// What interrupts the work.
 #[derive(Debug)]
 pub enum Stop {
     /// A person or the system wants the end.
     Asked,
-    /// Another process writes now.
+    /// The lease is another process's, or may be.
     LeaseLost,
     /// A server does not do what it should; to be tried again.
     Trouble {
@@ -42,6 +45,27 @@ impl Stop {
             },
             unanswered: false,
         }
+    }
+
+    /// For a lease that was not kept for so long, and what took longest meanwhile.
+    pub fn late(pause: Duration, slowest: Option<(&str, Duration)>) -> Self {
+        let (why, cure) = match slowest.filter(|(_, took)| *took >= LONG) {
+            Some((address, took)) => (
+                format!(
+                    "memcached at {address} took {:.1} s for one exchange",
+                    took.as_secs_f64()
+                ),
+                "See why the server or the line to it is slow, or run this nearer to it; nothing is lost meanwhile.",
+            ),
+            None => (
+                "this process stood still".to_owned(),
+                "Nothing to do if the machine slept. Else see what holds it up: the machine's load, or who reads what it prints; \
+                 nothing is lost meanwhile.",
+            ),
+        };
+        let pause = pause.as_secs_f64();
+        let error = format!("the lease was not kept for {pause:.1} s and had to be given up: {why}");
+        Self::trouble("late", error, cure)
     }
 
     /// For what Redis said.
