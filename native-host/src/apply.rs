@@ -30,6 +30,7 @@
 
 use std::{
     io::{self, Write},
+    mem,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -138,14 +139,21 @@ impl<W: Write> Process<'_, W> {
         loop {
             let began = Instant::now();
             match self.attempt(group) {
-                Ok(()) | Err(Stop::Asked) => return self.report.state("ended", "ended"),
+                Ok(()) | Err(Stop::Asked) => {
+                    self.leave_channels()?;
+                    return self.report.state("ended", "ended");
+                }
                 Err(Stop::Output(error)) => return Err(error),
                 Err(Stop::LeaseLost) => {
                     self.report.state("lease_lost", "another process may write now")?;
                     continue;
                 }
                 Err(Stop::Trouble { state, trouble, .. }) => {
-                    self.report.trouble(state, &trouble.error, &trouble.cure)?;
+                    let cure = match &self.source {
+                        Source::Stream(_) => trouble.cure,
+                        Source::Channels(_) => stop::told_when_missed(&trouble.cure),
+                    };
+                    self.report.trouble(state, &trouble.error, &cure)?;
                 }
             }
             if began.elapsed() > LONGEST_PAUSE * 5 {
@@ -155,6 +163,17 @@ impl<W: Write> Process<'_, W> {
             self.sleep(pause.mul_f64(0.5 + fastrand::f64()));
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Says what was heard and is not written any more.
+    fn leave_channels(&mut self) -> Result<(), io::Error> {
+        if let Source::Channels(channels) = &mut self.source
+            && let Err(Stop::Output(error)) =
+                channels.leave(self.config, &mut self.report, "this process was told to end")
+        {
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// From the connection to the first thing that goes wrong.
@@ -231,11 +250,24 @@ impl<W: Write> Process<'_, W> {
             return Ok(());
         }
         let mut seen: Option<(Option<u64>, Vec<u32>)> = None;
+        let mut keepings = None;
         loop {
             if self.ended.load(Ordering::Relaxed) {
                 return Err(Stop::Asked);
             }
             let taken = self.lease.take(redis).map_err(failed)?;
+            if let Source::Channels(channels) = &mut self.source {
+                let is_alive = mem::replace(&mut keepings, self.lease.keepings()) != self.lease.keepings();
+                match &taken {
+                    Taken::By(_) => channels.stand_by(self.config, &mut self.report, is_alive)?,
+                    _ => channels.take(
+                        self.config,
+                        &mut self.report,
+                        taken == Taken::Clean,
+                        self.lease.is_unbroken(),
+                    )?,
+                }
+            }
             let seen_now = seen
                 .take()
                 .filter(|(keepings, _)| *keepings == self.lease.keepings());
@@ -253,9 +285,6 @@ impl<W: Write> Process<'_, W> {
                 Taken::By(name) => self
                     .report
                     .state("standing_by", format_args!("standing by: {name} writes"))?,
-            }
-            if let Source::Channels(channels) = &mut self.source {
-                channels.forget();
             }
             seen = seen_now.or_else(|| Some((self.lease.keepings(), self.look_at_clocks(group)?)));
             self.sleep(STAND_BY);

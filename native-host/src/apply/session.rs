@@ -12,7 +12,6 @@ use std::{
 };
 
 use redis::Connection;
-use serde_json::json;
 
 use super::{
     cache::{Cache, server},
@@ -209,19 +208,6 @@ impl<W: Write> Session<'_, W> {
             self.put(index, &targets)?;
         }
         Ok(())
-    }
-
-    /// Says that events never came.
-    pub fn tell_gap(&mut self, profile: &str, first: u64, last: u64, cure: &str) -> Result<(), Stop> {
-        let count = last - first + 1;
-        Ok(self.report.tell(
-            "gap",
-            format_args!(
-                "gap: {count} events of profile {profile} never came ({first} to {last}); what they changed may be stale \
-                 in Memcached\n   cure: {cure}"
-            ),
-            json!({"profile": profile, "first": first, "last": last, "events": count, "cure": cure}),
-        )?)
     }
 
     /// What an error of Redis means.

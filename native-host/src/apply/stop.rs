@@ -95,6 +95,18 @@ impl From<io::Error> for Stop {
     }
 }
 
+/// How a cure ends that holds for the stream, and for the channels.
+const KEPT: &str = "; nothing is lost meanwhile.";
+const MISSED: &str = "; what was heard is kept and tried again, and what is missed meanwhile is told as a gap once more comes.";
+
+/// A cure for who listens to the channels.
+pub fn told_when_missed(cure: &str) -> String {
+    match cure.strip_suffix(KEPT) {
+        Some(cure) => format!("{cure}{MISSED}"),
+        None => cure.to_owned(),
+    }
+}
+
 /// Connects to the Redis of the configuration.
 pub fn connect(config: &Config) -> Result<Connection, Stop> {
     let Some(redis) = &config.redis else {

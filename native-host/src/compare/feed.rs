@@ -166,7 +166,7 @@ fn is_same(
 /// Whose offset counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Of who passes on: what waits for somebody in trouble is a difference, for nobody knows when it will be passed on.
+    /// Of who passes on: what waits for somebody in trouble, or who does not run, is a difference, for nobody knows when it will be passed on.
     OfWhoRuns,
     /// Of whoever may write, be it that he is in trouble: what he has sent may yet arrive.
     OfWhoMayWrite,
@@ -182,7 +182,7 @@ impl Feed {
     ) -> Result<Option<u64>, CompareError> {
         match self {
             Self::Host => Ok(by_host(reader, reach)?),
-            Self::Apply(applied) => applied.reached(cache, reader),
+            Self::Apply(applied) => applied.reached(cache, reader, reach),
         }
     }
 
@@ -224,7 +224,10 @@ impl Feed {
 }
 
 impl Applied {
-    fn reached(&self, cache: &Cache, reader: &Reader) -> Result<Option<u64>, CompareError> {
+    fn reached(&self, cache: &Cache, reader: &Reader, reach: Reach) -> Result<Option<u64>, CompareError> {
+        if reach == Reach::OfWhoRuns && !self.runs {
+            return Ok(None);
+        }
         let (profile, _) = reader.author()?;
         let offset = cache.address(offset_name(&self.mark, &profile));
         let mut mark = cache.address(self.mark.clone());

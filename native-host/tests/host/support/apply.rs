@@ -161,6 +161,11 @@ impl Apply {
         self.wait()
     }
 
+    /// Asks it to end, without waiting for it.
+    pub fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
         let mut status = None;
