@@ -20,7 +20,8 @@
 //!
 //! - [`lease`]: which process writes.
 //! - [`session`]: what the one that does may do.
-//! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers that are empty.
+//! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers that are empty. `stream::owed`: what others
+//!   have left undone.
 //! - [`channel`]: events from Pub/Sub, at most once.
 //! - [`change`]: what an event means for Memcached.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.

@@ -16,7 +16,6 @@ use crate::{
     support::{
         Apply, Host, Memcached, Sandbox,
         body::{commit, delete, put},
-        until,
     },
     verify::{ask, assert_same, compared, kinds, verify},
 };
