@@ -119,10 +119,14 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
         }
         _ => Source::Channels(channel::listen(config)),
     };
+    let mut name = options.consumer.clone();
+    if let Source::Channels(_) = source {
+        name.push_str(feeder::LISTENS);
+    }
     let mut process = Process {
         config,
         ended,
-        lease: Lease::new(stream, &options.group, &options.consumer),
+        lease: Lease::new(stream, &options.group, &name),
         report: Report::new(out, options.json),
         cache: None,
         unsettled: true,

@@ -40,8 +40,7 @@ const QUIET: Duration = Duration::from_millis(500);
 const SIGNS: u64 = 3;
 
 /// What to do about events that were missed.
-const CURE_MISSED: &str = "Run `idb-relay verify --repair` where the browsers concerned are. Pub/Sub delivers at most once; without --pubsub nothing is missed, for the \
-                           stream is read instead.";
+const CURE_MISSED: &str = "Pub/Sub delivers at most once. Without --pubsub nothing is missed: the stream is read instead, and Memcached is filled from it at the first start.";
 
 /// What is heard, and what has become of it.
 pub(super) struct Channels {

@@ -95,7 +95,8 @@ impl CliError {
             Self::Memcached { cure, .. } => cure.clone(),
             Self::Drift(_) => {
                 "`idb-relay verify --repair` puts it right, but for what waits for a host or an `idb-relay apply` that does not run: that is brought once it \
-                 does. `idb-relay status` tells who should."
+                 does. `idb-relay status` tells who should. Beside `idb-relay apply --pubsub` nothing is put right: end it, and run `idb-relay apply`, which fills \
+                 Memcached from the stream."
                     .to_owned()
             }
             Self::NotCompared(error) => error.cure(),

@@ -34,6 +34,8 @@ pub struct Applied {
     mark: String,
     /// Whether a process of it runs.
     runs: bool,
+    /// It listens to the channels: what it has missed nobody brings, and what it has in hand nobody knows.
+    listens: bool,
     /// Profiles of other machines use the stream, so items without a record here may be theirs.
     pub(super) others: bool,
 }
@@ -126,6 +128,7 @@ impl Feed {
         Ok(Self::Apply(Applied {
             mark,
             runs: feeder.process.is_some(),
+            listens: feeder.listens(),
             others,
         }))
     }
@@ -225,8 +228,10 @@ impl Feed {
 
 impl Applied {
     fn reached(&self, cache: &Cache, reader: &Reader, reach: Reach) -> Result<Option<u64>, CompareError> {
-        if reach == Reach::OfWhoRuns && !self.runs {
-            return Ok(None);
+        match reach {
+            Reach::OfWhoRuns if !self.runs || self.listens => return Ok(None),
+            Reach::OfWhoMayWrite if self.listens => return Ok(Some(0)),
+            _ => {}
         }
         let (profile, _) = reader.author()?;
         let offset = cache.address(offset_name(&self.mark, &profile));

@@ -6,6 +6,7 @@ use crate::support::{
     body::{clear, commit, delete, put},
     until,
 };
+use crate::verify::{assert_same, kinds, verify};
 
 const PUBSUB: &[&str] = &["--pubsub"];
 
@@ -105,7 +106,7 @@ fn what_was_missed_is_told() {
     assert!(
         gap["cure"]
             .as_str()
-            .is_some_and(|cure| cure.contains("without --pubsub"))
+            .is_some_and(|cure| cure.contains("Without --pubsub"))
     );
     sandbox.redis.down();
 }
@@ -153,11 +154,41 @@ fn what_is_in_hand_at_the_end_is_told() {
     assert!(
         gap["cure"]
             .as_str()
-            .is_some_and(|cure| cure.contains("`idb-relay verify --repair`"))
+            .is_some_and(|cure| cure.contains("Without --pubsub"))
     );
     assert!(apply.wait().success());
     sandbox.memcached.resume();
     assert_eq!(sandbox.cached("1").as_deref(), Some("\"old\""));
+    // The cure does what it says.
+    let apply = Apply::writing(&sandbox, "two");
+    assert_eq!(sandbox.cached("1").as_deref(), Some("\"new\""));
+    assert_eq!(sandbox.cached("2").as_deref(), Some("2"));
+    drop(apply);
+}
+
+#[test]
+fn what_was_missed_is_a_difference_while_somebody_listens() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    host.deliver(1, &commit(&[put("0", "0")]));
+    host.acknowledged(1);
+    sandbox.redis.await_stream(1);
+    let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
+    apply.state("applying");
+    // It may have older values in hand, so nothing is put right beside it.
+    for repair in [&[][..], &["--repair"]] {
+        let verified = verify(&sandbox, repair);
+        assert_eq!(
+            (verified.code, verified.kinds()),
+            (Some(1), kinds([("0", "missing")]))
+        );
+        assert_eq!((verified.compared.pending, verified.compared.repaired), (0, 0));
+    }
+    assert_eq!(sandbox.cached("0"), None);
+    assert!(apply.end().success());
+    let apply = Apply::writing(&sandbox, "two");
+    assert_same(&sandbox, 1);
+    drop(apply);
 }
 
 #[test]
