@@ -20,16 +20,18 @@
 //!
 //! - [`lease`]: which process writes.
 //! - [`session`]: what the one that does may do.
-//! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers that are empty.
+//! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers that are empty. `stream::owed`: what others
+//!   have left undone.
 //! - [`channel`]: events from Pub/Sub, at most once.
 //! - [`change`]: what an event means for Memcached.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
 //! - [`cursor`]: how far the hosts have come. [`feeder`]: who feeds a cache from the stream.
-//! - [`report`]: what is printed.
+//! - [`portion`]: how much goes over a line at once. [`report`]: what is printed.
 //! - [`stop`]: why the work stops.
 
 use std::{
     io::{self, Write},
+    mem,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -46,6 +48,7 @@ pub mod cursor;
 pub mod feeder;
 mod group;
 pub mod lease;
+mod portion;
 mod report;
 mod session;
 mod stop;
@@ -56,6 +59,7 @@ use self::{
     channel::Channels,
     group::Group,
     lease::{Lease, Taken},
+    portion::Portion,
     report::Report,
     session::Session,
     stop::Stop,
@@ -95,12 +99,14 @@ struct Process<'a, W> {
     unsettled: bool,
     /// What the servers' clocks said after all of that was sent, if that is known.
     clocks: Option<Vec<u32>>,
+    /// How much is written to Memcached at once.
+    portion: Portion,
     source: Source,
 }
 
 /// Where events come from.
 enum Source {
-    Stream(Group),
+    Stream(Box<Group>),
     Channels(Channels),
 }
 
@@ -109,20 +115,26 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
     let stream = config.redis.as_ref().and_then(|redis| redis.stream.as_deref());
     let source = match stream {
         Some(stream) if !options.pubsub => {
-            Source::Stream(Group::new(stream, &options.group, &options.consumer))
+            Source::Stream(Box::new(Group::new(stream, &options.group, &options.consumer)))
         }
         _ => Source::Channels(channel::listen(config)),
     };
+    let mut name = options.consumer.clone();
+    if let Source::Channels(_) = source {
+        name.push_str(feeder::LISTENS);
+    }
     let mut process = Process {
         config,
         ended,
-        lease: Lease::new(stream, &options.group, &options.consumer),
+        lease: Lease::new(stream, &options.group, &name),
         report: Report::new(out, options.json),
         cache: None,
         unsettled: true,
         clocks: None,
+        portion: Portion::default(),
         source,
     };
+    process.lease.attend(config);
     process.run(&options.group)
 }
 
@@ -132,14 +144,21 @@ impl<W: Write> Process<'_, W> {
         loop {
             let began = Instant::now();
             match self.attempt(group) {
-                Ok(()) | Err(Stop::Asked) => return self.report.state("ended", "ended"),
+                Ok(()) | Err(Stop::Asked) => {
+                    self.leave_channels()?;
+                    return self.report.state("ended", "ended");
+                }
                 Err(Stop::Output(error)) => return Err(error),
                 Err(Stop::LeaseLost) => {
                     self.report.state("lease_lost", "another process may write now")?;
                     continue;
                 }
                 Err(Stop::Trouble { state, trouble, .. }) => {
-                    self.report.trouble(state, &trouble.error, &trouble.cure)?;
+                    let cure = match &self.source {
+                        Source::Stream(_) => trouble.cure,
+                        Source::Channels(_) => stop::told_when_missed(&trouble.cure),
+                    };
+                    self.report.trouble(state, &trouble.error, &cure)?;
                 }
             }
             if began.elapsed() > LONGEST_PAUSE * 5 {
@@ -149,6 +168,17 @@ impl<W: Write> Process<'_, W> {
             self.sleep(pause.mul_f64(0.5 + fastrand::f64()));
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Says what was heard and is not written any more.
+    fn leave_channels(&mut self) -> Result<(), io::Error> {
+        if let Source::Channels(channels) = &mut self.source
+            && let Err(Stop::Output(error)) =
+                channels.leave(self.config, &mut self.report, "this process was told to end")
+        {
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// From the connection to the first thing that goes wrong.
@@ -173,6 +203,7 @@ impl<W: Write> Process<'_, W> {
             redis,
             cache,
             lease: &mut self.lease,
+            portion: &mut self.portion,
             report: &mut self.report,
             ended: self.ended,
             fences: None,
@@ -189,6 +220,9 @@ impl<W: Write> Process<'_, W> {
                 }
                 Source::Channels(channels) => channel::follow(&mut session, channels),
             };
+        }
+        if let (Err(Stop::LeaseLost), Some(pause)) = (&worked, session.lease.late()) {
+            worked = Err(Stop::late(pause, session.cache.slowest()));
         }
         // If the lease cannot be given back it runs out.
         match &worked {
@@ -221,11 +255,24 @@ impl<W: Write> Process<'_, W> {
             return Ok(());
         }
         let mut seen: Option<(Option<u64>, Vec<u32>)> = None;
+        let mut keepings = None;
         loop {
             if self.ended.load(Ordering::Relaxed) {
                 return Err(Stop::Asked);
             }
             let taken = self.lease.take(redis).map_err(failed)?;
+            if let Source::Channels(channels) = &mut self.source {
+                let is_alive = mem::replace(&mut keepings, self.lease.keepings()) != self.lease.keepings();
+                match &taken {
+                    Taken::By(_) => channels.stand_by(self.config, &mut self.report, is_alive)?,
+                    _ => channels.take(
+                        self.config,
+                        &mut self.report,
+                        taken == Taken::Clean,
+                        self.lease.is_unbroken(),
+                    )?,
+                }
+            }
             let seen_now = seen
                 .take()
                 .filter(|(keepings, _)| *keepings == self.lease.keepings());
@@ -243,9 +290,6 @@ impl<W: Write> Process<'_, W> {
                 Taken::By(name) => self
                     .report
                     .state("standing_by", format_args!("standing by: {name} writes"))?,
-            }
-            if let Source::Channels(channels) = &mut self.source {
-                channels.forget();
             }
             seen = seen_now.or_else(|| Some((self.lease.keepings(), self.look_at_clocks(group)?)));
             self.sleep(STAND_BY);

@@ -12,7 +12,10 @@
 //!
 //! - [`server`]: one server, and writes that cannot land late.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use memcache::exp::Error;
 use serde_json::{Value, json};
@@ -39,6 +42,8 @@ pub struct Cache {
     feed: Value,
     /// What the mark says of a server that is filled.
     filled: String,
+    /// Which server took longest, and how long, since the lease was known to be kept.
+    slowest: Option<(usize, Duration)>,
 }
 
 /// What a server says of itself.
@@ -73,6 +78,7 @@ impl Cache {
             ring: Ketama::new(&config.servers),
             mark: mark_name(group),
             filled: String::new(),
+            slowest: None,
             feed,
         })
     }
@@ -125,6 +131,17 @@ impl Cache {
     /// The server that is asked first about a profile.
     pub fn home_of(&self, profile: &str) -> usize {
         self.server_of(&self.offset_name(profile))
+    }
+
+    /// The lease was just kept.
+    pub fn kept(&mut self) {
+        self.slowest = None;
+    }
+
+    /// Which server took longest since then, and how long.
+    pub fn slowest(&self) -> Option<(&str, Duration)> {
+        let (index, took) = self.slowest?;
+        Some((self.addresses.get(index)?, took))
     }
 
     /// What the servers' clocks say.
@@ -257,7 +274,13 @@ impl Cache {
                 "Report this.",
             ));
         };
-        question(server).map_err(|error| Stop::memcached(&error, address))
+        let asked = Instant::now();
+        let answer = question(server).map_err(|error| Stop::memcached(&error, address));
+        let took = asked.elapsed();
+        if self.slowest.is_none_or(|(_, longest)| took > longest) {
+            self.slowest = Some((index, took));
+        }
+        answer
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Target {
     pub value: Option<String>,
     /// Why it is to hold nothing although the record has a value.
     pub refused: Option<String>,
+    /// The entry of the stream that has the value, which is not held in memory: it has to be read again.
+    pub lies_in: Option<String>,
 }
 
 impl Change {
@@ -65,5 +67,6 @@ fn target(event: &Event<'_>, key: &str, typed: Option<&str>, config: &config::Me
         name: config.key.record_name(names, key),
         value,
         refused,
+        lies_in: None,
     }
 }

@@ -1,168 +1,265 @@
 //! From Pub/Sub: what is heard while somebody listens, at most once.
 //!
-//! Redis keeps nothing for who is not there. What is missed is told by the numbers that are missing, once something comes after them.
+//! Redis keeps nothing for who is not there. What is missed is told by the numbers that are missing, once something comes after them. What was heard is
+//! written, however often that has to be tried; if it can't be, because another process writes now or the end was asked for, it is told.
+//!
+//! Who stands by hears the same, and holds on to what came since the one that writes gave its last signs of life: that one may not have written it.
+//!
+//! - `ear`: what listens.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, VecDeque},
     io::Write,
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
-    thread,
+    mem,
+    sync::mpsc::RecvTimeoutError,
     time::Duration,
 };
 
 use serde_json::json;
 
 use super::{
-    change::{Change, Target},
+    change::Change,
+    report::Report,
     session::Session,
-    stop::{self, Stop},
+    stop::{Stop, told_when_missed},
 };
 use crate::config::Config;
 
-/// How many events wait here for Memcached; what is more waits in Redis, which cuts off who is too slow
-/// (`client-output-buffer-limit pubsub`).
-const QUEUE: usize = 4096;
+mod ear;
 
-/// How many events are applied together.
+use self::ear::{Ear, HELD, Heard};
+
+/// How many events are applied together, and how many bytes they may have by which no more are added.
 const BATCH: usize = 512;
+const LARGE: usize = 1024 * 1024;
 
 /// How often the lease is kept while nothing is heard.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// The pause before Redis is tried again.
-const PAUSE: Duration = Duration::from_millis(500);
+/// For how many signs of life of the one that writes what it should have written is held by who stands by.
+const SIGNS: u64 = 3;
 
 /// What to do about events that were missed.
-const CURE_MISSED: &str =
-    "Pub/Sub delivers at most once. Without --pubsub nothing is missed: the stream is read instead.";
+const CURE_MISSED: &str = "Pub/Sub delivers at most once. Without --pubsub nothing is missed: the stream is read instead, and Memcached is filled from it at the first start.";
 
-/// What the listening thread has to say.
-enum Heard {
-    /// It listens from now on.
-    Listening,
-    /// An event.
-    Event(String),
-    /// It does not hear any more, or not yet; it keeps trying.
-    Deaf(Stop),
-}
-
-/// What is heard, and whether anything can be.
+/// What is heard, and what has become of it.
 pub(super) struct Channels {
-    heard: Receiver<Heard>,
-    listening: bool,
-}
-
-impl Channels {
-    /// Forgets what was heard: the one that writes has heard it, too.
-    pub(super) fn forget(&mut self) {
-        while let Ok(heard) = self.heard.try_recv() {
-            self.note(&heard);
-        }
-    }
-
-    fn note(&mut self, heard: &Heard) {
-        match heard {
-            Heard::Listening => self.listening = true,
-            Heard::Deaf(_) => self.listening = false,
-            Heard::Event(_) => {}
-        }
-    }
+    ear: Ear,
+    /// We write, or have written and not seen anybody else do so.
+    writes: bool,
+    /// The last event of each profile that was taken in hand, by us or whoever wrote before.
+    known: HashMap<String, u64>,
+    /// What was taken in hand and is not known to be in Memcached.
+    in_hand: Vec<Change>,
+    /// What whoever writes may not have written, with the number of its sign of life.
+    window: VecDeque<(u64, Change)>,
+    /// The bytes of the values in it.
+    held: usize,
+    signs: u64,
 }
 
 /// Listens to all channels, for ever.
 pub(super) fn listen(config: &Config) -> Channels {
-    let (sender, heard) = sync_channel(QUEUE);
-    let config = config.clone();
-    thread::spawn(move || {
-        while let Err(stop) = hear(&config, &sender) {
-            if sender.send(Heard::Deaf(stop)).is_err() {
-                return;
-            }
-            thread::sleep(PAUSE);
-        }
-    });
     Channels {
-        heard,
-        listening: false,
+        ear: Ear::open(config),
+        writes: false,
+        known: HashMap::new(),
+        in_hand: Vec::new(),
+        window: VecDeque::new(),
+        held: 0,
+        signs: 0,
     }
 }
 
-/// Ends well only when nobody wants to know any more.
-fn hear(config: &Config, sender: &SyncSender<Heard>) -> Result<(), Stop> {
-    let Some(redis) = &config.redis else { return Ok(()) };
-    let failed = |error| Stop::redis(&error, &redis.url);
-    let mut connection = stop::connect(config)?;
-    let mut subscriber = connection.as_pubsub();
-    subscriber.psubscribe(redis.channel.pattern()).map_err(failed)?;
-    // Silence is no failure from here on.
-    subscriber.set_read_timeout(None).map_err(failed)?;
-    if sender.send(Heard::Listening).is_err() {
-        return Ok(());
+impl Channels {
+    /// This process writes, and nothing of what it hears is anybody else's business. `is_clean`: who wrote before has told what it left behind.
+    pub(super) fn take<W: Write>(
+        &mut self,
+        config: &Config,
+        report: &mut Report<W>,
+        is_clean: bool,
+        is_unbroken: bool,
+    ) -> Result<(), Stop> {
+        if self.writes && !is_unbroken {
+            // Somebody has written younger values meanwhile, perhaps.
+            self.leave(config, report, "another process has written meanwhile")?;
+        }
+        self.writes = true;
+        self.held = 0;
+        for (_, change) in mem::take(&mut self.window) {
+            if is_clean {
+                self.pass(&change);
+            } else {
+                self.accept(report, change)?;
+            }
+        }
+        Ok(())
     }
-    loop {
-        let message = subscriber.get_message().map_err(failed)?;
-        let event = String::from_utf8_lossy(message.get_payload_bytes()).into_owned();
-        if sender.send(Heard::Event(event)).is_err() {
+
+    /// Somebody else writes, who may have shown a sign of life since the last time.
+    pub(super) fn stand_by<W: Write>(
+        &mut self,
+        config: &Config,
+        report: &mut Report<W>,
+        is_alive: bool,
+    ) -> Result<(), Stop> {
+        self.leave(config, report, "another process writes now")?;
+        while let Some(change) = self.next_change(config) {
+            self.held += length(&change);
+            self.window.push_back((self.signs, change));
+        }
+        self.signs += u64::from(is_alive);
+        while let Some((sign, _)) = self.window.front()
+            && (sign + SIGNS <= self.signs || self.held > HELD)
+        {
+            let is_old = sign + SIGNS <= self.signs;
+            if let Some((_, change)) = self.window.pop_front() {
+                self.held -= length(&change);
+                if is_old {
+                    self.pass(&change);
+                } else {
+                    // It is a hole in what comes, which is told if we take over.
+                    let before = change.sequence.saturating_sub(1);
+                    self.known.entry(change.profile).or_insert(before);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up what was heard and not written, and says so.
+    pub(super) fn leave<W: Write>(
+        &mut self,
+        config: &Config,
+        report: &mut Report<W>,
+        why: &str,
+    ) -> Result<(), Stop> {
+        if !mem::take(&mut self.writes) {
             return Ok(());
         }
+        let mut left: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        let mut changes = mem::take(&mut self.in_hand);
+        while let Some(change) = changes.pop().or_else(|| self.next_change(config)) {
+            left.entry(change.profile).or_default().push(change.sequence);
+        }
+        self.known.clear();
+        for (profile, mut numbers) in left {
+            numbers.sort_unstable();
+            for run in numbers.chunk_by(|one, next| next - one <= 1) {
+                let (Some(first), Some(last)) = (run.first(), run.last()) else {
+                    continue;
+                };
+                let count = last - first + 1;
+                report.tell(
+                    "gap",
+                    format_args!(
+                        "gap: {count} events of profile {profile} were heard and not written ({first} to {last}), for {why}; what they changed may be \
+                         stale in Memcached\n   cure: {CURE_MISSED}"
+                    ),
+                    json!({"profile": profile, "first": first, "last": last, "events": count, "cure": CURE_MISSED}),
+                )?;
+            }
+        }
+        Ok(())
     }
+
+    /// The next event that was heard already.
+    fn next_change(&mut self, config: &Config) -> Option<Change> {
+        while let Ok(heard) = self.ear.next(Duration::ZERO) {
+            if let Heard::Event(event) = heard
+                && let Ok(change) = Change::read(&event, &config.memcached)
+            {
+                return Some(change);
+            }
+        }
+        None
+    }
+
+    /// Whoever writes has an event in hand.
+    fn pass(&mut self, change: &Change) {
+        let known = self.known.entry(change.profile.clone()).or_default();
+        *known = change.sequence.max(*known);
+    }
+
+    /// Takes an event in hand, unless it was taken before.
+    fn accept<W: Write>(&mut self, report: &mut Report<W>, change: Change) -> Result<(), Stop> {
+        let last = self.known.get(&change.profile).copied();
+        if last >= Some(change.sequence) {
+            return Ok(());
+        }
+        if let Some(last) = last
+            && change.sequence > last + 1
+        {
+            report.gap(&change.profile, last + 1, change.sequence - 1, CURE_MISSED)?;
+        }
+        self.pass(&change);
+        self.in_hand.push(change);
+        Ok(())
+    }
+}
+
+fn length(change: &Change) -> usize {
+    let value = change.target.as_ref().and_then(|target| target.value.as_ref());
+    value.map_or(0, String::len)
 }
 
 /// Brings what is heard to Memcached until something stops it.
 pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, channels: &mut Channels) -> Result<(), Stop> {
-    let mut known: HashMap<String, u64> = HashMap::new();
-    if channels.listening {
+    if channels.ear.is_open() {
         session.report.state("applying", "listening")?;
     }
     loop {
         session.go_on()?;
-        let first = match channels.heard.recv_timeout(QUIET) {
-            Ok(first) => first,
-            Err(RecvTimeoutError::Timeout) => {
-                session.keep()?;
-                continue;
-            }
-            Err(RecvTimeoutError::Disconnected) => return Err(Stop::Asked),
-        };
-        let mut events = Vec::new();
-        let more: Vec<Heard> = channels.heard.try_iter().take(BATCH - 1).collect();
-        for heard in std::iter::once(first).chain(more) {
-            channels.note(&heard);
-            match heard {
-                Heard::Event(event) => events.push(event),
-                Heard::Listening => session.report.state("applying", "listening")?,
-                Heard::Deaf(Stop::Trouble { state, trouble, .. }) => {
-                    session.report.trouble(state, &trouble.error, &trouble.cure)?;
-                }
-                Heard::Deaf(stop) => return Err(stop),
-            }
-        }
-        let mut targets: Vec<Target> = Vec::new();
-        for event in &events {
-            match Change::read(event, &session.config.memcached) {
-                Ok(change) => {
-                    let last = known.get(&change.profile).copied();
-                    if last >= Some(change.sequence) {
-                        continue;
-                    }
-                    if let Some(last) = last
-                        && change.sequence > last + 1
-                    {
-                        session.tell_gap(&change.profile, last + 1, change.sequence - 1, CURE_MISSED)?;
-                    }
-                    known.insert(change.profile, change.sequence);
-                    targets.extend(change.target);
-                }
-                Err(error) => session.report.tell(
-                    "unreadable",
-                    format_args!("a message is no event and is left out: {error}"),
-                    json!({"problem": error.to_string()}),
-                )?,
-            }
-        }
-        if !targets.is_empty() {
-            session.put_newest(targets.iter())?;
+        if !channels.in_hand.is_empty() {
+            // If it fails it stays in hand.
+            let targets = channels
+                .in_hand
+                .iter()
+                .filter_map(|change| change.target.as_ref());
+            session.put_newest(targets)?;
+            channels.in_hand.clear();
             session.report.flush()?;
         }
+        match channels.ear.next(QUIET) {
+            Ok(heard) => take_in_hand(session, channels, heard)?,
+            Err(RecvTimeoutError::Timeout) => session.keep()?,
+            Err(RecvTimeoutError::Disconnected) => return Err(Stop::Asked),
+        }
     }
+}
+
+/// Takes this in hand, and what was heard by now, up to a bound.
+fn take_in_hand<W: Write>(
+    session: &mut Session<'_, W>,
+    channels: &mut Channels,
+    first: Heard,
+) -> Result<(), Stop> {
+    let (mut next, mut bytes) = (Some(first), 0);
+    while let Some(heard) = next {
+        match heard {
+            Heard::Event(event) => {
+                bytes += event.len();
+                match Change::read(&event, &session.config.memcached) {
+                    Ok(change) => channels.accept(session.report, change)?,
+                    Err(error) => session.report.tell(
+                        "unreadable",
+                        format_args!("a message is no event and is left out: {error}"),
+                        json!({"problem": error.to_string()}),
+                    )?,
+                }
+            }
+            Heard::Listening => session.report.state("applying", "listening")?,
+            Heard::Deaf(Stop::Trouble { state, trouble, .. }) => {
+                let cure = told_when_missed(&trouble.cure);
+                session.report.trouble(state, &trouble.error, &cure)?;
+            }
+            Heard::Deaf(stop) => return Err(stop),
+        }
+        next = if bytes < LARGE && channels.in_hand.len() < BATCH {
+            channels.ear.next(Duration::ZERO).ok()
+        } else {
+            None
+        };
+    }
+    Ok(())
 }

@@ -10,6 +10,9 @@ use super::lease::Lease;
 /// The group of `idb-relay apply` unless it is told another.
 pub const USUAL_GROUP: &str = "memcached";
 
+/// What the name of a process ends with that listens to the channels. No name given by a person has a space.
+pub const LISTENS: &str = " --pubsub";
+
 /// A group that reads a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feeder {
@@ -37,6 +40,13 @@ pub struct Feed {
 }
 
 impl Feeder {
+    /// Whether who writes now listens to the channels: nobody knows what it has missed.
+    pub fn listens(&self) -> bool {
+        self.process
+            .as_ref()
+            .is_some_and(|process| process.ends_with(LISTENS))
+    }
+
     /// The servers, if they are known.
     pub fn servers(&self) -> &[String] {
         self.feed.as_ref().map_or(&[], |feed| &feed.servers)

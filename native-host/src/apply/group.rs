@@ -4,22 +4,18 @@
 //! acknowledged is claimed, whoever it was: only one process reads at a time, so it is either our own or that of one that has
 //! lost the lease.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use redis::{Connection, RedisError, Script, Value, from_redis_value};
 
-use super::lease::Lease;
+use super::{lease::Lease, portion::Portion};
 
 mod position;
 
 pub use self::position::lag;
 
-/// How many entries are read at once, at first and at most.
-const FIRST_ENTRIES: usize = 64;
+/// How many entries are read at once, at most; fewer if they are large.
 const MOST_ENTRIES: usize = 512;
-
-/// When what was read at once is larger than this, less is read the next time.
-const LARGE: usize = 8 * 1024 * 1024;
 
 /// How long a server waits for something new to happen before it says that nothing has.
 const WAIT_MS: &str = "500";
@@ -38,10 +34,14 @@ pub struct Group {
     stream: String,
     name: String,
     consumer: String,
-    /// How many entries are read next.
-    count: usize,
+    /// How much is read at once.
+    portion: Portion,
     read: Script,
+    claim: Script,
+    backwards: Script,
+    again: Script,
     end: Script,
+    extent: Script,
 }
 
 /// Whether a group has read all that there is.
@@ -74,10 +74,12 @@ pub struct Extent {
 /// What was claimed.
 #[derive(Debug, Default)]
 pub struct Claimed {
-    /// What is owed, oldest first.
+    /// Some of what is owed, oldest first.
     pub entries: Vec<Entry>,
     /// How many of what was owed are no longer in the stream.
     pub gone: usize,
+    /// From which id on there may be more; `None`: there is none.
+    pub next: Option<String>,
 }
 
 impl Group {
@@ -87,9 +89,13 @@ impl Group {
             stream: stream.to_owned(),
             name: name.to_owned(),
             consumer: consumer.to_owned(),
-            count: FIRST_ENTRIES,
-            read: Script::new(include_str!("group/read.lua")),
+            portion: Portion::default(),
+            read: paged(include_str!("group/read.lua")),
+            claim: paged(include_str!("group/claim.lua")),
+            backwards: paged(include_str!("group/backwards.lua")),
+            again: paged(include_str!("group/again.lua")),
             end: Script::new(include_str!("group/end.lua")),
+            extent: Script::new(include_str!("group/extent.lua")),
         }
     }
 
@@ -105,21 +111,13 @@ impl Group {
 
     /// What the stream is like; `None` if there is none.
     pub fn extent(&self, connection: &mut Connection) -> Result<Option<Extent>, RedisError> {
-        let answer: Result<HashMap<String, Value>, RedisError> = redis::cmd("XINFO")
-            .arg("STREAM")
-            .arg(&self.stream)
-            .query(connection);
-        let mut answer = match answer {
-            Err(error) if is_no_such_key(&error) => return Ok(None),
-            other => other?,
-        };
-        let mut field = |name: &str| answer.remove(name).unwrap_or(Value::Nil);
-        let first: Option<(String, Value)> = from_redis_value(field("first-entry"))?;
-        Ok(Some(Extent {
-            length: from_redis_value(field("length"))?,
-            added: from_redis_value(field("entries-added"))?,
-            first: first.map(|(id, _)| id),
-            last: from_redis_value(field("last-generated-id"))?,
+        type Told = (usize, i64, String, Option<String>);
+        let told: Option<Told> = self.extent.key(&self.stream).invoke(connection)?;
+        Ok(told.map(|(length, added, last, first)| Extent {
+            length,
+            added: added.try_into().ok(),
+            first,
+            last,
         }))
     }
 
@@ -155,46 +153,27 @@ impl Group {
         Ok(lease.run(connection, &["SET", &key, &position])?.is_some())
     }
 
-    /// Claims all that is owed; `None` if the lease is lost.
+    /// Claims some of what is owed, from this id on; `None` if the lease is lost.
     pub fn claim(
-        &self,
+        &mut self,
         lease: &mut Lease,
         connection: &mut Connection,
+        from: &str,
     ) -> Result<Option<Claimed>, RedisError> {
-        let mut claimed = Claimed::default();
-        let mut from = "0-0".to_owned();
-        loop {
-            let count = FIRST_ENTRIES.to_string();
-            let command = [
-                "XAUTOCLAIM",
-                &self.stream,
-                &self.name,
-                &self.consumer,
-                "0",
-                &from,
-                "COUNT",
-                &count,
-            ];
-            let Some(answer) = lease.run(connection, &command)? else {
-                return Ok(None);
-            };
-            let mut answer: Vec<Value> = from_redis_value(answer)?;
-            // Before Redis 7 there is no list of those that are gone; they come as nothing in the list of entries.
-            let gone: Vec<String> = match answer.get_mut(2) {
-                Some(gone) => from_redis_value(std::mem::replace(gone, Value::Nil))?,
-                None => Vec::new(),
-            };
-            claimed.gone += gone.len();
-            let mut next = answer.into_iter();
-            let after: String = from_redis_value(next.next().unwrap_or(Value::Nil))?;
-            claimed
-                .entries
-                .extend(entries(next.next().unwrap_or(Value::Nil))?);
-            if after == "0-0" {
-                return Ok(Some(claimed));
-            }
-            from = after;
-        }
+        let (count, bytes) = (MOST_ENTRIES.to_string(), self.portion.bytes().to_string());
+        let arguments = [&*self.name, &*self.consumer, &*count, &*bytes, from];
+        let asked = Instant::now();
+        let answer = lease.invoke(connection, &self.claim, &[], &arguments);
+        self.portion.learn(asked.elapsed());
+        let Some(answer) = answer? else {
+            return Ok(None);
+        };
+        let (next, claimed, gone): (String, Value, Vec<String>) = from_redis_value(answer)?;
+        Ok(Some(Claimed {
+            entries: entries(claimed)?,
+            gone: gone.len(),
+            next: Some(next).filter(|next| next != "0-0"),
+        }))
     }
 
     /// Reads on after this entry; `None` if the lease is lost.
@@ -205,26 +184,12 @@ impl Group {
         after: &str,
     ) -> Result<Option<Vec<Entry>>, RedisError> {
         let position = lease.position_key();
-        let count = self.count.to_string();
-        let arguments = [&*self.name, &*self.consumer, &*count, after];
-        let Some(answer) = lease.invoke(connection, &self.read, &[&position], &arguments)? else {
-            return Ok(None);
-        };
-        let streams: Option<Vec<(String, Value)>> = from_redis_value(answer)?;
-        let mut read = Vec::new();
-        for (_, of_stream) in streams.unwrap_or_default() {
-            read.extend(entries(of_stream)?);
-        }
-        let bytes: usize = read
-            .iter()
-            .map(|entry| entry.event.as_ref().map_or(0, String::len))
-            .sum();
-        self.count = if bytes > LARGE {
-            (self.count / 4).max(1)
-        } else {
-            (self.count * 2).min(MOST_ENTRIES)
-        };
-        Ok(Some(read))
+        let (count, bytes) = (MOST_ENTRIES.to_string(), self.portion.bytes().to_string());
+        let arguments = [&*self.name, &*self.consumer, &*count, &*bytes, after];
+        let asked = Instant::now();
+        let answer = lease.invoke(connection, &self.read, &[&position], &arguments);
+        self.portion.learn(asked.elapsed());
+        answer?.map(entries).transpose()
     }
 
     /// Whether all that there is has been read, up to this entry; `None` if the lease is lost.
@@ -249,8 +214,9 @@ impl Group {
         }))
     }
 
-    /// Waits a while for something to come after this entry.
-    pub fn wait(&self, connection: &mut Connection, after: &str) -> Result<(), RedisError> {
+    /// Waits a while for something to come after this entry. It is given as a whole, and read again later: Redis has no other way of waiting.
+    pub fn wait(&self, lease: &Lease, connection: &mut Connection, after: &str) -> Result<(), RedisError> {
+        let _waiting = lease.wait();
         redis::cmd("XREAD")
             .arg("COUNT")
             .arg(1)
@@ -281,21 +247,48 @@ impl Group {
 
     /// What comes before (and, at first, at) this entry, newest first. An id that begins with `(` is left out itself.
     pub fn backwards(
-        &self,
+        &mut self,
+        lease: &Lease,
         connection: &mut Connection,
         from: &str,
-        count: usize,
     ) -> Result<Vec<Entry>, RedisError> {
-        entries(
-            redis::cmd("XREVRANGE")
-                .arg(&self.stream)
-                .arg(from)
-                .arg("-")
-                .arg("COUNT")
-                .arg(count)
-                .query(connection)?,
-        )
+        let _waiting = lease.wait();
+        let asked = Instant::now();
+        let answer = self
+            .backwards
+            .key(&self.stream)
+            .arg(from)
+            .arg(MOST_ENTRIES)
+            .arg(self.portion.bytes())
+            .invoke(connection);
+        self.portion.learn(asked.elapsed());
+        entries(answer?)
     }
+
+    /// Some of these entries once more, and of how many these are all that there are.
+    pub fn again(
+        &mut self,
+        lease: &Lease,
+        connection: &mut Connection,
+        ids: &[&str],
+    ) -> Result<(usize, Vec<Entry>), RedisError> {
+        let _waiting = lease.wait();
+        let asked = Instant::now();
+        let mut call = self.again.key(&self.stream);
+        call.arg(self.portion.bytes());
+        for id in ids.iter().take(MOST_ENTRIES) {
+            call.arg(id);
+        }
+        let answer = call.invoke(connection);
+        self.portion.learn(asked.elapsed());
+        let (looked, found): (usize, Value) = answer?;
+        Ok((looked, entries(found)?))
+    }
+}
+
+/// A script that gives entries.
+fn paged(script: &str) -> Script {
+    Script::new(&format!("{}{script}", include_str!("group/page.lua")))
 }
 
 /// An entry as the server gives it: its id, and its fields unless it is gone.
@@ -315,11 +308,4 @@ fn entries(answer: Value) -> Result<Vec<Entry>, RedisError> {
                 .and_then(|event| from_redis_value(event).ok()),
         })
         .collect())
-}
-
-fn is_no_such_key(error: &RedisError) -> bool {
-    error
-        .detail()
-        .is_some_and(|detail| detail.contains("no such key"))
-        || error.to_string().contains("no such key")
 }

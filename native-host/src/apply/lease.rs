@@ -6,9 +6,19 @@
 //! Redis cannot keep a late request from Memcached, though. That is done by dates ([`fence`](super::cache::Cache::fence)), and
 //! they rest on this: no keeping of the lease succeeds after somebody else has taken it.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use redis::{Connection, RedisError, Script, ScriptInvocation, Value};
+
+use self::hold::Hold;
+pub(super) use self::hold::Waiting;
+use super::stop;
+use crate::config::Config;
+
+mod hold;
 
 /// How long a lease lives without being kept, in seconds. All processes must agree on it, so it cannot be configured.
 pub const LENGTH: u32 = 4;
@@ -28,18 +38,26 @@ pub enum Taken {
     By(String),
 }
 
+/// What the scripts are about.
+#[derive(Debug, Clone)]
+struct Keys {
+    lease: String,
+    /// The stream, if there is one.
+    stream: Option<String>,
+}
+
 /// A process's part in the lease of its group.
 pub struct Lease {
-    key: String,
-    /// The stream, if there is one: what the commands are about.
-    stream: Option<String>,
+    keys: Keys,
     consumer: String,
-    /// What we put in last.
-    token: String,
-    /// When it was last known to be ours.
-    kept: Option<Instant>,
+    /// Since when it is ours, if it is.
+    hold: Hold,
+    /// For how long it was not kept when it was given up for that reason.
+    late: Option<Duration>,
     /// How often anybody had kept it when it was last asked for.
     keepings: Option<u64>,
+    /// Nobody else had it between its last two takings.
+    is_unbroken: bool,
     acquire: Script,
     leased: Script,
     tidy: Script,
@@ -54,16 +72,53 @@ impl Lease {
             None => "{idb}".to_owned(),
         };
         Self {
-            key: format!("{slot}:apply:{group}"),
-            stream: stream.map(str::to_owned),
+            keys: Keys {
+                lease: format!("{slot}:apply:{group}"),
+                stream: stream.map(str::to_owned),
+            },
             consumer: consumer.to_owned(),
-            token: String::new(),
-            kept: None,
+            hold: Hold::default(),
+            late: None,
             keepings: None,
+            is_unbroken: false,
             acquire: Script::new(include_str!("lease/acquire.lua")),
             leased: Script::new(include_str!("lease/leased.lua")),
             tidy: Script::new(include_str!("lease/tidy.lua")),
         }
+    }
+
+    /// Has it kept from now on while an answer of Redis is long in coming, on a connection of its own.
+    pub fn attend(&self, config: &Config) {
+        let (hold, keys, config, leased) = (
+            self.hold.clone(),
+            self.keys.clone(),
+            config.clone(),
+            self.leased.clone(),
+        );
+        thread::spawn(move || {
+            let mut open: Option<Connection> = None;
+            while let Some(token) = hold.next(LONGEST_PAUSE) {
+                let Some(mut connection) = open.take().or_else(|| stop::connect(&config).ok()) else {
+                    continue;
+                };
+                let asked = Instant::now();
+                let answer: Result<Vec<Value>, RedisError> =
+                    keys.call(&leased, &token).arg(millis()).invoke(&mut connection);
+                // Who waits finds out by himself what is wrong with the server.
+                let Ok(answer) = answer else { continue };
+                if answer.first() == Some(&Value::Int(1)) {
+                    hold.keep(&token, asked);
+                } else {
+                    hold.lose(&token);
+                }
+                open = Some(connection);
+            }
+        });
+    }
+
+    /// While what is returned lives, somebody waits for an answer of Redis, and the lease is kept.
+    pub(super) fn wait(&self) -> Waiting {
+        self.hold.wait()
     }
 
     /// Takes the lease if nobody has it.
@@ -76,13 +131,14 @@ impl Lease {
             fastrand::u64(..)
         );
         let asked = Instant::now();
-        let (answer, holder, keepings): (String, String, u64) = self
+        let (answer, holder, keepings, before): (String, String, u64, Option<String>) = self
             .acquire
-            .key(&self.key)
-            .key(self.keepings_key())
+            .key(&self.keys.lease)
+            .key(self.keys.keepings())
+            .key(format!("{}:taken", self.keys.lease))
             .arg(&token)
             .arg(millis())
-            .arg(&self.token)
+            .arg(self.hold.token())
             // Never what was counted before, and far from where an integer ends.
             .arg(fastrand::u64(..1 << 48))
             .invoke(connection)?;
@@ -90,8 +146,9 @@ impl Lease {
         if answer == "held" {
             return Ok(Taken::By(consumer_of(&holder)));
         }
-        self.token = token;
-        self.kept = Some(asked);
+        self.is_unbroken = before.is_some_and(|before| before == self.hold.token());
+        self.hold.take(token, asked);
+        self.late = None;
         Ok(if answer == "free" {
             Taken::Clean
         } else {
@@ -104,13 +161,19 @@ impl Lease {
         self.keepings
     }
 
-    fn keepings_key(&self) -> String {
-        format!("{}:kept", self.key)
+    /// Whether nobody else had it between its last two takings.
+    pub fn is_unbroken(&self) -> bool {
+        self.is_unbroken
+    }
+
+    /// For how long it was not kept, if it was given up for that reason.
+    pub fn late(&self) -> Option<Duration> {
+        self.late
     }
 
     /// Which consumer has it, be it us or another.
     pub fn holder(&self, connection: &mut Connection) -> Result<Option<String>, RedisError> {
-        let token: Option<String> = redis::cmd("GET").arg(&self.key).query(connection)?;
+        let token: Option<String> = redis::cmd("GET").arg(&self.keys.lease).query(connection)?;
         Ok(token
             .filter(|token| token != "free")
             .map(|token| consumer_of(&token)))
@@ -142,14 +205,17 @@ impl Lease {
         arguments: &[&str],
     ) -> Result<Option<Value>, RedisError> {
         let asked = Instant::now();
-        if self
-            .kept
-            .take()
-            .is_none_or(|kept| asked.duration_since(kept) > LONGEST_PAUSE)
-        {
+        let Some(kept) = self.hold.kept() else {
+            return Ok(None);
+        };
+        let token = self.hold.token();
+        let pause = asked.saturating_duration_since(kept);
+        if pause > LONGEST_PAUSE {
+            self.late = Some(pause);
+            self.hold.lose(&token);
             return Ok(None);
         }
-        let mut call = self.call(script);
+        let mut call = self.keys.call(script, &token);
         for key in keys {
             call.key(key);
         }
@@ -157,11 +223,15 @@ impl Lease {
         for argument in arguments {
             call.arg(argument);
         }
-        let mut answer: Vec<Value> = call.invoke(connection)?;
+        let waiting = self.hold.wait();
+        let answer: Result<Vec<Value>, RedisError> = call.invoke(connection);
+        drop(waiting);
+        let mut answer = answer.inspect_err(|_| self.hold.lose(&token))?;
         if answer.first() != Some(&Value::Int(1)) {
+            self.hold.lose(&token);
             return Ok(None);
         }
-        self.kept = Some(asked);
+        self.hold.keep(&token, asked);
         Ok(Some(if answer.len() > 1 {
             answer.swap_remove(1)
         } else {
@@ -171,39 +241,39 @@ impl Lease {
 
     /// Gives the lease back. Only when nothing that was sent to Memcached is unanswered: the next one will not wait.
     pub fn release(&mut self, connection: &mut Connection) -> Result<(), RedisError> {
-        let key = self.key.clone();
+        let key = self.keys.lease.clone();
         self.run(connection, &["SET", &key, "free"])?;
-        self.kept = None;
+        self.hold.lose(&self.hold.token());
         Ok(())
     }
 
     /// Gives the lease up for anybody to take, who then has to wait as if we had been killed.
     pub fn abandon(&mut self, connection: &mut Connection) -> Result<(), RedisError> {
-        let key = self.key.clone();
+        let key = self.keys.lease.clone();
         self.run(connection, &["DEL", &key])?;
-        self.kept = None;
+        self.hold.lose(&self.hold.token());
         Ok(())
     }
 
     /// The key under which the group remembers what it feeds ([`Cache::agree`](super::cache::Cache::agree)).
     pub fn memory_key(&self) -> String {
-        format!("{}:feed", self.key)
+        format!("{}:feed", self.keys.lease)
     }
 
     /// The key under which the group remembers how many entries there were up to the one it has read last
     /// ([`Position`](super::group::Position)).
     pub fn position_key(&self) -> String {
-        format!("{}:position", self.key)
+        format!("{}:position", self.keys.lease)
     }
 
     /// The key under which the group remembers which events never came, until it has said so.
     pub fn holes_key(&self) -> String {
-        format!("{}:holes", self.key)
+        format!("{}:holes", self.keys.lease)
     }
 
     /// Leaves the group and gives the lease back.
     pub fn end(&mut self, connection: &mut Connection, group: &str) -> Result<(), RedisError> {
-        if self.stream.is_some() {
+        if self.keys.stream.is_some() {
             // Whether or not there is a group.
             let _either = self.tidy(connection, group);
         }
@@ -212,21 +282,36 @@ impl Lease {
 
     /// What the events come from, for the record.
     pub fn source(&self) -> String {
-        self.stream.clone().unwrap_or_else(|| "channels".to_owned())
+        self.keys.stream.clone().unwrap_or_else(|| "channels".to_owned())
     }
 
     /// Deletes the group's consumers that have nothing pending.
     pub fn tidy(&self, connection: &mut Connection, group: &str) -> Result<(), RedisError> {
-        self.call(&self.tidy).arg(group).invoke(connection)
+        self.keys
+            .call(&self.tidy, &self.hold.token())
+            .arg(group)
+            .invoke(connection)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.hold.end();
+    }
+}
+
+impl Keys {
+    fn keepings(&self) -> String {
+        format!("{}:kept", self.lease)
     }
 
-    fn call<'s>(&self, script: &'s Script) -> ScriptInvocation<'s> {
-        let mut call = script.key(&self.key);
-        call.key(self.keepings_key());
+    fn call<'s>(&self, script: &'s Script, token: &str) -> ScriptInvocation<'s> {
+        let mut call = script.key(&self.lease);
+        call.key(self.keepings());
         if let Some(stream) = &self.stream {
             call.key(stream);
         }
-        call.arg(&self.token);
+        call.arg(token);
         call
     }
 }

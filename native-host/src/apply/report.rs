@@ -102,6 +102,19 @@ impl<W: Write> Report<W> {
         writeln!(self.out, "{}", json!({"applied": details, "ts_ms": now_ms()}))
     }
 
+    /// Says that events never came.
+    pub fn gap(&mut self, profile: &str, first: u64, last: u64, cure: &str) -> io::Result<()> {
+        let count = last - first + 1;
+        self.tell(
+            "gap",
+            format_args!(
+                "gap: {count} events of profile {profile} never came ({first} to {last}); what they changed may be stale \
+                 in Memcached\n   cure: {cure}"
+            ),
+            json!({"profile": profile, "first": first, "last": last, "events": count, "cure": cure}),
+        )
+    }
+
     /// Lets readers see what was said.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()

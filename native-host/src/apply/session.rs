@@ -12,12 +12,12 @@ use std::{
 };
 
 use redis::Connection;
-use serde_json::json;
 
 use super::{
     cache::{Cache, server},
     change::Target,
     lease::{LENGTH, Lease},
+    portion::Portion,
     report::Report,
     stop::Stop,
 };
@@ -32,15 +32,14 @@ const TRIES: usize = 50;
 /// How long a fence is used. An older one is no less safe, but leaves less time to arrive.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// How much is written at once, in bytes: it has to arrive before the fence.
-const PIECE: usize = 1024 * 1024;
-
 /// A process that has the lease.
 pub(super) struct Session<'a, W> {
     pub config: &'a Config,
     pub redis: Connection,
     pub cache: Cache,
     pub lease: &'a mut Lease,
+    /// How much is written at once: it has to arrive before the fence.
+    pub portion: &'a mut Portion,
     pub report: &'a mut Report<W>,
     pub ended: &'a AtomicBool,
     /// When the clocks were looked at last, and for each server what follows from it.
@@ -95,7 +94,11 @@ impl<W: Write> Session<'_, W> {
             .lease
             .keep(&mut self.redis)
             .map_err(|error| self.redis_failed(&error))?;
-        if kept { Ok(()) } else { Err(Stop::LeaseLost) }
+        if !kept {
+            return Err(Stop::LeaseLost);
+        }
+        self.cache.kept();
+        Ok(())
     }
 
     /// The date from which on nothing lands on a server that is sent there now.
@@ -118,7 +121,7 @@ impl<W: Write> Session<'_, W> {
             let mut bytes = 0;
             let fits = rest.iter().take_while(|target| {
                 bytes += target.value.as_ref().map_or(0, String::len);
-                bytes <= PIECE
+                bytes <= self.portion.bytes()
             });
             let (piece, more) = rest.split_at(fits.count().max(1));
             self.put_piece(index, piece)?;
@@ -131,6 +134,7 @@ impl<W: Write> Session<'_, W> {
         let mut open: Vec<Wanted<'_>> = targets.iter().map(|target| self.wanted(index, target)).collect();
         for _ in 0..TRIES {
             let fence = self.fence(index)?;
+            let began = Instant::now();
             let names: Vec<&str> = open.iter().map(|wanted| wanted.name).collect();
             let seen = self.cache.look(index, &names)?;
             let writes: Vec<(server::Write<'_>, &server::Seen)> = open
@@ -138,7 +142,9 @@ impl<W: Write> Session<'_, W> {
                 .zip(&seen)
                 .map(|(wanted, seen)| ((wanted.name, wanted.value), seen))
                 .collect();
-            let done = self.cache.write(index, &writes, fence)?;
+            let done = self.cache.write(index, &writes, fence);
+            self.portion.learn(began.elapsed());
+            let done = done?;
             let mut still = Vec::new();
             for (wanted, done) in open.into_iter().zip(done) {
                 if done {
@@ -202,19 +208,6 @@ impl<W: Write> Session<'_, W> {
             self.put(index, &targets)?;
         }
         Ok(())
-    }
-
-    /// Says that events never came.
-    pub fn tell_gap(&mut self, profile: &str, first: u64, last: u64, cure: &str) -> Result<(), Stop> {
-        let count = last - first + 1;
-        Ok(self.report.tell(
-            "gap",
-            format_args!(
-                "gap: {count} events of profile {profile} never came ({first} to {last}); what they changed may be stale \
-                 in Memcached\n   cure: {cure}"
-            ),
-            json!({"profile": profile, "first": first, "last": last, "events": count, "cure": cure}),
-        )?)
     }
 
     /// What an error of Redis means.

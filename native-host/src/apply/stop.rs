@@ -1,6 +1,6 @@
 //! Why a process of `apply` stops what it does, for a while or for good.
 
-use std::io;
+use std::{io, time::Duration};
 
 use memcache::exp;
 use redis::{Connection, RedisError};
@@ -11,12 +11,15 @@ use crate::{
     sinks::{self, runner::StepError},
 };
 
+/// What a server that took so long took too long: much of the time for which a lease goes without being kept.
+const LONG: Duration = Duration::from_secs(1);
+
 /// What interrupts the work.
 #[derive(Debug)]
 pub enum Stop {
     /// A person or the system wants the end.
     Asked,
-    /// Another process writes now.
+    /// The lease is another process's, or may be.
     LeaseLost,
     /// A server does not do what it should; to be tried again.
     Trouble {
@@ -44,6 +47,27 @@ impl Stop {
         }
     }
 
+    /// For a lease that was not kept for so long, and what took longest meanwhile.
+    pub fn late(pause: Duration, slowest: Option<(&str, Duration)>) -> Self {
+        let (why, cure) = match slowest.filter(|(_, took)| *took >= LONG) {
+            Some((address, took)) => (
+                format!(
+                    "memcached at {address} took {:.1} s for one exchange",
+                    took.as_secs_f64()
+                ),
+                "See why the server or the line to it is slow, or run this nearer to it; nothing is lost meanwhile.",
+            ),
+            None => (
+                "this process stood still".to_owned(),
+                "Nothing to do if the machine slept. Else see what holds it up: the machine's load, or who reads what it prints; \
+                 nothing is lost meanwhile.",
+            ),
+        };
+        let pause = pause.as_secs_f64();
+        let error = format!("the lease was not kept for {pause:.1} s and had to be given up: {why}");
+        Self::trouble("late", error, cure)
+    }
+
     /// For what Redis said.
     pub fn redis(error: &RedisError, url: &str) -> Self {
         let StepError { state, trouble, .. } = sinks::redis::failure(error, &sinks::redis::address(url));
@@ -68,6 +92,18 @@ impl Stop {
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+/// How a cure ends that holds for the stream, and for the channels.
+const KEPT: &str = "; nothing is lost meanwhile.";
+const MISSED: &str = "; what was heard is kept and tried again, and what is missed meanwhile is told as a gap once more comes.";
+
+/// A cure for who listens to the channels.
+pub fn told_when_missed(cure: &str) -> String {
+    match cure.strip_suffix(KEPT) {
+        Some(cure) => format!("{cure}{MISSED}"),
+        None => cure.to_owned(),
     }
 }
 

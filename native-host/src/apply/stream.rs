@@ -15,13 +15,14 @@ use serde_json::json;
 use super::{
     cache::{Standing, is_profile},
     change::{Change, Target},
-    group::{self, Claimed, End, Entry, Extent, Group},
+    group::{self, End, Entry, Extent, Group},
     session::Session,
     stop::Stop,
 };
 
 mod fill;
 mod lost;
+mod owed;
 
 use self::lost::Lost;
 
@@ -86,19 +87,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     /// Follows the stream until something stops it.
     pub fn follow(&mut self) -> Result<(), Stop> {
         self.fill_what_is_empty()?;
-        let claimed = self.group.claim(self.session.lease, &mut self.session.redis);
-        let Claimed { entries, gone } = self.leased(claimed)?;
-        if gone > 0 {
-            self.session.report.tell(
-                "trimmed",
-                format_args!(
-                    "{gone} events that were under way are no longer in the stream; what they changed may be stale in \
-                     Memcached\n   cure: {CURE_GAP}"
-                ),
-                json!({"events": gone, "cure": CURE_GAP}),
-            )?;
-        }
-        self.pass_on(&entries)?;
+        self.pass_on_what_is_owed()?;
         let tidied = self
             .session
             .lease
@@ -112,8 +101,9 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             let entries = self.leased(read)?;
             if let Some(last) = entries.last() {
                 self.last.clone_from(&last.id);
-                self.pass_on(&entries)?;
-                self.tell_progress(entries.len())?;
+                let count = entries.len();
+                self.pass_on(entries)?;
+                self.tell_progress(count)?;
                 continue;
             }
             self.fill_what_is_empty()?;
@@ -122,7 +112,9 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             }
             self.session.report.state("applying", "up to date; following")?;
             self.backlog = Backlog::default();
-            let waited = self.group.wait(&mut self.session.redis, &self.last);
+            let waited = self
+                .group
+                .wait(self.session.lease, &mut self.session.redis, &self.last);
             self.asked(waited)?;
         }
     }
@@ -182,17 +174,23 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     }
 
     /// Brings entries to Memcached and acknowledges them.
-    fn pass_on(&mut self, entries: &[Entry]) -> Result<(), Stop> {
-        let mut changes = Vec::with_capacity(entries.len());
+    fn pass_on(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
+        let (mut ids, mut changes) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
-            changes.extend(self.read(entry)?);
+            changes.extend(self.read(&entry)?);
+            ids.push(entry.id);
         }
-        while !self.apply(&changes)? {
+        self.finish(&changes, &ids)
+    }
+
+    /// Brings changes to Memcached and acknowledges their entries.
+    fn finish(&mut self, changes: &[Change], ids: &[String]) -> Result<(), Stop> {
+        while !self.apply(changes)? {
             // A server is empty, or somebody else noted something: look again.
             self.session.go_on()?;
             self.fill_what_is_empty()?;
         }
-        let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let acknowledged = self
             .group
             .acknowledge(self.session.lease, &mut self.session.redis, &ids);
@@ -260,7 +258,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
                 }
             }
         }
-        self.session.put_newest(targets.into_iter())?;
+        self.put_newest(&targets)?;
         for (index, offsets) in &reached {
             let fence = self.session.fence(*index)?;
             let Some(standing) = standings.get(*index) else {

@@ -93,7 +93,12 @@ impl CliError {
             Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
             Self::Feed(error) => error.cure(),
             Self::Memcached { cure, .. } => cure.clone(),
-            Self::Drift(_) => "`idb-relay verify --repair` puts it right; `idb-relay status` tells whether the host can by itself.".to_owned(),
+            Self::Drift(_) => {
+                "`idb-relay verify --repair` puts it right, but for what waits for a host or an `idb-relay apply` that does not run: that is brought once it \
+                 does. `idb-relay status` tells who should. Beside `idb-relay apply --pubsub` nothing is put right: end it, and run `idb-relay apply`, which fills \
+                 Memcached from the stream."
+                    .to_owned()
+            }
             Self::NotCompared(error) => error.cure(),
             Self::NoRedis => "Remove enabled = false from [redis].".to_owned(),
             Self::NoStream => {

@@ -21,7 +21,7 @@ const LARGE: u64 = 10_000;
 ///
 /// Looks up every record of the journals' mirrors in Memcached, and every item of Memcached that has the name of a record. A record is
 /// "missing" if it has no item, "stale" if its item holds something else, "foreign" is an item whose record is gone. It may
-/// run while browsers write: what is just on its way is no difference. Nor is a record without an item because the server takes none so
+/// run while browsers write: what is just on its way is no difference, unless nobody runs who brings it. Nor is a record without an item because the server takes none so
 /// large.
 ///
 /// --repair puts right what differs, never an older value over a newer one.
@@ -30,8 +30,8 @@ const LARGE: u64 = 10_000;
 /// with the servers, key and value of `apply`'s configuration under [memcached], and must reach both Redis and Memcached.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exits with 0 if Memcached holds what it should (with --repair: now), with 1 if not, with 3 if that could \
-    not be found out.\n\n\
+    after_help = "Exits with 0 if Memcached holds what it should (with --repair: now) or somebody who runs is just bringing it, with 1 if not, \
+    with 3 if that could not be found out.\n\n\
     What --json prints, one object a line:\n  \
     {\"origin\", \"bucket\", \"database\", \"store\", \"key\", \"memcached_key\", \"kind\": \"missing\"|\"stale\"|\"foreign\", \
     \"repaired\"} for each difference;\n  \

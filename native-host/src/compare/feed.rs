@@ -34,6 +34,8 @@ pub struct Applied {
     mark: String,
     /// Whether a process of it runs.
     runs: bool,
+    /// It listens to the channels: what it has missed nobody brings, and what it has in hand nobody knows.
+    listens: bool,
     /// Profiles of other machines use the stream, so items without a record here may be theirs.
     pub(super) others: bool,
 }
@@ -126,6 +128,7 @@ impl Feed {
         Ok(Self::Apply(Applied {
             mark,
             runs: feeder.process.is_some(),
+            listens: feeder.listens(),
             others,
         }))
     }
@@ -166,7 +169,7 @@ fn is_same(
 /// Whose offset counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Of who passes on: what waits for somebody in trouble is a difference, for nobody knows when it will be passed on.
+    /// Of who passes on: what waits for somebody in trouble, or who does not run, is a difference, for nobody knows when it will be passed on.
     OfWhoRuns,
     /// Of whoever may write, be it that he is in trouble: what he has sent may yet arrive.
     OfWhoMayWrite,
@@ -182,7 +185,7 @@ impl Feed {
     ) -> Result<Option<u64>, CompareError> {
         match self {
             Self::Host => Ok(by_host(reader, reach)?),
-            Self::Apply(applied) => applied.reached(cache, reader),
+            Self::Apply(applied) => applied.reached(cache, reader, reach),
         }
     }
 
@@ -224,7 +227,12 @@ impl Feed {
 }
 
 impl Applied {
-    fn reached(&self, cache: &Cache, reader: &Reader) -> Result<Option<u64>, CompareError> {
+    fn reached(&self, cache: &Cache, reader: &Reader, reach: Reach) -> Result<Option<u64>, CompareError> {
+        match reach {
+            Reach::OfWhoRuns if !self.runs || self.listens => return Ok(None),
+            Reach::OfWhoMayWrite if self.listens => return Ok(Some(0)),
+            _ => {}
+        }
         let (profile, _) = reader.author()?;
         let offset = cache.address(offset_name(&self.mark, &profile));
         let mut mark = cache.address(self.mark.clone());

@@ -17,11 +17,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::{CURE_GAP, Change, Stop, Stream, Target, is_profile};
 
-/// How many entries are read at once, at first and at most; fewer when they were larger than this together.
-const FIRST_ENTRIES: usize = 64;
-const MOST_ENTRIES: usize = 512;
-const LARGE: usize = 8 * 1024 * 1024;
-
 /// How long a host may do nothing that is giving the stream again what it lost; it tries again within that time if Redis is there. How often it is
 /// looked after.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -140,31 +135,24 @@ impl<W: Write> Stream<'_, '_, W> {
         let mut met: HashSet<Mark> = HashSet::new();
         let (mut records, mut done) = (0, 0);
         let mut from = "+".to_owned();
-        let mut count = FIRST_ENTRIES;
         loop {
             self.session.go_on()?;
             // Long stretches may have nothing to write.
             self.session.keep()?;
-            let entries = self.group.backwards(&mut self.session.redis, &from, count);
+            let entries = self
+                .group
+                .backwards(self.session.lease, &mut self.session.redis, &from);
             let entries = self.asked(entries)?;
             let Some(oldest) = entries.last() else {
                 return Ok((reached, records));
             };
             from = format!("({}", oldest.id);
-            let bytes: usize = entries
-                .iter()
-                .map(|entry| entry.event.as_ref().map_or(0, String::len))
-                .sum();
-            count = if bytes > LARGE {
-                (count / 4).max(1)
-            } else {
-                (count * 2).min(MOST_ENTRIES)
-            };
+            done += entries.len();
             let mut targets: Vec<Target> = Vec::new();
-            for entry in &entries {
+            for entry in entries {
                 // What is no event was said when it was read forwards, or never concerned us.
-                let Some(event) = &entry.event else { continue };
-                let Ok(change) = Change::read(event, &self.session.config.memcached) else {
+                let Some(event) = entry.event else { continue };
+                let Ok(change) = Change::read(&event, &self.session.config.memcached) else {
                     continue;
                 };
                 if !is_profile(&change.profile) {
@@ -181,7 +169,6 @@ impl<W: Write> Stream<'_, '_, W> {
             }
             records += targets.iter().filter(|target| target.value.is_some()).count();
             self.session.put_newest(targets.iter())?;
-            done += entries.len();
             self.session.report.progress("filling", done, Some(all))?;
         }
     }

@@ -91,7 +91,8 @@ impl<W: Write> Stream<'_, '_, W> {
             };
             if standing.filled && offset < cursor.number {
                 self.session
-                    .tell_gap(&profile, offset + 1, cursor.number, CURE_GAP)?;
+                    .report
+                    .gap(&profile, offset + 1, cursor.number, CURE_GAP)?;
                 // It is said once, and who compares does not take them for events that are on their way.
                 let fence = self.session.fence(home)?;
                 let reached = HashMap::from([(profile.as_str(), cursor.number)]);
@@ -198,7 +199,7 @@ impl<W: Write> Stream<'_, '_, W> {
             return self.tell_left_out(profile, &holes);
         }
         for (first, last) in holes.ranges {
-            self.session.tell_gap(profile, first, last, CURE_GAP)?;
+            self.session.report.gap(profile, first, last, CURE_GAP)?;
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! By Pub/Sub, at most once.
 
-use super::{host, sandbox};
+use super::{host, large::event, sandbox};
 use crate::support::{
-    Apply,
+    Apply, Host, Sandbox,
     body::{clear, commit, delete, put},
+    until,
 };
+use crate::verify::{assert_same, kinds, verify};
 
 const PUBSUB: &[&str] = &["--pubsub"];
 
@@ -107,4 +109,137 @@ fn what_was_missed_is_told() {
             .is_some_and(|cure| cure.contains("Without --pubsub"))
     );
     sandbox.redis.down();
+}
+
+/// A process has written `old`, and has `new` in hand: Memcached stands still.
+fn caught_with_something_in_hand() -> (Sandbox, Host, Apply) {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
+    apply.state("applying");
+    host.deliver(1, &commit(&[put("1", "\"old\"")]));
+    sandbox.await_cached("1", Some("\"old\""));
+    sandbox.memcached.pause();
+    host.deliver(2, &commit(&[put("1", "\"new\""), put("2", "2")]));
+    let trouble = apply.trouble("slow");
+    let cure = trouble["cure"].as_str().expect("text");
+    assert!(
+        cure.contains("told as a gap") && !cure.contains("nothing is lost"),
+        "{cure}"
+    );
+    (sandbox, host, apply)
+}
+
+#[test]
+fn what_was_in_hand_when_memcached_stood_still_is_written_later() {
+    let (sandbox, mut host, mut apply) = caught_with_something_in_hand();
+    host.deliver(3, &commit(&[put("2", "3"), put("3", "3")]));
+    host.acknowledged(3);
+    sandbox.memcached.resume();
+    sandbox.await_cached("3", Some("3"));
+    sandbox.await_cached("1", Some("\"new\""));
+    sandbox.await_cached("2", Some("3"));
+    assert_eq!(apply.said("gap"), Vec::<serde_json::Value>::new());
+    assert!(apply.end().success());
+}
+
+#[test]
+fn what_is_in_hand_at_the_end_is_told() {
+    let (sandbox, _host, mut apply) = caught_with_something_in_hand();
+    apply.ask_to_end();
+    let gap = apply.says("gap");
+    assert_eq!(gap["events"], 2);
+    let end = |name: &str| gap[name].as_u64().expect("a number");
+    assert_eq!(end("last") - end("first"), 1);
+    assert!(
+        gap["cure"]
+            .as_str()
+            .is_some_and(|cure| cure.contains("Without --pubsub"))
+    );
+    assert!(apply.wait().success());
+    sandbox.memcached.resume();
+    assert_eq!(sandbox.cached("1").as_deref(), Some("\"old\""));
+    // The cure does what it says.
+    let apply = Apply::writing(&sandbox, "two");
+    assert_eq!(sandbox.cached("1").as_deref(), Some("\"new\""));
+    assert_eq!(sandbox.cached("2").as_deref(), Some("2"));
+    drop(apply);
+}
+
+#[test]
+fn what_was_missed_is_a_difference_while_somebody_listens() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    host.deliver(1, &commit(&[put("0", "0")]));
+    host.acknowledged(1);
+    sandbox.redis.await_stream(1);
+    let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
+    apply.state("applying");
+    // It may have older values in hand, so nothing is put right beside it.
+    for repair in [&[][..], &["--repair"]] {
+        let verified = verify(&sandbox, repair);
+        assert_eq!(
+            (verified.code, verified.kinds()),
+            (Some(1), kinds([("0", "missing")]))
+        );
+        assert_eq!((verified.compared.pending, verified.compared.repaired), (0, 0));
+    }
+    assert_eq!(sandbox.cached("0"), None);
+    assert!(apply.end().success());
+    let apply = Apply::writing(&sandbox, "two");
+    assert_same(&sandbox, 1);
+    drop(apply);
+}
+
+#[test]
+fn what_the_one_that_wrote_left_is_written_by_who_heard_it_too() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut one = Apply::start_with(&sandbox, "one", PUBSUB);
+    one.state("applying");
+    let mut two = Apply::start_with(&sandbox, "two", PUBSUB);
+    two.state("standing_by");
+    host.deliver(1, &commit(&[put("1", "1")]));
+    sandbox.await_cached("1", Some("1"));
+    one.pause();
+    // Nobody writes yet.
+    host.deliver(2, &commit(&[put("1", "2"), put("2", "2")]));
+    sandbox.await_cached("2", Some("2"));
+    sandbox.await_cached("1", Some("2"));
+    assert_eq!(two.said("gap"), Vec::<serde_json::Value>::new());
+    one.kill();
+}
+
+#[test]
+fn memory_is_bounded_however_much_is_heard() {
+    const EVENTS: u64 = 160;
+    let sandbox = sandbox();
+    // Else it would cut off who is so slow.
+    sandbox
+        .redis
+        .command(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
+    let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
+    apply.state("applying");
+    let mut connection = sandbox.redis.connection();
+    let mut publish = |number: u64| {
+        redis::cmd("PUBLISH")
+            .arg("idb:http%3A//localhost%3A8080:shop:orders")
+            .arg(event(number, number, 500_000))
+            .exec(&mut connection)
+            .expect("published");
+    };
+    publish(1);
+    apply.says("applied");
+    sandbox.memcached.pause();
+    for number in 2..=EVENTS {
+        publish(number);
+    }
+    apply.trouble("slow");
+    sandbox.memcached.resume();
+    until("all of it was heard and written", || {
+        sandbox.cached(&EVENTS.to_string()).is_some()
+    });
+    assert_eq!(apply.said("gap"), Vec::<serde_json::Value>::new());
+    let peak = apply.peak_memory();
+    assert!(peak < 48, "{peak} MB");
 }

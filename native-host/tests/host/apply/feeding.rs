@@ -89,7 +89,10 @@ fn who_listens_feeds_too() {
     let _host = host(&sandbox);
     let mut apply = Apply::start_with(&sandbox, "one", &["--pubsub"]);
     apply.state("applying");
-    assert_one(&feeding(&sandbox), &["ok:", "process one) feeds Memcached"]);
+    assert_one(
+        &feeding(&sandbox),
+        &["ok:", "process one --pubsub) feeds Memcached"],
+    );
 }
 
 #[test]

@@ -16,7 +16,6 @@ use crate::{
     support::{
         Apply, Host, Memcached, Sandbox,
         body::{commit, delete, put},
-        until,
     },
     verify::{ask, assert_same, compared, kinds, verify},
 };
@@ -56,13 +55,20 @@ fn what_apply_feeds_is_compared_and_put_right() {
             assert!(apply.end().success());
         }
     }
-    // What has not come so far is no difference, though nobody runs who brings it.
-    host.deliver(4, &commit(&[put("3", "2"), put("1000", "1")]));
+    // What nobody brings who runs is a difference. It is left to who brings it: it may be about to write what came before.
+    host.deliver(4, &commit(&[put("3", "2"), put("1000", "1"), delete("5")]));
     host.acknowledged(4);
-    let verified = verify(&sandbox, &["--repair"]);
-    assert_eq!((verified.code, verified.kinds()), (Some(0), BTreeSet::new()));
-    assert_eq!(verified.compared.pending, 2);
+    for repair in [&[][..], &["--repair"]] {
+        let verified = verify(&sandbox, repair);
+        let expected = kinds([("3", "stale"), ("1000", "missing"), ("5", "foreign")]);
+        assert_eq!((verified.code, verified.kinds()), (Some(1), expected));
+        assert_eq!((verified.compared.pending, verified.compared.repaired), (0, 0));
+    }
     assert_eq!(sandbox.cached("1000"), None);
+    assert_eq!(sandbox.cached("5").as_deref(), Some("1"));
+    let apply = Apply::writing(&sandbox, "two");
+    assert_same(&sandbox, 300);
+    drop(apply);
 }
 
 #[test]
@@ -102,12 +108,13 @@ fn what_the_stream_has_lost_is_put_right() {
         let new = (100 * round).to_string();
         let old = (round * 2).to_string();
         let changed = (round * 2 + 1).to_string();
+        let before = sandbox.redis.stream().len();
         host.deliver(
             sequence,
             &commit(&[put(&changed, "2"), delete(&old), put(&new, "1")]),
         );
         host.acknowledged(sequence);
-        until("the stream has them", || sandbox.redis.stream().len() >= 3);
+        sandbox.redis.await_stream(before + 3);
         sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
         if behind {
             host.deliver(sequence + 1, &commit(&[put("\"behind\"", "1")]));

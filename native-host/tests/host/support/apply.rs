@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fs,
     io::{BufRead as _, BufReader},
     process::{Child, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
@@ -130,6 +131,14 @@ impl Apply {
         kill_process(pid, signal).expect("it is there");
     }
 
+    /// The most memory that it has ever had, in MB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().split(' ').next());
+        kilobytes.expect("a number").parse::<u64>().expect("a number") / 1024
+    }
+
     /// Stops it in its tracks.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
@@ -150,6 +159,11 @@ impl Apply {
     pub fn end(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait()
+    }
+
+    /// Asks it to end, without waiting for it.
+    pub fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
     }
 
     /// Waits for its end.

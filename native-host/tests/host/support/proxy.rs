@@ -28,6 +28,19 @@ impl Proxy {
     /// In front of this server. `pass` is called with the connection's number, from 1 on, and with what the client sends, before the server
     /// has it; the server gets it when that returns.
     pub fn start(server: &Memcached, pass: impl Fn(&Self, usize, &[u8]) + Send + Sync + 'static) -> Self {
+        Self::between(server.address(), pass, |_| {})
+    }
+
+    /// In front of the server of this address. `answer` is called with what it sends, before the client has it; the client gets it when that returns.
+    pub fn of_answers(server: String, answer: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        Self::between(server, |_, _, _| {}, answer)
+    }
+
+    fn between(
+        server: String,
+        pass: impl Fn(&Self, usize, &[u8]) + Send + Sync + 'static,
+        answer: impl Fn(&[u8]) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
         let proxy = Self {
@@ -36,20 +49,22 @@ impl Proxy {
             clients: Arc::default(),
             silent: Arc::default(),
         };
-        let (server, pass, this) = (server.address(), Arc::new(pass), proxy.clone());
+        let (pass, answer, this) = (Arc::new(pass), Arc::new(answer), proxy.clone());
         // It ends with the test's process.
         thread::spawn(move || {
             for (number, client) in listener.incoming().enumerate() {
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(&server)) else {
                     continue;
                 };
-                let (pass, proxy, this) = (Arc::clone(&pass), this.clone(), this.clone());
+                let (pass, answer) = (Arc::clone(&pass), Arc::clone(&answer));
+                let (proxy, this) = (this.clone(), this.clone());
                 let (mut answers, mut asker) = (clone(&server), clone(&client));
                 this.clients.lock().expect("no panic").push(clone(&client));
                 thread::spawn(move || copy(client, server, |bytes| pass(&proxy, number + 1, bytes)));
                 thread::spawn(move || {
                     let mut buffer = vec![0; 65536];
                     while let Ok(length @ 1..) = answers.read(&mut buffer) {
+                        answer(&buffer[..length]);
                         // Read in any case: the server must not find its answers refused.
                         let _gone = asker.write_all(&buffer[..length]);
                         this.answered.lock().expect("no panic").insert(number + 1);

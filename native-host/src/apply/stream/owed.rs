@@ -1,0 +1,120 @@
+//! What consumers were given and have not finished.
+//!
+//! It is applied as one batch, of each record only the newest: in smaller steps a record that the process before us had brought up to date
+//! already could go back. There is no more of it than a process reads at once, unless another kind of consumer was given it; so values are held only
+//! up to a bound, and those beyond are read again when their turn comes. What is not theirs (the name of the record, the event's number) is held of each.
+
+use std::{collections::HashMap, io::Write};
+
+use serde_json::json;
+
+use super::{CURE_GAP, Change, Stop, Stream, Target};
+
+/// How many bytes of values are held.
+const HELD: usize = 4 * 1024 * 1024;
+
+/// What is owed.
+#[derive(Default)]
+struct Owed {
+    /// The entries, oldest first.
+    ids: Vec<String>,
+    changes: Vec<Change>,
+    /// Which of the changes is a record's newest.
+    newest: HashMap<String, usize>,
+    /// How many bytes of values these have.
+    held: usize,
+}
+
+impl Owed {
+    fn push(&mut self, mut change: Change, id: &str) {
+        if let Some(target) = &mut change.target {
+            let older = self.newest.insert(target.name.clone(), self.changes.len());
+            let older = older.and_then(|index| self.changes.get_mut(index)?.target.as_mut()?.value.take());
+            self.held -= older.map_or(0, |value| value.len());
+            let length = target.value.as_ref().map_or(0, String::len);
+            if self.held + length > HELD {
+                target.value = None;
+                target.lies_in = Some(id.to_owned());
+            } else {
+                self.held += length;
+            }
+        }
+        self.changes.push(change);
+    }
+}
+
+impl<W: Write> Stream<'_, '_, W> {
+    /// Brings to Memcached what is owed and acknowledges it.
+    pub(super) fn pass_on_what_is_owed(&mut self) -> Result<(), Stop> {
+        let mut owed = Owed::default();
+        let (mut gone, mut next) = (0, Some("0-0".to_owned()));
+        while let Some(from) = next {
+            self.session.go_on()?;
+            let claimed = self
+                .group
+                .claim(self.session.lease, &mut self.session.redis, &from);
+            let claimed = self.leased(claimed)?;
+            for entry in claimed.entries {
+                if let Some(change) = self.read(&entry)? {
+                    owed.push(change, &entry.id);
+                }
+                owed.ids.push(entry.id);
+            }
+            gone += claimed.gone;
+            next = claimed.next;
+        }
+        if gone > 0 {
+            self.tell_trimmed(gone)?;
+        }
+        self.finish(&owed.changes, &owed.ids)
+    }
+
+    fn tell_trimmed(&mut self, events: usize) -> Result<(), Stop> {
+        Ok(self.session.report.tell(
+            "trimmed",
+            format_args!(
+                "{events} events that were under way are no longer in the stream; what they changed may be stale in \
+                 Memcached\n   cure: {CURE_GAP}"
+            ),
+            json!({"events": events, "cure": CURE_GAP}),
+        )?)
+    }
+
+    /// Brings records to hold what the last of their targets says, wherever its value is.
+    pub(super) fn put_newest(&mut self, targets: &[&Target]) -> Result<(), Stop> {
+        let mut newest: HashMap<&str, &Target> = HashMap::new();
+        for target in targets {
+            newest.insert(&target.name, target);
+        }
+        let mut elsewhere: Vec<&str> = newest
+            .values()
+            .filter_map(|target| target.lies_in.as_deref())
+            .collect();
+        elsewhere.sort_unstable();
+        let here = newest.into_values().filter(|target| target.lies_in.is_none());
+        self.session.put_newest(here)?;
+        let mut rest = &*elsewhere;
+        while !rest.is_empty() {
+            self.session.go_on()?;
+            // Large ones may need a while each.
+            self.session.keep()?;
+            let found = self
+                .group
+                .again(self.session.lease, &mut self.session.redis, rest);
+            let (looked, entries) = self.asked(found)?;
+            let gone = looked - entries.len();
+            if gone > 0 {
+                self.tell_trimmed(gone)?;
+            }
+            let config = &self.session.config.memcached;
+            let again: Vec<Target> = entries
+                .iter()
+                .filter_map(|entry| Change::read(entry.event.as_deref()?, config).ok()?.target)
+                .collect();
+            drop(entries);
+            self.session.put_newest(again.iter())?;
+            rest = rest.get(looked..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
