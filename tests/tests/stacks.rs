@@ -221,7 +221,50 @@ fn a_page_cannot_tell_that_its_stacks_are_taken(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
+/// Our call in the stack of an exception is a call like others to whoever takes a stack apart.
+fn stacks_of_exceptions_can_be_taken_apart(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(WRITER))?;
+    page.evaluate("put('captured', 1)")?;
+    rig.settled(&page)?;
+    let stacks = page.evaluate(
+        r"opened().then((connection) => {
+            const items = connection.transaction('items').objectStore('items');
+            const store = items.put;
+            const calls = [
+                () => items.put(1, 1), () => items.delete(1), () => items.clear(), () => items.put(() => {}, 1),
+                () => connection.createObjectStore('x'), () => connection.deleteObjectStore('x'), () => (items.name = 'y'),
+                () => indexedDB.open('x', 0), () => store.call({}, 1),
+            ];
+            return calls.map((call) => { try { call(); return ''; } catch (error) { return error.stack ?? 'none'; } });
+        })",
+    )?;
+    let stacks: Vec<String> = serde_json::from_value(stacks)?;
+    for stack in &stacks {
+        ensure!(!stack.is_empty(), "{stacks:#?}");
+        for line in stack.lines().filter(|line| !line.is_empty()) {
+            let place = line.trim_end_matches(')').rsplitn(3, ':').take(2);
+            let is_call = match kind {
+                Kind::Chromium => line.starts_with("    at "),
+                Kind::Firefox => line.contains('@'),
+            };
+            let is_placed = place.clone().count() == 2
+                && place
+                    .into_iter()
+                    .all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+            // V8 begins with the message, and its own functions have no place.
+            let is_other =
+                kind == Kind::Chromium && (stack.starts_with(line) || line.ends_with("(<anonymous>)"));
+            ensure!(is_other || (is_call && is_placed), "{line:?} in {stacks:#?}");
+            ensure!(!line.contains("-extension://"), "{line:?} in {stacks:#?}");
+        }
+    }
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    stacks_of_exceptions_can_be_taken_apart,
     a_stack_leads_to_the_call_and_nowhere_else,
     a_page_cannot_tell_that_its_stacks_are_taken,
 );
