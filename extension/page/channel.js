@@ -6,6 +6,8 @@
 // The window may be older than the document (a frame's, from the `about:blank` before it), with listeners of the page. Hence the
 // name: a `load` never reaches the window (HTML, the document's "get the parent"); in Firefox that holds for some classes of events
 // only, and of these `SubmitEvent` can carry a node.
+// A page that opened the window of a frame or a popup may have changed its built-ins before the hook runs there, and can get hold of
+// the node. What it gains is its own origin's, which it has anyway.
 // A page that is hooked late could intercept the event: it would gain its own data, and a way to lie about itself that it
 // has anyway. There a `load` would surprise it.
 

@@ -78,4 +78,8 @@ function install() {
   hideReplacements();
 }
 
-if (meetBridge()) install();
+try {
+  if (meetBridge()) install();
+} catch {
+  // The window is older than the document (a frame's), and whoever opened it has changed what we set up with.
+}

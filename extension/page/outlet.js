@@ -37,7 +37,7 @@ export const whenLeaving = (action) => listen(node, LEAVE, action);
 /** Looks for the bridge; says whether there is one that has no hook yet. */
 export function meetBridge() {
   const name = document.head === null ? HANDSHAKE : LATE_HANDSHAKE;
-  dispatch(document, new SubmitEvent(name, { submitter: node }));
+  dispatch(document, new SubmitEvent(name, /** @type {any} */ ({ __proto__: null, submitter: node })));
   return active;
 }
 
