@@ -101,8 +101,8 @@ pub fn play(
     lab.heal();
     let heard = listener.end(&lab.redis.url());
     outcome?;
-    // Whoever was killed between the script and the note of it may have published twice, if the server forgot that, too.
-    let may_repeat = lab.redis_forgot && report.kills > 0;
+    // What was published and not confirmed, since the host was killed or Redis itself was, is published again if the server forgot it.
+    let may_repeat = lab.redis_forgot;
     let reader = Reader::open(&lab.journal()).map_err(|error| error.to_string())?;
     verdict::channels_kept_order(&heard, &reader, !lab.redis_failed, may_repeat)?;
     // The host is gone, and with it everything that was still on its way.
