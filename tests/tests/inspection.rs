@@ -172,6 +172,7 @@ how = "drop"
         "(window.URL.createObjectURL = (blob) => { window.exported = blob; return 'blob:none'; }, undefined)",
     )?;
     panel.press("Export")?;
+    panel.wait_for("window.exported !== undefined")?;
     let text = panel.evaluate("exported.text()")?;
     let text = text.as_str().context("a text")?;
     ensure!(text.contains("open-ann") && !text.contains("hush"), "{text}");
