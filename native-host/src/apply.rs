@@ -144,10 +144,7 @@ impl<W: Write> Process<'_, W> {
         loop {
             let began = Instant::now();
             match self.attempt(group) {
-                Ok(()) | Err(Stop::Asked) => {
-                    self.leave_channels()?;
-                    return self.report.state("ended", "ended");
-                }
+                Ok(()) | Err(Stop::Asked) => return self.leave(),
                 Err(Stop::Output(error)) => return Err(error),
                 Err(Stop::LeaseLost) => {
                     self.report.state("lease_lost", "another process may write now")?;
@@ -159,6 +156,10 @@ impl<W: Write> Process<'_, W> {
                         Source::Channels(_) => stop::told_when_missed(&trouble.cure),
                     };
                     self.report.trouble(state, &trouble.error, &cure)?;
+                    // Not before: who can reach the servers gives the lease back.
+                    if self.ended.load(Ordering::Relaxed) {
+                        return self.leave();
+                    }
                 }
             }
             if began.elapsed() > LONGEST_PAUSE * 5 {
@@ -170,15 +171,15 @@ impl<W: Write> Process<'_, W> {
         }
     }
 
-    /// Says what was heard and is not written any more.
-    fn leave_channels(&mut self) -> Result<(), io::Error> {
+    /// The end was asked for: says what was heard and is not written any more, and that this is all.
+    fn leave(&mut self) -> Result<(), io::Error> {
         if let Source::Channels(channels) = &mut self.source
             && let Err(Stop::Output(error)) =
                 channels.leave(self.config, &mut self.report, "this process was told to end")
         {
             return Err(error);
         }
-        Ok(())
+        self.report.state("ended", "ended")
     }
 
     /// From the connection to the first thing that goes wrong.

@@ -8,7 +8,11 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::{config::Config, logging, messaging::session};
+use crate::{
+    config::Config,
+    logging::{self, Log},
+    messaging::session,
+};
 
 mod apply;
 mod doctor;
@@ -62,7 +66,7 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if is_start_by_browser(&arguments) {
-        logging::start();
+        logging::start(Log::Host);
         return session::run(Config::load(), io::stdin(), io::stdout());
     }
     let command = match Arguments::try_parse_from(arguments) {

@@ -1,4 +1,5 @@
-//! Logs go to stderr (browsers show it in their own logs) and to a file; never to stdout, which belongs to the frames.
+//! The host's log goes to stderr (browsers show it in their own logs) and to a file; never to stdout, which belongs to the frames. What
+//! `idb-relay apply` logs it has also printed, so its log is a file only.
 //!
 //! [`rotating`]: the file.
 
@@ -16,7 +17,7 @@ use tracing_subscriber::{
     fmt::{
         format::Writer,
         time::{FormatTime, SystemTime},
-        writer::MakeWriterExt as _,
+        writer::{MakeWriter, MakeWriterExt as _},
     },
     prelude::*,
 };
@@ -47,38 +48,60 @@ pub fn set_profile(profile: &str) {
     let _already_set = PROFILE.set(profile.to_owned());
 }
 
+/// A process that keeps a log.
+#[derive(Debug, Clone, Copy)]
+pub enum Log {
+    /// The host.
+    Host,
+    /// `idb-relay apply`.
+    Apply,
+}
+
+impl Log {
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Host => "idb-relay.log",
+            Self::Apply => "idb-relay-apply.log",
+        }
+    }
+}
+
 /// Where the log file is, if the platform says where a user's state belongs.
-pub fn path() -> Option<PathBuf> {
+pub fn path(log: Log) -> Option<PathBuf> {
     let directories = crate::config::directories()?;
     let directory = directories
         .state_dir()
         .unwrap_or_else(|| directories.data_local_dir());
-    Some(directory.join("idb-relay.log"))
+    Some(directory.join(log.file_name()))
 }
 
-/// Starts logging for the host; `IDB_RELAY_LOG` takes a filter such as `debug`.
+/// Starts logging; `IDB_RELAY_LOG` takes a filter such as `debug`.
 ///
-/// A log that cannot be opened is no reason not to run: stderr still has everything.
-pub fn start() {
+/// A log file that cannot be opened is no reason not to run: then everything goes to stderr.
+pub fn start(log: Log) {
+    let file = path(log)
+        .ok_or_else(|| "this user has no home directory".to_owned())
+        .and_then(|path| {
+            Rotating::open(&path, MAX_LOG)
+                .map_err(|error| format!("{} cannot be written: {error}", path.display()))
+        });
+    match (file, log) {
+        (Ok(file), Log::Host) => write_to(io::stderr.and(Mutex::new(file))),
+        (Ok(file), Log::Apply) => write_to(Mutex::new(file)),
+        (Err(trouble), _) => {
+            write_to(io::stderr);
+            tracing::warn!("logging to stderr only: {trouble}");
+        }
+    }
+}
+
+fn write_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let filter = EnvFilter::try_from_env("IDB_RELAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_timer(Stamp)
-        .with_target(false);
-    let file = path().map(|path| (Rotating::open(&path, MAX_LOG), path));
-    let trouble = match file {
-        Some((Ok(file), _)) => {
-            let both = io::stderr.and(Mutex::new(file));
-            let _already_set = tracing_subscriber::registry()
-                .with(layer.with_writer(both).with_filter(filter))
-                .try_init();
-            return;
-        }
-        Some((Err(error), path)) => format!("{} cannot be written: {error}", path.display()),
-        None => "this user has no home directory".to_owned(),
-    };
-    let _already_set = tracing_subscriber::registry()
-        .with(layer.with_writer(io::stderr).with_filter(filter))
-        .try_init();
-    tracing::warn!("logging to stderr only: {trouble}");
+        .with_target(false)
+        .with_writer(writer)
+        .with_filter(filter);
+    let _already_set = tracing_subscriber::registry().with(layer).try_init();
 }

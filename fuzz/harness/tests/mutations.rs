@@ -81,9 +81,19 @@ macro_rules! targets {
         fn every_target_is_attacked_here_and_by_cargo_fuzz() {
             let tested = [$(stringify!($name)),*];
             assert_eq!(TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>(), tested);
+            let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+            let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).expect("cargo-fuzz's manifest");
             for name in tested {
-                let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fuzz_targets/{name}.rs"));
-                assert!(file.is_file(), "{} is missing", file.display());
+                // A workspace of its own, too long to compile here: so it is nothing but the call.
+                let path = format!("fuzz_targets/{name}.rs");
+                let call = format!(
+                    "#![no_main]\n\nlibfuzzer_sys::fuzz_target!(|data: &[u8]| harness::{name}(data));\n"
+                );
+                assert_eq!(fs::read_to_string(fuzz.join(&path)).expect("a target"), call, "{path}");
+                assert!(
+                    manifest.contains(&format!("name = \"{name}\"\npath = \"{path}\"")),
+                    "{path}"
+                );
             }
         }
     };

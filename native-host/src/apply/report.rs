@@ -1,4 +1,4 @@
-//! What a process of `apply` says: lines for a person, or one JSON object a line.
+//! What a process of `apply` says: lines for a person, or one JSON object a line. All but what is said of each record is logged, too.
 
 use std::{
     fmt,
@@ -35,6 +35,7 @@ impl<W: Write> Report<W> {
 
     /// Says something once: for JSON under this name with these details.
     pub fn tell(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
+        log(name, &details);
         if self.json {
             let mut line = serde_json::Map::new();
             line.insert(name.to_owned(), details);
@@ -118,5 +119,15 @@ impl<W: Write> Report<W> {
     /// Lets readers see what was said.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// The line of the log for what is said: its details hold all that its text does.
+fn log(name: &str, details: &Value) {
+    match name {
+        "state" | "filled" => tracing::info!(%details, "{name}"),
+        "progress" => tracing::debug!(%details, "{name}"),
+        // Something is wrong, or missing for good.
+        _ => tracing::warn!(%details, "{name}"),
     }
 }

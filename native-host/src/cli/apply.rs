@@ -18,6 +18,7 @@ use crate::{
     apply::{self, Options, feeder, lease},
     config::{self, Config, MemcachedMode, Redis},
     journal::read::journals,
+    logging::{self, Log},
     sinks,
 };
 
@@ -34,6 +35,9 @@ use crate::{
 ///
 /// What the stream no longer has (`redis.max_stream_length`) can't be filled in; it is said if that is so. With --pubsub nothing is filled
 /// in at all.
+///
+/// What it says it also writes to a log, idb-relay-apply.log in the platform's state directory (on Linux ~/.local/state/idb-relay);
+/// IDB_RELAY_LOG=debug makes it say more.
 ///
 /// Needs Redis 6.2 or newer (7 tells more about streams that were cut) and Memcached 1.6 or newer with its CAS on, reached directly: a proxy that
 /// reconnects behind our back would break the promise.
@@ -64,6 +68,7 @@ pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<(), CliE
     if redis.stream.is_none() && !arguments.pubsub {
         return Err(CliError::NoStream);
     }
+    logging::start(Log::Apply);
     let ended = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&ended);
     ctrlc::set_handler(move || {
@@ -94,16 +99,17 @@ fn introduce(
     let (address, servers) = (sinks::redis::address(&redis.url), &config.memcached.servers);
     let pattern = redis.channel.pattern();
     let Options { group, consumer, .. } = options;
+    let mut started = json!({
+        "version": crate::VERSION, "redis": address, "memcached": servers, "group": group, "consumer": consumer,
+        "at_most_once": options.pubsub, "lease_seconds": lease::LENGTH,
+    });
+    if options.pubsub {
+        started["channels"] = pattern.as_str().into();
+    } else {
+        started["stream"] = redis.stream.clone().into();
+    }
+    tracing::info!(details = %started, "started");
     if options.json {
-        let mut started = json!({
-            "version": crate::VERSION, "redis": address, "memcached": servers, "group": group, "consumer": consumer,
-            "at_most_once": options.pubsub, "lease_seconds": lease::LENGTH,
-        });
-        if options.pubsub {
-            started["channels"] = pattern.into();
-        } else {
-            started["stream"] = redis.stream.clone().into();
-        }
         writeln!(out, "{}", json!({ "started": started }))?;
     } else if options.pubsub {
         writeln!(
@@ -140,6 +146,7 @@ fn warn(config: &Config, options: &Options, out: &mut impl Write) -> Result<(), 
         "Write mode = \"off\" under [memcached] in {} and restart the browser; or do without `idb-relay apply` here.",
         config::path().unwrap_or_default().display()
     );
+    tracing::warn!(cure, "{warning}");
     if options.json {
         let warning = json!({"state": "fed_twice", "error": warning, "cure": cure});
         writeln!(out, "{}", json!({ "warning": warning }))?;

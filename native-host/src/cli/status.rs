@@ -12,7 +12,7 @@ use crate::{
     doctor::{Verdict, feeding},
     inspect::health::health,
     journal::{JournalError, lock, read::Reader},
-    logging,
+    logging::{self, Log},
     time::now_ms,
 };
 
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         let status = json!({
             "version": crate::VERSION,
             "configuration": config::path(),
-            "log": logging::path(),
+            "log": logging::path(Log::Host),
             "journal_directory": config.journal.directory,
             "feeding": feeding::examine(&config),
             "profiles": profiles,

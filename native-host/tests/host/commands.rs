@@ -333,10 +333,7 @@ fn no_command_and_no_log_tells_a_password() {
         told += &String::from_utf8_lossy(&output.stdout);
         told += &String::from_utf8_lossy(&output.stderr);
     }
-    let log = sandbox
-        .directory
-        .path()
-        .join(".local/state/idb-relay/idb-relay.log");
+    let log = sandbox.log("idb-relay.log");
     told += &fs::read_to_string(log).expect("a log");
     assert!(told.contains("redis"), "{told}");
     assert!(!told.contains("s3cr3t"), "{told}");

@@ -46,6 +46,40 @@ fn a_script_that_is_flushed_is_loaded_again_and_no_call_is_lost_or_doubled() {
     );
 }
 
+/// How many calls of a script by its hash Redis has answered, and how many by its text.
+fn calls(sandbox: &Sandbox) -> (usize, usize) {
+    let text: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(&mut sandbox.redis.connection())
+        .expect("statistics");
+    let of = |name: &str| -> usize {
+        text.lines()
+            .find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")))
+            .and_then(|line| line.split(',').next())
+            .map_or(0, |calls| calls.parse().expect("a number"))
+    };
+    (of("evalsha"), of("eval"))
+}
+
+#[test]
+fn a_batch_is_one_script_call() {
+    let mut sandbox = Sandbox::new();
+    sandbox.redis.down();
+    let mut host = Host::start(&sandbox);
+    let puts: Vec<String> = (0..5000).map(|key: u32| put(&key.to_string(), "1")).collect();
+    host.deliver(1, &commit(&puts));
+    host.acknowledged(1);
+    sandbox.redis.up();
+    sandbox.redis.await_stream(5000);
+    let (by_hash, by_text) = calls(&sandbox);
+    // The script is not there at first: the first calls under way are refused and made again.
+    assert!((1..=60).contains(&by_hash), "{by_hash} calls for 5000 events");
+    assert_eq!(
+        by_text, 0,
+        "the script's text goes over the line once, to be loaded"
+    );
+}
+
 #[test]
 fn a_refusal_of_one_of_several_calls_keeps_the_order() {
     let mut sandbox = Sandbox::new();

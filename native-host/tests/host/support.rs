@@ -67,6 +67,11 @@ impl Sandbox {
         self.directory.path().join("journal")
     }
 
+    /// A log that the program keeps.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.directory.path().join(".local/state/idb-relay").join(name)
+    }
+
     pub fn write_config(&self, text: &str) {
         fs::write(self.config_path(), text).expect("written");
     }

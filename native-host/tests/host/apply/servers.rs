@@ -59,6 +59,36 @@ fn a_memcached_that_is_empty_is_filled_without_an_event() {
 }
 
 #[test]
+fn what_it_does_and_what_goes_wrong_is_in_its_log() {
+    let mut sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut host);
+    sandbox.memcached.down();
+    let error = apply.trouble("unreachable")["error"].clone();
+    sandbox.memcached.up();
+    apply.says("filled");
+    assert!(apply.end().success());
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace("redis://", "redis://relay:s3cr3t-word@"));
+    let mut refused = Apply::start(&sandbox, "two");
+    refused.says("trouble");
+    // Also without a server.
+    assert!(refused.end().success());
+
+    let log = std::fs::read_to_string(sandbox.log("idb-relay-apply.log")).expect("a log");
+    let has = |level: &str, words: &[&str]| {
+        log.lines()
+            .any(|line| line.contains(level) && words.iter().all(|word| line.contains(word)))
+    };
+    assert!(has("INFO", &["started", "pid=", "\"consumer\":\"one\""]), "{log}");
+    assert!(has("INFO", &["state", "\"applying\""]), "{log}");
+    assert!(has("WARN", &["trouble", &error.to_string(), "\"cure\""]), "{log}");
+    assert!(has("INFO", &["filled", "\"records\":1"]), "{log}");
+    assert!(has("WARN", &["trouble", "redis"]), "{log}");
+    assert!(!log.contains("s3cr3t"), "{log}");
+}
+
+#[test]
 fn redis_that_is_away_is_named_and_waited_for() {
     let mut sandbox = sandbox();
     let mut host = host(&sandbox);
