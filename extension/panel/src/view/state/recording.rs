@@ -1,0 +1,45 @@
+//! Events as files: saved, opened, and back to what happens.
+
+use leptos::prelude::*;
+
+use super::{super::page, State, Tab};
+use crate::recording;
+
+impl State {
+    /// Saves the events shown. What a filter lets through is known only once it has looked at everything.
+    pub fn export(self) {
+        self.exported.set_value(true);
+        self.pulse();
+    }
+
+    pub(super) fn offer_file(self) {
+        let text = self.model.with_untracked(|model| {
+            self.shown.with_untracked(|shown| {
+                recording::write(shown.places().iter().filter_map(|place| model.row(*place)))
+            })
+        });
+        page::download(&format!("idb-relay-{}.ndjson", page::stamp()), &text);
+    }
+
+    /// Shows a recording instead of what happens.
+    pub fn import(self, name: &str, text: &str) {
+        match recording::read(text) {
+            Ok(recorded) => {
+                self.clear();
+                self.frozen.set(false);
+                self.tab.set(Tab::Events);
+                self.recording.set(Some(name.to_owned()));
+                self.model.set(recorded);
+                self.pulse();
+            }
+            Err((line, error)) => self.say(&format!("{name}, line {line}, is no event: {error}")),
+        }
+    }
+
+    /// Back from a recording to what happens.
+    pub fn live(self) {
+        self.clear();
+        self.recording.set(None);
+        self.link.with_value(|link| link.restart());
+    }
+}

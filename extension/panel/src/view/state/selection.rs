@@ -1,0 +1,51 @@
+//! The event that is selected, and keeping it in sight.
+
+use leptos::prelude::*;
+
+use super::{ROW, State, Tab};
+use crate::model::Row;
+
+impl State {
+    /// Selects the event so many lines further down.
+    pub fn step(self, lines: isize) -> bool {
+        if self.tab.get_untracked() != Tab::Events {
+            return false;
+        }
+        let place = self.shown.with_untracked(|shown| {
+            let last = shown.len().checked_sub(1)?;
+            let now = self.selected.get_untracked().map(|place| shown.index_of(place));
+            let index = match now {
+                Some(index) => index.saturating_add_signed(lines).min(last),
+                None if lines < 0 => last,
+                None => 0,
+            };
+            shown.places().get(index).copied()
+        });
+        if let Some(place) = place {
+            self.select(place);
+        }
+        place.is_some()
+    }
+
+    /// Shows an event's details, and brings it into sight.
+    pub fn select(self, place: usize) {
+        self.selected.set(Some(place));
+        let at = self.shown.with_untracked(|shown| shown.index_of(place)) * ROW;
+        let (top, height) = (self.top.get_untracked(), self.height.get_untracked());
+        if at < top || at + ROW > top + height {
+            self.follow.set(false);
+            let wanted = if at < top {
+                at
+            } else {
+                (at + ROW).saturating_sub(height)
+            };
+            self.scroll_to(wanted);
+        }
+    }
+
+    /// The event that is selected; tracks it and the model.
+    pub fn selected_row(self) -> Option<Row> {
+        let place = self.selected.get()?;
+        self.model.with(|model| model.row(place).cloned())
+    }
+}

@@ -1,0 +1,46 @@
+//! What is on or off, and starting afresh.
+
+use leptos::prelude::*;
+use protocol::inspect::{FromInspector, Tracing};
+
+use super::State;
+use crate::{model::Model, shown::Shown, stack::Stacks};
+
+impl State {
+    pub fn toggle_display(self) {
+        self.frozen.update(|frozen| *frozen = !*frozen);
+        self.pulse();
+    }
+
+    pub fn toggle_follow(self) {
+        self.follow.update(|follow| *follow = !*follow);
+        self.pulse();
+    }
+
+    pub fn toggle_tracing(self) {
+        self.tracing.update(|tracing| *tracing = !*tracing);
+        let wanted = match (self.tracing.get_untracked(), self.inspected) {
+            (false, _) => Tracing::Off,
+            (true, Some(tab)) => Tracing::Tab(tab),
+            (true, None) => Tracing::All,
+        };
+        self.link.with_value(|link| link.trace(wanted));
+    }
+
+    pub fn toggle_capture(self) {
+        let paused = self
+            .background
+            .with_untracked(|background| background.as_ref().is_some_and(|told| told.paused));
+        self.tell(&FromInspector::Pause { paused: !paused });
+    }
+
+    pub fn clear(self) {
+        self.selected.set(None);
+        self.model.update(Model::clear);
+        self.stacks.update(Stacks::clear);
+        self.shown.update(Shown::clear);
+        self.count();
+        self.follow.set(true);
+        self.scroll_to(0);
+    }
+}
