@@ -54,6 +54,8 @@ pub use self::{
 pub struct Scope {
     /// Serialised origin.
     pub origin: Option<String>,
+    /// Storage bucket; empty for the default one.
+    pub bucket: Option<String>,
     /// The database's name.
     pub database: Option<String>,
     /// The object store's name.
@@ -63,7 +65,7 @@ pub struct Scope {
 impl Scope {
     /// Whether all stores are meant.
     pub fn is_all(&self) -> bool {
-        [&self.origin, &self.database, &self.store]
+        [&self.origin, &self.bucket, &self.database, &self.store]
             .into_iter()
             .all(Option::is_none)
     }
@@ -73,6 +75,7 @@ impl Scope {
         let fits =
             |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
         fits(&self.origin, &place.origin)
+            && fits(&self.bucket, &place.bucket)
             && fits(&self.database, &place.database)
             && fits(&self.store, &place.store)
     }

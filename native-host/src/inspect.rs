@@ -4,11 +4,12 @@
 //! the one writer, behind everything else. Nothing is remembered about inspectors but their open questions, and those are bounded.
 //!
 //! - `feed`: questions that wait for news, on a thread of their own.
-//! - `desk`: those that are answered at once, one after the other, on another.
-//! - `comparer`: comparisons with Memcached, on a third.
-//! - `examiner`: what `idb-relay doctor` finds, on a fourth.
+//! - `desk`: those that are answered one after the other: on one thread what the journal says at once, on another what a server has to be
+//!   asked for, which may take as long as a server that does not answer.
+//! - `comparer`: comparisons with Memcached, on a thread of their own.
+//! - `examiner`: what `idb-relay doctor` finds, likewise.
 //! - [`health`]: the host, the journal, the sinks and how late they are; `status` shows the same.
-//! - `record`: one record, in the mirror and in Memcached.
+//! - `record`: one record, in the mirror and in Memcached. `entry`: an event in the Redis stream.
 //! - `cut`: large values left out, so that an answer fits a message.
 
 use std::{
@@ -27,6 +28,7 @@ use crate::{compare::Scope, config::Config, messaging::writer::Outbox};
 mod comparer;
 mod cut;
 mod desk;
+mod entry;
 mod examiner;
 mod feed;
 pub mod health;
@@ -43,6 +45,7 @@ pub(crate) struct Inspection {
     outbox: Outbox,
     feeds: SyncSender<(u64, Since)>,
     desk: SyncSender<(u64, Question)>,
+    finder: SyncSender<(u64, Question)>,
     comparer: SyncSender<Task>,
     examiner: SyncSender<u64>,
 }
@@ -53,9 +56,12 @@ impl Inspection {
         let (feeds, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let thread = Feeds::new(journal, waiting, outbox.clone());
         thread::spawn(move || thread.run());
-        let (desk, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
-        let thread = Desk::new(config.clone(), journal, waiting, outbox.clone());
-        thread::spawn(move || thread.run());
+        let [desk, finder] = [(); 2].map(|()| {
+            let (desk, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
+            let thread = Desk::new(config.clone(), journal, waiting, outbox.clone());
+            thread::spawn(move || thread.run());
+            desk
+        });
         let (comparer, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let thread = Comparer::new(config.clone(), journal, waiting, outbox.clone());
         thread::spawn(move || thread.run());
@@ -66,6 +72,7 @@ impl Inspection {
             outbox: outbox.clone(),
             feeds,
             desk,
+            finder,
             comparer,
             examiner,
         }
@@ -77,15 +84,16 @@ impl Inspection {
             Question::Feed(since) => is_full(&self.feeds.try_send((ask.id, since))),
             Question::Compare {
                 origin,
+                bucket,
                 database,
                 store,
                 repair,
             } => {
-                let named = |name: String| Some(name).filter(|name| !name.is_empty());
                 let scope = Scope {
-                    origin: named(origin),
-                    database: named(database),
-                    store: named(store),
+                    origin,
+                    bucket,
+                    database,
+                    store,
                 };
                 let task = Task {
                     id: ask.id,
@@ -95,6 +103,9 @@ impl Inspection {
                 is_full(&self.comparer.try_send(task))
             }
             Question::Doctor {} => is_full(&self.examiner.try_send(ask.id)),
+            question @ (Question::Record(_) | Question::Entry { .. }) => {
+                is_full(&self.finder.try_send((ask.id, question)))
+            }
             question => is_full(&self.desk.try_send((ask.id, question))),
         };
         // The threads end only after this does; a question that nobody takes for another reason is one of a session at its end.

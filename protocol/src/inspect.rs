@@ -49,10 +49,18 @@ pub const RECORD_VALUE_BYTES: usize = 256 * 1024;
 
 /// What stands for a value in typed form that is too large for a place, which is `feed` or `inspector`.
 pub fn left_out(place: &str, bytes: usize) -> Box<RawValue> {
-    let reason = format!("too large for the {place}: {bytes} bytes");
-    let marker = serde_json::json!({"$opaque": {"type": "Object", "reason": reason}});
-    serde_json::value::to_raw_value(&marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    let marker = format!("{LEFT_OUT}{place}: {bytes} bytes\",\"type\":\"Object\"}}}}");
+    RawValue::from_string(marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
+
+/// How long the typed text was for which a marker of [`left_out`] stands; `None`: it is the value itself.
+pub fn left_out_bytes(typed: &str) -> Option<usize> {
+    let (_, rest) = typed.strip_prefix(LEFT_OUT)?.split_once(": ")?;
+    rest.split_once(" bytes\"")?.0.parse().ok()
+}
+
+/// How such a marker begins. No page can write one: what it stores with such a name is escaped (`$object`).
+const LEFT_OUT: &str = "{\"$opaque\":{\"reason\":\"too large for the ";
 
 /// How many questions of all inspectors may wait for their answers in the host; further ones fail.
 pub const MAX_QUESTIONS: usize = 128;
@@ -182,17 +190,25 @@ pub enum Question {
     Stores {},
     /// One record, in the mirror and in Memcached.
     Record(Address),
+    /// The entry of an event in the Redis stream.
+    Entry {
+        /// The event.
+        number: u64,
+    },
     /// Compare a store (or what there is) with Memcached, and put right what differs if asked to.
     Compare {
-        /// Which stores; each field that is empty means all.
-        #[serde(default)]
-        origin: String,
+        /// Which stores; each name that is missing means all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
+        /// See `origin`; empty for the default bucket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bucket: Option<String>,
         /// See `origin`.
-        #[serde(default)]
-        database: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        database: Option<String>,
         /// See `origin`.
-        #[serde(default)]
-        store: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        store: Option<String>,
         /// Whether to write what differs.
         repair: bool,
     },
@@ -240,6 +256,8 @@ pub enum Reply {
     Stores(Vec<Store>),
     /// To [`Question::Record`].
     Record(Record),
+    /// To [`Question::Entry`]: its id; `None`: there is none around the time at which the event passed.
+    Entry(Option<String>),
     /// To [`Question::Compare`]; several with the same id while it lasts, the last one is `done`.
     Compared(Compared),
     /// To [`Question::Doctor`]: what was looked at, in the order in which a write passes it.
@@ -459,8 +477,28 @@ mod tests {
             serde_json::from_str::<FromInspector>(&text).expect("a message"),
             ask
         );
+        let all = r#"{"compare":{"repair":false}}"#;
+        let question: Question = serde_json::from_str(all).expect("a question");
+        assert_eq!(serde_json::to_string(&question).expect("JSON"), all);
         let answer = r#"{"answer":{"id":7,"reply":{"feed":{"tail":0,"head":1,"events":[{"after":{"$number":"-0"}}],"passages":[],"notices":[],"next":{"event":1,"past":0,"passed":{}}}}}}"#;
         let parsed: ToInspector = serde_json::from_str(answer).expect("a message");
         assert_eq!(serde_json::to_string(&parsed).expect("JSON"), answer);
+    }
+
+    #[test]
+    fn what_stands_for_a_large_value_is_known_for_it() {
+        let marker = left_out("feed", 70_000);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(marker.get()).expect("JSON"),
+            serde_json::json!({"$opaque": {"type": "Object", "reason": "too large for the feed: 70000 bytes"}})
+        );
+        assert_eq!(left_out_bytes(marker.get()), Some(70_000));
+        for value in [
+            "1",
+            r#"{"$opaque":{"reason":"a CryptoKey stays in its browser","type":"CryptoKey"}}"#,
+            r#"{"$object":{"$opaque":{"reason":"too large for the feed: 1 bytes"}}}"#,
+        ] {
+            assert_eq!(left_out_bytes(value), None, "{value}");
+        }
     }
 }

@@ -45,6 +45,9 @@ pub(super) struct Arguments {
     /// Only this origin
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
+    /// Only this storage bucket; empty for the default one
+    #[arg(long, value_name = "NAME", requires = "origin")]
+    bucket: Option<String>,
     /// Only this database
     #[arg(long, value_name = "NAME", requires = "origin")]
     database: Option<String>,
@@ -81,6 +84,7 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
     let memcached = &config.memcached;
     let scope = Scope {
         origin: arguments.origin.clone(),
+        bucket: arguments.bucket.clone(),
         database: arguments.database.clone(),
         store: arguments.store.clone(),
     };

@@ -1,4 +1,4 @@
-//! The questions that are answered at once, one after the other.
+//! The questions that are answered one after the other.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use protocol::{
     message::HostError,
 };
 
-use super::{fail, failed, health::health, record};
+use super::{entry, fail, failed, health::health, record};
 use crate::{
     config::Config,
     failure::Failure as _,
@@ -68,6 +68,7 @@ impl Desk {
             }
             Question::Stores {} => Reply::Stores(stores(&reader)?),
             Question::Record(address) => Reply::Record(record::record(&self.config, &reader, address)?),
+            Question::Entry { number } => Reply::Entry(entry::entry(&self.config, &reader, *number)?),
             Question::Compare { .. } | Question::Doctor {} | Question::Feed(_) | Question::Resync { .. } => {
                 return Err(failed(
                     "this host cannot answer that question".to_owned(),

@@ -53,6 +53,10 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
     for sink in reader.sinks()? {
         health.sinks.push(Sink {
             servers: servers(config, &sink.name),
+            client: match &config.redis {
+                Some(redis) if sink.name == sinks::REDIS => sinks::redis::client(redis),
+                _ => Vec::new(),
+            },
             enabled: sink.enabled,
             behind: match behind(tail, head, &sink) {
                 // Numbers may have been left out in between.

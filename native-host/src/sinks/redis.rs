@@ -10,7 +10,7 @@
 //!
 //! - `publish.lua`: the script.
 //! - `flight`: calls of it on their way.
-//! - `link`: a connection, and what its server remembers.
+//! - `link`: a connection, and what its server remembers. `lookup`: what inspectors want to know.
 //! - `trouble`: what servers refuse, and cures.
 
 use std::{
@@ -32,12 +32,16 @@ use crate::{
 
 mod flight;
 mod link;
+mod lookup;
 mod trouble;
 
-pub use self::link::connect;
 use self::{
     flight::{Answer, Caller, Flight},
     link::Link,
+};
+pub use self::{
+    link::connect,
+    lookup::{client, entry},
 };
 
 /// How much one script call carries: enough to make the round trip small, little enough that the server's other clients do not wait.

@@ -50,6 +50,9 @@ pub struct Sink {
     /// Its servers, without what opens them.
     #[serde(default)]
     pub servers: Vec<String>,
+    /// The command line that reaches the server with its own client, word by word, if there is such a client: `redis-cli`, `-p`, `6380`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client: Vec<String>,
     /// Whether it is switched on.
     pub enabled: bool,
     /// One word, such as `running` or `unreachable`.

@@ -1,6 +1,6 @@
 //! A connection to a server, and what that server remembers of a profile's events.
 
-use std::{borrow::Cow, fs, time::Duration};
+use std::{borrow::Cow, fs, ops::ControlFlow, time::Duration};
 
 use redis::{
     Client, Connection, ConnectionLike as _, ErrorKind, IntoConnectionInfo as _, RedisError, TlsCertificates,
@@ -127,35 +127,10 @@ impl Link {
         stream: &str,
         profile: &str,
     ) -> Result<Option<(u64, String)>, RedisError> {
-        let mut end = "+".to_owned();
-        let mut count = SCAN;
-        loop {
-            let range: StreamRangeReply = redis::cmd("XREVRANGE")
-                .arg(stream)
-                .arg(&end)
-                .arg("-")
-                .arg("COUNT")
-                .arg(count)
-                .query(&mut self.connection)?;
-            // A range has its end in it, and that entry was looked at before.
-            let mut entries = range.ids.iter().filter(|entry| entry.id != end).peekable();
-            if entries.peek().is_none() {
-                return Ok(None);
-            }
-            let mut next = String::new();
-            for entry in entries {
-                let event: Option<String> = entry.get("event");
-                if let Some(event) = event
-                    && let Ok(Stamped { source }) = serde_json::from_str(&event)
-                    && source.profile == profile
-                {
-                    let number = source.sequence;
-                    return Ok(Some((number, event)));
-                }
-                next.clone_from(&entry.id);
-            }
-            end = next;
-            count = (2 * count).min(LONGEST_SCAN);
+        let found = |number, _: &str, event| ControlFlow::Break((number, event));
+        match newest_first(&mut self.connection, stream, ("+", "-"), profile, found)? {
+            ControlFlow::Break(last) => Ok(Some(last)),
+            ControlFlow::Continue(()) => Ok(None),
         }
     }
 
@@ -164,5 +139,47 @@ impl Link {
             .arg(&self.cursor_key)
             .query(&mut self.connection)?;
         Ok(cursor.unwrap_or(0))
+    }
+}
+
+/// Hands out a profile's events in a stretch of the stream, from the end, with number, id and text, until somebody has seen enough.
+pub(super) fn newest_first<T>(
+    connection: &mut Connection,
+    stream: &str,
+    (end, start): (&str, &str),
+    profile: &str,
+    mut each: impl FnMut(u64, &str, String) -> ControlFlow<T>,
+) -> Result<ControlFlow<T>, RedisError> {
+    let mut end = end.to_owned();
+    let mut count = SCAN;
+    loop {
+        let range: StreamRangeReply = redis::cmd("XREVRANGE")
+            .arg(stream)
+            .arg(&end)
+            .arg(start)
+            .arg("COUNT")
+            .arg(count)
+            .query(connection)?;
+        // A range has its end in it, and that entry was looked at before.
+        let mut entries = range.ids.iter().filter(|entry| entry.id != end).peekable();
+        if entries.peek().is_none() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let mut next = String::new();
+        for entry in entries {
+            let event: Option<String> = entry.get("event");
+            if let Some(event) = event
+                && let Ok(Stamped { source }) = serde_json::from_str(&event)
+                && source.profile == profile
+            {
+                let number = source.sequence;
+                if let ControlFlow::Break(found) = each(number, &entry.id, event) {
+                    return Ok(ControlFlow::Break(found));
+                }
+            }
+            next.clone_from(&entry.id);
+        }
+        end = next;
+        count = (2 * count).min(LONGEST_SCAN);
     }
 }
