@@ -101,7 +101,7 @@ mod tests {
             let config = config::Redis {
                 url: url.to_owned(),
                 ca_file: None,
-                channel: Template::channel("idb:{store}").expect("a template"),
+                channel: Template::channel("idb:{origin}:{database}:{store}").expect("a template"),
                 stream: None,
                 max_stream_length: None,
             };
