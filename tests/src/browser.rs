@@ -200,6 +200,8 @@ trait Driver: Send {
     fn screenshot(&mut self, page: &str) -> Result<String>;
     /// How many content scripts idb-relay's extension has registered.
     fn registered_scripts(&mut self) -> Result<u64>;
+    /// Ends the background of idb-relay's extension, as browsers do when it rests.
+    fn end_background(&mut self) -> Result<()>;
     /// Asks the browser to end.
     fn quit(&mut self) -> Result<()>;
 }
@@ -244,6 +246,13 @@ impl Browser {
                 _ => Seen::Ready(()),
             })
         })
+    }
+
+    /// Ends the background of idb-relay's extension, as the browser does when it has rested for a while.
+    pub fn end_background(&self) -> Result<()> {
+        self.driver()
+            .end_background()
+            .context("cannot end the extension's background")
     }
 
     /// The address of one of the extension's own pages.

@@ -71,13 +71,13 @@ fn each_write_is_shown_on_its_way(kind: Kind) -> Result<()> {
     )?;
     panel.wait_for("/p50.*p95.*p99/.test($('.health .lag').textContent)")?;
 
-    filters_narrow(&panel)?;
+    filters_narrow(&page, &panel)?;
     details_tell_everything(&rig, &page, &panel, &picture)?;
     keys_do_what_buttons_do(&panel, &picture)?;
     recordings_leave_and_come_back(&panel)
 }
 
-fn filters_narrow(panel: &Panel<'_>) -> Result<()> {
+fn filters_narrow(page: &Page<'_>, panel: &Panel<'_>) -> Result<()> {
     let shows = |filter: &str, count: usize| -> Result<()> {
         panel.filter(filter)?;
         panel
@@ -99,14 +99,15 @@ fn filters_narrow(panel: &Panel<'_>) -> Result<()> {
     panel.wait_for("$('[data-why=filter]') !== null")?;
     panel.press("Clear the filter")?;
     panel.wait_for_lines(6)?;
-    // What makes no sense is named, and changes nothing.
+    // What makes no sense is named, and changes nothing: what comes is shown by the filter before it.
     panel.filter("stor:x")?;
     panel.wait_for("$('#mistake').textContent.includes('store:')")?;
     assert_eq!(panel.evaluate("$('#search').ariaInvalid")?, json!("true"));
-    panel.wait_for_lines(6)?;
+    page.evaluate("put('meanwhile', 1)")?;
+    panel.wait_for_lines(7)?;
     panel.filter("")?;
-    panel.wait_for("$('#mistake') === null && $('.count').textContent.startsWith('6 events')")?;
-    panel.wait_for_lines(6)
+    panel.wait_for("$('#mistake') === null && $('.count').textContent.startsWith('7 events')")?;
+    panel.wait_for_lines(7)
 }
 
 fn details_tell_everything(
@@ -143,11 +144,21 @@ fn details_tell_everything(
     );
     let event: Value = serde_json::from_str(&panel.copied("[aria-label='Copy event as JSON']")?)?;
     assert_eq!(event["op"], "u");
-    let command = panel.copied("[aria-label='Copy Redis command']")?;
-    ensure!(
-        command.starts_with(&format!("redis-cli -p {} XRANGE idb:events ", rig.redis.port())),
-        "{command}"
+    // Its entry in the stream, which only the server knows the name of.
+    panel.wait_for("$('[aria-label=\"Copy Redis entry\"]') !== null")?;
+    let entry = panel.copied("[aria-label='Copy Redis entry']")?;
+    assert_eq!(
+        panel.copied("[aria-label='Copy Redis command']")?,
+        format!(
+            "redis-cli -p {} XRANGE idb:events {entry} {entry}",
+            rig.redis.port()
+        )
     );
+    let entries: redis::streams::StreamRangeReply = redis::cmd("XRANGE")
+        .arg(&["idb:events", &entry, &entry])
+        .query(&mut rig.redis.connect()?)?;
+    let found: Value = serde_json::from_str(&entries.ids[0].get::<String>("event").context("an event")?)?;
+    assert_eq!(found, event);
     let command = panel.copied("[aria-label='Copy Memcached command']")?;
     ensure!(
         command.ends_with(&format!("nc 127.0.0.1 {}", rig.memcached.port())),
@@ -167,10 +178,10 @@ fn details_tell_everything(
     panel.press("Show only these")?;
     panel.wait_for_lines(3)?;
     panel.filter("")?;
-    panel.wait_for_lines(6)?;
+    panel.wait_for_lines(7)?;
     // One record in the mirror and in Memcached, side by side.
     page.evaluate("put('b', 'later')")?;
-    panel.wait_for_lines(7)?;
+    panel.wait_for_lines(8)?;
     panel.wait_for(ARRIVED)?;
     panel.press("Look again")?;
     panel.wait_for("$$('.places code').length > 1 && $$('.places code').every((value) => value.textContent === '\"later\"')")
@@ -187,6 +198,14 @@ fn keys_do_what_buttons_do(panel: &Panel<'_>, picture: &impl Fn(&str) -> Result<
     page.press(Key::Up)?;
     page.press(Key::End)?;
     panel.wait_for("$('.row[aria-selected=true] .preview').textContent.includes('later')")?;
+    // Who is in the details scrolls them; the list stays where it is.
+    panel.evaluate("void $('.sections').focus()")?;
+    page.press(Key::Home)?;
+    page.press(Key::Up)?;
+    panel.wait_for("$('.row[aria-selected=true] .preview').textContent.includes('later')")?;
+    page.press(Key::Escape)?;
+    panel.wait_for("$('.details') === null && document.activeElement.id === 'feed'")?;
+    page.press(Key::End)?;
     panel
         .wait_for("$('#feed').getAttribute('aria-activedescendant') === $('.row[aria-selected=true]').id")?;
     page.press(Key::Escape)?;
@@ -207,6 +226,9 @@ fn keys_do_what_buttons_do(panel: &Panel<'_>, picture: &impl Fn(&str) -> Result<
     panel.accessible()?;
     page.press(Key::Character('?'))?;
     panel.wait_for("$('.help') !== null")?;
+    // Nothing behind it can be reached.
+    panel.evaluate("void $('#search').focus()")?;
+    panel.wait_for("document.activeElement.closest('.help') !== null")?;
     picture("help")?;
     panel.accessible()?;
     page.press(Key::Escape)?;
@@ -233,12 +255,12 @@ fn recordings_leave_and_come_back(panel: &Panel<'_>) -> Result<()> {
         "(window.URL.createObjectURL = (blob) => { window.exported = blob; return 'blob:none'; }, undefined)",
     )?;
     panel.filter("op:put")?;
-    panel.wait_for_lines(5)?;
+    panel.wait_for_lines(6)?;
     panel.press("Export")?;
     panel.wait_for("window.exported !== undefined")?;
     let text = panel.evaluate("exported.text()")?;
     let text = text.as_str().context("a text")?;
-    assert_eq!(text.lines().count(), 5);
+    assert_eq!(text.lines().count(), 6);
     // A filter of this very moment counts, and nothing that the one before it let through.
     panel.evaluate(
         "((exported = undefined), ($('#search').value = 'op:delete'), $('#search').dispatchEvent(new InputEvent('input', { bubbles: true })), \
@@ -253,15 +275,15 @@ fn recordings_leave_and_come_back(panel: &Panel<'_>) -> Result<()> {
     assert_eq!(deletions.lines().count(), shown);
     panel.filter("")?;
     import(panel, "before.ndjson", text)?;
-    panel.wait_for_lines(5)?;
+    panel.wait_for_lines(6)?;
     panel.wait_for("$('.recording').textContent.includes('before.ndjson')")?;
     assert_eq!(panel.text(".row .strip")?, "");
     panel.press("Back to live")?;
-    panel.wait_for_lines(7)?;
+    panel.wait_for_lines(8)?;
     // What is none is named with its line, and changes nothing.
     import(panel, "none.ndjson", "{}\n")?;
     panel.wait_for("$('.toast').textContent.includes('none.ndjson, line 1')")?;
-    panel.wait_for_lines(7)
+    panel.wait_for_lines(8)
 }
 
 fn import(panel: &Panel<'_>, name: &str, text: &str) -> Result<()> {
@@ -506,7 +528,71 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
+/// Browsers end the background now and then: the panel asks anew, and nothing waits for an answer that never comes.
+fn a_background_that_starts_again_is_asked_again(kind: Kind) -> Result<()> {
+    let mut rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    let panel = Panel::of(&browser, &url)?;
+    page.evaluate("put('a', 1)")?;
+    panel.wait_for_lines(2)?;
+    for round in 0..4 {
+        panel.wait_for("$$('.health .chip[data-state=ok]').length === 3")?;
+        browser.end_background()?;
+        panel.press("Stores")?;
+        panel.press("Refresh")?;
+        panel.press("Events")?;
+        rig.memcached.kill()?;
+        page.evaluate(&format!("put('later', {round})"))?;
+        panel.wait_for("$('.problems').textContent.includes('memcached')")?;
+        rig.memcached.restart()?;
+        panel.press("Stores")?;
+        panel.press("Refresh")?;
+        panel.wait_for("$('.stores [data-title=\"In the mirror\"]')?.textContent === '2'")?;
+        panel.press("Events")?;
+    }
+    panel.wait_for_lines(6)?;
+    rig.settled(&page).map(drop)
+}
+
+/// What is too large for the feed is said to be, and never taken for something else.
+fn a_value_too_large_for_the_list_is_told_as_that(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    let panel = Panel::of(&browser, &url)?;
+    page.evaluate("put('large', 'x'.repeat(100_000))")?;
+    page.evaluate("put('large', 'y'.repeat(100_000))")?;
+    panel.wait_for_lines(3)?;
+    panel.wait_for(ARRIVED)?;
+    panel.evaluate("$$('.row')[2].click()")?;
+    panel.wait_for(
+        "$$('.details section p').some((line) => line.textContent === 'Too large for the list: 100.0 KB.')",
+    )?;
+    panel.wait_for(
+        "$$('.details section p').some((line) => line.textContent === 'Too large to be compared here.')",
+    )?;
+    assert_eq!(
+        panel.evaluate("$('.details').textContent.includes('Not cached')")?,
+        json!(false)
+    );
+    let command = panel.copied("[aria-label='Copy Record as it is now']")?;
+    ensure!(
+        command.ends_with("--database writer --store items --key '\"large\"'"),
+        "{command}"
+    );
+    panel.picture(&format!("large-{}", kind.name()))?;
+    panel.evaluate("(window.URL.createObjectURL = () => 'blob:none', undefined)")?;
+    panel.press("Export")?;
+    panel.wait_for("$('.toast').textContent.startsWith('2 events with values too large')")?;
+    rig.settled(&page).map(drop)
+}
+
 lab::in_both_browsers!(
+    a_background_that_starts_again_is_asked_again,
+    a_value_too_large_for_the_list_is_told_as_that,
     each_write_is_shown_on_its_way,
     lines_show_their_events_wherever_the_list_is,
     pausing_the_display_is_not_pausing_capture,

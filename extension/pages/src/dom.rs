@@ -44,8 +44,12 @@ pub fn sentence(tag: &str, class: &str, words: &str) -> Element {
     sentence
 }
 
-/// Lets an element have these children and no others.
+/// Lets an element have these children and no others. What is there already stays: a screen reader would read it out again.
 pub fn fill(parent: &Element, children: &[Element]) {
+    let new: String = children.iter().map(Element::outer_html).collect();
+    if new == parent.inner_html() {
+        return;
+    }
     parent.set_text_content(None);
     add(parent, children);
 }

@@ -8,6 +8,9 @@ use wasm_bindgen::prelude::*;
 
 use super::chrome::{self, Port};
 
+/// How long to wait before a port is opened again, in milliseconds.
+const AGAIN: f64 = 200.0;
+
 /// The way to the background. Browsers end a background that rests; then the page connects anew and is told everything again.
 pub struct Link {
     port: std::cell::RefCell<Port>,
@@ -34,8 +37,11 @@ impl Link {
         let again = Rc::downgrade(&link);
         let _first = link.on_disconnect.set(Closure::<dyn Fn()>::new(move || {
             if let Some(link) = again.upgrade() {
-                link.port.replace(connect());
-                link.greet();
+                let connected = Closure::once_into_js(move || {
+                    link.port.replace(connect());
+                    link.greet();
+                });
+                chrome::set_timeout(&connected, AGAIN);
             }
         }));
         link.greet();

@@ -89,7 +89,11 @@ impl Link {
     }
 
     /// Asks the host; several answers may come, the asker hears each.
-    pub fn ask(&self, question: Question, asker: impl FnMut(Reply) + 'static) {
+    pub fn ask(&self, question: Question, mut asker: impl FnMut(Reply) + 'static) {
+        if self.port.borrow().is_none() {
+            // Nobody would ever answer.
+            return later(0, move || asker(Reply::Failed(away())));
+        }
         let id = self.next();
         self.asked.borrow_mut().insert(id, Box::new(asker));
         self.send(&FromInspector::Ask(Ask { id, question }));
@@ -97,6 +101,9 @@ impl Link {
 
     /// Has a page look into its databases, in this tab if it has one of the origin.
     pub fn look(&self, tab: Option<i64>, look: Look, looker: impl FnOnce(Sight) + 'static) {
+        if self.port.borrow().is_none() {
+            return later(0, move || looker(not_seen()));
+        }
         let id = self.next();
         self.looking.borrow_mut().insert(id, Box::new(looker));
         self.send(&FromInspector::Look { id, tab, look });
@@ -129,8 +136,7 @@ impl Link {
             }
             let looking = std::mem::take(&mut *link.looking.borrow_mut());
             for looker in looking.into_values() {
-                let HostError { message, cure, .. } = away();
-                looker(Sight::Failed(Remark { message, cure }));
+                looker(not_seen());
             }
             let again = Rc::clone(&link);
             later(AGAIN, move || again.connect());
@@ -220,6 +226,11 @@ fn away() -> HostError {
         cure: "Ask again in a moment.".to_owned(),
         context: None,
     }
+}
+
+fn not_seen() -> Sight {
+    let HostError { message, cure, .. } = away();
+    Sight::Failed(Remark { message, cure })
 }
 
 /// Does something once, later.

@@ -69,6 +69,17 @@ impl Model {
         self.places().zip(&self.rows)
     }
 
+    /// The places of a row's transaction that are there: its events come one after the other. Without a transaction its own.
+    pub fn transaction(&self, place: usize) -> std::ops::Range<usize> {
+        let Some(row) = self.row(place) else {
+            return place..place;
+        };
+        let beside = |other: &usize| self.row(*other).is_some_and(|other| other.is_beside(row));
+        let first = (self.gone..place).rev().take_while(beside).last();
+        let last = (place + 1..self.places().end).take_while(beside).last();
+        first.unwrap_or(place)..last.unwrap_or(place) + 1
+    }
+
     /// The first place whose row is new or another since this was asked last.
     pub fn changed(&mut self) -> Option<usize> {
         self.changed.take()
@@ -139,6 +150,12 @@ impl Model {
 
     /// Takes in a stretch of the host's feed.
     pub fn take(&mut self, feed: &Feed) {
+        if self.rows.back().is_some_and(|last| last.number > feed.head) {
+            // Another journal: the one that these are of was removed.
+            self.gone = self.places().end;
+            self.rows.clear();
+            self.bytes = 0;
+        }
         for event in &feed.events {
             // It is counted.
             let _unread = self.read(event.get());
@@ -200,6 +217,7 @@ pub(crate) mod tests {
 
     fn feed(events: &[String], passages: &[(&str, u64, i64)]) -> Feed {
         Feed {
+            head: u64::MAX,
             events: events
                 .iter()
                 .map(|text| RawValue::from_string(text.clone()).expect("JSON"))
@@ -214,6 +232,32 @@ pub(crate) mod tests {
                 .collect(),
             ..Feed::default()
         }
+    }
+
+    #[test]
+    fn the_events_of_another_journal_begin_anew() {
+        let mut model = Model::default();
+        let events: Vec<_> = (1..=3).map(|number| event(number, "c", "1", "{}")).collect();
+        model.take(&feed(&events, &[("redis", 3, 1002)]));
+        let mut other = feed(&events[..1], &[("redis", 1, 1002)]);
+        other.head = 1;
+        model.take(&other);
+        assert_eq!((model.places(), model.bytes()), (3..4, events[0].len()));
+        assert_eq!(model.row(3).expect("a row").lag(1), Some(2));
+    }
+
+    #[test]
+    fn a_transactions_events_are_found_from_any_of_them() {
+        let mut model = Model::default();
+        for (number, transaction) in [(1, "a"), (2, "b"), (3, "b"), (4, "b"), (5, "c")] {
+            let text = event(number, "c", "1", "1").replace("\"c:1\"", &format!("\"{transaction}\""));
+            model.read(&text).expect("an event");
+        }
+        for place in 1..4 {
+            assert_eq!(model.transaction(place), 1..4);
+        }
+        assert_eq!((model.transaction(0), model.transaction(4)), (0..1, 4..5));
+        assert!(model.transaction(5).is_empty());
     }
 
     #[test]

@@ -54,8 +54,20 @@ impl Shown {
         *self = Self::default();
     }
 
+    /// Keeps in step with the events; a display that rests lets nothing come, and what has changed waits with it. Tells what
+    /// [`Shown::advance`] does.
+    pub fn follow(&mut self, model: &mut Model, query: &Query, rests: bool) -> (bool, usize) {
+        if rests && !self.looking {
+            return (false, self.forget(model.places().start));
+        }
+        if let Some(place) = model.changed() {
+            self.changed(place, query);
+        }
+        self.advance(model, query)
+    }
+
     /// Rows from this place on are new or have changed. What cannot have changed for the filter is kept.
-    pub fn changed(&mut self, place: usize, query: &Query) {
+    fn changed(&mut self, place: usize, query: &Query) {
         if query.changes_later() && place < self.looked {
             self.places.truncate(self.index_of(place));
             self.looked = place;
@@ -68,7 +80,7 @@ impl Shown {
     }
 
     /// Looks at what is new, a stretch of it; whether there is more, and how many of those shown before are gone.
-    pub fn advance(&mut self, model: &Model, query: &Query) -> (bool, usize) {
+    fn advance(&mut self, model: &Model, query: &Query) -> (bool, usize) {
         let places = model.places();
         if self.looked > places.end {
             self.clear();
@@ -148,12 +160,34 @@ mod tests {
             at,
         };
         model.take(&Feed {
+            head: 4,
             passages: vec![passage(3, 1001)],
             ..Feed::default()
         });
         let place = model.changed().expect("changed");
         shown.changed(place, &query);
         shown.advance(&model, &query);
+        assert_eq!(*shown.places(), [3]);
+    }
+
+    #[test]
+    fn what_changes_while_the_display_rests_is_looked_at_when_it_goes_on() {
+        let mut model = filled(1..=4);
+        let mut shown = Shown::default();
+        let query = query("-stage:redis");
+        shown.follow(&mut model, &query, false);
+        model.take(&Feed {
+            head: 4,
+            passages: vec![Passage {
+                stage: "redis".to_owned(),
+                last: 3,
+                at: 1001,
+            }],
+            ..Feed::default()
+        });
+        shown.follow(&mut model, &query, true);
+        assert_eq!(shown.len(), 4, "it rests");
+        shown.follow(&mut model, &query, false);
         assert_eq!(*shown.places(), [3]);
     }
 

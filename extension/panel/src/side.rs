@@ -81,6 +81,10 @@ pub fn side(page: Found, record: &Record) -> Side {
             "wrong",
             "Memcached does not hold what it should: the write is on its way, or somebody else wrote there.".to_owned(),
         ),
+        (false, Some(true), _) if unknown(&page) || unknown(&mirror) => (
+            "off",
+            "Memcached holds what the mirror does. IndexedDB could not be compared with them.".to_owned(),
+        ),
         (false, Some(true), _) => ("ok", "All are the same.".to_owned()),
         (false, None, Some(trouble)) => ("wrong", trouble.cure.clone()),
         (false, None, None) => ("off", "Memcached is switched off.".to_owned()),
@@ -136,8 +140,8 @@ mod tests {
         assert!(why.contains("too large"), "{why}");
         let mut record = record(None, Some("cut"), Some(true));
         record.mirror = Some(large);
-        assert_eq!(side(value("1"), &record).verdict.0, "ok");
-        assert_eq!(side(page, &record).verdict.0, "ok");
+        assert_eq!(side(value("1"), &record).verdict.0, "off");
+        assert_eq!(side(page, &record).verdict.0, "off");
     }
 
     #[test]
@@ -173,7 +177,7 @@ mod tests {
                 Found::Unknown(String::new()),
                 &record(Some("1"), Some("1"), Some(true))
             ),
-            "ok"
+            "off"
         );
         let mut away = record(Some("1"), None, None);
         assert_eq!(verdict(value("1"), &away), "off");

@@ -6,8 +6,9 @@ use protocol::inspect::{Trace, Traced};
 
 use crate::model::Row;
 
-/// Of how many transactions the stacks are kept.
+/// Of how many transactions the stacks are kept, and how many bytes they may take together.
 const BOUND: usize = 5000;
+const BOUND_BYTES: usize = 32 * 1024 * 1024;
 
 /// What stacks call our own script in a page (`xtask/src/build/page.rs`); its calls are no part of the page's.
 const HOOK: &str = "indexedDB";
@@ -73,18 +74,31 @@ fn frame(function: &str, place: &str) -> Option<Frame> {
 pub struct Stacks {
     by_transaction: HashMap<String, Vec<Traced>>,
     order: VecDeque<String>,
+    bytes: usize,
+}
+
+/// What a transaction's stacks take, about.
+fn bytes(writes: &[Traced]) -> usize {
+    let of = |write: &Traced| {
+        let key = write.key.as_ref().map_or(0, |key| key.get().len());
+        size_of::<Traced>() + write.store.len() + write.stack.len() + key
+    };
+    writes.iter().map(of).sum()
 }
 
 impl Stacks {
     /// Those of a transaction.
     pub fn take(&mut self, trace: Trace) {
-        if self.order.len() >= BOUND
+        self.bytes += bytes(&trace.writes);
+        self.order.push_back(trace.transaction.clone());
+        let known = self.by_transaction.insert(trace.transaction, trace.writes);
+        self.bytes -= known.as_deref().map_or(0, bytes);
+        while (self.order.len() > BOUND || self.bytes > BOUND_BYTES)
             && let Some(oldest) = self.order.pop_front()
         {
-            self.by_transaction.remove(&oldest);
+            let gone = self.by_transaction.remove(&oldest);
+            self.bytes -= gone.as_deref().map_or(0, bytes);
         }
-        self.order.push_back(trace.transaction.clone());
-        self.by_transaction.insert(trace.transaction, trace.writes);
     }
 
     /// Where an event's write was called from. `before`: how many events of its transaction, ahead of it, are of the same record.
@@ -191,5 +205,13 @@ mod tests {
             });
         }
         assert_eq!(stacks.of(row(0), 0), None, "bounded");
+        assert_eq!(stacks.by_transaction.len(), BOUND);
+        for number in 0..100 {
+            stacks.take(Trace {
+                transaction: format!("e:{number}"),
+                writes: vec![write(None, &"x".repeat(BOUND_BYTES / 10))],
+            });
+        }
+        assert!(stacks.by_transaction.len() < 10 && stacks.bytes <= BOUND_BYTES);
     }
 }

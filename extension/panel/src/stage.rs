@@ -162,6 +162,7 @@ mod tests {
             at,
         };
         model.take(&Feed {
+            head: 1,
             passages: vec![passage("journal", 1003)],
             ..Feed::default()
         });
@@ -202,6 +203,7 @@ mod tests {
             [0, 3, 0]
         );
         model.take(&Feed {
+            head: 1,
             notices: vec![Notice {
                 stage: "memcached".to_owned(),
                 number: 1,

@@ -40,10 +40,11 @@ fn Panel() -> impl IntoView {
     let keys = window_event_listener(ev::keydown, move |event| keyboard(state, &event));
     on_cleanup(move || keys.remove());
     view! {
+        <div class="screen" inert=move || state.over.get().is_some()>
         <header::Header state />
         <toolbar::Toolbar state />
         <header::Problems state />
-        <main id="view" role="tabpanel" aria-labelledby=move || if state.tab.get() == Tab::Events { "tab-Events" } else { "tab-Stores" }
+        <main id="view" tabindex="-1" role="tabpanel" aria-labelledby=move || if state.tab.get() == Tab::Events { "tab-Events" } else { "tab-Stores" }
             class:with-details=move || state.selected.get().is_some() && state.tab.get() == Tab::Events>
             {move || match state.tab.get() {
                 Tab::Events => view! {
@@ -55,6 +56,7 @@ fn Panel() -> impl IntoView {
                 Tab::Stores => view! { <stores::Stores state /> }.into_any(),
             }}
         </main>
+        </div>
         <palette::Palette state />
         <help::Help state />
         <doctor::Doctor state />
@@ -81,7 +83,7 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
         } else if page::is_typing() {
             page::focus("feed");
         } else {
-            state.selected.set(None);
+            details::close(state);
         }
         // Inside DevTools it would open the drawer.
         event.prevent_default();
@@ -101,10 +103,12 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
             state.toggle_follow();
             true
         }
-        " " if !page::is_on_button() => {
+        " " if !page::is_on_button() && !page::is_within(".details") => {
             state.toggle_display();
             true
         }
+        // Whoever reads the details scrolls them.
+        _ if page::is_within(".details, .stores") => false,
         "ArrowDown" => state.step(1),
         "ArrowUp" => state.step(-1),
         "PageDown" => state.step(20),

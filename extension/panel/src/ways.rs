@@ -2,7 +2,7 @@
 
 use protocol::{
     event::Op,
-    inspect::{Health, Sink},
+    inspect::{Health, Sink, left_out_bytes},
     name::{Names, Template},
     value::plain,
 };
@@ -14,6 +14,17 @@ const PLAIN_BYTES: usize = 1024 * 1024;
 
 /// How far around an event its stream entry is looked for, in milliseconds: clocks differ.
 const AROUND: i64 = 1000;
+
+/// The value as caches have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plain {
+    /// Its text.
+    Text(String),
+    /// There is none, for this reason.
+    None(String),
+    /// It is not here, for it was too large for the feed; what shows it.
+    Elsewhere(String),
+}
 
 /// See the [module](self).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,8 +39,8 @@ pub struct Ways {
     pub redis_command: Option<String>,
     /// Shows the Memcached item.
     pub memcached_command: Option<String>,
-    /// The value as caches have it, or why there is none.
-    pub plain: Option<Result<String, String>>,
+    /// The value as caches have it, if the event has one.
+    pub plain: Option<Plain>,
 }
 
 /// What is known of an event's ways by the names that the host's health tells; without a host there are none but the value.
@@ -42,11 +53,7 @@ pub fn ways(row: &Row, health: Option<&Health>) -> Ways {
         store: &source.store,
     };
     let mut ways = Ways {
-        plain: (row.has_key && row.op != Op::Delete).then(|| {
-            plain(row.after(), PLAIN_BYTES)
-                .map(std::borrow::Cow::into_owned)
-                .map_err(|error| error.to_string())
-        }),
+        plain: (row.has_key && row.op != Op::Delete).then(|| value(row)),
         ..Ways::default()
     };
     let Some(health) = health else { return ways };
@@ -75,13 +82,52 @@ pub fn ways(row: &Row, health: Option<&Health>) -> Ways {
     ways
 }
 
-fn redis_command(row: &Row, redis: &Sink, ways: &Ways) -> Option<String> {
-    let server = redis.servers.first().and_then(|server| server.rsplit_once(':'));
-    let client = match server {
-        Some(("127.0.0.1", "6379")) | None => "redis-cli".to_owned(),
-        Some(("127.0.0.1", port)) => format!("redis-cli -p {port}"),
-        Some((host, port)) => format!("redis-cli -h {host} -p {port}"),
+fn value(row: &Row) -> Plain {
+    if left_out_bytes(row.after()).is_some() {
+        return Plain::Elsewhere(get_command(row));
+    }
+    match plain(row.after(), PLAIN_BYTES) {
+        Ok(text) => Plain::Text(text.into_owned()),
+        Err(error) => Plain::None(error.to_string()),
+    }
+}
+
+/// Prints the record as it is now.
+fn get_command(row: &Row) -> String {
+    let source = &row.source;
+    let mut command = "idb-relay get".to_owned();
+    let mut option = |name: &str, value: &str| {
+        command.push_str(name);
+        command.push_str(&quoted(value));
     };
+    option(" --origin ", &source.origin);
+    if !source.bucket.is_empty() {
+        option(" --bucket ", &source.bucket);
+    }
+    option(" --database ", &source.database);
+    option(" --store ", &source.store);
+    option(" --key ", row.key());
+    command
+}
+
+/// The entry of this id in the stream.
+pub fn entry_command(health: &Health, id: &str) -> Option<String> {
+    let redis = health.sinks.iter().find(|sink| sink.name == "redis")?;
+    Some(format!(
+        "{} XRANGE {} {id} {id}",
+        client(redis)?,
+        quoted(&health.stream)
+    ))
+}
+
+/// How the server is reached from a shell.
+fn client(redis: &Sink) -> Option<String> {
+    let words: Vec<String> = redis.client.iter().map(|word| quoted(word)).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn redis_command(row: &Row, redis: &Sink, ways: &Ways) -> Option<String> {
+    let client = client(redis)?;
     let channel = ways.channel.as_ref()?;
     let Some(stream) = &ways.stream else {
         return Some(format!("{client} SUBSCRIBE {}", quoted(channel)));
@@ -112,8 +158,14 @@ mod tests {
     use protocol::inspect::{Feed, Passage};
 
     fn sink(name: &str, server: &str) -> Sink {
+        let client = if name == "redis" {
+            &["redis-cli", "-p", "6380", "-n", "2"][..]
+        } else {
+            &[]
+        };
         Sink {
             name: name.to_owned(),
+            client: client.iter().map(|word| (*word).to_owned()).collect(),
             servers: vec![server.to_owned()],
             enabled: true,
             ..Sink::default()
@@ -140,6 +192,7 @@ mod tests {
             .read(&event(1, "c", "\"it's\"", r#"{"a":{"$date":null}}"#))
             .expect("an event");
         model.take(&Feed {
+            head: 1,
             passages: vec![Passage {
                 stage: "redis".to_owned(),
                 last: 1,
@@ -149,7 +202,7 @@ mod tests {
         });
         let row = model.row(0).expect("there");
         let without = ways(row, None);
-        assert_eq!(without.plain, Some(Ok(r#"{"a":null}"#.to_owned())));
+        assert_eq!(without.plain, Some(Plain::Text(r#"{"a":null}"#.to_owned())));
         assert_eq!(without.memcached_key, None);
         let ways = ways(row, Some(&health()));
         assert_eq!(
@@ -168,7 +221,23 @@ mod tests {
         );
         assert_eq!(
             ways.redis_command.as_deref(),
-            Some("redis-cli -p 6380 XRANGE idb:events 0 6007")
+            Some("redis-cli -p 6380 -n 2 XRANGE idb:events 0 6007")
+        );
+        assert_eq!(
+            entry_command(&health(), "5007-1").as_deref(),
+            Some("redis-cli -p 6380 -n 2 XRANGE idb:events 5007-1 5007-1")
+        );
+    }
+
+    #[test]
+    fn a_value_too_large_for_the_feed_is_elsewhere() {
+        let marker = protocol::inspect::left_out("feed", 70_000);
+        let row = crate::model::tests::row("u", "\"it's\"", marker.get());
+        assert_eq!(
+            ways(&row, None).plain,
+            Some(Plain::Elsewhere(
+                r#"idb-relay get --origin http://localhost:1 --database shop --store orders --key '"it'\''s"'"#.to_owned()
+            ))
         );
     }
 

@@ -130,6 +130,22 @@ struct Chromium {
 }
 
 impl Chromium {
+    /// The extension's service worker, if it runs.
+    fn worker(&mut self) -> Result<Option<String>> {
+        let targets = self.rpc.call("Target.getTargets", json!({}), None)?;
+        let worker = targets["targetInfos"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|target| {
+                target["type"] == "service_worker"
+                    && target["url"]
+                        .as_str()
+                        .is_some_and(|url| url.starts_with("chrome-extension:"))
+            });
+        worker.map(|worker| text(worker, "targetId")).transpose()
+    }
+
     fn session(&self, page: &str) -> Result<String> {
         self.sessions.get(page).cloned().context("the tab is closed")
     }
@@ -231,22 +247,13 @@ impl Driver for Chromium {
     }
 
     fn registered_scripts(&mut self) -> Result<u64> {
-        let targets = self.rpc.call("Target.getTargets", json!({}), None)?;
-        let worker = targets["targetInfos"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|target| {
-                target["type"] == "service_worker"
-                    && target["url"]
-                        .as_str()
-                        .is_some_and(|url| url.starts_with("chrome-extension:"))
-            });
         // The worker comes and goes; when it is gone, whoever asks asks again.
-        let Some(worker) = worker else { return Ok(0) };
+        let Some(worker) = self.worker()? else {
+            return Ok(0);
+        };
         let attached = self.rpc.call(
             "Target.attachToTarget",
-            json!({"targetId": worker["targetId"], "flatten": true}),
+            json!({"targetId": worker, "flatten": true}),
             None,
         )?;
         let session = text(&attached, "sessionId")?;
@@ -259,6 +266,14 @@ impl Driver for Chromium {
         self.rpc
             .call("Target.detachFromTarget", json!({"sessionId": session}), None)?;
         Ok(count?["value"].as_u64().unwrap_or_default())
+    }
+
+    fn end_background(&mut self) -> Result<()> {
+        if let Some(worker) = self.worker()? {
+            self.rpc
+                .call("Target.closeTarget", json!({"targetId": worker}), None)?;
+        }
+        Ok(())
     }
 
     fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()> {

@@ -101,6 +101,16 @@ struct Firefox {
 }
 
 impl Firefox {
+    /// Evaluates in the browser's own window what follows on the extension.
+    fn evaluate_of_extension(&mut self, rest: &str) -> Result<Value> {
+        let tree = self
+            .rpc
+            .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
+        let window = text(&tree["contexts"][0], "context")?;
+        let extension = format!("WebExtensionPolicy.getByID('{EXTENSION}')?.extension");
+        self.evaluate_in(&window, &format!("{extension}{rest}"))
+    }
+
     fn tabs(&mut self) -> Result<Vec<String>> {
         let tree = self.rpc.call("browsingContext.getTree", json!({}), None)?;
         let tabs = tree["contexts"].as_array().into_iter().flatten();
@@ -193,17 +203,13 @@ impl Driver for Firefox {
     }
 
     fn registered_scripts(&mut self) -> Result<u64> {
-        let tree = self
-            .rpc
-            .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
-        let window = text(&tree["contexts"][0], "context")?;
-        let count = self.evaluate_in(
-            &window,
-            &format!(
-                "WebExtensionPolicy.getByID('{EXTENSION}')?.extension?.registeredContentScripts.size ?? 0"
-            ),
-        )?;
+        let count = self.evaluate_of_extension("?.registeredContentScripts.size ?? 0")?;
         Ok(count["value"].as_u64().unwrap_or_default())
+    }
+
+    fn end_background(&mut self) -> Result<()> {
+        self.evaluate_of_extension("?.terminateBackground().then(() => '')")
+            .map(drop)
     }
 
     fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()> {

@@ -4,6 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use protocol::{
     event::{self, Event, Op},
+    inspect::left_out_bytes,
     schema::SchemaChange,
 };
 use serde_json::value::RawValue;
@@ -143,7 +144,14 @@ impl Row {
 
     /// The length of the value's text in bytes; nothing where there is none.
     pub fn size(&self) -> Option<usize> {
-        (self.has_key && self.op != Op::Delete).then(|| self.after.len())
+        (self.has_key && self.op != Op::Delete)
+            .then(|| left_out_bytes(self.after()).unwrap_or(self.after.len()))
+    }
+
+    /// Whether a value of it was too large for the feed, so that a marker stands for it.
+    pub fn is_cut(&self) -> bool {
+        let parts = [self.key(), self.after(), self.before().unwrap_or_default()];
+        parts.into_iter().any(|part| left_out_bytes(part).is_some())
     }
 
     /// What is searched for a text.
@@ -238,5 +246,13 @@ mod tests {
             (row.key(), row.before(), row.after(), row.size()),
             ("\"a\"", Some("null"), r#"{"b": 1}"#, Some(8))
         );
+        assert!(!row.is_cut());
+    }
+
+    #[test]
+    fn what_was_too_large_for_the_feed_keeps_its_size() {
+        let marker = protocol::inspect::left_out("feed", 70_000);
+        let row = row("u", "1", marker.get());
+        assert_eq!((row.size(), row.is_cut()), (Some(70_000), true));
     }
 }

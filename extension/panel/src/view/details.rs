@@ -1,18 +1,22 @@
 //! One event: its way, its value as a tree, what changed, its names in the servers, its transaction.
 
 use leptos::prelude::*;
-use protocol::event::Op;
+use protocol::{
+    event::Op,
+    inspect::{Question, Reply, left_out_bytes},
+};
 
 use super::{feed::from, page, record, sentence::sentence as words_of, state::State};
 use crate::{
     browser,
     diff::{Kind, diff},
+    link,
     model::Row,
     query::split,
     stack::{Frame, frames},
     stage::{self, Standing},
     tree,
-    ways::{Ways, ways},
+    ways::{Plain, Ways, entry_command, ways},
     words,
 };
 
@@ -24,22 +28,28 @@ pub fn Details(state: State) -> impl IntoView {
     // Made anew only when something of it changes, or a button would go while it is pressed.
     let row = Memo::new(move |_| state.selected_row());
     let content = move || {
-        row.get().map(|row| {
+        row.get().map(|(place, row)| {
             view! {
                 <Head state row=row.clone() />
                 <div class="sections" tabindex="0" role="group" aria-label="Event">
                     <Value state row=row.clone() />
                     <Changes row=row.clone() />
                     <Way state row=row.clone() />
-                    <Source state row=row.clone() />
+                    <Source state place row=row.clone() />
                     <Names state row=row.clone() />
                     {record::now(state, &row)}
-                    <Siblings state row />
+                    <Siblings state place row />
                 </div>
             }
         })
     };
     view! { <aside class="details" aria-label="Event details">{content}</aside> }
+}
+
+/// The details go; the keys work where the event is.
+pub fn close(state: State) {
+    state.selected.set(None);
+    page::focus("feed");
 }
 
 #[component]
@@ -56,7 +66,7 @@ fn Head(state: State, row: Row) -> impl IntoView {
             <h2 title=key.clone()>{key.clone()}</h2>
             {row.has_key.then(|| view! { <button aria-label="Copy key" on:click=move |_| state.copy("Key", &copied)>"Copy key"</button> })}
             <button aria-label="Copy event as JSON" on:click=move |_| state.copy("Event", &json)>"Copy event"</button>
-            <button class="icon" aria-label="Close details" title="Close (Esc)" on:click=move |_| state.selected.set(None)>"×"</button>
+            <button class="icon" aria-label="Close details" title="Close (Esc)" on:click=move |_| close(state)>"×"</button>
             <p class="faint">{source.origin.clone()}" › "{source.database.clone()}" › "{source.store.clone()}{bucket}</p>
             <p class="faint">{page::time(row.at)}" · event "{row.number}" · "<span title=tab>{badge.1}</span></p>
         </header>
@@ -94,22 +104,21 @@ fn Way(state: State, row: Row) -> impl IntoView {
 
 /// Where the write was called from.
 #[component]
-fn Source(state: State, row: Row) -> impl IntoView {
+fn Source(state: State, place: usize, row: Row) -> impl IntoView {
     // What was read was written by nobody that is known.
     if row.transaction.is_none() {
         return ().into_any();
     }
-    let calls = Memo::new(move |_| {
-        let before = state.model.with_untracked(|model| {
-            let siblings = model.rows().map(|(_, other)| other);
-            siblings
-                .take_while(|other| other.number < row.number)
-                .filter(|other| other.is_beside(&row) && other.source.store == row.source.store)
-                .filter(|other| other.has_key == row.has_key && other.key() == row.key())
-                .count()
-        });
-        state.stacks.with(|stacks| stacks.of(&row, before).map(frames))
+    // What came before in its transaction comes no more.
+    let before = state.model.with_untracked(|model| {
+        let first = model.transaction(place).start;
+        let siblings = (first..place).filter_map(|place| model.row(place));
+        siblings
+            .filter(|other| other.source.store == row.source.store)
+            .filter(|other| other.has_key == row.has_key && other.key() == row.key())
+            .count()
     });
+    let calls = Memo::new(move |_| state.stacks.with(|stacks| stacks.of(&row, before).map(frames)));
     let list = move || {
         if let Some(calls) = calls.get() {
             let calls: Vec<_> = calls.into_iter().map(|call| frame(state, call)).collect();
@@ -163,6 +172,11 @@ fn Value(state: State, row: Row) -> impl IntoView {
     }
     let title = if before { "Value before it went" } else { "Value" };
     let typed = row.value().to_owned();
+    if let Some(bytes) = left_out_bytes(&typed) {
+        let size = words::size(bytes);
+        return view! { <section><h3>{title}</h3><p class="faint">{format!("Too large for the list: {size}.")}</p></section> }
+            .into_any();
+    }
     let copied = typed.clone();
     view! {
         <section>
@@ -188,9 +202,9 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                     <span class="label">{line.label.clone()}</span>" "
                     <span class="value" data-kind=line.kind>{highlighted(&line.text, &texts)}</span>
                 };
-                let level = (line.depth + 1).to_string();
                 let indent = format!("{}px", line.depth * 14 + 16);
                 let path = line.path;
+                let named = if line.name.is_empty() { line.label.clone() } else { line.name.clone() };
                 let twisty = line.open.map(|open| {
                     let toggle = move |_| {
                         state.toggled.update(|toggled| {
@@ -199,18 +213,17 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                             }
                         });
                     };
-                    view! { <button class="twisty" aria-label=if open { "Close" } else { "Open" } on:click=toggle>{if open { "▾" } else { "▸" }}</button> }
+                    view! { <button class="twisty" aria-expanded=open.to_string() aria-label=named on:click=toggle>{if open { "▾" } else { "▸" }}</button> }
                 });
-                let open = line.open.map(|open| open.to_string());
                 view! {
-                    <li role="treeitem" aria-selected="false" attr:aria-level=level aria-expanded=open style:padding-left=indent>
+                    <li style:padding-left=indent>
                         {twisty}{name}{rest}
                     </li>
                 }
             })
             .collect_view()
     };
-    view! { <ul class="tree" role="tree" aria-label="Value">{lines}</ul> }
+    view! { <ul class="tree" aria-label="Value">{lines}</ul> }
 }
 
 #[component]
@@ -221,7 +234,10 @@ fn Changes(row: Row) -> impl IntoView {
     if row.op == Op::Read && before == "null" {
         return ().into_any();
     }
-    let (changes, more) = diff(before, row.after());
+    let Some((changes, more)) = diff(before, row.after()) else {
+        return view! { <section><h3>"Changes"</h3><p class="faint">"Too large to be compared here."</p></section> }
+            .into_any();
+    };
     let none = changes
         .is_empty()
         .then_some("Nothing: the same value was written again.");
@@ -250,6 +266,7 @@ fn Changes(row: Row) -> impl IntoView {
 
 #[component]
 fn Names(state: State, row: Row) -> impl IntoView {
+    let entry = entry(state, &row);
     let ways = Memo::new(move |_| state.health.with(|health| ways(&row, health.as_ref())));
     let line = move |title: &'static str, text: Option<String>| {
         text.map(|text| {
@@ -266,9 +283,15 @@ fn Names(state: State, row: Row) -> impl IntoView {
             return ().into_any();
         }
         let plain = match ways.plain {
-            Some(Ok(text)) => line("Plain value", Some(text)),
-            Some(Err(why)) => line("Not cached", Some(why)),
+            Some(Plain::Text(text)) => line("Plain value", Some(text)),
+            Some(Plain::None(why)) => line("Not cached", Some(why)),
+            Some(Plain::Elsewhere(command)) => line("Record as it is now", Some(command)),
             None => None,
+        };
+        let id = entry.get();
+        let redis_command = match &id {
+            Some(id) => state.health.with(|health| entry_command(health.as_ref()?, id)),
+            None => ways.redis_command,
         };
         view! {
             <section>
@@ -279,7 +302,8 @@ fn Names(state: State, row: Row) -> impl IntoView {
                     {line("Memcached command", ways.memcached_command)}
                     {line("Redis channel", ways.channel)}
                     {line("Redis stream", ways.stream)}
-                    {line("Redis command", ways.redis_command)}
+                    {line("Redis entry", id)}
+                    {line("Redis command", redis_command)}
                 </table>
             </section>
         }
@@ -287,17 +311,34 @@ fn Names(state: State, row: Row) -> impl IntoView {
     }
 }
 
+/// The id of an event's entry in the stream. Asked for once the event has passed, and has been looked at for a moment.
+fn entry(state: State, row: &Row) -> RwSignal<Option<String>> {
+    let entry = RwSignal::new(None);
+    let number = row.number;
+    if state.recording.with_untracked(Option::is_none) && row.lag(1).is_some() {
+        link::later(record::MOMENT, move || {
+            // Nobody may look any more.
+            if entry.try_get_untracked().is_some() {
+                state.ask(Question::Entry { number }, move |reply| {
+                    if let Reply::Entry(id) = reply {
+                        let _told = entry.try_set(id);
+                    }
+                });
+            }
+        });
+    }
+    entry
+}
+
 #[component]
-fn Siblings(state: State, row: Row) -> impl IntoView {
+fn Siblings(state: State, place: usize, row: Row) -> impl IntoView {
     let Some(whole) = row.transaction.clone().filter(|whole| whole.count > 1) else {
         return ().into_any();
     };
     let siblings = state.model.with_untracked(|model| {
-        let siblings = model
-            .rows()
-            .filter(|(_, other)| other.is_beside(&row))
-            .take(SIBLINGS);
-        siblings
+        let places = model.transaction(place).take(SIBLINGS);
+        places
+            .filter_map(|place| Some((place, model.row(place)?)))
             .map(|(place, other)| {
                 let here = (other.number == row.number).then_some("true");
                 view! {

@@ -22,9 +22,7 @@ fn reason(state: State) -> AnyView {
     if state.looking.get() {
         return view! { <div data-why="looking"><h2>"Looking…"</h2></div> }.into_any();
     }
-    let words = state
-        .query
-        .with(|query| query.as_ref().is_ok_and(|query| !query.terms().is_empty()));
+    let words = state.standing.with(|query| !query.terms().is_empty());
     if words && state.model.with(|model| !model.places().is_empty()) {
         return filtered(state);
     }

@@ -20,10 +20,15 @@ pub fn Header(state: State) -> impl IntoView {
             .with(|told| told.as_ref().is_some_and(|told| told.paused))
     };
     let unread = Memo::new(move |_| state.counts.with(|counts| counts.unread));
+    let shed = Memo::new(move |_| {
+        state
+            .health
+            .with(|health| health.as_ref().map_or(0, |health| health.shed))
+    });
     view! {
         <header class="health">
             <span class="product"><img src="../icons/16.png" alt="" width="16" height="16" />"IDB Relay"</span>
-            {move || host(state)}
+            {move || host(state, shed)}
             {move || state.health.with(|health| health.as_ref().map(|health| {
                 let sinks = health.sinks.iter().map(sink_chip).collect_view();
                 view! { {sinks} {lag(health)} }
@@ -44,16 +49,20 @@ fn chip(state: &'static str, title: String, text: String) -> impl IntoView {
     view! { <span class="chip" data-state=state title=title><i class="dot" aria-hidden="true"></i>{text}</span> }
 }
 
-fn host(state: State) -> impl IntoView + use<> {
+fn host(state: State, shed: Memo<u64>) -> impl IntoView + use<> {
     state.background.with(|background| match background {
         None => chip("waiting", String::new(), "connecting…".to_owned()),
         Some(told) if told.connected => chip(
             if told.paused { "waiting" } else { "ok" },
             format!(
-                "extension {}, protocol {}, profile {}",
+                "extension {}, protocol {}, profile {}{}",
                 told.version,
                 protocol::PROTOCOL_VERSION,
-                told.profile
+                told.profile,
+                match shed.get() {
+                    0 => String::new(),
+                    shed => format!("; {shed} events lost their values, for the journal was full"),
+                }
             ),
             format!(
                 "host {}{}",
@@ -210,6 +219,7 @@ pub fn Problems(state: State) -> impl IntoView {
             let documents = state.inspected_documents();
             problems.extend(documents.into_iter().filter_map(|document| document.refused));
         }
+        problems.extend(state.unwell.get());
         state.health.with(|health| {
             let sinks = health
                 .iter()

@@ -34,10 +34,11 @@ pub fn mark(name: &str) {
     }
 }
 
-/// Moves the focus to the element of this id.
+/// Moves the focus to the element of this id, or where it is not shown, to the view.
 pub fn focus(id: &str) -> bool {
-    let element = document().and_then(|document| document.get_element_by_id(id));
-    element
+    let find = |id| document().and_then(|document| document.get_element_by_id(id));
+    find(id)
+        .or_else(|| find("view"))
         .and_then(|element| element.dyn_into::<HtmlElement>().ok())
         .is_some_and(|element| element.focus().is_ok())
 }
@@ -49,6 +50,11 @@ fn active() -> Option<web_sys::Element> {
 /// Whether keys go into a field.
 pub fn is_typing() -> bool {
     active().is_some_and(|element| ["INPUT", "TEXTAREA", "SELECT"].contains(&element.tag_name().as_str()))
+}
+
+/// Whether the focus is in such an element.
+pub fn is_within(selector: &str) -> bool {
+    active().is_some_and(|element| element.closest(selector).is_ok_and(|around| around.is_some()))
 }
 
 /// Whether a space would press a button.

@@ -5,9 +5,13 @@ use protocol::inspect::{Address, Background, Look, Question, Record, Remark, Rep
 
 use super::state::State;
 use crate::{
+    link,
     model::Row,
     side::{Found, Side, is_redacted, of_page, side},
 };
+
+/// How long something is looked at until servers are asked about it, in milliseconds: who runs through a list asks nothing.
+pub const MOMENT: i32 = 150;
 
 /// The record that an event is about.
 pub fn now(state: State, row: &Row) -> AnyView {
@@ -59,7 +63,13 @@ pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
         });
     };
     if at_once {
-        ask();
+        let ask = ask.clone();
+        link::later(MOMENT, move || {
+            // Nobody may look any more.
+            if page.try_get_untracked().is_some() {
+                ask();
+            }
+        });
     }
     let content = move || {
         let page = page.get()?;

@@ -10,7 +10,7 @@ use std::{
 
 use leptos::prelude::*;
 use protocol::inspect::{
-    Background, Document, Feed, FromInspector, Health, Look, Question, Reply, Sight, Store,
+    Background, Document, Feed, FromInspector, Health, Look, Question, Remark, Reply, Sight, Store,
 };
 
 use super::page;
@@ -77,7 +77,7 @@ pub struct State {
     pub documents: RwSignal<HashMap<String, Document>>,
     pub health: RwSignal<Option<Health>>,
     /// Why the host could not say how it is.
-    pub unwell: RwSignal<Option<String>>,
+    pub unwell: RwSignal<Option<Remark>>,
     /// The tab that is inspected.
     pub inspected: Option<i64>,
     /// The origin of the inspected page.
@@ -88,6 +88,8 @@ pub struct State {
     /// The filter as it is written.
     pub filter: RwSignal<String>,
     pub query: Memo<Result<Query, String>>,
+    /// The filter that holds: the last one that made sense.
+    pub standing: Memo<Query>,
     /// The texts that are searched for.
     pub texts: Memo<Vec<String>>,
     /// The place of the event whose details are shown.
@@ -133,6 +135,12 @@ impl State {
         });
         let filter = RwSignal::new(String::new());
         let query = Memo::new(move |_| filter.with(|text| Query::parse(text)).map_err(|error| error.0));
+        let standing = Memo::new(move |last: Option<&Query>| {
+            query.with(|query| match query {
+                Ok(query) => query.clone(),
+                Err(_) => last.cloned().unwrap_or_default(),
+            })
+        });
         let state = Self {
             link: StoredValue::new_local(link),
             coming,
@@ -154,12 +162,8 @@ impl State {
             chart: RwSignal::new(VecDeque::from(vec![Second::default(); CHART])),
             filter,
             query,
-            texts: Memo::new(move |_| {
-                query.with(|query| {
-                    let texts = query.iter().flat_map(Query::texts);
-                    texts.map(str::to_owned).collect()
-                })
-            }),
+            standing,
+            texts: Memo::new(move |_| standing.with(|query| query.texts().map(str::to_owned).collect())),
             selected: RwSignal::new(None),
             frozen: RwSignal::new(false),
             follow: RwSignal::new(true),
@@ -180,10 +184,9 @@ impl State {
         });
         // Another filter looks at everything again.
         Effect::new(move |_| {
-            if state.effective().is_some() {
-                state.shown.update(Shown::restart);
-                state.pulse();
-            }
+            let _tracked = state.effective();
+            state.shown.update(Shown::restart);
+            state.pulse();
         });
         state.watch_health(None);
         browser::on_origin(move |origin| state.origin.set(origin));

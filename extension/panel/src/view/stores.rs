@@ -177,9 +177,10 @@ fn compare(state: State, memory: Memory, stores: Vec<Store>, repair: bool) {
     let Some(store) = rest.next() else { return };
     let name = name(&store);
     let question = Question::Compare {
-        origin: store.origin,
-        database: store.database,
-        store: store.store,
+        origin: Some(store.origin),
+        bucket: Some(store.bucket),
+        database: Some(store.database),
+        store: Some(store.store),
         repair,
     };
     memory.drift.update(|drift| drift.begin(name.clone()));

@@ -1,7 +1,10 @@
 //! How the host is: asked for now and then.
 
 use leptos::prelude::*;
-use protocol::inspect::{Question, Reply};
+use protocol::{
+    inspect::{Question, Remark, Reply},
+    message::ErrorCode,
+};
 
 use super::State;
 use crate::{chart::Second, link};
@@ -15,7 +18,15 @@ impl State {
         self.ask(Question::Health {}, move |reply| {
             let (health, unwell) = match reply {
                 Reply::Health(health) => (Some(health), None),
-                Reply::Failed(error) => (None, Some(format!("{} {}", error.message, error.cure))),
+                // That it is away the background says itself.
+                Reply::Failed(error) if error.code == ErrorCode::HostAway => (None, None),
+                Reply::Failed(error) => (
+                    None,
+                    Some(Remark {
+                        message: error.message,
+                        cure: error.cure,
+                    }),
+                ),
                 _ => (None, None),
             };
             let head = health.as_ref().map(|health| health.head);

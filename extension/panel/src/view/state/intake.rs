@@ -18,14 +18,11 @@ pub struct Counts {
 }
 
 impl State {
-    /// The filter with the site that it is confined to; `None` while what is written makes no sense, which changes nothing.
-    pub(super) fn effective(self) -> Option<Query> {
+    /// The filter with the site that it is confined to.
+    pub(super) fn effective(self) -> Query {
         let site = self.only_site.get() && self.recording.with(Option::is_none);
         let origin = self.origin.get().filter(|_| site);
-        self.query.with(|query| {
-            let query = query.as_ref().ok()?;
-            Some(query.clone().within(origin))
-        })
+        self.standing.get().within(origin)
     }
 
     /// Takes in, with the next frame, what has come.
@@ -51,24 +48,16 @@ impl State {
             self.link.with_value(|link| link.pull());
         }
         let frozen = self.frozen.get_untracked();
-        let Some(query) = untrack(|| self.effective()) else {
-            return;
-        };
-        let mut changed = None;
-        self.model.try_update_untracked(|model| changed = model.changed());
+        let query = untrack(|| self.effective());
         let (mut more, mut gone) = (false, 0);
         self.shown.update(|shown| {
-            self.model.with_untracked(|model| {
-                if frozen && !shown.is_looking() {
-                    gone = shown.forget(model.places().start);
-                    return;
-                }
-                if let Some(place) = changed {
-                    shown.changed(place, &query);
-                }
-                (more, gone) = shown.advance(model, &query);
-            });
+            self.model
+                .try_update_untracked(|model| (more, gone) = shown.follow(model, &query, frozen));
         });
+        let first = self.model.with_untracked(|model| model.places().start);
+        if self.selected.get_untracked().is_some_and(|place| place < first) {
+            self.selected.set(None);
+        }
         if self.looking.get_untracked() != more {
             self.looking.set(more);
         }

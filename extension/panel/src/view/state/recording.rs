@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{super::page, State, Tab};
-use crate::recording;
+use crate::{recording, words};
 
 impl State {
     /// Saves the events shown. What a filter lets through is known only once it has looked at everything.
@@ -13,11 +13,21 @@ impl State {
     }
 
     pub(super) fn offer_file(self) {
-        let text = self.model.with_untracked(|model| {
+        let (text, cut) = self.model.with_untracked(|model| {
             self.shown.with_untracked(|shown| {
-                recording::write(shown.places().iter().filter_map(|place| model.row(*place)))
+                let rows = || shown.places().iter().filter_map(|place| model.row(*place));
+                (
+                    recording::write(rows()),
+                    rows().filter(|row| row.is_cut()).count(),
+                )
             })
         });
+        if cut > 0 {
+            let events = words::counted(cut, "event");
+            self.say(&format!(
+                "{events} with values too large for the list: the file says so in their place"
+            ));
+        }
         page::download(&format!("idb-relay-{}.ndjson", page::stamp()), &text);
     }
 

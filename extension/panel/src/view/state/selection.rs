@@ -43,9 +43,9 @@ impl State {
         }
     }
 
-    /// The event that is selected; tracks it and the model.
-    pub fn selected_row(self) -> Option<Row> {
+    /// The event that is selected, with its place; tracks it and the model.
+    pub fn selected_row(self) -> Option<(usize, Row)> {
         let place = self.selected.get()?;
-        self.model.with(|model| model.row(place).cloned())
+        self.model.with(|model| Some((place, model.row(place)?.clone())))
     }
 }
