@@ -1,6 +1,6 @@
 //! One event: its way, its value as a tree, what changed, its names in the servers, its transaction.
 
-use leptos::prelude::*;
+use leptos::{attr::custom::custom_attribute, prelude::*};
 use protocol::event::Op;
 
 use super::{feed::from, page, record, sentence::sentence as words_of, state::State};
@@ -188,7 +188,8 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                     <span class="label">{line.label.clone()}</span>" "
                     <span class="value" data-kind=line.kind>{highlighted(&line.text, &texts)}</span>
                 };
-                let level = (line.depth + 1).to_string();
+                // Leptos knows no attribute of this name.
+                let level = custom_attribute("aria-level", (line.depth + 1).to_string());
                 let indent = format!("{}px", line.depth * 14 + 16);
                 let path = line.path;
                 let twisty = line.open.map(|open| {
@@ -203,7 +204,7 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                 });
                 let open = line.open.map(|open| open.to_string());
                 view! {
-                    <li role="treeitem" aria-selected="false" attr:aria-level=level aria-expanded=open style:padding-left=indent>
+                    <li role="treeitem" aria-selected="false" {..level} aria-expanded=open style:padding-left=indent>
                         {twisty}{name}{rest}
                     </li>
                 }
