@@ -23,7 +23,7 @@ mod state;
 mod stores;
 mod toolbar;
 
-use self::state::{Over, State, Tab};
+use self::state::{Over, State, Step, Tab};
 use crate::browser;
 
 /// Shows the panel.
@@ -105,12 +105,12 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
             state.toggle_display();
             true
         }
-        "ArrowDown" => state.step(1),
-        "ArrowUp" => state.step(-1),
-        "PageDown" => state.step(20),
-        "PageUp" => state.step(-20),
-        "Home" => state.step(isize::MIN / 2),
-        "End" => state.step(isize::MAX / 2),
+        "ArrowDown" => state.step(Step::Lines(1)),
+        "ArrowUp" => state.step(Step::Lines(-1)),
+        "PageDown" => state.step(Step::Lines(20)),
+        "PageUp" => state.step(Step::Lines(-20)),
+        "Home" => state.step(Step::First),
+        "End" => state.step(Step::Last),
         _ => false,
     };
     if handled {
