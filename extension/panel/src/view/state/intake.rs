@@ -51,22 +51,20 @@ impl State {
             self.link.with_value(|link| link.pull());
         }
         let frozen = self.frozen.get_untracked();
-        let Some(query) = untrack(|| self.effective()) else {
-            return;
-        };
+        let query = untrack(|| self.effective());
         let mut changed = None;
         self.model.try_update_untracked(|model| changed = model.changed());
         let (mut more, mut gone) = (false, 0);
         self.shown.update(|shown| {
-            self.model.with_untracked(|model| {
-                if frozen && !shown.is_looking() {
-                    gone = shown.forget(model.places().start);
-                    return;
+            self.model.with_untracked(|model| match &query {
+                Some(query) if !frozen || shown.is_looking() => {
+                    if let Some(place) = changed {
+                        shown.changed(place, query);
+                    }
+                    (more, gone) = shown.advance(model, query);
                 }
-                if let Some(place) = changed {
-                    shown.changed(place, &query);
-                }
-                (more, gone) = shown.advance(model, &query);
+                // What is shown stays; a filter that makes sense again looks at everything.
+                _ => gone = shown.forget(model.places().start),
             });
         });
         if self.looking.get_untracked() != more {
