@@ -21,11 +21,12 @@ pub fn host() -> Result<PathBuf> {
 
 /// The unpacked extension for a browser.
 pub fn extension(kind: Kind) -> Result<PathBuf> {
-    let target = profile_directory()?;
-    let target = target
-        .parent()
-        .context("the build profile's directory has no parent")?;
-    built(target.join("extension").join(kind.name()))
+    built(target_directory()?.join("extension").join(kind.name()))
+}
+
+/// The tests of the extension's views, with the page that runs them.
+pub fn views() -> Result<PathBuf> {
+    built(target_directory()?.join("views"))
 }
 
 fn built(path: PathBuf) -> Result<PathBuf> {
@@ -35,6 +36,15 @@ fn built(path: PathBuf) -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// `target`.
+fn target_directory() -> Result<PathBuf> {
+    let profile = profile_directory()?;
+    let target = profile
+        .parent()
+        .context("the build profile's directory has no parent")?;
+    Ok(target.to_owned())
 }
 
 /// `target/debug` or `target/release`: the running program lies in it, or, if a test, in its `deps`.

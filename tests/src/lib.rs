@@ -15,6 +15,7 @@
 //! - [`Rig`]: all of these put together.
 //! - [`panel`]: the inspector, as a page of its own.
 //! - [`differential`]: generated programs that prove capture complete and invisible.
+//! - [`views`]: the tests of the extension's views, run in a browser.
 //! - [`process`], [`wait`], [`artifacts`]: what the rest stands on.
 
 pub mod artifacts;
@@ -28,6 +29,7 @@ pub mod relay;
 mod rig;
 pub mod servers;
 pub mod site;
+pub mod views;
 pub mod wait;
 
 pub use rig::Rig;

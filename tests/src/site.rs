@@ -20,7 +20,7 @@ use crate::artifacts;
 /// The page whose answer tells the browser to forget what the origin has stored (the `Clear-Site-Data` header).
 pub const CLEARING: &str = "/clearing/";
 
-/// Serves `tests/sites/` on a free port. Each server is an origin of its own.
+/// Serves `tests/sites/`, or another directory, on a free port. Each server is an origin of its own.
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,
@@ -31,7 +31,11 @@ pub struct Site {
 impl Site {
     /// Starts serving.
     pub fn start() -> Result<Self> {
-        let root = artifacts::tests_directory().join("sites");
+        Self::of(artifacts::tests_directory().join("sites"))
+    }
+
+    /// Starts serving another directory.
+    pub fn of(root: PathBuf) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen for HTTP")?;
         let address = listener.local_addr()?;
         let stopping = Arc::new(AtomicBool::new(false));
@@ -135,6 +139,7 @@ fn mime(path: &Path) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("json") => "application/json",
         Some("svg") => "image/svg+xml",
+        Some("wasm") => "application/wasm",
         _ => "application/octet-stream",
     }
 }

@@ -199,7 +199,9 @@ fn keys_do_what_buttons_do(panel: &Panel<'_>, picture: &impl Fn(&str) -> Result<
     page.press(Key::End)?;
     panel.wait_for("$('.row[aria-selected=true] .preview').textContent.includes('later')")?;
     // Who is in the details scrolls them; the list stays where it is.
+    panel.wait_for("$('.details h2').textContent === '\"b\"'")?;
     panel.evaluate("void $('.sections').focus()")?;
+    panel.wait_for("document.activeElement.id === 'sections'")?;
     page.press(Key::Home)?;
     page.press(Key::Up)?;
     panel.wait_for("$('.row[aria-selected=true] .preview').textContent.includes('later')")?;

@@ -7,10 +7,12 @@
 //!
 //! - [`manifest`]: one base, a small overlay a browser.
 //! - [`page`]: the page scripts out of their modules.
+//! - [`views`]: the tests of the extension's views, which a browser runs.
 //! - [`wasm`]: the Rust side of the extension.
 
 mod manifest;
 mod page;
+mod views;
 mod wasm;
 
 use std::{
@@ -39,7 +41,7 @@ const PAGES: [&str; 10] = [
     "popup.js",
 ];
 
-/// Builds everything that the demo and the tests run.
+/// Builds everything that the demo, the benchmarks and most tests run.
 pub fn build(root: &Path, release: bool) -> Result<()> {
     host(root, release)?;
     let target = target_directory(root);
@@ -50,6 +52,11 @@ pub fn build(root: &Path, release: bool) -> Result<()> {
         run::announce(&format!("{} is ready", directory.display()));
     }
     Ok(())
+}
+
+/// Builds the tests of the extension's views.
+pub fn views(root: &Path) -> Result<()> {
+    views::build(root)
 }
 
 /// Builds the host alone.

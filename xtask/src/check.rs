@@ -34,6 +34,7 @@ pub fn test(root: &Path, filters: &[String]) -> Result<()> {
         lint(root)?;
     }
     build::build(root, false)?;
+    build::views(root)?;
     let mut tests = if has_nextest() {
         let mut tests = run::cargo(root);
         tests
@@ -74,7 +75,14 @@ fn lint(root: &Path) -> Result<()> {
 
     let mut extension = run::cargo(root);
     extension
-        .args(["clippy", "--target", "wasm32-unknown-unknown"])
+        .args([
+            "clippy",
+            "--lib",
+            "--test",
+            "views",
+            "--target",
+            "wasm32-unknown-unknown",
+        ])
         .args(EXTENSION.map(|package| format!("--package={package}")))
         .args(["--", "--deny", "warnings"]);
     run::visibly("Linting the extension", extension)?;

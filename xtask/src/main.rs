@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build the host and the unpacked extensions for Chromium and Firefox
+    /// Build the host and the unpacked extensions for Chromium and Firefox, and what their tests run
     Build {
         /// Optimise
         #[arg(long)]
@@ -95,7 +95,9 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Task::Build { release } => {
             machine::ensure(&[machine::Need::WasmTarget])?;
-            build::build(&root, release)
+            build::build(&root, release)?;
+            // What is measured or shipped needs none of them.
+            if release { Ok(()) } else { build::views(&root) }
         }
         Task::Demo { browser, headless } => lab::demo(&root, browser, headless),
         Task::Test { filters } => check::test(&root, &filters),

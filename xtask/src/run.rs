@@ -39,6 +39,22 @@ pub fn visibly(what: &str, mut command: Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a program that shows its own progress; what it writes to its output.
+pub fn read(what: &str, mut command: Command) -> Result<String> {
+    announce(what);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {}", shown(&command)))?;
+    ensure!(
+        output.status.success(),
+        "{} failed ({})",
+        shown(&command),
+        output.status
+    );
+    String::from_utf8(output.stdout).with_context(|| format!("what {} writes is no text", shown(&command)))
+}
+
 /// Runs a program that has nothing to say unless it fails; the time it takes is shown meanwhile.
 pub fn quietly(what: &str, mut command: Command) -> Result<()> {
     announce(what);

@@ -24,3 +24,6 @@ mod link;
 mod options;
 #[cfg(target_arch = "wasm32")]
 mod popup;
+
+#[cfg(target_arch = "wasm32")]
+pub use self::{options::open_options, popup::open_popup};

@@ -46,3 +46,6 @@ mod link;
     reason = "the state is a set of handles, of which every closure takes a copy"
 )]
 mod view;
+
+#[cfg(target_arch = "wasm32")]
+pub use self::view::open_panel;

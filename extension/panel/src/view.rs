@@ -23,7 +23,7 @@ mod state;
 mod stores;
 mod toolbar;
 
-use self::state::{Over, State, Tab};
+use self::state::{Over, State, Step, Tab};
 use crate::browser;
 
 /// Shows the panel.
@@ -40,7 +40,7 @@ fn Panel() -> impl IntoView {
     let keys = window_event_listener(ev::keydown, move |event| keyboard(state, &event));
     on_cleanup(move || keys.remove());
     view! {
-        <div class="screen" inert=move || state.over.get().is_some()>
+        <div id="screen">
         <header::Header state />
         <toolbar::Toolbar state />
         <header::Problems state />
@@ -70,7 +70,7 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
     if (event.ctrl_key() || event.meta_key()) && key.eq_ignore_ascii_case("k") {
         event.prevent_default();
         let open = over == Some(Over::Palette);
-        state.over.set((!open).then_some(Over::Palette));
+        state.show((!open).then_some(Over::Palette));
         return;
     }
     if event.ctrl_key() || event.meta_key() || event.alt_key() {
@@ -78,8 +78,7 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
     }
     if key == "Escape" {
         if over.is_some() {
-            state.over.set(None);
-            page::focus("feed");
+            state.show(None);
         } else if page::is_typing() {
             page::focus("feed");
         } else {
@@ -96,7 +95,7 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
     let handled = match key.as_str() {
         "/" => page::focus("search"),
         "?" => {
-            state.over.set(Some(Over::Help));
+            state.show(Some(Over::Help));
             true
         }
         "f" => {
@@ -109,12 +108,12 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
         }
         // Whoever reads the details scrolls them.
         _ if page::is_within(".details, .stores") => false,
-        "ArrowDown" => state.step(1),
-        "ArrowUp" => state.step(-1),
-        "PageDown" => state.step(20),
-        "PageUp" => state.step(-20),
-        "Home" => state.step(isize::MIN / 2),
-        "End" => state.step(isize::MAX / 2),
+        "ArrowDown" => state.step(Step::Lines(1)),
+        "ArrowUp" => state.step(Step::Lines(-1)),
+        "PageDown" => state.step(Step::Lines(20)),
+        "PageUp" => state.step(Step::Lines(-20)),
+        "Home" => state.step(Step::First),
+        "End" => state.step(Step::Last),
         _ => false,
     };
     if handled {

@@ -11,7 +11,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::run;
 
 /// Where rustup knows the target by.
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// A module of the extension.
 struct Module {

@@ -1,6 +1,6 @@
 //! One event: its way, its value as a tree, what changed, its names in the servers, its transaction.
 
-use leptos::prelude::*;
+use leptos::{attr::custom::custom_attribute, prelude::*};
 use protocol::{
     event::Op,
     inspect::{Question, Reply, left_out_bytes},
@@ -28,10 +28,16 @@ pub fn Details(state: State) -> impl IntoView {
     // Made anew only when something of it changes, or a button would go while it is pressed.
     let row = Memo::new(move |_| state.selected_row());
     let content = move || {
+        // Whoever reads what is made anew goes on reading.
+        if page::is_within(".sections") {
+            page::soon(|| {
+                page::focus("sections");
+            });
+        }
         row.get().map(|(place, row)| {
             view! {
                 <Head state row=row.clone() />
-                <div class="sections" tabindex="0" role="group" aria-label="Event">
+                <div class="sections" id="sections" tabindex="0" role="group" aria-label="Event">
                     <Value state row=row.clone() />
                     <Changes row=row.clone() />
                     <Way state row=row.clone() />
@@ -202,6 +208,8 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                     <span class="label">{line.label.clone()}</span>" "
                     <span class="value" data-kind=line.kind>{highlighted(&line.text, &texts)}</span>
                 };
+                // Leptos knows no attribute of this name.
+                let level = custom_attribute("aria-level", (line.depth + 1).to_string());
                 let indent = format!("{}px", line.depth * 14 + 16);
                 let path = line.path;
                 let named = if line.name.is_empty() { line.label.clone() } else { line.name.clone() };
@@ -216,7 +224,7 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                     view! { <button class="twisty" aria-expanded=open.to_string() aria-label=named on:click=toggle>{if open { "▾" } else { "▸" }}</button> }
                 });
                 view! {
-                    <li style:padding-left=indent>
+                    <li {..level} style:padding-left=indent>
                         {twisty}{name}{rest}
                     </li>
                 }

@@ -34,11 +34,11 @@ fn Open(state: State) -> impl IntoView {
         }
     });
     view! {
-        <div class="shade" on:click=move |_| state.over.set(None)>
+        <div class="shade" on:click=move |_| state.show(None)>
             <div class="help doctor" role="dialog" aria-modal="true" aria-label="What is on the way of a write" on:click=|event| event.stop_propagation()>
                 <header><h2>"What is on the way of a write"</h2>
                     <button on:click=move |_| { checks.set(None); ask(); }>"Check again"</button>
-                    <button class="icon" node_ref=close aria-label="Close the checks" on:click=move |_| state.over.set(None)>"×"</button></header>
+                    <button class="icon" node_ref=close aria-label="Close the checks" on:click=move |_| state.show(None)>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Checks">
                     {move || checks.with(|checks| match checks {
                         None => view! { <p class="faint">"The host looks…"</p> }.into_any(),

@@ -36,7 +36,7 @@ pub fn Header(state: State) -> impl IntoView {
             {move || uncaptured(state, unread)}
             <span class="grow"></span>
             <Chart state />
-            <button title="Check everything that a write passes, as idb-relay doctor does" on:click=move |_| state.over.set(Some(Over::Doctor))>"Check"</button>
+            <button title="Check everything that a write passes, as idb-relay doctor does" on:click=move |_| state.show(Some(Over::Doctor))>"Check"</button>
             <button class="capture" title="Pause capture itself: pages keep their commits until it goes on" aria-pressed=move || paused().to_string()
                 on:click=move |_| state.toggle_capture()>
                 {move || if paused() { "Resume capture" } else { "Pause capture" }}

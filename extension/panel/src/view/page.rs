@@ -43,6 +43,13 @@ pub fn focus(id: &str) -> bool {
         .is_some_and(|element| element.focus().is_ok())
 }
 
+/// Lets the element of this id be out of reach, or no more. At once: what is to take the focus next may be in it.
+pub fn set_inert(id: &str, inert: bool) {
+    if let Some(element) = document().and_then(|document| document.get_element_by_id(id)) {
+        let _set = element.toggle_attribute_with_force("inert", inert);
+    }
+}
+
 fn active() -> Option<web_sys::Element> {
     document()?.active_element()
 }

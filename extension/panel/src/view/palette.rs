@@ -41,10 +41,10 @@ const COMMANDS: &[Command] = &[
     }),
     ("Back to live", "", State::live),
     ("Help: filter language and keys", "?", |state| {
-        state.over.set(Some(Over::Help));
+        state.show(Some(Over::Help));
     }),
     ("Check everything, as idb-relay doctor does", "", |state| {
-        state.over.set(Some(Over::Doctor));
+        state.show(Some(Over::Doctor));
     }),
     ("Options", "", |_| crate::browser::open_options()),
 ];
@@ -71,7 +71,7 @@ fn Open(state: State) -> impl IntoView {
             .collect()
     };
     let run = move |command: Option<&'static Command>| {
-        state.over.set(None);
+        state.show(None);
         if let Some((.., what)) = command {
             what(state);
         }
@@ -87,7 +87,7 @@ fn Open(state: State) -> impl IntoView {
         event.prevent_default();
     };
     view! {
-        <div class="shade" on:click=move |_| state.over.set(None)>
+        <div class="shade" on:click=move |_| state.show(None)>
             <div class="palette" role="dialog" aria-modal="true" aria-label="Commands" on:click=|event| event.stop_propagation()>
                 <input node_ref=input type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
                     aria-activedescendant=move || format!("command-{}", chosen.get())

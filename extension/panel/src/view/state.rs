@@ -31,7 +31,7 @@ mod selection;
 mod site;
 mod switches;
 
-pub use self::intake::Counts;
+pub use self::{intake::Counts, selection::Step};
 
 /// How many seconds the chart shows.
 pub const CHART: usize = 60;

@@ -40,7 +40,7 @@ pub fn Toolbar(state: State) -> impl IntoView {
                     aria-invalid=move || state.query.with(Result::is_err).to_string()
                     prop:value=move || state.filter.get()
                     on:input=move |event| state.filter.set(event_target_value(&event)) />
-                <button class="icon" title="Filter language and keys (?)" aria-label="Help" on:click=move |_| state.over.set(Some(Over::Help))>"?"</button>
+                <button class="icon" title="Filter language and keys (?)" aria-label="Help" on:click=move |_| state.show(Some(Over::Help))>"?"</button>
             </div>
             <div class="buttons">
                 <button title="Pause the display; capture goes on (space)" aria-pressed=move || state.frozen.get().to_string()
@@ -59,7 +59,7 @@ pub fn Toolbar(state: State) -> impl IntoView {
                 <button title="Open a recording; no host is needed" on:click=choose>"Import"</button>
                 <input class="file" node_ref=file type="file" accept=".ndjson,.jsonl,.json" aria-label="Recording" tabindex="-1" on:change=chosen />
             </div>
-            <button class="icon" title="All commands" aria-label=format!("{shortcut}: all commands") on:click=move |_| state.over.set(Some(Over::Palette))>{shortcut}</button>
+            <button class="icon" title="All commands" aria-label=format!("{shortcut}: all commands") on:click=move |_| state.show(Some(Over::Palette))>{shortcut}</button>
         </div>
         <div class="chips">
             {move || chips(state)}

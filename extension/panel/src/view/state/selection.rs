@@ -5,19 +5,28 @@ use leptos::prelude::*;
 use super::{ROW, State, Tab};
 use crate::model::Row;
 
+/// Where to go in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// So many lines further down; from nowhere into the list at that end from which they lead.
+    Lines(isize),
+    First,
+    Last,
+}
+
 impl State {
-    /// Selects the event so many lines further down.
-    pub fn step(self, lines: isize) -> bool {
+    /// Selects the event that lies there from the selected one.
+    pub fn step(self, step: Step) -> bool {
         if self.tab.get_untracked() != Tab::Events {
             return false;
         }
         let place = self.shown.with_untracked(|shown| {
             let last = shown.len().checked_sub(1)?;
             let now = self.selected.get_untracked().map(|place| shown.index_of(place));
-            let index = match now {
-                Some(index) => index.saturating_add_signed(lines).min(last),
-                None if lines < 0 => last,
-                None => 0,
+            let index = match (step, now) {
+                (Step::Lines(lines), Some(index)) => index.saturating_add_signed(lines).min(last),
+                (Step::Lines(..0), None) | (Step::Last, _) => last,
+                (Step::Lines(_), None) | (Step::First, _) => 0,
             };
             shown.places().get(index).copied()
         });

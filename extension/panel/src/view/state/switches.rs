@@ -3,10 +3,19 @@
 use leptos::prelude::*;
 use protocol::inspect::{FromInspector, Tracing};
 
-use super::State;
+use super::{super::page, Over, State};
 use crate::{model::Model, shown::Shown, stack::Stacks};
 
 impl State {
+    /// Lays something over the screen, which can't be reached meanwhile, or takes it away.
+    pub fn show(self, over: Option<Over>) {
+        self.over.set(over);
+        page::set_inert("screen", over.is_some());
+        if over.is_none() {
+            page::focus("feed");
+        }
+    }
+
     pub fn toggle_display(self) {
         self.frozen.update(|frozen| *frozen = !*frozen);
         self.pulse();

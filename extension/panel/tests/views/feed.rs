@@ -1,0 +1,150 @@
+//! The list of events.
+
+use protocol::inspect::Feed;
+use serde_json::json;
+use view_testing::document::{
+    all, attribute, attributes, click, one, press, text, texts, until, until_count, until_texts, write,
+};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::panel::{Panel, created, feed, healthy, notice, passage, together, until_keys};
+
+#[wasm_bindgen_test]
+async fn a_transaction_is_bracketed_and_counted_once() {
+    let panel = Panel::open();
+    let mut events = vec![created(1, &json!(1))];
+    events.extend(together(
+        (2..=4).map(|number| created(number, &json!(number))).collect(),
+    ));
+    panel.written(&events).await;
+    until_keys(&["1", "2", "3", "4"]).await;
+    assert_eq!(
+        attributes(".row", "data-bracket"),
+        ["alone", "first", "middle", "last"]
+    );
+    assert_eq!(texts(".row em:not([hidden])"), ["3 in one transaction"]);
+    // The ones beside the selected one are told from the others.
+    click(".row:nth-child(3) .key");
+    until(vec!["row", "row beside", "row beside", "row beside"], || {
+        attributes(".row", "class")
+    })
+    .await;
+}
+
+#[wasm_bindgen_test]
+async fn lines_are_used_again_and_stay_in_order() {
+    let panel = Panel::open();
+    let events: Vec<_> = (1..=400).map(|number| created(number, &json!(number))).collect();
+    panel.written(&events).await;
+    // The newest are followed.
+    until("400".to_owned(), || texts(".row .key").pop().unwrap_or_default()).await;
+    assert!(all(".row").len() < 100, "{} lines", all(".row").len());
+    assert_eq!(attribute("#feed", "aria-rowcount").as_deref(), Some("400"));
+    for line in all(".row") {
+        line.set_attribute("data-old", "").expect("an attribute");
+    }
+    press("Home");
+    until("1".to_owned(), || {
+        texts(".row .key").into_iter().next().unwrap_or_default()
+    })
+    .await;
+    assert_eq!(attribute("#feed .row", "aria-rowindex").as_deref(), Some("1"));
+    let old = all(".row[data-old]").len();
+    assert!(
+        all(".row").len() - old <= 10,
+        "{old} of {} lines are old",
+        all(".row").len()
+    );
+    // Some lines further the first ones come after the last ones, and the document is still in the order of the events.
+    one("#feed").set_scroll_top(12 * 24);
+    until(true, || text(".row .key") != "1").await;
+    let indices: Vec<usize> = attributes(".row", "aria-rowindex")
+        .iter()
+        .map(|index| index.parse().expect("a number"))
+        .collect();
+    assert!(
+        indices.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+        "{indices:?}"
+    );
+}
+
+#[wasm_bindgen_test]
+async fn keys_move_the_selection_and_the_list_says_which_line() {
+    let panel = Panel::open();
+    let events: Vec<_> = (1..=200).map(|number| created(number, &json!(number))).collect();
+    panel.written(&events).await;
+    until_texts(".count", &["200 events of at most 100,000"]).await;
+    let selected = || texts(".row[aria-selected=true] .key");
+    press("ArrowDown");
+    until(vec!["1"], selected).await;
+    press("ArrowDown");
+    until(vec!["2"], selected).await;
+    press("PageDown");
+    until(vec!["22"], selected).await;
+    press("End");
+    until(vec!["200"], selected).await;
+    until(attribute("#feed", "aria-activedescendant"), || {
+        attribute(".row[aria-selected=true]", "id")
+    })
+    .await;
+    press("ArrowUp");
+    until(vec!["199"], selected).await;
+    until_texts(".details h2", &["199"]).await;
+    press("Escape");
+    until_count(".details", 0).await;
+    assert_eq!(attribute("#feed", "aria-activedescendant"), None);
+    assert!(selected().is_empty());
+}
+
+#[wasm_bindgen_test]
+async fn an_event_lights_up_stage_by_stage() {
+    let panel = Panel::open();
+    panel.is_well(healthy()).await;
+    panel
+        .written(&[created(1, &json!("a")), created(2, &json!("b"))])
+        .await;
+    let states = |line: usize| attributes(&format!(".row:nth-child({line}) .strip i"), "data-state");
+    until(vec!["passed", "waiting", "waiting", "waiting"], || states(1)).await;
+    let line = one(".row");
+    panel
+        .fed(Feed {
+            passages: vec![passage("journal", 2, 1002), passage("redis", 1, 1007)],
+            ..feed(&[])
+        })
+        .await;
+    until(vec!["passed", "passed", "passed", "waiting"], || states(1)).await;
+    assert_eq!(states(2), ["passed", "passed", "waiting", "waiting"]);
+    assert_eq!(texts(".row:nth-child(1) .strip i"), ["", "2", "7", ""]);
+    panel
+        .fed(Feed {
+            passages: vec![passage("redis", 2, 1007), passage("memcached", 2, 3500)],
+            notices: vec![notice("memcached", 2, "It is too large.")],
+            ..feed(&[])
+        })
+        .await;
+    until(vec!["passed", "passed", "passed", "noticed"], || states(2)).await;
+    assert_eq!(texts(".row:nth-child(1) .strip i"), ["", "2", "7", "2.5s"]);
+    assert_eq!(attributes(".row", "class"), ["row", "row noticed"]);
+    let way = attribute(".row:nth-child(2) .strip", "aria-label").expect("a label");
+    assert!(way.contains("It is too large."), "{way}");
+    // It is the same element all the while.
+    assert!(line.is_same_node(Some(&one(".row"))));
+}
+
+#[wasm_bindgen_test]
+async fn what_is_searched_for_is_marked_and_no_longer() {
+    let panel = Panel::open();
+    panel
+        .written(&[
+            created(1, &json!({"name": "Ada"})),
+            created(2, &json!({"name": "Bob"})),
+        ])
+        .await;
+    until_keys(&["1", "2"]).await;
+    write("#search", "ada");
+    until_keys(&["1"]).await;
+    until_texts(".row mark", &["Ada"]).await;
+    write("#search", "");
+    until_keys(&["1", "2"]).await;
+    until_count("mark", 0).await;
+}

@@ -1,0 +1,189 @@
+//! A panel with the test in the background's place.
+
+use idb_relay_panel::open_panel;
+use protocol::inspect::{
+    Background as Told, Document, Feed, Health, Lag, Notice, Passage, Question, Reply, Sink, ToInspector,
+};
+use serde_json::{Value, json, value::to_raw_value};
+use view_testing::{
+    background::{Background, TAB},
+    document::{style, until_texts},
+};
+
+/// The inspected page's origin.
+pub const ORIGIN: &str = "http://localhost:1";
+
+/// See the [module](self).
+pub struct Panel {
+    pub background: Background,
+}
+
+impl Panel {
+    /// A panel that has heard nothing yet.
+    pub fn silent() -> Self {
+        style(include_str!("../../../ui/panel.css"));
+        let background = Background::of_devtools(&format!("{ORIGIN}/"));
+        open_panel();
+        Self { background }
+    }
+
+    /// A panel that knows that all is well.
+    pub fn open() -> Self {
+        let panel = Self::silent();
+        panel.told(&captured());
+        panel
+    }
+
+    /// The background tells how the extension is.
+    pub fn told(&self, told: &Told) {
+        self.background.tell(&ToInspector::Background(told.clone()));
+    }
+
+    /// The host's feed goes on.
+    #[track_caller]
+    pub fn fed(&self, feed: Feed) -> impl Future<Output = ()> {
+        let id = self.background.is_asked("the feed's question", |question| {
+            matches!(question, Question::Feed(_))
+        });
+        async { self.background.answer(id.await, Reply::Feed(feed)) }
+    }
+
+    /// The host's feed goes on with these events.
+    #[track_caller]
+    pub fn written(&self, events: &[Value]) -> impl Future<Output = ()> {
+        self.fed(feed(events))
+    }
+
+    /// The host's feed goes on: all events up to this one have passed a stage.
+    #[track_caller]
+    pub fn passed(&self, stage: &str, last: u64) -> impl Future<Output = ()> {
+        self.fed(Feed {
+            passages: vec![passage(stage, last, 1002)],
+            ..feed(&[])
+        })
+    }
+
+    /// The host tells how it is.
+    #[track_caller]
+    pub fn is_well(&self, health: Health) -> impl Future<Output = ()> {
+        let id = self.background.is_asked("the host's health", |question| {
+            matches!(question, Question::Health {})
+        });
+        async { self.background.answer(id.await, Reply::Health(health)) }
+    }
+}
+
+/// All is well, the inspected page is captured.
+pub fn captured() -> Told {
+    Told {
+        version: "1.2.3".to_owned(),
+        profile: "p".to_owned(),
+        connected: true,
+        host_version: Some("1.2.4".to_owned()),
+        origins: [(ORIGIN.to_owned(), "user".to_owned())].into(),
+        documents: vec![document()],
+        ..Told::default()
+    }
+}
+
+/// The inspected page.
+pub fn document() -> Document {
+    Document {
+        context: "c".to_owned(),
+        origin: ORIGIN.to_owned(),
+        tab: TAB.into(),
+        frame: 0,
+        late: false,
+        refused: None,
+    }
+}
+
+/// An event of the store `orders`, in a transaction of its own.
+pub fn event(number: u64, op: &str, key: &Value, before: &Value, after: &Value) -> Value {
+    json!({
+        "op": op, "key": key, "before": before, "after": after, "ts_ms": 1000,
+        "source": {
+            "version": "0", "browser": "b", "profile": "p", "origin": ORIGIN, "bucket": "", "database": "shop",
+            "database_version": 1, "store": "orders", "context": "c", "sequence": number, "snapshot": false,
+        },
+        "transaction": {"id": format!("c:{number}"), "total_order": 1, "event_count": 1},
+    })
+}
+
+/// A record is made.
+pub fn created(number: u64, after: &Value) -> Value {
+    event(number, "c", &number.into(), &Value::Null, after)
+}
+
+/// The same events in one transaction.
+pub fn together(mut events: Vec<Value>) -> Vec<Value> {
+    let (id, count) = (events[0]["transaction"]["id"].clone(), events.len());
+    for (index, event) in events.iter_mut().enumerate() {
+        event["transaction"] = json!({"id": id, "total_order": index + 1, "event_count": count});
+    }
+    events
+}
+
+/// A stretch of the feed.
+pub fn feed(events: &[Value]) -> Feed {
+    Feed {
+        head: u64::MAX,
+        events: events
+            .iter()
+            .map(|event| to_raw_value(event).expect("JSON"))
+            .collect(),
+        ..Feed::default()
+    }
+}
+
+/// All events up to this one have passed a stage, two milliseconds after their commit for each stage.
+pub fn passage(stage: &str, last: u64, at: i64) -> Passage {
+    Passage {
+        stage: stage.to_owned(),
+        last,
+        at,
+    }
+}
+
+/// A stage has something to say about an event.
+pub fn notice(stage: &str, number: u64, text: &str) -> Notice {
+    Notice {
+        stage: stage.to_owned(),
+        number,
+        text: text.to_owned(),
+    }
+}
+
+/// A host both of whose servers run.
+pub fn healthy() -> Health {
+    let sink = |name: &str, servers: &str| Sink {
+        name: name.to_owned(),
+        servers: vec![servers.to_owned()],
+        enabled: true,
+        state: "running".to_owned(),
+        lag: Some(Lag {
+            p50: 3.0,
+            p95: 8.0,
+            p99: 21.0,
+        }),
+        ..Sink::default()
+    };
+    Health {
+        version: "1.2.4".to_owned(),
+        sinks: vec![
+            sink("redis", "127.0.0.1:6379"),
+            sink("memcached", "127.0.0.1:11211"),
+        ],
+        channel: "idb:{origin}:{database}:{store}".to_owned(),
+        stream: "idb:events".to_owned(),
+        memcached_key: "idb:{origin}:{database}:{store}:{key}".to_owned(),
+        memcached_value: "plain".to_owned(),
+        ..Health::default()
+    }
+}
+
+/// Waits until these keys are in sight, in this order.
+#[track_caller]
+pub fn until_keys(keys: &[&str]) -> impl Future<Output = ()> {
+    until_texts(".row .key", keys)
+}

@@ -1,0 +1,138 @@
+//! What is where.
+
+use protocol::inspect::{
+    Address, Compared, Difference, DifferenceKind, Look, Question, Reply, Sight, Store, StoreCount,
+};
+use view_testing::document::{
+    all, attribute, click, click_button, text, texts, until, until_count, until_texts,
+};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::panel::{ORIGIN, Panel};
+
+fn store(name: &str, records: u64) -> Store {
+    Store {
+        origin: ORIGIN.to_owned(),
+        bucket: String::new(),
+        database: "shop".to_owned(),
+        version: 1,
+        store: name.to_owned(),
+        records,
+        complete: true,
+        doubtful: false,
+    }
+}
+
+/// A panel that shows two stores of the mirror, and one more that only the page has.
+async fn stores() -> Panel {
+    let panel = Panel::open();
+    click("#tab-Stores");
+    let id = panel
+        .background
+        .is_asked("the stores", |question| matches!(question, Question::Stores {}));
+    panel.background.answer(
+        id.await,
+        Reply::Stores(vec![store("carts", 2), store("orders", 7)]),
+    );
+    let (id, look) = panel.background.is_to_look().await;
+    assert!(
+        matches!(&look, Look::Counts { origin } if origin == ORIGIN),
+        "{look:?}"
+    );
+    let count = |store: &str, records| StoreCount {
+        bucket: String::new(),
+        database: "shop".to_owned(),
+        store: store.to_owned(),
+        records,
+    };
+    until_texts("td[data-title='In IndexedDB']", &["…", "…"]).await;
+    panel.background.show(
+        id,
+        Sight::Counts(vec![count("carts", 2), count("orders", 9), count("users", 1)]),
+    );
+    until_count(".stores tbody tr", 3).await;
+    panel
+}
+
+#[wasm_bindgen_test]
+async fn a_store_has_its_counts_side_by_side() {
+    let _panel = stores().await;
+    assert_eq!(
+        attribute("#view", "aria-labelledby").as_deref(),
+        Some("tab-Stores")
+    );
+    assert_eq!(attribute("#tab-Stores", "aria-selected").as_deref(), Some("true"));
+    assert_eq!(texts("td[data-title='In IndexedDB']"), ["2", "9", "1"]);
+    assert_eq!(texts("td[data-title='In the mirror']"), ["2", "7", "0"]);
+    assert_eq!(texts("td[data-title='In Memcached']"), ["?", "?", "?"]);
+    // Only where the mirror does not hold what the page does is it an error.
+    assert_eq!(all("tr:nth-child(1) .error").len(), 0);
+    assert!(
+        all("tr:nth-child(2) .number.error").len() == 1,
+        "{}",
+        text("tbody tr:nth-child(2)")
+    );
+}
+
+#[wasm_bindgen_test]
+async fn a_comparison_tells_its_progress_then_what_differs() {
+    let panel = stores().await;
+    click("tbody tr:nth-child(2) button");
+    let id = panel.background.is_asked(
+        "a comparison",
+        |question| matches!(question, Question::Compare { store: Some(store), repair: false, .. } if store == "orders"),
+    );
+    let id = id.await;
+    let compared = |compared, done, differences| {
+        Reply::Compared(Compared {
+            total: 7,
+            compared,
+            done,
+            missing: 1,
+            stale: 1,
+            differences,
+            ..Compared::default()
+        })
+    };
+    let difference = |key: &str, kind| Difference {
+        address: Address {
+            origin: ORIGIN.to_owned(),
+            bucket: String::new(),
+            database: "shop".to_owned(),
+            store: "orders".to_owned(),
+            key: key.to_owned(),
+        },
+        memcached_key: format!("idb:{key}"),
+        kind,
+        repaired: false,
+    };
+    panel.background.answer(
+        id,
+        compared(3, false, vec![difference("4", DifferenceKind::Missing)]),
+    );
+    until(Some("3".to_owned()), || {
+        all("tbody progress")
+            .first()
+            .and_then(|bar| bar.get_attribute("value"))
+    })
+    .await;
+    assert_eq!(attribute("tbody progress", "max").as_deref(), Some("7"));
+    panel.background.answer(
+        id,
+        compared(7, true, vec![difference("6", DifferenceKind::Stale)]),
+    );
+    until_count("tbody progress", 0).await;
+    // What was told on the way is still there.
+    assert_eq!(texts(".differences li"), ["missing4", "stale6"]);
+    assert_eq!(texts("td[data-title='In Memcached']"), ["?", "6", "?"]);
+    // The record is one press away.
+    click_button("6");
+    until_texts(".chosen h2", &["orders › 6"]).await;
+    let asked = panel.background.is_asked(
+        "the record",
+        |question| matches!(question, Question::Record(address) if address.key == "6"),
+    );
+    asked.await;
+    click("[aria-label='Close the record']");
+    until_count(".chosen", 0).await;
+}

@@ -1,0 +1,31 @@
+export const all = (selector) => [...document.querySelectorAll(selector)];
+
+// The body of a page of the extension; its scripts don't run.
+export function show(html) {
+  document.body.replaceWith(new DOMParser().parseFromString(html, "text/html").body);
+}
+
+export function style(css) {
+  const style = document.createElement("style");
+  style.textContent = css;
+  document.head.append(style);
+}
+
+export function press(key, control) {
+  const target = document.activeElement ?? document.body;
+  target.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey: control, bubbles: true, cancelable: true }));
+}
+
+export function write(element, text) {
+  element.focus();
+  element.value = text;
+  element.dispatchEvent(new InputEvent("input", { bubbles: true }));
+}
+
+export const click = (element) => element.click();
+
+export const focused = () => document.activeElement;
+
+export const soon = () => new Promise((resolve) => setTimeout(resolve, 4));
+
+export const value = (element) => element.value;
