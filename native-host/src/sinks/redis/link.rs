@@ -15,7 +15,7 @@ use crate::{
 
 /// How long a server may take. A script that outlives this has still run once, which the cursor shows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many entries of a stream are read at once: few, for each may be large; more where other profiles' are many.
 const SCAN: usize = 16;
