@@ -135,15 +135,15 @@ fn a_connection_that_breaks_with_calls_on_their_way_repeats_none() {
 
 #[test]
 fn what_goes_by_a_slow_line_goes_once() {
-    /// Bytes a second: too few for any of these calls in the time that an answer has.
-    const RATE: f64 = 1_250_000.0;
+    /// For a byte: too long for any of these calls in the time that a short one's answer has.
+    const NANOSECONDS: u64 = 800;
     const LENGTHS: [usize; 5] = [1_000_000, 1_000_000, 1_000_000, 1_000_000, 4_000_000];
     let sandbox = Sandbox::new();
     let sent = Arc::new(AtomicUsize::default());
     let counted = Arc::clone(&sent);
     let line = move |_: &Proxy, _, bytes: &[u8]| {
         counted.fetch_add(bytes.len(), Ordering::SeqCst);
-        thread::sleep(Duration::from_secs_f64(bytes.len() as f64 / RATE));
+        thread::sleep(Duration::from_nanos(NANOSECONDS * bytes.len() as u64));
     };
     let proxy = Proxy::between(sandbox.redis.address(), line, |_| {});
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
