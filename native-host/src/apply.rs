@@ -143,6 +143,7 @@ impl<W: Write> Process<'_, W> {
         let mut pause = FIRST_PAUSE;
         loop {
             let began = Instant::now();
+            let was_ended = self.ended.load(Ordering::Relaxed);
             match self.attempt(group) {
                 Ok(()) | Err(Stop::Asked) => return self.leave(),
                 Err(Stop::Output(error)) => return Err(error),
@@ -156,8 +157,8 @@ impl<W: Write> Process<'_, W> {
                         Source::Channels(_) => stop::told_when_missed(&trouble.cure),
                     };
                     self.report.trouble(state, &trouble.error, &cure)?;
-                    // Not before: who can reach the servers gives the lease back.
-                    if self.ended.load(Ordering::Relaxed) {
+                    // Not before it was tried once more: who can reach Redis gives the lease back.
+                    if was_ended {
                         return self.leave();
                     }
                 }
@@ -225,18 +226,22 @@ impl<W: Write> Process<'_, W> {
         if let (Err(Stop::LeaseLost), Some(pause)) = (&worked, session.lease.late()) {
             worked = Err(Stop::late(pause, session.cache.slowest()));
         }
+        let is_last = match &worked {
+            Err(Stop::Asked) => true,
+            // It is not tried again.
+            Err(Stop::Trouble { .. }) => self.ended.load(Ordering::Relaxed),
+            // What is in hand cannot be told any more, so whoever comes next must not rely on that.
+            _ => false,
+        };
         // If the lease cannot be given back it runs out.
-        match &worked {
-            Err(Stop::Asked) if !self.unsettled => {
-                let _either = session.lease.end(&mut session.redis, group);
-            }
-            Err(Stop::Trouble { unanswered: true, .. }) => {
-                self.unsettled = true;
-                // Another process may reach the server.
-                let _either = session.lease.abandon(&mut session.redis);
-                return worked;
-            }
-            _ => {}
+        if let Err(Stop::Trouble { unanswered: true, .. }) = worked {
+            self.unsettled = true;
+            // Another process may reach the server.
+            let _either = session.lease.abandon(&mut session.redis);
+            return worked;
+        }
+        if is_last && !self.unsettled {
+            let _either = session.lease.end(&mut session.redis, group);
         }
         let Session { cache, .. } = session;
         self.cache = Some(cache);

@@ -27,7 +27,7 @@ mod status;
 mod tail;
 mod verify;
 
-pub use self::error::CliError;
+pub use self::error::{CliError, Drift};
 
 #[derive(Debug, Parser)]
 #[command(

@@ -20,7 +20,7 @@
 //! - `repair`: putting it right.
 //! - `settled`: telling the host that all is right.
 
-use std::{io, time::Duration};
+use std::{cell::RefCell, io, rc::Rc, time::Duration};
 
 use protocol::{
     inspect::{Compared, Difference},
@@ -140,6 +140,8 @@ struct Comparison<'c, O> {
     so_far: Compared,
     /// The names of foreign items that were told.
     foreign: Names,
+    /// The shortened names of the mirrors' records, as they were at these generations of the journals.
+    shortened: RefCell<Option<(Vec<i64>, Rc<Names>)>>,
     patience: Duration,
     /// What a host had sent when it ended has arrived.
     undisturbed: bool,
@@ -165,6 +167,7 @@ pub fn compare<O: Observer>(
         cache: Cache::connect(config)?,
         so_far: Compared::default(),
         foreign: Names::default(),
+        shortened: RefCell::default(),
         patience: PATIENCE,
         undisturbed: false,
     };

@@ -89,8 +89,9 @@ pub fn feeder(
 }
 
 fn groups(connection: &mut Connection, stream: &str) -> Result<Vec<String>, RedisError> {
-    let there: bool = redis::cmd("EXISTS").arg(stream).query(connection)?;
-    if !there {
+    // Asked for the groups of what is not there, the server refuses.
+    let kind: String = redis::cmd("TYPE").arg(stream).query(connection)?;
+    if kind == "none" {
         return Ok(Vec::new());
     }
     let groups: Vec<HashMap<String, Value>> =

@@ -37,7 +37,7 @@ use crate::{
 /// in at all.
 ///
 /// What it says it also writes to a log, idb-relay-apply.log in the platform's state directory (on Linux ~/.local/state/idb-relay);
-/// IDB_RELAY_LOG=debug makes it say more.
+/// `IDB_RELAY_LOG=debug` makes it say more.
 ///
 /// Needs Redis 6.2 or newer (7 tells more about streams that were cut) and Memcached 1.6 or newer with its CAS on, reached directly: a proxy that
 /// reconnects behind our back would break the promise.

@@ -1,6 +1,6 @@
 //! What ends a command.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 use protocol::key::KeyError;
 
@@ -48,7 +48,7 @@ pub enum CliError {
     },
     /// What `verify` found.
     #[error("Memcached does not hold what it should; differences: {0}")]
-    Drift(u64),
+    Drift(Drift),
     /// Why `verify` could not find anything out.
     #[error("not compared: {0}")]
     NotCompared(Box<CliError>),
@@ -67,6 +67,24 @@ pub enum CliError {
     /// The output.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
+}
+
+/// How many differences there are.
+#[derive(Debug, Clone, Copy)]
+pub enum Drift {
+    /// So many.
+    All(u64),
+    /// So many were told, and nobody wanted to know of more.
+    AtLeast(u64),
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All(count) => write!(formatter, "{count}"),
+            Self::AtLeast(count) => write!(formatter, "at least {count}"),
+        }
+    }
 }
 
 impl CliError {

@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::inspect::{Compared, Difference, DifferenceKind};
 
-use super::{CliError, place::readers};
+use super::{CliError, error::Drift, place::readers};
 use crate::{
     apply::feeder::USUAL_GROUP,
     compare::{CompareError, Feed, Journals, Observer, Scope, compare},
@@ -31,7 +31,7 @@ const LARGE: u64 = 10_000;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exits with 0 if Memcached holds what it should (with --repair: now) or somebody who runs is just bringing it, with 1 if not, \
-    with 3 if that could not be found out.\n\n\
+    with 3 if that could not be found out. Who stops reading ends the command, with 1, but no repair.\n\n\
     What --json prints, one object a line:\n  \
     {\"origin\", \"bucket\", \"database\", \"store\", \"key\", \"memcached_key\", \"kind\": \"missing\"|\"stale\"|\"foreign\", \
     \"repaired\"} for each difference;\n  \
@@ -70,12 +70,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), CliError> {
     let compared = verify(arguments, out).map_err(|error| match error {
-        CliError::Output(_) => error,
+        CliError::Drift(_) => error,
         other => CliError::NotCompared(Box::new(other)),
     })?;
     match (compared.missing + compared.stale + compared.foreign).saturating_sub(compared.repaired) {
         0 => Ok(()),
-        differing => Err(CliError::Drift(differing)),
+        differing => Err(CliError::Drift(Drift::All(differing))),
     }
 }
 
@@ -101,6 +101,8 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
     let mut printer = Printer {
         out,
         json: arguments.json,
+        repair: arguments.repair,
+        told: 0,
         bar: None,
     };
     let compared = compare(
@@ -110,14 +112,29 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
         &scope,
         arguments.repair,
         &mut printer,
-    )?;
-    printer.bar = None;
-    if arguments.json {
-        write_json(printer.out, &compared)?;
+    );
+    let Printer { out, told, .. } = printer;
+    let compared = match compared {
+        // Each of them is one, whatever would have come after it.
+        Err(CompareError::Output(error)) if has_had_enough(&error) => {
+            return Err(CliError::Drift(Drift::AtLeast(told)));
+        }
+        compared => compared?,
+    };
+    let written = if arguments.json {
+        write_json(out, &compared)
     } else {
-        summary(printer.out, &compared, &memcached.servers.join(", "))?;
+        summary(out, &compared, &memcached.servers.join(", "))
+    };
+    match written.and_then(|()| out.flush()) {
+        Err(error) if !has_had_enough(&error) => Err(error.into()),
+        _ => Ok(compared),
     }
-    Ok(compared)
+}
+
+/// Whether whoever reads what is printed has gone (`idb-relay verify | head`).
+fn has_had_enough(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 impl From<CompareError> for CliError {
@@ -137,6 +154,10 @@ impl From<CompareError> for CliError {
 struct Printer<'o, W> {
     out: &'o mut W,
     json: bool,
+    /// What differs is put right, whether or not anybody reads of it.
+    repair: bool,
+    /// How many differences there were.
+    told: u64,
     bar: Option<Bar>,
 }
 
@@ -167,7 +188,14 @@ impl Drop for Bar {
 
 impl<W: Write> Observer for Printer<'_, W> {
     fn differs(&mut self, difference: Difference) -> io::Result<()> {
-        let Self { out, json, bar } = self;
+        let Self {
+            out,
+            json,
+            repair,
+            told,
+            bar,
+        } = self;
+        *told += 1;
         let seen = bar.as_ref().filter(|bar| !bar.bar.is_hidden());
         let mut write = || {
             if *json {
@@ -178,9 +206,13 @@ impl<W: Write> Observer for Printer<'_, W> {
             // Whoever watches sees it now, and the bar does not run into it.
             if seen.is_some() { out.flush() } else { Ok(()) }
         };
-        match seen {
+        let written = match seen {
             Some(seen) => seen.bar.suspend(write),
             None => write(),
+        };
+        match written {
+            Err(error) if *repair && has_had_enough(&error) => Ok(()),
+            written => written,
         }
     }
 

@@ -54,7 +54,7 @@ struct Known {
     /// Of the stores that are compared.
     prefixes: Vec<RecordPrefix>,
     /// The names of records that had to be shortened, once they are asked for.
-    shortened: Option<Names>,
+    shortened: Option<Rc<Names>>,
 }
 
 impl Known {
@@ -98,8 +98,15 @@ impl<O: Observer> Comparison<'_, O> {
                     self.observer
                         .advanced(&self.so_far, Some((looked, self.cache.items())))?;
                 }
-                // If none of so many was told they are all on their way, and no list will be shorter soon.
-                if !haul.more || self.so_far.foreign == told {
+                let none_was_told = self.so_far.foreign == told;
+                if haul.more && none_was_told {
+                    // They are all on their way, and no list will be shorter soon.
+                    let server = self.server(server);
+                    self.so_far.unlisted.push(format!(
+                        "{server}: the first {SUSPECTS} items that may be foreign were about to go, and further ones were not looked for; run it again"
+                    ));
+                }
+                if !haul.more || none_was_told {
                     self.so_far.strangers += haul.strangers;
                     break;
                 }

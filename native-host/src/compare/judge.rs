@@ -20,7 +20,7 @@ use super::{
 use crate::{
     journal::{
         JournalError,
-        read::{Now, Place},
+        read::{Now, Place, Reader},
     },
     sinks::MEMCACHED,
 };
@@ -289,10 +289,17 @@ impl<O: Observer> Comparison<'_, O> {
         Ok(false)
     }
 
-    /// The names that records have and that had to be shortened: such a name does not tell its record.
-    pub(super) fn shortened(&self) -> Result<Names, JournalError> {
+    /// The names that records have and that had to be shortened: such a name does not tell its record. They are sought among all keys only if a journal
+    /// has changed since the last time.
+    pub(super) fn shortened(&self) -> Result<Rc<Names>, JournalError> {
+        let readers = self.journals.all();
+        let generations: Vec<i64> = readers.iter().map(Reader::generation).collect::<Result<_, _>>()?;
+        let known = self.shortened.borrow().clone();
+        if let Some((_, names)) = known.filter(|(of, _)| *of == generations) {
+            return Ok(names);
+        }
         let mut shortened = Names::default();
-        for reader in self.journals.all() {
+        for reader in readers {
             for store in reader.stores()? {
                 reader.each_key(store.id, |key| {
                     let name = self.config.key.record_name(store.place.names(), key);
@@ -302,6 +309,8 @@ impl<O: Observer> Comparison<'_, O> {
                 })?;
             }
         }
+        let shortened = Rc::new(shortened);
+        self.shortened.replace(Some((generations, Rc::clone(&shortened))));
         Ok(shortened)
     }
 }

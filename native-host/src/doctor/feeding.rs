@@ -1,11 +1,12 @@
 //! Who brings Memcached up to date: the host, `idb-relay apply`, nobody, or both.
 
-use redis::RedisError;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::Check;
 use crate::{
     apply::feeder::{Feeder, feeders},
     config::{Config, MemcachedMode, Redis},
+    journal::progress::Trouble,
     sinks::redis as redis_sink,
 };
 
@@ -21,9 +22,16 @@ pub fn examine(config: &Config) -> Vec<Check> {
             )],
         };
     };
-    // What is wrong with Redis is told where it is looked at.
-    let Ok(feeders) = ask(redis) else {
-        return Vec::new();
+    let feeders = match ask(redis) {
+        Ok(feeders) => feeders,
+        // Everything else about Redis may be allowed.
+        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
+            let Trouble { error, cure } = redis_sink::trouble(&error, &redis_sink::address(&redis.url));
+            let message = format!("who feeds Memcached is not known: {error}");
+            return vec![Check::remark(MEMCACHED, message, &cure)];
+        }
+        // What is wrong with Redis is told where it is looked at.
+        Err(_) => return Vec::new(),
     };
     match config.memcached.mode {
         MemcachedMode::Host => feeders

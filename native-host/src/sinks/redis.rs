@@ -35,6 +35,7 @@ mod link;
 mod lookup;
 mod trouble;
 
+pub(crate) use self::link::ANSWER_TIMEOUT;
 use self::{
     flight::{Answer, Caller, Flight},
     link::Link,

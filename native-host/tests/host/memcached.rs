@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::{
     Host, Memcached, Proxy, Sandbox, assert_stream,
     body::{commit, delete, put},
-    hello, status, until,
+    status, until,
 };
 
 /// What `status` says of Memcached.
@@ -36,16 +36,6 @@ fn pass_on(sandbox: &Sandbox, host: &mut Host, sequence: u64, body: &str) {
     up_to_date(sandbox);
 }
 
-/// A host that waits a tenth of the usual time.
-fn hasty(sandbox: &Sandbox) -> Host {
-    let mut program = sandbox.program();
-    program.env("IDB_RELAY_PACE", "10");
-    let mut host = Host::spawn(program);
-    host.send(&hello(protocol::PROTOCOL_VERSION));
-    let _hello = host.receive();
-    host
-}
-
 #[test]
 fn a_flushed_server_is_filled_again() {
     let sandbox = Sandbox::new();
@@ -61,7 +51,7 @@ fn a_server_that_goes_without_a_word_is_filled_again() {
     let mut sandbox = Sandbox::new();
     let proxy = Proxy::start(&sandbox.memcached, |_, _, _| {});
     sandbox.reach_memcached_by(proxy.address());
-    let mut host = hasty(&sandbox);
+    let mut host = Host::hasty(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("1", "1"), put("2", "2")]));
     proxy.tell_no_end();
     sandbox.memcached.down();
@@ -125,7 +115,7 @@ fn a_large_value_on_a_slow_line_arrives_and_what_is_behind_it() {
         thread::sleep(Duration::from_nanos(250 * bytes.len() as u64));
     });
     sandbox.reach_memcached_by(proxy.address());
-    let mut host = hasty(&sandbox);
+    let mut host = Host::hasty(&sandbox);
     let large = format!("\"{}\"", "x".repeat(8 * 1024 * 1024));
     host.deliver(1, &commit(&[put("1", &large)]));
     host.deliver(2, &commit(&[put("2", "2")]));
@@ -137,7 +127,7 @@ fn a_large_value_on_a_slow_line_arrives_and_what_is_behind_it() {
 #[test]
 fn what_a_slow_server_was_asked_for_is_not_told() {
     let sandbox = Sandbox::new();
-    let mut host = hasty(&sandbox);
+    let mut host = Host::hasty(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("\"secret\"", "1")]));
     sandbox.memcached.pause();
     host.deliver(2, &commit(&[put("\"secret\"", "2")]));

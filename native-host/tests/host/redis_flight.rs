@@ -1,7 +1,16 @@
 //! Several script calls on their way to Redis at a time: each event once and in order, whatever becomes of one of them.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
 use crate::support::{
-    CONTEXT, Host, Sandbox, assert_stream,
+    CONTEXT, Host, Proxy, Sandbox, assert_stream,
     body::{commit, put},
     host_delivery, pour, status, until,
 };
@@ -122,6 +131,38 @@ fn a_connection_that_breaks_with_calls_on_their_way_repeats_none() {
         sandbox.redis.command(&["CLIENT", "KILL", "TYPE", "normal"]);
     }
     assert!(numbers(&sandbox, 4000).iter().copied().eq(1..=2000));
+}
+
+#[test]
+fn what_goes_by_a_slow_line_goes_once() {
+    /// For a byte: too long for any of these calls in the time that a short one's answer has.
+    const NANOSECONDS: u64 = 800;
+    const LENGTHS: [usize; 5] = [1_000_000, 1_000_000, 1_000_000, 1_000_000, 4_000_000];
+    let sandbox = Sandbox::new();
+    let sent = Arc::new(AtomicUsize::default());
+    let counted = Arc::clone(&sent);
+    let line = move |_: &Proxy, _, bytes: &[u8]| {
+        counted.fetch_add(bytes.len(), Ordering::SeqCst);
+        thread::sleep(Duration::from_nanos(NANOSECONDS * bytes.len() as u64));
+    };
+    let proxy = Proxy::between(sandbox.redis.address(), line, |_| {});
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    let by_proxy = format!("redis://{}", proxy.address());
+    sandbox.write_config(&config.replace(&sandbox.redis.url(), &by_proxy));
+    let mut host = Host::hasty(&sandbox);
+    for (sequence, length) in (1..).zip(LENGTHS) {
+        let value = format!("\"{}\"", "x".repeat(length));
+        host.deliver(sequence, &commit(&[put(&sequence.to_string(), &value)]));
+    }
+    host.acknowledged(5);
+    let events = sandbox.redis.await_stream(LENGTHS.len());
+    let lengths = events
+        .iter()
+        .map(|event| event["after"].as_str().map_or(0, str::len));
+    assert!(lengths.eq(LENGTHS));
+    let all: usize = LENGTHS.iter().sum();
+    let sent = sent.load(Ordering::SeqCst);
+    assert!(sent < all * 3 / 2, "{sent} bytes for {all}");
 }
 
 #[test]

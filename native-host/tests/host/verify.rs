@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeSet,
+    io::{BufRead as _, BufReader},
+    process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -164,6 +166,46 @@ fn each_kind_of_difference_is_named_and_put_right() {
             assert!(host.close().success());
         }
     }
+}
+
+/// What a command ends with whose reader has had enough after a line.
+fn cut_off(sandbox: &Sandbox, arguments: &[&str]) -> Option<i32> {
+    let mut child = sandbox
+        .program()
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    let mut reader = BufReader::new(child.stdout.take().expect("piped"));
+    reader.read_line(&mut line).expect("a line");
+    assert!(!line.is_empty());
+    drop(reader);
+    child.wait().expect("a child").code()
+}
+
+#[test]
+fn who_reads_no_further_is_told_nothing_untrue_and_ends_no_repair() {
+    let mut sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let puts: Vec<_> = (0..3000).map(|key| put(&key.to_string(), "1")).collect();
+    host.deliver(1, &commit(&puts));
+    settled(&sandbox, &mut host, 1);
+    assert!(host.close().success());
+    sandbox.memcached.down();
+    sandbox.memcached.up();
+    assert_eq!(cut_off(&sandbox, &["verify"]), Some(1));
+    assert_eq!(cut_off(&sandbox, &["verify", "--json"]), Some(1));
+    assert_eq!(cut_off(&sandbox, &["verify", "--repair"]), Some(0));
+    assert_same(&sandbox, 3000);
+    // What it cannot say for another reason it has not found out.
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux");
+    let status = sandbox.program().arg("verify").stdout(full).status();
+    assert_eq!(status.expect("it runs").code(), Some(3));
 }
 
 #[test]

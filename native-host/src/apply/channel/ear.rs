@@ -1,6 +1,10 @@
 //! A thread that listens to all channels, and what it has heard.
+//!
+//! Nothing tells a listener that its server has gone without a word: it waits for what never comes. So after a silence it asks to listen once more, which
+//! the server confirms, and which needs no other permission than listening does.
 
 use std::{
+    mem::ManuallyDrop,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
@@ -9,9 +13,12 @@ use std::{
     time::Duration,
 };
 
+use redis::{Connection, Msg, RedisError, Value};
+
 use crate::{
     apply::stop::{self, Stop},
     config::Config,
+    sinks::redis::ANSWER_TIMEOUT,
 };
 
 /// How many events wait for Memcached, and how many bytes; what is more waits in Redis, which cuts off who is too slow
@@ -19,12 +26,15 @@ use crate::{
 const QUEUE: usize = 4096;
 pub(super) const HELD: usize = 8 * 1024 * 1024;
 
+/// After how long a silence it is asked whether anybody is still there.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// The pause before Redis is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the listening thread has to say.
 pub(super) enum Heard {
-    /// It listens from now on.
+    /// It listens, as the server has just confirmed.
     Listening,
     /// An event.
     Event(String),
@@ -106,21 +116,66 @@ impl Ear {
 fn hear(config: &Config, room: &Room, sender: &SyncSender<Heard>) -> Result<(), Stop> {
     let Some(redis) = &config.redis else { return Ok(()) };
     let failed = |error| Stop::redis(&error, &redis.url);
-    let mut connection = stop::connect(config)?;
-    let mut subscriber = connection.as_pubsub();
-    subscriber.psubscribe(redis.channel.pattern()).map_err(failed)?;
-    // Silence is no failure from here on.
-    subscriber.set_read_timeout(None).map_err(failed)?;
-    if sender.send(Heard::Listening).is_err() {
-        return Ok(());
-    }
+    let mut line = Line {
+        connection: stop::connect(config)?,
+        pattern: redis.channel.pattern(),
+    };
     loop {
-        let message = subscriber.get_message().map_err(failed)?;
-        let event = String::from_utf8_lossy(message.get_payload_bytes()).into_owned();
-        drop(message);
-        room.enter(event.len());
-        if sender.send(Heard::Event(event)).is_err() {
+        line.ask().map_err(failed)?;
+        while let Some(message) = line.before_the_answer().map_err(failed)? {
+            if !pass_on(message, room, sender) {
+                return Ok(());
+            }
+        }
+        if sender.send(Heard::Listening).is_err() {
             return Ok(());
+        }
+        while let Some(message) = line.before_a_silence().map_err(failed)? {
+            if !pass_on(message, room, sender) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether anybody wants to know any more.
+fn pass_on(message: Msg, room: &Room, sender: &SyncSender<Heard>) -> bool {
+    let event = String::from_utf8_lossy(message.get_payload_bytes()).into_owned();
+    drop(message);
+    room.enter(event.len());
+    sender.send(Heard::Event(event)).is_ok()
+}
+
+/// A connection on which messages come.
+struct Line {
+    connection: Connection,
+    /// The channels that are listened to.
+    pattern: String,
+}
+
+impl Line {
+    /// Asks to listen, be it once more. The answer comes behind the messages that are on their way.
+    fn ask(&mut self) -> Result<(), RedisError> {
+        self.connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        let ask = redis::cmd("PSUBSCRIBE").arg(&self.pattern).get_packed_command();
+        self.connection.send_packed_command(&ask)
+    }
+
+    /// The next message; `None`: it was the answer.
+    fn before_the_answer(&mut self) -> Result<Option<Msg>, RedisError> {
+        let heard = self.connection.recv_response().and_then(Value::extract_error)?;
+        Ok(Msg::from_owned_value(heard))
+    }
+
+    /// The next message; `None`: none for a while. What has come of one by then is kept.
+    fn before_a_silence(&mut self) -> Result<Option<Msg>, RedisError> {
+        self.connection.set_read_timeout(Some(SILENCE))?;
+        // Dropped, it would have the server stop. It holds nothing of its own.
+        let mut messages = ManuallyDrop::new(self.connection.as_pubsub());
+        match messages.get_message() {
+            Ok(message) => Ok(Some(message)),
+            Err(silence) if silence.is_timeout() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }

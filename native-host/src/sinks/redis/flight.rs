@@ -2,6 +2,9 @@
 //!
 //! **Order holds** whatever becomes of a call: each says which event it builds on, and the server refuses one that would leave a gap.
 //! So when one in the middle fails, those behind it do nothing, and all are sent again from where the server stands.
+//!
+//! **A slow line is no failure**: what was sent may be in buffers on the way for long, and sending it again would only make more of it. So the time for
+//! an answer grows with what has to get there.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -95,6 +98,8 @@ impl Flight {
 
     pub(super) fn send(&mut self, link: &mut Link, call: &Cmd, last: u64) -> Result<(), RedisError> {
         let packed = call.get_packed_command();
+        // There is room for it only when enough of those before it has got there.
+        link.be_patient(self.bytes + packed.len())?;
         link.connection().send_packed_command(&packed)?;
         self.calls.push_back((last, packed.len()));
         self.bytes += packed.len();
@@ -107,6 +112,8 @@ impl Flight {
             return Ok(None);
         };
         self.bytes -= bytes;
+        // What went before it has got there, for it was answered.
+        link.be_patient(bytes)?;
         let answer = link
             .connection()
             .recv_response()

@@ -15,7 +15,12 @@ use crate::{
 
 /// How long a server may take. A script that outlives this has still run once, which the cursor shows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The slowest line by which a call still arrives, in bytes a second, and how many bytes may be in buffers on the way at most, where nobody sees
+/// them move: those of the systems here and there grow to a few MiB. What is more is waited for piece by piece.
+const SLOWEST: usize = 64 * 1024;
+const BUFFERED: usize = 8 * 1024 * 1024;
 
 /// How many entries of a stream are read at once: few, for each may be large; more where other profiles' are many.
 const SCAN: usize = 16;
@@ -102,6 +107,14 @@ impl Link {
         &mut self.connection
     }
 
+    /// From now on the server may take as long as so many bytes need to get there, and the time for an answer.
+    pub(super) fn be_patient(&self, bytes: usize) -> Result<(), RedisError> {
+        let moving = Duration::from_millis((bytes.min(BUFFERED) * 1000 / SLOWEST) as u64);
+        let patience = Some(paced(ANSWER_TIMEOUT + moving));
+        self.connection.set_write_timeout(patience)?;
+        self.connection.set_read_timeout(patience)
+    }
+
     /// The server has said that it has all events up to this one.
     pub(super) fn passed(&mut self, reached: u64) {
         self.cursor = reached;
@@ -135,6 +148,7 @@ impl Link {
     }
 
     fn ask(&mut self) -> Result<u64, RedisError> {
+        self.be_patient(0)?;
         let cursor: Option<u64> = redis::cmd("GET")
             .arg(&self.cursor_key)
             .query(&mut self.connection)?;

@@ -1,10 +1,15 @@
 //! By Pub/Sub, at most once.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use super::{host, large::event, sandbox};
 use crate::support::{
-    Apply, Host, Sandbox,
+    Apply, Gate, Host, Proxy, Sandbox,
     body::{clear, commit, delete, put},
-    until,
+    has, until,
 };
 use crate::verify::{assert_same, kinds, verify};
 
@@ -109,6 +114,80 @@ fn what_was_missed_is_told() {
             .is_some_and(|cure| cure.contains("Without --pubsub"))
     );
     sandbox.redis.down();
+}
+
+/// A process that reaches Redis by a proxy and listens; whoever was started before does without.
+fn listening_by(sandbox: &Sandbox, proxy: &Proxy) -> Apply {
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    let by_proxy = format!("redis://{}", proxy.address());
+    sandbox.write_config(&config.replace(&sandbox.redis.url(), &by_proxy));
+    let mut apply = Apply::start_with(sandbox, "one", PUBSUB);
+    apply.state("applying");
+    apply
+}
+
+/// How many patterns somebody listens to.
+fn patterns(sandbox: &Sandbox) -> usize {
+    redis::cmd("PUBSUB")
+        .arg("NUMPAT")
+        .query(&mut sandbox.redis.connection())
+        .expect("a number")
+}
+
+#[test]
+fn a_server_that_goes_without_a_word_is_listened_to_again() {
+    let mut sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let proxy = Proxy::between(sandbox.redis.address(), |_, _, _| {}, |_| {});
+    let apply = listening_by(&sandbox, &proxy);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    sandbox.await_cached("1", Some("1"));
+    proxy.tell_no_end();
+    sandbox.redis.down();
+    sandbox.redis.up();
+    until("it listens again", || patterns(&sandbox) > 0);
+    host.deliver(2, &commit(&[put("1", "2")]));
+    sandbox.await_cached("1", Some("2"));
+    assert!(apply.end().success());
+}
+
+#[test]
+fn an_event_that_halts_on_its_way_is_heard_whole() {
+    const HALF: usize = 150_000;
+    let sandbox = sandbox();
+    let (gate, halted) = (Arc::new(Gate::default()), Arc::new(AtomicBool::default()));
+    let (opened, at) = (Arc::clone(&gate), Arc::clone(&gate));
+    let is_halted = Arc::clone(&halted);
+    let proxy = Proxy::between(
+        sandbox.redis.address(),
+        move |_, _, bytes| {
+            // It asks whether anybody is still there.
+            if is_halted.load(Ordering::SeqCst) && has(bytes, b"PSUBSCRIBE") {
+                opened.open();
+            }
+        },
+        move |bytes| {
+            if has(bytes, b"xxxxxxxxxxxxxxxx") {
+                at.pass();
+            }
+        },
+    );
+    let mut apply = listening_by(&sandbox, &proxy);
+    // The first half of the value arrives at once.
+    let halves = ["z".repeat(HALF), "x".repeat(HALF)];
+    redis::cmd("PUBLISH")
+        .arg("idb:http%3A//localhost%3A8080:shop:orders")
+        .arg(event(1, 7, 2 * HALF).replacen(&halves[1], &halves[0], 1))
+        .exec(&mut sandbox.redis.connection())
+        .expect("published");
+    gate.await_somebody();
+    halted.store(true, Ordering::SeqCst);
+    let value = format!("\"{}\"", halves.concat());
+    until("both halves are written", || {
+        sandbox.cached("7").is_some_and(|held| held == value)
+    });
+    assert!(apply.said("trouble").is_empty(), "{:?}", apply.said("trouble"));
+    assert!(apply.end().success());
 }
 
 /// A process has written `old`, and has `new` in hand: Memcached stands still.

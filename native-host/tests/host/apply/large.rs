@@ -55,7 +55,7 @@ fn give_all_to_somebody(connection: &mut Connection) {
 fn by_proxy(proxy: impl FnOnce(String) -> Proxy) -> Sandbox {
     let sandbox = sandbox();
     let url = sandbox.redis.url();
-    let proxy = proxy(url.replace("redis://", ""));
+    let proxy = proxy(sandbox.redis.address());
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     sandbox.write_config(&config.replace(&url, &format!("redis://{}", proxy.address())));
     sandbox

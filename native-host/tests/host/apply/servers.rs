@@ -11,7 +11,7 @@ use super::{
 use crate::support::{
     Apply, Host, Sandbox,
     body::{commit, delete, put},
-    until,
+    status, until,
 };
 
 #[test]
@@ -382,6 +382,54 @@ fn the_permissions_that_are_asked_for_are_enough() {
     let mut apply = Apply::start_with(&sandbox, "three", &["--pubsub"]);
     apply.state("applying");
     assert!(apply.said("trouble").is_empty());
+}
+
+#[test]
+fn the_permissions_that_a_host_and_the_commands_beside_it_ask_for_are_enough() {
+    let sandbox = sandbox();
+    let user = |rules: &[&str]| {
+        let all = [&["ACL", "SETUSER", "host", "reset", "on", ">secret"], rules].concat();
+        sandbox.redis.command(&all);
+    };
+    let keys = ["~idb:events", "~{idb:events}:*", "&*"];
+    // Somebody feeds Memcached, with permissions of his own.
+    let mut first = host(&sandbox);
+    let apply = Apply::after_first_event(&sandbox, &mut first);
+    assert!(first.close().success());
+    user(&[&keys[..], &["+get"]].concat());
+    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
+    sandbox.write_config(&config.replace("redis://", "redis://host:secret@"));
+    let mut host = host(&sandbox);
+    host.deliver_as("context-2", 1, &commit(&[put("1", "1")]));
+    host.acknowledged_as("context-2", 1);
+    let sink = || status(&sandbox)["profiles"][0]["sinks"]["redis"].clone();
+    until("Redis refuses", || sink()["state"] == "not_permitted");
+    let cure = sink()["cure"].as_str().expect("text").to_owned();
+    let commands = |before: &str| -> Vec<String> {
+        let (_, words) = cure
+            .split_once(before)
+            .unwrap_or_else(|| panic!("no {before:?} in {cure}"));
+        let words = words.split(' ').take_while(|word| word.starts_with('+'));
+        words.map(str::to_owned).collect()
+    };
+    let feeding = || status(&sandbox)["feeding"].to_string();
+    // Who may not know who feeds Memcached says so.
+    assert!(feeding().contains("is not known"), "{}", feeding());
+    let own = commands("for the host: ");
+    let rules = |more: &[String]| -> Vec<String> { [&keys.map(str::to_owned)[..], &own, more].concat() };
+    let allow = |rules: &[String]| user(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+    allow(&rules(&[]));
+    sandbox.await_cached("1", Some("1"));
+    assert!(feeding().contains("is not known"), "{}", feeding());
+    allow(&rules(&commands("`status` and `verify`: ")));
+    assert!(feeding().contains("process one"), "{}", feeding());
+    let doctor = String::from_utf8(sandbox.run(&["doctor"]).stdout).expect("UTF-8");
+    assert!(
+        doctor.contains("process one") && !doctor.contains("NOPERM"),
+        "{doctor}"
+    );
+    crate::verify::assert_same(&sandbox, 2);
+    assert!(apply.end().success());
 }
 
 #[test]

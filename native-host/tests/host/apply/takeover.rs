@@ -172,6 +172,20 @@ fn who_ends_while_it_waits_does_not_vouch_for_those_before() {
 }
 
 #[test]
+fn who_ends_while_there_is_no_stream_gives_the_lease_back() {
+    let sandbox = sandbox();
+    let mut one = Apply::start(&sandbox, "one");
+    // It is tried again and again; the end may be asked for at any point of that.
+    one.trouble("no_stream");
+    assert!(one.end().success());
+    let lease: Option<String> = redis::cmd("GET")
+        .arg(LEASE)
+        .query(&mut sandbox.redis.connection())
+        .expect("an answer");
+    assert_eq!(lease.as_deref(), Some("free"));
+}
+
+#[test]
 fn what_a_killed_process_left_is_done_by_the_next() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);

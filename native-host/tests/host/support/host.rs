@@ -89,6 +89,16 @@ impl Host {
         host
     }
 
+    /// One that waits a tenth of the usual time.
+    pub fn hasty(sandbox: &Sandbox) -> Self {
+        let mut program = sandbox.program();
+        program.env("IDB_RELAY_PACE", "10");
+        let mut host = Self::spawn(program);
+        host.send(&hello(protocol::PROTOCOL_VERSION));
+        let _hello = host.receive();
+        host
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -1,4 +1,4 @@
-//! What stands between a client and a Memcached server, and holds back what a test wants to come late.
+//! What stands between a client and a server, and holds back what a test wants to come late.
 
 use std::{
     collections::HashSet,
@@ -36,7 +36,8 @@ impl Proxy {
         Self::between(server, |_, _, _| {}, answer)
     }
 
-    fn between(
+    /// In front of the server of this address, with both.
+    pub fn between(
         server: String,
         pass: impl Fn(&Self, usize, &[u8]) + Send + Sync + 'static,
         answer: impl Fn(&[u8]) + Send + Sync + 'static,
