@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{message::HostError, redact::Rule};
+use crate::{json, message::HostError, redact::Rule};
 
 mod health;
 mod look;
@@ -50,8 +50,9 @@ pub const RECORD_VALUE_BYTES: usize = 256 * 1024;
 /// What stands for a value in typed form that is too large for a place, which is `feed` or `inspector`.
 pub fn left_out(place: &str, bytes: usize) -> Box<RawValue> {
     let reason = format!("too large for the {place}: {bytes} bytes");
-    let marker = serde_json::json!({"$opaque": {"type": "Object", "reason": reason}});
-    serde_json::value::to_raw_value(&marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    // Nothing in the reason needs an escape.
+    let marker = format!(r#"{{"$opaque":{{"type":"Object","reason":"{reason}"}}}}"#);
+    json::read(&marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 /// How many questions of all inspectors may wait for their answers in the host; further ones fail.
@@ -411,6 +412,7 @@ pub const MAX_DIFFERENCES: usize = 100;
 
 /// A record of which Memcached does not hold what the mirror does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "FlatDifference")]
 pub struct Difference {
     /// The record.
     #[serde(flatten)]
@@ -420,8 +422,39 @@ pub struct Difference {
     /// In what way.
     pub kind: DifferenceKind,
     /// Whether it was put right.
-    #[serde(default)]
     pub repaired: bool,
+}
+
+/// A [`Difference`] as it is read: serde's own way to read what is flattened takes more code than all of its fields.
+#[derive(Deserialize)]
+struct FlatDifference {
+    origin: String,
+    #[serde(default)]
+    bucket: String,
+    database: String,
+    store: String,
+    key: String,
+    memcached_key: String,
+    kind: DifferenceKind,
+    #[serde(default)]
+    repaired: bool,
+}
+
+impl From<FlatDifference> for Difference {
+    fn from(flat: FlatDifference) -> Self {
+        Self {
+            address: Address {
+                origin: flat.origin,
+                bucket: flat.bucket,
+                database: flat.database,
+                store: flat.store,
+                key: flat.key,
+            },
+            memcached_key: flat.memcached_key,
+            kind: flat.kind,
+            repaired: flat.repaired,
+        }
+    }
 }
 
 /// The ways in which Memcached can differ.

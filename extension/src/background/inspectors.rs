@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use protocol::{
     inspect::{Answer, Ask, Background, MAX_QUESTIONS, Question, Remark, ToInspector, Tracing},
+    json,
     message::{ErrorCode, HostError},
 };
 use serde::{Deserialize, Serialize};
@@ -175,7 +176,7 @@ struct Compared {
 
 /// Whether no other answer to a comparison follows.
 fn is_last(reply: &RawValue) -> bool {
-    let comparison = serde_json::from_str(reply.get());
+    let comparison = json::read(reply.get());
     !matches!(
         comparison,
         Ok(Comparison {

@@ -16,6 +16,7 @@ use super::{
     status::Problem,
 };
 use protocol::{
+    json,
     message::{
         BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_PART_UNITS, SMALLEST_WINDOW, ToBridge,
         ToHost, Welcome,
@@ -228,7 +229,7 @@ impl Relay {
 
     /// A message from a document. Whatever is none is left out: bridges are ours, but their process is the page's too.
     fn bridge_said(&mut self, port: u32, text: &str) {
-        let Ok(message) = serde_json::from_str(text) else {
+        let Ok(message) = json::read(text) else {
             return;
         };
         let Some(bridge) = self.bridges.heard(port) else {

@@ -1,6 +1,9 @@
 //! What inspectors ask and are told, and what the user decides there.
 
-use protocol::inspect::{Answer, Background, FromInspector, Remark};
+use protocol::{
+    inspect::{Answer, Background, FromInspector, Remark},
+    json,
+};
 use serde_json::value::RawValue;
 
 use super::{Action, Decisions, Link, Relay, ToHost};
@@ -39,7 +42,7 @@ impl Relay {
 
     /// A message from an inspector. What is none is left out: it comes from a page of another version, about to be closed.
     pub(super) fn inspector_said(&mut self, port: u32, text: &str) {
-        let Ok(message) = serde_json::from_str(text) else {
+        let Ok(message) = json::read(text) else {
             return;
         };
         match message {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use protocol::{
     commit::{Body, Operation},
     inspect::{Trace, Traced},
+    json,
     message::ToBridge,
 };
 
@@ -57,7 +58,7 @@ impl Relay {
             return;
         };
         let body = redaction.body(&text);
-        let Ok(Body::Commit(commit)) = serde_json::from_str(&body) else {
+        let Ok(Body::Commit(commit)) = json::read(&body) else {
             return;
         };
         let writes = commit
