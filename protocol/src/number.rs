@@ -15,6 +15,13 @@ pub fn write(number: f64, out: &mut String) {
     platform::write(number, out);
 }
 
+/// The same, as a text of its own.
+pub fn text(number: f64) -> String {
+    let mut text = String::new();
+    write(number, &mut text);
+    text
+}
+
 #[cfg(target_arch = "wasm32")]
 mod platform {
     use js_sys::Number;

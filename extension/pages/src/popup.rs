@@ -72,9 +72,9 @@ async fn current_tab() -> Option<Tab> {
     let search = web_sys::window()?.location().search().ok()?;
     let named = search
         .strip_prefix("?tab=")
-        .and_then(|number| number.parse::<f64>().ok());
+        .and_then(|number| number.parse::<i32>().ok());
     if let Some(id) = named {
-        return chrome::from_js(&chrome::tab(id).await.ok()?);
+        return chrome::from_js(&chrome::tab(id.into()).await.ok()?);
     }
     let active = chrome::object(&[("active", true.into()), ("currentWindow", true.into())]);
     let tabs = chrome::query_tabs(&active).await.ok()?;
