@@ -61,14 +61,14 @@ pub const MAX_QUESTIONS: usize = 128;
 /// Inspector page to background.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FromInspector {
+pub enum FromInspector<Q = Question> {
     /// First message: [`ToInspector::Background`] follows now and whenever it changes.
     Open {
         /// The tab that is inspected; `None`: all of them.
         tab: Option<i64>,
     },
     /// For the host. The id is the asker's own and comes back with the answer.
-    Ask(Ask),
+    Ask(Ask<Q>),
     /// For an open page: what its databases hold now. Answered by [`ToInspector::Seen`], redacted.
     Look {
         /// The asker's own number; comes back in [`Seen::id`].
@@ -162,13 +162,13 @@ pub struct Document {
     pub refused: Option<Remark>,
 }
 
-/// A question with its number.
+/// A question with its number. Whoever only passes it on takes the question as raw JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ask {
+pub struct Ask<Q = Question> {
     /// Comes back in [`Answer::id`].
     pub id: u64,
     /// The question.
-    pub question: Question,
+    pub question: Q,
 }
 
 /// What the host can be asked.

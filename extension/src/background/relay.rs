@@ -19,7 +19,7 @@ use protocol::{
     json,
     message::{
         BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_PART_UNITS, SMALLEST_WINDOW, ToBridge,
-        ToHost, Welcome,
+        Welcome,
     },
     redact::{Redaction, Rule},
 };
@@ -137,7 +137,7 @@ pub struct Relay {
     /// How much each bridge may have on its way.
     window: usize,
     /// By who made them.
-    rules: BTreeMap<&'static str, Vec<Rule>>,
+    rules: BTreeMap<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
     /// This profile's own.
@@ -170,7 +170,7 @@ impl Relay {
             host_version: None,
             inspectors: Inspectors::default(),
             window: BRIDGE_WINDOW,
-            rules: BTreeMap::from([("user", decisions.rules)]),
+            rules: BTreeMap::new(),
             unreadable_policy: None,
             secret,
             redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
@@ -181,6 +181,7 @@ impl Relay {
                 after: Duration::ZERO,
             }],
         };
+        relay.rules.insert("user".to_owned(), decisions.rules);
         relay.redact_anew();
         if relay.paused {
             relay.show_state();
@@ -366,7 +367,7 @@ impl Relay {
         self.actions.extend(bundle.take().map(Action::ToHost));
     }
 
-    fn tell_host<B: serde::Serialize>(&mut self, message: &ToHost<'_, B>) {
+    fn tell_host(&mut self, message: &impl serde::Serialize) {
         if let Ok(text) = serde_json::to_string(message) {
             self.actions.push(Action::ToHost(text));
         }

@@ -37,7 +37,7 @@ impl Relay {
         self.link = Link::Greeting;
         self.complaint.hopeless = false;
         self.complaint.told = false;
-        self.tell_host::<()>(&ToHost::Hello(self.identity.clone()));
+        self.tell_host(&ToHost::<()>::Hello(self.identity.clone()));
     }
 
     /// The connection to the host ended by itself, or could not be made.
@@ -118,7 +118,8 @@ impl Relay {
         self.link = Link::Up;
         self.changed = true;
         self.host_version = Some(hello.version.clone());
-        self.rules.insert("configuration", hello.redact.clone());
+        self.rules
+            .insert("configuration".to_owned(), hello.redact.clone());
         self.redact_anew();
         self.complaint.told = false;
         self.complaint.passing = false;

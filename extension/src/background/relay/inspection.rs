@@ -4,10 +4,18 @@ use protocol::{
     inspect::{Answer, Background, FromInspector, Remark},
     json,
 };
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Action, Decisions, Link, Relay, ToHost};
-use crate::background::inspectors::{Told, failed};
+use super::{Action, Decisions, Link, Relay};
+use crate::background::inspectors::{Ask, Told, failed};
+
+/// [`protocol::message::ToHost::Ask`], with the question as raw JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Question<'a> {
+    Ask(&'a Ask),
+}
 
 impl Relay {
     /// One of our own pages opened a port.
@@ -34,7 +42,7 @@ impl Relay {
             Ok(rules) => (rules, None),
             Err(reason) => (Vec::new(), Some(reason)),
         };
-        self.rules.insert("policy", rules);
+        self.rules.insert("policy".to_owned(), rules);
         self.unreadable_policy = unreadable;
         self.rules_changed();
         self.recapture();
@@ -53,7 +61,7 @@ impl Relay {
             FromInspector::Ask(ask) => {
                 let id = ask.id;
                 match self.inspectors.ask(port, ask) {
-                    Ok(ask) if self.link == Link::Up => self.tell_host::<()>(&ToHost::Ask(ask)),
+                    Ok(ask) if self.link == Link::Up => self.ask(&ask),
                     Ok(_) => self.fail_questions(),
                     Err(error) => self.tell_inspector(port, failed(id, &error)),
                 }
@@ -91,11 +99,15 @@ impl Relay {
         }
     }
 
+    fn ask(&mut self, ask: &Ask) {
+        self.tell_host(&Question::Ask(ask));
+    }
+
     /// There is a host: what waited for one is asked.
     pub(super) fn ask_again(&mut self) {
         let waiting: Vec<_> = self.inspectors.waiting().collect();
         for ask in waiting {
-            self.tell_host::<()>(&ToHost::Ask(ask));
+            self.ask(&ask);
         }
     }
 
@@ -168,11 +180,7 @@ impl Relay {
                 .granted
                 .as_deref()
                 .map_or_else(Vec::new, |granted| self.capture.ungranted(granted)),
-            rules: self
-                .rules
-                .iter()
-                .map(|(who, rules)| ((*who).to_owned(), rules.clone()))
-                .collect(),
+            rules: self.rules.clone(),
             documents: self.bridges.documents(tab),
         }
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use protocol::{
-    commit::Body,
+    commit::Records,
     inspect::{Address, Look, RECORD_VALUE_BYTES, Remark, Seen, Sight, StoreCount, left_out},
     json,
     redact::{self, Redaction},
@@ -27,6 +27,14 @@ pub struct Looking {
     pub tab: i64,
     /// The frame there; `None`: whichever is of the origin.
     pub frame: Option<i64>,
+}
+
+/// [`protocol::commit::Body`], as far as it is looked at here.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Body<'a> {
+    #[serde(borrow)]
+    Records(Records<'a>),
 }
 
 /// The keys of a store, as a page tells them.
@@ -126,7 +134,7 @@ struct Counts<'a> {
 
 /// `page/peek.js` is asked for records, or for all keys of a store.
 #[derive(Serialize)]
-struct Records<'a> {
+struct Wanted<'a> {
     origin: &'a str,
     bucket: &'a str,
     database: &'a str,
@@ -136,7 +144,7 @@ struct Records<'a> {
 
 /// The question for a record, or for all keys of its store.
 fn request(address: &Address, key: Option<&str>) -> String {
-    json_of(&Records {
+    json_of(&Wanted {
         origin: &address.origin,
         bucket: &address.bucket,
         database: &address.database,
