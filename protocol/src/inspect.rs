@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{message::HostError, redact::Rule};
+use crate::{json, message::HostError, redact::Rule};
 
 mod health;
 mod look;
@@ -49,8 +49,9 @@ pub const RECORD_VALUE_BYTES: usize = 256 * 1024;
 
 /// What stands for a value in typed form that is too large for a place, which is `feed` or `inspector`.
 pub fn left_out(place: &str, bytes: usize) -> Box<RawValue> {
+    // Nothing in it needs an escape.
     let marker = format!("{LEFT_OUT}{place}: {bytes} bytes\",\"type\":\"Object\"}}}}");
-    RawValue::from_string(marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    json::read(&marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 /// How long the typed text was for which a marker of [`left_out`] stands; `None`: it is the value itself.
@@ -68,14 +69,14 @@ pub const MAX_QUESTIONS: usize = 128;
 /// Inspector page to background.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FromInspector {
+pub enum FromInspector<Q = Question> {
     /// First message: [`ToInspector::Background`] follows now and whenever it changes.
     Open {
         /// The tab that is inspected; `None`: all of them.
         tab: Option<i64>,
     },
     /// For the host. The id is the asker's own and comes back with the answer.
-    Ask(Ask),
+    Ask(Ask<Q>),
     /// For an open page: what its databases hold now. Answered by [`ToInspector::Seen`], redacted.
     Look {
         /// The asker's own number; comes back in [`Seen::id`].
@@ -169,13 +170,13 @@ pub struct Document {
     pub refused: Option<Remark>,
 }
 
-/// A question with its number.
+/// A question with its number. Whoever only passes it on takes the question as raw JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ask {
+pub struct Ask<Q = Question> {
     /// Comes back in [`Answer::id`].
     pub id: u64,
     /// The question.
-    pub question: Question,
+    pub question: Q,
 }
 
 /// What the host can be asked.
@@ -429,6 +430,7 @@ pub const MAX_DIFFERENCES: usize = 100;
 
 /// A record of which Memcached does not hold what the mirror does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "FlatDifference")]
 pub struct Difference {
     /// The record.
     #[serde(flatten)]
@@ -438,8 +440,39 @@ pub struct Difference {
     /// In what way.
     pub kind: DifferenceKind,
     /// Whether it was put right.
-    #[serde(default)]
     pub repaired: bool,
+}
+
+/// A [`Difference`] as it is read: serde's own way to read what is flattened takes more code than all of its fields.
+#[derive(Deserialize)]
+struct FlatDifference {
+    origin: String,
+    #[serde(default)]
+    bucket: String,
+    database: String,
+    store: String,
+    key: String,
+    memcached_key: String,
+    kind: DifferenceKind,
+    #[serde(default)]
+    repaired: bool,
+}
+
+impl From<FlatDifference> for Difference {
+    fn from(flat: FlatDifference) -> Self {
+        Self {
+            address: Address {
+                origin: flat.origin,
+                bucket: flat.bucket,
+                database: flat.database,
+                store: flat.store,
+                key: flat.key,
+            },
+            memcached_key: flat.memcached_key,
+            kind: flat.kind,
+            repaired: flat.repaired,
+        }
+    }
 }
 
 /// The ways in which Memcached can differ.

@@ -3,8 +3,14 @@
 //! Values cross this system as JSON text made by the page's own engine. Decoding strings into Rust's `String` would
 //! refuse lone surrogates (`"\ud800"`), and decoding numbers could change their digits; neither may happen to a user's
 //! data. So a [`Json`] borrows the text of each scalar, and writing it out again gives the same scalar back.
+//!
+//! - [`read`](mod@read): messages, whose types serde knows, with the same reader.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, str::Chars};
+
+mod read;
+
+pub use self::read::{ReadError, read};
 
 /// How deep arrays and objects may nest. The page's encoder cuts values at half this depth (one level of a value may
 /// take two of JSON), so only a message that no encoder made can meet the limit.
@@ -119,26 +125,56 @@ pub fn utf16(literal: &str) -> Vec<u16> {
     let mut units = Vec::with_capacity(literal.len());
     let mut chars = unquoted(literal).chars();
     while let Some(char) = chars.next() {
-        if char != '\\' {
+        if char == '\\' {
+            units.push(escaped(&mut chars));
+        } else {
             units.extend_from_slice(char.encode_utf16(&mut [0; 2]));
-            continue;
         }
-        units.push(match chars.next() {
-            Some('b') => 0x08,
-            Some('f') => 0x0C,
-            Some('n') => 0x0A,
-            Some('r') => 0x0D,
-            Some('t') => 0x09,
-            // Four hexadecimal digits: the reader let nothing else pass.
-            Some('u') => chars
-                .by_ref()
-                .take(4)
-                .fold(0, |unit, digit| (unit << 4) | hexadecimal(digit)),
-            // `"`, `\` and `/` stand for themselves.
-            other => other.map_or(0, |char| char as u16),
-        });
     }
     units
+}
+
+/// The code unit that an escape stands for, after its backslash.
+fn escaped(chars: &mut Chars<'_>) -> u16 {
+    match chars.next() {
+        Some('b') => 0x08,
+        Some('f') => 0x0C,
+        Some('n') => 0x0A,
+        Some('r') => 0x0D,
+        Some('t') => 0x09,
+        // Four hexadecimal digits: the reader let nothing else pass.
+        Some('u') => chars
+            .by_ref()
+            .take(4)
+            .fold(0, |unit, digit| (unit << 4) | hexadecimal(digit)),
+        // `"`, `\` and `/` stand for themselves.
+        other => other.map_or(0, |char| char as u16),
+    }
+}
+
+/// The text that a string literal stands for; `None` if it has a lone surrogate.
+fn unescaped(literal: &str) -> Option<String> {
+    let mut rest = unquoted(literal);
+    let mut text = String::with_capacity(rest.len());
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let mut chars = escape.chars();
+        let unit = escaped(&mut chars);
+        let low = match unit {
+            // The other half of the pair is an escape of its own.
+            0xD800..0xDC00 => chars.as_str().strip_prefix('\\').map(|escape| {
+                chars = escape.chars();
+                escaped(&mut chars)
+            }),
+            _ => None,
+        };
+        for char in char::decode_utf16([unit].into_iter().chain(low)) {
+            text.push(char.ok()?);
+        }
+        rest = chars.as_str();
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
 fn hexadecimal(digit: char) -> u16 {
@@ -231,6 +267,54 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Goes past a value. Not by recursion: whoever wrote it may have nested it as deep as it is long.
+    fn skip(&mut self) -> Result<(), JsonError> {
+        // The brackets that will close what is open.
+        let mut open = Vec::new();
+        loop {
+            self.space();
+            match self.peek() {
+                Some(b'"') => drop(self.string()?),
+                Some(b'-' | b'0'..=b'9') => drop(self.number()?),
+                Some(first @ (b'[' | b'{')) => {
+                    let last = if first == b'[' { b']' } else { b'}' };
+                    self.at += 1;
+                    self.space();
+                    if !self.eat(last) {
+                        open.push(last);
+                        self.name(last)?;
+                        continue;
+                    }
+                }
+                _ => drop(self.value(0)?),
+            }
+            // A value has ended, and with it perhaps what it stands in.
+            loop {
+                let Some(last) = open.last().copied() else {
+                    return Ok(());
+                };
+                self.space();
+                if !self.eat(last) {
+                    self.expect(b',')?;
+                    self.name(last)?;
+                    break;
+                }
+                open.pop();
+            }
+        }
+    }
+
+    /// Goes past a member's name and colon, where an object is what the bracket closes.
+    fn name(&mut self, last: u8) -> Result<(), JsonError> {
+        if last == b'}' {
+            self.space();
+            self.string()?;
+            self.space();
+            self.expect(b':')?;
+        }
+        Ok(())
+    }
+
     fn array(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
         self.at += 1;
         let mut items = Vec::new();
@@ -275,6 +359,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.expect(b'"')?;
         loop {
+            self.plain();
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -299,6 +384,29 @@ impl<'a> Reader<'a> {
                 None | Some(0..0x20) => return Err(self.unexpected()),
                 Some(_) => self.at += 1,
             }
+        }
+    }
+
+    /// Goes on while eight bytes at once are nothing special in a string: neither a quote nor a backslash nor a control character.
+    fn plain(&mut self) {
+        const ONES: u64 = u64::MAX / 0xFF;
+        const HIGHS: u64 = ONES << 7;
+        while let Some(Ok(bytes)) = self
+            .text
+            .as_bytes()
+            .get(self.at..self.at + 8)
+            .map(<[u8; 8]>::try_from)
+        {
+            let bytes = u64::from_le_bytes(bytes);
+            // The high bit of the lowest byte that is less than the limit; above it there may be others that are not.
+            let below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes & HIGHS;
+            let is = |byte: u8| below(bytes ^ (ONES * u64::from(byte)), 1);
+            let special = below(bytes, 0x20) | is(b'"') | is(b'\\');
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
         }
     }
 

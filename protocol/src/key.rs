@@ -12,6 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use crate::{
     date,
     json::{self, Json, JsonError},
+    number,
 };
 
 mod ordered;
@@ -74,7 +75,7 @@ impl Key {
         match self {
             Key::Number(number) if number.is_finite() => {
                 // `+ 0.0` turns -0 into 0; they are one key.
-                out.push_str(ryu_js::Buffer::new().format(*number + 0.0));
+                number::write(*number + 0.0, out);
             }
             Key::Number(number) => {
                 out.push_str(if *number > 0.0 {

@@ -14,6 +14,7 @@
 //! - [`event`]: the change event as it is journaled and published.
 //! - [`inspect`]: what the inspector asks and what it is told.
 //! - [`message`]: every message between page script, background and host.
+//! - [`number`]: numbers as JavaScript reads and writes them.
 //! - [`name`]: the templates that name Redis channels and Memcached keys.
 //! - [`origin`]: which origins a rule means.
 //! - [`redact`]: what must not leave the browser.
@@ -28,6 +29,7 @@ pub mod json;
 pub mod key;
 pub mod message;
 pub mod name;
+pub mod number;
 pub mod origin;
 pub mod redact;
 pub mod schema;

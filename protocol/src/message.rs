@@ -239,9 +239,15 @@ pub enum FromHost<R = Reply> {
     Read {
         /// Whose records.
         origin: String,
-        /// Which ones.
-        #[serde(flatten)]
-        read: Read<'static>,
+        /// Which ones, as in [`Read`].
+        #[serde(default)]
+        bucket: String,
+        /// See [`Read`].
+        database: String,
+        /// See [`Read`].
+        store: String,
+        /// See [`Read`].
+        keys: Vec<String>,
     },
     /// The origin's stores must be compared as a whole.
     Snapshot {
@@ -378,12 +384,10 @@ mod tests {
     fn messages_to_the_extension_read_as_documented() {
         let read = FromHost::<Reply>::Read {
             origin: "http://localhost:1".into(),
-            read: Read {
-                bucket: "".into(),
-                database: "d".into(),
-                store: "s".into(),
-                keys: vec!["[1]".into()],
-            },
+            bucket: String::new(),
+            database: "d".into(),
+            store: "s".into(),
+            keys: vec!["[1]".into()],
         };
         let text = serde_json::to_string(&read).expect("JSON");
         assert_eq!(

@@ -56,13 +56,33 @@ extern "C" {
     pub fn set_timeout(callback: &JsValue, milliseconds: f64) -> JsValue;
 }
 
-/// A value as the API takes it.
-pub fn to_js(value: &serde_json::Value) -> JsValue {
-    js_sys::JSON::parse(&value.to_string()).unwrap_or(JsValue::NULL)
+/// An object as the API takes it.
+pub fn object(members: &[(&str, JsValue)]) -> JsValue {
+    let object = js_sys::Object::new();
+    for (name, value) in members {
+        // A new object takes every member.
+        let _set = js_sys::Reflect::set(&object, &JsValue::from_str(name), value);
+    }
+    object.into()
+}
+
+/// A whole number, such as a tab's, as the API takes it.
+pub fn number(number: i64) -> JsValue {
+    #[expect(clippy::cast_precision_loss, reason = "the API's numbers are JavaScript's")]
+    JsValue::from_f64(number as f64)
+}
+
+/// A list of texts as the API takes it.
+pub fn list(texts: &[&str]) -> JsValue {
+    let list = js_sys::Array::new();
+    for text in texts {
+        list.push(&JsValue::from_str(text));
+    }
+    list.into()
 }
 
 /// What the API answered; `None` if it is not of the form that is expected.
 pub fn from_js<T: serde::de::DeserializeOwned>(value: &JsValue) -> Option<T> {
     let text: String = js_sys::JSON::stringify(value).ok()?.into();
-    serde_json::from_str(&text).ok()
+    protocol::json::read(&text).ok()
 }

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use protocol::inspect::{FromInspector, PORT, ToInspector};
-use serde_json::json;
 use wasm_bindgen::prelude::*;
 
 use super::chrome::{self, Port};
@@ -23,7 +22,7 @@ impl Link {
     /// Connects, and hands over whatever the background says of this tab, or of all.
     pub fn open(tab: Option<i64>, told: impl Fn(ToInspector) + 'static) -> Rc<Self> {
         let on_message = Closure::<dyn Fn(JsValue)>::new(move |text: JsValue| {
-            let message = text.as_string().and_then(|text| serde_json::from_str(&text).ok());
+            let message = text.as_string().and_then(|text| protocol::json::read(&text).ok());
             if let Some(message) = message {
                 told(message);
             }
@@ -71,5 +70,5 @@ impl Link {
 }
 
 fn connect() -> Port {
-    chrome::connect(&chrome::to_js(&json!({ "name": PORT })))
+    chrome::connect(&chrome::object(&[("name", PORT.into())]))
 }

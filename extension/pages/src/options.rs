@@ -8,7 +8,6 @@ use protocol::{
     redact::{Redaction, Rule},
 };
 use serde::Deserialize;
-use serde_json::json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Element;
@@ -92,7 +91,7 @@ async fn secret() -> Option<[u8; 32]> {
     struct Items {
         secret: Vec<u8>,
     }
-    let items = chrome::storage_get(&chrome::to_js(&json!(["secret"]))).await;
+    let items = chrome::storage_get(&chrome::list(&["secret"])).await;
     let items: Items = chrome::from_js(&items.ok()?)?;
     items.secret.try_into().ok()
 }
@@ -137,7 +136,8 @@ fn add_site(link: &Link) {
 
 /// Asks for this origin only.
 fn request_permission(pattern: &OriginPattern) {
-    let wanted = chrome::to_js(&json!({ "origins": [pattern.match_pattern()] }));
+    let origins = chrome::list(&[&pattern.match_pattern()]);
+    let wanted = chrome::object(&[("origins", origins)]);
     if let Ok(request) = chrome::request_permissions(&wanted) {
         // Without it the site stays enabled and says what is missing.
         spawn_local(async move { drop(JsFuture::from(request).await) });
@@ -162,7 +162,7 @@ fn remove_site(background: &Background, origin: &str, link: &Link) {
         .any(|other| other.match_pattern() == pattern);
     if !shared {
         // Those of this machine are required ones, which the browser keeps.
-        let permission = chrome::to_js(&json!({ "origins": [pattern] }));
+        let permission = chrome::object(&[("origins", chrome::list(&[&pattern]))]);
         spawn_local(async move { drop(chrome::remove_permissions(&permission).await) });
     }
 }

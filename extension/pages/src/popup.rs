@@ -7,7 +7,6 @@ use protocol::{
     origin::OriginPattern,
 };
 use serde::Deserialize;
-use serde_json::json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
@@ -73,12 +72,12 @@ async fn current_tab() -> Option<Tab> {
     let search = web_sys::window()?.location().search().ok()?;
     let named = search
         .strip_prefix("?tab=")
-        .and_then(|number| number.parse::<f64>().ok());
+        .and_then(|number| number.parse::<i32>().ok());
     if let Some(id) = named {
-        return chrome::from_js(&chrome::tab(id).await.ok()?);
+        return chrome::from_js(&chrome::tab(id.into()).await.ok()?);
     }
-    let active = json!({ "active": true, "currentWindow": true });
-    let tabs = chrome::query_tabs(&chrome::to_js(&active)).await.ok()?;
+    let active = chrome::object(&[("active", true.into()), ("currentWindow", true.into())]);
+    let tabs = chrome::query_tabs(&active).await.ok()?;
     chrome::from_js::<Vec<Tab>>(&tabs)?.into_iter().next()
 }
 
@@ -134,8 +133,8 @@ fn listen(state: &Rc<RefCell<State>>, link: &Rc<Link>) {
         if let Some(tab) = known.borrow().tab {
             // A tab of its own: the popup closes with the focus.
             let url = chrome::url(&format!("ui/panel.html?tab={tab}"));
-            let opened = json!({ "url": url, "openerTabId": tab });
-            spawn_local(async move { drop(chrome::open_tab(&chrome::to_js(&opened)).await) });
+            let opened = chrome::object(&[("url", url.into()), ("openerTabId", chrome::number(tab))]);
+            spawn_local(async move { drop(chrome::open_tab(&opened).await) });
         }
     });
     on(&by_id("options"), "click", |_| {
@@ -148,7 +147,8 @@ fn request_permission(origin: &str) {
     let Ok(pattern) = OriginPattern::parse(origin) else {
         return;
     };
-    let wanted = chrome::to_js(&json!({ "origins": [pattern.match_pattern()] }));
+    let origins = chrome::list(&[&pattern.match_pattern()]);
+    let wanted = chrome::object(&[("origins", origins)]);
     if let Ok(request) = chrome::request_permissions(&wanted) {
         // Without it the site stays enabled and says what is missing.
         spawn_local(async move { drop(JsFuture::from(request).await) });

@@ -1,6 +1,9 @@
 //! Where what is captured goes, stop by stop, in words.
 
-use protocol::inspect::{Background, Health, Sink};
+use protocol::{
+    inspect::{Background, Health, Sink},
+    number::text,
+};
 
 use super::site::waiting;
 
@@ -66,7 +69,8 @@ fn stop(sink: &Sink, health: &Health) -> Stop {
     let late = sink.lag.map(|lag| {
         format!(
             "{} ms behind the page, {} ms for the slowest in a hundred",
-            lag.p50, lag.p99
+            text(lag.p50),
+            text(lag.p99)
         )
     });
     Stop {

@@ -48,12 +48,11 @@ fn parameter(name: &str) -> Option<String> {
 
 /// The tab that is inspected.
 pub fn inspected_tab() -> Option<i64> {
-    let tab = match api(&["devtools", "inspectedWindow", "tabId"]) {
-        Some(tab) => tab.as_f64()?,
-        None => parameter("tab")?.parse().ok()?,
-    };
-    #[allow(clippy::cast_possible_truncation, reason = "tab ids are whole numbers")]
-    Some(tab as i64)
+    match api(&["devtools", "inspectedWindow", "tabId"]) {
+        #[allow(clippy::cast_possible_truncation, reason = "tab ids are whole numbers")]
+        Some(tab) => Some(tab.as_f64()? as i64),
+        None => parameter("tab")?.parse().ok(),
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "tab ids are small")]

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 /// How high the image is.
-pub const HEIGHT: f64 = 22.0;
+pub const HEIGHT: u32 = 22;
 /// How wide a second is.
-pub const STEP: f64 = 2.0;
+pub const STEP: u32 = 2;
 
 /// A second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -25,21 +25,33 @@ pub fn paths(seconds: impl Iterator<Item = Second> + Clone) -> (String, String) 
         .clone()
         .filter_map(|second| second.lag)
         .fold(1.0, f64::max);
-    let (mut bars, mut line, mut x) = (String::new(), String::new(), 0.0);
+    let height = f64::from(HEIGHT);
+    let (mut bars, mut line, mut x) = (String::new(), String::new(), 0);
     for second in seconds {
         if second.events > 0 {
-            let top = HEIGHT - (count(second) / most * HEIGHT).max(1.0);
+            let top = tenths(height - (count(second) / most * height).max(1.0));
             // Writing to a string cannot fail.
-            let _written = write!(bars, "M{x} {HEIGHT}V{top:.1}h1.6V{HEIGHT}z");
+            let _written = write!(bars, "M{x} {HEIGHT}V{top}h1.6V{HEIGHT}z");
         }
         if let Some(lag) = second.lag {
             let command = if line.is_empty() { 'M' } else { 'L' };
-            let y = HEIGHT - 1.0 - lag / slowest * (HEIGHT - 2.0);
-            let _written = write!(line, "{command}{:.1} {y:.1}", x + 0.8);
+            let y = tenths(height - 1.0 - lag / slowest * (height - 2.0));
+            let _written = write!(line, "{command}{x}.8 {y}");
         }
         x += STEP;
     }
     (bars, line)
+}
+
+/// A length with one digit after the point. To print floats takes more code than all of the image.
+fn tenths(length: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "no length is less than nothing or more than the image's"
+    )]
+    let tenths = (length * 10.0).round() as u32;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ impl Link {
         let Ok(port) = connect(&info) else { return };
         let link = Rc::clone(self);
         let on_message = Closure::<dyn Fn(JsValue)>::new(move |text: JsValue| {
-            if let Some(Ok(message)) = text.as_string().map(|text| serde_json::from_str(&text)) {
+            if let Some(Ok(message)) = text.as_string().map(|text| protocol::json::read(&text)) {
                 link.receive(message);
             }
         });

@@ -2,7 +2,11 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use protocol::{event::Event, inspect::Feed};
+use protocol::{
+    event::Event,
+    inspect::Feed,
+    json::{self, ReadError},
+};
 
 mod row;
 
@@ -86,8 +90,8 @@ impl Model {
     }
 
     /// Adds an event; one that cannot be read is counted.
-    pub fn read(&mut self, text: &str) -> Result<(), serde_json::Error> {
-        let event: Event<'_> = match serde_json::from_str(text) {
+    pub fn read(&mut self, text: &str) -> Result<(), ReadError> {
+        let event: Event<'_> = match json::read(text) {
             Ok(event) => event,
             Err(error) => {
                 self.unread += 1;

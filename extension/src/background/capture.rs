@@ -68,9 +68,12 @@ impl Capture {
 
     /// Every entry with who made it.
     pub fn origins(&self) -> BTreeMap<String, String> {
-        self.all()
-            .map(|(pattern, who)| (pattern.to_string(), who.to_owned()))
-            .collect()
+        // One by one: to collect them is to sort them first, which takes more code than all else here.
+        let mut origins = BTreeMap::new();
+        for (pattern, who) in self.all() {
+            origins.insert(pattern.to_string(), who.to_owned());
+        }
+        origins
     }
 
     /// The entries for which the permission for their match pattern is not among these.

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    inspect::{Answer, Ask, Background, MAX_QUESTIONS, Question, Remark, ToInspector, Tracing},
+    inspect::{Answer, Background, MAX_QUESTIONS, Remark, ToInspector, Tracing},
+    json,
     message::{ErrorCode, HostError},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 /// What a page is told. An answer's content is passed on as it is.
@@ -39,7 +40,21 @@ struct Page {
 struct Asked {
     port: u32,
     id: u64,
-    question: Question,
+    question: Box<RawValue>,
+    kind: Kind,
+}
+
+/// A question. It is passed on as it is.
+pub type Ask = protocol::inspect::Ask<Box<RawValue>>;
+
+/// [`protocol::inspect::Question`], as far as it is looked at here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Kind {
+    /// It waits for a host.
+    feed: Option<IgnoredAny>,
+    /// It has several answers.
+    compare: Option<IgnoredAny>,
 }
 
 impl Inspectors {
@@ -94,9 +109,13 @@ impl Inspectors {
             return Err(too_many());
         }
         self.last += 1;
-        let question = ask.question.clone();
-        let id = ask.id;
-        self.questions.insert(self.last, Asked { port, id, question });
+        let asked = Asked {
+            port,
+            id: ask.id,
+            question: ask.question.clone(),
+            kind: json::read(ask.question.get()).unwrap_or_default(),
+        };
+        self.questions.insert(self.last, asked);
         Ok(Ask { id: self.last, ..ask })
     }
 
@@ -104,7 +123,7 @@ impl Inspectors {
     pub fn answered(&mut self, answer: Answer<Box<RawValue>>) -> Option<(u32, Answer<Box<RawValue>>)> {
         let asked = self.questions.get(&answer.id)?;
         let (port, id) = (asked.port, asked.id);
-        if !matches!(asked.question, Question::Compare { .. }) || is_last(&answer.reply) {
+        if asked.kind.compare.is_none() || is_last(&answer.reply) {
             self.questions.remove(&answer.id);
         }
         Some((port, Answer { id, ..answer }))
@@ -123,7 +142,7 @@ impl Inspectors {
         let away: Vec<u64> = self
             .questions
             .iter()
-            .filter(|(_, asked)| !matches!(asked.question, Question::Feed(_)))
+            .filter(|(_, asked)| asked.kind.feed.is_none())
             .map(|(id, _)| *id)
             .collect();
         let away = away.into_iter().filter_map(|id| self.questions.remove(&id));
@@ -175,7 +194,7 @@ struct Compared {
 
 /// Whether no other answer to a comparison follows.
 fn is_last(reply: &RawValue) -> bool {
-    let comparison = serde_json::from_str(reply.get());
+    let comparison = json::read(reply.get());
     !matches!(
         comparison,
         Ok(Comparison {

@@ -16,9 +16,10 @@ use super::{
     status::Problem,
 };
 use protocol::{
+    json,
     message::{
         BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_PART_UNITS, SMALLEST_WINDOW, ToBridge,
-        ToHost, Welcome,
+        Welcome,
     },
     redact::{Redaction, Rule},
 };
@@ -136,7 +137,7 @@ pub struct Relay {
     /// How much each bridge may have on its way.
     window: usize,
     /// By who made them.
-    rules: BTreeMap<&'static str, Vec<Rule>>,
+    rules: BTreeMap<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
     /// This profile's own.
@@ -169,7 +170,7 @@ impl Relay {
             host_version: None,
             inspectors: Inspectors::default(),
             window: BRIDGE_WINDOW,
-            rules: BTreeMap::from([("user", decisions.rules)]),
+            rules: BTreeMap::new(),
             unreadable_policy: None,
             secret,
             redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
@@ -180,6 +181,7 @@ impl Relay {
                 after: Duration::ZERO,
             }],
         };
+        relay.rules.insert("user".to_owned(), decisions.rules);
         relay.redact_anew();
         if relay.paused {
             relay.show_state();
@@ -228,7 +230,7 @@ impl Relay {
 
     /// A message from a document. Whatever is none is left out: bridges are ours, but their process is the page's too.
     fn bridge_said(&mut self, port: u32, text: &str) {
-        let Ok(message) = serde_json::from_str(text) else {
+        let Ok(message) = json::read(text) else {
             return;
         };
         let Some(bridge) = self.bridges.heard(port) else {
@@ -365,7 +367,7 @@ impl Relay {
         self.actions.extend(bundle.take().map(Action::ToHost));
     }
 
-    fn tell_host<B: serde::Serialize>(&mut self, message: &ToHost<'_, B>) {
+    fn tell_host(&mut self, message: &impl serde::Serialize) {
         if let Ok(text) = serde_json::to_string(message) {
             self.actions.push(Action::ToHost(text));
         }

@@ -4,7 +4,6 @@
 //! browser's end, so pages are captured from their first script on even while the background still starts.
 
 use serde::Deserialize;
-use serde_json::json;
 use wasm_bindgen::JsValue;
 
 use super::chrome;
@@ -27,7 +26,7 @@ struct Tab {
 pub async fn granted(patterns: &[String]) -> Vec<String> {
     let mut granted = Vec::new();
     for pattern in patterns {
-        let wanted = chrome::to_js(&json!({ "origins": [pattern] }));
+        let wanted = chrome::object(&[("origins", chrome::list(&[pattern]))]);
         let answer = chrome::has_permissions(&wanted).await;
         if answer.is_ok_and(|answer| answer.is_truthy()) {
             granted.push(pattern.clone());
@@ -42,6 +41,7 @@ pub async fn granted(patterns: &[String]) -> Vec<String> {
 pub async fn register(patterns: &[String]) -> Result<(), JsValue> {
     let registered: Vec<Registered> =
         chrome::from_js(&chrome::registered_content_scripts().await?).unwrap_or_default();
+    let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
     let ids: Vec<&str> = registered.iter().map(|script| script.id.as_str()).collect();
     let unchanged = registered.iter().all(|script| {
         let mut matches = script.matches.clone();
@@ -53,48 +53,49 @@ pub async fn register(patterns: &[String]) -> Result<(), JsValue> {
         return Ok(());
     }
     if !ids.is_empty() && (patterns.is_empty() || !complete) {
-        chrome::unregister_content_scripts(&chrome::to_js(&json!({ "ids": ids }))).await?;
+        chrome::unregister_content_scripts(&chrome::object(&[("ids", chrome::list(&ids))])).await?;
     }
     if patterns.is_empty() {
         return Ok(());
     }
     let script = |id: &str, file: &str, world: &str| {
-        json!({
-            "id": id,
-            "js": [file],
-            "matches": patterns,
-            "runAt": "document_start",
-            "allFrames": true,
-            "matchOriginAsFallback": true,
-            "persistAcrossSessions": true,
-            "world": world,
-        })
+        chrome::object(&[
+            ("id", id.into()),
+            ("js", chrome::list(&[file])),
+            ("matches", chrome::list(&patterns)),
+            ("runAt", "document_start".into()),
+            ("allFrames", true.into()),
+            ("matchOriginAsFallback", true.into()),
+            ("persistAcrossSessions", true.into()),
+            ("world", world.into()),
+        ])
     };
-    let scripts = chrome::to_js(&json!([
-        script("bridge", BRIDGE, "ISOLATED"),
-        script("hook", HOOK, "MAIN")
-    ]));
+    let scripts = js_sys::Array::of2(
+        &script("bridge", BRIDGE, "ISOLATED"),
+        &script("hook", HOOK, "MAIN"),
+    );
     if complete {
         chrome::update_content_scripts(&scripts).await?;
     } else {
         chrome::register_content_scripts(&scripts).await?;
     }
-    hook_open_pages(patterns).await
+    hook_open_pages(&patterns).await
 }
 
 /// Pages that were there before their origin was enabled. A page that has the scripts already ignores them.
-async fn hook_open_pages(patterns: &[String]) -> Result<(), JsValue> {
-    let tabs = chrome::query_tabs(&chrome::to_js(&json!({ "url": patterns }))).await?;
+async fn hook_open_pages(patterns: &[&str]) -> Result<(), JsValue> {
+    let tabs = chrome::query_tabs(&chrome::object(&[("url", chrome::list(patterns))])).await?;
     for Tab { id } in chrome::from_js::<Vec<Tab>>(&tabs).unwrap_or_default() {
         for (file, world) in [(BRIDGE, "ISOLATED"), (HOOK, "MAIN")] {
-            let injection = json!({
-                "target": { "tabId": id, "allFrames": true },
-                "files": [file],
-                "world": world,
-                "injectImmediately": true,
-            });
+            let target = chrome::object(&[("tabId", chrome::number(id)), ("allFrames", true.into())]);
+            let injection = chrome::object(&[
+                ("target", target),
+                ("files", chrome::list(&[file])),
+                ("world", world.into()),
+                ("injectImmediately", true.into()),
+            ]);
             // A tab may be closed or gone elsewhere meanwhile; the others still count.
-            let _gone = chrome::execute_script(&chrome::to_js(&injection)).await;
+            let _gone = chrome::execute_script(&injection).await;
         }
     }
     Ok(())

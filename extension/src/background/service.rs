@@ -7,9 +7,8 @@ use std::{
     time::Duration,
 };
 
-use protocol::{PROTOCOL_VERSION, message::Page};
+use protocol::{PROTOCOL_VERSION, json, message::Page};
 use serde::Deserialize;
-use serde_json::json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
@@ -66,7 +65,7 @@ impl Background {
 
     /// Somebody opened a port; `sender` is JSON.
     pub fn port_opened(&self, number: u32, port: Port, sender: &str) {
-        let Ok(sender) = serde_json::from_str::<RawSender>(sender) else {
+        let Ok(sender) = json::read::<RawSender>(sender) else {
             return;
         };
         self.0.ports.borrow_mut().insert(number, port);
@@ -177,7 +176,8 @@ impl Service {
             Action::Look { looking, request } => {
                 let service = Rc::clone(self);
                 spawn_local(async move {
-                    let place = chrome::to_js(&json!({ "tab": looking.tab, "frame": looking.frame }));
+                    let frame = looking.frame.map_or(JsValue::NULL, chrome::number);
+                    let place = chrome::object(&[("tab", chrome::number(looking.tab)), ("frame", frame)]);
                     let answer = chrome::look_into(&place, &request).await;
                     let answer = answer.ok().and_then(|answer| answer.as_string());
                     service.with_relay(|relay| relay.looked(looking, answer.as_deref()));
@@ -242,8 +242,8 @@ async fn show(problem: Option<Problem>, paused: bool) {
         None => ("", "idb-relay".to_owned()),
     };
     // Without a window there is no button to show anything at.
-    let _unseen = chrome::set_badge_text(&chrome::to_js(&json!({ "text": badge }))).await;
-    let _unseen = chrome::set_title(&chrome::to_js(&json!({ "title": title }))).await;
+    let _unseen = chrome::set_badge_text(&chrome::object(&[("text", badge.into())])).await;
+    let _unseen = chrome::set_title(&chrome::object(&[("title", title.into())])).await;
 }
 
 /// Puts the reason why a tab is not captured at the extension's button there.
@@ -253,7 +253,8 @@ async fn show_in_tab(tab: i64, problem: Problem) {
     }
     let title = format!("idb-relay: {} {}", problem.message, problem.cure);
     // The tab may be gone.
-    let _unseen = chrome::set_title(&chrome::to_js(&json!({ "title": title, "tabId": tab }))).await;
+    let details = chrome::object(&[("title", title.into()), ("tabId", chrome::number(tab))]);
+    let _unseen = chrome::set_title(&details).await;
 }
 
 /// `firefox/153` or `chromium/156`, from the browser's own words.

@@ -1,8 +1,8 @@
 //! What outlives the background: the profile's id, what the user decided, and what an administrator prescribes.
 
-use protocol::redact::Rule;
+use protocol::{json::read, redact::Rule};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::value::RawValue;
 use wasm_bindgen::JsValue;
 
 use super::{
@@ -26,7 +26,7 @@ struct Items {
     profile: String,
     origins: Vec<String>,
     host_origins: Vec<String>,
-    redact: serde_json::Value,
+    redact: Option<Box<RawValue>>,
     paused: bool,
     secret: Vec<u8>,
 }
@@ -34,17 +34,18 @@ struct Items {
 /// Reads the items; the first time, the profile gets its id and its secret.
 pub async fn load() -> Result<Stored, JsValue> {
     chrome::keep_storage_to_ourselves();
-    let names = json!(["profile", "origins", "host_origins", "redact", "paused", "secret"]);
-    let items = chrome::storage_get(&chrome::to_js(&names)).await?;
+    let names = chrome::list(&["profile", "origins", "host_origins", "redact", "paused", "secret"]);
+    let items = chrome::storage_get(&names).await?;
     let mut items: Items = chrome::from_js(&items).unwrap_or_default();
     if items.profile.is_empty() {
         items.profile = chrome::random_uuid();
-        chrome::storage_set(&chrome::to_js(&json!({ "profile": items.profile }))).await?;
+        let profile = JsValue::from_str(&items.profile);
+        chrome::storage_set(&chrome::object(&[("profile", profile)])).await?;
     }
     let rules: Vec<Rule> = match items.redact {
-        serde_json::Value::Null => Vec::new(),
+        None => Vec::new(),
         // Another version's, perhaps. What they were to keep here must not leave.
-        rules => serde_json::from_value(rules)
+        Some(rules) => read(rules.get())
             .map_err(|error| format!("the stored redaction rules cannot be read: {error}"))?,
     };
     let secret = if let Ok(secret) = Secret::try_from(items.secret) {
@@ -52,7 +53,8 @@ pub async fn load() -> Result<Stored, JsValue> {
     } else {
         let mut secret = Secret::default();
         chrome::random_values(&mut secret);
-        chrome::storage_set(&chrome::to_js(&json!({ "secret": secret }))).await?;
+        let numbers = chrome::to_js(&secret.as_slice());
+        chrome::storage_set(&chrome::object(&[("secret", numbers)])).await?;
         secret
     };
     Ok(Stored {
@@ -69,18 +71,18 @@ pub async fn load() -> Result<Stored, JsValue> {
 
 /// Keeps what was decided.
 pub async fn save(decisions: &Decisions) -> Result<(), JsValue> {
-    let items = json!({
-        "origins": decisions.origins,
-        "host_origins": decisions.host_origins,
-        "redact": decisions.rules,
-        "paused": decisions.paused,
-    });
-    chrome::storage_set(&chrome::to_js(&items)).await.map(drop)
+    let items = chrome::object(&[
+        ("origins", chrome::to_js(&decisions.origins)),
+        ("host_origins", chrome::to_js(&decisions.host_origins)),
+        ("redact", chrome::to_js(&decisions.rules)),
+        ("paused", decisions.paused.into()),
+    ]);
+    chrome::storage_set(&items).await.map(drop)
 }
 
 /// What is prescribed. Firefox refuses to say where nothing is.
 pub async fn policy() -> Policy {
-    match chrome::managed_get(&chrome::to_js(&json!(["origins", "redact"]))).await {
+    match chrome::managed_get(&chrome::list(&["origins", "redact"])).await {
         Ok(items) => chrome::from_js::<Prescribed>(&items)
             .map(Policy::from)
             .unwrap_or_default(),
@@ -92,18 +94,21 @@ pub async fn policy() -> Policy {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Prescribed {
-    origins: serde_json::Value,
-    redact: serde_json::Value,
+    origins: Option<Box<RawValue>>,
+    redact: Option<Box<RawValue>>,
 }
 
 impl From<Prescribed> for Policy {
     fn from(items: Prescribed) -> Self {
         Self {
             // What is no list enables nothing.
-            origins: serde_json::from_value(items.origins).unwrap_or_default(),
+            origins: items
+                .origins
+                .and_then(|origins| read(origins.get()).ok())
+                .unwrap_or_default(),
             redact: match items.redact {
-                serde_json::Value::Null => Ok(Vec::new()),
-                rules => serde_json::from_value(rules).map_err(|error| error.to_string()),
+                None => Ok(Vec::new()),
+                Some(rules) => read(rules.get()).map_err(|error| error.to_string()),
             },
         }
     }

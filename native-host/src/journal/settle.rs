@@ -6,12 +6,11 @@
 //! store read as a whole by the next host ([`reread`](super::reread)) or the next page load.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
-use protocol::message::{FromHost, Read};
+use protocol::message::FromHost;
 
 use super::{key::RecordKey, store::Place};
 use crate::failpoint::paced;
@@ -208,12 +207,10 @@ fn questions(doubts: &Doubts, reads: &mut Vec<FromHost>) {
     let mut ask = |keys: &mut Vec<String>| {
         reads.push(FromHost::Read {
             origin: doubts.place.origin.clone(),
-            read: Read {
-                bucket: Cow::Owned(doubts.place.bucket.clone()),
-                database: Cow::Owned(doubts.place.database.clone()),
-                store: Cow::Owned(doubts.place.store.clone()),
-                keys: std::mem::take(keys),
-            },
+            bucket: doubts.place.bucket.clone(),
+            database: doubts.place.database.clone(),
+            store: doubts.place.store.clone(),
+            keys: std::mem::take(keys),
         });
     };
     for key in doubts.keys.values() {

@@ -9,6 +9,7 @@ use super::{BASE64, Key, KeyError, MAX_KEY_DEPTH};
 use crate::{
     date,
     json::{self, Json},
+    number,
 };
 
 /// The key that a typed value stands for.
@@ -26,10 +27,8 @@ struct Reader<'j> {
 impl<'j> Reader<'j> {
     fn key(&mut self, json: &Json<'j>, depth: usize) -> Result<Key, KeyError> {
         let found = match json {
-            Json::Number(literal) => literal
-                .parse()
-                .ok()
-                .filter(|number: &f64| number.is_finite())
+            Json::Number(literal) => Some(number::parse(literal))
+                .filter(|number| number.is_finite())
                 .map(|number| Key::Number(number + 0.0)),
             Json::String(literal) => Some(Key::String(json::utf16(literal))),
             Json::Array(items) => return self.array(items.iter(), depth),

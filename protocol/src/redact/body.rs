@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::{Plan, Redaction, key::KeyPath};
 use crate::{
     commit::{Operation, Range, Records, Snapshot},
+    json,
     key::KeyError,
     schema::SchemaChange,
 };
@@ -22,7 +23,9 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error(transparent)]
-    Json(#[from] serde_json::Error),
+    Json(#[from] json::ReadError),
+    #[error(transparent)]
+    Unwritable(#[from] serde_json::Error),
     #[error(transparent)]
     Key(#[from] KeyError),
 }
@@ -69,10 +72,10 @@ impl Redaction {
 
     fn redacted_body<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Unreadable> {
         let mut changes = Changes::default();
-        match serde_json::from_str::<Outline<'_>>(text)? {
+        match json::read::<Outline<'_>>(text)? {
             Outline::Commit(commit) => self.commit(&commit, &mut changes)?,
             Outline::Snapshot(text) => {
-                let snapshot: Snapshot<'_> = serde_json::from_str(text.get())?;
+                let snapshot: Snapshot<'_> = json::read(text.get())?;
                 self.snapshot(text, &snapshot, &mut changes)?;
             }
             Outline::Records(records) => self.records(&records, &mut changes)?,
@@ -89,7 +92,7 @@ impl Redaction {
             .collect();
         let mut plans: HashMap<String, Plan<'_>> = HashMap::new();
         for text in &commit.operations {
-            let operation: Operation<'t> = serde_json::from_str(text.get())?;
+            let operation: Operation<'t> = json::read(text.get())?;
             let store = operation.store();
             if let Operation::Schema { change, .. } = &operation {
                 // From here on the name may be another store's.
@@ -169,7 +172,7 @@ impl Plan<'_> {
                 let instead = match self.only_key(range)? {
                     Some(key) => serde_json::to_string(&Operation::Delete {
                         store,
-                        key: serde_json::from_str(&key)?,
+                        key: json::read(&key)?,
                     })?,
                     None => serde_json::to_string(&Operation::DeleteUnknown { store })?,
                 };

@@ -6,7 +6,10 @@
 use serde_json::value::RawValue;
 
 use super::{hash::Hasher, pointer::Step};
-use crate::key::{Key, KeyError};
+use crate::{
+    json,
+    key::{Key, KeyError},
+};
 
 /// A store's key path ("valid key path" in the Indexed Database API 3.0): the names that lead to the key in the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +26,10 @@ impl KeyPath {
     /// Of a store, as pages tell it: absent, `null`, a string or an array of strings. Anything else is no key path of any engine.
     pub(super) fn read(path: Option<&RawValue>) -> Self {
         let Some(path) = path else { return Self::None };
-        if let Ok(path) = serde_json::from_str::<String>(path.get()) {
+        if let Ok(path) = json::read::<String>(path.get()) {
             return Self::One(names(&path));
         }
-        match serde_json::from_str::<Vec<String>>(path.get()) {
+        match json::read::<Vec<String>>(path.get()) {
             Ok(paths) => Self::Several(paths.iter().map(|path| names(path)).collect()),
             Err(_) => Self::None,
         }

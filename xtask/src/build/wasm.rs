@@ -2,10 +2,12 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result};
+use flate2::{Compression, write::GzEncoder};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::run;
@@ -15,6 +17,8 @@ pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// A module of the extension.
 struct Module {
+    /// What it is, for a person.
+    title: &'static str,
     package: &'static str,
     /// What cargo calls the file.
     library: &'static str,
@@ -26,18 +30,21 @@ struct Module {
 
 const MODULES: [Module; 3] = [
     Module {
+        title: "background",
         package: "idb-relay-extension",
         library: "idb_relay_extension",
         directory: "wasm",
         name: "idb_relay",
     },
     Module {
+        title: "popup and options",
         package: "idb-relay-pages",
         library: "idb_relay_pages",
         directory: "pages",
         name: "pages",
     },
     Module {
+        title: "panel",
         package: "idb-relay-panel",
         library: "idb_relay_panel",
         directory: "panel",
@@ -74,5 +81,17 @@ fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Resu
         .web(true)
         .and_then(|bindgen| bindgen.typescript(false).keep_debug(!release).generate(&bindings))
         .with_context(|| format!("cannot make the bindings of {}", path.display()))?;
+    if release {
+        let size = gzipped(&bindings.join(format!("{}_bg.wasm", module.name)))?;
+        run::announce(&format!("{} {} KB gzipped", module.title, size.div_ceil(1000)));
+    }
     Ok(bindings)
+}
+
+/// How many bytes a file has gzipped: what a store's package and its download have of it.
+fn gzipped(path: &Path) -> Result<usize> {
+    let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&file)?;
+    Ok(encoder.finish()?.len())
 }

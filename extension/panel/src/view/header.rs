@@ -1,7 +1,10 @@
 //! How the extension, the host and its servers are, and what to do where something is wrong.
 
 use leptos::prelude::*;
-use protocol::inspect::{Health, Remark, Sink};
+use protocol::{
+    inspect::{Health, Remark, Sink},
+    number::text,
+};
 
 use super::{
     sentence::sentence,
@@ -101,7 +104,9 @@ fn sink_chip(sink: &Sink) -> impl IntoView + use<> {
     let lag = sink.lag.map_or_else(String::new, |lag| {
         format!(
             "; half of the events are here within {} ms, 95 of 100 within {}, 99 within {}",
-            lag.p50, lag.p95, lag.p99
+            text(lag.p50),
+            text(lag.p95),
+            text(lag.p99)
         )
     });
     let tried = match sink.attempts {
@@ -136,7 +141,7 @@ fn lag(health: &Health) -> Option<impl IntoView + use<>> {
     let title = "From the page's commit to the last stage: half of the last events, 95 and 99 of 100 took at most this long";
     Some(view! {
         <span class="lag" title=title>
-            <b>"p50"</b>{last.p50.to_string()}<b>"p95"</b>{last.p95.to_string()}<b>"p99"</b>{last.p99.to_string()}" ms"
+            <b>"p50"</b>{text(last.p50)}<b>"p95"</b>{text(last.p95)}<b>"p99"</b>{text(last.p99)}" ms"
         </span>
     })
 }

@@ -4,8 +4,8 @@
 //! rather than the browser's word that it ended.
 
 use protocol::{
-    PROTOCOL_VERSION,
-    message::{ErrorCode, FromHost, HostError, HostHello, ToBridge, ToHost},
+    PROTOCOL_VERSION, json,
+    message::{ErrorCode, FromHost, HostError, HostHello, Read, ToBridge, ToHost},
     redact,
 };
 
@@ -37,7 +37,7 @@ impl Relay {
         self.link = Link::Greeting;
         self.complaint.hopeless = false;
         self.complaint.told = false;
-        self.tell_host::<()>(&ToHost::Hello(self.identity.clone()));
+        self.tell_host(&ToHost::<()>::Hello(self.identity.clone()));
     }
 
     /// The connection to the host ended by itself, or could not be made.
@@ -60,7 +60,7 @@ impl Relay {
 
     /// A message from the host.
     pub fn host_said(&mut self, text: &str) {
-        match serde_json::from_str(text) {
+        match json::read(text) {
             Ok(FromHost::Hello(hello)) => self.greeted(&hello),
             Ok(FromHost::Acknowledged { context, sequence }) => {
                 self.outbox.acknowledge(&context, sequence);
@@ -71,10 +71,24 @@ impl Relay {
                 self.send();
             }
             // Records cannot be found by what stands for their keys.
-            Ok(FromHost::Read { origin, read }) if read.keys.iter().any(|key| redact::is_redacted(key)) => {
+            Ok(FromHost::Read { origin, keys, .. }) if keys.iter().any(|key| redact::is_redacted(key)) => {
                 self.tell_reader(&origin, &ToBridge::Snapshot {});
             }
-            Ok(FromHost::Read { origin, read }) => self.tell_reader(&origin, &ToBridge::Read(read)),
+            Ok(FromHost::Read {
+                origin,
+                bucket,
+                database,
+                store,
+                keys,
+            }) => {
+                let read = Read {
+                    bucket: bucket.into(),
+                    database: database.into(),
+                    store: store.into(),
+                    keys,
+                };
+                self.tell_reader(&origin, &ToBridge::Read(read));
+            }
             Ok(FromHost::Snapshot { origin }) => self.tell_reader(&origin, &ToBridge::Snapshot {}),
             Ok(FromHost::Servers { troubles }) => {
                 self.servers = troubles.into_iter().map(Problem::from).collect();
@@ -104,7 +118,8 @@ impl Relay {
         self.link = Link::Up;
         self.changed = true;
         self.host_version = Some(hello.version.clone());
-        self.rules.insert("configuration", hello.redact.clone());
+        self.rules
+            .insert("configuration".to_owned(), hello.redact.clone());
         self.redact_anew();
         self.complaint.told = false;
         self.complaint.passing = false;

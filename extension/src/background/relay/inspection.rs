@@ -1,10 +1,21 @@
 //! What inspectors ask and are told, and what the user decides there.
 
-use protocol::inspect::{Answer, Background, FromInspector, Remark};
+use protocol::{
+    inspect::{Answer, Background, FromInspector, Remark},
+    json,
+};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Action, Decisions, Link, Relay, ToHost};
-use crate::background::inspectors::{Told, failed};
+use super::{Action, Decisions, Link, Relay};
+use crate::background::inspectors::{Ask, Told, failed};
+
+/// [`protocol::message::ToHost::Ask`], with the question as raw JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Question<'a> {
+    Ask(&'a Ask),
+}
 
 impl Relay {
     /// One of our own pages opened a port.
@@ -31,7 +42,7 @@ impl Relay {
             Ok(rules) => (rules, None),
             Err(reason) => (Vec::new(), Some(reason)),
         };
-        self.rules.insert("policy", rules);
+        self.rules.insert("policy".to_owned(), rules);
         self.unreadable_policy = unreadable;
         self.rules_changed();
         self.recapture();
@@ -39,7 +50,7 @@ impl Relay {
 
     /// A message from an inspector. What is none is left out: it comes from a page of another version, about to be closed.
     pub(super) fn inspector_said(&mut self, port: u32, text: &str) {
-        let Ok(message) = serde_json::from_str(text) else {
+        let Ok(message) = json::read(text) else {
             return;
         };
         match message {
@@ -50,7 +61,7 @@ impl Relay {
             FromInspector::Ask(ask) => {
                 let id = ask.id;
                 match self.inspectors.ask(port, ask) {
-                    Ok(ask) if self.link == Link::Up => self.tell_host::<()>(&ToHost::Ask(ask)),
+                    Ok(ask) if self.link == Link::Up => self.ask(&ask),
                     Ok(_) => self.fail_questions(),
                     Err(error) => self.tell_inspector(port, failed(id, &error)),
                 }
@@ -88,11 +99,15 @@ impl Relay {
         }
     }
 
+    fn ask(&mut self, ask: &Ask) {
+        self.tell_host(&Question::Ask(ask));
+    }
+
     /// There is a host: what waited for one is asked.
     pub(super) fn ask_again(&mut self) {
         let waiting: Vec<_> = self.inspectors.waiting().collect();
         for ask in waiting {
-            self.tell_host::<()>(&ToHost::Ask(ask));
+            self.ask(&ask);
         }
     }
 
@@ -165,11 +180,7 @@ impl Relay {
                 .granted
                 .as_deref()
                 .map_or_else(Vec::new, |granted| self.capture.ungranted(granted)),
-            rules: self
-                .rules
-                .iter()
-                .map(|(who, rules)| ((*who).to_owned(), rules.clone()))
-                .collect(),
+            rules: self.rules.clone(),
             documents: self.bridges.documents(tab),
         }
     }

@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 
 use protocol::{
-    commit::Body,
+    commit::Records,
     inspect::{Address, Look, RECORD_VALUE_BYTES, Remark, Seen, Sight, StoreCount, left_out},
+    json,
     redact::{self, Redaction},
 };
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{Action, Relay};
 use crate::background::inspectors::Told;
@@ -26,6 +27,14 @@ pub struct Looking {
     pub tab: i64,
     /// The frame there; `None`: whichever is of the origin.
     pub frame: Option<i64>,
+}
+
+/// [`protocol::commit::Body`], as far as it is looked at here.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Body<'a> {
+    #[serde(borrow)]
+    Records(Records<'a>),
 }
 
 /// The keys of a store, as a page tells them.
@@ -47,7 +56,7 @@ impl Relay {
             return self.tell_sight(port, id, Sight::Failed(remark));
         };
         let request = match &look {
-            Look::Counts { origin } => json!({ "origin": origin }),
+            Look::Counts { origin } => json_of(&Counts { origin }),
             Look::Record(address) if redact::is_redacted(&address.key) => request(address, None),
             Look::Record(address) => request(address, Some(&address.key)),
         };
@@ -58,7 +67,6 @@ impl Relay {
             tab,
             frame,
         };
-        let request = request.to_string();
         self.actions.push(Action::Look { looking, request });
     }
 
@@ -88,7 +96,7 @@ impl Relay {
                 Ok(redaction) => match find(redaction, address, answer) {
                     Ok(Found::Value(value)) => Ok(Sight::Record(value)),
                     Ok(Found::Key(key)) => {
-                        let request = request(address, Some(key)).to_string();
+                        let request = request(address, Some(key));
                         return self.actions.push(Action::Look { looking, request });
                     }
                     Err(remark) => Err(remark),
@@ -118,19 +126,40 @@ impl Relay {
     }
 }
 
-/// What `page/peek.js` is asked: a record, or all keys of its store.
-fn request(address: &Address, key: Option<&str>) -> serde_json::Value {
-    json!({
-        "origin": address.origin,
-        "bucket": address.bucket,
-        "database": address.database,
-        "store": address.store,
-        "keys": key.map(|key| [key]),
+/// `page/peek.js` is asked how many records each store has.
+#[derive(Serialize)]
+struct Counts<'a> {
+    origin: &'a str,
+}
+
+/// `page/peek.js` is asked for records, or for all keys of a store.
+#[derive(Serialize)]
+struct Wanted<'a> {
+    origin: &'a str,
+    bucket: &'a str,
+    database: &'a str,
+    store: &'a str,
+    keys: Option<Vec<&'a str>>,
+}
+
+/// The question for a record, or for all keys of its store.
+fn request(address: &Address, key: Option<&str>) -> String {
+    json_of(&Wanted {
+        origin: &address.origin,
+        bucket: &address.bucket,
+        database: &address.database,
+        store: &address.store,
+        keys: key.map(|key| vec![key]),
     })
 }
 
+/// `Default` cannot happen: nothing in these fails to serialise.
+fn json_of(request: &impl Serialize) -> String {
+    serde_json::to_string(request).unwrap_or_default()
+}
+
 fn counts(answer: &str) -> Result<Sight, Remark> {
-    let counts: Result<Vec<StoreCount>, _> = serde_json::from_str(answer);
+    let counts: Result<Vec<StoreCount>, _> = json::read(answer);
     counts.map(Sight::Counts).map_err(|_| unreadable())
 }
 
@@ -142,7 +171,7 @@ enum Found<'a> {
 }
 
 fn find<'a>(redaction: &Redaction, address: &Address, answer: &'a str) -> Result<Found<'a>, Remark> {
-    if let Ok(listing) = serde_json::from_str::<Listing<'a>>(answer) {
+    if let Ok(listing) = json::read::<Listing<'a>>(answer) {
         let Address {
             database, store, key, ..
         } = address;
@@ -157,7 +186,7 @@ fn find<'a>(redaction: &Redaction, address: &Address, answer: &'a str) -> Result
         };
     }
     let redacted: Cow<'_, str> = redaction.body(answer);
-    let Ok(Body::Records(records)) = serde_json::from_str(&redacted) else {
+    let Ok(Body::Records(records)) = json::read(&redacted) else {
         return Err(unreadable());
     };
     let Some(record) = records.present.first() else {

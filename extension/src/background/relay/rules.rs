@@ -38,7 +38,7 @@ impl Relay {
             && self.link == Link::Up
         {
             let fingerprint = redaction.fingerprint().to_owned().into();
-            self.tell_host::<()>(&ToHost::Rules(Rules { fingerprint }));
+            self.tell_host(&ToHost::<()>::Rules(Rules { fingerprint }));
         }
     }
 
@@ -47,7 +47,7 @@ impl Relay {
         if let Some(error) = rules.iter().find_map(|rule| rule.check().err()) {
             return self.show(Some(Problem::broken_rule(&error)));
         }
-        self.rules.insert("user", rules);
+        self.rules.insert("user".to_owned(), rules);
         self.save();
         self.rules_changed();
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use protocol::{
+    json,
     message::{Delivery, HostPart, MAX_PART_UNITS, Part, ToHost},
     redact::Redaction,
 };
@@ -29,7 +30,7 @@ fn redacted(entry: &Entry, body: &str) -> Vec<String> {
         return in_parts(entry, &cut(body, MAX_PART_UNITS));
     }
     // Redaction makes JSON of JSON, and of anything else too.
-    serde_json::from_str::<&RawValue>(body)
+    json::read::<&RawValue>(body)
         .map(|body| whole(entry, body))
         .into_iter()
         .collect()

@@ -6,16 +6,32 @@
 use std::borrow::Cow;
 
 use protocol::{
-    commit::{Body, Operation},
+    commit::Operation,
     inspect::{Trace, Traced},
+    json,
     message::ToBridge,
 };
+use serde::Deserialize;
 
 use super::{Action, Relay, to_bridge};
 use crate::background::{inspectors::Told, outbox::Content};
 
 /// Of how many deliveries a bridge's stacks are kept until they come: they come at once.
 const MAX_STACKS: usize = 1024;
+
+/// [`protocol::commit::Body`], as far as it is looked at here.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Body<'a> {
+    #[serde(borrow)]
+    Commit(Commit<'a>),
+}
+
+#[derive(Deserialize)]
+struct Commit<'a> {
+    #[serde(borrow)]
+    operations: Vec<Operation<'a>>,
+}
 
 impl Relay {
     /// Tells the bridges what has changed of whose stacks are wanted.
@@ -57,11 +73,10 @@ impl Relay {
             return;
         };
         let body = redaction.body(&text);
-        let Ok(Body::Commit(commit)) = serde_json::from_str(&body) else {
+        let Ok(Body::Commit(Commit { operations })) = json::read(&body) else {
             return;
         };
-        let writes = commit
-            .operations
+        let writes = operations
             .iter()
             .zip(stacks)
             .filter(|(_, stack)| !stack.is_empty())

@@ -155,7 +155,7 @@ impl Bench {
         let due = self.journal.due_reads(Instant::now() + LATER);
         due.into_iter()
             .flat_map(|message| match message {
-                FromHost::Read { read, .. } => read.keys,
+                FromHost::Read { keys, .. } => keys,
                 other => panic!("{other:?}"),
             })
             .collect()

@@ -1,7 +1,7 @@
 //! Platform objects (`$platform`): what `JSON.stringify` says of those that have a `toJSON`, which tells more than their members.
 
 use super::{PlainError, Writer};
-use crate::json::Json;
+use crate::{json::Json, number};
 
 /// The members of a `DOMMatrix` that go by a second name, which comes first (Geometry Interfaces Module, `DOMMatrix`).
 const ALIASES: [(&str, &str); 6] = [
@@ -14,9 +14,9 @@ const ALIASES: [(&str, &str); 6] = [
 ];
 
 /// A number as a typed value has it; anything else is `NaN`.
-fn number(content: &Json<'_>, name: &str) -> f64 {
+fn number_at(content: &Json<'_>, name: &str) -> f64 {
     match content.get(name) {
-        Some(Json::Number(literal)) => literal.parse().unwrap_or(f64::NAN),
+        Some(Json::Number(literal)) => number::parse(literal),
         Some(form) => match form.get("$number").and_then(Json::as_plain_str) {
             Some("-0") => 0.0,
             Some("Infinity") => f64::INFINITY,
@@ -46,14 +46,14 @@ impl<'j, 'a> Writer<'j, 'a> {
         if kind.starts_with("DOMMatrix") {
             self.out.push('{');
             for (alias, name) in ALIASES {
-                self.computed(alias, number(content, name));
+                self.computed(alias, number_at(content, name));
                 self.out.push(',');
             }
             self.members(members.filter(|(name, _)| !is_type(name)))?;
             let identity = (1..=4).all(|column| {
                 (1..=4).all(|row| {
                     let expected = if column == row { 1.0 } else { 0.0 };
-                    (number(content, &format!("m{column}{row}")) - expected).abs() == 0.0
+                    (number_at(content, &format!("m{column}{row}")) - expected).abs() == 0.0
                 })
             });
             self.out.push_str(if identity {
@@ -66,7 +66,7 @@ impl<'j, 'a> Writer<'j, 'a> {
         self.out.push('{');
         self.members(members.filter(|(name, _)| !is_type(name)))?;
         if kind.starts_with("DOMRect") {
-            let [x, y, width, height] = ["x", "y", "width", "height"].map(|name| number(content, name));
+            let [x, y, width, height] = ["x", "y", "width", "height"].map(|name| number_at(content, name));
             for (name, one, other, smaller) in [
                 ("top", y, y + height, true),
                 ("right", x, x + width, false),
@@ -95,7 +95,7 @@ impl<'j, 'a> Writer<'j, 'a> {
         self.out.push_str("\":");
         if value.is_finite() {
             // `JSON.stringify` knows no -0.
-            self.out.push_str(ryu_js::Buffer::new().format(value + 0.0));
+            number::write(value + 0.0, &mut self.out);
         } else {
             self.out.push_str("null");
         }

@@ -1,6 +1,6 @@
 //! What leaves is redacted, by whoever made the rule, and nothing leaves before all rules are known.
 
-use protocol::redact::How;
+use protocol::{message::ToHost, redact::How};
 
 use super::*;
 
