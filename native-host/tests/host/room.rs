@@ -1,6 +1,9 @@
 //! What the journal keeps, and what happens when there is no room.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -227,6 +230,34 @@ fn what_was_told_of_a_gap_stays_so_over_restarts() {
     assert!(gaps >= 2, "{gaps}");
     assert_eq!(told, missing);
     assert_eq!(replay(&events).0, written(120));
+}
+
+#[test]
+fn what_is_owed_is_paid_though_the_page_is_never_quiet() {
+    let mut sandbox = Sandbox::new();
+    sandbox.configure("journal", "max_mib = 1");
+    sandbox.redis.down();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("\"once\"", "1")]));
+    host.acknowledged(1);
+    write(&mut host, 2, 6000);
+    assert!(number(&profile(&sandbox)["shed"]) > 3000);
+    sandbox.redis.up();
+    let (mut sequence, mut written_at) = (61, Instant::now());
+    until("the stream has what it was owed", || {
+        if written_at.elapsed() > Duration::from_millis(200) {
+            written_at = Instant::now();
+            sequence += 1;
+            host.deliver(sequence, &commit(&[put("\"trickle\"", &sequence.to_string())]));
+            host.acknowledged(sequence);
+        }
+        owed(&sandbox) == 0
+    });
+    up_to_date(&sandbox);
+    let mut expected = written(61);
+    expected.insert("\"once\"".to_owned(), 1.into());
+    expected.insert("\"trickle\"".to_owned(), sequence.into());
+    assert_eq!(replay(&sandbox.redis.stream()).0, expected);
 }
 
 #[test]
