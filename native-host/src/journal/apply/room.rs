@@ -16,7 +16,8 @@ use super::{
         store::Place,
     },
     Batch,
-    event::{Before, Draft, Scene},
+    drafts::Draft,
+    event::{Before, Scene},
 };
 use crate::time::now_ms;
 
@@ -202,7 +203,7 @@ impl Batch<'_> {
             ts_ms,
             transaction: None,
         };
-        self.emit(scene, vec![draft])
+        self.emit_one(scene, draft)
     }
 
     /// Takes the text of the oldest events that have not been passed on, until there is room.
