@@ -10,12 +10,14 @@
 //! - `inventory`: databases and stores that are gone; commits that were lost.
 //! - `census`: stores that nobody has told of before.
 //! - `schema`: changes of stores' shapes, and deleted databases.
+//! - `drafts`: the events of one delivery until all are known.
 //! - `event`: from drafts to the journal's rows.
 //! - `room`: what goes when it is old, or when there is no room.
 
 mod census;
 mod commit;
 mod context;
+mod drafts;
 mod event;
 mod inventory;
 mod observe;
@@ -36,7 +38,7 @@ use protocol::{
     key::KeyError,
     message::{Delivery, HostError, Page},
 };
-use rusqlite::{CachedStatement, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
 
 pub(super) use self::{context::Context, event::Before};
@@ -68,6 +70,8 @@ pub struct Batch<'j> {
     single: Single<'j>,
     insert: CachedStatement<'j>,
     transaction: Transaction<'j>,
+    /// The one that the transaction is of.
+    connection: &'j Connection,
     state: &'j mut State,
     outcome: Outcome,
     path: &'j Path,
@@ -77,6 +81,8 @@ pub struct Batch<'j> {
     written: Written,
     /// How many events had lost their text before it.
     shed: u64,
+    /// Some of its drafts did not stay in memory.
+    laid_aside: bool,
     recent: &'j Recent,
     turn: &'j Turn,
     _held: MutexGuard<'j, ()>,
@@ -125,9 +131,11 @@ impl<'j> Batch<'j> {
                 .prepare_cached("INSERT INTO journal (number, store, key, event) VALUES (?1, ?2, ?3, ?4)")
                 .map_err(failed)?,
             transaction,
+            connection,
             before: journal.state.head,
             written: Written::default(),
             shed: journal.state.room.shed,
+            laid_aside: false,
             recent: &journal.recent,
             state: &mut journal.state,
             outcome: Outcome::default(),
@@ -201,6 +209,12 @@ impl<'j> Batch<'j> {
         } else {
             // Events that may be among them have lost their text.
             self.recent.clear();
+        }
+        if self.laid_aside
+            && let Err(error) = drafts::let_go(self.connection)
+        {
+            // It costs no more than room on the disk.
+            tracing::debug!("{error}");
         }
         Ok(self.outcome)
     }

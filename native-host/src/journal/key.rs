@@ -77,6 +77,14 @@ impl Span {
         Ok(span)
     }
 
+    /// What of it is behind this key.
+    pub(super) fn after(self, key: &[u8]) -> Self {
+        Self {
+            from: next(key.to_owned()),
+            to: self.to,
+        }
+    }
+
     /// The keys of one stretch of a snapshot: after the one bound, up to and with the other.
     pub(super) fn between(after: Option<&RawValue>, until: Option<&RawValue>) -> Result<Self, KeyError> {
         Self::of_range(&Range {

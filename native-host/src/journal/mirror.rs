@@ -82,23 +82,10 @@ impl<'c> Mirror<'c> {
         self.0.prepare_cached(sql)
     }
 
-    /// The records of a stretch that are there, in key order.
-    pub(super) fn live(self, store: i64, span: &Span) -> rusqlite::Result<Vec<(Vec<u8>, Row)>> {
-        self.statement(
-            "SELECT key, value, context, at FROM record
-             WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NOT NULL ORDER BY key",
-        )?
-        .query_map(params![store, span.from, span.to], |row| {
-            let known = Row {
-                value: row.get(1)?,
-                word: Word {
-                    by: row.get(2)?,
-                    at: row.get(3)?,
-                },
-            };
-            Ok((row.get(0)?, known))
-        })?
-        .collect()
+    /// Whether a store has any record.
+    pub(super) fn has_records(self, store: i64) -> rusqlite::Result<bool> {
+        self.statement("SELECT EXISTS (SELECT 1 FROM record WHERE store = ?1 AND value IS NOT NULL)")?
+            .query_row([store], |row| row.get(0))
     }
 
     /// Makes all records of a stretch tombstones; what is said of each afterwards is [`When::after`], in SQL.
@@ -124,5 +111,89 @@ impl<'c> Mirror<'c> {
             NOBODY
         ])
         .map(|_| ())
+    }
+}
+
+/// How many bytes of keys and values a page holds, about: one record's at least.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// A record's key, and what is known of it.
+pub(super) type Record = (Vec<u8>, Row);
+
+/// The records of a stretch that are there, in key order and page by page: however long it is, no more than a page is in memory. Between two
+/// pages anything may be written.
+pub(super) struct Pages {
+    store: i64,
+    /// `None`: nothing is left.
+    left: Option<Span>,
+}
+
+impl Pages {
+    /// From the first one on.
+    pub(super) fn of(store: i64, span: &Span) -> Self {
+        Self {
+            store,
+            left: Some(span.clone()),
+        }
+    }
+
+    /// The next records; `None` at the end.
+    pub(super) fn rows(&mut self, mirror: Mirror<'_>) -> rusqlite::Result<Option<Vec<Record>>> {
+        self.page(
+            mirror,
+            "SELECT key, value, context, at FROM record
+             WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NOT NULL ORDER BY key",
+            |row| {
+                let known = Row {
+                    value: row.get(1)?,
+                    word: Word {
+                        by: row.get(2)?,
+                        at: row.get(3)?,
+                    },
+                };
+                Ok((row.get(0)?, known))
+            },
+            |(key, known)| (key, known.value.as_ref().map_or(0, String::len)),
+        )
+    }
+
+    /// Only the keys of the next records; `None` at the end.
+    pub(super) fn keys(&mut self, mirror: Mirror<'_>) -> rusqlite::Result<Option<Vec<Vec<u8>>>> {
+        self.page(
+            mirror,
+            "SELECT key FROM record
+             WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NOT NULL ORDER BY key",
+            |row| row.get(0),
+            |key| (key, 0),
+        )
+    }
+
+    /// Reads a page; `look` tells what was read by its key and the bytes beside it.
+    fn page<T>(
+        &mut self,
+        mirror: Mirror<'_>,
+        sql: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+        look: impl Fn(&T) -> (&Vec<u8>, usize),
+    ) -> rusqlite::Result<Option<Vec<T>>> {
+        let Some(span) = self.left.take() else {
+            return Ok(None);
+        };
+        let mut statement = mirror.statement(sql)?;
+        let mut rows = statement.query(params![self.store, span.from, span.to])?;
+        let mut page = Vec::new();
+        let mut total = 0;
+        while let Some(row) = rows.next()? {
+            let found = read(row)?;
+            let (key, beside) = look(&found);
+            total += key.len() + beside + size_of::<T>();
+            if total >= PAGE_BYTES {
+                self.left = Some(span.after(key));
+                page.push(found);
+                break;
+            }
+            page.push(found);
+        }
+        Ok(Some(page).filter(|page| !page.is_empty()))
     }
 }

@@ -110,7 +110,10 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
             [],
         )?;
     }
-    Ok(())
+    // Earlier versions counted some rows twice, and would never have been done with them.
+    let recount =
+        format!("UPDATE room SET owed = (SELECT count(*) FROM journal WHERE {IS_OWED}) WHERE owed > 0");
+    connection.execute(&recount, []).map(|_| ())
 }
 
 /// Notes when all events up to this one had passed a stage.

@@ -41,8 +41,9 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How often other processes' requests are looked for.
 const REQUESTS: Duration = Duration::from_secs(1);
 
-/// How often old events are looked for while nothing comes.
+/// How often old events are looked for, and how soon again if there is more to do.
 const TIDY: Duration = Duration::from_secs(60);
+const TIDY_MORE: Duration = Duration::from_secs(1);
 /// How often the sinks are looked at.
 const SINKS: Duration = Duration::from_secs(1);
 
@@ -199,20 +200,33 @@ struct Session<'s> {
 impl Session<'_> {
     fn run(&mut self, first: Vec<Vec<u8>>) -> Result<(), SessionError> {
         self.receive(first)?;
-        let mut tidy_at = Instant::now();
+        let began_at = Instant::now();
+        let (mut tidied_at, mut more) = (None::<Instant>, false);
         loop {
             let patience = self.journal.next_due().map_or(REQUESTS, |due| {
                 due.saturating_duration_since(Instant::now()).min(REQUESTS)
             });
-            match self.queue.take(patience) {
-                Taken::Frames(frames) => self.receive(frames)?,
-                Taken::Idle => {
-                    let now = Instant::now();
-                    if now >= tidy_at {
-                        tidy_at = now + if self.tidy() { Duration::ZERO } else { TIDY };
-                    }
+            let idle = match self.queue.take(patience) {
+                Taken::Frames(frames) => {
+                    self.receive(frames)?;
+                    false
                 }
+                Taken::Idle => true,
                 Taken::End(end) => return Ok(end?),
+            };
+            // The first time as soon as nothing comes, for then the sinks have passed on what there was; later also while the page writes on.
+            let interval = if more || self.journal.owes() {
+                TIDY_MORE
+            } else {
+                TIDY
+            };
+            let waited = match tidied_at {
+                None if idle => interval,
+                last => last.unwrap_or(began_at).elapsed(),
+            };
+            if waited >= interval {
+                more = self.tidy();
+                tidied_at = Some(Instant::now());
             }
             for read in self.journal.due_reads(Instant::now()) {
                 failpoint::pass("session.asking");
@@ -245,7 +259,7 @@ impl Session<'_> {
         }
     }
 
-    /// Lets go of old events while nothing comes; whether there is more to do soon.
+    /// Lets go of old events, and pays what is owed; whether there is more to do soon.
     fn tidy(&mut self) -> bool {
         let head = self.journal.head();
         let more = self.journal.tidy().unwrap_or_else(|error| {
@@ -256,7 +270,7 @@ impl Session<'_> {
         if self.journal.head() > head {
             self.sinks.wake(self.journal.head());
         }
-        more || self.journal.owes()
+        more
     }
 
     fn receive(&mut self, frames: Vec<Vec<u8>>) -> Result<(), SessionError> {

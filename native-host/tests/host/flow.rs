@@ -4,7 +4,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
     CONTEXT, Host, Sandbox,
-    body::{commit, put},
+    body::{clear, commit, deletion, now, put, schema, snapshot_at},
     host_delivery, pour, until,
 };
 
@@ -52,11 +52,7 @@ fn await_all(sandbox: &Sandbox) {
     // It is much: as long as some more have come, all is well.
     for part in 1..=10 {
         until("the stream has more", || {
-            let length: u64 = redis::cmd("XLEN")
-                .arg("idb:events")
-                .query(&mut sandbox.redis.connection())
-                .expect("a stream");
-            length >= DELIVERIES / 10 * part
+            sandbox.redis.length() >= DELIVERIES / 10 * part
         });
     }
     let name = sandbox.key("0");
@@ -103,4 +99,87 @@ fn servers_that_are_away_hold_up_no_acknowledgement_and_take_no_memory() {
     await_all(&sandbox);
     // Nor does what has piled up.
     assert!(peak(host.id()) < BOUND, "{} bytes", peak(host.id()));
+}
+
+/// What the mirror holds in each of the tests below: more than the host may ever hold in memory.
+const RECORDS: u64 = 6000;
+const RECORD_BYTES: usize = 10 * 1024;
+
+/// Fills a store, delivers this, and asserts that the host's memory stays as small as ever. It makes so many events, of which this is the last.
+fn mirror_takes_no_memory(body: impl FnOnce() -> String, events: u64, last: &str) {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let filler = "x".repeat(RECORD_BYTES);
+    let delivery = |sequence: u64| {
+        let puts: Vec<_> = (0..50)
+            .map(|record| put(&(sequence * 50 - record).to_string(), &format!("\"{filler}\"")))
+            .collect();
+        host_delivery(CONTEXT, sequence, &commit(&puts))
+    };
+    let deliveries = RECORDS / 50;
+    pour(host.stdin(), (1..=deliveries).map(delivery));
+    host.acknowledged(deliveries);
+    let before = peak(host.id());
+    assert!(before < BOUND, "{before} bytes before anything was done");
+    host.deliver(deliveries + 1, &body());
+    host.acknowledged(deliveries + 1);
+    let held = peak(host.id());
+    assert!(held < BOUND, "{held} bytes, {before} before");
+    // And it is passed on as all else.
+    let total = RECORDS + events;
+    for part in 1..=4 {
+        until("the stream has more", || {
+            sandbox.redis.length() >= total / 4 * part
+        });
+    }
+    let newest = sandbox.redis.newest();
+    assert!(newest.contains(last), "{newest}");
+    let held = peak(host.id());
+    assert!(held < BOUND, "{held} bytes, {before} before");
+}
+
+/// How an event says that it is the last one of a transaction.
+fn last_of(events: u64) -> String {
+    format!(r#""total_order":{events},"event_count":{events}}}"#)
+}
+
+#[test]
+fn a_store_that_is_cleared_takes_no_memory_of_its_size() {
+    mirror_takes_no_memory(|| commit(&[clear()]), RECORDS + 1, &last_of(RECORDS + 1));
+}
+
+#[test]
+fn a_range_that_is_deleted_takes_no_memory_of_its_size() {
+    let range = r#"{"delete_range":{"store":"orders","range":{"lower":1}}}"#.to_owned();
+    mirror_takes_no_memory(
+        || commit(&[range, put("1", "1")]),
+        RECORDS + 2,
+        &last_of(RECORDS + 2),
+    );
+}
+
+#[test]
+fn a_database_that_is_deleted_takes_no_memory_of_its_size() {
+    mirror_takes_no_memory(deletion, RECORDS + 1, &last_of(RECORDS + 1));
+}
+
+#[test]
+fn a_store_that_is_renamed_takes_no_memory_of_its_size() {
+    let rename = schema("orders", r#"{"rename_store":{"to":"sold"}}"#);
+    let events = 2 * RECORDS + 1;
+    mirror_takes_no_memory(|| commit(&[rename]), events, &last_of(events));
+}
+
+#[test]
+fn a_store_that_was_read_as_empty_takes_no_memory_of_its_size() {
+    mirror_takes_no_memory(|| snapshot_at(now() + 1000, &[]), RECORDS, r#""op":"d""#);
+}
+
+#[test]
+fn a_store_that_is_found_gone_takes_no_memory_of_its_size() {
+    let gone = || {
+        let at = now() + 1000;
+        format!(r#"{{"inventory":{{"began_at":{at},"read_at":{at},"databases":[]}}}}"#)
+    };
+    mirror_takes_no_memory(gone, RECORDS, r#""op":"d""#);
 }

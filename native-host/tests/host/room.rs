@@ -1,7 +1,11 @@
 //! What the journal keeps, and what happens when there is no room.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use crate::support::{
@@ -151,9 +155,7 @@ fn past_the_bound_values_go_and_all_converges() {
     let mut host = Host::start(&sandbox);
     up_to_date(&sandbox);
     assert_eq!(sandbox.run(&["verify"]).status.code(), Some(0));
-    let mut expected: BTreeMap<String, Value> = (0..100)
-        .map(|key| (key.to_string(), Value::from(format!("{:0200}", 62))))
-        .collect();
+    let mut expected = written(62);
     expected.insert("\"once\"".to_owned(), 1.into());
     expected.insert("\"early\"".to_owned(), 2.into());
     until("the stream has what it was owed", || {
@@ -169,6 +171,93 @@ fn past_the_bound_values_go_and_all_converges() {
     until("the stream goes on", || {
         replay(&sandbox.redis.stream()) == (expected.clone(), shed)
     });
+}
+
+fn journal(sandbox: &Sandbox, access: OpenFlags) -> Connection {
+    let path = sandbox.journal_directory().join("profile-1.sqlite");
+    Connection::open_with_flags(path, access).expect("a journal")
+}
+
+/// How many rows the journal says are owed.
+fn owed(sandbox: &Sandbox) -> u64 {
+    journal(sandbox, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .query_row("SELECT owed FROM room", [], |row| row.get(0))
+        .expect("the books")
+}
+
+/// The values of a hundred keys once the last delivery of [`write`] had this number.
+fn written(sequence: u64) -> BTreeMap<String, Value> {
+    (0..100)
+        .map(|key| (key.to_string(), Value::from(format!("{sequence:0200}"))))
+        .collect()
+}
+
+#[test]
+fn what_was_told_of_a_gap_stays_so_over_restarts() {
+    let mut sandbox = Sandbox::new();
+    sandbox.configure("journal", "max_mib = 1");
+    sandbox.redis.down();
+    let mut host = Host::start(&sandbox);
+    let before = number(&profile(&sandbox)["head"]);
+    write(&mut host, 1, 6000);
+    let shed = number(&profile(&sandbox)["shed"]);
+    assert!(shed > 3000, "{shed}");
+    assert!(host.close().success());
+    let miscounted = journal(&sandbox, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .execute("UPDATE room SET owed = owed + 1", [])
+        .expect("written");
+    assert_eq!(miscounted, 1);
+    // The next one does not remember what has gone already, and counts anew.
+    let mut host = Host::start(&sandbox);
+    write(&mut host, 61, 6000);
+    assert!(number(&profile(&sandbox)["shed"]) > shed + 3000);
+    assert!(owed(&sandbox) > 6000);
+    sandbox.redis.up();
+    until("nothing is owed", || owed(&sandbox) == 0);
+    up_to_date(&sandbox);
+    let (mut missing, mut told, mut gaps, mut last) = (0, 0, 0, before);
+    let events = sandbox.redis.stream();
+    for event in &events {
+        let sequence = number(&event["source"]["sequence"]);
+        missing += sequence - last - 1;
+        last = sequence;
+        if event["op"] == "g" {
+            gaps += 1;
+            // Itself is there.
+            told += number(&event["gap"]) - 1;
+        }
+    }
+    assert!(gaps >= 2, "{gaps}");
+    assert_eq!(told, missing);
+    assert_eq!(replay(&events).0, written(120));
+}
+
+#[test]
+fn what_is_owed_is_paid_though_the_page_is_never_quiet() {
+    let mut sandbox = Sandbox::new();
+    sandbox.configure("journal", "max_mib = 1");
+    sandbox.redis.down();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("\"once\"", "1")]));
+    host.acknowledged(1);
+    write(&mut host, 2, 6000);
+    assert!(number(&profile(&sandbox)["shed"]) > 3000);
+    sandbox.redis.up();
+    let (mut sequence, mut written_at) = (61, Instant::now());
+    until("the stream has what it was owed", || {
+        if written_at.elapsed() > Duration::from_millis(200) {
+            written_at = Instant::now();
+            sequence += 1;
+            host.deliver(sequence, &commit(&[put("\"trickle\"", &sequence.to_string())]));
+            host.acknowledged(sequence);
+        }
+        owed(&sandbox) == 0
+    });
+    up_to_date(&sandbox);
+    let mut expected = written(61);
+    expected.insert("\"once\"".to_owned(), 1.into());
+    expected.insert("\"trickle\"".to_owned(), sequence.into());
+    assert_eq!(replay(&sandbox.redis.stream()).0, expected);
 }
 
 #[test]

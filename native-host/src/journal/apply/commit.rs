@@ -12,12 +12,13 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     super::{
         key::{RecordKey, Span},
-        mirror::{Mirror, Single},
+        mirror::{Mirror, Pages, Single},
         order::{SLACK_MS, When, Word},
         store::{Place, Store},
     },
     Batch, Refusal, Scope,
-    event::{Before, Draft, Scene},
+    drafts::{Draft, Drafts},
+    event::{Before, Scene},
 };
 
 /// An operation whose keys have been read: from here on nothing of a commit can be malformed, so it is applied whole.
@@ -71,7 +72,7 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
     }))
 }
 
-impl Batch<'_> {
+impl<'j> Batch<'j> {
     pub(super) fn commit_body(
         &mut self,
         scope: Scope<'_>,
@@ -94,7 +95,7 @@ impl Batch<'_> {
             database: commit.database.clone().into_owned(),
             store: String::new(),
         };
-        let mut drafts = Vec::with_capacity(steps.len());
+        let mut drafts = Drafts::of(self.connection, steps.len());
         for (operation, step) in commit.operations.iter().zip(steps) {
             let name = operation.store();
             if place.store != name {
@@ -136,7 +137,7 @@ impl Batch<'_> {
         store_name: &'a str,
         write: Write<'a>,
         when: When,
-        drafts: &mut Vec<Draft<'a>>,
+        drafts: &mut Drafts<'a, 'j>,
     ) -> rusqlite::Result<()> {
         let connection = &self.transaction;
         let single = &mut self.single;
@@ -151,9 +152,13 @@ impl Batch<'_> {
                 before,
                 after: after.map(Cow::Borrowed),
                 ..Draft::of(op, id, store_name)
-            });
+            })
         };
-        let mut contested = Vec::new();
+        let mut in_doubt = false;
+        let mut doubt = |key: &RecordKey| {
+            in_doubt = true;
+            settling.doubt(id, place, key);
+        };
         // Of no record it is sure that it was not read afterwards.
         let read_since = store.looks.are_contested_by(when);
         match write {
@@ -167,45 +172,43 @@ impl Batch<'_> {
                 };
                 let before = if added { Before::Absent } else { known.before };
                 if known.contested {
-                    contested.push(key.clone());
+                    doubt(&key);
                 }
-                draft(op, Some(key), None, before, Some(value));
+                draft(op, Some(key), None, before, Some(value))?;
             }
             Write::Delete { key } => {
                 let known = Known::of(single, store, &key, when, read_since, redacted_since)?;
                 // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
                 single.write(store.id, &key.bytes, None, when.after(known.last))?;
                 if known.contested && known.live {
-                    contested.push(key.clone());
+                    doubt(&key);
                 }
                 if known.before != Before::Absent {
-                    draft(Op::Delete, Some(key), None, known.before, None);
+                    draft(Op::Delete, Some(key), None, known.before, None)?;
                 }
             }
             Write::Sweep { span, range } => {
-                draft(Op::Truncate, None, range, Before::Unknown, None);
-                for (bytes, row) in Mirror(connection).live(store.id, &span)? {
-                    let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
-                    let doubt = read_since || when.contests(row.word);
-                    if doubt {
-                        contested.push(key.clone());
+                draft(Op::Truncate, None, range, Before::Unknown, None)?;
+                let mirror = Mirror(connection);
+                let mut live = Pages::of(store.id, &span);
+                while let Some(page) = live.rows(mirror)? {
+                    for (bytes, row) in page {
+                        let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+                        let before = if read_since || when.contests(row.word) {
+                            doubt(&key);
+                            Before::Unknown
+                        } else {
+                            row.told(redacted_since)
+                        };
+                        draft(Op::Delete, Some(key), None, before, None)?;
                     }
-                    let before = if doubt {
-                        Before::Unknown
-                    } else {
-                        row.told(redacted_since)
-                    };
-                    draft(Op::Delete, Some(key), None, before, None);
                 }
-                Mirror(connection).bury(store.id, &span, when)?;
+                mirror.bury(store.id, &span, when)?;
                 store.sweep(connection, when)?;
             }
         }
-        if !contested.is_empty() {
+        if in_doubt {
             store.doubt_records(connection, when.committed_at.saturating_add(SLACK_MS))?;
-        }
-        for key in &contested {
-            settling.doubt(id, place, key);
         }
         Ok(())
     }

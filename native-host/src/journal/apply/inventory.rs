@@ -6,7 +6,7 @@ use protocol::commit::{Gap, Inventory};
 
 use super::{
     super::{
-        key::{RecordKey, Span},
+        key::Span,
         order::Reading,
         reread,
         store::{Place, Stores},
@@ -49,12 +49,6 @@ impl Batch<'_> {
             }
         }
         for (place, version) in known {
-            let store = self.state.stores.get(&self.transaction, &place, version)?.id;
-            let mut drafts = Vec::new();
-            for (bytes, _) in self.mirror().live(store, &Span::all())? {
-                let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
-                drafts.extend(self.observe(&place, version, &place.store, key, None, reading)?);
-            }
             let scene = Scene {
                 origin: scope.origin,
                 bucket: &place.bucket,
@@ -64,10 +58,10 @@ impl Batch<'_> {
                 ts_ms: reading.read_at,
                 transaction: None,
             };
-            self.emit(scene, drafts)?;
+            self.observe_gone(scene, &place, &Span::all(), reading, |_| false)?;
             // Nobody will read it: it is not there, and so are none of its records, but for those that are to be asked for.
-            let records = !self.state.settling.waits(store);
             let store = self.state.stores.get(&self.transaction, &place, version)?;
+            let records = !self.state.settling.waits(store.id);
             store.look(&self.transaction, reading, Span::all().to)?;
             store.trust(&self.transaction, reading.began_at, records)?;
         }

@@ -1,4 +1,4 @@
-//! What a read says about one record.
+//! What a read says about records, one by one.
 
 use std::borrow::Cow;
 
@@ -7,30 +7,70 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
-        key::RecordKey,
+        key::{RecordKey, Span},
+        mirror::Pages,
         order::{Reading, SLACK_MS},
         settle::Settled,
         store::Place,
     },
     Batch,
-    event::{Before, Draft},
+    drafts::Draft,
+    event::{Before, Scene},
 };
 
+/// A record as it was read; without a value: nothing is there.
+pub(super) type Observed<'a> = (RecordKey, Option<&'a RawValue>);
+
 impl Batch<'_> {
+    /// Compares records with what was read of them.
+    pub(super) fn observe_all(
+        &mut self,
+        scene: Scene<'_>,
+        place: &Place,
+        observed: &[Observed<'_>],
+        reading: Reading,
+    ) -> rusqlite::Result<()> {
+        for (key, value) in observed {
+            self.observe(scene, place, key, *value, reading)?;
+        }
+        Ok(())
+    }
+
+    /// A stretch of a store was read as a whole: what the mirror has there and the read has not is gone.
+    pub(super) fn observe_gone(
+        &mut self,
+        scene: Scene<'_>,
+        place: &Place,
+        span: &Span,
+        reading: Reading,
+        is_there: impl Fn(&[u8]) -> bool,
+    ) -> rusqlite::Result<()> {
+        let store = self.state.stores.get(&self.transaction, place, scene.version)?.id;
+        let mut live = Pages::of(store, span);
+        while let Some(page) = live.keys(self.mirror())? {
+            for bytes in page {
+                if !is_there(&bytes) {
+                    let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+                    self.observe(scene, place, &key, None, reading)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Compares a record with what was read of it (`None`: nothing is there). A difference is an event, unless the mirror's last
     /// word may be younger than the read: then the record is read again.
-    pub(super) fn observe<'a>(
+    fn observe(
         &mut self,
+        scene: Scene<'_>,
         place: &Place,
-        version: u64,
-        store_name: &'a str,
-        key: RecordKey,
-        value: Option<&'a RawValue>,
+        key: &RecordKey,
+        value: Option<&RawValue>,
         reading: Reading,
-    ) -> rusqlite::Result<Option<Draft<'a>>> {
+    ) -> rusqlite::Result<()> {
         let connection = &self.transaction;
         let single = &mut self.single;
-        let store = self.state.stores.get(connection, place, version)?;
+        let store = self.state.stores.get(connection, place, scene.version)?;
         let settling = &mut self.state.settling;
         let row = single.row(store.id, &key.bytes)?;
         let value_read = value.map(RawValue::get);
@@ -43,9 +83,9 @@ impl Batch<'_> {
         if let Some(at) = younger {
             if !same {
                 store.doubt_records(connection, at.saturating_add(SLACK_MS))?;
-                settling.doubt(store.id, place, &key);
+                settling.doubt(store.id, place, key);
             }
-            return Ok(None);
+            return Ok(());
         }
         let settled = settling.settled(store.id, &key.bytes);
         if settled == Settled::Last {
@@ -56,22 +96,23 @@ impl Batch<'_> {
             single.write(store.id, &key.bytes, value_read, reading.word())?;
         }
         if same {
-            return Ok(None);
+            return Ok(());
         }
         let before = match row {
             Some(row) => row.told(self.state.redacted_since),
             None if store.complete => Before::Absent,
             None => Before::Unknown,
         };
-        Ok(Some(Draft {
-            op: if value.is_some() { Op::Read } else { Op::Delete },
-            store: store.id,
-            store_name,
-            key: Some(key),
-            range: None,
+        let draft = Draft {
+            key: Some(key.clone()),
             before,
             after: value.map(Cow::Borrowed),
-            schema: None,
-        }))
+            ..Draft::of(
+                if value.is_some() { Op::Read } else { Op::Delete },
+                store.id,
+                &place.store,
+            )
+        };
+        self.emit_one(scene, draft)
     }
 }

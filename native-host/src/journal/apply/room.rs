@@ -16,7 +16,8 @@ use super::{
         store::Place,
     },
     Batch,
-    event::{Before, Draft, Scene},
+    drafts::Draft,
+    event::{Before, Scene},
 };
 use crate::time::now_ms;
 
@@ -202,7 +203,7 @@ impl Batch<'_> {
             ts_ms,
             transaction: None,
         };
-        self.emit(scene, vec![draft])
+        self.emit_one(scene, draft)
     }
 
     /// Takes the text of the oldest events that have not been passed on, until there is room.
@@ -214,10 +215,12 @@ impl Batch<'_> {
         let mut gone = Vec::new();
         let (mut left, mut owed) = (self.state.room.bytes, 0);
         {
-            let mut statement = self.transaction.prepare_cached(
+            // What tells of a gap stays: it is the only one that does.
+            let query = format!(
                 "SELECT number, store, octet_length(event) FROM journal
-                 WHERE number > ?1 AND key IS NOT NULL AND octet_length(event) > 1 ORDER BY number LIMIT ?2",
-            )?;
+                 WHERE number > ?1 AND key IS NOT NULL AND octet_length(event) > 1 AND NOT {IS_OWED} ORDER BY number LIMIT ?2"
+            );
+            let mut statement = self.transaction.prepare_cached(&query)?;
             let mut rows = statement.query(params![self.state.room.shed_to, AT_ONCE])?;
             while left > enough
                 && let Some(row) = rows.next()?

@@ -8,15 +8,16 @@ use protocol::{commit::Deletion, event::Op, schema::SchemaChange};
 use super::{
     super::{
         key::{RecordKey, Span, raw},
-        mirror::Row,
+        mirror::Pages,
         order::When,
         store::{Place, Stores},
     },
     Batch, Scope,
-    event::{Before, Draft, Scene},
+    drafts::{Draft, Drafts},
+    event::{Before, Scene},
 };
 
-impl Batch<'_> {
+impl<'j> Batch<'j> {
     /// One change of an upgrade.
     pub(super) fn reshape<'a>(
         &mut self,
@@ -25,14 +26,14 @@ impl Batch<'_> {
         store_name: &'a str,
         change: &'a SchemaChange<'a>,
         when: When,
-        drafts: &mut Vec<Draft<'a>>,
+        drafts: &mut Drafts<'a, 'j>,
     ) -> rusqlite::Result<()> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
         let complete = store.complete;
         drafts.push(Draft {
             schema: Some(change),
             ..Draft::of(Op::Schema, store.id, store_name)
-        });
+        })?;
         match change {
             // A new store is empty: what the mirror has under its name is of a store that went unseen.
             SchemaChange::CreateStore { .. }
@@ -40,8 +41,9 @@ impl Batch<'_> {
             | SchemaChange::DeleteDatabase {} => {
                 self.empty(place, version, store_name, when, drafts)?;
             }
+            SchemaChange::RenameStore { to } if *to == place.store => {}
             SchemaChange::RenameStore { to } => {
-                let moved = self.empty(place, version, store_name, when, drafts)?;
+                let source = self.leave(place, version, store_name, when, drafts)?;
                 let target = Place {
                     store: to.clone().into_owned(),
                     ..place.clone()
@@ -49,22 +51,8 @@ impl Batch<'_> {
                 self.empty(&target, version, to, when, drafts)?;
                 let store = self.state.stores.get(&self.transaction, &target, version)?;
                 store.set_complete(&self.transaction, complete)?;
-                let id = store.id;
-                for (key, row) in moved {
-                    if row.word.at <= self.state.redacted_since {
-                        // By the rules of today it may not be told again; it is read by its new name.
-                        self.read_again(&target, version)?;
-                        continue;
-                    }
-                    let Some(value) = row.value else { continue };
-                    self.single.write(id, &key.bytes, Some(&value), when.word())?;
-                    drafts.push(Draft {
-                        key: Some(key),
-                        before: Before::Absent,
-                        after: Some(Cow::Owned(raw(value))),
-                        ..Draft::of(Op::Create, id, to)
-                    });
-                }
+                self.move_records(source, &target, version, to, when, drafts)?;
+                self.mirror().bury(source, &Span::all(), when)?;
             }
             SchemaChange::CreateIndex { .. }
             | SchemaChange::DeleteIndex { .. }
@@ -90,10 +78,10 @@ impl Batch<'_> {
         let version = stores.iter().map(|(_, version)| *version).max().unwrap_or(0);
         let last = self.census(scope.origin)?.unwrap_or_default();
         self.set_census(scope.origin, when.after(last))?;
-        let mut drafts = Vec::new();
+        let mut drafts = Drafts::of(self.connection, stores.len());
         for (place, version) in &stores {
             let store = self.state.stores.get(&self.transaction, place, *version)?.id;
-            if self.mirror().live(store, &Span::all())?.is_empty() {
+            if !self.mirror().has_records(store)? {
                 // Nothing to tell, but what is told late of it meets the deletion.
                 self.empty(place, 0, &place.store, when, &mut drafts)?;
                 continue;
@@ -121,38 +109,82 @@ impl Batch<'_> {
         self.emit(scene, drafts)
     }
 
-    /// Deletes every record of a store, and knows from now on that it has none. Returns what was there.
+    /// Writes the records of a store that is renamed under its new name. They are still under the old one.
+    fn move_records<'a>(
+        &mut self,
+        source: i64,
+        target: &Place,
+        version: u64,
+        target_name: &'a str,
+        when: When,
+        drafts: &mut Drafts<'a, 'j>,
+    ) -> rusqlite::Result<()> {
+        let id = self.state.stores.get(&self.transaction, target, version)?.id;
+        let mut live = Pages::of(source, &Span::all());
+        while let Some(page) = live.rows(self.mirror())? {
+            for (bytes, row) in page {
+                if row.word.at <= self.state.redacted_since {
+                    // By the rules of today it may not be told again; it is read by its new name.
+                    self.read_again(target, version)?;
+                    continue;
+                }
+                let Some(value) = row.value else { continue };
+                self.single.write(id, &bytes, Some(&value), when.word())?;
+                drafts.push(Draft {
+                    key: Some(RecordKey::from_bytes(bytes).map_err(super::stored)?),
+                    before: Before::Absent,
+                    after: Some(Cow::Owned(raw(value))),
+                    ..Draft::of(Op::Create, id, target_name)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes every record of a store, and knows from now on that it has none.
     fn empty<'a>(
         &mut self,
         place: &Place,
         version: u64,
         store_name: &'a str,
         when: When,
-        drafts: &mut Vec<Draft<'a>>,
-    ) -> rusqlite::Result<Vec<(RecordKey, Row)>> {
-        let store = self.state.stores.get(&self.transaction, place, version)?.id;
+        drafts: &mut Drafts<'a, 'j>,
+    ) -> rusqlite::Result<()> {
+        let store = self.leave(place, version, store_name, when, drafts)?;
+        self.mirror().bury(store, &Span::all(), when)
+    }
+
+    /// The same, but for the mirror's rows, which are to be buried. Returns which store it is.
+    fn leave<'a>(
+        &mut self,
+        place: &Place,
+        version: u64,
+        store_name: &'a str,
+        when: When,
+        drafts: &mut Drafts<'a, 'j>,
+    ) -> rusqlite::Result<i64> {
         let known = self.state.stores.get(&self.transaction, place, version)?;
+        let store = known.id;
         let mut contested = when.contests(known.swept);
         let read_since = known.looks.are_contested_by(when);
-        let mut gone = Vec::new();
-        for (bytes, row) in self.mirror().live(store, &Span::all())? {
-            let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
-            contested |= read_since || when.contests(row.word);
-            drafts.push(Draft {
-                key: Some(key.clone()),
-                before: row.told(self.state.redacted_since),
-                ..Draft::of(Op::Delete, store, store_name)
-            });
-            gone.push((key, row));
+        let mut live = Pages::of(store, &Span::all());
+        while let Some(page) = live.rows(self.mirror())? {
+            for (bytes, row) in page {
+                contested |= read_since || when.contests(row.word);
+                drafts.push(Draft {
+                    key: Some(RecordKey::from_bytes(bytes).map_err(super::stored)?),
+                    before: row.told(self.state.redacted_since),
+                    ..Draft::of(Op::Delete, store, store_name)
+                })?;
+            }
         }
-        self.mirror().bury(store, &Span::all(), when)?;
-        let store = self.state.stores.get(&self.transaction, place, version)?;
-        store.sweep(&self.transaction, when)?;
-        store.set_complete(&self.transaction, true)?;
+        let known = self.state.stores.get(&self.transaction, place, version)?;
+        known.sweep(&self.transaction, when)?;
+        known.set_complete(&self.transaction, true)?;
         if contested {
             // Told late: what is there may have been written after it.
             self.reread(&place.origin)?;
         }
-        Ok(gone)
+        Ok(store)
     }
 }

@@ -14,9 +14,8 @@ use super::{
     },
     Batch, Refusal, Scope,
     event::Scene,
+    observe::Observed,
 };
-
-type Observed<'a> = (RecordKey, Option<&'a RawValue>);
 
 fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observed<'a>, Refusal>> {
     records
@@ -31,23 +30,10 @@ impl Batch<'_> {
             return self.unordered(scope, snapshot);
         }
         let span = Span::between(snapshot.after, snapshot.until)?;
-        let mut observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
+        let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
         let place = place_of(scope, snapshot);
         let reading = reading_of(scope, snapshot);
         self.meet(scope, &place, snapshot.version, reading)?;
-        let store = self
-            .state
-            .stores
-            .get(&self.transaction, &place, snapshot.version)?
-            .id;
-        let there: HashSet<&[u8]> = observed.iter().map(|(key, _)| &key.bytes[..]).collect();
-        let mut gone = Vec::new();
-        for (bytes, _) in self.mirror().live(store, &span)? {
-            if !there.contains(&bytes[..]) {
-                gone.push((RecordKey::from_bytes(bytes).map_err(super::stored)?, None));
-            }
-        }
-        observed.extend(gone);
         let scene = scene(
             scope,
             &snapshot.bucket,
@@ -55,7 +41,9 @@ impl Batch<'_> {
             snapshot.version,
             reading,
         );
-        self.observe_all(scene, &place, &snapshot.store, observed, reading)?;
+        self.observe_all(scene, &place, &observed, reading)?;
+        let there: HashSet<&[u8]> = observed.iter().map(|(key, _)| &key.bytes[..]).collect();
+        self.observe_gone(scene, &place, &span, reading, |key| there.contains(key))?;
         self.state
             .stores
             .get(&self.transaction, &place, snapshot.version)?
@@ -90,22 +78,7 @@ impl Batch<'_> {
             records.version,
             reading,
         );
-        Ok(self.observe_all(scene, &place, &records.store, observed, reading)?)
-    }
-
-    fn observe_all<'a>(
-        &mut self,
-        scene: Scene<'_>,
-        place: &Place,
-        store_name: &'a str,
-        observed: Vec<Observed<'a>>,
-        reading: Reading,
-    ) -> rusqlite::Result<()> {
-        let mut drafts = Vec::new();
-        for (key, value) in observed {
-            drafts.extend(self.observe(place, scene.version, store_name, key, value, reading)?);
-        }
-        self.emit(scene, drafts)
+        Ok(self.observe_all(scene, &place, &observed, reading)?)
     }
 
     /// Follows a whole-store read; once it has reached the end without a break, the mirror is complete.
@@ -179,7 +152,7 @@ impl Batch<'_> {
                 reading,
             )
         };
-        self.observe_all(scene(reading), &place, &snapshot.store, observed, reading)?;
+        self.observe_all(scene(reading), &place, &observed, reading)?;
         // Which keys it has passed is not known before its end.
         let passed = if scan.is_some() && until.is_none() {
             Span::all().to
@@ -201,13 +174,9 @@ impl Batch<'_> {
                 // When its place was passed is not known of what is not there.
                 reading.began_at = scan.began_at;
                 let Some(seen) = scan.seen else { return Ok(()) };
-                let mut gone = Vec::new();
-                for (bytes, _) in self.mirror().live(store, &Span::all())? {
-                    if !seen.contains(&bytes) {
-                        gone.push((RecordKey::from_bytes(bytes).map_err(super::stored)?, None));
-                    }
-                }
-                self.observe_all(scene(reading), &place, &snapshot.store, gone, reading)?;
+                self.observe_gone(scene(reading), &place, &Span::all(), reading, |key| {
+                    seen.contains(key)
+                })?;
                 self.known_as_a_whole(&place, snapshot.version, scan.began_at)?;
             }
             // A stretch is missing; most likely another host had it. All of them are needed.

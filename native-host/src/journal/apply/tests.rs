@@ -1,5 +1,6 @@
 //! What two tabs do at once, decided on a real file.
 
+mod aside;
 mod handed;
 mod late;
 mod lost;

@@ -208,11 +208,24 @@ impl Redis {
             .collect()
     }
 
+    /// How many events are in the stream.
+    pub fn length(&self) -> u64 {
+        self.connection().xlen("idb:events").expect("a stream")
+    }
+
+    /// The text of the last event in the stream.
+    pub fn newest(&self) -> String {
+        let reply: redis::streams::StreamRangeReply = self
+            .connection()
+            .xrevrange_count("idb:events", "+", "-", 1)
+            .expect("a stream");
+        reply.ids[0].get("event").expect("an event")
+    }
+
     /// Waits until the stream has so many events.
     pub fn await_stream(&self, count: usize) -> Vec<serde_json::Value> {
         until(&format!("the stream has {count} events"), || {
-            let length: usize = self.connection().xlen("idb:events").expect("a stream");
-            length >= count
+            self.length() >= count as u64
         });
         self.stream()
     }
