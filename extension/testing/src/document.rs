@@ -32,7 +32,7 @@ extern "C" {
 }
 
 /// How long anything may take that takes a frame or two, in milliseconds: paid only when something is broken.
-const PATIENCE: f64 = 10_000.0;
+const PATIENCE: f64 = 20_000.0;
 
 /// All elements that fit.
 pub fn all(selector: &str) -> Vec<Element> {

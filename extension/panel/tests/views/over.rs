@@ -45,6 +45,13 @@ async fn the_palette_is_run_by_keyboard_alone() {
     press("Escape");
     until_count(".palette", 0).await;
     assert_eq!(focused(), "feed");
+    // What a command leads to has the focus, not the list.
+    press_with_control("k");
+    until("Command".to_owned(), focused).await;
+    write(".palette input", "search");
+    until_texts(".palette [role=option]", &["Search/"]).await;
+    press("Enter");
+    until("search".to_owned(), focused).await;
 }
 
 #[wasm_bindgen_test]
