@@ -437,7 +437,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// A value's text as it is, told as serde_json's type for it wants to be told: under its own name.
+/// A value's text as it is, told as `serde_json`'s type for it wants to be told: under its own name.
 struct Raw<'de> {
     name: &'static str,
     text: &'de str,
