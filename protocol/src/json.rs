@@ -55,7 +55,7 @@ pub enum JsonError {
 impl<'a> Json<'a> {
     /// Reads one JSON value that must fill the whole text.
     pub fn parse(text: &'a str) -> Result<Self, JsonError> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader::new(text);
         reader.space();
         let value = reader.value(0)?;
         reader.space();
@@ -204,12 +204,23 @@ pub fn quote_utf16(units: &[u16], out: &mut String) {
     out.push('"');
 }
 
+/// What goes past something (`Option`) fails where it stops: [`Reader::unexpected`] says what is there.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// The brackets that will close what [`Reader::skip`] goes past; kept, for there are many such values in a message.
+    open: Vec<u8>,
 }
 
 impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            open: Vec::new(),
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -234,21 +245,25 @@ impl<'a> Reader<'a> {
         eaten
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
-        if self.eat(byte) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
+    /// What was found, if it was.
+    fn found<T>(&self, found: Option<T>) -> Result<T, JsonError> {
+        found.ok_or_else(|| self.unexpected())
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.eat(byte).then_some(())
+    }
+
+    /// Goes past a word if it comes next.
+    fn has(&mut self, word: &str) -> bool {
+        let has = self.text[self.at..].starts_with(word);
+        self.at += if has { word.len() } else { 0 };
+        has
     }
 
     fn word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, JsonError> {
-        if self.text[self.at..].starts_with(word) {
-            self.at += word.len();
-            Ok(value)
-        } else {
-            Err(self.unexpected())
-        }
+        let found = self.has(word).then_some(value);
+        self.found(found)
     }
 
     fn value(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
@@ -259,8 +274,14 @@ impl<'a> Reader<'a> {
             Some(b'n') => self.word("null", Json::Null),
             Some(b't') => self.word("true", Json::Bool(true)),
             Some(b'f') => self.word("false", Json::Bool(false)),
-            Some(b'"') => Ok(Json::String(self.string()?)),
-            Some(b'-' | b'0'..=b'9') => Ok(Json::Number(self.number()?)),
+            Some(b'"') => {
+                let literal = self.string();
+                self.found(literal).map(Json::String)
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                let literal = self.number();
+                self.found(literal).map(Json::Number)
+            }
             Some(b'[') => self.array(depth),
             Some(b'{') => self.object(depth),
             _ => Err(self.unexpected()),
@@ -268,30 +289,31 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes past a value. Not by recursion: whoever wrote it may have nested it as deep as it is long.
-    fn skip(&mut self) -> Result<(), JsonError> {
-        // The brackets that will close what is open.
-        let mut open = Vec::new();
+    fn skip(&mut self) -> Option<()> {
         loop {
             self.space();
             match self.peek() {
                 Some(b'"') => drop(self.string()?),
                 Some(b'-' | b'0'..=b'9') => drop(self.number()?),
+                Some(b'n') if self.has("null") => {}
+                Some(b't') if self.has("true") => {}
+                Some(b'f') if self.has("false") => {}
                 Some(first @ (b'[' | b'{')) => {
                     let last = if first == b'[' { b']' } else { b'}' };
                     self.at += 1;
                     self.space();
                     if !self.eat(last) {
-                        open.push(last);
+                        self.open.push(last);
                         self.name(last)?;
                         continue;
                     }
                 }
-                _ => drop(self.value(0)?),
+                _ => return None,
             }
             // A value has ended, and with it perhaps what it stands in.
             loop {
-                let Some(last) = open.last().copied() else {
-                    return Ok(());
+                let Some(last) = self.open.last().copied() else {
+                    return Some(());
                 };
                 self.space();
                 if !self.eat(last) {
@@ -299,20 +321,20 @@ impl<'a> Reader<'a> {
                     self.name(last)?;
                     break;
                 }
-                open.pop();
+                self.open.pop();
             }
         }
     }
 
     /// Goes past a member's name and colon, where an object is what the bracket closes.
-    fn name(&mut self, last: u8) -> Result<(), JsonError> {
+    fn name(&mut self, last: u8) -> Option<()> {
         if last == b'}' {
             self.space();
             self.string()?;
             self.space();
             self.expect(b':')?;
         }
-        Ok(())
+        Some(())
     }
 
     fn array(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
@@ -329,7 +351,8 @@ impl<'a> Reader<'a> {
             if self.eat(b']') {
                 return Ok(Json::Array(items));
             }
-            self.expect(b',')?;
+            let comma = self.expect(b',');
+            self.found(comma)?;
         }
     }
 
@@ -342,20 +365,23 @@ impl<'a> Reader<'a> {
         }
         loop {
             self.space();
-            let name = self.string()?;
+            let name = self.string();
+            let name = self.found(name)?;
             self.space();
-            self.expect(b':')?;
+            let colon = self.expect(b':');
+            self.found(colon)?;
             self.space();
             members.push((name, self.value(depth + 1)?));
             self.space();
             if self.eat(b'}') {
                 return Ok(Json::Object(members));
             }
-            self.expect(b',')?;
+            let comma = self.expect(b',');
+            self.found(comma)?;
         }
     }
 
-    fn string(&mut self) -> Result<&'a str, JsonError> {
+    fn string(&mut self) -> Option<&'a str> {
         let start = self.at;
         self.expect(b'"')?;
         loop {
@@ -363,7 +389,7 @@ impl<'a> Reader<'a> {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(&self.text[start..self.at]);
+                    return Some(&self.text[start..self.at]);
                 }
                 Some(b'\\') => {
                     self.at += 1;
@@ -372,16 +398,14 @@ impl<'a> Reader<'a> {
                         Some(b'u') => {
                             self.at += 1;
                             for _ in 0..4 {
-                                if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                                    return Err(self.unexpected());
-                                }
+                                self.peek().filter(u8::is_ascii_hexdigit)?;
                                 self.at += 1;
                             }
                         }
-                        _ => return Err(self.unexpected()),
+                        _ => return None,
                     }
                 }
-                None | Some(0..0x20) => return Err(self.unexpected()),
+                None | Some(0..0x20) => return None,
                 Some(_) => self.at += 1,
             }
         }
@@ -410,19 +434,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn digits(&mut self) -> Result<(), JsonError> {
+    fn digits(&mut self) -> Option<()> {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at > start {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
+        (self.at > start).then_some(())
     }
 
-    fn number(&mut self) -> Result<&'a str, JsonError> {
+    fn number(&mut self) -> Option<&'a str> {
         let start = self.at;
         self.eat(b'-');
         if !self.eat(b'0') {
@@ -435,7 +455,7 @@ impl<'a> Reader<'a> {
             let _sign = self.eat(b'+') || self.eat(b'-');
             self.digits()?;
         }
-        Ok(&self.text[start..self.at])
+        Some(&self.text[start..self.at])
     }
 }
 

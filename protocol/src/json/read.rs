@@ -18,7 +18,7 @@ use crate::number;
 
 /// Reads a value that must fill the whole text.
 pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ReadError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader::new(text);
     let value = T::deserialize(&mut reader).map_err(|error| error.found_at(reader.at))?;
     reader.end()?;
     Ok(value)
@@ -128,11 +128,9 @@ impl<'de> Reader<'de> {
     }
 
     /// Goes past a word if it comes next.
-    fn has(&mut self, word: &str) -> bool {
+    fn says(&mut self, word: &str) -> bool {
         self.space();
-        let has = self.text[self.at..].starts_with(word);
-        self.at += if has { word.len() } else { 0 };
-        has
+        self.has(word)
     }
 
     /// What a string says.
@@ -140,7 +138,8 @@ impl<'de> Reader<'de> {
         if self.next() != Some(b'"') {
             return Err(ReadError::new(format_args!("expected a string")));
         }
-        let literal = self.string()?;
+        let literal = self.string();
+        let literal = self.found(literal)?;
         if !literal.contains('\\') {
             return Ok(Cow::Borrowed(unquoted(literal)));
         }
@@ -154,14 +153,16 @@ impl<'de> Reader<'de> {
         if !matches!(self.next(), Some(b'-' | b'0'..=b'9')) {
             return Err(ReadError::new(format_args!("expected a number")));
         }
-        Ok(self.number()?)
+        let literal = self.number();
+        Ok(self.found(literal)?)
     }
 
     /// The text of a value, whatever it is.
     fn raw(&mut self) -> Result<&'de str, ReadError> {
         self.space();
         let start = self.at;
-        self.skip()?;
+        let end = self.skip();
+        self.found(end)?;
         Ok(&self.text[start..self.at])
     }
 
@@ -192,8 +193,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        let value = self.has("true");
-        if value || self.has("false") {
+        let value = self.says("true");
+        if value || self.says("false") {
             return visitor.visit_bool(value);
         }
         Err(ReadError::new(format_args!("expected true or false")))
@@ -253,14 +254,14 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        if self.has("null") {
+        if self.says("null") {
             return visitor.visit_unit();
         }
         Err(ReadError::new(format_args!("expected null")))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        if self.has("null") {
+        if self.says("null") {
             return visitor.visit_none();
         }
         visitor.visit_some(self)
@@ -413,7 +414,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
     type Error = ReadError;
 
     fn unit_variant(self) -> Result<(), ReadError> {
-        if self.has_content && !self.reader.has("null") {
+        if self.has_content && !self.reader.says("null") {
             return Err(ReadError::new(format_args!("expected null")));
         }
         Ok(())
@@ -436,7 +437,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// A value's text as it is, told as serde_json's type for it wants to be told: under its own name.
+/// A value's text as it is, told as `serde_json`'s type for it wants to be told: under its own name.
 struct Raw<'de> {
     name: &'static str,
     text: &'de str,
