@@ -61,14 +61,21 @@ fn what_two_tabs_wrote_at_once_is_read_again() {
     host.deliver_as("tab-1", 1, &commit_at(at, &[put("1", "\"truth\"")]));
     host.deliver_as("tab-2", 1, &commit_at(at - 100, &[put("1", "\"stale\"")]));
     host.acknowledged_as("tab-2", 1);
-    let FromHost::Read { origin, read } = host.request() else {
+    let FromHost::Read {
+        origin,
+        database,
+        store,
+        keys,
+        ..
+    } = host.request()
+    else {
         panic!("no question")
     };
     assert_eq!(
-        (origin.as_str(), &*read.database, &*read.store),
+        (origin.as_str(), database.as_str(), store.as_str()),
         (ORIGIN, "shop", "orders")
     );
-    assert_eq!(read.keys, ["1"]);
+    assert_eq!(keys, ["1"]);
     let answer = format!(
         r#"{{"records":{{"database":"shop","version":1,"store":"orders","began_at":{0},"read_at":{0},"present":[{{"key":1,"value":"truth"}}],"absent":[]}}}}"#,
         now()

@@ -493,7 +493,19 @@ impl Browser {
                     self.contexts[index].survey_again = true;
                 }
             }
-            FromHost::Read { origin, read } => {
+            FromHost::Read {
+                origin,
+                bucket,
+                database,
+                store,
+                keys,
+            } => {
+                let read = Read {
+                    bucket: bucket.into(),
+                    database: database.into(),
+                    store: store.into(),
+                    keys,
+                };
                 let number = self.rng.usize(..100);
                 if let Some(origin) = self.number_of(&origin)
                     && let Some(index) = self.of_origin(number, origin)
