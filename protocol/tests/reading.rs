@@ -1,5 +1,7 @@
 //! `protocol::json::read`, by which the extension reads messages, and `serde_json`, by which the host does, read the same.
 
+#![allow(clippy::expect_used, reason = "a test's helpers")]
+
 use std::fmt::Debug;
 
 use idb_relay_protocol::{
