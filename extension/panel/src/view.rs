@@ -106,7 +106,9 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
             state.toggle_display();
             true
         }
-        // Whoever reads the details scrolls them.
+        // Whoever reads the details scrolls them. These keys by us: Firefox takes the focus away with them.
+        "Home" if page::is_within(".details") => page::scroll("sections", 0),
+        "End" if page::is_within(".details") => page::scroll("sections", i32::MAX),
         _ if page::is_within(".details, .stores") => false,
         "ArrowDown" => state.step(Step::Lines(1)),
         "ArrowUp" => state.step(Step::Lines(-1)),

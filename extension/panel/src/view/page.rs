@@ -43,6 +43,12 @@ pub fn focus(id: &str) -> bool {
         .is_some_and(|element| element.focus().is_ok())
 }
 
+/// Scrolls the element of this id so far, in pixels, or to its end.
+pub fn scroll(id: &str, top: i32) -> bool {
+    let element = document().and_then(|document| document.get_element_by_id(id));
+    element.inspect(|element| element.set_scroll_top(top)).is_some()
+}
+
 /// Lets the element of this id be out of reach, or no more. At once: what is to take the focus next may be in it.
 pub fn set_inert(id: &str, inert: bool) {
     if let Some(element) = document().and_then(|document| document.get_element_by_id(id)) {
