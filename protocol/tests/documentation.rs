@@ -232,7 +232,7 @@ fn the_questions_on_the_page_are_questions() {
         .into_iter()
         .filter(|row| row[0].first().is_some_and(|cell| cell.starts_with('{')))
         .collect();
-    assert_eq!(rows.len(), 7);
+    assert_eq!(rows.len(), 8);
     for row in rows {
         let question: Result<protocol::inspect::Question, _> = serde_json::from_str(row[0][0]);
         question.unwrap_or_else(|error| panic!("{}: {error}", row[0][0]));
