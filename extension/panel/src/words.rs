@@ -1,6 +1,6 @@
 //! Numbers and times for people, and the names of operations and servers.
 
-use protocol::event::Op;
+use protocol::{event::Op, inspect::left_out_bytes};
 
 use crate::{model::Row, query::find};
 
@@ -86,6 +86,9 @@ pub fn preview<'r>(row: &'r Row, texts: &[String], width: usize) -> (&'static st
     if !row.has_key || value == "null" && row.size().is_none() {
         return ("", "");
     }
+    if left_out_bytes(value).is_some() {
+        return ("", "too large for the list");
+    }
     let found = texts.iter().find_map(|wanted| find(value, wanted));
     let start = match found {
         Some((at, _)) if at > AHEAD * 2 => boundary(value, at - AHEAD),
@@ -168,6 +171,16 @@ mod tests {
         // (1260 - 546) / 1.8 = 396 pixels, of which the first has 0.8.
         assert_eq!(columns(1260), (49, 61));
         assert_eq!(columns(0), (1, 1));
+    }
+
+    #[test]
+    fn what_is_not_here_is_not_shown_as_a_value() {
+        let marker = protocol::inspect::left_out("feed", 70_000);
+        let row = row("u", "1", marker.get());
+        assert_eq!(
+            preview(&row, &["feed".to_owned()], 200),
+            ("", "too large for the list")
+        );
     }
 
     #[test]
