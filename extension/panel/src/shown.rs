@@ -74,11 +74,6 @@ impl Shown {
         }
     }
 
-    /// Whether a filter is new and has not looked at everything yet.
-    pub fn is_looking(&self) -> bool {
-        self.looking
-    }
-
     /// Looks at what is new, a stretch of it; whether there is more, and how many of those shown before are gone.
     fn advance(&mut self, model: &Model, query: &Query) -> (bool, usize) {
         let places = model.places();
