@@ -9,6 +9,7 @@
 //! - [`tree`]: a typed value as lines with JavaScript's types.
 //! - [`diff`]: what changed between two values.
 //! - [`side`]: a record in IndexedDB, in the mirror and in Memcached.
+//! - [`pace`]: how often the list is drawn.
 //! - [`chart`]: the last minute as a picture.
 //! - [`counts`]: how many records the pages' stores have.
 //! - [`drift`]: what comparisons with Memcached have found.
@@ -26,6 +27,7 @@ pub mod diff;
 pub mod drift;
 pub mod install;
 pub mod model;
+pub mod pace;
 pub mod query;
 pub mod recording;
 pub mod shown;

@@ -59,6 +59,7 @@ pub fn FeedView(state: State) -> impl IntoView {
         let (Some(list), Some(spacer), Some(window)) = (list.get(), spacer.get(), window.get()) else {
             return;
         };
+        state.settle();
         let (count, top) = (count.get(), state.top.get());
         let spare = if state.follow.get() {
             SPARE_FOLLOWING
@@ -92,6 +93,7 @@ pub fn FeedView(state: State) -> impl IntoView {
         let top = usize::try_from(list.scroll_top()).unwrap_or(0);
         placed.update_value(|placed| placed.1 = top);
         state.scroll_to(top);
+        state.settle();
         let below = list.scroll_height() - list.scroll_top() - list.client_height();
         let at_end = below < i32::try_from(ROW).unwrap_or(0);
         if state.follow.get_untracked() != at_end {
@@ -149,7 +151,7 @@ fn watch_size(state: State, list: &Element) {
             .is_some_and(|known| known != height)
         {
             state.height.set(height);
-            state.pulse();
+            state.refresh();
         }
     });
     if let Ok(observer) = ResizeObserver::new(measured.as_ref().unchecked_ref()) {

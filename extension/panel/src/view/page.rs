@@ -27,6 +27,12 @@ pub fn soon(what: impl FnOnce() + 'static) {
     };
 }
 
+/// Milliseconds since the page was opened.
+pub fn now() -> f64 {
+    let performance = web_sys::window().and_then(|window| window.performance());
+    performance.map_or(0.0, |performance| performance.now())
+}
+
 /// Marks a moment for whoever measures the panel (User Timing), once.
 pub fn mark(name: &str) {
     if let Some(performance) = web_sys::window().and_then(|window| window.performance()) {

@@ -19,6 +19,7 @@ use crate::{
     chart::Second,
     link::{self, Heard, Link},
     model::Model,
+    pace::Pace,
     query::Query,
     shown::Shown,
     stack::Stacks,
@@ -61,6 +62,11 @@ pub struct State {
     link: StoredValue<Rc<Link>, LocalStorage>,
     /// What has come and is not taken in yet.
     coming: StoredValue<Vec<Feed>>,
+    /// How often it is drawn, and whether the end of a rest is waited for.
+    pace: StoredValue<Pace>,
+    resting: StoredValue<bool>,
+    /// How many of the events shown have gone from above since it was drawn.
+    lost: StoredValue<usize>,
     /// Whether a frame is waited for.
     awaited: StoredValue<bool>,
     pub tab: RwSignal<Tab>,
@@ -144,6 +150,9 @@ impl State {
         let state = Self {
             link: StoredValue::new_local(link),
             coming,
+            pace: StoredValue::new(Pace::default()),
+            resting: StoredValue::new(false),
+            lost: StoredValue::new(0),
             awaited: StoredValue::new(false),
             tab: RwSignal::new(Tab::Events),
             model: RwSignal::new(Model::default()),
@@ -186,7 +195,7 @@ impl State {
         Effect::new(move |_| {
             let _tracked = state.effective();
             state.shown.update(Shown::restart);
-            state.pulse();
+            state.refresh();
         });
         state.watch_health(None);
         browser::on_origin(move |origin| state.origin.set(origin));

@@ -1,9 +1,10 @@
-//! Taking in what has come, once a frame and whatever its rate: one look at the filter, one change of the screen.
+//! Taking in what has come, once a frame and whatever its rate: one look at the filter, and one change of the screen if it is time
+//! for one ([`Pace`]).
 
 use leptos::prelude::*;
 
 use super::{super::page, ROW, State};
-use crate::{link, query::Query, shown::Shown};
+use crate::{link, pace::Pace, query::Query, shown::Shown};
 
 /// How often numbers change at most while events stream in, in milliseconds: nobody reads faster.
 const COUNTING: i32 = 200;
@@ -25,8 +26,14 @@ impl State {
         self.standing.get().within(origin)
     }
 
+    /// Shows at once what a person has changed, with what has come.
+    pub fn refresh(self) {
+        self.pace.update_value(Pace::hurry);
+        self.pulse();
+    }
+
     /// Takes in, with the next frame, what has come.
-    pub fn pulse(self) {
+    pub(super) fn pulse(self) {
         if !self
             .awaited
             .try_update_value(|awaited| std::mem::replace(awaited, true))
@@ -40,20 +47,22 @@ impl State {
     }
 
     fn take_in(self) {
+        let began = page::now();
         let coming = self.coming.try_update_value(std::mem::take).unwrap_or_default();
         // While a recording is shown, what happens is not kept; the feed starts again behind it.
         if !coming.is_empty() && self.recording.with_untracked(Option::is_none) {
             self.model
-                .update(|model| coming.iter().for_each(|feed| model.take(feed)));
+                .update_untracked(|model| coming.iter().for_each(|feed| model.take(feed)));
             self.link.with_value(|link| link.pull());
         }
         let frozen = self.frozen.get_untracked();
         let query = untrack(|| self.effective());
         let (mut more, mut gone) = (false, 0);
-        self.shown.update(|shown| {
+        self.shown.update_untracked(|shown| {
             self.model
                 .try_update_untracked(|model| (more, gone) = shown.follow(model, &query, frozen));
         });
+        self.lost.update_value(|lost| *lost += gone);
         let first = self.model.with_untracked(|model| model.places().start);
         if self.selected.get_untracked().is_some_and(|place| place < first) {
             self.selected.set(None);
@@ -62,18 +71,47 @@ impl State {
             self.looking.set(more);
         }
         self.count();
-        if self.follow.get_untracked() {
-            let content = self.shown.with_untracked(Shown::len) * ROW;
-            self.scroll_to(content.saturating_sub(self.height.get_untracked()));
-        } else if gone > 0 {
-            // What is looked at stays where it is.
-            self.scroll_to(self.top.get_untracked().saturating_sub(gone * ROW));
-        }
+        self.draw(began);
         if more {
             self.pulse();
         } else if self.exported.get_value() {
             self.exported.set_value(false);
             self.offer_file();
+        }
+    }
+
+    /// Has the screen show what was taken in, now or when it has rested.
+    fn draw(self, began: f64) {
+        let rest = self.pace.with_value(|pace| pace.rest(began));
+        if rest > 0.0 {
+            if !self.resting.get_value() {
+                self.resting.set_value(true);
+                #[allow(clippy::cast_possible_truncation, reason = "a rest is less than a second")]
+                link::later(rest.ceil() as i32, move || {
+                    self.resting.set_value(false);
+                    self.pulse();
+                });
+            }
+            return;
+        }
+        self.model.notify();
+        self.shown.notify();
+        self.settle();
+        if self.follow.get_untracked() {
+            let content = self.shown.with_untracked(Shown::len) * ROW;
+            self.scroll_to(content.saturating_sub(self.height.get_untracked()));
+        }
+        // Behind the frame.
+        link::later(0, move || {
+            self.pace.update_value(|pace| pace.drawn(began, page::now()));
+        });
+    }
+
+    /// Keeps what is looked at where it is though events above it are gone.
+    pub fn settle(self) {
+        let lost = self.lost.try_update_value(std::mem::take).unwrap_or(0);
+        if lost > 0 && !self.follow.get_untracked() {
+            self.scroll_to(self.top.get_untracked().saturating_sub(lost * ROW));
         }
     }
 

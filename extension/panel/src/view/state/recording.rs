@@ -9,7 +9,7 @@ impl State {
     /// Saves the events shown. What a filter lets through is known only once it has looked at everything.
     pub fn export(self) {
         self.exported.set_value(true);
-        self.pulse();
+        self.refresh();
     }
 
     pub(super) fn offer_file(self) {
@@ -40,7 +40,7 @@ impl State {
                 self.tab.set(Tab::Events);
                 self.recording.set(Some(name.to_owned()));
                 self.model.set(recorded);
-                self.pulse();
+                self.refresh();
             }
             Err((line, error)) => self.say(&format!("{name}, line {line}, is no event: {error}")),
         }

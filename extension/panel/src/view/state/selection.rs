@@ -38,6 +38,7 @@ impl State {
 
     /// Shows an event's details, and brings it into sight.
     pub fn select(self, place: usize) {
+        self.settle();
         self.selected.set(Some(place));
         let at = self.shown.with_untracked(|shown| shown.index_of(place)) * ROW;
         let (top, height) = (self.top.get_untracked(), self.height.get_untracked());

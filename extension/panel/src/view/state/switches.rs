@@ -18,12 +18,12 @@ impl State {
 
     pub fn toggle_display(self) {
         self.frozen.update(|frozen| *frozen = !*frozen);
-        self.pulse();
+        self.refresh();
     }
 
     pub fn toggle_follow(self) {
         self.follow.update(|follow| *follow = !*follow);
-        self.pulse();
+        self.refresh();
     }
 
     pub fn toggle_tracing(self) {
