@@ -12,12 +12,10 @@
 //! themselves: a question tells how far its asker has come. An answer fits a native message to the browser
 //! ([`crate::MAX_MESSAGE_FROM_HOST`]).
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{json, message::HostError, redact::Rule};
+use crate::{json, message::HostError, redact::Rule, table::Table};
 
 mod health;
 mod look;
@@ -143,13 +141,13 @@ pub struct Background {
     /// Deliveries that the host does not have on disk yet.
     pub waiting: u64,
     /// Origins that are captured, with who enabled them: `user`, `configuration` or `policy`; the last of these if several did.
-    pub origins: BTreeMap<String, String>,
+    pub origins: Table<String, String>,
     /// Those of them for which the browser's permission is missing: nothing of them is captured until it is granted.
     #[serde(default)]
     pub ungranted: Vec<String>,
     /// Redaction rules, by who made them, as in `origins`. All of them hold.
     #[serde(default)]
-    pub rules: BTreeMap<String, Vec<Rule>>,
+    pub rules: Table<String, Vec<Rule>>,
     /// The documents with a bridge in the inspected tab, and those that were turned away.
     pub documents: Vec<Document>,
 }
@@ -235,7 +233,7 @@ pub struct Since {
     /// For each stage the last event that it knows to have passed ([`Passage::last`]); a stage that is missing begins with the first
     /// event of the answer.
     #[serde(default)]
-    pub passed: BTreeMap<String, u64>,
+    pub passed: Table<String, u64>,
 }
 
 /// The host's answer to the question of this number. Whoever only passes it on takes the reply as raw JSON.

@@ -17,6 +17,7 @@
 //! - [`number`]: numbers as JavaScript reads and writes them.
 //! - [`name`]: the templates that name Redis channels and Memcached keys.
 //! - [`origin`]: which origins a rule means.
+//! - [`table`]: a map of few entries.
 //! - [`redact`]: what must not leave the browser.
 //!
 //! The formats are specified for readers in other languages in `docs/formats.md`.
@@ -33,6 +34,7 @@ pub mod number;
 pub mod origin;
 pub mod redact;
 pub mod schema;
+pub mod table;
 pub mod value;
 
 /// The version of the messages between extension and host. It changes only when one side can no longer

@@ -314,7 +314,7 @@ fn render(state: &Shared, link: &Rc<Link>) {
         .collect();
     fill_or(&by_id("sites"), &sites, "No site is captured.");
     let mut rows = Vec::new();
-    for (who, rules) in &background.rules {
+    for (who, rules) in background.rules.iter() {
         for (index, rule) in rules.iter().enumerate() {
             rows.push(rule_row(state, who, index, rule, link));
         }

@@ -1,8 +1,9 @@
 //! How many records each store has in the pages themselves, beside what the mirror holds of it.
 
-use std::collections::BTreeMap;
-
-use protocol::inspect::{Sight, Store};
+use protocol::{
+    inspect::{Sight, Store},
+    table::Table,
+};
 
 use crate::drift::{Name, name};
 
@@ -14,12 +15,12 @@ enum Told {
     /// Why they could not say it.
     Failed(String),
     /// How many records their stores have.
-    Counted(BTreeMap<Name, u64>),
+    Counted(Table<Name, u64>),
 }
 
 /// By origin: what its pages have said.
 #[derive(Debug, Default)]
-pub struct Counts(BTreeMap<String, Told>);
+pub struct Counts(Table<String, Told>);
 
 /// What is known of a store's records in IndexedDB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub enum Count {
 impl Counts {
     /// The pages of an origin are asked. What they said last stands until they answer.
     pub fn ask(&mut self, origin: &str) {
-        let told = self.0.entry(origin.to_owned()).or_insert(Told::Asked);
+        let told = self.0.get_or_insert_with(origin.to_owned(), || Told::Asked);
         if matches!(told, Told::Failed(_)) {
             *told = Told::Asked;
         }
@@ -72,12 +73,12 @@ impl Counts {
 
     /// The stores of the mirror with those that only the pages know, which the mirror has nothing of.
     pub fn joined(&self, stores: &[Store]) -> Vec<Store> {
-        let mut joined: BTreeMap<Name, Store> =
+        let mut joined: Table<Name, Store> =
             stores.iter().map(|store| (name(store), store.clone())).collect();
         for told in self.0.values() {
             let Told::Counted(counts) = told else { continue };
             for known in counts.keys() {
-                joined.entry(known.clone()).or_insert_with(|| unread(known));
+                joined.get_or_insert_with(known.clone(), || unread(known));
             }
         }
         joined.into_values().collect()

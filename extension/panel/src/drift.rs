@@ -1,8 +1,9 @@
 //! What comparisons with Memcached have found, store by store.
 
-use std::collections::BTreeMap;
-
-use protocol::inspect::{Compared, Store};
+use protocol::{
+    inspect::{Compared, Store},
+    table::Table,
+};
 
 /// A store's name: origin, bucket, database, store.
 pub type Name = (String, String, String, String);
@@ -19,7 +20,7 @@ pub fn name(store: &Store) -> Name {
 
 /// By store: what a comparison has found so far, or why there was none.
 #[derive(Debug, Default)]
-pub struct Drift(BTreeMap<Name, Result<Compared, String>>);
+pub struct Drift(Table<Name, Result<Compared, String>>);
 
 impl Drift {
     /// What is known of a store.

@@ -3,8 +3,6 @@
 //! A line's path says where it stands, by names as JSON texts and numbers of entries: `/"cards"/0`. It is what is remembered of what is
 //! open, and no JSON pointer.
 
-use std::collections::BTreeSet;
-
 use protocol::json::{Json, unquoted, utf16};
 
 /// How many members of one value are shown; the rest is counted.
@@ -32,7 +30,7 @@ pub struct Line {
 }
 
 /// The lines of a value. Depth 0 is open, deeper ones are if they are in `toggled`; for depth 0 and 1 it is the other way round.
-pub fn lines(typed: &str, toggled: &BTreeSet<String>) -> Vec<Line> {
+pub fn lines(typed: &str, toggled: &[String]) -> Vec<Line> {
     let mut lines = Vec::new();
     match Json::parse(typed) {
         Ok(json) => Writer {
@@ -55,7 +53,7 @@ pub fn lines(typed: &str, toggled: &BTreeSet<String>) -> Vec<Line> {
 
 struct Writer<'w> {
     lines: &'w mut Vec<Line>,
-    toggled: &'w BTreeSet<String>,
+    toggled: &'w [String],
 }
 
 /// What a value is, apart from its place.
@@ -286,7 +284,7 @@ mod tests {
     use super::*;
 
     fn shown(typed: &str) -> Vec<String> {
-        lines(typed, &BTreeSet::new())
+        lines(typed, &[])
             .into_iter()
             .map(|line| {
                 let parts = [line.name, line.label, line.text];
@@ -329,16 +327,16 @@ mod tests {
     fn what_is_deep_is_closed_until_it_is_opened() {
         let typed = r#"{"a":{"b":{"c":1}}}"#;
         assert_eq!(shown(typed), ["Object", " a Object", "  b Object {\"c\":1}"]);
-        let toggled = BTreeSet::from(["/a/b".to_owned()]);
+        let toggled = Vec::from(["/a/b".to_owned()]);
         assert_eq!(lines(typed, &toggled).len(), 4);
-        let closed = BTreeSet::from(["/a".to_owned()]);
+        let closed = Vec::from(["/a".to_owned()]);
         assert_eq!(lines(typed, &closed).len(), 2);
     }
 
     #[test]
     fn many_members_are_counted() {
         let typed = format!("[{}]", vec!["0"; MOST + 7].join(","));
-        let lines = lines(&typed, &BTreeSet::new());
+        let lines = lines(&typed, &[]);
         assert_eq!(lines.len(), MOST + 2);
         assert_eq!(lines[MOST + 1].text, "7 more");
     }

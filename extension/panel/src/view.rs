@@ -4,7 +4,7 @@
 //! - [`header`]: how the host and its servers are. [`toolbar`]: filter and buttons. [`feed`]: the events. [`details`]: one of
 //!   them. [`stores`]: what is where. [`empty`]: why there is nothing. [`palette`]: every command by its name. [`help`]: filter
 //!   language and keys. [`doctor`]: what is wrong on the way. [`sentence`]: words with code in them. [`page`]: clipboard, files,
-//!   clocks.
+//!   clocks. [`lasting`]: what the screen follows.
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::prelude::*;
@@ -15,6 +15,7 @@ mod empty;
 mod feed;
 mod header;
 mod help;
+mod lasting;
 mod page;
 mod palette;
 mod record;

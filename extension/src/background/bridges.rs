@@ -1,8 +1,6 @@
 //! The documents that are connected, by the number of their port.
 
-use std::collections::BTreeMap;
-
-use protocol::{inspect::Document, message::Page};
+use protocol::{inspect::Document, message::Page, table::Table};
 
 use super::status::Problem;
 
@@ -71,7 +69,7 @@ pub struct Bridge {
     /// Whether it was told to tell where writes are called from.
     pub traced: bool,
     /// The stacks of deliveries that are about to come, by their numbers.
-    pub stacks: BTreeMap<u64, Vec<String>>,
+    pub stacks: Table<u64, Vec<String>>,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
 }
@@ -93,9 +91,9 @@ impl Bridge {
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Bridges {
-    connected: BTreeMap<u32, Bridge>,
+    connected: Table<u32, Bridge>,
     /// The documents that were turned away, by tab and frame, until something else is there. Nobody says when a tab goes.
-    refused: BTreeMap<(i64, i64), Document>,
+    refused: Table<(i64, i64), Document>,
     clock: u64,
 }
 
@@ -115,7 +113,7 @@ impl Bridges {
             refused: None,
             parts: Vec::new(),
             traced: false,
-            stacks: BTreeMap::new(),
+            stacks: Table::new(),
             last_heard: self.clock,
         };
         self.connected.insert(port, bridge);

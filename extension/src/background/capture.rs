@@ -1,8 +1,9 @@
 //! Which origins are enabled: by the user in the browser, by the host's configuration, or by managed policy. Any of them counts.
 
-use std::collections::BTreeMap;
-
-use protocol::origin::{OriginError, OriginPattern};
+use protocol::{
+    origin::{OriginError, OriginPattern},
+    table::Table,
+};
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -67,13 +68,10 @@ impl Capture {
     }
 
     /// Every entry with who made it.
-    pub fn origins(&self) -> BTreeMap<String, String> {
-        // One by one: to collect them is to sort them first, which takes more code than all else here.
-        let mut origins = BTreeMap::new();
-        for (pattern, who) in self.all() {
-            origins.insert(pattern.to_string(), who.to_owned());
-        }
-        origins
+    pub fn origins(&self) -> Table<String, String> {
+        self.all()
+            .map(|(pattern, who)| (pattern.to_string(), who.to_owned()))
+            .collect()
     }
 
     /// The entries for which the permission for their match pattern is not among these.
@@ -130,13 +128,14 @@ mod tests {
             capture.match_patterns(),
             ["http://localhost/*", "https://shop.example/*"]
         );
-        let who: Vec<(String, String)> = capture.origins().into_iter().collect();
+        let origins = capture.origins();
+        let who: Vec<(&str, &str)> = origins.iter().map(|(origin, by)| (&**origin, &**by)).collect();
         let expected = [
             ("http://localhost:8080", "configuration"),
             ("http://localhost:8081", "policy"),
             ("https://shop.example", "user"),
         ];
-        assert_eq!(who, expected.map(|(origin, by)| (origin.into(), by.into())));
+        assert_eq!(who, expected);
         assert_eq!(
             capture.ungranted(&["http://localhost/*".into()]),
             ["https://shop.example"]

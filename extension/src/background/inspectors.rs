@@ -3,12 +3,11 @@
 //! Each page numbers its own questions; towards the host they are numbered anew. A page that closes forgets its questions. A
 //! feed outlives the host: it waits for the next one. Every other question fails when there is no host to answer it.
 
-use std::collections::BTreeMap;
-
 use protocol::{
     inspect::{Answer, Background, MAX_QUESTIONS, Remark, ToInspector, Tracing},
     json,
     message::{ErrorCode, HostError},
+    table::Table,
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -19,8 +18,8 @@ pub type Told = ToInspector<Box<RawValue>>;
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Inspectors {
-    pages: BTreeMap<u32, Page>,
-    questions: BTreeMap<u64, Asked>,
+    pages: Table<u32, Page>,
+    questions: Table<u64, Asked>,
     last: u64,
 }
 

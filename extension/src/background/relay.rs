@@ -4,7 +4,7 @@
 //! before the host has said hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing leaves
 //! while one of them cannot be applied; a lone delivery leaves at once.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use super::{
     backoff::Backoff,
@@ -22,6 +22,7 @@ use protocol::{
         Welcome,
     },
     redact::{Redaction, Rule},
+    table::Table,
 };
 
 mod host;
@@ -137,7 +138,7 @@ pub struct Relay {
     /// How much each bridge may have on its way.
     window: usize,
     /// By who made them.
-    rules: BTreeMap<String, Vec<Rule>>,
+    rules: Table<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
     /// This profile's own.
@@ -170,7 +171,7 @@ impl Relay {
             host_version: None,
             inspectors: Inspectors::default(),
             window: BRIDGE_WINDOW,
-            rules: BTreeMap::new(),
+            rules: Table::new(),
             unreadable_policy: None,
             secret,
             redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),

@@ -216,8 +216,10 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                 let twisty = line.open.map(|open| {
                     let toggle = move |_| {
                         state.toggled.update(|toggled| {
-                            if !toggled.remove(&path) {
-                                toggled.insert(path.clone());
+                            if let Some(at) = toggled.iter().position(|known| *known == path) {
+                                toggled.swap_remove(at);
+                            } else {
+                                toggled.push(path.clone());
                             }
                         });
                     };
@@ -362,7 +364,7 @@ fn Siblings(state: State, place: usize, row: Row) -> impl IntoView {
     view! {
         <section>
             <h3>{format!("Transaction of {}", words::counted(count, "event"))}
-                <button on:click=move |_| state.filter.set(format!("tx:{}", whole.id))>"Show only these"</button></h3>
+                <button on:click=move |_| state.set_filter(format!("tx:{}", whole.id))>"Show only these"</button></h3>
             <ul class="siblings">{siblings}</ul>
         </section>
     }

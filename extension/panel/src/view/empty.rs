@@ -70,7 +70,7 @@ fn filtered(state: State) -> AnyView {
         <div data-why="filter">
             <h2>"No event fits the filter"</h2>
             {others(state)}
-            <p><button class="primary" on:click=move |_| state.filter.set(String::new())>"Clear the filter"</button></p>
+            <p><button class="primary" on:click=move |_| state.set_filter(String::new())>"Clear the filter"</button></p>
         </div>
     }
     .into_any()

@@ -30,9 +30,9 @@ pub fn FeedView(state: State) -> impl IntoView {
     let list = NodeRef::<html::Div>::new();
     let spacer = NodeRef::<html::Div>::new();
     let window = NodeRef::<html::Div>::new();
-    let count = Memo::new(move |_| state.shown.with(Shown::len));
+    let count = move || state.shown.with(Shown::len);
     Effect::new(move |marked: Option<bool>| {
-        let there = marked == Some(true) || count.get() > 0;
+        let there = marked == Some(true) || count() > 0;
         if there && marked != Some(true) {
             page::mark("first-row");
         }
@@ -44,15 +44,6 @@ pub fn FeedView(state: State) -> impl IntoView {
         }
     });
     let pool = StoredValue::new_local(Pool::default());
-    // What lines look like beside their own event: a number that grows whenever it is another.
-    let around = Memo::new(move |before: Option<&u64>| {
-        state.health.track();
-        state.texts.track();
-        state.documents.track();
-        state.recording.track();
-        state.letters.track();
-        before.map_or(0, |before| before + 1)
-    });
     // The document follows the state. Everything is written first: to scroll asks for the layout of all that.
     let placed = StoredValue::new((usize::MAX, usize::MAX));
     Effect::new(move |_| {
@@ -60,14 +51,14 @@ pub fn FeedView(state: State) -> impl IntoView {
             return;
         };
         state.settle();
-        let (count, top) = (count.get(), state.top.get());
+        let (count, top) = (count(), state.top.get());
         let spare = if state.follow.get() {
             SPARE_FOLLOWING
         } else {
             SPARE
         };
         let first = (top / ROW).saturating_sub(spare);
-        let look = look(state, around.get());
+        let look = look(state);
         state.model.with(|model| {
             state.shown.with(|shown| {
                 let wanted = Wanted {
@@ -123,8 +114,8 @@ pub fn FeedView(state: State) -> impl IntoView {
                     <div class="window" node_ref=window role="rowgroup" on:click=pressed></div>
                 </div>
             </div>
-            <Show when=move || count.get() == 0><Empty state /></Show>
-            <Show when=move || { !state.follow.get() && state.recording.with(Option::is_none) && count.get() > 0 }>
+            <Show when=move || count() == 0><Empty state /></Show>
+            <Show when=move || { !state.follow.get() && state.recording.with(Option::is_none) && count() > 0 }>
                 <button class="newest" on:click=move |_| state.toggle_follow()>"↓ Newest"</button>
             </Show>
         </section>
@@ -137,19 +128,11 @@ fn watch_size(state: State, list: &Element) {
     let measured = Closure::<dyn Fn()>::new(move || {
         let pixels = |size| usize::try_from(size).unwrap_or(0);
         let letters = words::columns(pixels(observed.client_width()));
-        if state
-            .letters
-            .try_get_untracked()
-            .is_some_and(|known| known != letters)
-        {
+        if state.letters.get_untracked() != letters {
             state.letters.set(letters);
         }
         let height = pixels(observed.client_height()).max(ROW);
-        if state
-            .height
-            .try_get_untracked()
-            .is_some_and(|known| known != height)
-        {
+        if state.height.get_untracked() != height {
             state.height.set(height);
             state.refresh();
         }
@@ -162,9 +145,16 @@ fn watch_size(state: State, list: &Element) {
 }
 
 /// What lines look like beside their own event.
-fn look(state: State, revision: u64) -> Look {
+fn look(state: State) -> Look {
+    let revisions = [
+        state.health.revision(),
+        state.texts.revision(),
+        state.documents.revision(),
+        state.recording.revision(),
+        state.letters.revision(),
+    ];
     Look {
-        revision,
+        revision: revisions.into_iter().sum(),
         texts: state.texts.get_untracked(),
         letters: state.letters.get_untracked(),
         health: state.health.get_untracked(),

@@ -169,7 +169,7 @@ fn uncaptured(state: State, unread: Memo<usize>) -> Option<impl IntoView + use<>
     (!parts.is_empty()).then(|| {
         view! {
             <button class="chip" data-state="wrong" title="Documents that are not captured; events that a server refused or that could not be read. Press to see those events."
-                on:click=move |_| state.filter.set("is:error".to_owned())>
+                on:click=move |_| state.set_filter("is:error".to_owned())>
                 <i class="dot" aria-hidden="true"></i>{parts.join(", ")}
             </button>
         }
@@ -189,8 +189,9 @@ fn Chart(state: State) -> impl IntoView {
         let second = now();
         match second.lag {
             Some(lag) => format!(
-                "{}/s, {lag} ms",
-                words::count(usize::try_from(second.events).unwrap_or(0))
+                "{}/s, {} ms",
+                words::count(usize::try_from(second.events).unwrap_or(0)),
+                text(lag)
             ),
             None => format!("{}/s", words::count(usize::try_from(second.events).unwrap_or(0))),
         }

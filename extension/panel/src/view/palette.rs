@@ -19,15 +19,15 @@ const COMMANDS: &[Command] = &[
     ("Follow the newest event, or no more", "f", State::toggle_follow),
     ("Take stacks of writes, or no more", "", State::toggle_tracing),
     ("Clear the events", "", State::clear),
-    ("Clear the filter", "", |state| state.filter.set(String::new())),
+    ("Clear the filter", "", |state| state.set_filter(String::new())),
     ("Show only events with remarks", "", |state| {
-        state.filter.set("is:error".to_owned());
+        state.set_filter("is:error".to_owned());
     }),
     ("Show only deletions", "", |state| {
-        state.filter.set("op:delete".to_owned());
+        state.set_filter("op:delete".to_owned());
     }),
     ("Show what has not reached Memcached", "", |state| {
-        state.filter.set("-stage:memcached".to_owned());
+        state.set_filter("-stage:memcached".to_owned());
     }),
     ("Show events", "", |state| state.tab.set(Tab::Events)),
     ("Show stores", "", |state| state.tab.set(Tab::Stores)),

@@ -4,7 +4,7 @@
 //! - [`selection`]: which event is looked at. [`switches`]: what is on or off. [`recording`]: events as files.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     rc::Rc,
 };
 
@@ -13,7 +13,7 @@ use protocol::inspect::{
     Background, Document, Feed, FromInspector, Health, Look, Question, Remark, Reply, Sight, Store,
 };
 
-use super::page;
+use super::{lasting::Lasting, page};
 use crate::{
     browser,
     chart::Second,
@@ -61,73 +61,74 @@ pub enum Over {
 pub struct State {
     link: StoredValue<Rc<Link>, LocalStorage>,
     /// What has come and is not taken in yet.
-    coming: StoredValue<Vec<Feed>>,
+    coming: Lasting<Vec<Feed>>,
     /// How often it is drawn, and whether the end of a rest is waited for.
-    pace: StoredValue<Pace>,
-    resting: StoredValue<bool>,
+    pace: Lasting<Pace>,
+    resting: Lasting<bool>,
     /// How many of the events shown have gone from above since it was drawn.
-    lost: StoredValue<usize>,
+    lost: Lasting<usize>,
     /// Whether a frame is waited for.
-    awaited: StoredValue<bool>,
-    pub tab: RwSignal<Tab>,
-    pub model: RwSignal<Model>,
-    pub shown: RwSignal<Shown>,
-    pub counts: RwSignal<Counts>,
+    awaited: Lasting<bool>,
+    pub tab: Lasting<Tab>,
+    pub model: Lasting<Model>,
+    pub shown: Lasting<Shown>,
+    pub counts: Lasting<Counts>,
     /// Whether they are not to change for a moment.
-    counted: StoredValue<bool>,
+    counted: Lasting<bool>,
     /// Whether a file of the events is wanted as soon as it is known which.
-    exported: StoredValue<bool>,
+    exported: Lasting<bool>,
     /// Whether some of the events have not been looked at yet.
-    pub looking: RwSignal<bool>,
-    pub background: RwSignal<Option<Background>>,
-    pub documents: RwSignal<HashMap<String, Document>>,
-    pub health: RwSignal<Option<Health>>,
+    pub looking: Lasting<bool>,
+    pub background: Lasting<Option<Background>>,
+    pub documents: Lasting<HashMap<String, Document>>,
+    pub health: Lasting<Option<Health>>,
     /// Why the host could not say how it is.
-    pub unwell: RwSignal<Option<Remark>>,
+    pub unwell: Lasting<Option<Remark>>,
     /// The tab that is inspected.
     pub inspected: Option<i64>,
     /// The origin of the inspected page.
-    pub origin: RwSignal<Option<String>>,
+    pub origin: Lasting<Option<String>>,
     /// Only what the inspected site wrote is shown.
-    pub only_site: RwSignal<bool>,
-    pub chart: RwSignal<VecDeque<Second>>,
+    pub only_site: Lasting<bool>,
+    pub chart: Lasting<VecDeque<Second>>,
     /// The filter as it is written.
-    pub filter: RwSignal<String>,
-    pub query: Memo<Result<Query, String>>,
+    pub filter: Lasting<String>,
+    /// What it means, or why it makes no sense.
+    pub query: Lasting<Result<Query, String>>,
     /// The filter that holds: the last one that made sense.
-    pub standing: Memo<Query>,
+    pub standing: Lasting<Query>,
     /// The texts that are searched for.
-    pub texts: Memo<Vec<String>>,
+    pub texts: Lasting<Vec<String>>,
     /// The place of the event whose details are shown.
-    pub selected: RwSignal<Option<usize>>,
+    pub selected: Lasting<Option<usize>>,
     /// The display rests.
-    pub frozen: RwSignal<bool>,
+    pub frozen: Lasting<bool>,
     /// The newest event is kept in sight.
-    pub follow: RwSignal<bool>,
+    pub follow: Lasting<bool>,
     /// How far the list is scrolled, and how high it is, in pixels.
-    pub top: RwSignal<usize>,
-    pub height: RwSignal<usize>,
+    pub top: Lasting<usize>,
+    pub height: Lasting<usize>,
     /// How many letters the list's wide columns have room for ([`crate::words::columns`]).
-    pub letters: RwSignal<(usize, usize)>,
+    pub letters: Lasting<(usize, usize)>,
     /// A recording's name, if one is shown instead of what happens.
-    pub recording: RwSignal<Option<String>>,
-    pub over: RwSignal<Option<Over>>,
-    pub toast: RwSignal<String>,
+    pub recording: Lasting<Option<String>>,
+    pub over: Lasting<Option<Over>>,
+    pub toast: Lasting<String>,
     /// Whether the inspected page tells where it writes from.
-    pub tracing: RwSignal<bool>,
-    pub stacks: RwSignal<Stacks>,
-    pub stores: RwSignal<Option<Result<Vec<Store>, String>>>,
+    pub tracing: Lasting<bool>,
+    pub stacks: Lasting<Stacks>,
+    pub stores: Lasting<Option<Result<Vec<Store>, String>>>,
     /// Paths of trees that were opened or closed.
-    pub toggled: RwSignal<BTreeSet<String>>,
+    pub toggled: Lasting<Vec<String>>,
 }
 
 impl State {
     pub fn new() -> Self {
-        let background = RwSignal::new(None::<Background>);
-        let documents = RwSignal::new(HashMap::new());
-        let coming = StoredValue::new(Vec::new());
-        let news = RwSignal::new(());
-        let stacks = RwSignal::new(Stacks::default());
+        let background = Lasting::new(None::<Background>);
+        let documents = Lasting::new(HashMap::new());
+        let coming = Lasting::new(Vec::new());
+        let news = Lasting::new(());
+        let stacks = Lasting::new(Stacks::default());
         let link = Link::open(move |heard| match heard {
             Heard::Background(told) => {
                 documents.update(|documents| remember(documents, &told.documents));
@@ -135,57 +136,49 @@ impl State {
             }
             Heard::Trace(trace) => stacks.update(|stacks| stacks.take(trace)),
             Heard::Feed(feed) => {
-                coming.update_value(|coming: &mut Vec<Feed>| coming.push(feed));
+                coming.update_untracked(|coming: &mut Vec<Feed>| coming.push(feed));
                 news.notify();
             }
-        });
-        let filter = RwSignal::new(String::new());
-        let query = Memo::new(move |_| filter.with(|text| Query::parse(text)).map_err(|error| error.0));
-        let standing = Memo::new(move |last: Option<&Query>| {
-            query.with(|query| match query {
-                Ok(query) => query.clone(),
-                Err(_) => last.cloned().unwrap_or_default(),
-            })
         });
         let state = Self {
             link: StoredValue::new_local(link),
             coming,
-            pace: StoredValue::new(Pace::default()),
-            resting: StoredValue::new(false),
-            lost: StoredValue::new(0),
-            awaited: StoredValue::new(false),
-            tab: RwSignal::new(Tab::Events),
-            model: RwSignal::new(Model::default()),
-            shown: RwSignal::new(Shown::default()),
-            counts: RwSignal::new(Counts::default()),
-            counted: StoredValue::new(false),
-            exported: StoredValue::new(false),
-            looking: RwSignal::new(false),
+            pace: Lasting::new(Pace::default()),
+            resting: Lasting::new(false),
+            lost: Lasting::new(0),
+            awaited: Lasting::new(false),
+            tab: Lasting::new(Tab::Events),
+            model: Lasting::new(Model::default()),
+            shown: Lasting::new(Shown::default()),
+            counts: Lasting::new(Counts::default()),
+            counted: Lasting::new(false),
+            exported: Lasting::new(false),
+            looking: Lasting::new(false),
             background,
             documents,
-            health: RwSignal::new(None),
-            unwell: RwSignal::new(None),
+            health: Lasting::new(None),
+            unwell: Lasting::new(None),
             inspected: browser::inspected_tab(),
-            origin: RwSignal::new(None),
-            only_site: RwSignal::new(true),
-            chart: RwSignal::new(VecDeque::from(vec![Second::default(); CHART])),
-            filter,
-            query,
-            standing,
-            texts: Memo::new(move |_| standing.with(|query| query.texts().map(str::to_owned).collect())),
-            selected: RwSignal::new(None),
-            frozen: RwSignal::new(false),
-            follow: RwSignal::new(true),
-            top: RwSignal::new(0),
-            height: RwSignal::new(800),
-            letters: RwSignal::new((50, 60)),
-            recording: RwSignal::new(None),
-            over: RwSignal::new(None),
-            toast: RwSignal::new(String::new()),
-            tracing: RwSignal::new(false),
+            origin: Lasting::new(None),
+            only_site: Lasting::new(true),
+            chart: Lasting::new(VecDeque::from(vec![Second::default(); CHART])),
+            filter: Lasting::new(String::new()),
+            query: Lasting::new(Ok(Query::default())),
+            standing: Lasting::new(Query::default()),
+            texts: Lasting::new(Vec::new()),
+            selected: Lasting::new(None),
+            frozen: Lasting::new(false),
+            follow: Lasting::new(true),
+            top: Lasting::new(0),
+            height: Lasting::new(800),
+            letters: Lasting::new((50, 60)),
+            recording: Lasting::new(None),
+            over: Lasting::new(None),
+            toast: Lasting::new(String::new()),
+            tracing: Lasting::new(false),
             stacks,
-            stores: RwSignal::new(None),
-            toggled: RwSignal::new(BTreeSet::new()),
+            stores: Lasting::new(None),
+            toggled: Lasting::new(Vec::new()),
         };
         Effect::new(move |_| {
             news.track();

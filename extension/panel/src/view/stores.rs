@@ -1,7 +1,5 @@
 //! What is where: each store with its records in IndexedDB, in the mirror and in Memcached, and what differs.
 
-use std::collections::BTreeSet;
-
 use leptos::prelude::*;
 use protocol::inspect::{Address, Compared, DifferenceKind, Look, Question, Reply, Store};
 
@@ -60,11 +58,13 @@ pub fn Stores(state: State) -> impl IntoView {
 
 /// Has pages of the origins that are shown count their records.
 fn count_in_pages(state: State, memory: Memory) {
-    let mut origins: BTreeSet<String> = shown(state, memory)
-        .into_iter()
-        .map(|store| store.origin)
-        .collect();
-    origins.extend(state.origin.get().filter(|_| state.is_enabled() == Some(true)));
+    let here = state.origin.get().filter(|_| state.is_enabled() == Some(true));
+    let mut origins: Vec<String> = here.into_iter().collect();
+    for Store { origin, .. } in shown(state, memory) {
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
     for origin in origins {
         memory.counts.update(|counts| counts.ask(&origin));
         let look = Look::Counts {

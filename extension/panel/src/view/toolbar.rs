@@ -39,7 +39,7 @@ pub fn Toolbar(state: State) -> impl IntoView {
                     spellcheck="false" autocomplete="off" aria-describedby="mistake"
                     aria-invalid=move || state.query.with(Result::is_err).to_string()
                     prop:value=move || state.filter.get()
-                    on:input=move |event| state.filter.set(event_target_value(&event)) />
+                    on:input=move |event| state.set_filter(event_target_value(&event)) />
                 <button class="icon" title="Filter language and keys (?)" aria-label="Help" on:click=move |_| state.show(Some(Over::Help))>"?"</button>
             </div>
             <div class="buttons">
@@ -93,7 +93,7 @@ fn chips(state: State) -> AnyView {
                 let without = query.without(index);
                 let label = format!("Remove {}", term.text);
                 view! {
-                    <button class="term" title=label.clone() aria-label=label on:click=move |_| state.filter.set(without.clone())>
+                    <button class="term" title=label.clone() aria-label=label on:click=move |_| state.set_filter(without.clone())>
                         {term.text.clone()}<i aria-hidden="true">"×"</i>
                     </button>
                 }

@@ -1,5 +1,7 @@
 //! The relay's behaviour, from both ends.
 
+use std::collections::BTreeMap;
+
 use protocol::{PROTOCOL_VERSION, message::Page};
 
 use super::*;

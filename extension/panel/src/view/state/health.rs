@@ -1,6 +1,5 @@
 //! How the host is: asked for now and then.
 
-use leptos::prelude::*;
 use protocol::{
     inspect::{Question, Remark, Reply},
     message::ErrorCode,

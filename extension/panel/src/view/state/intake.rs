@@ -28,19 +28,15 @@ impl State {
 
     /// Shows at once what a person has changed, with what has come.
     pub fn refresh(self) {
-        self.pace.update_value(Pace::hurry);
+        self.pace.update_untracked(Pace::hurry);
         self.pulse();
     }
 
     /// Takes in, with the next frame, what has come.
     pub(super) fn pulse(self) {
-        if !self
-            .awaited
-            .try_update_value(|awaited| std::mem::replace(awaited, true))
-            .unwrap_or(true)
-        {
+        if !self.awaited.replace(true) {
             page::soon(move || {
-                self.awaited.set_value(false);
+                self.awaited.replace(false);
                 self.take_in();
             });
         }
@@ -48,7 +44,7 @@ impl State {
 
     fn take_in(self) {
         let began = page::now();
-        let coming = self.coming.try_update_value(std::mem::take).unwrap_or_default();
+        let coming = self.coming.update_untracked(std::mem::take);
         // While a recording is shown, what happens is not kept; the feed starts again behind it.
         if !coming.is_empty() && self.recording.with_untracked(Option::is_none) {
             self.model
@@ -60,9 +56,9 @@ impl State {
         let (mut more, mut gone) = (false, 0);
         self.shown.update_untracked(|shown| {
             self.model
-                .try_update_untracked(|model| (more, gone) = shown.follow(model, &query, frozen));
+                .update_untracked(|model| (more, gone) = shown.follow(model, &query, frozen));
         });
-        self.lost.update_value(|lost| *lost += gone);
+        self.lost.update_untracked(|lost| *lost += gone);
         let first = self.model.with_untracked(|model| model.places().start);
         if self.selected.get_untracked().is_some_and(|place| place < first) {
             self.selected.set(None);
@@ -74,21 +70,19 @@ impl State {
         self.draw(began);
         if more {
             self.pulse();
-        } else if self.exported.get_value() {
-            self.exported.set_value(false);
+        } else if self.exported.replace(false) {
             self.offer_file();
         }
     }
 
     /// Has the screen show what was taken in, now or when it has rested.
     fn draw(self, began: f64) {
-        let rest = self.pace.with_value(|pace| pace.rest(began));
+        let rest = self.pace.with_untracked(|pace| pace.rest(began));
         if rest > 0.0 {
-            if !self.resting.get_value() {
-                self.resting.set_value(true);
+            if !self.resting.replace(true) {
                 #[allow(clippy::cast_possible_truncation, reason = "a rest is less than a second")]
                 link::later(rest.ceil() as i32, move || {
-                    self.resting.set_value(false);
+                    self.resting.replace(false);
                     self.pulse();
                 });
             }
@@ -103,13 +97,13 @@ impl State {
         }
         // Behind the frame.
         link::later(0, move || {
-            self.pace.update_value(|pace| pace.drawn(began, page::now()));
+            self.pace.update_untracked(|pace| pace.drawn(began, page::now()));
         });
     }
 
     /// Keeps what is looked at where it is though events above it are gone.
     pub fn settle(self) {
-        let lost = self.lost.try_update_value(std::mem::take).unwrap_or(0);
+        let lost = self.lost.replace(0);
         if lost > 0 && !self.follow.get_untracked() {
             self.scroll_to(self.top.get_untracked().saturating_sub(lost * ROW));
         }
@@ -117,7 +111,7 @@ impl State {
 
     /// Says how many events there are, now and then.
     pub(super) fn count(self) {
-        if self.counted.get_value() {
+        if self.counted.get_untracked() {
             return;
         }
         let (there, gone, unread) = self
@@ -131,9 +125,9 @@ impl State {
         };
         if self.counts.get_untracked() != counts {
             self.counts.set(counts);
-            self.counted.set_value(true);
+            self.counted.replace(true);
             link::later(COUNTING, move || {
-                self.counted.set_value(false);
+                self.counted.replace(false);
                 self.count();
             });
         }

@@ -1,7 +1,5 @@
 //! The event that is selected, and keeping it in sight.
 
-use leptos::prelude::*;
-
 use super::{ROW, State, Tab};
 use crate::model::Row;
 

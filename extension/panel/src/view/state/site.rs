@@ -1,6 +1,5 @@
 //! How it stands with the inspected page's site, and what can be done about it.
 
-use leptos::prelude::*;
 use protocol::{
     inspect::{Document, FromInspector},
     origin::OriginPattern,

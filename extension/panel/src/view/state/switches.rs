@@ -4,9 +4,20 @@ use leptos::prelude::*;
 use protocol::inspect::{FromInspector, Tracing};
 
 use super::{super::page, Over, State};
-use crate::{model::Model, shown::Shown, stack::Stacks};
+use crate::{model::Model, query::Query, shown::Shown, stack::Stacks};
 
 impl State {
+    /// Filters by what is written. What makes no sense yet changes nothing.
+    pub fn set_filter(self, written: String) {
+        let query = Query::parse(&written).map_err(|error| error.0);
+        if let Ok(query) = &query {
+            self.texts.set(query.texts().map(str::to_owned).collect());
+            self.standing.set(query.clone());
+        }
+        self.query.set(query);
+        self.filter.set(written);
+    }
+
     /// Lays something over the screen, which can't be reached meanwhile, or takes it away.
     pub fn show(self, over: Option<Over>) {
         self.over.set(over);

@@ -91,7 +91,7 @@ fn a_record_is_told_as_it_would_leave() {
 #[test]
 fn a_record_is_found_by_what_stands_for_its_key() {
     let mut relay = with_rules("/mail", How::Hash);
-    let redaction = Redaction::new(&relay.rules["policy"], &relay.secret).expect("rules");
+    let redaction = Redaction::new(relay.rules.get("policy").expect("rules"), &relay.secret).expect("rules");
     let path = serde_json::value::to_raw_value("mail").expect("JSON");
     let name = redaction.key("d", "s", Some(&path), "\"ann\"");
     let name = name.expect("a key").expect("redacted");
