@@ -3,14 +3,17 @@
 //! Browsers end a background that rests; then the port breaks and is opened again. The feed goes on where it was, for the question itself
 //! says how far we have come. What else is used of the browser is in [`crate::browser`].
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use js_sys::{Function, Object, Reflect};
 use protocol::inspect::{
     Answer, Ask, Background, Feed, FromInspector, Look, PORT, Question, Remark, Reply, Seen, Sight, Since,
     ToInspector, Trace, Tracing,
 };
-use protocol::message::{ErrorCode, HostError};
+use protocol::{
+    message::{ErrorCode, HostError},
+    table::Table,
+};
 use wasm_bindgen::prelude::*;
 
 /// How many past events the feed begins with.
@@ -53,8 +56,8 @@ type Looker = Box<dyn FnOnce(Sight)>;
 pub struct Link {
     port: RefCell<Option<Port>>,
     heard: Box<dyn Fn(Heard)>,
-    asked: RefCell<HashMap<u64, Asker>>,
-    looking: RefCell<HashMap<u64, Looker>>,
+    asked: RefCell<Table<u64, Asker>>,
+    looking: RefCell<Table<u64, Looker>>,
     last: RefCell<u64>,
     since: RefCell<Since>,
     /// The number of the feed's open question.

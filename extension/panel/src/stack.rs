@@ -1,8 +1,11 @@
 //! Where a write was called from: the engines' stack texts as frames, and which write an event came of.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use protocol::inspect::{Trace, Traced};
+use protocol::{
+    inspect::{Trace, Traced},
+    table::Table,
+};
 
 use crate::model::Row;
 
@@ -72,7 +75,7 @@ fn frame(function: &str, place: &str) -> Option<Frame> {
 /// The stacks that have come.
 #[derive(Debug, Default)]
 pub struct Stacks {
-    by_transaction: HashMap<String, Vec<Traced>>,
+    by_transaction: Table<String, Vec<Traced>>,
     order: VecDeque<String>,
     bytes: usize,
 }

@@ -4,7 +4,7 @@
 //! - [`header`]: how the host and its servers are. [`toolbar`]: filter and buttons. [`feed`]: the events. [`details`]: one of
 //!   them. [`stores`]: what is where. [`empty`]: why there is nothing. [`palette`]: every command by its name. [`help`]: filter
 //!   language and keys. [`doctor`]: what is wrong on the way. [`sentence`]: words with code in them. [`page`]: clipboard, files,
-//!   clocks. [`lasting`]: what the screen follows.
+//!   clocks. [`lasting`]: what the screen follows. [`erased`]: handlers and texts of one type.
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::prelude::*;
@@ -12,6 +12,7 @@ use wasm_bindgen::prelude::*;
 mod details;
 mod doctor;
 mod empty;
+mod erased;
 mod feed;
 mod header;
 mod help;

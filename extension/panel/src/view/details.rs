@@ -6,7 +6,7 @@ use protocol::{
     inspect::{Question, Reply, left_out_bytes},
 };
 
-use super::{feed::from, page, record, sentence::sentence as words_of, state::State};
+use super::{erased::press, feed::from, page, record, sentence::sentence as words_of, state::State};
 use crate::{
     browser,
     diff::{Kind, diff},
@@ -25,8 +25,6 @@ const SIBLINGS: usize = 200;
 
 #[component]
 pub fn Details(state: State) -> impl IntoView {
-    // Made anew only when something of it changes, or a button would go while it is pressed.
-    let row = Memo::new(move |_| state.selected_row());
     let content = move || {
         // Whoever reads what is made anew goes on reading.
         if page::is_within(".sections") {
@@ -34,7 +32,7 @@ pub fn Details(state: State) -> impl IntoView {
                 page::focus("sections");
             });
         }
-        row.get().map(|(place, row)| {
+        state.row.get().map(|(place, row)| {
             view! {
                 <Head state row=row.clone() />
                 <div class="sections" id="sections" tabindex="0" role="group" aria-label="Event">
@@ -54,7 +52,7 @@ pub fn Details(state: State) -> impl IntoView {
 
 /// The details go; the keys work where the event is.
 pub fn close(state: State) {
-    state.selected.set(None);
+    state.choose(None);
     page::focus("feed");
 }
 
@@ -70,9 +68,9 @@ fn Head(state: State, row: Row) -> impl IntoView {
         <header>
             <b class="op" data-op=row.op.letter()>{words::operation(row.op)}</b>
             <h2 title=key.clone()>{key.clone()}</h2>
-            {row.has_key.then(|| view! { <button aria-label="Copy key" on:click=move |_| state.copy("Key", &copied)>"Copy key"</button> })}
-            <button aria-label="Copy event as JSON" on:click=move |_| state.copy("Event", &json)>"Copy event"</button>
-            <button class="icon" aria-label="Close details" title="Close (Esc)" on:click=move |_| close(state)>"×"</button>
+            {row.has_key.then(|| view! { <button aria-label="Copy key" on:click=press(move || state.copy("Key", &copied))>"Copy key"</button> })}
+            <button aria-label="Copy event as JSON" on:click=press(move || state.copy("Event", &json))>"Copy event"</button>
+            <button class="icon" aria-label="Close details" title="Close (Esc)" on:click=press(move || close(state))>"×"</button>
             <p class="faint">{source.origin.clone()}" › "{source.database.clone()}" › "{source.store.clone()}{bucket}</p>
             <p class="faint">{page::time(row.at)}" · event "{row.number}" · "<span title=tab>{badge.1}</span></p>
         </header>
@@ -81,8 +79,7 @@ fn Head(state: State, row: Row) -> impl IntoView {
 
 #[component]
 fn Way(state: State, row: Row) -> impl IntoView {
-    // Of the host's health only what it says of this event: that changes rarely.
-    let lines = Memo::new(move |_| {
+    let lines = move || {
         let live = state.recording.with(Option::is_none);
         state.health.with(|health| {
             let steps = stage::steps(&row, health.as_ref(), live);
@@ -93,9 +90,9 @@ fn Way(state: State, row: Row) -> impl IntoView {
                 .collect();
             (steps, words)
         })
-    });
+    };
     let table = move || {
-        let (steps, sentences) = lines.get();
+        let (steps, sentences) = lines();
         let wrong = |standing| matches!(standing, Standing::Noticed | Standing::Retrying);
         let lines = steps.iter().zip(sentences).map(|(step, sentence)| {
             view! {
@@ -124,9 +121,9 @@ fn Source(state: State, place: usize, row: Row) -> impl IntoView {
             .filter(|other| other.has_key == row.has_key && other.key() == row.key())
             .count()
     });
-    let calls = Memo::new(move |_| state.stacks.with(|stacks| stacks.of(&row, before).map(frames)));
+    let calls = move || state.stacks.with(|stacks| stacks.of(&row, before).map(frames));
     let list = move || {
-        if let Some(calls) = calls.get() {
+        if let Some(calls) = calls() {
             let calls: Vec<_> = calls.into_iter().map(|call| frame(state, call)).collect();
             if calls.is_empty() {
                 return view! { <p class="faint">"By no script that could be shown."</p> }.into_any();
@@ -138,7 +135,7 @@ fn Source(state: State, place: usize, row: Row) -> impl IntoView {
         }
         view! {
             <p class="faint">"Nobody took its stack. "
-                <button on:click=move |_| state.toggle_tracing()>"Take stacks from now on"</button></p>
+                <button on:click=press(move || state.toggle_tracing())>"Take stacks from now on"</button></p>
         }
         .into_any()
     };
@@ -186,7 +183,7 @@ fn Value(state: State, row: Row) -> impl IntoView {
     let copied = typed.clone();
     view! {
         <section>
-            <h3>{title}<button aria-label="Copy value" on:click=move |_| state.copy("Value", &copied)>"Copy"</button></h3>
+            <h3>{title}<button aria-label="Copy value" on:click=press(move || state.copy("Value", &copied))>"Copy"</button></h3>
             <Tree state typed />
         </section>
     }
@@ -276,19 +273,18 @@ fn Changes(row: Row) -> impl IntoView {
 
 #[component]
 fn Names(state: State, row: Row) -> impl IntoView {
-    let entry = entry(state, &row);
-    let ways = Memo::new(move |_| state.health.with(|health| ways(&row, health.as_ref())));
+    ask_for_entry(state, &row);
     let line = move |title: &'static str, text: Option<String>| {
         text.map(|text| {
             let copied = text.clone();
             view! {
                 <tr><th scope="row">{title}</th><td><code>{text}</code></td>
-                    <td><button aria-label=format!("Copy {title}") on:click=move |_| state.copy(title, &copied)>"Copy"</button></td></tr>
+                    <td><button aria-label=format!("Copy {title}") on:click=press(move || state.copy(title, &copied))>"Copy"</button></td></tr>
             }
         })
     };
     move || {
-        let ways = ways.get();
+        let ways = state.health.with(|health| ways(&row, health.as_ref()));
         if ways == Ways::default() {
             return ().into_any();
         }
@@ -298,7 +294,11 @@ fn Names(state: State, row: Row) -> impl IntoView {
             Some(Plain::Elsewhere(command)) => line("Record as it is now", Some(command)),
             None => None,
         };
-        let id = entry.get();
+        let id = state
+            .entry
+            .get()
+            .filter(|(number, _)| *number == row.number)
+            .map(|(_, id)| id);
         let redis_command = match &id {
             Some(id) => state.health.with(|health| entry_command(health.as_ref()?, id)),
             None => ways.redis_command,
@@ -321,23 +321,24 @@ fn Names(state: State, row: Row) -> impl IntoView {
     }
 }
 
-/// The id of an event's entry in the stream. Asked for once the event has passed, and has been looked at for a moment.
-fn entry(state: State, row: &Row) -> RwSignal<Option<String>> {
-    let entry = RwSignal::new(None);
+/// Asks for the id of an event's entry in the stream, once the event has passed and has been looked at for a moment.
+fn ask_for_entry(state: State, row: &Row) {
     let number = row.number;
+    let looked_at = move || {
+        let row = state.row.get_untracked();
+        row.is_some_and(|(_, row)| row.number == number)
+    };
     if state.recording.with_untracked(Option::is_none) && row.lag(1).is_some() {
         link::later(record::MOMENT, move || {
-            // Nobody may look any more.
-            if entry.try_get_untracked().is_some() {
+            if looked_at() {
                 state.ask(Question::Entry { number }, move |reply| {
-                    if let Reply::Entry(id) = reply {
-                        let _told = entry.try_set(id);
+                    if let Reply::Entry(Some(id)) = reply {
+                        state.entry.set(Some((number, id)));
                     }
                 });
             }
         });
     }
-    entry
 }
 
 #[component]
@@ -352,7 +353,7 @@ fn Siblings(state: State, place: usize, row: Row) -> impl IntoView {
             .map(|(place, other)| {
                 let here = (other.number == row.number).then_some("true");
                 view! {
-                    <li><button class="sibling" aria-current=here on:click=move |_| state.select(place)>
+                    <li><button class="sibling" aria-current=here on:click=press(move || state.select(place))>
                         <b class="op" data-op=other.op.letter()>{words::operation(other.op)}</b>
                         <span class="faint">{other.source.store.clone()}" › "</span>{other.key().to_owned()}
                     </button></li>
@@ -364,7 +365,7 @@ fn Siblings(state: State, place: usize, row: Row) -> impl IntoView {
     view! {
         <section>
             <h3>{format!("Transaction of {}", words::counted(count, "event"))}
-                <button on:click=move |_| state.set_filter(format!("tx:{}", whole.id))>"Show only these"</button></h3>
+                <button on:click=press(move || state.set_filter(format!("tx:{}", whole.id)))>"Show only these"</button></h3>
             <ul class="siblings">{siblings}</ul>
         </section>
     }

@@ -4,6 +4,7 @@ use leptos::{html, prelude::*};
 use protocol::inspect::{Check, Question, Reply, Verdict};
 
 use super::{
+    erased::{part, press},
     sentence::sentence,
     state::{Over, State},
 };
@@ -15,17 +16,17 @@ pub fn Doctor(state: State) -> impl IntoView {
 
 #[component]
 fn Open(state: State) -> impl IntoView {
-    let checks = RwSignal::new(None::<Result<Vec<Check>, String>>);
+    let checks = state.checks;
     let ask = move || {
         state.ask(Question::Doctor {}, move |reply| {
-            // It may be closed by now.
-            let _told = checks.try_set(match reply {
+            checks.set(match reply {
                 Reply::Doctor(found) => Some(Ok(found)),
                 Reply::Failed(error) => Some(Err(format!("{} {}", error.message, error.cure))),
                 _ => None,
             });
         });
     };
+    checks.set(None);
     ask();
     let close = NodeRef::<html::Button>::new();
     Effect::new(move |_| {
@@ -34,17 +35,17 @@ fn Open(state: State) -> impl IntoView {
         }
     });
     view! {
-        <div class="shade" on:click=move |_| state.show(None)>
+        <div class="shade" on:click=press(move || state.show(None))>
             <div class="help doctor" role="dialog" aria-modal="true" aria-label="What is on the way of a write" on:click=|event| event.stop_propagation()>
                 <header><h2>"What is on the way of a write"</h2>
-                    <button on:click=move |_| { checks.set(None); ask(); }>"Check again"</button>
-                    <button class="icon" node_ref=close aria-label="Close the checks" on:click=move |_| state.show(None)>"×"</button></header>
+                    <button on:click=press(move || { checks.set(None); ask(); })>"Check again"</button>
+                    <button class="icon" node_ref=close aria-label="Close the checks" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Checks">
-                    {move || checks.with(|checks| match checks {
+                    {part(move || checks.with(|checks| match checks {
                         None => view! { <p class="faint">"The host looks…"</p> }.into_any(),
                         Some(Err(error)) => view! { <p class="error">{error.clone()}</p> }.into_any(),
                         Some(Ok(checks)) => view! { <ul>{checks.iter().map(line).collect_view()}</ul> }.into_any(),
-                    })}
+                    }))}
                     <p class="faint">"In a terminal: "<code>"idb-relay doctor"</code></p>
                 </div>
             </div>

@@ -7,7 +7,7 @@ use protocol::{
     origin::OriginPattern,
 };
 
-use super::{sentence::sentence, state::State};
+use super::{erased::press, sentence::sentence, state::State};
 use crate::{browser, install, words};
 
 #[component]
@@ -30,7 +30,7 @@ fn reason(state: State) -> AnyView {
         return view! {
             <div data-why="recording">
                 <h2>{name}" holds no event"</h2>
-                <p><button class="primary" on:click=move |_| state.live()>"Back to live"</button></p>
+                <p><button class="primary" on:click=press(move || state.live())>"Back to live"</button></p>
             </div>
         }
         .into_any();
@@ -70,7 +70,7 @@ fn filtered(state: State) -> AnyView {
         <div data-why="filter">
             <h2>"No event fits the filter"</h2>
             {others(state)}
-            <p><button class="primary" on:click=move |_| state.set_filter(String::new())>"Clear the filter"</button></p>
+            <p><button class="primary" on:click=press(move || state.set_filter(String::new()))>"Clear the filter"</button></p>
         </div>
     }
     .into_any()
@@ -83,7 +83,7 @@ fn others(state: State) -> Option<impl IntoView> {
     (confined && hidden > 0).then(|| {
         view! {
             <p>{words::counted(hidden, "event")}" of this browser, only those of this site are shown. "
-                <button on:click=move |_| state.only_site.set(false)>"Show all sites"</button></p>
+                <button on:click=press(move || state.only_site.set(false))>"Show all sites"</button></p>
         }
     })
 }
@@ -109,7 +109,7 @@ fn hostless(state: State, told: &Background, problem: &Remark) -> AnyView {
             <h2>{sentence(&problem.message)}</h2>
             <p>{sentence(&problem.cure)}</p>
             {(!mismatch).then(|| view! {
-                <p class="command"><code>{command}</code><button class="primary" aria-label="Copy the command" on:click=move |_| state.copy("Command", &copied)>"Copy"</button></p>
+                <p class="command"><code>{command}</code><button class="primary" aria-label="Copy the command" on:click=press(move || state.copy("Command", &copied))>"Copy"</button></p>
             })}
             <p>{waiting}</p>
             <p class="faint">"A recording opens without a host: Import."</p>
@@ -123,7 +123,7 @@ fn disabled(state: State, origin: &str) -> AnyView {
         <div data-why="site">
             <h2>{origin.to_owned()}" is not captured"</h2>
             <p>"Nothing leaves a page before you say so. Then what it writes to IndexedDB goes to the host on this machine, and from there to Redis and Memcached."</p>
-            <p><button class="primary" on:click=move |_| state.capture(true)>"Capture this site"</button></p>
+            <p><button class="primary" on:click=press(move || state.capture(true))>"Capture this site"</button></p>
         </div>
     }
     .into_any()
@@ -134,7 +134,7 @@ fn ungranted(state: State, origin: &str) -> AnyView {
         <div data-why="permission">
             <h2>"The browser's permission for "{origin.to_owned()}" is missing"</h2>
             <p>"The site is enabled, but without the permission nothing of it can be captured. The browser asks for this site only."</p>
-            <p><button class="primary" on:click=move |_| state.grant()>"Grant the permission"</button></p>
+            <p><button class="primary" on:click=press(move || state.grant())>"Grant the permission"</button></p>
         </div>
     }
     .into_any()
@@ -149,7 +149,7 @@ fn quiet(state: State, told: &Background) -> AnyView {
             <div data-why="refused">
                 <h2>{sentence(&refused.message)}</h2>
                 <p>{sentence(&refused.cure)}</p>
-                <p><button class="primary" on:click=move |_| browser::reload()>"Reload the page"</button></p>
+                <p><button class="primary" on:click=press(browser::reload)>"Reload the page"</button></p>
             </div>
         }
         .into_any();
@@ -159,7 +159,7 @@ fn quiet(state: State, told: &Background) -> AnyView {
             <div data-why="paused">
                 <h2>"Capture is paused"</h2>
                 <p>{format!("{} deliveries wait.", told.waiting)}</p>
-                <p><button class="primary" on:click=move |_| state.toggle_capture()>"Resume capture"</button></p>
+                <p><button class="primary" on:click=press(move || state.toggle_capture())>"Resume capture"</button></p>
             </div>
         }
         .into_any();
@@ -169,7 +169,7 @@ fn quiet(state: State, told: &Background) -> AnyView {
             <div data-why="unhooked">
                 <h2>"Captured from the next load on"</h2>
                 <p>"This page was open before its site was enabled."</p>
-                <p><button class="primary" on:click=move |_| browser::reload()>"Reload the page"</button></p>
+                <p><button class="primary" on:click=press(browser::reload)>"Reload the page"</button></p>
             </div>
         }
         .into_any();
@@ -179,7 +179,7 @@ fn quiet(state: State, told: &Background) -> AnyView {
             <div data-why="late">
                 <h2>"No write yet"</h2>
                 <p>"This page was open before capture began: what it has stored is read, and its writes from now on appear here. Load it again to see its first writes, too."</p>
-                <p><button on:click=move |_| browser::reload()>"Reload the page"</button></p>
+                <p><button on:click=press(browser::reload)>"Reload the page"</button></p>
             </div>
         }
         .into_any();

@@ -6,6 +6,7 @@ use web_sys::{Element, ResizeObserver};
 
 use super::{
     empty::Empty,
+    erased::{press, text},
     page,
     state::{ROW, State},
 };
@@ -107,7 +108,7 @@ pub fn FeedView(state: State) -> impl IntoView {
                 <span class="stages"><i>"page"</i><i>"journal"</i><i>"redis"</i><i>"memcached"</i></span>
             </div>
             <div id="feed" class="list" node_ref=list role="grid" tabindex="0" aria-label="Events, oldest first" aria-colcount="7"
-                aria-rowcount=move || state.counts.with(|counts| counts.shown.to_string())
+                aria-rowcount=text(move || state.counts.with(|counts| counts.shown.to_string()))
                 aria-activedescendant=move || state.selected.get().map(line::id)
                 on:scroll=scrolled>
                 <div class="spacer" node_ref=spacer role="presentation">
@@ -116,7 +117,7 @@ pub fn FeedView(state: State) -> impl IntoView {
             </div>
             <Show when=move || count() == 0><Empty state /></Show>
             <Show when=move || { !state.follow.get() && state.recording.with(Option::is_none) && count() > 0 }>
-                <button class="newest" on:click=move |_| state.toggle_follow()>"↓ Newest"</button>
+                <button class="newest" on:click=press(move || state.toggle_follow())>"↓ Newest"</button>
             </Show>
         </section>
     }

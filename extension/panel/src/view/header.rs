@@ -3,10 +3,11 @@
 use leptos::prelude::*;
 use protocol::{
     inspect::{Health, Remark, Sink},
-    number::text,
+    number,
 };
 
 use super::{
+    erased::{part, press, switch, text},
     sentence::sentence,
     state::{CHART, Over, State, Tab},
 };
@@ -22,27 +23,21 @@ pub fn Header(state: State) -> impl IntoView {
             .background
             .with(|told| told.as_ref().is_some_and(|told| told.paused))
     };
-    let unread = Memo::new(move |_| state.counts.with(|counts| counts.unread));
-    let shed = Memo::new(move |_| {
-        state
-            .health
-            .with(|health| health.as_ref().map_or(0, |health| health.shed))
-    });
     view! {
         <header class="health">
             <span class="product"><img src="../icons/16.png" alt="" width="16" height="16" />"IDB Relay"</span>
-            {move || host(state, shed)}
-            {move || state.health.with(|health| health.as_ref().map(|health| {
+            {part(move || host(state))}
+            {part(move || state.health.with(|health| health.as_ref().map(|health| {
                 let sinks = health.sinks.iter().map(sink_chip).collect_view();
                 view! { {sinks} {lag(health)} }
-            }))}
-            {move || uncaptured(state, unread)}
+            })))}
+            {part(move || uncaptured(state))}
             <span class="grow"></span>
             <Chart state />
-            <button title="Check everything that a write passes, as idb-relay doctor does" on:click=move |_| state.show(Some(Over::Doctor))>"Check"</button>
-            <button class="capture" title="Pause capture itself: pages keep their commits until it goes on" aria-pressed=move || paused().to_string()
-                on:click=move |_| state.toggle_capture()>
-                {move || if paused() { "Resume capture" } else { "Pause capture" }}
+            <button title="Check everything that a write passes, as idb-relay doctor does" on:click=press(move || state.show(Some(Over::Doctor)))>"Check"</button>
+            <button class="capture" title="Pause capture itself: pages keep their commits until it goes on" aria-pressed=switch(paused)
+                on:click=press(move || state.toggle_capture())>
+                {text(move || if paused() { "Resume capture" } else { "Pause capture" }.to_owned())}
             </button>
         </header>
     }
@@ -52,7 +47,7 @@ fn chip(state: &'static str, title: String, text: String) -> impl IntoView {
     view! { <span class="chip" data-state=state title=title><i class="dot" aria-hidden="true"></i>{text}</span> }
 }
 
-fn host(state: State, shed: Memo<u64>) -> impl IntoView + use<> {
+fn host(state: State) -> impl IntoView + use<> {
     state.background.with(|background| match background {
         None => chip("waiting", String::new(), "connecting…".to_owned()),
         Some(told) if told.connected => chip(
@@ -62,7 +57,10 @@ fn host(state: State, shed: Memo<u64>) -> impl IntoView + use<> {
                 told.version,
                 protocol::PROTOCOL_VERSION,
                 told.profile,
-                match shed.get() {
+                match state
+                    .health
+                    .with(|health| health.as_ref().map_or(0, |health| health.shed))
+                {
                     0 => String::new(),
                     shed => format!("; {shed} events lost their values, for the journal was full"),
                 }
@@ -104,9 +102,9 @@ fn sink_chip(sink: &Sink) -> impl IntoView + use<> {
     let lag = sink.lag.map_or_else(String::new, |lag| {
         format!(
             "; half of the events are here within {} ms, 95 of 100 within {}, 99 within {}",
-            text(lag.p50),
-            text(lag.p95),
-            text(lag.p99)
+            number::text(lag.p50),
+            number::text(lag.p95),
+            number::text(lag.p99)
         )
     });
     let tried = match sink.attempts {
@@ -141,19 +139,19 @@ fn lag(health: &Health) -> Option<impl IntoView + use<>> {
     let title = "From the page's commit to the last stage: half of the last events, 95 and 99 of 100 took at most this long";
     Some(view! {
         <span class="lag" title=title>
-            <b>"p50"</b>{text(last.p50)}<b>"p95"</b>{text(last.p95)}<b>"p99"</b>{text(last.p99)}" ms"
+            <b>"p50"</b>{number::text(last.p50)}<b>"p95"</b>{number::text(last.p95)}<b>"p99"</b>{number::text(last.p99)}" ms"
         </span>
     })
 }
 
 /// What is not captured, or did not arrive whole, is never passed over in silence.
-fn uncaptured(state: State, unread: Memo<usize>) -> Option<impl IntoView + use<>> {
+fn uncaptured(state: State) -> Option<impl IntoView + use<>> {
     let refused = state
         .inspected_documents()
         .iter()
         .filter(|document| document.refused.is_some())
         .count();
-    let unread = unread.get();
+    let unread = state.counts.with(|counts| counts.unread);
     let notices: u64 = state.health.with(|health| {
         let sinks = health.iter().flat_map(|health| &health.sinks);
         sinks.map(|sink| sink.notices).sum()
@@ -169,7 +167,7 @@ fn uncaptured(state: State, unread: Memo<usize>) -> Option<impl IntoView + use<>
     (!parts.is_empty()).then(|| {
         view! {
             <button class="chip" data-state="wrong" title="Documents that are not captured; events that a server refused or that could not be read. Press to see those events."
-                on:click=move |_| state.set_filter("is:error".to_owned())>
+                on:click=press(move || state.set_filter("is:error".to_owned()))>
                 <i class="dot" aria-hidden="true"></i>{parts.join(", ")}
             </button>
         }
@@ -179,7 +177,7 @@ fn uncaptured(state: State, unread: Memo<usize>) -> Option<impl IntoView + use<>
 /// The last minute: events a second as bars, the time to Memcached as a line.
 #[component]
 fn Chart(state: State) -> impl IntoView {
-    let drawn = Memo::new(move |_| state.chart.with(|seconds| paths(seconds.iter().copied())));
+    let drawn = move || state.chart.with(|seconds| paths(seconds.iter().copied()));
     let now = move || {
         state
             .chart
@@ -191,16 +189,16 @@ fn Chart(state: State) -> impl IntoView {
             Some(lag) => format!(
                 "{}/s, {} ms",
                 words::count(usize::try_from(second.events).unwrap_or(0)),
-                text(lag)
+                number::text(lag)
             ),
             None => format!("{}/s", words::count(usize::try_from(second.events).unwrap_or(0))),
         }
     };
     view! {
         <span class="chart" title="The last minute: events a second as bars, milliseconds to the last stage as a line">
-            <svg viewBox=format!("0 0 {} {HEIGHT}", CHART * 2) width=CHART * 2 height=HEIGHT role="img" aria-label=move || format!("The last minute; now {}", words())>
-                <path class="bars" d=move || drawn.with(|drawn| drawn.0.clone()) />
-                <path class="line" d=move || drawn.with(|drawn| drawn.1.clone()) />
+            <svg viewBox=format!("0 0 {} {HEIGHT}", CHART * 2) width=CHART * 2 height=HEIGHT role="img" aria-label=text(move || format!("The last minute; now {}", words()))>
+                <path class="bars" d=text(move || drawn().0) />
+                <path class="line" d=text(move || drawn().1) />
             </svg>
             <span aria-hidden="true">{words}</span>
         </span>
@@ -211,11 +209,10 @@ fn Chart(state: State) -> impl IntoView {
 #[component]
 pub fn Problems(state: State) -> impl IntoView {
     // An empty list says these itself.
-    let listed =
-        Memo::new(move |_| state.tab.get() != Tab::Events || state.shown.with(|shown| !shown.is_empty()));
+    let listed = move || state.tab.get() != Tab::Events || state.counts.with(|counts| counts.shown > 0);
     let problems = move || {
         let mut problems: Vec<Remark> = Vec::new();
-        let listed = listed.get();
+        let listed = listed();
         if listed {
             state.background.with(|background| {
                 problems.extend(background.iter().filter_map(|told| told.problem.clone()));
@@ -243,9 +240,9 @@ pub fn Problems(state: State) -> impl IntoView {
     };
     view! {
         <div class="problems" role="alert">
-            {move || problems().into_iter().map(|Remark { message, cure }| view! {
+            {part(move || problems().into_iter().map(|Remark { message, cure }| view! {
                 <p><strong>{sentence(&message)}</strong>" "<span>{sentence(&cure)}</span></p>
-            }).collect_view()}
+            }).collect_view())}
         </div>
     }
 }

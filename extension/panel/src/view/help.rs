@@ -2,7 +2,10 @@
 
 use leptos::{html, prelude::*};
 
-use super::state::{Over, State};
+use super::{
+    erased::press,
+    state::{Over, State},
+};
 
 const WORDS: &[(&str, &str)] = &[
     ("text", "has the text in its key, its values or its names"),
@@ -59,9 +62,9 @@ fn Open(state: State) -> impl IntoView {
         view! { <table>{lines.collect_view()}</table> }
     };
     view! {
-        <div class="shade" on:click=move |_| state.show(None)>
+        <div class="shade" on:click=press(move || state.show(None))>
             <div class="help" role="dialog" aria-modal="true" aria-label="Help" on:click=|event| event.stop_propagation()>
-                <header><h2>"Help"</h2><button class="icon" node_ref=close aria-label="Close help" on:click=move |_| state.show(None)>"×"</button></header>
+                <header><h2>"Help"</h2><button class="icon" node_ref=close aria-label="Close help" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Help text">
                 <h3>"Filter: all words must hold"</h3>
                 {table(WORDS)}

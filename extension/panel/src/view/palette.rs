@@ -3,6 +3,7 @@
 use leptos::{ev, html, prelude::*};
 
 use super::{
+    erased::{part, press, switch, text},
     page,
     state::{Over, State, Tab},
 };
@@ -57,14 +58,16 @@ pub fn Palette(state: State) -> impl IntoView {
 #[component]
 fn Open(state: State) -> impl IntoView {
     let input = NodeRef::<html::Input>::new();
-    let (text, chosen) = (RwSignal::new(String::new()), RwSignal::new(0usize));
+    let (written, chosen) = (state.command, state.chosen_command);
+    written.set(String::new());
+    chosen.set(0);
     Effect::new(move |_| {
         if let Some(input) = input.get() {
             let _focused = input.focus();
         }
     });
     let fitting = move || -> Vec<&'static Command> {
-        let wanted = text.get().to_lowercase();
+        let wanted = written.get().to_lowercase();
         COMMANDS
             .iter()
             .filter(|(name, ..)| name.to_lowercase().contains(&wanted))
@@ -87,17 +90,17 @@ fn Open(state: State) -> impl IntoView {
         event.prevent_default();
     };
     view! {
-        <div class="shade" on:click=move |_| state.show(None)>
+        <div class="shade" on:click=press(move || state.show(None))>
             <div class="palette" role="dialog" aria-modal="true" aria-label="Commands" on:click=|event| event.stop_propagation()>
                 <input node_ref=input type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
-                    aria-activedescendant=move || format!("command-{}", chosen.get())
+                    aria-activedescendant=text(move || format!("command-{}", chosen.get()))
                     placeholder="What to do…" on:keydown=keys
-                    on:input=move |event| { text.set(event_target_value(&event)); chosen.set(0); } />
+                    on:input=move |event| { written.set(event_target_value(&event)); chosen.set(0); } />
                 <ul id="commands" role="listbox" aria-label="Commands">
-                    {move || fitting().into_iter().enumerate().map(|(index, command)| view! {
-                        <li id=format!("command-{index}") role="option" aria-selected=move || (chosen.get() == index).to_string()
-                            on:click=move |_| run(Some(command))>{command.0}<kbd>{command.1}</kbd></li>
-                    }).collect_view()}
+                    {part(move || fitting().into_iter().enumerate().map(|(index, command)| view! {
+                        <li id=format!("command-{index}") role="option" aria-selected=switch(move || chosen.get() == index)
+                            on:click=press(move || run(Some(command)))>{command.0}<kbd>{command.1}</kbd></li>
+                    }).collect_view())}
                 </ul>
             </div>
         </div>

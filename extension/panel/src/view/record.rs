@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use protocol::inspect::{Address, Background, Look, Question, Record, Remark, Reply};
 
-use super::state::State;
+use super::{erased::press, state::State};
 use crate::{
     link,
     model::Row,
@@ -83,7 +83,7 @@ pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
     };
     view! {
         <section class="places">
-            <h3>"Now"<button on:click=move |_| ask()>"Look again"</button></h3>
+            <h3>"Now"<button on:click=press(ask)>"Look again"</button></h3>
             {content}
             {redacted}
         </section>

@@ -3,14 +3,14 @@
 //! - [`intake`]: what comes. [`health`]: how the host is. [`site`]: the inspected page's site.
 //! - [`selection`]: which event is looked at. [`switches`]: what is on or off. [`recording`]: events as files.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    rc::Rc,
-};
+use std::{collections::VecDeque, rc::Rc};
 
 use leptos::prelude::*;
-use protocol::inspect::{
-    Background, Document, Feed, FromInspector, Health, Look, Question, Remark, Reply, Sight, Store,
+use protocol::{
+    inspect::{
+        Background, Check, Document, Feed, FromInspector, Health, Look, Question, Remark, Reply, Sight, Store,
+    },
+    table::Table,
 };
 
 use super::{lasting::Lasting, page};
@@ -18,7 +18,7 @@ use crate::{
     browser,
     chart::Second,
     link::{self, Heard, Link},
-    model::Model,
+    model::{Model, Row},
     pace::Pace,
     query::Query,
     shown::Shown,
@@ -80,7 +80,7 @@ pub struct State {
     /// Whether some of the events have not been looked at yet.
     pub looking: Lasting<bool>,
     pub background: Lasting<Option<Background>>,
-    pub documents: Lasting<HashMap<String, Document>>,
+    pub documents: Lasting<Table<String, Document>>,
     pub health: Lasting<Option<Health>>,
     /// Why the host could not say how it is.
     pub unwell: Lasting<Option<Remark>>,
@@ -101,6 +101,11 @@ pub struct State {
     pub texts: Lasting<Vec<String>>,
     /// The place of the event whose details are shown.
     pub selected: Lasting<Option<usize>>,
+    /// That event with its place, as it was drawn last: what shows it is made anew only when something of it changes, or a button would
+    /// go while it is pressed.
+    pub row: Lasting<Option<(usize, Row)>>,
+    /// The number of an event that was looked at and the id of its entry in the stream.
+    pub entry: Lasting<Option<(u64, String)>>,
     /// The display rests.
     pub frozen: Lasting<bool>,
     /// The newest event is kept in sight.
@@ -113,6 +118,11 @@ pub struct State {
     /// A recording's name, if one is shown instead of what happens.
     pub recording: Lasting<Option<String>>,
     pub over: Lasting<Option<Over>>,
+    /// What is written in the palette, and which of the commands that fit is chosen.
+    pub command: Lasting<String>,
+    pub chosen_command: Lasting<usize>,
+    /// What the host found on the way of a write, or why it could not look.
+    pub checks: Lasting<Option<Result<Vec<Check>, String>>>,
     pub toast: Lasting<String>,
     /// Whether the inspected page tells where it writes from.
     pub tracing: Lasting<bool>,
@@ -125,7 +135,7 @@ pub struct State {
 impl State {
     pub fn new() -> Self {
         let background = Lasting::new(None::<Background>);
-        let documents = Lasting::new(HashMap::new());
+        let documents = Lasting::new(Table::new());
         let coming = Lasting::new(Vec::new());
         let news = Lasting::new(());
         let stacks = Lasting::new(Stacks::default());
@@ -167,6 +177,8 @@ impl State {
             standing: Lasting::new(Query::default()),
             texts: Lasting::new(Vec::new()),
             selected: Lasting::new(None),
+            row: Lasting::new(None),
+            entry: Lasting::new(None),
             frozen: Lasting::new(false),
             follow: Lasting::new(true),
             top: Lasting::new(0),
@@ -174,6 +186,9 @@ impl State {
             letters: Lasting::new((50, 60)),
             recording: Lasting::new(None),
             over: Lasting::new(None),
+            command: Lasting::new(String::new()),
+            chosen_command: Lasting::new(0),
+            checks: Lasting::new(None),
             toast: Lasting::new(String::new()),
             tracing: Lasting::new(false),
             stacks,
@@ -241,7 +256,7 @@ impl State {
     }
 }
 
-fn remember(known: &mut HashMap<String, Document>, documents: &[Document]) {
+fn remember(known: &mut Table<String, Document>, documents: &[Document]) {
     if known.len() > DOCUMENTS {
         known.clear();
     }

@@ -3,7 +3,11 @@
 use leptos::prelude::*;
 use protocol::inspect::{Address, Compared, DifferenceKind, Look, Question, Reply, Store};
 
-use super::{record::Places, state::State};
+use super::{
+    erased::{part, press, text},
+    record::Places,
+    state::State,
+};
 use crate::{
     counts::{Count, Counts, difference},
     drift::{Drift, Name, differing, name, sentence, there},
@@ -41,17 +45,17 @@ pub fn Stores(state: State) -> impl IntoView {
     view! {
         <section class="state" aria-label="Stores">
             <p class="bar">
-                <button on:click=move |_| state.load_stores()>"Refresh"</button>
+                <button on:click=press(move || state.load_stores())>"Refresh"</button>
                 <button on:click=compare_all>"Compare all with Memcached"</button>
             </p>
-            {move || table(state, memory)}
-            {move || memory.chosen.get().map(|address| view! {
+            {part(move || table(state, memory))}
+            {part(move || memory.chosen.get().map(|address| view! {
                 <aside class="chosen details" aria-label="Record">
                     <header><h2>{address.store.clone()}" › "{address.key.clone()}</h2>
-                        <button class="icon" aria-label="Close the record" on:click=move |_| memory.chosen.set(None)>"×"</button></header>
+                        <button class="icon" aria-label="Close the record" on:click=press(move || memory.chosen.set(None))>"×"</button></header>
                     <Places state address at_once=true />
                 </aside>
-            })}
+            }))}
         </section>
     }
 }
@@ -159,12 +163,12 @@ fn row(state: State, memory: Memory, store: &Store) -> impl IntoView + use<> {
                 {(!store.bucket.is_empty()).then(|| format!(" (bucket {})", store.bucket))}</th>
             <td class="number" data-title="In IndexedDB">{in_indexeddb(counted)}</td>
             <td class="number" class:error=differs.is_some() data-title="In the mirror">{count(store.records)}</td>
-            <td class="number" data-title="In Memcached">{move || memory.drift.with(|drift| in_memcached(drift, &held))}</td>
-            <td>{move || memory.drift.with(|drift| told(memory, drift, &drifted))}</td>
+            <td class="number" data-title="In Memcached">{text(move || memory.drift.with(|drift| in_memcached(drift, &held)))}</td>
+            <td>{part(move || memory.drift.with(|drift| told(memory, drift, &drifted)))}</td>
             <td>{condition}</td>
             <td class="buttons">
-                <button title="Compare each record with its item in Memcached" on:click=move |_| compare(state, memory, vec![check.clone()], false)>"Compare"</button>
-                <button title="Compare, and write what differs" on:click=move |_| compare(state, memory, vec![repair.clone()], true)>"Repair"</button>
+                <button title="Compare each record with its item in Memcached" on:click=press(move || compare(state, memory, vec![check.clone()], false))>"Compare"</button>
+                <button title="Compare, and write what differs" on:click=press(move || compare(state, memory, vec![repair.clone()], true))>"Repair"</button>
                 <button title="Have an open page of the site read its stores again" on:click=resync>"Read again"</button>
             </td>
         </tr>
@@ -254,7 +258,7 @@ fn differences(memory: Memory, compared: &Compared) -> impl IntoView + use<> {
         let address = difference.address.clone();
         let key = address.key.clone();
         view! {
-            <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=move |_| memory.chosen.set(Some(address.clone()))>{key}</button></li>
+            <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=press(move || memory.chosen.set(Some(address.clone())))>{key}</button></li>
         }
     });
     lines.collect_view()

@@ -3,7 +3,10 @@
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::state::{Counts, Over, State, Tab};
+use super::{
+    erased::{part, press, switch, text},
+    state::{Counts, Over, State, Tab},
+};
 use crate::{browser, model::BOUND, words};
 
 #[component]
@@ -24,8 +27,8 @@ pub fn Toolbar(state: State) -> impl IntoView {
     let tab = move |tab: Tab, name: &'static str, title: &'static str| {
         view! {
             <button id=format!("tab-{name}") role="tab" aria-controls="view" title=title
-                aria-selected=move || (state.tab.get() == tab).to_string()
-                on:click=move |_| state.tab.set(tab)>{name}</button>
+                aria-selected=switch(move || state.tab.get() == tab)
+                on:click=press(move || state.tab.set(tab))>{name}</button>
         }
     };
     view! {
@@ -37,39 +40,39 @@ pub fn Toolbar(state: State) -> impl IntoView {
             <div class="search">
                 <input id="search" type="search" placeholder="Filter   op:put store:orders text   ( / )" aria-label="Filter events"
                     spellcheck="false" autocomplete="off" aria-describedby="mistake"
-                    aria-invalid=move || state.query.with(Result::is_err).to_string()
-                    prop:value=move || state.filter.get()
+                    aria-invalid=switch(move || state.query.with(Result::is_err))
+                    prop:value=text(move || state.filter.get())
                     on:input=move |event| state.set_filter(event_target_value(&event)) />
-                <button class="icon" title="Filter language and keys (?)" aria-label="Help" on:click=move |_| state.show(Some(Over::Help))>"?"</button>
+                <button class="icon" title="Filter language and keys (?)" aria-label="Help" on:click=press(move || state.show(Some(Over::Help)))>"?"</button>
             </div>
             <div class="buttons">
-                <button title="Pause the display; capture goes on (space)" aria-pressed=move || state.frozen.get().to_string()
-                    on:click=move |_| state.toggle_display()>
-                    {move || if state.frozen.get() { "Resume" } else { "Pause" }}
+                <button title="Pause the display; capture goes on (space)" aria-pressed=switch(move || state.frozen.get())
+                    on:click=press(move || state.toggle_display())>
+                    {text(move || if state.frozen.get() { "Resume" } else { "Pause" }.to_owned())}
                 </button>
-                <button title="Keep the newest event in sight" aria-pressed=move || state.follow.get().to_string()
-                    on:click=move |_| state.toggle_follow()>"Follow"</button>
+                <button title="Keep the newest event in sight" aria-pressed=switch(move || state.follow.get())
+                    on:click=press(move || state.toggle_follow())>"Follow"</button>
                 <button title="Take the stack of each write of the inspected page from now on: where it was called from. Costs the page a little"
-                    aria-pressed=move || state.tracing.get().to_string()
-                    on:click=move |_| state.toggle_tracing()>"Stacks"</button>
-                <button title="Forget the events shown; the journal keeps them" on:click=move |_| state.clear()>"Clear"</button>
+                    aria-pressed=switch(move || state.tracing.get())
+                    on:click=press(move || state.toggle_tracing())>"Stacks"</button>
+                <button title="Forget the events shown; the journal keeps them" on:click=press(move || state.clear())>"Clear"</button>
             </div>
             <div class="buttons">
-                <button title="Save the events shown, one JSON object a line" on:click=move |_| state.export()>"Export"</button>
+                <button title="Save the events shown, one JSON object a line" on:click=press(move || state.export())>"Export"</button>
                 <button title="Open a recording; no host is needed" on:click=choose>"Import"</button>
                 <input class="file" node_ref=file type="file" accept=".ndjson,.jsonl,.json" aria-label="Recording" tabindex="-1" on:change=chosen />
             </div>
-            <button class="icon" title="All commands" aria-label=format!("{shortcut}: all commands") on:click=move |_| state.show(Some(Over::Palette))>{shortcut}</button>
+            <button class="icon" title="All commands" aria-label=format!("{shortcut}: all commands") on:click=press(move || state.show(Some(Over::Palette)))>{shortcut}</button>
         </div>
         <div class="chips">
-            {move || chips(state)}
-            {move || state.recording.get().map(|name| view! {
+            {part(move || chips(state))}
+            {part(move || state.recording.get().map(|name| view! {
                 <span class="recording">"Recording "<b>{name}</b></span>
-                <button class="primary" on:click=move |_| state.live()>"Back to live"</button>
-            })}
+                <button class="primary" on:click=press(move || state.live())>"Back to live"</button>
+            }))}
             <span class="grow"></span>
-            {move || state.frozen.get().then(|| view! { <span class="paused">"Display paused"</span> })}
-            <span class="count" title="Older events go when there are more; the journal keeps them by its own bounds">{move || shown(state.counts.get())}</span>
+            {part(move || state.frozen.get().then(|| view! { <span class="paused">"Display paused"</span> }))}
+            <span class="count" title="Older events go when there are more; the journal keeps them by its own bounds">{text(move || shown(state.counts.get()))}</span>
         </div>
     }
 }
@@ -77,8 +80,8 @@ pub fn Toolbar(state: State) -> impl IntoView {
 fn chips(state: State) -> AnyView {
     let site = state.origin.get().filter(|_| state.recording.with(Option::is_none)).map(|origin| {
         view! {
-            <button class="term" title="Only events of the inspected site, or of all sites" aria-pressed=move || state.only_site.get().to_string()
-                on:click=move |_| state.only_site.update(|only| *only = !*only)>
+            <button class="term" title="Only events of the inspected site, or of all sites" aria-pressed=switch(move || state.only_site.get())
+                on:click=press(move || state.only_site.update(|only| *only = !*only))>
                 "only "{words::site(&origin).to_owned()}
             </button>
         }
@@ -93,7 +96,7 @@ fn chips(state: State) -> AnyView {
                 let without = query.without(index);
                 let label = format!("Remove {}", term.text);
                 view! {
-                    <button class="term" title=label.clone() aria-label=label on:click=move |_| state.set_filter(without.clone())>
+                    <button class="term" title=label.clone() aria-label=label on:click=press(move || state.set_filter(without.clone()))>
                         {term.text.clone()}<i aria-hidden="true">"×"</i>
                     </button>
                 }

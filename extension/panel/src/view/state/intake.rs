@@ -61,7 +61,7 @@ impl State {
         self.lost.update_untracked(|lost| *lost += gone);
         let first = self.model.with_untracked(|model| model.places().start);
         if self.selected.get_untracked().is_some_and(|place| place < first) {
-            self.selected.set(None);
+            self.choose(None);
         }
         if self.looking.get_untracked() != more {
             self.looking.set(more);
@@ -89,6 +89,7 @@ impl State {
             return;
         }
         self.model.notify();
+        self.look_at_selected();
         self.shown.notify();
         self.settle();
         if self.follow.get_untracked() {

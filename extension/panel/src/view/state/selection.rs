@@ -1,8 +1,6 @@
 //! The event that is selected, and keeping it in sight.
 
 use super::{ROW, State, Tab};
-use crate::model::Row;
-
 /// Where to go in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -37,7 +35,7 @@ impl State {
     /// Shows an event's details, and brings it into sight.
     pub fn select(self, place: usize) {
         self.settle();
-        self.selected.set(Some(place));
+        self.choose(Some(place));
         let at = self.shown.with_untracked(|shown| shown.index_of(place)) * ROW;
         let (top, height) = (self.top.get_untracked(), self.height.get_untracked());
         if at < top || at + ROW > top + height {
@@ -51,9 +49,20 @@ impl State {
         }
     }
 
-    /// The event that is selected, with its place; tracks it and the model.
-    pub fn selected_row(self) -> Option<(usize, Row)> {
-        let place = self.selected.get()?;
-        self.model.with(|model| Some((place, model.row(place)?.clone())))
+    /// This event is the selected one, or none.
+    pub fn choose(self, place: Option<usize>) {
+        self.selected.set(place);
+        self.look_at_selected();
+    }
+
+    /// What is shown of the selected event is what the model has of it.
+    pub(super) fn look_at_selected(self) {
+        let row = self.selected.get_untracked().and_then(|place| {
+            self.model
+                .with_untracked(|model| Some((place, model.row(place)?.clone())))
+        });
+        if self.row.with_untracked(|known| *known != row) {
+            self.row.set(row);
+        }
     }
 }

@@ -55,7 +55,7 @@ impl State {
     }
 
     pub fn clear(self) {
-        self.selected.set(None);
+        self.choose(None);
         self.model.update(Model::clear);
         self.stacks.update(Stacks::clear);
         self.shown.update(Shown::clear);
