@@ -238,9 +238,14 @@ fn not_seen() -> Sight {
 
 /// Does something once, later.
 pub fn later(milliseconds: i32, what: impl FnOnce() + 'static) {
-    let callback = Closure::once_into_js(what);
+    let callback = once(Box::new(what));
     if let Some(window) = web_sys::window() {
         let _timer = window
             .set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), milliseconds);
     }
+}
+
+/// A callback that is called once; of one type, so that its bindings are compiled once.
+pub fn once(what: Box<dyn FnOnce()>) -> JsValue {
+    Closure::once_into_js(what)
 }

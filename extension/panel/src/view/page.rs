@@ -1,8 +1,10 @@
 //! What the page around us offers: clipboard, files, clocks, focus.
 
 use js_sys::{Array, Date};
-use wasm_bindgen::{JsCast as _, JsValue, prelude::Closure};
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url};
+
+use crate::link;
 
 fn document() -> Option<web_sys::Document> {
     web_sys::window()?.document()
@@ -18,7 +20,7 @@ pub fn theme(dark: bool) {
 /// Does something with the next frame; out of sight, where there are none, a little later.
 pub fn soon(what: impl FnOnce() + 'static) {
     let hidden = document().is_none_or(|document| document.hidden());
-    let callback = Closure::once_into_js(what);
+    let callback = link::once(Box::new(what));
     let Some(window) = web_sys::window() else { return };
     let _waiting = if hidden {
         window.set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), 100)
@@ -117,7 +119,7 @@ pub fn download(name: &str, text: &str) {
         link.set_href(&url);
         link.set_download(name);
         link.click();
-        crate::link::later(10_000, move || {
+        link::later(10_000, move || {
             let _revoked = Url::revoke_object_url(&url);
         });
         Some(())
