@@ -82,12 +82,17 @@ impl<'browser> Panel<'browser> {
         .map(drop)
     }
 
-    /// Writes a filter.
-    pub fn filter(&self, text: &str) -> Result<()> {
+    /// Writes into a field, as if all of it were typed at once.
+    pub fn write(&self, selector: &str, text: &str) -> Result<()> {
         self.evaluate(&format!(
-            "(($('#search').value = {text:?}), $('#search').dispatchEvent(new InputEvent('input', {{ bubbles: true }})), undefined)"
+            "(($({selector:?}).value = {text:?}), $({selector:?}).dispatchEvent(new InputEvent('input', {{ bubbles: true }})), undefined)"
         ))
         .map(drop)
+    }
+
+    /// Writes a filter.
+    pub fn filter(&self, text: &str) -> Result<()> {
+        self.write("#search", text)
     }
 
     /// The events in sight: operation, store and key of each.

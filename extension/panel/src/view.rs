@@ -2,9 +2,9 @@
 //!
 //! - [`state`]: what it shows, as signals, and what a person can do.
 //! - [`header`]: how the host and its servers are. [`toolbar`]: filter and buttons. [`feed`]: the events. [`details`]: one of
-//!   them. [`stores`]: what is where. [`empty`]: why there is nothing. [`palette`]: every command by its name. [`help`]: filter
-//!   language and keys. [`doctor`]: what is wrong on the way. [`sentence`]: words with code in them. [`page`]: clipboard, files,
-//!   clocks.
+//!   them. [`stores`]: what is where. [`lookup`], [`record`]: one record. [`empty`]: why there is nothing. [`palette`]: every
+//!   command by its name. [`help`]: filter language and keys. [`doctor`]: what is wrong on the way. [`sentence`]: words with
+//!   code in them. [`page`]: clipboard, files, clocks.
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::prelude::*;
@@ -15,6 +15,7 @@ mod empty;
 mod feed;
 mod header;
 mod help;
+mod lookup;
 mod page;
 mod palette;
 mod record;

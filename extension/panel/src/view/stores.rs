@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use leptos::prelude::*;
 use protocol::inspect::{Address, Compared, DifferenceKind, Look, Question, Reply, Store};
 
-use super::{record::Places, state::State};
+use super::{
+    lookup::{Chosen, Lookup, opener},
+    state::State,
+};
 use crate::{
     counts::{Count, Counts, difference},
     drift::{Drift, Name, differing, name, sentence, there},
@@ -21,8 +24,7 @@ const LISTED: usize = 100;
 struct Memory {
     drift: RwSignal<Drift>,
     counts: RwSignal<Counts>,
-    /// The record that is looked at.
-    chosen: RwSignal<Option<Address>>,
+    chosen: RwSignal<Chosen>,
 }
 
 #[component]
@@ -47,13 +49,7 @@ pub fn Stores(state: State) -> impl IntoView {
                 <button on:click=compare_all>"Compare all with Memcached"</button>
             </p>
             {move || table(state, memory)}
-            {move || memory.chosen.get().map(|address| view! {
-                <aside class="chosen details" aria-label="Record">
-                    <header><h2>{address.store.clone()}" › "{address.key.clone()}</h2>
-                        <button class="icon" aria-label="Close the record" on:click=move |_| memory.chosen.set(None)>"×"</button></header>
-                    <Places state address at_once=true />
-                </aside>
-            })}
+            {move || memory.chosen.get().map(|(address, row)| view! { <Lookup state address row chosen=memory.chosen /> })}
         </section>
     }
 }
@@ -111,7 +107,8 @@ fn table(state: State, memory: Memory) -> AnyView {
     }
     let rows = stores
         .iter()
-        .map(|store| row(state, memory, store))
+        .enumerate()
+        .map(|(number, store)| row(state, memory, number, store))
         .collect_view();
     view! {
         <table class="stores">
@@ -130,9 +127,17 @@ fn table(state: State, memory: Memory) -> AnyView {
     .into_any()
 }
 
-fn row(state: State, memory: Memory, store: &Store) -> impl IntoView + use<> {
+fn row(state: State, memory: Memory, number: usize, store: &Store) -> impl IntoView + use<> {
     let name = name(store);
     let (check, repair) = (store.clone(), store.clone());
+    let address = Address {
+        origin: store.origin.clone(),
+        bucket: store.bucket.clone(),
+        database: store.database.clone(),
+        store: store.store.clone(),
+        key: String::new(),
+    };
+    let label = format!("Look up a record in {}", store.store);
     let origin = store.origin.clone();
     let resync = move |_| {
         let origin = origin.clone();
@@ -160,12 +165,13 @@ fn row(state: State, memory: Memory, store: &Store) -> impl IntoView + use<> {
             <td class="number" data-title="In IndexedDB">{in_indexeddb(counted)}</td>
             <td class="number" class:error=differs.is_some() data-title="In the mirror">{count(store.records)}</td>
             <td class="number" data-title="In Memcached">{move || memory.drift.with(|drift| in_memcached(drift, &held))}</td>
-            <td>{move || memory.drift.with(|drift| told(memory, drift, &drifted))}</td>
+            <td>{move || memory.drift.with(|drift| told(memory, number, drift, &drifted))}</td>
             <td>{condition}</td>
             <td class="buttons">
                 <button title="Compare each record with its item in Memcached" on:click=move |_| compare(state, memory, vec![check.clone()], false)>"Compare"</button>
                 <button title="Compare, and write what differs" on:click=move |_| compare(state, memory, vec![repair.clone()], true)>"Repair"</button>
                 <button title="Have an open page of the site read its stores again" on:click=resync>"Read again"</button>
+                <button id=opener(number) title=label.clone() aria-label=label on:click=move |_| memory.chosen.set(Some((address.clone(), number)))>"Look up"</button>
             </td>
         </tr>
     }
@@ -226,7 +232,7 @@ fn in_memcached(drift: &Drift, name: &Name) -> String {
     }
 }
 
-fn told(memory: Memory, drift: &Drift, name: &Name) -> AnyView {
+fn told(memory: Memory, row: usize, drift: &Drift, name: &Name) -> AnyView {
     let compared = match drift.of(name) {
         None => return view! { <span class="faint">"not compared yet"</span> }.into_any(),
         Some(Err(error)) => return view! { <span class="error">{error.clone()}</span> }.into_any(),
@@ -239,12 +245,12 @@ fn told(memory: Memory, drift: &Drift, name: &Name) -> AnyView {
     });
     view! {
         {progress}<span class:error=wrong class:good=good>{sentence(compared)}</span>
-        <ul class="differences">{differences(memory, compared)}</ul>
+        <ul class="differences">{differences(memory, row, compared)}</ul>
     }
     .into_any()
 }
 
-fn differences(memory: Memory, compared: &Compared) -> impl IntoView + use<> {
+fn differences(memory: Memory, row: usize, compared: &Compared) -> impl IntoView + use<> {
     let lines = compared.differences.iter().take(LISTED).map(|difference| {
         let kind = match difference.kind {
             DifferenceKind::Missing => "missing",
@@ -254,7 +260,7 @@ fn differences(memory: Memory, compared: &Compared) -> impl IntoView + use<> {
         let address = difference.address.clone();
         let key = address.key.clone();
         view! {
-            <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=move |_| memory.chosen.set(Some(address.clone()))>{key}</button></li>
+            <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=move |_| memory.chosen.set(Some((address.clone(), row)))>{key}</button></li>
         }
     });
     lines.collect_view()
