@@ -95,6 +95,15 @@ impl<'browser> Panel<'browser> {
         self.write("#search", text)
     }
 
+    /// Opens a file of this name as a recording.
+    pub fn import(&self, name: &str, text: &str) -> Result<()> {
+        self.evaluate(&format!(
+            "(() => {{ const files = new DataTransfer(); files.items.add(new File([{text:?}], {name:?})); \
+             const input = $('.file'); input.files = files.files; input.dispatchEvent(new Event('change')); }})()"
+        ))
+        .map(drop)
+    }
+
     /// The events in sight: operation, store and key of each.
     pub fn lines(&self) -> Result<Vec<String>> {
         let lines = self.evaluate(

@@ -75,7 +75,8 @@ pub fn Toolbar(state: State) -> impl IntoView {
 }
 
 fn chips(state: State) -> AnyView {
-    let site = state.origin.get().filter(|_| state.recording.with(Option::is_none)).map(|origin| {
+    // A page of no site has the origin `null`.
+    let site = state.origin.get().filter(|origin| origin != "null" && state.recording.with(Option::is_none)).map(|origin| {
         view! {
             <button class="term" title="Only events of the inspected site, or of all sites" aria-pressed=move || state.only_site.get().to_string()
                 on:click=move |_| state.only_site.update(|only| *only = !*only)>
