@@ -4,7 +4,11 @@ use leptos::{ev, html, prelude::*};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::state::{Counts, Over, State, Tab};
-use crate::{browser, model::BOUND, words};
+use crate::{
+    browser,
+    model::{BOUND, BOUND_BYTES},
+    words,
+};
 
 #[component]
 pub fn Toolbar(state: State) -> impl IntoView {
@@ -69,7 +73,7 @@ pub fn Toolbar(state: State) -> impl IntoView {
             })}
             <span class="grow"></span>
             {move || state.frozen.get().then(|| view! { <span class="paused">"Display paused"</span> })}
-            <span class="count" title="Older events go when there are more; the journal keeps them by its own bounds">{move || shown(state.counts.get())}</span>
+            <span class="count" title="Older events go when there are more, or when their texts take more room; the journal keeps them by its own bounds">{move || shown(state.counts.get())}</span>
         </div>
     }
 }
@@ -105,12 +109,12 @@ fn chips(state: State) -> AnyView {
     view! { {site} {terms} }.into_any()
 }
 
-/// How many events are shown, of how many, and the bound.
+/// How many events are shown, of how many, and the two bounds.
 fn shown(counts: Counts) -> String {
     let Counts {
         shown, there, gone, ..
     } = counts;
-    let bound = words::count(BOUND);
+    let bound = format!("{} or {} MB", words::count(BOUND), BOUND_BYTES / (1024 * 1024));
     let mut text = if shown == there {
         format!("{} of at most {bound}", words::counted(there, "event"))
     } else {
