@@ -98,11 +98,10 @@ async fn an_empty_list_says_why_and_what_to_press() {
     };
     is("site", none.clone()).await;
     click_button("Capture this site");
-    let decided = panel.background.hears("the decision", |message| match message {
-        FromInspector::Capture { origin, enabled } => Some((origin.clone(), *enabled)),
-        _ => None,
-    });
-    assert_eq!(decided.await, (ORIGIN.to_owned(), true));
+    assert_eq!(
+        panel.background.hears_decision().await,
+        (ORIGIN.to_owned(), true)
+    );
     assert_eq!(panel.background.permissions(), ["+http://localhost/*"]);
     let ungranted = Told {
         ungranted: vec![ORIGIN.to_owned()],
