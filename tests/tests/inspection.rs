@@ -245,6 +245,75 @@ fn any_record_is_looked_up_by_its_key(kind: Kind) -> Result<()> {
     panel.wait_for("$('.chosen') === null && document.activeElement.id === 'look-up-0'")
 }
 
+/// Two databases of one name, of which one is in a storage bucket, are two: each is compared with its own items. Firefox has no
+/// storage buckets.
+#[test]
+fn a_buckets_stores_are_compared_by_themselves() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url("/places/");
+    let page = browser.open(&url)?;
+    page.evaluate("putBy(indexedDB, 'key', 'default')")?;
+    for bucket in ["drafts", "other"] {
+        page.evaluate(&format!(
+            "navigator.storageBuckets.open('{bucket}').then((bucket) => putBy(bucket.indexedDB, 'key', '{bucket}'))"
+        ))?;
+    }
+    rig.settled(&page)?;
+    let panel = Panel::of(&browser, &url)?;
+    panel.page.resize(1280, 600)?;
+    panel.press("Stores")?;
+    let rows = "$$('.stores tbody tr').map((row) => row.querySelector('th').textContent.split('› ').at(-1))";
+    panel.wait_for(&format!(
+        "JSON.stringify({rows}) === JSON.stringify(['items', 'items (bucket drafts)', 'items (bucket other)'])"
+    ))?;
+    // Somebody else writes over one bucket's item, and takes another's away.
+    let origin = rig.site.origin();
+    let mut memcached = rig.memcached.connect()?;
+    memcached.set(
+        &item("drafts", "places", r#""key""#).memcached_key(&origin)?,
+        "spoilt",
+    )?;
+    memcached.delete(&item("other", "places", r#""key""#).memcached_key(&origin)?)?;
+    let drift = |told: [&str; 3]| {
+        let told = json!(told);
+        panel.wait_for(&format!(
+            "JSON.stringify($$('.stores tbody tr td:nth-child(5) > span').map((drift) => drift.textContent)) === JSON.stringify({told})"
+        ))
+    };
+    let compare = |row: usize| {
+        panel.evaluate(&format!(
+            "void [...$$('.stores tbody tr')[{row}].querySelectorAll('button')].find((button) => button.textContent === 'Compare').click()"
+        ))
+    };
+    compare(1)?;
+    drift(["not compared yet", "1 stale", "not compared yet"])?;
+    compare(0)?;
+    drift(["none", "1 stale", "not compared yet"])?;
+    panel.press("Compare all with Memcached")?;
+    drift(["none", "1 stale", "1 missing"])?;
+    // The difference is the bucket's own.
+    panel.click(".differences button")?;
+    panel.wait_for("$('.places .verdict')?.dataset.state === 'wrong'")?;
+    assert_eq!(
+        panel.text(".chosen h2")?,
+        r#"places › items (bucket drafts) › "key""#
+    );
+    let places = panel.evaluate("$$('.places td').map((place) => place.textContent)")?;
+    assert_eq!(places, json!([r#""drafts""#, r#""drafts""#, "spoilt"]));
+    panel.picture("buckets-chromium")?;
+    panel.accessible()?;
+    panel.evaluate(
+        "void $$('.stores .buttons button').filter((button) => button.textContent === 'Repair')[1].click()",
+    )?;
+    drift(["none", "1 stale; 1 put right", "1 missing"])?;
+    panel.evaluate(
+        "void $$('.stores .buttons button').filter((button) => button.textContent === 'Repair')[2].click()",
+    )?;
+    drift(["none", "1 stale; 1 put right", "1 missing; 1 put right"])?;
+    rig.settled(&page).map(drop)
+}
+
 /// A rule holds in every place of the panel, and what it makes of a record is the same in all of them.
 fn what_rules_hide_is_hidden_here_too(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
