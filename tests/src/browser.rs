@@ -291,6 +291,11 @@ pub struct Page<'browser> {
 }
 
 impl Page<'_> {
+    /// Which browser shows it.
+    pub fn kind(&self) -> Kind {
+        self.browser.kind
+    }
+
     /// Evaluates a JavaScript expression in the page's world, awaits it, and returns it as JSON (`undefined` as `null`).
     /// What it throws becomes the error.
     pub fn evaluate(&self, expression: &str) -> Result<Value> {

@@ -82,10 +82,24 @@ impl<'browser> Panel<'browser> {
         .map(drop)
     }
 
+    /// Writes into a field, as if all of it were typed at once.
+    pub fn write(&self, selector: &str, text: &str) -> Result<()> {
+        self.evaluate(&format!(
+            "(($({selector:?}).value = {text:?}), $({selector:?}).dispatchEvent(new InputEvent('input', {{ bubbles: true }})), undefined)"
+        ))
+        .map(drop)
+    }
+
     /// Writes a filter.
     pub fn filter(&self, text: &str) -> Result<()> {
+        self.write("#search", text)
+    }
+
+    /// Opens a file of this name as a recording.
+    pub fn import(&self, name: &str, text: &str) -> Result<()> {
         self.evaluate(&format!(
-            "(($('#search').value = {text:?}), $('#search').dispatchEvent(new InputEvent('input', {{ bubbles: true }})), undefined)"
+            "(() => {{ const files = new DataTransfer(); files.items.add(new File([{text:?}], {name:?})); \
+             const input = $('.file'); input.files = files.files; input.dispatchEvent(new Event('change')); }})()"
         ))
         .map(drop)
     }

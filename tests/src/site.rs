@@ -24,6 +24,7 @@ pub const CLEARING: &str = "/clearing/";
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,
+    root: PathBuf,
     stopping: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -38,27 +39,48 @@ impl Site {
     pub fn of(root: PathBuf) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen for HTTP")?;
         let address = listener.local_addr()?;
-        let stopping = Arc::new(AtomicBool::new(false));
-        let acceptor = thread::spawn({
-            let stopping = Arc::clone(&stopping);
-            move || {
-                for stream in listener.incoming().flatten() {
-                    if stopping.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let root = root.clone();
-                    thread::spawn(move || {
-                        // A browser may hang up at any time.
-                        let _hung_up = answer(stream, &root);
-                    });
-                }
-            }
-        });
-        Ok(Self {
+        let mut site = Self {
             address,
-            stopping,
-            acceptor: Some(acceptor),
-        })
+            root,
+            stopping: Arc::default(),
+            acceptor: None,
+        };
+        site.serve(listener);
+        Ok(site)
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        self.stopping = Arc::default();
+        let (stopping, root) = (Arc::clone(&self.stopping), self.root.clone());
+        self.acceptor = Some(thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stopping.load(Ordering::Relaxed) {
+                    break;
+                }
+                let root = root.clone();
+                thread::spawn(move || {
+                    // A browser may hang up at any time.
+                    let _hung_up = answer(stream, &root);
+                });
+            }
+        }));
+    }
+
+    /// Ends the server: nobody answers at its address any more.
+    pub fn stop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        // Wakes the acceptor.
+        let _refused = TcpStream::connect(self.address);
+        if let Some(acceptor) = self.acceptor.take() {
+            let _panicked = acceptor.join();
+        }
+    }
+
+    /// Serves again, at the same address.
+    pub fn restart(&mut self) -> Result<()> {
+        let listener = TcpListener::bind(self.address).context("cannot listen for HTTP again")?;
+        self.serve(listener);
+        Ok(())
     }
 
     /// The serialised origin.
@@ -74,12 +96,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        // Wakes the acceptor.
-        let _refused = TcpStream::connect(self.address);
-        if let Some(acceptor) = self.acceptor.take() {
-            let _panicked = acceptor.join();
-        }
+        self.stop();
     }
 }
 

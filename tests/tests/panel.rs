@@ -2,8 +2,6 @@
 //!
 //! Each state leaves pictures in `target/panel/`, for people to look at.
 
-use std::fs;
-
 use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
@@ -276,25 +274,16 @@ fn recordings_leave_and_come_back(panel: &Panel<'_>) -> Result<()> {
     assert_eq!(deletions.matches(r#""op":"d""#).count(), shown, "{deletions}");
     assert_eq!(deletions.lines().count(), shown);
     panel.filter("")?;
-    import(panel, "before.ndjson", text)?;
+    panel.import("before.ndjson", text)?;
     panel.wait_for_lines(6)?;
     panel.wait_for("$('.recording').textContent.includes('before.ndjson')")?;
     assert_eq!(panel.text(".row .strip")?, "");
     panel.press("Back to live")?;
     panel.wait_for_lines(8)?;
     // What is none is named with its line, and changes nothing.
-    import(panel, "none.ndjson", "{}\n")?;
+    panel.import("none.ndjson", "{}\n")?;
     panel.wait_for("$('.toast').textContent.includes('none.ndjson, line 1')")?;
     panel.wait_for_lines(8)
-}
-
-fn import(panel: &Panel<'_>, name: &str, text: &str) -> Result<()> {
-    panel
-        .evaluate(&format!(
-            "(() => {{ const files = new DataTransfer(); files.items.add(new File([{text:?}], {name:?})); \
-             const input = $('.file'); input.files = files.files; input.dispatchEvent(new Event('change')); }})()"
-        ))
-        .map(drop)
 }
 
 fn pausing_the_display_is_not_pausing_capture(kind: Kind) -> Result<()> {
@@ -387,98 +376,6 @@ fn in_sight(height: u32) -> String {
         "$('#feed').scrollTop === {height} && $('.row').id === 'event-{}'",
         (height / 24).saturating_sub(6)
     )
-}
-
-fn an_empty_list_says_why_and_what_to_press(kind: Kind) -> Result<()> {
-    let rig = Rig::without_consent(kind)?;
-    let browser = rig.browser_at_once(false)?;
-    let state = |panel: &Panel<'_>, why: &str| -> Result<()> {
-        panel.wait_for(&format!("$('[data-why={why}] h2') !== null"))?;
-        panel.picture(&format!("empty-{why}-{}", kind.name()))?;
-        panel.accessible()
-    };
-    let url = rig.site.url(WRITER);
-    let page = browser.open(&url)?;
-    let panel = Panel::open(&browser, "")?;
-    state(&panel, "no-site")?;
-    panel.page.close()?;
-
-    // A page of a site that is not enabled, open already; then it is, and its writes come.
-    let panel = Panel::of(&browser, &url)?;
-    state(&panel, "site")?;
-    ensure!(panel.text(".empty h2")?.starts_with(&rig.site.origin()));
-    panel.press("Capture this site")?;
-    state(&panel, "late")?;
-    page.evaluate("put('first', 1)")?;
-    panel.wait_for(
-        "$('.row .key') !== null && $$('.row').some((row) => row.textContent.includes('\"first\"'))",
-    )?;
-    panel.wait_for("$$('.row .from span').some((from) => from.title.includes('hooked after'))")?;
-    rig.settled(&page)?;
-    panel.page.close()?;
-
-    let panel = Panel::open(&browser, "?origin=null")?;
-    state(&panel, "no-page")?;
-    panel.page.close()?;
-
-    // Enabled by the configuration, which grants nothing.
-    configure(&rig, "origins = []", "origins = [\"http://site.test\"]")?;
-    rig.relay.kill_host()?;
-    let panel = Panel::open(&browser, "?origin=http://site.test")?;
-    state(&panel, "permission")
-}
-
-fn configure(rig: &Rig, from: &str, to: &str) -> Result<()> {
-    let path = rig.relay.config();
-    let text = fs::read_to_string(&path)?;
-    ensure!(text.contains(from), "the configuration has no {from}");
-    fs::write(path, text.replace(from, to))?;
-    Ok(())
-}
-
-fn without_a_host_the_panel_says_how_to_install_one(kind: Kind) -> Result<()> {
-    let rig = Rig::new(kind)?;
-    let manifest = rig.relay.manifest();
-    let known = fs::read_to_string(&manifest)?;
-    fs::remove_file(&manifest)?;
-    let browser = rig.browser_at_once(false)?;
-    let panel = Panel::open(&browser, "")?;
-    panel.wait_for("$('[data-why=host] h2') !== null")?;
-    let command = format!("idb-relay install --browser {}", kind.name());
-    assert_eq!(panel.copied(".command button")?, command);
-    panel.picture(&format!("empty-host-{}", kind.name()))?;
-    panel.accessible()?;
-
-    // A recording opens all the same.
-    let event = r#"{"op":"c","key":1,"before":null,"after":{"a":1},"ts_ms":1767225600000,"source":{"version":"0","browser":"b","profile":"p","origin":"http://localhost:1","bucket":"","database":"shop","database_version":1,"store":"orders","context":"c","sequence":1,"snapshot":false}}"#;
-    import(&panel, "mine.ndjson", &format!("{event}\n"))?;
-    panel.wait_for_lines(1)?;
-    panel.click(".row")?;
-    panel.wait_for("/a:\\s+1/.test($('.tree').textContent)")?;
-    panel.picture(&format!("recording-{}", kind.name()))?;
-    panel.accessible()?;
-    panel.page.close()?;
-
-    // A host of another version: it says hello, and no more is needed to be turned away.
-    let directory = rig.relay.config();
-    let other = directory.with_file_name("other-version.sh");
-    let hello = r#"{"hello":{"protocol":999,"version":"9.9.0","origins":[],"redact":[]}}"#;
-    fs::write(
-        &other,
-        format!(
-            "#!/bin/sh\nprintf '\\{:03o}\\000\\000\\000%s' '{hello}'\nexec cat > /dev/null\n",
-            hello.len()
-        ),
-    )?;
-    fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-    let mut versions: Value = serde_json::from_str(&known)?;
-    versions["path"] = other.display().to_string().into();
-    fs::write(&manifest, versions.to_string())?;
-    let panel = Panel::open(&browser, "")?;
-    panel.wait_for("$('[data-why=versions] h2')?.textContent.includes('9.9.0')")?;
-    ensure!(panel.text(".empty")?.contains("Update the extension"));
-    panel.picture(&format!("empty-versions-{}", kind.name()))?;
-    panel.accessible()
 }
 
 fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
@@ -598,7 +495,5 @@ lab::in_both_browsers!(
     each_write_is_shown_on_its_way,
     lines_show_their_events_wherever_the_list_is,
     pausing_the_display_is_not_pausing_capture,
-    an_empty_list_says_why_and_what_to_press,
-    without_a_host_the_panel_says_how_to_install_one,
     a_server_that_is_away_is_named_with_its_cure,
 );

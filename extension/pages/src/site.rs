@@ -77,7 +77,7 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
     if let Some(refused) = here.clone().find_map(|document| document.refused.clone()) {
         return Site {
             state: "waiting",
-            words: refused.message.clone(),
+            words: "Enabled, but what is open here is not captured.".into(),
             remark: Some(refused),
             ..enabled
         };

@@ -85,6 +85,10 @@ pub fn side(page: Found, record: &Record) -> Side {
             "off",
             "Memcached holds what the mirror does. IndexedDB could not be compared with them.".to_owned(),
         ),
+        (false, Some(true), _) if mirror == Found::Nothing => (
+            "ok",
+            "All are the same: none of the three has such a record.".to_owned(),
+        ),
         (false, Some(true), _) => ("ok", "All are the same.".to_owned()),
         (false, None, Some(trouble)) => ("wrong", trouble.cure.clone()),
         (false, None, None) => ("off", "Memcached is switched off.".to_owned()),
@@ -171,7 +175,11 @@ mod tests {
             verdict(value("1"), &record(Some("1"), None, Some(false))),
             "wrong"
         );
-        assert_eq!(verdict(Found::Nothing, &record(None, None, Some(true))), "ok");
+        let nowhere = side(Found::Nothing, &record(None, None, Some(true))).verdict;
+        assert!(
+            nowhere.0 == "ok" && nowhere.1.contains("none of the three"),
+            "{nowhere:?}"
+        );
         assert_eq!(
             verdict(
                 Found::Unknown(String::new()),

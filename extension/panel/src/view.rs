@@ -2,9 +2,10 @@
 //!
 //! - [`state`]: what it shows, as signals, and what a person can do.
 //! - [`header`]: how the host and its servers are. [`toolbar`]: filter and buttons. [`feed`]: the events. [`details`]: one of
-//!   them. [`stores`]: what is where. [`empty`]: why there is nothing. [`palette`]: every command by its name. [`help`]: filter
-//!   language and keys. [`doctor`]: what is wrong on the way. [`sentence`]: words with code in them. [`page`]: clipboard, files,
-//!   clocks. [`lasting`]: what the screen follows. [`erased`]: handlers and texts of one type.
+//!   them. [`stores`]: what is where. [`lookup`], [`record`]: one record. [`empty`]: why there is nothing. [`palette`]: every
+//!   command by its name. [`help`]: filter language and keys. [`doctor`]: what is wrong on the way. [`sentence`]: words with
+//!   code in them. [`page`]: clipboard, files, clocks. [`lasting`]: what the screen follows. [`erased`]: handlers and texts of
+//!   one type.
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::prelude::*;
@@ -17,6 +18,7 @@ mod feed;
 mod header;
 mod help;
 mod lasting;
+mod lookup;
 mod page;
 mod palette;
 mod record;

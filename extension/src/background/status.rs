@@ -56,7 +56,7 @@ impl Problem {
     pub fn loaded_before(origin: &str) -> Self {
         Self {
             message: format!("{origin} is captured from its next load on."),
-            cure: "Reload the page.".into(),
+            cure: "The page was loaded before its site was enabled: reload it.".into(),
         }
     }
 

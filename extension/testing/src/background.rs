@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 
 use js_sys::Array;
-use protocol::inspect::{Answer, Ask, FromInspector, Look, Question, Reply, Seen, Sight, ToInspector};
+use protocol::inspect::{
+    Answer, Ask, Background as Told, FromInspector, Look, Question, Reply, Seen, Sight, ToInspector,
+};
 use wasm_bindgen::prelude::*;
 
 use crate::document::until_some;
@@ -51,6 +53,11 @@ impl Background {
         }
     }
 
+    /// Says how the extension is.
+    pub fn is(&self, told: Told) {
+        self.tell(&ToInspector::Background(told));
+    }
+
     /// Answers a question.
     pub fn answer(&self, id: u64, reply: Reply) {
         self.tell(&ToInspector::Answer(Answer { id, reply }));
@@ -93,6 +100,23 @@ impl Background {
     pub fn is_asked(&self, what: &str, fits: impl Fn(&Question) -> bool) -> impl Future<Output = u64> {
         self.hears(what, move |message| match message {
             FromInspector::Ask(Ask { id, question }) if fits(question) => Some(*id),
+            _ => None,
+        })
+    }
+
+    /// Waits until the page asks how the host is; the question's number.
+    #[track_caller]
+    pub fn is_asked_for_health(&self) -> impl Future<Output = u64> {
+        self.is_asked("the host's health", |question| {
+            matches!(question, Question::Health {})
+        })
+    }
+
+    /// Waits until the page decides on a site: its origin, and whether it is to be captured.
+    #[track_caller]
+    pub fn hears_decision(&self) -> impl Future<Output = (String, bool)> {
+        self.hears("a decision on a site", |message| match message {
+            FromInspector::Capture { origin, enabled } => Some((origin.clone(), *enabled)),
             _ => None,
         })
     }

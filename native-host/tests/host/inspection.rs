@@ -302,6 +302,44 @@ fn stores_and_records_are_shown_as_they_are() {
     );
 }
 
+/// What a server has to be asked for waits for it alone.
+#[test]
+fn a_server_that_does_not_answer_holds_up_no_other_question() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    sandbox.await_cached("1", Some("1"));
+    sandbox.memcached.pause();
+    let record =
+        format!(r#"{{"record":{{"origin":"{ORIGIN}","database":"shop","store":"orders","key":"1"}}}}"#);
+    host.ask(1, &record);
+    host.ask(2, r#"{"compare":{"repair":false}}"#);
+    host.ask(3, r#"{"health":{}}"#);
+    host.ask(4, r#"{"stores":{}}"#);
+    host.ask(5, r#"{"feed":{"past":1}}"#);
+    let mut answered = [(); 3].map(|()| host.answer().id);
+    answered.sort_unstable();
+    assert_eq!(answered, [3, 4, 5], "these need no Memcached");
+    sandbox.memcached.resume();
+    let mut answered = Vec::new();
+    while answered.len() < 2 {
+        match host.answer() {
+            Answer {
+                reply: Reply::Compared(compared),
+                ..
+            } if !compared.done => {}
+            Answer {
+                id,
+                reply: Reply::Record(_) | Reply::Compared(_),
+            } => answered.push(id),
+            other => panic!("{other:?}"),
+        }
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, [1, 2]);
+}
+
 #[test]
 fn health_says_what_status_says() {
     let sandbox = Sandbox::new();

@@ -186,6 +186,16 @@ impl Client {
         Ok(())
     }
 
+    /// Removes an item, as somebody else who uses the server may.
+    pub fn delete(&mut self, key: &str) -> Result<()> {
+        let answer = self.command(&format!("delete {key}"))?;
+        ensure!(
+            answer == "DELETED",
+            "Memcached answered {answer:?} to a delete of {key:?}"
+        );
+        Ok(())
+    }
+
     /// How many items the server holds.
     pub fn count(&mut self) -> Result<usize> {
         let mut line = self.command("stats")?;

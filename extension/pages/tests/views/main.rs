@@ -23,3 +23,12 @@ fn connected() -> Told {
         ..Told::default()
     }
 }
+
+/// The same, and these sites are enabled, each by somebody.
+fn enabled(sites: &[(&str, &str)]) -> Told {
+    let site = |(origin, who): &(&str, &str)| ((*origin).to_owned(), (*who).to_owned());
+    Told {
+        origins: sites.iter().map(site).collect(),
+        ..connected()
+    }
+}

@@ -2,7 +2,7 @@
 
 use idb_relay_pages::open_options;
 use protocol::{
-    inspect::{Background as Told, FromInspector, ToInspector},
+    inspect::{Background as Told, FromInspector},
     redact::{How, Rule},
 };
 use view_testing::{
@@ -14,7 +14,7 @@ use view_testing::{
 };
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::{ORIGIN, connected};
+use crate::{ORIGIN, connected, enabled};
 
 /// The options page, told this.
 async fn options(told: Told) -> Background {
@@ -22,7 +22,7 @@ async fn options(told: Told) -> Background {
     show(include_str!("../../../ui/options.html"));
     let background = Background::of_tab("about:blank");
     open_options().await;
-    background.tell(&ToInspector::Background(told));
+    background.is(told);
     until_texts("#host", &["host 1.2.4"]).await;
     background
 }
@@ -138,29 +138,16 @@ async fn a_rule_is_changed_in_the_form_and_leaves_it_empty() {
 #[wasm_bindgen_test]
 async fn a_site_comes_with_its_permission_and_goes_with_it() {
     let told = Told {
-        origins: [
-            (ORIGIN.to_owned(), "user".to_owned()),
-            ("https://fixed.example".to_owned(), "configuration".to_owned()),
-        ]
-        .into(),
         ungranted: vec![ORIGIN.to_owned()],
-        ..connected()
+        ..enabled(&[(ORIGIN, "user"), ("https://fixed.example", "configuration")])
     };
     let background = options(told).await;
     until_texts("#sites .by", &["host's configuration", "you"]).await;
     assert_eq!(texts("#sites .error"), ["permission missing"]);
     click_button("Allow access");
     assert_eq!(background.permissions(), ["+https://shop.example/*"]);
-    let decided = async || {
-        background
-            .hears("the decision", |message| match message {
-                FromInspector::Capture { origin, enabled } => Some((origin.clone(), *enabled)),
-                _ => None,
-            })
-            .await
-    };
     click_button("Remove");
-    assert_eq!(decided().await, (ORIGIN.to_owned(), false));
+    assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), false));
     assert_eq!(focused(), "site-origin");
     until(vec!["-https://shop.example/*"], || background.permissions()).await;
     write("#site-origin", "shop");
@@ -172,7 +159,10 @@ async fn a_site_comes_with_its_permission_and_goes_with_it() {
     );
     write("#site-origin", " https://new.example ");
     click_button("Capture this site");
-    assert_eq!(decided().await, ("https://new.example".to_owned(), true));
+    assert_eq!(
+        background.hears_decision().await,
+        ("https://new.example".to_owned(), true)
+    );
     assert_eq!(background.permissions(), ["+https://new.example/*"]);
     assert!(attribute("#site-error", "hidden").is_some());
     assert_eq!(value("#site-origin"), "");
@@ -181,13 +171,8 @@ async fn a_site_comes_with_its_permission_and_goes_with_it() {
 #[wasm_bindgen_test]
 async fn the_defaults_come_back_only_when_it_is_meant() {
     let told = Told {
-        origins: [
-            (ORIGIN.to_owned(), "user".to_owned()),
-            ("https://fixed.example".to_owned(), "policy".to_owned()),
-        ]
-        .into(),
         rules: [("user".to_owned(), vec![rule("users", "/a", How::Drop)])].into(),
-        ..connected()
+        ..enabled(&[(ORIGIN, "user"), ("https://fixed.example", "policy")])
     };
     let background = options(told).await;
     until(2, || all("#sites li").len()).await;
@@ -197,14 +182,7 @@ async fn the_defaults_come_back_only_when_it_is_meant() {
         "1 sites and 1 rules of yours will go. Press again to mean it."
     );
     click_button("Really forget them");
-    let gone = background.hears("what is forgotten", |message| match message {
-        FromInspector::Capture {
-            origin,
-            enabled: false,
-        } => Some(origin.clone()),
-        _ => None,
-    });
-    assert_eq!(gone.await, ORIGIN);
+    assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), false));
     assert!(rules(&background).await.is_empty());
     assert_eq!(
         (text("#reset"), text("#reset-words")),

@@ -1,16 +1,14 @@
 //! The popup.
 
 use idb_relay_pages::open_popup;
-use protocol::inspect::{
-    Background as Told, FromInspector, Health, Question, Remark, Reply, Sink, ToInspector,
-};
+use protocol::inspect::{Background as Told, Health, Remark, Reply, Sink};
 use view_testing::{
     background::Background,
     document::{attribute, attributes, click, show, style, text, texts, until_texts},
 };
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::{ORIGIN, connected};
+use crate::{ORIGIN, connected, enabled};
 
 /// The popup over the page at this address.
 async fn popup(url: &str) -> Background {
@@ -28,32 +26,20 @@ fn is_hidden(selector: &str) -> bool {
 #[wasm_bindgen_test]
 async fn the_switch_says_how_it_is_and_asks_for_this_site_alone() {
     let background = popup(&format!("{ORIGIN}/cart?id=7")).await;
-    let tell = |told: Told| background.tell(&ToInspector::Background(told));
     assert!(
         attribute("#capture", "disabled").is_some(),
         "nothing is known yet"
     );
-    tell(connected());
+    background.is(connected());
     until_texts("#origin", &[ORIGIN]).await;
     assert_eq!(attribute("#site", "data-state").as_deref(), Some("off"));
     assert_eq!(attribute("#capture", "aria-checked").as_deref(), Some("false"));
     assert!(attribute("#capture", "disabled").is_none() && is_hidden("#way"));
     click("#capture");
-    let decided = async || {
-        background
-            .hears("the decision", |message| match message {
-                FromInspector::Capture { origin, enabled } => Some((origin.clone(), *enabled)),
-                _ => None,
-            })
-            .await
-    };
-    assert_eq!(decided().await, (ORIGIN.to_owned(), true));
+    assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), true));
     assert_eq!(background.permissions(), ["+https://shop.example/*"]);
-    let enabled = Told {
-        origins: [(ORIGIN.to_owned(), "user".to_owned())].into(),
-        ..connected()
-    };
-    tell(Told {
+    let enabled = enabled(&[(ORIGIN, "user")]);
+    background.is(Told {
         ungranted: vec![ORIGIN.to_owned()],
         ..enabled.clone()
     });
@@ -61,21 +47,18 @@ async fn the_switch_says_how_it_is_and_asks_for_this_site_alone() {
     assert!(!is_hidden("#grant"));
     click("#grant");
     assert_eq!(background.permissions(), ["+https://shop.example/*"]);
-    tell(enabled);
+    background.is(enabled);
     assert!(is_hidden("#grant") && !is_hidden("#way"));
     // Off again; that takes no permission.
     click("#capture");
-    assert_eq!(decided().await, (ORIGIN.to_owned(), false));
+    assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), false));
     assert!(background.permissions().is_empty());
 }
 
 #[wasm_bindgen_test]
 async fn what_an_administrator_enabled_is_not_switched_off() {
     let background = popup(ORIGIN).await;
-    background.tell(&ToInspector::Background(Told {
-        origins: [(ORIGIN.to_owned(), "policy".to_owned())].into(),
-        ..connected()
-    }));
+    background.is(enabled(&[(ORIGIN, "policy")]));
     assert_eq!(attribute("#capture", "aria-checked").as_deref(), Some("true"));
     assert!(attribute("#capture", "disabled").is_some());
     assert!(
@@ -88,7 +71,7 @@ async fn what_an_administrator_enabled_is_not_switched_off() {
 #[wasm_bindgen_test]
 async fn a_page_of_no_site_has_nothing_to_switch() {
     let background = popup("about:blank").await;
-    background.tell(&ToInspector::Background(connected()));
+    background.is(connected());
     assert_eq!(
         (text("#origin"), attribute("#site", "data-state")),
         ("No site".to_owned(), Some("none".to_owned()))
@@ -100,11 +83,8 @@ async fn a_page_of_no_site_has_nothing_to_switch() {
 #[wasm_bindgen_test]
 async fn it_says_where_it_goes_and_what_is_in_the_way() {
     let background = popup(ORIGIN).await;
-    let enabled = Told {
-        origins: [(ORIGIN.to_owned(), "user".to_owned())].into(),
-        ..connected()
-    };
-    background.tell(&ToInspector::Background(enabled.clone()));
+    let enabled = enabled(&[(ORIGIN, "user")]);
+    background.is(enabled.clone());
     assert_eq!(texts("#sinks b"), ["Nowhere"]);
     let sink = |name: &str, error: Option<&str>| Sink {
         name: name.to_owned(),
@@ -120,16 +100,12 @@ async fn it_says_where_it_goes_and_what_is_in_the_way() {
         sinks: vec![sink("redis", None), sink("memcached", Some("It is away."))],
         ..Health::default()
     };
-    let id = background
-        .is_asked("the host's health", |question| {
-            matches!(question, Question::Health {})
-        })
-        .await;
+    let id = background.is_asked_for_health().await;
     background.answer(id, Reply::Health(health));
     assert_eq!(texts("#sinks b"), ["Journal", "Redis", "Memcached"]);
     assert_eq!(attributes("#sinks li", "data-state"), ["on", "on", "wrong"]);
     assert_eq!(texts("#sinks .cure code"), ["memcached"]);
-    background.tell(&ToInspector::Background(Told {
+    background.is(Told {
         connected: false,
         host_version: None,
         problem: Some(Remark {
@@ -137,7 +113,7 @@ async fn it_says_where_it_goes_and_what_is_in_the_way() {
             cure: "Run `idb-relay install`.".to_owned(),
         }),
         ..enabled
-    }));
+    });
     assert!(!is_hidden("#remark"));
     assert_eq!(
         (text("#remark strong"), text("#remark code")),

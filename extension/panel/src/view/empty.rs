@@ -30,6 +30,7 @@ fn reason(state: State) -> AnyView {
         return view! {
             <div data-why="recording">
                 <h2>{name}" holds no event"</h2>
+                <p>"A recording has one event a line, as "<b>"Export"</b>" saves them; this one has none."</p>
                 <p><button class="primary" on:click=press(move || state.live())>"Back to live"</button></p>
             </div>
         }
@@ -79,7 +80,7 @@ fn filtered(state: State) -> AnyView {
 /// That there are events, but of other sites.
 fn others(state: State) -> Option<impl IntoView> {
     let hidden = state.model.with(|model| model.places().len());
-    let confined = state.only_site.get() && state.origin.get().is_some();
+    let confined = state.only_site.get() && state.origin.get().is_some() && state.recording.get().is_none();
     (confined && hidden > 0).then(|| {
         view! {
             <p>{words::counted(hidden, "event")}" of this browser, only those of this site are shown. "
@@ -94,16 +95,7 @@ fn hostless(state: State, told: &Background, problem: &Remark) -> AnyView {
     let (brands, platform) = browser::names();
     let command = install::command(&brands, &platform);
     let copied = command.clone();
-    let waiting = match told.waiting {
-        0 => "Writes of captured pages wait until it is there; nothing is lost.".to_owned(),
-        waiting => format!(
-            "{} until it is there; nothing is lost.",
-            match waiting {
-                1 => "1 delivery waits".to_owned(),
-                waiting => format!("{waiting} deliveries wait"),
-            }
-        ),
-    };
+    let waiting = waiting(told, if mismatch { "the two fit" } else { "it is there" });
     view! {
         <div data-why=if mismatch { "versions" } else { "host" }>
             <h2>{sentence(&problem.message)}</h2>
@@ -116,6 +108,16 @@ fn hostless(state: State, told: &Background, problem: &Remark) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+/// What becomes of writes until something is put right.
+fn waiting(told: &Background, until: &str) -> String {
+    let who = match told.waiting {
+        0 => "Writes of captured pages wait".to_owned(),
+        1 => "1 delivery waits".to_owned(),
+        waiting => format!("{waiting} deliveries wait"),
+    };
+    format!("{who} until {until}; nothing is lost.")
 }
 
 fn disabled(state: State, origin: &str) -> AnyView {
@@ -158,7 +160,7 @@ fn quiet(state: State, told: &Background) -> AnyView {
         return view! {
             <div data-why="paused">
                 <h2>"Capture is paused"</h2>
-                <p>{format!("{} deliveries wait.", told.waiting)}</p>
+                <p>{waiting(told, "it goes on")}</p>
                 <p><button class="primary" on:click=press(move || state.toggle_capture())>"Resume capture"</button></p>
             </div>
         }
@@ -168,7 +170,7 @@ fn quiet(state: State, told: &Background) -> AnyView {
         return view! {
             <div data-why="unhooked">
                 <h2>"Captured from the next load on"</h2>
-                <p>"This page was open before its site was enabled."</p>
+                <p>"This page was open before its site was enabled, or it could not be loaded. Its writes appear here once it is loaded again."</p>
                 <p><button class="primary" on:click=press(browser::reload)>"Reload the page"</button></p>
             </div>
         }

@@ -1,7 +1,7 @@
 //! One record in IndexedDB, in the mirror and in Memcached, side by side.
 
 use leptos::prelude::*;
-use protocol::inspect::{Address, Background, Look, Question, Record, Remark, Reply};
+use protocol::inspect::{Address, Background, Look, Question, Remark, Reply};
 
 use super::{erased::press, state::State};
 use crate::{
@@ -34,8 +34,8 @@ pub fn now(state: State, row: &Row) -> AnyView {
 /// The record of an address.
 #[component]
 pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
-    let page = RwSignal::new(None::<Found>);
-    let host = RwSignal::new(None::<Result<Record, Remark>>);
+    let memory = state.memory;
+    let look = memory.look_anew();
     let (database, store) = (address.database.clone(), address.store.clone());
     let redacted = move || {
         let rules =
@@ -46,34 +46,36 @@ pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
             .then(|| view! { <p class="faint">"As redaction rules let it leave the browser, in all three places."</p> })
     };
     let ask = move || {
-        let (asked, read) = (address.clone(), address.clone());
-        state.ask(Question::Record(asked), move |reply| {
-            // Nobody may look any more.
-            let _told = host.try_set(match reply {
-                Reply::Record(record) => Some(Ok(record)),
-                Reply::Failed(error) => Some(Err(Remark {
-                    message: error.message,
-                    cure: error.cure,
-                })),
-                _ => None,
-            });
+        state.ask(Question::Record(address.clone()), move |reply| {
+            if memory.still_looks(look) {
+                memory.host.set(match reply {
+                    Reply::Record(record) => Some(Ok(record)),
+                    Reply::Failed(error) => Some(Err(Remark {
+                        message: error.message,
+                        cure: error.cure,
+                    })),
+                    _ => None,
+                });
+            }
         });
-        state.look(Look::Record(read), move |sight| {
-            let _told = page.try_set(Some(of_page(&sight)));
+        state.look(Look::Record(address.clone()), move |sight| {
+            if memory.still_looks(look) {
+                memory.page.set(Some(of_page(&sight)));
+            }
         });
     };
     if at_once {
         let ask = ask.clone();
         link::later(MOMENT, move || {
             // Nobody may look any more.
-            if page.try_get_untracked().is_some() {
+            if memory.still_looks(look) {
                 ask();
             }
         });
     }
     let content = move || {
-        let page = page.get()?;
-        host.with(|host| match host {
+        let page = memory.page.get()?;
+        memory.host.with(|host| match host {
             None => None,
             Some(Err(Remark { message, cure })) => {
                 Some(view! { <p class="error">{message.clone()}" "{cure.clone()}</p> }.into_any())

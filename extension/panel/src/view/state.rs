@@ -1,6 +1,6 @@
 //! What the screen shows, as signals, and what a person can do.
 //!
-//! - [`intake`]: what comes. [`health`]: how the host is. [`site`]: the inspected page's site.
+//! - [`intake`]: what comes. [`memory`]: what was found of stores and records. [`health`]: how the host is. [`site`]: the inspected page's site.
 //! - [`selection`]: which event is looked at. [`switches`]: what is on or off. [`recording`]: events as files.
 
 use std::{collections::VecDeque, rc::Rc};
@@ -27,12 +27,13 @@ use crate::{
 
 mod health;
 mod intake;
+mod memory;
 mod recording;
 mod selection;
 mod site;
 mod switches;
 
-pub use self::{intake::Counts, selection::Step};
+pub use self::{intake::Counts, memory::Memory, selection::Step};
 
 /// How many seconds the chart shows.
 pub const CHART: usize = 60;
@@ -127,6 +128,7 @@ pub struct State {
     /// Whether the inspected page tells where it writes from.
     pub tracing: Lasting<bool>,
     pub stacks: Lasting<Stacks>,
+    pub memory: Memory,
     pub stores: Lasting<Option<Result<Vec<Store>, String>>>,
     /// Paths of trees that were opened or closed.
     pub toggled: Lasting<Vec<String>>,
@@ -192,6 +194,7 @@ impl State {
             toast: Lasting::new(String::new()),
             tracing: Lasting::new(false),
             stacks,
+            memory: Memory::new(),
             stores: Lasting::new(None),
             toggled: Lasting::new(Vec::new()),
         };

@@ -5,11 +5,11 @@ use protocol::inspect::{Address, Compared, DifferenceKind, Look, Question, Reply
 
 use super::{
     erased::{part, press, text},
-    record::Places,
-    state::State,
+    lookup::{Lookup, opener},
+    state::{Memory, State},
 };
 use crate::{
-    counts::{Count, Counts, difference},
+    counts::{Count, difference},
     drift::{Drift, Name, differing, name, sentence, there},
     query::find,
     words,
@@ -18,23 +18,12 @@ use crate::{
 /// How many differences of a store are listed.
 const LISTED: usize = 100;
 
-/// What this view remembers.
-#[derive(Clone, Copy)]
-struct Memory {
-    drift: RwSignal<Drift>,
-    counts: RwSignal<Counts>,
-    /// The record that is looked at.
-    chosen: RwSignal<Option<Address>>,
-}
-
 #[component]
 pub fn Stores(state: State) -> impl IntoView {
     state.load_stores();
-    let memory = Memory {
-        drift: RwSignal::new(Drift::default()),
-        counts: RwSignal::new(Counts::default()),
-        chosen: RwSignal::new(None),
-    };
+    let memory = state.memory;
+    memory.drift.set(Drift::default());
+    memory.chosen.set(None);
     // With the mirror's numbers come the pages' own: asked for once for each time that somebody wants to see them.
     Effect::new(move |_| {
         if state.stores.with(Option::is_some) {
@@ -49,13 +38,7 @@ pub fn Stores(state: State) -> impl IntoView {
                 <button on:click=compare_all>"Compare all with Memcached"</button>
             </p>
             {part(move || table(state, memory))}
-            {part(move || memory.chosen.get().map(|address| view! {
-                <aside class="chosen details" aria-label="Record">
-                    <header><h2>{address.store.clone()}" › "{address.key.clone()}</h2>
-                        <button class="icon" aria-label="Close the record" on:click=press(move || memory.chosen.set(None))>"×"</button></header>
-                    <Places state address at_once=true />
-                </aside>
-            }))}
+            {part(move || memory.chosen.get().map(|(address, row)| view! { <Lookup state address row /> }))}
         </section>
     }
 }
@@ -75,8 +58,7 @@ fn count_in_pages(state: State, memory: Memory) {
             origin: origin.clone(),
         };
         state.look(look, move |sight| {
-            // Nobody may look any more.
-            let _told = memory.counts.try_update(|counts| counts.tell(&origin, sight));
+            memory.counts.update(|counts| counts.tell(&origin, sight));
         });
     }
 }
@@ -115,7 +97,8 @@ fn table(state: State, memory: Memory) -> AnyView {
     }
     let rows = stores
         .iter()
-        .map(|store| row(state, memory, store))
+        .enumerate()
+        .map(|(number, store)| row(state, memory, number, store))
         .collect_view();
     view! {
         <table class="stores">
@@ -134,9 +117,17 @@ fn table(state: State, memory: Memory) -> AnyView {
     .into_any()
 }
 
-fn row(state: State, memory: Memory, store: &Store) -> impl IntoView + use<> {
+fn row(state: State, memory: Memory, number: usize, store: &Store) -> impl IntoView + use<> {
     let name = name(store);
     let (check, repair) = (store.clone(), store.clone());
+    let address = Address {
+        origin: store.origin.clone(),
+        bucket: store.bucket.clone(),
+        database: store.database.clone(),
+        store: store.store.clone(),
+        key: String::new(),
+    };
+    let label = format!("Look up a record in {}", store.store);
     let origin = store.origin.clone();
     let resync = move |_| {
         let origin = origin.clone();
@@ -164,12 +155,13 @@ fn row(state: State, memory: Memory, store: &Store) -> impl IntoView + use<> {
             <td class="number" data-title="In IndexedDB">{in_indexeddb(counted)}</td>
             <td class="number" class:error=differs.is_some() data-title="In the mirror">{count(store.records)}</td>
             <td class="number" data-title="In Memcached">{text(move || memory.drift.with(|drift| in_memcached(drift, &held)))}</td>
-            <td>{part(move || memory.drift.with(|drift| told(memory, drift, &drifted)))}</td>
+            <td>{part(move || memory.drift.with(|drift| told(memory, number, drift, &drifted)))}</td>
             <td>{condition}</td>
             <td class="buttons">
                 <button title="Compare each record with its item in Memcached" on:click=press(move || compare(state, memory, vec![check.clone()], false))>"Compare"</button>
                 <button title="Compare, and write what differs" on:click=press(move || compare(state, memory, vec![repair.clone()], true))>"Repair"</button>
                 <button title="Have an open page of the site read its stores again" on:click=resync>"Read again"</button>
+                <button id=opener(number) title=label.clone() aria-label=label on:click=press(move || memory.chosen.set(Some((address.clone(), number))))>"Look up"</button>
             </td>
         </tr>
     }
@@ -196,9 +188,8 @@ fn compare(state: State, memory: Memory, stores: Vec<Store>, repair: bool) {
             _ => return,
         };
         let done = told.as_ref().map_or(true, |compared| compared.done);
-        // Nobody may look any more.
-        let looking = memory.drift.try_update(|drift| drift.tell(&name, told));
-        if let (true, Some(()), Some(rest)) = (done, looking, rest.take_if(|_| done)) {
+        memory.drift.update(|drift| drift.tell(&name, told));
+        if let Some(rest) = rest.take_if(|_| done) {
             compare(state, memory, rest, repair);
         }
     });
@@ -230,7 +221,7 @@ fn in_memcached(drift: &Drift, name: &Name) -> String {
     }
 }
 
-fn told(memory: Memory, drift: &Drift, name: &Name) -> AnyView {
+fn told(memory: Memory, row: usize, drift: &Drift, name: &Name) -> AnyView {
     let compared = match drift.of(name) {
         None => return view! { <span class="faint">"not compared yet"</span> }.into_any(),
         Some(Err(error)) => return view! { <span class="error">{error.clone()}</span> }.into_any(),
@@ -243,12 +234,12 @@ fn told(memory: Memory, drift: &Drift, name: &Name) -> AnyView {
     });
     view! {
         {progress}<span class:error=wrong class:good=good>{sentence(compared)}</span>
-        <ul class="differences">{differences(memory, compared)}</ul>
+        <ul class="differences">{differences(memory, row, compared)}</ul>
     }
     .into_any()
 }
 
-fn differences(memory: Memory, compared: &Compared) -> impl IntoView + use<> {
+fn differences(memory: Memory, row: usize, compared: &Compared) -> impl IntoView + use<> {
     let lines = compared.differences.iter().take(LISTED).map(|difference| {
         let kind = match difference.kind {
             DifferenceKind::Missing => "missing",
@@ -258,7 +249,7 @@ fn differences(memory: Memory, compared: &Compared) -> impl IntoView + use<> {
         let address = difference.address.clone();
         let key = address.key.clone();
         view! {
-            <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=press(move || memory.chosen.set(Some(address.clone())))>{key}</button></li>
+            <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=press(move || memory.chosen.set(Some((address.clone(), row))))>{key}</button></li>
         }
     });
     lines.collect_view()

@@ -7,7 +7,11 @@ use super::{
     erased::{part, press, switch, text},
     state::{Counts, Over, State, Tab},
 };
-use crate::{browser, model::BOUND, words};
+use crate::{
+    browser,
+    model::{BOUND, BOUND_BYTES},
+    words,
+};
 
 #[component]
 pub fn Toolbar(state: State) -> impl IntoView {
@@ -72,13 +76,14 @@ pub fn Toolbar(state: State) -> impl IntoView {
             }))}
             <span class="grow"></span>
             {part(move || state.frozen.get().then(|| view! { <span class="paused">"Display paused"</span> }))}
-            <span class="count" title="Older events go when there are more; the journal keeps them by its own bounds">{text(move || shown(state.counts.get()))}</span>
+            <span class="count" title="Older events go when there are more, or when their texts take more room; the journal keeps them by its own bounds">{text(move || shown(state.counts.get()))}</span>
         </div>
     }
 }
 
 fn chips(state: State) -> AnyView {
-    let site = state.origin.get().filter(|_| state.recording.with(Option::is_none)).map(|origin| {
+    // A page of no site has the origin `null`.
+    let site = state.origin.get().filter(|origin| origin != "null" && state.recording.with(Option::is_none)).map(|origin| {
         view! {
             <button class="term" title="Only events of the inspected site, or of all sites" aria-pressed=switch(move || state.only_site.get())
                 on:click=press(move || state.only_site.update(|only| *only = !*only))>
@@ -107,12 +112,12 @@ fn chips(state: State) -> AnyView {
     view! { {site} {terms} }.into_any()
 }
 
-/// How many events are shown, of how many, and the bound.
+/// How many events are shown, of how many, and the two bounds.
 fn shown(counts: Counts) -> String {
     let Counts {
         shown, there, gone, ..
     } = counts;
-    let bound = words::count(BOUND);
+    let bound = format!("{} or {} MB", words::count(BOUND), BOUND_BYTES / (1024 * 1024));
     let mut text = if shown == there {
         format!("{} of at most {bound}", words::counted(there, "event"))
     } else {

@@ -1,6 +1,9 @@
 //! How host and servers are, and why a list is empty.
 
-use protocol::inspect::{Background as Told, FromInspector, Remark, Sink};
+use protocol::{
+    inspect::{Background as Told, FromInspector, Remark, Reply, Sink},
+    message::{ErrorCode, HostError},
+};
 use serde_json::json;
 use view_testing::document::{
     attribute, attributes, click_button, text, texts, until, until_count, until_texts,
@@ -84,6 +87,35 @@ async fn a_server_in_trouble_is_told_with_its_cure_and_on_the_way_of_events() {
 }
 
 #[wasm_bindgen_test]
+async fn a_hosts_own_trouble_is_told_until_it_is_over() {
+    let panel = Panel::open();
+    panel.is_well(healthy()).await;
+    until_count(".health .lag", 1).await;
+    let id = panel.background.is_asked_for_health();
+    let failed = Reply::Failed(HostError {
+        code: ErrorCode::JournalFailed,
+        message: "The journal cannot be read: database disk image is malformed".to_owned(),
+        cure: "Move `journal.db` away; a new one is begun.".to_owned(),
+        context: None,
+    });
+    panel.background.answer(id.await, failed);
+    // It is the host's word, not the background's: an empty list does not say it in its place.
+    until_texts(
+        ".problems[role=alert] strong",
+        &["The journal cannot be read: database disk image is malformed"],
+    )
+    .await;
+    assert_eq!(texts(".problems code"), ["journal.db"]);
+    // What it said before is no news any more.
+    until_count(".health .lag", 0).await;
+    assert_eq!(texts(".health .chip"), ["host 1.2.4"]);
+    // It is asked again, and is well.
+    panel.is_well(healthy()).await;
+    until_count(".problems p", 0).await;
+    until_texts(".health .chip", &["host 1.2.4", "Redis", "Memcached"]).await;
+}
+
+#[wasm_bindgen_test]
 async fn an_empty_list_says_why_and_what_to_press() {
     let panel = Panel::silent();
     let is = async |wanted: &str, told: Told| {
@@ -98,11 +130,7 @@ async fn an_empty_list_says_why_and_what_to_press() {
     };
     is("site", none.clone()).await;
     click_button("Capture this site");
-    let decided = panel.background.hears("the decision", |message| match message {
-        FromInspector::Capture { origin, enabled } => Some((origin.clone(), *enabled)),
-        _ => None,
-    });
-    assert_eq!(decided.await, (ORIGIN.to_owned(), true));
+    assert_eq!(panel.background.hears_decision().await, (ORIGIN.to_owned(), true));
     assert_eq!(panel.background.permissions(), ["+http://localhost/*"]);
     let ungranted = Told {
         ungranted: vec![ORIGIN.to_owned()],

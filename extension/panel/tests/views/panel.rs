@@ -2,7 +2,7 @@
 
 use idb_relay_panel::open_panel;
 use protocol::inspect::{
-    Background as Told, Document, Feed, Health, Lag, Notice, Passage, Question, Reply, Sink, ToInspector,
+    Background as Told, Document, Feed, Health, Lag, Notice, Passage, Question, Reply, Sink,
 };
 use serde_json::{Value, json, value::to_raw_value};
 use view_testing::{
@@ -36,7 +36,7 @@ impl Panel {
 
     /// The background tells how the extension is.
     pub fn told(&self, told: &Told) {
-        self.background.tell(&ToInspector::Background(told.clone()));
+        self.background.is(told.clone());
     }
 
     /// The host's feed goes on.
@@ -66,9 +66,7 @@ impl Panel {
     /// The host tells how it is.
     #[track_caller]
     pub fn is_well(&self, health: Health) -> impl Future<Output = ()> {
-        let id = self.background.is_asked("the host's health", |question| {
-            matches!(question, Question::Health {})
-        });
+        let id = self.background.is_asked_for_health();
         async { self.background.answer(id.await, Reply::Health(health)) }
     }
 }

@@ -4,7 +4,7 @@ use protocol::inspect::{
     Address, Compared, Difference, DifferenceKind, Look, Question, Reply, Sight, Store, StoreCount,
 };
 use view_testing::document::{
-    all, attribute, click, click_button, text, texts, until, until_count, until_texts,
+    all, attribute, click, click_button, focused, press, text, texts, until, until_count, until_texts, write,
 };
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -127,7 +127,7 @@ async fn a_comparison_tells_its_progress_then_what_differs() {
     assert_eq!(texts("td[data-title='In Memcached']"), ["?", "6", "?"]);
     // The record is one press away.
     click_button("6");
-    until_texts(".chosen h2", &["orders › 6"]).await;
+    until_texts(".chosen h2", &["shop › orders › 6"]).await;
     let asked = panel.background.is_asked(
         "the record",
         |question| matches!(question, Question::Record(address) if address.key == "6"),
@@ -135,4 +135,39 @@ async fn a_comparison_tells_its_progress_then_what_differs() {
     asked.await;
     click("[aria-label='Close the record']");
     until_count(".chosen", 0).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_record_is_looked_up_by_what_its_key_is_everywhere() {
+    let panel = stores().await;
+    click("[aria-label='Look up a record in orders']");
+    until_texts(".chosen h2", &["shop › orders"]).await;
+    until("lookup-key".to_owned(), focused).await;
+    // What is no key asks nobody.
+    write("#lookup-key", "null");
+    click(".lookup button");
+    until_texts(
+        "#lookup-mistake",
+        &["null is not an IndexedDB key: a key is a number, a string, a date, bytes, or an array of these"],
+    )
+    .await;
+    assert_eq!(attribute("#lookup-key", "aria-invalid").as_deref(), Some("true"));
+    assert_eq!(all(".places").len(), 0);
+    write("#lookup-key", "[1.0, \"b\"]");
+    press("Enter");
+    until_texts(".chosen h2", &["shop › orders › [1,\"b\"]"]).await;
+    until_texts("#lookup-mistake", &[""]).await;
+    let asked = panel.background.is_asked(
+        "the record",
+        |question| matches!(question, Question::Record(address) if address.store == "orders" && address.key == "[1,\"b\"]"),
+    );
+    asked.await;
+    let (_, look) = panel.background.is_to_look().await;
+    assert!(
+        matches!(&look, Look::Record(address) if address.key == "[1,\"b\"]"),
+        "{look:?}"
+    );
+    press("Escape");
+    until_count(".chosen", 0).await;
+    until("look-up-1".to_owned(), focused).await;
 }

@@ -194,8 +194,8 @@ fn find<'a>(redaction: &Redaction, address: &Address, answer: &'a str) -> Result
     };
     if record.key.get() != address.key {
         return Err(remark(
-            "The record has another key now: a redaction rule has come that concerns it.",
-            "Look at a newer event of it.",
+            "A redaction rule gives the record another key.",
+            "Look it up by the key that its newest event has.",
         ));
     }
     let value = match record.value.get().len() {

@@ -171,7 +171,7 @@ fn what_the_user_switches_on_is_captured_and_remembered() {
     assert_eq!(told[0].1["background"]["origins"][other], "user");
     assert_eq!(
         told[0].1["background"]["documents"][0]["refused"]["cure"],
-        "Reload the page."
+        "The page was loaded before its site was enabled: reload it."
     );
     let decisions = Decisions {
         origins: vec![other.into()],
