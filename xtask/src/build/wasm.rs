@@ -75,17 +75,42 @@ fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Resu
     if bindings.exists() {
         fs::remove_dir_all(&bindings).with_context(|| format!("cannot clear {}", bindings.display()))?;
     }
-    Bindgen::new()
-        .input_path(&path)
-        .out_name(module.name)
-        .web(true)
-        .and_then(|bindgen| bindgen.typescript(false).keep_debug(!release).generate(&bindings))
-        .with_context(|| format!("cannot make the bindings of {}", path.display()))?;
+    let bind = || -> Result<()> {
+        let mut bindgen = Bindgen::new();
+        bindgen
+            .input_path(&path)
+            .out_name(module.name)
+            .web(true)?
+            .typescript(false)
+            .keep_debug(!release)
+            .remove_name_section(release)
+            .remove_producers_section(release);
+        let mut output = bindgen.generate_output()?;
+        if release {
+            prune(output.wasm_mut());
+        }
+        output.emit(&bindings)
+    };
+    bind().with_context(|| format!("cannot make the bindings of {}", path.display()))?;
     if release {
         let size = gzipped(&bindings.join(format!("{}_bg.wasm", module.name)))?;
         run::announce(&format!("{} {} KB gzipped", module.title, size.div_ceil(1000)));
     }
     Ok(bindings)
+}
+
+/// Takes out what is exported and called by nobody, with all that only it needs: Leptos brings the streams of its server functions,
+/// which the panel has none of.
+fn prune(module: &mut walrus::Module) {
+    let exports = module.exports.iter();
+    let unused: Vec<_> = exports
+        .filter(|export| export.name.contains("intounderlying"))
+        .map(|export| export.id())
+        .collect();
+    for export in unused {
+        module.exports.delete(export);
+    }
+    walrus::passes::gc::run(module);
 }
 
 /// How many bytes a file has gzipped: what a store's package and its download have of it.

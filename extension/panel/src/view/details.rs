@@ -6,7 +6,13 @@ use protocol::{
     inspect::{Question, Reply, left_out_bytes},
 };
 
-use super::{erased::press, feed::from, page, record, sentence::sentence as words_of, state::State};
+use super::{
+    erased::{Views as _, part, press},
+    feed::from,
+    page, record,
+    sentence::sentence as words_of,
+    state::State,
+};
 use crate::{
     browser,
     diff::{Kind, diff},
@@ -47,7 +53,7 @@ pub fn Details(state: State) -> impl IntoView {
             }
         })
     };
-    view! { <aside class="details" aria-label="Event details">{content}</aside> }
+    view! { <aside class="details" aria-label="Event details">{part(content)}</aside> }
 }
 
 /// The details go; the keys work where the event is.
@@ -100,9 +106,9 @@ fn Way(state: State, row: Row) -> impl IntoView {
                     <td class:error=wrong(step.standing)>{words_of(&sentence)}</td></tr>
             }
         });
-        view! { <table>{lines.collect_view()}</table> }
+        view! { <table>{lines.views()}</table> }
     };
-    view! { <section><h3>"Way"</h3>{table}</section> }
+    view! { <section><h3>"Way"</h3>{part(table)}</section> }
 }
 
 /// Where the write was called from.
@@ -122,7 +128,7 @@ fn Source(state: State, place: usize, row: Row) -> impl IntoView {
             .count()
     });
     let calls = move || state.stacks.with(|stacks| stacks.of(&row, before).map(frames));
-    let list = move || {
+    let calls = move || {
         if let Some(calls) = calls() {
             let calls: Vec<_> = calls.into_iter().map(|call| frame(state, call)).collect();
             if calls.is_empty() {
@@ -139,7 +145,7 @@ fn Source(state: State, place: usize, row: Row) -> impl IntoView {
         }
         .into_any()
     };
-    view! { <section><h3>"Called from"</h3>{list}</section> }.into_any()
+    view! { <section><h3>"Called from"</h3>{part(calls)}</section> }.into_any()
 }
 
 fn frame(state: State, call: Frame) -> impl IntoView {
@@ -150,12 +156,12 @@ fn frame(state: State, call: Frame) -> impl IntoView {
     };
     let (place, location) = (call.place(), call.location());
     let title = location.clone();
-    let open = move |_| {
+    let open = move || {
         if !browser::show_source(&call.url, call.line, call.column) {
             state.copy("Location", &location);
         }
     };
-    view! { <li><code>{name}</code>" "<button class="link" title=title on:click=open>{place}</button></li> }
+    view! { <li><code>{name}</code>" "<button class="link" title=title on:click=press(open)>{place}</button></li> }
 }
 
 #[component]
@@ -211,7 +217,7 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                 let path = line.path;
                 let named = if line.name.is_empty() { line.label.clone() } else { line.name.clone() };
                 let twisty = line.open.map(|open| {
-                    let toggle = move |_| {
+                    let toggle = move || {
                         state.toggled.update(|toggled| {
                             if let Some(at) = toggled.iter().position(|known| *known == path) {
                                 toggled.swap_remove(at);
@@ -220,7 +226,7 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                             }
                         });
                     };
-                    view! { <button class="twisty" aria-expanded=open.to_string() aria-label=named on:click=toggle>{if open { "▾" } else { "▸" }}</button> }
+                    view! { <button class="twisty" aria-expanded=open.to_string() aria-label=named on:click=press(toggle)>{if open { "▾" } else { "▸" }}</button> }
                 });
                 view! {
                     <li {..level} style:padding-left=indent>
@@ -228,9 +234,9 @@ fn Tree(state: State, typed: String) -> impl IntoView {
                     </li>
                 }
             })
-            .collect_view()
+            .views()
     };
-    view! { <ul class="tree" aria-label="Value">{lines}</ul> }
+    view! { <ul class="tree" aria-label="Value">{part(lines)}</ul> }
 }
 
 #[component]
@@ -263,7 +269,7 @@ fn Changes(row: Row) -> impl IntoView {
     view! {
         <section>
             <h3>"Changes"</h3>
-            <table class="changes">{lines.collect_view()}</table>
+            <table class="changes">{lines.views()}</table>
             {none.map(|text| view! { <p class="faint">{text}</p> })}
             {(more > 0).then(|| view! { <p class="faint">{format!("{more} more")}</p> })}
         </section>
@@ -283,7 +289,7 @@ fn Names(state: State, row: Row) -> impl IntoView {
             }
         })
     };
-    move || {
+    part(move || {
         let ways = state.health.with(|health| ways(&row, health.as_ref()));
         if ways == Ways::default() {
             return ().into_any();
@@ -318,7 +324,7 @@ fn Names(state: State, row: Row) -> impl IntoView {
             </section>
         }
         .into_any()
-    }
+    })
 }
 
 /// Asks for the id of an event's entry in the stream, once the event has passed and has been looked at for a moment.
@@ -359,7 +365,7 @@ fn Siblings(state: State, place: usize, row: Row) -> impl IntoView {
                     </button></li>
                 }
             })
-            .collect_view()
+            .views()
     });
     let count = usize::try_from(whole.count).unwrap_or(usize::MAX);
     view! {

@@ -4,14 +4,14 @@ use leptos::{html, prelude::*};
 use protocol::inspect::{Check, Question, Reply, Verdict};
 
 use super::{
-    erased::{part, press},
+    erased::{Views as _, part, press, stay},
     sentence::sentence,
     state::{Over, State},
 };
 
 #[component]
 pub fn Doctor(state: State) -> impl IntoView {
-    move || (state.over.get() == Some(Over::Doctor)).then(|| view! { <Open state /> })
+    part(move || (state.over.get() == Some(Over::Doctor)).then(|| view! { <Open state /> }))
 }
 
 #[component]
@@ -36,7 +36,7 @@ fn Open(state: State) -> impl IntoView {
     });
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
-            <div class="help doctor" role="dialog" aria-modal="true" aria-label="What is on the way of a write" on:click=|event| event.stop_propagation()>
+            <div class="help doctor" role="dialog" aria-modal="true" aria-label="What is on the way of a write" on:click=stay>
                 <header><h2>"What is on the way of a write"</h2>
                     <button on:click=press(move || { checks.set(None); ask(); })>"Check again"</button>
                     <button class="icon" node_ref=close aria-label="Close the checks" on:click=press(move || state.show(None))>"×"</button></header>
@@ -44,7 +44,7 @@ fn Open(state: State) -> impl IntoView {
                     {part(move || checks.with(|checks| match checks {
                         None => view! { <p class="faint">"The host looks…"</p> }.into_any(),
                         Some(Err(error)) => view! { <p class="error">{error.clone()}</p> }.into_any(),
-                        Some(Ok(checks)) => view! { <ul>{checks.iter().map(line).collect_view()}</ul> }.into_any(),
+                        Some(Ok(checks)) => view! { <ul>{checks.iter().map(line).views()}</ul> }.into_any(),
                     }))}
                     <p class="faint">"In a terminal: "<code>"idb-relay doctor"</code></p>
                 </div>

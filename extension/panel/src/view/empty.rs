@@ -7,15 +7,16 @@ use protocol::{
     origin::OriginPattern,
 };
 
-use super::{erased::press, sentence::sentence, state::State};
+use super::{
+    erased::{part, press},
+    sentence::sentence,
+    state::State,
+};
 use crate::{browser, install, words};
 
 #[component]
 pub fn Empty(state: State) -> impl IntoView {
-    move || {
-        let text = reason(state);
-        view! { <div class="empty">{text}</div> }
-    }
+    view! { <div class="empty">{part(move || reason(state))}</div> }
 }
 
 fn reason(state: State) -> AnyView {

@@ -31,3 +31,18 @@ pub fn switch(mut on: impl FnMut() -> bool + Send + 'static) -> Text {
 pub fn part<V: IntoAny>(mut view: impl FnMut() -> V + Send + 'static) -> Part {
     Box::new(move || view().into_any())
 }
+
+/// Views one after the other; of one type, unlike those of `collect_view`.
+pub trait Views: Iterator<Item: IntoAny> + Sized {
+    fn views(self) -> Vec<AnyView> {
+        self.map(IntoAny::into_any).collect()
+    }
+}
+
+impl<I: Iterator<Item: IntoAny>> Views for I {}
+
+/// A click goes no further: outside of this it would close it.
+#[allow(clippy::needless_pass_by_value, reason = "a handler is given the event")]
+pub fn stay(event: MouseEvent) {
+    event.stop_propagation();
+}

@@ -6,7 +6,7 @@ use web_sys::{Element, ResizeObserver};
 
 use super::{
     empty::Empty,
-    erased::{press, text},
+    erased::{part, press, text},
     page,
     state::{ROW, State},
 };
@@ -115,10 +115,11 @@ pub fn FeedView(state: State) -> impl IntoView {
                     <div class="window" node_ref=window role="rowgroup" on:click=pressed></div>
                 </div>
             </div>
-            <Show when=move || count() == 0><Empty state /></Show>
-            <Show when=move || { !state.follow.get() && state.recording.with(Option::is_none) && count() > 0 }>
-                <button class="newest" on:click=press(move || state.toggle_follow())>"↓ Newest"</button>
-            </Show>
+            {part(move || (count() == 0).then(|| view! { <Empty state /> }))}
+            {part(move || {
+                let away = !state.follow.get() && state.recording.with(Option::is_none) && count() > 0;
+                away.then(|| view! { <button class="newest" on:click=press(move || state.toggle_follow())>"↓ Newest"</button> })
+            })}
         </section>
     }
 }

@@ -7,7 +7,7 @@ use protocol::{
 };
 
 use super::{
-    erased::{part, press, switch, text},
+    erased::{Views as _, part, press, switch, text},
     sentence::sentence,
     state::{CHART, Over, State, Tab},
 };
@@ -28,7 +28,7 @@ pub fn Header(state: State) -> impl IntoView {
             <span class="product"><img src="../icons/16.png" alt="" width="16" height="16" />"IDB Relay"</span>
             {part(move || host(state))}
             {part(move || state.health.with(|health| health.as_ref().map(|health| {
-                let sinks = health.sinks.iter().map(sink_chip).collect_view();
+                let sinks = health.sinks.iter().map(sink_chip).views();
                 view! { {sinks} {lag(health)} }
             })))}
             {part(move || uncaptured(state))}
@@ -200,7 +200,7 @@ fn Chart(state: State) -> impl IntoView {
                 <path class="bars" d=text(move || drawn().0) />
                 <path class="line" d=text(move || drawn().1) />
             </svg>
-            <span aria-hidden="true">{words}</span>
+            <span aria-hidden="true">{text(words)}</span>
         </span>
     }
 }
@@ -242,7 +242,7 @@ pub fn Problems(state: State) -> impl IntoView {
         <div class="problems" role="alert">
             {part(move || problems().into_iter().map(|Remark { message, cure }| view! {
                 <p><strong>{sentence(&message)}</strong>" "<span>{sentence(&cure)}</span></p>
-            }).collect_view())}
+            }).views())}
         </div>
     }
 }

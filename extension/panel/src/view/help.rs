@@ -3,7 +3,7 @@
 use leptos::{html, prelude::*};
 
 use super::{
-    erased::press,
+    erased::{Views as _, part, press, stay},
     state::{Over, State},
 };
 
@@ -44,7 +44,7 @@ const KEYS: &[(&str, &str)] = &[
 
 #[component]
 pub fn Help(state: State) -> impl IntoView {
-    move || (state.over.get() == Some(Over::Help)).then(|| view! { <Open state /> })
+    part(move || (state.over.get() == Some(Over::Help)).then(|| view! { <Open state /> }))
 }
 
 #[component]
@@ -59,11 +59,11 @@ fn Open(state: State) -> impl IntoView {
         let lines = lines.iter().map(|(word, meaning)| {
             view! { <tr><th scope="row"><code>{*word}</code></th><td>{*meaning}</td></tr> }
         });
-        view! { <table>{lines.collect_view()}</table> }
+        view! { <table>{lines.views()}</table> }
     };
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
-            <div class="help" role="dialog" aria-modal="true" aria-label="Help" on:click=|event| event.stop_propagation()>
+            <div class="help" role="dialog" aria-modal="true" aria-label="Help" on:click=stay>
                 <header><h2>"Help"</h2><button class="icon" node_ref=close aria-label="Close help" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Help text">
                 <h3>"Filter: all words must hold"</h3>

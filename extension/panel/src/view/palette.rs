@@ -3,7 +3,7 @@
 use leptos::{ev, html, prelude::*};
 
 use super::{
-    erased::{part, press, switch, text},
+    erased::{Views as _, part, press, stay, switch, text},
     page,
     state::{Over, State, Tab},
 };
@@ -52,7 +52,7 @@ const COMMANDS: &[Command] = &[
 
 #[component]
 pub fn Palette(state: State) -> impl IntoView {
-    move || (state.over.get() == Some(Over::Palette)).then(|| view! { <Open state /> })
+    part(move || (state.over.get() == Some(Over::Palette)).then(|| view! { <Open state /> }))
 }
 
 #[component]
@@ -91,7 +91,7 @@ fn Open(state: State) -> impl IntoView {
     };
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
-            <div class="palette" role="dialog" aria-modal="true" aria-label="Commands" on:click=|event| event.stop_propagation()>
+            <div class="palette" role="dialog" aria-modal="true" aria-label="Commands" on:click=stay>
                 <input node_ref=input type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
                     aria-activedescendant=text(move || format!("command-{}", chosen.get()))
                     placeholder="What to do…" on:keydown=keys
@@ -100,7 +100,7 @@ fn Open(state: State) -> impl IntoView {
                     {part(move || fitting().into_iter().enumerate().map(|(index, command)| view! {
                         <li id=format!("command-{index}") role="option" aria-selected=switch(move || chosen.get() == index)
                             on:click=press(move || run(Some(command)))>{command.0}<kbd>{command.1}</kbd></li>
-                    }).collect_view())}
+                    }).views())}
                 </ul>
             </div>
         </div>

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use protocol::inspect::{Address, Background, Look, Question, Remark, Reply};
 
-use super::{erased::press, state::State};
+use super::{
+    erased::{part, press},
+    state::State,
+};
 use crate::{
     link,
     model::Row,
@@ -86,8 +89,8 @@ pub fn Places(state: State, address: Address, at_once: bool) -> impl IntoView {
     view! {
         <section class="places">
             <h3>"Now"<button on:click=press(ask)>"Look again"</button></h3>
-            {content}
-            {redacted}
+            {part(content)}
+            {part(redacted)}
         </section>
     }
 }

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use protocol::inspect::pieces;
 
+use super::erased::Views as _;
+
 pub fn sentence(words: &str) -> impl IntoView + use<> {
     pieces(words)
         .map(|(is_code, piece)| {
@@ -13,5 +15,5 @@ pub fn sentence(words: &str) -> impl IntoView + use<> {
                 piece.into_any()
             }
         })
-        .collect_view()
+        .views()
 }

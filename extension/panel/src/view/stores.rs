@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use protocol::inspect::{Address, Compared, DifferenceKind, Look, Question, Reply, Store};
 
 use super::{
-    erased::{part, press, text},
+    erased::{Views as _, part, press, text},
     lookup::{Lookup, opener},
     state::{Memory, State},
 };
@@ -30,12 +30,12 @@ pub fn Stores(state: State) -> impl IntoView {
             untrack(|| count_in_pages(state, memory));
         }
     });
-    let compare_all = move |_| compare(state, memory, shown(state, memory), false);
+    let compare_all = move || compare(state, memory, shown(state, memory), false);
     view! {
         <section class="state" aria-label="Stores">
             <p class="bar">
                 <button on:click=press(move || state.load_stores())>"Refresh"</button>
-                <button on:click=compare_all>"Compare all with Memcached"</button>
+                <button on:click=press(compare_all)>"Compare all with Memcached"</button>
             </p>
             {part(move || table(state, memory))}
             {part(move || memory.chosen.get().map(|(address, row)| view! { <Lookup state address row /> }))}
@@ -99,7 +99,7 @@ fn table(state: State, memory: Memory) -> AnyView {
         .iter()
         .enumerate()
         .map(|(number, store)| row(state, memory, number, store))
-        .collect_view();
+        .views();
     view! {
         <table class="stores">
             <thead><tr>
@@ -129,7 +129,7 @@ fn row(state: State, memory: Memory, number: usize, store: &Store) -> impl IntoV
     };
     let label = format!("Look up a record in {}", store.store);
     let origin = store.origin.clone();
-    let resync = move |_| {
+    let resync = move || {
         let origin = origin.clone();
         state.ask(Question::Resync { origin }, move |reply| match reply {
             Reply::Failed(error) => state.say(&format!("{} {}", error.message, error.cure)),
@@ -160,7 +160,7 @@ fn row(state: State, memory: Memory, number: usize, store: &Store) -> impl IntoV
             <td class="buttons">
                 <button title="Compare each record with its item in Memcached" on:click=press(move || compare(state, memory, vec![check.clone()], false))>"Compare"</button>
                 <button title="Compare, and write what differs" on:click=press(move || compare(state, memory, vec![repair.clone()], true))>"Repair"</button>
-                <button title="Have an open page of the site read its stores again" on:click=resync>"Read again"</button>
+                <button title="Have an open page of the site read its stores again" on:click=press(resync)>"Read again"</button>
                 <button id=opener(number) title=label.clone() aria-label=label on:click=press(move || memory.chosen.set(Some((address.clone(), number))))>"Look up"</button>
             </td>
         </tr>
@@ -252,5 +252,5 @@ fn differences(memory: Memory, row: usize, compared: &Compared) -> impl IntoView
             <li class:repaired=difference.repaired><b>{kind}</b><button title=difference.memcached_key.clone() on:click=press(move || memory.chosen.set(Some((address.clone(), row))))>{key}</button></li>
         }
     });
-    lines.collect_view()
+    lines.views()
 }

@@ -4,7 +4,7 @@ use leptos::{ev, html, prelude::*};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::{
-    erased::{part, press, switch, text},
+    erased::{Views as _, part, press, switch, text},
     state::{Counts, Over, State, Tab},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 #[component]
 pub fn Toolbar(state: State) -> impl IntoView {
     let file = NodeRef::<html::Input>::new();
-    let choose = move |_: ev::MouseEvent| {
+    let choose = move || {
         if let Some(input) = file.get_untracked() {
             input.click();
         }
@@ -63,7 +63,7 @@ pub fn Toolbar(state: State) -> impl IntoView {
             </div>
             <div class="buttons">
                 <button title="Save the events shown, one JSON object a line" on:click=press(move || state.export())>"Export"</button>
-                <button title="Open a recording; no host is needed" on:click=choose>"Import"</button>
+                <button title="Open a recording; no host is needed" on:click=press(choose)>"Import"</button>
                 <input class="file" node_ref=file type="file" accept=".ndjson,.jsonl,.json" aria-label="Recording" tabindex="-1" on:change=chosen />
             </div>
             <button class="icon" title="All commands" aria-label=format!("{shortcut}: all commands") on:click=press(move || state.show(Some(Over::Palette)))>{shortcut}</button>
@@ -106,7 +106,7 @@ fn chips(state: State) -> AnyView {
                     </button>
                 }
             })
-            .collect_view()
+            .views()
             .into_any(),
     };
     view! { {site} {terms} }.into_any()
