@@ -178,6 +178,18 @@ impl<'de> Reader<'de> {
     }
 }
 
+impl<'de> Reader<'de> {
+    /// The name of an object's next member, up to where its value is; nothing at the object's end.
+    fn member(&mut self, first: &mut bool) -> Result<Option<Cow<'de, str>>, ReadError> {
+        if !self.another(first, b'}')? {
+            return Ok(None);
+        }
+        let name = self.text()?;
+        self.past(b':')?;
+        Ok(Some(name))
+    }
+}
+
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = ReadError;
 
@@ -369,15 +381,37 @@ impl<'de> de::MapAccess<'de> for Members<'_, 'de> {
     type Error = ReadError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        if self.reader.another(&mut self.first, b'}')? {
-            return seed.deserialize(&mut *self.reader).map(Some);
+        match self.reader.member(&mut self.first)? {
+            Some(name) => seed.deserialize(Name(name)).map(Some),
+            None => Ok(None),
         }
-        Ok(None)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
-        self.reader.past(b':')?;
         seed.deserialize(&mut *self.reader)
+    }
+}
+
+/// The name of a member.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserializer<'de> for Name<'de> {
+    type Error = ReadError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match self.0 {
+            Cow::Borrowed(name) => visitor.visit_borrowed_str(name),
+            Cow::Owned(name) => visitor.visit_string(name),
+        }
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        visitor.visit_str(&self.0)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum ignored_any
     }
 }
 

@@ -1,6 +1,6 @@
 //! What `idb-relay doctor` finds, in its own words.
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 use protocol::inspect::{Check, Question, Reply, Verdict};
 
 use super::{
@@ -28,18 +28,12 @@ fn Open(state: State) -> impl IntoView {
     };
     checks.set(None);
     ask();
-    let close = NodeRef::<html::Button>::new();
-    Effect::new(move |_| {
-        if let Some(close) = close.get() {
-            let _focused = close.focus();
-        }
-    });
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
             <div class="help doctor" role="dialog" aria-modal="true" aria-label="What is on the way of a write" on:click=stay>
                 <header><h2>"What is on the way of a write"</h2>
                     <button on:click=press(move || { checks.set(None); ask(); })>"Check again"</button>
-                    <button class="icon" node_ref=close aria-label="Close the checks" on:click=press(move || state.show(None))>"×"</button></header>
+                    <button class="icon" id="first" aria-label="Close the checks" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Checks">
                     {part(move || checks.with(|checks| match checks {
                         None => view! { <p class="faint">"The host looks…"</p> }.into_any(),

@@ -1,6 +1,6 @@
 //! The filter's language, the keys, and what is not captured.
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 
 use super::{
     erased::{Views as _, part, press, stay},
@@ -49,12 +49,6 @@ pub fn Help(state: State) -> impl IntoView {
 
 #[component]
 fn Open(state: State) -> impl IntoView {
-    let close = NodeRef::<html::Button>::new();
-    Effect::new(move |_| {
-        if let Some(close) = close.get() {
-            let _focused = close.focus();
-        }
-    });
     let table = |lines: &'static [(&str, &str)]| {
         let lines = lines.iter().map(|(word, meaning)| {
             view! { <tr><th scope="row"><code>{*word}</code></th><td>{*meaning}</td></tr> }
@@ -64,7 +58,7 @@ fn Open(state: State) -> impl IntoView {
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
             <div class="help" role="dialog" aria-modal="true" aria-label="Help" on:click=stay>
-                <header><h2>"Help"</h2><button class="icon" node_ref=close aria-label="Close help" on:click=press(move || state.show(None))>"×"</button></header>
+                <header><h2>"Help"</h2><button class="icon" id="first" aria-label="Close help" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Help text">
                 <h3>"Filter: all words must hold"</h3>
                 {table(WORDS)}

@@ -1,6 +1,7 @@
 //! Every command by its name (Ctrl+K, Cmd+K).
 
-use leptos::{ev, html, prelude::*};
+use crate::query::{find, lower};
+use leptos::{ev, prelude::*};
 
 use super::{
     erased::{Views as _, part, press, stay, switch, text},
@@ -57,20 +58,14 @@ pub fn Palette(state: State) -> impl IntoView {
 
 #[component]
 fn Open(state: State) -> impl IntoView {
-    let input = NodeRef::<html::Input>::new();
     let (written, chosen) = (state.command, state.chosen_command);
     written.set(String::new());
     chosen.set(0);
-    Effect::new(move |_| {
-        if let Some(input) = input.get() {
-            let _focused = input.focus();
-        }
-    });
     let fitting = move || -> Vec<&'static Command> {
-        let wanted = written.get().to_lowercase();
+        let wanted = lower(&written.get());
         COMMANDS
             .iter()
-            .filter(|(name, ..)| name.to_lowercase().contains(&wanted))
+            .filter(|(name, ..)| find(name, &wanted).is_some() || wanted.is_empty())
             .collect()
     };
     let run = move |command: Option<&'static Command>| {
@@ -92,7 +87,7 @@ fn Open(state: State) -> impl IntoView {
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
             <div class="palette" role="dialog" aria-modal="true" aria-label="Commands" on:click=stay>
-                <input node_ref=input type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
+                <input id="first" type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
                     aria-activedescendant=text(move || format!("command-{}", chosen.get()))
                     placeholder="What to do…" on:keydown=keys
                     on:input=move |event| { written.set(event_target_value(&event)); chosen.set(0); } />

@@ -24,6 +24,10 @@ impl State {
         page::set_inert("screen", over.is_some());
         if over.is_none() {
             page::focus("feed");
+        } else {
+            page::soon(|| {
+                page::focus("first");
+            });
         }
     }
 
