@@ -1,7 +1,7 @@
 //! The Rust side of the extension, as WASM with its JavaScript bindings.
 
 use std::{
-    fs,
+    env, fs,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -61,11 +61,32 @@ pub fn build(root: &Path, target: &Path, release: bool) -> Result<Vec<PathBuf>> 
         cargo.args(["--package", module.package]);
     }
     cargo.args(["--target", TARGET, "--profile", profile]);
+    if release {
+        for flag in remapped()? {
+            cargo.arg("--config");
+            cargo.arg(format!(
+                "target.{TARGET}.rustflags=['--remap-path-prefix={flag}=']"
+            ));
+        }
+    }
     run::visibly("Building the extension", cargo)?;
     let built = target.join(TARGET).join(if release { "wasm" } else { "debug" });
     MODULES
         .iter()
         .map(|module| bindings(module, &built, target, release))
+        .collect()
+}
+
+/// Where cargo keeps its packages: what is shipped names their files without the directories of whoever built it.
+fn remapped() -> Result<Vec<String>> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let Some(home) = home.or_else(|| Some(env::home_dir()?.join(".cargo"))) else {
+        return Ok(Vec::new());
+    };
+    let sources = home.join("registry/src");
+    let entries = fs::read_dir(&sources).with_context(|| format!("cannot read {}", sources.display()))?;
+    entries
+        .map(|entry| Ok(format!("{}/", entry?.path().display())))
         .collect()
 }
 
@@ -105,7 +126,7 @@ fn prune(module: &mut walrus::Module) {
     let exports = module.exports.iter();
     let unused: Vec<_> = exports
         .filter(|export| export.name.contains("intounderlying"))
-        .map(|export| export.id())
+        .map(walrus::Export::id)
         .collect();
     for export in unused {
         module.exports.delete(export);

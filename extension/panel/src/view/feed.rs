@@ -1,5 +1,7 @@
 //! The events, of which only those in sight are in the document.
 
+use std::{cell::Cell, rc::Rc};
+
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen::{JsCast as _, prelude::Closure};
 use web_sys::{Element, ResizeObserver};
@@ -44,9 +46,10 @@ pub fn FeedView(state: State) -> impl IntoView {
             watch_size(state, &list);
         }
     });
-    let pool = StoredValue::new_local(Pool::default());
+    let mut pool = Pool::default();
     // The document follows the state. Everything is written first: to scroll asks for the layout of all that.
-    let placed = StoredValue::new((usize::MAX, usize::MAX));
+    let placed = Rc::new(Cell::new((usize::MAX, usize::MAX)));
+    let placed_last = Rc::clone(&placed);
     Effect::new(move |_| {
         let (Some(list), Some(spacer), Some(window)) = (list.get(), spacer.get(), window.get()) else {
             return;
@@ -68,22 +71,22 @@ pub fn FeedView(state: State) -> impl IntoView {
                     first,
                     many: state.height.get().div_ceil(ROW) + 1 + 2 * spare,
                 };
-                pool.update_value(|pool| pool.show(&window, &wanted, &look));
+                pool.show(&window, &wanted, &look);
             });
         });
-        let (high, scrolled) = placed.get_value();
+        let (high, scrolled) = placed_last.get();
         if high != count {
             spacer.style(("height", format!("{}px", count * ROW)));
         }
         if scrolled != top {
             list.set_scroll_top(i32::try_from(top).unwrap_or(i32::MAX));
         }
-        placed.set_value((count, top));
+        placed_last.set((count, top));
     });
     let scrolled = move |_| {
         let Some(list) = list.get_untracked() else { return };
         let top = usize::try_from(list.scroll_top()).unwrap_or(0);
-        placed.update_value(|placed| placed.1 = top);
+        placed.set((placed.get().0, top));
         state.scroll_to(top);
         state.settle();
         let below = list.scroll_height() - list.scroll_top() - list.client_height();
