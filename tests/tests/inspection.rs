@@ -361,6 +361,25 @@ how = "drop"
     panel.picture(&format!("redacted-{}", kind.name()))?;
     ensure!(!panel.text("body")?.contains("hush"), "the panel shows a secret");
 
+    // Who knows the key that the page uses is told that the record goes by another here.
+    panel.press("Stores")?;
+    panel.wait_for("$('[aria-label=\"Look up a record in sessions\"]') !== null")?;
+    panel.click("[aria-label='Look up a record in sessions']")?;
+    panel.wait_for("document.activeElement.id === 'lookup-key'")?;
+    let told =
+        "A redaction rule gives the record another key. Look it up by the key that its newest event has.";
+    let places = [told, "no such record", "no such record"];
+    let title = r#"vault › sessions › "hush-token-found""#;
+    look_up(
+        &panel,
+        r#""hush-token-found""#,
+        title,
+        places,
+        "off",
+        "could not be compared",
+    )?;
+    panel.press("Events")?;
+
     // It is gone from IndexedDB, unseen, and so is different.
     panel.press("Pause capture")?;
     panel.wait_for("$('.health').textContent.includes('capture paused')")?;

@@ -132,7 +132,7 @@ fn sites_come_and_go(kind: Kind) -> Result<()> {
     button(&options, "", "idb-relay")?;
 
     press(&options, "Back to the defaults")?;
-    shows(&options, "reset-words", "1 sites and 0 rules")?;
+    shows(&options, "reset-words", "1 site and 0 rules")?;
     shows(&options, "sites", &rig.site.origin())?;
     press(&options, "Really forget them")?;
     shows(&options, "sites", "No site is captured")?;

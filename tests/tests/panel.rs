@@ -2,6 +2,11 @@
 //!
 //! Each state leaves pictures in `target/panel/`, for people to look at.
 
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+};
+
 use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
@@ -427,6 +432,58 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
+/// What the host says of its own journal stands with what is wrong, and the numbers that it had said before go.
+fn a_journal_that_is_damaged_is_told_with_its_cure(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let url = rig.site.url(WRITER);
+    let page = browser.open(&url)?;
+    let panel = Panel::of(&browser, &url)?;
+    page.evaluate("put('a', 1)")?;
+    panel.wait_for_lines(2)?;
+    panel.wait_for(ARRIVED)?;
+    panel.wait_for("$('.health .lag') !== null")?;
+    // The disk gives back something else than was written.
+    let mut files = Vec::new();
+    for entry in fs::read_dir(rig.relay.journal_directory())? {
+        let path = entry?.path();
+        if path.to_string_lossy().contains(".sqlite") {
+            files.push(path);
+        }
+    }
+    for path in files
+        .iter()
+        .filter(|path| !path.to_string_lossy().ends_with("-shm"))
+    {
+        let length = usize::try_from(fs::metadata(path)?.len())?;
+        OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(&vec![0x55; length])?;
+    }
+    page.evaluate("put('b', 2)")?;
+    panel.wait_for(
+        "/the journal .* failed: .* Move the file away/.test($('.problems').textContent) && $('.health .lag') === null",
+    )?;
+    panel.picture(&format!("damaged-{}", kind.name()))?;
+    panel.accessible()?;
+    // What it says to do helps; what the new journal cannot know has a cure as well. The file itself goes last: until then no host
+    // begins another.
+    files.sort();
+    files.reverse();
+    for path in &files {
+        if path.exists() {
+            fs::remove_file(path)?;
+        }
+    }
+    panel.wait_for("$('.problems').textContent.includes('idb-relay verify --repair')")?;
+    page.reload()?;
+    page.evaluate("put('c', 3)")?;
+    rig.settled(&page)?;
+    rig.relay.run(&["verify", "--repair"])?;
+    panel.wait_for("$('.problems').textContent === '' && $$('.health .chip[data-state=ok]').length === 3")
+}
+
 /// Browsers end the background now and then: the panel asks anew, and nothing waits for an answer that never comes.
 fn a_background_that_starts_again_is_asked_again(kind: Kind) -> Result<()> {
     let mut rig = Rig::new(kind)?;
@@ -491,6 +548,7 @@ fn a_value_too_large_for_the_list_is_told_as_that(kind: Kind) -> Result<()> {
 
 lab::in_both_browsers!(
     a_background_that_starts_again_is_asked_again,
+    a_journal_that_is_damaged_is_told_with_its_cure,
     a_value_too_large_for_the_list_is_told_as_that,
     each_write_is_shown_on_its_way,
     lines_show_their_events_wherever_the_list_is,

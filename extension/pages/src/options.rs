@@ -17,6 +17,7 @@ use crate::{
     dom::{add, by_id, element, fill, on, sentence, set, set_flag, set_value, text, value_of},
     link::Link,
     rules::{self, Draft},
+    site::count,
 };
 
 /// Shown before the user writes another one.
@@ -274,7 +275,9 @@ fn reset(state: &Shared, link: &Link) {
         let sites = background.origins.values().filter(|who| *who == "user").count();
         let rules = background.rules.get("user").map_or(0, Vec::len);
         by_id("reset-words").set_text_content(Some(&format!(
-            "{sites} sites and {rules} rules of yours will go. Press again to mean it."
+            "{} and {} of yours will go. Press again to mean it.",
+            count(sites as u64, "site", "sites"),
+            count(rules as u64, "rule", "rules"),
         )));
         return;
     }

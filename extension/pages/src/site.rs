@@ -111,12 +111,17 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
         };
     }
     let documents = here.clone().count() as u64;
-    let words = match documents {
-        0 => format!("Captured from the next load on.{by}"),
-        _ if here.clone().any(|document| document.late) => {
-            format!("Captured since you enabled it; what was there before is read.{by}")
-        }
-        _ => format!("Captured: {}.{by}", count(documents, "document", "documents")),
+    if documents == 0 {
+        return Site {
+            state: "waiting",
+            words: format!("Captured from the next load on: reload the page.{by}"),
+            ..enabled
+        };
+    }
+    let words = if here.clone().any(|document| document.late) {
+        format!("Captured since you enabled it; what was there before is read.{by}")
+    } else {
+        format!("Captured: {}.{by}", count(documents, "document", "documents"))
     };
     Site { words, ..enabled }
 }
@@ -188,14 +193,19 @@ mod tests {
     fn a_site_is_off_until_somebody_enables_it() {
         let off = site(&background(&[("http://localhost:1", "user")]), Some(ORIGIN));
         assert_eq!((off.state, off.enabled, off.switchable), ("off", false, true));
-        let on = site(&background(&[(ORIGIN, "user")]), Some(ORIGIN));
+        let mut captured = background(&[(ORIGIN, "user")]);
+        let soon = site(&captured, Some(ORIGIN));
+        assert_eq!((soon.state, soon.enabled), ("waiting", true));
+        assert!(soon.words.contains("reload the page"));
+        captured.documents = vec![document(false, None)];
+        let on = site(&captured, Some(ORIGIN));
         assert_eq!((on.state, on.enabled, on.switchable), ("on", true, true));
         // The user's own entry takes nothing from the configuration's.
         let both = background(&[(ORIGIN, "user"), ("http://localhost:*", "configuration")]);
         let locked = site(&both, Some(ORIGIN));
         assert_eq!(
             (locked.state, locked.enabled, locked.switchable),
-            ("on", true, false)
+            ("waiting", true, false)
         );
         assert!(locked.words.contains("configuration"));
     }

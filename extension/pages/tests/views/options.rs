@@ -179,7 +179,7 @@ async fn the_defaults_come_back_only_when_it_is_meant() {
     click("#reset");
     assert_eq!(
         text("#reset-words"),
-        "1 sites and 1 rules of yours will go. Press again to mean it."
+        "1 site and 1 rule of yours will go. Press again to mean it."
     );
     click_button("Really forget them");
     assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), false));
