@@ -33,7 +33,7 @@ fn Open(state: State) -> impl IntoView {
             <div class="help doctor" role="dialog" aria-modal="true" aria-label="What is on the way of a write" on:click=stay>
                 <header><h2>"What is on the way of a write"</h2>
                     <button on:click=press(move || { checks.set(None); ask(); })>"Check again"</button>
-                    <button class="icon" id="first" aria-label="Close the checks" on:click=press(move || state.show(None))>"×"</button></header>
+                    <button class="icon" autofocus=true aria-label="Close the checks" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Checks">
                     {part(move || checks.with(|checks| match checks {
                         None => view! { <p class="faint">"The host looks…"</p> }.into_any(),

@@ -58,7 +58,7 @@ fn Open(state: State) -> impl IntoView {
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
             <div class="help" role="dialog" aria-modal="true" aria-label="Help" on:click=stay>
-                <header><h2>"Help"</h2><button class="icon" id="first" aria-label="Close help" on:click=press(move || state.show(None))>"×"</button></header>
+                <header><h2>"Help"</h2><button class="icon" autofocus=true aria-label="Close help" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Help text">
                 <h3>"Filter: all words must hold"</h3>
                 {table(WORDS)}

@@ -51,6 +51,14 @@ pub fn focus(id: &str) -> bool {
         .is_some_and(|element| element.focus().is_ok())
 }
 
+/// Moves the focus into what lies over the screen. The browser itself heeds `autofocus` only as a page is loaded.
+pub fn focus_over() {
+    let first = document().and_then(|document| document.query_selector(".shade [autofocus]").ok()?);
+    if let Some(first) = first.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        let _focused = first.focus();
+    }
+}
+
 /// Scrolls the element of this id so far, in pixels, or to its end.
 pub fn scroll(id: &str, top: i32) -> bool {
     let element = document().and_then(|document| document.get_element_by_id(id));

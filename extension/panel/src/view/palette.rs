@@ -87,7 +87,7 @@ fn Open(state: State) -> impl IntoView {
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
             <div class="palette" role="dialog" aria-modal="true" aria-label="Commands" on:click=stay>
-                <input id="first" type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
+                <input autofocus=true type="text" role="combobox" aria-expanded="true" aria-controls="commands" aria-label="Command"
                     aria-activedescendant=text(move || format!("command-{}", chosen.get()))
                     placeholder="What to do…" on:keydown=keys
                     on:input=move |event| { written.set(event_target_value(&event)); chosen.set(0); } />

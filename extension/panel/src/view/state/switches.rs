@@ -25,9 +25,7 @@ impl State {
         if over.is_none() {
             page::focus("feed");
         } else {
-            page::soon(|| {
-                page::focus("first");
-            });
+            page::soon(page::focus_over);
         }
     }
 
