@@ -9,7 +9,7 @@ const FREE: f64 = 8.0;
 /// How long a rest is, by what the drawing took beyond that: late frames are one in twenty or fewer.
 const SHARE: f64 = 30.0;
 /// The longest rest in milliseconds: the screen still lives.
-const REST: f64 = 400.0;
+const REST: f64 = 600.0;
 
 /// See the [module](self). Instants are milliseconds of one clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,7 +73,7 @@ mod tests {
     fn a_person_does_not_wait() {
         let mut pace = Pace::default();
         pace.drawn(0.0, 50.0);
-        assert!(pace.rest(51.0) > 300.0);
+        assert!(pace.rest(51.0) > 500.0);
         pace.hurry();
         assert!(pace.rest(51.0) <= 0.0);
     }

@@ -66,7 +66,6 @@ impl State {
         if self.looking.get_untracked() != more {
             self.looking.set(more);
         }
-        self.count();
         self.draw(began);
         if more {
             self.pulse();
@@ -95,6 +94,11 @@ impl State {
         if self.follow.get_untracked() {
             let content = self.shown.with_untracked(Shown::len) * ROW;
             self.scroll_to(content.saturating_sub(self.height.get_untracked()));
+        }
+        self.count();
+        // What an empty list takes is the page's own beginning.
+        if self.shown.with_untracked(Shown::is_empty) {
+            return;
         }
         // Behind the frame.
         link::later(0, move || {
