@@ -262,7 +262,9 @@ impl Line {
         let (key, rest) = words::cut(row.key(), (room * 7 / 10).max(8));
         self.key.put(key, &look.texts);
         self.key_cut.put(rest);
-        let room = room.saturating_sub(key.len() + taken).max(8);
+        // Beside a count there may be room for no more than a beginning.
+        let least = if taken > 0 { 2 } else { 8 };
+        let room = room.saturating_sub(key.len() + taken).max(least);
         let (cut, value) = match &row.change {
             Some(change) => ("", words::cut(change, room).0),
             None => words::preview(row, &look.texts, room),
