@@ -44,6 +44,11 @@ impl Counts {
         }
     }
 
+    /// Whether they were never asked.
+    pub fn is_new(&self, origin: &str) -> bool {
+        !self.0.contains_key(origin)
+    }
+
     /// They have answered.
     pub fn tell(&mut self, origin: &str, sight: Sight) {
         let told = match sight {

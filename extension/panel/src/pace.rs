@@ -15,6 +15,7 @@ const REST: f64 = 600.0;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pace {
     rests_until: f64,
+    hurried: f64,
 }
 
 impl Pace {
@@ -25,13 +26,18 @@ impl Pace {
 
     /// It was drawn.
     pub fn drawn(&mut self, began: f64, ended: f64) {
+        // Somebody has come to wait since.
+        if self.hurried > began {
+            return;
+        }
         let beyond = (ended - began - FREE).max(0.0);
         self.rests_until = ended + (beyond * SHARE).min(REST);
     }
 
     /// A person waits for it.
-    pub fn hurry(&mut self) {
+    pub fn hurry(&mut self, now: f64) {
         self.rests_until = 0.0;
+        self.hurried = now;
     }
 }
 
@@ -74,7 +80,13 @@ mod tests {
         let mut pace = Pace::default();
         pace.drawn(0.0, 50.0);
         assert!(pace.rest(51.0) > 500.0);
-        pace.hurry();
+        pace.hurry(51.0);
         assert!(pace.rest(51.0) <= 0.0);
+        // Nor where that was while it was drawn.
+        pace.drawn(60.0, 110.0);
+        assert!(pace.rest(111.0) > 500.0);
+        pace.hurry(90.0);
+        pace.drawn(60.0, 110.0);
+        assert!(pace.rest(111.0) <= 0.0);
     }
 }

@@ -85,7 +85,7 @@ fn keyboard(state: State, event: &ev::KeyboardEvent) {
             state.show(None);
         } else if page::is_typing() {
             page::focus("feed");
-        } else {
+        } else if state.tab.get_untracked() == Tab::Events {
             details::close(state);
         }
         // Inside DevTools it would open the drawer.

@@ -84,6 +84,9 @@ fn remapped() -> Result<Vec<String>> {
         return Ok(Vec::new());
     };
     let sources = home.join("registry/src");
+    if !sources.is_dir() {
+        return Ok(Vec::new());
+    }
     let entries = fs::read_dir(&sources).with_context(|| format!("cannot read {}", sources.display()))?;
     entries
         .map(|entry| Ok(format!("{}/", entry?.path().display())))

@@ -27,6 +27,17 @@ fn reason(state: State) -> AnyView {
     if words && state.model.with(|model| !model.places().is_empty()) {
         return filtered(state);
     }
+    if state.frozen.get() {
+        let come = state.model.with(|model| model.places().len());
+        return view! {
+            <div data-why="display-paused">
+                <h2>"The display is paused"</h2>
+                <p>{format!("Capture goes on: {} here, and what is written meanwhile appears when the display goes on.", words::counted(come, "event"))}</p>
+                <p><button class="primary" on:click=press(move || state.toggle_display())>"Resume the display"</button></p>
+            </div>
+        }
+        .into_any();
+    }
     if let Some(name) = state.recording.get() {
         return view! {
             <div data-why="recording">
@@ -72,6 +83,7 @@ fn filtered(state: State) -> AnyView {
         <div data-why="filter">
             <h2>"No event fits the filter"</h2>
             {others(state)}
+            {state.frozen.get().then(|| view! { <p>"The display is paused: what came since is not looked at."</p> })}
             <p><button class="primary" on:click=press(move || state.set_filter(String::new()))>"Clear the filter"</button></p>
         </div>
     }

@@ -87,13 +87,11 @@ pub fn FeedView(state: State) -> impl IntoView {
         let Some(list) = list.get_untracked() else { return };
         let top = usize::try_from(list.scroll_top()).unwrap_or(0);
         placed.set((placed.get().0, top));
-        state.scroll_to(top);
-        state.settle();
         let below = list.scroll_height() - list.scroll_top() - list.client_height();
         let at_end = below < i32::try_from(ROW).unwrap_or(0);
-        if state.follow.get_untracked() != at_end {
-            state.follow.set(at_end);
-        }
+        state.follow.put(at_end);
+        state.scroll_to(top);
+        state.settle();
     };
     let pressed = move |event: ev::MouseEvent| {
         let target = event
@@ -118,7 +116,7 @@ pub fn FeedView(state: State) -> impl IntoView {
                     <div class="window" node_ref=window role="rowgroup" on:click=pressed></div>
                 </div>
             </div>
-            {part(move || (count() == 0).then(|| view! { <Empty state /> }))}
+            {part(move || state.nothing.get().then(|| view! { <Empty state /> }))}
             {part(move || {
                 let away = !state.follow.get() && state.recording.with(Option::is_none) && count() > 0;
                 away.then(|| view! { <button class="newest" on:click=press(move || state.toggle_follow())>"↓ Newest"</button> })

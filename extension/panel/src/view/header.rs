@@ -156,17 +156,21 @@ fn uncaptured(state: State) -> Option<impl IntoView + use<>> {
         let sinks = health.iter().flat_map(|health| &health.sinks);
         sinks.map(|sink| sink.notices).sum()
     });
+    let shed = state
+        .health
+        .with(|health| health.as_ref().map_or(0, |health| health.shed));
     let parts: Vec<String> = [
         (refused > 0).then(|| format!("{} not captured", words::counted(refused, "document"))),
         (notices > 0).then(|| format!("{notices} refused")),
         (unread > 0).then(|| format!("{unread} unreadable")),
+        (shed > 0).then(|| format!("{shed} without values")),
     ]
     .into_iter()
     .flatten()
     .collect();
     (!parts.is_empty()).then(|| {
         view! {
-            <button class="chip" data-state="wrong" title="Documents that are not captured; events that a server refused or that could not be read. Press to see those events."
+            <button class="chip" data-state="wrong" title="Documents that are not captured; events that a server refused, that could not be read, or whose values went when the journal was full. Press to see those events."
                 on:click=press(move || state.set_filter("is:error".to_owned()))>
                 <i class="dot" aria-hidden="true"></i>{parts.join(", ")}
             </button>

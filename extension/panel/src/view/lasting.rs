@@ -88,6 +88,15 @@ impl<T> Lasting<T> {
     }
 }
 
+impl<T: PartialEq> Lasting<T> {
+    /// Sets it if it is another: who follows is not told of what is as it was.
+    pub fn put(self, value: T) {
+        if self.with_untracked(|known| *known != value) {
+            self.set(value);
+        }
+    }
+}
+
 impl<T: Clone> Lasting<T> {
     pub fn get(self) -> T {
         self.track();

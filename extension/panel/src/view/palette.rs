@@ -31,8 +31,8 @@ const COMMANDS: &[Command] = &[
     ("Show what has not reached Memcached", "", |state| {
         state.set_filter("-stage:memcached".to_owned());
     }),
-    ("Show events", "", |state| state.tab.set(Tab::Events)),
-    ("Show stores", "", |state| state.tab.set(Tab::Stores)),
+    ("Show events", "", |state| state.go(Tab::Events)),
+    ("Show stores", "", |state| state.go(Tab::Stores)),
     ("Export the events shown", "", State::export),
     ("Capture this site", "", |state| state.capture(true)),
     ("Capture this site no more", "", |state| state.capture(false)),

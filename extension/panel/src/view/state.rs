@@ -73,6 +73,8 @@ pub struct State {
     pub tab: Lasting<Tab>,
     pub model: Lasting<Model>,
     pub shown: Lasting<Shown>,
+    /// Whether none is shown, as it was drawn last.
+    pub nothing: Lasting<bool>,
     pub counts: Lasting<Counts>,
     /// Whether they are not to change for a moment.
     counted: Lasting<bool>,
@@ -162,6 +164,7 @@ impl State {
             tab: Lasting::new(Tab::Events),
             model: Lasting::new(Model::default()),
             shown: Lasting::new(Shown::default()),
+            nothing: Lasting::new(true),
             counts: Lasting::new(Counts::default()),
             counted: Lasting::new(false),
             exported: Lasting::new(false),
@@ -209,7 +212,7 @@ impl State {
             state.refresh();
         });
         state.watch_health(None);
-        browser::on_origin(move |origin| state.origin.set(origin));
+        browser::on_origin(move |origin| state.origin.put(origin));
         state
     }
 

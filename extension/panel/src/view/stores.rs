@@ -22,13 +22,15 @@ const LISTED: usize = 100;
 pub fn Stores(state: State) -> impl IntoView {
     state.load_stores();
     let memory = state.memory;
-    memory.drift.set(Drift::default());
-    memory.chosen.set(None);
-    // With the mirror's numbers come the pages' own: asked for once for each time that somebody wants to see them.
-    Effect::new(move |_| {
+    memory.open();
+    // With the mirror's numbers come the pages' own: all are asked for each time that somebody wants to see them, and those of sites that
+    // come into sight between.
+    Effect::new(move |last: Option<u64>| {
+        let revision = state.stores.revision();
         if state.stores.with(Option::is_some) {
-            untrack(|| count_in_pages(state, memory));
+            count_in_pages(state, memory, last != Some(revision));
         }
+        revision
     });
     let compare_all = move || compare(state, memory, shown(state, memory), false);
     view! {
@@ -43,8 +45,8 @@ pub fn Stores(state: State) -> impl IntoView {
     }
 }
 
-/// Has pages of the origins that are shown count their records.
-fn count_in_pages(state: State, memory: Memory) {
+/// Has pages of the origins that are shown count their records, all of them or those that were never asked.
+fn count_in_pages(state: State, memory: Memory, all: bool) {
     let here = state.origin.get().filter(|_| state.is_enabled() == Some(true));
     let mut origins: Vec<String> = here.into_iter().collect();
     for Store { origin, .. } in shown(state, memory) {
@@ -53,6 +55,9 @@ fn count_in_pages(state: State, memory: Memory) {
         }
     }
     for origin in origins {
+        if !all && memory.counts.with_untracked(|counts| !counts.is_new(&origin)) {
+            continue;
+        }
         memory.counts.update(|counts| counts.ask(&origin));
         let look = Look::Counts {
             origin: origin.clone(),
@@ -181,7 +186,12 @@ fn compare(state: State, memory: Memory, stores: Vec<Store>, repair: bool) {
     };
     memory.drift.update(|drift| drift.begin(name.clone()));
     let mut rest = Some(rest.collect::<Vec<_>>());
+    let opening = memory.opening();
     state.ask(question, move |reply| {
+        // Nobody may look any more.
+        if memory.opening() != opening {
+            return;
+        }
         let told = match reply {
             Reply::Compared(compared) => Ok(compared),
             Reply::Failed(error) => Err(format!("{} {}", error.message, error.cure)),

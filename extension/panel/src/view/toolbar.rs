@@ -32,7 +32,7 @@ pub fn Toolbar(state: State) -> impl IntoView {
         view! {
             <button id=format!("tab-{name}") role="tab" aria-controls="view" title=title
                 aria-selected=switch(move || state.tab.get() == tab)
-                on:click=press(move || state.tab.set(tab))>{name}</button>
+                on:click=press(move || state.tab.put(tab))>{name}</button>
         }
     };
     view! {

@@ -14,5 +14,6 @@ mod feed;
 mod header;
 mod over;
 mod panel;
+mod steady;
 mod stores;
 mod toolbar;

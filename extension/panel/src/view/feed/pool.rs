@@ -58,12 +58,17 @@ impl<'m> Wanted<'m> {
 #[derive(Default)]
 pub struct Pool {
     lines: VecDeque<Line>,
-    first: usize,
+    /// Which of the events shown its first line shows, once it has been drawn.
+    first: Option<usize>,
 }
 
 impl Pool {
     /// Shows these events in an element that is the pool's own.
     pub fn show(&mut self, window: &HtmlElement, wanted: &Wanted<'_>, look: &Look) {
+        // What was there before its first line is another pool's.
+        if self.first.is_none() {
+            window.set_text_content(None);
+        }
         let first_place = wanted.shown.places().get(wanted.first);
         self.turn(window, first_place.copied());
         let chosen = look.selected.and_then(|place| wanted.model.row(place));
@@ -89,7 +94,7 @@ impl Pool {
         for line in self.lines.drain(many..) {
             line.element().remove();
         }
-        if std::mem::replace(&mut self.first, wanted.first) != wanted.first {
+        if self.first.replace(wanted.first) != Some(wanted.first) {
             let moved = format!("translateY({}px)", wanted.first * ROW);
             let _moved = window.style().set_property("transform", &moved);
         }

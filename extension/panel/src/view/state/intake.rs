@@ -1,10 +1,10 @@
 //! Taking in what has come, once a frame and whatever its rate: one look at the filter, and one change of the screen if it is time
-//! for one ([`Pace`]).
+//! for one ([`crate::pace`]).
 
 use leptos::prelude::*;
 
 use super::{super::page, ROW, State};
-use crate::{link, pace::Pace, query::Query, shown::Shown};
+use crate::{link, query::Query, shown::Shown};
 
 /// How often numbers change at most while events stream in, in milliseconds: nobody reads faster.
 const COUNTING: i32 = 200;
@@ -28,7 +28,7 @@ impl State {
 
     /// Shows at once what a person has changed, with what has come.
     pub fn refresh(self) {
-        self.pace.update_untracked(Pace::hurry);
+        self.pace.update_untracked(|pace| pace.hurry(page::now()));
         self.pulse();
     }
 
@@ -96,8 +96,10 @@ impl State {
             self.scroll_to(content.saturating_sub(self.height.get_untracked()));
         }
         self.count();
+        let nothing = self.shown.with_untracked(Shown::is_empty);
+        self.nothing.put(nothing);
         // What an empty list takes is the page's own beginning.
-        if self.shown.with_untracked(Shown::is_empty) {
+        if nothing {
             return;
         }
         // Behind the frame.

@@ -8,6 +8,8 @@ use crate::{counts::Counts, drift::Drift, side::Found};
 /// See the [module](self).
 #[derive(Clone, Copy)]
 pub struct Memory {
+    /// How often the view was opened.
+    opened: Lasting<u64>,
     pub drift: Lasting<Drift>,
     pub counts: Lasting<Counts>,
     /// The record that is looked at, and the store's row in the table. An empty key: the store alone, until somebody writes one.
@@ -24,6 +26,7 @@ pub struct Memory {
 impl Memory {
     pub(super) fn new() -> Self {
         Self {
+            opened: Lasting::new(0),
             drift: Lasting::new(Drift::default()),
             counts: Lasting::new(Counts::default()),
             chosen: Lasting::new(None),
@@ -33,6 +36,18 @@ impl Memory {
             page: Lasting::new(None),
             host: Lasting::new(None),
         }
+    }
+
+    /// The view is opened: what was compared before counts no more.
+    pub fn open(self) {
+        self.opened.update_untracked(|opened| *opened += 1);
+        self.drift.set(Drift::default());
+        self.chosen.set(None);
+    }
+
+    /// Which of its openings this is.
+    pub fn opening(self) -> u64 {
+        self.opened.get_untracked()
     }
 
     /// Another record is looked at, of which nothing is known; the number of this look.

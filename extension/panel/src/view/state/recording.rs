@@ -37,7 +37,7 @@ impl State {
             Ok(recorded) => {
                 self.clear();
                 self.frozen.set(false);
-                self.tab.set(Tab::Events);
+                self.tab.put(Tab::Events);
                 self.recording.set(Some(name.to_owned()));
                 self.model.set(recorded);
                 self.refresh();

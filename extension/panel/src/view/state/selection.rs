@@ -1,6 +1,6 @@
 //! The event that is selected, and keeping it in sight.
 
-use super::{ROW, State, Tab};
+use super::{super::page, ROW, State, Tab};
 /// Where to go in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -51,6 +51,11 @@ impl State {
 
     /// This event is the selected one, or none.
     pub fn choose(self, place: Option<usize>) {
+        // It may have gone since it was drawn.
+        let place = place.filter(|place| self.model.with_untracked(|model| model.places().contains(place)));
+        if place.is_none() && page::is_within(".details") {
+            page::focus("feed");
+        }
         self.selected.set(place);
         self.look_at_selected();
     }

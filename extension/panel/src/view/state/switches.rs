@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use protocol::inspect::{FromInspector, Tracing};
 
-use super::{super::page, Over, State};
+use super::{super::page, Over, State, Tab};
 use crate::{model::Model, query::Query, shown::Shown, stack::Stacks};
 
 impl State {
@@ -11,8 +11,8 @@ impl State {
     pub fn set_filter(self, written: String) {
         let query = Query::parse(&written).map_err(|error| error.0);
         if let Ok(query) = &query {
-            self.texts.set(query.texts().map(str::to_owned).collect());
-            self.standing.set(query.clone());
+            self.texts.put(query.texts().map(str::to_owned).collect());
+            self.standing.put(query.clone());
         }
         self.query.set(query);
         self.filter.set(written);
@@ -27,6 +27,14 @@ impl State {
         } else {
             page::soon(page::focus_over);
         }
+    }
+
+    /// Shows a view, and takes the focus along: what had it may be gone.
+    pub fn go(self, tab: Tab) {
+        self.tab.put(tab);
+        page::soon(|| {
+            page::focus("feed");
+        });
     }
 
     pub fn toggle_display(self) {
@@ -61,6 +69,7 @@ impl State {
         self.model.update(Model::clear);
         self.stacks.update(Stacks::clear);
         self.shown.update(Shown::clear);
+        self.nothing.put(true);
         self.count();
         self.follow.set(true);
         self.scroll_to(0);

@@ -1,0 +1,131 @@
+//! What a person is about to press or to read stays where it is while events stream in.
+
+use protocol::inspect::{Look, Question, Reply, Sight, Store};
+use serde_json::{Value, json};
+use view_testing::document::{
+    all, attribute, attributes, click, click_button, focused, one, press, press_with_control, text, until,
+    until_count, until_texts, write,
+};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::panel::{ORIGIN, Panel, created, until_keys};
+
+const OTHER: &str = "http://localhost:2";
+
+/// A record of another site is made.
+fn elsewhere(number: u64) -> Value {
+    let mut event = created(number, &json!(number));
+    event["source"]["origin"] = OTHER.into();
+    event
+}
+
+#[wasm_bindgen_test]
+async fn the_view_that_is_shown_is_pressed_once_more() {
+    let panel = Panel::open();
+    panel
+        .written(&[created(1, &json!(1)), created(2, &json!(2))])
+        .await;
+    until_keys(&["1", "2"]).await;
+    click("#tab-Events");
+    panel.written(&[created(3, &json!(3))]).await;
+    until_keys(&["1", "2", "3"]).await;
+    assert_eq!(attributes(".row", "id"), ["event-0", "event-1", "event-2"]);
+    // There and back.
+    click("#tab-Stores");
+    until_count(".row", 0).await;
+    click("#tab-Events");
+    until_keys(&["1", "2", "3"]).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_button_of_an_empty_list_stays_while_others_write() {
+    let panel = Panel::open();
+    panel.written(&[elsewhere(1)]).await;
+    until_texts(".empty h2", &["No write yet"]).await;
+    until_count(".empty button", 1).await;
+    one(".empty button")
+        .set_attribute("data-old", "")
+        .expect("an attribute");
+    for number in 2..=5 {
+        panel.written(&[elsewhere(number)]).await;
+        let said =
+            format!("{number} events of this browser, only those of this site are shown. Show all sites");
+        until(true, || text(".empty").contains(&said)).await;
+    }
+    assert_eq!(attribute(".empty button", "data-old").as_deref(), Some(""));
+    click_button("Show all sites");
+    until_keys(&["1", "2", "3", "4", "5"]).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_display_that_is_paused_says_so_where_it_shows_nothing() {
+    let panel = Panel::open();
+    press(" ");
+    until_texts(".empty h2", &["The display is paused"]).await;
+    panel.written(&[created(1, &json!(1))]).await;
+    until(true, || text(".empty").contains("1 event here")).await;
+    assert_eq!(all(".row").len(), 0);
+    click_button("Resume the display");
+    until_keys(&["1"]).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_filter_that_means_the_same_moves_nothing() {
+    let panel = Panel::open();
+    let events: Vec<_> = (1..=400).map(|number| created(number, &json!(number))).collect();
+    panel.written(&events).await;
+    until_texts(".count", &["400 events of at most 100,000 or 256 MB"]).await;
+    press("Home");
+    until("1".to_owned(), || text(".row .key")).await;
+    one(".row").set_attribute("data-old", "").expect("an attribute");
+    write("#search", "  ");
+    panel.written(&[created(401, &json!(401))]).await;
+    until_texts(".count", &["401 events of at most 100,000 or 256 MB"]).await;
+    assert_eq!(attribute(".row", "data-old").as_deref(), Some(""));
+    assert_eq!(
+        (text(".row .key"), one("#feed").scroll_top()),
+        ("1".to_owned(), 0)
+    );
+}
+
+#[wasm_bindgen_test]
+async fn sites_that_come_into_sight_are_counted_too() {
+    let panel = Panel::open();
+    click("#tab-Stores");
+    let id = panel
+        .background
+        .is_asked("the stores", |question| matches!(question, Question::Stores {}));
+    let store = |origin: &str| Store {
+        origin: origin.to_owned(),
+        bucket: String::new(),
+        database: "shop".to_owned(),
+        version: 1,
+        store: "orders".to_owned(),
+        records: 1,
+        complete: true,
+        doubtful: false,
+    };
+    panel
+        .background
+        .answer(id.await, Reply::Stores(vec![store(ORIGIN), store(OTHER)]));
+    let (id, _) = panel.background.is_to_look().await;
+    panel.background.show(id, Sight::Counts(Vec::new()));
+    until_texts("td[data-title='In IndexedDB']", &["none"]).await;
+    click(".chips .term");
+    let (_, look) = panel.background.is_to_look().await;
+    assert!(
+        matches!(&look, Look::Counts { origin } if origin == OTHER),
+        "{look:?}"
+    );
+}
+
+#[wasm_bindgen_test]
+async fn the_focus_goes_along_with_the_view() {
+    let _panel = Panel::open();
+    press_with_control("k");
+    until("Command".to_owned(), focused).await;
+    write("[role=combobox]", "show stores");
+    press("Enter");
+    until("view".to_owned(), focused).await;
+    until_count(".state", 1).await;
+}
