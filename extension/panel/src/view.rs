@@ -27,7 +27,10 @@ mod state;
 mod stores;
 mod toolbar;
 
-use self::state::{Over, State, Step, Tab};
+use self::{
+    erased::{part, text},
+    state::{Over, State, Step, Tab},
+};
 use crate::browser;
 
 /// Shows the panel.
@@ -49,22 +52,20 @@ fn Panel() -> impl IntoView {
         <toolbar::Toolbar state />
         <header::Problems state />
         <main id="view" tabindex="-1" role="tabpanel" aria-labelledby=move || if state.tab.get() == Tab::Events { "tab-Events" } else { "tab-Stores" }
-            class:with-details=move || state.selected.get().is_some() && state.tab.get() == Tab::Events>
-            {move || match state.tab.get() {
+            class:with-details=move || state.detailed.get() && state.tab.get() == Tab::Events>
+            {part(move || match state.tab.get() {
                 Tab::Events => view! {
                     <feed::FeedView state />
-                    <Show when=move || state.selected.get().is_some()>
-                        <details::Details state />
-                    </Show>
+                    {part(move || state.detailed.get().then(|| view! { <details::Details state /> }))}
                 }.into_any(),
                 Tab::Stores => view! { <stores::Stores state /> }.into_any(),
-            }}
+            })}
         </main>
         </div>
         <palette::Palette state />
         <help::Help state />
         <doctor::Doctor state />
-        <div class="toast" role="status" class:shown=move || !state.toast.get().is_empty()>{move || state.toast.get()}</div>
+        <div class="toast" role="status" class:shown=move || !state.toast.get().is_empty()>{text(move || state.toast.get())}</div>
     }
 }
 

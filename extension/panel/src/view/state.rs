@@ -104,6 +104,8 @@ pub struct State {
     pub texts: Lasting<Vec<String>>,
     /// The place of the event whose details are shown.
     pub selected: Lasting<Option<usize>>,
+    /// Whether there is one.
+    pub detailed: Lasting<bool>,
     /// That event with its place, as it was drawn last: what shows it is made anew only when something of it changes, or a button would
     /// go while it is pressed.
     pub row: Lasting<Option<(usize, Row)>>,
@@ -182,6 +184,7 @@ impl State {
             standing: Lasting::new(Query::default()),
             texts: Lasting::new(Vec::new()),
             selected: Lasting::new(None),
+            detailed: Lasting::new(false),
             row: Lasting::new(None),
             entry: Lasting::new(None),
             frozen: Lasting::new(false),

@@ -25,12 +25,11 @@ pub fn Stores(state: State) -> impl IntoView {
     memory.open();
     // With the mirror's numbers come the pages' own: all are asked for each time that somebody wants to see them, and those of sites that
     // come into sight between.
-    Effect::new(move |last: Option<u64>| {
+    Effect::new(move |_| {
         let revision = state.stores.revision();
         if state.stores.with(Option::is_some) {
-            count_in_pages(state, memory, last != Some(revision));
+            count_in_pages(state, memory, memory.counted.replace(revision) != revision);
         }
-        revision
     });
     let compare_all = move || compare(state, memory, shown(state, memory), false);
     view! {

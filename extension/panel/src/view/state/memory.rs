@@ -12,6 +12,8 @@ pub struct Memory {
     opened: Lasting<u64>,
     pub drift: Lasting<Drift>,
     pub counts: Lasting<Counts>,
+    /// With which revision of the mirror's stores all pages were asked to count.
+    pub counted: Lasting<u64>,
     /// The record that is looked at, and the store's row in the table. An empty key: the store alone, until somebody writes one.
     pub chosen: Lasting<Option<(Address, usize)>>,
     /// The key that is written to look a record up, and why it is none.
@@ -29,6 +31,7 @@ impl Memory {
             opened: Lasting::new(0),
             drift: Lasting::new(Drift::default()),
             counts: Lasting::new(Counts::default()),
+            counted: Lasting::new(0),
             chosen: Lasting::new(None),
             written: Lasting::new(String::new()),
             mistake: Lasting::new(String::new()),

@@ -57,6 +57,7 @@ impl State {
             page::focus("feed");
         }
         self.selected.set(place);
+        self.detailed.put(place.is_some());
         self.look_at_selected();
     }
 
