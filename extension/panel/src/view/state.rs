@@ -8,7 +8,7 @@ use std::{collections::VecDeque, rc::Rc};
 use leptos::prelude::*;
 use protocol::{
     inspect::{
-        Background, Check, Document, Feed, FromInspector, Health, Look, Question, Remark, Reply, Sight, Store,
+        Background, Check, Document, FromInspector, Health, Look, Question, Remark, Reply, Sight, Store,
     },
     table::Table,
 };
@@ -19,7 +19,6 @@ use crate::{
     chart::Second,
     link::{self, Heard, Link},
     model::{Model, Row},
-    pace::Pace,
     query::Query,
     shown::Shown,
     stack::Stacks,
@@ -33,6 +32,7 @@ mod selection;
 mod site;
 mod switches;
 
+use self::intake::Intake;
 pub use self::{intake::Counts, memory::Memory, selection::Step};
 
 /// How many seconds the chart shows.
@@ -61,25 +61,13 @@ pub enum Over {
 #[derive(Clone, Copy)]
 pub struct State {
     link: StoredValue<Rc<Link>, LocalStorage>,
-    /// What has come and is not taken in yet.
-    coming: Lasting<Vec<Feed>>,
-    /// How often it is drawn, and whether the end of a rest is waited for.
-    pace: Lasting<Pace>,
-    resting: Lasting<bool>,
-    /// How many of the events shown have gone from above since it was drawn.
-    lost: Lasting<usize>,
-    /// Whether a frame is waited for.
-    awaited: Lasting<bool>,
+    intake: Intake,
     pub tab: Lasting<Tab>,
     pub model: Lasting<Model>,
     pub shown: Lasting<Shown>,
     /// Whether none is shown, as it was drawn last.
     pub nothing: Lasting<bool>,
     pub counts: Lasting<Counts>,
-    /// Whether they are not to change for a moment.
-    counted: Lasting<bool>,
-    /// Whether a file of the events is wanted as soon as it is known which.
-    exported: Lasting<bool>,
     /// Whether some of the events have not been looked at yet.
     pub looking: Lasting<bool>,
     pub background: Lasting<Option<Background>>,
@@ -142,7 +130,7 @@ impl State {
     pub fn new() -> Self {
         let background = Lasting::new(None::<Background>);
         let documents = Lasting::new(Table::new());
-        let coming = Lasting::new(Vec::new());
+        let intake = Intake::new();
         let news = Lasting::new(());
         let stacks = Lasting::new(Stacks::default());
         let link = Link::open(move |heard| match heard {
@@ -152,24 +140,18 @@ impl State {
             }
             Heard::Trace(trace) => stacks.update(|stacks| stacks.take(trace)),
             Heard::Feed(feed) => {
-                coming.update_untracked(|coming: &mut Vec<Feed>| coming.push(feed));
+                intake.push(feed);
                 news.notify();
             }
         });
         let state = Self {
             link: StoredValue::new_local(link),
-            coming,
-            pace: Lasting::new(Pace::default()),
-            resting: Lasting::new(false),
-            lost: Lasting::new(0),
-            awaited: Lasting::new(false),
+            intake,
             tab: Lasting::new(Tab::Events),
             model: Lasting::new(Model::default()),
             shown: Lasting::new(Shown::default()),
             nothing: Lasting::new(true),
             counts: Lasting::new(Counts::default()),
-            counted: Lasting::new(false),
-            exported: Lasting::new(false),
             looking: Lasting::new(false),
             background,
             documents,

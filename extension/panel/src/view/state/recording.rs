@@ -8,7 +8,7 @@ use crate::{recording, words};
 impl State {
     /// Saves the events shown. What a filter lets through is known only once it has looked at everything.
     pub fn export(self) {
-        self.exported.replace(true);
+        self.intake.exported.replace(true);
         self.refresh();
     }
 
