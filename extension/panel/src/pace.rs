@@ -6,7 +6,7 @@
 
 /// What a drawing may take without a rest behind it, in milliseconds: half a frame on a screen of 60 Hz.
 const FREE: f64 = 8.0;
-/// How long a rest is, by what the drawing took beyond that: late frames are one in twenty or fewer.
+/// How long a rest is, by what the drawing took beyond that: about one frame in twenty is late at most.
 const SHARE: f64 = 30.0;
 /// The longest rest in milliseconds: the screen still lives.
 const REST: f64 = 600.0;
