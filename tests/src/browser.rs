@@ -12,6 +12,7 @@ use std::{
     process::Command,
     str::FromStr,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result};
@@ -25,6 +26,7 @@ use crate::{
 mod chromium;
 mod firefox;
 mod rpc;
+mod starts;
 
 /// Which browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,12 +141,15 @@ impl Profile {
 
     /// Starts the browser on this profile.
     pub fn start(&self, launch: &Launch) -> Result<Browser> {
+        let started = Instant::now();
         let (process, driver): (Process, Box<dyn Driver>) = match self.kind {
             Kind::Chromium => chromium::start(self, launch)?,
             Kind::Firefox => firefox::start(self, launch)?,
         };
+        starts::note(self.kind, false, started.elapsed());
         Ok(Browser {
             kind: self.kind,
+            started,
             process,
             driver: Mutex::new(driver),
         })
@@ -200,8 +205,8 @@ trait Driver: Send {
     fn screenshot(&mut self, page: &str) -> Result<String>;
     /// How many content scripts idb-relay's extension has registered.
     fn registered_scripts(&mut self) -> Result<u64>;
-    /// Ends the background of idb-relay's extension, as browsers do when it rests.
-    fn end_background(&mut self) -> Result<()>;
+    /// Ends the background of idb-relay's extension, as browsers do when it rests; whether one was running.
+    fn end_background(&mut self) -> Result<bool>;
     /// Asks the browser to end.
     fn quit(&mut self) -> Result<()>;
 }
@@ -209,6 +214,7 @@ trait Driver: Send {
 /// A running browser. Dropping it kills it.
 pub struct Browser {
     kind: Kind,
+    started: Instant,
     process: Process,
     driver: Mutex<Box<dyn Driver>>,
 }
@@ -248,8 +254,18 @@ impl Browser {
         })
     }
 
+    /// Notes for the table of `cargo xtask test` how long it took from the start until pages are captured.
+    pub(crate) fn note_ready(&self) {
+        starts::note(self.kind, true, self.started.elapsed());
+    }
+
     /// Ends the background of idb-relay's extension, as the browser does when it has rested for a while.
     pub fn end_background(&self) -> Result<()> {
+        self.end_running_background().map(drop)
+    }
+
+    /// The same; whether one was running.
+    pub fn end_running_background(&self) -> Result<bool> {
         self.driver()
             .end_background()
             .context("cannot end the extension's background")

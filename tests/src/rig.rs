@@ -63,6 +63,7 @@ impl Rig {
     pub fn browser_in(&self, window: bool) -> Result<Browser> {
         let browser = self.browser_at_once(window)?;
         browser.ready_to_capture()?;
+        browser.note_ready();
         Ok(browser)
     }
 

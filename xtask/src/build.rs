@@ -70,7 +70,7 @@ pub fn host(root: &Path, release: bool) -> Result<()> {
 }
 
 /// Where cargo puts what it builds.
-fn target_directory(root: &Path) -> PathBuf {
+pub fn target_directory(root: &Path) -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
         Some(directory) => root.join(directory),
         None => root.join("target"),

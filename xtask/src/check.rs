@@ -1,24 +1,183 @@
 //! `cargo xtask test`: formatting, lints, unit tests, browser tests.
+//!
+//! Three sizes: `--quick` is for the minute between two edits, nothing is for a change that is finished, `--long` is for the night.
 
 use std::{
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
 use crate::{
     build, lab,
     machine::{self, Need},
+    report::{self, Report},
     run,
 };
 
 /// The crates that are compiled to WebAssembly, and so are checked apart from the rest.
 const EXTENSION: [&str; 3] = ["idb-relay-extension", "idb-relay-pages", "idb-relay-panel"];
 
-/// Runs everything; with filters only the tests that they name.
-pub fn test(root: &Path, filters: &[String]) -> Result<()> {
-    machine::ensure(&[
+/// The tests of `--quick`: all that need no browser, and the views in one.
+const QUICK: &str = "not package(idb-relay-tests) | (package(idb-relay-tests) & (kind(lib) | kind(bin))) \
+                     | (binary(views) & test(/^chromium/))";
+
+/// How many random rounds `--quick` has of each kind that `--long` is made of.
+const QUICK_ROUNDS: [(&str, &str); 2] = [("IDB_RELAY_ROUNDS", "4"), ("IDB_RELAY_APPLY_ROUNDS", "1")];
+
+/// The tests of `--long`: those that generate what they do.
+const LONG: &str = "test(=crash::nothing_is_lost_doubled_or_stale_whatever_crashes) \
+                    | test(=apply::model::processes_that_come_and_go_leave_what_the_model_says) \
+                    | binary(differential) | test(auditor)";
+
+/// How much they do before `--long` looks at the clock again.
+const LONG_ROUNDS: [(&str, &str); 3] = [
+    ("IDB_RELAY_ROUNDS", "100"),
+    ("IDB_RELAY_PROGRAMS", "500"),
+    ("IDB_RELAY_APPLY_ROUNDS", "40"),
+];
+
+/// The variables that name the first seed of each.
+const SEEDS: [&str; 2] = ["IDB_RELAY_SEED", "IDB_RELAY_APPLY_SEED"];
+
+/// So far apart that no round has the seed of another day's, nor of the next turn of `--long`.
+const SEEDS_APART: u64 = 10_000;
+
+/// Most tests wait for another process most of the time. Those that do not are counted in `.config/nextest.toml`.
+const THREADS_PER_CORE: usize = 4;
+
+/// Which tests are to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Size {
+    /// Those that take no minute.
+    Quick,
+    /// All.
+    Everyday,
+    /// Those that generate what they do, for so long.
+    Long(Duration),
+}
+
+/// What `cargo xtask test` was asked.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Which tests.
+    pub size: Size,
+    /// Only those whose names, or whose files' names, contain one of these; all without any.
+    pub filters: &'a [String],
+    /// The first seed of tests that generate what they do; one a day if left out.
+    pub seed: Option<u64>,
+    /// Where to write the report.
+    pub json: Option<PathBuf>,
+}
+
+/// Runs the tests, and says where the time went.
+pub fn test(root: &Path, request: &Request<'_>) -> Result<()> {
+    let began = Instant::now();
+    let (results, starts) = (
+        results(root),
+        build::target_directory(root).join("browser-starts"),
+    );
+    // Of an earlier run.
+    for file in [&results, &starts] {
+        let _not_there = fs::remove_file(file);
+    }
+    let ran = run_tests(root, request, &starts);
+    let report = Report::of(run::steps(), began.elapsed(), &results, &starts);
+    eprintln!("\n{report}");
+    if let Some(path) = &request.json {
+        report.write_json(path)?;
+    }
+    let failed = report::failures(&report);
+    if failed.is_empty() {
+        ran
+    } else {
+        ran.with_context(|| format!("tests failed:{failed}"))
+    }
+}
+
+fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
+    machine::ensure(needs(&request.size))?;
+    let with_browsers = request.size != Size::Quick;
+    if with_browsers {
+        lab::packages(root, "tests/peer")?;
+    }
+    lab::packages(root, "tests/sites")?;
+    if request.filters.is_empty() {
+        match request.size {
+            Size::Quick => {
+                check_formatting(root)?;
+                check_page_scripts(root)?;
+            }
+            Size::Everyday => lint(root)?,
+            Size::Long(_) => {}
+        }
+    }
+    if with_browsers {
+        build::build(root, false)?;
+    }
+    build::views(root)?;
+    let until = match request.size {
+        Size::Long(how_long) => Some(Instant::now() + how_long),
+        _ => None,
+    };
+    let mut seed = request.seed.unwrap_or_else(seed_of_today);
+    let has_nextest = has_nextest();
+    if !has_nextest && request.size != Size::Everyday {
+        bail!("--quick and --long need cargo-nextest: run `cargo install cargo-nextest --locked`");
+    }
+    let tests = |no_run: bool, seed: u64| {
+        let mut tests = run::cargo(root);
+        if has_nextest {
+            nextest(&mut tests, root, request, no_run);
+        } else {
+            // Two browsers at a time is what .config/nextest.toml allows, too.
+            tests.args(["test", "--workspace", "--no-fail-fast"]);
+            if no_run {
+                tests.arg("--no-run");
+            } else {
+                tests.args(["--", "--test-threads=2"]).args(request.filters);
+            }
+        }
+        lab::with_browsers(&mut tests);
+        tests.env("IDB_RELAY_LAB_STARTS", starts);
+        for variable in SEEDS {
+            if std::env::var_os(variable).is_none() {
+                tests.env(variable, seed.to_string());
+            }
+        }
+        let rounds = match request.size {
+            Size::Quick => &QUICK_ROUNDS[..],
+            Size::Everyday => &[],
+            Size::Long(_) => &LONG_ROUNDS[..],
+        };
+        tests.envs(rounds.iter().copied());
+        tests
+    };
+    run::visibly("Building the tests", tests(true, seed))?;
+    loop {
+        run::visibly(&format!("Testing with seed {seed}"), tests(false, seed))?;
+        seed += SEEDS_APART;
+        if until.is_none_or(|until| Instant::now() >= until) {
+            return Ok(());
+        }
+    }
+}
+
+fn needs(size: &Size) -> &'static [Need] {
+    const QUICK: &[Need] = &[
+        Need::WasmTarget,
+        Need::Linters,
+        Need::Chromium,
+        Need::Redis,
+        Need::Memcached,
+        Need::Node,
+        Need::Python,
+    ];
+    const ALL: &[Need] = &[
         Need::WasmTarget,
         Need::Linters,
         Need::Chromium,
@@ -27,40 +186,53 @@ pub fn test(root: &Path, filters: &[String]) -> Result<()> {
         Need::Memcached,
         Need::Node,
         Need::Python,
-    ])?;
-    lab::packages(root, "tests/sites")?;
-    lab::packages(root, "tests/peer")?;
-    if filters.is_empty() {
-        lint(root)?;
+    ];
+    match size {
+        Size::Quick => QUICK,
+        Size::Everyday | Size::Long(_) => ALL,
     }
-    build::build(root, false)?;
-    build::views(root)?;
-    let mut tests = if has_nextest() {
-        let mut tests = run::cargo(root);
-        tests
-            .args(["nextest", "run", "--workspace", "--no-fail-fast"])
-            .args(
-                filters
-                    .iter()
-                    .flat_map(|text| ["-E".to_owned(), named(root, text)]),
-            );
-        tests
-    } else {
-        let mut tests = run::cargo(root);
-        // Two browsers at a time is what .config/nextest.toml allows, too.
-        tests
-            .args(["test", "--workspace", "--no-fail-fast", "--", "--test-threads=2"])
-            .args(filters);
-        tests
+}
+
+fn nextest(tests: &mut Command, root: &Path, request: &Request<'_>, no_run: bool) {
+    tests.args(["nextest", "run", "--workspace"]);
+    if no_run {
+        tests.arg("--no-run");
+        return;
+    }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    tests.arg("--no-fail-fast");
+    tests.arg(format!("--test-threads={}", cores * THREADS_PER_CORE));
+    let within = match request.size {
+        Size::Quick => Some(QUICK),
+        Size::Everyday => None,
+        Size::Long(_) => Some(LONG),
     };
-    lab::with_browsers(&mut tests);
-    run::visibly("Testing", tests)
+    // Several expressions: what any of them names.
+    if request.filters.is_empty() {
+        tests.args(within.map(|within| format!("-E{within}")));
+    }
+    for text in request.filters {
+        let named = named(root, text);
+        tests.arg("-E").arg(match within {
+            Some(within) => format!("({within}) & ({named})"),
+            None => named,
+        });
+    }
+}
+
+/// Where nextest leaves what came of the tests, as `.config/nextest.toml` says.
+fn results(root: &Path) -> PathBuf {
+    build::target_directory(root).join("nextest/default/junit.xml")
+}
+
+/// Another one every day, the same all day long.
+fn seed_of_today() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() / (24 * 60 * 60)) * SEEDS_APART
 }
 
 fn lint(root: &Path) -> Result<()> {
-    let mut format = run::cargo(root);
-    format.args(["fmt", "--all", "--check"]);
-    run::visibly("Checking the formatting", format)?;
+    check_formatting(root)?;
 
     let mut native = run::cargo(root);
     native.args([
@@ -87,6 +259,16 @@ fn lint(root: &Path) -> Result<()> {
         .args(["--", "--deny", "warnings"]);
     run::visibly("Linting the extension", extension)?;
 
+    check_page_scripts(root)
+}
+
+fn check_formatting(root: &Path) -> Result<()> {
+    let mut format = run::cargo(root);
+    format.args(["fmt", "--all", "--check"]);
+    run::visibly("Checking the formatting", format)
+}
+
+fn check_page_scripts(root: &Path) -> Result<()> {
     let mut page = Command::new("node");
     page.current_dir(root)
         .args(["tests/sites/node_modules/typescript/bin/tsc", "--project"])
@@ -120,4 +302,14 @@ fn has_nextest() -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_of_a_day_is_far_from_the_next_ones() {
+        assert_eq!(seed_of_today() % SEEDS_APART, 0);
+    }
 }

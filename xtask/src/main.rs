@@ -12,9 +12,13 @@ mod build;
 mod check;
 mod lab;
 mod machine;
+mod report;
 mod run;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -49,7 +53,21 @@ enum Task {
         headless: bool,
     },
     /// Check formatting and lints, run the unit tests and the tests in real browsers
+    ///
+    /// Says at the end where the time went.
     Test {
+        /// Only what takes no minute once it is built: no browsers but one for the views, no lints but formatting and types
+        #[arg(long, conflicts_with = "long")]
+        quick: bool,
+        /// Only the tests that generate what they do, again and again for so many hours
+        #[arg(long, value_name = "HOURS", num_args = 0..=1, default_missing_value = "1")]
+        long: Option<f64>,
+        /// The first seed of the tests that generate what they do; another one each day when left out
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Write to this file as JSON where the time went
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
         /// Only run tests whose names (or whose files' names) contain one of these texts, and no checks before them
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
@@ -100,7 +118,30 @@ fn main() -> Result<()> {
             if release { Ok(()) } else { build::views(&root) }
         }
         Task::Demo { browser, headless } => lab::demo(&root, browser, headless),
-        Task::Test { filters } => check::test(&root, &filters),
+        Task::Test {
+            quick,
+            long,
+            seed,
+            json,
+            filters,
+        } => {
+            let size = match (quick, long) {
+                (true, _) => check::Size::Quick,
+                (false, None) => check::Size::Everyday,
+                (false, Some(hours)) => check::Size::Long(
+                    Duration::try_from_secs_f64(hours * 3600.0).context("--long takes a number of hours")?,
+                ),
+            };
+            check::test(
+                &root,
+                &check::Request {
+                    size,
+                    filters: &filters,
+                    seed,
+                    json,
+                },
+            )
+        }
         Task::Picture => lab::picture(&root),
         Task::Bench {
             what,

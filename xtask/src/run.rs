@@ -5,12 +5,46 @@ use std::{
     io::{self, IsTerminal as _, Read as _, Write as _},
     path::Path,
     process::{Command, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+
+/// What was run so far and how long each took, for the table at the end of the tests.
+static STEPS: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
+
+/// Notes how long something takes, from here to where this goes.
+struct Step {
+    name: String,
+    began: Instant,
+}
+
+impl Step {
+    fn begin(name: &str) -> Self {
+        announce(name);
+        Self {
+            name: name.to_owned(),
+            began: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        let mut steps = STEPS.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.push((std::mem::take(&mut self.name), self.began.elapsed()));
+    }
+}
+
+/// What was run so far, and how long each took.
+pub fn steps() -> Vec<(String, Duration)> {
+    STEPS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 /// The cargo that runs us, at the top of the source tree.
 pub fn cargo(root: &Path) -> Command {
@@ -31,7 +65,7 @@ pub fn announce(what: &str) {
 
 /// Runs a program that shows its own progress.
 pub fn visibly(what: &str, mut command: Command) -> Result<()> {
-    announce(what);
+    let _step = Step::begin(what);
     let status = command
         .status()
         .with_context(|| format!("cannot run {}", shown(&command)))?;
@@ -41,7 +75,7 @@ pub fn visibly(what: &str, mut command: Command) -> Result<()> {
 
 /// Runs a program that shows its own progress; what it writes to its output.
 pub fn read(what: &str, mut command: Command) -> Result<String> {
-    announce(what);
+    let _step = Step::begin(what);
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -57,7 +91,7 @@ pub fn read(what: &str, mut command: Command) -> Result<String> {
 
 /// Runs a program that has nothing to say unless it fails; the time it takes is shown meanwhile.
 pub fn quietly(what: &str, mut command: Command) -> Result<()> {
-    announce(what);
+    let _step = Step::begin(what);
     let start = Instant::now();
     let mut child = command
         .stdin(Stdio::null())

@@ -207,9 +207,10 @@ impl Driver for Firefox {
         Ok(count["value"].as_u64().unwrap_or_default())
     }
 
-    fn end_background(&mut self) -> Result<()> {
-        self.evaluate_of_extension("?.terminateBackground().then(() => '')")
-            .map(drop)
+    fn end_background(&mut self) -> Result<bool> {
+        let state = self.evaluate_of_extension("?.backgroundState ?? ''")?;
+        self.evaluate_of_extension("?.terminateBackground().then(() => '')")?;
+        Ok(state["value"] == "running")
     }
 
     fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()> {

@@ -1,0 +1,292 @@
+//! Where the time of the tests went: a table at the end of the command, and the same as JSON, so that two runs can be compared.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    fs,
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+/// How many of the slowest tests the table lists.
+const SLOWEST: usize = 20;
+
+/// A test that ran.
+#[derive(Debug, PartialEq)]
+struct Test {
+    binary: String,
+    name: String,
+    seconds: f64,
+    has_passed: bool,
+}
+
+/// What the starts of one browser cost.
+#[derive(Debug, Default, PartialEq)]
+struct Starts {
+    /// How many there were.
+    count: u64,
+    /// How long all of them together took until the browser could be driven, in seconds.
+    seconds: f64,
+    /// How many of them were waited for until pages are captured, and how long that took from the start on.
+    ready: u64,
+    ready_seconds: f64,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Report {
+    steps: Vec<(String, Duration)>,
+    total: Duration,
+    tests: Vec<Test>,
+    starts: BTreeMap<String, Starts>,
+}
+
+impl Report {
+    /// From the steps of the command, the results that nextest wrote as JUnit's XML, and the lines that `tests/src/browser/starts.rs` wrote. Of
+    /// what was not written (the tests did not run, or no browser was started) the report has nothing.
+    pub fn of(steps: Vec<(String, Duration)>, total: Duration, results: &Path, starts: &Path) -> Self {
+        Self {
+            steps,
+            total,
+            tests: tests_of(&fs::read_to_string(results).unwrap_or_default()),
+            starts: starts_of(&fs::read_to_string(starts).unwrap_or_default()),
+        }
+    }
+
+    /// Writes it as JSON.
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        let text = format!("{:#}\n", self.to_json());
+        fs::write(path, text).with_context(|| format!("cannot write the report to {}", path.display()))
+    }
+
+    fn to_json(&self) -> Value {
+        let steps = self.steps.iter();
+        let starts = self.starts.iter();
+        json!({
+            "seconds": self.total.as_secs_f64(),
+            "steps": steps.map(|(name, took)| json!({"name": name, "seconds": took.as_secs_f64()})).collect::<Vec<_>>(),
+            "binaries": self.binaries().iter().map(|(name, sum)| json!({
+                "name": name, "tests": sum.tests, "failed": sum.failed, "seconds": sum.seconds,
+            })).collect::<Vec<_>>(),
+            "tests": self.tests.iter().map(|test| json!({
+                "binary": test.binary, "name": test.name, "seconds": test.seconds, "passed": test.has_passed,
+            })).collect::<Vec<_>>(),
+            "browsers": starts.map(|(browser, starts)| json!({
+                "browser": browser, "starts": starts.count, "seconds": starts.seconds,
+                "ready": starts.ready, "ready_seconds": starts.ready_seconds,
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    /// The test binaries, those that took longest first.
+    fn binaries(&self) -> Vec<(&str, Sum)> {
+        let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
+        for test in &self.tests {
+            let sum = sums.entry(&test.binary).or_default();
+            sum.tests += 1;
+            sum.failed += u64::from(!test.has_passed);
+            sum.seconds += test.seconds;
+        }
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_by(|(_, a), (_, b)| b.seconds.total_cmp(&a.seconds));
+        sums
+    }
+}
+
+/// The tests of one binary together.
+#[derive(Debug, Default)]
+struct Sum {
+    tests: u64,
+    failed: u64,
+    seconds: f64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(to, "Where the time went:")?;
+        for (name, took) in &self.steps {
+            writeln!(to, "{:>9.1} s  {name}", took.as_secs_f64())?;
+        }
+        writeln!(to, "{:>9.1} s  in all", self.total.as_secs_f64())?;
+        if !self.tests.is_empty() {
+            writeln!(to, "\nTest binaries (tests run side by side):")?;
+            for (name, sum) in self.binaries() {
+                let failed = match sum.failed {
+                    0 => String::new(),
+                    failed => format!(", {failed} failed"),
+                };
+                writeln!(to, "{:>9.1} s  {name} ({} tests{failed})", sum.seconds, sum.tests)?;
+            }
+            let seconds: f64 = self.tests.iter().map(|test| test.seconds).sum();
+            writeln!(to, "{seconds:>9.1} s  in all ({} tests)", self.tests.len())?;
+            writeln!(to, "\nThe slowest tests:")?;
+            let mut tests: Vec<&Test> = self.tests.iter().collect();
+            tests.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+            for test in tests.iter().take(SLOWEST) {
+                writeln!(to, "{:>9.1} s  {} {}", test.seconds, test.binary, test.name)?;
+            }
+        }
+        if !self.starts.is_empty() {
+            writeln!(to, "\nStarts of browsers:")?;
+        }
+        for (browser, starts) in &self.starts {
+            write!(
+                to,
+                "{:>9.1} s  {browser}: {} starts of {:.2} s",
+                starts.seconds,
+                starts.count,
+                mean(starts.seconds, starts.count)
+            )?;
+            if starts.ready > 0 {
+                let ready = mean(starts.ready_seconds, starts.ready);
+                write!(to, ", {ready:.2} s until pages are captured")?;
+            }
+            writeln!(to)?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody runs so many tests")]
+fn mean(sum: f64, count: u64) -> f64 {
+    sum / count.max(1) as f64
+}
+
+/// Out of JUnit's XML as nextest writes it: the attributes of each `testcase`, and whether there is a failure in it.
+fn tests_of(xml: &str) -> Vec<Test> {
+    let cases = xml.split("<testcase ").skip(1);
+    cases
+        .filter_map(|case| {
+            let (tag, rest) = case.split_once('>')?;
+            let inside = if tag.ends_with('/') {
+                ""
+            } else {
+                rest.split("</testcase>").next().unwrap_or_default()
+            };
+            Some(Test {
+                name: attribute(tag, "name")?,
+                binary: attribute(tag, "classname")?,
+                seconds: attribute(tag, "time")?.parse().ok()?,
+                has_passed: !inside.contains("<failure") && !inside.contains("<error"),
+            })
+        })
+        .collect()
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let begin = format!("{name}=\"");
+    let (before, rest) = tag.split_once(&begin)?;
+    // `name` is the end of `classname`, too.
+    if !(before.is_empty() || before.ends_with(' ')) {
+        return attribute(rest, name);
+    }
+    let value = rest.split('"').next()?;
+    let mut text = value.to_owned();
+    for (escaped, char) in [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&amp;", "&"),
+    ] {
+        text = text.replace(escaped, char);
+    }
+    Some(text)
+}
+
+/// Out of the lines of `tests/src/browser/starts.rs`.
+fn starts_of(lines: &str) -> BTreeMap<String, Starts> {
+    let mut starts: BTreeMap<String, Starts> = BTreeMap::new();
+    for line in lines.lines() {
+        // A test that was killed may have left half a line.
+        let Ok(line) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
+        let (Some(browser), Some(seconds)) = (line["browser"].as_str(), line["seconds"].as_f64()) else {
+            continue;
+        };
+        let of = starts.entry(browser.to_owned()).or_default();
+        if line["ready"] == true {
+            of.ready += 1;
+            of.ready_seconds += seconds;
+        } else {
+            of.count += 1;
+            of.seconds += seconds;
+        }
+    }
+    starts
+}
+
+/// For error messages: how many tests failed, and where.
+pub fn failures(report: &Report) -> String {
+    let mut text = String::new();
+    for test in report.tests.iter().filter(|test| !test.has_passed) {
+        let _infallible = write!(text, "\n  {} {}", test.binary, test.name);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESULTS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="nextest-run" tests="2" failures="1" errors="0" uuid="1" time="1.5">
+    <testsuite name="idb-relay::host" tests="2" disabled="0" errors="0" failures="1">
+        <testcase name="a::passes" classname="idb-relay::host" timestamp="2026-01-01T00:00:00Z" time="1.25">
+        </testcase>
+        <testcase name="b::fails&lt;x&gt;" classname="idb-relay::host" time="0.25">
+            <failure type="test failure">no</failure>
+        </testcase>
+        <testcase name="c" classname="other" time="2"/>
+    </testsuite>
+</testsuites>"#;
+
+    fn report() -> Report {
+        let starts = "{\"browser\":\"firefox\",\"seconds\":2.0}\n{\"browser\":\"firefox\",\"seconds\":3.0}\n\
+             {\"browser\":\"firefox\",\"ready\":true,\"seconds\":4.0}\n{\"brow";
+        Report {
+            steps: vec![("Testing".to_owned(), Duration::from_millis(1500))],
+            total: Duration::from_secs(2),
+            tests: tests_of(RESULTS),
+            starts: starts_of(starts),
+        }
+    }
+
+    #[test]
+    fn results_are_read_as_nextest_writes_them() {
+        let names: Vec<_> = report()
+            .tests
+            .into_iter()
+            .map(|test| (test.binary, test.name, test.has_passed))
+            .collect();
+        let expected = [
+            ("idb-relay::host", "a::passes", true),
+            ("idb-relay::host", "b::fails<x>", false),
+            ("other", "c", true),
+        ];
+        let expected = expected.map(|(binary, name, passed)| (binary.to_owned(), name.to_owned(), passed));
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn the_table_has_steps_binaries_tests_and_starts() {
+        let report = report();
+        let table = report.to_string();
+        for line in [
+            "      1.5 s  Testing\n",
+            "      2.0 s  other (1 tests)\n      1.5 s  idb-relay::host (2 tests, 1 failed)\n",
+            "      1.2 s  idb-relay::host a::passes\n",
+            "      5.0 s  firefox: 2 starts of 2.50 s, 4.00 s until pages are captured\n",
+        ] {
+            assert!(table.contains(line), "{line:?} is not in {table}");
+        }
+        assert_eq!(failures(&report), "\n  idb-relay::host b::fails<x>");
+        let json = report.to_json();
+        assert_eq!(json["browsers"][0]["starts"], 2);
+        assert_eq!(json["tests"].as_array().map(Vec::len), Some(3));
+    }
+}
