@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use redis::Commands as _;
 
-use super::{host, sandbox};
+use super::{free_lease, host, sandbox};
 use crate::support::{
     Apply, CONTEXT, Host, ORIGIN, Sandbox,
     body::{add, clear, commit, delete, deletion, put, schema},
@@ -115,6 +115,7 @@ fn typed_values_and_other_names_are_taken_from_the_configuration() {
     let sandbox = Sandbox::with_config(
         "mode = \"off\"\nvalue = \"typed\"\nkey = \"x:{origin}:{database}:{store}:{key}:end\"",
     );
+    free_lease(&sandbox);
     let mut host = host(&sandbox);
     host.deliver(1, &commit(&[put("1", r#"{"$set":[1]}"#)]));
     host.acknowledged(1);

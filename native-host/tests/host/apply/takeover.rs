@@ -10,7 +10,7 @@ use idb_relay::apply::{
     lease::{Lease, Taken},
 };
 
-use super::{Watch, host, sandbox, stream::all_done};
+use super::{LEASE, Watch, host, sandbox, sandbox_without_lease, stream::all_done};
 use crate::support::{
     Apply, CONTEXT, Host, Sandbox,
     body::{commit, delete, put},
@@ -120,12 +120,9 @@ fn come_and_gone(sandbox: &Sandbox, host: &mut Host) {
     sandbox.redis.await_stream(2);
 }
 
-/// Where the lease is.
-const LEASE: &str = "{idb:events}:apply:memcached";
-
 #[test]
 fn a_lease_that_redis_lost_is_waited_out_all_the_same() {
-    let sandbox = sandbox();
+    let sandbox = sandbox_without_lease();
     come_and_gone(&sandbox, &mut host(&sandbox));
     let mut ghost = Ghost::about(&sandbox, "1");
     // Nobody can see any more that there was somebody.
@@ -137,7 +134,7 @@ fn a_lease_that_redis_lost_is_waited_out_all_the_same() {
 
 #[test]
 fn who_has_stood_by_waits_from_the_last_keeping_on() {
-    let sandbox = sandbox();
+    let sandbox = sandbox_without_lease();
     come_and_gone(&sandbox, &mut host(&sandbox));
     let mut ghost = Ghost::about(&sandbox, "1");
     let mut apply = Apply::start(&sandbox, "one");
@@ -157,7 +154,7 @@ fn who_has_stood_by_waits_from_the_last_keeping_on() {
 
 #[test]
 fn who_ends_while_it_waits_does_not_vouch_for_those_before() {
-    let sandbox = sandbox();
+    let sandbox = sandbox_without_lease();
     come_and_gone(&sandbox, &mut host(&sandbox));
     let mut ghost = Ghost::about(&sandbox, "1");
     sandbox.redis.command(&["DEL", LEASE]);
