@@ -68,6 +68,11 @@ chrome.storage.onChanged.addListener((_changes, area) => {
 // These wake the background: at the browser's start and after an installation, before any page needs it.
 chrome.runtime.onStartup.addListener(() => {});
 chrome.runtime.onInstalled.addListener(() => {});
+// Until the page scripts are registered, a background that was ended would stay so: any tab that loads wakes it.
+const wake = () => {};
+chrome.tabs.onUpdated.addListener(wake);
+/** From now on the page scripts wake it, and other sites' tabs no longer do. */
+globalThis.scriptsRegistered = () => chrome.tabs.onUpdated.removeListener(wake);
 
 init({ module_or_path: chrome.runtime.getURL("wasm/idb_relay_bg.wasm") })
   .then(() => Background.start())

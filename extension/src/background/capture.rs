@@ -57,6 +57,11 @@ impl Capture {
             .map_or(Ok(()), Err)
     }
 
+    /// The policy's list.
+    pub fn policy(&self) -> Vec<String> {
+        self.policy.iter().map(ToString::to_string).collect()
+    }
+
     /// Takes over the policy's list, as far as it can be read.
     pub fn set_policy(&mut self, origins: &[String]) {
         self.policy = readable(origins);

@@ -73,6 +73,10 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = lookInto)]
     pub async fn look_into(place: &JsValue, request: &str) -> Result<JsValue, JsValue>;
 
+    /// Page scripts are registered, and wake the background; `background.js` has it.
+    #[wasm_bindgen(js_name = scriptsRegistered)]
+    pub fn scripts_registered();
+
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     pub fn random_values(bytes: &mut [u8]);
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a document's origin is what the browser said when its port was opened; nothing of a document reaches the host
 //! before the host has said hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing leaves
-//! while one of them cannot be applied; a lone delivery leaves at once.
+//! while one of them cannot be applied or the browser has not told the policy's; a lone delivery leaves at once.
 
 use std::time::Duration;
 
@@ -109,6 +109,8 @@ pub struct Decisions {
     pub origins: Vec<String>,
     /// Origins that the host's configuration had: pages that load before the host's hello are captured from their first script on.
     pub host_origins: Vec<String>,
+    /// Origins that the policy had, for pages that load before the browser tells the policy.
+    pub policy_origins: Vec<String>,
     /// The user's redaction rules.
     pub rules: Vec<Rule>,
     /// Whether capture rests.
@@ -141,6 +143,8 @@ pub struct Relay {
     rules: Table<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
+    /// The browser has not told the policy yet: Chromium takes seconds. Until then no document is turned away, and nothing leaves.
+    awaits_policy: bool,
     /// This profile's own.
     secret: Secret,
     /// All rules together, or why they cannot be applied.
@@ -173,15 +177,23 @@ impl Relay {
             window: BRIDGE_WINDOW,
             rules: Table::new(),
             unreadable_policy: None,
+            awaits_policy: true,
             secret,
             redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
             paused: decisions.paused,
             granted: None,
             changed: false,
-            actions: vec![Action::StartHost {
-                after: Duration::ZERO,
-            }],
+            actions: Vec::new(),
         };
+        relay.capture.set_policy(&decisions.policy_origins);
+        // Registered scripts wake the background: they come before everything that takes time.
+        let patterns = relay.capture.match_patterns();
+        if !patterns.is_empty() {
+            relay.actions.push(Action::Register(patterns));
+        }
+        relay.actions.push(Action::StartHost {
+            after: Duration::ZERO,
+        });
         relay.rules.insert("user".to_owned(), decisions.rules);
         relay.redact_anew();
         if relay.paused {
@@ -308,6 +320,8 @@ impl Relay {
                     bridge.standing = Standing::Welcome;
                     welcome.push(port);
                 }
+                // The policy may allow it yet.
+                _ if self.awaits_policy => {}
                 // The configuration may have changed since it was welcome.
                 Standing::Waiting | Standing::Welcome if !allowed => {
                     refused.push((port, bridge.context.clone(), bridge.page.origin.clone()));

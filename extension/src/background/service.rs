@@ -40,7 +40,7 @@ struct RawSender {
 
 #[wasm_bindgen]
 impl Background {
-    /// Reads what is stored and starts the host.
+    /// Reads what is stored, registers the page scripts and starts the host.
     pub async fn start() -> Result<Background, JsValue> {
         console_error_panic_hook::set_once();
         let stored = storage::load().await?;
@@ -50,7 +50,6 @@ impl Background {
             browser: browser(&chrome::USER_AGENT.with(String::clone)).into(),
             profile: stored.profile.into(),
         };
-        let policy = storage::policy().await;
         let service = Rc::new(Service {
             relay: RefCell::new(Relay::new(identity, stored.decisions, stored.secret)),
             native: RefCell::new(None),
@@ -59,7 +58,9 @@ impl Background {
             registering: Cell::new(false),
             patterns: RefCell::new(None),
         });
-        service.with_relay(|relay| relay.policy(policy));
+        // What is begun here is not held up by the policy, whose answer may take seconds.
+        service.with_relay(|_| {});
+        spawn_local(Rc::clone(&service).read_policy());
         Ok(Background(service))
     }
 
@@ -103,8 +104,7 @@ impl Background {
     /// The administrator's policy has changed.
     pub async fn policy_changed(&self) {
         let service = Rc::clone(&self.0);
-        let policy = storage::policy().await;
-        service.with_relay(|relay| relay.policy(policy));
+        service.read_policy().await;
     }
 }
 
@@ -134,6 +134,11 @@ impl Service {
                 self.perform(action);
             }
         }
+    }
+
+    async fn read_policy(self: Rc<Self>) {
+        let policy = storage::policy().await;
+        self.with_relay(|relay| relay.policy(policy));
     }
 
     /// The port to the host is closed.
@@ -191,6 +196,9 @@ impl Service {
         while let Some(patterns) = self.patterns.take() {
             let granted = scripts::granted(&patterns).await;
             let registered = scripts::register(&granted).await;
+            if registered.is_ok() && !granted.is_empty() {
+                chrome::scripts_registered();
+            }
             self.with_relay(|relay| relay.granted(granted));
             if let Err(error) = registered {
                 let problem = Problem {

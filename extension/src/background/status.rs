@@ -94,6 +94,14 @@ impl Problem {
         }
     }
 
+    /// The browser has not told the policy yet.
+    pub fn policy_awaited() -> Self {
+        Self {
+            message: "Nothing is sent: the browser has not told the managed policy yet.".into(),
+            cure: "Try again in a few seconds: browsers read policies after their start.".into(),
+        }
+    }
+
     /// The policy's redaction rules are none.
     pub fn unreadable_policy(reason: &str) -> Self {
         Self {

@@ -26,6 +26,7 @@ struct Items {
     profile: String,
     origins: Vec<String>,
     host_origins: Vec<String>,
+    policy_origins: Vec<String>,
     redact: Option<Box<RawValue>>,
     paused: bool,
     secret: Vec<u8>,
@@ -34,7 +35,15 @@ struct Items {
 /// Reads the items; the first time, the profile gets its id and its secret.
 pub async fn load() -> Result<Stored, JsValue> {
     chrome::keep_storage_to_ourselves();
-    let names = chrome::list(&["profile", "origins", "host_origins", "redact", "paused", "secret"]);
+    let names = chrome::list(&[
+        "profile",
+        "origins",
+        "host_origins",
+        "policy_origins",
+        "redact",
+        "paused",
+        "secret",
+    ]);
     let items = chrome::storage_get(&names).await?;
     let mut items: Items = chrome::from_js(&items).unwrap_or_default();
     if items.profile.is_empty() {
@@ -63,6 +72,7 @@ pub async fn load() -> Result<Stored, JsValue> {
         decisions: Decisions {
             origins: items.origins,
             host_origins: items.host_origins,
+            policy_origins: items.policy_origins,
             rules,
             paused: items.paused,
         },
@@ -74,13 +84,14 @@ pub async fn save(decisions: &Decisions) -> Result<(), JsValue> {
     let items = chrome::object(&[
         ("origins", chrome::to_js(&decisions.origins)),
         ("host_origins", chrome::to_js(&decisions.host_origins)),
+        ("policy_origins", chrome::to_js(&decisions.policy_origins)),
         ("redact", chrome::to_js(&decisions.rules)),
         ("paused", decisions.paused.into()),
     ]);
     chrome::storage_set(&items).await.map(drop)
 }
 
-/// What is prescribed. Firefox refuses to say where nothing is.
+/// What is prescribed; Chromium takes seconds to say after its start. Firefox refuses to say where nothing is.
 pub async fn policy() -> Policy {
     match chrome::managed_get(&chrome::list(&["origins", "redact"])).await {
         Ok(items) => chrome::from_js::<Prescribed>(&items)

@@ -129,7 +129,7 @@ impl Relay {
             message: format!("capture.origins: {error}"),
             cure: "Correct the entry in the host's configuration file.".into(),
         });
-        let problem = self.redaction.as_ref().err().cloned().or(problem);
+        let problem = self.rules_problem().or(problem);
         self.show(problem);
         if self.capture.host() != known {
             self.save();
@@ -138,7 +138,9 @@ impl Relay {
         self.tell_rules();
         self.decide();
         // Documents that are gone again before they could be judged, or whose origin is not enabled any more.
-        self.outbox.retain(|origin| self.capture.allows(origin));
+        if !self.awaits_policy {
+            self.outbox.retain(|origin| self.capture.allows(origin));
+        }
         self.outbox.rewind();
         self.send();
         self.ask_again();

@@ -37,15 +37,23 @@ impl Relay {
 
     /// The managed policy is this.
     pub fn policy(&mut self, policy: super::Policy) {
+        let known = self.capture.policy();
         self.capture.set_policy(&policy.origins);
+        if self.capture.policy() != known {
+            self.save();
+        }
         let (rules, unreadable) = match policy.redact {
             Ok(rules) => (rules, None),
             Err(reason) => (Vec::new(), Some(reason)),
         };
         self.rules.insert("policy".to_owned(), rules);
         self.unreadable_policy = unreadable;
-        self.rules_changed();
+        if std::mem::take(&mut self.awaits_policy) {
+            self.redact_anew();
+        }
+        // Nothing leaves before every document is judged, nor before the host knows the rules.
         self.recapture();
+        self.rules_changed();
     }
 
     /// A message from an inspector. What is none is left out: it comes from a page of another version, about to be closed.
@@ -76,6 +84,7 @@ impl Relay {
                 if self.capture.set_user(&origin, enabled) {
                     self.save();
                     self.recapture();
+                    self.send();
                 }
             }
             FromInspector::Rules(rules) => {
@@ -143,7 +152,7 @@ impl Relay {
         }
     }
 
-    /// What is captured has changed.
+    /// What is captured has changed. The caller sends what may leave now.
     fn recapture(&mut self) {
         self.actions.push(Action::Register(self.capture.match_patterns()));
         self.bridges.reconsider(|origin| self.capture.allows(origin));
@@ -152,7 +161,6 @@ impl Relay {
         if self.link == Link::Up {
             self.decide();
             self.outbox.retain(|origin| self.capture.allows(origin));
-            self.send();
         }
     }
 
@@ -160,6 +168,7 @@ impl Relay {
         self.actions.push(Action::Save(Decisions {
             origins: self.capture.user(),
             host_origins: self.capture.host(),
+            policy_origins: self.capture.policy(),
             rules: self.rules.get("user").cloned().unwrap_or_default(),
             paused: self.paused,
         }));

@@ -13,6 +13,7 @@ impl Relay {
     pub(super) fn redact_anew(&mut self) {
         let rules = self.rules.values().flatten();
         self.redaction = match &self.unreadable_policy {
+            _ if self.awaits_policy => Err(Problem::policy_awaited()),
             Some(reason) => Err(Problem::unreadable_policy(reason)),
             None => Redaction::new(rules, &self.secret).map_err(|error| Problem::broken_rule(&error)),
         };
@@ -21,15 +22,22 @@ impl Relay {
 
     /// The same, with everybody told who has to know.
     pub(super) fn rules_changed(&mut self) {
-        let held = self.redaction.is_err();
+        let shown = self.rules_problem();
         self.redact_anew();
-        match &self.redaction {
-            Err(problem) => self.show(Some(problem.clone())),
-            Ok(_) if held => self.show(None),
-            Ok(_) => {}
+        match self.rules_problem() {
+            Some(problem) => self.show(Some(problem)),
+            // What is shown otherwise is another problem.
+            None if shown.is_some() => self.show(None),
+            None => {}
         }
         self.tell_rules();
         self.send();
+    }
+
+    /// What a person must correct before anything leaves.
+    pub(super) fn rules_problem(&self) -> Option<Problem> {
+        let problem = self.redaction.as_ref().err().cloned();
+        problem.filter(|_| !self.awaits_policy)
     }
 
     /// Tells the host by which rules everything that follows is redacted. It has everything read again if they are new.

@@ -8,6 +8,7 @@ use super::*;
 
 mod inspection;
 mod look;
+mod policy;
 mod rules;
 mod trace;
 
@@ -27,6 +28,9 @@ fn relay() -> Relay {
             after: Duration::ZERO
         }]
     );
+    // Most browsers have no policy, and say so.
+    relay.policy(Policy::default());
+    relay.take_actions();
     relay
 }
 
