@@ -1,30 +1,80 @@
 //! An HTTP server for the pages under test.
 
 use std::{
+    collections::HashSet,
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Component, Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
-use crate::artifacts;
+use crate::{artifacts, wait::PATIENCE};
 
 /// The page whose answer tells the browser to forget what the origin has stored (the `Clear-Site-Data` header).
 pub const CLEARING: &str = "/clearing/";
+
+/// The page whose answer waits: `/hold/?NAME&NAME` until each of these names is released.
+pub const HOLD: &str = "/hold/";
+
+/// In the query of any other page: once it is answered, this name is released.
+const RELEASE: &str = "release=";
+
+/// What is held, and what is released.
+#[derive(Debug, Default)]
+struct Releases {
+    names: Mutex<Names>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    awaited: HashSet<String>,
+    released: HashSet<String>,
+}
+
+impl Releases {
+    fn release(&self, name: &str) {
+        self.names().released.insert(name.to_owned());
+        self.changed.notify_all();
+    }
+
+    /// Waits until all of these are released; `false` if that takes too long.
+    fn wait_for(&self, wanted: &[&str]) -> bool {
+        let mut names = self.names();
+        names.awaited.extend(wanted.iter().map(|name| (*name).to_owned()));
+        self.changed.notify_all();
+        self.wait_while(names, |names| {
+            !wanted.iter().all(|name| names.released.contains(*name))
+        })
+    }
+
+    /// `false` if it takes too long.
+    fn wait_while(&self, names: MutexGuard<'_, Names>, condition: impl Fn(&Names) -> bool) -> bool {
+        let waited = self
+            .changed
+            .wait_timeout_while(names, PATIENCE, |names| condition(names));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Serves `tests/sites/`, or another directory, on a free port. Each server is an origin of its own.
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,
     root: PathBuf,
+    releases: Arc<Releases>,
     stopping: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -42,6 +92,7 @@ impl Site {
         let mut site = Self {
             address,
             root,
+            releases: Arc::default(),
             stopping: Arc::default(),
             acceptor: None,
         };
@@ -52,15 +103,16 @@ impl Site {
     fn serve(&mut self, listener: TcpListener) {
         self.stopping = Arc::default();
         let (stopping, root) = (Arc::clone(&self.stopping), self.root.clone());
+        let releases = Arc::clone(&self.releases);
         self.acceptor = Some(thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stopping.load(Ordering::Relaxed) {
                     break;
                 }
-                let root = root.clone();
+                let (root, releases) = (root.clone(), Arc::clone(&releases));
                 thread::spawn(move || {
                     // A browser may hang up at any time.
-                    let _hung_up = answer(stream, &root);
+                    let _hung_up = answer(stream, &root, &releases);
                 });
             }
         }));
@@ -83,6 +135,17 @@ impl Site {
         Ok(())
     }
 
+    /// Waits until a page waits for this name at [`HOLD`].
+    pub fn await_hold(&self, name: &str) -> Result<()> {
+        let names = self.releases.names();
+        ensure!(
+            self.releases
+                .wait_while(names, |names| !names.awaited.contains(name)),
+            "no page waits for {name:?}"
+        );
+        Ok(())
+    }
+
     /// The serialised origin.
     pub fn origin(&self) -> String {
         format!("http://localhost:{}", self.address.port())
@@ -100,7 +163,7 @@ impl Drop for Site {
     }
 }
 
-fn answer(stream: TcpStream, root: &Path) -> io::Result<()> {
+fn answer(stream: TcpStream, root: &Path, releases: &Releases) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut reader = BufReader::new(stream);
     let mut request = String::new();
@@ -110,8 +173,28 @@ fn answer(stream: TcpStream, root: &Path) -> io::Result<()> {
         header.clear();
     }
     let mut stream = reader.into_inner();
-    let path = request.split(' ').nth(1).unwrap_or("/");
-    let path = path.split(['?', '#']).next().unwrap_or("/");
+    let target = request.split(' ').nth(1).unwrap_or("/");
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    if path == HOLD {
+        let names: Vec<&str> = query.split('&').collect();
+        let status = if releases.wait_for(&names) {
+            "204 No Content"
+        } else {
+            "504 Gateway Timeout"
+        };
+        return write!(
+            stream,
+            "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+    }
+    let answered = answer_with_file(&mut stream, root, path);
+    if let Some(name) = query.strip_prefix(RELEASE) {
+        releases.release(name);
+    }
+    answered
+}
+
+fn answer_with_file(stream: &mut TcpStream, root: &Path, path: &str) -> io::Result<()> {
     let file = file_of(root, path);
     match file.as_ref().map(fs::read) {
         Some(Ok(body)) => {

@@ -72,8 +72,12 @@ fn a_page_that_leaves_before_its_blob_is_read_tells_of_it(kind: Kind) -> Result<
     // Capture is on, and the first look at what there is over.
     page.evaluate("put('first', 1)")?;
     rig.settled(&page)?;
-    page.evaluate(&format!("put('long', {LONG}).then(() => put('next', 2))"))?;
-    page.navigate(&rig.site.url("/blank/"))?;
+    // The page's thread rests until both are committed and the next page is there.
+    page.evaluate(&format!(
+        "void inOneTurn([['long', {LONG}], ['next', 2]], undefined, ['left']).catch(() => {{}})"
+    ))?;
+    rig.site.await_hold("left")?;
+    page.navigate(&rig.site.url("/blank/?release=left"))?;
     events_of(&rig, "next", 1)?;
     let events = events_of(&rig, "long", 1)?;
     ensure!(
@@ -99,8 +103,9 @@ fn a_page_that_goes_to_another_site_takes_nothing_along(kind: Kind) -> Result<()
     page.evaluate("put('first', 1)")?;
     rig.settled(&page)?;
     let elsewhere = rig.site.url("/blank/").replace("localhost", "127.0.0.1");
+    // It leaves in the event that comes right after the one of the blob's commit.
     page.evaluate(&format!(
-        "count(0, 3).then(() => put('long', {HASHED_AT_ONCE})).then(() => put('next', 2)).then(() => {{ location.href = {elsewhere:?}; }})"
+        "void count(0, 3).then(() => inOneTurn([['long', {HASHED_AT_ONCE}], ['next', 2]], () => {{ location.href = {elsewhere:?}; }})).catch(() => {{}})"
     ))?;
     events_of(&rig, "next", 1)?;
     let events = events_of(&rig, "long", 1)?;

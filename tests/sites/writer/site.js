@@ -36,6 +36,26 @@ window.hammer = async (key, name, times) => {
   for (let time = 0; time < times; time++) await window.put(key, `${name} ${time}`);
 };
 
+// Puts entries of key and value, each in a transaction of its own, whose `complete` events come right after one another: the page's thread
+// rests in a request that is answered once a worker has found the last record, and `gates` (of the test's server) are open. In the last of
+// these events `last` is called. Nothing else of the page's thread happens in between.
+window.inOneTurn = async (entries, last = () => {}, gates = []) => {
+  const connection = await opened();
+  const watcher = new Worker("watcher.js");
+  await new Promise((resolve) => (watcher.onmessage = resolve));
+  const name = `committed-${Math.random()}`;
+  for (const [index, [key, value]] of entries.entries()) {
+    const transaction = connection.transaction("items", "readwrite");
+    transaction.objectStore("items").put(value, key);
+    transaction.commit();
+    if (index === entries.length - 1) transaction.oncomplete = last;
+  }
+  watcher.postMessage({ key: entries.at(-1)[0], name });
+  const request = new XMLHttpRequest();
+  request.open("GET", `/hold/?${[name, ...gates].join("&")}`, false);
+  request.send();
+};
+
 // Puts entries of key and value, all in one transaction.
 window.together = (entries) =>
   transact((items) => {
