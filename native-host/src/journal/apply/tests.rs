@@ -170,8 +170,9 @@ impl Bench {
             let before = event
                 .get("before")
                 .map_or_else(String::new, |before| format!("{before}→"));
+            let late = if event["source"]["late"] == true { " late" } else { "" };
             format!(
-                "{} {before}{}",
+                "{} {before}{}{late}",
                 event["op"].as_str().expect("an op"),
                 event["after"]
             )
