@@ -111,6 +111,7 @@ impl<'j> Batch<'j> {
             record: key
                 .filter(|_| !draft.late)
                 .map(|key| (key, draft.after.is_some().then_some(after))),
+            goes_on: order < count,
             text,
         });
         Ok(())
