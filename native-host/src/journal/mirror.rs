@@ -126,7 +126,9 @@ impl<'c> Mirror<'c> {
                 value = iif(context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7)
                     AND (?6 < began OR ?5 < at OR (?6 = began AND ?5 = at AND context <> ?8)),
                     value, NULL),
-                began = max(began, ?6), at = max(at, ?5), context =
+                began = max(began, ?6),
+                at = max(at, ?5) + (?6 = began AND ?5 = at AND context <> ?8 AND context <> ?4),
+                context =
                 CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
              WHERE store = ?1 AND key >= ?2 AND key < ?3",
         )

@@ -58,9 +58,13 @@ impl When {
     /// In a draw with another document the record stays as it is. A stamp in conflict that equals this
     /// commit's span is this commit's own: it wrote the record already, and wrote it then.
     pub(super) fn is_late(self, last: Word) -> bool {
-        let draw = (self.began_at, self.committed_at) == (last.began, last.at);
         let older = self.began_at < last.began || self.committed_at < last.at;
-        self.contests(last) && (older || draw && last.by != NOBODY)
+        self.contests(last) && (older || self.draws_with(last))
+    }
+
+    fn draws_with(self, last: Word) -> bool {
+        let same_span = (self.began_at, self.committed_at) == (last.began, last.at);
+        same_span && last.by != NOBODY && last.by != self.context
     }
 
     /// What it did was true.
@@ -77,7 +81,8 @@ impl When {
         Word {
             by: if self.contests(last) { NOBODY } else { self.context },
             began: self.began_at.max(last.began),
-            at: self.committed_at.max(last.at),
+            // After a draw the commit's further writes of the record are late, too.
+            at: self.committed_at.max(last.at) + i64::from(self.draws_with(last)),
         }
     }
 }

@@ -74,7 +74,7 @@ fn what_two_tabs_have_said_is_nobody_s_and_then_somebody_s_again() {
     bench.put("a", 3000, 3010, 3);
     bench.put("a", 3010, 3020, 4);
     assert!(!bench.doubtful());
-    assert_eq!(bench.events(), ["d null", "d null", "c null→3", "u 3→4"]);
+    assert_eq!(bench.events(), ["d null", "d null late", "c null→3", "u 3→4"]);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn commit_that_is_most_likely_younger_is_applied_as_a_whole() {
     bench.commit("a", 2005, 2015, &body);
     assert_eq!(bench.value().as_deref(), Some("3"));
     assert_eq!(bench.questions(), ["1"]);
-    assert_eq!(bench.events(), ["c 1", "u 2", "t null", "d null", "u 3"]);
+    assert_eq!(bench.events(), ["c 1", "u 2", "t null", "d null", "c 3"]);
 }
 
 #[test]
