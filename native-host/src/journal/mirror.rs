@@ -141,17 +141,17 @@ impl<'c> Mirror<'c> {
             committed_at,
         } = when;
         self.statement(sql)?
-        .execute(params![
-            store,
-            span.from,
-            span.to,
-            context,
-            committed_at,
-            began_at,
-            SLACK_MS,
-            NOBODY
-        ])
-        .map(|_| ())
+            .execute(params![
+                store,
+                span.from,
+                span.to,
+                context,
+                committed_at,
+                began_at,
+                SLACK_MS,
+                NOBODY
+            ])
+            .map(|_| ())
     }
 }
 

@@ -30,7 +30,9 @@ impl Batch<'_> {
 
     pub(super) fn set_census(&self, origin: &str, last: Word) -> rusqlite::Result<()> {
         self.transaction
-            .prepare_cached("INSERT OR REPLACE INTO census (origin, context, began, at) VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO census (origin, context, began, at) VALUES (?1, ?2, ?3, ?4)",
+            )?
             .execute(params![origin, last.by, last.began, last.at])
             .map(|_| ())
     }

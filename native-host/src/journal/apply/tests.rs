@@ -170,7 +170,11 @@ impl Bench {
             let before = event
                 .get("before")
                 .map_or_else(String::new, |before| format!("{before}→"));
-            let late = if event["source"]["late"] == true { " late" } else { "" };
+            let late = if event["source"]["late"] == true {
+                " late"
+            } else {
+                ""
+            };
             format!(
                 "{} {before}{}{late}",
                 event["op"].as_str().expect("an op"),

@@ -256,11 +256,21 @@ fn changes_show_no_record_in_the_middle_of_a_transaction() {
         };
         bench.commit("a", 0, 10, &puts(1).join(","));
         let first = bench.journal.head();
-        bench.commit("a", 20, 30, &format!(r#"{{"clear":{{"store":"s"}}}},{}"#, puts(2).join(",")));
+        bench.commit(
+            "a",
+            20,
+            30,
+            &format!(r#"{{"clear":{{"store":"s"}}}},{}"#, puts(2).join(",")),
+        );
         let mut after = first;
         while after < bench.journal.head() {
             let changes = reader.changes(after, 512, usize::MAX).expect("changes");
-            assert!(changes.records.iter().all(|record| record.value.as_deref() == Some("2")));
+            assert!(
+                changes
+                    .records
+                    .iter()
+                    .all(|record| record.value.as_deref() == Some("2"))
+            );
             after = changes.last;
         }
     }

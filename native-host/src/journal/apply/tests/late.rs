@@ -260,7 +260,9 @@ fn late_commit_is_reported_and_changes_nothing() {
 fn commit_that_is_most_likely_younger_is_applied_as_a_whole() {
     let mut bench = Bench::new();
     bench.put("b", 2000, 2010, 1);
-    let body = format!(r#"{{"put":{{"store":"s","key":1,"value":2}}}},{CLEAR},{{"put":{{"store":"s","key":1,"value":3}}}}"#);
+    let body = format!(
+        r#"{{"put":{{"store":"s","key":1,"value":2}}}},{CLEAR},{{"put":{{"store":"s","key":1,"value":3}}}}"#
+    );
     bench.commit("a", 2005, 2015, &body);
     assert_eq!(bench.value().as_deref(), Some("3"));
     assert_eq!(bench.questions(), ["1"]);
@@ -269,7 +271,11 @@ fn commit_that_is_most_likely_younger_is_applied_as_a_whole() {
 
 #[test]
 fn late_deletion_leaves_the_record() {
-    for deletion in [DELETE, CLEAR, r#"{"delete_range":{"store":"s","range":{"lower":0,"upper":6}}}"#] {
+    for deletion in [
+        DELETE,
+        CLEAR,
+        r#"{"delete_range":{"store":"s","range":{"lower":0,"upper":6}}}"#,
+    ] {
         let mut bench = Bench::new();
         bench.put("b", 2000, 2010, 1);
         bench.commit("a", 900, 910, deletion);
