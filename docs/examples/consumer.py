@@ -17,7 +17,8 @@ while True:
         start = entries[-1][0] if entries and start != ">" else ">"
         for entry, fields in entries:
             event = json.loads(fields["event"] if fields else '{"op": "t"}')  # none: the stream was cut
-            if event["op"] in "curd":  # "t" and "s" are about whole stores; a "d" or "c" per record follows
+            # "t" and "s" are about whole stores; a "d" or "c" per record follows. What is late is most likely older.
+            if event["op"] in "curd" and not event["source"].get("late"):
                 place = [event["source"][part] for part in ("origin", "database", "store")]
                 name = ":".join(["idb", *map(encode, [*place, to_json(event["key"])])])
                 cache.delete(name) if event["op"] == "d" else cache.set(name, to_json(event["after"]))

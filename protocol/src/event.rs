@@ -128,6 +128,17 @@ pub struct Source<'a> {
     pub sequence: u64,
     /// Whether it was read rather than observed.
     pub snapshot: bool,
+    /// Whether the change is most likely older than what an earlier event says of the record: a
+    /// document reported it late. A reader that keeps the newest value skips it. If the guess is
+    /// wrong, an [`Op::Read`] with what the record really holds follows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub late: bool,
+}
+
+/// For serde: `false` is left out.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Which transaction an event belongs to, so that a reader can tell a whole one.

@@ -37,6 +37,8 @@ impl Change {
         let event: Event<'_> = serde_json::from_str(text)?;
         let left_out = event.gap.filter(|_| event.op == Op::Gap).unwrap_or(0);
         let target = match (event.op, event.key) {
+            // What an earlier event says is most likely younger; a read follows and decides.
+            _ if event.source.late => None,
             (Op::Truncate | Op::Schema | Op::Gap, _) | (_, None) => None,
             (Op::Delete, Some(key)) => Some(target(&event, key.get(), None, config)),
             (Op::Create | Op::Update | Op::Read, Some(key)) => {

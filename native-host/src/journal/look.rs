@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::order::{NOBODY, Reading, When};
+use super::order::{NOBODY, Reading, SLACK_MS, When};
 
 /// A whole-store read, finished or under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,13 @@ impl Looks {
     pub(super) fn are_contested_by(&self, when: When) -> bool {
         let mut looks = self.last.iter().chain(&self.others);
         looks.any(|look| when.began_at <= look.at.saturating_add(when.slack(-look.by)))
+    }
+
+    /// Whether a commit that may be older than what was seen most likely is. Since a read passes over
+    /// the store for a while, a commit reported in time may be younger than the read of its record.
+    pub(super) fn are_younger_than(&self, when: When) -> bool {
+        let mut looks = self.last.iter().chain(&self.others);
+        looks.any(|look| when.committed_at.saturating_add(SLACK_MS) < look.at)
     }
 
     /// When another document saw the record with this key, if that may have been after this reading.

@@ -32,16 +32,24 @@ impl Row {
 pub(super) struct Single<'c> {
     row: CachedStatement<'c>,
     write: CachedStatement<'c>,
+    stamp: CachedStatement<'c>,
 }
 
 impl<'c> Single<'c> {
     pub(super) fn of(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
-            row: connection
-                .prepare_cached("SELECT value, context, at FROM record WHERE store = ?1 AND key = ?2")?,
+            row: connection.prepare_cached(
+                "SELECT value, context, began, at FROM record WHERE store = ?1 AND key = ?2",
+            )?,
             write: connection.prepare_cached(
-                "INSERT INTO record (store, key, value, context, at) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET value = excluded.value, context = excluded.context, at = excluded.at",
+                "INSERT INTO record (store, key, value, context, began, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET value = excluded.value, context = excluded.context,
+                    began = excluded.began, at = excluded.at",
+            )?,
+            stamp: connection.prepare_cached(
+                "INSERT INTO record (store, key, context, began, at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET context = excluded.context, began = excluded.began,
+                    at = excluded.at",
             )?,
         })
     }
@@ -53,7 +61,8 @@ impl<'c> Single<'c> {
                     value: row.get(0)?,
                     word: Word {
                         by: row.get(1)?,
-                        at: row.get(2)?,
+                        began: row.get(2)?,
+                        at: row.get(3)?,
                     },
                 })
             })
@@ -68,7 +77,14 @@ impl<'c> Single<'c> {
         word: Word,
     ) -> rusqlite::Result<()> {
         self.write
-            .execute(params![store, key, value, word.by, word.at])
+            .execute(params![store, key, value, word.by, word.began, word.at])
+            .map(|_| ())
+    }
+
+    /// Stamps a record and leaves its value as it is.
+    pub(super) fn stamp(&mut self, store: i64, key: &[u8], word: Word) -> rusqlite::Result<()> {
+        self.stamp
+            .execute(params![store, key, word.by, word.began, word.at])
             .map(|_| ())
     }
 }
@@ -90,27 +106,52 @@ impl<'c> Mirror<'c> {
 
     /// Makes all records of a stretch tombstones; what is said of each afterwards is [`When::after`], in SQL.
     pub(super) fn bury(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
+        self.delete_range(
+            store,
+            span,
+            when,
+            "UPDATE record SET value = NULL, began = max(began, ?6), at = max(at, ?5), context =
+                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
+             WHERE store = ?1 AND key >= ?2 AND key < ?3",
+        )
+    }
+
+    /// The same, but a record for which the deletion is late keeps its value: [`When::is_late`], in SQL.
+    pub(super) fn bury_older(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
+        self.delete_range(
+            store,
+            span,
+            when,
+            "UPDATE record SET
+                value = iif(context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7)
+                    AND (?6 < began OR ?5 < at OR (?6 = began AND ?5 = at AND context <> ?8)),
+                    value, NULL),
+                began = max(began, ?6),
+                at = max(at, ?5) + (?6 = began AND ?5 = at AND context <> ?8 AND context <> ?4),
+                context =
+                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
+             WHERE store = ?1 AND key >= ?2 AND key < ?3",
+        )
+    }
+
+    fn delete_range(self, store: i64, span: &Span, when: When, sql: &str) -> rusqlite::Result<()> {
         let When {
             context,
             began_at,
             committed_at,
         } = when;
-        self.statement(
-            "UPDATE record SET value = NULL, at = max(at, ?5), context =
-                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
-             WHERE store = ?1 AND key >= ?2 AND key < ?3",
-        )?
-        .execute(params![
-            store,
-            span.from,
-            span.to,
-            context,
-            committed_at,
-            began_at,
-            SLACK_MS,
-            NOBODY
-        ])
-        .map(|_| ())
+        self.statement(sql)?
+            .execute(params![
+                store,
+                span.from,
+                span.to,
+                context,
+                committed_at,
+                began_at,
+                SLACK_MS,
+                NOBODY
+            ])
+            .map(|_| ())
     }
 }
 
@@ -141,14 +182,15 @@ impl Pages {
     pub(super) fn rows(&mut self, mirror: Mirror<'_>) -> rusqlite::Result<Option<Vec<Record>>> {
         self.page(
             mirror,
-            "SELECT key, value, context, at FROM record
+            "SELECT key, value, context, began, at FROM record
              WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NOT NULL ORDER BY key",
             |row| {
                 let known = Row {
                     value: row.get(1)?,
                     word: Word {
                         by: row.get(2)?,
-                        at: row.get(3)?,
+                        began: row.get(3)?,
+                        at: row.get(4)?,
                     },
                 };
                 Ok((row.get(0)?, known))

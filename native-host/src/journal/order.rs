@@ -5,6 +5,11 @@
 //! it, and when at the latest it was true. What comes in is younger than that beyond doubt, or *contests* it: then the record is read again
 //! ([`settle`](super::settle)).
 //!
+//! A conflict has a *most likely* outcome all the same. Transactions that write the same store do not
+//! overlap, so the younger of two commits begins later and completes later. A commit that does not
+//! ([`When::is_late`]) is reported, but it does not change the record: otherwise the caches would
+//! step back until the record is read again. That reading is what decides.
+//!
 //! **Invariant:** a word that was contested is nobody's own any more. Were it the last comer's, what he says next would pass
 //! unquestioned though another's may be younger.
 
@@ -16,6 +21,8 @@ pub(super) const SLACK_MS: i64 = 250;
 pub(super) struct Word {
     /// The context that wrote it; the negative of the one that read it; [`NOBODY`].
     pub by: i64,
+    /// When the span begins that encloses the instant at which it was true.
+    pub began: i64,
     /// When it was true, at the latest.
     pub at: i64,
 }
@@ -46,10 +53,25 @@ impl When {
         if by == -self.context { 0 } else { SLACK_MS }
     }
 
+    /// Whether it conflicts with this stamp and is most likely older: it began or completed before.
+    ///
+    /// In a draw with another document the record stays as it is. A stamp in conflict that equals this
+    /// commit's span is this commit's own: it wrote the record already, and wrote it then.
+    pub(super) fn is_late(self, last: Word) -> bool {
+        let older = self.began_at < last.began || self.committed_at < last.at;
+        self.contests(last) && (older || self.draws_with(last))
+    }
+
+    fn draws_with(self, last: Word) -> bool {
+        let same_span = (self.began_at, self.committed_at) == (last.began, last.at);
+        same_span && last.by != NOBODY && last.by != self.context
+    }
+
     /// What it did was true.
     pub(super) fn word(self) -> Word {
         Word {
             by: self.context,
+            began: self.began_at,
             at: self.committed_at,
         }
     }
@@ -58,7 +80,9 @@ impl When {
     pub(super) fn after(self, last: Word) -> Word {
         Word {
             by: if self.contests(last) { NOBODY } else { self.context },
-            at: self.committed_at.max(last.at),
+            began: self.began_at.max(last.began),
+            // After a draw the commit's further writes of the record are late, too.
+            at: self.committed_at.max(last.at) + i64::from(self.draws_with(last)),
         }
     }
 }
@@ -78,6 +102,7 @@ impl Reading {
     pub(super) fn word(self) -> Word {
         Word {
             by: -self.context,
+            began: self.began_at,
             at: self.read_at,
         }
     }
@@ -92,6 +117,7 @@ impl Reading {
         let contested = last.by != -self.context && self.may_precede(last.at);
         Word {
             by: if contested { NOBODY } else { -self.context },
+            began: self.began_at.max(last.began),
             at: self.read_at.max(last.at),
         }
     }

@@ -175,10 +175,15 @@ impl Reader {
     /// The records that the next `count` events changed, with what the mirror holds of them at this moment, or held after the last of these:
     /// at least what those events say, and never less than an earlier call, or one of [`Self::records`], has said. Fewer events, if their
     /// records take more than so many bytes, but one at least.
+    ///
+    /// What a record holds in the middle of a transaction is never among them: the mirror has whole
+    /// transactions only, and of events at hand the last transaction is taken whole, however many they are.
     pub fn changes(&self, after: u64, count: usize, bytes: usize) -> Result<Changes, JournalError> {
         // At least up to where the mirror was when it was read last: what was handed out then may be as young.
         let ahead = self.mirrored.get().saturating_sub(after);
-        if let Some(handed) = self.at_hand(after, count.max(usize::try_from(ahead).unwrap_or(usize::MAX)))
+        let count_at_hand = count.max(usize::try_from(ahead).unwrap_or(usize::MAX));
+        let recent = self.recent.as_ref();
+        if let Some(handed) = recent.and_then(|recent| recent.transactions_after(after, count_at_hand))
             && handed.len() as u64 >= ahead
         {
             return Ok(changes(after, &handed));

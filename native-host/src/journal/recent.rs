@@ -43,6 +43,8 @@ pub(super) struct Event {
     pub text: String,
     /// Where in the text the record's key is, and what it holds from then on; `None`: it is gone.
     pub record: Option<(Range<usize>, Option<Range<usize>>)>,
+    /// Whether its transaction goes on behind it.
+    pub goes_on: bool,
 }
 
 /// A text of its own, or a part of an event that is at hand.
@@ -109,10 +111,23 @@ impl Recent {
 
     /// The events after this one, at most so many; `None`: they are not at hand.
     pub(super) fn after(&self, number: u64, count: usize) -> Option<Vec<Handed>> {
+        self.take_after(number, |taken, _| taken < count)
+    }
+
+    /// The same, but the last transaction of them is whole: for a reader that keeps only what records
+    /// hold at its end.
+    pub(super) fn transactions_after(&self, number: u64, count: usize) -> Option<Vec<Handed>> {
+        self.take_after(number, |taken, goes_on| taken < count || goes_on)
+    }
+
+    /// The events after this one, as long as the caller wants another. The caller is given how many
+    /// there are already, and whether the transaction of the last one goes on.
+    fn take_after(&self, number: u64, mut wants: impl FnMut(usize, bool) -> bool) -> Option<Vec<Handed>> {
         let kept = self.lock();
         let begin = kept.batches.partition_point(|written| written.last() <= number);
         let first = kept.batches.get(begin)?.events.first()?.number;
         let skipped = usize::try_from((number + 1).checked_sub(first)?).ok()?;
+        let mut goes_on = false;
         Some(
             kept.batches
                 .range(begin..)
@@ -123,7 +138,13 @@ impl Recent {
                     })
                 })
                 .skip(skipped)
-                .take(count)
+                .enumerate()
+                .take_while(|(taken, handed)| {
+                    let taken = wants(*taken, goes_on);
+                    goes_on = handed.event().is_some_and(|event| event.goes_on);
+                    taken
+                })
+                .map(|(_, handed)| handed)
                 .collect(),
         )
     }

@@ -51,6 +51,7 @@ CREATE TABLE store (
     complete INTEGER NOT NULL DEFAULT 0,
     doubtful INTEGER NOT NULL DEFAULT 0, -- 1: some records wait to be read again; 2: all of it does
     swept_by INTEGER NOT NULL DEFAULT 0, -- the context of the last clear or range delete (see order.rs), and when
+    swept_began INTEGER NOT NULL DEFAULT 0,
     swept_at INTEGER NOT NULL DEFAULT 0,
     UNIQUE (origin, bucket, database, name)
 ) STRICT;
@@ -65,7 +66,8 @@ CREATE TABLE record (
     key BLOB NOT NULL,                  -- protocol::key's ordered bytes
     value TEXT,                         -- typed JSON; null: known to be absent
     context INTEGER NOT NULL,           -- who settled it last: see order.rs
-    at INTEGER NOT NULL,                -- when, in milliseconds
+    began INTEGER NOT NULL,             -- when, in milliseconds: between this time
+    at INTEGER NOT NULL,                -- and this one
     PRIMARY KEY (store, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tombstone ON record (at) WHERE value IS NULL;
@@ -108,6 +110,7 @@ CREATE TABLE IF NOT EXISTS look (       -- whole-store reads: see look.rs
 CREATE TABLE IF NOT EXISTS census (     -- who said last which stores there are: see order.rs
     origin TEXT PRIMARY KEY,
     context INTEGER NOT NULL,
+    began INTEGER NOT NULL,
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (
@@ -127,8 +130,15 @@ CREATE TABLE IF NOT EXISTS attempt (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The same for columns of `store`: a read ends a doubt about records, or about all of it, if it began no earlier than this.
-const ADDED_TO_STORE: &[&str] = &["contested_at", "doubted_at"];
+/// The same for columns, by table. A read ends a doubt about records, or about all of a store, if it
+/// began no earlier than `contested_at` or `doubted_at`; the others are the beginnings of spans.
+const ADDED_COLUMNS: &[(&str, &str)] = &[
+    ("store", "contested_at"),
+    ("store", "doubted_at"),
+    ("store", "swept_began"),
+    ("record", "began"),
+    ("census", "began"),
+];
 
 /// Opens the journal for writing, making it if it is not there.
 pub(super) fn create(path: &Path, author: &Author) -> Result<Connection, JournalError> {
@@ -207,15 +217,15 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
         "INSERT INTO identity (made) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM identity)",
         [now_ms()],
     )?;
-    for column in ADDED_TO_STORE {
+    for (table, column) in ADDED_COLUMNS {
         let there: bool = transaction.query_row(
-            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('store') WHERE name = ?1)",
-            [column],
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
+            [table, column],
             |row| row.get(0),
         )?;
         if !there {
             transaction.execute_batch(&format!(
-                "ALTER TABLE store ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
+                "ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
             ))?;
         }
     }

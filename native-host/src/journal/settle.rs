@@ -166,6 +166,13 @@ impl Settling {
         self.stores.contains_key(&store)
     }
 
+    /// Whether this record of a store waits to be read.
+    pub(super) fn waits_for(&self, store: i64, key: &[u8]) -> bool {
+        self.stores
+            .get(&store)
+            .is_some_and(|doubts| doubts.all || doubts.keys.contains_key(key))
+    }
+
     /// The questions that are to be put now, and the origins of stores of which nobody has answered them.
     pub(super) fn due(&mut self, now: Instant) -> (Vec<FromHost>, Vec<String>) {
         let mut given_up = Vec::new();

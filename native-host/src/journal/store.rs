@@ -239,8 +239,8 @@ impl Store {
     pub(super) fn sweep(&mut self, connection: &Connection, when: When) -> rusqlite::Result<()> {
         let swept = when.after(self.swept);
         connection
-            .prepare_cached("UPDATE store SET swept_by = ?2, swept_at = ?3 WHERE id = ?1")?
-            .execute(params![self.id, swept.by, swept.at])?;
+            .prepare_cached("UPDATE store SET swept_by = ?2, swept_began = ?3, swept_at = ?4 WHERE id = ?1")?
+            .execute(params![self.id, swept.by, swept.began, swept.at])?;
         self.swept = swept;
         Ok(())
     }
@@ -260,7 +260,8 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
     let names = [&place.origin, &place.bucket, &place.database, &place.store];
     let found = connection
         .prepare_cached(
-            "SELECT id, version, complete, doubtful, contested_at, doubted_at, swept_by, swept_at FROM store
+            "SELECT id, version, complete, doubtful, contested_at, doubted_at, swept_by, swept_began, swept_at
+             FROM store
              WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
         )?
         .query_row(names, |row| {
@@ -273,7 +274,8 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
                 doubted_at: row.get(5)?,
                 swept: Word {
                     by: row.get(6)?,
-                    at: row.get(7)?,
+                    began: row.get(7)?,
+                    at: row.get(8)?,
                 },
                 looks: Looks::default(),
             })

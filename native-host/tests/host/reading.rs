@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::support::{
     Host, ORIGIN, Sandbox,
     body::{add, commit, commit_at, delete, now, put, snapshot_at},
+    until,
 };
 
 #[test]
@@ -82,14 +83,35 @@ fn what_two_tabs_wrote_at_once_is_read_again() {
     );
     host.deliver_as("tab-1", 2, &answer);
     host.acknowledged_as("tab-1", 2);
-    let events = sandbox.redis.await_stream(3);
+    let is_settled = || sandbox.print(&["ls", "--json"]).contains(r#""doubtful":false"#);
+    until("the record is read", is_settled);
+    // What is most likely older is reported, and changes nothing.
+    let events = sandbox.redis.await_stream(2);
+    assert_eq!(events.len(), 2);
     assert_eq!(
-        (&events[2]["op"], &events[2]["after"]),
-        (&json!("r"), &json!("truth"))
+        (&events[1]["after"], &events[1]["source"]["late"]),
+        (&json!("stale"), &json!(true))
     );
     sandbox.await_cached("1", Some("\"truth\""));
-    let listed = sandbox.print(&["ls", "--json"]);
-    assert!(listed.contains(r#""doubtful":false"#), "{listed}");
+
+    // Where the guess is wrong the reading says so.
+    host.deliver_as("tab-1", 3, &commit_at(at + 3000, &[put("2", "\"stale\"")]));
+    host.deliver_as("tab-2", 2, &commit_at(at + 2900, &[put("2", "\"truth\"")]));
+    let FromHost::Read { keys, .. } = host.request() else {
+        panic!("no question")
+    };
+    assert_eq!(keys, ["2"]);
+    let answer = format!(
+        r#"{{"records":{{"database":"shop","version":1,"store":"orders","began_at":{0},"read_at":{0},"present":[{{"key":2,"value":"truth"}}],"absent":[]}}}}"#,
+        now()
+    );
+    host.deliver_as("tab-1", 4, &answer);
+    let events = sandbox.redis.await_stream(5);
+    assert_eq!(
+        (&events[4]["op"], &events[4]["after"]),
+        (&json!("r"), &json!("truth"))
+    );
+    sandbox.await_cached("2", Some("\"truth\""));
 }
 
 #[test]

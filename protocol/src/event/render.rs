@@ -123,6 +123,7 @@ impl RenderedSource {
             context: owned(&source.context),
             sequence: 0,
             snapshot: source.snapshot,
+            late: source.late,
         };
         // Within a string the quotes would be escaped.
         let (before, after) = around(&serde_json::to_string(&of)?, r#""sequence":"#);
@@ -135,6 +136,7 @@ impl RenderedSource {
             && self.of.context == source.context
             && self.of.database == source.database
             && self.of.snapshot == source.snapshot
+            && self.of.late == source.late
             && self.of.database_version == source.database_version
             && self.of.origin == source.origin
             && self.of.bucket == source.bucket
@@ -216,6 +218,7 @@ mod tests {
                         context: context.into(),
                         sequence: *number,
                         snapshot: *snapshot,
+                        late: is(0) && is(4),
                     },
                     transaction: is(4).then(|| Transaction {
                         id: id.into(),

@@ -74,6 +74,9 @@ pub fn lead_to(events: &[Event], records: &[Record]) -> Result<()> {
     let mut state = BTreeMap::new();
     for event in events {
         let json = event.json();
+        if json["source"]["late"] == true {
+            continue;
+        }
         let place = |key: &str| -> Result<_> {
             Ok((
                 json["source"]["bucket"].as_str().unwrap_or_default().to_owned(),

@@ -97,12 +97,13 @@ impl<'s> Stages<'s> {
         let source = &event.source;
         write!(
             out,
-            "{}  {} › {} › {}  {}  {}",
+            "{}  {} › {} › {}  {}{}  {}",
             reader.local_time(event.ts_ms)?,
             source.origin,
             source.database,
             source.store,
             word(event.op),
+            if source.late { " (late)" } else { "" },
             what(&event)
         )?;
         let mut stage = |name: &str, at: i64| write!(out, "  {name} +{} ms", (at - event.ts_ms).max(0));

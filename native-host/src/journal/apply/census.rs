@@ -17,11 +17,12 @@ impl Batch<'_> {
     /// Who said last which stores this origin has.
     pub(super) fn census(&self, origin: &str) -> rusqlite::Result<Option<Word>> {
         self.transaction
-            .prepare_cached("SELECT context, at FROM census WHERE origin = ?1")?
+            .prepare_cached("SELECT context, began, at FROM census WHERE origin = ?1")?
             .query_row([origin], |row| {
                 Ok(Word {
                     by: row.get(0)?,
-                    at: row.get(1)?,
+                    began: row.get(1)?,
+                    at: row.get(2)?,
                 })
             })
             .optional()
@@ -29,8 +30,10 @@ impl Batch<'_> {
 
     pub(super) fn set_census(&self, origin: &str, last: Word) -> rusqlite::Result<()> {
         self.transaction
-            .prepare_cached("INSERT OR REPLACE INTO census (origin, context, at) VALUES (?1, ?2, ?3)")?
-            .execute(params![origin, last.by, last.at])
+            .prepare_cached(
+                "INSERT OR REPLACE INTO census (origin, context, began, at) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![origin, last.by, last.began, last.at])
             .map(|_| ())
     }
 

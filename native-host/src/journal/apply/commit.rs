@@ -14,6 +14,7 @@ use super::{
         key::{RecordKey, Span},
         mirror::{Mirror, Pages, Single},
         order::{SLACK_MS, When, Word},
+        settle::Settling,
         store::{Place, Store},
     },
     Batch, Refusal, Scope,
@@ -145,26 +146,31 @@ impl<'j> Batch<'j> {
         let id = store.id;
         let settling = &mut self.state.settling;
         let redacted_since = self.state.redacted_since;
-        let mut draft = |op, key, range, before, after: Option<&'a RawValue>| {
+        let mut draft = |op, key, range, before, after: Option<&'a RawValue>, late| {
             drafts.push(Draft {
                 key,
                 range,
                 before,
                 after: after.map(Cow::Borrowed),
+                late,
                 ..Draft::of(op, id, store_name)
             })
         };
         let mut in_doubt = false;
-        let mut doubt = |key: &RecordKey| {
+        let mut doubt = |settling: &mut Settling, key: &RecordKey| {
             in_doubt = true;
             settling.doubt(id, place, key);
         };
-        // Of no record it is sure that it was not read afterwards.
-        let read_since = store.looks.are_contested_by(when);
+        let reads = Reads::of(store, when);
         match write {
             Write::Put { key, value, added } => {
-                let known = Known::of(single, store, &key, when, read_since, redacted_since)?;
-                single.write(store.id, &key.bytes, Some(value.get()), when.after(known.last))?;
+                let known = Known::of(single, store, settling, &key, when, reads, redacted_since)?;
+                let stamp = when.after(known.last);
+                if known.late {
+                    single.stamp(store.id, &key.bytes, stamp)?;
+                } else {
+                    single.write(store.id, &key.bytes, Some(value.get()), stamp)?;
+                }
                 let op = if known.live && !added {
                     Op::Update
                 } else {
@@ -172,38 +178,49 @@ impl<'j> Batch<'j> {
                 };
                 let before = if added { Before::Absent } else { known.before };
                 if known.contested {
-                    doubt(&key);
+                    doubt(settling, &key);
                 }
-                draft(op, Some(key), None, before, Some(value))?;
+                draft(op, Some(key), None, before, Some(value), known.late)?;
             }
             Write::Delete { key } => {
-                let known = Known::of(single, store, &key, when, read_since, redacted_since)?;
-                // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
-                single.write(store.id, &key.bytes, None, when.after(known.last))?;
+                let known = Known::of(single, store, settling, &key, when, reads, redacted_since)?;
+                let stamp = when.after(known.last);
+                if known.late {
+                    single.stamp(store.id, &key.bytes, stamp)?;
+                } else {
+                    // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
+                    single.write(store.id, &key.bytes, None, stamp)?;
+                }
                 if known.contested && known.live {
-                    doubt(&key);
+                    doubt(settling, &key);
                 }
                 if known.before != Before::Absent {
-                    draft(Op::Delete, Some(key), None, known.before, None)?;
+                    draft(Op::Delete, Some(key), None, known.before, None, known.late)?;
                 }
             }
             Write::Sweep { span, range } => {
-                draft(Op::Truncate, None, range, Before::Unknown, None)?;
+                draft(Op::Truncate, None, range, Before::Unknown, None, false)?;
                 let mirror = Mirror(connection);
                 let mut live = Pages::of(store.id, &span);
                 while let Some(page) = live.rows(mirror)? {
                     for (bytes, row) in page {
                         let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
-                        let before = if read_since || when.contests(row.word) {
-                            doubt(&key);
+                        let in_conflict = reads.conflict || when.contests(row.word);
+                        let before = if in_conflict || settling.waits_for(id, &key.bytes) {
                             Before::Unknown
                         } else {
                             row.told(redacted_since)
                         };
-                        draft(Op::Delete, Some(key), None, before, None)?;
+                        if in_conflict {
+                            doubt(settling, &key);
+                        }
+                        let late = reads.are_younger || when.is_late(row.word);
+                        draft(Op::Delete, Some(key), None, before, None, late)?;
                     }
                 }
-                mirror.bury(store.id, &span, when)?;
+                if !reads.are_younger {
+                    mirror.bury_older(store.id, &span, when)?;
+                }
                 store.sweep(connection, when)?;
             }
         }
@@ -214,12 +231,36 @@ impl<'j> Batch<'j> {
     }
 }
 
+/// How a commit relates to the whole-store reads of its store.
+///
+/// Of no record it is known that none of them has seen it afterwards.
+#[derive(Clone, Copy)]
+struct Reads {
+    /// One may be younger.
+    conflict: bool,
+    /// One most likely is.
+    are_younger: bool,
+}
+
+impl Reads {
+    fn of(store: &Store, when: When) -> Self {
+        let conflict = store.looks.are_contested_by(when);
+        Self {
+            conflict,
+            are_younger: conflict && store.looks.are_younger_than(when),
+        }
+    }
+}
+
 /// What the mirror says about a record that is about to be written.
 struct Known {
     live: bool,
+    /// Not known while the record waits to be read again, or is in conflict now.
     before: Before,
     /// Its order to what others have said is in doubt.
     contested: bool,
+    /// The write is most likely older than what the mirror has.
+    late: bool,
     /// What was said last of it.
     last: Word,
 }
@@ -228,34 +269,28 @@ impl Known {
     fn of(
         single: &mut Single<'_>,
         store: &Store,
+        settling: &Settling,
         key: &RecordKey,
         when: When,
-        read_since: bool,
+        reads: Reads,
         redacted_since: i64,
     ) -> rusqlite::Result<Self> {
-        let Some(row) = single.row(store.id, &key.bytes)? else {
-            let contested = read_since || when.contests(store.swept);
-            return Ok(Self {
-                live: false,
-                before: if store.complete && !contested {
-                    Before::Absent
-                } else {
-                    Before::Unknown
-                },
-                contested,
-                last: store.swept,
-            });
+        let row = single.row(store.id, &key.bytes)?;
+        let last = row.as_ref().map_or(store.swept, |row| row.word);
+        let contested = reads.conflict || when.contests(last);
+        let in_doubt = contested || settling.waits_for(store.id, &key.bytes);
+        let before = match &row {
+            _ if in_doubt => Before::Unknown,
+            Some(row) => row.told(redacted_since),
+            None if store.complete => Before::Absent,
+            None => Before::Unknown,
         };
-        let contested = read_since || when.contests(row.word);
         Ok(Self {
-            live: row.value.is_some(),
-            before: if contested {
-                Before::Unknown
-            } else {
-                row.told(redacted_since)
-            },
+            live: row.is_some_and(|row| row.value.is_some()),
+            before,
             contested,
-            last: row.word,
+            late: reads.are_younger || when.is_late(last),
+            last,
         })
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Draft<'a> {
     pub after: Option<Cow<'a, RawValue>>,
     /// For a change of the store's shape.
     pub schema: Option<&'a SchemaChange<'a>>,
+    /// Most likely older than what the mirror has, which stays as it is.
+    pub late: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -55,6 +57,7 @@ impl<'a> Draft<'a> {
             before: Before::Unknown,
             after: None,
             schema: None,
+            late: false,
         }
     }
 
@@ -90,6 +93,7 @@ enum Run<'a> {
         op: Op,
         store: i64,
         store_name: &'a str,
+        late: bool,
         count: u64,
     },
 }
@@ -154,12 +158,18 @@ impl<'a, 'j> Drafts<'a, 'j> {
                 op,
                 store,
                 store_name,
+                late,
                 count,
-            }) if (*op, *store, *store_name) == (draft.op, draft.store, draft.store_name) => *count += 1,
+            }) if (*op, *store, *store_name, *late)
+                == (draft.op, draft.store, draft.store_name, draft.late) =>
+            {
+                *count += 1;
+            }
             _ => self.runs.push(Run::Aside {
                 op: draft.op,
                 store: draft.store,
                 store_name: draft.store_name,
+                late: draft.late,
                 count: 1,
             }),
         }
@@ -190,6 +200,7 @@ impl<'a, 'j> Drafts<'a, 'j> {
                         op,
                         store,
                         store_name,
+                        late,
                         count,
                     } => {
                         for _ in 0..count {
@@ -201,6 +212,7 @@ impl<'a, 'j> Drafts<'a, 'j> {
                                 key: Some(key),
                                 before: before.map_or(Before::Unknown, Before::Value),
                                 after: after.map(|value| Cow::Owned(raw(value))),
+                                late,
                                 ..Draft::of(op, store, store_name)
                             })?;
                         }

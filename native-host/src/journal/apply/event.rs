@@ -84,6 +84,7 @@ impl<'j> Batch<'j> {
                 context: Cow::Borrowed(scene.context_name),
                 sequence: number,
                 snapshot: scene.transaction.is_none(),
+                late: draft.late,
             },
             transaction: scene.transaction.map(|id| Transaction {
                 id: Cow::Borrowed(id),
@@ -107,7 +108,10 @@ impl<'j> Batch<'j> {
         self.written.push(recent::Event {
             number,
             store: draft.store,
-            record: key.map(|key| (key, draft.after.is_some().then_some(after))),
+            record: key
+                .filter(|_| !draft.late)
+                .map(|key| (key, draft.after.is_some().then_some(after))),
+            goes_on: order < count,
             text,
         });
         Ok(())

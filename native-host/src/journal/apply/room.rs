@@ -294,6 +294,7 @@ impl Batch<'_> {
                 context: Cow::Borrowed(""),
                 sequence: loss.last,
                 snapshot: false,
+                late: false,
             },
             transaction: None,
         };

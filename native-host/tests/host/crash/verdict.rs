@@ -141,7 +141,7 @@ fn transaction(
 
 /// What a reader of the stream makes of an event.
 fn apply(event: &Event<'_>, replica: &mut BTreeMap<Address, String>) -> Verdict {
-    let Some(key) = event.key else {
+    let Some(key) = event.key.filter(|_| !event.source.late) else {
         return Ok(());
     };
     let source = &event.source;

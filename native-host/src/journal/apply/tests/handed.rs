@@ -237,3 +237,41 @@ fn large_records_come_a_few_at_a_time() {
     let changes = bench.reader.changes(after, 100, 1).expect("changes");
     assert_eq!((changes.records.len(), changes.last), (1, after + 1));
 }
+
+#[test]
+fn changes_show_no_record_in_the_middle_of_a_transaction() {
+    for at_hand in [true, false] {
+        let mut bench = Bench::new();
+        let recent = bench.journal.recent();
+        let reader = if at_hand {
+            Reader::beside(bench.journal.path(), recent)
+        } else {
+            Reader::open(bench.journal.path())
+        };
+        let reader = reader.expect("a reader");
+        let puts = |value: u32| -> Vec<String> {
+            (0..700)
+                .map(|key| format!(r#"{{"put":{{"store":"s","key":{key},"value":{value}}}}}"#))
+                .collect()
+        };
+        bench.commit("a", 0, 10, &puts(1).join(","));
+        let first = bench.journal.head();
+        bench.commit(
+            "a",
+            20,
+            30,
+            &format!(r#"{{"clear":{{"store":"s"}}}},{}"#, puts(2).join(",")),
+        );
+        let mut after = first;
+        while after < bench.journal.head() {
+            let changes = reader.changes(after, 512, usize::MAX).expect("changes");
+            assert!(
+                changes
+                    .records
+                    .iter()
+                    .all(|record| record.value.as_deref() == Some("2"))
+            );
+            after = changes.last;
+        }
+    }
+}

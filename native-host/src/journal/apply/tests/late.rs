@@ -74,7 +74,7 @@ fn what_two_tabs_have_said_is_nobody_s_and_then_somebody_s_again() {
     bench.put("a", 3000, 3010, 3);
     bench.put("a", 3010, 3020, 4);
     assert!(!bench.doubtful());
-    assert_eq!(bench.events(), ["d null", "d null", "c null→3", "u 3→4"]);
+    assert_eq!(bench.events(), ["d null", "d null late", "c null→3", "u 3→4"]);
 }
 
 #[test]
@@ -236,4 +236,75 @@ fn a_store_read_before_it_went_is_looked_for() {
     bench.snapshot("a", 1020, r#"{"key":1,"value":1}"#);
     bench.inventory("b", 9000, "");
     assert_eq!(bench.value(), None);
+}
+
+#[test]
+fn late_commit_is_reported_and_changes_nothing() {
+    let put = r#"{"put":{"store":"s","key":1,"value":2}},{"put":{"store":"s","key":1,"value":3}}"#;
+    // Before the younger one; around it, in a tab that was busy when it completed; in a draw.
+    for (began, committed) in [(900, 910), (900, 2500), (2000, 2010)] {
+        let mut bench = Bench::new();
+        bench.put("b", 2000, 2010, 1);
+        bench.commit("a", began, committed, put);
+        assert_eq!(bench.value().as_deref(), Some("1"), "{began}..{committed}");
+        assert_eq!(bench.events()[..2], ["c 1", "u 2 late"]);
+        assert_eq!(bench.questions(), ["1"]);
+        bench.answer(9000, Some(3));
+        assert_eq!(bench.value().as_deref(), Some("3"));
+        assert_eq!(bench.events().last().map(String::as_str), Some("r 1→3"));
+        assert!(!bench.doubtful());
+    }
+}
+
+#[test]
+fn commit_that_is_most_likely_younger_is_applied_as_a_whole() {
+    let mut bench = Bench::new();
+    bench.put("b", 2000, 2010, 1);
+    let body = format!(
+        r#"{{"put":{{"store":"s","key":1,"value":2}}}},{CLEAR},{{"put":{{"store":"s","key":1,"value":3}}}}"#
+    );
+    bench.commit("a", 2005, 2015, &body);
+    assert_eq!(bench.value().as_deref(), Some("3"));
+    assert_eq!(bench.questions(), ["1"]);
+    assert_eq!(bench.events(), ["c 1", "u 2", "t null", "d null", "c 3"]);
+}
+
+#[test]
+fn late_deletion_leaves_the_record() {
+    for deletion in [
+        DELETE,
+        CLEAR,
+        r#"{"delete_range":{"store":"s","range":{"lower":0,"upper":6}}}"#,
+    ] {
+        let mut bench = Bench::new();
+        bench.put("b", 2000, 2010, 1);
+        bench.commit("a", 900, 910, deletion);
+        assert_eq!(bench.value().as_deref(), Some("1"));
+        assert_eq!(bench.events().last().map(String::as_str), Some("d null late"));
+        assert_eq!(bench.questions(), ["1"]);
+        bench.answer(9000, None);
+        assert_eq!(bench.value(), None);
+        assert!(!bench.doubtful());
+    }
+}
+
+#[test]
+fn late_put_does_not_bring_a_deleted_record_back() {
+    for deletion in [DELETE, CLEAR] {
+        let mut bench = Bench::new();
+        bench.put("b", 0, 10, 1);
+        bench.commit("b", 2000, 2010, deletion);
+        bench.put("a", 900, 910, 2);
+        assert_eq!(bench.value(), None);
+        bench.settles_as_absent();
+    }
+}
+
+#[test]
+fn value_before_is_not_known_while_the_record_waits_to_be_read() {
+    let mut bench = Bench::new();
+    bench.put("b", 2000, 2010, 1);
+    bench.put("a", 1900, 1910, 2);
+    bench.put("b", 5000, 5010, 3);
+    assert_eq!(bench.events(), ["c 1", "u 2 late", "u 3"]);
 }

@@ -120,6 +120,7 @@ fn event(number: u64) -> Result<String> {
             store: "rows".into(),
             context: feed::CONTEXT.into(),
             sequence: 1_790_000_000_000_000 + number,
+            late: false,
             snapshot: false,
         },
         transaction: Some(Transaction {
