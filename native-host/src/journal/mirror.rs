@@ -116,7 +116,8 @@ impl<'c> Mirror<'c> {
         )
     }
 
-    /// The same, but a record for which the deletion is late keeps its value: [`When::is_late`], in SQL.
+    /// The same, but a record for which the deletion is late keeps its value: [`When::is_late`], in SQL,
+    /// where a stamp in conflict with the same span counts as the commit's own.
     pub(super) fn bury_older(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
         self.delete_range(
             store,
@@ -127,8 +128,7 @@ impl<'c> Mirror<'c> {
                     AND (?6 < began OR ?5 < at OR (?6 = began AND ?5 = at AND context <> ?8)),
                     value, NULL),
                 began = max(began, ?6),
-                at = max(at, ?5) + (?6 = began AND ?5 = at AND context <> ?8 AND context <> ?4),
-                context =
+                at = max(at, ?5), context =
                 CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
              WHERE store = ?1 AND key >= ?2 AND key < ?3",
         )

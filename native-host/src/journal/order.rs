@@ -55,16 +55,15 @@ impl When {
 
     /// Whether it conflicts with this stamp and is most likely older: it began or completed before.
     ///
-    /// In a draw with another document the record stays as it is. A stamp in conflict that equals this
-    /// commit's span is this commit's own: it wrote the record already, and wrote it then.
-    pub(super) fn is_late(self, last: Word) -> bool {
+    /// Where both have the same span the record stays as it is, unless the stamp is `own`: the same
+    /// commit wrote the record before.
+    pub(super) fn is_late(self, last: Word, own: impl FnOnce() -> bool) -> bool {
+        if !self.contests(last) {
+            return false;
+        }
         let older = self.began_at < last.began || self.committed_at < last.at;
-        self.contests(last) && (older || self.draws_with(last))
-    }
-
-    fn draws_with(self, last: Word) -> bool {
         let same_span = (self.began_at, self.committed_at) == (last.began, last.at);
-        same_span && last.by != NOBODY && last.by != self.context
+        older || same_span && !own()
     }
 
     /// What it did was true.
@@ -81,8 +80,7 @@ impl When {
         Word {
             by: if self.contests(last) { NOBODY } else { self.context },
             began: self.began_at.max(last.began),
-            // After a draw the commit's further writes of the record are late, too.
-            at: self.committed_at.max(last.at) + i64::from(self.draws_with(last)),
+            at: self.committed_at.max(last.at),
         }
     }
 }

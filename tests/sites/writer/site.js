@@ -61,3 +61,29 @@ window.together = (entries) =>
   transact((items) => {
     for (const [key, value] of entries) items.put(value, key);
   });
+
+// Adds one to the number under a key, so many times, each in a transaction that reads it first.
+window.increment = async (key, times) => {
+  for (let time = 0; time < times; time++) {
+    await transact((items) => {
+      items.get(key).onsuccess = ({ target }) => items.put((target.result ?? 0) + 1, key);
+    });
+  }
+};
+
+// Puts a value, commits, and does not let go of the page's thread for so many milliseconds.
+window.putAndBeBusy = async (key, value, milliseconds) => {
+  const transaction = (await opened()).transaction("items", "readwrite");
+  transaction.objectStore("items").put(value, key);
+  transaction.commit();
+  for (const end = performance.now() + milliseconds; performance.now() < end; );
+};
+
+// Resolves once a key holds a value.
+window.seen = async (key, value) => {
+  for (;;) {
+    const read = (await opened()).transaction("items").objectStore("items").get(key);
+    await new Promise((resolve) => (read.onsuccess = resolve));
+    if (read.result === value) return;
+  }
+};

@@ -1,6 +1,6 @@
 //! Transactions that committed.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use protocol::{
     commit::{Commit, Operation},
@@ -13,7 +13,7 @@ use super::{
     super::{
         key::{RecordKey, Span},
         mirror::{Mirror, Pages, Single},
-        order::{SLACK_MS, When, Word},
+        order::{NOBODY, SLACK_MS, When, Word},
         settle::Settling,
         store::{Place, Store},
     },
@@ -73,6 +73,26 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
     }))
 }
 
+/// What one commit has written so far. Its writes of one record happened at one instant: all of them
+/// change the record, or none.
+#[derive(Default)]
+struct Written {
+    records: HashSet<(i64, Vec<u8>)>,
+    /// Stretches that it has deleted, and the records in them for which that was late.
+    deleted: Vec<(i64, Span)>,
+    left: HashSet<(i64, Vec<u8>)>,
+}
+
+impl Written {
+    fn has(&self, store: i64, key: &RecordKey) -> bool {
+        let record = (store, key.bytes.clone());
+        let mut deleted = self.deleted.iter();
+        self.records.contains(&record)
+            || deleted.any(|(of, span)| *of == store && span.contains(&key.bytes))
+                && !self.left.contains(&record)
+    }
+}
+
 impl<'j> Batch<'j> {
     pub(super) fn commit_body(
         &mut self,
@@ -97,6 +117,7 @@ impl<'j> Batch<'j> {
             store: String::new(),
         };
         let mut drafts = Drafts::of(self.connection, steps.len());
+        let mut written = Written::default();
         for (operation, step) in commit.operations.iter().zip(steps) {
             let name = operation.store();
             if place.store != name {
@@ -112,7 +133,10 @@ impl<'j> Batch<'j> {
                 self.reread(scope.origin)?;
             }
             match step {
-                Step::Write(write) => self.write(&place, commit.version, name, write, when, &mut drafts)?,
+                Step::Write(write) => {
+                    let context = (commit.version, name, when);
+                    self.write(&place, context, write, &mut drafts, &mut written)?;
+                }
                 Step::Reshape(change) => {
                     self.reshape(&place, commit.version, name, change, when, &mut drafts)?;
                 }
@@ -134,11 +158,10 @@ impl<'j> Batch<'j> {
     fn write<'a>(
         &mut self,
         place: &Place,
-        version: u64,
-        store_name: &'a str,
+        (version, store_name, when): (u64, &'a str, When),
         write: Write<'a>,
-        when: When,
         drafts: &mut Drafts<'a, 'j>,
+        written: &mut Written,
     ) -> rusqlite::Result<()> {
         let connection = &self.transaction;
         let single = &mut self.single;
@@ -164,12 +187,23 @@ impl<'j> Batch<'j> {
         let reads = Reads::of(store, when);
         match write {
             Write::Put { key, value, added } => {
-                let known = Known::of(single, store, settling, &key, when, reads, redacted_since)?;
+                let known = Known::of(
+                    single,
+                    store,
+                    settling,
+                    &key,
+                    (when, reads),
+                    redacted_since,
+                    written,
+                )?;
                 let stamp = when.after(known.last);
                 if known.late {
                     single.stamp(store.id, &key.bytes, stamp)?;
                 } else {
                     single.write(store.id, &key.bytes, Some(value.get()), stamp)?;
+                    if known.contested {
+                        written.records.insert((id, key.bytes.clone()));
+                    }
                 }
                 let op = if known.live && !added {
                     Op::Update
@@ -183,13 +217,24 @@ impl<'j> Batch<'j> {
                 draft(op, Some(key), None, before, Some(value), known.late)?;
             }
             Write::Delete { key } => {
-                let known = Known::of(single, store, settling, &key, when, reads, redacted_since)?;
+                let known = Known::of(
+                    single,
+                    store,
+                    settling,
+                    &key,
+                    (when, reads),
+                    redacted_since,
+                    written,
+                )?;
                 let stamp = when.after(known.last);
                 if known.late {
                     single.stamp(store.id, &key.bytes, stamp)?;
                 } else {
                     // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
                     single.write(store.id, &key.bytes, None, stamp)?;
+                    if known.contested {
+                        written.records.insert((id, key.bytes.clone()));
+                    }
                 }
                 if known.contested && known.live {
                     doubt(settling, &key);
@@ -214,12 +259,16 @@ impl<'j> Batch<'j> {
                         if in_conflict {
                             doubt(settling, &key);
                         }
-                        let late = reads.are_younger || when.is_late(row.word);
+                        let late = reads.are_younger || when.is_late(row.word, || row.word.by == NOBODY);
+                        if late {
+                            written.left.insert((id, key.bytes.clone()));
+                        }
                         draft(Op::Delete, Some(key), None, before, None, late)?;
                     }
                 }
                 if !reads.are_younger {
                     mirror.bury_older(store.id, &span, when)?;
+                    written.deleted.push((id, span));
                 }
                 store.sweep(connection, when)?;
             }
@@ -271,9 +320,9 @@ impl Known {
         store: &Store,
         settling: &Settling,
         key: &RecordKey,
-        when: When,
-        reads: Reads,
+        (when, reads): (When, Reads),
         redacted_since: i64,
+        written: &Written,
     ) -> rusqlite::Result<Self> {
         let row = single.row(store.id, &key.bytes)?;
         let last = row.as_ref().map_or(store.swept, |row| row.word);
@@ -289,7 +338,7 @@ impl Known {
             live: row.is_some_and(|row| row.value.is_some()),
             before,
             contested,
-            late: reads.are_younger || when.is_late(last),
+            late: reads.are_younger || when.is_late(last, || written.has(store.id, key)),
             last,
         })
     }

@@ -308,3 +308,13 @@ fn value_before_is_not_known_while_the_record_waits_to_be_read() {
     bench.put("b", 5000, 5010, 3);
     assert_eq!(bench.events(), ["c 1", "u 2 late", "u 3"]);
 }
+
+#[test]
+fn same_span_as_a_stamp_in_conflict_is_late_too() {
+    let mut bench = Bench::new();
+    bench.put("a", 1999, 2000, 1);
+    bench.put("b", 2000, 2001, 2);
+    bench.put("a", 2000, 2001, 3);
+    assert_eq!(bench.events(), ["c 1", "u 2", "u 3 late"]);
+    assert_eq!(bench.value().as_deref(), Some("2"));
+}

@@ -1,0 +1,117 @@
+//! Commits that one tab reports after another tab's younger one: neither the caches nor a reader of the stream goes back.
+
+use std::env;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use lab::{
+    Rig,
+    browser::Kind,
+    observe::{Event, checks},
+    wait::{self, PATIENCE, Seen},
+};
+use serde_json::{Value, json};
+
+const PAGE: &str = "/writer/";
+
+/// How many times two tabs count against each other; `IDB_RELAY_COUNTS` makes it more.
+const ROUNDS: u32 = 2;
+
+/// What a reader keeps of a key that skips late events, one value after the other.
+fn kept<'e>(events: &'e [Event], key: &str) -> Vec<&'e Value> {
+    let events = events.iter().map(Event::json);
+    events
+        .filter(|event| event["key"] == key && event["source"]["late"] != true)
+        .map(|event| &event["after"])
+        .collect()
+}
+
+fn busy_tab_takes_no_younger_value_back(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let busy = browser.open(&rig.site.url(PAGE))?;
+    let other = browser.open(&rig.site.url(PAGE))?;
+    // Its thread is busy from the commit on. How long it has to be depends on the machine.
+    for milliseconds in [1000, 4000, 16_000] {
+        let key = format!("busy for {milliseconds}");
+        busy.evaluate(&format!("put({key:?}, 'first')"))?;
+        rig.settled(&busy)?;
+        busy.evaluate(&format!(
+            "void setTimeout(() => putAndBeBusy({key:?}, 'old', {milliseconds}))"
+        ))?;
+        // It waits for the transaction of the busy tab, which came first.
+        other.evaluate(&format!("seen({key:?}, 'old').then(() => put({key:?}, 'new'))"))?;
+        let of_old = |event: &Event| event.json()["key"] == *key && event.json()["after"] == "old";
+        wait::until("the busy tab's report", PATIENCE, || {
+            Ok(if rig.stream()?.iter().any(of_old) {
+                Seen::Ready(())
+            } else {
+                Seen::Not("nothing of it".to_owned())
+            })
+        })?;
+        let events = rig.settled(&other)?;
+        let late = events
+            .iter()
+            .find(of_key)
+            .is_some_and(|event| event.json()["source"]["late"] == true);
+        let kept = kept(&events, &key);
+        if late {
+            assert_eq!(kept, [&json!("first"), &json!("new")]);
+            return Ok(());
+        }
+        assert_eq!(kept, [&json!("first"), &json!("old"), &json!("new")]);
+    }
+    bail!("the busy tab was never the later one to report");
+}
+
+/// Each tab reads a number, adds one and writes it, as fast as it can.
+fn two_tabs_that_count_never_step_back(kind: Kind) -> Result<()> {
+    let rounds = match env::var("IDB_RELAY_COUNTS") {
+        Ok(rounds) => rounds.parse().context("IDB_RELAY_COUNTS is not a number")?,
+        Err(_) => ROUNDS,
+    };
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let tabs = [
+        browser.open(&rig.site.url(PAGE))?,
+        browser.open(&rig.site.url(PAGE))?,
+    ];
+    for round in 0..rounds {
+        let key = format!("counter {round}");
+        for tab in &tabs {
+            tab.evaluate(&format!("void (window.counting = increment({key:?}, 100))"))?;
+        }
+        let mut cache = rig.memcached.connect()?;
+        let name = format!(
+            "idb:{}:writer:items:\"counter%20{round}\"",
+            rig.site.origin().replace(':', "%3A")
+        );
+        let mut highest = 0;
+        wait::until("Memcached to hold the last number", PATIENCE, || {
+            let held = cache.get(&name)?;
+            let held = held.map_or(Ok(0), |item| String::from_utf8_lossy(&item.value).parse::<u32>())?;
+            ensure!(held >= highest, "Memcached went back from {highest} to {held}");
+            highest = held;
+            Ok(if held == 200 {
+                Seen::Ready(())
+            } else {
+                Seen::Not(held.to_string())
+            })
+        })?;
+        for tab in &tabs {
+            tab.evaluate("counting")?;
+        }
+        let events = rig.settled(&tabs[0])?;
+        checks::numbered_without_gaps(&events)?;
+        let kept = kept(&events, &key);
+        ensure!(
+            kept.is_sorted_by_key(|value| value.as_u64()),
+            "a reader goes back: {kept:?}"
+        );
+    }
+    Ok(())
+}
+
+lab::in_both_browsers!(
+    busy_tab_takes_no_younger_value_back,
+    two_tabs_that_count_never_step_back,
+);
