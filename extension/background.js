@@ -19,8 +19,8 @@ const hand = (event) => {
 const own = chrome.runtime.getURL("");
 
 /**
- * The container of a tab; empty for the default one. Only Firefox has containers, and names them to whoever has the permission
- * `cookies`. A tab whose container it does not name is in none that we know.
+ * The container of a tab; empty for the default one. Only Firefox has containers. A tab whose container it does not name is in none
+ * that we know.
  * @param {chrome.tabs.Tab | undefined} tab
  */
 function containerOf(tab) {

@@ -150,7 +150,11 @@ mod tests {
         assert!(matches!(OriginPattern::parse("http://a:0"), Err(Port(_))));
         assert!(matches!(OriginPattern::parse("http://a:b"), Err(Port(_))));
         assert!(matches!(OriginPattern::parse("http://:1"), Err(Host(_))));
-        for origin in ["https://bücher.example", "https://BÜCHER.example:8443", "http://\u{3000}"] {
+        for origin in [
+            "https://bücher.example",
+            "https://BÜCHER.example:8443",
+            "http://\u{3000}",
+        ] {
             assert!(
                 matches!(OriginPattern::parse(origin), Err(NotAscii(_))),
                 "{origin}"

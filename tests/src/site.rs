@@ -121,9 +121,11 @@ fn answer(stream: TcpStream, root: &Path) -> io::Result<()> {
             } else {
                 ""
             };
+            // A page says whether it may be shown in a fenced frame.
+            let mode = "Supports-Loading-Mode: fenced-frame\r\n";
             write!(
                 stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{clear}Connection: close\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{clear}{mode}Connection: close\r\n\r\n",
                 body.len()
             )?;
             stream.write_all(&body)

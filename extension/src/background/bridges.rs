@@ -18,9 +18,9 @@ pub enum Standing {
 /// Why a document is not captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// As a person is told.
+    /// For a person.
     pub problem: Problem,
-    /// Whether it stays so whatever is enabled: its databases are not the origin's own.
+    /// Enabling the origin does not change it: the document's databases are not the origin's own.
     pub lasting: bool,
 }
 
@@ -236,7 +236,7 @@ impl Bridges {
     }
 
     /// A bridge that can say what there is of an origin. If possible that of a page in a tab, whose databases are the origin's own
-    /// whatever a frame is taken for.
+    /// even if a frame was taken for captured by mistake.
     pub fn surveyor_of(&self, origin: &str) -> Option<u32> {
         self.readers_of(origin)
             .max_by_key(|(_, bridge)| (bridge.page().frame == 0, bridge.last_heard))
@@ -333,7 +333,10 @@ mod tests {
         bridges.reconsider(|_| true);
         let documents = bridges.documents(Some(1));
         assert!(documents.iter().all(|document| {
-            document.refused.as_ref().is_none_or(|remark| !remark.cure.contains("reload"))
+            document
+                .refused
+                .as_ref()
+                .is_none_or(|remark| !remark.cure.contains("reload"))
         }));
         bridges.close(4);
         bridges.open(5, sender("http://a", 0));

@@ -10,7 +10,8 @@
 //! | origin, frame, tab, container, private window, address of the tab | the browser, with the port | the document is left out |
 //! | ancestors, credentialless, fenced | the document's isolated world, with its first message | likewise |
 //!
-//! **Invariants:** a document is captured only if both say that its storage is the origin's own; what cannot be told is left out.
+//! **Invariants:** a document is captured only if both say that its storage is the origin's own; a document about which
+//! this cannot be decided is left out.
 //! Scripts of the page reach neither. A page that has taken over its renderer process can forge the second row, for documents of
 //! its own site only: the browser checks the origin and the address of the tab.
 

@@ -360,7 +360,7 @@ impl Relay {
         self.turn_away(port, problem, false);
     }
 
-    /// The same for a document that is not captured whatever is enabled.
+    /// The same for a document that is not captured even if its origin is enabled.
     fn refuse_for_good(&mut self, port: u32, problem: Problem) {
         self.turn_away(port, problem, true);
     }

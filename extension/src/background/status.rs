@@ -117,7 +117,8 @@ impl Problem {
     pub fn context_of_another(origin: &str) -> Self {
         Self {
             message: format!("A page of {origin} goes by the id of a document of another origin."),
-            cure: "Reload the page. If this stays, do not trust the page: its process may be taken over.".into(),
+            cure: "Reload the page. If this stays, do not trust the page: its process may be taken over."
+                .into(),
         }
     }
 

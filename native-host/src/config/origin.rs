@@ -36,7 +36,9 @@ pub(super) fn parse(entry: &str) -> Result<OriginPattern, EntryError> {
         Err(OriginError::NotAscii(_)) => None,
         pattern => Some(pattern?),
     };
-    let written = pattern.as_ref().map_or_else(|| entry.to_owned(), ToString::to_string);
+    let written = pattern
+        .as_ref()
+        .map_or_else(|| entry.to_owned(), ToString::to_string);
     let named = in_browsers(&written).map_err(|reason| EntryError::NoOrigin {
         entry: entry.to_owned(),
         reason,
@@ -71,7 +73,10 @@ mod tests {
             ("http://localhost:*", "http://localhost:*"),
             ("HTTPS://Shop.example:443/", "https://shop.example"),
             ("http://[::1]:*", "http://[::1]:*"),
-            ("https://xn--bcher-kva.example:8443", "https://xn--bcher-kva.example:8443"),
+            (
+                "https://xn--bcher-kva.example:8443",
+                "https://xn--bcher-kva.example:8443",
+            ),
             ("http://my_host:8080", "http://my_host:8080"),
         ] {
             assert_eq!(parse(entry).expect(entry).to_string(), pattern);
@@ -83,7 +88,10 @@ mod tests {
         for (entry, named) in [
             ("https://bücher.example", "https://xn--bcher-kva.example"),
             ("https://BÜCHER.example:*", "https://xn--bcher-kva.example:*"),
-            ("https://bücher.example:8443/", "https://xn--bcher-kva.example:8443"),
+            (
+                "https://bücher.example:8443/",
+                "https://xn--bcher-kva.example:8443",
+            ),
             ("http://127.1:8080", "http://127.0.0.1:8080"),
             ("http://0x7f.0.0.1", "http://127.0.0.1"),
             ("http://[0:0:0:0:0:0:0:1]:8080", "http://[::1]:8080"),

@@ -167,7 +167,10 @@ fn context_of_another_origin_is_refused_and_changes_nothing() {
     host.deliver(2, &commit(&[put("2", "2")]));
     host.acknowledged(2);
     let events = sandbox.redis.await_stream(2);
-    assert!(events.iter().all(|event| event["source"]["origin"] == ORIGIN), "{events:?}");
+    assert!(
+        events.iter().all(|event| event["source"]["origin"] == ORIGIN),
+        "{events:?}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
-// Documents of one origin that have the same databases, or databases of their own under the same names. Each frame is told by its
-// address what to do: `#put=VALUE` writes, `#embed=URL` shows another frame. It reports to the page at the top what it found.
+// Documents of one origin that have the same databases, or databases of their own under the same names. The address of a frame says
+// what it does: `#put=VALUE` writes, `#inside=VALUE` writes from documents inside, `#embed=URL` shows another frame. The page around
+// it gets what was in the databases before.
 
 "use strict";
 
@@ -51,6 +52,21 @@ window.embed = (src, attributes = {}) =>
     addEventListener("message", ({ data }) => resolve(data.before), { once: true });
     void loaded({ ...attributes, src });
   });
+
+// Shows a page in a fenced frame, which can report nothing.
+window.fence = (src) => {
+  const element = document.createElement("fencedframe");
+  element.config = new FencedFrameConfig(src);
+  document.body.append(element);
+};
+
+// Has the browser load a page ahead of a visit.
+window.loadAhead = (url) => {
+  const rules = document.createElement("script");
+  rules.type = "speculationrules";
+  rules.textContent = JSON.stringify({ prerender: [{ urls: [url], eagerness: "immediate" }] });
+  document.head.append(rules);
+};
 
 // Writes from documents without an address of their own inside this one; what each of them found before.
 window.putInside = async (value) => {

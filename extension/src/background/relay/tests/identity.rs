@@ -61,7 +61,9 @@ fn frame_with_databases_to_throw_away_is_refused_without_a_host() {
     deliver(&mut relay, 1, 1);
     let sent = greet(&mut relay);
     assert!(
-        !sent.iter().any(|action| matches!(action, Action::ToHost(text) if text.contains("delivery"))),
+        !sent
+            .iter()
+            .any(|action| matches!(action, Action::ToHost(text) if text.contains("delivery"))),
         "{sent:?}"
     );
 }
