@@ -113,6 +113,13 @@ CREATE TABLE IF NOT EXISTS census (     -- who said last which stores there are:
     began INTEGER NOT NULL,
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS emptied (    -- store lists that leave nothing of an origin, not confirmed yet: see apply/emptied.rs
+    origin TEXT NOT NULL,
+    bucket TEXT NOT NULL,               -- of the list
+    context INTEGER NOT NULL,           -- who read it, and when
+    read_at INTEGER NOT NULL,
+    PRIMARY KEY (origin, bucket)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (
     made INTEGER NOT NULL               -- when this journal was; tells it from an earlier one of the same profile
 ) STRICT;
@@ -130,14 +137,16 @@ CREATE TABLE IF NOT EXISTS attempt (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The same for columns, by table. A read ends a doubt about records, or about all of a store, if it
-/// began no earlier than `contested_at` or `doubted_at`; the others are the beginnings of spans.
-const ADDED_COLUMNS: &[(&str, &str)] = &[
-    ("store", "contested_at"),
-    ("store", "doubted_at"),
-    ("store", "swept_began"),
-    ("record", "began"),
-    ("census", "began"),
+/// The same for columns, by table. A read ends a doubt about records of a store, or about all of it, if it
+/// began no earlier than `contested_at` and `doubted_at`. A context belongs to one origin; it is empty until
+/// its next delivery. The others are the beginnings of spans.
+const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
+    ("store", "contested_at", "INTEGER NOT NULL DEFAULT 0"),
+    ("store", "doubted_at", "INTEGER NOT NULL DEFAULT 0"),
+    ("store", "swept_began", "INTEGER NOT NULL DEFAULT 0"),
+    ("record", "began", "INTEGER NOT NULL DEFAULT 0"),
+    ("census", "began", "INTEGER NOT NULL DEFAULT 0"),
+    ("context", "origin", "TEXT NOT NULL DEFAULT ''"),
 ];
 
 /// Opens the journal for writing, making it if it is not there.
@@ -217,16 +226,14 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
         "INSERT INTO identity (made) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM identity)",
         [now_ms()],
     )?;
-    for (table, column) in ADDED_COLUMNS {
+    for (table, column, definition) in ADDED_COLUMNS {
         let there: bool = transaction.query_row(
             "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
             [table, column],
             |row| row.get(0),
         )?;
         if !there {
-            transaction.execute_batch(&format!(
-                "ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
-            ))?;
+            transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {definition}"))?;
         }
     }
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
