@@ -1,6 +1,8 @@
 //! The configuration, and the journals with their directory.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path};
+
+use protocol::shown::shell_word;
 
 use super::Check;
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
         JournalError, lock,
         read::{Reader, journals},
     },
+    sinks, temporary,
 };
 
 const CONFIGURATION: &str = "configuration";
@@ -17,6 +20,7 @@ const JOURNAL: &str = "journal";
 
 pub(super) fn examine(config: &Config) -> Vec<Check> {
     let mut checks = vec![configuration(config)];
+    checks.extend(config::path().and_then(|path| readable_password(config, &path)));
     let directory = &config.journal.directory;
     if let Err(error) = try_out(directory) {
         checks.push(Check::problem(
@@ -60,15 +64,44 @@ fn configuration(config: &Config) -> Check {
     Check::ok(CONFIGURATION, format!("{name}; captures {}", origins.join(", ")))
 }
 
+/// A password that other users of this machine can read in the configuration.
+fn readable_password(config: &Config, path: &Path) -> Option<Check> {
+    let redis = config.redis.as_ref()?;
+    if !sinks::redis::has_password(&redis.url) || !is_readable_by_others(path) {
+        return None;
+    }
+    Some(Check::remark(
+        CONFIGURATION,
+        format!(
+            "{} holds the password of redis.url, and other users can read it",
+            path.display()
+        ),
+        format!("Run `chmod 600 {}`.", shell_word(&path.to_string_lossy())),
+    ))
+}
+
+/// Whether a file is there that its group or everybody may read.
+#[cfg(unix)]
+fn is_readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable_by_others(_path: &Path) -> bool {
+    false
+}
+
 /// Whether a journal could be made and written there, or a directory for it below the nearest one that is there.
 fn try_out(directory: &Path) -> std::io::Result<()> {
     let directory = directory
         .ancestors()
         .find(|directory| directory.exists())
         .unwrap_or(directory);
-    let file = directory.join(format!(".doctor-{}", std::process::id()));
-    fs::write(&file, [0; 4096])?;
-    fs::remove_file(file)
+    let (mut file, path) = temporary::create(directory, ".doctor", true)?;
+    let written = file.write_all(&[0; 4096]);
+    fs::remove_file(path)?;
+    written
 }
 
 fn journal(path: &Path) -> Check {

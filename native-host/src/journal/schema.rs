@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Author, JournalError, lock, retain};
+use super::{Author, JournalError, lock, retain, rules};
 use crate::{failpoint, time::now_ms};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
@@ -66,6 +66,7 @@ CREATE TABLE record (
     value TEXT,                         -- typed JSON; null: known to be absent
     context INTEGER NOT NULL,           -- who settled it last: see order.rs
     at INTEGER NOT NULL,                -- when, in milliseconds
+    redaction INTEGER NOT NULL DEFAULT 0, -- the generation of the rules that made the value: see rules.rs
     PRIMARY KEY (store, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tombstone ON record (at) WHERE value IS NULL;
@@ -127,8 +128,13 @@ CREATE TABLE IF NOT EXISTS attempt (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The same for columns of `store`: a read ends a doubt about records, or about all of it, if it began no earlier than this.
-const ADDED_TO_STORE: &[&str] = &["contested_at", "doubted_at"];
+/// The same for columns, with their tables: a read ends a doubt about a store's records, or about all of it, if it began no earlier
+/// than this; and the generation of the rules that made a record's value.
+const ADDED_COLUMNS: &[(&str, &str)] = &[
+    ("store", "contested_at"),
+    ("store", "doubted_at"),
+    ("record", "redaction"),
+];
 
 /// Opens the journal for writing, making it if it is not there.
 pub(super) fn create(path: &Path, author: &Author) -> Result<Connection, JournalError> {
@@ -207,18 +213,19 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
         "INSERT INTO identity (made) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM identity)",
         [now_ms()],
     )?;
-    for column in ADDED_TO_STORE {
+    for (table, column) in ADDED_COLUMNS {
         let there: bool = transaction.query_row(
-            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('store') WHERE name = ?1)",
-            [column],
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
+            [table, column],
             |row| row.get(0),
         )?;
         if !there {
             transaction.execute_batch(&format!(
-                "ALTER TABLE store ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
+                "ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
             ))?;
         }
     }
+    rules::prepare(&transaction)?;
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
     // Which records were in doubt, only the last host knew.
     transaction.execute(

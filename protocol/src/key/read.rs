@@ -133,7 +133,16 @@ fn elements<'i, 'j>(sparse: &'i Json<'j>) -> Option<Vec<&'i Json<'j>>> {
 }
 
 fn wrong(json: &Json<'_>) -> KeyError {
-    let mut text = String::new();
-    json.write(&mut text);
-    KeyError::Type(text)
+    KeyError::Type(match json {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number past the largest one",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(members) => match &members[..] {
+            [(r#""$date""#, _)] => "a date that is none",
+            [(r#""$number""#, _)] => "a number that is none",
+            _ => "an object",
+        },
+    })
 }

@@ -144,7 +144,7 @@ impl<'j> Batch<'j> {
         let store = self.state.stores.get(connection, place, version)?;
         let id = store.id;
         let settling = &mut self.state.settling;
-        let redacted_since = self.state.redacted_since;
+        let redaction = self.state.redaction;
         let mut draft = |op, key, range, before, after: Option<&'a RawValue>| {
             drafts.push(Draft {
                 key,
@@ -163,7 +163,7 @@ impl<'j> Batch<'j> {
         let read_since = store.looks.are_contested_by(when);
         match write {
             Write::Put { key, value, added } => {
-                let known = Known::of(single, store, &key, when, read_since, redacted_since)?;
+                let known = Known::of(single, store, &key, when, read_since, redaction)?;
                 single.write(store.id, &key.bytes, Some(value.get()), when.after(known.last))?;
                 let op = if known.live && !added {
                     Op::Update
@@ -177,7 +177,7 @@ impl<'j> Batch<'j> {
                 draft(op, Some(key), None, before, Some(value))?;
             }
             Write::Delete { key } => {
-                let known = Known::of(single, store, &key, when, read_since, redacted_since)?;
+                let known = Known::of(single, store, &key, when, read_since, redaction)?;
                 // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
                 single.write(store.id, &key.bytes, None, when.after(known.last))?;
                 if known.contested && known.live {
@@ -198,7 +198,7 @@ impl<'j> Batch<'j> {
                             doubt(&key);
                             Before::Unknown
                         } else {
-                            row.told(redacted_since)
+                            row.told(redaction)
                         };
                         draft(Op::Delete, Some(key), None, before, None)?;
                     }
@@ -231,7 +231,7 @@ impl Known {
         key: &RecordKey,
         when: When,
         read_since: bool,
-        redacted_since: i64,
+        redaction: i64,
     ) -> rusqlite::Result<Self> {
         let Some(row) = single.row(store.id, &key.bytes)? else {
             let contested = read_since || when.contests(store.swept);
@@ -252,7 +252,7 @@ impl Known {
             before: if contested {
                 Before::Unknown
             } else {
-                row.told(redacted_since)
+                row.told(redaction)
             },
             contested,
             last: row.word,
