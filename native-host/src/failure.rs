@@ -66,7 +66,12 @@ mod tests {
             let fault = json_fault(&error);
             assert!(!fault.contains("hunter2") && fault.contains("column"), "{fault}");
         }
-        let error = serde_json::from_str::<Body<'_>>(r#"{"commit":{"database":"d"}}"#).expect_err("no commit");
-        assert!(json_fault(&error).starts_with("it has no field \""), "{}", json_fault(&error));
+        let error =
+            serde_json::from_str::<Body<'_>>(r#"{"commit":{"database":"d"}}"#).expect_err("no commit");
+        assert!(
+            json_fault(&error).starts_with("it has no field \""),
+            "{}",
+            json_fault(&error)
+        );
     }
 }

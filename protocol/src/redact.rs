@@ -198,7 +198,9 @@ impl Redaction {
             .map(|rule| Compiled::of(rule))
             .collect::<Result<Vec<_>, _>>()?;
         // No rule fails to serialise.
-        let texts = rules.iter().map(|rule| serde_json::to_vec(rule).unwrap_or_default());
+        let texts = rules
+            .iter()
+            .map(|rule| serde_json::to_vec(rule).unwrap_or_default());
         let hasher = Hasher::new(secret, texts.collect());
         let fingerprint = if rules.is_empty() {
             String::new()

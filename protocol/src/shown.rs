@@ -122,7 +122,8 @@ pub fn shell_option(name: &str, value: &str) -> String {
 mod tests {
     use super::*;
 
-    const NAME: &str = "\u{1b}]0;x\u{7}\u{1b}[2J\n\u{9b}31m\u{7f}\u{2028}\u{202e}\u{2066}\u{200d}\u{feff}\u{e0041}é世👍";
+    const NAME: &str =
+        "\u{1b}]0;x\u{7}\u{1b}[2J\n\u{9b}31m\u{7f}\u{2028}\u{202e}\u{2066}\u{200d}\u{feff}\u{e0041}é世👍";
 
     #[test]
     fn hidden_characters_are_shown_as_numbers() {
@@ -150,7 +151,16 @@ mod tests {
 
     #[test]
     fn shell_words_are_what_the_shell_reads() {
-        for word in [NAME, "", "it's", "a b", "$(x) `y` \\ \"", "-x", "\\'\n", "a\u{202e}'b"] {
+        for word in [
+            NAME,
+            "",
+            "it's",
+            "a b",
+            "$(x) `y` \\ \"",
+            "-x",
+            "\\'\n",
+            "a\u{202e}'b",
+        ] {
             let word = word.replace('\0', "");
             let quoted = shell_word(&word);
             assert!(!quoted.contains(is_hidden), "{quoted}");

@@ -34,7 +34,10 @@ fn names_keep_to_themselves_in_the_panel(kind: Kind) -> Result<()> {
         ))?;
         let found = found.as_array().context("a list")?;
         ensure!(!found.is_empty(), "nothing is {selector}");
-        ensure!(found.iter().all(|style| style == "isolate"), "{selector}: {found:?}");
+        ensure!(
+            found.iter().all(|style| style == "isolate"),
+            "{selector}: {found:?}"
+        );
         Ok(())
     };
     for selector in [".row .name", ".row .key", ".row .preview"] {
@@ -46,7 +49,11 @@ fn names_keep_to_themselves_in_the_panel(kind: Kind) -> Result<()> {
          const [database, store] = row.querySelectorAll('.name'); \
          return database.getBoundingClientRect().right <= store.getBoundingClientRect().left + 1; })()",
     )?;
-    assert_eq!(drawn, json!(true), "the store's name is drawn behind the database's");
+    assert_eq!(
+        drawn,
+        json!(true),
+        "the store's name is drawn behind the database's"
+    );
     panel.evaluate("$$('.row').find((row) => row.querySelector('.op').textContent === 'create').click()")?;
     panel.wait_for("$('.details h2') !== null")?;
     isolated(".details header .name")?;

@@ -340,14 +340,13 @@ fn a_rule_that_comes_later_reaches_the_caches(kind: Kind) -> Result<()> {
 }
 
 /// Upgrades of a database, each a function of the database and its transaction; the connection closes after each.
-const UPGRADE: &str = "
+const UPGRADE: &str = "void (
 window.upgrade = (version, change) => new Promise((resolve, reject) => {
   const open = indexedDB.open('accounts', version);
   open.onupgradeneeded = () => change(open.result, open.transaction);
   open.onsuccess = () => { open.result.close(); resolve(true); };
   open.onerror = () => reject(open.error);
-});
-true";
+}))";
 
 /// Waits until Memcached's items of the accounts are these: the record's key with a part of its value.
 fn accounts_are(rig: &Rig, expected: &[(&str, &str)]) -> Result<()> {
@@ -406,7 +405,10 @@ fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
           };
         })",
     )?;
-    accounts_are(&rig, &[("users:1", "\"version\":2"), ("users:2", "\"version\":2")])?;
+    accounts_are(
+        &rig,
+        &[("users:1", "\"version\":2"), ("users:2", "\"version\":2")],
+    )?;
     // And from the name, in one upgrade, to it again.
     page.evaluate(
         "upgrade(3, (database, transaction) => {
@@ -417,7 +419,11 @@ fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
     )?;
     accounts_are(
         &rig,
-        &[("users:1", "open-1"), ("users:2", "open-long"), ("users:3", "open-3")],
+        &[
+            ("users:1", "open-1"),
+            ("users:2", "open-long"),
+            ("users:3", "open-3"),
+        ],
     )?;
     nothing_is_told(&rig, &subscriber.messages())?;
 
@@ -427,7 +433,11 @@ fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
           database.createObjectStore('people', { keyPath: 'id' }).put({ id: 9, password: 'bare-9', name: 'open-9' });
         })",
     )?;
-    let three = [("users:1", "open-1"), ("users:2", "open-long"), ("users:3", "open-3")];
+    let three = [
+        ("users:1", "open-1"),
+        ("users:2", "open-long"),
+        ("users:3", "open-3"),
+    ];
     accounts_are(&rig, &[&three[..], &[("people:9", "bare-9")]].concat())?;
     page.evaluate(
         "upgrade(5, (database, transaction) => {
@@ -452,7 +462,9 @@ fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
             .any(|(channel, text)| of_users(channel) && text.contains("bare-9"))
     );
     ensure!(
-        events.iter().any(|event| event.op() == "d" && event.json()["source"]["store"] == "people"),
+        events
+            .iter()
+            .any(|event| event.op() == "d" && event.json()["source"]["store"] == "people"),
         "the record went under its old name"
     );
     Ok(())
@@ -460,7 +472,10 @@ fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
 
 /// A page that stores guesses learns nothing of another origin's records by the hashes.
 fn hashes_are_each_origins_own(kind: Kind) -> Result<()> {
-    let rig = rig(kind, "[[redact]]\nstore = \"sessions\"\nfields = [\"\", \"@key\"]\nhow = \"hash\"\n")?;
+    let rig = rig(
+        kind,
+        "[[redact]]\nstore = \"sessions\"\nfields = [\"\", \"@key\"]\nhow = \"hash\"\n",
+    )?;
     let other = lab::site::Site::start()?;
     let config = fs::read_to_string(rig.relay.config())?;
     let origin = format!("\"{}\"", rig.site.origin());

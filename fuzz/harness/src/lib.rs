@@ -189,9 +189,7 @@ pub fn redaction(data: &[u8]) {
             store: "s",
             key_path: None,
         };
-        let value = redaction
-            .value(store, text)
-            .expect("a rule concerns the value");
+        let value = redaction.value(store, text).expect("a rule concerns the value");
         let json = Json::parse(&value);
         assert!(json.is_ok(), "{value} for {text}");
         if let (Ok(plain), How::Mask) = (value::plain(&value, PLAIN_LIMIT), how)

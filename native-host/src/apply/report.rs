@@ -74,7 +74,11 @@ impl<W: Write> Report<W> {
         self.state = key;
         self.tell(
             "trouble",
-            format_args!("trouble: {}\n   cure: {}\n   trying again", shown(error), shown(cure)),
+            format_args!(
+                "trouble: {}\n   cure: {}\n   trying again",
+                shown(error),
+                shown(cure)
+            ),
             json!({"state": state, "error": error, "cure": cure}),
         )
     }

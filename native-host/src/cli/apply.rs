@@ -118,7 +118,10 @@ fn introduce(
             "from channels {pattern} at {address} to memcached {}: group {group}, consumer {consumer}",
             servers.join(", ")
         )?;
-        line!(out, "at most once: what is published while nobody listens is missed")?;
+        line!(
+            out,
+            "at most once: what is published while nobody listens is missed"
+        )?;
     } else {
         line!(
             out,

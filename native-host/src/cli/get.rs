@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
     };
     if arguments.json {
         let record = as_json(&reader, &store, &key, &value)?;
-        output::json(out, &record)?;
+        output::json_texts(out, &[&record])?;
     } else if arguments.plain {
         let plain = plain(&value, usize::MAX).map_err(|error| CliError::Absent(error.to_string()))?;
         output::json_texts(out, &[&plain])?;
@@ -117,7 +117,8 @@ fn json(text: &str) -> Result<&RawValue, CliError> {
 }
 
 fn damaged(error: &serde_json::Error) -> CliError {
-    CliError::Absent(format!("the journal does not hold JSON there: {}",
+    CliError::Absent(format!(
+        "the journal does not hold JSON there: {}",
         json_fault(error)
     ))
 }

@@ -153,7 +153,11 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
         line!(out, "{text}")?;
         if let Some(error) = &sink.error {
             line!(out, "    {error}")?;
-            line!(out, "    cure: {}", sink.cure.as_deref().unwrap_or("none is known"))?;
+            line!(
+                out,
+                "    cure: {}",
+                sink.cure.as_deref().unwrap_or("none is known")
+            )?;
         }
         let last = failures.iter().find(|(name, _)| *name == sink.name);
         if let Some((_, failed)) = last

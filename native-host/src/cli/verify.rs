@@ -255,7 +255,11 @@ fn print(out: &mut impl Write, difference: &Difference) -> io::Result<()> {
     line!(
         out,
         "{kind:<8} {}{bucket} › {} › {}  {}  {}{repaired}",
-        address.origin, address.database, address.store, address.key, difference.memcached_key
+        address.origin,
+        address.database,
+        address.store,
+        address.key,
+        difference.memcached_key
     )
 }
 

@@ -42,6 +42,16 @@ pub(super) fn examine(config: &Config) -> Vec<Check> {
         )),
         Ok(paths) => checks.extend(paths.iter().map(|path| journal(path))),
     }
+    if mode(directory).is_some_and(|mode| mode & 0o022 != 0) {
+        checks.push(Check::remark(
+            JOURNAL,
+            format!(
+                "other users can write to {}, and so put files in the journal's place",
+                directory.display()
+            ),
+            format!("Run `chmod go-w {}`.", shell_word(&directory.to_string_lossy())),
+        ));
+    }
     checks
 }
 
@@ -67,7 +77,8 @@ fn configuration(config: &Config) -> Check {
 /// A password that other users of this machine can read in the configuration.
 fn readable_password(config: &Config, path: &Path) -> Option<Check> {
     let redis = config.redis.as_ref()?;
-    if !sinks::redis::has_password(&redis.url) || !is_readable_by_others(path) {
+    let is_readable = mode(path).is_some_and(|mode| mode & 0o044 != 0);
+    if !is_readable || !sinks::redis::has_password(&redis.url) {
         return None;
     }
     Some(Check::remark(
@@ -80,16 +91,16 @@ fn readable_password(config: &Config, path: &Path) -> Option<Check> {
     ))
 }
 
-/// Whether a file is there that its group or everybody may read.
+/// What a file's owner, its group and all others may do with it, if it is there and the system knows such modes.
 #[cfg(unix)]
-fn is_readable_by_others(path: &Path) -> bool {
+fn mode(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o044 != 0)
+    Some(fs::metadata(path).ok()?.permissions().mode())
 }
 
 #[cfg(not(unix))]
-fn is_readable_by_others(_path: &Path) -> bool {
-    false
+fn mode(_path: &Path) -> Option<u32> {
+    None
 }
 
 /// Whether a journal could be made and written there, or a directory for it below the nearest one that is there.

@@ -296,7 +296,11 @@ fn apply_raw(
 }
 
 fn unreadable(frame: &[u8], error: &serde_json::Error) -> HostError {
-    malformed(&format!("a frame of {} bytes: {}", frame.len(), json_fault(error)))
+    malformed(&format!(
+        "a frame of {} bytes: {}",
+        frame.len(),
+        json_fault(error)
+    ))
 }
 
 fn malformed(what: &str) -> HostError {

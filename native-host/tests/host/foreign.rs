@@ -62,7 +62,17 @@ fn commands_print_foreign_names_as_numbers() {
         vec!["doctor"],
         vec!["resync"],
         // Errors repeat what was asked for.
-        vec!["get", "--origin", ORIGIN, "--database", NAME, "--store", "\u{202e}", "--key", "1"],
+        vec![
+            "get",
+            "--origin",
+            ORIGIN,
+            "--database",
+            NAME,
+            "--store",
+            "\u{202e}",
+            "--key",
+            "1",
+        ],
         vec!["resync", "--origin", NAME],
         vec!["tail", "--no-follow", "--profile", NAME],
         vec!["ls", "--profile", NAME],
@@ -81,7 +91,10 @@ fn commands_print_foreign_names_as_numbers() {
     }
     // JSON reads as before.
     let listed: Value = serde_json::from_str(&sandbox.print(&["ls", "--json"])).expect("JSON");
-    assert_eq!((&listed["database"], &listed["store"]), (&json!(NAME), &json!(NAME)));
+    assert_eq!(
+        (&listed["database"], &listed["store"]),
+        (&json!(NAME), &json!(NAME))
+    );
     let value: Value = serde_json::from_str(&sandbox.print(&[&["get"], &record[..]].concat())).expect("JSON");
     assert_eq!(value, json!({ NAME: NAME }));
     // For a program the name is the real one.
@@ -95,7 +108,14 @@ fn names_that_begin_with_a_dash_can_be_asked_for() {
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit_in("-x", &json!(-1), &json!("found")));
     host.acknowledged(1);
-    let printed = sandbox.print(&["get", "--origin", ORIGIN, "--database=-x", "--store=-x", "--key=-1"]);
+    let printed = sandbox.print(&[
+        "get",
+        "--origin",
+        ORIGIN,
+        "--database=-x",
+        "--store=-x",
+        "--key=-1",
+    ]);
     assert_eq!(printed, "\"found\"\n");
 }
 
@@ -110,7 +130,9 @@ fn no_log_and_no_message_tells_a_key_or_a_value() {
         commit(&[put(r#"[1,{"$date":"hunter2"}]"#, "1")]),
         commit(&[r#"{"put":{"store":"orders","key":1,"value":1,"hunter2":1}}"#.to_owned()]),
         commit(&[r#"{"hunter2":{"store":"orders"}}"#.to_owned()]),
-        format!(r#"{{"commit":{{"database":"shop","version":"hunter2","began_at":{at},"committed_at":{at},"operations":[]}}}}"#),
+        format!(
+            r#"{{"commit":{{"database":"shop","version":"hunter2","began_at":{at},"committed_at":{at},"operations":[]}}}}"#
+        ),
         r#"{"snapshot":"hunter2"}"#.to_owned(),
         json!({"gap": {"reason": NAME, "stores": []}}).to_string(),
     ];
@@ -121,25 +143,23 @@ fn no_log_and_no_message_tells_a_key_or_a_value() {
     host.send(r#"{"hunter2":"hunter2"}"#);
     host.send(r#"{"ask":{"id":7,"question":{"record":{"hunter2":1}}}}"#);
     let mut told = String::new();
-    let last = u64::try_from(bodies.len()).expect("few");
-    // The answer comes after all that was sent before; the acknowledgement of the last delivery at any time.
-    let (mut answered, mut acknowledged) = (false, false);
-    while !answered || !acknowledged {
-        let message = host.receive();
-        told += &format!("{message:?}\n");
-        match message {
-            protocol::message::FromHost::Answer(_) => answered = true,
-            protocol::message::FromHost::Acknowledged { sequence, .. } => acknowledged |= sequence == last,
-            _ => {}
-        }
+    // An unknown member is no fault, and a gap is none either.
+    while told.matches("MalformedDelivery").count() < 5
+        || told.matches("MalformedMessage").count() < 2
+        || !told.contains("MalformedQuestion")
+    {
+        told += &format!("{:?}\n", host.receive());
     }
     host.close();
     let log = fs::read_to_string(sandbox.log("idb-relay.log")).expect("a log");
-    assert!(told.contains("MalformedDelivery") && log.contains("was dropped"), "{told}\n{log}");
+    assert!(log.contains("was dropped"), "{log}");
     for text in [&told, &log] {
         assert!(!text.contains("hunter2"), "{text}");
     }
-    assert!(log.contains("commits of http://localhost:8080 were lost"), "{log}");
+    assert!(
+        log.contains("commits of http://localhost:8080 were lost"),
+        "{log}"
+    );
     for line in log.lines() {
         assert!(!line.contains(acts) && line.contains(" pid="), "{line:?}");
     }
@@ -167,7 +187,10 @@ fn doctor_notes_a_password_that_others_can_read() {
     let config = fs::read_to_string(sandbox.config_path()).expect("a file");
     sandbox.write_config(&config.replace("redis://", "redis://relay:s3cr3t-word@"));
     let found = note().expect("a note");
-    assert_eq!((&found["area"], &found["verdict"]), (&json!("configuration"), &json!("remark")));
+    assert_eq!(
+        (&found["area"], &found["verdict"]),
+        (&json!("configuration"), &json!("remark"))
+    );
     let cure = found["cure"].as_str().expect("text");
     let path = sandbox.config_path().display().to_string();
     assert!(cure.contains(&format!("chmod 600 {path}")), "{cure}");
@@ -176,6 +199,22 @@ fn doctor_notes_a_password_that_others_can_read() {
     assert!(note().is_some(), "its group can read it");
     mode(0o600);
     assert!(note().is_none());
+}
+
+#[test]
+#[cfg(unix)]
+fn doctor_notes_a_journal_directory_that_others_can_write_to() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::new();
+    let directory = sandbox.journal_directory();
+    fs::create_dir(&directory).expect("made");
+    let note = |mode| {
+        fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).expect("set");
+        String::from_utf8(sandbox.run(&["doctor"]).stdout)
+            .expect("UTF-8")
+            .contains("chmod go-w")
+    };
+    assert!(note(0o777) && note(0o720) && !note(0o755) && !note(0o700));
 }
 
 #[test]

@@ -136,12 +136,12 @@ fn wrong(json: &Json<'_>) -> KeyError {
     KeyError::Type(match json {
         Json::Null => "null",
         Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number past the largest one",
+        Json::Number(_) => "a number out of range",
         Json::String(_) => "a string",
         Json::Array(_) => "an array",
         Json::Object(members) => match &members[..] {
-            [(r#""$date""#, _)] => "a date that is none",
-            [(r#""$number""#, _)] => "a number that is none",
+            [(r#""$date""#, _)] => "an invalid date",
+            [(r#""$number""#, _)] => "an invalid number",
             _ => "an object",
         },
     })

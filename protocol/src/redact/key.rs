@@ -210,12 +210,10 @@ fn within(key: Key, fields: &[(&[Step], usize)], hasher: &Hasher) -> Key {
                 })
                 .collect(),
         ),
-        Key::Binary(_) => {
-            match first(&mut fields.iter().filter(|(steps, _)| steps[0].leads_into_bytes())) {
-                Some(rule) => hashed(&key, rule, hasher),
-                None => key,
-            }
-        }
+        Key::Binary(_) => match first(&mut fields.iter().filter(|(steps, _)| steps[0].leads_into_bytes())) {
+            Some(rule) => hashed(&key, rule, hasher),
+            None => key,
+        },
         key => key,
     }
 }

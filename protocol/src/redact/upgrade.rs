@@ -18,7 +18,7 @@ use crate::{commit::Operation, schema::SchemaChange};
 
 /// A store from the first operation on it to the last.
 struct Lineage<'t> {
-    /// All names that it has in the transaction.
+    /// All names that it has in the transaction, the first one first; one may come again.
     names: Vec<Cow<'t, str>>,
     /// The name that it has in the end; `None` if it is deleted.
     last: Option<Cow<'t, str>>,
@@ -36,10 +36,7 @@ pub(super) struct Stores<'t> {
 }
 
 impl<'t> Stores<'t> {
-    pub(super) fn of(
-        operations: &[Operation<'t>],
-        key_paths: &BTreeMap<Cow<'t, str>, &'t RawValue>,
-    ) -> Self {
+    pub(super) fn of(operations: &[Operation<'t>], key_paths: &BTreeMap<Cow<'t, str>, &'t RawValue>) -> Self {
         let mut stores = Self {
             lineages: Vec::new(),
             of_operation: Vec::with_capacity(operations.len()),
@@ -63,14 +60,14 @@ impl<'t> Stores<'t> {
             let known = names.get(name).copied();
             let index = match (change, known) {
                 (Some(SchemaChange::CreateStore { key_path, .. }), _) => {
-                    stores.begin(name, Some(KeyPath::read(Some(key_path))), true)
+                    stores.begin(name.clone(), Some(KeyPath::read(Some(key_path))), true)
                 }
                 (_, Some(Some(index))) => index,
                 // A key path is told of the first store that has the name.
-                (_, Some(None)) => stores.begin(name, None, false),
+                (_, Some(None)) => stores.begin(name.clone(), None, false),
                 (_, None) => {
                     let key_path = KeyPath::read(key_paths.get(name).copied());
-                    stores.begin(name, Some(key_path), false)
+                    stores.begin(name.clone(), Some(key_path), false)
                 }
             };
             if known != Some(Some(index)) {
@@ -86,9 +83,7 @@ impl<'t> Stores<'t> {
                     names.insert(to.clone(), Some(index));
                     let lineage = &mut stores.lineages[index];
                     lineage.last = Some(to.clone());
-                    if !lineage.names.contains(to) {
-                        lineage.names.push(to.clone());
-                    }
+                    lineage.names.push(to.clone());
                 }
                 _ => {}
             }
@@ -97,10 +92,10 @@ impl<'t> Stores<'t> {
         stores
     }
 
-    fn begin(&mut self, name: &Cow<'t, str>, key_path: Option<KeyPath>, is_new: bool) -> usize {
+    fn begin(&mut self, name: Cow<'t, str>, key_path: Option<KeyPath>, is_new: bool) -> usize {
         self.lineages.push(Lineage {
             names: vec![name.clone()],
-            last: Some(name.clone()),
+            last: Some(name),
             key_path,
             is_new,
         });

@@ -563,7 +563,10 @@ fn before_of_old_rules_is_not_told_when_a_clock_was_ahead() {
     for (name, operation) in [
         ("d", r#"{"delete":{"store":"s","key":1}}"#),
         ("d", r#"{"clear":{"store":"s"}}"#),
-        ("d", r#"{"schema":{"store":"s","change":{"rename_store":{"to":"t"}}}}"#),
+        (
+            "d",
+            r#"{"schema":{"store":"s","change":{"rename_store":{"to":"t"}}}}"#,
+        ),
     ] {
         let mut bench = Bench::new();
         bench.put("writer", now + hour, now + hour, 1);
@@ -571,7 +574,10 @@ fn before_of_old_rules_is_not_told_when_a_clock_was_ahead() {
         let mut bench = bench.restart();
         bench.commit("writer", now + 1000, now + 1000, operation);
         let events = bench.events();
-        assert!(events.contains(&format!("{name} null")), "{events:?} after {operation}");
+        assert!(
+            events.contains(&format!("{name} null")),
+            "{events:?} after {operation}"
+        );
         assert!(!events[1..].iter().any(|event| event.contains('1')), "{events:?}");
     }
 }

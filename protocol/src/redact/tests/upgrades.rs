@@ -102,10 +102,16 @@ fn rename_out_of_a_ruled_name_and_back_keeps_the_record_redacted() {
     // Out in one upgrade, and back in another.
     let redacted = upgrade(&users(), "", &[rename("users", "old"), put("old")]);
     assert!(!redacted.contains("PASSWORD"), "{redacted}");
-    assert!(redacted.contains(r#"{"delete_unknown":{"store":"old"}}"#), "{redacted}");
+    assert!(
+        redacted.contains(r#"{"delete_unknown":{"store":"old"}}"#),
+        "{redacted}"
+    );
     let redacted = upgrade(&users(), "", &[rename("old", "users")]);
     assert!(!is_told(&redacted, "old", "users"), "{redacted}");
-    assert!(redacted.contains(r#"{"delete_unknown":{"store":"users"}}"#), "{redacted}");
+    assert!(
+        redacted.contains(r#"{"delete_unknown":{"store":"users"}}"#),
+        "{redacted}"
+    );
 }
 
 #[test]
@@ -123,7 +129,10 @@ fn each_of_several_renames_counts() {
     let redacted = upgrade(&users(), "", &operations);
     assert!(!redacted.contains("PASSWORD"), "{redacted}");
     assert!(!redacted.contains("rename_store"), "{redacted}");
-    assert!(redacted.ends_with(r#",{"delete_unknown":{"store":"c"}}]}}"#), "{redacted}");
+    assert!(
+        redacted.ends_with(r#",{"delete_unknown":{"store":"c"}}]}}"#),
+        "{redacted}"
+    );
 
     // Stores that exchange their names, of which one is ruled.
     let operations = [
@@ -134,7 +143,10 @@ fn each_of_several_renames_counts() {
         put("users"),
     ];
     let redacted = upgrade(&users(), "", &operations);
-    assert!(!redacted.contains("PASSWORD") && !redacted.contains("rename_store"), "{redacted}");
+    assert!(
+        !redacted.contains("PASSWORD") && !redacted.contains("rename_store"),
+        "{redacted}"
+    );
     for store in ["users", "people"] {
         assert!(redacted.contains(&format!(r#"{{"delete_unknown":{{"store":"{store}"}}}}"#)));
     }
@@ -151,7 +163,11 @@ fn rename_is_told_where_the_same_rules_hold() {
         database: "d".into(),
         ..rule(&["/password", "@key"], How::Hash)
     };
-    let redacted = upgrade(&[of_database], "", &[put("people"), rename("people", "users"), put("users")]);
+    let redacted = upgrade(
+        &[of_database],
+        "",
+        &[put("people"), rename("people", "users"), put("users")],
+    );
     assert!(!redacted.contains("PASSWORD"), "{redacted}");
     assert!(is_told(&redacted, "people", "users") && !redacted.contains("delete_unknown"));
     // Another store's rule is none of these.
@@ -162,10 +178,12 @@ fn rename_is_told_where_the_same_rules_hold() {
 #[test]
 fn keys_are_hashed_alike_under_each_name() {
     let rules = [rule_for("users", &["/mail"], How::Hash)];
-    let record = |store: &str| {
-        format!(r#"{{"put":{{"store":"{store}","key":"ann","value":{{"mail":"ann"}}}}}}"#)
-    };
-    let made = schema("users_new", r#"{"create_store":{"key_path":"mail","auto_increment":false}}"#);
+    let record =
+        |store: &str| format!(r#"{{"put":{{"store":"{store}","key":"ann","value":{{"mail":"ann"}}}}}}"#);
+    let made = schema(
+        "users_new",
+        r#"{"create_store":{"key_path":"mail","auto_increment":false}}"#,
+    );
     let operations = [
         made,
         record("users_new"),

@@ -131,9 +131,11 @@ impl Line {
         let origin_cut = Words::new(document, &origin)?;
         arrow(&origin)?;
         let place = part(&full, "span", "store")?;
-        let database = Marked::new(document, &part(&place, "span", "name")?)?;
+        let name = part(&place, "span", "name")?;
+        let database = Marked::new(document, &name)?;
         arrow(&place)?;
-        let store = Marked::new(document, &part(&place, "span", "name")?)?;
+        let name = part(&place, "span", "name")?;
+        let store = Marked::new(document, &name)?;
         let what = cell("what")?;
         let whole = part(&what, "em", "")?;
         let count = Words::new(document, &whole)?;
