@@ -97,7 +97,7 @@ pub fn start(log: Log) {
     }
 }
 
-/// Writes each event as one line that a terminal takes no orders from, whatever a page, a server or a file has put in.
+/// Writes each event as one line in which no foreign text can act on a terminal.
 struct Lines<W>(W);
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Lines<W> {

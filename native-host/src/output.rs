@@ -1,4 +1,4 @@
-//! What is printed for people and for programs. One place, since it all may hold foreign text: see [`protocol::shown`].
+//! Printing, for people and for programs. It is one place because any line may hold foreign text: see [`protocol::shown`].
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
 use protocol::shown::{shown, shown_json};
 use serde::Serialize;
 
-/// Prints one line. Whatever its parts say, it is one line, and a terminal takes no orders from it.
+/// Prints exactly one line. Foreign text in it can neither end the line nor act on a terminal.
 pub fn print_line(out: &mut impl Write, text: fmt::Arguments<'_>) -> io::Result<()> {
     writeln!(out, "{}", shown(&text.to_string()))
 }
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(String::from_utf8(out).expect("UTF-8"), expected);
     }
 
-    /// Whoever prints in another way prints foreign text as it is.
+    /// Any other way to print leaves foreign text as it is.
     #[test]
     fn commands_print_by_this_module_only() {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

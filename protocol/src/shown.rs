@@ -1,8 +1,8 @@
 //! How foreign text is shown: names, keys and messages that a page, a server or a file made.
 //!
 //! A terminal obeys control characters, and a reader is misled by characters that change the direction of a line or have no
-//! width. So whatever is shown outside of a document of ours (terminals, logs, messages, commands to copy) passes one of these
-//! functions. In documents of ours elements isolate directions instead (`unicode-bidi`).
+//! width. So all foreign text that is shown outside of our own documents (terminals, logs, messages, commands to copy) passes one
+//! of these functions. In our own documents elements isolate directions instead (`unicode-bidi`).
 //!
 //! - [`shown`]: in a line of text, as `\u{1b}`.
 //! - [`shown_json`]: in JSON text, as `\u001b`: a reader of JSON reads the same as without.

@@ -124,7 +124,7 @@ fn no_log_and_no_message_tells_a_key_or_a_value() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     let at = now();
-    // A key that is none, a body of another form, messages that are none; a reason with a line of its own.
+    // Invalid keys, bodies of another form, invalid messages, and a reason of two lines.
     let bodies = [
         commit(&[put(r#"{"hunter2":"hunter2"}"#, "1")]),
         commit(&[put(r#"[1,{"$date":"hunter2"}]"#, "1")]),
@@ -143,7 +143,7 @@ fn no_log_and_no_message_tells_a_key_or_a_value() {
     host.send(r#"{"hunter2":"hunter2"}"#);
     host.send(r#"{"ask":{"id":7,"question":{"record":{"hunter2":1}}}}"#);
     let mut told = String::new();
-    // An unknown member is no fault, and a gap is none either.
+    // Unknown members are ignored, and the gap is valid.
     while told.matches("MalformedDelivery").count() < 5
         || told.matches("MalformedMessage").count() < 2
         || !told.contains("MalformedQuestion")

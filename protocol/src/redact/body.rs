@@ -116,7 +116,7 @@ impl Redaction {
                 operation => treated.plan.operation(text, operation, changes)?,
             }
         }
-        // Behind all others: who counts operations goes by the page's.
+        // Behind all others, so that the operations in front keep the page's order and count: stacks go by it.
         if let Some(last) = commit.operations.last() {
             let mut reads = String::new();
             for store in treated.into_iter().filter_map(|treated| treated.read_as) {

@@ -170,7 +170,7 @@ fn rename_is_told_where_the_same_rules_hold() {
     );
     assert!(!redacted.contains("PASSWORD"), "{redacted}");
     assert!(is_told(&redacted, "people", "users") && !redacted.contains("delete_unknown"));
-    // Another store's rule is none of these.
+    // The rule of another store does not count.
     let redacted = upgrade(&users(), "", &[put("a"), rename("a", "b")]);
     assert!(is_told(&redacted, "a", "b") && redacted.contains("PASSWORD"));
 }
@@ -211,8 +211,7 @@ fn store_that_came_to_its_name_unseen_is_read_again() {
 }
 
 proptest! {
-    /// Whatever an upgrade does: nothing of a store that is a ruled one at any time leaves, and a rename that is told takes along
-    /// only what its new name's rule has redacted.
+    /// Any upgrade: nothing leaves of a store that has the ruled name at any time, and no unredacted record moves to that name.
     #[test]
     fn nothing_leaves_under_a_ruled_name(steps in prop::collection::vec((0..4_u8, 0..3_usize, 0..3_usize), 0..12)) {
         let names = ["users", "a", "b"];
