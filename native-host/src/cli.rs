@@ -12,6 +12,7 @@ use crate::{
     config::Config,
     logging::{self, Log},
     messaging::session,
+    output::line,
 };
 
 mod apply;
@@ -101,7 +102,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // `idb-relay tail | head`: the reader has had enough.
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            let _stream_broke = writeln!(io::stderr(), "error: {error}\n cure: {}", error.cure());
+            let mut stderr = io::stderr();
+            let _stream_broke = line!(&mut stderr, "error: {error}")
+                .and_then(|()| line!(&mut stderr, " cure: {}", error.cure()));
             ExitCode::from(error.exit_code())
         }
     }

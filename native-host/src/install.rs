@@ -4,13 +4,14 @@
 //! - [`manifest`]: what the file says.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use protocol::message::ErrorCode;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, temporary};
 
 pub mod browsers;
 pub mod manifest;
@@ -106,13 +107,19 @@ impl Plan {
             let path = path.to_owned();
             move |source| InstallError::File { path, doing, source }
         };
-        if let Some(directory) = self.path.parent() {
-            fs::create_dir_all(directory).map_err(failed("made", directory))?;
-        }
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(directory).map_err(failed("made", directory))?;
         // By way of another name: a browser never sees half a manifest.
-        let draft = self.path.with_extension("json.new");
-        fs::write(&draft, &self.content).map_err(failed("written", &draft))?;
-        fs::rename(&draft, &self.path).map_err(failed("written", &self.path))
+        let name = format!("{}.json.new", protocol::HOST_NAME);
+        let (mut file, draft) =
+            temporary::create(directory, &name, false).map_err(failed("written", &self.path))?;
+        let written = file
+            .write_all(self.content.as_bytes())
+            .and_then(|()| fs::rename(&draft, &self.path));
+        if written.is_err() {
+            let _left_behind = fs::remove_file(&draft);
+        }
+        written.map_err(failed("written", &self.path))
     }
 
     /// Removes the manifest; `false` if there was none.

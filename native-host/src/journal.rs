@@ -87,8 +87,8 @@ struct State {
     scans: HashMap<(i64, i64), Scan>,
     /// When surveys that may find what is missing were begun, by context.
     surveys: HashMap<i64, i64>,
-    /// Values that are not younger are not known to be redacted as they should be now.
-    redacted_since: i64,
+    /// The generation of the redaction rules that hold now: see [`rules`].
+    redaction: i64,
     settling: Settling,
     limits: Limits,
     /// The sink that carries events' texts.
@@ -114,7 +114,7 @@ impl Journal {
             contexts: HashMap::new(),
             scans: HashMap::new(),
             surveys: HashMap::new(),
-            redacted_since: i64::MIN,
+            redaction: 0,
             settling: Settling::default(),
             limits: Limits::default(),
             carrier: "",
@@ -227,7 +227,7 @@ impl State {
         self.contexts.clear();
         self.scans.clear();
         self.surveys.clear();
-        self.redacted_since = rules::since(connection)?;
+        self.redaction = rules::generation(connection)?;
         self.head = schema::head(connection)?;
         self.base = schema::base(connection)?;
         self.room = retain::Room::load(connection)?;

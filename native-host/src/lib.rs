@@ -23,6 +23,8 @@
 //! - [`cli`]: one file per command.
 //! - [`failure`]: what every named error offers.
 //! - [`logging`]: stderr and a file; never stdout.
+//! - `output`: lines for people and for programs, with foreign text in them.
+//! - `temporary`: files that are to be renamed or removed at once.
 //! - `failpoint`: where tests end the process.
 
 pub mod apply;
@@ -37,7 +39,9 @@ pub mod install;
 pub mod journal;
 pub mod logging;
 pub mod messaging;
+mod output;
 pub mod sinks;
+mod temporary;
 mod time;
 
 /// The version of this host, as it stands in events and hellos.

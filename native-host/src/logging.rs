@@ -6,12 +6,14 @@
 mod rotating;
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, Write},
     path::PathBuf,
     process,
     sync::{Mutex, OnceLock},
 };
 
+use protocol::shown::shown;
 use tracing_subscriber::{
     EnvFilter,
     fmt::{
@@ -95,13 +97,76 @@ pub fn start(log: Log) {
     }
 }
 
+/// Writes each event as one line in which no foreign text can act on a terminal.
+struct Lines<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Lines<W> {
+    type Writer = Lines<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Lines(self.0.make_writer())
+    }
+}
+
+impl<W: Write> Write for Lines<W> {
+    /// Each call is an event.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = shown(text.strip_suffix('\n').unwrap_or(&text));
+        self.0.write_all(format!("{line}\n").as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 fn write_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let filter = EnvFilter::try_from_env("IDB_RELAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_timer(Stamp)
         .with_target(false)
-        .with_writer(writer)
+        .with_writer(Lines(writer))
         .with_filter(filter);
     let _already_set = tracing_subscriber::registry().with(layer).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// What was written.
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("whole").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn foreign_text_stays_within_its_line() {
+        let memory = Memory::default();
+        let writer = memory.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(Lines(move || writer.clone()));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::warn!("lost: {}", "why\nERROR forged \u{1b}[2J\u{202e}");
+            tracing::info!(details = "a\nb", "second");
+        });
+        let text = String::from_utf8(memory.0.lock().expect("whole").clone()).expect("UTF-8");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains(r"lost: why\u{a}ERROR forged"), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+    }
 }

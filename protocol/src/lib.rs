@@ -19,6 +19,7 @@
 //! - [`origin`]: which origins a rule means.
 //! - [`table`]: a map of few entries.
 //! - [`redact`]: what must not leave the browser.
+//! - [`shown`]: how foreign text is shown.
 //!
 //! The formats are specified for readers in other languages in `docs/formats.md`.
 
@@ -34,6 +35,7 @@ pub mod number;
 pub mod origin;
 pub mod redact;
 pub mod schema;
+pub mod shown;
 pub mod table;
 pub mod value;
 

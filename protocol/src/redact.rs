@@ -12,10 +12,11 @@
 //! # Layout
 //!
 //! - [`pointer`]: JSON Pointers with `*`.
-//! - [`hash`]: hashes that mean nothing outside this browser profile.
+//! - [`hash`]: hashes that mean nothing outside this browser profile, an origin and a rule.
 //! - [`value`]: typed values.
 //! - [`key`]: keys, and which parts of them a rule concerns.
 //! - [`body`]: whole bodies of deliveries.
+//! - [`upgrade`]: stores that have several names in one transaction.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ mod key;
 mod pointer;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod value;
 
 use self::{hash::Hasher, key::KeyPath, pointer::Step};
@@ -72,8 +74,39 @@ pub enum How {
     Drop,
     /// [`MASK`] stands for it.
     Mask,
-    /// A hash stands for it that is the same for the same value, in this browser profile only.
+    /// A hash stands for it. Equal values have equal hashes only in one browser profile, in one origin, and by one rule.
     Hash,
+}
+
+/// What happens to a field, and by which rule's hashes. The stricter one is the smaller one; of two hashes the first rule's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Treatment {
+    Drop,
+    Mask,
+    Hash(usize),
+}
+
+impl Treatment {
+    fn of(how: How, rule: usize) -> Self {
+        match how {
+            How::Drop => Self::Drop,
+            How::Mask => Self::Mask,
+            How::Hash => Self::Hash(rule),
+        }
+    }
+}
+
+/// A store whose records are redacted.
+#[derive(Debug, Clone, Copy)]
+pub struct Store<'s> {
+    /// The origin that the *browser* reports; hashes are its own.
+    pub origin: &'s str,
+    /// The database's name.
+    pub database: &'s str,
+    /// The store's name.
+    pub store: &'s str,
+    /// The store's key path; `None` if it has none.
+    pub key_path: Option<&'s RawValue>,
 }
 
 /// Why a rule cannot be applied.
@@ -141,9 +174,10 @@ impl Compiled {
         })
     }
 
-    fn concerns(&self, database: &str, store: &str) -> bool {
+    /// Whether it holds for a store that has these names.
+    fn concerns(&self, database: &str, stores: &[&str]) -> bool {
         let is = |name: &str, asked: &str| name.is_empty() || name == asked;
-        is(&self.database, database) && is(&self.store, store)
+        is(&self.database, database) && stores.iter().any(|store| is(&self.store, store))
     }
 }
 
@@ -158,15 +192,20 @@ pub struct Redaction {
 impl Redaction {
     /// All of these rules. The secret is this profile's own, random, and never leaves the browser.
     pub fn new<'r>(rules: impl IntoIterator<Item = &'r Rule>, secret: &[u8; 32]) -> Result<Self, RuleError> {
-        let hasher = Hasher::new(secret);
         let rules: Vec<&Rule> = rules.into_iter().collect();
         let compiled = rules
             .iter()
             .map(|rule| Compiled::of(rule))
             .collect::<Result<Vec<_>, _>>()?;
-        let fingerprint = match serde_json::to_vec(&rules) {
-            Ok(text) if !rules.is_empty() => hasher.text(hash::RULES, &text),
-            _ => String::new(),
+        // No rule fails to serialise.
+        let texts = rules
+            .iter()
+            .map(|rule| serde_json::to_vec(rule).unwrap_or_default());
+        let hasher = Hasher::new(secret, texts.collect());
+        let fingerprint = if rules.is_empty() {
+            String::new()
+        } else {
+            hasher.fingerprint()
         };
         Ok(Self {
             rules: compiled,
@@ -186,37 +225,23 @@ impl Redaction {
     }
 
     /// A typed value of a store, redacted; `None` if it stays as it is. What is no typed value is replaced by an `$opaque`.
-    pub fn value(
-        &self,
-        database: &str,
-        store: &str,
-        key_path: Option<&RawValue>,
-        typed: &str,
-    ) -> Option<String> {
-        self.plan(database, store, &KeyPath::read(key_path)).value(typed)
+    pub fn value(&self, store: Store<'_>, typed: &str) -> Option<String> {
+        self.plan_of(store).value(typed)
     }
 
     /// A key of a store, redacted; `None` if it stays as it is.
-    pub fn key(
-        &self,
-        database: &str,
-        store: &str,
-        key_path: Option<&RawValue>,
-        key: &str,
-    ) -> Result<Option<String>, crate::key::KeyError> {
-        self.plan(database, store, &KeyPath::read(key_path)).key(key)
+    pub fn key(&self, store: Store<'_>, key: &str) -> Result<Option<String>, crate::key::KeyError> {
+        self.plan_of(store).key(key)
     }
 
     /// Which of a store's keys is told under this name: the only way back from a hash is to make it again.
     pub fn named<'k>(
         &self,
-        database: &str,
-        store: &str,
-        key_path: Option<&RawValue>,
+        store: Store<'_>,
         name: &str,
         keys: impl IntoIterator<Item = &'k str>,
     ) -> Option<&'k str> {
-        let plan = self.plan(database, store, &KeyPath::read(key_path));
+        let plan = self.plan_of(store);
         keys.into_iter().find(|key| match plan.key(key) {
             Ok(Some(redacted)) => redacted == name,
             Ok(None) => *key == name,
@@ -224,50 +249,73 @@ impl Redaction {
         })
     }
 
-    /// What the rules mean for a store.
-    fn plan(&self, database: &str, store: &str, path: &KeyPath) -> Plan<'_> {
-        let mut fields: BTreeMap<Vec<Step>, How> = BTreeMap::new();
-        let mut whole_key = false;
-        for rule in self.rules.iter().filter(|rule| rule.concerns(database, store)) {
+    fn plan_of(&self, store: Store<'_>) -> Plan {
+        let path = KeyPath::read(store.key_path);
+        self.plan(store.origin, store.database, &[store.store], &path)
+    }
+
+    /// What the rules mean for a store that has these names, now or in the course of an upgrade.
+    fn plan(&self, origin: &str, database: &str, stores: &[&str], path: &KeyPath) -> Plan {
+        let mut fields: BTreeMap<Vec<Step>, (Treatment, usize)> = BTreeMap::new();
+        let mut key_rule = None;
+        for (index, rule) in self.rules.iter().enumerate() {
+            if !rule.concerns(database, stores) {
+                continue;
+            }
+            let treatment = Treatment::of(rule.how, index);
             for field in &rule.fields {
                 let pointers = match field {
                     Field::Value(steps) => vec![steps.clone()],
                     Field::Key => {
-                        whole_key = true;
+                        key_rule = key_rule.or(Some(index));
                         path.pointers()
                     }
                 };
                 for steps in pointers {
-                    let how = fields.entry(steps).or_insert(rule.how);
-                    *how = rule.how.min(*how);
+                    let (strictest, _) = fields.entry(steps).or_insert((treatment, index));
+                    *strictest = treatment.min(*strictest);
                 }
             }
         }
+        let redacted = fields.iter().map(|(steps, (_, rule))| (&steps[..], *rule));
         Plan {
-            key: key::Plan::of(path, &fields.keys().map(Vec::as_slice), whole_key),
-            fields: fields.into_iter().collect(),
-            hasher: &self.hasher,
+            key: key::Plan::of(path, &redacted, key_rule),
+            fields: fields
+                .into_iter()
+                .map(|(steps, (treatment, _))| (steps, treatment))
+                .collect(),
+            hasher: self.hasher.of_origin(origin),
         }
     }
 }
 
 /// What the rules mean for the records of one store.
 #[derive(Debug)]
-struct Plan<'r> {
-    fields: Vec<(Vec<Step>, How)>,
+struct Plan {
+    fields: Vec<(Vec<Step>, Treatment)>,
     key: key::Plan,
-    hasher: &'r Hasher,
+    hasher: Hasher,
 }
 
-impl Plan<'_> {
+impl Plan {
+    /// Whether all stays as it is.
+    fn is_empty(&self) -> bool {
+        self.fields.is_empty() && !self.key.redacts()
+    }
+
+    /// Whether records that one of them redacts are as if the other had done it.
+    fn is_same(&self, other: &Self) -> bool {
+        self.fields == other.fields && self.key == other.key
+    }
+
     fn value(&self, typed: &str) -> Option<String> {
         if self.fields.is_empty() {
             return None;
         }
-        Some(value::redacted(typed, &self.fields, self.hasher))
+        Some(value::redacted(typed, &self.fields, &self.hasher))
     }
 
     fn key(&self, key: &str) -> Result<Option<String>, crate::key::KeyError> {
-        self.key.apply(key, self.hasher)
+        self.key.apply(key, &self.hasher)
     }
 }

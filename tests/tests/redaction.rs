@@ -339,7 +339,183 @@ fn a_rule_that_comes_later_reaches_the_caches(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// Upgrades of a database, each a function of the database and its transaction; the connection closes after each.
+const UPGRADE: &str = "void (
+window.upgrade = (version, change) => new Promise((resolve, reject) => {
+  const open = indexedDB.open('accounts', version);
+  open.onupgradeneeded = () => change(open.result, open.transaction);
+  open.onsuccess = () => { open.result.close(); resolve(true); };
+  open.onerror = () => reject(open.error);
+}))";
+
+/// Waits until Memcached's items of the accounts are these: the record's key with a part of its value.
+fn accounts_are(rig: &Rig, expected: &[(&str, &str)]) -> Result<()> {
+    wait::until("the accounts", PATIENCE, || {
+        let items: BTreeMap<String, String> = rig
+            .memcached
+            .dump()?
+            .into_iter()
+            .filter_map(|(key, item)| {
+                let record = key.split_once(":accounts:")?.1.to_owned();
+                Some((record, String::from_utf8_lossy(&item.value).into_owned()))
+            })
+            .collect();
+        let fits = items.len() == expected.len()
+            && expected
+                .iter()
+                .all(|(key, part)| items.get(*key).is_some_and(|value| value.contains(part)));
+        Ok(if fits {
+            Seen::Ready(())
+        } else {
+            let items: Vec<_> = items
+                .iter()
+                .map(|(key, value)| (key, value.chars().take(60).collect::<String>()))
+                .collect();
+            Seen::Not(format!("{items:?}"))
+        })
+    })
+}
+
+/// The usual way to change a store: another one, a copy, a rename. The rule names only what comes out in the end.
+fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
+    let rig = rig(
+        kind,
+        "[[redact]]\nstore = \"users\"\nfields = [\"/password\"]\nhow = \"mask\"\n",
+    )?;
+    let subscriber = rig.subscribe()?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    page.evaluate(UPGRADE)?;
+    page.evaluate(
+        "upgrade(1, (database) => {
+          const users = database.createObjectStore('users', { keyPath: 'id' });
+          users.put({ id: 1, password: 'hush-1', name: 'open-1' });
+          // Longer than one message: its parts come one by one.
+          users.put({ id: 2, password: 'hush-long'.repeat(300_000), name: 'open-long'.repeat(30_000) });
+        })",
+    )?;
+    accounts_are(&rig, &[("users:1", "open-1"), ("users:2", "open-long")])?;
+    page.evaluate(
+        "upgrade(2, (database, transaction) => {
+          const copy = database.createObjectStore('users_new', { keyPath: 'id' });
+          transaction.objectStore('users').getAll().onsuccess = ({ target: { result } }) => {
+            for (const user of result) copy.put({ ...user, version: 2 });
+            database.deleteObjectStore('users');
+            copy.name = 'users';
+          };
+        })",
+    )?;
+    accounts_are(
+        &rig,
+        &[("users:1", "\"version\":2"), ("users:2", "\"version\":2")],
+    )?;
+    // And from the name, in one upgrade, to it again.
+    page.evaluate(
+        "upgrade(3, (database, transaction) => {
+          const users = transaction.objectStore('users');
+          users.name = 'passing';
+          users.put({ id: 3, password: 'hush-3', name: 'open-3' }).onsuccess = () => { users.name = 'users'; };
+        })",
+    )?;
+    accounts_are(
+        &rig,
+        &[
+            ("users:1", "open-1"),
+            ("users:2", "open-long"),
+            ("users:3", "open-3"),
+        ],
+    )?;
+    nothing_is_told(&rig, &subscriber.messages())?;
+
+    // A store that has no rule gets the name later: what it held was told, but never by that name.
+    page.evaluate(
+        "upgrade(4, (database) => {
+          database.createObjectStore('people', { keyPath: 'id' }).put({ id: 9, password: 'bare-9', name: 'open-9' });
+        })",
+    )?;
+    let three = [
+        ("users:1", "open-1"),
+        ("users:2", "open-long"),
+        ("users:3", "open-3"),
+    ];
+    accounts_are(&rig, &[&three[..], &[("people:9", "bare-9")]].concat())?;
+    page.evaluate(
+        "upgrade(5, (database, transaction) => {
+          database.deleteObjectStore('users');
+          transaction.objectStore('people').name = 'users';
+        })",
+    )?;
+    accounts_are(&rig, &[("users:9", "\"***\"")])?;
+    let events = rig.stream()?;
+    let told: Vec<_> = events
+        .iter()
+        .filter(|event| event.json()["source"]["store"] == "users" && event.database() == "accounts")
+        .map(|event| event.json().to_string())
+        .collect();
+    ensure!(told.iter().any(|event| event.contains("open-9")), "{told:?}");
+    ensure!(!told.iter().any(|event| event.contains("bare-9")), "{told:?}");
+    let of_users = |channel: &str| channel.ends_with(":accounts:users");
+    ensure!(
+        !subscriber
+            .messages()
+            .iter()
+            .any(|(channel, text)| of_users(channel) && text.contains("bare-9"))
+    );
+    ensure!(
+        events
+            .iter()
+            .any(|event| event.op() == "d" && event.json()["source"]["store"] == "people"),
+        "the record went under its old name"
+    );
+    Ok(())
+}
+
+/// A page that stores guesses learns nothing of another origin's records by the hashes.
+fn hashes_are_each_origins_own(kind: Kind) -> Result<()> {
+    let rig = rig(
+        kind,
+        "[[redact]]\nstore = \"sessions\"\nfields = [\"\", \"@key\"]\nhow = \"hash\"\n",
+    )?;
+    let other = lab::site::Site::start()?;
+    let config = fs::read_to_string(rig.relay.config())?;
+    let origin = format!("\"{}\"", rig.site.origin());
+    fs::write(
+        rig.relay.config(),
+        config.replacen(&origin, &format!("{origin}, \"{}\"", other.origin()), 1),
+    )?;
+    let browser = rig.browser()?;
+    for site in [&rig.site, &other] {
+        let page = browser.open(&site.url(SITE))?;
+        page.evaluate("opened.then(() => true)")?;
+        page.evaluate("transact((store) => { store('sessions').put('hush', 'hush'); store('sessions').put('hush', 'too'); })")?;
+    }
+    let values = wait::until("both origins' records", PATIENCE, || {
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (key, item) in rig.memcached.dump()? {
+            if let Some((origin, key)) = key.split_once(":vault:sessions:") {
+                let of_origin = values.entry(origin.to_owned()).or_default();
+                of_origin.extend([key.to_owned(), String::from_utf8_lossy(&item.value).into_owned()]);
+            }
+        }
+        Ok(if values.values().map(Vec::len).eq([4, 4]) {
+            Seen::Ready(values)
+        } else {
+            Seen::Not(format!("{values:?}"))
+        })
+    })?;
+    let [ours, theirs] = values.values().collect::<Vec<_>>()[..] else {
+        anyhow::bail!("not two origins: {values:?}")
+    };
+    ensure!(!ours.iter().any(|hash| theirs.contains(hash)), "{values:?}");
+    // In one origin, by one rule, equal values have equal hashes: the key and the value of one record, and both values.
+    let distinct: std::collections::BTreeSet<_> = ours.iter().collect();
+    ensure!(distinct.len() == 2, "{values:?}");
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    upgrades_redact_by_every_name_of_a_store,
+    hashes_are_each_origins_own,
     secrets_are_nowhere_but_in_the_browser,
     a_rule_that_comes_later_reaches_the_caches,
 );

@@ -3,7 +3,7 @@
 use protocol::{
     json::Json,
     key::{Key, KeyError},
-    redact::{How, Redaction, Rule, RuleError},
+    redact::{How, Redaction, Rule, RuleError, Store},
 };
 use serde_json::value::RawValue;
 
@@ -107,15 +107,20 @@ pub fn preview(
         paths => serde_json::to_string(paths).ok(),
     };
     let path = path_text.and_then(|text| RawValue::from_string(text).ok());
-    let redacted = redaction.value(database, store, path.as_deref(), sample);
+    let place = Store {
+        // Hashes are each origin's own: this one is no origin's.
+        origin: "",
+        database,
+        store,
+        key_path: path.as_deref(),
+    };
+    let redacted = redaction.value(place, sample);
     let key = key_of(&json, &paths);
     let wrong = |error: KeyError| format!("The sample has no key at its key path: {error}.");
     let redacted_key = match &key {
         Some(key) => {
             Key::parse(key).map_err(wrong)?;
-            redaction
-                .key(database, store, path.as_deref(), key)
-                .map_err(wrong)?
+            redaction.key(place, key).map_err(wrong)?
         }
         None => None,
     };

@@ -4,6 +4,7 @@ use protocol::{
     event::Op,
     inspect::{Health, Sink, left_out_bytes},
     name::{Names, Template},
+    shown::{shell_option, shell_word, shown_json},
     value::plain,
 };
 
@@ -73,8 +74,10 @@ pub fn ways(row: &Row, health: Option<&Health>) -> Ways {
         if let ([server], Some(key)) = (memcached.servers.as_slice(), &ways.memcached_key) {
             ways.memcached_command = server.rsplit_once(':').map(|(host, port)| {
                 format!(
-                    "printf 'get %s\\r\\nquit\\r\\n' {} | nc {host} {port}",
-                    quoted(key)
+                    "printf 'get %s\\r\\nquit\\r\\n' {} | nc {} {}",
+                    shell_word(key),
+                    shell_word(host),
+                    shell_word(port)
                 )
             });
         }
@@ -97,16 +100,16 @@ fn get_command(row: &Row) -> String {
     let source = &row.source;
     let mut command = "idb-relay get".to_owned();
     let mut option = |name: &str, value: &str| {
-        command.push_str(name);
-        command.push_str(&quoted(value));
+        command.push(' ');
+        command.push_str(&shell_option(name, value));
     };
-    option(" --origin ", &source.origin);
+    option("--origin", &source.origin);
     if !source.bucket.is_empty() {
-        option(" --bucket ", &source.bucket);
+        option("--bucket", &source.bucket);
     }
-    option(" --database ", &source.database);
-    option(" --store ", &source.store);
-    option(" --key ", row.key());
+    option("--database", &source.database);
+    option("--store", &source.store);
+    option("--key", &shown_json(row.key()));
     command
 }
 
@@ -116,13 +119,13 @@ pub fn entry_command(health: &Health, id: &str) -> Option<String> {
     Some(format!(
         "{} XRANGE {} {id} {id}",
         client(redis)?,
-        quoted(&health.stream)
+        shell_word(&health.stream)
     ))
 }
 
 /// How the server is reached from a shell.
 fn client(redis: &Sink) -> Option<String> {
-    let words: Vec<String> = redis.client.iter().map(|word| quoted(word)).collect();
+    let words: Vec<String> = redis.client.iter().map(|word| shell_word(word)).collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
 
@@ -130,25 +133,16 @@ fn redis_command(row: &Row, redis: &Sink, ways: &Ways) -> Option<String> {
     let client = client(redis)?;
     let channel = ways.channel.as_ref()?;
     let Some(stream) = &ways.stream else {
-        return Some(format!("{client} SUBSCRIBE {}", quoted(channel)));
+        return Some(format!("{client} SUBSCRIBE {}", shell_word(channel)));
     };
     // An entry's id begins with the time at which the server took it.
     let passed = row.at + row.lag(1)?;
     Some(format!(
         "{client} XRANGE {} {} {}",
-        quoted(stream),
+        shell_word(stream),
         row.at - AROUND,
         passed + AROUND
     ))
-}
-
-/// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "_-./:@%+,".contains(char);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

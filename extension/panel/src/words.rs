@@ -1,6 +1,6 @@
 //! Numbers and times for people, and the names of operations and servers.
 
-use protocol::{event::Op, inspect::left_out_bytes};
+use protocol::{event::Op, inspect::left_out_bytes, shown::shown};
 
 use crate::{model::Row, query::find};
 
@@ -128,6 +128,23 @@ fn boundary(text: &str, mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Names, each within the one before, in a text that has no elements: none changes the direction of what follows.
+pub fn names(names: &[&str]) -> String {
+    let mut text = String::new();
+    for name in names {
+        if !text.is_empty() {
+            text.push_str(" › ");
+        }
+        if name.is_ascii() {
+            text.push_str(name);
+        } else {
+            // Isolated; a name that ends the isolation is shown with that as a number.
+            text.extend(["\u{2068}", &shown(name), "\u{2069}"]);
+        }
+    }
+    text
 }
 
 #[cfg(test)]

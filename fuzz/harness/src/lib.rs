@@ -17,7 +17,7 @@ use protocol::{
     key::Key,
     message::{FromBridge, ToHost},
     name::{MAX_MEMCACHED_KEY, Names, Template, is_shortened},
-    redact::{How, MASK, Redaction, Rule},
+    redact::{How, MASK, Redaction, Rule, Store},
     value,
 };
 use serde_json::value::RawValue;
@@ -183,9 +183,13 @@ pub fn redaction(data: &[u8]) {
             how,
         };
         let redaction = Redaction::new([&rule], &[7; 32]).expect("the rule is sound");
-        let value = redaction
-            .value("d", "s", None, text)
-            .expect("a rule concerns the value");
+        let store = Store {
+            origin: "https://fuzz.example",
+            database: "d",
+            store: "s",
+            key_path: None,
+        };
+        let value = redaction.value(store, text).expect("a rule concerns the value");
         let json = Json::parse(&value);
         assert!(json.is_ok(), "{value} for {text}");
         if let (Ok(plain), How::Mask) = (value::plain(&value, PLAIN_LIMIT), how)
@@ -194,10 +198,10 @@ pub fn redaction(data: &[u8]) {
         {
             assert_eq!(left.as_plain_str(), Some(MASK), "{value} for {text}");
         }
-        if let Ok(Some(key)) = redaction.key("d", "s", None, text) {
+        if let Ok(Some(key)) = redaction.key(store, text) {
             assert!(Key::parse(&key).is_ok(), "{key} for {text}");
         }
-        let body = redaction.body(text);
+        let body = redaction.body("https://fuzz.example", text);
         assert!(
             serde_json::from_str::<&RawValue>(&body).is_ok(),
             "{body} for {text}"

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use protocol::shown::shown;
 use serde_json::json;
 
 use super::{
@@ -23,7 +24,7 @@ use super::{
     session::Session,
     stop::{Stop, told_when_missed},
 };
-use crate::config::Config;
+use crate::{config::Config, failure::json_fault};
 
 mod ear;
 
@@ -153,8 +154,10 @@ impl Channels {
                 report.tell(
                     "gap",
                     format_args!(
-                        "gap: {count} events of profile {profile} were heard and not written ({first} to {last}), for {why}; what they changed may be \
-                         stale in Memcached\n   cure: {CURE_MISSED}"
+                        "gap: {count} events of profile {} were heard and not written ({first} to {last}), for {}; what they changed may be \
+                         stale in Memcached\n   cure: {CURE_MISSED}",
+                        shown(&profile),
+                        shown(why)
                     ),
                     json!({"profile": profile, "first": first, "last": last, "events": count, "cure": CURE_MISSED}),
                 )?;
@@ -241,11 +244,14 @@ fn take_in_hand<W: Write>(
                 bytes += event.len();
                 match Change::read(&event, &session.config.memcached) {
                     Ok(change) => channels.accept(session.report, change)?,
-                    Err(error) => session.report.tell(
-                        "unreadable",
-                        format_args!("a message is no event and is left out: {error}"),
-                        json!({"problem": error.to_string()}),
-                    )?,
+                    Err(error) => {
+                        let problem = json_fault(&error);
+                        session.report.tell(
+                            "unreadable",
+                            format_args!("a message is no event and is left out: {problem}"),
+                            json!({"problem": problem}),
+                        )?;
+                    }
                 }
             }
             Heard::Listening => session.report.state("applying", "listening")?,

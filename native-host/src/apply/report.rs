@@ -6,9 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use protocol::shown::shown;
 use serde_json::{Value, json};
 
-use crate::time::now_ms;
+use crate::{
+    output::{self, line},
+    time::now_ms,
+};
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -33,16 +37,19 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// Says something once: for JSON under this name with these details.
+    /// Says something once: for JSON under this name with these details. A text of several lines must not get one more from what
+    /// is foreign in it.
     pub fn tell(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
         log(name, &details);
         if self.json {
             let mut line = serde_json::Map::new();
             line.insert(name.to_owned(), details);
             line.insert("ts_ms".to_owned(), now_ms().into());
-            writeln!(self.out, "{}", Value::Object(line))?;
+            output::json(&mut self.out, &Value::Object(line))?;
         } else {
-            writeln!(self.out, "{text}")?;
+            for text in text.to_string().lines() {
+                line!(&mut self.out, "{text}")?;
+            }
         }
         self.out.flush()
     }
@@ -67,7 +74,11 @@ impl<W: Write> Report<W> {
         self.state = key;
         self.tell(
             "trouble",
-            format_args!("trouble: {error}\n   cure: {cure}\n   trying again"),
+            format_args!(
+                "trouble: {}\n   cure: {}\n   trying again",
+                shown(error),
+                shown(cure)
+            ),
             json!({"state": state, "error": error, "cure": cure}),
         )
     }
@@ -92,7 +103,7 @@ impl<W: Write> Report<W> {
     pub fn applied(&mut self, key: &str, held: bool, refused: Option<&str>) -> io::Result<()> {
         if !self.json {
             return match refused {
-                Some(refused) => writeln!(self.out, "deleted {key}: {refused}"),
+                Some(refused) => line!(&mut self.out, "deleted {key}: {refused}"),
                 None => Ok(()),
             };
         }
@@ -100,7 +111,7 @@ impl<W: Write> Report<W> {
         if let Some(refused) = refused {
             details["refused"] = refused.into();
         }
-        writeln!(self.out, "{}", json!({"applied": details, "ts_ms": now_ms()}))
+        output::json(&mut self.out, &json!({"applied": details, "ts_ms": now_ms()}))
     }
 
     /// Says that events never came.
@@ -109,8 +120,10 @@ impl<W: Write> Report<W> {
         self.tell(
             "gap",
             format_args!(
-                "gap: {count} events of profile {profile} never came ({first} to {last}); what they changed may be stale \
-                 in Memcached\n   cure: {cure}"
+                "gap: {count} events of profile {} never came ({first} to {last}); what they changed may be stale \
+                 in Memcached\n   cure: {}",
+                shown(profile),
+                shown(cure)
             ),
             json!({"profile": profile, "first": first, "last": last, "events": count, "cure": cure}),
         )

@@ -25,6 +25,7 @@ mod lost;
 mod owed;
 
 use self::lost::Lost;
+use crate::failure::json_fault;
 
 /// What is to be done when events are gone for good.
 const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
@@ -207,7 +208,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         let problem = match entry.event.as_deref().map(|event| Change::read(event, memcached)) {
             Some(Ok(change)) if is_profile(&change.profile) => return Ok(Some(change)),
             Some(Ok(change)) => format!("{:?} is no profile", change.profile),
-            Some(Err(error)) => error.to_string(),
+            Some(Err(error)) => json_fault(&error),
             None => "it has no field \"event\" with text in it".to_owned(),
         };
         self.session.report.tell(

@@ -19,6 +19,7 @@ use crate::{
     config::{self, Config, MemcachedMode, Redis},
     journal::read::journals,
     logging::{self, Log},
+    output::{self, line},
     sinks,
 };
 
@@ -110,16 +111,19 @@ fn introduce(
     }
     tracing::info!(details = %started, "started");
     if options.json {
-        writeln!(out, "{}", json!({ "started": started }))?;
+        output::json(out, &json!({ "started": started }))?;
     } else if options.pubsub {
-        writeln!(
+        line!(
             out,
-            "from channels {pattern} at {address} to memcached {}: group {group}, consumer {consumer}\n\
-             at most once: what is published while nobody listens is missed",
+            "from channels {pattern} at {address} to memcached {}: group {group}, consumer {consumer}",
             servers.join(", ")
         )?;
+        line!(
+            out,
+            "at most once: what is published while nobody listens is missed"
+        )?;
     } else {
-        writeln!(
+        line!(
             out,
             "from stream {} at {address} to memcached {}: group {group}, consumer {consumer}",
             redis.stream.as_deref().unwrap_or_default(),
@@ -149,9 +153,10 @@ fn warn(config: &Config, options: &Options, out: &mut impl Write) -> Result<(), 
     tracing::warn!(cure, "{warning}");
     if options.json {
         let warning = json!({"state": "fed_twice", "error": warning, "cure": cure});
-        writeln!(out, "{}", json!({ "warning": warning }))?;
+        output::json(out, &json!({ "warning": warning }))?;
     } else {
-        writeln!(out, "WARNING: {warning}\n   cure: {cure}")?;
+        line!(out, "WARNING: {warning}")?;
+        line!(out, "   cure: {cure}")?;
     }
     Ok(out.flush()?)
 }

@@ -9,6 +9,7 @@ use super::CliError;
 use crate::{
     config::Config,
     doctor::{Verdict, examine},
+    output::{self, line},
 };
 
 /// Look for what is wrong, and say what to do about it
@@ -29,7 +30,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         .filter(|check| check.verdict == Verdict::Problem)
         .count();
     if arguments.json {
-        writeln!(out, "{}", json!({"problems": problems, "checks": checks}))?;
+        output::json(out, &json!({"problems": problems, "checks": checks}))?;
     } else {
         for check in &checks {
             let verdict = match check.verdict {
@@ -37,9 +38,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
                 Verdict::Remark => "remark",
                 Verdict::Problem => "PROBLEM",
             };
-            writeln!(out, "{verdict:<8} {:<14} {}", check.area, check.message)?;
+            line!(out, "{verdict:<8} {:<14} {}", check.area, check.message)?;
             if let Some(cure) = &check.cure {
-                writeln!(out, "{:23} cure: {cure}", "")?;
+                line!(out, "{:23} cure: {cure}", "")?;
             }
         }
     }

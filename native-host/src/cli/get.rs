@@ -13,7 +13,9 @@ use super::{
 };
 use crate::{
     config::Config,
+    failure::json_fault,
     journal::read::{Reader, StoreSummary},
+    output,
 };
 
 /// Print what IndexedDB holds under a key, as the journal's mirror knows it
@@ -75,12 +77,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
     };
     if arguments.json {
         let record = as_json(&reader, &store, &key, &value)?;
-        writeln!(out, "{record}")?;
+        output::json_texts(out, &[&record])?;
     } else if arguments.plain {
         let plain = plain(&value, usize::MAX).map_err(|error| CliError::Absent(error.to_string()))?;
-        writeln!(out, "{plain}")?;
+        output::json_texts(out, &[&plain])?;
     } else {
-        writeln!(out, "{value}")?;
+        output::json_texts(out, &[&value])?;
     }
     Ok(())
 }
@@ -115,5 +117,8 @@ fn json(text: &str) -> Result<&RawValue, CliError> {
 }
 
 fn damaged(error: &serde_json::Error) -> CliError {
-    CliError::Absent(format!("the journal does not hold JSON there: {error}"))
+    CliError::Absent(format!(
+        "the journal does not hold JSON there: {}",
+        json_fault(error)
+    ))
 }

@@ -5,7 +5,10 @@ use std::{env, io::Write, path::PathBuf};
 use clap::Args;
 
 use super::CliError;
-use crate::install::{self, browsers, browsers::Scope};
+use crate::{
+    install::{self, browsers, browsers::Scope},
+    output::line,
+};
 
 /// Tell browsers where this program is
 ///
@@ -66,16 +69,14 @@ impl Target {
 pub(super) fn install(Install { target }: &Install, out: &mut impl Write) -> Result<(), CliError> {
     for plan in target.plans()? {
         if target.dry_run {
-            writeln!(
-                out,
-                "{}: would write {}\n{}",
-                plan.browser,
-                plan.path.display(),
-                plan.content
-            )?;
+            line!(out, "{}: would write {}", plan.browser, plan.path.display())?;
+            for text in plan.content.lines() {
+                line!(out, "{text}")?;
+            }
+            line!(out, "")?;
         } else {
             plan.write()?;
-            writeln!(out, "{}: wrote {}", plan.browser, plan.path.display())?;
+            line!(out, "{}: wrote {}", plan.browser, plan.path.display())?;
         }
     }
     Ok(())
@@ -84,11 +85,11 @@ pub(super) fn install(Install { target }: &Install, out: &mut impl Write) -> Res
 pub(super) fn uninstall(Uninstall { target }: &Uninstall, out: &mut impl Write) -> Result<(), CliError> {
     for plan in target.plans()? {
         if target.dry_run {
-            writeln!(out, "{}: would remove {}", plan.browser, plan.path.display())?;
+            line!(out, "{}: would remove {}", plan.browser, plan.path.display())?;
         } else if plan.remove()? {
-            writeln!(out, "{}: removed {}", plan.browser, plan.path.display())?;
+            line!(out, "{}: removed {}", plan.browser, plan.path.display())?;
         } else {
-            writeln!(out, "{}: nothing at {}", plan.browser, plan.path.display())?;
+            line!(out, "{}: nothing at {}", plan.browser, plan.path.display())?;
         }
     }
     Ok(())

@@ -1,12 +1,12 @@
 //! `idb-relay key`.
 
-use std::io::Write;
+use std::io::{self, IsTerminal as _, Write};
 
 use clap::Args;
 use protocol::key::Key;
 
 use super::{CliError, place::StoreArguments};
-use crate::config::Config;
+use crate::{config::Config, output::line};
 
 /// Print the Memcached key of a record
 ///
@@ -28,6 +28,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
     let name = memcached
         .key
         .record_name(arguments.store.place().names(), &key.to_string());
-    writeln!(out, "{name}")?;
+    if io::stdout().is_terminal() {
+        line!(out, "{name}")?;
+    } else {
+        // For a program, which is to find the item by it.
+        writeln!(out, "{name}")?;
+    }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::{
     compare::Scope,
     config::Config,
     journal::read::{Reader, StoreSummary},
+    output::{self, line},
 };
 
 /// List the stores that are known, or the records of one
@@ -79,8 +80,7 @@ fn summary(reader: &Reader, store: &StoreSummary, json: bool, out: &mut impl Wri
             "complete": store.complete,
             "doubtful": store.doubtful,
         });
-        writeln!(out, "{line}")?;
-        return Ok(());
+        return Ok(output::json(out, &line)?);
     }
     let bucket = if place.bucket.is_empty() {
         String::new()
@@ -88,7 +88,7 @@ fn summary(reader: &Reader, store: &StoreSummary, json: bool, out: &mut impl Wri
         format!(" (bucket {})", place.bucket)
     };
     let plural = if store.records == 1 { "" } else { "s" };
-    writeln!(
+    line!(
         out,
         "{}{bucket} › {} › {}  {} record{plural}{}{}",
         place.origin,
@@ -113,9 +113,9 @@ fn records(reader: &Reader, store: &StoreSummary, json: bool, out: &mut impl Wri
     reader.each_record(store.id, |key, value| {
         // Both are JSON already.
         if json {
-            writeln!(out, "{{\"key\":{key},\"value\":{value}}}")?;
+            output::json_texts(out, &[&format!("{{\"key\":{key},\"value\":{value}}}")])?;
         } else {
-            writeln!(out, "{key}\t{value}")?;
+            output::json_texts(out, &[key, value])?;
         }
         Ok::<_, CliError>(())
     })

@@ -13,6 +13,7 @@ use super::{CliError, place::readers};
 use crate::{
     config::Config,
     journal::{lock, read::Reader, request},
+    output::line,
 };
 
 /// How long a running host may take to see a request; it looks once a second.
@@ -60,7 +61,7 @@ fn ask(reader: &Reader, origins: &BTreeSet<String>, out: &mut impl Write) -> Res
     let (profile, browser) = reader.author()?;
     let journal = reader.path();
     if !lock::is_held(journal) {
-        writeln!(
+        line!(
             out,
             "{browser}, profile {profile}: not running; its pages are read when they load"
         )?;
@@ -75,7 +76,7 @@ fn ask(reader: &Reader, origins: &BTreeSet<String>, out: &mut impl Write) -> Res
         thread::sleep(INTERVAL);
     }
     for origin in origins {
-        writeln!(
+        line!(
             out,
             "{browser}, profile {profile}: an open page of {origin} reads its stores; if none is open, the next one that loads does"
         )?;

@@ -13,6 +13,7 @@ use crate::{
     inspect::health::health,
     journal::{JournalError, lock, read::Reader},
     logging::{self, Log},
+    output::{self, line},
     time::now_ms,
 };
 
@@ -48,12 +49,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
             "feeding": feeding::examine(&config),
             "profiles": profiles,
         });
-        writeln!(out, "{status}")?;
-        return Ok(());
+        return Ok(output::json(out, &status)?);
     }
-    writeln!(out, "journals in {}", config.journal.directory.display())?;
+    line!(out, "journals in {}", config.journal.directory.display())?;
     if readers.is_empty() {
-        writeln!(
+        line!(
             out,
             "  none yet: load the extension, run `idb-relay install`, and open a page that is captured"
         )?;
@@ -67,9 +67,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         } else {
             "WARNING: "
         };
-        writeln!(out, "{warning}{}", check.message)?;
+        line!(out, "{warning}{}", check.message)?;
         if let Some(cure) = &check.cure {
-            writeln!(out, "  cure: {cure}")?;
+            line!(out, "  cure: {cure}")?;
         }
     }
     Ok(())
@@ -111,7 +111,7 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
     let most = health
         .events_max_bytes
         .map_or_else(String::new, |most| format!(" of at most {}", size(most)));
-    writeln!(
+    line!(
         out,
         "{browser}, profile {profile}: host {running}, last event {}, journal {} (events {}{most})",
         health.head,
@@ -119,7 +119,7 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
         size(health.events_bytes),
     )?;
     if health.shed > 0 {
-        writeln!(
+        line!(
             out,
             "  {} events have lost their values: the journal was full (journal.max_mib)",
             health.shed
@@ -134,29 +134,28 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
             1 => "1 event behind".to_owned(),
             events => format!("{events} events behind"),
         };
-        write!(
-            out,
+        let mut text = format!(
             "  {} at {}: {}, {behind}",
             sink.name,
             sink.servers.join(", "),
             sink.state
-        )?;
+        );
         match sink.attempts {
             0 => {}
-            1 => write!(out, "; tried once")?,
-            attempts => write!(out, "; tried {attempts} times")?,
+            1 => text.push_str("; tried once"),
+            attempts => text.push_str(&format!("; tried {attempts} times")),
         }
         if let Some(Lag { p50, p95, p99 }) = sink.lag {
-            write!(
-                out,
+            text.push_str(&format!(
                 "; last events after {p50} ms (p50), {p95} ms (p95), {p99} ms (p99)"
-            )?;
+            ));
         }
-        writeln!(out)?;
+        line!(out, "{text}")?;
         if let Some(error) = &sink.error {
-            writeln!(
+            line!(out, "    {error}")?;
+            line!(
                 out,
-                "    {error}\n    cure: {}",
+                "    cure: {}",
                 sink.cure.as_deref().unwrap_or("none is known")
             )?;
         }
@@ -165,11 +164,11 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
             && let Some(recovered_at) = failed.recovered_at
         {
             let ago = (now_ms() - recovered_at).max(0) / 1000;
-            writeln!(out, "    last error, over since {ago} s: {}", failed.error)?;
+            line!(out, "    last error, over since {ago} s: {}", failed.error)?;
         }
         match sink.notices {
             0 => {}
-            count => writeln!(
+            count => line!(
                 out,
                 "    {count} of the last events have a remark; `idb-relay tail` shows it"
             )?,

@@ -12,6 +12,7 @@ use crate::{
     compare::{CompareError, Feed, Journals, Observer, Scope, compare},
     config::Config,
     failure::Failure as _,
+    output::{self, line},
 };
 
 /// From how many records on a bar shows how far it is.
@@ -122,7 +123,7 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
         compared => compared?,
     };
     let written = if arguments.json {
-        write_json(out, &compared)
+        output::json(out, &compared)
     } else {
         summary(out, &compared, &memcached.servers.join(", "))
     };
@@ -199,7 +200,7 @@ impl<W: Write> Observer for Printer<'_, W> {
         let seen = bar.as_ref().filter(|bar| !bar.bar.is_hidden());
         let mut write = || {
             if *json {
-                write_json(*out, &difference)?;
+                output::json(*out, &difference)?;
             } else {
                 print(*out, &difference)?;
             }
@@ -235,11 +236,6 @@ impl<W: Write> Observer for Printer<'_, W> {
     }
 }
 
-fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    writeln!(out)
-}
-
 fn print(out: &mut impl Write, difference: &Difference) -> io::Result<()> {
     let kind = match difference.kind {
         DifferenceKind::Missing => "missing",
@@ -249,17 +245,21 @@ fn print(out: &mut impl Write, difference: &Difference) -> io::Result<()> {
     let address = &difference.address;
     let repaired = if difference.repaired { "  put right" } else { "" };
     if address.key.is_empty() {
-        return writeln!(out, "{kind:<8} {}{repaired}", difference.memcached_key);
+        return line!(out, "{kind:<8} {}{repaired}", difference.memcached_key);
     }
     let bucket = if address.bucket.is_empty() {
         String::new()
     } else {
         format!(" (bucket {})", address.bucket)
     };
-    writeln!(
+    line!(
         out,
         "{kind:<8} {}{bucket} › {} › {}  {}  {}{repaired}",
-        address.origin, address.database, address.store, address.key, difference.memcached_key
+        address.origin,
+        address.database,
+        address.store,
+        address.key,
+        difference.memcached_key
     )
 }
 
@@ -271,27 +271,18 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
         repaired,
         ..
     } = compared;
-    write!(
+    let differing = format!("{missing} missing, {stale} stale, {foreign} foreign");
+    let found = match missing + stale + foreign {
+        0 => "no difference".to_owned(),
+        all if *repaired == all => format!("{differing}; all put right"),
+        _ if *repaired > 0 => format!("{differing}; {repaired} put right"),
+        _ => differing,
+    };
+    line!(
         out,
-        "{} compared with memcached at {servers}: ",
+        "{} compared with memcached at {servers}: {found}",
         records(compared.compared)
     )?;
-    match missing + stale + foreign {
-        0 => writeln!(out, "no difference")?,
-        all if *repaired == all => {
-            writeln!(
-                out,
-                "{missing} missing, {stale} stale, {foreign} foreign; all put right"
-            )?;
-        }
-        _ if *repaired > 0 => {
-            writeln!(
-                out,
-                "{missing} missing, {stale} stale, {foreign} foreign; {repaired} put right"
-            )?;
-        }
-        _ => writeln!(out, "{missing} missing, {stale} stale, {foreign} foreign")?,
-    }
     for (count, what) in [
         (
             compared.refused,
@@ -300,18 +291,18 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
         (compared.pending, "still on the way there: run it again"),
     ] {
         if count > 0 {
-            writeln!(out, "  {} {what}", records(count))?;
+            line!(out, "  {} {what}", records(count))?;
         }
     }
     if compared.strangers > 0 {
-        writeln!(
+        line!(
             out,
             "  {} items of origins that no journal here knows were left alone: another host's, or of a journal that is gone",
             compared.strangers
         )?;
     }
     for server in &compared.unlisted {
-        writeln!(out, "  not all foreign items were sought: {server}")?;
+        line!(out, "  not all foreign items were sought: {server}")?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The configuration, and the journals with their directory.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path};
+
+use protocol::shown::shell_word;
 
 use super::Check;
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
         JournalError, lock,
         read::{Reader, journals},
     },
+    sinks, temporary,
 };
 
 const CONFIGURATION: &str = "configuration";
@@ -17,6 +20,7 @@ const JOURNAL: &str = "journal";
 
 pub(super) fn examine(config: &Config) -> Vec<Check> {
     let mut checks = vec![configuration(config)];
+    checks.extend(config::path().and_then(|path| readable_password(config, &path)));
     let directory = &config.journal.directory;
     if let Err(error) = try_out(directory) {
         checks.push(Check::problem(
@@ -37,6 +41,16 @@ pub(super) fn examine(config: &Config) -> Vec<Check> {
             "Load the extension, enable a site in its popup or in capture.origins, and open a page of it.",
         )),
         Ok(paths) => checks.extend(paths.iter().map(|path| journal(path))),
+    }
+    if mode(directory).is_some_and(|mode| mode & 0o022 != 0) {
+        checks.push(Check::remark(
+            JOURNAL,
+            format!(
+                "other users can write to {}, and so put files in the journal's place",
+                directory.display()
+            ),
+            format!("Run `chmod go-w {}`.", shell_word(&directory.to_string_lossy())),
+        ));
     }
     checks
 }
@@ -60,15 +74,45 @@ fn configuration(config: &Config) -> Check {
     Check::ok(CONFIGURATION, format!("{name}; captures {}", origins.join(", ")))
 }
 
+/// A password that other users of this machine can read in the configuration.
+fn readable_password(config: &Config, path: &Path) -> Option<Check> {
+    let redis = config.redis.as_ref()?;
+    let is_readable = mode(path).is_some_and(|mode| mode & 0o044 != 0);
+    if !is_readable || !sinks::redis::has_password(&redis.url) {
+        return None;
+    }
+    Some(Check::remark(
+        CONFIGURATION,
+        format!(
+            "{} holds the password of redis.url, and other users can read it",
+            path.display()
+        ),
+        format!("Run `chmod 600 {}`.", shell_word(&path.to_string_lossy())),
+    ))
+}
+
+/// What a file's owner, its group and all others may do with it, if it is there and the system knows such modes.
+#[cfg(unix)]
+fn mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Some(fs::metadata(path).ok()?.permissions().mode())
+}
+
+#[cfg(not(unix))]
+fn mode(_path: &Path) -> Option<u32> {
+    None
+}
+
 /// Whether a journal could be made and written there, or a directory for it below the nearest one that is there.
 fn try_out(directory: &Path) -> std::io::Result<()> {
     let directory = directory
         .ancestors()
         .find(|directory| directory.exists())
         .unwrap_or(directory);
-    let file = directory.join(format!(".doctor-{}", std::process::id()));
-    fs::write(&file, [0; 4096])?;
-    fs::remove_file(file)
+    let (mut file, path) = temporary::create(directory, ".doctor", true)?;
+    let written = file.write_all(&[0; 4096]);
+    fs::remove_file(path)?;
+    written
 }
 
 fn journal(path: &Path) -> Check {

@@ -52,7 +52,7 @@ use super::{
     retain,
     turn::{self, Note},
 };
-use crate::{failpoint, time::now_ms};
+use crate::{failpoint, failure::json_fault, time::now_ms};
 
 /// The largest number that a page can mean exactly; SQLite's integers hold it.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -129,7 +129,7 @@ impl<'j> Batch<'j> {
         let transaction =
             Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
         Ok(Self {
-            single: Single::of(connection).map_err(failed)?,
+            single: Single::of(connection, journal.state.redaction).map_err(failed)?,
             insert: connection
                 .prepare_cached("INSERT INTO journal (number, store, key, event) VALUES (?1, ?2, ?3, ?4)")
                 .map_err(failed)?,
@@ -185,7 +185,7 @@ impl<'j> Batch<'j> {
             body,
         } = delivery;
         self.deliver(context, *sequence, page, |batch, _| {
-            batch.malformed(context, *sequence, page, &reason.to_string());
+            batch.malformed(context, *sequence, page, &json_fault(reason));
             if body.get().starts_with("{\"commit\"") {
                 batch.reread(&page.origin)?;
             }

@@ -15,14 +15,17 @@ pub(super) struct Row {
     pub value: Option<String>,
     /// Who settled it last, and when.
     pub word: Word,
+    /// The generation of the redaction rules that made the value.
+    pub redaction: i64,
 }
 
 impl Row {
-    /// What an event may tell of it, where values up to this time are not to be told.
-    pub(super) fn told(&self, redacted_since: i64) -> Before {
+    /// What an event may tell of it while the redaction rules of this generation hold.
+    pub(super) fn told(&self, redaction: i64) -> Before {
         match &self.value {
             None => Before::Absent,
-            Some(_) if self.word.at <= redacted_since => Before::Unknown,
+            // Other rules made it. They may have kept what these must not.
+            Some(_) if self.redaction != redaction => Before::Unknown,
             Some(value) => Before::Value(value.clone()),
         }
     }
@@ -33,24 +36,28 @@ pub(super) struct Single<'c> {
     row: CachedStatement<'c>,
     write: CachedStatement<'c>,
     stamp: CachedStatement<'c>,
+    /// The generation of the redaction rules that made what is written.
+    redaction: i64,
 }
 
 impl<'c> Single<'c> {
-    pub(super) fn of(connection: &'c Connection) -> rusqlite::Result<Self> {
+    pub(super) fn of(connection: &'c Connection, redaction: i64) -> rusqlite::Result<Self> {
         Ok(Self {
             row: connection.prepare_cached(
-                "SELECT value, context, began, at FROM record WHERE store = ?1 AND key = ?2",
+                "SELECT value, context, began, at, redaction FROM record WHERE store = ?1 AND key = ?2",
             )?,
             write: connection.prepare_cached(
-                "INSERT INTO record (store, key, value, context, began, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO record (store, key, value, context, began, at, redaction)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT DO UPDATE SET value = excluded.value, context = excluded.context,
-                    began = excluded.began, at = excluded.at",
+                    began = excluded.began, at = excluded.at, redaction = excluded.redaction",
             )?,
             stamp: connection.prepare_cached(
                 "INSERT INTO record (store, key, context, began, at) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT DO UPDATE SET context = excluded.context, began = excluded.began,
                     at = excluded.at",
             )?,
+            redaction,
         })
     }
 
@@ -64,6 +71,7 @@ impl<'c> Single<'c> {
                         began: row.get(2)?,
                         at: row.get(3)?,
                     },
+                    redaction: row.get(4)?,
                 })
             })
             .optional()
@@ -77,7 +85,7 @@ impl<'c> Single<'c> {
         word: Word,
     ) -> rusqlite::Result<()> {
         self.write
-            .execute(params![store, key, value, word.by, word.began, word.at])
+            .execute(params![store, key, value, word.by, word.began, word.at, self.redaction])
             .map(|_| ())
     }
 
@@ -182,7 +190,7 @@ impl Pages {
     pub(super) fn rows(&mut self, mirror: Mirror<'_>) -> rusqlite::Result<Option<Vec<Record>>> {
         self.page(
             mirror,
-            "SELECT key, value, context, began, at FROM record
+            "SELECT key, value, context, began, at, redaction FROM record
              WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NOT NULL ORDER BY key",
             |row| {
                 let known = Row {
@@ -192,6 +200,7 @@ impl Pages {
                         began: row.get(3)?,
                         at: row.get(4)?,
                     },
+                    redaction: row.get(5)?,
                 };
                 Ok((row.get(0)?, known))
             },

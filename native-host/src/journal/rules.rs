@@ -3,20 +3,25 @@
 //! The extension redacts; what it says here is only whether the rules are still the same. When they are not, whatever the mirror
 //! has may hold what is not to be told any more. It stays until it has been read again, so that the caches lose nothing, but
 //! it is told in no event's `before`.
+//!
+//! Rules are counted: each change of them begins a new generation, and each row says by which generation its value was made. Times
+//! would not do: a page's clock, or this machine's, may have been ahead when a value was written.
 
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Journal, JournalError, store::Stores};
-use crate::time::now_ms;
 
-/// Made when it is first needed: a journal without rules is the same as ever.
+/// Empty until rules are first named; values have the generation 0 until then.
 const TABLE: &str = "
-CREATE TABLE IF NOT EXISTS redaction (
+CREATE TABLE IF NOT EXISTS rules (
     fingerprint TEXT NOT NULL,
-    since INTEGER NOT NULL              -- when the rules became these, in milliseconds
+    generation INTEGER NOT NULL
 ) STRICT";
+
+/// What an earlier version kept: when the rules became these.
+const EARLIER: &str = "redaction";
 
 impl Journal {
     /// From here on deliveries are redacted by the rules with this fingerprint. If they were others before: the origins whose
@@ -25,32 +30,41 @@ impl Journal {
         let _turn = self.turn.take();
         let changed = change(&mut self.connection, fingerprint)
             .map_err(|source| JournalError::failed(&self.path, source))?;
-        let Some((since, origins)) = changed else {
+        let Some((generation, origins)) = changed else {
             return Ok(BTreeSet::new());
         };
-        self.state.redacted_since = since;
+        self.state.redaction = generation;
         self.state.scans.clear();
         self.state.stores = Stores::default();
         Ok(origins)
     }
 }
 
-/// When the rules became what they are; before everything if they never changed.
-pub(super) fn since(connection: &Connection) -> rusqlite::Result<i64> {
-    Ok(read(connection)?.map_or(i64::MIN, |(_, since)| since))
+/// Makes the table. Values that an earlier version kept are of no generation that holds.
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(TABLE)?;
+    let earlier: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
+        [EARLIER],
+        |row| row.get(0),
+    )?;
+    if earlier {
+        connection.execute_batch(&format!(
+            "INSERT INTO rules (fingerprint, generation) SELECT fingerprint, 1 FROM {EARLIER};
+             DROP TABLE {EARLIER}"
+        ))?;
+    }
+    Ok(())
+}
+
+/// The generation of the rules that hold.
+pub(super) fn generation(connection: &Connection) -> rusqlite::Result<i64> {
+    Ok(read(connection)?.map_or(0, |(_, generation)| generation))
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
-    let there: bool = connection.query_row(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'redaction'",
-        [],
-        |row| row.get(0),
-    )?;
-    if !there {
-        return Ok(None);
-    }
     connection
-        .query_row("SELECT fingerprint, since FROM redaction", [], |row| {
+        .query_row("SELECT fingerprint, generation FROM rules", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()
@@ -60,17 +74,16 @@ fn change(
     connection: &mut Connection,
     fingerprint: &str,
 ) -> rusqlite::Result<Option<(i64, BTreeSet<String>)>> {
-    let known = read(connection)?.map_or_else(String::new, |(fingerprint, _)| fingerprint);
+    let (known, generation) = read(connection)?.unwrap_or_default();
     if known == fingerprint {
         return Ok(None);
     }
-    let since = now_ms();
+    let generation = generation + 1;
     let transaction = connection.transaction()?;
-    transaction.execute_batch(TABLE)?;
-    transaction.execute("DELETE FROM redaction", [])?;
+    transaction.execute("DELETE FROM rules", [])?;
     transaction.execute(
-        "INSERT INTO redaction (fingerprint, since) VALUES (?1, ?2)",
-        params![fingerprint, since],
+        "INSERT INTO rules (fingerprint, generation) VALUES (?1, ?2)",
+        params![fingerprint, generation],
     )?;
     // Records may have other keys now: that one has no row says nothing.
     transaction.execute("UPDATE store SET complete = 0", [])?;
@@ -79,5 +92,5 @@ fn change(
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     transaction.commit()?;
-    Ok(Some((since, origins)))
+    Ok(Some((generation, origins)))
 }

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Author, JournalError, lock, retain};
+use super::{Author, JournalError, lock, retain, rules};
 use crate::{failpoint, time::now_ms};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
@@ -68,6 +68,7 @@ CREATE TABLE record (
     context INTEGER NOT NULL,           -- who settled it last: see order.rs
     began INTEGER NOT NULL,             -- when, in milliseconds: between this time
     at INTEGER NOT NULL,                -- and this one
+    redaction INTEGER NOT NULL DEFAULT 0, -- the generation of the rules that made the value: see rules.rs
     PRIMARY KEY (store, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tombstone ON record (at) WHERE value IS NULL;
@@ -139,13 +140,15 @@ CREATE TABLE IF NOT EXISTS attempt (
 
 /// The same for columns, by table. A read ends a doubt about records of a store, or about all of it, if it
 /// began no earlier than `contested_at` and `doubted_at`. A context belongs to one origin; it is empty until
-/// its next delivery. The others are the beginnings of spans.
+/// its next delivery. `redaction` is the generation of the rules that made a record's value. The others are the
+/// beginnings of spans.
 const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
     ("store", "contested_at", "INTEGER NOT NULL DEFAULT 0"),
     ("store", "doubted_at", "INTEGER NOT NULL DEFAULT 0"),
     ("store", "swept_began", "INTEGER NOT NULL DEFAULT 0"),
     ("record", "began", "INTEGER NOT NULL DEFAULT 0"),
     ("census", "began", "INTEGER NOT NULL DEFAULT 0"),
+    ("record", "redaction", "INTEGER NOT NULL DEFAULT 0"),
     ("context", "origin", "TEXT NOT NULL DEFAULT ''"),
 ];
 
@@ -236,6 +239,7 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
             transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {definition}"))?;
         }
     }
+    rules::prepare(&transaction)?;
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
     // Which records were in doubt, only the last host knew.
     transaction.execute(

@@ -15,7 +15,10 @@ use super::{
     origin::Origins,
     parts::{Assembled, Parts},
 };
-use crate::journal::{Batch, JournalError};
+use crate::{
+    failure::json_fault,
+    journal::{Batch, JournalError},
+};
 
 /// How the extension's compact JSON of a delivery starts. Only a short cut: other spellings are read like any message.
 const DELIVERY: &[u8] = b"{\"delivery\":";
@@ -148,7 +151,7 @@ impl Intake {
                     id,
                     error: HostError {
                         code: ErrorCode::MalformedQuestion,
-                        message: format!("the host does not know this question: {error}"),
+                        message: format!("the host does not know this question: {}", json_fault(&error)),
                         ..malformed("")
                     },
                 })),
@@ -293,7 +296,11 @@ fn apply_raw(
 }
 
 fn unreadable(frame: &[u8], error: &serde_json::Error) -> HostError {
-    malformed(&format!("a frame of {} bytes: {error}", frame.len()))
+    malformed(&format!(
+        "a frame of {} bytes: {}",
+        frame.len(),
+        json_fault(error)
+    ))
 }
 
 fn malformed(what: &str) -> HostError {

@@ -16,6 +16,7 @@ mod disk;
 mod documentation;
 mod faults;
 mod flow;
+mod foreign;
 mod inspection;
 mod late;
 mod memcached;

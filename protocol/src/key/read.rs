@@ -133,7 +133,16 @@ fn elements<'i, 'j>(sparse: &'i Json<'j>) -> Option<Vec<&'i Json<'j>>> {
 }
 
 fn wrong(json: &Json<'_>) -> KeyError {
-    let mut text = String::new();
-    json.write(&mut text);
-    KeyError::Type(text)
+    KeyError::Type(match json {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number out of range",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(members) => match &members[..] {
+            [(r#""$date""#, _)] => "an invalid date",
+            [(r#""$number""#, _)] => "an invalid number",
+            _ => "an object",
+        },
+    })
 }

@@ -2,16 +2,15 @@
 //!
 //! In a store whose keys are redacted, keys have lost their order. So `delete(range)` becomes `delete_unknown`, unless the range
 //! holds one key only, and snapshots say that they are `unordered`.
+//!
+//! A store that several rules' names meet in an upgrade may have to be read again under its last name: see [`super::upgrade`].
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::{borrow::Cow, collections::BTreeMap, marker::PhantomData};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Plan, Redaction, key::KeyPath};
+use super::{Plan, Redaction, key::KeyPath, upgrade::Stores};
 use crate::{
     commit::{Operation, Range, Records, Snapshot},
     json,
@@ -28,6 +27,8 @@ enum Unreadable {
     Unwritable(#[from] serde_json::Error),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error("a store came to its name unseen, so its key path is not known")]
+    KeyPath,
 }
 
 /// A body, as far as it can hold values: the rest is names and numbers.
@@ -59,53 +60,71 @@ impl Redaction {
     /// The JSON text of a [`crate::commit::Body`], redacted.
     ///
     /// One that cannot be read is replaced by one that can't be read either: the host says so, and has a commit's stores read again.
-    pub fn body<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    ///
+    /// The origin is the one that the browser reports.
+    pub fn body<'t>(&self, origin: &str, text: &'t str) -> Cow<'t, str> {
         if self.is_empty() {
             return Cow::Borrowed(text);
         }
-        match self.redacted_body(text) {
+        match self.redacted_body(origin, text) {
             Ok(body) => body,
             Err(_) if text.starts_with("{\"commit\"") => Cow::Borrowed("{\"commit\":null}"),
             Err(_) => Cow::Borrowed("{\"unreadable\":null}"),
         }
     }
 
-    fn redacted_body<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Unreadable> {
+    fn redacted_body<'t>(&self, origin: &str, text: &'t str) -> Result<Cow<'t, str>, Unreadable> {
         let mut changes = Changes::default();
         match json::read::<Outline<'_>>(text)? {
-            Outline::Commit(commit) => self.commit(&commit, &mut changes)?,
+            Outline::Commit(commit) => self.commit(origin, &commit, &mut changes)?,
             Outline::Snapshot(text) => {
                 let snapshot: Snapshot<'_> = json::read(text.get())?;
-                self.snapshot(text, &snapshot, &mut changes)?;
+                self.snapshot(origin, text, &snapshot, &mut changes)?;
             }
-            Outline::Records(records) => self.records(&records, &mut changes)?,
+            Outline::Records(records) => self.records(origin, &records, &mut changes)?,
             Outline::Inventory(_) | Outline::Deletion(_) | Outline::Gap(_) => {}
         }
         Ok(changes.made_in(text))
     }
 
-    fn commit<'t>(&self, commit: &CommitOutline<'t>, changes: &mut Changes<'t>) -> Result<(), Unreadable> {
-        let mut paths: HashMap<String, KeyPath> = commit
-            .key_paths
+    fn commit<'t>(
+        &self,
+        origin: &str,
+        commit: &CommitOutline<'t>,
+        changes: &mut Changes<'t>,
+    ) -> Result<(), Unreadable> {
+        let operations = commit
+            .operations
             .iter()
-            .map(|(store, path)| (store.clone().into_owned(), KeyPath::read(Some(path))))
-            .collect();
-        let mut plans: HashMap<String, Plan<'_>> = HashMap::new();
-        for text in &commit.operations {
-            let operation: Operation<'t> = json::read(text.get())?;
-            let store = operation.store();
-            if let Operation::Schema { change, .. } = &operation {
-                // From here on the name may be another store's.
-                reshape(&mut paths, store, change);
-                plans.clear();
-                continue;
+            .map(|text| json::read(text.get()))
+            .collect::<Result<Vec<Operation<'t>>, _>>()?;
+        let stores = Stores::of(&operations, &commit.key_paths);
+        let (treated, of_operation) = self.treat(origin, &commit.database, stores);
+        for ((text, operation), index) in commit.operations.iter().zip(&operations).zip(of_operation) {
+            let treated = &treated[index];
+            match operation {
+                Operation::Schema { store, change } => {
+                    if treated.is_cut && matches!(change, SchemaChange::RenameStore { .. }) {
+                        let instead = Operation::Schema {
+                            store: store.clone(),
+                            change: SchemaChange::DeleteStore {},
+                        };
+                        changes.replace(text, Some(serde_json::to_string(&instead)?));
+                    }
+                }
+                _ if treated.is_unclear => return Err(Unreadable::KeyPath),
+                operation => treated.plan.operation(text, operation, changes)?,
             }
-            if !plans.contains_key(store) {
-                let path = paths.get(store).unwrap_or(&KeyPath::None);
-                plans.insert(store.to_owned(), self.plan(&commit.database, store, path));
+        }
+        // Behind all others, so that the operations in front keep the page's order and count: stacks go by it.
+        if let Some(last) = commit.operations.last() {
+            let mut reads = String::new();
+            for store in treated.into_iter().filter_map(|treated| treated.read_as) {
+                reads.push(',');
+                reads.push_str(&serde_json::to_string(&Operation::DeleteUnknown { store })?);
             }
-            if let Some(plan) = plans.get(store) {
-                plan.operation(text, &operation, changes)?;
+            if !reads.is_empty() {
+                changes.insert(last, last.get().len(), reads);
             }
         }
         Ok(())
@@ -113,14 +132,15 @@ impl Redaction {
 
     fn snapshot<'t>(
         &self,
+        origin: &str,
         text: &'t RawValue,
         snapshot: &Snapshot<'t>,
         changes: &mut Changes<'t>,
     ) -> Result<(), Unreadable> {
         let path = KeyPath::read(snapshot.key_path);
-        let plan = self.plan(&snapshot.database, &snapshot.store, &path);
+        let plan = self.plan(origin, &snapshot.database, &[&snapshot.store], &path);
         if plan.key.redacts() {
-            changes.insert(text, 1, r#""unordered":true,"#);
+            changes.insert(text, 1, r#""unordered":true,"#.to_owned());
         }
         for bound in [snapshot.after, snapshot.until].into_iter().flatten() {
             changes.replace(bound, plan.key(bound.get())?);
@@ -131,9 +151,14 @@ impl Redaction {
         Ok(())
     }
 
-    fn records<'t>(&self, records: &Records<'t>, changes: &mut Changes<'t>) -> Result<(), Unreadable> {
+    fn records<'t>(
+        &self,
+        origin: &str,
+        records: &Records<'t>,
+        changes: &mut Changes<'t>,
+    ) -> Result<(), Unreadable> {
         let path = KeyPath::read(records.key_path);
-        let plan = self.plan(&records.database, &records.store, &path);
+        let plan = self.plan(origin, &records.database, &[&records.store], &path);
         for record in &records.present {
             plan.record(record.key, record.value, changes)?;
         }
@@ -144,7 +169,7 @@ impl Redaction {
     }
 }
 
-impl Plan<'_> {
+impl Plan {
     fn record<'t>(
         &self,
         key: &'t RawValue,
@@ -198,45 +223,24 @@ impl Plan<'_> {
     }
 }
 
-/// Follows a change of a store's shape: its name may go, be another one's, or another's be its own.
-fn reshape(paths: &mut HashMap<String, KeyPath>, store: &str, change: &SchemaChange<'_>) {
-    match change {
-        SchemaChange::CreateStore { key_path, .. } => {
-            paths.insert(store.to_owned(), KeyPath::read(Some(key_path)));
-        }
-        SchemaChange::DeleteStore {} | SchemaChange::DeleteDatabase {} => {
-            paths.remove(store);
-        }
-        SchemaChange::RenameStore { to } => {
-            if let Some(path) = paths.remove(store) {
-                paths.insert(to.clone().into_owned(), path);
-            } else {
-                paths.remove(&**to);
-            }
-        }
-        SchemaChange::CreateIndex { .. }
-        | SchemaChange::DeleteIndex { .. }
-        | SchemaChange::RenameIndex { .. } => {}
-    }
-}
-
 /// What is to be put in the place of which pieces of a text.
 #[derive(Default)]
 struct Changes<'t> {
     /// Where in memory the piece begins, how long it is, and what replaces it.
-    list: Vec<(usize, usize, Cow<'t, str>)>,
+    list: Vec<(usize, usize, String)>,
+    text: PhantomData<&'t str>,
 }
 
 impl<'t> Changes<'t> {
     fn replace(&mut self, piece: &'t RawValue, with: Option<String>) {
         if let Some(with) = with {
             let at = piece.get().as_ptr().addr();
-            self.list.push((at, piece.get().len(), with.into()));
+            self.list.push((at, piece.get().len(), with));
         }
     }
 
-    fn insert(&mut self, piece: &'t RawValue, at: usize, text: &'static str) {
-        self.list.push((piece.get().as_ptr().addr() + at, 0, text.into()));
+    fn insert(&mut self, piece: &'t RawValue, at: usize, text: String) {
+        self.list.push((piece.get().as_ptr().addr() + at, 0, text));
     }
 
     /// The text with all changes made. All pieces are of this text and apart from each other.

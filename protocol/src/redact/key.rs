@@ -62,42 +62,59 @@ fn names(path: &str) -> Vec<String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     Stays,
-    Hashed,
+    /// By the hashes of this rule.
+    Hashed(usize),
     /// Some elements of it, if it is an array.
-    Inside(Vec<Vec<Step>>),
+    Inside(Vec<Inside>),
 }
+
+/// Where in a part of a key something is hashed, and by which rule's hashes.
+type Inside = (Vec<Step>, usize);
 
 impl Part {
     /// What the rules' fields say of the part at this path.
-    fn of<'s>(path: &[String], fields: impl Iterator<Item = &'s [Step]>) -> Self {
+    fn of<'s>(path: &[String], fields: impl Iterator<Item = (&'s [Step], usize)>) -> Self {
         let mut inside = Vec::new();
-        for steps in fields {
+        let mut whole: Option<usize> = None;
+        for (steps, rule) in fields {
             let common = steps.len().min(path.len());
             let leads = steps.iter().zip(path).all(|(step, name)| match step {
                 Step::Any => true,
                 Step::Name(wanted) => wanted == name,
             });
             match leads {
-                true if steps.len() <= path.len() => return Self::Hashed,
-                true => inside.push(steps[common..].to_vec()),
+                true if steps.len() <= path.len() => {
+                    whole = Some(whole.map_or(rule, |first| first.min(rule)));
+                }
+                true => inside.push((steps[common..].to_vec(), rule)),
                 false => {}
             }
         }
-        if inside.is_empty() {
-            Self::Stays
-        } else {
-            Self::Inside(inside)
+        match whole {
+            Some(rule) => Self::Hashed(rule),
+            None if inside.is_empty() => Self::Stays,
+            None => Self::Inside(inside),
         }
     }
 
     fn apply(&self, key: Key, hasher: &Hasher) -> Key {
         match self {
             Self::Stays => key,
-            Self::Hashed => hashed(&key, hasher),
+            Self::Hashed(rule) => hashed(&key, *rule, hasher),
             Self::Inside(fields) => {
-                let fields: Vec<&[Step]> = fields.iter().map(Vec::as_slice).collect();
+                let fields: Vec<(&[Step], usize)> =
+                    fields.iter().map(|(steps, rule)| (&steps[..], *rule)).collect();
                 within(key, &fields, hasher)
             }
+        }
+    }
+
+    /// The first rule that it is hashed by.
+    fn rule(&self) -> Option<usize> {
+        match self {
+            Self::Stays => None,
+            Self::Hashed(rule) => Some(*rule),
+            Self::Inside(fields) => fields.iter().map(|(_, rule)| *rule).min(),
         }
     }
 }
@@ -112,15 +129,15 @@ pub(super) enum Plan {
 }
 
 impl Plan {
+    /// `whole`: the first rule that names the record's key.
     pub(super) fn of<'s>(
         path: &KeyPath,
-        fields: &(impl Iterator<Item = &'s [Step]> + Clone),
-        whole_key: bool,
+        fields: &(impl Iterator<Item = (&'s [Step], usize)> + Clone),
+        whole: Option<usize>,
     ) -> Self {
         let part = |path: &Vec<String>| Part::of(path, fields.clone());
         match path {
-            KeyPath::None if whole_key => Self::Whole(Part::Hashed),
-            KeyPath::None => Self::Stays,
+            KeyPath::None => whole.map_or(Self::Stays, |rule| Self::Whole(Part::Hashed(rule))),
             KeyPath::One(path) => match part(path) {
                 Part::Stays => Self::Stays,
                 part => Self::Whole(part),
@@ -155,24 +172,28 @@ impl Plan {
                         .collect(),
                 ),
                 // No record's key, but a page may ask to delete it.
-                key => hashed(&key, hasher),
+                key => {
+                    let rule = parts.iter().filter_map(Part::rule).min();
+                    hashed(&key, rule.unwrap_or_default(), hasher)
+                }
             },
         };
         Ok(Some(key.to_string()))
     }
 }
 
-fn hashed(key: &Key, hasher: &Hasher) -> Key {
-    Key::String(hasher.key(key).encode_utf16().collect())
+fn hashed(key: &Key, rule: usize, hasher: &Hasher) -> Key {
+    Key::String(hasher.key(rule, key).encode_utf16().collect())
 }
 
 /// The key with what any of these steps lead to hashed.
-fn within(key: Key, fields: &[&[Step]], hasher: &Hasher) -> Key {
+fn within(key: Key, fields: &[(&[Step], usize)], hasher: &Hasher) -> Key {
     if fields.is_empty() {
         return key;
     }
-    if fields.iter().any(|steps| steps.is_empty()) {
-        return hashed(&key, hasher);
+    let first = |fields: &mut dyn Iterator<Item = &(&[Step], usize)>| fields.map(|(_, rule)| *rule).min();
+    if let Some(rule) = first(&mut fields.iter().filter(|(steps, _)| steps.is_empty())) {
+        return hashed(&key, rule, hasher);
     }
     match key {
         Key::Array(items) => Key::Array(
@@ -180,16 +201,19 @@ fn within(key: Key, fields: &[&[Step]], hasher: &Hasher) -> Key {
                 .into_iter()
                 .enumerate()
                 .map(|(index, item)| {
-                    let inside: Vec<&[Step]> = fields
+                    let inside: Vec<(&[Step], usize)> = fields
                         .iter()
-                        .filter(|steps| steps[0].leads_to_index(index))
-                        .map(|steps| &steps[1..])
+                        .filter(|(steps, _)| steps[0].leads_to_index(index))
+                        .map(|(steps, rule)| (&steps[1..], *rule))
                         .collect();
                     within(item, &inside, hasher)
                 })
                 .collect(),
         ),
-        Key::Binary(_) if fields.iter().any(|steps| steps[0].leads_into_bytes()) => hashed(&key, hasher),
+        Key::Binary(_) => match first(&mut fields.iter().filter(|(steps, _)| steps[0].leads_into_bytes())) {
+            Some(rule) => hashed(&key, rule, hasher),
+            None => key,
+        },
         key => key,
     }
 }

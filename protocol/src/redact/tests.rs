@@ -8,6 +8,7 @@ use crate::key::{Key, tests::any_key};
 
 mod bodies;
 mod properties;
+mod upgrades;
 mod values;
 
 const SECRET: [u8; 32] = [7; 32];
@@ -25,9 +26,21 @@ fn redaction(fields: &[&str], how: How) -> Redaction {
     Redaction::new(&[rule(fields, how)], &SECRET).expect("rules")
 }
 
+const ORIGIN: &str = "https://shop.example";
+
+/// A store of database `d` or another one.
+fn store<'s>(database: &'s str, store: &'s str, key_path: Option<&'s RawValue>) -> Store<'s> {
+    Store {
+        origin: ORIGIN,
+        database,
+        store,
+        key_path,
+    }
+}
+
 fn value(fields: &[&str], how: How, typed: &str) -> String {
     redaction(fields, how)
-        .value("d", "s", None, typed)
+        .value(store("d", "s", None), typed)
         .unwrap_or_else(|| typed.to_owned())
 }
 

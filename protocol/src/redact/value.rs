@@ -5,7 +5,7 @@
 //! reference to anything that is not there.
 
 use self::{form::Shared, marks::Marks, writer::Writer};
-use super::{How, hash::Hasher, pointer::Step};
+use super::{Treatment, hash::Hasher, pointer::Step};
 use crate::json::Json;
 
 mod expansion;
@@ -17,7 +17,7 @@ mod writer;
 const UNREADABLE: &str = r#"{"$opaque":{"type":"Object","reason":"unreadable for redaction"}}"#;
 
 /// The value with these fields redacted.
-pub(super) fn redacted(typed: &str, fields: &[(Vec<Step>, How)], hasher: &Hasher) -> String {
+pub(super) fn redacted(typed: &str, fields: &[(Vec<Step>, Treatment)], hasher: &Hasher) -> String {
     let Ok(root) = Json::parse(typed) else {
         return UNREADABLE.to_owned();
     };
@@ -32,7 +32,7 @@ pub(super) fn redacted(typed: &str, fields: &[(Vec<Step>, How)], hasher: &Hasher
         return typed.to_owned();
     }
     marks.spread();
-    if marks.of(&root) == Some(How::Drop) {
+    if marks.of(&root) == Some(Treatment::Drop) {
         return "null".to_owned();
     }
     let mut writer = Writer::new(&marks, hasher, typed.len());

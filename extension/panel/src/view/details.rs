@@ -77,7 +77,7 @@ fn Head(state: State, row: Row) -> impl IntoView {
             {row.has_key.then(|| view! { <button aria-label="Copy key" on:click=press(move || state.copy("Key", &copied))>"Copy key"</button> })}
             <button aria-label="Copy event as JSON" on:click=press(move || state.copy("Event", &json))>"Copy event"</button>
             <button class="icon" aria-label="Close details" title="Close (Esc)" on:click=press(move || close(state))>"×"</button>
-            <p class="faint">{source.origin.clone()}" › "{source.database.clone()}" › "{source.store.clone()}{bucket}</p>
+            <p class="faint">{source.origin.clone()}" › "<span class="name">{source.database.clone()}</span>" › "<span class="name">{source.store.clone()}</span>{bucket}</p>
             <p class="faint">{page::time(row.at)}" · event "{row.number}" · "<span title=tab>{badge.1}</span></p>
         </header>
     }
@@ -361,7 +361,7 @@ fn Siblings(state: State, place: usize, row: Row) -> impl IntoView {
                 view! {
                     <li><button class="sibling" aria-current=here on:click=press(move || state.select(place))>
                         <b class="op" data-op=other.op.letter()>{words::operation(other.op)}</b>
-                        <span class="faint">{other.source.store.clone()}" › "</span>{other.key().to_owned()}
+                        <span class="name">{other.source.store.clone()}</span>" › "<span class="name">{other.key().to_owned()}</span>
                     </button></li>
                 }
             })

@@ -9,6 +9,7 @@ use super::{
     record::Places,
     state::State,
 };
+use crate::words;
 
 /// The id of the button in a store's row that opens its field.
 pub fn opener(row: usize) -> String {
@@ -16,12 +17,12 @@ pub fn opener(row: usize) -> String {
 }
 
 fn title(address: &Address) -> String {
-    let mut title = format!("{} › {}", address.database, address.store);
+    let mut title = words::names(&[&address.database, &address.store]);
     if !address.bucket.is_empty() {
         title = format!("{title} (bucket {})", address.bucket);
     }
     if !address.key.is_empty() {
-        title = format!("{title} › {}", address.key);
+        title = format!("{title} › {}", words::names(&[&address.key]));
     }
     title
 }

@@ -131,7 +131,7 @@ fn row(state: State, memory: Memory, number: usize, store: &Store) -> impl IntoV
         store: store.store.clone(),
         key: String::new(),
     };
-    let label = format!("Look up a record in {}", store.store);
+    let label = format!("Look up a record in {}", words::names(&[&store.store]));
     let origin = store.origin.clone();
     let resync = move || {
         let origin = origin.clone();
@@ -154,7 +154,7 @@ fn row(state: State, memory: Memory, number: usize, store: &Store) -> impl IntoV
     let (held, drifted) = (name.clone(), name);
     view! {
         <tr>
-            <th scope="row"><span class="origin">{words::site(&store.origin).to_owned()}" › "</span>{store.database.clone()}" › "{store.store.clone()}
+            <th scope="row"><span class="origin">{words::site(&store.origin).to_owned()}" › "</span><span class="name">{store.database.clone()}</span>" › "<span class="name">{store.store.clone()}</span>
                 {(!store.bucket.is_empty()).then(|| format!(" (bucket {})", store.bucket))}</th>
             <td class="number" data-title="In IndexedDB">{in_indexeddb(counted)}</td>
             <td class="number" class:error=differs.is_some() data-title="In the mirror">{count(store.records)}</td>

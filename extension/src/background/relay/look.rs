@@ -173,11 +173,14 @@ enum Found<'a> {
 
 fn find<'a>(redaction: &Redaction, address: &Address, answer: &'a str) -> Result<Found<'a>, Remark> {
     if let Ok(listing) = json::read::<Listing<'a>>(answer) {
-        let Address {
-            database, store, key, ..
-        } = address;
+        let store = redact::Store {
+            origin: &address.origin,
+            database: &address.database,
+            store: &address.store,
+            key_path: listing.key_path,
+        };
         let all = listing.keys.iter().map(|key| key.get());
-        return match redaction.named(database, store, listing.key_path, key, all) {
+        return match redaction.named(store, &address.key, all) {
             Some(key) => Ok(Found::Key(key)),
             None if listing.more => Err(remark(
                 "What stands for the record's key was not found among the store's first keys, and it has many.",
@@ -186,7 +189,7 @@ fn find<'a>(redaction: &Redaction, address: &Address, answer: &'a str) -> Result
             None => Ok(Found::Value(None)),
         };
     }
-    let redacted: Cow<'_, str> = redaction.body(answer);
+    let redacted: Cow<'_, str> = redaction.body(&address.origin, answer);
     let Ok(Body::Records(records)) = json::read(&redacted) else {
         return Err(unreadable());
     };

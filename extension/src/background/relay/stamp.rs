@@ -19,9 +19,9 @@ pub(super) fn messages(entry: &Entry, redaction: &Redaction) -> Vec<String> {
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
             in_parts(entry, &parts)
         }
-        Content::Whole(body) => redacted(entry, &redaction.body(body.get())),
+        Content::Whole(body) => redacted(entry, &redaction.body(&entry.page.origin, body.get())),
         // What a rule means can lie in several of them.
-        Content::Parts(parts) => redacted(entry, &redaction.body(&parts.concat())),
+        Content::Parts(parts) => redacted(entry, &redaction.body(&entry.page.origin, &parts.concat())),
     }
 }
 

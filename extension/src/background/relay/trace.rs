@@ -64,6 +64,7 @@ impl Relay {
             return;
         };
         let (tab, transaction) = (bridge.page().tab, format!("{}:{sequence}", bridge.context));
+        let origin = bridge.page().origin.clone();
         let text = match content {
             Content::Whole(body) => Cow::Borrowed(body.get()),
             Content::Parts(parts) => Cow::Owned(parts.concat()),
@@ -72,7 +73,7 @@ impl Relay {
         let Ok(redaction) = self.applicable() else {
             return;
         };
-        let body = redaction.body(&text);
+        let body = redaction.body(&origin, &text);
         let Ok(Body::Commit(Commit { operations })) = json::read(&body) else {
             return;
         };

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::{
     cli::CliError,
     journal::read::{Entry, Reader, SinkSummary},
+    output::{self, line},
     sinks,
 };
 
@@ -82,9 +83,7 @@ impl<'s> Stages<'s> {
             },
             notes: &self.notes,
         };
-        serde_json::to_writer(&mut *out, &line).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-        Ok(())
+        Ok(output::json(out, &line)?)
     }
 
     pub(super) fn write_text(
@@ -95,8 +94,7 @@ impl<'s> Stages<'s> {
     ) -> Result<(), CliError> {
         let event: Event<'_> = parse(entry)?;
         let source = &event.source;
-        write!(
-            out,
+        let mut text = format!(
             "{}  {} › {} › {}  {}{}  {}",
             reader.local_time(event.ts_ms)?,
             source.origin,
@@ -105,24 +103,23 @@ impl<'s> Stages<'s> {
             word(event.op),
             if source.late { " (late)" } else { "" },
             what(&event)
-        )?;
-        let mut stage = |name: &str, at: i64| write!(out, "  {name} +{} ms", (at - event.ts_ms).max(0));
+        );
+        let stage = |name: &str, at: i64| format!("  {name} +{} ms", (at - event.ts_ms).max(0));
         if let Some(at) = self.journal {
-            stage("journal", at)?;
+            text.push_str(&stage("journal", at));
         }
         for (sink, at) in &self.sinks {
             if let Some(at) = at {
-                stage(&sink.name, *at)?;
+                text.push_str(&stage(&sink.name, *at));
             }
         }
         for (sink, _) in self.sinks.iter().filter(|(_, at)| at.is_none()) {
-            write!(out, "  {} waiting ({})", sink.name, sink.state)?;
+            text.push_str(&format!("  {} waiting ({})", sink.name, sink.state));
         }
         for (stage, note) in &self.notes {
-            write!(out, "  [{stage}: {note}]")?;
+            text.push_str(&format!("  [{stage}: {note}]"));
         }
-        writeln!(out)?;
-        Ok(())
+        Ok(line!(out, "{text}")?)
     }
 }
 

@@ -168,7 +168,7 @@ impl<'j> Batch<'j> {
         let store = self.state.stores.get(connection, place, version)?;
         let id = store.id;
         let settling = &mut self.state.settling;
-        let redacted_since = self.state.redacted_since;
+        let redaction = self.state.redaction;
         let mut draft = |op, key, range, before, after: Option<&'a RawValue>, late| {
             drafts.push(Draft {
                 key,
@@ -193,7 +193,7 @@ impl<'j> Batch<'j> {
                     settling,
                     &key,
                     (when, reads),
-                    redacted_since,
+                    redaction,
                     written,
                 )?;
                 let stamp = when.after(known.last);
@@ -223,7 +223,7 @@ impl<'j> Batch<'j> {
                     settling,
                     &key,
                     (when, reads),
-                    redacted_since,
+                    redaction,
                     written,
                 )?;
                 let stamp = when.after(known.last);
@@ -254,7 +254,7 @@ impl<'j> Batch<'j> {
                         let before = if in_conflict || settling.waits_for(id, &key.bytes) {
                             Before::Unknown
                         } else {
-                            row.told(redacted_since)
+                            row.told(redaction)
                         };
                         if in_conflict {
                             doubt(settling, &key);
@@ -321,7 +321,7 @@ impl Known {
         settling: &Settling,
         key: &RecordKey,
         (when, reads): (When, Reads),
-        redacted_since: i64,
+        redaction: i64,
         written: &Written,
     ) -> rusqlite::Result<Self> {
         let row = single.row(store.id, &key.bytes)?;
@@ -330,7 +330,7 @@ impl Known {
         let in_doubt = contested || settling.waits_for(store.id, &key.bytes);
         let before = match &row {
             _ if in_doubt => Before::Unknown,
-            Some(row) => row.told(redacted_since),
+            Some(row) => row.told(redaction),
             None if store.complete => Before::Absent,
             None => Before::Unknown,
         };

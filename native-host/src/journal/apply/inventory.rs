@@ -15,6 +15,9 @@ use super::{
     event::Scene,
 };
 
+/// How many characters of a reason are logged: it came from the page's process.
+const SHOWN: usize = 200;
+
 impl Batch<'_> {
     /// Every store that the mirror knows and the browser does not is gone, with its records; so are all of a bucket that is gone.
     pub(super) fn inventory(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
@@ -73,7 +76,8 @@ impl Batch<'_> {
 
     /// Commits never arrived: what the mirror holds of these stores is not to be relied upon until they have been read.
     pub(super) fn gap(&mut self, scope: Scope<'_>, gap: &Gap<'_>) -> rusqlite::Result<()> {
-        tracing::warn!("commits of {} were lost: {}", scope.origin, gap.reason);
+        let reason: String = gap.reason.chars().take(SHOWN).collect();
+        tracing::warn!("commits of {} were lost: {reason:?}", scope.origin);
         for name in &gap.stores {
             let place = Place {
                 origin: scope.origin.to_owned(),

@@ -87,19 +87,23 @@ impl Batch<'_> {
             }
             return Ok(());
         }
+        // Today's rules make of it what it was made into before: from now on it may be told.
+        let redacted = row
+            .as_ref()
+            .is_none_or(|row| row.value.is_none() || row.redaction == self.state.redaction);
         let settled = settling.settled(store.id, &key.bytes);
         if settled == Settled::Last {
             store.trust_records(connection)?;
         }
         // What a whole-store read leaves as it is, it need not touch: the store remembers the read itself.
-        if !same || reading.asked || settled != Settled::Not {
+        if !same || !redacted || reading.asked || settled != Settled::Not {
             single.write(store.id, &key.bytes, value_read, reading.word())?;
         }
         if same {
             return Ok(());
         }
         let before = match row {
-            Some(row) => row.told(self.state.redacted_since),
+            Some(row) => row.told(self.state.redaction),
             None if store.complete => Before::Absent,
             None => Before::Unknown,
         };

@@ -123,7 +123,7 @@ impl<'j> Batch<'j> {
         let mut live = Pages::of(source, &Span::all());
         while let Some(page) = live.rows(self.mirror())? {
             for (bytes, row) in page {
-                if row.word.at <= self.state.redacted_since {
+                if row.redaction != self.state.redaction {
                     // By the rules of today it may not be told again; it is read by its new name.
                     self.read_again(target, version)?;
                     continue;
@@ -173,7 +173,7 @@ impl<'j> Batch<'j> {
                 contested |= read_since || when.contests(row.word);
                 drafts.push(Draft {
                     key: Some(RecordKey::from_bytes(bytes).map_err(super::stored)?),
-                    before: row.told(self.state.redacted_since),
+                    before: row.told(self.state.redaction),
                     ..Draft::of(Op::Delete, store, store_name)
                 })?;
             }

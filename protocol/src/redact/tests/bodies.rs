@@ -6,7 +6,7 @@ use super::*;
 fn the_parts_of_a_key_that_are_fields_are_hashed() {
     let hashed = |fields: &[&str], key_path: &str, key: &str| {
         redaction(fields, How::Drop)
-            .key("d", "s", Some(&path(key_path)), key)
+            .key(store("d", "s", Some(&path(key_path))), key)
             .expect("a key")
             .map(|key| key.replace(char::is_alphanumeric, ""))
     };
@@ -34,7 +34,7 @@ fn the_parts_of_a_key_that_are_fields_are_hashed() {
         Some(true)
     );
     let redacted = redaction(&["/b"], How::Drop);
-    let key = redacted.key("d", "s", Some(&path(r#"["a","b"]"#)), "[1,2]");
+    let key = redacted.key(store("d", "s", Some(&path(r#"["a","b"]"#))), "[1,2]");
     assert!(is_redacted(&key.expect("a key").expect("redacted")));
     for text in [
         "1",
@@ -61,7 +61,7 @@ fn a_body_is_redacted_in_all_its_places_and_nowhere_else() {
     )
     .expect("rules");
     let key = redaction
-        .key("shop", "users", Some(&path("\"mail\"")), "\"ann@x\"")
+        .key(store("shop", "users", Some(&path("\"mail\""))), "\"ann@x\"")
         .expect("a key")
         .expect("redacted");
 
@@ -69,10 +69,10 @@ fn a_body_is_redacted_in_all_its_places_and_nowhere_else() {
     let expected = format!(
         r#"{{"commit":{{"bucket":"","database":"shop","version":1,"began_at":1,"committed_at":2,"key_paths":{{"users":"mail"}},"operations":[{{"put":{{"store":"users","key":{key},"value":{{"mail":"***","n":1}}}}}},{{"delete":{{"store":"users","key":{key}}}}},{{"delete":{{"store":"users","key":{key}}}}},{{"delete_unknown":{{"store":"users"}}}},{{"clear":{{"store":"users"}}}},{{"put":{{"store":"log","key":"ann@y","value":{{"mail":"ann@y"}}}}}},{{"delete_range":{{"store":"log","range":{{"lower":1,"lower_open":false,"upper_open":false}}}}}}]}}}}"#
     );
-    assert_eq!(redaction.body(commit), expected);
+    assert_eq!(redaction.body(ORIGIN, commit), expected);
 
     let snapshot = r#"{"snapshot":{"bucket":"","database":"shop","version":1,"store":"users","key_path":"mail","began_at":1,"read_at":2,"after":"ann@x","until":"ann@x","records":[{"key":"ann@x","value":{"mail":"ann@x"}}]}}"#;
-    let redacted = redaction.body(snapshot);
+    let redacted = redaction.body(ORIGIN, snapshot);
     assert_eq!(redacted.matches(&key).count(), 3, "{redacted}");
     assert!(redacted.starts_with(r#"{"snapshot":{"unordered":true,"bucket""#) && !redacted.contains("ann"));
     let crate::commit::Body::Snapshot(read) = serde_json::from_str(&redacted).expect("a body") else {
@@ -81,7 +81,7 @@ fn a_body_is_redacted_in_all_its_places_and_nowhere_else() {
     assert!(read.unordered && read.key_path.is_some());
 
     let records = r#"{"records":{"bucket":"","database":"shop","version":1,"store":"users","key_path":"mail","began_at":1,"read_at":2,"present":[{"key":"ann@x","value":{"mail":"ann@x"}}],"absent":["ann@z"]}}"#;
-    let redacted = redaction.body(records);
+    let redacted = redaction.body(ORIGIN, records);
     assert!(redacted.contains(&key) && !redacted.contains("ann"), "{redacted}");
 
     for (body, expected) in [
@@ -94,7 +94,7 @@ fn a_body_is_redacted_in_all_its_places_and_nowhere_else() {
             r#"{"gap":{"reason":"r","stores":[]}}"#,
         ),
     ] {
-        assert_eq!(redaction.body(body), expected);
+        assert_eq!(redaction.body(ORIGIN, body), expected);
     }
 }
 
@@ -127,7 +127,7 @@ fn an_upgrade_that_exchanges_stores_keeps_keys_and_values_together() {
         r#"{{"commit":{{"database":"d","version":1,"began_at":1,"committed_at":2,"key_paths":{{"a":"mail"}},"operations":[{}]}}}}"#,
         operations.join(",")
     );
-    let redacted = redaction.body(&body);
+    let redacted = redaction.body(ORIGIN, &body);
     assert!(!redacted.contains("MAIL"));
     let kept: Vec<bool> = redacted
         .split(r#""put""#)

@@ -192,8 +192,48 @@ fn equal_values_have_equal_hashes_in_one_profile_only() {
     );
     let other = Redaction::new(&[rule(&["/a"], How::Hash)], &[8; 32]).expect("rules");
     assert_ne!(
-        other.value("d", "s", None, r#"{"a":"x"}"#).expect("redacted"),
+        other
+            .value(store("d", "s", None), r#"{"a":"x"}"#)
+            .expect("redacted"),
         plain
+    );
+}
+
+#[test]
+fn equal_values_have_equal_hashes_in_one_origin_by_one_rule_only() {
+    let mut rules = [rule(&["/a", "@key"], How::Hash), rule(&["/b"], How::Hash)];
+    rules[1].store = "s".into();
+    let redaction = Redaction::new(&rules, &SECRET).expect("rules");
+    let hash = |origin, name, typed: &str| {
+        let place = Store {
+            origin,
+            ..store("d", name, None)
+        };
+        let redacted = redaction.value(place, typed).expect("redacted");
+        redacted.split('"').nth(3).expect("a hash").to_owned()
+    };
+    let ours = hash(ORIGIN, "s", r#"{"a":"x"}"#);
+    assert_eq!(ours, hash(ORIGIN, "other", r#"{"a":"x"}"#), "one rule");
+    assert_ne!(
+        ours,
+        hash("https://evil.example", "s", r#"{"a":"x"}"#),
+        "another origin"
+    );
+    assert_ne!(ours, hash(ORIGIN, "s", r#"{"b":"x"}"#), "another rule");
+    let key = |origin, name| {
+        let place = Store {
+            origin,
+            ..store("d", name, None)
+        };
+        redaction.key(place, "\"x\"").expect("a key").expect("redacted")
+    };
+    assert_eq!(key(ORIGIN, "s"), format!("\"{ours}\""), "a key and a field");
+    assert_eq!(key(ORIGIN, "s"), key(ORIGIN, "other"));
+    assert_ne!(key(ORIGIN, "s"), key("https://evil.example", "s"));
+    // No name ends where another could begin.
+    assert_ne!(
+        hash("https://a", "s", r#"{"a":"x"}"#),
+        hash("https://a{", "s", r#"{"a":"x"}"#)
     );
 }
 
@@ -208,7 +248,11 @@ fn all_rules_hold_and_the_strictest_counts() {
     rules[2].store = "users".into();
     let redaction = Redaction::new(&rules, &SECRET).expect("rules");
     let typed = r#"{"a":1,"b":2,"c":3}"#;
-    let shown = |database, store| redaction.value(database, store, None, typed).expect("redacted");
+    let shown = |database, name| {
+        redaction
+            .value(store(database, name, None), typed)
+            .expect("redacted")
+    };
     assert_eq!(shown("shop", "users"), r#"{"b":"***","c":3}"#);
     assert!(shown("shop", "orders").starts_with(r#"{"b":"hash-"#));
     assert!(shown("x", "users").starts_with(r#"{"a":"hash-"#));

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::form::{Form, Shared, address, elements, form, has_names, inside, items};
 use crate::{
     json::Json,
-    redact::{How, pointer::Step},
+    redact::{Treatment as How, pointer::Step},
 };
 
 /// What is redacted.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     json::{self, Json},
-    redact::{How, MASK, hash::Hasher},
+    redact::{MASK, Treatment as How, hash::Hasher},
 };
 
 pub(super) struct Writer<'m, 'j, 'a> {
@@ -32,10 +32,10 @@ impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
 
     pub(super) fn value(&mut self, json: &'j Json<'a>) {
         match self.marks.of(json) {
-            Some(How::Hash) => {
+            Some(How::Hash(rule)) => {
                 let mut expanded = String::new();
                 Expansion::new(self.marks.shared()).write(json, 0, &mut expanded);
-                let hash = self.hasher.value(&expanded);
+                let hash = self.hasher.value(rule, &expanded);
                 self.quote(&hash);
             }
             Some(How::Mask) => self.quote(MASK),

@@ -131,9 +131,11 @@ impl Line {
         let origin_cut = Words::new(document, &origin)?;
         arrow(&origin)?;
         let place = part(&full, "span", "store")?;
-        let database = Marked::new(document, &place)?;
+        let name = part(&place, "span", "name")?;
+        let database = Marked::new(document, &name)?;
         arrow(&place)?;
-        let store = Marked::new(document, &place)?;
+        let name = part(&place, "span", "name")?;
+        let store = Marked::new(document, &name)?;
         let what = cell("what")?;
         let whole = part(&what, "em", "")?;
         let count = Words::new(document, &whole)?;
@@ -245,8 +247,8 @@ impl Line {
 
     fn show_names(&mut self, row: &Row, look: &Look) {
         let source = &row.source;
-        let names = [&*source.origin, " › ", &source.database, " › ", &source.store];
-        self.full.put(&names.concat());
+        self.full
+            .put(&words::names(&[&source.origin, &source.database, &source.store]));
         // Where there is little room, it is the site's that is taken.
         let taken = source.database.len() + source.store.len() + 6;
         let room = look.letters.0.saturating_sub(taken).max(8);

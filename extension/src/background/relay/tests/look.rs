@@ -1,6 +1,6 @@
 //! Looks into pages: which page is asked, and that nothing of it is told that a rule hides.
 
-use protocol::redact::How;
+use protocol::redact::{self, How};
 use serde_json::{Value, json};
 
 use super::*;
@@ -93,7 +93,13 @@ fn a_record_is_found_by_what_stands_for_its_key() {
     let mut relay = with_rules("/mail", How::Hash);
     let redaction = Redaction::new(relay.rules.get("policy").expect("rules"), &relay.secret).expect("rules");
     let path = serde_json::value::to_raw_value("mail").expect("JSON");
-    let name = redaction.key("d", "s", Some(&path), "\"ann\"");
+    let store = redact::Store {
+        origin: ORIGIN,
+        database: "d",
+        store: "s",
+        key_path: Some(&path),
+    };
+    let name = redaction.key(store, "\"ann\"");
     let name = name.expect("a key").expect("redacted");
     look(&mut relay, Some(7), &name);
     let (looking, request) = asked(&mut relay);

@@ -182,3 +182,29 @@ fn what_stands_for_a_key_is_not_looked_up_in_a_page() {
     relay.host_said(&read("\"2\""));
     assert!(matches!(&relay.take_actions()[..], [Action::ToPort { text, .. }] if text.contains("read")));
 }
+
+#[test]
+fn upgrade_that_comes_in_parts_is_redacted_by_all_names_of_a_store() {
+    let mut relay = relay();
+    open(&mut relay, 1, ORIGIN, "c");
+    let of_users = Rule {
+        store: "users".into(),
+        ..rule("/a")
+    };
+    hello(&mut relay, &[of_users]);
+    let body = format!(
+        r#"{{"commit":{{"database":"d","version":2,"began_at":1,"committed_at":2,"operations":[{{"schema":{{"store":"users_new","change":{{"create_store":{{"key_path":null,"auto_increment":false}}}}}}}},{{"put":{{"store":"users_new","key":1,"value":{{"a":"{SECRET}"}}}}}},{{"schema":{{"store":"users","change":{{"delete_store":{{}}}}}}}},{{"schema":{{"store":"users_new","change":{{"rename_store":{{"to":"users"}}}}}}}}]}}}}"#
+    );
+    // The record is in one part, the rename in another.
+    let (first, second) = body.split_at(body.find("users\"").expect("the name"));
+    for (index, text) in [first, second].iter().enumerate() {
+        let text = serde_json::to_string(text).expect("JSON");
+        relay.port_said(
+            1,
+            &format!(r#"{{"part":{{"sequence":1,"index":{index},"count":2,"text":{text}}}}}"#),
+        );
+    }
+    let sent = to_host(&mut relay).concat();
+    assert!(sent.contains("***") && sent.contains("rename_store"), "{sent}");
+    assert!(!sent.contains(SECRET), "{sent}");
+}
