@@ -83,6 +83,7 @@ pub fn sentence(compared: &Compared) -> String {
         (compared.missing, "missing"),
         (compared.stale, "stale"),
         (compared.foreign, "left over"),
+        (compared.held, "held by another profile"),
     ]);
     if text.is_empty() {
         "none".clone_into(&mut text);

@@ -73,7 +73,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         CliError::Drift(_) => error,
         other => CliError::NotCompared(Box::new(other)),
     })?;
-    match (compared.missing + compared.stale + compared.foreign).saturating_sub(compared.repaired) {
+    let differing = compared.missing + compared.stale + compared.foreign + compared.held;
+    match differing.saturating_sub(compared.repaired) {
         0 => Ok(()),
         differing => Err(CliError::Drift(Drift::All(differing))),
     }
@@ -245,6 +246,7 @@ fn print(out: &mut impl Write, difference: &Difference) -> io::Result<()> {
         DifferenceKind::Missing => "missing",
         DifferenceKind::Stale => "stale",
         DifferenceKind::Foreign => "foreign",
+        DifferenceKind::Held => "held",
     };
     let address = &difference.address;
     let repaired = if difference.repaired { "  put right" } else { "" };
@@ -277,6 +279,7 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
         records(compared.compared)
     )?;
     match missing + stale + foreign {
+        0 if compared.held > 0 => writeln!(out, "no other difference than these")?,
         0 => writeln!(out, "no difference")?,
         all if *repaired == all => {
             writeln!(
@@ -293,6 +296,10 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
         _ => writeln!(out, "{missing} missing, {stale} stale, {foreign} foreign")?,
     }
     for (count, what) in [
+        (
+            compared.held,
+            "held by another profile, which owns the keys of the origin; not put right (`idb-relay own` changes the owner)",
+        ),
         (
             compared.refused,
             "without an item because Memcached takes no such value",

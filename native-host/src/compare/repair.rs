@@ -74,6 +74,8 @@ impl<O: Observer> Comparison<'_, O> {
                     (Verdict::Right | Verdict::Refused, Some(done)) => *done = true,
                     // It is about to be written; the next round will see.
                     (Verdict::OnItsWay, _) | (_, None) => {}
+                    // The owner's.
+                    (Verdict::Differs(DifferenceKind::Held), _) => {}
                     (Verdict::Differs(_), _) => {
                         let journal = suspect.record.as_ref().map(|record| record.journal);
                         differing.entry(journal).or_default().push(suspect);
@@ -105,7 +107,9 @@ impl<O: Observer> Comparison<'_, O> {
         let operations: Vec<(usize, Op)> = suspects
             .iter()
             .zip(looks)
-            .filter(|(_, look)| matches!(look.verdict, Verdict::Differs(_)))
+            .filter(|(_, look)| {
+                matches!(look.verdict, Verdict::Differs(kind) if kind != DifferenceKind::Held)
+            })
             .filter_map(|(Suspect { address, .. }, look)| {
                 let clock = clocks.get(address.server).copied().flatten();
                 Some((address.server, operation(&address.name, look, clock)?))

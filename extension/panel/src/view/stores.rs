@@ -254,6 +254,7 @@ fn differences(memory: Memory, row: usize, compared: &Compared) -> impl IntoView
             DifferenceKind::Missing => "missing",
             DifferenceKind::Stale => "stale",
             DifferenceKind::Foreign => "left over",
+            DifferenceKind::Held => "another profile's",
         };
         let address = difference.address.clone();
         let key = address.key.clone();
