@@ -407,7 +407,8 @@ pub struct Compared {
     pub foreign: u64,
     /// How many of these were put right.
     pub repaired: u64,
-    /// For how many it holds what another browser profile has, which owns the origin's keys. These are not put right.
+    /// For how many it holds what another browser profile has, which owns the origin's keys. These
+    /// are not put right.
     #[serde(default)]
     pub held: u64,
     /// How many records were still on their way when it was over: they changed while they were looked at.

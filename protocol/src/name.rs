@@ -183,7 +183,8 @@ impl Template {
         Ok(Self { pieces })
     }
 
-    /// The template of one browser profile: its id takes the place of `{profile}`. Before that no record can be named.
+    /// The template of one browser profile: its id takes the place of `{profile}`. Before that no
+    /// record can be named.
     pub fn of_profile(&self, profile: &str) -> Self {
         let mut pieces: Vec<Piece> = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {
@@ -212,8 +213,8 @@ impl Template {
         self.pieces.contains(&Piece::Profile)
     }
 
-    /// What all names of an origin have in common, after a prefix: the template with the origin in its place. Never longer than
-    /// [`MAX_MEMCACHED_KEY`].
+    /// What all names of an origin have in common, after a prefix: the template with the origin in
+    /// its place. Never longer than [`MAX_MEMCACHED_KEY`].
     pub fn origin_name(&self, prefix: &str, origin: &str) -> String {
         let mut out = prefix.to_owned();
         for piece in &self.pieces {
@@ -230,7 +231,8 @@ impl Template {
         shorten(out)
     }
 
-    /// What all names of an origin's records begin with; `None` if another component stands in front of the origin.
+    /// What all names of an origin's records begin with; `None` if another component stands in
+    /// front of the origin.
     pub fn origin_prefix(&self, origin: &str) -> Option<RecordPrefix> {
         let at = self.pieces.iter().position(|piece| *piece == Piece::Origin)?;
         let mut out = String::new();

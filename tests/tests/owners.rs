@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, ensure};
 use lab::{
-    Rig, artifacts, observe,
+    Rig, artifacts,
     browser::{Kind, Launch, Page, Profile},
-    pages,
+    observe, pages,
     panel::Panel,
     wait::{self, PATIENCE, Seen},
 };
@@ -70,14 +70,23 @@ fn one_of_two_browsers_owns_a_site(kind: Kind) -> Result<()> {
     let second_id = await_state(&rig, other, "not_owner")?;
     is_right(&rig, &page)?;
     // Both are published, each under its own profile.
-    let text = format!("{:?}", rig.stream()?.iter().map(observe::Event::line).collect::<Vec<_>>());
+    let text = format!(
+        "{:?}",
+        rig.stream()?.iter().map(observe::Event::line).collect::<Vec<_>>()
+    );
     ensure!(text.contains("theirs") && text.contains("mine"), "{text}");
 
     // It is said wherever a person looks.
     let owned = format!("owned by profile {first_id}");
-    ensure!(rig.relay.run(&["status"])?.contains(&owned), "status does not say so");
+    ensure!(
+        rig.relay.run(&["status"])?.contains(&owned),
+        "status does not say so"
+    );
     let doctor = rig.relay.command(&["doctor"]).output()?;
-    ensure!(String::from_utf8(doctor.stdout)?.contains(&owned), "the doctor does not say so");
+    ensure!(
+        String::from_utf8(doctor.stdout)?.contains(&owned),
+        "the doctor does not say so"
+    );
     let popup = pages::popup(&second, &url)?;
     popup.wait_for(&format!("document.body.textContent.includes({owned:?})"))?;
     pages::button(&popup, "!", &owned)?;
@@ -89,10 +98,14 @@ fn one_of_two_browsers_owns_a_site(kind: Kind) -> Result<()> {
     let (code, said) = verify(&rig, &first_id)?;
     ensure!(code == Some(0), "{said}");
     let (code, said) = verify(&rig, &second_id)?;
-    ensure!(code == Some(1) && said.contains("2 records held by another profile"), "{said}");
+    ensure!(
+        code == Some(1) && said.contains("2 records held by another profile"),
+        "{said}"
+    );
 
     // And it can be otherwise.
-    rig.relay.run(&["own", "--origin", &rig.site.origin(), "--profile", &second_id])?;
+    rig.relay
+        .run(&["own", "--origin", &rig.site.origin(), "--profile", &second_id])?;
     await_state(&rig, kind, "not_owner")?;
     await_state(&rig, other, "running")?;
     is_right(&rig, &theirs)?;

@@ -70,7 +70,10 @@ fn target(event: &Event<'_>, key: &str, typed: Option<&str>, config: &config::Me
     };
     Target {
         origin: event.source.origin.clone().into_owned(),
-        name: config.key.of_profile(&event.source.profile).record_name(names, key),
+        name: config
+            .key
+            .of_profile(&event.source.profile)
+            .record_name(names, key),
         value,
         refused,
         lies_in: None,

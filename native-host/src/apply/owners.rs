@@ -1,8 +1,10 @@
 //! Which profile's events may be written, where several profiles use one site.
 //!
-//! They have databases of their own, and by the usual template the same keys. As beside a host that feeds Memcached itself, an item there says who owns
-//! an origin's keys ([`owner`](crate::sinks::memcached::owner)): the profile whose events of the origin come first. What the others do is passed over,
-//! and said once. With `{profile}` in the template there is nothing to own.
+//! They have databases of their own, and by the usual template the same keys. As beside a host that
+//! feeds Memcached itself, an item there says who owns an origin's keys
+//! ([`owner`](crate::sinks::memcached::owner)): the profile whose events of the origin come first.
+//! What the others do is passed over, and said once. With `{profile}` in the template there is
+//! nothing to own.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -31,7 +33,8 @@ pub(super) struct Owners {
 }
 
 impl<W: Write> Session<'_, W> {
-    /// For each change whether its profile owns the keys of its origin. `None`: an origin has changed hands, and the servers are to be filled.
+    /// For each change whether its profile owns the keys of its origin. `None`: an origin has
+    /// changed hands, and the servers are to be filled.
     pub fn owned(&mut self, changes: &[Change]) -> Result<Option<Vec<bool>>, Stop> {
         if self.config.memcached.key.has_profile() {
             return Ok(Some(vec![true; changes.len()]));
@@ -72,7 +75,8 @@ impl<W: Write> Session<'_, W> {
         Ok(Some(owned))
     }
 
-    /// Looks whether the owners that are known are still the same; if one is another by command, the servers have to be filled, and are marked so.
+    /// Looks whether the owners that are known are still the same; if one is another by command,
+    /// the servers have to be filled, and are marked so.
     pub fn look_after_owners(&mut self) -> Result<bool, Stop> {
         if self.owners.looked.is_some_and(|looked| looked.elapsed() < KNOWN) {
             return Ok(true);
@@ -89,7 +93,8 @@ impl<W: Write> Session<'_, W> {
         Ok(same)
     }
 
-    /// Finds out who owns an origin; if nobody does, this profile does from now on. `false`: it has changed hands.
+    /// Finds out who owns an origin; without an owner, this profile becomes it. `false`: it has
+    /// changed hands.
     fn meet(&mut self, origin: &str, profile: &str, browser: &str) -> Result<bool, Stop> {
         let name = owner_name(&self.config.memcached.key, origin);
         let index = self.cache.server_of(&name);
@@ -105,7 +110,8 @@ impl<W: Write> Session<'_, W> {
                     return Ok(true);
                 }
                 Some(mut owner) => {
-                    // First the marks, then this one: whatever happens in between, the servers are filled.
+                    // The marks first: if the process ends in between, the servers are filled all
+                    // the same.
                     self.unmark()?;
                     owner.unsettled = false;
                     if self.write_owner(index, &name, &owner, &seen)? {

@@ -23,7 +23,8 @@ pub(super) struct Arguments {
     /// The record's key as JSON: 42, '"alice"', '[1,"a"]', '{"$date":"2026-01-31T12:00:00.000Z"}'
     #[arg(long, value_name = "JSON")]
     key: String,
-    /// The browser profile, if memcached.key has {profile}; without it, the one that knows the store
+    /// The browser profile, if memcached.key has {profile}; without it, the one that knows the
+    /// store
     #[arg(long, value_name = "ID")]
     profile: Option<String>,
 }
@@ -35,12 +36,16 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
     if template.has_profile() {
         let profile = match &arguments.profile {
             Some(profile) => profile.clone(),
-            None => find(readers(&config, None)?, &arguments.store.place())?.0.author()?.0,
+            None => {
+                find(readers(&config, None)?, &arguments.store.place())?
+                    .0
+                    .author()?
+                    .0
+            }
         };
         template = template.of_profile(&profile);
     }
-    let name = template
-        .record_name(arguments.store.place().names(), &key.to_string());
+    let name = template.record_name(arguments.store.place().names(), &key.to_string());
     writeln!(out, "{name}")?;
     Ok(())
 }

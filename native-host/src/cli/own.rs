@@ -13,11 +13,14 @@ use crate::{
 
 /// Let a browser profile own the Memcached keys of an origin
 ///
-/// Two browser profiles that use one site have databases of their own and, unless memcached.key has {profile} in it, the same keys. The first one owns
-/// them; the others are journaled and published, and leave Memcached alone. This hands them over: the new owner's host writes all of its records again and
-/// deletes what is not its own, within seconds if it runs, else when it starts next.
+/// Two browser profiles that use one site have databases of their own and, unless memcached.key has
+/// {profile} in it, the same keys. The first one owns them; the others are journaled and published,
+/// and leave Memcached alone. This hands them over: the new owner's host writes all of its records
+/// again and deletes what is not its own, within seconds if it runs, else when it starts next.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  idb-relay own --origin http://localhost:8080 --profile 7d7f3f0e-3a53-4d5c-9f0e-0d2b7a2f6c11")]
+#[command(
+    after_help = "Example:\n  idb-relay own --origin http://localhost:8080 --profile 7d7f3f0e-3a53-4d5c-9f0e-0d2b7a2f6c11"
+)]
 pub(super) struct Arguments {
     /// The page's origin: scheme, host and port
     #[arg(long, value_name = "ORIGIN")]
@@ -43,26 +46,42 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         return Err(CliError::Profiles(profiles.join(", ")));
     }
     let Some(reader) = found.pop() else {
-        return Err(CliError::Absent(format!("nothing of {} is known", arguments.origin)));
+        return Err(CliError::Absent(format!(
+            "nothing of {} is known",
+            arguments.origin
+        )));
     };
     let (profile, browser) = reader.author()?;
     let memcached = config.memcached.of_profile(&profile);
-    let former = hand_over(&memcached, &arguments.origin, &profile, &browser)
-        .map_err(|trouble| CliError::Memcached {
+    let former = hand_over(&memcached, &arguments.origin, &profile, &browser).map_err(|trouble| {
+        CliError::Memcached {
             error: trouble.error,
             cure: trouble.cure,
-        })?;
+        }
+    })?;
     let origin = &arguments.origin;
     match former {
         Some(former) if former.profile == profile => {
-            writeln!(out, "profile {profile} ({browser}) owns the keys of {origin} already")?;
+            writeln!(
+                out,
+                "profile {profile} ({browser}) owns the keys of {origin} already"
+            )?;
             return Ok(());
         }
-        Some(former) => writeln!(out, "profile {profile} ({browser}) owns the keys of {origin} now, {former} no more")?,
-        None => writeln!(out, "profile {profile} ({browser}) owns the keys of {origin} now; there was no owner")?,
+        Some(former) => writeln!(
+            out,
+            "profile {profile} ({browser}) owns the keys of {origin} now, {former} no more"
+        )?,
+        None => writeln!(
+            out,
+            "profile {profile} ({browser}) owns the keys of {origin} now; there was no owner"
+        )?,
     }
     if !lock::is_held(reader.path()) {
-        writeln!(out, "its host does not run; it brings Memcached up to date when it starts")?;
+        writeln!(
+            out,
+            "its host does not run; it brings Memcached up to date when it starts"
+        )?;
     }
     Ok(())
 }

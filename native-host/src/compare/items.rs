@@ -184,12 +184,7 @@ impl<O: Observer> Comparison<'_, O> {
     }
 
     /// Whether a mirror has a record, one of those that may have it, and the record.
-    fn live(
-        &self,
-        named: &NamedRecord,
-        whose: Whose,
-        place: Place,
-    ) -> Result<(bool, Record), JournalError> {
+    fn live(&self, named: &NamedRecord, whose: Whose, place: Place) -> Result<(bool, Record), JournalError> {
         let only = match whose {
             Whose::Of(journal) => Some(journal),
             Whose::Any | Whose::Elsewhere => None,
@@ -203,7 +198,8 @@ impl<O: Observer> Comparison<'_, O> {
         };
         for (journal, reader) in self.journals.all().iter().enumerate() {
             if only.is_none_or(|only| only == journal)
-                && let Some(store) = reader.store_of(&record.place)? {
+                && let Some(store) = reader.store_of(&record.place)?
+            {
                 if record.store == NO_STORE {
                     (record.journal, record.store) = (journal, store);
                 }
@@ -234,7 +230,8 @@ impl<O: Observer> Comparison<'_, O> {
         };
         for (journal, reader) in self.journals.all().iter().enumerate() {
             for place in reader.places()? {
-                // A shortened name does not tell whose it is, so it is left alone where another profile is the owner.
+                // A shortened name does not tell whose it is, so it is left alone where another
+                // profile is the owner.
                 if self.scope.means(&place)
                     && self.owners.other(journal, &place.origin).is_none()
                     && let Some(template) = self.owners.key(journal)

@@ -232,7 +232,8 @@ impl<O: Observer> Comparison<'_, O> {
                 None => Verdict::Right,
             };
         } else if matches!(verdict, Verdict::Differs(_)) && !suspect.misplaced {
-            // Where no owner is known another profile of this machine may have the same record; the last writer has won.
+            // Where no owner is known another profile of this machine may have the same record; the
+            // last writer has won.
             let others = if shared {
                 self.journals
                     .elsewhere(record.journal, &record.place, &record.key)?

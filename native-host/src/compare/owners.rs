@@ -1,4 +1,5 @@
-//! Which profile writes the keys of which origin ([`owner`](crate::sinks::memcached::owner)), and by which template.
+//! Which profile writes the keys of which origin ([`owner`](crate::sinks::memcached::owner)), and
+//! by which template.
 
 use std::collections::{BTreeSet, HashMap};
 

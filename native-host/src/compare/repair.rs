@@ -107,9 +107,9 @@ impl<O: Observer> Comparison<'_, O> {
         let operations: Vec<(usize, Op)> = suspects
             .iter()
             .zip(looks)
-            .filter(|(_, look)| {
-                matches!(look.verdict, Verdict::Differs(kind) if kind != DifferenceKind::Held)
-            })
+            .filter(
+                |(_, look)| matches!(look.verdict, Verdict::Differs(kind) if kind != DifferenceKind::Held),
+            )
             .filter_map(|(Suspect { address, .. }, look)| {
                 let clock = clocks.get(address.server).copied().flatten();
                 Some((address.server, operation(&address.name, look, clock)?))

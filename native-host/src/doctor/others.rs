@@ -1,4 +1,5 @@
-//! Browser profiles, or copies of one, that write in each other's place: what the sinks of the hosts that run say of it.
+//! Browser profiles, or copies of one, that write in each other's place: what the sinks of the
+//! hosts that run say of it.
 
 use super::Check;
 use crate::{

@@ -37,7 +37,14 @@ pub(super) fn record(config: &Config, reader: &Reader, address: &Address) -> Res
     };
     if let Some(config) = config.fed_memcached() {
         let (profile, _) = reader.author().map_err(|error| error.to_message())?;
-        ask_memcached(&config.of_profile(&profile), &profile, &place, &key, mirror.as_deref(), &mut record);
+        ask_memcached(
+            &config.of_profile(&profile),
+            &profile,
+            &place,
+            &key,
+            mirror.as_deref(),
+            &mut record,
+        );
     }
     record.mirror = mirror.and_then(cut::value);
     Ok(record)

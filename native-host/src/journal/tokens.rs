@@ -1,10 +1,12 @@
 //! What tells this journal from a copy of it: random tokens, one for each connection to a server.
 //!
-//! A journal and its copy have one profile id and one history; both would go on under the same name. So whoever connects to a server
-//! makes a *token*, notes it here and then leaves it with the server. A host that finds a token there which its journal does not
-//! know has a copy that went on without it.
+//! A journal and its copy have one profile id and one history; both would go on under the same
+//! name. So each connection to a server makes a *token*, notes it here and then leaves it with the
+//! server. A host that finds a token there which its journal does not know has a copy that went on
+//! without it.
 //!
-//! **Invariant:** a token is on disk before a server can have it. So no crash makes a host take its own token for a stranger's.
+//! **Invariant:** a token is on disk before a server can have it. So no crash makes a host take its
+//! own token for a stranger's.
 
 use std::path::Path;
 
@@ -58,7 +60,8 @@ impl Tokens {
         Ok(token)
     }
 
-    /// Whether this journal made a token, or the journal that it is a copy of did before it was copied.
+    /// Whether this journal made a token, or the journal that it is a copy of did before it was
+    /// copied.
     pub fn has(&self, token: &str) -> Result<bool, JournalError> {
         self.connection
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM token WHERE text = ?1)")

@@ -12,8 +12,8 @@
 //! - `line`: a connection to a server.
 //! - `mark`: what a server is told to remember of us.
 //! - `metadump`: what a server lists of its items.
-//! - `owner`: which profile writes an origin's keys, as the servers say. `owners`: what this host makes of it. `settle`: bringing an origin up to
-//!   date that others may have written to.
+//! - `owner`: which profile writes an origin's keys, as the servers say. `owners`: what this host
+//!   makes of it. `settle`: bringing an origin up to date that others may have written to.
 //! - `servers`: all of them, and what is known of what they hold.
 //! - `settings`: what a server says of itself.
 //! - `store`: what is sent, and what the answers mean.
@@ -157,7 +157,8 @@ impl MemcachedSink {
             return Ok(());
         }
         let (_, browser) = reader.author()?;
-        self.owners.check(&mut self.servers, &browser, reader.origins()?)?;
+        self.owners
+            .check(&mut self.servers, &browser, reader.origins()?)?;
         let journal = reader.identity()?;
         self.servers.look(journal, after)?;
         for _ in 0..ROUNDS {

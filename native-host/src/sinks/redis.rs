@@ -8,8 +8,9 @@
 //! gap in between. Then the stream gets again what it lost, as far as the journal still has it; the channels do not, for
 //! who listened there has heard it.
 //!
-//! **Two hosts with copies of one journal** would each take the other's events for their own. Only one at a time publishes (`claim`), the
-//! other says so; when it takes over, what it has gets numbers behind those of the first.
+//! **Two hosts with copies of one journal** would each take the other's events for their own. Only
+//! one at a time publishes (`claim`), the other says so; when it takes over, what it has gets
+//! numbers behind those of the first.
 //!
 //! - `publish.lua`: the script.
 //! - `claim`: which host may publish.
@@ -198,7 +199,8 @@ impl RedisSink {
         })
     }
 
-    /// The last event that the stream and the journal have in common after this one: what comes behind it was not passed on.
+    /// The last event that the stream and the journal have in common after this one: what comes
+    /// behind it was not passed on.
     fn last_common(&self, link: &mut Link, reader: &Reader, after: u64) -> Result<Option<u64>, StepError> {
         let Some(stream) = &self.config.stream else {
             return Ok(None);

@@ -39,7 +39,8 @@ pub fn passes_on(state: &str) -> bool {
     [RUNNING, INCOMPLETE, PROFILE_COPIED, NOT_OWNER].contains(&state)
 }
 
-/// Whether this state means that another browser profile, or a copy of this one, writes in its place.
+/// Whether this state means that another browser profile, or a copy of this one, writes in its
+/// place.
 pub fn is_about_others(state: &str) -> bool {
     [PROFILE_COPIED, PROFILE_IN_USE, NOT_OWNER].contains(&state)
 }
@@ -71,8 +72,8 @@ pub struct Step {
     pub reached: u64,
     /// What is to be said about single events.
     pub notices: Vec<Notice>,
-    /// What is wrong all the same, and stays so until a person does something about it: one word that never changes its meaning, and
-    /// what to do.
+    /// What is wrong all the same, and stays so until a person does something about it: one word
+    /// that never changes its meaning, and what to do.
     pub trouble: Option<(&'static str, Trouble)>,
 }
 

@@ -1,4 +1,5 @@
-//! A journal and a copy of it: a copied browser profile, a machine that was cloned or restored. Both go on under one profile id.
+//! A journal and a copy of it: a copied browser profile, a machine that was cloned or restored.
+//! Both go on under one profile id.
 
 use std::{collections::BTreeSet, fs, ops::RangeInclusive};
 
@@ -36,10 +37,14 @@ fn await_passed_on(sandbox: &Sandbox) {
 /// The values in the stream, as they come.
 fn values(sandbox: &Sandbox) -> Vec<u64> {
     let events = sandbox.redis.stream();
-    events.iter().filter_map(|event| event["after"].as_u64()).collect()
+    events
+        .iter()
+        .filter_map(|event| event["after"].as_u64())
+        .collect()
 }
 
-/// Waits until each of so many events is in the stream, and asserts that each is once and has a number of its own.
+/// Waits until each of so many events is in the stream, and asserts that each is once and has a
+/// number of its own.
 fn assert_each_once(sandbox: &Sandbox, expected: impl IntoIterator<Item = u64>) {
     let expected: BTreeSet<u64> = expected.into_iter().collect();
     until(&format!("the stream has {} events", expected.len()), || {
@@ -109,7 +114,7 @@ fn two_hosts_of_one_profile_are_named_and_lose_nothing() {
 fn a_copy_of_an_older_state_leaves_the_original_alone() {
     let mut sandbox = Sandbox::new();
     let (mut original, machine) = host_and_copy(&sandbox);
-    // The original comes to the servers anew, which the copy does not know of.
+    // The original connects again, which the copy does not know of.
     sandbox.redis.down();
     sandbox.redis.up();
     deliver(&mut original, "a", 100..=109);

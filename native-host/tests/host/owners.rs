@@ -85,7 +85,8 @@ fn the_first_profile_owns_the_keys_and_the_other_says_so() {
     for arguments in [&["status"][..], &["doctor"]] {
         let printed = String::from_utf8(sandbox.run(arguments).stdout).expect("UTF-8");
         assert!(
-            printed.contains(owned) && printed.contains("idb-relay own --origin http://localhost:8080 --profile profile-2"),
+            printed.contains(owned)
+                && printed.contains("idb-relay own --origin http://localhost:8080 --profile profile-2"),
             "{arguments:?}: {printed}"
         );
     }
@@ -103,8 +104,17 @@ fn the_first_profile_owns_the_keys_and_the_other_says_so() {
     let Reply::Health(health) = second.answer().reply else {
         panic!("no health");
     };
-    let memcached = health.sinks.iter().find(|sink| sink.name == "memcached").expect("a sink");
-    assert!(memcached.error.as_ref().is_some_and(|error| error.contains(owned)));
+    let memcached = health
+        .sinks
+        .iter()
+        .find(|sink| sink.name == "memcached")
+        .expect("a sink");
+    assert!(
+        memcached
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains(owned))
+    );
     second.ask(
         2,
         &format!(r#"{{"record":{{"origin":"{ORIGIN}","database":"shop","store":"orders","key":"2"}}}}"#),
@@ -112,7 +122,11 @@ fn the_first_profile_owns_the_keys_and_the_other_says_so() {
     let Reply::Record(record) = second.answer().reply else {
         panic!("no record");
     };
-    assert!(record.trouble.is_some_and(|trouble| trouble.message.contains(owned)));
+    assert!(
+        record
+            .trouble
+            .is_some_and(|trouble| trouble.message.contains(owned))
+    );
     first.ask(1, r#"{"health":{}}"#);
     let Reply::Health(health) = first.answer().reply else {
         panic!("no health");
@@ -127,17 +141,30 @@ fn what_another_profile_holds_is_a_class_of_its_own() {
     for more in [&[][..], &["--repair"]] {
         let found = verify(&sandbox, &[&["--profile", SECOND], more].concat());
         assert_eq!(found.code, Some(1));
-        let kinds: Vec<_> = found.differences.iter().map(|difference| difference.kind).collect();
+        let kinds: Vec<_> = found
+            .differences
+            .iter()
+            .map(|difference| difference.kind)
+            .collect();
         assert_eq!(kinds, [DifferenceKind::Held, DifferenceKind::Held]);
         let compared = &found.compared;
         assert_eq!(
-            (compared.held, compared.missing, compared.stale, compared.foreign, compared.repaired),
+            (
+                compared.held,
+                compared.missing,
+                compared.stale,
+                compared.foreign,
+                compared.repaired
+            ),
             (2, 0, 0, 0, 0)
         );
         await_all_of_first(&sandbox);
     }
     let found = verify(&sandbox, &["--profile", FIRST]);
-    assert_eq!((found.code, found.compared.held, found.compared.compared), (Some(0), 0, 2));
+    assert_eq!(
+        (found.code, found.compared.held, found.compared.compared),
+        (Some(0), 0, 2)
+    );
     let printed = String::from_utf8(sandbox.run(&["verify", "--profile", SECOND]).stdout).expect("UTF-8");
     assert!(printed.contains("2 records held by another profile"), "{printed}");
     // What the second one once left under the owner's keys is no record of the owner's.
@@ -145,7 +172,12 @@ fn what_another_profile_holds_is_a_class_of_its_own() {
     sandbox.memcached.set(&sandbox.key("1"), "\"second\"");
     let found = verify(&sandbox, &["--profile", FIRST, "--repair"]);
     assert_eq!(
-        (found.code, found.compared.stale, found.compared.foreign, found.compared.repaired),
+        (
+            found.code,
+            found.compared.stale,
+            found.compared.foreign,
+            found.compared.repaired
+        ),
         (Some(0), 1, 1, 2)
     );
     await_all_of_first(&sandbox);
@@ -246,7 +278,11 @@ fn profiles_on_two_sites_do_not_concern_each_other() {
     second.acknowledged_as("c", 1);
     await_state(&sandbox, SECOND, "running");
     until("both are there", || {
-        sandbox.memcached.get("idb:http%3A//localhost%3A9090:shop:orders:1").as_deref() == Some("2")
+        sandbox
+            .memcached
+            .get("idb:http%3A//localhost%3A9090:shop:orders:1")
+            .as_deref()
+            == Some("2")
     });
     sandbox.await_cached("1", Some("1"));
     assert_eq!(verify(&sandbox, &[]).code, Some(0));
@@ -261,20 +297,42 @@ fn profiles_with_names_of_their_own_both_write() {
         assert!(host.close().success());
     }
     let name = |profile: &str| {
-        let place = ["--origin", ORIGIN, "--database", "shop", "--store", "orders", "--key", "1"];
+        let place = [
+            "--origin",
+            ORIGIN,
+            "--database",
+            "shop",
+            "--store",
+            "orders",
+            "--key",
+            "1",
+        ];
         let printed = sandbox.print(&[&["key"], &place[..], &["--profile", profile]].concat());
         printed.trim_end().to_owned()
     };
-    assert_eq!(name(FIRST), "idb:profile-1:http%3A//localhost%3A8080:shop:orders:1");
+    assert_eq!(
+        name(FIRST),
+        "idb:profile-1:http%3A//localhost%3A8080:shop:orders:1"
+    );
     assert_eq!(sandbox.memcached.get(&name(FIRST)).as_deref(), Some("1"));
     assert_eq!(sandbox.memcached.get(&name(SECOND)).as_deref(), Some("2"));
     let found = verify(&sandbox, &[]);
-    assert_eq!((found.code, found.compared.compared, found.compared.held), (Some(0), 2, 0));
+    assert_eq!(
+        (found.code, found.compared.compared, found.compared.held),
+        (Some(0), 2, 0)
+    );
     sandbox.memcached.set(&name(SECOND), "3");
-    sandbox.memcached.set(&name(FIRST).replace("orders:1", "orders:9"), "3");
+    sandbox
+        .memcached
+        .set(&name(FIRST).replace("orders:1", "orders:9"), "3");
     let found = verify(&sandbox, &["--repair"]);
     assert_eq!(
-        (found.code, found.compared.stale, found.compared.foreign, found.compared.repaired),
+        (
+            found.code,
+            found.compared.stale,
+            found.compared.foreign,
+            found.compared.repaired
+        ),
         (Some(0), 1, 1, 2)
     );
 }

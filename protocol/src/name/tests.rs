@@ -51,11 +51,15 @@ fn names_read_as_documented() {
 
 #[test]
 fn profile_takes_its_place_in_the_template() {
-    let template = Template::memcached_key("idb:{profile}:{origin}:{database}:{store}:{key}").expect("a template");
+    let template =
+        Template::memcached_key("idb:{profile}:{origin}:{database}:{store}:{key}").expect("a template");
     assert!(template.has_profile() && !default_key().has_profile());
     let mine = template.of_profile("7d7f-11");
     assert_eq!(mine.to_string(), "idb:7d7f-11:{origin}:{database}:{store}:{key}");
-    assert_eq!(Template::memcached_key(&mine.to_string()).expect("a template"), mine);
+    assert_eq!(
+        Template::memcached_key(&mine.to_string()).expect("a template"),
+        mine
+    );
     let name = mine.record_name(NAMES, "42");
     assert_eq!(name, "idb:7d7f-11:http%3A//localhost%3A8080:shop:orders:42");
     assert!(mine.read(&name).is_some());
@@ -82,12 +86,17 @@ fn profile_takes_its_place_in_the_template() {
 #[test]
 fn an_origin_s_names_have_a_beginning_in_common() {
     let name = default_key().origin_name("owner:", NAMES.origin);
-    assert_eq!(name, "owner:idb:http%3A//localhost%3A8080:{database}:{store}:{key}");
+    assert_eq!(
+        name,
+        "owner:idb:http%3A//localhost%3A8080:{database}:{store}:{key}"
+    );
     assert!(default_key().origin_name("", &"a".repeat(300)).len() <= MAX_MEMCACHED_KEY);
     let long = format!("\"{}\"", "a".repeat(300));
     let may_begin = |template: &Template, origin| {
         let name = template.record_name(NAMES, &long);
-        template.origin_prefix(origin).map(|prefix| prefix.may_begin(&name))
+        template
+            .origin_prefix(origin)
+            .map(|prefix| prefix.may_begin(&name))
     };
     assert_eq!(may_begin(&default_key(), NAMES.origin), Some(true));
     assert_eq!(may_begin(&default_key(), "http://localhost:808"), Some(false));

@@ -178,7 +178,8 @@ impl<W: Write> Stream<'_, '_, W> {
             for (change, is_owned) in changes.into_iter().zip(owned) {
                 let Some(target) = change.target else { continue };
                 if !is_owned {
-                    // A server that is filled because an origin has changed hands holds what the former owner had.
+                    // A server that is filled because an origin has changed hands holds what the
+                    // former owner had.
                     others.entry(mark(&target.name)).or_insert(Target {
                         value: None,
                         refused: None,

@@ -1,7 +1,8 @@
 //! What a server lists of its items.
 //!
-//! `lru_crawler metadump all` lists a server's items one a line: `key=<percent-encoded> exp=-1 la=… cas=… fetch=no cls=1 size=90`, then `END`
-//! (Memcached's doc/protocol.txt, "LRU Crawler"). It is read without a pause, so that the server does not wait for us.
+//! To `lru_crawler metadump all` a server answers with a line for each item, then `END`:
+//! `key=<percent-encoded> exp=-1 la=… cas=… fetch=no cls=1 size=90` (Memcached's doc/protocol.txt,
+//! "LRU Crawler"). It is read without a pause, so that the server does not wait for us.
 
 use std::{
     io::{self, BufRead as _, BufReader, Cursor, Error, ErrorKind, Read as _, Write as _},
@@ -47,10 +48,7 @@ impl Items {
     /// The next item; `None`: that was all.
     pub(crate) fn next(&mut self) -> io::Result<Option<Named>> {
         self.line.clear();
-        self.lines
-            .by_ref()
-            .take(LINE)
-            .read_until(b'\n', &mut self.line)?;
+        self.lines.by_ref().take(LINE).read_until(b'\n', &mut self.line)?;
         // Items' lines end with a line feed alone.
         match self.line.strip_suffix(b"\n") {
             Some(b"END\r") => Ok(None),

@@ -1,8 +1,10 @@
-//! Who may write the keys of an origin: two items on the servers themselves, so that all hosts that share them see the same.
+//! Who may write the keys of an origin: two items on the servers themselves, so that all hosts that
+//! share them see the same.
 //!
-//! - The *owner* of an origin, `idb-relay-owner:<key template with the origin in it>`: the one profile that writes the origin's keys.
-//! - A host that *runs*, `idb-relay-run:<profile>`: the token ([`tokens`](crate::journal::tokens)) of the host that writes for a profile. It ends by
-//!   itself soon after the host has.
+//! - The *owner* of an origin, `idb-relay-owner:<key template with the origin in it>`: the one
+//!   profile that writes the origin's keys.
+//! - A host that *runs*, `idb-relay-run:<profile>`: the token ([`tokens`](crate::journal::tokens))
+//!   of the host that writes for a profile. It ends by itself soon after the host has.
 //!
 //! Each is on the server of its own name, as every item.
 
@@ -22,7 +24,8 @@ pub(crate) struct Owner {
     pub browser: String,
     /// Since when, in milliseconds.
     pub since: i64,
-    /// Others may have written these keys: the owner has yet to write all of its records, and to delete what is not its own.
+    /// Others may have written these keys: the owner has yet to write all of its records, and to
+    /// delete what is not its own.
     #[serde(default)]
     pub unsettled: bool,
 }
@@ -66,10 +69,7 @@ pub(crate) fn cure(origin: &str, profile: &str) -> String {
 }
 
 /// The owners of these origins, each on a connection that is made for it.
-pub(crate) fn owners(
-    config: &config::Memcached,
-    origins: &[&str],
-) -> Result<Vec<Option<Owner>>, Trouble> {
+pub(crate) fn owners(config: &config::Memcached, origins: &[&str]) -> Result<Vec<Option<Owner>>, Trouble> {
     let names = origins.iter().map(|origin| owner_name(&config.key, origin));
     let gets: Vec<Get> = names.map(Get::new).collect();
     if gets.is_empty() {
@@ -85,8 +85,8 @@ pub(crate) fn owners(
     look().map_err(|error| trouble(&error, &config.servers))
 }
 
-/// Makes a profile the owner of an origin, whoever is; its host notices within seconds and brings everything up to date. Returns the
-/// former owner.
+/// Makes a profile the owner of an origin. Its host notices within seconds and brings everything up
+/// to date. Returns the former owner.
 pub(crate) fn hand_over(
     config: &config::Memcached,
     origin: &str,

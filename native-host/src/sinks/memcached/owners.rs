@@ -1,16 +1,20 @@
 //! Which origins' keys this host may write.
 //!
-//! Two browser profiles that use one site have databases of their own, and by the usual template the same keys. One of them owns an
-//! origin's keys, the first; the others leave them alone and say so. What they know of each other stands in the servers themselves
-//! ([`owner`](super::owner)).
+//! Two browser profiles that use one site have databases of their own, and by the usual template
+//! the same keys. One of them owns an origin's keys, the first; the others leave them alone and say
+//! so. What they know of each other stands in the servers themselves ([`owner`](super::owner)).
 //!
 //! **Invariants:**
-//! - A host writes only keys whose owner it has found its own profile to be, and looks again as often as it looks after its marks.
-//! - Whoever finds that it has lost an origin may have written a little after it had. It marks the origin *unsettled*, and the owner then writes all of
-//!   it again and deletes what is not its own. So does an owner that has just taken an origin over.
-//! - Of two hosts of one profile (a copied journal) the one that came last writes; the other waits until that one has ended.
+//! - A host writes only keys whose owner it has found its own profile to be, and looks again as
+//!   often as it looks after its marks.
+//! - A host that finds that it has lost an origin may have written a little after it had. It marks
+//!   the origin *unsettled*, and the owner then writes all of it again and deletes what is not its
+//!   own. So does an owner that has just taken an origin over.
+//! - Of two hosts of one profile (a copied journal) the one that came last writes; the other waits
+//!   until that one has ended.
 //!
-//! An owner that does not run is followed by a host that starts; while both run, only by `idb-relay own`.
+//! An owner that does not run is followed by a host that starts; while both run, only by `idb-relay
+//! own`.
 
 use std::{
     collections::BTreeMap,
@@ -34,8 +38,8 @@ use crate::{
 const ENDED: u32 = 10;
 const SIGN: Duration = Duration::from_secs(3);
 
-/// How long after it has met an origin a host takes it over from an owner that does not run: long enough for one that was killed to be known as
-/// ended.
+/// How long after it has met an origin a host takes it over from an owner that does not run: long
+/// enough for one that was killed to be known as ended.
 const SUCCESSION: Duration = Duration::from_secs(15);
 
 /// How long the owner of an origin may take to say so again when the servers have forgotten it.
@@ -55,7 +59,8 @@ pub(super) struct Owners {
     signed: Option<Instant>,
     /// Another host of this profile writes.
     displaced: bool,
-    /// The sign of another host that was seen, by the number of its item: if that changes, the host runs.
+    /// The sign of another host that was seen, by the number of its item: if that changes, the host
+    /// runs.
     sign_seen: Option<u64>,
     origins: BTreeMap<String, Standing>,
 }
@@ -94,7 +99,7 @@ impl Owners {
         }
     }
 
-    /// Connections were made anew: a machine and its clone have no connection in common.
+    /// There are new connections: a machine and its clone have no connection in common.
     pub(super) fn reconnected(&mut self) {
         self.token = None;
     }
@@ -145,7 +150,11 @@ impl Owners {
             });
         }
         self.sign(servers)?;
-        let names: Vec<String> = self.origins.values().map(|standing| standing.name.clone()).collect();
+        let names: Vec<String> = self
+            .origins
+            .values()
+            .map(|standing| standing.name.clone())
+            .collect();
         let found = servers.get(&names)?;
         let owner = self.owner(false);
         let mut failure = None;
@@ -157,7 +166,8 @@ impl Owners {
         failure.map_or(Ok(()), Err)
     }
 
-    /// All records of an origin were written, and nothing else is there; unless somebody has come in between.
+    /// All records of an origin were written, and nothing else is there; unless another host has
+    /// come in between.
     pub(super) fn settled(&mut self, servers: &mut Servers, origin: &str) -> Result<(), StepError> {
         let owner = self.owner(false);
         if let Some(standing) = self.origins.get_mut(origin)
@@ -171,10 +181,13 @@ impl Owners {
 
     /// Which origins others own, for a person.
     pub(super) fn trouble(&self) -> Option<Trouble> {
-        let others = self.origins.iter().filter_map(|(origin, standing)| match &standing.holder {
-            Holder::Other { owner, .. } => Some((origin, owner)),
-            Holder::Unknown | Holder::Own { .. } => None,
-        });
+        let others = self
+            .origins
+            .iter()
+            .filter_map(|(origin, standing)| match &standing.holder {
+                Holder::Other { owner, .. } => Some((origin, owner)),
+                Holder::Unknown | Holder::Own { .. } => None,
+            });
         let others: Vec<_> = others.collect();
         let (first, _) = others.first()?;
         let mut names: Vec<String> = others
@@ -235,7 +248,8 @@ impl Owners {
         Ok(())
     }
 
-    /// Lets the owner of each origin that this host has written to write it again; it may be another host of this profile.
+    /// Lets the owner of each origin that this host has written to write it again; it may be
+    /// another host of this profile.
     fn unsettle(&mut self, servers: &mut Servers) -> Result<(), StepError> {
         for standing in self.origins.values() {
             if let Holder::Own { .. } = standing.holder {
@@ -333,7 +347,8 @@ impl Standing {
         Ok(())
     }
 
-    /// Takes the place of the owner that was found, or of none; the next look tells whether that was done.
+    /// Takes the place of the owner that was found, or of none; the next look tells whether that
+    /// was done.
     fn take(&mut self, servers: &mut Servers, own: &Owner, from: Option<u64>) -> Result<(), StepError> {
         // Where no one was, no one has written: but for a host that has waited, and been left out.
         let unsettled = from.is_some() || matches!(self.holder, Holder::Other { .. });

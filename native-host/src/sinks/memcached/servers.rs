@@ -99,7 +99,12 @@ impl Servers {
                 if answer.says("EN") {
                     continue;
                 }
-                match (answer.refusal(), number(&answer), answer.value, found.get_mut(name)) {
+                match (
+                    answer.refusal(),
+                    number(&answer),
+                    answer.value,
+                    found.get_mut(name),
+                ) {
                     (None, Some(cas), Some(value), Some(found)) => *found = Some((cas, value)),
                     (refusal, ..) => {
                         let error = refusal.unwrap_or_else(|| unexpected(&answer.line));
@@ -111,8 +116,9 @@ impl Servers {
         Ok(found)
     }
 
-    /// Puts a value under a name on its own server: in the place of the item with this number, or where there is none; it ends by itself after so
-    /// many seconds, if it is told to. Whether that was done.
+    /// Puts a value under a name on its own server: in the place of the item with this number, or
+    /// where there is none; it ends by itself after so many seconds, if it is told to. Whether that
+    /// was done.
     pub(super) fn put(
         &mut self,
         name: &str,
@@ -142,8 +148,10 @@ impl Servers {
     pub(super) fn delete(&mut self, name: &str, cas: u64) -> Result<(), StepError> {
         let mut parcel = Parcel::default();
         parcel.push("md", name, &format!(" C{cas}"), None);
-        self.exchange(self.home(name), |line, _| line.exchange(&parcel).map_err(harmless))
-            .map(|_| ())
+        self.exchange(self.home(name), |line, _| {
+            line.exchange(&parcel).map_err(harmless)
+        })
+        .map(|_| ())
     }
 
     /// The server that a name belongs to.
@@ -162,7 +170,9 @@ impl Servers {
 
     /// Where a server is.
     pub(super) fn address(&self, index: usize) -> &str {
-        self.all.get(index).map_or("", |server| server.address[0].as_str())
+        self.all
+            .get(index)
+            .map_or("", |server| server.address[0].as_str())
     }
 
     /// Notes on a server that it may hold records that are to be deleted, and that are not known.

@@ -1,4 +1,5 @@
-//! Bringing all of an origin up to date that others may have written to: every record, and what is no record is deleted.
+//! Bringing all of an origin up to date that others may have written to: every record, and what is
+//! no record is deleted.
 
 use std::{collections::HashSet, io};
 
@@ -22,7 +23,9 @@ impl MemcachedSink {
     /// Does so for all origins that need it.
     pub(super) fn settle(&mut self, reader: &Reader) -> Result<(), StepError> {
         for origin in self.owners.unsettled() {
-            tracing::info!("memcached: all records of {origin} are written again, others may have written there");
+            tracing::info!(
+                "memcached: all records of {origin} are written again, others may have written there"
+            );
             self.write_origin(reader, &origin)?;
             for index in 0..self.servers.len() {
                 self.delete_leftovers(reader, &origin, index)?;
@@ -79,7 +82,8 @@ impl MemcachedSink {
         }
     }
 
-    /// The names of an origin that a server holds and that are no record's; `None`: it does not tell.
+    /// The names of an origin that a server holds and that are no record's; `None`: it does not
+    /// tell.
     fn leftovers(
         &self,
         reader: &Reader,
@@ -135,7 +139,8 @@ impl MemcachedSink {
         Ok(Some(names))
     }
 
-    /// The names of an origin's records that had to be shortened: such a name does not tell its record.
+    /// The names of an origin's records that had to be shortened: such a name does not tell its
+    /// record.
     fn shortened(&self, reader: &Reader, origin: &str) -> Result<HashSet<String>, StepError> {
         let mut names = HashSet::new();
         for store in reader.stores()? {

@@ -1,4 +1,5 @@
--- Gives the profile's cursor to the connection that has this token, unless another one has it than it thinks.
+-- Gives the profile's cursor to the connection that has this token, unless another one has it than
+-- it thinks.
 --
 -- KEYS: the token's key. ARGV: the token, and the one that it takes the place of ("" for none).
 -- Returns 1, or 0 if another token is there.

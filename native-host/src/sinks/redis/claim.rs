@@ -1,13 +1,16 @@
 //! Which host may move the profile's cursor: the one whose token the server has.
 //!
-//! A copy of a journal (a copied browser profile, a restored machine) publishes under the same profile id and the same numbers; each
-//! would take the other's events for its own and leave them out. So a connection leaves a token beside the cursor, and the script that
-//! publishes does nothing for any other one.
+//! A copy of a journal (a copied browser profile, a restored machine) publishes under the same
+//! profile id and the same numbers; each would take the other's events for its own and leave them
+//! out. So a connection leaves a token beside the cursor, and the script that publishes does
+//! nothing for any other one.
 //!
-//! - A token that the journal knows is its own, or that of the journal which it was copied from: it is replaced.
-//! - One that it does not know is *challenged*: if its host runs it answers within a second, and keeps the cursor. If there is no
-//!   answer that host has ended, and the cursor is taken over.
-//! - The host that is challenged says so as long as that goes on; the one that has no cursor says so, too, and tries again.
+//! - A token that the journal knows is its own, or that of the journal which it was copied from: it
+//!   is replaced.
+//! - One that it does not know is *challenged*: if its host runs it answers within a second, and
+//!   keeps the cursor. If there is no answer that host has ended, and the cursor is taken over.
+//! - The host that is challenged says so as long as that goes on; the one that has no cursor says
+//!   so, too, and tries again.
 
 use std::{
     thread,
@@ -29,16 +32,18 @@ const STAYS: u64 = 10_000;
 /// How long a host says that it was challenged: longer than the pause until the next challenge.
 const REMEMBERED: Duration = Duration::from_secs(15);
 
-/// What stands under a challenge's key, and once it was answered; `publish.lua` knows the latter, too.
+/// What stands under a challenge's key, and once it was answered; `publish.lua` knows the latter,
+/// too.
 const ASKED: &str = "asked";
 const ANSWERED: &str = "answered";
 
 /// Whose the cursor was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Former {
-    /// Nobody's, or this journal's.
+    /// No host's, or this journal's.
     Own,
-    /// A copy's, or that of a journal which is gone: it may have events under the numbers of this one's.
+    /// A copy's, or that of a journal which is gone: it may have events under the numbers of this
+    /// one's.
     Other,
 }
 
@@ -67,7 +72,8 @@ pub(super) fn holder(link: &mut Link) -> Result<Option<String>, RedisError> {
     redis::cmd("GET").arg(host).query(link.connection())
 }
 
-/// Gives the cursor to this token if `former` is its holder still; otherwise the holder has to be looked up again.
+/// Gives the cursor to this token if `former` is its holder still; otherwise the holder has to be
+/// looked up again.
 pub(super) fn replace(link: &mut Link, token: &str, former: Option<&str>) -> Result<bool, RedisError> {
     let (host, _) = keys(link.cursor_key());
     let script = Script::new(include_str!("claim.lua"));

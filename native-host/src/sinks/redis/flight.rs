@@ -64,7 +64,8 @@ impl Caller {
     }
 
     /// The call for a batch, which must not be empty and whose numbers must grow by one: it builds on what the cursor must be, and
-    /// channels, here by store, get what comes after `published`. Nothing happens unless the cursor is this token's.
+    /// channels, here by store, get what comes after `published`. Nothing happens unless the cursor
+    /// is this token's.
     pub(super) fn call(
         &self,
         entries: &[Entry],

@@ -2,8 +2,9 @@
 --
 -- KEYS: the cursor, which holds the number of the last event that was passed on; the stream, unless there is none. Beside the cursor, under its
 -- name with ":again", stands up to which event a stream that lost some is being given them again: until the cursor is there, the stream ends in the past.
--- The one under its name with ":host" is the token of the connection that may move it (claim.rs); for any other one nothing is done.
--- ARGV: the caller's token, the stream's greatest length (0: none), what the cursor must be at least, the last event that the channels have had (a
+-- The one under its name with ":host" is the token of the connection that may move it (claim.rs);
+-- for any other one nothing is done. ARGV: the caller's token, the stream's greatest length (0:
+-- none), what the cursor must be at least, the last event that the channels have had (a
 -- stream that lost some gets them again, who listened does not), the number of the first event; then for each run of
 -- events of one store its channel, how many they are, and the JSON text of each. Numbers of events grow by one.
 -- Returns the number of the last event that is passed on, and what the server refused ("" for nothing).

@@ -1,4 +1,5 @@
-//! Another machine, or another user: a home and journals of its own beside the servers of a sandbox.
+//! Another machine, or another user: a home and journals of its own beside the servers of a
+//! sandbox.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -22,10 +23,7 @@ impl Machine {
         let theirs = sandbox.journal_directory();
         let ours = machine.journal_directory();
         fs::create_dir(&ours).expect("made");
-        let config = config.replace(
-            theirs.to_str().expect("UTF-8"),
-            ours.to_str().expect("UTF-8"),
-        );
+        let config = config.replace(theirs.to_str().expect("UTF-8"), ours.to_str().expect("UTF-8"));
         fs::write(machine.config_path(), config).expect("written");
         machine
     }
@@ -71,7 +69,7 @@ impl Machine {
         host
     }
 
-    /// What a command prints, whatever it ends with.
+    /// What a command prints.
     pub fn print(&self, arguments: &[&str]) -> String {
         let output = self.program().args(arguments).output().expect("it runs");
         String::from_utf8(output.stdout).expect("UTF-8")
