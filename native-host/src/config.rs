@@ -82,6 +82,7 @@ pub struct Memcached {
 impl Memcached {
     /// The same for one browser profile, whose id stands in `key` where that says so. Before that
     /// no record has a name.
+    #[must_use]
     pub fn of_profile(&self, profile: &str) -> Self {
         Self {
             key: self.key.of_profile(profile),

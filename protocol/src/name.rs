@@ -185,6 +185,7 @@ impl Template {
 
     /// The template of one browser profile: its id takes the place of `{profile}`. Before that no
     /// record can be named.
+    #[must_use]
     pub fn of_profile(&self, profile: &str) -> Self {
         let mut pieces: Vec<Piece> = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {

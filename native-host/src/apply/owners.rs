@@ -42,10 +42,10 @@ impl<W: Write> Session<'_, W> {
         if !self.look_after_owners()? {
             return Ok(None);
         }
-        let mut owned = Vec::with_capacity(changes.len());
+        let mut answers = Vec::with_capacity(changes.len());
         for change in changes {
             let Some(target) = &change.target else {
-                owned.push(true);
+                answers.push(true);
                 continue;
             };
             if !self.owners.by_origin.contains_key(&target.origin)
@@ -70,9 +70,9 @@ impl<W: Write> Session<'_, W> {
                     self.owners.said.insert(pair);
                 }
             }
-            owned.push(is_owner);
+            answers.push(is_owner);
         }
-        Ok(Some(owned))
+        Ok(Some(answers))
     }
 
     /// Looks whether the owners that are known are still the same; if one is another by command,

@@ -72,10 +72,8 @@ impl<O: Observer> Comparison<'_, O> {
             for ((index, suspect), look) in left.into_iter().zip(suspects).zip(looks) {
                 match (look.verdict, done.get_mut(index)) {
                     (Verdict::Right | Verdict::Refused, Some(done)) => *done = true,
-                    // It is about to be written; the next round will see.
-                    (Verdict::OnItsWay, _) | (_, None) => {}
-                    // The owner's.
-                    (Verdict::Differs(DifferenceKind::Held), _) => {}
+                    // It is about to be written, and the next round will see; or it is the owner's.
+                    (Verdict::OnItsWay | Verdict::Differs(DifferenceKind::Held), _) | (_, None) => {}
                     (Verdict::Differs(_), _) => {
                         let journal = suspect.record.as_ref().map(|record| record.journal);
                         differing.entry(journal).or_default().push(suspect);

@@ -25,7 +25,7 @@ use protocol::name::Template;
 
 use super::{
     owner::{Owner, owner_name, run_name},
-    servers::Servers,
+    servers::{Servers, Stored},
 };
 use crate::{
     failpoint::paced,
@@ -311,12 +311,7 @@ impl Owners {
 
 impl Standing {
     /// Takes in what the servers say of the owner, and takes its place where that is right.
-    fn check(
-        &mut self,
-        servers: &mut Servers,
-        own: &Owner,
-        found: Option<(u64, Vec<u8>)>,
-    ) -> Result<(), StepError> {
+    fn check(&mut self, servers: &mut Servers, own: &Owner, found: Option<Stored>) -> Result<(), StepError> {
         let found = found.map(|(cas, value)| (cas, Owner::parse(&value)));
         match found {
             Some((cas, Some(owner))) if owner.profile == own.profile => {

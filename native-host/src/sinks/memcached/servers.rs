@@ -43,6 +43,9 @@ pub(super) struct Found {
     cas: u64,
 }
 
+/// An item that was found: its number (CAS) and its value.
+pub(super) type Stored = (u64, Vec<u8>);
+
 impl Servers {
     pub(super) fn new(servers: &[String], profile: &str) -> Self {
         let all = servers.iter().map(|server| Server {
@@ -80,7 +83,7 @@ impl Servers {
     }
 
     /// What the servers hold under these names, each on its own one: the items' numbers and values.
-    pub(super) fn get(&mut self, names: &[String]) -> Result<Vec<Option<(u64, Vec<u8>)>>, StepError> {
+    pub(super) fn get(&mut self, names: &[String]) -> Result<Vec<Option<Stored>>, StepError> {
         let owners: Vec<usize> = names.iter().map(|name| self.home(name)).collect();
         let mut found = vec![None; names.len()];
         for index in 0..self.all.len() {
@@ -127,10 +130,11 @@ impl Servers {
         seconds: Option<u32>,
     ) -> Result<bool, StepError> {
         let index = self.home(name);
-        let mut flags = instead_of.map_or(" ME".to_owned(), |cas| format!(" C{cas}"));
-        if let Some(seconds) = seconds {
-            flags.push_str(&format!(" T{seconds}"));
-        }
+        let mode = instead_of.map_or(" ME".to_owned(), |cas| format!(" C{cas}"));
+        let flags = match seconds {
+            Some(seconds) => format!("{mode} T{seconds}"),
+            None => mode,
+        };
         let mut parcel = Parcel::default();
         parcel.push("ms", name, &flags, Some(value.as_bytes()));
         let answers = self.exchange(index, |line, _| line.exchange(&parcel).map_err(harmless))?;
