@@ -48,6 +48,7 @@ pub mod cursor;
 pub mod feeder;
 mod group;
 pub mod lease;
+mod owners;
 mod portion;
 mod report;
 mod session;
@@ -207,6 +208,7 @@ impl<W: Write> Process<'_, W> {
             lease: &mut self.lease,
             portion: &mut self.portion,
             report: &mut self.report,
+            owners: owners::Owners::default(),
             ended: self.ended,
             fences: None,
         };

@@ -22,6 +22,7 @@ mod get;
 mod install;
 mod key;
 mod ls;
+mod own;
 mod place;
 mod resync;
 mod status;
@@ -60,6 +61,7 @@ enum Command {
     Key(key::Arguments),
     Verify(verify::Arguments),
     Resync(resync::Arguments),
+    Own(own::Arguments),
     Apply(apply::Arguments),
 }
 
@@ -93,6 +95,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Key(arguments) => key::run(&arguments, &mut out),
         Command::Verify(arguments) => verify::run(&arguments, &mut out),
         Command::Resync(arguments) => resync::run(&arguments, &mut out),
+        Command::Own(arguments) => own::run(&arguments, &mut out),
         Command::Apply(arguments) => apply::run(arguments, &mut out),
     };
     // Also what a command has printed that failed in the end.

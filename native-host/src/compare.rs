@@ -16,6 +16,7 @@
 //! - `records`: the mirrors' records, stretch by stretch.
 //! - `items`: the servers' items, to find those of no record.
 //! - `names`: many names in little room.
+//! - `owners`: which profile writes the keys of which origin.
 //! - `judge`: what is right, on its way, or different; looks twice.
 //! - `repair`: putting it right.
 //! - `settled`: telling the host that all is right.
@@ -39,11 +40,12 @@ mod items;
 mod journals;
 mod judge;
 mod names;
+mod owners;
 mod records;
 mod repair;
 mod settled;
 
-use self::{cache::Cache, names::Names};
+use self::{cache::Cache, names::Names, owners::Owners};
 pub use self::{
     feed::{Feed, FeedError},
     journals::Journals,
@@ -130,13 +132,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A comparison that is under way.
 struct Comparison<'c, O> {
-    config: &'c config::Memcached,
     feed: &'c Feed,
     journals: &'c Journals,
     scope: &'c Scope,
     repair: bool,
     observer: &'c mut O,
     cache: Cache,
+    owners: Owners,
     so_far: Compared,
     /// The names of foreign items that were told.
     foreign: Names,
@@ -158,13 +160,13 @@ pub fn compare<O: Observer>(
     observer: &mut O,
 ) -> Result<Compared, CompareError> {
     let mut comparison = Comparison {
-        config,
         feed,
         journals,
         scope,
         repair,
         observer,
         cache: Cache::connect(config)?,
+        owners: Owners::find(config, journals)?,
         so_far: Compared::default(),
         foreign: Names::default(),
         shortened: RefCell::default(),

@@ -81,6 +81,18 @@ pub struct Memcached {
     pub value: ValueForm,
 }
 
+impl Memcached {
+    /// The same for one browser profile, whose id stands in `key` where that says so. Before that
+    /// no record has a name.
+    #[must_use]
+    pub fn of_profile(&self, profile: &str) -> Self {
+        Self {
+            key: self.key.of_profile(profile),
+            ..self.clone()
+        }
+    }
+}
+
 /// Who brings Memcached up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemcachedMode {

@@ -1,7 +1,9 @@
 //! Whether everything that a write passes on its way is as it must be, and what to do where it is not.
 //!
 //! One file for each stretch of the way: [`files`] (configuration, journals), [`browsers`] (what tells them of this host), [`servers`]
-//! (Redis and Memcached, under the names and with the cures that the sinks use), [`feeding`] (who writes to Memcached). Nothing is changed but what a check must try
+//! (Redis and Memcached, under the names and with the cures that the sinks use), `others` (profiles
+//! that write in each other's place), [`feeding`] (who writes to Memcached). Nothing is changed but
+//! what a check must try
 //! and undo: a file where the journals are.
 
 use serde::Serialize;
@@ -11,6 +13,7 @@ use crate::{config::Config, config::ConfigError, failure::Failure as _, journal:
 mod browsers;
 pub mod feeding;
 mod files;
+mod others;
 mod servers;
 
 pub use protocol::inspect::Verdict;
@@ -77,6 +80,7 @@ pub fn examine(config: &Result<Config, ConfigError>) -> Vec<Check> {
         Ok(config) => {
             checks.extend(files::examine(config));
             checks.extend(servers::examine(config));
+            checks.extend(others::examine(config));
             checks.extend(feeding::examine(config));
         }
         Err(error) => checks.push(Check::problem("configuration", error.to_string(), error.cure())),

@@ -43,6 +43,7 @@ mod scan;
 mod schema;
 mod settle;
 mod store;
+pub mod tokens;
 mod turn;
 
 pub use apply::{Batch, Outcome};

@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     config::Config,
-    journal::{Journal, JournalError, progress::Progress, read::Reader},
+    journal::{Journal, JournalError, progress::Progress, read::Reader, tokens::Tokens},
 };
 
 pub mod memcached;
@@ -28,6 +28,10 @@ use self::runner::{Runner, Sink, Wake};
 pub const REDIS: &str = "redis";
 /// See [`REDIS`].
 pub const MEMCACHED: &str = "memcached";
+
+/// What to do about two hosts of one profile.
+const COPIED_CURE: &str = "Use one of the two only; when the other one has ended this one goes on by itself, and nothing is lost. To use both, remove the extension \
+    from the copy and add it again: that makes a new profile id.";
 
 /// The sinks that run.
 pub struct Sinks {
@@ -42,12 +46,17 @@ impl Sinks {
             wake: Arc::default(),
             threads: Vec::new(),
         };
+        let tokens = || Tokens::open(journal.path(), journal.turn());
         match &config.redis {
-            Some(config) => sinks.run(journal, redis::RedisSink::new(config.clone(), profile))?,
+            Some(config) => {
+                sinks.run(journal, redis::RedisSink::new(config.clone(), profile, tokens()?))?;
+            }
             None => Progress::disable(journal.path(), &journal.turn(), REDIS)?,
         }
         match config.fed_memcached() {
-            Some(config) => sinks.run(journal, memcached::MemcachedSink::new(config.clone(), profile))?,
+            Some(config) => {
+                sinks.run(journal, memcached::MemcachedSink::new(config, profile, tokens()?))?;
+            }
             None => Progress::disable(journal.path(), &journal.turn(), MEMCACHED)?,
         }
         Ok(sinks)

@@ -407,6 +407,10 @@ pub struct Compared {
     pub foreign: u64,
     /// How many of these were put right.
     pub repaired: u64,
+    /// For how many it holds what another browser profile has, which owns the origin's keys. These
+    /// are not put right.
+    #[serde(default)]
+    pub held: u64,
     /// How many records were still on their way when it was over: they changed while they were looked at.
     #[serde(default)]
     pub pending: u64,
@@ -486,4 +490,6 @@ pub enum DifferenceKind {
     /// There is no such record, Memcached has an item: one that was left behind, or lies on a server that is not its key's. If its
     /// name had to be shortened the record is not known, and its address empty.
     Foreign,
+    /// Another browser profile owns the origin's keys: Memcached holds what that one has.
+    Held,
 }

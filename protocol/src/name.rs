@@ -46,6 +46,7 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Literal(String),
+    Profile,
     Origin,
     Database,
     Store,
@@ -57,6 +58,7 @@ impl fmt::Display for Template {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces.iter().try_for_each(|piece| match piece {
             Piece::Literal(text) => formatter.write_str(text),
+            Piece::Profile => formatter.write_str("{profile}"),
             Piece::Origin => formatter.write_str("{origin}"),
             Piece::Database => formatter.write_str("{database}"),
             Piece::Store => formatter.write_str("{store}"),
@@ -91,6 +93,9 @@ pub enum TemplateError {
     TooLong(usize),
 }
 
+/// The longest id of a browser profile.
+const MAX_PROFILE: usize = 64;
+
 /// What is left of a key for fixed text: the mark and the hexadecimal SHA-256 need the rest.
 const MAX_LITERALS: usize = 120;
 
@@ -107,10 +112,11 @@ impl Template {
             .pieces
             .iter()
             .map(|piece| {
-                if let Piece::Literal(literal) = piece {
-                    literal.len()
-                } else {
-                    0
+                match piece {
+                    Piece::Literal(literal) => literal.len(),
+                    // It is fixed text, too, once the profile is known.
+                    Piece::Profile => MAX_PROFILE,
+                    _ => 0,
                 }
             })
             .sum();
@@ -131,13 +137,14 @@ impl Template {
             }
             push_literal(&mut pieces, &rest[..open])?;
             let piece = match &rest[open + 1..close] {
+                "profile" if with_key => Piece::Profile,
                 "origin" => Piece::Origin,
                 "database" => Piece::Database,
                 "store" => Piece::Store,
                 "key" if with_key => Piece::Key,
                 other => {
                     let known = if with_key {
-                        "{origin}, {database}, {store}, {key}"
+                        "{profile}, {origin}, {database}, {store}, {key}"
                     } else {
                         "{origin}, {database}, {store}"
                     };
@@ -163,6 +170,9 @@ impl Template {
             (Piece::Store, "store"),
             (Piece::Key, "key"),
         ];
+        if pieces.iter().filter(|piece| **piece == Piece::Profile).count() > 1 {
+            return Err(TemplateError::Twice("profile"));
+        }
         for (piece, name) in &required[..if with_key { 4 } else { 3 }] {
             match pieces.iter().filter(|other| *other == piece).count() {
                 0 => return Err(TemplateError::Missing(name)),
@@ -171,6 +181,70 @@ impl Template {
             }
         }
         Ok(Self { pieces })
+    }
+
+    /// The template of one browser profile: its id takes the place of `{profile}`. Before that no
+    /// record can be named.
+    #[must_use]
+    pub fn of_profile(&self, profile: &str) -> Self {
+        let mut pieces: Vec<Piece> = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            let text = match piece {
+                Piece::Profile => {
+                    let mut text = String::new();
+                    encode(profile, &mut text);
+                    text
+                }
+                Piece::Literal(text) => text.clone(),
+                component => {
+                    pieces.push(component.clone());
+                    continue;
+                }
+            };
+            match pieces.last_mut() {
+                Some(Piece::Literal(before)) => before.push_str(&text),
+                _ => pieces.push(Piece::Literal(text)),
+            }
+        }
+        Self { pieces }
+    }
+
+    /// Whether every profile has names of its own.
+    pub fn has_profile(&self) -> bool {
+        self.pieces.contains(&Piece::Profile)
+    }
+
+    /// What all names of an origin have in common, after a prefix: the template with the origin in
+    /// its place. Never longer than [`MAX_MEMCACHED_KEY`].
+    pub fn origin_name(&self, prefix: &str, origin: &str) -> String {
+        let mut out = prefix.to_owned();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Origin => encode(origin, &mut out),
+                other => {
+                    let one = Self {
+                        pieces: vec![other.clone()],
+                    };
+                    out.push_str(&one.to_string());
+                }
+            }
+        }
+        shorten(out)
+    }
+
+    /// What all names of an origin's records begin with; `None` if another component stands in
+    /// front of the origin.
+    pub fn origin_prefix(&self, origin: &str) -> Option<RecordPrefix> {
+        let at = self.pieces.iter().position(|piece| *piece == Piece::Origin)?;
+        let mut out = String::new();
+        for piece in self.pieces.iter().take(at + 2) {
+            match piece {
+                Piece::Literal(literal) => out.push_str(literal),
+                Piece::Origin => encode(origin, &mut out),
+                _ => return None,
+            }
+        }
+        Some(RecordPrefix(out))
     }
 
     /// The pattern that all of a channel template's names match, as Redis reads patterns (`PSUBSCRIBE`).
@@ -214,6 +288,7 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => out.push_str(literal),
+                Piece::Profile => out.push_str("{profile}"),
                 Piece::Origin => encode(names.origin, &mut out),
                 Piece::Database => {
                     encode(names.database, &mut out);

@@ -58,13 +58,19 @@ impl Relay {
         );
         fs::write(relay.config(), config)?;
 
-        let mut install = relay.command(&["install", "--browser", profile.kind().name()]);
+        relay.register(profile)?;
+        Ok(relay)
+    }
+
+    /// Tells the browser of a profile of this host.
+    pub fn register(&self, profile: &Profile) -> Result<()> {
+        let mut install = self.command(&["install", "--browser", profile.kind().name()]);
+        install.env("HOME", profile.home());
         if profile.kind() == Kind::Chromium {
             install.arg("--user-data-dir").arg(profile.directory());
         }
         let output = install.output().context("cannot run idb-relay")?;
-        succeeded("idb-relay install", &output)?;
-        Ok(relay)
+        succeeded("idb-relay install", &output)
     }
 
     /// The file that tells the browser of the host.

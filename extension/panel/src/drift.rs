@@ -83,6 +83,7 @@ pub fn sentence(compared: &Compared) -> String {
         (compared.missing, "missing"),
         (compared.stale, "stale"),
         (compared.foreign, "left over"),
+        (compared.held, "held by another profile"),
     ]);
     if text.is_empty() {
         "none".clone_into(&mut text);
@@ -160,6 +161,12 @@ mod tests {
             "2 missing; 2 put right, 1 without an item: too large"
         );
         assert_eq!(there(&repaired), 4);
+        let held = Compared {
+            missing: 0,
+            held: 2,
+            ..compared.clone()
+        };
+        assert_eq!(sentence(&held), "2 held by another profile");
         drift.tell(&name, Err("no host".to_owned()));
         assert!(drift.of(&name).expect("there").is_err());
     }

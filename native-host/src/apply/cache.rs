@@ -197,6 +197,21 @@ impl Cache {
         self.ask(index, |server| server.look(names, false))
     }
 
+    /// The same, with what they hold.
+    pub fn look_with_values(&mut self, index: usize, names: &[&str]) -> Result<Vec<Seen>, Stop> {
+        self.ask(index, |server| server.look(names, true))
+    }
+
+    /// Lets a server be filled again.
+    pub fn unmark(&mut self, index: usize, fence: u32) -> Result<(), Stop> {
+        let mark = self.mark.clone();
+        let seen = self.look(index, &[&mark])?;
+        if let Some(seen) = seen.first() {
+            self.write(index, &[((&mark, None), seen)], fence)?;
+        }
+        Ok(())
+    }
+
     /// Writes what was looked up; says of each whether it is as it should be now.
     pub fn write(
         &mut self,

@@ -9,6 +9,8 @@ use crate::{config, sinks::memcached::value_of};
 pub struct Change {
     /// The browser profile that wrote.
     pub profile: String,
+    /// Its browser, such as `chromium/156`.
+    pub browser: String,
     /// The event's number in that profile: grows by one from event to event.
     pub sequence: u64,
     /// How many events the host itself has left out for it, which is one of them: its journal was full, and their records follow.
@@ -21,6 +23,8 @@ pub struct Change {
 /// What a name is to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
+    /// The origin of the record.
+    pub origin: String,
     /// The record's key in Memcached.
     pub name: String,
     /// What it is to hold; `None`: nothing.
@@ -46,6 +50,7 @@ impl Change {
             }
         };
         Ok(Self {
+            browser: event.source.browser.into_owned(),
             profile: event.source.profile.into_owned(),
             sequence: event.source.sequence,
             left_out,
@@ -66,7 +71,11 @@ fn target(event: &Event<'_>, key: &str, typed: Option<&str>, config: &config::Me
         store: &event.source.store,
     };
     Target {
-        name: config.key.record_name(names, key),
+        origin: event.source.origin.clone().into_owned(),
+        name: config
+            .key
+            .of_profile(&event.source.profile)
+            .record_name(names, key),
         value,
         refused,
         lies_in: None,

@@ -215,10 +215,15 @@ pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, channels: &mut Chan
         session.go_on()?;
         if !channels.in_hand.is_empty() {
             // If it fails it stays in hand.
-            let targets = channels
-                .in_hand
-                .iter()
-                .filter_map(|change| change.target.as_ref());
+            // What changes hands is not filled from here: nothing is known of what came before.
+            let owned = match session.owned(&channels.in_hand)? {
+                Some(owned) => owned,
+                None => session.owned(&channels.in_hand)?.unwrap_or_default(),
+            };
+            let changes = channels.in_hand.iter().zip(owned);
+            let targets = changes
+                .filter(|(_, is_owned)| *is_owned)
+                .filter_map(|(change, _)| change.target.as_ref());
             session.put_newest(targets)?;
             channels.in_hand.clear();
             session.report.flush()?;

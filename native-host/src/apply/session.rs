@@ -17,6 +17,7 @@ use super::{
     cache::{Cache, server},
     change::Target,
     lease::{LENGTH, Lease},
+    owners::Owners,
     portion::Portion,
     report::Report,
     stop::Stop,
@@ -42,6 +43,7 @@ pub(super) struct Session<'a, W> {
     pub portion: &'a mut Portion,
     pub report: &'a mut Report<W>,
     pub ended: &'a AtomicBool,
+    pub owners: Owners,
     /// When the clocks were looked at last, and for each server what follows from it.
     pub fences: Option<(Instant, Vec<u32>)>,
 }

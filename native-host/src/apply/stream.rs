@@ -228,10 +228,13 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         if standings.iter().any(|standing| !standing.filled) {
             return Ok(false);
         }
+        let Some(owned) = self.session.owned(changes)? else {
+            return Ok(false);
+        };
         self.note_holes(changes, &standings)?;
         let mut targets: Vec<&Target> = Vec::new();
         let mut reached: BTreeMap<usize, HashMap<&str, u64>> = BTreeMap::new();
-        for change in changes {
+        for (change, is_owned) in changes.iter().zip(owned) {
             // Events about whole stores are noted where the profile is looked for first, so that the numbers have no holes there.
             let home = self.session.cache.home_of(&change.profile);
             let server = change
@@ -242,6 +245,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
                 .get(server)
                 .and_then(|standing| standing.offset(&change.profile))
                 < Some(change.sequence)
+                && is_owned
             {
                 targets.extend(&change.target);
             }

@@ -74,7 +74,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         CliError::Drift(_) => error,
         other => CliError::NotCompared(Box::new(other)),
     })?;
-    match (compared.missing + compared.stale + compared.foreign).saturating_sub(compared.repaired) {
+    let differing = compared.missing + compared.stale + compared.foreign + compared.held;
+    match differing.saturating_sub(compared.repaired) {
         0 => Ok(()),
         differing => Err(CliError::Drift(Drift::All(differing))),
     }
@@ -241,6 +242,7 @@ fn print(out: &mut impl Write, difference: &Difference) -> io::Result<()> {
         DifferenceKind::Missing => "missing",
         DifferenceKind::Stale => "stale",
         DifferenceKind::Foreign => "foreign",
+        DifferenceKind::Held => "held",
     };
     let address = &difference.address;
     let repaired = if difference.repaired { "  put right" } else { "" };
@@ -273,6 +275,7 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
     } = compared;
     let differing = format!("{missing} missing, {stale} stale, {foreign} foreign");
     let found = match missing + stale + foreign {
+        0 if compared.held > 0 => "no other difference than these".to_owned(),
         0 => "no difference".to_owned(),
         all if *repaired == all => format!("{differing}; all put right"),
         _ if *repaired > 0 => format!("{differing}; {repaired} put right"),
@@ -284,6 +287,10 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
         records(compared.compared)
     )?;
     for (count, what) in [
+        (
+            compared.held,
+            "held by another profile, which owns the keys of the origin; not put right (`idb-relay own` changes the owner)",
+        ),
         (
             compared.refused,
             "without an item because Memcached takes no such value",

@@ -1,28 +1,22 @@
 //! The servers' items, to find those of no record.
-//!
-//! `lru_crawler metadump all` lists a server's items one a line: `key=<percent-encoded> exp=-1 la=… cas=… fetch=no cls=1 size=90`, then `END`
-//! (Memcached's doc/protocol.txt, "LRU Crawler"). It is read without a pause, so that the server does not wait for us.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, BufRead, BufReader, Cursor, Error, ErrorKind, Read as _, Write as _},
-    net::TcpStream,
-    rc::Rc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, rc::Rc};
 
-use protocol::name::{NamedRecord, RecordPrefix, decode, is_shortened};
+use protocol::name::{NamedRecord, RecordPrefix, is_shortened};
 
 use super::{
     CompareError, Comparison, Feed, Observer,
     cache::Address,
     judge::{NO_STORE, Record, Suspect},
     names::Names,
+    owners::Whose,
 };
 use crate::{
     journal::{JournalError, read::Place},
-    sinks::memcached,
+    sinks::memcached::{
+        self,
+        metadump::{self, Listing, Named},
+    },
 };
 
 /// How many suspects one listing brings at most; if there are more, it is made again when these are told.
@@ -33,20 +27,6 @@ const LOOKED_AT: usize = 32;
 
 /// After how many items the observer is told.
 const TELL: u64 = 8192;
-
-/// A server lists its items for one client at a time.
-const BUSY: Duration = Duration::from_secs(10);
-const BUSY_PAUSE: Duration = Duration::from_millis(100);
-
-/// No item's line is longer: a key has 250 bytes, each of them three when it is encoded.
-const LINE: u64 = 2048;
-
-/// A server's list.
-enum Listing {
-    Lines(io::Chain<Cursor<Vec<u8>>, BufReader<TcpStream>>),
-    /// It has none, for this reason.
-    None(String),
-}
 
 /// What a listing is held against.
 struct Known {
@@ -125,39 +105,25 @@ impl<O: Observer> Comparison<'_, O> {
     ) -> Result<Option<Haul>, CompareError> {
         let address = self.server(server).to_owned();
         let unreachable = |error| memcached::unreachable(error, &address);
-        let mut lines = match list(&address).map_err(unreachable)? {
-            Listing::Lines(lines) => lines,
+        let mut items = match metadump::list(&address).map_err(unreachable)? {
+            Listing::Items(items) => items,
             Listing::None(reason) => {
                 self.so_far.unlisted.push(format!("{address}: {reason}"));
                 return Ok(None);
             }
         };
         let mut haul = Haul::default();
-        let mut line = Vec::new();
         while haul.suspects.len() < SUSPECTS {
-            line.clear();
-            lines
-                .by_ref()
-                .take(LINE)
-                .read_until(b'\n', &mut line)
-                .map_err(unreachable)?;
-            // Items' lines end with a line feed alone.
-            match line.strip_suffix(b"\n") {
-                Some(b"END\r") => return Ok(Some(haul)),
-                Some(item) => {
-                    *looked += 1;
-                    if let Some(name) = name(item) {
-                        self.sort(server, name, known, &mut haul)?;
-                    }
-                    if looked.is_multiple_of(TELL) {
-                        self.observer
-                            .advanced(&self.so_far, Some((*looked, self.cache.items())))?;
-                    }
-                }
-                None => {
-                    let error = Error::new(ErrorKind::UnexpectedEof, "the list of its items broke off");
-                    return Err(unreachable(error).into());
-                }
+            let Some(item) = items.next().map_err(unreachable)? else {
+                return Ok(Some(haul));
+            };
+            *looked += 1;
+            if let Named::Text(name) = item {
+                self.sort(server, name, known, &mut haul)?;
+            }
+            if looked.is_multiple_of(TELL) {
+                self.observer
+                    .advanced(&self.so_far, Some((*looked, self.cache.items())))?;
             }
         }
         haul.more = true;
@@ -172,12 +138,14 @@ impl<O: Observer> Comparison<'_, O> {
         known: &mut Known,
         haul: &mut Haul,
     ) -> Result<(), CompareError> {
-        let record = match self.config.key.read(&name) {
-            Some(named) if !known.origins.contains(&named.origin) => {
+        let record = match self.owners.read(&name) {
+            Some((named, whose)) if whose == Whose::Elsewhere || !known.origins.contains(&named.origin) => {
                 haul.strangers += 1;
                 return Ok(());
             }
-            Some(named) => {
+            // Those of a profile that is not compared are its own business.
+            Some((_, Whose::Of(journal))) if !self.journals.is_chosen(journal) => return Ok(()),
+            Some((named, whose)) => {
                 let place = Place {
                     origin: named.origin.clone(),
                     bucket: named.bucket.clone(),
@@ -187,7 +155,7 @@ impl<O: Observer> Comparison<'_, O> {
                 if !self.scope.means(&place) {
                     return Ok(());
                 }
-                Some((named, place))
+                Some((named, whose, place))
             }
             None if is_shortened(&name) && known.may_be(&name) => None,
             None => return Ok(()),
@@ -200,7 +168,7 @@ impl<O: Observer> Comparison<'_, O> {
             return Ok(());
         }
         let record = match record {
-            Some((named, place)) => Some(match self.live(&named, place)? {
+            Some((named, whose, place)) => Some(match self.live(&named, whose, place)? {
                 (true, _) if !misplaced => return Ok(()),
                 (_, record) => record,
             }),
@@ -215,17 +183,23 @@ impl<O: Observer> Comparison<'_, O> {
         Ok(())
     }
 
-    /// Whether some mirror has a record, and the record.
-    fn live(&self, named: &NamedRecord, place: Place) -> Result<(bool, Record), JournalError> {
+    /// Whether a mirror has a record, one of those that may have it, and the record.
+    fn live(&self, named: &NamedRecord, whose: Whose, place: Place) -> Result<(bool, Record), JournalError> {
+        let only = match whose {
+            Whose::Of(journal) => Some(journal),
+            Whose::Any | Whose::Elsewhere => None,
+        };
         let mut record = Record {
-            journal: 0,
+            journal: only.unwrap_or(0),
             store: NO_STORE,
             key: named.key.to_bytes(),
             text: named.key.to_string(),
             place: Rc::new(place),
         };
         for (journal, reader) in self.journals.all().iter().enumerate() {
-            if let Some(store) = reader.store_of(&record.place)? {
+            if only.is_none_or(|only| only == journal)
+                && let Some(store) = reader.store_of(&record.place)?
+            {
                 if record.store == NO_STORE {
                     (record.journal, record.store) = (journal, store);
                 }
@@ -254,10 +228,15 @@ impl<O: Observer> Comparison<'_, O> {
             prefixes: Vec::new(),
             shortened: None,
         };
-        for reader in self.journals.all() {
+        for (journal, reader) in self.journals.all().iter().enumerate() {
             for place in reader.places()? {
-                if self.scope.means(&place) {
-                    known.prefixes.extend(self.config.key.prefix(place.names()));
+                // A shortened name does not tell whose it is, so it is left alone where another
+                // profile is the owner.
+                if self.scope.means(&place)
+                    && self.owners.other(journal, &place.origin).is_none()
+                    && let Some(template) = self.owners.key(journal)
+                {
+                    known.prefixes.extend(template.prefix(place.names()));
                 }
                 known.origins.insert(place.origin);
             }
@@ -268,32 +247,4 @@ impl<O: Observer> Comparison<'_, O> {
     fn server(&self, index: usize) -> &str {
         self.cache.servers().get(index).map_or("", String::as_str)
     }
-}
-
-/// Asks for a server's list.
-fn list(server: &str) -> io::Result<Listing> {
-    let begin = Instant::now();
-    loop {
-        let mut stream = memcached::dial(server, memcached::ANSWER_TIMEOUT)?;
-        stream.set_read_timeout(Some(memcached::ANSWER_TIMEOUT))?;
-        stream.write_all(b"lru_crawler metadump all\r\n")?;
-        let mut lines = BufReader::with_capacity(256 * 1024, stream);
-        let mut first = Vec::new();
-        lines.by_ref().take(LINE).read_until(b'\n', &mut first)?;
-        if first.starts_with(b"key=") || first.starts_with(b"END") {
-            return Ok(Listing::Lines(Cursor::new(first).chain(lines)));
-        }
-        let refusal = String::from_utf8_lossy(&first).trim_end().to_owned();
-        if !refusal.starts_with("BUSY") || begin.elapsed() > BUSY {
-            return Ok(Listing::None(refusal));
-        }
-        thread::sleep(BUSY_PAUSE);
-    }
-}
-
-/// The key in an item's line; `None`: it is no text, so none of ours.
-fn name(line: &[u8]) -> Option<String> {
-    let rest = std::str::from_utf8(line).ok()?.strip_prefix("key=")?;
-    let encoded = rest.split(' ').next()?;
-    decode(encoded).map(std::borrow::Cow::into_owned)
 }

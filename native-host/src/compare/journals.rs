@@ -32,6 +32,11 @@ impl Journals {
         &self.readers
     }
 
+    /// Whether a journal is compared.
+    pub(super) fn is_chosen(&self, journal: usize) -> bool {
+        journal < self.chosen
+    }
+
     /// The journals to compare, with their indexes.
     pub(super) fn chosen(&self) -> impl Iterator<Item = (usize, &Reader)> {
         self.readers.iter().take(self.chosen).enumerate()

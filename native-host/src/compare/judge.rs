@@ -90,14 +90,17 @@ impl<O: Observer> Comparison<'_, O> {
         while !suspects.is_empty() {
             let looks = self.judge(&suspects, Reach::OfWhoRuns)?;
             let before = suspects.len();
-            let mut left = Vec::new();
+            let (mut left, mut held) = (Vec::new(), Vec::new());
             for (suspect, look) in suspects.into_iter().zip(looks) {
                 match look.verdict {
                     Verdict::Right => {}
                     Verdict::Refused => self.so_far.refused += 1,
+                    // No time makes that right.
+                    Verdict::Differs(DifferenceKind::Held) => held.push((suspect, look.verdict)),
                     Verdict::OnItsWay | Verdict::Differs(_) => left.push((suspect, look.verdict)),
                 }
             }
+            self.conclude(held)?;
             if left.len() < before {
                 improved = Instant::now();
             }
@@ -134,7 +137,7 @@ impl<O: Observer> Comparison<'_, O> {
                 _ => self.so_far.pending += 1,
             }
         }
-        let repaired = if self.repair {
+        let repaired = if self.repair && differing.iter().any(|(_, kind)| *kind != DifferenceKind::Held) {
             self.put_right(&differing)?
         } else {
             vec![false; differing.len()]
@@ -144,6 +147,7 @@ impl<O: Observer> Comparison<'_, O> {
                 DifferenceKind::Missing => &mut self.so_far.missing,
                 DifferenceKind::Stale => &mut self.so_far.stale,
                 DifferenceKind::Foreign => &mut self.so_far.foreign,
+                DifferenceKind::Held => &mut self.so_far.held,
             };
             *count += 1;
             if kind == DifferenceKind::Foreign && !repaired {
@@ -217,11 +221,25 @@ impl<O: Observer> Comparison<'_, O> {
         let refused = matches!(wanted, Some(Err(Refused)));
         let wanted = wanted.and_then(Result::ok);
         let mut verdict = verdict(&found, wanted.as_deref(), now.pending);
-        if matches!(verdict, Verdict::Differs(_)) && !suspect.misplaced {
-            // Another profile of this machine may have the same record; the last writer has won.
-            let others = self
-                .journals
-                .elsewhere(record.journal, &record.place, &record.key)?;
+        let shared = self.owners.is_shared(&record.place.origin);
+        if verdict != Verdict::Right
+            && !suspect.misplaced
+            && self.owners.other(record.journal, &record.place.origin).is_some()
+        {
+            // What the owner has there is right for a record that this profile has not.
+            verdict = match wanted {
+                Some(_) => Verdict::Differs(DifferenceKind::Held),
+                None => Verdict::Right,
+            };
+        } else if matches!(verdict, Verdict::Differs(_)) && !suspect.misplaced {
+            // Where no owner is known another profile of this machine may have the same record; the
+            // last writer has won.
+            let others = if shared {
+                self.journals
+                    .elsewhere(record.journal, &record.place, &record.key)?
+            } else {
+                Vec::new()
+            };
             let theirs = |typed: &String| {
                 self.cache
                     .wanted(&suspect.address, typed)
@@ -273,7 +291,7 @@ impl<O: Observer> Comparison<'_, O> {
     /// Whether the sink has said of the record's newest value that a server refused it.
     fn was_refused(&self, record: &Record) -> Result<bool, JournalError> {
         match self.journals.all().get(record.journal) {
-            Some(reader) => reader.has_notice(MEMCACHED, record.store, &record.key),
+            Some(reader) => reader.was_deleted(MEMCACHED, record.store, &record.key),
             None => Ok(false),
         }
     }
@@ -299,10 +317,16 @@ impl<O: Observer> Comparison<'_, O> {
             return Ok(names);
         }
         let mut shortened = Names::default();
-        for reader in readers {
+        for (journal, reader) in readers.iter().enumerate() {
+            let Some(template) = self.owners.key(journal) else {
+                continue;
+            };
             for store in reader.stores()? {
+                if self.owners.other(journal, &store.place.origin).is_some() {
+                    continue;
+                }
                 reader.each_key(store.id, |key| {
-                    let name = self.config.key.record_name(store.place.names(), key);
+                    let name = template.record_name(store.place.names(), key);
                     if is_shortened(&name) {
                         shortened.insert(name.as_str());
                     }

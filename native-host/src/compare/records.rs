@@ -37,7 +37,10 @@ impl<O: Observer> Comparison<'_, O> {
             return Ok(());
         };
         let place = Rc::new(store.place);
-        let prefix = self.config.key.prefix(place.names());
+        let Some(template) = self.owners.key(journal).cloned() else {
+            return Ok(());
+        };
+        let prefix = template.prefix(place.names());
         let mut after = Vec::new();
         loop {
             let rows = reader.rows(store.id, &after, TOGETHER, TOGETHER_BYTES)?;
@@ -49,7 +52,7 @@ impl<O: Observer> Comparison<'_, O> {
                 .iter()
                 .map(|Row { text, .. }| match &prefix {
                     Some(prefix) => prefix.record_name(text),
-                    None => self.config.key.record_name(place.names(), text),
+                    None => template.record_name(place.names(), text),
                 })
                 .map(|name| self.cache.address(name))
                 .collect();

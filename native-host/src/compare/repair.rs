@@ -72,8 +72,8 @@ impl<O: Observer> Comparison<'_, O> {
             for ((index, suspect), look) in left.into_iter().zip(suspects).zip(looks) {
                 match (look.verdict, done.get_mut(index)) {
                     (Verdict::Right | Verdict::Refused, Some(done)) => *done = true,
-                    // It is about to be written; the next round will see.
-                    (Verdict::OnItsWay, _) | (_, None) => {}
+                    // It is about to be written, and the next round will see; or it is the owner's.
+                    (Verdict::OnItsWay | Verdict::Differs(DifferenceKind::Held), _) | (_, None) => {}
                     (Verdict::Differs(_), _) => {
                         let journal = suspect.record.as_ref().map(|record| record.journal);
                         differing.entry(journal).or_default().push(suspect);
@@ -105,7 +105,9 @@ impl<O: Observer> Comparison<'_, O> {
         let operations: Vec<(usize, Op)> = suspects
             .iter()
             .zip(looks)
-            .filter(|(_, look)| matches!(look.verdict, Verdict::Differs(_)))
+            .filter(
+                |(_, look)| matches!(look.verdict, Verdict::Differs(kind) if kind != DifferenceKind::Held),
+            )
             .filter_map(|(Suspect { address, .. }, look)| {
                 let clock = clocks.get(address.server).copied().flatten();
                 Some((address.server, operation(&address.name, look, clock)?))

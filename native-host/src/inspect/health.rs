@@ -47,7 +47,7 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
         health.stream = redis.stream.clone().unwrap_or_default();
     }
     if let Some(memcached) = config.fed_memcached() {
-        health.memcached_key = memcached.key.to_string();
+        health.memcached_key = memcached.key.of_profile(&reader.author()?.0).to_string();
         memcached.value.name().clone_into(&mut health.memcached_value);
     }
     for sink in reader.sinks()? {

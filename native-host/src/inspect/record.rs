@@ -11,7 +11,7 @@ use crate::{
     config::{self, Config},
     failure::Failure as _,
     journal::read::{Place, Reader},
-    sinks::memcached,
+    sinks::memcached::{self, owner},
 };
 
 pub(super) fn record(config: &Config, reader: &Reader, address: &Address) -> Result<Record, HostError> {
@@ -36,7 +36,15 @@ pub(super) fn record(config: &Config, reader: &Reader, address: &Address) -> Res
         trouble: None,
     };
     if let Some(config) = config.fed_memcached() {
-        ask_memcached(config, &place, &key, mirror.as_deref(), &mut record);
+        let (profile, _) = reader.author().map_err(|error| error.to_message())?;
+        ask_memcached(
+            &config.of_profile(&profile),
+            &profile,
+            &place,
+            &key,
+            mirror.as_deref(),
+            &mut record,
+        );
     }
     record.mirror = mirror.and_then(cut::value);
     Ok(record)
@@ -44,6 +52,7 @@ pub(super) fn record(config: &Config, reader: &Reader, address: &Address) -> Res
 
 fn ask_memcached(
     config: &config::Memcached,
+    profile: &str,
     place: &Place,
     key: &Key,
     mirror: Option<&str>,
@@ -53,6 +62,16 @@ fn ask_memcached(
     // A value that has no form for the cache is to have no item there.
     let wanted = mirror.and_then(|typed| memcached::value_of(config.value, typed).ok());
     record.wanted = wanted.as_deref().map(cut::text);
+    let owner = owner::owners(config, &[&place.origin]).map(|mut owners| owners.pop().flatten());
+    if let Ok(Some(owner)) = owner
+        && owner.profile != profile
+    {
+        record.trouble = Some(Remark {
+            message: format!("the keys of {} are owned by {owner}", place.origin),
+            cure: owner::cure(&place.origin, profile),
+        });
+        return;
+    }
     match memcached::lookup(config, &record.memcached_key) {
         Ok(found) => {
             record.same = Some(found.as_deref() == wanted.as_deref().map(str::as_bytes));

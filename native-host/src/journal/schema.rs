@@ -132,6 +132,10 @@ CREATE TABLE IF NOT EXISTS failed (     -- what was last wrong with a sink
     at INTEGER NOT NULL,
     over_at INTEGER                     -- null: it still is
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS token (      -- what tells this journal from a copy of it: see tokens.rs
+    id INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+) STRICT;
 CREATE TABLE IF NOT EXISTS attempt (
     sink TEXT PRIMARY KEY,
     count INTEGER NOT NULL              -- how often it has failed since it last came further

@@ -11,6 +11,9 @@
 //! - [`ketama`]: which server a key belongs to, as libmemcached says.
 //! - `line`: a connection to a server.
 //! - `mark`: what a server is told to remember of us.
+//! - `metadump`: what a server lists of its items.
+//! - `owner`: which profile writes an origin's keys, as the servers say. `owners`: what this host
+//!   makes of it. `settle`: bringing an origin up to date that others may have written to.
 //! - `servers`: all of them, and what is known of what they hold.
 //! - `settings`: what a server says of itself.
 //! - `store`: what is sent, and what the answers mean.
@@ -23,27 +26,33 @@ use protocol::{
     value::{PlainError, plain},
 };
 
-use super::runner::{Sink, Step, StepError};
+use super::runner::{INCOMPLETE, NOT_OWNER, Sink, Step, StepError};
 use crate::{
     config::{self, ValueForm},
     failpoint::{self, paced},
     journal::{
         JournalError,
         progress::{Notice, Trouble},
-        read::{Changed, Reader},
+        read::{Changed, Changes, Reader},
+        tokens::Tokens,
     },
 };
 
 pub mod ketama;
 mod line;
 pub(crate) mod mark;
+pub(crate) mod metadump;
+pub(crate) mod owner;
+mod owners;
 mod servers;
 mod settings;
+mod settle;
 mod store;
 
 use self::{
     ketama::Ketama,
     mark::Mark,
+    owners::Owners,
     servers::{Found, Servers},
     store::Item,
 };
@@ -83,7 +92,15 @@ const ROUNDS: usize = 4;
 pub struct MemcachedSink {
     config: config::Memcached,
     servers: Servers,
-    names: HashMap<i64, RecordPrefix>,
+    owners: Owners,
+    names: HashMap<i64, Named>,
+}
+
+/// What the names of a store's records are made of.
+struct Named {
+    origin: String,
+    /// None: by the template the key does not come last.
+    prefix: Option<RecordPrefix>,
 }
 
 /// A server that is being filled.
@@ -114,9 +131,11 @@ pub fn unreachable(error: std::io::Error, server: &str) -> Trouble {
 
 impl MemcachedSink {
     /// A sink for one profile's records; it connects when it is first asked to do something.
-    pub fn new(config: config::Memcached, profile: &str) -> Self {
+    pub fn new(config: &config::Memcached, profile: &str, tokens: Tokens) -> Self {
+        let config = config.of_profile(profile);
         Self {
             servers: Servers::new(&config.servers, profile),
+            owners: Owners::new(config.key.clone(), profile, tokens),
             config,
             names: HashMap::new(),
         }
@@ -124,7 +143,9 @@ impl MemcachedSink {
 
     /// Sees to it that all servers can be written to and hold what they should up to this event, as was known at most so long ago.
     fn ready(&mut self, reader: &Reader, after: u64, known: Duration) -> Result<(), StepError> {
-        self.servers.connect()?;
+        if self.servers.connect()? {
+            self.owners.reconnected();
+        }
         if self.servers.unsure {
             if !reader.is_new()? {
                 // The servers have answered, so they are at it; what is written from then on is newer.
@@ -135,24 +156,19 @@ impl MemcachedSink {
         if self.servers.was_looked_at(paced(known)) && self.servers.unfilled().is_empty() {
             return Ok(());
         }
+        let (_, browser) = reader.author()?;
+        self.owners
+            .check(&mut self.servers, &browser, reader.origins()?)?;
         let journal = reader.identity()?;
         self.servers.look(journal, after)?;
         for _ in 0..ROUNDS {
             let unfilled = self.servers.unfilled();
             if unfilled.is_empty() {
-                return Ok(());
+                return self.settle(reader);
             }
             self.fill(reader, journal, after, &unfilled)?;
         }
-        Err(StepError {
-            reached: None,
-            state: "emptied",
-            trouble: Trouble {
-                error: "memcached: what is written is lost again and again".to_owned(),
-                cure: "See who flushes the servers, and whether they have room for what they hold (-m)."
-                    .to_owned(),
-            },
-        })
+        Err(emptied())
     }
 
     /// Writes everything to these servers that the mirror has, then tells them of what was deleted since they were told last. What
@@ -184,11 +200,14 @@ impl MemcachedSink {
             last = Some(position.clone());
             let mut items = Vec::with_capacity(records.len());
             for (_, record) in &records {
-                items.push(Item {
-                    number: record.number,
-                    name: self.name(reader, record)?,
-                    value: self.value(record).unwrap_or_default(),
-                });
+                let (origin, name) = self.name(reader, record)?;
+                if self.owners.owns(&origin) {
+                    items.push(Item {
+                        number: record.number,
+                        name,
+                        value: self.value(record).unwrap_or_default(),
+                    });
+                }
             }
             failpoint::pass("memcached.filling");
             self.servers.store(&items, Some(&indexes), None)?;
@@ -257,11 +276,14 @@ impl MemcachedSink {
             }
             let mut items = Vec::new();
             for record in changes.records.iter().filter(|record| record.value.is_none()) {
-                items.push(Item {
-                    number: record.number,
-                    name: self.name(reader, record)?,
-                    value: None,
-                });
+                let (origin, name) = self.name(reader, record)?;
+                if self.owners.owns(&origin) {
+                    items.push(Item {
+                        number: record.number,
+                        name,
+                        value: None,
+                    });
+                }
             }
             self.servers.store(&items, Some(indexes), None)?;
             if changes.last <= told {
@@ -274,11 +296,18 @@ impl MemcachedSink {
 
     fn pass_on(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
         self.ready(reader, after, BUSY)?;
-        let changes = reader.changes(after, BATCH_EVENTS, BATCH_BYTES)?;
+        let changes = self.changes(reader, after)?;
         let mut notices = Vec::new();
         let mut items = Vec::with_capacity(changes.records.len());
         for record in &changes.records {
-            let name = self.name(reader, record)?;
+            let (origin, name) = self.name(reader, record)?;
+            if let Some(owner) = self.owners.other(&origin) {
+                notices.push(Notice {
+                    number: record.number,
+                    text: format!("not written: the keys of {origin} are owned by {owner}"),
+                });
+                continue;
+            }
             let value = match self.value(record) {
                 Ok(value) => value,
                 Err(problem) => {
@@ -306,30 +335,68 @@ impl MemcachedSink {
         })
     }
 
+    /// The records that the next events changed. It is known who owns each of them.
+    fn changes(&mut self, reader: &Reader, after: u64) -> Result<Changes, StepError> {
+        for _ in 0..ROUNDS {
+            let changes = reader.changes(after, BATCH_EVENTS, BATCH_BYTES)?;
+            let mut unknown = Vec::new();
+            for record in &changes.records {
+                let (origin, _) = self.name(reader, record)?;
+                if !self.owners.knows(&origin) {
+                    unknown.push(origin);
+                }
+            }
+            if unknown.is_empty() {
+                return Ok(changes);
+            }
+            let (_, browser) = reader.author()?;
+            self.owners.check(&mut self.servers, &browser, unknown)?;
+            // Reads the mirror, which may be ahead of these changes: they are read again behind it.
+            self.settle(reader)?;
+        }
+        Err(emptied())
+    }
+
     /// What is wrong though all events are passed on.
-    fn trouble(&self) -> Option<Trouble> {
+    fn trouble(&self) -> Option<(&'static str, Trouble)> {
+        if let Some(trouble) = self.owners.trouble() {
+            return Some((NOT_OWNER, trouble));
+        }
         let lacking = self.servers.lacking();
-        (!lacking.is_empty()).then(|| Trouble {
+        let trouble = (!lacking.is_empty()).then(|| Trouble {
             error: format!(
                 "memcached at {} may hold records that were deleted while it was not brought up to date; which ones the journal no longer knows",
                 lacking.join(", ")
             ),
             cure: "Open the pages once if the journal is new, then run `idb-relay verify --repair`.".to_owned(),
-        })
+        });
+        trouble.map(|trouble| (INCOMPLETE, trouble))
     }
 
-    fn name(&mut self, reader: &Reader, record: &Changed) -> Result<String, JournalError> {
-        if let Some(prefix) = self.names.get(&record.store) {
-            return Ok(prefix.record_name(&record.key));
+    /// A record's origin, and its name.
+    fn name(&mut self, reader: &Reader, record: &Changed) -> Result<(String, String), JournalError> {
+        if let Some(Named {
+            origin,
+            prefix: Some(prefix),
+        }) = self.names.get(&record.store)
+        {
+            return Ok((origin.clone(), prefix.record_name(&record.key)));
         }
         let place = reader.place(record.store)?;
         if self.names.len() > REMEMBERED {
             self.names.clear();
         }
-        if let Some(prefix) = self.config.key.prefix(place.names()) {
-            self.names.insert(record.store, prefix);
-        }
-        Ok(self.config.key.record_name(place.names(), &record.key))
+        let name = self.config.key.record_name(place.names(), &record.key);
+        let prefix = self.config.key.prefix(place.names());
+        let origin = place.origin;
+        self.names.insert(
+            record.store,
+            Named {
+                origin: origin.clone(),
+                prefix,
+            },
+        );
+        Ok((origin, name))
     }
 
     fn value<'r>(&self, record: &'r Changed) -> Result<Option<Cow<'r, str>>, PlainError> {
@@ -338,6 +405,18 @@ impl MemcachedSink {
             .as_deref()
             .map(|typed| value_of(self.config.value, typed))
             .transpose()
+    }
+}
+
+fn emptied() -> StepError {
+    StepError {
+        reached: None,
+        state: "emptied",
+        trouble: Trouble {
+            error: "memcached: what is written is lost again and again".to_owned(),
+            cure: "See who flushes the servers, and whether they have room for what they hold (-m)."
+                .to_owned(),
+        },
     }
 }
 
@@ -384,6 +463,13 @@ impl Sink for MemcachedSink {
 
     fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
         self.pass_on(reader, after)
+    }
+
+    fn end(&mut self) {
+        // If it fails the others wait as for a host that was killed.
+        if let Err(error) = self.owners.end(&mut self.servers) {
+            tracing::debug!("{}", error.trouble.error);
+        }
     }
 
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {

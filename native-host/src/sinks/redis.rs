@@ -8,28 +8,36 @@
 //! gap in between. Then the stream gets again what it lost, as far as the journal still has it; the channels do not, for
 //! who listened there has heard it.
 //!
+//! **Two hosts with copies of one journal** would each take the other's events for their own. Only
+//! one at a time publishes (`claim`), the other says so; when it takes over, what it has gets
+//! numbers behind those of the first.
+//!
 //! - `publish.lua`: the script.
+//! - `claim`: which host may publish.
 //! - `flight`: calls of it on their way.
 //! - `link`: a connection, and what its server remembers. `lookup`: what inspectors want to know.
 //! - `trouble`: what servers refuse, and cures.
 
 use std::{
     collections::HashMap,
+    ops::ControlFlow,
     time::{Duration, Instant},
 };
 
 use redis::{Cmd, IntoConnectionInfo as _, RedisError};
 
-use super::runner::{Sink, Step, StepError};
+use super::runner::{PROFILE_COPIED, PROFILE_IN_USE, Sink, Step, StepError};
 use crate::{
     config, failpoint,
     journal::{
         JournalError,
         progress::Trouble,
         read::{Entry, Reader},
+        tokens::Tokens,
     },
 };
 
+mod claim;
 mod flight;
 mod link;
 mod lookup;
@@ -37,6 +45,7 @@ mod trouble;
 
 pub(crate) use self::link::ANSWER_TIMEOUT;
 use self::{
+    claim::{Challenged, Former},
     flight::{Answer, Caller, Flight},
     link::Link,
 };
@@ -62,7 +71,9 @@ const GAP: &str = r#"{"op":"g""#;
 pub struct RedisSink {
     config: config::Redis,
     profile: String,
+    tokens: Tokens,
     caller: Caller,
+    challenged: Challenged,
     /// Only kept while all goes well: after any failure the next connection asks the server anew how far it has come.
     link: Option<Link>,
     channels: HashMap<i64, String>,
@@ -72,12 +83,14 @@ pub struct RedisSink {
 
 impl RedisSink {
     /// A sink for one profile's events; it connects when it is first asked to do something.
-    pub fn new(config: config::Redis, profile: &str) -> Self {
+    pub fn new(config: config::Redis, profile: &str, tokens: Tokens) -> Self {
         let cursor_key = cursor_key(config.stream.as_deref(), profile);
         Self {
             caller: Caller::new(&config, cursor_key),
             config,
             profile: profile.to_owned(),
+            tokens,
+            challenged: Challenged::default(),
             link: None,
             channels: HashMap::new(),
             taken: None,
@@ -93,10 +106,11 @@ impl RedisSink {
         let address = self.address();
         let failed = |error| trouble::of_error(&error, &address);
         let mut link = Link::open(&self.config, self.caller.cursor_key()).map_err(failed)?;
-        if self.is_ahead(&mut link, reader, after)? {
+        let former = self.claim(&mut link)?;
+        if self.is_ahead(&mut link, reader, after, former)? {
             self.taken = Some(link.cursor());
             return Err(StepError {
-                reached: None,
+                reached: self.last_common(&mut link, reader, after)?,
                 state: "journal_set_back",
                 trouble: Trouble {
                     error: format!(
@@ -132,8 +146,105 @@ impl RedisSink {
         Ok((link, known))
     }
 
+    /// Makes the cursor this connection's, unless a host that runs has it.
+    fn claim(&self, link: &mut Link) -> Result<Former, StepError> {
+        loop {
+            let holder = claim::holder(link).map_err(|error| self.failed(&error))?;
+            let former = match &holder {
+                None => Former::Own,
+                Some(holder) if self.tokens.has(holder)? => Former::Own,
+                Some(_) if claim::is_alive(link).map_err(|error| self.failed(&error))? => {
+                    return Err(self.in_use());
+                }
+                Some(_) => Former::Other,
+            };
+            let token = self.tokens.make()?;
+            let replaced = claim::replace(link, &token, holder.as_deref());
+            // If not it has changed hands meanwhile.
+            if replaced.map_err(|error| self.failed(&error))? {
+                failpoint::pass("redis.claimed");
+                link.adopt(token).map_err(|error| self.failed(&error))?;
+                return Ok(former);
+            }
+        }
+    }
+
+    fn in_use(&self) -> StepError {
+        StepError {
+            reached: None,
+            state: PROFILE_IN_USE,
+            trouble: Trouble {
+                error: format!(
+                    "another host publishes to redis at {} as profile {}: this browser profile, or this machine, is a copy. Nothing is published from here;                      it stays in the journal",
+                    self.address(),
+                    self.profile
+                ),
+                cure: super::COPIED_CURE.to_owned(),
+            },
+        }
+    }
+
+    /// What is to be said although all is published.
+    fn trouble(&self) -> Option<(&'static str, Trouble)> {
+        self.challenged.is_recent().then(|| {
+            let trouble = Trouble {
+                error: format!(
+                    "a second host wants to publish to redis at {} as profile {}: a copy of this browser profile, or of this machine, runs. It publishes nothing                      as long as this one does",
+                    self.address(),
+                    self.profile
+                ),
+                cure: super::COPIED_CURE.to_owned(),
+            };
+            (PROFILE_COPIED, trouble)
+        })
+    }
+
+    /// The last event that the stream and the journal have in common after this one: what comes
+    /// behind it was not passed on.
+    fn last_common(&self, link: &mut Link, reader: &Reader, after: u64) -> Result<Option<u64>, StepError> {
+        let Some(stream) = &self.config.stream else {
+            return Ok(None);
+        };
+        let head = reader.head()?;
+        let mut failure = None;
+        let each = |number: u64, _: &str, theirs: String| {
+            if number <= after {
+                return ControlFlow::Break(None);
+            }
+            if number > head {
+                return ControlFlow::Continue(());
+            }
+            match reader.events(number - 1, 1, 0) {
+                Ok(ours) => match ours.first() {
+                    Some(ours) if ours.number == number && *ours.event == *theirs => {
+                        ControlFlow::Break(Some(number))
+                    }
+                    _ => ControlFlow::Continue(()),
+                },
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(None)
+                }
+            }
+        };
+        let found = link
+            .newest_first(stream, &self.profile, each)
+            .map_err(|error| self.failed(&error))?;
+        match (failure, found) {
+            (Some(error), _) => Err(error.into()),
+            (None, ControlFlow::Break(found)) => Ok(found),
+            (None, ControlFlow::Continue(())) => Ok(None),
+        }
+    }
+
     /// Whether the server has events that the journal knows nothing of, or others under the same numbers.
-    fn is_ahead(&self, link: &mut Link, reader: &Reader, after: u64) -> Result<bool, StepError> {
+    fn is_ahead(
+        &self,
+        link: &mut Link,
+        reader: &Reader,
+        after: u64,
+        former: Former,
+    ) -> Result<bool, StepError> {
         if link.cursor() <= after {
             return Ok(false);
         }
@@ -141,14 +252,15 @@ impl RedisSink {
             return Ok(true);
         }
         let Some(stream) = &self.config.stream else {
-            return Ok(false);
+            // What is published twice does less harm than what is left out.
+            return Ok(former == Former::Other);
         };
         // So it is after a crash, too: an offset may be older than what was passed on.
         let found = link
             .last_in_stream(stream, &self.profile)
             .map_err(|error| self.failed(&error))?;
         let Some((number, theirs)) = found.filter(|(number, _)| *number > after) else {
-            return Ok(false);
+            return Ok(former == Former::Other);
         };
         let ours = reader.events(number - 1, 1, 0)?.pop();
         // A gap is told in the place of another event.
@@ -177,7 +289,7 @@ impl RedisSink {
                     break;
                 };
                 let builds_on = if sent == reached { link.cursor() } else { sent };
-                let call = self.call(reader, &entries, builds_on, after)?;
+                let call = self.call(reader, &entries, builds_on, after, link.token())?;
                 failpoint::pass("redis.sending");
                 flight
                     .send(link, &call, last)
@@ -205,6 +317,7 @@ impl RedisSink {
                 None => {
                     return Ok(Step {
                         reached: reached.max(after),
+                        trouble: self.trouble(),
                         ..Step::default()
                     });
                 }
@@ -218,6 +331,7 @@ impl RedisSink {
         entries: &[Entry],
         builds_on: u64,
         published: u64,
+        token: &str,
     ) -> Result<Cmd, JournalError> {
         if self.channels.len() > REMEMBERED {
             self.channels.clear();
@@ -228,7 +342,9 @@ impl RedisSink {
                 self.channels.insert(entry.store, name);
             }
         }
-        Ok(self.caller.call(entries, &self.channels, builds_on, published))
+        Ok(self
+            .caller
+            .call(entries, &self.channels, builds_on, published, token))
     }
 
     fn address(&self) -> String {
@@ -310,8 +426,13 @@ impl Sink for RedisSink {
     }
 
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
-        if self.link.as_mut().is_some_and(|link| !link.is_unbroken()) {
-            self.link = None;
+        let address = self.address();
+        if let Some(link) = &mut self.link {
+            if !link.is_unbroken() {
+                self.link = None;
+            } else if claim::answer(link).map_err(|error| trouble::of_error(&error, &address))? {
+                self.challenged.note();
+            }
         }
         self.step(reader, after)
     }

@@ -26,11 +26,23 @@ const UNSETTLED: Duration = Duration::from_millis(10);
 
 /// The states of a sink that passes events on: with nothing wrong, and with something.
 const RUNNING: &str = "running";
-const INCOMPLETE: &str = "incomplete";
+pub(super) const INCOMPLETE: &str = "incomplete";
+pub(super) const PROFILE_COPIED: &str = "profile_copied";
+/// The state of a sink that leaves some keys to another profile.
+pub const NOT_OWNER: &str = "not_owner";
+
+/// The state of a sink that passes nothing on because a host with a copy of its journal does.
+pub(super) const PROFILE_IN_USE: &str = "profile_in_use";
 
 /// Whether a sink in this state passes events on.
 pub fn passes_on(state: &str) -> bool {
-    [RUNNING, INCOMPLETE].contains(&state)
+    [RUNNING, INCOMPLETE, PROFILE_COPIED, NOT_OWNER].contains(&state)
+}
+
+/// Whether this state means that another browser profile, or a copy of this one, writes in its
+/// place.
+pub fn is_about_others(state: &str) -> bool {
+    [PROFILE_COPIED, PROFILE_IN_USE, NOT_OWNER].contains(&state)
 }
 
 /// Something that passes events on.
@@ -46,6 +58,9 @@ pub trait Sink: Send {
         None
     }
 
+    /// This host ends; others need not wait for it.
+    fn end(&mut self) {}
+
     /// Looks after its server while there is nothing to pass on after this event.
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
 }
@@ -57,8 +72,9 @@ pub struct Step {
     pub reached: u64,
     /// What is to be said about single events.
     pub notices: Vec<Notice>,
-    /// What is wrong all the same, and stays so until somebody does something about it.
-    pub trouble: Option<Trouble>,
+    /// What is wrong all the same, and stays so until a person does something about it: one word
+    /// that never changes its meaning, and what to do.
+    pub trouble: Option<(&'static str, Trouble)>,
 }
 
 /// Why a step came no further.
@@ -169,6 +185,12 @@ impl<S: Sink> Runner<S> {
 
     /// Runs until the end: all passed on, or the time is up, or the server is away when the end comes.
     pub fn run(mut self) {
+        self.work();
+        self.tell(self.progress.finish());
+        self.sink.end();
+    }
+
+    fn work(&mut self) {
         loop {
             let reached = self.reached;
             let signal = self.rest(paced(IDLE), |signal| {
@@ -177,7 +199,7 @@ impl<S: Sink> Runner<S> {
             if let Some(deadline) = signal.deadline
                 && (self.reached >= signal.head || Instant::now() >= deadline)
             {
-                return self.tell(self.progress.finish());
+                return;
             }
             let step = if self.reached < signal.head {
                 self.sink.step(&self.reader, self.reached)
@@ -191,9 +213,9 @@ impl<S: Sink> Runner<S> {
                     self.advance(step.reached, &step.notices);
                     self.set_condition(match step.trouble {
                         None => running(),
-                        trouble => Condition {
-                            state: INCOMPLETE,
-                            trouble,
+                        Some((state, trouble)) => Condition {
+                            state,
+                            trouble: Some(trouble),
                             attempts: 0,
                         },
                     });
@@ -213,7 +235,7 @@ impl<S: Sink> Runner<S> {
                         self.renumber(taken);
                     }
                     if signal.deadline.is_some() {
-                        return self.tell(self.progress.finish());
+                        return;
                     }
                     // Jitter, so that hosts that lost one server do not come back in step.
                     self.rest(paced(self.pause.mul_f64(0.5 + fastrand::f64())), |signal| {

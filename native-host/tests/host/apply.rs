@@ -5,6 +5,7 @@ mod feeding;
 mod large;
 mod late;
 mod model;
+mod owners;
 mod repair;
 mod servers;
 mod stream;

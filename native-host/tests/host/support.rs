@@ -3,6 +3,7 @@
 mod apply;
 pub mod body;
 mod host;
+mod machine;
 mod proxy;
 mod server;
 
@@ -17,7 +18,8 @@ use tempfile::TempDir;
 
 pub use self::{
     apply::Apply,
-    host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, pour},
+    host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, hello_of, pour},
+    machine::Machine,
     proxy::{Gate, Proxy, has},
     server::{Memcached, Redis, free_port},
 };

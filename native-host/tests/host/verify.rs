@@ -14,10 +14,10 @@ use serde_json::Value;
 use crate::support::{
     Host, Memcached, ORIGIN, Sandbox,
     body::{clear, commit, delete, put},
-    hello, status, until,
+    status, until,
 };
 
-use DifferenceKind::{Foreign, Missing, Stale};
+use DifferenceKind::{Foreign, Held, Missing, Stale};
 
 /// What `verify --json` says, and what it ended with.
 pub struct Verified {
@@ -33,6 +33,7 @@ impl Verified {
             Missing => "missing",
             Stale => "stale",
             Foreign => "foreign",
+            Held => "held",
         };
         self.differences
             .iter()
@@ -490,37 +491,6 @@ fn a_server_that_does_not_list_its_items_is_told() {
             .print(&["verify"])
             .contains("not all foreign items were sought")
     );
-}
-
-#[test]
-fn what_another_profile_wrote_last_is_no_difference() {
-    let sandbox = Sandbox::new();
-    let mut host = Host::start(&sandbox);
-    host.deliver(1, &commit(&[put("1", "1"), put("2", "1"), put("3", "1")]));
-    settled(&sandbox, &mut host, 1);
-    assert!(host.close().success());
-    let mut other = Host::silent(&sandbox);
-    other.send(&hello(protocol::PROTOCOL_VERSION).replace("profile-1", "profile-2"));
-    other.request();
-    other.deliver(1, &commit(&[put("1", "2"), put("2", "2")]));
-    other.acknowledged(1);
-    other.deliver(2, &commit(&[put("4", "2")]));
-    other.acknowledged(2);
-    sandbox.await_cached("4", Some("2"));
-    assert_same(&sandbox, 6);
-    // Of what neither wrote, both say so; one repair does for both.
-    sandbox.memcached.set(&sandbox.key("2"), "3");
-    let found = verify(&sandbox, &[]);
-    assert_eq!(
-        (found.kinds(), found.compared.stale),
-        (kinds([("2", "stale")]), 2)
-    );
-    assert_eq!(
-        verify(&sandbox, &["--profile", "profile-2", "--repair"]).code,
-        Some(0)
-    );
-    assert_eq!(sandbox.cached("2").as_deref(), Some("2"));
-    assert_same(&sandbox, 6);
 }
 
 /// Answers to a comparison up to the last one, all their differences in one.

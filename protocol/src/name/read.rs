@@ -61,6 +61,8 @@ impl Template {
             let component = rest.get(..end)?;
             match piece {
                 Piece::Literal(_) => {}
+                // The template of no profile names no record.
+                Piece::Profile => return None,
                 Piece::Origin => record.origin = decode(component)?.into_owned(),
                 Piece::Store => record.store = decode(component)?.into_owned(),
                 Piece::Key => record.key = Key::parse(&decode(component)?).ok()?,

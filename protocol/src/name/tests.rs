@@ -50,6 +50,61 @@ fn names_read_as_documented() {
 }
 
 #[test]
+fn profile_takes_its_place_in_the_template() {
+    let template =
+        Template::memcached_key("idb:{profile}:{origin}:{database}:{store}:{key}").expect("a template");
+    assert!(template.has_profile() && !default_key().has_profile());
+    let mine = template.of_profile("7d7f-11");
+    assert_eq!(mine.to_string(), "idb:7d7f-11:{origin}:{database}:{store}:{key}");
+    assert_eq!(
+        Template::memcached_key(&mine.to_string()).expect("a template"),
+        mine
+    );
+    let name = mine.record_name(NAMES, "42");
+    assert_eq!(name, "idb:7d7f-11:http%3A//localhost%3A8080:shop:orders:42");
+    assert!(mine.read(&name).is_some());
+    assert_eq!(template.of_profile("7d7f-12").read(&name), None);
+    assert_eq!(template.read(&name), None);
+    // An id with letters that no id has does not break out of its place.
+    assert_eq!(
+        template.of_profile("a:b%").record_name(NAMES, "1"),
+        "idb:a%3Ab%25:http%3A//localhost%3A8080:shop:orders:1"
+    );
+    assert_eq!(default_key().of_profile("p"), default_key());
+    let error = |text| Template::memcached_key(text).expect_err(text);
+    assert!(matches!(
+        error("{profile}{origin}:{database}:{store}:{key}"),
+        TemplateError::Separator
+    ));
+    assert!(matches!(
+        error("{profile}:{profile}:{origin}:{database}:{store}:{key}"),
+        TemplateError::Twice("profile")
+    ));
+    assert!(Template::channel("{profile}:{origin}:{database}:{store}").is_err());
+}
+
+#[test]
+fn an_origin_s_names_have_a_beginning_in_common() {
+    let name = default_key().origin_name("owner:", NAMES.origin);
+    assert_eq!(
+        name,
+        "owner:idb:http%3A//localhost%3A8080:{database}:{store}:{key}"
+    );
+    assert!(default_key().origin_name("", &"a".repeat(300)).len() <= MAX_MEMCACHED_KEY);
+    let long = format!("\"{}\"", "a".repeat(300));
+    let may_begin = |template: &Template, origin| {
+        let name = template.record_name(NAMES, &long);
+        template
+            .origin_prefix(origin)
+            .map(|prefix| prefix.may_begin(&name))
+    };
+    assert_eq!(may_begin(&default_key(), NAMES.origin), Some(true));
+    assert_eq!(may_begin(&default_key(), "http://localhost:808"), Some(false));
+    let other = Template::memcached_key("{store}:{origin}:{database}:{key}").expect("a template");
+    assert_eq!(may_begin(&other, NAMES.origin), None);
+}
+
+#[test]
 fn long_names_end_in_a_digest() {
     let long = format!("\"{}\"", "ä".repeat(200));
     let name = default_key().record_name(NAMES, &long);

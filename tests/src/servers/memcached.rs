@@ -118,7 +118,7 @@ impl MemcachedServer {
             // The crawler that lists the keys may end early, without a word, when it is called again soon.
             let count = client.count()?;
             Ok(if items.len() >= count {
-                items.retain(|key, _| !key.starts_with("idb-relay-host:"));
+                items.retain(|key, _| !key.starts_with("idb-relay-"));
                 Seen::Ready(items)
             } else {
                 Seen::Not(format!("{} of {count} items", items.len()))

@@ -236,7 +236,7 @@ fn told(memory: Memory, row: usize, drift: &Drift, name: &Name) -> AnyView {
         Some(Err(error)) => return view! { <span class="error">{error.clone()}</span> }.into_any(),
         Some(Ok(compared)) => compared,
     };
-    let wrong = compared.done && differing(compared) > compared.repaired;
+    let wrong = compared.done && differing(compared) + compared.held > compared.repaired;
     let good = compared.done && !wrong;
     let progress = (!compared.done).then(|| {
         view! { <progress max=compared.total.max(1).to_string() value=compared.compared.to_string() aria-label="Compared"></progress>" " }
@@ -254,6 +254,7 @@ fn differences(memory: Memory, row: usize, compared: &Compared) -> impl IntoView
             DifferenceKind::Missing => "missing",
             DifferenceKind::Stale => "stale",
             DifferenceKind::Foreign => "left over",
+            DifferenceKind::Held => "another profile's",
         };
         let address = difference.address.clone();
         let key = address.key.clone();

@@ -29,6 +29,7 @@ impl<W: Write> Stream<'_, '_, W> {
     /// Fills the servers that need it, if any do.
     pub(super) fn fill_what_is_empty(&mut self) -> Result<(), Stop> {
         loop {
+            self.session.look_after_owners()?;
             let empty: Vec<usize> = self
                 .standings(&[])?
                 .iter()
@@ -133,6 +134,7 @@ impl<W: Write> Stream<'_, '_, W> {
     ) -> Result<(HashMap<String, u64>, usize), Stop> {
         let mut reached: HashMap<String, u64> = HashMap::new();
         let mut met: HashSet<Mark> = HashSet::new();
+        let mut others: HashMap<Mark, Target> = HashMap::new();
         let (mut records, mut done) = (0, 0);
         let mut from = "+".to_owned();
         loop {
@@ -144,11 +146,17 @@ impl<W: Write> Stream<'_, '_, W> {
                 .backwards(self.session.lease, &mut self.session.redis, &from);
             let entries = self.asked(entries)?;
             let Some(oldest) = entries.last() else {
+                let left = others.into_iter().filter(|(name, target)| {
+                    !met.contains(name) && empty.contains(&self.session.cache.server_of(&target.name))
+                });
+                let left: Vec<Target> = left.map(|(_, target)| target).collect();
+                self.session.put_newest(left.iter())?;
                 return Ok((reached, records));
             };
             from = format!("({}", oldest.id);
             done += entries.len();
             let mut targets: Vec<Target> = Vec::new();
+            let mut changes: Vec<Change> = Vec::new();
             for entry in entries {
                 // What is no event was said when it was read forwards, or never concerned us.
                 let Some(event) = entry.event else { continue };
@@ -158,10 +166,26 @@ impl<W: Write> Stream<'_, '_, W> {
                 if !is_profile(&change.profile) {
                     continue;
                 }
-                let last = reached.entry(change.profile).or_default();
+                let last = reached.entry(change.profile.clone()).or_default();
                 *last = change.sequence.max(*last);
+                changes.push(change);
+            }
+            // What changes hands meanwhile has the servers filled once more.
+            let owned = match self.session.owned(&changes)? {
+                Some(owned) => owned,
+                None => self.session.owned(&changes)?.unwrap_or_default(),
+            };
+            for (change, is_owned) in changes.into_iter().zip(owned) {
                 let Some(target) = change.target else { continue };
-                if empty.contains(&self.session.cache.server_of(&target.name))
+                if !is_owned {
+                    // A server that is filled because an origin has changed hands holds what the
+                    // former owner had.
+                    others.entry(mark(&target.name)).or_insert(Target {
+                        value: None,
+                        refused: None,
+                        ..target
+                    });
+                } else if empty.contains(&self.session.cache.server_of(&target.name))
                     && met.insert(mark(&target.name))
                 {
                     targets.push(target);

@@ -20,7 +20,7 @@ struct Owed {
     ids: Vec<String>,
     changes: Vec<Change>,
     /// Which of the changes is a record's newest.
-    newest: HashMap<String, usize>,
+    newest: HashMap<(String, String), usize>,
     /// How many bytes of values these have.
     held: usize,
 }
@@ -28,7 +28,9 @@ struct Owed {
 impl Owed {
     fn push(&mut self, mut change: Change, id: &str) {
         if let Some(target) = &mut change.target {
-            let older = self.newest.insert(target.name.clone(), self.changes.len());
+            // Of each profile: which of them may be written is not known yet.
+            let of = (change.profile.clone(), target.name.clone());
+            let older = self.newest.insert(of, self.changes.len());
             let older = older.and_then(|index| self.changes.get_mut(index)?.target.as_mut()?.value.take());
             self.held -= older.map_or(0, |value| value.len());
             let length = target.value.as_ref().map_or(0, String::len);

@@ -86,18 +86,28 @@ impl Reader {
         })
     }
 
-    /// Whether a stage had something to say about what a record is now.
-    pub fn has_notice(&self, stage: &str, store: i64, key: &[u8]) -> Result<bool, JournalError> {
+    /// Whether a stage has said of what a record is now that it was deleted there.
+    pub fn was_deleted(&self, stage: &str, store: i64, key: &[u8]) -> Result<bool, JournalError> {
         self.read(|connection| {
             connection
                 .prepare_cached(
                     "SELECT EXISTS (
                         SELECT 1 FROM notice JOIN journal USING (number)
-                        WHERE stage = ?1 AND store = ?2 AND key = ?3 AND NOT EXISTS (
+                        WHERE stage = ?1 AND store = ?2 AND key = ?3 AND text LIKE 'deleted:%' AND NOT EXISTS (
                             SELECT 1 FROM journal AS later
                             WHERE later.number > journal.number AND later.store = ?2 AND later.key = ?3))",
                 )?
                 .query_row(params![stage, store, key], |row| row.get(0))
+        })
+    }
+
+    /// All origins that were ever known.
+    pub fn origins(&self) -> Result<Vec<String>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT DISTINCT origin FROM store")?
+                .query_map([], |row| row.get(0))?
+                .collect()
         })
     }
 

@@ -43,6 +43,9 @@ pub(super) struct Found {
     cas: u64,
 }
 
+/// An item that was found: its number (CAS) and its value.
+pub(super) type Stored = (u64, Vec<u8>);
+
 impl Servers {
     pub(super) fn new(servers: &[String], profile: &str) -> Self {
         let all = servers.iter().map(|server| Server {
@@ -62,8 +65,9 @@ impl Servers {
         }
     }
 
-    /// Connects to those that have no connection, all of them.
-    pub(super) fn connect(&mut self) -> Result<(), StepError> {
+    /// Connects to those that have no connection, all of them; whether there were any.
+    pub(super) fn connect(&mut self) -> Result<bool, StepError> {
+        let mut connected = false;
         for server in &mut self.all {
             if server.line.as_ref().is_none_or(|line| !line.is_open()) {
                 server.line = None;
@@ -72,7 +76,117 @@ impl Servers {
                 (server.line, server.item_size) = (Some(line), item_size);
                 // Whether it is the one that was filled, its mark says.
                 self.looked = None;
+                connected = true;
             }
+        }
+        Ok(connected)
+    }
+
+    /// What the servers hold under these names, each on its own one: the items' numbers and values.
+    pub(super) fn get(&mut self, names: &[String]) -> Result<Vec<Option<Stored>>, StepError> {
+        let owners: Vec<usize> = names.iter().map(|name| self.home(name)).collect();
+        let mut found = vec![None; names.len()];
+        for index in 0..self.all.len() {
+            let here: Vec<usize> = (0..names.len())
+                .filter(|name| owners.get(*name) == Some(&index))
+                .collect();
+            if here.is_empty() {
+                continue;
+            }
+            let mut parcel = Parcel::default();
+            for name in here.iter().filter_map(|name| names.get(*name)) {
+                parcel.push("mg", name, " v c", None);
+            }
+            let answers = self.exchange(index, |line, _| line.exchange(&parcel).map_err(harmless))?;
+            for (name, answer) in here.into_iter().zip(answers) {
+                if answer.says("EN") {
+                    continue;
+                }
+                match (
+                    answer.refusal(),
+                    number(&answer),
+                    answer.value,
+                    found.get_mut(name),
+                ) {
+                    (None, Some(cas), Some(value), Some(found)) => *found = Some((cas, value)),
+                    (refusal, ..) => {
+                        let error = refusal.unwrap_or_else(|| unexpected(&answer.line));
+                        return Err(self.failed(index, &error));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts a value under a name on its own server: in the place of the item with this number, or
+    /// where there is none; it ends by itself after so many seconds, if it is told to. Whether that
+    /// was done.
+    pub(super) fn put(
+        &mut self,
+        name: &str,
+        value: &str,
+        instead_of: Option<u64>,
+        seconds: Option<u32>,
+    ) -> Result<bool, StepError> {
+        let index = self.home(name);
+        let mode = instead_of.map_or(" ME".to_owned(), |cas| format!(" C{cas}"));
+        let flags = match seconds {
+            Some(seconds) => format!("{mode} T{seconds}"),
+            None => mode,
+        };
+        let mut parcel = Parcel::default();
+        parcel.push("ms", name, &flags, Some(value.as_bytes()));
+        let answers = self.exchange(index, |line, _| line.exchange(&parcel).map_err(harmless))?;
+        match answers.first() {
+            Some(answer) if answer.says("HD") => Ok(true),
+            Some(answer) if answer.refusal().is_none() => Ok(false),
+            answer => {
+                let error = answer.and_then(Answer::refusal);
+                Err(self.failed(index, &error.unwrap_or_else(|| unexpected(""))))
+            }
+        }
+    }
+
+    /// Deletes the item with this number under a name.
+    pub(super) fn delete(&mut self, name: &str, cas: u64) -> Result<(), StepError> {
+        let mut parcel = Parcel::default();
+        parcel.push("md", name, &format!(" C{cas}"), None);
+        self.exchange(self.home(name), |line, _| {
+            line.exchange(&parcel).map_err(harmless)
+        })
+        .map(|_| ())
+    }
+
+    /// The server that a name belongs to.
+    pub(super) fn home(&self, name: &str) -> usize {
+        if self.all.len() == 1 {
+            0
+        } else {
+            self.ring.server(name.as_bytes())
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Where a server is.
+    pub(super) fn address(&self, index: usize) -> &str {
+        self.all
+            .get(index)
+            .map_or("", |server| server.address[0].as_str())
+    }
+
+    /// Notes on a server that it may hold records that are to be deleted, and that are not known.
+    pub(super) fn set_lacking(&mut self, index: usize) -> Result<(), StepError> {
+        let found = self.all.get(index).and_then(|server| server.found.clone());
+        if let Some(found) = found
+            && let Some(mut mark) = found.mark.clone()
+        {
+            mark.lacks = true;
+            self.write_mark(index, &mark, Some(&found))?;
         }
         Ok(())
     }

@@ -64,20 +64,22 @@ impl Caller {
     }
 
     /// The call for a batch, which must not be empty and whose numbers must grow by one: it builds on what the cursor must be, and
-    /// channels, here by store, get what comes after `published`.
+    /// channels, here by store, get what comes after `published`. Nothing happens unless the cursor
+    /// is this token's.
     pub(super) fn call(
         &self,
         entries: &[Entry],
         channels: &HashMap<i64, String>,
         builds_on: u64,
         published: u64,
+        token: &str,
     ) -> Cmd {
         let bytes: usize = entries.iter().map(|entry| entry.event.len()).sum();
         let mut call = Cmd::with_capacity(entries.len() + 64, bytes + 1024);
         call.arg("EVALSHA").arg(self.script.get_hash());
         call.arg(1 + usize::from(self.stream.is_some()));
         call.arg(&self.cursor_key).arg(&self.stream);
-        call.arg(self.limit).arg(builds_on).arg(published);
+        call.arg(token).arg(self.limit).arg(builds_on).arg(published);
         call.arg(entries.first().map_or(0, |entry| entry.number));
         for run in entries.chunk_by(|a, b| a.store == b.store) {
             let channel = run.first().and_then(|entry| channels.get(&entry.store));

@@ -8,6 +8,7 @@ use redis::{
 };
 use serde::Deserialize;
 
+use super::claim;
 use crate::{
     config::{self, address::is_tls},
     failpoint::paced,
@@ -32,6 +33,8 @@ pub(super) struct Link {
     cursor_key: String,
     /// The last event that the server has, as it said last; 0 if it knows of none.
     cursor: u64,
+    /// What the server knows this connection by; empty until it does.
+    token: String,
 }
 
 /// What is read of an event in a stream, to know whose it is.
@@ -81,9 +84,27 @@ impl Link {
             connection: connect(config)?,
             cursor_key: cursor_key.to_owned(),
             cursor: 0,
+            token: String::new(),
         };
         link.cursor = link.ask()?;
         Ok(link)
+    }
+
+    /// The key of the cursor.
+    pub(super) fn cursor_key(&self) -> &str {
+        &self.cursor_key
+    }
+
+    /// What the server knows this connection by.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The cursor is this connection's from now on; where it is now is asked again.
+    pub(super) fn adopt(&mut self, token: String) -> Result<(), RedisError> {
+        self.token = token;
+        self.cursor = self.ask()?;
+        Ok(())
     }
 
     /// The last event that the server has, as it said last; 0 if it knows of none.
@@ -100,7 +121,9 @@ impl Link {
     /// or a proxy that has put another one in its place.
     pub(super) fn is_unbroken(&mut self) -> bool {
         // What is wrong with it, if something is, is told by the connection that takes this one's place.
-        self.is_open() && self.ask().is_ok_and(|cursor| cursor == self.cursor)
+        self.is_open()
+            && self.ask().is_ok_and(|cursor| cursor == self.cursor)
+            && claim::holder(self).is_ok_and(|holder| holder.as_ref() == Some(&self.token))
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection {
@@ -145,6 +168,16 @@ impl Link {
             ControlFlow::Break(last) => Ok(Some(last)),
             ControlFlow::Continue(()) => Ok(None),
         }
+    }
+
+    /// Hands out the profile's events in the stream from its end until `each` has seen enough.
+    pub(super) fn newest_first<T>(
+        &mut self,
+        stream: &str,
+        profile: &str,
+        each: impl FnMut(u64, &str, String) -> ControlFlow<T>,
+    ) -> Result<ControlFlow<T>, RedisError> {
+        newest_first(&mut self.connection, stream, ("+", "-"), profile, each)
     }
 
     fn ask(&mut self) -> Result<u64, RedisError> {

@@ -2,7 +2,9 @@
 --
 -- KEYS: the cursor, which holds the number of the last event that was passed on; the stream, unless there is none. Beside the cursor, under its
 -- name with ":again", stands up to which event a stream that lost some is being given them again: until the cursor is there, the stream ends in the past.
--- ARGV: the stream's greatest length (0: none), what the cursor must be at least, the last event that the channels have had (a
+-- The one under its name with ":host" is the token of the connection that may move it (claim.rs);
+-- for any other one nothing is done. ARGV: the caller's token, the stream's greatest length (0:
+-- none), what the cursor must be at least, the last event that the channels have had (a
 -- stream that lost some gets them again, who listened does not), the number of the first event; then for each run of
 -- events of one store its channel, how many they are, and the JSON text of each. Numbers of events grow by one.
 -- Returns the number of the last event that is passed on, and what the server refused ("" for nothing).
@@ -13,22 +15,39 @@
 local call = redis.pcall
 local cursor, stream = KEYS[1], KEYS[2]
 
+local host = call('GET', cursor .. ':host')
+if type(host) == 'table' then
+  return { '0', host.err }
+end
+if not host then
+  -- It went with all else, or alone: the caller has to look how far the server is.
+  return { '0', 'BEHIND the token of the host was here and is not known any more' }
+end
+if host ~= ARGV[1] then
+  return { '0', 'DISPLACED another host publishes the events of this profile' }
+end
+
+local challenge = call('GET', cursor .. ':challenge')
+if challenge and challenge ~= 'answered' then
+  call('SET', cursor .. ':challenge', 'answered', 'PX', 10000)
+end
+
 local reached = call('GET', cursor)
 if type(reached) == 'table' then
   return { '0', reached.err }
 end
 reached = reached or '0'
 local stored = tonumber(reached)
-if stored < tonumber(ARGV[2]) then
+if stored < tonumber(ARGV[3]) then
   -- Events from before this batch are lost here, or on their way; going on would leave them out for good.
-  return { reached, 'BEHIND event ' .. ARGV[2] .. ' was here, only ' .. reached .. ' is known' }
+  return { reached, 'BEHIND event ' .. ARGV[3] .. ' was here, only ' .. reached .. ' is known' }
 end
 
-local limit = ARGV[1]
-local published = tonumber(ARGV[3])
-local last, number = stored, tonumber(ARGV[4])
+local limit = ARGV[2]
+local published = tonumber(ARGV[4])
+local last, number = stored, tonumber(ARGV[5])
 local refused = ''
-local index = 5
+local index = 6
 while refused == '' and index < #ARGV do
   local channel, count = ARGV[index], tonumber(ARGV[index + 1])
   for at = index + 2, index + 1 + count do
@@ -67,7 +86,7 @@ if last > stored then
   reached = string.format('%.0f', last)
   redis.call('SET', cursor, reached)
   if stream and stored < published then
-    redis.call('SET', cursor .. ':again', ARGV[3])
+    redis.call('SET', cursor .. ':again', ARGV[4])
   end
 end
 return { reached, refused }

@@ -23,6 +23,11 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "Nothing to do: what the server has lost is passed on again.",
     ),
     (
+        "DISPLACED",
+        "displaced",
+        "Nothing to do: whether that host still runs is looked up now.",
+    ),
+    (
         "BUSY",
         "busy",
         "Another script keeps the server busy; end it with SCRIPT KILL if it never ends.",
@@ -55,7 +60,7 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "NOPERM",
         "not_permitted",
-        "Allow the user, for the host: +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, its cursor and the channels; for `idb-relay apply`: +eval +evalsha +script +get +mget +set +del +incr +pexpire +scan +xgroup +xreadgroup +xautoclaim +xack +xinfo +xread +xrange +xrevrange +psubscribe on the stream, the keys whose names begin with it in braces, and the channels; beside the host, for `idb-relay doctor`, `status` and `verify`: +ping +info +type +get +mget +scan +xinfo on the stream and these keys; for all of them +select, if redis.url names a database.",
+        "Allow the user, for the host: +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, the keys whose names begin with its cursor's, and the channels; for `idb-relay apply`: +eval +evalsha +script +get +mget +set +del +incr +pexpire +scan +xgroup +xreadgroup +xautoclaim +xack +xinfo +xread +xrange +xrevrange +psubscribe on the stream, the keys whose names begin with it in braces, and the channels; beside the host, for `idb-relay doctor`, `status` and `verify`: +ping +info +type +get +mget +scan +xinfo on the stream and these keys; for all of them +select, if redis.url names a database.",
     ),
     (
         "WRONGTYPE",

@@ -363,7 +363,7 @@ impl Lab {
     /// Everything that Memcached holds.
     pub fn cached(&self) -> BTreeMap<String, String> {
         let mut names = self.memcached.names();
-        names.retain(|name| !name.starts_with("idb-relay-host:"));
+        names.retain(|name| !name.starts_with("idb-relay-"));
         self.memcached.get_all(&names)
     }
 }

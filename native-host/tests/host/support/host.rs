@@ -236,6 +236,11 @@ impl Drop for Host {
     }
 }
 
+/// The hello of another browser profile.
+pub fn hello_of(profile: &str) -> String {
+    hello(protocol::PROTOCOL_VERSION).replace(PROFILE, profile)
+}
+
 pub fn hello(protocol: u32) -> String {
     format!(
         r#"{{"hello":{{"protocol":{protocol},"version":"0.1.0","browser":"chromium/156","profile":"{PROFILE}"}}}}"#

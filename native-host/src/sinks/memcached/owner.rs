@@ -1,0 +1,122 @@
+//! Who may write the keys of an origin: two items on the servers themselves, so that all hosts that
+//! share them see the same.
+//!
+//! - The *owner* of an origin, `idb-relay-owner:<key template with the origin in it>`: the one
+//!   profile that writes the origin's keys.
+//! - A host that *runs*, `idb-relay-run:<profile>`: the token ([`tokens`](crate::journal::tokens))
+//!   of the host that writes for a profile. It ends by itself soon after the host has.
+//!
+//! Each is on the server of its own name, as every item.
+
+use memcache::exp::{Error, Get, GetStatus, Meta, MutationStatus, Set};
+use protocol::name::Template;
+use serde::{Deserialize, Serialize};
+
+use super::{client, trouble};
+use crate::{config, journal::progress::Trouble, time::now_ms};
+
+/// The profile that writes the keys of an origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    /// The browser profile's id.
+    pub profile: String,
+    /// Its browser, such as `chromium/156`.
+    pub browser: String,
+    /// Since when, in milliseconds.
+    pub since: i64,
+    /// Others may have written these keys: the owner has yet to write all of its records, and to
+    /// delete what is not its own.
+    #[serde(default)]
+    pub unsettled: bool,
+}
+
+impl Owner {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok()
+    }
+
+    /// The text that it is stored as.
+    pub(crate) fn text(&self) -> String {
+        // Texts and numbers: there is nothing that could fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// For a person.
+impl std::fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { profile, browser, .. } = self;
+        write!(formatter, "profile {profile} ({browser})")
+    }
+}
+
+/// The name of an origin's owner; the template is that of a profile.
+pub(crate) fn owner_name(key: &Template, origin: &str) -> String {
+    key.origin_name("idb-relay-owner:", origin)
+}
+
+/// The name of a profile's host that runs.
+pub(crate) fn run_name(profile: &str) -> String {
+    format!("idb-relay-run:{profile}")
+}
+
+/// What to do where another profile owns an origin.
+pub(crate) fn cure(origin: &str, profile: &str) -> String {
+    format!(
+        "Nothing to do if that profile is to own them. To let this one own them: `idb-relay own --origin {origin} --profile {profile}`. To let each profile \
+         have keys of its own: put {{profile}} into memcached.key."
+    )
+}
+
+/// The owners of these origins, each on a connection that is made for it.
+pub(crate) fn owners(config: &config::Memcached, origins: &[&str]) -> Result<Vec<Option<Owner>>, Trouble> {
+    let names = origins.iter().map(|origin| owner_name(&config.key, origin));
+    let gets: Vec<Get> = names.map(Get::new).collect();
+    if gets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let look = || -> Result<Vec<Option<Owner>>, Error> {
+        let results = client(&config.servers)?.run_many(gets)?;
+        results
+            .into_iter()
+            .map(|result| Ok(result?.value.as_deref().and_then(Owner::parse)))
+            .collect()
+    };
+    look().map_err(|error| trouble(&error, &config.servers))
+}
+
+/// Makes a profile the owner of an origin. Its host notices within seconds and brings everything up
+/// to date. Returns the former owner.
+pub(crate) fn hand_over(
+    config: &config::Memcached,
+    origin: &str,
+    profile: &str,
+    browser: &str,
+) -> Result<Option<Owner>, Trouble> {
+    let name = owner_name(&config.key, origin);
+    let owner = Owner {
+        profile: profile.to_owned(),
+        browser: browser.to_owned(),
+        since: now_ms(),
+        unsettled: true,
+    };
+    let change = || -> Result<Option<Owner>, Error> {
+        let client = client(&config.servers)?;
+        loop {
+            let found = client.run(Get::new(&name).meta(Meta::NONE.cas()))?;
+            let former = found.value.as_deref().and_then(Owner::parse);
+            if former.as_ref().is_some_and(|former| former.profile == profile) {
+                return Ok(former);
+            }
+            let set = Set::new(&name, owner.text());
+            let set = match found.item.cas.filter(|_| found.status != GetStatus::Miss) {
+                Some(cas) => set.compare_cas(cas),
+                None => set.add(),
+            };
+            if client.run(set)?.status == MutationStatus::Applied {
+                return Ok(former);
+            }
+        }
+    };
+    change().map_err(|error| trouble(&error, &config.servers))
+}

@@ -1,0 +1,393 @@
+//! Which origins' keys this host may write.
+//!
+//! Two browser profiles that use one site have databases of their own, and by the usual template
+//! the same keys. One of them owns an origin's keys, the first; the others leave them alone and say
+//! so. What they know of each other stands in the servers themselves ([`owner`](super::owner)).
+//!
+//! **Invariants:**
+//! - A host writes only keys whose owner it has found its own profile to be, and looks again as
+//!   often as it looks after its marks.
+//! - A host that finds that it has lost an origin may have written a little after it had. It marks
+//!   the origin *unsettled*, and the owner then writes all of it again and deletes what is not its
+//!   own. So does an owner that has just taken an origin over.
+//! - Of two hosts of one profile (a copied journal) the one that came last writes; the other waits
+//!   until that one has ended.
+//!
+//! An owner that does not run is followed by a host that starts; while both run, only by `idb-relay
+//! own`.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use protocol::name::Template;
+
+use super::{
+    owner::{Owner, owner_name, run_name},
+    servers::{Servers, Stored},
+};
+use crate::{
+    failpoint::paced,
+    journal::{progress::Trouble, tokens::Tokens},
+    sinks::runner::{PROFILE_IN_USE, StepError},
+    time::now_ms,
+};
+
+/// After how many seconds a host that says nothing has ended, and how often it says that it runs.
+const ENDED: u32 = 10;
+const SIGN: Duration = Duration::from_secs(3);
+
+/// How long after it has met an origin a host takes it over from an owner that does not run: long
+/// enough for one that was killed to be known as ended.
+const SUCCESSION: Duration = Duration::from_secs(15);
+
+/// How long the owner of an origin may take to say so again when the servers have forgotten it.
+const FORGOTTEN: Duration = Duration::from_secs(15);
+
+/// How many owners are named in one message.
+const NAMED: usize = 3;
+
+/// What is known of all origins.
+pub(super) struct Owners {
+    profile: String,
+    browser: String,
+    key: Template,
+    tokens: Tokens,
+    /// What this host leaves on the servers, and when it did so last.
+    token: Option<String>,
+    signed: Option<Instant>,
+    /// Another host of this profile writes.
+    displaced: bool,
+    /// The sign of another host that was seen, by the number of its item: if that changes, the host
+    /// runs.
+    sign_seen: Option<u64>,
+    origins: BTreeMap<String, Standing>,
+}
+
+/// What is known of an origin.
+struct Standing {
+    name: String,
+    met: Instant,
+    holder: Holder,
+}
+
+enum Holder {
+    /// It was not asked for yet.
+    Unknown,
+    /// This profile. Unsettled: as the item with this number says.
+    Own { unsettled: Option<u64> },
+    /// Another one, whose word is not there any more since then.
+    Other {
+        owner: Owner,
+        forgotten: Option<Instant>,
+    },
+}
+
+impl Owners {
+    pub(super) fn new(key: Template, profile: &str, tokens: Tokens) -> Self {
+        Self {
+            profile: profile.to_owned(),
+            browser: String::new(),
+            key,
+            tokens,
+            token: None,
+            signed: None,
+            displaced: false,
+            sign_seen: None,
+            origins: BTreeMap::new(),
+        }
+    }
+
+    /// There are new connections: a machine and its clone have no connection in common.
+    pub(super) fn reconnected(&mut self) {
+        self.token = None;
+    }
+
+    /// Whether it is known who owns an origin.
+    pub(super) fn knows(&self, origin: &str) -> bool {
+        let standing = self.origins.get(origin);
+        standing.is_some_and(|standing| !matches!(standing.holder, Holder::Unknown))
+    }
+
+    /// Whether this profile owns an origin.
+    pub(super) fn owns(&self, origin: &str) -> bool {
+        let standing = self.origins.get(origin);
+        standing.is_some_and(|standing| matches!(standing.holder, Holder::Own { .. }))
+    }
+
+    /// The other profile that owns an origin.
+    pub(super) fn other(&self, origin: &str) -> Option<&Owner> {
+        match &self.origins.get(origin)?.holder {
+            Holder::Other { owner, .. } => Some(owner),
+            Holder::Unknown | Holder::Own { .. } => None,
+        }
+    }
+
+    /// Origins that this profile owns and has yet to write as a whole.
+    pub(super) fn unsettled(&self) -> Vec<String> {
+        let unsettled = |(_, standing): &(&String, &Standing)| {
+            matches!(standing.holder, Holder::Own { unsettled: Some(_) })
+        };
+        let origins = self.origins.iter().filter(unsettled);
+        origins.map(|(origin, _)| origin.clone()).collect()
+    }
+
+    /// Looks after all origins that are known, and these.
+    pub(super) fn check(
+        &mut self,
+        servers: &mut Servers,
+        browser: &str,
+        origins: Vec<String>,
+    ) -> Result<(), StepError> {
+        browser.clone_into(&mut self.browser);
+        for origin in origins {
+            let name = owner_name(&self.key, &origin);
+            self.origins.entry(origin).or_insert_with(|| Standing {
+                name,
+                met: Instant::now(),
+                holder: Holder::Unknown,
+            });
+        }
+        self.sign(servers)?;
+        let names: Vec<String> = self
+            .origins
+            .values()
+            .map(|standing| standing.name.clone())
+            .collect();
+        let found = servers.get(&names)?;
+        let owner = self.owner(false);
+        let mut failure = None;
+        for (standing, found) in self.origins.values_mut().zip(found) {
+            if let Err(error) = standing.check(servers, &owner, found) {
+                failure = failure.or(Some(error));
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// All records of an origin were written, and nothing else is there; unless another host has
+    /// come in between.
+    pub(super) fn settled(&mut self, servers: &mut Servers, origin: &str) -> Result<(), StepError> {
+        let owner = self.owner(false);
+        if let Some(standing) = self.origins.get_mut(origin)
+            && let Holder::Own { unsettled } = &mut standing.holder
+            && let Some(seen) = unsettled.take()
+        {
+            servers.put(&standing.name, &owner.text(), Some(seen), None)?;
+        }
+        Ok(())
+    }
+
+    /// Which origins others own, for a person.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        let others = self
+            .origins
+            .iter()
+            .filter_map(|(origin, standing)| match &standing.holder {
+                Holder::Other { owner, .. } => Some((origin, owner)),
+                Holder::Unknown | Holder::Own { .. } => None,
+            });
+        let others: Vec<_> = others.collect();
+        let (first, _) = others.first()?;
+        let mut names: Vec<String> = others
+            .iter()
+            .take(NAMED)
+            .map(|(origin, owner)| format!("those of {origin} are owned by {owner}"))
+            .collect();
+        if others.len() > NAMED {
+            names.push(format!("and {} origins more", others.len() - NAMED));
+        }
+        Some(Trouble {
+            error: format!(
+                "not writing all keys to Memcached: {}. Their events are journaled and published all the same",
+                names.join(", ")
+            ),
+            cure: super::owner::cure(first, &self.profile),
+        })
+    }
+
+    /// Says that this host runs, unless another one of this profile does.
+    fn sign(&mut self, servers: &mut Servers) -> Result<(), StepError> {
+        let name = run_name(&self.profile);
+        let found = servers.get(std::slice::from_ref(&name))?.pop().flatten();
+        let cas = match &found {
+            Some((cas, value)) => {
+                let value = String::from_utf8_lossy(value);
+                if self.token.as_deref() == Some(&*value) {
+                    if self.signed.is_some_and(|signed| signed.elapsed() < paced(SIGN)) {
+                        return Ok(());
+                    }
+                } else if !self.tokens.has(&value)? {
+                    if !std::mem::replace(&mut self.displaced, true) {
+                        self.unsettle(servers)?;
+                    }
+                    // One that has pushed this one aside runs; so does one that says so again.
+                    let runs = self.signed.is_some() || self.sign_seen.is_some_and(|seen| seen != *cas);
+                    if !runs {
+                        self.sign_seen = Some(*cas);
+                    }
+                    return Err(if runs { self.in_use() } else { self.waiting() });
+                }
+                Some(*cas)
+            }
+            None => None,
+        };
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => self.token.insert(self.tokens.make()?).clone(),
+        };
+        if !servers.put(&name, &token, cas, Some(ENDED))? {
+            // Another host was quicker; the next look tells which.
+            return Ok(());
+        }
+        self.signed = Some(Instant::now());
+        if std::mem::replace(&mut self.displaced, false) {
+            self.unsettle(servers)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the owner of each origin that this host has written to write it again; it may be
+    /// another host of this profile.
+    fn unsettle(&mut self, servers: &mut Servers) -> Result<(), StepError> {
+        for standing in self.origins.values() {
+            if let Holder::Own { .. } = standing.holder {
+                mark_unsettled(servers, &standing.name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn owner(&self, unsettled: bool) -> Owner {
+        Owner {
+            profile: self.profile.clone(),
+            browser: self.browser.clone(),
+            since: now_ms(),
+            unsettled,
+        }
+    }
+
+    /// This host writes no more.
+    pub(super) fn end(&mut self, servers: &mut Servers) -> Result<(), StepError> {
+        let name = run_name(&self.profile);
+        if let Some(token) = self.token.take()
+            && let Some((cas, value)) = servers.get(std::slice::from_ref(&name))?.pop().flatten()
+            && value == token.as_bytes()
+        {
+            servers.delete(&name, cas)?;
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> StepError {
+        StepError {
+            reached: None,
+            state: "waiting",
+            trouble: Trouble {
+                error: format!(
+                    "another host has written to memcached as profile {} in the last {ENDED} s: whether it still runs shows soon",
+                    self.profile
+                ),
+                cure: "Nothing to do.".to_owned(),
+            },
+        }
+    }
+
+    fn in_use(&self) -> StepError {
+        StepError {
+            reached: None,
+            state: PROFILE_IN_USE,
+            trouble: Trouble {
+                error: format!(
+                    "another host writes to memcached as profile {}: this browser profile, or this machine, is a copy. Nothing is written from here",
+                    self.profile
+                ),
+                cure: crate::sinks::COPIED_CURE.to_owned(),
+            },
+        }
+    }
+}
+
+impl Standing {
+    /// Takes in what the servers say of the owner, and takes its place where that is right.
+    fn check(&mut self, servers: &mut Servers, own: &Owner, found: Option<Stored>) -> Result<(), StepError> {
+        let found = found.map(|(cas, value)| (cas, Owner::parse(&value)));
+        match found {
+            Some((cas, Some(owner))) if owner.profile == own.profile => {
+                let unsettled = owner.unsettled.then_some(cas);
+                self.holder = Holder::Own { unsettled };
+            }
+            Some((cas, Some(owner))) => {
+                if let Holder::Own { .. } = self.holder {
+                    // What was written since the last look may stand over the new owner's values.
+                    mark_unsettled(servers, &self.name)?;
+                } else if self.met.elapsed() < SUCCESSION && !runs(servers, &owner.profile)? {
+                    return self.take(servers, own, Some(cas));
+                }
+                let forgotten = None;
+                self.holder = Holder::Other { owner, forgotten };
+            }
+            // Not of this version.
+            Some((cas, None)) => return self.take(servers, own, Some(cas)),
+            None => match &mut self.holder {
+                Holder::Other { forgotten, .. } => {
+                    if forgotten.get_or_insert_with(Instant::now).elapsed() >= FORGOTTEN {
+                        return self.take(servers, own, None);
+                    }
+                }
+                Holder::Unknown | Holder::Own { .. } => return self.take(servers, own, None),
+            },
+        }
+        Ok(())
+    }
+
+    /// Takes the place of the owner that was found, or of none; the next look tells whether that
+    /// was done.
+    fn take(&mut self, servers: &mut Servers, own: &Owner, from: Option<u64>) -> Result<(), StepError> {
+        // Where no one was, no one has written: but for a host that has waited, and been left out.
+        let unsettled = from.is_some() || matches!(self.holder, Holder::Other { .. });
+        let owner = Owner {
+            unsettled,
+            ..own.clone()
+        };
+        servers.put(&self.name, &owner.text(), from, None)?;
+        // Another host may have been quicker.
+        if let Some((cas, value)) = servers.get(std::slice::from_ref(&self.name))?.pop().flatten()
+            && let Some(owner) = Owner::parse(&value)
+        {
+            self.holder = if owner.profile == own.profile {
+                Holder::Own {
+                    unsettled: owner.unsettled.then_some(cas),
+                }
+            } else {
+                Holder::Other {
+                    owner,
+                    forgotten: None,
+                }
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Whether the host of a profile runs.
+fn runs(servers: &mut Servers, profile: &str) -> Result<bool, StepError> {
+    let found = servers.get(&[run_name(profile)])?;
+    Ok(found.into_iter().any(|found| found.is_some()))
+}
+
+/// Lets the owner of an origin write all of it again.
+fn mark_unsettled(servers: &mut Servers, name: &str) -> Result<(), StepError> {
+    loop {
+        let found = servers.get(&[name.to_owned()])?.pop().flatten();
+        let Some((cas, Some(mut owner))) = found.map(|(cas, value)| (cas, Owner::parse(&value))) else {
+            return Ok(());
+        };
+        // Written again even if it says so already: an owner that is just at it has to begin again.
+        owner.unsettled = true;
+        if servers.put(name, &owner.text(), Some(cas), None)? {
+            return Ok(());
+        }
+    }
+}

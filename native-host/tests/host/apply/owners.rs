@@ -1,0 +1,112 @@
+//! A stream with the events of two browser profiles that use one site.
+
+use super::{host, sandbox};
+use crate::{
+    support::{
+        Apply, Host, ORIGIN, Sandbox,
+        body::{commit, delete, put},
+        hello_of, until,
+    },
+    verify::verify,
+};
+
+const FIRST: &str = "profile-1";
+const SECOND: &str = "profile-2";
+
+fn second(sandbox: &Sandbox) -> Host {
+    let mut host = Host::silent(sandbox);
+    host.send(&hello_of(SECOND));
+    let _hello = host.receive();
+    host
+}
+
+fn await_all_of_first(sandbox: &Sandbox) {
+    sandbox.await_cached("1", Some("\"first\""));
+    sandbox.await_cached("2", None);
+    sandbox.await_cached("3", Some("\"only first\""));
+}
+
+fn await_all_of_second(sandbox: &Sandbox) {
+    sandbox.await_cached("1", Some("\"second\""));
+    sandbox.await_cached("2", Some("\"only second\""));
+    sandbox.await_cached("3", None);
+}
+
+#[test]
+fn the_first_profile_owns_the_keys_until_they_change_hands() {
+    let sandbox = sandbox();
+    let mut first = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut first);
+    first.deliver(2, &commit(&[put("1", "\"first\""), put("3", "\"only first\"")]));
+    first.acknowledged(2);
+    await_all_of_first(&sandbox);
+    let mut second = second(&sandbox);
+    second.deliver(
+        1,
+        &commit(&[put("1", "\"second\""), put("2", "\"only second\""), delete("3")]),
+    );
+    second.acknowledged(1);
+    let held = apply.says("held");
+    assert_eq!(
+        (&held["profile"], &held["owner"]),
+        (&SECOND.into(), &FIRST.into())
+    );
+    assert!(
+        held["cure"]
+            .as_str()
+            .is_some_and(|cure| cure.contains("idb-relay own"))
+    );
+    first.deliver(3, &commit(&[put("4", "4")]));
+    first.acknowledged(3);
+    sandbox.await_cached("4", Some("4"));
+    await_all_of_first(&sandbox);
+    let found = verify(&sandbox, &["--profile", SECOND]);
+    assert_eq!((found.code, found.compared.held), (Some(1), 2));
+    assert_eq!(verify(&sandbox, &["--profile", FIRST]).code, Some(0));
+    // A server that is emptied gets what the owner has, though the newest events are the other
+    // one's.
+    second.deliver(2, &commit(&[put("1", "\"second\"")]));
+    second.acknowledged(2);
+    assert_eq!(sandbox.memcached.tell("flush_all\r\n"), "OK\r\n");
+    apply.says("filled");
+    await_all_of_first(&sandbox);
+
+    sandbox.print(&["own", "--origin", ORIGIN, "--profile", SECOND]);
+    await_all_of_second(&sandbox);
+    sandbox.await_cached("4", None);
+    assert_eq!(apply.says("held")["profile"], FIRST);
+    first.deliver(4, &commit(&[put("1", "\"late\"")]));
+    first.acknowledged(4);
+    second.deliver(3, &commit(&[put("5", "5")]));
+    second.acknowledged(3);
+    sandbox.await_cached("5", Some("5"));
+    await_all_of_second(&sandbox);
+    until("nothing differs for the new owner", || {
+        verify(&sandbox, &["--profile", SECOND]).code == Some(0)
+    });
+    assert!(apply.end().success());
+}
+
+#[test]
+fn profiles_with_names_of_their_own_are_both_applied() {
+    let sandbox = sandbox();
+    sandbox.configure(
+        "memcached",
+        "key = \"idb:{profile}:{origin}:{database}:{store}:{key}\"",
+    );
+    let mut first = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut first);
+    let mut second = second(&sandbox);
+    for (host, sequence, value) in [(&mut first, 2, "1"), (&mut second, 1, "2")] {
+        host.deliver(sequence, &commit(&[put("1", value)]));
+        host.acknowledged(sequence);
+    }
+    for (profile, value) in [(FIRST, "1"), (SECOND, "2")] {
+        let name = format!("idb:{profile}:http%3A//localhost%3A8080:shop:orders:1");
+        until("it is there", || {
+            sandbox.memcached.get(&name).as_deref() == Some(value)
+        });
+    }
+    until("nothing differs", || verify(&sandbox, &[]).code == Some(0));
+    assert_eq!(apply.said("held"), [] as [serde_json::Value; 0]);
+}

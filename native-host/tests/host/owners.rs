@@ -1,0 +1,357 @@
+//! Two browser profiles that use one site: who writes its keys in Memcached.
+
+use std::time::Duration;
+
+use protocol::{
+    inspect::{DifferenceKind, Reply},
+    message::FromHost,
+};
+use serde_json::Value;
+
+use crate::{
+    support::{
+        Host, Machine, ORIGIN, Sandbox,
+        body::{commit, delete, put},
+        hello_of, host_delivery, status, until,
+    },
+    verify::verify,
+};
+
+const FIRST: &str = "profile-1";
+const SECOND: &str = "profile-2";
+
+/// The host of the second profile.
+fn second(sandbox: &Sandbox) -> Host {
+    let mut host = Host::silent(sandbox);
+    host.send(&hello_of(SECOND));
+    let _hello = host.receive();
+    host
+}
+
+/// What `status` says of a profile's sink.
+fn sink(sandbox: &Sandbox, profile: &str, name: &str) -> Value {
+    let status = status(sandbox);
+    let profiles = status["profiles"].as_array().expect("profiles");
+    let found = profiles.iter().find(|found| found["profile"] == profile);
+    found.map_or(Value::Null, |found| found["sinks"][name].clone())
+}
+
+fn await_state(sandbox: &Sandbox, profile: &str, state: &str) {
+    until(&format!("{profile} is {state}"), || {
+        let sink = sink(sandbox, profile, "memcached");
+        sink["state"] == state && sink["behind"] == 0
+    });
+}
+
+/// The first profile's host owns the keys, and the second one's runs beside it.
+fn both(sandbox: &Sandbox) -> (Host, Host) {
+    let mut first = Host::start(sandbox);
+    first.deliver(1, &commit(&[put("1", "\"first\""), put("3", "\"only first\"")]));
+    first.acknowledged(1);
+    await_state(sandbox, FIRST, "running");
+    let mut second = second(sandbox);
+    second.deliver(1, &commit(&[put("1", "\"second\""), put("2", "\"only second\"")]));
+    second.acknowledged(1);
+    await_state(sandbox, SECOND, "not_owner");
+    (first, second)
+}
+
+fn await_all_of_first(sandbox: &Sandbox) {
+    sandbox.await_cached("1", Some("\"first\""));
+    sandbox.await_cached("2", None);
+    sandbox.await_cached("3", Some("\"only first\""));
+}
+
+fn await_all_of_second(sandbox: &Sandbox) {
+    sandbox.await_cached("1", Some("\"second\""));
+    sandbox.await_cached("2", Some("\"only second\""));
+    sandbox.await_cached("3", None);
+}
+
+#[test]
+fn the_first_profile_owns_the_keys_and_the_other_says_so() {
+    let sandbox = Sandbox::new();
+    let (mut first, mut second) = both(&sandbox);
+    await_all_of_first(&sandbox);
+    // Everything else goes its way.
+    assert_eq!(sandbox.redis.await_stream(4).len(), 4);
+    second.deliver(2, &commit(&[delete("1")]));
+    second.acknowledged(2);
+    await_state(&sandbox, SECOND, "not_owner");
+    assert_eq!(sandbox.redis.await_stream(5).len(), 5);
+    await_all_of_first(&sandbox);
+
+    let owned = "owned by profile profile-1 (chromium/156)";
+    for arguments in [&["status"][..], &["doctor"]] {
+        let printed = String::from_utf8(sandbox.run(arguments).stdout).expect("UTF-8");
+        assert!(
+            printed.contains(owned)
+                && printed.contains("idb-relay own --origin http://localhost:8080 --profile profile-2"),
+            "{arguments:?}: {printed}"
+        );
+    }
+    let tail = sandbox.print(&["tail", "-n", "100", "--no-follow", "--profile", SECOND]);
+    assert!(tail.contains("not written: the keys of"), "{tail}");
+    // What the popup's button and the panel are told.
+    let told = |host: &mut Host| {
+        until("the extension is told", || {
+            let message = host.receive_within(Duration::from_secs(1)).expect("it runs");
+            matches!(message, Some(FromHost::Servers { troubles }) if troubles.iter().any(|trouble| trouble.message.contains(owned)))
+        });
+    };
+    told(&mut second);
+    second.ask(1, r#"{"health":{}}"#);
+    let Reply::Health(health) = second.answer().reply else {
+        panic!("no health");
+    };
+    let memcached = health
+        .sinks
+        .iter()
+        .find(|sink| sink.name == "memcached")
+        .expect("a sink");
+    assert!(
+        memcached
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains(owned))
+    );
+    second.ask(
+        2,
+        &format!(r#"{{"record":{{"origin":"{ORIGIN}","database":"shop","store":"orders","key":"2"}}}}"#),
+    );
+    let Reply::Record(record) = second.answer().reply else {
+        panic!("no record");
+    };
+    assert!(
+        record
+            .trouble
+            .is_some_and(|trouble| trouble.message.contains(owned))
+    );
+    first.ask(1, r#"{"health":{}}"#);
+    let Reply::Health(health) = first.answer().reply else {
+        panic!("no health");
+    };
+    assert!(health.sinks.iter().all(|sink| sink.error.is_none()), "{health:?}");
+}
+
+#[test]
+fn what_another_profile_holds_is_a_class_of_its_own() {
+    let sandbox = Sandbox::new();
+    let (_first, _second) = both(&sandbox);
+    for more in [&[][..], &["--repair"]] {
+        let found = verify(&sandbox, &[&["--profile", SECOND], more].concat());
+        assert_eq!(found.code, Some(1));
+        let kinds: Vec<_> = found
+            .differences
+            .iter()
+            .map(|difference| difference.kind)
+            .collect();
+        assert_eq!(kinds, [DifferenceKind::Held, DifferenceKind::Held]);
+        let compared = &found.compared;
+        assert_eq!(
+            (
+                compared.held,
+                compared.missing,
+                compared.stale,
+                compared.foreign,
+                compared.repaired
+            ),
+            (2, 0, 0, 0, 0)
+        );
+        await_all_of_first(&sandbox);
+    }
+    let found = verify(&sandbox, &["--profile", FIRST]);
+    assert_eq!(
+        (found.code, found.compared.held, found.compared.compared),
+        (Some(0), 0, 2)
+    );
+    let printed = String::from_utf8(sandbox.run(&["verify", "--profile", SECOND]).stdout).expect("UTF-8");
+    assert!(printed.contains("2 records held by another profile"), "{printed}");
+    // What the second one once left under the owner's keys is no record of the owner's.
+    sandbox.memcached.set(&sandbox.key("2"), "\"only second\"");
+    sandbox.memcached.set(&sandbox.key("1"), "\"second\"");
+    let found = verify(&sandbox, &["--profile", FIRST, "--repair"]);
+    assert_eq!(
+        (
+            found.code,
+            found.compared.stale,
+            found.compared.foreign,
+            found.compared.repaired
+        ),
+        (Some(0), 1, 1, 2)
+    );
+    await_all_of_first(&sandbox);
+}
+
+#[test]
+fn keys_change_hands_by_command_and_are_all_written_again() {
+    let sandbox = Sandbox::new();
+    let (mut first, mut second) = both(&sandbox);
+    let several = sandbox.run(&["own", "--origin", ORIGIN]);
+    assert_eq!(several.status.code(), Some(1));
+    let printed = sandbox.print(&["own", "--origin", ORIGIN, "--profile", SECOND]);
+    assert!(printed.contains("profile profile-2"), "{printed}");
+    await_state(&sandbox, FIRST, "not_owner");
+    await_state(&sandbox, SECOND, "running");
+    await_all_of_second(&sandbox);
+    first.deliver(2, &commit(&[put("1", "\"late\""), put("4", "\"late\"")]));
+    first.acknowledged(2);
+    second.deliver(2, &commit(&[put("5", "5")]));
+    second.acknowledged(2);
+    await_state(&sandbox, FIRST, "not_owner");
+    await_state(&sandbox, SECOND, "running");
+    await_all_of_second(&sandbox);
+    sandbox.await_cached("4", None);
+    sandbox.await_cached("5", Some("5"));
+    assert_eq!(verify(&sandbox, &["--profile", SECOND]).code, Some(0));
+}
+
+#[test]
+fn what_the_former_owner_writes_late_does_not_stay() {
+    let sandbox = Sandbox::new();
+    let (first, _second) = both(&sandbox);
+    // It looked after its keys, and does not get to write for a while.
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(i32::try_from(first.id()).expect("fits")).expect("a process"),
+        rustix::process::Signal::STOP,
+    )
+    .expect("stopped");
+    sandbox.print(&["own", "--origin", ORIGIN, "--profile", SECOND]);
+    await_state(&sandbox, SECOND, "running");
+    await_all_of_second(&sandbox);
+    // As if that had been on its way.
+    sandbox.memcached.set(&sandbox.key("1"), "\"first\"");
+    sandbox.memcached.set(&sandbox.key("3"), "\"only first\"");
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(i32::try_from(first.id()).expect("fits")).expect("a process"),
+        rustix::process::Signal::CONT,
+    )
+    .expect("goes on");
+    await_state(&sandbox, FIRST, "not_owner");
+    await_all_of_second(&sandbox);
+}
+
+#[test]
+fn an_owner_that_has_gone_is_followed_by_the_host_that_starts() {
+    let sandbox = Sandbox::new();
+    let (first, second_one) = both(&sandbox);
+    assert!(second_one.close().success());
+    assert!(first.close().success());
+    std::fs::remove_file(sandbox.journal_directory().join("profile-1.sqlite")).expect("removed");
+    let _second = second(&sandbox);
+    await_state(&sandbox, SECOND, "running");
+    await_all_of_second(&sandbox);
+    // Who comes back finds that it does not own them any more.
+    let mut first = Host::start(&sandbox);
+    first.deliver_as("again", 1, &commit(&[put("1", "\"first\"")]));
+    first.acknowledged_as("again", 1);
+    await_state(&sandbox, FIRST, "not_owner");
+    await_all_of_second(&sandbox);
+}
+
+#[test]
+fn an_owner_that_starts_again_or_is_forgotten_stays_the_owner() {
+    let sandbox = Sandbox::new();
+    let (first, _second) = both(&sandbox);
+    first.kill();
+    let mut first = Host::start(&sandbox);
+    first.deliver_as("again", 1, &commit(&[put("6", "6")]));
+    first.acknowledged_as("again", 1);
+    await_state(&sandbox, FIRST, "running");
+    sandbox.await_cached("6", Some("6"));
+    assert_eq!(sandbox.memcached.tell("flush_all\r\n"), "OK\r\n");
+    await_all_of_first(&sandbox);
+    sandbox.await_cached("6", Some("6"));
+    await_state(&sandbox, SECOND, "not_owner");
+}
+
+#[test]
+fn profiles_on_two_sites_do_not_concern_each_other() {
+    let sandbox = Sandbox::new();
+    let mut first = Host::start(&sandbox);
+    first.deliver(1, &commit(&[put("1", "1")]));
+    first.acknowledged(1);
+    await_state(&sandbox, FIRST, "running");
+    let mut second = second(&sandbox);
+    let elsewhere = "http://localhost:9090";
+    second.send(&host_delivery("c", 1, &commit(&[put("1", "2")])).replace(ORIGIN, elsewhere));
+    second.acknowledged_as("c", 1);
+    await_state(&sandbox, SECOND, "running");
+    until("both are there", || {
+        sandbox
+            .memcached
+            .get("idb:http%3A//localhost%3A9090:shop:orders:1")
+            .as_deref()
+            == Some("2")
+    });
+    sandbox.await_cached("1", Some("1"));
+    assert_eq!(verify(&sandbox, &[]).code, Some(0));
+}
+
+#[test]
+fn profiles_with_names_of_their_own_both_write() {
+    let sandbox = Sandbox::with_config("key = \"idb:{profile}:{origin}:{database}:{store}:{key}\"\n");
+    for (mut host, value) in [(Host::start(&sandbox), "1"), (second(&sandbox), "2")] {
+        host.deliver(1, &commit(&[put("1", value)]));
+        host.acknowledged(1);
+        assert!(host.close().success());
+    }
+    let name = |profile: &str| {
+        let place = [
+            "--origin",
+            ORIGIN,
+            "--database",
+            "shop",
+            "--store",
+            "orders",
+            "--key",
+            "1",
+        ];
+        let printed = sandbox.print(&[&["key"], &place[..], &["--profile", profile]].concat());
+        printed.trim_end().to_owned()
+    };
+    assert_eq!(
+        name(FIRST),
+        "idb:profile-1:http%3A//localhost%3A8080:shop:orders:1"
+    );
+    assert_eq!(sandbox.memcached.get(&name(FIRST)).as_deref(), Some("1"));
+    assert_eq!(sandbox.memcached.get(&name(SECOND)).as_deref(), Some("2"));
+    let found = verify(&sandbox, &[]);
+    assert_eq!(
+        (found.code, found.compared.compared, found.compared.held),
+        (Some(0), 2, 0)
+    );
+    sandbox.memcached.set(&name(SECOND), "3");
+    sandbox
+        .memcached
+        .set(&name(FIRST).replace("orders:1", "orders:9"), "3");
+    let found = verify(&sandbox, &["--repair"]);
+    assert_eq!(
+        (
+            found.code,
+            found.compared.stale,
+            found.compared.foreign,
+            found.compared.repaired
+        ),
+        (Some(0), 1, 1, 2)
+    );
+}
+
+#[test]
+fn hosts_on_two_machines_that_share_memcached_know_of_each_other() {
+    let sandbox = Sandbox::new();
+    let mut first = Host::start(&sandbox);
+    first.deliver(1, &commit(&[put("1", "\"first\"")]));
+    first.acknowledged(1);
+    await_state(&sandbox, FIRST, "running");
+    let machine = Machine::beside(&sandbox);
+    let mut second = Host::spawn(machine.program());
+    second.send(&hello_of(SECOND));
+    let _hello = second.receive();
+    second.deliver(1, &commit(&[put("1", "\"second\"")]));
+    second.acknowledged(1);
+    until("the second one leaves the keys alone", || {
+        machine.sink("memcached")["state"] == "not_owner"
+    });
+    assert_eq!(sandbox.cached("1").as_deref(), Some("\"first\""));
+}
