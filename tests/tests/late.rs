@@ -51,7 +51,7 @@ fn busy_tab_takes_no_younger_value_back(kind: Kind) -> Result<()> {
         let events = rig.settled(&other)?;
         let late = events
             .iter()
-            .find(of_key)
+            .find(|event| of_old(event))
             .is_some_and(|event| event.json()["source"]["late"] == true);
         let kept = kept(&events, &key);
         if late {
