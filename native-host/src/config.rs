@@ -10,14 +10,13 @@ use std::{
     time::Duration,
 };
 
-use directories::ProjectDirs;
 use protocol::{
     name::Template,
     origin::OriginPattern,
     redact::{How, Rule},
 };
 
-use crate::journal::Limits;
+use crate::{directories::Directories, journal::Limits};
 
 pub(crate) mod address;
 mod document;
@@ -179,13 +178,8 @@ impl Config {
 pub fn path() -> Option<PathBuf> {
     match env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         Some(path) => Some(path.into()),
-        None => directories().map(|directories| directories.config_dir().join("config.toml")),
+        None => Directories::find().map(|directories| directories.config.join("config.toml")),
     }
-}
-
-/// Where the platform wants this program's files.
-pub(crate) fn directories() -> Option<ProjectDirs> {
-    ProjectDirs::from("dev", "idb-relay", "idb-relay")
 }
 
 fn capture(section: &Section<'_>) -> Result<Capture, ConfigError> {
@@ -273,8 +267,8 @@ fn journal(section: &Section<'_>) -> Result<Journal, ConfigError> {
             return Err(section.wrong(directory.line, "directory", &problem));
         }
         Some(directory) => directory.value.into(),
-        None => match directories() {
-            Some(directories) => directories.data_local_dir().join("journal"),
+        None => match Directories::find() {
+            Some(directories) => directories.data.join("journal"),
             None => return Err(section.missing("directory")),
         },
     };
