@@ -1,6 +1,7 @@
 //! The configuration: a TOML file in which every key has a default and every mistake is named with its line.
 //!
 //! - `address`: which addresses of servers can be used.
+//! - [`endpoint`]: where a Memcached server is, and what it takes to be let in.
 //! - `document`: reading typed values out of the file, with their lines.
 //! - `error`: what can be wrong.
 
@@ -20,10 +21,14 @@ use crate::{directories::Directories, journal::Limits};
 
 pub(crate) mod address;
 mod document;
+pub mod endpoint;
 mod error;
 
-use self::document::{Document, Section};
 pub use self::error::{ConfigError, ConfigProblem};
+use self::{
+    document::{Document, Section},
+    endpoint::{Endpoint, Login},
+};
 
 /// The variable that names the file.
 pub const VARIABLE: &str = "IDB_RELAY_CONFIG";
@@ -70,12 +75,25 @@ pub struct Redis {
 pub struct Memcached {
     /// `mode`
     pub mode: MemcachedMode,
-    /// `servers`: at least one, each `host:port`.
+    /// `servers`: at least one, each `host:port`, `tls://host:port` or `unix:///path`.
     pub servers: Vec<String>,
+    /// `ca_file`: the CA of the `tls://` servers; `None`: the system's trust store.
+    pub ca_file: Option<PathBuf>,
+    /// `user` and `password`, for servers that ask for them.
+    pub login: Option<Login>,
     /// `key`
     pub key: Template,
     /// `value`
     pub value: ValueForm,
+}
+
+impl Memcached {
+    /// The servers, with all that a connection needs.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        self.servers
+            .iter()
+            .map(|server| Endpoint::new(server, self.ca_file.clone(), self.login.clone()))
+    }
 }
 
 /// Who brings Memcached up to date.
@@ -126,7 +144,7 @@ const REDIS: &[&str] = &[
     "stream",
     "max_stream_length",
 ];
-const MEMCACHED: &[&str] = &["mode", "servers", "key", "value"];
+const MEMCACHED: &[&str] = &["mode", "servers", "ca_file", "user", "password", "key", "value"];
 const JOURNAL: &[&str] = &["directory", "keep_mib", "keep_hours", "max_mib"];
 const REDACT: &[&str] = &["database", "store", "fields", "how"];
 const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal", "redact"];
@@ -198,7 +216,8 @@ fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
     }
     let ca_file = section.string("ca_file")?;
     if let Some(file) = &ca_file {
-        address::check_ca_file(section, file, url.as_ref())?;
+        let has_tls = url.as_ref().is_some_and(|url| address::is_tls(&url.value));
+        address::check_ca_file(section, file, has_tls, "rediss://")?;
     }
     let channel = section.template("channel", "idb:{origin}:{database}:{store}", Template::channel)?;
     let stream = section
@@ -233,6 +252,12 @@ fn memcached(section: &Section<'_>) -> Result<Memcached, ConfigError> {
         None => vec!["127.0.0.1:11211".to_owned()],
         Some(servers) => address::check_servers(section, servers)?,
     };
+    let ca_file = section.string("ca_file")?;
+    if let Some(file) = &ca_file {
+        let has_tls = servers.iter().any(|server| server.starts_with(endpoint::TLS));
+        address::check_ca_file(section, file, has_tls, endpoint::TLS)?;
+    }
+    let login = address::login(section)?;
     let key = section.template(
         "key",
         "idb:{origin}:{database}:{store}:{key}",
@@ -252,6 +277,8 @@ fn memcached(section: &Section<'_>) -> Result<Memcached, ConfigError> {
     Ok(Memcached {
         mode,
         servers,
+        ca_file: ca_file.map(|file| file.value.into()),
+        login,
         key,
         value,
     })

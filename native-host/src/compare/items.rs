@@ -6,7 +6,6 @@
 use std::{
     collections::BTreeSet,
     io::{self, BufRead, BufReader, Cursor, Error, ErrorKind, Read as _, Write as _},
-    net::TcpStream,
     rc::Rc,
     thread,
     time::{Duration, Instant},
@@ -21,8 +20,9 @@ use super::{
     names::Names,
 };
 use crate::{
+    config::endpoint::Endpoint,
     journal::{JournalError, read::Place},
-    sinks::memcached,
+    sinks::memcached::{self, Stream},
 };
 
 /// How many suspects one listing brings at most; if there are more, it is made again when these are told.
@@ -43,7 +43,7 @@ const LINE: u64 = 2048;
 
 /// A server's list.
 enum Listing {
-    Lines(io::Chain<Cursor<Vec<u8>>, BufReader<TcpStream>>),
+    Lines(io::Chain<Cursor<Vec<u8>>, BufReader<Stream>>),
     /// It has none, for this reason.
     None(String),
 }
@@ -125,7 +125,10 @@ impl<O: Observer> Comparison<'_, O> {
     ) -> Result<Option<Haul>, CompareError> {
         let address = self.server(server).to_owned();
         let unreachable = |error| memcached::unreachable(error, &address);
-        let mut lines = match list(&address).map_err(unreachable)? {
+        let Some(endpoint) = self.cache.endpoint(server) else {
+            return Ok(None);
+        };
+        let mut lines = match list(endpoint).map_err(unreachable)? {
             Listing::Lines(lines) => lines,
             Listing::None(reason) => {
                 self.so_far.unlisted.push(format!("{address}: {reason}"));
@@ -271,12 +274,12 @@ impl<O: Observer> Comparison<'_, O> {
 }
 
 /// Asks for a server's list.
-fn list(server: &str) -> io::Result<Listing> {
+fn list(server: &Endpoint) -> io::Result<Listing> {
     let begin = Instant::now();
     loop {
-        let mut stream = memcached::dial(server, memcached::ANSWER_TIMEOUT)?;
-        stream.set_read_timeout(Some(memcached::ANSWER_TIMEOUT))?;
+        let mut stream = Stream::open(server, memcached::ANSWER_TIMEOUT)?;
         stream.write_all(b"lru_crawler metadump all\r\n")?;
+        stream.flush()?;
         let mut lines = BufReader::with_capacity(256 * 1024, stream);
         let mut first = Vec::new();
         lines.by_ref().take(LINE).read_until(b'\n', &mut first)?;

@@ -19,6 +19,7 @@ mod flow;
 mod inspection;
 mod late;
 mod memcached;
+mod memcached_transport;
 mod reading;
 mod redis_flight;
 mod redis_memory;

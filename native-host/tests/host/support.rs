@@ -2,6 +2,7 @@
 
 mod apply;
 pub mod body;
+mod certificates;
 mod host;
 mod proxy;
 mod server;
@@ -17,9 +18,10 @@ use tempfile::TempDir;
 
 pub use self::{
     apply::Apply,
+    certificates::Certificates,
     host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, pour},
     proxy::{Gate, Proxy, has},
-    server::{Memcached, Redis, free_port},
+    server::{Memcached, Redis, free_port, plain},
 };
 
 /// How long a condition may take.
