@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 
 use crate::{
-    build, lab,
+    build, deny, lab,
     machine::{self, Need},
     run,
 };
@@ -58,6 +58,8 @@ pub fn test(root: &Path, filters: &[String]) -> Result<()> {
 }
 
 fn lint(root: &Path) -> Result<()> {
+    deny::check(root)?;
+
     let mut format = run::cargo(root);
     format.args(["fmt", "--all", "--check"]);
     run::visibly("Checking the formatting", format)?;
