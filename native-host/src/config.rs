@@ -1,6 +1,7 @@
 //! The configuration: a TOML file in which every key has a default and every mistake is named with its line.
 //!
 //! - `address`: which addresses of servers can be used.
+//! - [`endpoint`]: where a Memcached server is, and what it takes to be let in.
 //! - `document`: reading typed values out of the file, with their lines.
 //! - `error`: what can be wrong.
 //! - `origin`: which origins some page can have.
@@ -11,22 +12,25 @@ use std::{
     time::Duration,
 };
 
-use directories::ProjectDirs;
 use protocol::{
     name::Template,
     origin::OriginPattern,
     redact::{How, Rule},
 };
 
-use crate::journal::Limits;
+use crate::{directories::Directories, journal::Limits};
 
 pub(crate) mod address;
 mod document;
+pub mod endpoint;
 mod error;
 mod origin;
 
-use self::document::{Document, Section};
 pub use self::error::{ConfigError, ConfigProblem};
+use self::{
+    document::{Document, Section},
+    endpoint::{Endpoint, Login},
+};
 
 /// The variable that names the file.
 pub const VARIABLE: &str = "IDB_RELAY_CONFIG";
@@ -73,8 +77,12 @@ pub struct Redis {
 pub struct Memcached {
     /// `mode`
     pub mode: MemcachedMode,
-    /// `servers`: at least one, each `host:port`.
+    /// `servers`: at least one, each `host:port`, `tls://host:port` or `unix:///path`.
     pub servers: Vec<String>,
+    /// `ca_file`: the CA of the `tls://` servers; `None`: the system's trust store.
+    pub ca_file: Option<PathBuf>,
+    /// `user` and `password`, for servers that ask for them.
+    pub login: Option<Login>,
     /// `key`
     pub key: Template,
     /// `value`
@@ -90,6 +98,13 @@ impl Memcached {
             key: self.key.of_profile(profile),
             ..self.clone()
         }
+    }
+
+    /// The servers, with all that a connection needs.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        self.servers
+            .iter()
+            .map(|server| Endpoint::new(server, self.ca_file.clone(), self.login.clone()))
     }
 }
 
@@ -141,7 +156,7 @@ const REDIS: &[&str] = &[
     "stream",
     "max_stream_length",
 ];
-const MEMCACHED: &[&str] = &["mode", "servers", "key", "value"];
+const MEMCACHED: &[&str] = &["mode", "servers", "ca_file", "user", "password", "key", "value"];
 const JOURNAL: &[&str] = &["directory", "keep_mib", "keep_hours", "max_mib"];
 const REDACT: &[&str] = &["database", "store", "fields", "how"];
 const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal", "redact"];
@@ -193,13 +208,8 @@ impl Config {
 pub fn path() -> Option<PathBuf> {
     match env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         Some(path) => Some(path.into()),
-        None => directories().map(|directories| directories.config_dir().join("config.toml")),
+        None => Directories::find().map(|directories| directories.config.join("config.toml")),
     }
-}
-
-/// Where the platform wants this program's files.
-pub(crate) fn directories() -> Option<ProjectDirs> {
-    ProjectDirs::from("dev", "idb-relay", "idb-relay")
 }
 
 fn capture(section: &Section<'_>) -> Result<Capture, ConfigError> {
@@ -218,7 +228,8 @@ fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
     }
     let ca_file = section.string("ca_file")?;
     if let Some(file) = &ca_file {
-        address::check_ca_file(section, file, url.as_ref())?;
+        let has_tls = url.as_ref().is_some_and(|url| address::is_tls(&url.value));
+        address::check_ca_file(section, file, has_tls, "rediss://")?;
     }
     let channel = section.template("channel", "idb:{origin}:{database}:{store}", Template::channel)?;
     let stream = section
@@ -253,6 +264,12 @@ fn memcached(section: &Section<'_>) -> Result<Memcached, ConfigError> {
         None => vec!["127.0.0.1:11211".to_owned()],
         Some(servers) => address::check_servers(section, servers)?,
     };
+    let ca_file = section.string("ca_file")?;
+    if let Some(file) = &ca_file {
+        let has_tls = servers.iter().any(|server| server.starts_with(endpoint::TLS));
+        address::check_ca_file(section, file, has_tls, endpoint::TLS)?;
+    }
+    let login = address::login(section)?;
     let key = section.template(
         "key",
         "idb:{origin}:{database}:{store}:{key}",
@@ -272,6 +289,8 @@ fn memcached(section: &Section<'_>) -> Result<Memcached, ConfigError> {
     Ok(Memcached {
         mode,
         servers,
+        ca_file: ca_file.map(|file| file.value.into()),
+        login,
         key,
         value,
     })
@@ -287,8 +306,8 @@ fn journal(section: &Section<'_>) -> Result<Journal, ConfigError> {
             return Err(section.wrong(directory.line, "directory", &problem));
         }
         Some(directory) => directory.value.into(),
-        None => match directories() {
-            Some(directories) => directories.data_local_dir().join("journal"),
+        None => match Directories::find() {
+            Some(directories) => directories.data.join("journal"),
             None => return Err(section.missing("directory")),
         },
     };

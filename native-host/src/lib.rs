@@ -21,6 +21,7 @@
 //! - [`config`]: the TOML file, with errors that name line, key and the nearest known key.
 //! - [`install`]: tells browsers where this host is.
 //! - [`cli`]: one file per command.
+//! - `directories`: where the platform wants files.
 //! - [`failure`]: what every named error offers.
 //! - [`logging`]: stderr and a file; never stdout.
 //! - `output`: lines for people and for programs, with foreign text in them.
@@ -31,6 +32,7 @@ pub mod apply;
 pub mod cli;
 pub mod compare;
 pub mod config;
+mod directories;
 pub mod doctor;
 mod failpoint;
 pub mod failure;

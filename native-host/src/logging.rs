@@ -25,6 +25,7 @@ use tracing_subscriber::{
 };
 
 use self::rotating::Rotating;
+use crate::directories::Directories;
 
 /// Past this size, in bytes, a log is put aside (`.log.old`).
 const MAX_LOG: u64 = 4 * 1024 * 1024;
@@ -70,11 +71,7 @@ impl Log {
 
 /// Where the log file is, if the platform says where a user's state belongs.
 pub fn path(log: Log) -> Option<PathBuf> {
-    let directories = crate::config::directories()?;
-    let directory = directories
-        .state_dir()
-        .unwrap_or_else(|| directories.data_local_dir());
-    Some(directory.join(log.file_name()))
+    Some(Directories::find()?.state.join(log.file_name()))
 }
 
 /// Starts logging; `IDB_RELAY_LOG` takes a filter such as `debug`.

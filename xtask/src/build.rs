@@ -22,7 +22,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::run;
+use crate::{deny::notices, run};
 
 /// The browsers that an extension is built for.
 const BROWSERS: [&str; 2] = ["chromium", "firefox"];
@@ -46,9 +46,11 @@ pub fn build(root: &Path, release: bool) -> Result<()> {
     host(root, release)?;
     let target = target_directory(root);
     let modules = wasm::build(root, &target, release)?;
+    let others = notices::notices(root, &wasm::packages())?;
     for browser in BROWSERS {
         let directory = target.join("extension").join(browser);
         assemble(root, browser, &modules, &directory)?;
+        write(&directory.join(notices::FILE), &others)?;
         run::announce(&format!("{} is ready", directory.display()));
     }
     Ok(())
@@ -66,7 +68,10 @@ pub fn host(root: &Path, release: bool) -> Result<()> {
     if release {
         cargo.arg("--release");
     }
-    run::visibly("Building the host", cargo)
+    run::visibly("Building the host", cargo)?;
+    let profile = if release { "release" } else { "debug" };
+    let others = notices::notices(root, &["idb-relay"])?;
+    write(&target_directory(root).join(profile).join(notices::FILE), &others)
 }
 
 /// Where cargo puts what it builds.

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    build, lab,
+    build, deny, lab,
     machine::{self, Need},
     report::{self, Report},
     run,
@@ -232,6 +232,8 @@ fn seed_of_today() -> u64 {
 }
 
 fn lint(root: &Path) -> Result<()> {
+    deny::check(root)?;
+
     check_formatting(root)?;
 
     let mut native = run::cargo(root);

@@ -4,12 +4,14 @@
 //!
 //! - [`build`]: the host and the unpacked extensions.
 //! - [`check`]: formatting, lints, unit tests, browser tests.
+//! - [`deny`]: what the project depends on, and on what terms.
 //! - [`lab`]: the programs that stand on the test crate: the demo and the benchmarks.
 //! - [`machine`]: what has to be installed, and installing it.
 //! - [`run`]: running other programs so that a person sees what goes on.
 
 mod build;
 mod check;
+mod deny;
 mod lab;
 mod machine;
 mod report;

@@ -74,8 +74,13 @@ pub fn visibly(what: &str, mut command: Command) -> Result<()> {
 }
 
 /// Runs a program that shows its own progress; what it writes to its output.
-pub fn read(what: &str, mut command: Command) -> Result<String> {
+pub fn read(what: &str, command: Command) -> Result<String> {
     let _step = Step::begin(what);
+    output(command)
+}
+
+/// Runs a program; what it writes to its output.
+pub fn output(mut command: Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())
         .output()

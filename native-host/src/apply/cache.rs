@@ -65,9 +65,8 @@ impl Cache {
     /// Connects to all servers.
     pub fn open(config: &config::Memcached, group: &str, source: &str) -> Result<Self, Stop> {
         let servers = config
-            .servers
-            .iter()
-            .map(|address| Server::open(address).map_err(|error| Stop::memcached(&error, address)))
+            .endpoints()
+            .map(|endpoint| Server::open(&endpoint).map_err(|error| Stop::memcached(&error, endpoint.name())))
             .collect::<Result<_, _>>()?;
         let feed = json!({
             "from": source, "key": config.key.to_string(), "value": config.value.name(), "servers": config.servers,

@@ -1,11 +1,16 @@
 //! The servers, asked one by one: an item may lie on a server that is not its key's.
 
-use memcache::exp::{Error, Get, GetStatus, Meta, MetaClient, Op, OpResult};
+use std::cell::RefCell;
+
+use memcache::exp::{
+    DeleteOptions, Error, GetOptions, MetaCommand, MetaCommandResult, ReturnCode, SetMode, SetOptions,
+    build_delete, build_get, build_set,
+};
 
 use crate::{
-    config::{self, ValueForm},
+    config::{self, ValueForm, endpoint::Endpoint},
     journal::progress::Trouble,
-    sinks::memcached::{self, Settings, ketama::Ketama},
+    sinks::memcached::{self, Client, Settings, ketama::Ketama},
 };
 
 /// Where an item is, or would be.
@@ -49,9 +54,52 @@ impl Found {
     }
 }
 
+/// What is to become of an item. Each says what it builds on, so that it does nothing to a younger item.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    /// An item where there is none, for a while (as Memcached counts time).
+    Add { name: String, value: String, until: u32 },
+    /// Another value in the place of the item with this number.
+    Replace { name: String, value: String, cas: u64 },
+    /// Nothing in the place of the item with this number.
+    Delete { name: String, cas: u64 },
+}
+
+impl Change {
+    /// How many bytes it carries.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Add { value, .. } | Self::Replace { value, .. } => value.len(),
+            Self::Delete { .. } => 0,
+        }
+    }
+
+    fn command(&self) -> Result<MetaCommand, Error> {
+        match self {
+            Self::Add { name, value, until } => {
+                let mut options = SetOptions::default();
+                options.mode = SetMode::Add;
+                options.ttl = Some(*until);
+                build_set(name, value.as_str(), &options)
+            }
+            Self::Replace { name, value, cas } => {
+                let mut options = SetOptions::default();
+                options.compare_cas = Some(*cas);
+                build_set(name, value.as_str(), &options)
+            }
+            Self::Delete { name, cas } => {
+                let mut options = DeleteOptions::default();
+                options.compare_cas = Some(*cas);
+                build_delete(name, &options)
+            }
+        }
+    }
+}
+
 pub(super) struct Cache {
     servers: Vec<String>,
-    clients: Vec<MetaClient>,
+    endpoints: Vec<Endpoint>,
+    clients: Vec<RefCell<Client>>,
     item_sizes: Vec<Option<u64>>,
     items: u64,
     ring: Ketama,
@@ -63,26 +111,30 @@ impl Cache {
     pub(super) fn connect(config: &config::Memcached) -> Result<Self, Trouble> {
         let mut cache = Self {
             servers: config.servers.clone(),
+            endpoints: config.endpoints().collect(),
             clients: Vec::new(),
             item_sizes: Vec::new(),
             items: 0,
             ring: Ketama::new(&config.servers),
             form: config.value,
         };
-        for server in &config.servers {
-            let settings = Settings::of(server, memcached::ANSWER_TIMEOUT)
-                .map_err(|error| memcached::unreachable(error, server))?;
+        for endpoint in config.endpoints() {
+            let settings = Settings::of(&endpoint, memcached::ANSWER_TIMEOUT)
+                .map_err(|error| memcached::unreachable(error, endpoint.name()))?;
             cache.item_sizes.push(settings.item_size);
             cache.items += settings.items.unwrap_or(0);
-            let one = std::slice::from_ref(server);
-            let client = memcached::client(one).map_err(|error| memcached::trouble(&error, one))?;
-            cache.clients.push(client);
+            cache.clients.push(RefCell::new(Client::new(endpoint)));
         }
         Ok(cache)
     }
 
     pub(super) fn servers(&self) -> &[String] {
         &self.servers
+    }
+
+    /// What a connection to a server needs.
+    pub(super) fn endpoint(&self, server: usize) -> Option<&Endpoint> {
+        self.endpoints.get(server)
     }
 
     /// How many items all servers held at first.
@@ -112,6 +164,11 @@ impl Cache {
     /// What is at these addresses, in their order.
     pub(super) fn look(&self, addresses: &[&Address]) -> Result<Vec<Found>, Trouble> {
         let mut found = vec![Found::default(); addresses.len()];
+        let mut options = GetOptions::default();
+        options.return_client_flags = true;
+        options.return_cas = true;
+        options.return_ttl = true;
+        options.no_lru_bump = true;
         for (server, client) in self.clients.iter().enumerate() {
             let here = || {
                 addresses
@@ -119,24 +176,24 @@ impl Cache {
                     .enumerate()
                     .filter(|(_, address)| address.server == server)
             };
-            let gets: Vec<Get> = here()
-                .map(|(_, address)| Get::new(&address.name).meta(Meta::NONE.cas().ttl()).no_lru_bump())
+            let failed = |error: Error| self.trouble(&error, server);
+            let gets: Result<Vec<MetaCommand>, Error> = here()
+                .map(|(_, address)| build_get(&address.name, &options))
                 .collect();
+            let gets = gets.map_err(failed)?;
             if gets.is_empty() {
                 continue;
             }
-            let results = client
-                .run_many(gets)
-                .map_err(|error| self.trouble(&error, server))?;
+            let results = client.borrow_mut().run(&gets).map_err(failed)?;
             for ((index, _), result) in here().zip(results) {
-                let result = result.map_err(|error| self.trouble(&error, server))?;
+                let result = result.map_err(failed)?;
                 if let Some(found) = found.get_mut(index)
-                    && result.status != GetStatus::Miss
+                    && result.rc != ReturnCode::En
                 {
                     *found = Found {
-                        cas: result.item.cas,
-                        plain: result.client_flags.unwrap_or(0) == 0 && !result.is_stale(),
-                        lasting: result.item.ttl.is_none_or(|seconds| seconds < 0),
+                        cas: result.cas,
+                        plain: result.client_flags.unwrap_or(0) == 0 && !result.stale,
+                        lasting: result.ttl.is_none_or(|seconds| seconds < 0),
                         value: result.value,
                     };
                 }
@@ -147,26 +204,26 @@ impl Cache {
 
     /// What the servers' clocks say, in seconds since 1970; of one that does not tell, nothing.
     pub(super) fn clocks(&self) -> Result<Vec<Option<u64>>, Trouble> {
-        let clock = |server: &String| {
-            Settings::of(server, memcached::ANSWER_TIMEOUT)
+        let clock = |endpoint: &Endpoint| {
+            Settings::of(endpoint, memcached::ANSWER_TIMEOUT)
                 .map(|settings| settings.time)
-                .map_err(|error| memcached::unreachable(error, server))
+                .map_err(|error| memcached::unreachable(error, endpoint.name()))
         };
-        self.servers.iter().map(clock).collect()
+        self.endpoints.iter().map(clock).collect()
     }
 
-    /// Sends operations to one server, all at once. An answer that says that a value is too large breaks the connection, so that
-    /// those behind it have none; the caller has to look what came of them.
+    /// Sends changes to one server, all at once; each has an answer, also behind a refusal.
     pub(super) fn run(
         &self,
         server: usize,
-        operations: &[Op],
-    ) -> Result<Vec<Result<OpResult, Error>>, Trouble> {
+        changes: &[Change],
+    ) -> Result<Vec<Result<MetaCommandResult, Error>>, Trouble> {
         let Some(client) = self.clients.get(server) else {
             return Ok(Vec::new());
         };
-        client
-            .run_batch(operations.iter().cloned())
+        let commands: Result<Vec<MetaCommand>, Error> = changes.iter().map(Change::command).collect();
+        commands
+            .and_then(|commands| client.borrow_mut().run(&commands))
             .map_err(|error| self.trouble(&error, server))
     }
 

@@ -105,7 +105,10 @@ impl<O: Observer> Comparison<'_, O> {
     ) -> Result<Option<Haul>, CompareError> {
         let address = self.server(server).to_owned();
         let unreachable = |error| memcached::unreachable(error, &address);
-        let mut items = match metadump::list(&address).map_err(unreachable)? {
+        let Some(endpoint) = self.cache.endpoint(server) else {
+            return Ok(None);
+        };
+        let mut items = match metadump::list(endpoint).map_err(unreachable)? {
             Listing::Items(items) => items,
             Listing::None(reason) => {
                 self.so_far.unlisted.push(format!("{address}: {reason}"));

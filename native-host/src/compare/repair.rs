@@ -13,14 +13,14 @@
 use std::{
     collections::BTreeMap,
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use memcache::exp::{Delete, Error, Op, Set, Ttl};
 use protocol::inspect::DifferenceKind;
 
 use super::{
     CompareError, Comparison, Observer,
+    cache::Change,
     feed::Reach,
     judge::{Look, Suspect, Verdict},
 };
@@ -39,7 +39,7 @@ const WRITING: Duration = Duration::from_secs(1);
 /// How often a record is tried that others write to meanwhile.
 const ROUNDS: usize = 12;
 
-/// Values from here on travel alone: a server that refuses one for its size ends the batch around it.
+/// Values from here on travel alone.
 const ALONE: usize = 256 * 1024;
 
 impl<O: Observer> Comparison<'_, O> {
@@ -102,7 +102,7 @@ impl<O: Observer> Comparison<'_, O> {
         let begin = Instant::now();
         let clocks = self.cache.clocks()?;
         let looks = self.judge(suspects, Reach::OfWhoMayWrite)?;
-        let operations: Vec<(usize, Op)> = suspects
+        let changes: Vec<(usize, Change)> = suspects
             .iter()
             .zip(looks)
             .filter(
@@ -110,24 +110,24 @@ impl<O: Observer> Comparison<'_, O> {
             )
             .filter_map(|(Suspect { address, .. }, look)| {
                 let clock = clocks.get(address.server).copied().flatten();
-                Some((address.server, operation(&address.name, look, clock)?))
+                Some((address.server, wanted(&address.name, look, clock)?))
             })
             .collect();
-        self.send(&operations).inspect_err(|_| {
+        self.send(&changes).inspect_err(|_| {
             // One of them may be on its way still.
             thread::sleep(DEAD.saturating_sub(begin.elapsed()));
         })
     }
 
-    /// Sends operations, each with its server. What came of them the next look tells.
-    fn send(&self, operations: &[(usize, Op)]) -> Result<(), CompareError> {
+    /// Sends changes, each with its server. What came of them the next look tells.
+    fn send(&self, changes: &[(usize, Change)]) -> Result<(), CompareError> {
         for server in 0..self.cache.servers().len() {
             let mut batch = Vec::new();
-            for (_, operation) in operations.iter().filter(|(to, _)| *to == server) {
-                if matches!(operation, Op::Set(set) if set.value.len() >= ALONE) {
-                    self.run(server, std::slice::from_ref(operation))?;
+            for (_, change) in changes.iter().filter(|(to, _)| *to == server) {
+                if change.length() >= ALONE {
+                    self.run(server, std::slice::from_ref(change))?;
                 } else {
-                    batch.push(operation.clone());
+                    batch.push(change.clone());
                 }
             }
             self.run(server, &batch)?;
@@ -135,62 +135,48 @@ impl<O: Observer> Comparison<'_, O> {
         Ok(())
     }
 
-    fn run(&self, server: usize, operations: &[Op]) -> Result<(), CompareError> {
-        if operations.is_empty() {
+    fn run(&self, server: usize, changes: &[Change]) -> Result<(), CompareError> {
+        if changes.is_empty() {
             return Ok(());
         }
-        let results = self.cache.run(server, operations)?;
-        if !results
-            .iter()
-            .any(|result| result.as_ref().is_err_and(is_too_large))
-        {
-            return results
-                .into_iter()
-                .find_map(Result::err)
-                .map_or(Ok(()), |error| Err(self.cache.trouble(&error, server).into()));
-        }
-        // The answers behind the refused one are lost with the connection; one by one each has its own.
-        for operation in operations {
-            let refused = match &operation {
-                Op::Set(set) => set.compare_cas.map(|cas| Delete::new(&set.key).compare_cas(cas)),
-                _ => None,
-            };
-            match (self.one(server, operation)?, refused) {
+        let results = self.cache.run(server, changes)?;
+        for (change, result) in changes.iter().zip(results) {
+            match (result, change) {
                 // Nothing rather than something old.
-                (Some(error), Some(delete)) if is_too_large(&error) => {
-                    self.one(server, &delete.into())?;
+                (Err(error), Change::Replace { name, cas, .. }) if is_too_large(&error) => {
+                    let delete = Change::Delete {
+                        name: name.clone(),
+                        cas: *cas,
+                    };
+                    self.run(server, &[delete])?;
                 }
-                (None, _) => {}
-                (Some(error), _) if is_too_large(&error) => {}
-                (Some(error), _) => return Err(self.cache.trouble(&error, server).into()),
+                (Err(error), _) if !is_too_large(&error) => {
+                    return Err(self.cache.trouble(&error, server).into());
+                }
+                _ => {}
             }
         }
         Ok(())
     }
-
-    fn one(&self, server: usize, operation: &Op) -> Result<Option<Error>, CompareError> {
-        Ok(self
-            .cache
-            .run(server, std::slice::from_ref(operation))?
-            .into_iter()
-            .find_map(Result::err))
-    }
 }
 
 /// What brings the item that was seen to what is wanted, by the clock of its server.
-fn operation(name: &str, look: Look, clock: Option<u64>) -> Option<Op> {
+fn wanted(name: &str, look: Look, clock: Option<u64>) -> Option<Change> {
+    let name = name.to_owned();
     Some(match (look.found.cas, look.wanted) {
         (None, None) => return None,
-        (None, Some(value)) => Set::new(name, value).add().ttl(unconfirmed(clock)).into(),
-        (Some(cas), Some(value)) => Set::new(name, value).compare_cas(cas).into(),
-        (Some(cas), None) => Delete::new(name).compare_cas(cas).into(),
+        (None, Some(value)) => Change::Add {
+            name,
+            value,
+            until: unconfirmed(clock),
+        },
+        (Some(cas), Some(value)) => Change::Replace { name, value, cas },
+        (Some(cas), None) => Change::Delete { name, cas },
     })
 }
 
 /// Until when an item lives that is added now, by the server's clock if it tells it.
-fn unconfirmed(clock: Option<u64>) -> Ttl {
-    match clock {
-        Some(clock) => Ttl::at(SystemTime::UNIX_EPOCH + Duration::from_secs(clock + u64::from(UNCONFIRMED))),
-        None => Ttl::secs(UNCONFIRMED),
-    }
+fn unconfirmed(clock: Option<u64>) -> u32 {
+    let until = clock.and_then(|clock| u32::try_from(clock).ok()?.checked_add(UNCONFIRMED));
+    until.unwrap_or(UNCONFIRMED)
 }

@@ -1,9 +1,10 @@
 //! Telling the host that nothing is left of what it could not delete: its marks say that something may be
 //! ([`mark`](crate::sinks::memcached::mark)), and a repair that has found all servers' items and put all right has ended that.
 
-use memcache::exp::{Get, GetStatus, Meta, MutationStatus, OpResult, Set};
-
-use super::{CompareError, Comparison, Feed, Observer};
+use super::{
+    CompareError, Comparison, Feed, Observer,
+    cache::{Address, Change},
+};
 use crate::sinks::memcached::mark::{self, Mark};
 
 /// How often a mark is tried that the host writes meanwhile.
@@ -34,24 +35,25 @@ impl<O: Observer> Comparison<'_, O> {
 
     /// Whether a server's mark needs nothing more.
     fn settle(&self, server: usize, name: &str) -> Result<bool, CompareError> {
-        let failed = |error| self.cache.trouble(&error, server);
-        let look = Get::new(name).meta(Meta::NONE.cas());
-        let Some(Ok(OpResult::Get(found))) = self.cache.run(server, &[look.into()])?.pop() else {
+        let address = Address {
+            server,
+            name: name.to_owned(),
+        };
+        let found = self.cache.look(&[&address])?.pop().unwrap_or_default();
+        let mark = found.text().and_then(|text| Mark::parse(text.as_bytes()));
+        let (Some(mut mark), Some(cas)) = (mark.filter(|mark| mark.lacks), found.cas) else {
             return Ok(true);
         };
-        let mark = found.value.as_deref().and_then(Mark::parse);
-        let (Some(mut mark), Some(cas)) = (mark.filter(|mark| mark.lacks), found.item.cas) else {
-            return Ok(true);
-        };
-        if found.status == GetStatus::Miss {
-            return Ok(true);
-        }
         mark.lacks = false;
-        let write = Set::new(name, mark.text()).compare_cas(cas);
-        match self.cache.run(server, &[write.into()])?.pop() {
-            Some(Ok(OpResult::Mutation(done))) => Ok(done.status == MutationStatus::Applied),
-            Some(Err(error)) => Err(failed(error).into()),
-            _ => Ok(true),
+        let change = Change::Replace {
+            name: address.name,
+            value: mark.text(),
+            cas,
+        };
+        match self.cache.run(server, &[change])?.pop() {
+            Some(Ok(done)) => Ok(done.ok()),
+            Some(Err(error)) => Err(self.cache.trouble(&error, server).into()),
+            None => Ok(true),
         }
     }
 }

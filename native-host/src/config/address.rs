@@ -7,6 +7,7 @@ use redis::IntoConnectionInfo as _;
 use super::{
     ConfigError,
     document::{Located, Section},
+    endpoint::{Login, Transport},
 };
 
 /// Refuses what looks like a Redis address and is not one that this version speaks. The address itself is never shown: it may hold
@@ -66,7 +67,8 @@ pub(crate) fn is_tls(url: &str) -> bool {
 pub(super) fn check_ca_file(
     section: &Section<'_>,
     file: &Located<String>,
-    url: Option<&Located<String>>,
+    has_tls: bool,
+    scheme: &str,
 ) -> Result<(), ConfigError> {
     if !Path::new(&file.value).is_absolute() {
         let problem = format!(
@@ -75,14 +77,14 @@ pub(super) fn check_ca_file(
         );
         return Err(section.wrong(file.line, "ca_file", &problem));
     }
-    if !url.is_some_and(|url| is_tls(&url.value)) {
-        let problem = "it is for TLS alone, which an address begins with rediss:// for";
+    if !has_tls {
+        let problem = format!("it is for TLS alone, which an address begins with {scheme} for");
         return Err(section.wrong(file.line, "ca_file", &problem));
     }
     Ok(())
 }
 
-/// The servers, each with a port.
+/// The servers, each with a port or a path. One with credentials in it is never shown.
 pub(super) fn check_servers(
     section: &Section<'_>,
     servers: Vec<Located<String>>,
@@ -94,21 +96,68 @@ pub(super) fn check_servers(
     }
     servers
         .into_iter()
-        .map(|server| {
-            let port = server.value.rsplit_once(':').and_then(|(host, port)| {
-                let plain = !host.is_empty() && !host.contains(['/', ' ', ',']);
-                plain.then(|| port.parse::<u16>().ok()).flatten()
-            });
-            match port {
-                Some(port) if port > 0 => Ok(server.value),
-                _ => {
-                    let problem = format!(
-                        "{:?} is no server; write host:port, such as \"127.0.0.1:11211\"",
-                        server.value
-                    );
-                    Err(section.wrong(server.line, "servers", &problem))
-                }
-            }
+        .map(|server| match server_problem(&server.value) {
+            None => Ok(server.value),
+            Some(problem) => Err(section.wrong(server.line, "servers", &problem)),
         })
         .collect()
+}
+
+fn server_problem(server: &str) -> Option<String> {
+    let address = match Transport::of(server) {
+        Transport::Socket(_) if !cfg!(unix) => {
+            return Some(format!("{server:?}: this system has no such sockets"));
+        }
+        Transport::Socket(path) => {
+            return (!path.is_absolute()).then(|| {
+                format!(
+                    "{server:?} names no absolute path; write three slashes: \"unix:///run/memcached.sock\""
+                )
+            });
+        }
+        Transport::Plain(address) | Transport::Tls(address) => address,
+    };
+    if address.contains('@') {
+        return Some("user and password go into memcached.user and memcached.password".to_owned());
+    }
+    let port = address.rsplit_once(':').and_then(|(host, port)| {
+        let plain = !host.is_empty() && !host.contains(['/', ' ', ',']);
+        plain.then(|| port.parse::<u16>().ok()).flatten()
+    });
+    if port.is_some_and(|port| port > 0) {
+        return None;
+    }
+    Some(format!(
+        "{server:?} is no server; write host:port, such as \"127.0.0.1:11211\", \"tls://host:port\" or \"unix:///path\""
+    ))
+}
+
+/// User and password of Memcached, which are never shown.
+pub(super) fn login(section: &Section<'_>) -> Result<Option<Login>, ConfigError> {
+    let user = section.string("user")?;
+    let password = section.string("password")?;
+    match (user, password) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(section.absent("password", "the user's password, in quotes")),
+        (None, Some(_)) => Err(section.absent("user", "the user's name, in quotes")),
+        (Some(user), Some(password)) => {
+            let is_user = !user.value.is_empty()
+                && !user.value.contains([' ', ':'])
+                && !user.value.contains(char::is_control);
+            if !is_user {
+                let problem = "a user's name has no spaces, colons or control characters";
+                return Err(section.wrong(user.line, "user", &problem));
+            }
+            // Memcached does not find a password with spaces in its file, and a line's end would end the command.
+            let is_separator = |char: char| char == ' ' || char.is_control();
+            if password.value.is_empty() || password.value.contains(is_separator) {
+                let problem = "a password has at least one character, no spaces (Memcached's file of users takes none) and no control characters";
+                return Err(section.wrong(password.line, "password", &problem));
+            }
+            Ok(Some(Login {
+                user: user.value,
+                password: password.value,
+            }))
+        }
+    }
 }

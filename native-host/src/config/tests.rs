@@ -43,7 +43,10 @@ fn everything_can_be_set() {
         max_stream_length = 1_000
         [memcached]
         mode = "off"
-        servers = ["a:11211", "[::1]:11212"]
+        servers = ["a:11211", "[::1]:11212", "tls://b:11211", "unix:///run/memcached.sock"]
+        ca_file = "/etc/ssl/ca.pem"
+        user = "ann"
+        password = "open:sesame"
         key = "{origin}:{database}:{store}:{key}"
         value = "typed"
         [journal]
@@ -63,7 +66,13 @@ fn everything_can_be_set() {
     assert!(config.fed_memcached().is_none());
     let redis = config.redis.expect("on");
     assert_eq!((redis.stream, redis.max_stream_length), (None, Some(1000)));
-    assert_eq!(config.memcached.servers.len(), 2);
+    assert_eq!(config.memcached.servers.len(), 4);
+    assert_eq!(
+        config.memcached.ca_file.as_deref(),
+        Some(Path::new("/etc/ssl/ca.pem"))
+    );
+    let login = config.memcached.login.expect("a login");
+    assert_eq!((&*login.user, &*login.password), ("ann", "open:sesame"));
     assert_eq!(config.journal.directory, Path::new("/var/lib/idb-relay"));
     let rules = serde_json::to_string(&config.redact).expect("JSON");
     assert_eq!(
@@ -167,7 +176,7 @@ fn mistakes_name_line_key_and_cure() {
         (
             "[memcached]\nenabled = false",
             "line 2: there is no key \"enabled\" in [memcached]",
-            "The keys here are mode, servers, key, value.",
+            "The keys here are mode, servers, ca_file, user, password, key, value.",
         ),
     ] {
         assert_eq!(mistake(text), (message.to_owned(), cure.to_owned()), "{text}");
@@ -304,5 +313,76 @@ fn what_this_version_cannot_do_is_said_without_the_address() {
             message.contains("the address") && !message.contains("secret"),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn mistakes_in_memcached_access_name_line_and_cure() {
+    for (lines, message) in [
+        (
+            "servers = [\"unix://memcached.sock\"]",
+            "line 2: memcached.servers: \"unix://memcached.sock\" names no absolute path",
+        ),
+        (
+            "servers = [\"tls://cache.example\"]",
+            "line 2: memcached.servers: \"tls://cache.example\" is no server; write host:port",
+        ),
+        (
+            "servers = [\"memcached://cache.example:11211\"]",
+            "line 2: memcached.servers: \"memcached://cache.example:11211\" is no server",
+        ),
+        (
+            "ca_file = \"/ca.pem\"",
+            "line 2: memcached.ca_file: it is for TLS alone, which an address begins with tls:// for",
+        ),
+        (
+            "servers = [\"tls://a:1\"]\nca_file = \"ca.pem\"",
+            "line 3: memcached.ca_file: \"ca.pem\" is not an absolute path",
+        ),
+        ("user = \"ann\"", "line 1: memcached.password is missing"),
+        ("password = \"hunter2\"", "line 1: memcached.user is missing"),
+        (
+            "user = \"ann b\"\npassword = \"hunter2\"",
+            "line 2: memcached.user: a user's name has no spaces, colons or control characters",
+        ),
+        (
+            "user = \"ann\"\npassword = \"hunter2\\r\\n\"",
+            "line 3: memcached.password: a password has at least one character, no spaces",
+        ),
+        (
+            "user = \"ann\"\npassword = \"hunter2 hunter2\"",
+            "line 3: memcached.password: a password has at least one character, no spaces",
+        ),
+    ] {
+        let (said, cure) = mistake(&format!("[memcached]\n{lines}"));
+        assert!(said.starts_with(message), "{said}");
+        assert!(!cure.is_empty() && !said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn credentials_in_memcached_address_are_refused_and_not_shown() {
+    for server in [
+        "ann:hunter2@cache.example:11211",
+        "tls://ann:hunter2@cache.example:11211",
+    ] {
+        let (said, _) = mistake(&format!("[memcached]\nservers = [\"{server}\"]"));
+        assert!(said.contains("memcached.user and memcached.password"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn every_key_stands_in_the_readme() {
+    let readme = include_str!("../../../README.md");
+    for (section, keys) in [
+        ("capture", CAPTURE),
+        ("redis", REDIS),
+        ("memcached", MEMCACHED),
+        ("journal", JOURNAL),
+    ] {
+        for key in keys {
+            assert!(readme.contains(&format!("`{section}.{key}`")), "{section}.{key}");
+        }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use redis::{Connection, RedisError};
+use redis::{Connection, ConnectionAddr, IntoConnectionInfo as _, RedisError};
 
 use super::Check;
 use crate::{
-    config::{Config, Redis},
+    config::{
+        Config, Redis,
+        endpoint::{Endpoint, is_loopback},
+    },
     sinks::{memcached, memcached::Settings, redis as redis_sink},
 };
 
@@ -26,7 +29,7 @@ pub(super) fn examine(config: &Config) -> Vec<Check> {
         None => checks.push(Check::ok(REDIS, "switched off in the configuration")),
     }
     match config.fed_memcached() {
-        Some(config) => checks.extend(config.servers.iter().map(|server| memcached(server))),
+        Some(config) => checks.extend(config.endpoints().flat_map(|server| memcached(&server))),
         None => checks.push(Check::ok(
             MEMCACHED,
             "the host does not write to it (memcached.mode = \"off\")",
@@ -39,7 +42,22 @@ fn redis(config: &Redis) -> Vec<Check> {
     let address = redis_sink::address(&config.url);
     let looked =
         redis_sink::connect(config).and_then(|mut connection| look(&mut connection, config, &address));
-    looked.unwrap_or_else(|error| vec![Check::trouble(REDIS, redis_sink::trouble(&error, &address))])
+    let mut checks =
+        looked.unwrap_or_else(|error| vec![Check::trouble(REDIS, redis_sink::trouble(&error, &address))]);
+    if is_exposed(&config.url) {
+        checks.push(Check::remark(
+            REDIS,
+            format!("the connection to redis at {address} is in the clear: events and the password can be read and changed on the way"),
+            "Use rediss:// if the server has TLS, or reach it through a tunnel that ends on this machine.",
+        ));
+    }
+    checks
+}
+
+/// Whether events and passwords cross a network in the clear.
+fn is_exposed(url: &str) -> bool {
+    let info = url.into_connection_info();
+    info.is_ok_and(|info| matches!(info.addr(), ConnectionAddr::Tcp(host, _) if !is_loopback(host)))
 }
 
 fn look(connection: &mut Connection, config: &Redis, address: &str) -> Result<Vec<Check>, RedisError> {
@@ -83,11 +101,37 @@ fn look(connection: &mut Connection, config: &Redis, address: &str) -> Result<Ve
     Ok(checks)
 }
 
-fn memcached(server: &str) -> Check {
-    let settings = match Settings::of(server, TIMEOUT) {
-        Ok(settings) => settings,
-        Err(error) => return Check::trouble(MEMCACHED, memcached::unreachable(error, server)),
-    };
+fn memcached(endpoint: &Endpoint) -> Vec<Check> {
+    let server = endpoint.name();
+    let mut checks = Vec::new();
+    match Settings::of(endpoint, TIMEOUT) {
+        Ok(settings) => {
+            checks.push(answers(server, &settings));
+            if endpoint.login.is_some() && !settings.asked_for_login {
+                checks.push(Check::remark(
+                    MEMCACHED,
+                    format!("memcached at {server} lets everyone in: it did not ask for user and password, which were not sent"),
+                    "Start it with a file of users (-Y), or remove memcached.user and memcached.password.",
+                ));
+            }
+        }
+        Err(error) => checks.push(Check::trouble(MEMCACHED, memcached::unreachable(error, server))),
+    }
+    if endpoint.is_exposed() {
+        let what = match endpoint.login {
+            Some(_) => "records and the password",
+            None => "records",
+        };
+        checks.push(Check::remark(
+            MEMCACHED,
+            format!("the connection to memcached at {server} is in the clear: {what} can be read and changed on the way"),
+            "Write tls:// before the address if the server has TLS (-Z), or reach it through a tunnel that ends on this machine.",
+        ));
+    }
+    checks
+}
+
+fn answers(server: &str, settings: &Settings) -> Check {
     let version = settings.version.as_deref().unwrap_or("unknown");
     if number(version).is_some_and(|number| number < MEMCACHED_SINCE) {
         return Check::problem(

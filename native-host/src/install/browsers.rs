@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use directories::BaseDirs;
 use serde::Deserialize;
 
 use super::InstallError;
+use crate::directories::Directories;
 
 const FILE: &str = "manifests/browsers.toml";
 const TEXT: &str = include_str!("../../../manifests/browsers.toml");
@@ -127,8 +127,8 @@ impl Browser {
 }
 
 fn resolve(path: &str) -> Result<PathBuf, InstallError> {
-    let base = BaseDirs::new().ok_or(InstallError::NoHome)?;
-    let places: [(&str, &Path); 2] = [("{home}/", base.home_dir()), ("{config}/", base.config_dir())];
+    let base = Directories::find().ok_or(InstallError::NoHome)?;
+    let places: [(&str, &Path); 2] = [("{home}/", &base.home), ("{config}/", &base.configurations)];
     for (prefix, directory) in places {
         if let Some(rest) = path.strip_prefix(prefix) {
             return Ok(directory.join(rest));

@@ -85,7 +85,15 @@ impl<'c> Single<'c> {
         word: Word,
     ) -> rusqlite::Result<()> {
         self.write
-            .execute(params![store, key, value, word.by, word.began, word.at, self.redaction])
+            .execute(params![
+                store,
+                key,
+                value,
+                word.by,
+                word.began,
+                word.at,
+                self.redaction
+            ])
             .map(|_| ())
     }
 

@@ -9,18 +9,21 @@
 //! are at the start of every process.
 //!
 //! - [`ketama`]: which server a key belongs to, as libmemcached says.
+//! - `client`: single questions, on a connection of their own.
 //! - `line`: a connection to a server.
 //! - `mark`: what a server is told to remember of us.
 //! - `metadump`: what a server lists of its items.
 //! - `owner`: which profile writes an origin's keys, as the servers say. `owners`: what this host
 //!   makes of it. `settle`: bringing an origin up to date that others may have written to.
+//! - `obstacle`: what keeps a connection from its first command, with cures.
 //! - `servers`: all of them, and what is known of what they hold.
 //! - `settings`: what a server says of itself.
 //! - `store`: what is sent, and what the answers mean.
+//! - `stream`: TCP, TLS or a local socket below the protocol, and the login.
 
 use std::{borrow::Cow, collections::HashMap, thread, time::Duration};
 
-use memcache::exp::{Error, MetaClient};
+use memcache::exp::{Error, MetaCommand, MetaOp};
 use protocol::{
     name::RecordPrefix,
     value::{PlainError, plain},
@@ -38,27 +41,32 @@ use crate::{
     },
 };
 
+mod client;
 pub mod ketama;
 mod line;
 pub(crate) mod mark;
 pub(crate) mod metadump;
+mod obstacle;
 pub(crate) mod owner;
 mod owners;
 mod servers;
 mod settings;
 mod settle;
 mod store;
+mod stream;
 
+pub(crate) use self::{
+    client::Client,
+    line::{Answer, Line, Parcel},
+    settings::Settings,
+    store::{fits, is_too_large},
+    stream::Stream,
+};
 use self::{
-    ketama::Ketama,
     mark::Mark,
     owners::Owners,
     servers::{Found, Servers},
     store::Item,
-};
-pub(crate) use self::{
-    settings::Settings,
-    store::{fits, is_too_large},
 };
 
 /// How many events one step looks at.
@@ -114,18 +122,13 @@ struct Filling {
     told: u64,
 }
 
-/// Connects to one server; its name is looked up first.
-pub fn dial(server: &str, timeout: Duration) -> std::io::Result<std::net::TcpStream> {
-    line::connect(server, timeout)
-}
-
 /// What an error of these servers is called, with its cure.
 pub(crate) fn failure(error: &Error, servers: &[String]) -> StepError {
     store::trouble(error, servers)
 }
 
 /// What a server that cannot be spoken to is in the sink's words.
-pub fn unreachable(error: std::io::Error, server: &str) -> Trouble {
+pub(crate) fn unreachable(error: std::io::Error, server: &str) -> Trouble {
     trouble(&Error::Io(error), &[server.to_owned()])
 }
 
@@ -134,7 +137,7 @@ impl MemcachedSink {
     pub fn new(config: &config::Memcached, profile: &str, tokens: Tokens) -> Self {
         let config = config.of_profile(profile);
         Self {
-            servers: Servers::new(&config.servers, profile),
+            servers: Servers::new(&config, profile),
             owners: Owners::new(config.key.clone(), profile, tokens),
             config,
             names: HashMap::new(),
@@ -431,24 +434,12 @@ pub(crate) fn value_of(form: ValueForm, typed: &str) -> Result<Cow<'_, str>, Pla
 
 /// What the server of this name holds under it, on a connection of its own.
 pub(crate) fn lookup(config: &config::Memcached, name: &str) -> Result<Option<Vec<u8>>, Trouble> {
-    connect(config)
-        .and_then(|client| client.get(name).send())
+    let mut client = Client::of_name(config, name).map_err(|error| trouble(&error, &config.servers))?;
+    let get = MetaCommand::new(MetaOp::Get, name).flag("v");
+    let found = client.run_one(get);
+    found
         .map(|found| found.value)
-        .map_err(|error| trouble(&error, &config.servers))
-}
-
-fn connect(config: &config::Memcached) -> Result<MetaClient, Error> {
-    client(&config.servers)
-}
-
-/// A client of these servers; a single one has every key.
-pub(crate) fn client(servers: &[String]) -> Result<MetaClient, Error> {
-    MetaClient::builder()
-        .router(Ketama::new(servers))
-        .connect_timeout(Some(paced(CONNECT_TIMEOUT)))
-        .io_timeout(Some(paced(ANSWER_TIMEOUT)))
-        .max_idle(1)
-        .connect_multiple(servers)
+        .map_err(|error| trouble(&error, &[client.server().to_owned()]))
 }
 
 /// What an error of these servers is in the sink's words.

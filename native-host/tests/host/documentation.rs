@@ -1,4 +1,4 @@
-//! The argument of `docs/delivery.md` rests on tests; this one holds that they exist.
+//! The arguments of `docs/delivery.md` and `docs/security.md` rest on tests; this one holds that they exist.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -28,19 +28,23 @@ fn every_test_that_the_argument_names_exists() {
     let mut known = functions(&root.join("native-host/tests/host"));
     known.extend(functions(&root.join("native-host/src/journal/apply/tests")));
     known.extend(functions(&root.join("tests/tests")));
-    let text = fs::read_to_string(root.join("docs/delivery.md")).expect("text");
-    for paragraph in text
-        .split("\n\n")
-        .filter(|text| text.starts_with("*Attacked by*"))
-    {
-        // What stands between backticks is a file or a test.
-        for name in paragraph.split('`').skip(1).step_by(2) {
-            if name.contains(['/', '.']) {
-                continue;
+    let read = |file: &str| fs::read_to_string(root.join(file)).expect("text");
+    let text = read("docs/delivery.md");
+    let mut named = 0;
+    for (text, begin) in [(&text, "*Attacked by*"), (&read("docs/security.md"), "*Held by*")] {
+        for paragraph in text.split("\n\n").filter(|text| text.starts_with(begin)) {
+            // What stands between backticks is a file or a test.
+            for name in paragraph.split('`').skip(1).step_by(2) {
+                if name.contains('/') {
+                    assert!(root.join(name).exists(), "there is no file {name:?}");
+                } else if !name.contains('.') {
+                    assert!(known.contains(name), "there is no test {name:?}");
+                    named += 1;
+                }
             }
-            assert!(known.contains(name), "there is no test {name:?}");
         }
     }
+    assert!(named > 50, "{named} tests are named");
     let steps: Vec<&str> = text.split("\n## ").skip(1).collect();
     let (_not_promised, steps) = steps.split_last().expect("steps");
     for step in steps {
@@ -70,6 +74,7 @@ fn links_between_documents_lead_somewhere() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect();
     files.push(root.join("README.md"));
+    files.push(root.join("SECURITY.md"));
     for file in files {
         let text = fs::read_to_string(&file).expect("text");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

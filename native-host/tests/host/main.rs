@@ -21,6 +21,7 @@ mod foreign;
 mod inspection;
 mod late;
 mod memcached;
+mod memcached_transport;
 mod owners;
 mod reading;
 mod redis_flight;

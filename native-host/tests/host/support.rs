@@ -2,6 +2,7 @@
 
 mod apply;
 pub mod body;
+mod certificates;
 mod host;
 mod machine;
 mod proxy;
@@ -18,10 +19,11 @@ use tempfile::TempDir;
 
 pub use self::{
     apply::Apply,
+    certificates::Certificates,
     host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, hello_of, pour},
     machine::Machine,
     proxy::{Gate, Proxy, has},
-    server::{Memcached, Redis, free_port},
+    server::{Memcached, Redis, free_port, plain},
 };
 
 /// How long a condition may take.

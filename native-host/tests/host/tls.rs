@@ -2,10 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-
 use crate::support::{
-    Apply, Host, Sandbox,
+    Apply, Certificates, Host, Sandbox,
     body::{commit, put},
     free_port, status, until,
 };
@@ -21,25 +19,11 @@ impl Secured {
     /// With a certificate for this name.
     fn for_name(name: &str, more: &str) -> Self {
         let mut sandbox = Sandbox::with_config(more);
-        let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority_key = KeyPair::generate().expect("a key");
-        let authority_pem = authority
-            .self_signed(&authority_key)
-            .expect("a certificate")
-            .pem();
-        let issuer = Issuer::new(authority, authority_key);
-        let key = KeyPair::generate().expect("a key");
-        let server = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        let server = server.signed_by(&key, &issuer).expect("a certificate");
-        let write = |file: &str, text: &str| {
-            let path = sandbox.directory.path().join(file);
-            fs::write(&path, text).expect("written");
-            path
-        };
-        let authority = write("ca.pem", &authority_pem);
-        let certificate = write("server.pem", &server.pem());
-        let key = write("server.key", &key.serialize_pem());
+        let Certificates {
+            authority,
+            certificate,
+            key,
+        } = Certificates::for_name(sandbox.directory.path(), name);
         let port = free_port().to_string();
         sandbox.redis.down();
         sandbox.redis.up_with(&[

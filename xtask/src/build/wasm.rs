@@ -52,6 +52,11 @@ const MODULES: [Module; 3] = [
     },
 ];
 
+/// The packages that the modules are made of.
+pub fn packages() -> [&'static str; 3] {
+    MODULES.each_ref().map(|module| module.package)
+}
+
 /// Builds the modules and their bindings; the directories that hold both.
 pub fn build(root: &Path, target: &Path, release: bool) -> Result<Vec<PathBuf>> {
     let profile = if release { "wasm" } else { "dev" };

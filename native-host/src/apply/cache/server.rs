@@ -8,15 +8,12 @@
 //!
 //! A connection ends with its server, so what was looked up before a restart is never written after it.
 
-use std::{
-    collections::HashMap,
-    io::{self, BufRead as _, BufReader, Write as _},
-    net::TcpStream,
+use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaOp, ReturnCode};
+
+use crate::{
+    config::endpoint::Endpoint,
+    sinks::memcached::{ANSWER_TIMEOUT, Answer, Line, Parcel},
 };
-
-use memcache::exp::{Error, MetaCommand, MetaConnection, MetaOp, MetaResponse, ReturnCode};
-
-use crate::sinks::memcached::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, dial};
 
 /// What an item takes beside its key and its value: Memcached's own header with a CAS value, and the line end (`item_make_header` in its
 /// source), a little more than that.
@@ -28,17 +25,15 @@ const EXCHANGE_BYTES: usize = 1024 * 1024;
 
 /// A connection to one server.
 pub struct Server {
-    connection: MetaConnection,
-    /// The same connection, for the one question that the meta commands have no word for. Used only between exchanges.
-    control: TcpStream,
-    item_size: usize,
+    line: Line,
+    item_size: u64,
 }
 
 /// What was found under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// `None`: no item.
-    cas: Option<String>,
+    cas: Option<u64>,
     /// Only if it was asked for.
     pub value: Option<Vec<u8>>,
 }
@@ -48,35 +43,29 @@ pub type Write<'a> = (&'a str, Option<&'a [u8]>);
 
 impl Server {
     /// Connects.
-    pub fn open(address: &str) -> Result<Self, Error> {
-        let stream = dial(address, CONNECT_TIMEOUT)?;
-        stream.set_nodelay(true)?;
-        let control = stream.try_clone()?;
-        let mut connection = MetaConnection::from_stream(stream);
-        connection.set_io_timeout(Some(ANSWER_TIMEOUT));
-        let mut server = Self {
-            connection,
-            control,
-            item_size: 0,
-        };
-        let settings = server.stats(b"stats settings\r\n")?;
-        if settings.get("cas_enabled").is_some_and(|enabled| enabled == "no") {
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Error> {
+        let (mut line, greeting) = Line::open(endpoint)?;
+        // The lease does not wait for a slow exchange.
+        line.limit(ANSWER_TIMEOUT);
+        if !greeting.has_cas {
             // It would take any CAS value for the right one.
             return Err(Error::Rejected("it runs without CAS (option -C)".to_owned()));
         }
-        server.item_size = number(&settings, "item_size_max")?;
-        Ok(server)
+        let item_size = greeting.item_size.ok_or_else(|| untold("item_size_max"))?;
+        Ok(Self { line, item_size })
     }
 
     /// The server's clock, by which items expire; whole seconds.
     pub fn clock(&mut self) -> Result<u32, Error> {
-        number(&self.stats(b"stats\r\n")?, "time")
+        let answers = self.line.stats("stats")?;
+        let time = answers.get("time").and_then(|time| time.parse().ok());
+        time.ok_or_else(|| untold("time"))
     }
 
     /// Whether a value fits into an item. Larger ones must not even be offered: the server answers by deleting what is there,
     /// whatever the write builds on.
     pub fn takes(&self, name: &str, value: &[u8]) -> bool {
-        name.len() + value.len() + ITEM_OVERHEAD <= self.item_size
+        (name.len() + value.len() + ITEM_OVERHEAD) as u64 <= self.item_size
     }
 
     /// Looks names up.
@@ -90,8 +79,8 @@ impl Server {
                     if values { command.flag("v") } else { command }
                 })
                 .collect();
-            for response in self.connection.execute_batch(&commands)? {
-                seen.push(found(response)?);
+            for result in self.run(&commands)? {
+                seen.push(found(result)?);
             }
         }
         Ok(seen)
@@ -126,8 +115,8 @@ impl Server {
         writes: &[(Write<'_>, &Seen)],
         done: &mut Vec<bool>,
     ) -> Result<(), Error> {
-        let mut responses = self.connection.execute_batch(commands)?.into_iter();
-        let mut next = || responses.next().map(|response| response.rc());
+        let mut results = self.run(commands)?.into_iter();
+        let mut next = || results.next().map(|result| result.rc);
         for ((_, value), seen) in writes {
             done.push(match (value, &seen.cas) {
                 (Some(_), Some(_)) => next() == Some(ReturnCode::Hd),
@@ -140,30 +129,14 @@ impl Server {
         Ok(())
     }
 
-    /// Asks for statistics, which come as lines.
-    fn stats(&mut self, question: &[u8]) -> Result<HashMap<String, String>, Error> {
-        self.control.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-        self.control.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-        self.control.write_all(question)?;
-        let mut answers = HashMap::new();
-        // No byte follows the last line until something else is asked, so that nothing is read ahead here and lost.
-        let mut lines = BufReader::new(&mut self.control).lines();
-        loop {
-            let Some(line) = lines.next() else {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            };
-            let line = line?;
-            if line == "END" {
-                return Ok(answers);
-            }
-            let mut words = line.splitn(3, ' ');
-            match (words.next(), words.next(), words.next()) {
-                (Some("STAT"), Some(name), value) => {
-                    answers.insert(name.to_owned(), value.unwrap_or_default().to_owned());
-                }
-                _ => return Err(Error::Rejected(line)),
-            }
+    /// Sends commands and waits for all their answers.
+    fn run(&mut self, commands: &[MetaCommand]) -> Result<Vec<MetaCommandResult>, Error> {
+        let mut parcel = Parcel::default();
+        for command in commands {
+            parcel.push_command(command)?;
         }
+        let answers = self.line.exchange(&parcel).map_err(|broken| broken.error)?;
+        answers.into_iter().map(Answer::result).collect()
     }
 }
 
@@ -190,26 +163,20 @@ fn push_commands(commands: &mut Vec<MetaCommand>, name: &str, value: Option<&[u8
     }
 }
 
-fn found(response: MetaResponse) -> Result<Seen, Error> {
-    let cas = response
-        .flags()
-        .find_map(|flag| Some(String::from_utf8_lossy(flag.strip_prefix(b"c")?).into_owned()));
-    match (response.rc(), cas) {
+fn found(result: MetaCommandResult) -> Result<Seen, Error> {
+    match (result.rc, result.cas) {
         (ReturnCode::En, _) => Ok(Seen {
             cas: None,
             value: None,
         }),
         (ReturnCode::Hd | ReturnCode::Va, Some(cas)) => Ok(Seen {
             cas: Some(cas),
-            value: response.into_value(),
+            value: result.value,
         }),
         (code, _) => Err(Error::Protocol(format!("{code:?} is no answer to mg"))),
     }
 }
 
-fn number<T: std::str::FromStr>(answers: &HashMap<String, String>, name: &str) -> Result<T, Error> {
-    answers
-        .get(name)
-        .and_then(|value| value.parse().ok())
-        .ok_or_else(|| Error::Protocol(format!("the server does not tell its {name}")))
+fn untold(name: &str) -> Error {
+    Error::Protocol(format!("the server does not tell its {name}"))
 }

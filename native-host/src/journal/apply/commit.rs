@@ -187,15 +187,7 @@ impl<'j> Batch<'j> {
         let reads = Reads::of(store, when);
         match write {
             Write::Put { key, value, added } => {
-                let known = Known::of(
-                    single,
-                    store,
-                    settling,
-                    &key,
-                    (when, reads),
-                    redaction,
-                    written,
-                )?;
+                let known = Known::of(single, store, settling, &key, (when, reads), redaction, written)?;
                 let stamp = when.after(known.last);
                 if known.late {
                     single.stamp(store.id, &key.bytes, stamp)?;
@@ -217,15 +209,7 @@ impl<'j> Batch<'j> {
                 draft(op, Some(key), None, before, Some(value), known.late)?;
             }
             Write::Delete { key } => {
-                let known = Known::of(
-                    single,
-                    store,
-                    settling,
-                    &key,
-                    (when, reads),
-                    redaction,
-                    written,
-                )?;
+                let known = Known::of(single, store, settling, &key, (when, reads), redaction, written)?;
                 let stamp = when.after(known.last);
                 if known.late {
                     single.stamp(store.id, &key.bytes, stamp)?;

@@ -1,11 +1,15 @@
 //! Consistent hashing as libmemcached's weighted ketama does it, so that this host and an application's clients look for a key on
 //! the same server.
 //!
-//! Each server has 160 points on a ring of 32-bit numbers: four from each of the 40 MD5 digests of `host-N` (on the default port) or
-//! `host:port-N`. A key belongs to the server of the first point at or after the first four bytes of its own MD5 digest.
+//! Each server has 160 points on a ring of 32-bit numbers: four from each of the 40 MD5 digests of `host-N` (on the default port),
+//! `host:port-N`, or `path:0-N` (a local socket). TLS changes no name. A key belongs to the server of the first point at or after the
+//! first four bytes of its own MD5 digest.
+
+use std::borrow::Cow;
 
 use md5::{Digest as _, Md5};
-use memcache::exp::Router;
+
+use crate::config::endpoint::Transport;
 
 const DIGESTS: u32 = 40;
 const DEFAULT_PORT: &str = ":11211";
@@ -18,11 +22,11 @@ pub struct Ketama {
 }
 
 impl Ketama {
-    /// The ring of these servers, each `host:port`.
+    /// The ring of these servers, as the configuration names them.
     pub fn new(servers: &[String]) -> Self {
         let mut points = Vec::with_capacity(servers.len() * DIGESTS as usize * 4);
         for (index, server) in servers.iter().enumerate() {
-            let name = server.strip_suffix(DEFAULT_PORT).unwrap_or(server);
+            let name = name(server);
             for number in 0..DIGESTS {
                 let digest = Md5::digest(format!("{name}-{number}"));
                 let (quarters, _) = digest.as_chunks::<4>();
@@ -51,13 +55,13 @@ impl Ketama {
     }
 }
 
-impl Router for Ketama {
-    fn route(&self, key: &[u8], servers: &[String]) -> usize {
-        // No need to ask.
-        if servers.len() == 1 {
-            return 0;
+/// What libmemcached calls a server on the ring.
+fn name(server: &str) -> Cow<'_, str> {
+    match Transport::of(server) {
+        Transport::Plain(address) | Transport::Tls(address) => {
+            address.strip_suffix(DEFAULT_PORT).unwrap_or(address).into()
         }
-        self.server(key)
+        Transport::Socket(path) => format!("{}:0", path.display()).into(),
     }
 }
 
@@ -84,6 +88,10 @@ mod tests {
         ] {
             assert_eq!(ketama.server(key.as_bytes()), server, "{key}");
         }
+        let secret = Ketama::new(
+            &["tls://10.0.0.1:11211", "10.0.0.2:11211", "tls://10.0.0.3:11212"].map(str::to_owned),
+        );
+        assert_eq!(secret.points, ketama.points);
         let mut counts = [0; 3];
         for number in 0..10_000 {
             counts[ketama.server(format!("key{number}").as_bytes())] += 1;

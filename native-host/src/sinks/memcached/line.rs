@@ -2,33 +2,50 @@
 //!
 //! Not the client's own: that one gives a whole exchange one deadline, however much it carries, so a large value on a slow line would
 //! never arrive. Here time is up only if nothing moves.
+//!
+//! **Over TLS commands travel in flights**, each waiting for the answers of the one before. Memcached (1.6.18) waits for its socket
+//! although decrypted commands wait inside OpenSSL, and answers these only when more bytes come. What it takes with one read leaves
+//! nothing there: the commands of one TLS record, or a single command that ends with its last record.
 
 use std::{
+    collections::HashMap,
     io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
-    net::{TcpStream, ToSocketAddrs as _},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use memcache::exp::Error;
+use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaResponse, parse_meta_result};
 
-use super::{ANSWER_TIMEOUT, CONNECT_TIMEOUT};
-use crate::failpoint::paced;
+use super::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, obstacle::Obstacle, stream::Stream};
+use crate::{config::endpoint::Endpoint, failpoint::paced};
 
 /// The slowest line on which a value still arrives, in bytes a second: what was written may be in buffers on the way, where nobody sees
 /// it move.
 const SLOWEST: u64 = 64 * 1024;
 
+/// The longest flight of several commands: less than a TLS record carries, and than Memcached's read buffer takes.
+const FLIGHT: usize = 16_000;
+
 /// No answer's first line is longer.
 const LINE: u64 = 8192;
 
 /// A connection that was greeted.
-pub(super) struct Line {
-    stream: BufReader<TcpStream>,
+pub(crate) struct Line {
+    stream: BufReader<Stream>,
+    /// How long a whole exchange may take; `None`: as long as something moves.
+    limit: Option<Duration>,
+}
+
+/// What a server says of itself when it is greeted, as far as it tells.
+pub(crate) struct Greeting {
+    /// The largest item that it takes, in bytes.
+    pub item_size: Option<u64>,
+    /// Whether it numbers its items.
+    pub has_cas: bool,
 }
 
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Such as `HD c12`, without the line's end.
     pub line: String,
     /// What comes with `VA`.
@@ -37,7 +54,7 @@ pub(super) struct Answer {
 
 /// Why an exchange did not come to its end; the connection is of no further use.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(crate) struct Broken {
     pub error: Error,
     /// Something was sent that has no answer: the server may execute it yet.
     pub unsure: bool,
@@ -45,7 +62,7 @@ pub(super) struct Broken {
 
 /// Commands that travel together.
 #[derive(Default)]
-pub(super) struct Parcel {
+pub(crate) struct Parcel {
     bytes: Vec<u8>,
     /// The length of each.
     lengths: Vec<usize>,
@@ -78,67 +95,113 @@ impl Parcel {
         }
         self.lengths.push(self.bytes.len() - begin);
     }
+
+    /// Adds a command of the client's, which it encodes.
+    pub(crate) fn push_command(&mut self, command: &MetaCommand) -> Result<(), Error> {
+        let begin = self.bytes.len();
+        command.encode_into(&mut self.bytes)?;
+        self.lengths.push(self.bytes.len() - begin);
+        Ok(())
+    }
 }
 
 impl Line {
-    /// Connects, and waits for a word of the server (the meta no-op): the system accepts connections to one that stands still, too.
-    /// Returns also the largest item that it takes, if it tells.
-    pub(super) fn open(server: &str) -> Result<(Self, Option<u64>), Error> {
-        let stream = connect(server, paced(CONNECT_TIMEOUT))?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(paced(ANSWER_TIMEOUT)))?;
-        stream.set_read_timeout(Some(paced(CONNECT_TIMEOUT)))?;
+    /// Connects, and waits for an answer of the server (to the meta no-op): the system accepts connections to one that stands still,
+    /// too.
+    pub(crate) fn open(endpoint: &Endpoint) -> Result<(Self, Greeting), Error> {
+        let stream = Stream::open(endpoint, paced(CONNECT_TIMEOUT))?;
         let mut line = Self {
             stream: BufReader::new(stream),
+            limit: None,
         };
-        line.write(b"mn\r\n")?;
-        if line.read_line()? != "MN" {
+        // Both at once, which is long enough for a server with TLS to see that this is none.
+        line.write(b"mn\r\nstats settings\r\n")?;
+        let answer = line.read_line().map_err(Obstacle::at_first)?;
+        if let Some(obstacle) = Obstacle::in_answer(&answer) {
+            return Err(io::Error::from(obstacle).into());
+        }
+        if answer != "MN" {
             return Err(Error::Rejected(
                 "it does not speak Memcached's meta protocol".to_owned(),
             ));
         }
-        line.write(b"stats settings\r\n")?;
-        let mut item_size = None;
+        let settings = line.read_statistics()?;
+        line.stream.get_mut().set_timeout(paced(ANSWER_TIMEOUT))?;
+        let greeting = Greeting {
+            item_size: settings.get("item_size_max").and_then(|size| size.parse().ok()),
+            has_cas: settings.get("cas_enabled").is_none_or(|enabled| enabled != "no"),
+        };
+        Ok((line, greeting))
+    }
+
+    /// From now on a whole exchange may take this long.
+    pub(crate) fn limit(&mut self, limit: Duration) {
+        self.limit = Some(limit);
+    }
+
+    /// Asks for statistics; there are none where a proxy refuses to tell.
+    pub(crate) fn stats(&mut self, question: &str) -> Result<HashMap<String, String>, Error> {
+        self.begin(0)?;
+        self.write(format!("{question}\r\n").as_bytes())?;
+        self.read_statistics()
+    }
+
+    fn read_statistics(&mut self) -> Result<HashMap<String, String>, Error> {
+        let mut answers = HashMap::new();
         loop {
-            let answer = line.read_line()?;
-            if let Some(size) = answer.strip_prefix("STAT item_size_max ") {
-                item_size = size.parse().ok();
-            } else if !answer.starts_with("STAT ") {
+            let answer = self.read_line()?;
+            let Some(statistic) = answer.strip_prefix("STAT ") else {
                 // The end, or a proxy's refusal.
-                return Ok((line, item_size));
+                return Ok(answers);
+            };
+            if let Some((name, value)) = statistic.split_once(' ') {
+                answers.insert(name.to_owned(), value.to_owned());
             }
         }
     }
 
     /// Whether the server has not closed it, as far as is known without asking.
-    pub(super) fn is_open(&self) -> bool {
-        let stream = self.stream.get_ref();
-        stream.set_nonblocking(true).is_ok()
-            && matches!(stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
-            && stream.set_nonblocking(false).is_ok()
+    pub(crate) fn is_open(&mut self) -> bool {
+        self.stream.get_mut().is_open()
+    }
+
+    /// The time for the next exchange begins; this many bytes of it have still to move.
+    fn begin(&mut self, length: usize) -> io::Result<()> {
+        let stream = self.stream.get_mut();
+        if let Some(limit) = self.limit {
+            stream.set_deadline(Instant::now() + limit);
+            return Ok(());
+        }
+        let moving = Duration::from_millis(length as u64 * 1000 / SLOWEST);
+        stream.set_read_timeout(paced(ANSWER_TIMEOUT + moving))
     }
 
     /// Sends commands and waits for the answer of each.
-    pub(super) fn exchange(&mut self, parcel: &Parcel) -> Result<Vec<Answer>, Broken> {
+    pub(crate) fn exchange(&mut self, parcel: &Parcel) -> Result<Vec<Answer>, Broken> {
         let mut answers = Vec::with_capacity(parcel.lengths.len());
-        if let Err(error) = self.write(&parcel.bytes) {
-            // Some of them may be complete.
-            return Err(Broken {
-                error: error.into(),
-                unsure: true,
-            });
-        }
-        for length in &parcel.lengths {
-            let moving = Duration::from_millis(*length as u64 * 1000 / SLOWEST);
-            let answer = self
-                .stream
-                .get_ref()
-                .set_read_timeout(Some(paced(ANSWER_TIMEOUT + moving)))
-                .and_then(|()| self.read_answer());
-            answers.push(answer.map_err(|error| Broken {
-                error: error.into(),
-                unsure: true,
-            })?);
+        // Something that was sent may be complete.
+        let unsure = |error: io::Error| Broken {
+            error: error.into(),
+            unsure: true,
+        };
+        self.begin(0).map_err(unsure)?;
+        let limit = if self.stream.get_ref().is_tls() {
+            FLIGHT
+        } else {
+            usize::MAX
+        };
+        let (mut bytes, mut lengths) = (&parcel.bytes[..], &parcel.lengths[..]);
+        while !lengths.is_empty() {
+            let (count, size) = flight(lengths, limit);
+            let (now, later) = bytes.split_at(size);
+            self.write(now).map_err(unsure)?;
+            for length in &lengths[..count] {
+                if self.limit.is_none() {
+                    self.begin(*length).map_err(unsure)?;
+                }
+                answers.push(self.read_answer().map_err(unsure)?);
+            }
+            (bytes, lengths) = (later, &lengths[count..]);
         }
         Ok(answers)
     }
@@ -150,10 +213,10 @@ impl Line {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(in_words(error)),
+                Err(error) => return Err(Obstacle::named(error)),
             }
         }
-        Ok(())
+        self.stream.get_mut().flush().map_err(Obstacle::named)
     }
 
     fn read_answer(&mut self) -> io::Result<Answer> {
@@ -170,7 +233,7 @@ impl Line {
                     .by_ref()
                     .take(whole)
                     .read_to_end(&mut value)
-                    .map_err(in_words)?;
+                    .map_err(Obstacle::named)?;
                 if value.len() as u64 != whole {
                     return Err(ErrorKind::UnexpectedEof.into());
                 }
@@ -188,7 +251,7 @@ impl Line {
             .by_ref()
             .take(LINE)
             .read_until(b'\n', &mut line)
-            .map_err(in_words)?;
+            .map_err(Obstacle::named)?;
         match line.strip_suffix(b"\r\n") {
             Some(line) => Ok(String::from_utf8_lossy(line).into_owned()),
             None => Err(ErrorKind::UnexpectedEof.into()),
@@ -197,6 +260,13 @@ impl Line {
 }
 
 impl Answer {
+    /// What it says, as the client reads it.
+    pub(crate) fn result(self) -> Result<MetaCommandResult, Error> {
+        let mut result = parse_meta_result(MetaResponse::parse_header(self.line.as_bytes())?)?;
+        result.value = self.value;
+        Ok(result)
+    }
+
     /// What the server refused, if this says so.
     pub(super) fn refusal(&self) -> Option<Error> {
         if let Some(text) = self.line.strip_prefix("SERVER_ERROR ") {
@@ -213,22 +283,27 @@ impl Answer {
     }
 }
 
-/// A time-out of a socket is told as "would block".
-fn in_words(error: io::Error) -> io::Error {
-    if error.kind() == ErrorKind::WouldBlock {
-        return io::Error::new(ErrorKind::TimedOut, "it did not answer in time");
+/// How many of these commands travel together, at least one, and how many bytes they have.
+fn flight(lengths: &[usize], limit: usize) -> (usize, usize) {
+    let mut size = 0;
+    for (count, length) in lengths.iter().enumerate() {
+        if count > 0 && size + length > limit {
+            return (count, size);
+        }
+        size += length;
     }
-    error
+    (lengths.len(), size)
 }
 
-/// Connects to one server; its name is looked up first.
-pub(super) fn connect(server: &str, timeout: Duration) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
-    for address in server.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, timeout) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flight_is_one_command_or_several_short_ones() {
+        assert_eq!(flight(&[10, 20, 30], usize::MAX), (3, 60));
+        assert_eq!(flight(&[10, 20, 30], 30), (2, 30));
+        assert_eq!(flight(&[100, 20], 30), (1, 100));
+        assert_eq!(flight(&[10, 100, 20], 30), (1, 10));
     }
-    Err(last)
 }

@@ -6,14 +6,14 @@
 
 use std::{
     io::{self, BufRead as _, BufReader, Cursor, Error, ErrorKind, Read as _, Write as _},
-    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
 
 use protocol::name::decode;
 
-use super::{ANSWER_TIMEOUT, dial};
+use super::{ANSWER_TIMEOUT, Stream};
+use crate::config::endpoint::Endpoint;
 
 /// A server lists its items for one client at a time.
 const BUSY: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ pub(crate) enum Listing {
 
 /// A server's list, which is being read.
 pub(crate) struct Items {
-    lines: io::Chain<Cursor<Vec<u8>>, BufReader<TcpStream>>,
+    lines: io::Chain<Cursor<Vec<u8>>, BufReader<Stream>>,
     line: Vec<u8>,
 }
 
@@ -62,12 +62,12 @@ impl Items {
 }
 
 /// Asks for a server's list.
-pub(crate) fn list(server: &str) -> io::Result<Listing> {
+pub(crate) fn list(server: &Endpoint) -> io::Result<Listing> {
     let begin = Instant::now();
     loop {
-        let mut stream = dial(server, ANSWER_TIMEOUT)?;
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        let mut stream = Stream::open(server, ANSWER_TIMEOUT)?;
         stream.write_all(b"lru_crawler metadump all\r\n")?;
+        stream.flush()?;
         let mut lines = BufReader::with_capacity(256 * 1024, stream);
         let mut first = Vec::new();
         lines.by_ref().take(LINE).read_until(b'\n', &mut first)?;

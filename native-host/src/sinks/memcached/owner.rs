@@ -8,11 +8,13 @@
 //!
 //! Each is on the server of its own name, as every item.
 
-use memcache::exp::{Error, Get, GetStatus, Meta, MutationStatus, Set};
+use memcache::exp::{
+    Error, GetOptions, MetaCommandResult, ReturnCode, SetMode, SetOptions, build_get, build_set,
+};
 use protocol::name::Template;
 use serde::{Deserialize, Serialize};
 
-use super::{client, trouble};
+use super::{Client, trouble};
 use crate::{config, journal::progress::Trouble, time::now_ms};
 
 /// The profile that writes the keys of an origin.
@@ -70,19 +72,13 @@ pub(crate) fn cure(origin: &str, profile: &str) -> String {
 
 /// The owners of these origins, each on a connection that is made for it.
 pub(crate) fn owners(config: &config::Memcached, origins: &[&str]) -> Result<Vec<Option<Owner>>, Trouble> {
-    let names = origins.iter().map(|origin| owner_name(&config.key, origin));
-    let gets: Vec<Get> = names.map(Get::new).collect();
-    if gets.is_empty() {
-        return Ok(Vec::new());
-    }
-    let look = || -> Result<Vec<Option<Owner>>, Error> {
-        let results = client(&config.servers)?.run_many(gets)?;
-        results
-            .into_iter()
-            .map(|result| Ok(result?.value.as_deref().and_then(Owner::parse)))
-            .collect()
+    let owner_of = |origin: &&str| -> Result<Option<Owner>, Error> {
+        let name = owner_name(&config.key, origin);
+        let found = find(&mut Client::of_name(config, &name)?, &name)?;
+        Ok(found.value.as_deref().and_then(Owner::parse))
     };
-    look().map_err(|error| trouble(&error, &config.servers))
+    let owners: Result<Vec<Option<Owner>>, Error> = origins.iter().map(owner_of).collect();
+    owners.map_err(|error| trouble(&error, &config.servers))
 }
 
 /// Makes a profile the owner of an origin. Its host notices within seconds and brings everything up
@@ -101,22 +97,30 @@ pub(crate) fn hand_over(
         unsettled: true,
     };
     let change = || -> Result<Option<Owner>, Error> {
-        let client = client(&config.servers)?;
+        let mut client = Client::of_name(config, &name)?;
         loop {
-            let found = client.run(Get::new(&name).meta(Meta::NONE.cas()))?;
+            let found = find(&mut client, &name)?;
             let former = found.value.as_deref().and_then(Owner::parse);
             if former.as_ref().is_some_and(|former| former.profile == profile) {
                 return Ok(former);
             }
-            let set = Set::new(&name, owner.text());
-            let set = match found.item.cas.filter(|_| found.status != GetStatus::Miss) {
-                Some(cas) => set.compare_cas(cas),
-                None => set.add(),
-            };
-            if client.run(set)?.status == MutationStatus::Applied {
+            let mut options = SetOptions::default();
+            match found.cas.filter(|_| found.rc != ReturnCode::En) {
+                Some(cas) => options.compare_cas = Some(cas),
+                None => options.mode = SetMode::Add,
+            }
+            let set = build_set(&name, owner.text(), &options)?;
+            if client.run_one(set)?.rc == ReturnCode::Hd {
                 return Ok(former);
             }
         }
     };
     change().map_err(|error| trouble(&error, &config.servers))
+}
+
+/// The item of a name with its CAS number.
+fn find(client: &mut Client, name: &str) -> Result<MetaCommandResult, Error> {
+    let mut options = GetOptions::default();
+    options.return_cas = true;
+    client.run_one(build_get(name, &options)?)
 }

@@ -10,7 +10,11 @@ use super::{
     mark::{self, Mark},
     store::{self, Item, unexpected},
 };
-use crate::{journal::progress::Notice, sinks::runner::StepError};
+use crate::{
+    config::{self, endpoint::Endpoint},
+    journal::progress::Notice,
+    sinks::runner::StepError,
+};
 
 /// All servers of the configuration.
 pub(super) struct Servers {
@@ -28,6 +32,7 @@ pub(super) struct Servers {
 /// One of them.
 struct Server {
     address: [String; 1],
+    endpoint: Endpoint,
     line: Option<Line>,
     item_size: Option<u64>,
     /// It holds all that it should.
@@ -47,9 +52,11 @@ pub(super) struct Found {
 pub(super) type Stored = (u64, Vec<u8>);
 
 impl Servers {
-    pub(super) fn new(servers: &[String], profile: &str) -> Self {
-        let all = servers.iter().map(|server| Server {
-            address: [server.clone()],
+    pub(super) fn new(config: &config::Memcached, profile: &str) -> Self {
+        let servers = &config.servers;
+        let all = config.endpoints().map(|endpoint| Server {
+            address: [endpoint.name().to_owned()],
+            endpoint,
             line: None,
             item_size: None,
             filled: false,
@@ -69,11 +76,11 @@ impl Servers {
     pub(super) fn connect(&mut self) -> Result<bool, StepError> {
         let mut connected = false;
         for server in &mut self.all {
-            if server.line.as_ref().is_none_or(|line| !line.is_open()) {
+            if server.line.as_mut().is_none_or(|line| !line.is_open()) {
                 server.line = None;
-                let (line, item_size) = Line::open(&server.address[0])
-                    .map_err(|error| store::trouble(&error, &server.address))?;
-                (server.line, server.item_size) = (Some(line), item_size);
+                let (line, greeting) =
+                    Line::open(&server.endpoint).map_err(|error| store::trouble(&error, &server.address))?;
+                (server.line, server.item_size) = (Some(line), greeting.item_size);
                 // Whether it is the one that was filled, its mark says.
                 self.looked = None;
                 connected = true;
@@ -170,6 +177,11 @@ impl Servers {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// What a connection to a server needs.
+    pub(super) fn endpoint(&self, index: usize) -> Option<&Endpoint> {
+        self.all.get(index).map(|server| &server.endpoint)
     }
 
     /// Where a server is.

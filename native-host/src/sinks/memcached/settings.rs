@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use super::line::connect;
+use super::{obstacle::Obstacle, stream::Stream};
+use crate::config::endpoint::Endpoint;
 
 /// The answers that matter here.
 #[derive(Debug, Clone, Default)]
@@ -18,19 +19,30 @@ pub(crate) struct Settings {
     pub items: Option<u64>,
     /// What its clock says: seconds since 1970, by which items end.
     pub time: Option<u64>,
+    /// It asked for the login that is in the configuration.
+    pub asked_for_login: bool,
 }
 
 impl Settings {
     /// Asks a server on a connection of its own. What it does not tell, as a proxy may not, stays unknown.
-    pub(crate) fn of(server: &str, timeout: Duration) -> io::Result<Self> {
-        let mut stream = connect(server, timeout)?;
-        stream.set_read_timeout(Some(timeout))?;
-        stream.set_write_timeout(Some(timeout))?;
+    pub(crate) fn of(server: &Endpoint, timeout: Duration) -> io::Result<Self> {
+        let mut stream = Stream::open(server, timeout)?;
         stream.write_all(b"version\r\nstats settings\r\nstats\r\n")?;
-        let mut settings = Self::default();
+        stream.flush()?;
+        let mut settings = Self {
+            asked_for_login: stream.asked_for_login(),
+            ..Self::default()
+        };
         let mut answers = 0;
-        for line in BufReader::new(stream).lines() {
-            let line = line?;
+        let mut lines = BufReader::new(stream).lines();
+        let Some(first) = lines.next() else {
+            return Err(Obstacle::Closed.into());
+        };
+        for line in std::iter::once(first.map_err(Obstacle::at_first)).chain(lines) {
+            let line = line.map_err(Obstacle::named)?;
+            if let Some(obstacle) = Obstacle::in_answer(&line) {
+                return Err(obstacle.into());
+            }
             if let Some(version) = line.strip_prefix("VERSION ") {
                 settings.version = Some(version.to_owned());
             } else if let Some(size) = line.strip_prefix("STAT item_size_max ") {

@@ -97,7 +97,10 @@ impl MemcachedSink {
             state: "unreachable",
             trouble: unreachable(error, address),
         };
-        let mut items = match metadump::list(address).map_err(failed)? {
+        let Some(endpoint) = self.servers.endpoint(index) else {
+            return Ok(None);
+        };
+        let mut items = match metadump::list(endpoint).map_err(failed)? {
             Listing::Items(items) => items,
             Listing::None(_) => return Ok(None),
         };

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use memcache::exp::Error;
 
-use super::line::{Answer, Broken, Line, Parcel};
+use super::{
+    line::{Answer, Broken, Line, Parcel},
+    obstacle::Obstacle,
+};
 use crate::{
     journal::progress::{Notice, Trouble},
     sinks::runner::StepError,
@@ -140,13 +143,16 @@ pub(crate) fn is_too_large(error: &Error) -> bool {
 pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
     let servers = servers.join(", ");
     let (state, cure) = match cause(error) {
-        Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-            ("slow", "See why the server is slow; nothing is lost meanwhile.")
-        }
-        Error::Io(_) => (
-            "unreachable",
-            "Start the server, or correct memcached.servers; nothing is lost meanwhile.",
-        ),
+        Error::Io(error) => match Obstacle::of(error) {
+            Some(obstacle) => (obstacle.state(), obstacle.cure()),
+            None if error.kind() == std::io::ErrorKind::TimedOut => {
+                ("slow", "See why the server is slow; nothing is lost meanwhile.")
+            }
+            None => (
+                "unreachable",
+                "Start the server, or correct memcached.servers; nothing is lost meanwhile.",
+            ),
+        },
         Error::Timeout { .. } => ("slow", "See why the server is slow; nothing is lost meanwhile."),
         Error::Rejected(text) if text.contains("without CAS") => (
             "refused",
@@ -165,6 +171,7 @@ pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
     let error = match cause(error) {
         // Without the client's wrappers, whose texts have a record's key in them.
         Error::Timeout { .. } => "it did not answer in time".to_owned(),
+        Error::Io(error) if Obstacle::of(error).is_some() => error.to_string(),
         other => other.to_string(),
     };
     StepError {

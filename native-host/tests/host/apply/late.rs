@@ -10,14 +10,14 @@ use idb_relay::apply::{
     lease::{LENGTH, Lease, Taken},
 };
 
-use crate::support::{Memcached, Sandbox, until};
+use crate::support::{Memcached, Sandbox, plain, until};
 
 /// One of several processes that talk to the same server.
 struct Process(Server);
 
 impl Process {
     fn of(memcached: &Memcached) -> Self {
-        Self(Server::open(&memcached.address()).expect("a connection"))
+        Self(Server::open(&plain(&memcached.address())).expect("a connection"))
     }
 
     fn look(&mut self, name: &str) -> Seen {
@@ -160,7 +160,7 @@ fn a_server_without_cas_is_not_taken() {
     let mut memcached = Memcached::start();
     memcached.down();
     memcached.up_with(&["-C"]);
-    let error = Server::open(&memcached.address()).err().expect("refused");
+    let error = Server::open(&plain(&memcached.address())).err().expect("refused");
     assert!(error.to_string().contains("without CAS"), "{error}");
 }
 

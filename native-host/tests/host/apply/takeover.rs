@@ -14,7 +14,7 @@ use super::{LEASE, Watch, host, sandbox, sandbox_without_lease, stream::all_done
 use crate::support::{
     Apply, CONTEXT, Host, Sandbox,
     body::{commit, delete, put},
-    host_delivery, pour, until,
+    host_delivery, plain, pour, until,
 };
 
 #[test]
@@ -76,7 +76,7 @@ impl Ghost {
         let mut connection = sandbox.redis.connection();
         let mut lease = Lease::new(Some("idb:events"), "memcached", "ghost");
         assert_eq!(lease.take(&mut connection).expect("an answer"), Taken::Unknown);
-        let mut server = Server::open(&sandbox.memcached.address()).expect("a connection");
+        let mut server = Server::open(&plain(&sandbox.memcached.address())).expect("a connection");
         let fence = Cache::fence(server.clock().expect("a clock"));
         assert!(lease.keep(&mut connection).expect("an answer"));
         let name = sandbox.key(key);

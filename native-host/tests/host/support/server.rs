@@ -5,15 +5,17 @@ use std::{
     fs,
     io::{self, BufRead, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
+use idb_relay::config::endpoint::Endpoint;
 use redis::Commands as _;
 use rustix::process::{Pid, Signal};
 
-use super::{PATIENCE, until};
+use super::{Certificates, PATIENCE, until};
 
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -280,6 +282,8 @@ pub struct Memcached {
     child: Option<Child>,
     port: u16,
     options: &'static [&'static str],
+    /// What each connection has to say first.
+    login: Option<&'static str>,
 }
 
 impl Memcached {
@@ -293,6 +297,7 @@ impl Memcached {
             child: None,
             port: free_port(),
             options,
+            login: None,
         };
         memcached.up();
         memcached
@@ -304,9 +309,44 @@ impl Memcached {
 
     /// With more options.
     pub fn up_with(&mut self, options: &[&str]) {
+        self.up_at("127.0.0.1", options);
+    }
+
+    /// With TLS on another port, beside the usual one.
+    pub fn up_with_tls(&mut self, port: u16, certificates: &Certificates, options: &[&str]) {
+        let addresses = format!("notls:127.0.0.1:{},127.0.0.1:{port}", self.port);
+        let files = format!(
+            "ssl_chain_cert={},ssl_key={}",
+            certificates.certificate.display(),
+            certificates.key.display()
+        );
+        let tls: Vec<&str> = [options, &["-Z", "-o", &files]].concat();
+        self.up_at(&addresses, &tls);
+    }
+
+    /// Only for those whose user and password (`user:password`) are in this file, as the tests themselves say it from now on.
+    pub fn up_with_login(&mut self, file: &Path, login: &'static str) {
+        fs::write(file, format!("{login}\n")).expect("written");
+        self.up_with(&["-Y", file.to_str().expect("UTF-8")]);
+        self.login = Some(login);
+    }
+
+    /// From now on each connection of the tests says this user and password (`user:password`) first.
+    pub fn expect_login(&mut self, login: &'static str) {
+        self.login = Some(login);
+    }
+
+    /// At a socket alone; what looks at it here cannot.
+    pub fn up_at_socket(&mut self, socket: &Path) {
+        let path = socket.to_str().expect("UTF-8");
+        self.child = Some(spawn(Command::new("memcached").args(["-s", path, "-u", "root"])));
+        until("Memcached answers", || UnixStream::connect(socket).is_ok());
+    }
+
+    fn up_at(&mut self, addresses: &str, options: &[&str]) {
         let port = self.port.to_string();
         // Root must say as whom to run; for everybody else the option means nothing.
-        let usual = ["-l", "127.0.0.1", "-p", &port, "-U", "0", "-u", "root"];
+        let usual = ["-l", addresses, "-p", &port, "-U", "0", "-u", "root"];
         self.child = Some(spawn(
             Command::new("memcached")
                 .args(usual)
@@ -340,12 +380,21 @@ impl Memcached {
     }
 
     fn command(&self, command: &str) -> BufReader<TcpStream> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
         stream
             .set_read_timeout(Some(Duration::from_secs(5)))
             .expect("set");
-        stream.write_all(command.as_bytes()).expect("sent");
-        BufReader::new(stream)
+        let mut reader = BufReader::new(stream);
+        if let Some(login) = self.login {
+            let words = login.replace(':', " ");
+            let first = format!("set a 0 0 {}\r\n{words}\r\n", words.len());
+            reader.get_mut().write_all(first.as_bytes()).expect("sent");
+            let mut answer = String::new();
+            reader.read_line(&mut answer).expect("an answer");
+            assert_eq!(answer, "STORED\r\n");
+        }
+        reader.get_mut().write_all(command.as_bytes()).expect("sent");
+        reader
     }
 
     /// By the classic protocol, as any client would. Its flags must be 0.
@@ -474,6 +523,11 @@ impl Drop for Memcached {
     fn drop(&mut self) {
         end(&mut self.child);
     }
+}
+
+/// A server at this address, as a connection needs it.
+pub fn plain(address: &str) -> Endpoint {
+    Endpoint::new(address, None, None)
 }
 
 /// What was percent-encoded.
