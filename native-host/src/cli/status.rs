@@ -1,6 +1,6 @@
 //! `idb-relay status`.
 
-use std::io::Write;
+use std::{fmt::Write as _, io::Write};
 
 use clap::Args;
 use protocol::inspect::Lag;
@@ -143,12 +143,15 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
         match sink.attempts {
             0 => {}
             1 => text.push_str("; tried once"),
-            attempts => text.push_str(&format!("; tried {attempts} times")),
+            attempts => {
+                let _infallible = write!(text, "; tried {attempts} times");
+            }
         }
         if let Some(Lag { p50, p95, p99 }) = sink.lag {
-            text.push_str(&format!(
+            let _infallible = write!(
+                text,
                 "; last events after {p50} ms (p50), {p95} ms (p95), {p99} ms (p99)"
-            ));
+            );
         }
         line!(out, "{text}")?;
         if let Some(error) = &sink.error {

@@ -1,6 +1,6 @@
 //! One event's line.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{collections::BTreeMap, fmt::Write as _, io::Write};
 
 use protocol::event::{Event, Op};
 use serde::Serialize;
@@ -114,10 +114,10 @@ impl<'s> Stages<'s> {
             }
         }
         for (sink, _) in self.sinks.iter().filter(|(_, at)| at.is_none()) {
-            text.push_str(&format!("  {} waiting ({})", sink.name, sink.state));
+            let _infallible = write!(text, "  {} waiting ({})", sink.name, sink.state);
         }
         for (stage, note) in &self.notes {
-            text.push_str(&format!("  [{stage}: {note}]"));
+            let _infallible = write!(text, "  [{stage}: {note}]");
         }
         Ok(line!(out, "{text}")?)
     }
