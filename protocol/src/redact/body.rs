@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Plan, Redaction, key::KeyPath};
+use super::{MAX_GROWTH, Plan, Redaction, key::KeyPath};
 use crate::{
     commit::{Operation, Range, Records, Snapshot},
     json,
@@ -28,6 +28,8 @@ enum Unreadable {
     Unwritable(#[from] serde_json::Error),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error("the redacted keys take {MAX_GROWTH} bytes more than they did")]
+    TooLong,
 }
 
 /// A body, as far as it can hold values: the rest is names and numbers.
@@ -80,6 +82,9 @@ impl Redaction {
             }
             Outline::Records(records) => self.records(&records, &mut changes)?,
             Outline::Inventory(_) | Outline::Deletion(_) | Outline::Gap(_) => {}
+        }
+        if changes.grown > MAX_GROWTH {
+            return Err(Unreadable::TooLong);
         }
         Ok(changes.made_in(text))
     }
@@ -152,7 +157,8 @@ impl Plan<'_> {
         changes: &mut Changes<'t>,
     ) -> Result<(), Unreadable> {
         changes.replace(key, self.key(key.get())?);
-        changes.replace(value, self.value(value.get()));
+        let room = MAX_GROWTH.saturating_sub(changes.grown);
+        changes.replace(value, self.value(value.get(), room));
         Ok(())
     }
 
@@ -225,13 +231,19 @@ fn reshape(paths: &mut HashMap<String, KeyPath>, store: &str, change: &SchemaCha
 struct Changes<'t> {
     /// Where in memory the piece begins, how long it is, and what replaces it.
     list: Vec<(usize, usize, Cow<'t, str>)>,
+    /// By how many bytes the pieces are longer than they were, without those that are shorter.
+    grown: usize,
 }
 
 impl<'t> Changes<'t> {
     fn replace(&mut self, piece: &'t RawValue, with: Option<String>) {
         if let Some(with) = with {
             let at = piece.get().as_ptr().addr();
-            self.list.push((at, piece.get().len(), with.into()));
+            self.grown += with.len().saturating_sub(piece.get().len());
+            // Values keep to the room there is. Keys have no shorter form: with too much of them the body is not passed on.
+            if self.grown <= MAX_GROWTH {
+                self.list.push((at, piece.get().len(), with.into()));
+            }
         }
     }
 
