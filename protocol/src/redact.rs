@@ -197,7 +197,8 @@ impl Redaction {
         key_path: Option<&RawValue>,
         typed: &str,
     ) -> Option<String> {
-        self.plan(database, store, &KeyPath::read(key_path)).value(typed, MAX_GROWTH)
+        self.plan(database, store, &KeyPath::read(key_path))
+            .value(typed, MAX_GROWTH)
     }
 
     /// A key of a store, redacted; `None` if it stays as it is.

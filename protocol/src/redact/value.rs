@@ -25,8 +25,8 @@ const UNREADABLE: &str = r#"{"$opaque":{"type":"Object","reason":"unreadable for
 /// What can be written in the place of one that grows too long: the same as the page's encoder writes for what is too long.
 const TOO_LONG: &str = r#"{"$opaque":{"type":"Object","reason":"too large"}}"#;
 
-/// The value with these fields redacted. If it would be longer than it was by more than `room` bytes, it is said to be too large.
-pub(super) fn redacted(typed: &str, fields: &[(Vec<Step>, How)], hasher: &Hasher, room: usize) -> String {
+/// The value with these fields redacted. If it would be longer than it was by more than `growth` bytes, it is said to be too large.
+pub(super) fn redacted(typed: &str, fields: &[(Vec<Step>, How)], hasher: &Hasher, growth: usize) -> String {
     let Ok(root) = Json::parse(typed) else {
         return UNREADABLE.to_owned();
     };
@@ -44,7 +44,7 @@ pub(super) fn redacted(typed: &str, fields: &[(Vec<Step>, How)], hasher: &Hasher
     if marks.of(&root) == Some(How::Drop) {
         return "null".to_owned();
     }
-    let mut writer = Writer::new(&marks, hasher, typed.len(), typed.len().saturating_add(room));
+    let mut writer = Writer::new(&marks, hasher, typed.len(), typed.len().saturating_add(growth));
     writer.value(&root);
     match writer.finish() {
         Ok(text) => text,

@@ -69,7 +69,12 @@ fn redaction_depth_does_not_grow_with_references() {
 #[test]
 fn redaction_work_is_linear_in_length() {
     for shape in [ring, chain, star] {
-        for fields in [&["/secret/*"][..], &["/secret"], &["/secret/*/next"], &["/*/*/number", "/secret/0"]] {
+        for fields in [
+            &["/secret/*"][..],
+            &["/secret"],
+            &["/secret/*/next"],
+            &["/*/*/number", "/secret/0"],
+        ] {
             for how in [How::Hash, How::Mask, How::Drop] {
                 let redaction = redaction(fields, how);
                 let work = |objects| {
@@ -123,7 +128,9 @@ fn hashes_tell_values_apart_and_not_where_they_stand() {
     let same = [
         format!(r#"{{"a":{{"p":{{"x":"{long}"}},"q":{{"x":"{long}"}}}}}}"#),
         format!(r#"{{"a":{{"p":{{"$id":{{"id":1,"value":{{"x":"{long}"}}}}}},"q":{{"$ref":1}}}}}}"#),
-        format!(r#"{{"z":{{"$id":{{"id":1,"value":{{"x":"{long}"}}}}}},"a":{{"p":{{"$ref":1}},"q":{{"$ref":1}}}}}}"#),
+        format!(
+            r#"{{"z":{{"$id":{{"id":1,"value":{{"x":"{long}"}}}}}},"a":{{"p":{{"$ref":1}},"q":{{"$ref":1}}}}}}"#
+        ),
     ];
     assert!(same.iter().all(|typed| hash(typed) == hash(&same[0])));
     assert_ne!(hash(&same[0]), hash(&same[0].replacen("xx", "xy", 1)));

@@ -23,7 +23,10 @@ pub(super) fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
         if order[root] != NEW {
             continue;
         }
-        visits.push(Visit { node: root, followed: 0 });
+        visits.push(Visit {
+            node: root,
+            followed: 0,
+        });
         while let Some(Visit { node, followed }) = visits.last_mut() {
             let node = *node;
             if *followed == 0 && order[node] == NEW {
@@ -35,7 +38,10 @@ pub(super) fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
             if let Some(&next) = edges[node].get(*followed) {
                 *followed += 1;
                 if order[next] == NEW {
-                    visits.push(Visit { node: next, followed: 0 });
+                    visits.push(Visit {
+                        node: next,
+                        followed: 0,
+                    });
                 } else if is_open[next] {
                     lowest[node] = lowest[node].min(order[next]);
                 }

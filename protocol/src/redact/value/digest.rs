@@ -46,7 +46,8 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
             known: HashMap::new(),
         };
         let objects: Vec<&Json<'_>> = shared.all().map(|json| digests.object(json)).collect();
-        let indices: HashMap<usize, usize> = (0..).zip(&objects).map(|(i, json)| (address(json), i)).collect();
+        let indices: HashMap<usize, usize> =
+            (0..).zip(&objects).map(|(i, json)| (address(json), i)).collect();
         let edges: Vec<Vec<usize>> = objects
             .iter()
             .map(|object| digests.referents(object, &indices))
@@ -57,7 +58,10 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
                     let text = shortened(digests.text(objects[single]));
                     digests.known.insert(address(objects[single]), text);
                 }
-                _ => digests.describe_cycle(&component.iter().map(|index| objects[*index]).collect::<Vec<_>>()),
+                _ => {
+                    let shared: Vec<_> = component.iter().map(|index| objects[*index]).collect();
+                    digests.describe_cycle(&shared);
+                }
             }
         }
         digests
@@ -182,7 +186,10 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
         let mut all = descriptions.clone();
         all.sort_unstable();
         let all = digest(&all.concat());
-        let whole: Vec<String> = descriptions.iter().map(|own| digest(&format!("{own}{all}"))).collect();
+        let whole: Vec<String> = descriptions
+            .iter()
+            .map(|own| digest(&format!("{own}{all}")))
+            .collect();
         self.know(&members, &whole);
     }
 
