@@ -11,6 +11,7 @@
 //! - `publish.lua`: the script.
 //! - `flight`: calls of it on their way.
 //! - `link`: a connection, and what its server remembers. `lookup`: what inspectors want to know.
+//! - `memory`: how much memory a server has left.
 //! - `trouble`: what servers refuse, and cures.
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
 mod flight;
 mod link;
 mod lookup;
+mod memory;
 mod trouble;
 
 pub(crate) use self::link::ANSWER_TIMEOUT;
@@ -43,6 +45,7 @@ use self::{
 pub use self::{
     link::connect,
     lookup::{client, entry},
+    memory::Memory,
 };
 
 /// How much one script call carries: enough to make the round trip small, little enough that the server's other clients do not wait.
@@ -231,6 +234,17 @@ impl RedisSink {
         Ok(self.caller.call(entries, &self.channels, builds_on, published))
     }
 
+    /// Fails if the server's memory has no room for more of the stream.
+    fn leave_room(&self, link: &mut Link) -> Result<(), StepError> {
+        if self.config.stream.is_none() {
+            return Ok(());
+        }
+        match link.memory().map_err(|error| self.failed(&error))? {
+            Some(memory) => memory.problem(&self.config, &self.address()).map_or(Ok(()), Err),
+            None => Ok(()),
+        }
+    }
+
     fn address(&self) -> String {
         address(&self.config.url)
     }
@@ -294,6 +308,7 @@ impl Sink for RedisSink {
             Some(link) if link.is_open() => (link, after),
             _ => self.connect(reader, after)?,
         };
+        self.leave_room(&mut link)?;
         let step = self.pass_on(&mut link, reader, from, after)?;
         self.link = Some(link);
         Ok(step)
