@@ -95,7 +95,7 @@ impl<'j> Batch<'j> {
             database: commit.database.clone().into_owned(),
             store: String::new(),
         };
-        let mut drafts = Drafts::of(self.connection, steps.len());
+        let mut drafts = Drafts::of(self.connection, steps.len(), self.state.delivery_bytes);
         for (operation, step) in commit.operations.iter().zip(steps) {
             let name = operation.store();
             if place.store != name {

@@ -4,6 +4,7 @@ mod aside;
 mod handed;
 mod late;
 mod lost;
+mod volume;
 
 use std::{
     collections::HashMap,
