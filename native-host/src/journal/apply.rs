@@ -265,6 +265,8 @@ impl<'j> Batch<'j> {
 
     /// What is written once for a batch.
     fn finish(&mut self, notes: &[Note]) -> rusqlite::Result<()> {
+        // What is owed is no delivery's.
+        self.volume = volume::Volume::default();
         self.save_contexts()?;
         turn::write(&self.transaction, notes)?;
         if retain::is_due(self.before, self.state.head) || self.is_full() {

@@ -142,7 +142,7 @@ impl Batch<'_> {
         let (carried, _) = self.carrier()?;
         let mut told = BTreeSet::new();
         for (number, store, key) in owed {
-            if self.state.room.bytes > enough {
+            if self.state.room.bytes > enough || self.is_voluminous() {
                 return Ok(true);
             }
             self.paid(number)?;
