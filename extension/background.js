@@ -1,7 +1,8 @@
 // Listens before the WASM is there. Browsers deliver the event that woke the background only to listeners that are added at
 // once, and a port's messages only to those that are there when they come: everything is queued for the Rust side in order.
 
-import init, { Background } from "./wasm/idb_relay.js";
+import init, { Background, __wbg_reset_state as renew } from "./wasm/idb_relay.js";
+import { blame, leftOut, mayEnter, restartDelay } from "./restart.js";
 
 /** @type {((background: Background) => void)[] | null} */
 let queue = [];
@@ -9,11 +10,92 @@ let queue = [];
 let background;
 let ports = 0;
 
+/** How many instances of the module there were before this one, and whether this one has trapped. */
+let instances = 0;
+let isOver = false;
+
+/** @type {Map<number, chrome.runtime.Port>} The ports that the module knows. */
+const connected = new Map();
+/** @type {chrome.runtime.Port | undefined} */
+let host;
+
+/**
+ * Who is being served: a delivery that the module is working on, else the document that has sent something.
+ * @type {string | null}
+ */
+let inHand = null;
+
 /** @param {(background: Background) => void} event */
 const hand = (event) => {
   if (queue !== null) queue.push(event);
-  else event(/** @type {Background} */ (background));
+  else guarded(() => event(/** @type {Background} */ (background)))();
 };
+
+/**
+ * The module is about to work on this delivery; without a context on none any more.
+ * @param {string} context
+ * @param {number} sequence
+ */
+globalThis.idbRelayInHand = (context, sequence) => {
+  inHand = context === "" ? null : JSON.stringify([context, sequence]);
+};
+
+/**
+ * The port to the host, which has to be closed when the module can't do it.
+ * @param {string} name
+ */
+globalThis.idbRelayConnectHost = (name) => (host = chrome.runtime.connectNative(name));
+
+/**
+ * Lets nothing but a restart follow an exception that comes out of the module: its own errors are values, so this is a trap.
+ * What it was working on is half done then, and is never put right.
+ * @param {(...given: any[]) => any} enter
+ */
+const guarded = (enter) => {
+  const instance = instances;
+  return (/** @type {any[]} */ ...given) => {
+    // What the one before still had to do is over.
+    if (instance !== instances) return;
+    try {
+      return enter(...given);
+    } catch (error) {
+      restart(error);
+    }
+  };
+};
+globalThis.idbRelayGuarded = guarded;
+
+/** @param {any} error */
+const isTrap = (error) =>
+  error instanceof WebAssembly.RuntimeError || /call stack|too much recursion/.test(error?.message ?? "");
+
+// What the module does later (its promises) is entered by the engine itself.
+addEventListener("error", ({ error }) => isTrap(error) && restart(error));
+addEventListener("unhandledrejection", ({ reason }) => isTrap(reason) && restart(reason));
+
+/**
+ * Starts with a new instance of the module, as after a pause: bridges connect again and send what is not on disk yet.
+ * @param {any} error
+ */
+function restart(error) {
+  // An instance traps once; what is heard of it after that is over.
+  if (isOver) return;
+  isOver = true;
+  instances += 1;
+  console.error(error);
+  blame(inHand);
+  inHand = null;
+  queue = [];
+  background = undefined;
+  for (const port of [...connected.values(), host]) port?.disconnect();
+  connected.clear();
+  host = undefined;
+  setTimeout(() => {
+    isOver = false;
+    renew();
+    start().catch(couldNotStart);
+  }, restartDelay());
+}
 
 /** Our own pages, as the browser (never they) says. Content scripts have their page's URL. */
 const own = chrome.runtime.getURL("");
@@ -41,10 +123,20 @@ chrome.runtime.onConnect.addListener((port) => {
     prerendered: documentLifecycle === "prerender",
     inspector: url?.startsWith(own) ?? false,
   });
-  port.onMessage.addListener((text) => hand((to) => to.port_said(number, text)));
+  const ours = url?.startsWith(own) ?? false;
+  if (!mayEnter(sender)) return;
+  connected.set(number, port);
+  port.onMessage.addListener((text) =>
+    hand((to) => {
+      inHand = ours ? null : sender;
+      to.port_said(number, text);
+      inHand = null;
+    }),
+  );
   port.onDisconnect.addListener(() => {
     // Chromium wants the reason to be looked at (a page in the back/forward cache, most often).
     void chrome.runtime.lastError;
+    connected.delete(number);
     hand((to) => to.port_closed(number));
   });
   hand((to) => to.port_opened(number, port, sender));
@@ -89,19 +181,27 @@ chrome.tabs.onUpdated.addListener(wake);
 /** From now on the page scripts wake it, and other sites' tabs no longer do. */
 globalThis.scriptsRegistered = () => chrome.tabs.onUpdated.removeListener(wake);
 
-init({ module_or_path: chrome.runtime.getURL("wasm/idb_relay_bg.wasm") })
-  .then(() => Background.start())
-  .then((started) => {
-    background = started;
-    const waiting = queue ?? [];
-    queue = null;
-    // One that fails takes no other along.
-    for (const event of waiting) queueMicrotask(() => event(started));
-  })
-  .catch((error) => {
-    queue = [];
-    void chrome.action.setBadgeText({ text: "!" });
-    void chrome.action.setTitle({
-      title: `idb-relay: The background could not start: ${error}. Switch the extension off and on again.`,
-    });
+/** Begins with what is stored; what came meanwhile is handed over. */
+async function start() {
+  const instance = instances;
+  const started = await Background.start(JSON.stringify(leftOut()));
+  if (instance !== instances) return;
+  background = started;
+  const waiting = queue ?? [];
+  queue = null;
+  // One that fails takes no other along.
+  for (const event of waiting) queueMicrotask(() => hand(event));
+}
+
+/** @param {any} error */
+function couldNotStart(error) {
+  queue = [];
+  void chrome.action.setBadgeText({ text: "!" });
+  void chrome.action.setTitle({
+    title: `idb-relay: The background could not start: ${error}. Switch the extension off and on again.`,
   });
+}
+
+init({ module_or_path: chrome.runtime.getURL("wasm/idb_relay_bg.wasm") })
+  .then(start)
+  .catch(couldNotStart);

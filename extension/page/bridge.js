@@ -373,6 +373,8 @@ function receive(text) {
     delay = FIRST_DELAY;
     send();
     if (!surveyed) void survey();
+  } else if (message.too_much) {
+    giveUp(message.too_much.sequence);
   } else if (message.trace) {
     node?.dispatchEvent(new Event(message.trace.on ? TRACE : UNTRACE));
   } else if (message.refused) {
@@ -382,6 +384,21 @@ function receive(text) {
   } else if (message.read) {
     void tell(message.read);
   }
+}
+
+/**
+ * The background has no room for a delivery: a note takes its place that has all stores read, which goes piece by piece.
+ * @param {number} number
+ */
+function giveUp(number) {
+  const index = queue.findIndex((delivery) => delivery.sequence === number);
+  if (index < 0) return;
+  put(queue[index], JSON.stringify({ gap: { reason: "the extension had no room for a large commit", stores: [] } }));
+  // What was sent behind it may not have been taken either.
+  sent = index;
+  sentUnits = queue.slice(0, index).reduce((units, { body }) => units + body.length, 0);
+  partial = null;
+  send();
 }
 
 /**

@@ -29,8 +29,14 @@ export const { parse, stringify } = JSON;
 export const { now } = Date;
 export const slice = uncurry(String.prototype.slice);
 export const indexOf = uncurry(String.prototype.indexOf);
-/** Whether a string has no lone surrogates. */
-export const isWellFormed = uncurry(/** @type {any} */ (String.prototype).isWellFormed);
+const hasNoLoneSurrogates = uncurry(/** @type {any} */ (String.prototype).isWellFormed);
+/** The longest name that is told, in UTF-16 code units: `protocol::commit::MAX_NAME_UNITS`. */
+export const MAX_NAME = 1024;
+/**
+ * Whether a name can be told: it has no lone surrogates, which JSON readers refuse, and is not so long that each event would be.
+ * @param {string} name
+ */
+export const isWellFormed = (name) => name.length <= MAX_NAME && hasNoLoneSurrogates(name);
 
 /**
  * An object of the page's as the page has it. Firefox shows the page's objects to the isolated world through wrappers that hide

@@ -125,7 +125,7 @@ export async function readInventory(bucket, buckets) {
   /** @type {{ name: string, version: number, stores: string[] | null }[]} */
   const databases = [];
   const factory = await factoryOf(bucket);
-  // Names with lone surrogates can't be told: what is named so is left out.
+  // What has a name that can't be told is left out.
   const found = ((await factory?.databases()) ?? []).filter(({ name = "" }) => isWellFormed(name));
   for (let from = 0; factory !== null && from < found.length; from += TOGETHER) {
     const some = found.slice(from, from + TOGETHER);

@@ -20,7 +20,7 @@ import {
   versionOf,
 } from "./idb.js";
 import { active, hand, tracing, whenLeaving } from "./outlet.js";
-import { emptyList, indexOf, isWellFormed, keysOf, now, parse, sealedOff, slice, stringify } from "./pristine.js";
+import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "./pristine.js";
 import { stackNow } from "./stacks.js";
 import { asGiven } from "./taken.js";
 
@@ -117,10 +117,10 @@ export function record(transaction, operation, store) {
 }
 
 /**
- * Whether a name has no lone surrogates: JSON readers refuse them, and stores that are named so are left out.
+ * Whether a name can be told: stores of others are left out.
  * @param {string} name as JSON
  */
-const isTellable = (name) => indexOf(name, "\\ud") < 0 || isWellFormed(parse(name));
+const isTellable = (name) => (name.length <= MAX_NAME && indexOf(name, "\\ud") < 0) || isWellFormed(parse(name));
 
 /** @param {IDBObjectStore} store */
 function keyPathText(store) {

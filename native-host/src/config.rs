@@ -70,6 +70,8 @@ pub struct Redis {
     pub stream: Option<String>,
     /// `max_stream_length`; `None`: unbounded, which 0 says too.
     pub max_stream_length: Option<u64>,
+    /// `max_memory_mib`, in bytes; `None`: where the server has no bound of its own, half of its machine's memory; 0: no bound.
+    pub max_memory: Option<u64>,
 }
 
 /// The cache that is kept up to date.
@@ -155,6 +157,7 @@ const REDIS: &[&str] = &[
     "channel",
     "stream",
     "max_stream_length",
+    "max_memory_mib",
 ];
 const MEMCACHED: &[&str] = &["mode", "servers", "ca_file", "user", "password", "key", "value"];
 const JOURNAL: &[&str] = &["directory", "keep_mib", "keep_hours", "max_mib"];
@@ -241,6 +244,9 @@ fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
         channel,
         stream: Some(stream).filter(|stream| !stream.is_empty()),
         max_stream_length: section.whole("max_stream_length")?.filter(|length| *length > 0),
+        max_memory: section
+            .whole("max_memory_mib")?
+            .map(|mib| mib.saturating_mul(MIB)),
     };
     Ok(section.enabled()?.then_some(redis))
 }

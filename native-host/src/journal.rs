@@ -28,6 +28,7 @@ mod error;
 mod hold;
 mod key;
 pub mod lock;
+pub mod log;
 mod look;
 mod mirror;
 mod order;
@@ -99,6 +100,10 @@ struct State {
     rereads: Rereads,
     /// A transaction was begun and not committed.
     unfinished: bool,
+    /// How many bytes of events one delivery may write.
+    delivery_bytes: u64,
+    /// How many bytes of events the last transaction wrote, or tried to.
+    attempted: u64,
 }
 
 impl Journal {
@@ -123,6 +128,8 @@ impl Journal {
             renderer: Renderer::default(),
             rereads: Rereads::default(),
             unfinished: false,
+            delivery_bytes: apply::DELIVERY_BYTES,
+            attempted: 0,
         };
         state
             .reload(&connection)
@@ -165,7 +172,22 @@ impl Journal {
         let more = batch.tidy()?;
         batch.commit()?;
         self.recent.clear();
+        self.shrink_log();
         Ok(more)
+    }
+
+    /// How many bytes of events the last transaction wrote, or tried to before it failed.
+    pub fn attempted(&self) -> u64 {
+        self.state.attempted
+    }
+
+    /// Gives back what the write-ahead log takes beyond [`log::LIMIT`], unless somebody reads what is only there.
+    pub fn shrink_log(&mut self) {
+        let _turn = self.turn.take();
+        if let Err(error) = log::shrink(&self.connection, &self.path) {
+            // It is tried again in a while.
+            tracing::debug!("{}", JournalError::failed(&self.path, error));
+        }
     }
 
     /// What the writers of this process share.

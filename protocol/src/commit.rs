@@ -12,6 +12,17 @@ use serde_json::value::RawValue;
 
 use crate::schema::SchemaChange;
 
+/// The longest name of a database, store, index or bucket that is told, in UTF-16 code units. Every event repeats the names of its
+/// store, so a page that may choose them as long as it likes writes far more than it stores. What has a longer name is left out by
+/// the page's scripts, as is a name with a lone surrogate, and refused by the host.
+pub const MAX_NAME_UNITS: usize = 1024;
+
+/// Whether a name is longer than any that is told.
+pub fn is_too_long(name: &str) -> bool {
+    // No UTF-16 unit takes less than a byte.
+    name.len() > MAX_NAME_UNITS && name.encode_utf16().count() > MAX_NAME_UNITS
+}
+
 /// The content of one delivery. Externally tagged: `{"commit":{…}}`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -305,6 +316,70 @@ pub struct StoreName<'a> {
     /// The store's name.
     #[serde(borrow)]
     pub store: Cow<'a, str>,
+}
+
+impl Body<'_> {
+    /// The first name in it that is longer than [`MAX_NAME_UNITS`], if there is one.
+    pub fn name_too_long(&self) -> Option<&str> {
+        match self {
+            Self::Commit(Commit {
+                bucket,
+                database,
+                operations,
+                ..
+            }) => first_too_long(&[bucket, database])
+                .or_else(|| operations.iter().find_map(Operation::name_too_long)),
+            Self::Snapshot(Snapshot {
+                bucket,
+                database,
+                store,
+                ..
+            })
+            | Self::Records(Records {
+                bucket,
+                database,
+                store,
+                ..
+            }) => first_too_long(&[bucket, database, store]),
+            Self::Inventory(Inventory {
+                bucket,
+                buckets,
+                databases,
+                ..
+            }) => first_too_long(&[bucket])
+                .or_else(|| {
+                    buckets
+                        .iter()
+                        .flatten()
+                        .find_map(|bucket| first_too_long(&[bucket]))
+                })
+                .or_else(|| {
+                    databases.iter().find_map(|DatabaseInfo { name, stores, .. }| {
+                        let stores = stores.iter().flatten();
+                        first_too_long(&[name])
+                            .or_else(|| stores.into_iter().find_map(|store| first_too_long(&[store])))
+                    })
+                }),
+            Self::Deletion(Deletion { bucket, database, .. }) => first_too_long(&[bucket, database]),
+            Self::Gap(Gap { stores, .. }) => stores
+                .iter()
+                .find_map(|name| first_too_long(&[&name.bucket, &name.database, &name.store])),
+        }
+    }
+}
+
+fn first_too_long<'n>(names: &[&'n str]) -> Option<&'n str> {
+    names.iter().copied().find(|name| is_too_long(name))
+}
+
+impl Operation<'_> {
+    fn name_too_long(&self) -> Option<&str> {
+        let store = Some(self.store()).filter(|name| is_too_long(name));
+        store.or_else(|| match self {
+            Self::Schema { change, .. } => change.names().into_iter().find(|name| is_too_long(name)),
+            _ => None,
+        })
+    }
 }
 
 #[cfg(test)]

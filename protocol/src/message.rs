@@ -36,6 +36,9 @@ pub const SMALLEST_WINDOW: usize = 64 * 1024;
 /// browsers' limits even if every unit takes four bytes and an escape.
 pub const MAX_PART_UNITS: usize = 4 * 1024 * 1024;
 
+/// The longest id of a document, in bytes. Bridges make them half as long; each event of the document repeats it twice.
+pub const MAX_CONTEXT: usize = 64;
+
 /// How many bytes of messages to the host travel together at most, as one frame that holds an array of them. A message that is
 /// alone travels as it is.
 pub const MAX_BUNDLE: usize = 1024 * 1024;
@@ -135,6 +138,11 @@ pub enum ToBridge<'a> {
     Read(Read<'a>),
     /// Take an inventory and a snapshot of everything.
     Snapshot {},
+    /// There is no room for this delivery: a gap is to come in its place, under its number.
+    TooMuch {
+        /// The delivery's number.
+        sequence: u64,
+    },
     /// Tell where writes are called from, or do so no more. A bridge that connects does not.
     Trace {
         /// Whether somebody wants to see it.

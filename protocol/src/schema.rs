@@ -56,3 +56,15 @@ pub enum SchemaChange<'a> {
     /// `deleteDatabase`: the store went with its database; a `d` for each record follows.
     DeleteDatabase {},
 }
+
+impl SchemaChange<'_> {
+    /// The names that it says, without the store's own.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::RenameStore { to } => vec![to],
+            Self::CreateIndex { index, .. } | Self::DeleteIndex { index } => vec![index],
+            Self::RenameIndex { index, to } => vec![index, to],
+            Self::CreateStore { .. } | Self::DeleteStore {} | Self::DeleteDatabase {} => Vec::new(),
+        }
+    }
+}

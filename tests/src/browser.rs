@@ -209,6 +209,9 @@ trait Driver: Send {
     fn registered_scripts(&mut self) -> Result<u64>;
     /// Ends the background of idb-relay's extension, as browsers do when it rests; whether one was running.
     fn end_background(&mut self) -> Result<bool>;
+    /// Evaluates in the background of idb-relay's extension an expression that yields a string or a promise of one; `None` where
+    /// only pages of the extension reach it.
+    fn evaluate_in_background(&mut self, expression: &str) -> Result<Option<String>>;
     /// Asks the browser to end.
     fn quit(&mut self) -> Result<()>;
 }
@@ -282,6 +285,15 @@ impl Browser {
             .context("cannot end the extension's background")
     }
 
+    /// The background of idb-relay's extension, to be called into.
+    pub fn background(&self) -> Result<Background<'_>> {
+        let page = match self.kind {
+            Kind::Chromium => None,
+            Kind::Firefox => Some(self.open(&self.extension_url("ui/options.html"))?),
+        };
+        Ok(Background { browser: self, page })
+    }
+
     /// The address of one of the extension's own pages.
     pub fn extension_url(&self, path: &str) -> String {
         match self.kind {
@@ -308,6 +320,30 @@ impl Browser {
 
     fn driver(&self) -> MutexGuard<'_, Box<dyn Driver>> {
         self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The background of the extension.
+pub struct Background<'browser> {
+    browser: &'browser Browser,
+    /// A page of the extension that reaches it, where the protocol does not.
+    page: Option<Page<'browser>>,
+}
+
+impl Background<'_> {
+    /// Calls a JavaScript function with the background's global object, awaits it, and returns it as JSON (`undefined` as `null`).
+    pub fn call(&self, function: &str) -> Result<Value> {
+        if let Some(page) = &self.page {
+            return page.evaluate(&format!("chrome.runtime.getBackgroundPage().then({function})"));
+        }
+        let wrapped = format!("(async () => JSON.stringify((await ({function}\n)(globalThis)) ?? null))()");
+        let text = self
+            .browser
+            .driver()
+            .evaluate_in_background(&wrapped)
+            .with_context(|| format!("the background called {}", shown(function)))?
+            .context("the background is out of reach")?;
+        serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a page was given is its own: it changes keys and key paths, forgets connections, gives names that nobody can tell. What arrives
 //! is what the database holds, and nothing is kept that the page let go.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use lab::{
     Rig,
     browser::{Kind, Page},
@@ -151,7 +151,7 @@ fn connections_that_are_forgotten_are_collected() -> Result<()> {
     Ok(())
 }
 
-/// Names with lone surrogates are left out; what stands beside them is not.
+/// Names with lone surrogates, and those that are too long, are left out; what stands beside them is not.
 fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -163,6 +163,9 @@ fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
                 const ok = request.result.createObjectStore('ok');
                 const untold = request.result.createObjectStore('\udc00store');
                 const renamed = request.result.createObjectStore('renamed');
+                const long = 'n'.repeat(1025);
+                request.result.createObjectStore(long).put('untold', 1);
+                ok.createIndex(long, 'a');
                 ok.createIndex('\ud800', 'a');
                 renamed.put('gone', 1);
                 renamed.name = '\udc00';
@@ -181,6 +184,13 @@ fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
             request.onsuccess = request.onerror = () => resolve();
         })",
     )?;
+    page.evaluate(
+        r"new Promise((resolve) => {
+            const request = indexedDB.open('n'.repeat(1025));
+            request.onupgradeneeded = () => request.result.createObjectStore('ok').put('untold', 1);
+            request.onsuccess = request.onerror = () => resolve();
+        })",
+    )?;
     page.evaluate("put('last', 1)")?;
     let events = wait::until("the last write", PATIENCE, || {
         let events = rig.stream()?;
@@ -196,6 +206,8 @@ fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
         .filter(|line| line.contains("beside"))
         .collect();
     assert_eq!(beside, [r#"c given/ok 1 "beside""#, r#"c given/ok 2 "beside""#]);
+    let told = lines(&events).join("\n");
+    ensure!(!told.contains("untold") && !told.contains("nnnn"), "{told}");
     Ok(())
 }
 

@@ -95,7 +95,9 @@ fn assemble(root: &Path, browser: &str, modules: &[PathBuf], directory: &Path) -
         let text = script.text(&source.join("page"))?;
         write(&directory.join("page").join(script.name), &text)?;
     }
-    copy(&source.join("background.js"), &directory.join("background.js"))?;
+    for script in ["background.js", "restart.js"] {
+        copy(&source.join(script), &directory.join(script))?;
+    }
     copy(&source.join("ui/icons"), &directory.join("icons"))?;
     fs::create_dir_all(directory.join("ui"))?;
     for page in PAGES {

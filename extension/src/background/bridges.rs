@@ -39,10 +39,16 @@ pub struct Bridge {
     pub refused: Option<Refusal>,
     /// The parts of a long delivery's body that have come so far.
     pub parts: Vec<String>,
+    /// How many bytes they take.
+    pub part_bytes: usize,
+    /// The delivery that there was no room for: what else comes of it is dropped.
+    pub turned_away: Option<u64>,
     /// Whether it was told to tell where writes are called from.
     pub traced: bool,
     /// The stacks of deliveries that are about to come, by their numbers.
     pub stacks: Table<u64, Vec<String>>,
+    /// How many bytes they take.
+    pub stack_bytes: usize,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
 }
@@ -100,8 +106,11 @@ impl Bridges {
             standing: Standing::Waiting,
             refused: None,
             parts: Vec::new(),
+            part_bytes: 0,
+            turned_away: None,
             traced: false,
             stacks: Table::new(),
+            stack_bytes: 0,
             last_heard: self.clock,
         };
         self.connected.insert(port, bridge);
@@ -193,6 +202,11 @@ impl Bridges {
         let bridge = self.connected.get_mut(&port)?;
         bridge.last_heard = self.clock;
         Some(bridge)
+    }
+
+    /// How many bytes of deliveries have come that are not whole yet.
+    pub fn part_bytes(&self) -> usize {
+        self.connected.values().map(|bridge| bridge.part_bytes).sum()
     }
 
     /// All that have introduced themselves.

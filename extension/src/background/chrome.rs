@@ -30,8 +30,17 @@ extern "C" {
     #[wasm_bindgen(method, js_name = addListener)]
     pub fn add_listener(this: &Event, listener: &Function);
 
-    #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = connectNative)]
+    /// `chrome.runtime.connectNative`; `background.js` remembers the port, to close it if this module traps.
+    #[wasm_bindgen(catch, js_name = idbRelayConnectHost)]
     pub fn connect_native(host: &str) -> Result<Port, JsValue>;
+
+    /// A function that the browser may call: what comes out of this module as an exception makes `background.js` start it again.
+    #[wasm_bindgen(js_name = idbRelayGuarded)]
+    pub fn guarded(enter: &JsValue) -> Function;
+
+    /// Tells `background.js` which delivery is being worked on; without a context none.
+    #[wasm_bindgen(js_name = idbRelayInHand)]
+    pub fn in_hand(context: &str, sequence: f64);
 
     #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "local"], js_name = get)]
     pub async fn storage_get(names: &JsValue) -> Result<JsValue, JsValue>;

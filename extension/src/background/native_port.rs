@@ -40,9 +40,9 @@ impl NativePort {
             }
         });
         port.on_message()
-            .add_listener(on_message.as_ref().unchecked_ref());
+            .add_listener(&chrome::guarded(on_message.as_ref()));
         port.on_disconnect()
-            .add_listener(on_disconnect.as_ref().unchecked_ref());
+            .add_listener(&chrome::guarded(on_disconnect.as_ref()));
         Ok(Self {
             port,
             _on_message: on_message,

@@ -20,6 +20,37 @@ pub enum Content {
     Parts(Vec<String>),
 }
 
+/// What is sent in the place of a commit that the background has failed on: the host has the origin's stores read again.
+const LOST: &str = r#"{"gap":{"reason":"the extension failed on a commit, twice","stores":[]}}"#;
+
+/// The same for what was read: nothing, for another reading would fare no better.
+const UNREADABLE: &str = r#"{"unreadable":null}"#;
+
+impl Content {
+    /// What is sent in its place. It is not looked into but for its first letters.
+    #[must_use]
+    pub fn left_out(&self) -> Self {
+        let begin = match self {
+            Self::Whole(body) => body.get(),
+            Self::Parts(parts) => parts.first().map_or("", String::as_str),
+        };
+        let instead = if begin.starts_with("{\"commit\"") {
+            LOST
+        } else {
+            UNREADABLE
+        };
+        Self::Parts(vec![instead.to_owned()])
+    }
+
+    /// How many bytes it takes.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Whole(body) => body.get().len(),
+            Self::Parts(parts) => parts.iter().map(String::len).sum(),
+        }
+    }
+}
+
 /// A delivery for the host.
 #[derive(Debug)]
 pub struct Entry {
@@ -35,10 +66,7 @@ pub struct Entry {
 
 impl Entry {
     fn size(&self) -> usize {
-        match &self.content {
-            Content::Whole(body) => body.get().len(),
-            Content::Parts(parts) => parts.iter().map(String::len).sum(),
-        }
+        self.content.size()
     }
 }
 
@@ -53,6 +81,8 @@ pub struct Outbox {
     /// The arrival from which on nothing was handed out yet.
     unsent: u64,
     in_flight: usize,
+    /// How many bytes all entries take.
+    bytes: usize,
 }
 
 impl Outbox {
@@ -67,6 +97,7 @@ impl Outbox {
         let arrival = self.arrivals;
         self.arrivals += 1;
         context.push_back((entry.sequence, arrival));
+        self.bytes += entry.size();
         self.entries.insert(arrival, entry);
     }
 
@@ -80,6 +111,11 @@ impl Outbox {
     /// How many deliveries are not on disk yet.
     pub fn len(&self) -> u64 {
         self.entries.len() as u64
+    }
+
+    /// How many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether all are.
@@ -108,7 +144,13 @@ impl Outbox {
             && sequence <= up_to
         {
             held.pop_front();
-            remove(&mut self.entries, &mut self.in_flight, self.unsent, arrival);
+            remove(
+                &mut self.entries,
+                &mut self.in_flight,
+                &mut self.bytes,
+                self.unsent,
+                arrival,
+            );
         }
         if held.is_empty() {
             self.contexts.remove(context);
@@ -137,16 +179,29 @@ impl Outbox {
     /// Drops everything of a context.
     pub fn forget(&mut self, context: &str) {
         for (_, arrival) in self.contexts.remove(context).unwrap_or_default() {
-            remove(&mut self.entries, &mut self.in_flight, self.unsent, arrival);
+            remove(
+                &mut self.entries,
+                &mut self.in_flight,
+                &mut self.bytes,
+                self.unsent,
+                arrival,
+            );
         }
     }
 }
 
-fn remove(entries: &mut BTreeMap<u64, Entry>, in_flight: &mut usize, unsent: u64, arrival: u64) {
-    if let Some(entry) = entries.remove(&arrival)
-        && arrival < unsent
-    {
-        *in_flight -= entry.size();
+fn remove(
+    entries: &mut BTreeMap<u64, Entry>,
+    in_flight: &mut usize,
+    bytes: &mut usize,
+    unsent: u64,
+    arrival: u64,
+) {
+    if let Some(entry) = entries.remove(&arrival) {
+        *bytes -= entry.size();
+        if arrival < unsent {
+            *in_flight -= entry.size();
+        }
     }
 }
 
@@ -190,7 +245,7 @@ mod tests {
         outbox.acknowledge("b", 9);
         outbox.rewind();
         assert!(drained(&mut outbox).is_empty());
-        assert_eq!(outbox.in_flight, 0);
+        assert_eq!((outbox.in_flight, outbox.bytes), (0, 0));
         assert!(outbox.contexts.is_empty());
     }
 

@@ -5,7 +5,7 @@
 //! before the host has said hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing leaves
 //! while one of them cannot be applied or the browser has not told the policy's; a lone delivery leaves at once.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     backoff::Backoff,
@@ -20,7 +20,7 @@ use super::{
 use protocol::{
     json,
     message::{
-        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_PART_UNITS, Open, Read,
+        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_CONTEXT, MAX_PART_UNITS, Open, Read,
         SMALLEST_WINDOW, ToBridge, Welcome,
     },
     redact::{Redaction, Rule},
@@ -36,6 +36,10 @@ mod trace;
 
 use host::{Complaint, Link};
 pub use look::Looking;
+
+/// How many bytes of deliveries that are larger than [`SMALLEST_WINDOW`] the background holds at most, whole ones and parts. The
+/// largest single one fits. Smaller ones are bounded by the windows of their documents.
+const MAX_HELD: usize = if cfg!(test) { 32 } else { 384 } * 1024 * 1024;
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,6 +105,9 @@ impl Default for Policy {
     }
 }
 
+/// Is told which delivery is about to be looked into, by its context and number, and when that is over (`None`).
+pub type InHand = fn(Option<(&str, u64)>);
+
 /// What makes the hashes of this browser profile its own. It never leaves the browser.
 pub type Secret = [u8; 32];
 
@@ -157,6 +164,9 @@ pub struct Relay {
     granted: Option<Vec<String>>,
     /// Whether inspectors may have to be told something.
     changed: bool,
+    /// Deliveries that are not to be looked into: the background has failed on them.
+    left_out: BTreeSet<(String, u64)>,
+    in_hand: InHand,
     actions: Vec<Action>,
 }
 
@@ -185,6 +195,8 @@ impl Relay {
             paused: decisions.paused,
             granted: None,
             changed: false,
+            left_out: BTreeSet::new(),
+            in_hand: |_| {},
             actions: Vec::new(),
         };
         relay.capture.set_policy(&decisions.policy_origins);
@@ -202,6 +214,14 @@ impl Relay {
             relay.show_state();
         }
         relay
+    }
+
+    /// The same behind a background that failed, twice on each of these deliveries. What is looked into is told from now on.
+    #[must_use]
+    pub fn after_traps(mut self, left_out: impl IntoIterator<Item = (String, u64)>, in_hand: InHand) -> Self {
+        self.left_out = left_out.into_iter().collect();
+        self.in_hand = in_hand;
+        self
     }
 
     /// What is to be done now, in this order.
@@ -246,6 +266,8 @@ impl Relay {
             return;
         };
         match message {
+            // No bridge of ours has such a context, and the host takes none.
+            FromBridge::Open(open) if open.context.len() > MAX_CONTEXT => {}
             FromBridge::Open(open) => self.introduced(port, &open),
             FromBridge::Deliveries(deliveries) => {
                 let bodies: Vec<_> = deliveries
@@ -266,9 +288,22 @@ impl Relay {
                 let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
                 if index == 0 {
                     bridge.parts.clear();
+                    bridge.part_bytes = 0;
+                    bridge.turned_away = None;
                 }
+                if bridge.turned_away == Some(sequence) || bridge.standing == Standing::Refused {
+                    return;
+                }
+                if self.outbox.bytes() + self.bridges.part_bytes() + slice.text.len() > MAX_HELD {
+                    return self.refuse_delivery(port, sequence);
+                }
+                let Some(bridge) = self.bridges.heard(port) else {
+                    return;
+                };
+                bridge.part_bytes += slice.text.len();
                 bridge.parts.push(slice.text.into_owned());
-                if index + 1 == count {
+                if index.checked_add(1) == Some(count) {
+                    bridge.part_bytes = 0;
                     let parts = Content::Parts(std::mem::take(&mut bridge.parts));
                     self.take(port, vec![(sequence, parts)]);
                 }
@@ -301,8 +336,37 @@ impl Relay {
         }
     }
 
+    /// There is no room for a delivery: its document is told, and drops it for a gap.
+    fn refuse_delivery(&mut self, port: u32, sequence: u64) {
+        if let Some(bridge) = self.bridges.heard(port) {
+            bridge.parts = Vec::new();
+            bridge.part_bytes = 0;
+            bridge.turned_away = Some(sequence);
+            self.actions
+                .extend(to_bridge(port, &ToBridge::TooMuch { sequence }));
+        }
+    }
+
+    /// Whether there is room for a whole delivery.
+    fn has_room_for(&self, content: &Content) -> bool {
+        let size = content.size();
+        // Parts were counted when they came.
+        size <= SMALLEST_WINDOW
+            || matches!(content, Content::Parts(_))
+            || self.outbox.bytes() + self.bridges.part_bytes() + size <= MAX_HELD
+    }
+
     /// Whole deliveries have come, each with its number.
-    fn take(&mut self, port: u32, deliveries: Vec<(u64, Content)>) {
+    fn take(&mut self, port: u32, mut deliveries: Vec<(u64, Content)>) {
+        if let Some(bridge) = self.bridges.heard(port)
+            && !self.left_out.is_empty()
+        {
+            for (sequence, content) in &mut deliveries {
+                if self.left_out.contains(&(bridge.context.clone(), *sequence)) {
+                    *content = content.left_out();
+                }
+            }
+        }
         for (sequence, content) in &deliveries {
             self.tell_trace(port, *sequence, content);
         }
@@ -310,10 +374,16 @@ impl Relay {
             && !bridge.context.is_empty()
             && bridge.standing != Standing::Refused
         {
+            let (context, page) = (bridge.context.clone(), bridge.page().clone());
             for (sequence, content) in deliveries {
+                if !self.has_room_for(&content) {
+                    // What comes behind it comes again, too.
+                    self.refuse_delivery(port, sequence);
+                    break;
+                }
                 self.outbox.push(Entry {
-                    context: bridge.context.clone(),
-                    page: bridge.page().clone(),
+                    context: context.clone(),
+                    page: page.clone(),
                     sequence,
                     content,
                 });
@@ -405,9 +475,11 @@ impl Relay {
             && !self.paused
             && let Some(entry) = self.outbox.next_to_send()
         {
+            (self.in_hand)(Some((&entry.context, entry.sequence)));
             for message in stamp::messages(entry, redaction) {
                 self.actions.extend(bundle.add(&message).map(Action::ToHost));
             }
+            (self.in_hand)(None);
         }
         self.actions.extend(bundle.take().map(Action::ToHost));
     }

@@ -42,9 +42,11 @@ struct RawSender {
 
 #[wasm_bindgen]
 impl Background {
-    /// Reads what is stored, registers the page scripts and starts the host.
-    pub async fn start() -> Result<Background, JsValue> {
+    /// Reads what is stored, registers the page scripts and starts the host. `left_out` lists the deliveries that
+    /// made this module trap, as JSON: contexts, each with a number.
+    pub async fn start(left_out: &str) -> Result<Background, JsValue> {
         console_error_panic_hook::set_once();
+        let left_out: Vec<(String, u64)> = json::read(left_out).unwrap_or_default();
         let stored = storage::load().await?;
         let identity = Identity {
             protocol: PROTOCOL_VERSION,
@@ -53,7 +55,9 @@ impl Background {
             profile: stored.profile.into(),
         };
         let service = Rc::new(Service {
-            relay: RefCell::new(Relay::new(identity, stored.decisions, stored.secret)),
+            relay: RefCell::new(
+                Relay::new(identity, stored.decisions, stored.secret).after_traps(left_out, in_hand),
+            ),
             native: RefCell::new(None),
             ports: RefCell::default(),
             starting: Cell::new(false),
@@ -236,8 +240,15 @@ impl Service {
                 Err(error) => service.with_relay(|relay| relay.host_gone(&chrome::message_of(&error))),
             }
         });
-        chrome::set_timeout(&start, after.as_secs_f64() * 1000.0);
+        chrome::set_timeout(&chrome::guarded(&start).into(), after.as_secs_f64() * 1000.0);
     }
+}
+
+/// See [`super::relay::InHand`].
+fn in_hand(delivery: Option<(&str, u64)>) {
+    let (context, sequence) = delivery.unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "bridges count in JavaScript's numbers")]
+    chrome::in_hand(context, sequence as f64);
 }
 
 /// Keeps the user's decisions.

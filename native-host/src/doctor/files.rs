@@ -9,7 +9,7 @@ use crate::{
     config::{self, Config},
     failure::Failure as _,
     journal::{
-        JournalError, lock,
+        JournalError, lock, log,
         read::{Reader, journals},
     },
     sinks, temporary,
@@ -17,6 +17,9 @@ use crate::{
 
 const CONFIGURATION: &str = "configuration";
 const JOURNAL: &str = "journal";
+
+/// From how many bytes on a journal's write-ahead log is something to look at.
+const LONG_LOG: u64 = 4 * log::LIMIT;
 
 pub(super) fn examine(config: &Config) -> Vec<Check> {
     let mut checks = vec![configuration(config)];
@@ -131,6 +134,17 @@ fn journal(path: &Path) -> Check {
         ))
     };
     match look() {
+        Ok(message) if log::bytes(path) > LONG_LOG => Check::remark(
+            JOURNAL,
+            format!(
+                "{message}; its write-ahead log takes {} MiB",
+                log::bytes(path) >> 20
+            ),
+            format!(
+                "It shrinks within a minute of use unless a process holds it up, such as an idb-relay command that was stopped: `fuser -v {}` names who has the journal open.",
+                path.display()
+            ),
+        ),
         Ok(message) => Check::ok(JOURNAL, message),
         // A host that is just starting has made the file and nothing in it yet.
         Err(JournalError::Missing(_)) => Check::ok(JOURNAL, format!("{} is just being made", path.display())),

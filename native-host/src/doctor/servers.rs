@@ -76,9 +76,21 @@ fn look(connection: &mut Connection, config: &Redis, address: &str) -> Result<Ve
             "Name its master in redis.url.",
         )]);
     }
+    let bound = redis_sink::Memory::of(connection)?.and_then(|memory| memory.bound(config));
+    let bound = bound
+        .filter(|_| config.stream.is_some())
+        .map_or_else(String::new, |bound| {
+            format!(
+                "; the host adds nothing to the stream while it uses more than {} MiB",
+                bound >> 20
+            )
+        });
     let mut checks = vec![Check::ok(
         REDIS,
-        format!("redis at {address} answers, version {}", field("redis_version")),
+        format!(
+            "redis at {address} answers, version {}{bound}",
+            field("redis_version")
+        ),
     )];
     if let Some(stream) = &config.stream {
         let kind: String = redis::cmd("TYPE").arg(stream).query(connection)?;

@@ -14,6 +14,7 @@
 //! - `drafts`: the events of one delivery until all are known.
 //! - `event`: from drafts to the journal's rows.
 //! - `room`: what goes when it is old, or when there is no room.
+//! - `volume`: what one delivery may write.
 
 mod census;
 mod commit;
@@ -28,6 +29,7 @@ mod schema;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,15 +38,15 @@ use std::{
 };
 
 use protocol::{
-    commit::{Body, Commit, Records, Snapshot},
+    commit::{Body, Commit, MAX_NAME_UNITS, Records, Snapshot},
     key::KeyError,
-    message::{Delivery, HostError, Page},
+    message::{Delivery, ErrorCode, HostError, MAX_CONTEXT, Page},
 };
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
 
 use self::context::Context;
-pub(super) use self::{context::Known, event::Before};
+pub(super) use self::{context::Known, event::Before, volume::DELIVERY_BYTES};
 use super::{
     Journal, JournalError, State, Turn,
     mirror::{Mirror, Single},
@@ -68,6 +70,15 @@ pub struct Outcome {
     pub snapshots: BTreeSet<String>,
 }
 
+impl Outcome {
+    /// Adds what a later batch came to.
+    pub fn append(&mut self, later: Self) {
+        self.acknowledged.extend(later.acknowledged);
+        self.errors.extend(later.errors);
+        self.snapshots.extend(later.snapshots);
+    }
+}
+
 /// Deliveries that reach the disk together.
 pub struct Batch<'j> {
     single: Single<'j>,
@@ -86,6 +97,8 @@ pub struct Batch<'j> {
     shed: u64,
     /// Some of its drafts did not stay in memory.
     laid_aside: bool,
+    /// What the delivery that is being applied has written.
+    volume: volume::Volume,
     recent: &'j Recent,
     turn: &'j Turn,
     _held: MutexGuard<'j, ()>,
@@ -126,6 +139,7 @@ impl<'j> Batch<'j> {
         } else if journal.state.remembers_much() {
             journal.state.reload(connection).map_err(failed)?;
         }
+        journal.state.attempted = 0;
         let transaction =
             Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
         Ok(Self {
@@ -139,6 +153,7 @@ impl<'j> Batch<'j> {
             written: Written::default(),
             shed: journal.state.room.shed,
             laid_aside: false,
+            volume: volume::Volume::default(),
             recent: &journal.recent,
             state: &mut journal.state,
             outcome: Outcome::default(),
@@ -193,6 +208,35 @@ impl<'j> Batch<'j> {
         })
     }
 
+    /// Notes a delivery that cannot be kept for this reason, so that it is acknowledged and never sent again. If it was a commit, the
+    /// page's stores are to be read; what was read would be no smaller the next time.
+    pub fn give_up(&mut self, delivery: &Delivery<'_, &RawValue>, reason: &str) -> Result<(), JournalError> {
+        let Delivery {
+            context,
+            sequence,
+            page,
+            body,
+        } = delivery;
+        self.deliver(context, *sequence, page, |batch, _| {
+            batch.outcome.errors.push(HostError {
+                code: ErrorCode::DeliveriesMissing,
+                message: format!("delivery {sequence} of a page of {} was given up: {reason}", page.origin),
+                cure: "Free some disk space. The page's stores are read again, piece by piece, and what was missed follows."
+                    .to_owned(),
+                context: Some(context.clone().into_owned()),
+            });
+            if body.get().starts_with("{\"commit\"") {
+                batch.reread(&page.origin)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether it has written so much that it had better be committed before more is applied.
+    pub fn is_large(&self) -> bool {
+        self.state.attempted > volume::BATCH_BYTES
+    }
+
     /// Brings the batch to the disk.
     pub fn commit(mut self) -> Result<Outcome, JournalError> {
         let notes = self.turn.take_notes();
@@ -224,6 +268,8 @@ impl<'j> Batch<'j> {
 
     /// What is written once for a batch.
     fn finish(&mut self, notes: &[Note]) -> rusqlite::Result<()> {
+        // What is owed is no delivery's.
+        self.volume = volume::Volume::default();
         self.save_contexts()?;
         turn::write(&self.transaction, notes)?;
         if retain::is_due(self.before, self.state.head) || self.is_full() {
@@ -248,6 +294,17 @@ impl<'j> Batch<'j> {
         page: &Page<'_>,
         apply: impl FnOnce(&mut Self, Context) -> rusqlite::Result<()>,
     ) -> Result<(), JournalError> {
+        if name.len() > MAX_CONTEXT {
+            let reason = format!("a document's id has {MAX_CONTEXT} bytes at most");
+            self.malformed(
+                &name.chars().take(MAX_CONTEXT).collect::<String>(),
+                sequence,
+                page,
+                &reason,
+            );
+            return Ok(());
+        }
+        self.volume = volume::Volume::default();
         if sequence > MAX_SAFE_INTEGER {
             self.malformed(name, sequence, page, "no page counts so far");
             return Ok(());
@@ -265,6 +322,7 @@ impl<'j> Batch<'j> {
                 self.missing(name, context.last, sequence, page)?;
             }
             apply(self, context)?;
+            self.tell_losses()?;
             self.advance(name, sequence);
             Ok(())
         });
@@ -281,6 +339,12 @@ impl<'j> Batch<'j> {
         if version > MAX_SAFE_INTEGER {
             let reason = format!("{version} is no version of a database");
             return Err(Refusal::Malformed(reason));
+        }
+        if let Some(name) = delivery.body.name_too_long() {
+            return Err(Refusal::Malformed(format!(
+                "the name that begins with {:?} has more than {MAX_NAME_UNITS} letters",
+                name.chars().take(20).collect::<String>()
+            )));
         }
         let scope = Scope {
             origin: &delivery.page.origin,

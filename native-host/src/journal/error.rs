@@ -64,6 +64,11 @@ impl JournalError {
         }
     }
 
+    /// Whether it failed because the disk is full.
+    pub fn wants_room(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+
     /// Whether trying again later may help: the trouble lies with the disk or with another process, not with the journal's content.
     pub fn is_transient(&self) -> bool {
         match self {

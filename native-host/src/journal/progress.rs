@@ -7,7 +7,7 @@ use std::{path::Path, sync::MutexGuard};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{JournalError, Turn, renumber, schema, turn};
+use super::{JournalError, Turn, log, renumber, schema, turn};
 use crate::{failpoint, time::now_ms};
 
 /// A sink's own connection.
@@ -81,6 +81,7 @@ impl Progress {
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             // The journal's own connection does that.
             connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+            log::limit(connection)?;
             connection.execute(
                 "INSERT INTO sink (name, enabled, number, state, since) VALUES (?1, 1, 0, 'running', ?2)
                  ON CONFLICT DO UPDATE SET enabled = 1, state = 'running', error = NULL, cure = NULL, since = ?2",

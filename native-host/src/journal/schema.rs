@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Author, JournalError, lock, retain, rules};
+use super::{Author, JournalError, lock, log, retain, rules};
 use crate::{failpoint, time::now_ms};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
@@ -217,6 +217,7 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
+    log::limit(connection)?;
     // To write from the beginning: whoever has read already is not let wait for another writer, but fails.
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     if format(&transaction)? == 0 {

@@ -2,6 +2,8 @@
 //!
 //! A delivery stays the bytes it came in until it is applied, so that a batch whose transaction failed can be applied again.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
 use protocol::{
     commit::Body,
@@ -43,7 +45,7 @@ pub(super) enum Received {
 }
 
 /// A delivery on its way to the journal, or several.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Inbound {
     /// As it came.
     Frame(Vec<u8>),
@@ -167,6 +169,45 @@ fn is_all_deliveries(frame: &[u8]) -> bool {
 }
 
 impl Inbound {
+    /// The same, one by one.
+    pub(super) fn apart(&self) -> Vec<Cow<'_, Self>> {
+        if let Self::Bundle(frame) = self
+            && let Ok(messages) = serde_json::from_slice::<Vec<&RawValue>>(frame)
+        {
+            let single = |message: &RawValue| Cow::Owned(Self::Frame(message.get().as_bytes().to_vec()));
+            return messages.into_iter().map(single).collect();
+        }
+        vec![Cow::Borrowed(self)]
+    }
+
+    /// Notes that the delivery cannot be kept for this reason.
+    pub(super) fn give_up(
+        &self,
+        batch: &mut Batch<'_>,
+        origins: &mut Origins,
+        reason: &str,
+    ) -> Result<(), JournalError> {
+        let mut give_up =
+            |delivery: &Delivery<'_, &RawValue>| match origins.refusal(&delivery.context, &delivery.page) {
+                Some(_) => Ok(()),
+                None => batch.give_up(delivery, reason),
+            };
+        match self {
+            Self::Frame(frame) | Self::Bundle(frame) => {
+                match serde_json::from_slice::<ToHost<'_, &RawValue>>(frame) {
+                    Ok(ToHost::Delivery(delivery)) => give_up(&delivery),
+                    _ => Ok(()),
+                }
+            }
+            Self::Assembled(assembled) => give_up(&Delivery {
+                context: assembled.context.as_str().into(),
+                sequence: assembled.sequence,
+                page: assembled.page.clone(),
+                body: serde_json::from_str(&assembled.body).unwrap_or(RawValue::NULL),
+            }),
+        }
+    }
+
     /// Applies the delivery. What turns out to be none, or one that is not to be kept, is an error for the extension.
     pub(super) fn apply(
         &self,

@@ -9,7 +9,7 @@ use protocol::message::{HostPart, Page};
 const CAPACITY: usize = 256 * 1024 * 1024;
 
 /// A delivery whose body came in slices.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assembled {
     pub context: String,
     pub sequence: u64,

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     process::ExitCode,
+    slice,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -49,6 +50,10 @@ const SINKS: Duration = Duration::from_secs(1);
 
 /// How long to wait before a transaction that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// A delivery that writes more bytes of events than this is given up when the disk has no room for it, twice: it would stand in front of
+/// all others. For smaller ones the host waits, however long it takes.
+const LARGE: u64 = 8 * 1024 * 1024;
 
 /// Why a session ended before its stdin did.
 #[derive(Debug, thiserror::Error)]
@@ -334,8 +339,65 @@ impl Session<'_> {
             return Ok(());
         }
         let mut origins = std::mem::take(&mut self.origins);
-        let outcome = self.insist(|journal| record(journal, deliveries, &mut origins))?;
+        match record(self.journal, deliveries, &mut origins) {
+            Ok(outcome) => self.tell(outcome),
+            Err(error) if error.wants_room() && self.journal.attempted() > LARGE => {
+                tracing::error!("{error}");
+                self.outbox.send(FromHost::Error(error.to_message()));
+                for delivery in deliveries.iter().flat_map(Inbound::apart) {
+                    self.store_alone(&delivery, &mut origins)?;
+                }
+            }
+            Err(_) => {
+                let outcome = self.insist(|journal| record(journal, deliveries, &mut origins))?;
+                self.tell(outcome);
+            }
+        }
         self.origins = origins;
+        Ok(())
+    }
+
+    /// Brings one delivery to the disk, or gives it up if it is large and there is no room for it.
+    fn store_alone(&mut self, delivery: &Inbound, origins: &mut Origins) -> Result<(), SessionError> {
+        for last in [false, true] {
+            match record(self.journal, slice::from_ref(delivery), origins) {
+                Ok(outcome) => {
+                    self.tell(outcome);
+                    return Ok(());
+                }
+                Err(error) if error.wants_room() && self.journal.attempted() > LARGE => {
+                    if self.queue.has_ended() {
+                        return Err(error.into());
+                    }
+                    // What it has left in the log is of no use any more.
+                    self.journal.shrink_log();
+                    if !last {
+                        thread::sleep(paced(RETRY));
+                    }
+                }
+                Err(_) => {
+                    let outcome =
+                        self.insist(|journal| record(journal, slice::from_ref(delivery), origins))?;
+                    self.tell(outcome);
+                    return Ok(());
+                }
+            }
+        }
+        let reason = format!(
+            "it writes more than {} MiB, and the disk has no room for that",
+            self.journal.attempted() >> 20
+        );
+        let outcome = self.insist(|journal| {
+            let mut batch = journal.begin()?;
+            delivery.give_up(&mut batch, origins, &reason)?;
+            batch.commit()
+        })?;
+        self.tell(outcome);
+        Ok(())
+    }
+
+    /// Tells the extension and the sinks what is on the disk.
+    fn tell(&mut self, outcome: Outcome) {
         self.sinks.wake(self.journal.head());
         for (context, sequence) in outcome.acknowledged {
             self.outbox.send(FromHost::Acknowledged { context, sequence });
@@ -348,7 +410,6 @@ impl Session<'_> {
         for origin in outcome.snapshots {
             self.outbox.send(FromHost::Snapshot { origin });
         }
-        Ok(())
     }
 
     /// Does something to the journal, however often that takes.
@@ -382,12 +443,18 @@ fn record(
     deliveries: &[Inbound],
     origins: &mut Origins,
 ) -> Result<Outcome, JournalError> {
-    let mut batch = journal.begin()?;
     let mut refused = Vec::new();
+    let mut outcome = Outcome::default();
+    let mut batch = journal.begin()?;
     for delivery in deliveries {
+        // What is on the disk already is acknowledged again if the rest has to be tried again.
+        if batch.is_large() {
+            outcome.append(batch.commit()?);
+            batch = journal.begin()?;
+        }
         delivery.apply(&mut batch, origins, &mut refused)?;
     }
-    let mut outcome = batch.commit()?;
+    outcome.append(batch.commit()?);
     outcome.errors.extend(refused);
     Ok(outcome)
 }

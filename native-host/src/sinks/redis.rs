@@ -16,6 +16,7 @@
 //! - `claim`: which host may publish.
 //! - `flight`: calls of it on their way.
 //! - `link`: a connection, and what its server remembers. `lookup`: what inspectors want to know.
+//! - `memory`: how much memory a server has left.
 //! - `trouble`: what servers refuse, and cures.
 
 use std::{
@@ -41,6 +42,7 @@ mod claim;
 mod flight;
 mod link;
 mod lookup;
+mod memory;
 mod trouble;
 
 pub(crate) use self::link::ANSWER_TIMEOUT;
@@ -52,6 +54,7 @@ use self::{
 pub use self::{
     link::connect,
     lookup::{client, entry},
+    memory::Memory,
 };
 
 /// How much one script call carries: enough to make the round trip small, little enough that the server's other clients do not wait.
@@ -347,6 +350,17 @@ impl RedisSink {
             .call(entries, &self.channels, builds_on, published, token))
     }
 
+    /// Fails if the server's memory has no room for more of the stream.
+    fn leave_room(&self, link: &mut Link) -> Result<(), StepError> {
+        if self.config.stream.is_none() {
+            return Ok(());
+        }
+        match link.memory().map_err(|error| self.failed(&error))? {
+            Some(memory) => memory.problem(&self.config, &self.address()).map_or(Ok(()), Err),
+            None => Ok(()),
+        }
+    }
+
     fn address(&self) -> String {
         address(&self.config.url)
     }
@@ -416,6 +430,7 @@ impl Sink for RedisSink {
             Some(link) if link.is_open() => (link, after),
             _ => self.connect(reader, after)?,
         };
+        self.leave_room(&mut link)?;
         let step = self.pass_on(&mut link, reader, from, after)?;
         self.link = Some(link);
         Ok(step)

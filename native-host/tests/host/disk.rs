@@ -15,11 +15,11 @@ use crate::support::{
 };
 
 /// A small file system, as long as it is there.
-struct SmallDisk(PathBuf);
+pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None` where this user may not mount one; the reason is printed.
-    fn mount(at: &Path) -> Option<Self> {
+    pub fn mount(at: &Path) -> Option<Self> {
         fs::create_dir_all(at).expect("made");
         let output = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=40m,mode=700", "tmpfs"])

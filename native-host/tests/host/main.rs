@@ -8,6 +8,7 @@
 
 mod apply;
 mod bad_input;
+mod bounds;
 mod commands;
 mod consumers;
 mod copies;

@@ -46,6 +46,51 @@ fn await_state(sandbox: &Sandbox, state: &str) {
 }
 
 #[test]
+fn a_server_that_is_full_gets_no_more_and_loses_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("redis", "max_memory_mib = 8");
+    let mut host = Host::start(&sandbox);
+    let filler = "x".repeat(20_000);
+    let mut last = 0;
+    until("redis is full", || {
+        for _ in 0..50 {
+            last += 1;
+            host.deliver(
+                last,
+                &commit(&[put("1", &format!(r#"{{"n":{last},"text":"{filler}"}}"#))]),
+            );
+        }
+        // The journal goes on.
+        host.acknowledged(last);
+        status(&sandbox)["profiles"][0]["sinks"]["redis"]["state"] == "server_full"
+    });
+    let full = sandbox.redis.length();
+    for _ in 0..100 {
+        last += 1;
+        host.deliver(
+            last,
+            &commit(&[put("1", &format!(r#"{{"n":{last},"text":"{filler}"}}"#))]),
+        );
+    }
+    host.acknowledged(last);
+    // Memcached does not wait for it.
+    until("Memcached has the last one", || {
+        sandbox
+            .cached("1")
+            .is_some_and(|value| value.starts_with(&format!(r#"{{"n":{last},"#)))
+    });
+    assert_eq!(sandbox.redis.length(), full);
+    // A reader that has read all may cut the stream, and misses nothing.
+    let number = |event: &serde_json::Value| event["after"]["n"].as_u64().expect("a number");
+    let mut numbers: Vec<u64> = sandbox.redis.stream().iter().map(number).collect();
+    assert_eq!(numbers.len() as u64, full);
+    sandbox.redis.trim();
+    until("the rest is there", || sandbox.redis.length() == last - full);
+    numbers.extend(sandbox.redis.stream().iter().map(number));
+    assert_eq!(numbers, (1..=last).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_an_older_copy_lacks_is_passed_on_again_without_a_write() {
     let mut sandbox = Sandbox::new();
     let mut host = set_back(&mut sandbox);

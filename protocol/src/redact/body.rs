@@ -10,7 +10,7 @@ use std::{borrow::Cow, collections::BTreeMap, marker::PhantomData};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Plan, Redaction, key::KeyPath, upgrade::Stores};
+use super::{MAX_GROWTH, Plan, Redaction, key::KeyPath, upgrade::Stores};
 use crate::{
     commit::{Operation, Range, Records, Snapshot},
     json,
@@ -29,6 +29,8 @@ enum Unreadable {
     Key(#[from] KeyError),
     #[error("a store came to its name unseen, so its key path is not known")]
     KeyPath,
+    #[error("the redacted keys take {MAX_GROWTH} bytes more than they did")]
+    TooLong,
 }
 
 /// A body, as far as it can hold values: the rest is names and numbers.
@@ -83,6 +85,9 @@ impl Redaction {
             }
             Outline::Records(records) => self.records(origin, &records, &mut changes)?,
             Outline::Inventory(_) | Outline::Deletion(_) | Outline::Gap(_) => {}
+        }
+        if changes.grown > MAX_GROWTH {
+            return Err(Unreadable::TooLong);
         }
         Ok(changes.made_in(text))
     }
@@ -177,7 +182,8 @@ impl Plan {
         changes: &mut Changes<'t>,
     ) -> Result<(), Unreadable> {
         changes.replace(key, self.key(key.get())?);
-        changes.replace(value, self.value(value.get()));
+        let room = MAX_GROWTH.saturating_sub(changes.grown);
+        changes.replace(value, self.value(value.get(), room));
         Ok(())
     }
 
@@ -228,6 +234,8 @@ impl Plan {
 struct Changes<'t> {
     /// Where in memory the piece begins, how long it is, and what replaces it.
     list: Vec<(usize, usize, String)>,
+    /// By how many bytes the pieces are longer than they were, without those that are shorter.
+    grown: usize,
     text: PhantomData<&'t str>,
 }
 
@@ -235,7 +243,11 @@ impl<'t> Changes<'t> {
     fn replace(&mut self, piece: &'t RawValue, with: Option<String>) {
         if let Some(with) = with {
             let at = piece.get().as_ptr().addr();
-            self.list.push((at, piece.get().len(), with));
+            self.grown += with.len().saturating_sub(piece.get().len());
+            // Values keep to the room there is. Keys have no shorter form: with too much of them the body is not passed on.
+            if self.grown <= MAX_GROWTH {
+                self.list.push((at, piece.get().len(), with));
+            }
         }
     }
 

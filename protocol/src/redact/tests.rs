@@ -7,6 +7,7 @@ use super::*;
 use crate::key::{Key, tests::any_key};
 
 mod bodies;
+mod bounds;
 mod properties;
 mod upgrades;
 mod values;

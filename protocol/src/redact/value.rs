@@ -4,20 +4,34 @@
 //! a marked place is marked itself, wherever its other places are, until nothing new is found. What is then written has no
 //! reference to anything that is not there.
 
-use self::{form::Shared, marks::Marks, writer::Writer};
+use self::{
+    form::Shared,
+    marks::Marks,
+    writer::{TooLong, Writer},
+};
 use super::{Treatment, hash::Hasher, pointer::Step};
 use crate::json::Json;
 
-mod expansion;
+mod components;
+mod digest;
 mod form;
 mod marks;
+pub(super) mod work;
 mod writer;
 
 /// What can be written in the place of a value that cannot be read.
 const UNREADABLE: &str = r#"{"$opaque":{"type":"Object","reason":"unreadable for redaction"}}"#;
 
-/// The value with these fields redacted.
-pub(super) fn redacted(typed: &str, fields: &[(Vec<Step>, Treatment)], hasher: &Hasher) -> String {
+/// What can be written in the place of one that grows too long: the same as the page's encoder writes for what is too long.
+const TOO_LONG: &str = r#"{"$opaque":{"type":"Object","reason":"too large"}}"#;
+
+/// The value with these fields redacted. If it would be longer than it was by more than `growth` bytes, it is said to be too large.
+pub(super) fn redacted(
+    typed: &str,
+    fields: &[(Vec<Step>, Treatment)],
+    hasher: &Hasher,
+    growth: usize,
+) -> String {
     let Ok(root) = Json::parse(typed) else {
         return UNREADABLE.to_owned();
     };
@@ -35,7 +49,10 @@ pub(super) fn redacted(typed: &str, fields: &[(Vec<Step>, Treatment)], hasher: &
     if marks.of(&root) == Some(Treatment::Drop) {
         return "null".to_owned();
     }
-    let mut writer = Writer::new(&marks, hasher, typed.len());
+    let mut writer = Writer::new(&marks, hasher, typed.len(), typed.len().saturating_add(growth));
     writer.value(&root);
-    writer.finish()
+    match writer.finish() {
+        Ok(text) => text,
+        Err(TooLong) => TOO_LONG.to_owned(),
+    }
 }

@@ -178,6 +178,24 @@ impl Chromium {
         Ok(answer["result"].take())
     }
 
+    /// Evaluates in the extension's service worker, if it runs.
+    fn evaluate_in_worker(&mut self, expression: &str) -> Result<Option<Value>> {
+        let Some(worker) = self.worker()? else {
+            return Ok(None);
+        };
+        let attached = self.rpc.call(
+            "Target.attachToTarget",
+            json!({"targetId": worker, "flatten": true}),
+            None,
+        )?;
+        let session = text(&attached, "sessionId")?;
+        let value = self.evaluate_in(&session, expression);
+        // An attached debugger would keep the worker alive.
+        self.rpc
+            .call("Target.detachFromTarget", json!({"sessionId": session}), None)?;
+        value.map(Some)
+    }
+
     /// Makes a tab, attaches to it and loads a page there.
     fn open_in(&mut self, target: Value, url: &str) -> Result<String> {
         let target = self.rpc.call("Target.createTarget", target, None)?;
@@ -259,25 +277,19 @@ impl Driver for Chromium {
     }
 
     fn registered_scripts(&mut self) -> Result<u64> {
-        // The worker comes and goes; when it is gone, whoever asks asks again.
-        let Some(worker) = self.worker()? else {
-            return Ok(0);
-        };
-        let attached = self.rpc.call(
-            "Target.attachToTarget",
-            json!({"targetId": worker, "flatten": true}),
-            None,
-        )?;
-        let session = text(&attached, "sessionId")?;
-        let count = self.evaluate_in(
-            &session,
-            // Right after its start the worker has no APIs yet.
+        // Right after its start the worker has no APIs yet.
+        let count = self.evaluate_in_worker(
             "globalThis.chrome?.scripting?.getRegisteredContentScripts().then((scripts) => scripts.length)",
-        );
-        // An attached debugger would keep the worker alive.
-        self.rpc
-            .call("Target.detachFromTarget", json!({"sessionId": session}), None)?;
-        Ok(count?["value"].as_u64().unwrap_or_default())
+        )?;
+        // The worker comes and goes; when it is gone, whoever asks asks again.
+        Ok(count
+            .and_then(|count| count["value"].as_u64())
+            .unwrap_or_default())
+    }
+
+    fn evaluate_in_background(&mut self, expression: &str) -> Result<Option<String>> {
+        let value = self.evaluate_in_worker(expression)?.context("the worker rests")?;
+        text(&value, "value").map(Some)
     }
 
     fn end_background(&mut self) -> Result<bool> {

@@ -223,6 +223,10 @@ impl Driver for Firefox {
         Ok(state["value"] == "running")
     }
 
+    fn evaluate_in_background(&mut self, _expression: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()> {
         self.rpc.call(
             "browsingContext.setViewport",

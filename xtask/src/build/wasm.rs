@@ -26,6 +26,8 @@ struct Module {
     directory: &'static str,
     /// What its files are called there.
     name: &'static str,
+    /// Whether a new instance can take the place of one that has trapped.
+    renewable: bool,
 }
 
 const MODULES: [Module; 3] = [
@@ -35,6 +37,7 @@ const MODULES: [Module; 3] = [
         library: "idb_relay_extension",
         directory: "wasm",
         name: "idb_relay",
+        renewable: true,
     },
     Module {
         title: "popup and options",
@@ -42,6 +45,7 @@ const MODULES: [Module; 3] = [
         library: "idb_relay_pages",
         directory: "pages",
         name: "pages",
+        renewable: false,
     },
     Module {
         title: "panel",
@@ -49,6 +53,7 @@ const MODULES: [Module; 3] = [
         library: "idb_relay_panel",
         directory: "panel",
         name: "panel",
+        renewable: false,
     },
 ];
 
@@ -111,6 +116,7 @@ fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Resu
             .out_name(module.name)
             .web(true)?
             .typescript(false)
+            .reset_state_function(module.renewable)
             .keep_debug(!release)
             .remove_name_section(release)
             .remove_producers_section(release);

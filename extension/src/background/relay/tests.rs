@@ -6,6 +6,7 @@ use protocol::{PROTOCOL_VERSION, message::Page};
 
 use super::*;
 
+mod bounds;
 mod identity;
 mod inspection;
 mod look;

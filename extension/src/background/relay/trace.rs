@@ -16,8 +16,9 @@ use serde::Deserialize;
 use super::{Action, Relay, to_bridge};
 use crate::background::{inspectors::Told, outbox::Content};
 
-/// Of how many deliveries a bridge's stacks are kept until they come: they come at once.
+/// Of how many deliveries a bridge's stacks are kept until they come, and how many bytes of them: they come at once.
 const MAX_STACKS: usize = 1024;
+const MAX_STACK_BYTES: usize = 4 * 1024 * 1024;
 
 /// [`protocol::commit::Body`], as far as it is looked at here.
 #[derive(Deserialize)]
@@ -40,6 +41,7 @@ impl Relay {
             let on = self.inspectors.tracers(bridge.page().tab).next().is_some();
             if std::mem::replace(&mut bridge.traced, on) != on {
                 bridge.stacks.clear();
+                bridge.stack_bytes = 0;
                 self.actions.extend(to_bridge(port, &ToBridge::Trace { on }));
             }
         }
@@ -47,11 +49,15 @@ impl Relay {
 
     /// The stacks of a delivery that is about to come.
     pub(super) fn stacks_came(&mut self, port: u32, sequence: u64, stacks: Vec<String>) {
+        let bytes: usize = stacks.iter().map(String::len).sum();
         if let Some(bridge) = self.bridges.heard(port)
             && bridge.traced
             && bridge.stacks.len() < MAX_STACKS
+            && bridge.stack_bytes + bytes <= MAX_STACK_BYTES
         {
-            bridge.stacks.insert(sequence, stacks);
+            bridge.stack_bytes += bytes;
+            let before = bridge.stacks.insert(sequence, stacks);
+            bridge.stack_bytes -= before.map_or(0, |stacks| stacks.iter().map(String::len).sum());
         }
     }
 
@@ -65,6 +71,20 @@ impl Relay {
         };
         let (tab, transaction) = (bridge.page().tab, format!("{}:{sequence}", bridge.context));
         let origin = bridge.page().origin.clone();
+        bridge.stack_bytes -= stacks.iter().map(String::len).sum::<usize>();
+        (self.in_hand)(Some((&bridge.context, sequence)));
+        self.tell_stacks(tab, &origin, transaction, stacks, content);
+        (self.in_hand)(None);
+    }
+
+    fn tell_stacks(
+        &mut self,
+        tab: i64,
+        origin: &str,
+        transaction: String,
+        stacks: Vec<String>,
+        content: &Content,
+    ) {
         let text = match content {
             Content::Whole(body) => Cow::Borrowed(body.get()),
             Content::Parts(parts) => Cow::Owned(parts.concat()),

@@ -116,7 +116,7 @@ impl<'j> Batch<'j> {
             database: commit.database.clone().into_owned(),
             store: String::new(),
         };
-        let mut drafts = Drafts::of(self.connection, steps.len());
+        let mut drafts = Drafts::of(self.connection, steps.len(), self.state.delivery_bytes);
         let mut written = Written::default();
         for (operation, step) in commit.operations.iter().zip(steps) {
             let name = operation.store();

@@ -61,6 +61,16 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The bytes of its values.
+    fn value_bytes(&self) -> u64 {
+        let before = match &self.before {
+            Before::Value(value) => value.len(),
+            Before::Unknown | Before::Absent => 0,
+        };
+        let after = self.after.as_ref().map_or(0, |value| value.get().len());
+        (before + after) as u64
+    }
+
     /// The bytes it takes, without what belongs to the delivery.
     fn bytes(&self) -> usize {
         let key = |key: &RecordKey| key.bytes.len() + key.text.get().len();
@@ -83,6 +93,10 @@ pub(super) struct Drafts<'a, 'j> {
     count: u64,
     /// Of those in memory.
     bytes: usize,
+    /// Of the values in all of them.
+    value_bytes: u64,
+    /// How many bytes of values are of use: what comes after them is written without any.
+    room: u64,
     lay_aside: Option<CachedStatement<'j>>,
 }
 
@@ -100,12 +114,14 @@ enum Run<'a> {
 
 impl<'a, 'j> Drafts<'a, 'j> {
     /// None yet.
-    pub(super) fn of(connection: &'j Connection, capacity: usize) -> Self {
+    pub(super) fn of(connection: &'j Connection, capacity: usize, room: u64) -> Self {
         Self {
             connection,
             runs: Vec::with_capacity(capacity),
             count: 0,
             bytes: 0,
+            value_bytes: 0,
+            room,
             lay_aside: None,
         }
     }
@@ -121,8 +137,12 @@ impl<'a, 'j> Drafts<'a, 'j> {
     }
 
     /// Adds one.
-    pub(super) fn push(&mut self, draft: Draft<'a>) -> rusqlite::Result<()> {
+    pub(super) fn push(&mut self, mut draft: Draft<'a>) -> rusqlite::Result<()> {
         self.count += 1;
+        if self.value_bytes > self.room {
+            (draft.before, draft.after) = (Before::Unknown, None);
+        }
+        self.value_bytes += draft.value_bytes();
         let bytes = draft.bytes();
         // What concerns no record is no more than the delivery says.
         if let Some(key) = &draft.key

@@ -57,6 +57,9 @@ impl<'j> Batch<'j> {
         (order, count): (u64, u64),
         draft: Draft<'_>,
     ) -> rusqlite::Result<()> {
+        if self.is_voluminous() {
+            return self.leave_out(draft.store, draft.key.as_ref().map(|key| &key.bytes[..]));
+        }
         let number = self.state.head.max(self.state.base) + 1;
         let before = match draft.before {
             Before::Unknown => None,
@@ -105,6 +108,8 @@ impl<'j> Batch<'j> {
         ])?;
         self.state.head = number;
         self.state.room.bytes += text.len() as u64;
+        self.state.attempted += text.len() as u64;
+        self.volume.text += text.len() as u64;
         self.written.push(recent::Event {
             number,
             store: draft.store,

@@ -28,10 +28,13 @@ const OWED_AT_ONCE: usize = 1024;
 const QUARTERS_LEFT: u64 = 3;
 
 /// A store that loses events' text.
-struct Loss {
-    events: u64,
+#[derive(Default)]
+pub(super) struct Loss {
+    pub events: u64,
     /// The last of them.
-    last: u64,
+    pub last: u64,
+    /// Whether that one has a key.
+    pub keyed: bool,
 }
 
 impl Batch<'_> {
@@ -139,7 +142,7 @@ impl Batch<'_> {
         let (carried, _) = self.carrier()?;
         let mut told = BTreeSet::new();
         for (number, store, key) in owed {
-            if self.state.room.bytes > enough {
+            if self.state.room.bytes > enough || self.is_voluminous() {
                 return Ok(true);
             }
             self.paid(number)?;
@@ -227,7 +230,7 @@ impl Batch<'_> {
             {
                 let number = row.get(0)?;
                 let bytes: u64 = row.get(2)?;
-                let loss = losses.entry(row.get(1)?).or_insert(Loss { events: 0, last: 0 });
+                let loss = losses.entry(row.get(1)?).or_default();
                 loss.events += 1;
                 loss.last = number;
                 gone.push(number);
@@ -271,7 +274,7 @@ impl Batch<'_> {
     }
 
     /// Lets the last event that a store lost tell of it; the length of its text.
-    fn tell_gap(&self, store: i64, loss: &Loss) -> rusqlite::Result<u64> {
+    pub(super) fn tell_gap(&self, store: i64, loss: &Loss) -> rusqlite::Result<u64> {
         let (place, version) = self.place(store)?;
         let event = Event {
             op: Op::Gap,
@@ -307,7 +310,7 @@ impl Batch<'_> {
     }
 
     /// Whether the sink that carries texts is in use, and how far it is.
-    fn carrier(&self) -> rusqlite::Result<(bool, u64)> {
+    pub(super) fn carrier(&self) -> rusqlite::Result<(bool, u64)> {
         self.transaction.query_row(
             "SELECT coalesce(max(enabled), 0), coalesce(max(number), 0) FROM sink WHERE name = ?1",
             [self.state.carrier],

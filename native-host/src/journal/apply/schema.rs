@@ -78,7 +78,7 @@ impl<'j> Batch<'j> {
         let version = stores.iter().map(|(_, version)| *version).max().unwrap_or(0);
         let last = self.census(scope.origin)?.unwrap_or_default();
         self.set_census(scope.origin, when.after(last))?;
-        let mut drafts = Drafts::of(self.connection, stores.len());
+        let mut drafts = Drafts::of(self.connection, stores.len(), self.state.delivery_bytes);
         for (place, version) in &stores {
             let store = self.state.stores.get(&self.transaction, place, *version)?.id;
             if !self.mirror().has_records(store)? {
@@ -123,12 +123,16 @@ impl<'j> Batch<'j> {
         let mut live = Pages::of(source, &Span::all());
         while let Some(page) = live.rows(self.mirror())? {
             for (bytes, row) in page {
-                if row.redaction != self.state.redaction {
-                    // By the rules of today it may not be told again; it is read by its new name.
+                let length = row.value.as_ref().map_or(0, String::len) as u64;
+                if row.redaction != self.state.redaction
+                    || self.volume.moved + length > self.state.delivery_bytes
+                {
+                    // By the rules of today it may not be told again, or there is too much; it is read by its new name.
                     self.read_again(target, version)?;
                     continue;
                 }
                 let Some(value) = row.value else { continue };
+                self.volume.moved += length;
                 self.single.write(id, &bytes, Some(&value), when.word())?;
                 drafts.push(Draft {
                     key: Some(RecordKey::from_bytes(bytes).map_err(super::stored)?),

@@ -5,6 +5,7 @@ mod emptied;
 mod handed;
 mod late;
 mod lost;
+mod volume;
 
 use std::{
     collections::HashMap,

@@ -11,6 +11,10 @@ use serde::Serialize;
 
 use super::{super::JournalError, Place, Reader, VALUE, place, value};
 
+/// How many records are read at a time, and how many bytes of them, about.
+const PAGE_RECORDS: usize = 512;
+const PAGE_BYTES: usize = 1024 * 1024;
+
 /// A store, as `ls` shows it.
 #[derive(Debug, Clone)]
 pub struct StoreSummary {
@@ -145,29 +149,48 @@ impl Reader {
         self.read(|connection| value(&mut *connection.prepare_cached(VALUE)?, store, &key.to_bytes()))
     }
 
-    /// The records of a store in key order, each with its typed value, handed to `each` one by one.
+    /// The records of a store in key order, each with its typed value, handed to `each` one by one, as they are when their page is read. While
+    /// `each` has its turn nothing is being read: whoever waits for a terminal would hold up the journal's write-ahead log.
     pub fn each_record<E: From<JournalError>>(
         &self,
         store: i64,
         mut each: impl FnMut(&str, &str) -> Result<(), E>,
     ) -> Result<(), E> {
-        let failed = |source| E::from(JournalError::failed(&self.path, source));
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT key, value FROM record WHERE store = ?1 AND value IS NOT NULL ORDER BY key",
-            )
-            .map_err(failed)?;
-        let mut rows = statement.query([store]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let bytes: Vec<u8> = row.get(0).map_err(failed)?;
-            let value: String = row.get(1).map_err(failed)?;
-            // What is no key was never written by this program; there is nothing to show of it.
-            if let Ok(key) = Key::from_bytes(&bytes) {
-                each(&key.to_string(), &value)?;
+        let mut after = Vec::new();
+        loop {
+            let page = self.page(store, &after)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after.clone_from(last);
+            for (bytes, value) in &page {
+                // What is no key was never written by this program; there is nothing to show of it.
+                if let Ok(key) = Key::from_bytes(bytes) {
+                    each(&key.to_string(), value)?;
+                }
             }
         }
-        Ok(())
+    }
+
+    /// The records of a store after this key: one if there is one, then as many as fit a page.
+    fn page(&self, store: i64, after: &[u8]) -> Result<Vec<(Vec<u8>, String)>, JournalError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT key, value FROM record WHERE store = ?1 AND key > ?2 AND value IS NOT NULL
+                 ORDER BY key LIMIT ?3",
+            )?;
+            let mut rows = statement.query(params![store, after, PAGE_RECORDS])?;
+            let mut page: Vec<(Vec<u8>, String)> = Vec::new();
+            let mut bytes = 0;
+            while bytes < PAGE_BYTES
+                && let Some(row) = rows.next()?
+            {
+                let record: (Vec<u8>, String) = (row.get(0)?, row.get(1)?);
+                bytes += record.0.len() + record.1.len();
+                page.push(record);
+            }
+            Ok(page)
+        })
     }
 
     /// The sinks that ever ran. In a journal of an older host nobody counted their attempts.

@@ -103,6 +103,7 @@ impl Flight {
         // There is room for it only when enough of those before it has got there.
         link.be_patient(self.bytes + packed.len())?;
         link.connection().send_packed_command(&packed)?;
+        link.sent(packed.len());
         self.calls.push_back((last, packed.len()));
         self.bytes += packed.len();
         Ok(())

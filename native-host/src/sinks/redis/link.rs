@@ -1,6 +1,11 @@
 //! A connection to a server, and what that server remembers of a profile's events.
 
-use std::{borrow::Cow, fs, ops::ControlFlow, time::Duration};
+use std::{
+    borrow::Cow,
+    fs,
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use redis::{
     Client, Connection, ConnectionLike as _, ErrorKind, IntoConnectionInfo as _, RedisError, TlsCertificates,
@@ -8,7 +13,7 @@ use redis::{
 };
 use serde::Deserialize;
 
-use super::claim;
+use super::{claim, memory::Memory};
 use crate::{
     config::{self, address::is_tls},
     failpoint::paced,
@@ -23,6 +28,10 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const SLOWEST: usize = 64 * 1024;
 const BUFFERED: usize = 8 * 1024 * 1024;
 
+/// How often the server is asked about its memory, at least: after so long, or so many bytes of events.
+const MEMORY: Duration = Duration::from_secs(1);
+const MEMORY_BYTES: usize = 16 * 1024 * 1024;
+
 /// How many entries of a stream are read at once: few, for each may be large; more where other profiles' are many.
 const SCAN: usize = 16;
 const LONGEST_SCAN: usize = 512;
@@ -35,6 +44,9 @@ pub(super) struct Link {
     cursor: u64,
     /// What the server knows this connection by; empty until it does.
     token: String,
+    /// When the server was last asked about its memory, and how many bytes were sent since.
+    asked_at: Option<Instant>,
+    sent: usize,
 }
 
 /// What is read of an event in a stream, to know whose it is.
@@ -85,6 +97,8 @@ impl Link {
             cursor_key: cursor_key.to_owned(),
             cursor: 0,
             token: String::new(),
+            asked_at: None,
+            sent: 0,
         };
         link.cursor = link.ask()?;
         Ok(link)
@@ -141,6 +155,22 @@ impl Link {
     /// The server has said that it has all events up to this one.
     pub(super) fn passed(&mut self, reached: u64) {
         self.cursor = reached;
+    }
+
+    /// What the server says of its memory, if it is time to ask again. Nothing may be on its way.
+    pub(super) fn memory(&mut self) -> Result<Option<Memory>, RedisError> {
+        let is_recent = self.asked_at.is_some_and(|at| at.elapsed() < paced(MEMORY));
+        if is_recent && self.sent < MEMORY_BYTES {
+            return Ok(None);
+        }
+        (self.asked_at, self.sent) = (Some(Instant::now()), 0);
+        self.be_patient(0)?;
+        Memory::of(&mut self.connection)
+    }
+
+    /// So many bytes of events are on their way.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.sent += bytes;
     }
 
     /// The last event of this profile that stands in the stream, for a server that has lost its cursor but perhaps not the stream:

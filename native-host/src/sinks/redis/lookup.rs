@@ -104,6 +104,7 @@ mod tests {
                 channel: Template::channel("idb:{origin}:{database}:{store}").expect("a template"),
                 stream: None,
                 max_stream_length: None,
+                max_memory: None,
             };
             client(&config).join(" ")
         };

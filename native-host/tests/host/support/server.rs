@@ -215,6 +215,14 @@ impl Redis {
         self.connection().xlen("idb:events").expect("a stream")
     }
 
+    /// Cuts off all of the stream.
+    pub fn trim(&self) {
+        redis::cmd("XTRIM")
+            .arg(&["idb:events", "MAXLEN", "0"])
+            .exec(&mut self.connection())
+            .expect("cut");
+    }
+
     /// The text of the last event in the stream.
     pub fn newest(&self) -> String {
         let reply: redis::streams::StreamRangeReply = self

@@ -104,6 +104,11 @@ impl<'j, 'a> Shared<'j, 'a> {
         Some(Self(shared))
     }
 
+    /// All of these places, in an order that says nothing.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'j Json<'a>> {
+        self.0.values().copied()
+    }
+
     /// What stands at this place: a reference leads to its `$id`.
     pub(super) fn place(&self, json: &'j Json<'a>) -> &'j Json<'a> {
         reference(json)

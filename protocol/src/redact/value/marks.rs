@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::form::{Form, Shared, address, elements, form, has_names, inside, items};
+use super::{
+    form::{Form, Shared, address, elements, form, has_names, inside, items},
+    work,
+};
 use crate::{
     json::Json,
     redact::{Treatment as How, pointer::Step},
@@ -47,6 +50,7 @@ impl<'j, 'a> Marks<'j, 'a> {
 
     /// Marks what the steps lead to from here.
     pub(super) fn follow(&mut self, json: &'j Json<'a>, field: usize, steps: &[Step], how: How) {
+        work::count(1);
         let place = self.shared.place(json);
         let Some((step, rest)) = steps.split_first() else {
             self.mark(place, how);
@@ -141,6 +145,7 @@ impl<'j, 'a> Marks<'j, 'a> {
         let mut rest: Vec<(How, &'j Json<'a>)> = self.marked.values().copied().collect();
         let mut done = HashSet::new();
         while let Some((how, json)) = rest.pop() {
+            work::count(1);
             let place = self.shared.place(json);
             if !done.insert((address(place), how)) {
                 continue;

@@ -1,9 +1,12 @@
 //! What is left of a value, written.
 
+use std::collections::HashMap;
+
 use super::{
-    expansion::Expansion,
-    form::{Form, elements, form},
+    digest::Digests,
+    form::{Form, address, elements, form},
     marks::Marks,
+    work,
 };
 use crate::{
     json::{self, Json},
@@ -14,34 +17,70 @@ pub(super) struct Writer<'m, 'j, 'a> {
     out: String,
     marks: &'m Marks<'j, 'a>,
     hasher: &'m Hasher,
+    /// Read when the first value is hashed.
+    digests: Option<Digests<'m, 'j, 'a>>,
+    /// The hashes of shared objects, by address: each is made once.
+    hashes: HashMap<usize, String>,
+    /// How long the text may become, in bytes. What is past it is not written.
+    limit: usize,
 }
 
+/// The text of a redacted value would be longer than it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLong;
+
 impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
-    /// A writer for a text of about `length` bytes.
-    pub(super) fn new(marks: &'m Marks<'j, 'a>, hasher: &'m Hasher, length: usize) -> Self {
+    /// A writer for a text of about `length` bytes and at most `limit`.
+    pub(super) fn new(marks: &'m Marks<'j, 'a>, hasher: &'m Hasher, length: usize, limit: usize) -> Self {
         Self {
             out: String::with_capacity(length),
             marks,
             hasher,
+            digests: None,
+            hashes: HashMap::new(),
+            limit,
         }
     }
 
-    pub(super) fn finish(self) -> String {
-        self.out
+    pub(super) fn finish(self) -> Result<String, TooLong> {
+        if self.out.len() > self.limit {
+            Err(TooLong)
+        } else {
+            Ok(self.out)
+        }
     }
 
     pub(super) fn value(&mut self, json: &'j Json<'a>) {
+        work::count(1);
+        if self.out.len() > self.limit {
+            return;
+        }
         match self.marks.of(json) {
-            Some(How::Hash(rule)) => {
-                let mut expanded = String::new();
-                Expansion::new(self.marks.shared()).write(json, 0, &mut expanded);
-                let hash = self.hasher.value(rule, &expanded);
-                self.quote(&hash);
-            }
+            Some(How::Hash(rule)) => self.hash(rule, json),
             Some(How::Mask) => self.quote(MASK),
             // Whoever could leave it out has not asked for it.
             Some(How::Drop) => self.out.push_str("null"),
             None => self.content(json),
+        }
+    }
+
+    fn hash(&mut self, rule: usize, json: &'j Json<'a>) {
+        let place = address(self.marks.shared().place(json));
+        if !self.hashes.contains_key(&place) {
+            let shared = self.marks.shared();
+            let digests = self.digests.get_or_insert_with(|| Digests::new(shared));
+            let text = digests.of(json);
+            work::count(text.len());
+            let hash = self.hasher.value(rule, &text);
+            // All other places are written once.
+            if matches!(form(shared.place(json)), Form::Typed("$id", _)) {
+                self.hashes.insert(place, hash.clone());
+            }
+            return self.quote(&hash);
+        }
+        if let Some(hash) = self.hashes.get(&place) {
+            let hash = hash.clone();
+            self.quote(&hash);
         }
     }
 

@@ -1,0 +1,49 @@
+// What made the module trap, and how soon it may begin again. It outlives the module, not the background: when that ends, what
+// is left out here comes again, and is left out again after two more traps.
+
+/** How often something may have been in hand when the module trapped. */
+const CHANCES = 2;
+/** How many culprits are remembered. */
+const MAX_CULPRITS = 1024;
+const FIRST_DELAY = 50;
+const LAST_DELAY = 30_000;
+/** After how long without a trap the next one is the first again, in milliseconds. */
+const QUIET = 60_000;
+
+/** @type {Map<string, number>} How often each was in hand, by its JSON. */
+const culprits = new Map();
+let delay = FIRST_DELAY;
+let trappedAt = 0;
+
+/**
+ * Remembers what was in hand.
+ * @param {string | null} culprit a delivery as `[context, sequence]`, or a port's sender, as JSON
+ */
+export function blame(culprit) {
+  if (culprit === null) return;
+  if (culprits.size >= MAX_CULPRITS) culprits.clear();
+  culprits.set(culprit, (culprits.get(culprit) ?? 0) + 1);
+}
+
+const hasFailed = (/** @type {string} */ culprit) => (culprits.get(culprit) ?? 0) >= CHANCES;
+
+/**
+ * The deliveries that are not to be looked into.
+ * @returns {[string, number][]}
+ */
+export const leftOut = () =>
+  [...culprits.keys()].filter((culprit) => culprit.startsWith("[") && hasFailed(culprit)).map((culprit) => JSON.parse(culprit));
+
+/**
+ * Whether a sender's messages may be handed to the module.
+ * @param {string} sender as JSON
+ */
+export const mayEnter = (sender) => !hasFailed(sender);
+
+/** How long to wait before the module begins again, in milliseconds: longer if it did so a short while ago. */
+export function restartDelay() {
+  const now = Date.now();
+  delay = now - trappedAt > QUIET ? FIRST_DELAY : Math.min(delay * 2, LAST_DELAY);
+  trappedAt = now;
+  return delay;
+}

@@ -1,0 +1,121 @@
+//! What one page may cost the background: memory has a bound, and what fails twice is left out.
+
+use std::cell::RefCell;
+
+use super::*;
+
+fn part(relay: &mut Relay, port: u32, index: u32, count: u32, text: &str) {
+    relay.port_said(
+        port,
+        &format!(r#"{{"part":{{"sequence":1,"index":{index},"count":{count},"text":"{text}"}}}}"#),
+    );
+}
+
+fn turned_away(actions: &[Action]) -> Vec<u32> {
+    let ports = actions.iter().filter_map(|action| match action {
+        Action::ToPort { port, text } if text == r#"{"too_much":{"sequence":1}}"# => Some(*port),
+        _ => None,
+    });
+    ports.collect()
+}
+
+fn held(relay: &Relay) -> usize {
+    relay.outbox.bytes() + relay.bridges.part_bytes()
+}
+
+#[test]
+fn large_deliveries_of_many_frames_share_one_bound() {
+    let mut relay = relay();
+    greet(&mut relay);
+    let text = "x".repeat(MAX_HELD / 16);
+    for port in 1..=60 {
+        open(&mut relay, port, ORIGIN, &format!("c{port}"));
+    }
+    relay.take_actions();
+    let mut refused = Vec::new();
+    for index in 0..8 {
+        for port in 1..=60 {
+            part(&mut relay, port, index, 9, &text);
+            assert!(held(&relay) <= MAX_HELD, "{} bytes", held(&relay));
+            refused.extend(turned_away(&relay.take_actions()));
+        }
+    }
+    // Each was told once, however much of its delivery came after that.
+    refused.sort_unstable();
+    assert_eq!(
+        refused,
+        (1..=60).filter(|port| refused.contains(port)).collect::<Vec<_>>()
+    );
+    assert!(refused.len() >= 44, "{refused:?}");
+    // A gap in the place of the delivery always fits, and so does what others write.
+    let port = refused[0];
+    relay.port_said(
+        port,
+        r#"{"deliveries":[{"sequence":1,"body":{"gap":{"reason":"r","stores":[]}}}]}"#,
+    );
+    let sent = relay.take_actions();
+    assert!(
+        matches!(&sent[..], [Action::ToHost(text)] if text.contains("gap")),
+        "{sent:?}"
+    );
+    // Documents that go give back what they took.
+    for port in 1..=60 {
+        relay.port_closed(port);
+    }
+    assert_eq!(relay.bridges.part_bytes(), 0);
+}
+
+#[test]
+fn whole_deliveries_wait_within_the_bound_while_there_is_no_host() {
+    let mut relay = relay();
+    let text = "x".repeat(900_000);
+    let mut refused = Vec::new();
+    for port in 1..=60 {
+        open(&mut relay, port, ORIGIN, &format!("c{port}"));
+        relay.port_said(
+            port,
+            &format!(r#"{{"deliveries":[{{"sequence":1,"body":"{text}"}},{{"sequence":2,"body":1}}]}}"#),
+        );
+        assert!(held(&relay) <= MAX_HELD, "{} bytes", held(&relay));
+        refused.extend(turned_away(&relay.take_actions()));
+    }
+    assert_eq!(relay.outbox.len(), 2 * (60 - refused.len() as u64));
+    assert!(!refused.is_empty());
+}
+
+thread_local! {
+    static HANDS: RefCell<Vec<Option<(String, u64)>>> = const { RefCell::new(Vec::new()) };
+}
+
+#[test]
+fn deliveries_that_failed_are_left_out_unseen() {
+    let watch: InHand = |delivery| {
+        let delivery = delivery.map(|(context, sequence)| (context.to_owned(), sequence));
+        HANDS.with_borrow_mut(|hands| hands.push(delivery));
+    };
+    let left_out = [("c".to_owned(), 2), ("c".to_owned(), 3)];
+    let mut relay = relay().after_traps(left_out, watch);
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    relay.port_said(
+        1,
+        r#"{"deliveries":[{"sequence":1,"body":{"x":-0}},{"sequence":2,"body":{"commit":{"s":1}}},{"sequence":3,"body":{"snapshot":1}}]}"#,
+    );
+    let sent = format!("{:?}", relay.take_actions()).replace('\\', "");
+    assert!(sent.contains(r#""body":{"x":-0}"#), "{sent}");
+    assert!(sent.contains("the extension failed on a commit, twice"), "{sent}");
+    assert!(
+        sent.contains("unreadable") && !sent.contains("snapshot"),
+        "{sent}"
+    );
+    let hands = HANDS.take();
+    let expected = [Some(1), None, Some(2), None, Some(3), None];
+    assert_eq!(
+        hands
+            .iter()
+            .map(|hand| hand.as_ref().map(|(_, sequence)| *sequence))
+            .collect::<Vec<_>>(),
+        expected
+    );
+}

@@ -1,0 +1,169 @@
+//! One page against all others: what it may have written, and what a reader that waits may hold up.
+
+use std::{fs, io::Read as _, process::Stdio};
+
+use protocol::message::{ErrorCode, FromHost};
+use serde_json::json;
+
+use crate::support::{
+    CONTEXT, Host, ORIGIN, Sandbox,
+    body::{commit, now, put},
+};
+
+/// The journal of the usual profile.
+fn log_bytes(sandbox: &Sandbox) -> u64 {
+    let log = sandbox.journal_directory().join("profile-1.sqlite-wal");
+    fs::metadata(log).map_or(0, |file| file.len())
+}
+
+/// Sends a delivery in slices.
+fn deliver_in_parts(host: &mut Host, context: &str, sequence: u64, body: &str) {
+    let parts: Vec<&[u8]> = body.as_bytes().chunks(1 << 20).collect();
+    for (index, text) in parts.iter().enumerate() {
+        let text = std::str::from_utf8(text).expect("ASCII");
+        let part = json!({"part": {
+            "context": context,
+            "page": {"origin": ORIGIN, "tab": 1, "frame": 0},
+            "part": {"sequence": sequence, "index": index, "count": parts.len(), "text": text},
+        }});
+        host.send(&part.to_string());
+    }
+}
+
+/// Waits for an acknowledgement of the usual document; what else the host wants meanwhile is another matter.
+fn await_acknowledged(host: &mut Host, last: u64) {
+    while !matches!(host.receive(), FromHost::Acknowledged { context, sequence } if context == CONTEXT && sequence == last)
+    {
+    }
+}
+
+#[test]
+fn names_past_the_limit_are_refused_and_others_go_on() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let puts: Vec<String> = (0..3000).map(|key| put(&key.to_string(), "1")).collect();
+    let database = "n".repeat(100_000);
+    let body = commit(&puts).replace(r#""database":"shop""#, &format!(r#""database":"{database}""#));
+    host.deliver_as("greedy", 1, &body);
+    let error = host.error(ErrorCode::MalformedDelivery);
+    assert!(
+        error.message.contains("1024 letters") && error.message.len() < 500,
+        "{error:?}"
+    );
+    host.deliver(1, &commit(&[put("1", "\"other\"")]));
+    await_acknowledged(&mut host, 1);
+    sandbox.await_cached("1", Some("\"other\""));
+    assert_eq!(sandbox.redis.length(), 1);
+    assert!(log_bytes(&sandbox) < 8 << 20, "{}", log_bytes(&sandbox));
+    // The longest name that is taken, and every other place of a name.
+    let longest = "é".repeat(1024);
+    host.deliver(2, &commit(&[put("2", "2").replace("orders", &longest)]));
+    await_acknowledged(&mut host, 2);
+    let at = now();
+    let long = "n".repeat(1025);
+    for (body, sequence) in [
+        commit(&[put("1", "1").replace("orders", &long)]),
+        commit(&[format!(r#"{{"schema":{{"store":"orders","change":{{"rename_store":{{"to":"{long}"}}}}}}}}"#)]),
+        commit(&[format!(r#"{{"schema":{{"store":"orders","change":{{"delete_index":{{"index":"{long}"}}}}}}}}"#)]),
+        format!(r#"{{"deletion":{{"database":"{long}","began_at":{at},"deleted_at":{at}}}}}"#),
+        format!(r#"{{"deletion":{{"bucket":"{long}","database":"shop","began_at":{at},"deleted_at":{at}}}}}"#),
+        format!(r#"{{"gap":{{"reason":"r","stores":[{{"database":"d","store":"{long}"}}]}}}}"#),
+        format!(
+            r#"{{"inventory":{{"began_at":{at},"read_at":{at},"databases":[{{"name":"d","version":1,"stores":["{long}"]}}]}}}}"#
+        ),
+        format!(
+            r#"{{"records":{{"database":"{long}","version":1,"store":"s","began_at":{at},"read_at":{at},"present":[],"absent":[]}}}}"#
+        ),
+    ]
+    .iter()
+    .zip(2..)
+    {
+        host.deliver_as("greedy", sequence, body);
+        host.error(ErrorCode::MalformedDelivery);
+    }
+    host.deliver_as(&"c".repeat(65), 1, &commit(&[put("1", "1")]));
+    host.error(ErrorCode::MalformedDelivery);
+    assert_eq!(sandbox.redis.length(), 2);
+}
+
+#[test]
+fn a_waiting_reader_does_not_hold_up_the_log() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let filler = "x".repeat(200_000);
+    let delivery = |sequence: u64| {
+        commit(&[put(
+            &(sequence % 10).to_string(),
+            &format!("\"{sequence} {filler}\""),
+        )])
+    };
+    for sequence in 1..=10 {
+        host.deliver(sequence, &delivery(sequence));
+    }
+    host.acknowledged(10);
+    let arguments = [
+        "ls",
+        "--origin",
+        ORIGIN,
+        "--database",
+        "shop",
+        "--store",
+        "orders",
+    ];
+    let mut reader = sandbox.program();
+    let mut reader = reader
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    // It writes: more than a pipe holds, and nobody reads on.
+    let output = reader.stdout.as_mut().expect("piped");
+    output.read_exact(&mut [0]).expect("a letter");
+    for sequence in 11..=310 {
+        host.deliver(sequence, &delivery(sequence));
+    }
+    host.acknowledged(310);
+    let log = log_bytes(&sandbox);
+    let _ended = reader.kill();
+    let _reaped = reader.wait();
+    assert!(log < 100 << 20, "the log has {log} bytes");
+    // And it was a reader that read what there is.
+    let listed = sandbox.print(&arguments);
+    assert_eq!(listed.lines().count(), 10);
+}
+
+#[test]
+fn a_delivery_without_room_is_given_up_and_others_go_on() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = crate::disk::SmallDisk::mount(&sandbox.journal_directory()) else {
+        return;
+    };
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    // 30 MB are more than 40 MB hold three times: in the log, as an event and as a record.
+    let filler = "x".repeat(1 << 20);
+    let puts: Vec<String> = (100..130)
+        .map(|key| put(&key.to_string(), &format!("\"{filler}\"")))
+        .collect();
+    deliver_in_parts(&mut host, "greedy", 1, &commit(&puts));
+    host.deliver(2, &commit(&[put("1", "2")]));
+    let mut given_up = None;
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() < 2 {
+        match host.receive() {
+            FromHost::Acknowledged { context, .. } => acknowledged.push(context),
+            FromHost::Error(error) if error.code == ErrorCode::DeliveriesMissing => given_up = Some(error),
+            _ => {}
+        }
+    }
+    let error = given_up.expect("it is told");
+    assert!(
+        error.message.contains("no room") && error.context.as_deref() == Some("greedy"),
+        "{error:?}"
+    );
+    sandbox.await_cached("1", Some("2"));
+    // The page is read again instead, piece by piece.
+    assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
+    drop(disk);
+}

@@ -1,0 +1,154 @@
+//! What a page may cost the background: depth, work and length have bounds, whatever refers to whatever.
+
+use std::thread;
+
+use super::*;
+use crate::redact::value::work;
+
+/// A record whose `secret` holds so many objects, each of which refers to the next; the last one refers to the first.
+fn ring(objects: usize) -> String {
+    let mut text = r#"{"secret":["#.to_owned();
+    for id in 1..=objects {
+        let next = id % objects + 1;
+        let comma = if id > 1 { "," } else { "" };
+        let _infallible = write!(
+            text,
+            r#"{comma}{{"$id":{{"id":{id},"value":{{"number":{id},"next":{{"$ref":{next}}}}}}}}}"#
+        );
+    }
+    text + "]}"
+}
+
+/// The same without the way back.
+fn chain(objects: usize) -> String {
+    ring(objects).replace(&format!(r#""next":{{"$ref":1}}}}}}}}]"#), r#""next":null}}}]"#)
+}
+
+/// Objects that all refer to one that is as long as they are together.
+fn star(objects: usize) -> String {
+    let long = "1,".repeat(objects * 10) + "1";
+    let first = format!(r#"{{"$id":{{"id":1,"value":[{long}]}}}}"#);
+    format!(r#"{{"secret":[{first}{}]}}"#, r#",{"$ref":1}"#.repeat(objects))
+}
+
+/// So many objects, each an array so deep, with the one before at the bottom.
+fn deep(objects: usize, levels: usize) -> String {
+    let mut text = r#"{"secret":["#.to_owned();
+    for id in 1..=objects {
+        let inner = match id - 1 {
+            0 => "0".to_owned(),
+            before => format!(r#"{{"$ref":{before}}}"#),
+        };
+        let comma = if id > 1 { "," } else { "" };
+        let _infallible = write!(
+            text,
+            r#"{comma}{{"$id":{{"id":{id},"value":{}{inner}{}}}}}"#,
+            "[".repeat(levels),
+            "]".repeat(levels)
+        );
+    }
+    text + "]}"
+}
+
+#[test]
+fn redaction_depth_does_not_grow_with_references() {
+    for how in [How::Hash, How::Mask, How::Drop] {
+        // An unoptimised frame takes several times the stack that it takes in the browser, which has 1 MiB.
+        let small = thread::Builder::new().stack_size(4 << 20);
+        let worker = small.spawn(move || {
+            for fields in [["/secret"], ["/secret/*"], ["/secret/39"], ["/secret/39/0"]] {
+                let redacted = value(&fields, how, &deep(40, 325));
+                assert!(!redacted.contains("$opaque"), "{fields:?} {redacted}");
+            }
+            value(&["/secret/*"], how, &deep(100, 500));
+        });
+        worker.expect("a thread").join().expect("no panic");
+    }
+}
+
+#[test]
+fn redaction_work_is_linear_in_length() {
+    for shape in [ring, chain, star] {
+        for fields in [
+            &["/secret/*"][..],
+            &["/secret"],
+            &["/secret/*/next"],
+            &["/*/*/number", "/secret/0"],
+        ] {
+            for how in [How::Hash, How::Mask, How::Drop] {
+                let redaction = redaction(fields, how);
+                let work = |objects| {
+                    let typed = shape(objects);
+                    work::take();
+                    redaction.value(store("d", "s", None), &typed);
+                    (typed.len(), work::take())
+                };
+                let (short, little) = work(1000);
+                let (long, much) = work(4000);
+                assert!(
+                    little < 20 * short && much < 20 * long,
+                    "{fields:?} {how:?}: {little} steps for {short} bytes, {much} for {long}"
+                );
+                assert!(
+                    much * short < little * long * 2,
+                    "{fields:?} {how:?}: {little} steps for {short} bytes, {much} for {long}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_that_grows_past_the_room_is_named_too_large() {
+    let long = format!(r#"{{"a":[{}1]}}"#, "1,".repeat(4_000));
+    let redacted = value(&["/a/*"], How::Hash, &long);
+    assert_eq!(redacted, r#"{"$opaque":{"type":"Object","reason":"too large"}}"#);
+    // Several values of one body share the room: those that came first are whole.
+    let half = format!(r#"{{"a":[{}1]}}"#, "1,".repeat(1_000));
+    let put = |key| format!(r#"{{"put":{{"store":"s","key":{key},"value":{half}}}}}"#);
+    let body = format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[{},{}]}}}}"#,
+        put(1),
+        put(2)
+    );
+    let redaction = redaction(&["/a/*"], How::Hash);
+    let redacted = redaction.body(ORIGIN, &body);
+    assert_eq!(redacted.matches("too large").count(), 1);
+    assert!(redacted.len() < body.len() + MAX_GROWTH + 200);
+}
+
+#[test]
+fn hashes_tell_values_apart_and_not_where_they_stand() {
+    let hash = |typed: &str| {
+        let redacted = value(&["/a"], How::Hash, typed);
+        let at = redacted.find(r#""a":"hash-"#).expect("hashed");
+        redacted[at..at + 42].to_owned()
+    };
+    let long = "x".repeat(100);
+    let same = [
+        format!(r#"{{"a":{{"p":{{"x":"{long}"}},"q":{{"x":"{long}"}}}}}}"#),
+        format!(r#"{{"a":{{"p":{{"$id":{{"id":1,"value":{{"x":"{long}"}}}}}},"q":{{"$ref":1}}}}}}"#),
+        format!(
+            r#"{{"z":{{"$id":{{"id":1,"value":{{"x":"{long}"}}}}}},"a":{{"p":{{"$ref":1}},"q":{{"$ref":1}}}}}}"#
+        ),
+    ];
+    assert!(same.iter().all(|typed| hash(typed) == hash(&same[0])));
+    assert_ne!(hash(&same[0]), hash(&same[0].replacen("xx", "xy", 1)));
+    // A cycle, entered at the same object from two places; then with something else in it, far from there.
+    let ring = |first: &str, last: &str| {
+        format!(
+            r#"{{"a":{first},"b":{{"$id":{{"id":1,"value":{{"n":1,"next":{{"n":2,"next":{{"n":3,"next":{{"n":{last},"next":{{"$ref":1}}}}}}}}}}}}}}}}"#
+        )
+    };
+    let inside = r#"{"a":{"$id":{"id":1,"value":{"n":1,"next":{"n":2,"next":{"n":3,"next":{"n":4,"next":{"$ref":1}}}}}}}}"#;
+    let shared_twice = r#"{"a":{"$id":{"id":1,"value":{"n":1,"next":{"n":2,"next":{"$id":{"id":2,"value":{"n":3,"next":{"n":4,"next":{"$ref":1}}}}}}}}},"c":{"$ref":2}}"#;
+    assert_eq!(hash(&ring(r#"{"$ref":1}"#, "4")), hash(inside));
+    assert_eq!(hash(shared_twice), hash(inside));
+    assert_ne!(hash(&ring(r#"{"$ref":1}"#, "5")), hash(inside));
+    // Keys in fields have the hashes of keys, also where they are shared.
+    let date = r#"{"$date":"2026-01-31T12:00:00.000Z"}"#;
+    let key = format!(r#"{{"a":[[{date},"{long}"]]}}"#);
+    let shared = format!(r#"{{"b":{{"$id":{{"id":1,"value":{date}}}}},"a":[[{{"$ref":1}},"{long}"]]}}"#);
+    assert_eq!(hash(&key), hash(&shared));
+    assert_ne!(hash(&key), hash(&key.replace("01-31", "01-30")));
+}
