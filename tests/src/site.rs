@@ -204,11 +204,9 @@ fn answer_with_file(stream: &mut TcpStream, root: &Path, path: &str) -> io::Resu
             } else {
                 ""
             };
-            // A page says whether it may be shown in a fenced frame.
-            let mode = "Supports-Loading-Mode: fenced-frame\r\n";
             write!(
                 stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{clear}{mode}Connection: close\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{clear}Connection: close\r\n\r\n",
                 body.len()
             )?;
             stream.write_all(&body)

@@ -183,41 +183,6 @@ fn frames_with_databases_to_throw_away_change_nothing() -> Result<()> {
     stream_has_the_page_only(&rig, &page)
 }
 
-/// Chromium gives a fenced frame, and what is in it, databases of its own. It hides from the frame that there is a page around it.
-#[test]
-fn fenced_frames_change_nothing() -> Result<()> {
-    let rig = Rig::new(Kind::Chromium)?;
-    let browser = rig.browser()?;
-    let (page, popup) = page_and_popup(&rig, &browser)?;
-    let put = rig.site.url("/identity/?inner#put=inner");
-    let below = showing(&rig.site.url(PAGE), &put);
-    for (url, left_out) in [(&put, "1 frame is left out"), (&below, "2 frames are left out")] {
-        page.evaluate(&format!("fence({url:?})"))?;
-        words(&popup, left_out)?;
-    }
-    popup.wait_for("document.getElementById('remark').textContent.includes('thrown away')")?;
-    stream_has_the_page_only(&rig, &page)
-}
-
-/// A page that Chromium loads ahead is no frame of the page in the tab, although it has a frame's number: its databases are the
-/// origin's own.
-#[test]
-fn page_that_is_loaded_ahead_is_captured() -> Result<()> {
-    let rig = Rig::new(Kind::Chromium)?;
-    let browser = rig.browser()?;
-    let (page, popup) = page_and_popup(&rig, &browser)?;
-    page.evaluate(&format!(
-        "loadAhead({:?})",
-        rig.site.url("/identity/?ahead#put=ahead")
-    ))?;
-    words(&popup, "Captured: 2 documents.")?;
-    let events = rig.stream_of(3)?;
-    let last = events.last().context("events")?.line();
-    ensure!(last == r#"u identity/items "key" "ahead""#, "{last}");
-    rig.settled(&page)?;
-    popup.wait_for("document.getElementById('remark').hidden")
-}
-
 /// An account in a container has databases of its own.
 #[test]
 fn container_tab_changes_nothing() -> Result<()> {

@@ -1,7 +1,7 @@
 //! How it stands with a site, in words.
 
 use protocol::{
-    inspect::{Background, Remark},
+    inspect::{Background, Document, Remark},
     origin::OriginPattern,
 };
 
@@ -119,21 +119,26 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
             ..enabled
         };
     }
-    let but = match left_out.len() as u64 {
-        0 => String::new(),
-        frames => format!(" {}.", count(frames, "frame is left out", "frames are left out")),
-    };
-    let words = if captured.iter().any(|document| document.late) {
-        format!("Captured since you enabled it; what was there before is read.{by}{but}")
-    } else {
-        let documents = count(captured.len() as u64, "document", "documents");
-        format!("Captured: {documents}.{by}{but}")
-    };
     Site {
-        words,
+        words: words_of_captured(&captured, left_out.len() as u64, by),
         remark: refused,
         ..enabled
     }
+}
+
+/// What is captured, for which reason (`by`), and how many frames are not.
+fn words_of_captured(captured: &[&Document], left_out: u64, by: &str) -> String {
+    let captured = if captured.iter().any(|document| document.late) {
+        "Captured since you enabled it; what was there before is read.".to_owned()
+    } else {
+        let documents = count(captured.len() as u64, "document", "documents");
+        format!("Captured: {documents}.")
+    };
+    let left_out = match left_out {
+        0 => String::new(),
+        frames => format!(" {}.", count(frames, "frame is left out", "frames are left out")),
+    };
+    captured + by + &left_out
 }
 
 fn matches(pattern: &str, origin: &str) -> bool {
@@ -157,7 +162,6 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::Document;
 
     const ORIGIN: &str = "http://localhost:8080";
 

@@ -1,7 +1,5 @@
 //! Snapshots, and records read again.
 
-use std::time::{Duration, Instant};
-
 use protocol::message::FromHost;
 use serde_json::json;
 
@@ -183,7 +181,6 @@ fn store_list_that_leaves_nothing_is_read_again_and_then_believed() {
         host.deliver(1, &commit_at(now() - 5000, &[put("1", "1")]));
         host.acknowledged(1);
         sandbox.await_cached("1", Some("1"));
-        let began = Instant::now();
         host.deliver(2, &nothing_there());
         host.acknowledged(2);
         if restarted {
@@ -194,11 +191,6 @@ fn store_list_that_leaves_nothing_is_read_again_and_then_believed() {
         assert_eq!(sandbox.cached("1").as_deref(), Some("1"));
         host.deliver(3, &nothing_there());
         sandbox.await_cached("1", None);
-        assert!(
-            restarted || began.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            began.elapsed()
-        );
     }
 }
 

@@ -53,21 +53,6 @@ window.embed = (src, attributes = {}) =>
     void loaded({ ...attributes, src });
   });
 
-// Shows a page in a fenced frame, which can report nothing.
-window.fence = (src) => {
-  const element = document.createElement("fencedframe");
-  element.config = new FencedFrameConfig(src);
-  document.body.append(element);
-};
-
-// Has the browser load a page ahead of a visit.
-window.loadAhead = (url) => {
-  const rules = document.createElement("script");
-  rules.type = "speculationrules";
-  rules.textContent = JSON.stringify({ prerender: [{ urls: [url], eagerness: "immediate" }] });
-  document.head.append(rules);
-};
-
 // Writes from documents without an address of their own inside this one; what each of them found before.
 window.putInside = async (value) => {
   const blob = URL.createObjectURL(new Blob(["<p>A document from a blob.</p>"], { type: "text/html" }));
