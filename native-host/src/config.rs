@@ -3,6 +3,7 @@
 //! - `address`: which addresses of servers can be used.
 //! - `document`: reading typed values out of the file, with their lines.
 //! - `error`: what can be wrong.
+//! - `origin`: which origins some page can have.
 
 use std::{
     env, fs, io,
@@ -22,6 +23,7 @@ use crate::journal::Limits;
 pub(crate) mod address;
 mod document;
 mod error;
+mod origin;
 
 use self::document::{Document, Section};
 pub use self::error::{ConfigError, ConfigProblem};
@@ -190,9 +192,9 @@ pub(crate) fn directories() -> Option<ProjectDirs> {
 
 fn capture(section: &Section<'_>) -> Result<Capture, ConfigError> {
     let mut origins = Vec::new();
-    for origin in section.strings("origins")?.unwrap_or_default() {
-        let pattern = OriginPattern::parse(&origin.value);
-        origins.push(pattern.map_err(|error| section.wrong(origin.line, "origins", &error))?);
+    for entry in section.strings("origins")?.unwrap_or_default() {
+        let pattern = origin::parse(&entry.value);
+        origins.push(pattern.map_err(|error| section.wrong(entry.line, "origins", &error))?);
     }
     Ok(Capture { origins })
 }

@@ -31,6 +31,12 @@ pub enum OriginError {
     /// No host, or a wildcard in it.
     #[error("{0:?} has no exact host; only the port may be \"*\", as in \"http://localhost:*\"")]
     Host(String),
+    /// The host has letters beyond ASCII. Browsers name such an origin by another spelling, so it would match nothing.
+    #[error(
+        "{0:?} has letters that browsers never write in an origin; write the host in ASCII, as the browser names it \
+         (\"https://xn--…\")"
+    )]
+    NotAscii(String),
     /// Not a number of 1–65535 and not `*`.
     #[error("{0:?} has no valid port; write a number or \"*\"")]
     Port(String),
@@ -59,6 +65,9 @@ impl OriginPattern {
         let bracketed = host.starts_with('[') && host.ends_with(']');
         if host.is_empty() || host.contains('*') || (!bracketed && host.contains([':', '[', ']'])) {
             return Err(OriginError::Host(text.to_owned()));
+        }
+        if !host.is_ascii() {
+            return Err(OriginError::NotAscii(text.to_owned()));
         }
         let own_port = if scheme == "http" { 80 } else { 443 };
         let port = match port {
@@ -133,7 +142,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        use OriginError::{Host, NotAnOrigin, Port, Scheme};
+        use OriginError::{Host, NotAnOrigin, NotAscii, Port, Scheme};
         assert!(matches!(OriginPattern::parse("localhost:8080"), Err(Scheme(_))));
         assert!(matches!(OriginPattern::parse("ftp://a"), Err(Scheme(_))));
         assert!(matches!(OriginPattern::parse("http://a/b"), Err(NotAnOrigin(_))));
@@ -141,5 +150,15 @@ mod tests {
         assert!(matches!(OriginPattern::parse("http://a:0"), Err(Port(_))));
         assert!(matches!(OriginPattern::parse("http://a:b"), Err(Port(_))));
         assert!(matches!(OriginPattern::parse("http://:1"), Err(Host(_))));
+        for origin in [
+            "https://bücher.example",
+            "https://BÜCHER.example:8443",
+            "http://\u{3000}",
+        ] {
+            assert!(
+                matches!(OriginPattern::parse(origin), Err(NotAscii(_))),
+                "{origin}"
+            );
+        }
     }
 }

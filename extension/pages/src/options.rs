@@ -4,13 +4,13 @@ use std::{cell::RefCell, rc::Rc};
 
 use protocol::{
     inspect::{Background, FromInspector, ToInspector},
-    origin::OriginPattern,
+    origin::{OriginError, OriginPattern},
     redact::{Redaction, Rule},
 };
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::Element;
+use web_sys::{Element, Url};
 
 use crate::{
     chrome,
@@ -120,7 +120,8 @@ fn listen(state: &Shared, link: &Rc<Link>) {
 
 /// Has to be called while the user's click is being handled: browsers ask for a permission only then.
 fn add_site(link: &Link) {
-    let error = match OriginPattern::parse(value_of("site-origin").trim()) {
+    let written = value_of("site-origin");
+    let error = match entry(written.trim()) {
         Ok(pattern) => {
             link.send(&FromInspector::Capture {
                 origin: pattern.to_string(),
@@ -130,9 +131,30 @@ fn add_site(link: &Link) {
             set_value("site-origin", "");
             None
         }
-        Err(error) => Some(error.to_string()),
+        Err(error) => Some(error),
     };
     say("site-error", error.as_deref());
+}
+
+/// A pattern that the origin of some page matches. Browsers name an origin in one spelling only; in another one the entry would be
+/// taken and match nothing.
+fn entry(written: &str) -> Result<OriginPattern, String> {
+    let pattern = OriginPattern::parse(written);
+    let text = match &pattern {
+        Ok(pattern) => pattern.to_string(),
+        Err(OriginError::NotAscii(_)) => written.to_owned(),
+        Err(error) => return Err(error.to_string()),
+    };
+    let (origin, any_port) = match text.strip_suffix(":*") {
+        Some(origin) => (origin, ":*"),
+        None => (text.as_str(), ""),
+    };
+    let named = Url::new(origin).ok().map(|url| url.origin() + any_port);
+    match (pattern, named) {
+        (Ok(pattern), Some(named)) if named == text => Ok(pattern),
+        (_, Some(named)) => Err(format!("Browsers name this origin {named:?}: write that.")),
+        (_, None) => Err(format!("{written:?} is no origin in a browser.")),
+    }
 }
 
 /// Asks for this origin only.

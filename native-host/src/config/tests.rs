@@ -139,6 +139,11 @@ fn mistakes_name_line_key_and_cure() {
             "Correct the value, or remove the line to have the default.",
         ),
         (
+            "[capture]\norigins = [\"https://bücher.example\"]",
+            "line 2: capture.origins: \"https://bücher.example\" matches nothing: browsers name this origin \"https://xn--bcher-kva.example\"; write that",
+            "Correct the value, or remove the line to have the default.",
+        ),
+        (
             "[memcached]\nkey = \"{origin}:{database}:{store}\"",
             "line 2: memcached.key: {key} is missing; without it different records would share a name",
             "Correct the value, or remove the line to have the default.",

@@ -157,6 +157,15 @@ async fn a_site_comes_with_its_permission_and_goes_with_it() {
         "{}",
         text("#site-error")
     );
+    // Accepted, these would match nothing.
+    for (written, named) in [
+        ("https://bücher.example:*", "https://xn--bcher-kva.example:*"),
+        ("http://127.1:8080", "http://127.0.0.1:8080"),
+    ] {
+        write("#site-origin", written);
+        click_button("Capture this site");
+        assert!(text("#site-error").contains(named), "{}", text("#site-error"));
+    }
     write("#site-origin", " https://new.example ");
     click_button("Capture this site");
     assert_eq!(
