@@ -82,7 +82,7 @@ struct State {
     /// Events' numbers are above this one.
     base: u64,
     stores: Stores,
-    contexts: HashMap<String, apply::Context>,
+    contexts: HashMap<String, apply::Known>,
     /// How far whole-store reads have come, by context and store.
     scans: HashMap<(i64, i64), Scan>,
     /// When surveys that may find what is missing were begun, by context.

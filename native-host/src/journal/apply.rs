@@ -8,6 +8,7 @@
 //! - `observe`: what a read says about one record; used by all below.
 //! - `snapshot`: stretches of stores, and single records read again.
 //! - `inventory`: databases and stores that are gone; commits that were lost.
+//! - `emptied`: store lists that leave nothing of an origin.
 //! - `census`: stores that nobody has told of before.
 //! - `schema`: changes of stores' shapes, and deleted databases.
 //! - `drafts`: the events of one delivery until all are known.
@@ -18,6 +19,7 @@ mod census;
 mod commit;
 mod context;
 mod drafts;
+mod emptied;
 mod event;
 mod inventory;
 mod observe;
@@ -41,7 +43,8 @@ use protocol::{
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
 
-pub(super) use self::{context::Context, event::Before};
+use self::context::Context;
+pub(super) use self::{context::Known, event::Before};
 use super::{
     Journal, JournalError, State, Turn,
     mirror::{Mirror, Single},
@@ -249,7 +252,11 @@ impl<'j> Batch<'j> {
             self.malformed(name, sequence, page, "no page counts so far");
             return Ok(());
         }
-        let result = self.context(name).and_then(|context| {
+        let result = self.context(name, &page.origin).and_then(|context| {
+            let Some(context) = context else {
+                self.refuse_context(name, page);
+                return Ok(());
+            };
             if sequence <= context.last {
                 self.acknowledge(name, context.last);
                 return Ok(());

@@ -110,6 +110,13 @@ CREATE TABLE IF NOT EXISTS census (     -- who said last which stores there are:
     context INTEGER NOT NULL,
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS emptied (    -- store lists that leave nothing of an origin, not confirmed yet: see apply/emptied.rs
+    origin TEXT NOT NULL,
+    bucket TEXT NOT NULL,               -- of the list
+    context INTEGER NOT NULL,           -- who read it, and when
+    read_at INTEGER NOT NULL,
+    PRIMARY KEY (origin, bucket)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (
     made INTEGER NOT NULL               -- when this journal was; tells it from an earlier one of the same profile
 ) STRICT;
@@ -127,8 +134,13 @@ CREATE TABLE IF NOT EXISTS attempt (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The same for columns of `store`: a read ends a doubt about records, or about all of it, if it began no earlier than this.
-const ADDED_TO_STORE: &[&str] = &["contested_at", "doubted_at"];
+/// The same for columns, by table. A read ends a doubt about records of a store, or about all of it, if it began no earlier than
+/// `contested_at` and `doubted_at`. A context belongs to one origin; it is empty until its next delivery.
+const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
+    ("store", "contested_at", "INTEGER NOT NULL DEFAULT 0"),
+    ("store", "doubted_at", "INTEGER NOT NULL DEFAULT 0"),
+    ("context", "origin", "TEXT NOT NULL DEFAULT ''"),
+];
 
 /// Opens the journal for writing, making it if it is not there.
 pub(super) fn create(path: &Path, author: &Author) -> Result<Connection, JournalError> {
@@ -207,16 +219,14 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
         "INSERT INTO identity (made) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM identity)",
         [now_ms()],
     )?;
-    for column in ADDED_TO_STORE {
+    for (table, column, definition) in ADDED_COLUMNS {
         let there: bool = transaction.query_row(
-            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('store') WHERE name = ?1)",
-            [column],
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
+            [table, column],
             |row| row.get(0),
         )?;
         if !there {
-            transaction.execute_batch(&format!(
-                "ALTER TABLE store ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
-            ))?;
+            transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {definition}"))?;
         }
     }
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;

@@ -138,6 +138,22 @@ impl Stores {
             .collect()
     }
 
+    /// All stores of an origin that the table knows, with their rows.
+    pub(super) fn of_origin(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<(Place, i64)>> {
+        connection
+            .prepare_cached("SELECT bucket, database, name, id FROM store WHERE origin = ?1")?
+            .query_map([origin], |row| {
+                let place = Place {
+                    origin: origin.to_owned(),
+                    bucket: row.get(0)?,
+                    database: row.get(1)?,
+                    store: row.get(2)?,
+                };
+                Ok((place, row.get(3)?))
+            })?
+            .collect()
+    }
+
     /// The places of an origin's bucket that the table knows, with their versions.
     pub(super) fn of_bucket(
         connection: &Connection,

@@ -21,18 +21,18 @@ const SHOWN: usize = 80;
 /// Tells origins from what is none.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
-    /// The last text that was one: most deliveries come from where the one before came from.
-    last: String,
+    /// The last text that was one, if any was: most deliveries come from where the one before came from.
+    last: Option<String>,
 }
 
 impl Origins {
     /// The refusal of a delivery whose page has no origin; nothing if it has one.
     pub(super) fn refusal(&mut self, context: &str, page: &Page<'_>) -> Option<HostError> {
-        if self.last == page.origin {
+        if self.last.as_deref() == Some(&*page.origin) {
             return None;
         }
         if is_origin(&page.origin) {
-            self.last = page.origin.clone().into_owned();
+            self.last = Some(page.origin.clone().into_owned());
             return None;
         }
         Some(refusal(context, page))
@@ -70,6 +70,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn first_delivery_needs_an_origin_too() {
+        let page = |origin: &'static str| Page {
+            origin: origin.into(),
+            tab: 1,
+            frame: 0,
+        };
+        let mut origins = Origins::default();
+        for origin in ["", "null", ""] {
+            let refusal = origins.refusal("c", &page(origin)).expect("refused");
+            assert_eq!(refusal.code, ErrorCode::OriginNotCaptured);
+        }
+        assert_eq!(origins.refusal("c", &page("http://localhost")), None);
+        assert!(origins.refusal("c", &page("")).is_some());
+    }
+
+    #[test]
     fn origins_are_told_from_what_is_none() {
         for origin in [
             "http://localhost",
@@ -92,6 +108,7 @@ mod tests {
             "http://localhost:80",
             "http://localhost:*",
             "http://localhost:8080/page",
+            "https://bücher.example",
             "http://a b",
             "http://a\n",
             "HTTP://localhost",

@@ -124,6 +124,56 @@ fn deliveries_that_make_no_sense_are_acknowledged_and_named() {
 }
 
 #[test]
+fn page_without_an_origin_is_refused_when_it_is_the_first_to_deliver() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let body = commit(&[put("1", "\"from nowhere\"")]);
+    host.send(&host_delivery("nowhere", 1, &body).replace(ORIGIN, ""));
+    let FromHost::Error(error) = host.receive() else {
+        panic!("it was not refused")
+    };
+    assert_eq!(error.code, ErrorCode::OriginNotCaptured);
+    assert_eq!(error.context.as_deref(), Some("nowhere"));
+    assert!(error.message.contains("\"\""), "{}", error.message);
+    host.deliver(1, &commit(&[put("2", "2")]));
+    host.acknowledged(1);
+    assert_eq!(sandbox.redis.await_stream(1).len(), 1);
+    sandbox.await_cached("2", Some("2"));
+}
+
+#[test]
+fn context_of_another_origin_is_refused_and_changes_nothing() {
+    const OTHER: &str = "http://localhost:9090";
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    // Also after a restart: what a document is called is on disk.
+    for restarted in [false, true] {
+        if restarted {
+            host.kill();
+            host = Host::start(&sandbox);
+        }
+        let forged = commit(&[put("9", "\"forged\"")]);
+        host.send(&host_delivery(CONTEXT, 7, &forged).replace(ORIGIN, OTHER));
+        let FromHost::Error(error) = host.receive() else {
+            panic!("it was not refused")
+        };
+        assert_eq!(error.code, ErrorCode::OriginNotCaptured);
+        assert_eq!(error.context.as_deref(), Some(CONTEXT));
+        assert!(error.message.contains(OTHER), "{}", error.message);
+    }
+    // The document itself goes on where it was.
+    host.deliver(2, &commit(&[put("2", "2")]));
+    host.acknowledged(2);
+    let events = sandbox.redis.await_stream(2);
+    assert!(
+        events.iter().all(|event| event["source"]["origin"] == ORIGIN),
+        "{events:?}"
+    );
+}
+
+#[test]
 fn a_page_without_an_origin_is_refused_and_nothing_of_it_is_kept() {
     let sandbox = Sandbox::new();
     let mut host = session(&sandbox);

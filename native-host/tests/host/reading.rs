@@ -97,18 +97,79 @@ fn stores_that_are_gone_take_their_records_along() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit_at(now() - 5000, &[add("1", "1"), add("2", "2")]));
-    host.acknowledged(1);
+    // Something stays: a list that leaves nothing is another matter.
+    let cart = add("1", "1").replace("orders", "carts");
+    host.deliver(2, &commit_at(now() - 5000, &[cart]));
+    host.acknowledged(2);
     sandbox.await_cached("2", Some("2"));
     let inventory = format!(
         r#"{{"inventory":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"shop","version":2,"stores":["carts"]}}]}}}}"#,
         now()
     );
-    host.deliver(2, &inventory);
-    host.acknowledged(2);
+    host.deliver(3, &inventory);
+    host.acknowledged(3);
     sandbox.await_cached("1", None);
     sandbox.await_cached("2", None);
-    let gone = sandbox.redis.await_stream(4);
-    assert!(gone[2..].iter().all(|event| event["op"] == "d"));
+    let gone = sandbox.redis.await_stream(5);
+    assert!(gone[3..].iter().all(|event| event["op"] == "d"));
+}
+
+/// A store list that names no database.
+fn nothing_there() -> String {
+    let at = now();
+    format!(r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#)
+}
+
+#[test]
+fn store_list_that_leaves_nothing_deletes_nothing_alone() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit_at(now() - 5000, &[add("1", "1")]));
+    host.acknowledged(1);
+    sandbox.await_cached("1", Some("1"));
+    host.deliver_as("another", 1, &nothing_there());
+    host.acknowledged_as("another", 1);
+    assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
+    // The page itself has its store.
+    let at = now();
+    host.deliver(
+        2,
+        &format!(
+            r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{{"name":"shop","version":1,"stores":["orders"]}}]}}}}"#
+        ),
+    );
+    host.deliver(3, &snapshot_at(now(), &[("1", "1")]));
+    host.acknowledged(3);
+    // Nothing is left of the first list: another one is a first one again.
+    host.deliver_as("another", 2, &nothing_there());
+    host.acknowledged_as("another", 2);
+    host.deliver(4, &commit(&[put("2", "2")]));
+    host.acknowledged(4);
+    let events = sandbox.redis.await_stream(2);
+    assert!(events.iter().all(|event| event["op"] == "c"), "{events:?}");
+    assert_eq!(sandbox.cached("1").as_deref(), Some("1"));
+}
+
+#[test]
+fn store_list_that_leaves_nothing_is_read_again_and_then_believed() {
+    // Also if the host ends between the two lists.
+    for restarted in [false, true] {
+        let sandbox = Sandbox::new();
+        let mut host = Host::start(&sandbox);
+        host.deliver(1, &commit_at(now() - 5000, &[put("1", "1")]));
+        host.acknowledged(1);
+        sandbox.await_cached("1", Some("1"));
+        host.deliver(2, &nothing_there());
+        host.acknowledged(2);
+        if restarted {
+            host.kill();
+            host = Host::start(&sandbox);
+        }
+        assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
+        assert_eq!(sandbox.cached("1").as_deref(), Some("1"));
+        host.deliver(3, &nothing_there());
+        sandbox.await_cached("1", None);
+    }
 }
 
 #[test]

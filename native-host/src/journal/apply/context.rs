@@ -15,35 +15,78 @@ pub(in crate::journal) struct Context {
     pub last: u64,
 }
 
+/// A context as it is remembered. It belongs to the origin that brought it: a document of another one that goes by its name would
+/// make the next deliveries of the first one pass for duplicates.
+#[derive(Debug)]
+pub(in crate::journal) struct Known {
+    context: Context,
+    origin: String,
+}
+
 impl Batch<'_> {
-    /// The document of this name, made known if it was not.
-    pub(super) fn context(&mut self, name: &str) -> rusqlite::Result<Context> {
-        if let Some(context) = self.state.contexts.get(name) {
-            return Ok(*context);
+    /// The document of this name, made known if it was not; `None` if the name belongs to a document of another origin.
+    pub(super) fn context(&mut self, name: &str, origin: &str) -> rusqlite::Result<Option<Context>> {
+        if let Some(known) = self.state.contexts.get(name) {
+            return Ok((known.origin == origin).then_some(known.context));
         }
+        let context = self.load_context(name, origin)?;
+        if let Some(context) = context {
+            let origin = origin.to_owned();
+            self.state
+                .contexts
+                .insert(name.to_owned(), Known { context, origin });
+        }
+        Ok(context)
+    }
+
+    fn load_context(&self, name: &str, origin: &str) -> rusqlite::Result<Option<Context>> {
         let found = self
             .transaction
-            .prepare_cached("SELECT id, last_sequence FROM context WHERE name = ?1")?
+            .prepare_cached("SELECT id, last_sequence, origin FROM context WHERE name = ?1")?
             .query_row([name], |row| {
-                Ok(Context {
+                let context = Context {
                     id: row.get(0)?,
                     last: row.get(1)?,
-                })
+                };
+                Ok((context, row.get::<_, String>(2)?))
             })
             .optional()?;
-        let context = if let Some(context) = found {
-            context
-        } else {
-            self.transaction
-                .prepare_cached("INSERT INTO context (name, last_sequence, seen_at) VALUES (?1, 0, ?2)")?
-                .execute(params![name, now_ms()])?;
-            Context {
-                id: self.transaction.last_insert_rowid(),
-                last: 0,
+        match found {
+            Some((context, of)) if of == origin => Ok(Some(context)),
+            // An earlier version did not write it down.
+            Some((context, of)) if of.is_empty() => {
+                self.transaction
+                    .prepare_cached("UPDATE context SET origin = ?2 WHERE id = ?1")?
+                    .execute(params![context.id, origin])?;
+                Ok(Some(context))
             }
-        };
-        self.state.contexts.insert(name.to_owned(), context);
-        Ok(context)
+            Some(_) => Ok(None),
+            None => {
+                self.transaction
+                    .prepare_cached(
+                        "INSERT INTO context (name, last_sequence, seen_at, origin) VALUES (?1, 0, ?2, ?3)",
+                    )?
+                    .execute(params![name, now_ms(), origin])?;
+                Ok(Some(Context {
+                    id: self.transaction.last_insert_rowid(),
+                    last: 0,
+                }))
+            }
+        }
+    }
+
+    /// A delivery under the name of a document of another origin. It is not acknowledged: the document's own deliveries are.
+    pub(super) fn refuse_context(&mut self, name: &str, page: &Page<'_>) {
+        self.outcome.errors.push(HostError {
+            code: ErrorCode::OriginNotCaptured,
+            message: format!(
+                "a page of {} delivers under the id of a document of another origin",
+                page.origin
+            ),
+            cure: "Reload the page. If this stays, do not trust the page: its process may be taken over."
+                .to_owned(),
+            context: Some(name.to_owned()),
+        });
     }
 
     /// Writes down how far the batch's contexts have come: once for a batch rather than for each delivery.
@@ -60,7 +103,7 @@ impl Batch<'_> {
     /// A delivery is applied.
     pub(super) fn advance(&mut self, name: &str, sequence: u64) {
         if let Some(known) = self.state.contexts.get_mut(name) {
-            known.last = sequence;
+            known.context.last = sequence;
         }
         self.acknowledge(name, sequence);
     }

@@ -48,6 +48,9 @@ impl Batch<'_> {
                 }
             }
         }
+        if !self.may_go(scope.origin, &inventory.bucket, &known, reading)? {
+            return Ok(());
+        }
         for (place, version) in known {
             let scene = Scene {
                 origin: scope.origin,

@@ -1,6 +1,7 @@
 //! What two tabs do at once, decided on a real file.
 
 mod aside;
+mod emptied;
 mod handed;
 mod late;
 mod lost;
@@ -419,7 +420,9 @@ fn only_what_was_looked_for_is_missed() {
         inventory(2000, r#""bucket":"drafts","databases":[]"#).as_deref(),
         Some("10")
     );
-    assert_eq!(inventory(3000, r#""buckets":[],"databases":[]"#), None);
+    let gone = r#""buckets":[],"databases":[]"#;
+    assert_eq!(inventory(3000, gone).as_deref(), Some("10"));
+    assert_eq!(inventory(4000, gone), None);
 }
 
 #[test]
@@ -429,7 +432,11 @@ fn a_bucket_that_is_gone_takes_its_records_along() {
         r#"{{"commit":{{"bucket":"drafts","database":"d","version":1,"began_at":{NOW},"committed_at":{NOW},"operations":[{{"put":{{"store":"s","key":1,"value":10}}}}]}}}}"#
     );
     bench.deliver("a", &body);
-    for (at, buckets, held) in [(1000, r#"["drafts"]"#, true), (2000, "[]", false)] {
+    for (at, buckets, held) in [
+        (1000, r#"["drafts"]"#, true),
+        (2000, "[]", true),
+        (3000, "[]", false),
+    ] {
         let at = NOW + at;
         let body = format!(
             r#"{{"inventory":{{"began_at":{at},"read_at":{at},"buckets":{buckets},"databases":[]}}}}"#

@@ -206,6 +206,7 @@ fn a_store_first_told_of_behind_the_end_of_its_database_is_looked_for() {
         assert!(bench.wants_all());
         assert_eq!(bench.value().as_deref(), Some("1"));
         bench.inventory("b", 9000, "");
+        bench.inventory("b", 9500, "");
         assert_eq!(bench.value(), None);
     }
 }
@@ -235,5 +236,6 @@ fn a_store_read_before_it_went_is_looked_for() {
     assert!(bench.inventory("a", 1000, stores));
     bench.snapshot("a", 1020, r#"{"key":1,"value":1}"#);
     bench.inventory("b", 9000, "");
+    bench.inventory("b", 9500, "");
     assert_eq!(bench.value(), None);
 }
