@@ -18,15 +18,27 @@ const hand = (event) => {
 /** Our own pages, as the browser (never they) says. Content scripts have their page's URL. */
 const own = chrome.runtime.getURL("");
 
+/**
+ * The container of a tab; empty for the default one. Only Firefox has containers. A tab whose container it does not name is in none
+ * that we know.
+ * @param {chrome.tabs.Tab | undefined} tab
+ */
+function containerOf(tab) {
+  const named = tab?.cookieStoreId ?? (own.startsWith("moz-extension:") ? "unknown" : "firefox-default");
+  return named === "firefox-default" ? "" : named;
+}
+
 chrome.runtime.onConnect.addListener((port) => {
   const number = ++ports;
-  const { origin, tab, frameId, url } = port.sender;
+  const { origin, tab, frameId, url, documentLifecycle } = port.sender;
   const sender = JSON.stringify({
     origin: origin ?? "",
     tab: tab?.id ?? -1,
     frame: frameId ?? -1,
     incognito: tab?.incognito ?? false,
+    container: containerOf(tab),
     top: tab?.url ?? null,
+    prerendered: documentLifecycle === "prerender",
     inspector: url?.startsWith(own) ?? false,
   });
   port.onMessage.addListener((text) => hand((to) => to.port_said(number, text)));
@@ -42,14 +54,17 @@ chrome.runtime.onConnect.addListener((port) => {
 const PATIENCE = 10_000;
 
 /**
- * Asks a page what its databases hold, in its isolated world. What runs there has to be JavaScript.
- * @param {{ tab: number, frame: number | null }} place
+ * Asks a document what its databases hold, in its isolated world. What runs there has to be JavaScript.
+ * @param {{ tab: number, frame: number }} place
  * @param {string} request for `page/peek.js`, as JSON
  * @returns {Promise<string | undefined>}
  */
 globalThis.lookInto = async ({ tab: tabId, frame }, request) => {
-  const target = frame === null ? { tabId, allFrames: true } : { tabId, frameIds: [frame] };
+  const target = { tabId, frameIds: [frame] };
   const look = async () => {
+    // There the databases are others, of the same names.
+    const tab = await chrome.tabs.get(tabId);
+    if (tab.incognito || containerOf(tab) !== "") return undefined;
     // Absolute: Firefox resolves it from this script.
     await chrome.scripting.executeScript({ target, files: ["/page/peek.js"] });
     const func = (/** @type {string} */ request) => globalThis.idbRelayLook(JSON.parse(request));

@@ -8,6 +8,7 @@
 // Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
 import { BODY, HANDSHAKE, LATE_HANDSHAKE, LEAVE, MARK, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import { place } from "./place.js";
 import { after, idle } from "./time.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
@@ -81,17 +82,9 @@ let delay = FIRST_DELAY;
 let stopped = false;
 let surveying = false;
 /** Frames of one origin share their databases: the outermost one tells what is there. */
-let surveyed = sharesWithParent();
+let surveyed = place.ancestors[0] === window.origin;
 /** @type {Map<Delivery, () => void>} Who waits for which delivery's acknowledgement. */
 const waiting = new Map();
-
-function sharesWithParent() {
-  try {
-    return window.parent !== window && window.parent.origin === window.origin;
-  } catch {
-    return false;
-  }
-}
 
 /**
  * @param {string} body
@@ -312,7 +305,7 @@ function connectToBackground() {
   sentUnits = 0;
   partial = null;
   node?.dispatchEvent(new Event(UNTRACE));
-  post(JSON.stringify({ open: { context, late } }));
+  post(JSON.stringify({ open: { context, late, place } }));
   send();
 }
 

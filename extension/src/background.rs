@@ -8,6 +8,7 @@
 //!
 //! - [`relay`]: the whole behaviour, as a state machine without a browser: events in, [`relay::Action`]s out.
 //! - [`outbox`]: the deliveries that are not on disk yet.
+//! - [`identity`]: whose databases a document has.
 //! - [`bridges`]: the documents that are connected.
 //! - [`inspectors`]: the inspector's pages and their questions.
 //! - [`bundle`]: which of them travel to the host together.
@@ -20,6 +21,7 @@ pub mod backoff;
 pub mod bridges;
 pub mod bundle;
 pub mod capture;
+pub mod identity;
 pub mod inspectors;
 pub mod outbox;
 pub mod relay;

@@ -77,6 +77,20 @@ pub struct Open<'a> {
     /// Hooked after the page's own scripts may have run: earlier writes are known only by snapshot.
     #[serde(default)]
     pub late: bool,
+    /// What the document is embedded in. Required: without it the background cannot tell whose databases the document has.
+    #[serde(borrow)]
+    pub place: Place<'a>,
+}
+
+/// What the isolated world of a document knows of the document's place. The page's own scripts cannot change it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Place<'a> {
+    /// The serialised origins of the documents around this one, from its parent to the top; `null` for one that the browser
+    /// does not name. Empty for a top document.
+    #[serde(borrow)]
+    pub ancestors: Vec<Cow<'a, str>>,
+    /// Its databases are thrown away with it: it is in a credentialless or fenced frame, or below one.
+    pub ephemeral: bool,
 }
 
 /// A body with its number; the background adds who sent it.

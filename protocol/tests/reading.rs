@@ -17,8 +17,8 @@ use serde_json::value::RawValue;
 
 /// One of each form that members, variants and texts take.
 const SAMPLES: [&str; 25] = [
-    r#"{"open":{"context":"c1","late":true}}"#,
-    r#" { "open" : { "context" : "\u00e9\ud83d\ude00\n\"\/" , "unknown" : [ { } , [ ] , -1.5e3 , null ] } } "#,
+    r#"{"open":{"context":"c1","late":true,"place":{"ancestors":["http://a","null"],"ephemeral":true}}}"#,
+    r#" { "open" : { "context" : "\u00e9\ud83d\ude00\n\"\/" , "place" : { "ancestors" : [ ] , "ephemeral" : false } , "unknown" : [ { } , [ ] , -1.5e3 , null ] } } "#,
     r#"{"deliveries":[{"sequence":7,"body":{"a":"\ud800 and sixteen more bytes","b":[1,{"c":[[]]}]}},{"sequence":8,"body":-0}]}"#,
     r#"{"part":{"sequence":18446744073709551615,"index":0,"count":4294967295,"text":"{\"a\":\\\"\\u0000é日本語\\\"}"}}"#,
     r#"{"trace":{"sequence":1,"stacks":["Error\n    at f (http://localhost/a.js:1:2)",""]}}"#,
@@ -97,8 +97,8 @@ fn what_is_wrong_is_told_with_its_place() {
             "a string with half a surrogate pair at byte 27",
         ),
         (
-            r#"{"open":{"context":"c"}} x"#,
-            "not JSON: unexpected 'x' at byte 25",
+            r#"{"open":{"context":"c","place":{"ancestors":[],"ephemeral":false}}} x"#,
+            "not JSON: unexpected 'x' at byte 68",
         ),
     ] {
         let error = read::<FromBridge<'_>>(text).expect_err("wrong");

@@ -182,6 +182,8 @@ trait Driver: Send {
     fn open(&mut self, url: &str) -> Result<String>;
     /// The same in a private window.
     fn open_private(&mut self, url: &str) -> Result<String>;
+    /// The same in a tab of a new container, where the browser has them.
+    fn open_in_container(&mut self, url: &str) -> Result<String>;
     /// Loads a URL in a tab and waits for its `load`.
     fn navigate(&mut self, page: &str, url: &str) -> Result<()>;
     /// Reloads a tab and waits for its `load`.
@@ -234,6 +236,15 @@ impl Browser {
             .driver()
             .open_private(url)
             .with_context(|| format!("cannot open {url} in a private window"))?;
+        Ok(Page { browser: self, id })
+    }
+
+    /// Opens the page in a tab of a new container. Only Firefox has containers.
+    pub fn open_in_container(&self, url: &str) -> Result<Page<'_>> {
+        let id = self
+            .driver()
+            .open_in_container(url)
+            .with_context(|| format!("cannot open {url} in a container"))?;
         Ok(Page { browser: self, id })
     }
 

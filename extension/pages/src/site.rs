@@ -1,7 +1,7 @@
 //! How it stands with a site, in words.
 
 use protocol::{
-    inspect::{Background, Remark},
+    inspect::{Background, Document, Remark},
     origin::OriginPattern,
 };
 
@@ -70,15 +70,17 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
             ..enabled
         };
     }
-    let here = background
+    let (left_out, captured): (Vec<_>, Vec<_>) = background
         .documents
         .iter()
-        .filter(|document| document.origin == origin);
-    if let Some(refused) = here.clone().find_map(|document| document.refused.clone()) {
+        .filter(|document| document.origin == origin)
+        .partition(|document| document.refused.is_some());
+    let refused = left_out.first().and_then(|document| document.refused.clone());
+    if captured.is_empty() && refused.is_some() {
         return Site {
             state: "waiting",
             words: "Enabled, but what is open here is not captured.".into(),
-            remark: Some(refused),
+            remark: refused,
             ..enabled
         };
     }
@@ -110,20 +112,33 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
             ..enabled
         };
     }
-    let documents = here.clone().count() as u64;
-    if documents == 0 {
+    if captured.is_empty() {
         return Site {
             state: "waiting",
             words: format!("Captured from the next load on: reload the page.{by}"),
             ..enabled
         };
     }
-    let words = if here.clone().any(|document| document.late) {
-        format!("Captured since you enabled it; what was there before is read.{by}")
+    Site {
+        words: words_of_captured(&captured, left_out.len() as u64, by),
+        remark: refused,
+        ..enabled
+    }
+}
+
+/// What is captured, for which reason (`by`), and how many frames are not.
+fn words_of_captured(captured: &[&Document], left_out: u64, by: &str) -> String {
+    let captured = if captured.iter().any(|document| document.late) {
+        "Captured since you enabled it; what was there before is read.".to_owned()
     } else {
-        format!("Captured: {}.{by}", count(documents, "document", "documents"))
+        let documents = count(captured.len() as u64, "document", "documents");
+        format!("Captured: {documents}.")
     };
-    Site { words, ..enabled }
+    let left_out = match left_out {
+        0 => String::new(),
+        frames => format!(" {}.", count(frames, "frame is left out", "frames are left out")),
+    };
+    captured + by + &left_out
 }
 
 fn matches(pattern: &str, origin: &str) -> bool {
@@ -147,7 +162,6 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::Document;
 
     const ORIGIN: &str = "http://localhost:8080";
 
@@ -208,6 +222,20 @@ mod tests {
             ("waiting", true, false)
         );
         assert!(locked.words.contains("configuration"));
+    }
+
+    #[test]
+    fn frames_that_are_left_out_are_counted_and_explained() {
+        let mut background = background(&[(ORIGIN, "configuration")]);
+        let frame = document(false, Some("Open it in a tab of its own."));
+        background.documents = vec![document(false, None), frame.clone(), frame];
+        let site = site(&background, Some(ORIGIN));
+        assert_eq!(site.state, "on");
+        assert_eq!(
+            site.words,
+            "Captured: 1 document. The host's configuration says so. 2 frames are left out."
+        );
+        assert_eq!(site.remark.expect("there").cure, "Open it in a tab of its own.");
     }
 
     #[test]

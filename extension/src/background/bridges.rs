@@ -2,43 +2,7 @@
 
 use protocol::{inspect::Document, message::Page, table::Table};
 
-use super::status::Problem;
-
-/// What the browser says of the other end of a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sender {
-    /// Who it is.
-    pub page: Page<'static>,
-    /// Whether it is in a private window.
-    pub incognito: bool,
-    /// The URL of the page in the tab, of which this document may be a frame; `None` if we may not know it.
-    pub top: Option<String>,
-}
-
-impl Sender {
-    /// Whether it is a frame in another site's page. Browsers give such a frame databases of its own, apart from those that the
-    /// origin has in its own pages; taken for the same, they would overwrite each other in the caches.
-    pub fn is_embedded_elsewhere(&self) -> bool {
-        self.page.frame > 0
-            && self
-                .top
-                .as_deref()
-                .is_none_or(|top| host_of(top) != host_of(&self.page.origin))
-    }
-}
-
-/// The host in a URL, which for our purpose is its site: frames of another host of the same site are left out with the others.
-fn host_of(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let end = if host.starts_with('[') {
-        host.find(']')? + 1
-    } else {
-        host.find(':').unwrap_or(host.len())
-    };
-    host.get(..end).filter(|host| !host.is_empty())
-}
+use super::{identity::Sender, status::Problem};
 
 /// How far a bridge has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +15,20 @@ pub enum Standing {
     Refused,
 }
 
+/// Why a document is not captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// For a person.
+    pub problem: Problem,
+    /// Enabling the origin does not change it: the document's databases are not the origin's own.
+    pub lasting: bool,
+}
+
 /// A connected document.
 #[derive(Debug)]
 pub struct Bridge {
     /// Who it is.
-    pub page: Page<'static>,
+    pub sender: Sender,
     /// The document's id; empty until it has introduced itself.
     pub context: String,
     /// Hooked after the page's own scripts may have run.
@@ -63,7 +36,7 @@ pub struct Bridge {
     /// Whether it may send.
     pub standing: Standing,
     /// Why it may not.
-    pub refused: Option<Problem>,
+    pub refused: Option<Refusal>,
     /// The parts of a long delivery's body that have come so far.
     pub parts: Vec<String>,
     /// Whether it was told to tell where writes are called from.
@@ -75,17 +48,32 @@ pub struct Bridge {
 }
 
 impl Bridge {
+    /// Where it is, as the browser says.
+    pub fn page(&self) -> &Page<'static> {
+        &self.sender.page
+    }
+
     /// As inspectors are told.
     fn document(&self) -> Document {
+        let page = self.page();
         Document {
             context: self.context.clone(),
-            origin: self.page.origin.clone().into_owned(),
-            tab: self.page.tab,
-            frame: self.page.frame,
+            origin: page.origin.clone().into_owned(),
+            tab: page.tab,
+            frame: page.frame,
             late: self.late,
-            refused: self.refused.clone().map(Into::into),
+            refused: self.refused.clone().map(|refusal| refusal.problem.into()),
         }
     }
+}
+
+/// A document that was turned away, and is not connected any more.
+#[derive(Debug)]
+struct Refused {
+    document: Document,
+    lasting: bool,
+    /// The context of the page in its tab, once that is known: with the page go its frames.
+    top: Option<String>,
 }
 
 /// See the [module](self).
@@ -93,7 +81,7 @@ impl Bridge {
 pub struct Bridges {
     connected: Table<u32, Bridge>,
     /// The documents that were turned away, by tab and frame, until something else is there. Nobody says when a tab goes.
-    refused: Table<(i64, i64), Document>,
+    refused: Table<(i64, i64), Refused>,
     clock: u64,
 }
 
@@ -102,11 +90,11 @@ const MAX_REFUSED: usize = 256;
 
 impl Bridges {
     /// A port was opened.
-    pub fn open(&mut self, port: u32, page: Page<'static>) {
+    pub fn open(&mut self, port: u32, sender: Sender) {
         self.clock += 1;
-        self.refused.remove(&(page.tab, page.frame));
+        self.refused.remove(&(sender.page.tab, sender.page.frame));
         let bridge = Bridge {
-            page,
+            sender,
             context: String::new(),
             late: false,
             standing: Standing::Waiting,
@@ -119,25 +107,64 @@ impl Bridges {
         self.connected.insert(port, bridge);
     }
 
+    /// The document at a port has introduced itself. If it is the page in its tab, the frames of the page before are gone.
+    pub fn introduce(&mut self, port: u32, context: &str, late: bool) {
+        let Some(bridge) = self.connected.get_mut(&port) else {
+            return;
+        };
+        context.clone_into(&mut bridge.context);
+        bridge.late = late;
+        let (tab, frame) = (bridge.page().tab, bridge.page().frame);
+        if frame == 0 {
+            self.refused.retain(|(of, _), refused| {
+                let top = (*of == tab).then(|| refused.top.get_or_insert_with(|| context.to_owned()));
+                top.is_none_or(|top| top == context)
+            });
+        }
+    }
+
+    /// Whether a document of another origin, whose deliveries may be taken, goes by this context.
+    pub fn is_context_of_another(&self, context: &str, origin: &str) -> bool {
+        self.connected.values().any(|bridge| {
+            bridge.standing != Standing::Refused
+                && bridge.context == context
+                && bridge.page().origin != origin
+        })
+    }
+
     /// A port was closed.
     pub fn close(&mut self, port: u32) {
         if let Some(bridge) = self.connected.remove(&port)
-            && bridge.refused.is_some()
+            && let Some(refusal) = &bridge.refused
         {
             if self.refused.len() == MAX_REFUSED {
                 self.refused.pop_first();
             }
-            let place = (bridge.page.tab, bridge.page.frame);
-            self.refused.insert(place, bridge.document());
+            let (tab, frame) = (bridge.page().tab, bridge.page().frame);
+            let refused = Refused {
+                document: bridge.document(),
+                lasting: refusal.lasting,
+                top: self.top_of(tab),
+            };
+            self.refused.insert((tab, frame), refused);
         }
+    }
+
+    /// The context of the page in a tab.
+    fn top_of(&self, tab: i64) -> Option<String> {
+        self.connected
+            .values()
+            .find(|bridge| bridge.page().tab == tab && bridge.page().frame == 0)
+            .map(|bridge| bridge.context.clone())
+            .filter(|context| !context.is_empty())
     }
 
     /// Documents that were turned away and would not be now are captured once they are loaded again.
     pub fn reconsider(&mut self, allowed: impl Fn(&str) -> bool) {
-        for document in self
+        for Refused { document, .. } in self
             .refused
             .values_mut()
-            .filter(|document| allowed(&document.origin))
+            .filter(|refused| !refused.lasting && allowed(&refused.document.origin))
         {
             document.refused = Some(Problem::loaded_before(&document.origin).into());
         }
@@ -151,12 +178,12 @@ impl Bridges {
             .filter(|bridge| !bridge.context.is_empty() || bridge.refused.is_some())
             .map(Bridge::document);
         let mut documents: Vec<Document> = connected
-            .chain(self.refused.values().cloned())
+            .chain(self.refused.values().map(|refused| refused.document.clone()))
             .filter(|document| tab.is_none_or(|tab| document.tab == tab))
             .collect();
         documents.sort_by(|a, b| (a.tab, a.frame, &a.context).cmp(&(b.tab, b.frame, &b.context)));
         // An old port whose end is not known yet.
-        documents.dedup_by(|a, b| a.context == b.context && a.tab == b.tab);
+        documents.dedup_by(|a, b| (a.tab, a.frame, &a.context) == (b.tab, b.frame, &b.context));
         documents
     }
 
@@ -201,13 +228,25 @@ impl Bridges {
             .map(|(port, _)| *port)
     }
 
-    /// A bridge that can read the databases of an origin: the one that was heard of last is the least likely to be frozen.
+    /// A bridge that can read records of an origin: the one that was heard of last is the least likely to be frozen.
     pub fn reader_of(&self, origin: &str) -> Option<u32> {
-        self.connected
-            .iter()
-            .filter(|(_, bridge)| bridge.standing == Standing::Welcome && bridge.page.origin == origin)
+        self.readers_of(origin)
             .max_by_key(|(_, bridge)| bridge.last_heard)
             .map(|(port, _)| *port)
+    }
+
+    /// A bridge that can say what there is of an origin. If possible that of a page in a tab, whose databases are the origin's own
+    /// even if a frame was taken for captured by mistake.
+    pub fn surveyor_of(&self, origin: &str) -> Option<u32> {
+        self.readers_of(origin)
+            .max_by_key(|(_, bridge)| (bridge.page().frame == 0, bridge.last_heard))
+            .map(|(port, _)| *port)
+    }
+
+    fn readers_of(&self, origin: &str) -> impl Iterator<Item = (&u32, &Bridge)> {
+        self.connected
+            .iter()
+            .filter(move |(_, bridge)| bridge.standing == Standing::Welcome && bridge.page().origin == origin)
     }
 }
 
@@ -215,36 +254,27 @@ impl Bridges {
 mod tests {
     use super::*;
 
-    #[test]
-    fn frames_in_other_sites_have_databases_of_their_own() {
-        let sender = |frame, top: Option<&str>| Sender {
+    fn sender(origin: &'static str, frame: i64) -> Sender {
+        Sender {
             page: Page {
-                origin: "http://localhost:8080".into(),
+                origin: origin.into(),
                 tab: 1,
                 frame,
             },
             incognito: false,
-            top: top.map(str::to_owned),
-        };
-        assert!(!sender(0, None).is_embedded_elsewhere());
-        assert!(!sender(3, Some("http://localhost:9090/a?b#c")).is_embedded_elsewhere());
-        assert!(sender(3, Some("https://shop.example/http://localhost/")).is_embedded_elsewhere());
-        assert!(sender(3, Some("about:blank")).is_embedded_elsewhere());
-        assert!(sender(3, None).is_embedded_elsewhere());
-        assert_eq!(host_of("http://user@[::1]:80/"), Some("[::1]"));
+            container: String::new(),
+            top: None,
+            prerendered: false,
+        }
     }
 
     #[test]
     fn the_reader_is_the_welcome_bridge_of_the_origin_that_spoke_last() {
         let mut bridges = Bridges::default();
-        let page = |origin: &'static str| Page {
-            origin: origin.into(),
-            tab: 1,
-            frame: 0,
-        };
         for (port, origin) in [(1, "http://a"), (2, "http://a"), (3, "http://b"), (4, "http://a")] {
-            bridges.open(port, page(origin));
-            bridges.heard(port).expect("open").context = format!("c{port}");
+            bridges.open(port, sender(origin, 0));
+            bridges.heard(port);
+            bridges.introduce(port, &format!("c{port}"), false);
         }
         assert_eq!(bridges.reader_of("http://a"), None);
         for (port, bridge) in bridges.introduced() {
@@ -258,5 +288,59 @@ mod tests {
         bridges.close(1);
         assert_eq!(bridges.reader_of("http://a"), Some(2));
         assert_eq!(bridges.ports_of("c3").collect::<Vec<_>>(), [3]);
+    }
+    #[test]
+    fn page_in_a_tab_is_asked_what_there_is_rather_than_a_frame() {
+        let mut bridges = Bridges::default();
+        for (port, frame) in [(1, 0), (2, 5)] {
+            bridges.open(port, sender("http://a", frame));
+            bridges.heard(port).expect("open").standing = Standing::Welcome;
+        }
+        assert_eq!(bridges.reader_of("http://a"), Some(2));
+        assert_eq!(bridges.surveyor_of("http://a"), Some(1));
+        bridges.close(1);
+        assert_eq!(bridges.surveyor_of("http://a"), Some(2));
+    }
+
+    #[test]
+    fn frames_that_were_turned_away_go_with_their_page() {
+        let mut bridges = Bridges::default();
+        let refuse = |bridges: &mut Bridges, port: u32, frame: i64| {
+            bridges.open(port, sender("http://a", frame));
+            bridges.heard(port).expect("open").refused = Some(Refusal {
+                problem: Problem::ephemeral("http://a"),
+                lasting: true,
+            });
+            bridges.close(port);
+        };
+        let frames = |bridges: &Bridges| -> Vec<i64> {
+            let documents = bridges.documents(Some(1));
+            let refused = documents.iter().filter(|document| document.refused.is_some());
+            refused.map(|document| document.frame).collect()
+        };
+        // A frame may be known before its page has introduced itself.
+        refuse(&mut bridges, 1, 5);
+        bridges.open(2, sender("http://a", 0));
+        bridges.introduce(2, "page", false);
+        refuse(&mut bridges, 3, 6);
+        assert_eq!(frames(&bridges), [5, 6]);
+        // Its port broke.
+        bridges.close(2);
+        bridges.open(4, sender("http://a", 0));
+        bridges.introduce(4, "page", false);
+        assert_eq!(frames(&bridges), [5, 6]);
+        // What stays turned away is not promised anything.
+        bridges.reconsider(|_| true);
+        let documents = bridges.documents(Some(1));
+        assert!(documents.iter().all(|document| {
+            document
+                .refused
+                .as_ref()
+                .is_none_or(|remark| !remark.cure.contains("reload"))
+        }));
+        bridges.close(4);
+        bridges.open(5, sender("http://a", 0));
+        bridges.introduce(5, "another page", false);
+        assert!(frames(&bridges).is_empty());
     }
 }

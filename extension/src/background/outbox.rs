@@ -70,6 +70,13 @@ impl Outbox {
         self.entries.insert(arrival, entry);
     }
 
+    /// Whether deliveries of another origin wait under the name of this context.
+    pub fn holds_of_another(&self, context: &str, origin: &str) -> bool {
+        let held = self.contexts.get(context).and_then(VecDeque::front);
+        held.and_then(|(_, arrival)| self.entries.get(arrival))
+            .is_some_and(|entry| entry.page.origin != origin)
+    }
+
     /// How many deliveries are not on disk yet.
     pub fn len(&self) -> u64 {
         self.entries.len() as u64

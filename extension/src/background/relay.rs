@@ -1,6 +1,7 @@
 //! The background's behaviour, without a browser: what happens goes in, what is to be done comes out.
 //!
-//! Invariants: a document's origin is what the browser said when its port was opened; nothing of a document reaches the host
+//! Invariants: a document's origin is what the browser said when its port was opened; it is captured only if its databases are
+//! that origin's own ([`identity`](super::identity)), and its context is its origin's alone; nothing of a document reaches the host
 //! before the host has said hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing leaves
 //! while one of them cannot be applied; a lone delivery leaves at once.
 
@@ -8,9 +9,10 @@ use std::time::Duration;
 
 use super::{
     backoff::Backoff,
-    bridges::{Bridges, Sender, Standing},
+    bridges::{Bridges, Refusal, Standing},
     bundle::Bundle,
     capture::Capture,
+    identity::{self, Sender},
     inspectors::Inspectors,
     outbox::{Content, Entry, Outbox},
     status::Problem,
@@ -18,8 +20,8 @@ use super::{
 use protocol::{
     json,
     message::{
-        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_PART_UNITS, SMALLEST_WINDOW, ToBridge,
-        Welcome,
+        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_PART_UNITS, Open, Read,
+        SMALLEST_WINDOW, ToBridge, Welcome,
     },
     redact::{Redaction, Rule},
     table::Table,
@@ -198,16 +200,10 @@ impl Relay {
 
     /// A document opened a port.
     pub fn bridge_opened(&mut self, port: u32, sender: Sender) {
-        let problem = if sender.incognito {
-            Some(Problem::incognito())
-        } else if sender.is_embedded_elsewhere() {
-            Some(Problem::embedded_elsewhere(&sender.page.origin))
-        } else {
-            None
-        };
-        self.bridges.open(port, sender.page);
+        let problem = identity::problem_of_sender(&sender);
+        self.bridges.open(port, sender);
         if let Some(problem) = problem {
-            self.refuse(port, problem);
+            self.refuse_for_good(port, problem);
         }
     }
 
@@ -238,14 +234,7 @@ impl Relay {
             return;
         };
         match message {
-            FromBridge::Open(open) => {
-                bridge.context = open.context.into_owned();
-                bridge.late = open.late;
-                self.changed = true;
-                if self.link == Link::Up {
-                    self.decide();
-                }
-            }
+            FromBridge::Open(open) => self.introduced(port, &open),
             FromBridge::Deliveries(deliveries) => {
                 let bodies: Vec<_> = deliveries
                     .iter()
@@ -275,6 +264,31 @@ impl Relay {
         }
     }
 
+    /// A document says who it is and where. Once: by then the decision is made.
+    fn introduced(&mut self, port: u32, open: &Open<'_>) {
+        let Some(bridge) = self.bridges.heard(port) else {
+            return;
+        };
+        if !bridge.context.is_empty() {
+            return;
+        }
+        let problem = identity::problem_of_place(&bridge.sender, &open.place);
+        let origin = bridge.page().origin.clone();
+        // The host tells documents apart by their contexts: one of another origin would make it drop deliveries.
+        if self.bridges.is_context_of_another(&open.context, &origin)
+            || self.outbox.holds_of_another(&open.context, &origin)
+        {
+            return self.refuse_for_good(port, Problem::context_of_another(&origin));
+        }
+        self.bridges.introduce(port, &open.context, open.late);
+        self.changed = true;
+        if let Some(problem) = problem {
+            self.refuse_for_good(port, problem);
+        } else if self.link == Link::Up {
+            self.decide();
+        }
+    }
+
     /// Whole deliveries have come, each with its number.
     fn take(&mut self, port: u32, deliveries: Vec<(u64, Content)>) {
         for (sequence, content) in &deliveries {
@@ -287,7 +301,7 @@ impl Relay {
             for (sequence, content) in deliveries {
                 self.outbox.push(Entry {
                     context: bridge.context.clone(),
-                    page: bridge.page.clone(),
+                    page: bridge.page().clone(),
                     sequence,
                     content,
                 });
@@ -302,7 +316,7 @@ impl Relay {
     fn decide(&mut self) {
         let (mut welcome, mut refused) = (Vec::new(), Vec::new());
         for (port, bridge) in self.bridges.introduced() {
-            let allowed = self.capture.allows(&bridge.page.origin);
+            let allowed = self.capture.allows(&bridge.page().origin);
             match bridge.standing {
                 Standing::Waiting if allowed => {
                     bridge.standing = Standing::Welcome;
@@ -310,7 +324,7 @@ impl Relay {
                 }
                 // The configuration may have changed since it was welcome.
                 Standing::Waiting | Standing::Welcome if !allowed => {
-                    refused.push((port, bridge.context.clone(), bridge.page.origin.clone()));
+                    refused.push((port, bridge.context.clone(), bridge.page().origin.clone()));
                 }
                 _ => {}
             }
@@ -343,11 +357,27 @@ impl Relay {
 
     /// Ends the capture of a document, and says why at its tab.
     fn refuse(&mut self, port: u32, problem: Problem) {
+        self.turn_away(port, problem, false);
+    }
+
+    /// The same for a document that is not captured even if its origin is enabled.
+    fn refuse_for_good(&mut self, port: u32, problem: Problem) {
+        self.turn_away(port, problem, true);
+    }
+
+    fn turn_away(&mut self, port: u32, problem: Problem, lasting: bool) {
         self.changed = true;
         if let Some(bridge) = self.bridges.heard(port) {
+            // The first reason stays.
+            if bridge.standing == Standing::Refused {
+                return;
+            }
             bridge.standing = Standing::Refused;
-            bridge.refused = Some(problem.clone());
-            let tab = bridge.page.tab;
+            bridge.refused = Some(Refusal {
+                problem: problem.clone(),
+                lasting,
+            });
+            let tab = bridge.page().tab;
             self.actions.extend(to_bridge(port, &ToBridge::Refused {}));
             self.actions.push(Action::ShowInTab { tab, problem });
         }
@@ -381,9 +411,16 @@ impl Relay {
     }
 
     /// If no document of the origin is open, the next one to load brings a snapshot.
-    fn tell_reader(&mut self, origin: &str, message: &ToBridge<'_>) {
+    fn tell_reader(&mut self, origin: &str, read: Read<'_>) {
         if let Some(port) = self.bridges.reader_of(origin) {
-            self.actions.extend(to_bridge(port, message));
+            self.actions.extend(to_bridge(port, &ToBridge::Read(read)));
+        }
+    }
+
+    /// The same for all that there is of an origin.
+    fn tell_surveyor(&mut self, origin: &str) {
+        if let Some(port) = self.bridges.surveyor_of(origin) {
+            self.actions.extend(to_bridge(port, &ToBridge::Snapshot {}));
         }
     }
 

@@ -13,8 +13,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    bridges::Sender,
     chrome::{self, Port},
+    identity::Sender,
     native_port::NativePort,
     relay::{Action, Decisions, Identity, Relay},
     scripts,
@@ -33,7 +33,9 @@ struct RawSender {
     tab: i64,
     frame: i64,
     incognito: bool,
+    container: String,
     top: Option<String>,
+    prerendered: bool,
     /// Whether it is one of our own pages.
     inspector: bool,
 }
@@ -79,7 +81,9 @@ impl Background {
                 frame: sender.frame,
             },
             incognito: sender.incognito,
+            container: sender.container,
             top: sender.top,
+            prerendered: sender.prerendered,
         };
         self.0.with_relay(|relay| relay.bridge_opened(number, sender));
     }
@@ -176,7 +180,7 @@ impl Service {
             Action::Look { looking, request } => {
                 let service = Rc::clone(self);
                 spawn_local(async move {
-                    let frame = looking.frame.map_or(JsValue::NULL, chrome::number);
+                    let frame = chrome::number(looking.frame);
                     let place = chrome::object(&[("tab", chrome::number(looking.tab)), ("frame", frame)]);
                     let answer = chrome::look_into(&place, &request).await;
                     let answer = answer.ok().and_then(|answer| answer.as_string());

@@ -70,6 +70,58 @@ impl Problem {
         }
     }
 
+    /// The document is a frame of its own site's page, with a document of another site in between.
+    pub fn embedded_between(origin: &str, ancestor: &str) -> Self {
+        let site = if ancestor == "null" {
+            "another site"
+        } else {
+            ancestor
+        };
+        Self {
+            message: format!(
+                "A frame of {origin} is left out: it is inside a frame of {site}, and has databases of its own there."
+            ),
+            cure: "Open it in a tab of its own, or put it into the page without the frame around it.".into(),
+        }
+    }
+
+    /// The document's databases are thrown away with it.
+    pub fn ephemeral(origin: &str) -> Self {
+        Self {
+            message: format!(
+                "A frame of {origin} is left out: it is credentialless or fenced, and its databases are thrown away with it."
+            ),
+            cure: "Open it in a tab of its own, or embed it as an ordinary frame.".into(),
+        }
+    }
+
+    /// The document is in a container tab.
+    pub fn container(origin: &str) -> Self {
+        Self {
+            message: format!("Container tabs are never captured: {origin} has databases of its own in each."),
+            cure: "Open the page in a tab without a container.".into(),
+        }
+    }
+
+    /// The document is in no tab.
+    pub fn outside_tabs(origin: &str) -> Self {
+        Self {
+            message: format!(
+                "{origin} is not captured outside of tabs: the browser does not say there whose databases it has."
+            ),
+            cure: "Open the page in a tab.".into(),
+        }
+    }
+
+    /// The document goes by the name of another origin's document.
+    pub fn context_of_another(origin: &str) -> Self {
+        Self {
+            message: format!("A page of {origin} goes by the id of a document of another origin."),
+            cure: "Reload the page. If this stays, do not trust the page: its process may be taken over."
+                .into(),
+        }
+    }
+
     /// The document is in a private window.
     pub fn incognito() -> Self {
         Self {

@@ -210,6 +210,10 @@ impl Driver for Chromium {
         self.open_in(target, url)
     }
 
+    fn open_in_container(&mut self, _url: &str) -> Result<String> {
+        bail!("Chromium has no containers")
+    }
+
     fn navigate(&mut self, page: &str, url: &str) -> Result<()> {
         self.load(page, "Page.navigate", json!({"url": url}))
     }

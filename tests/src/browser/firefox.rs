@@ -43,6 +43,7 @@ user_pref("browser.safebrowsing.phishing.enabled", false);
 user_pref("extensions.getAddons.cache.enabled", false);
 user_pref("dom.disable_open_during_load", false);
 user_pref("privacy.reduceTimerPrecision", false);
+user_pref("privacy.userContext.enabled", true);
 user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
 "#;
 
@@ -165,6 +166,15 @@ impl Driver for Firefox {
                 Err(error) => Seen::Not(format!("{error:#}")),
             })
         })
+    }
+
+    fn open_in_container(&mut self, url: &str) -> Result<String> {
+        let container = self.rpc.call("browser.createUserContext", json!({}), None)?;
+        let tab = json!({"type": "tab", "userContext": container["userContext"]});
+        let answer = self.rpc.call("browsingContext.create", tab, None)?;
+        let page = text(&answer, "context")?;
+        self.navigate(&page, url)?;
+        Ok(page)
     }
 
     fn navigate(&mut self, page: &str, url: &str) -> Result<()> {

@@ -54,7 +54,7 @@ pub const SCRIPTS: [Script; 3] = [
     },
     Script {
         name: "bridge.js",
-        modules: &["channel.js", "time.js", "bridge.js"],
+        modules: &["channel.js", "time.js", "place.js", "bridge.js"],
         alias: None,
         later: &[
             "pristine.js",

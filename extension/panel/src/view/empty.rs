@@ -158,8 +158,10 @@ fn ungranted(state: State, origin: &str) -> AnyView {
 /// All is well, and nothing was written.
 fn quiet(state: State, told: &Background) -> AnyView {
     let documents = state.inspected_documents();
+    // Where the page is captured, a frame that is left out is no reason for an empty list.
+    let none_captured = documents.iter().all(|document| document.refused.is_some());
     let refused = documents.iter().find_map(|document| document.refused.clone());
-    if let Some(refused) = refused.filter(|_| state.inspected.is_some()) {
+    if let Some(refused) = refused.filter(|_| none_captured && state.inspected.is_some()) {
         return view! {
             <div data-why="refused">
                 <h2>{sentence(&refused.message)}</h2>

@@ -72,7 +72,7 @@ impl Relay {
             }
             // Records cannot be found by what stands for their keys.
             Ok(FromHost::Read { origin, keys, .. }) if keys.iter().any(|key| redact::is_redacted(key)) => {
-                self.tell_reader(&origin, &ToBridge::Snapshot {});
+                self.tell_surveyor(&origin);
             }
             Ok(FromHost::Read {
                 origin,
@@ -87,9 +87,9 @@ impl Relay {
                     store: store.into(),
                     keys,
                 };
-                self.tell_reader(&origin, &ToBridge::Read(read));
+                self.tell_reader(&origin, read);
             }
-            Ok(FromHost::Snapshot { origin }) => self.tell_reader(&origin, &ToBridge::Snapshot {}),
+            Ok(FromHost::Snapshot { origin }) => self.tell_surveyor(&origin),
             Ok(FromHost::Servers { troubles }) => {
                 self.servers = troubles.into_iter().map(Problem::from).collect();
                 self.show_state();

@@ -25,8 +25,8 @@ pub struct Looking {
     look: Look,
     /// The tab whose page is asked.
     pub tab: i64,
-    /// The frame there; `None`: whichever is of the origin.
-    pub frame: Option<i64>,
+    /// The frame there.
+    pub frame: i64,
 }
 
 /// [`protocol::commit::Body`], as far as it is looked at here.
@@ -70,16 +70,17 @@ impl Relay {
         self.actions.push(Action::Look { looking, request });
     }
 
-    /// Which document to ask: one in that tab if there is one. A tab without a captured document may have one all the same.
-    fn page_of(&self, origin: &str, tab: Option<i64>) -> Option<(i64, Option<i64>)> {
+    /// Which document to ask: one in that tab if there is one. Where none is captured, the page itself may be of the origin. No frame
+    /// of it is asked, which may have databases of its own.
+    fn page_of(&self, origin: &str, tab: Option<i64>) -> Option<(i64, i64)> {
         let documents = self.bridges.documents(None);
         let mut able = documents
             .iter()
             .filter(|document| document.origin == origin && document.refused.is_none());
         let there = able.clone().find(|document| Some(document.tab) == tab);
         match there.or_else(|| able.next().filter(|_| tab.is_none())) {
-            Some(document) => Some((document.tab, Some(document.frame))),
-            None => tab.map(|tab| (tab, None)),
+            Some(document) => Some((document.tab, document.frame)),
+            None => tab.map(|tab| (tab, 0)),
         }
     }
 

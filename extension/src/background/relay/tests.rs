@@ -6,12 +6,15 @@ use protocol::{PROTOCOL_VERSION, message::Page};
 
 use super::*;
 
+mod identity;
 mod inspection;
 mod look;
 mod rules;
 mod trace;
 
 const ORIGIN: &str = "http://localhost:8080";
+/// That of a top document.
+const PLACE: &str = r#"{"ancestors":[],"ephemeral":false}"#;
 
 fn relay() -> Relay {
     let identity = Identity {
@@ -54,12 +57,14 @@ fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
         Sender {
             page,
             incognito: false,
+            container: String::new(),
             top: None,
+            prerendered: false,
         },
     );
     relay.port_said(
         port,
-        &format!(r#"{{"open":{{"context":"{context}","late":false}}}}"#),
+        &format!(r#"{{"open":{{"context":"{context}","late":false,"place":{PLACE}}}}}"#),
     );
 }
 
@@ -320,13 +325,15 @@ fn private_windows_and_what_the_host_does_not_want_are_refused() {
         Sender {
             page,
             incognito: true,
+            container: String::new(),
             top: None,
+            prerendered: false,
         },
     );
     let actions = relay.take_actions();
     assert_eq!(actions[0], to_bridge(1, r#"{"refused":{}}"#));
     assert!(matches!(&actions[1], Action::ShowInTab { .. }));
-    relay.port_said(1, r#"{"open":{"context":"c"}}"#);
+    relay.port_said(1, &format!(r#"{{"open":{{"context":"c","place":{PLACE}}}}}"#));
     deliver(&mut relay, 1, 1);
     assert_eq!(relay.take_actions(), []);
     open(&mut relay, 2, ORIGIN, "d");
@@ -350,7 +357,7 @@ fn parts_are_stamped_too_and_nonsense_is_left_out() {
         relay.port_said(1, &part(index));
     }
     relay.port_said(1, "nonsense");
-    relay.port_said(9, r#"{"open":{"context":"x"}}"#);
+    relay.port_said(9, &format!(r#"{{"open":{{"context":"x","place":{PLACE}}}}}"#));
     relay.host_said("nonsense");
     let actions = relay.take_actions();
     let [Action::ToHost(bundle), Action::Show { problem: Some(_), .. }] = &actions[..] else {

@@ -37,7 +37,7 @@ impl Relay {
     /// Tells the bridges what has changed of whose stacks are wanted.
     pub(super) fn retrace(&mut self) {
         for (port, bridge) in self.bridges.admitted() {
-            let on = self.inspectors.tracers(bridge.page.tab).next().is_some();
+            let on = self.inspectors.tracers(bridge.page().tab).next().is_some();
             if std::mem::replace(&mut bridge.traced, on) != on {
                 bridge.stacks.clear();
                 self.actions.extend(to_bridge(port, &ToBridge::Trace { on }));
@@ -63,7 +63,7 @@ impl Relay {
         let Some(stacks) = bridge.stacks.remove(&sequence) else {
             return;
         };
-        let (tab, transaction) = (bridge.page.tab, format!("{}:{sequence}", bridge.context));
+        let (tab, transaction) = (bridge.page().tab, format!("{}:{sequence}", bridge.context));
         let text = match content {
             Content::Whole(body) => Cow::Borrowed(body.get()),
             Content::Parts(parts) => Cow::Owned(parts.concat()),

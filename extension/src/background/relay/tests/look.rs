@@ -72,7 +72,7 @@ fn a_record_is_told_as_it_would_leave() {
     let mut relay = with_rules("/a", How::Mask);
     look(&mut relay, None, "1");
     let (looking, request) = asked(&mut relay);
-    assert_eq!((looking.tab, looking.frame), (7, Some(0)));
+    assert_eq!((looking.tab, looking.frame), (7, 0));
     assert_eq!(
         request,
         json!({"origin": ORIGIN, "bucket": "", "database": "d", "store": "s", "keys": ["1"]})
@@ -130,7 +130,7 @@ fn without_the_rules_no_value_is_told() {
     relay.inspector_opened(9);
     look(&mut relay, Some(3), "1");
     let (looking, _) = asked(&mut relay);
-    assert_eq!((looking.tab, looking.frame), (3, None), "whichever frame fits");
+    assert_eq!((looking.tab, looking.frame), (3, 0), "the page itself");
     relay.looked(looking.clone(), Some(&records("1", &format!("\"{SECRET}\""))));
     assert!(!seen(&mut relay).to_string().contains(SECRET));
     relay.policy(Policy {

@@ -1,0 +1,216 @@
+//! Whose databases they are: documents that only share an origin's name with the page never change what is held of it.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{
+    Rig,
+    browser::{Browser, Kind, Page},
+    pages::{look_at, popup, words},
+    site::Site,
+};
+use serde_json::{Value, json};
+
+const PAGE: &str = "/identity/";
+
+/// A value for the fragment of an address.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            let _infallible = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+/// The address of a page that shows another one in a frame. Of three documents inside each other two must differ in more than
+/// the fragment, or browsers do not load the third.
+fn showing(url: &str, inner: &str) -> String {
+    format!("{url}#embed={}", encoded(inner))
+}
+
+/// The same server under another name, which is another site.
+fn elsewhere(url: &str) -> String {
+    url.replace("localhost", "127.0.0.1")
+}
+
+/// A page of the captured origin that has written, with the popup of its tab.
+fn page_and_popup<'b>(rig: &Rig, browser: &'b Browser) -> Result<(Page<'b>, Page<'b>)> {
+    let url = rig.site.url(PAGE);
+    let page = browser.open(&url)?;
+    page.evaluate("put('key', 'outer')")?;
+    rig.settled(&page)?;
+    let popup = popup(browser, &url)?;
+    words(&popup, "Captured: 1 document.")?;
+    Ok((page, popup))
+}
+
+/// Writes once more in the page; then the stream has what the page has written, and nothing else.
+fn stream_has_the_page_only(rig: &Rig, page: &Page<'_>) -> Result<()> {
+    page.evaluate("put('after', 1)")?;
+    let events = rig.settled(page)?;
+    let lines: Vec<String> = events.iter().map(lab::observe::Event::line).collect();
+    let expected = [
+        r#"c identity/items "key" "outer""#.to_owned(),
+        r#"c identity/items "after" 1"#.to_owned(),
+    ];
+    ensure!(lines.get(1..) == Some(&expected), "behind the schema: {lines:#?}");
+    Ok(())
+}
+
+/// A frame of the page's own origin, with a document of another site in between.
+fn frame_below_another_site_changes_nothing(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let (page, popup) = page_and_popup(&rig, &browser)?;
+    let inner = rig.site.url("/identity/?inner#put=inner");
+    let between = showing(&elsewhere(&rig.site.url(PAGE)), &inner);
+    let found = page.evaluate(&format!("embed({between:?})"))?;
+    ensure!(found == json!(null), "it has the page's databases: {found}");
+    words(&popup, "1 frame is left out")?;
+    let other_site = elsewhere(&rig.site.origin());
+    popup.wait_for(&format!(
+        "document.getElementById('remark').textContent.includes({other_site:?})"
+    ))?;
+    look_at(&popup, &format!("popup-left-out-{}", kind.name()))?;
+    stream_has_the_page_only(&rig, &page)?;
+
+    // Loaded again, each with what it has.
+    page.reload()?;
+    let found = page.evaluate(&format!("embed({between:?})"))?;
+    ensure!(found == json!("inner"), "its databases are gone: {found}");
+    words(&popup, "1 frame is left out")?;
+    rig.settled(&page)?;
+    ensure!(rig.stream()?.len() == 3, "an event came from the frame");
+
+    // The popup forgets a frame with its page.
+    page.reload()?;
+    popup.wait_for("!document.getElementById('words').textContent.includes('left out')")
+}
+
+/// Frames of one site have the page's databases, on any port: they are captured.
+fn frames_of_the_same_site_are_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let neighbour = Site::start()?;
+    let browser = rig.browser()?;
+    let (page, _popup) = page_and_popup(&rig, &browser)?;
+    let inner = |value: &str| rig.site.url(&format!("/identity/?inner#put={value}"));
+    // In a page of the neighbour; in that of another one's frame there; and in the neighbour's frame in a page of our own.
+    let top = browser.open(&neighbour.url(PAGE))?;
+    for (holder, url, before, value) in [
+        (&top, inner("first"), "outer", "first"),
+        (
+            &top,
+            showing(&neighbour.url(PAGE), &inner("second")),
+            "first",
+            "second",
+        ),
+        (
+            &top,
+            showing(&rig.site.url(PAGE), &inner("third")),
+            "second",
+            "third",
+        ),
+        (
+            &page,
+            showing(&neighbour.url(PAGE), &inner("fourth")),
+            "third",
+            "fourth",
+        ),
+        (
+            &page,
+            showing(&rig.site.url(PAGE), &inner("fifth")),
+            "fourth",
+            "fifth",
+        ),
+    ] {
+        let found = holder.evaluate(&format!("embed({url:?})"))?;
+        ensure!(
+            found == json!(before),
+            "{value}: it has other databases than the page: {found}"
+        );
+        let events = rig.settled(&page)?;
+        let last = events.last().context("events")?.line();
+        ensure!(
+            last == format!("u identity/items \"key\" {value:?}"),
+            "{value} was not captured: {last}"
+        );
+    }
+    Ok(())
+}
+
+/// `document.domain` lets documents of several origins look into each other; it does not change which databases they have.
+fn frame_is_judged_by_its_origin_not_by_its_domain(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let (page, popup) = page_and_popup(&rig, &browser)?;
+    page.evaluate("void (document.domain = 'localhost')")?;
+    let inner = rig.site.url("/identity/?inner#put=inner");
+    let between = showing(&elsewhere(&rig.site.url(PAGE)), &inner);
+    let found = page.evaluate(&format!("embed({between:?})"))?;
+    ensure!(found == json!(null), "it has the page's databases: {found}");
+    words(&popup, "1 frame is left out")?;
+    stream_has_the_page_only(&rig, &page)
+}
+
+/// Chromium throws away what is written in a credentialless frame, and below one. Firefox takes such a frame for an ordinary one.
+#[test]
+fn frames_with_databases_to_throw_away_change_nothing() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = rig.browser()?;
+    let (page, popup) = page_and_popup(&rig, &browser)?;
+    let put = rig.site.url("/identity/?inner#put=inner");
+    let inside = rig.site.url("/identity/?inner#inside=inner");
+    let below = showing(&rig.site.url(PAGE), &put);
+    let mut frames = 0;
+    for (url, found, written) in [
+        (&put, json!(null), 1),
+        (&below, json!("inner"), 1),
+        (&inside, json!(["inner", "inner", "inner"]), 3),
+    ] {
+        let answer = page.evaluate(&format!("embed({url:?}, {{ credentialless: '' }})"))?;
+        ensure!(answer == found, "{url}: {answer}");
+        frames += written;
+        let left_out = match frames {
+            1 => "1 frame is left out".to_owned(),
+            _ => format!("{frames} frames are left out"),
+        };
+        words(&popup, &left_out)?;
+    }
+    popup.wait_for("document.getElementById('remark').textContent.includes('thrown away')")?;
+    stream_has_the_page_only(&rig, &page)
+}
+
+/// An account in a container has databases of its own.
+#[test]
+fn container_tab_changes_nothing() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let (page, _popup) = page_and_popup(&rig, &browser)?;
+    let url = rig.site.url("/identity/?container");
+    let container = browser.open_in_container(&url)?;
+    let found = container.evaluate("put('key', 'contained')")?;
+    ensure!(found == Value::Null, "it has the page's databases: {found}");
+    let popup = popup(&browser, &url)?;
+    words(&popup, "what is open here is not captured")?;
+    popup.wait_for("document.getElementById('remark').textContent.includes('Container tabs')")?;
+    look_at(&popup, "popup-container-firefox")?;
+    stream_has_the_page_only(&rig, &page)?;
+
+    // Whichever is loaded again, the records stay those of the default container.
+    container.reload()?;
+    container.evaluate("put('key', 'again')")?;
+    words(&popup, "what is open here is not captured")?;
+    page.reload()?;
+    rig.settled(&page)?;
+    ensure!(rig.stream()?.len() == 3, "an event came from the container's tab");
+    Ok(())
+}
+
+lab::in_both_browsers!(
+    frame_below_another_site_changes_nothing,
+    frames_of_the_same_site_are_captured,
+    frame_is_judged_by_its_origin_not_by_its_domain,
+);
