@@ -7,9 +7,11 @@ mod proxy;
 mod server;
 
 use std::{
+    collections::HashMap,
     fs,
     path::PathBuf,
     process::{Command, Output},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -30,6 +32,8 @@ pub struct Sandbox {
     pub directory: TempDir,
     pub redis: Redis,
     pub memcached: Memcached,
+    /// What the program has said of keys: it would be started again for each look at a record.
+    names: Mutex<HashMap<String, String>>,
 }
 
 impl Sandbox {
@@ -47,6 +51,7 @@ impl Sandbox {
             directory,
             redis,
             memcached,
+            names: Mutex::default(),
         };
         let journal = sandbox.journal_directory();
         sandbox.write_config(&format!(
@@ -74,6 +79,7 @@ impl Sandbox {
 
     pub fn write_config(&self, text: &str) {
         fs::write(self.config_path(), text).expect("written");
+        self.names.lock().expect("no panic").clear();
     }
 
     /// Adds to a section of the configuration that is there.
@@ -118,6 +124,16 @@ impl Sandbox {
 
     /// The Memcached key of a record of the store that [`body`] writes to.
     pub fn key(&self, key: &str) -> String {
+        let known = self.names.lock().expect("no panic").get(key).cloned();
+        known.unwrap_or_else(|| {
+            let name = self.print_key(key);
+            let mut names = self.names.lock().expect("no panic");
+            names.insert(key.to_owned(), name.clone());
+            name
+        })
+    }
+
+    fn print_key(&self, key: &str) -> String {
         let arguments = [
             "key",
             "--origin",
