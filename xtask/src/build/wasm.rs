@@ -72,11 +72,12 @@ pub fn build(root: &Path, target: &Path, release: bool) -> Result<Vec<PathBuf>> 
     }
     run::visibly("Building the extension", cargo)?;
     let built = target.join(TARGET).join(if release { "wasm" } else { "debug" });
+    let built = &built;
     run::step("Making the bindings", || {
         thread::scope(|scope| {
             let modules: Vec<_> = MODULES
                 .iter()
-                .map(|module| scope.spawn(|| bindings(module, &built, target, release)))
+                .map(|module| scope.spawn(move || bindings(module, built, target, release)))
                 .collect();
             let bound = modules.into_iter().map(|module| {
                 let panicked = |_| anyhow!("making the bindings panicked");
