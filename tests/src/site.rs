@@ -7,65 +7,47 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Component, Path, PathBuf},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::{artifacts, wait::PATIENCE};
 
 /// The page whose answer tells the browser to forget what the origin has stored (the `Clear-Site-Data` header).
 pub const CLEARING: &str = "/clearing/";
 
-/// The page whose answer waits: `/hold/?NAME&NAME` until each of these names is released.
+/// The page whose answer waits: `/hold/?NAME` until this name is released.
 pub const HOLD: &str = "/hold/";
 
 /// In the query of any other page: once it is answered, this name is released.
 const RELEASE: &str = "release=";
 
-/// What is held, and what is released.
+/// The names that are released.
 #[derive(Debug, Default)]
 struct Releases {
-    names: Mutex<Names>,
+    names: Mutex<HashSet<String>>,
     changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Names {
-    awaited: HashSet<String>,
-    released: HashSet<String>,
 }
 
 impl Releases {
     fn release(&self, name: &str) {
-        self.names().released.insert(name.to_owned());
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.insert(name.to_owned());
         self.changed.notify_all();
     }
 
-    /// Waits until all of these are released; `false` if that takes too long.
-    fn wait_for(&self, wanted: &[&str]) -> bool {
-        let mut names = self.names();
-        names.awaited.extend(wanted.iter().map(|name| (*name).to_owned()));
-        self.changed.notify_all();
-        self.wait_while(names, |names| {
-            !wanted.iter().all(|name| names.released.contains(*name))
-        })
-    }
-
-    /// `false` if it takes too long.
-    fn wait_while(&self, names: MutexGuard<'_, Names>, condition: impl Fn(&Names) -> bool) -> bool {
+    /// Waits until this is released; `false` if that takes too long.
+    fn wait_for(&self, name: &str) -> bool {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .changed
-            .wait_timeout_while(names, PATIENCE, |names| condition(names));
+            .wait_timeout_while(names, PATIENCE, |names| !names.contains(name));
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
-    }
-
-    fn names(&self) -> MutexGuard<'_, Names> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,17 +117,6 @@ impl Site {
         Ok(())
     }
 
-    /// Waits until a page waits for this name at [`HOLD`].
-    pub fn await_hold(&self, name: &str) -> Result<()> {
-        let names = self.releases.names();
-        ensure!(
-            self.releases
-                .wait_while(names, |names| !names.awaited.contains(name)),
-            "no page waits for {name:?}"
-        );
-        Ok(())
-    }
-
     /// The serialised origin.
     pub fn origin(&self) -> String {
         format!("http://localhost:{}", self.address.port())
@@ -176,8 +147,7 @@ fn answer(stream: TcpStream, root: &Path, releases: &Releases) -> io::Result<()>
     let target = request.split(' ').nth(1).unwrap_or("/");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     if path == HOLD {
-        let names: Vec<&str> = query.split('&').collect();
-        let status = if releases.wait_for(&names) {
+        let status = if releases.wait_for(query) {
             "204 No Content"
         } else {
             "504 Gateway Timeout"

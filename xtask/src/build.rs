@@ -44,6 +44,11 @@ const PAGES: [&str; 10] = [
 /// Builds everything that the demo, the benchmarks and most tests run.
 pub fn build(root: &Path, release: bool) -> Result<()> {
     host(root, release)?;
+    extension(root, release)
+}
+
+/// Builds the unpacked extensions.
+pub fn extension(root: &Path, release: bool) -> Result<()> {
     let target = target_directory(root);
     let modules = wasm::build(root, &target, release)?;
     let others = notices::notices(root, &wasm::packages())?;

@@ -116,10 +116,6 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
             Size::Long(_) => {}
         }
     }
-    if with_browsers {
-        build::build(root, false)?;
-    }
-    build::views(root)?;
     let until = match request.size {
         Size::Long(how_long) => Some(Instant::now() + how_long),
         _ => None,
@@ -157,7 +153,12 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
         tests.envs(rounds.iter().copied());
         tests
     };
-    run::visibly("Building the tests", tests(true, seed))?;
+    // The host among them: built by itself, it and the crates below it would be compiled again with other features.
+    run::visibly("Building the host and the tests", tests(true, seed))?;
+    if with_browsers {
+        build::extension(root, false)?;
+    }
+    build::views(root)?;
     loop {
         run::visibly(&format!("Testing with seed {seed}"), tests(false, seed))?;
         seed += SEEDS_APART;

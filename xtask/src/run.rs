@@ -63,6 +63,12 @@ pub fn announce(what: &str) {
     eprintln!("{bold}▸ {what}{plain}");
 }
 
+/// Does something itself that takes a while.
+pub fn step<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let _step = Step::begin(what);
+    work()
+}
+
 /// Runs a program that shows its own progress.
 pub fn visibly(what: &str, mut command: Command) -> Result<()> {
     let _step = Step::begin(what);

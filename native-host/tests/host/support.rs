@@ -9,9 +9,11 @@ mod proxy;
 mod server;
 
 use std::{
+    collections::HashMap,
     fs,
     path::PathBuf,
     process::{Command, Output},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -34,6 +36,8 @@ pub struct Sandbox {
     pub directory: TempDir,
     pub redis: Redis,
     pub memcached: Memcached,
+    /// What the program has said of keys: it would be started again for each look at a record.
+    names: Mutex<HashMap<String, String>>,
 }
 
 impl Sandbox {
@@ -51,6 +55,7 @@ impl Sandbox {
             directory,
             redis,
             memcached,
+            names: Mutex::default(),
         };
         let journal = sandbox.journal_directory();
         sandbox.write_config(&format!(
@@ -78,6 +83,7 @@ impl Sandbox {
 
     pub fn write_config(&self, text: &str) {
         fs::write(self.config_path(), text).expect("written");
+        self.names.lock().expect("no panic").clear();
     }
 
     /// Adds to a section of the configuration that is there.
@@ -122,6 +128,16 @@ impl Sandbox {
 
     /// The Memcached key of a record of the store that [`body`] writes to.
     pub fn key(&self, key: &str) -> String {
+        let known = self.names.lock().expect("no panic").get(key).cloned();
+        known.unwrap_or_else(|| {
+            let name = self.print_key(key);
+            let mut names = self.names.lock().expect("no panic");
+            names.insert(key.to_owned(), name.clone());
+            name
+        })
+    }
+
+    fn print_key(&self, key: &str) -> String {
         let arguments = [
             "key",
             "--origin",

@@ -37,9 +37,9 @@ window.hammer = async (key, name, times) => {
 };
 
 // Puts entries of key and value, each in a transaction of its own, whose `complete` events come right after one another: the page's thread
-// rests in a request that is answered once a worker has found the last record, and `gates` (of the test's server) are open. In the last of
-// these events `last` is called. Nothing else of the page's thread happens in between.
-window.inOneTurn = async (entries, last = () => {}, gates = []) => {
+// rests in a request that the test's server answers once a worker has found the last record. In the last of these events `last` is called, and
+// nothing else happens on the page's thread in between.
+window.inOneTurn = async (entries, last) => {
   const connection = await opened();
   const watcher = new Worker("watcher.js");
   await new Promise((resolve) => (watcher.onmessage = resolve));
@@ -52,7 +52,7 @@ window.inOneTurn = async (entries, last = () => {}, gates = []) => {
   }
   watcher.postMessage({ key: entries.at(-1)[0], name });
   const request = new XMLHttpRequest();
-  request.open("GET", `/hold/?${[name, ...gates].join("&")}`, false);
+  request.open("GET", `/hold/?${name}`, false);
   request.send();
 };
 

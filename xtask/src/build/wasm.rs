@@ -4,9 +4,10 @@ use std::{
     env, fs,
     io::Write as _,
     path::{Path, PathBuf},
+    thread,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use flate2::{Compression, write::GzEncoder};
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -81,10 +82,20 @@ pub fn build(root: &Path, target: &Path, release: bool) -> Result<Vec<PathBuf>> 
     }
     run::visibly("Building the extension", cargo)?;
     let built = target.join(TARGET).join(if release { "wasm" } else { "debug" });
-    MODULES
-        .iter()
-        .map(|module| bindings(module, &built, target, release))
-        .collect()
+    let built = &built;
+    run::step("Making the bindings", || {
+        thread::scope(|scope| {
+            let modules: Vec<_> = MODULES
+                .iter()
+                .map(|module| scope.spawn(move || bindings(module, built, target, release)))
+                .collect();
+            let bound = modules.into_iter().map(|module| {
+                let panicked = |_| anyhow!("making the bindings panicked");
+                module.join().map_err(panicked).flatten()
+            });
+            bound.collect()
+        })
+    })
 }
 
 /// Where cargo keeps its packages: what is shipped names their files without the directories of whoever built it.
@@ -117,7 +128,8 @@ fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Resu
             .web(true)?
             .typescript(false)
             .reset_state_function(module.renewable)
-            .keep_debug(!release)
+            // Most of an unoptimised module is for debuggers; every browser that a test starts would read it.
+            .keep_debug(false)
             .remove_name_section(release)
             .remove_producers_section(release);
         let mut output = bindgen.generate_output()?;
