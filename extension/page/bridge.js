@@ -34,8 +34,9 @@ const DEPARTURE = 5000;
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
 /**
- * How long stores are left alone after a comparison, as a multiple of what it took, and at most, in milliseconds. A page that often
- * opens a transaction to write, and then writes nothing, is not worse off for it.
+ * How long stores are left alone after a comparison, as a multiple of what it took, and at most, in
+ * milliseconds. A page that often opens a transaction to write, and then writes nothing, is not
+ * worse off for it.
  */
 const REST_AFTER_COMPARISON = 100;
 const LONGEST_REST = 600_000;
@@ -237,8 +238,8 @@ function send() {
 const partUnits = () => Math.min(limits.part_units, TASK_UNITS);
 
 /**
- * Whether a text is one JSON value. The hook writes nothing else; a page that got hold of the node might, to reach into the message
- * around it.
+ * Whether a text is one JSON value. The hook writes nothing else; a page that got hold of the node
+ * might, to reach into the message around it.
  * @param {string} text
  */
 function isJson(text) {
@@ -524,7 +525,10 @@ function giveNative(event) {
   }
 }
 
-/** Listens to the window, whose listeners `document.open()` removes. Listening twice changes nothing. */
+/**
+ * Listens to the window, whose listeners `document.open()` removes. Listening twice changes
+ * nothing.
+ */
 function listenToWindow() {
   addEventListener("pagehide", hide, { capture: true });
   addEventListener("pageshow", comeBack, { capture: true });

@@ -27,13 +27,13 @@ export const LEAVE = "leave";
 /** On the node, from the hook: something changed that only a look at everything can tell. */
 export const SURVEY = "survey";
 /**
- * On the node, from the hook: `data` is the JSON text of a list of `protocol::commit::StoreName`s, of a transaction that may have written
- * although no write of it was seen.
+ * On the node, from the hook: `data` is the JSON text of a list of `protocol::commit::StoreName`s,
+ * of a transaction that may have written although no write of it was seen.
  */
 export const COMPARE = "compare";
 /**
- * On the node, from the hook: `data` is `{method, name}`, and gets a native function under that name which calls the method. Only in
- * Firefox: elsewhere there is no answer.
+ * On the node, from the hook: `data` is `{method, name}`, and gets a native function under that
+ * name which calls the method. Only in Firefox: elsewhere there is no answer.
  */
 export const EXPORT = "export";
 /**

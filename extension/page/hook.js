@@ -51,7 +51,8 @@ try {
     const { StorageBucket, StorageBucketManager } = /** @type {any} */ (globalThis);
     if (StorageBucket !== undefined) {
       observeGets(StorageBucket.prototype, "indexedDB", rememberFactory);
-      // Whether it succeeds is the page's to ask: our question would make a rejection a handled one.
+      // Whether it succeeds is the page's to ask: our question would make a rejection a handled
+      // one.
       observeCalls(StorageBucketManager.prototype, "delete", wantSurvey);
     }
   }

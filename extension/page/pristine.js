@@ -1,11 +1,13 @@
 // The JavaScript built-ins as they were before any script of the page ran.
 //
-// Invariant: the page scripts call nothing else. A page may overwrite `Array.prototype.push`, `Map.prototype.get` or a
-// getter on `Object.prototype`; none of that may break us, run inside us, or tell the page that we are there. Hence no
-// iteration protocol (`for…of`, spread, destructuring of arrays), no method calls on built-in objects other than through
-// these functions, no reading of members that an object may lack, and `{ __proto__: null }` for option dictionaries. (Setting
-// up, before the page's first script, is free of this.) The build refuses what breaks this in a function that runs later, as far
-// as syntax tells: `xtask/src/build/page/lint.rs`. The page of `tests/sites/hardened/` shows the rest.
+// Invariant: the page scripts call nothing else. A page may overwrite `Array.prototype.push`,
+// `Map.prototype.get` or a getter on `Object.prototype`; none of that may break us, run inside us,
+// or tell the page that we are there. Hence no iteration protocol (`for…of`, spread, destructuring
+// of arrays), no method calls on built-in objects other than through these functions, no reading of
+// members that an object may lack, and `{ __proto__: null }` for option dictionaries. (Setting up,
+// before the page's first script, is free of this.) The build refuses what breaks this in a
+// function that runs later, as far as syntax tells: `xtask/src/build/page/lint.rs`. The page of
+// `tests/sites/hardened/` shows the rest.
 
 const { bind, call } = Function.prototype;
 

@@ -1,4 +1,5 @@
-// Puts functions in the place of native ones. Invariant: what the native does is the outcome, whatever happens to us afterwards.
+// Puts functions in the place of native ones. Invariant: what the native does is the outcome,
+// whatever happens to us afterwards.
 
 import { active, exported } from "./outlet.js";
 import { apply, defineProperty, emptyList, getOwnPropertyDescriptor, uncurry } from "./pristine.js";
@@ -6,10 +7,14 @@ import { shapes } from "./shapes.js";
 
 const nativeText = uncurry(Function.prototype.toString);
 
-/** How many objects `missed` holds at most: what happened to further ones is found by comparison, too. */
+/**
+ * How many objects `missed` holds at most: what happened to further ones is found by comparison,
+ * too.
+ */
 const MAX_MISSED = 100;
 /**
- * The objects whose methods were called while there was no stack left to take note of it. Told when there is: `transactions.js`.
+ * The objects whose methods were called while there was no stack left to take note of it. Told when
+ * there is: `transactions.js`.
  * @type {any[]}
  */
 export const missed = emptyList();
@@ -31,7 +36,8 @@ function replace(owner, name, half, make) {
 }
 
 /**
- * Lets a method or an accessor be called as ever, and an observer hear of each call that did not throw.
+ * Lets a method or an accessor be called as ever, and an observer hear of each call that did not
+ * throw.
  * @param {any} owner
  * @param {string} name
  * @param {"value" | "get" | "set"} half

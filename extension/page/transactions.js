@@ -1,8 +1,10 @@
-// Transactions that may write, from their beginning to `complete`: what they did is kept here, and handed over when they commit.
+// Transactions that may write, from their beginning to `complete`: what they did is kept here, and
+// handed over when they commit.
 //
-// No request gets a listener: whether it succeeded, and with which key, is asked of it at `complete`. A transaction whose end is not
-// heard of, because its document goes away or the page stops the event, is given up: its stores are read again. One in which
-// no write was seen may have had some by methods of a window that has no hook: its stores are compared, at leisure.
+// No request gets a listener: whether it succeeded, and with which key, is asked of it at
+// `complete`. A transaction whose end is not heard of, because its document goes away or the page
+// stops the event, is given up: its stores are read again. One in which no write was seen may have
+// had some by methods of a window that has no hook: its stores are compared, at leisure.
 
 import { bucketOf } from "./buckets.js";
 import { nameOfException } from "./builtins.js";
@@ -66,7 +68,10 @@ const noNames = () => /** @type {any} */ ({ __proto__: null });
 
 /** @type {Map<IDBTransaction, Transaction>} Those that have not ended. */
 const transactions = sealedOff(new Map());
-/** How long after it was first seen a transaction is looked after whose end was not heard of, in milliseconds. */
+/**
+ * How long after it was first seen a transaction is looked after whose end was not heard of, in
+ * milliseconds.
+ */
 const LOOK_AFTER = 1000;
 
 /** @param {IDBObjectStore} store that is written to */
@@ -83,7 +88,6 @@ export function writing(native) {
 export function known(native) {
   let transaction = transactions.get(native);
   if (transaction === undefined) {
-    tellMissed();
     giveUpEnded();
     transaction = {
       openedAt: now(),
@@ -243,7 +247,7 @@ function compareScope(native, place) {
   wantComparison(storesText(stores, place));
 }
 
-/** Takes note of the calls for which there was no stack left. */
+/** Takes note of the calls for which there was no stack left; for events, where there is some. */
 function tellMissed() {
   while (missed.length > 0) {
     const self = missed[missed.length - 1];

@@ -261,14 +261,15 @@ fn nothing_is_called_under_the_strictest_policy_with_other_built_ins(kind: Kind)
     let browser = rig.browser()?;
     // Not granted: what is called there the engine calls.
     let bare = browser.open(&elsewhere.url("/hardened/").replace("localhost", "127.0.0.1"))?;
+    // Firefox answers the bridge's `indexedDB.databases()` with an array of the page's, and asks it
+    // for a `then`.
+    let is_answer = |line: &&str| {
+        kind == Kind::Firefox && (*line == "Object.prototype.then" || line.ends_with("lacks then (get)"))
+    };
     let notes = |page: &Page<'_>| -> Result<Vec<String>> {
         let notes = page.evaluate("window.written")?;
-        Ok(notes
-            .as_str()
-            .context("notes")?
-            .lines()
-            .map(str::to_owned)
-            .collect())
+        let lines = notes.as_str().context("notes")?.lines();
+        Ok(lines.filter(|line| !is_answer(line)).map(str::to_owned).collect())
     };
     let expected = notes(&bare)?;
     let page = browser.open(&rig.site.url("/hardened/"))?;
@@ -278,9 +279,22 @@ fn nothing_is_called_under_the_strictest_policy_with_other_built_ins(kind: Kind)
         replaced.as_u64() > Some(5000),
         "only {replaced} functions were replaced"
     );
-    // Read by a page that has all its built-ins.
-    let reader = browser.open(&rig.site.url(PAGE))?;
-    let events = rig.settled(&reader)?;
+    let events = wait::until("the last write of the page", PATIENCE, || {
+        let events = rig.stream()?;
+        Ok(if events.iter().any(|event| event.op() == "u") {
+            Seen::Ready(events)
+        } else {
+            Seen::Not(format!("{} events", events.len()))
+        })
+    })?;
+    let captured = |store: &str| {
+        let of_store = |event: &&Event| event.op() == "c" && event.json()["source"]["store"] == store;
+        events.iter().filter(of_store).count()
+    };
+    assert_eq!(
+        (captured("items"), captured("inside"), captured("made")),
+        (22, 2, 2)
+    );
     let written = events.iter().find(|event| event.json()["key"] == "plain");
     assert_eq!(
         written.context("a plain value")?.json()["after"],
@@ -294,10 +308,6 @@ fn nothing_is_called_under_the_strictest_policy_with_other_built_ins(kind: Kind)
             "zero": { "$number": "-0" },
             "big": { "$bigint": "5" },
         })
-    );
-    ensure!(
-        events.iter().all(|event| event.op() != "g" && event.op() != "r"),
-        "some of it was not captured"
     );
     Ok(())
 }
@@ -353,7 +363,8 @@ fn outcome_is_the_native_one_at_the_end_of_the_stack(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
-/// A window that has no hook has methods of its own; a write by one of them is found, by its transaction.
+/// A window that has no hook has methods of its own; a write by one of them is found, by its
+/// transaction.
 fn a_write_by_another_windows_method_is_found(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -378,7 +389,8 @@ fn a_write_by_another_windows_method_is_found(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// A page that changed a window's built-ins before our scripts ran there can speak for it, and no more.
+/// A page that changed a window's built-ins before our scripts ran there can speak for it, and no
+/// more.
 fn a_forged_body_reaches_into_no_message(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

@@ -1,7 +1,9 @@
-//! What a script in the page's own world must not do once the page's scripts may have run: ask for what the page can replace.
+//! What a script in the page's own world must not do once the page's scripts may have run: ask for
+//! what the page can replace.
 //!
-//! Code is *set-up* code if it runs while the script does: everything outside of functions, and functions that only set-up code
-//! calls. All other functions run *later*. These may use bindings of the script, and nothing else:
+//! Code is *set-up* code if it runs while the script does: everything outside of functions, and
+//! functions that only set-up code calls. All other functions run *later*. These may use bindings
+//! of the script, and nothing else:
 //!
 //! - no globals, nor members of the global object;
 //! - no methods of objects, except for maps that carry their own (`sealedOff`);
@@ -21,7 +23,7 @@ use oxc::{
     span::{GetSpan as _, SourceType, Span},
 };
 
-/// The only names that nobody can give another meaning.
+/// The names that always have the same meaning.
 const CONSTANT: [&str; 2] = ["undefined", "arguments"];
 
 /// Refuses a script, not minified yet and wrapped into one function, that breaks the rule.

@@ -1,9 +1,10 @@
 //! Chromium's native look of the functions that the hook puts in the place of native ones.
 //!
-//! V8 keeps the distance between a function's name and its parameters in 16 bits. Where it does not fit, V8 has no source text of the
-//! function: `Function.prototype.toString`, of any window, prints `function put() { [native code] }` as it does for native ones
-//! (`SharedFunctionInfo::function_token_position`). So the build puts that many spaces there. They weigh about a kilobyte
-//! compressed, and a millisecond where a process sees the script first.
+//! V8 keeps the distance between a function's name and its parameters in 16 bits. Where it does not
+//! fit, V8 has no source text of the function: `Function.prototype.toString`, of any window, prints
+//! `function put() { [native code] }` as it does for native ones
+//! (`SharedFunctionInfo::function_token_position`). So the build puts that many spaces there: 1.1 MB
+//! in all, 2.7 KB compressed. Skipping them takes V8 about a millisecond.
 
 use anyhow::{Result, ensure};
 use oxc::{
