@@ -7,7 +7,7 @@
 //
 // Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
-import { BODY, HANDSHAKE, LATE_HANDSHAKE, LEAVE, MARK, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, MARK, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { place } from "./place.js";
 import { after, idle } from "./time.js";
 
@@ -34,6 +34,13 @@ const SURVEY_DELAY = 1000;
 const DEPARTURE = 5000;
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
+/**
+ * How long stores are left alone after a comparison, as a multiple of what it took, and at most, in
+ * milliseconds. A page that often opens a transaction to write, and then writes nothing, is not
+ * worse off for it.
+ */
+const REST_AFTER_COMPARISON = 100;
+const LONGEST_REST = 600_000;
 
 /** Names this document for the host; made when it has something to say. */
 let context = "";
@@ -45,7 +52,7 @@ const late = document.head !== null;
  * @property {number} sequence 0 until it is first sent
  * @property {string} body
  * @property {ArrayLike<Blob> | null} blobs whose bytes the body lacks; they are filled in when it is the delivery's turn
- * @property {string} stacks of its operations, as JSON, until it is first sent; empty without any
+ * @property {string[] | null} stacks of its operations, until it is first sent; null without any
  * @property {boolean} droppable a commit; what is read for the host can be asked for again
  */
 /** @type {Delivery[]} What is not acknowledged, in order; the first `sent` of them are on their way. */
@@ -90,9 +97,9 @@ const waiting = new Map();
  * @param {string} body
  * @param {boolean} droppable
  * @param {ArrayLike<Blob> | null} blobs
- * @param {string} stacks
+ * @param {string[] | null} stacks
  */
-function deliver(body, droppable, blobs = null, stacks = "") {
+function deliver(body, droppable, blobs = null, stacks = null) {
   if (stopped) return null;
   const now = performance.now();
   streaming = now - cameAt < STREAM;
@@ -132,7 +139,7 @@ function dropUnsent(newest) {
     sequence: 0,
     body: JSON.stringify({ gap: { reason, stores: [...stores.values()] } }),
     blobs: null,
-    stacks: "",
+    stacks: null,
     droppable: true,
   });
   queue = kept;
@@ -141,6 +148,7 @@ function dropUnsent(newest) {
 
 /** @param {string} body */
 function storesOf(body) {
+  if (!isJson(unfilled(body))) return [];
   const { commit, gap } = JSON.parse(unfilled(body));
   if (gap) return gap.stores;
   // A deleted database: the inventory that follows a gap finds it gone.
@@ -191,10 +199,16 @@ function send() {
     const { body } = delivery;
     if (partial === null && sentUnits > 0 && sentUnits + body.length > limits.window) break;
     if (units + Math.min(body.length, partUnits()) > TASK_UNITS && rest()) break;
+    // A longer one travels as text, in pieces.
+    if (delivery.droppable && delivery.sequence === 0 && body.length <= partUnits() && !isJson(body)) {
+      queue.splice(sent, 1);
+      queuedUnits -= body.length;
+      continue;
+    }
     sentAt = performance.now();
     if (delivery.sequence === 0) delivery.sequence = ++sequence;
-    if (delivery.stacks !== "") post(`{"trace":{"sequence":${delivery.sequence},"stacks":${delivery.stacks}}}`);
-    delivery.stacks = "";
+    if (delivery.stacks !== null) post(JSON.stringify({ trace: { sequence: delivery.sequence, stacks: delivery.stacks } }));
+    delivery.stacks = null;
     if (body.length > partUnits()) {
       postTogether();
       partial ??= { parts: cut(body, partUnits()), index: 0 };
@@ -215,6 +229,20 @@ function send() {
 }
 
 const partUnits = () => Math.min(limits.part_units, TASK_UNITS);
+
+/**
+ * Whether a text is one JSON value. The hook writes nothing else; a page that got hold of the node
+ * might, to reach into the message around it.
+ * @param {string} text
+ */
+function isJson(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Lets the page have its turn before more is sent; `false` if there is no time for that. */
 function rest() {
@@ -461,6 +489,27 @@ async function survey() {
   surveying = false;
 }
 
+/** @type {Map<string, import("./survey.js").Store>} Stores that may have been written to unseen. */
+const uncompared = new Map();
+let comparing = false;
+
+/** @param {import("./survey.js").Store[]} stores */
+async function compareSoon(stores) {
+  for (const store of stores) uncompared.set(JSON.stringify(store), store);
+  if (comparing) return;
+  comparing = true;
+  while (uncompared.size > 0 && !stopped) {
+    await after(SURVEY_DELAY);
+    const began = performance.now();
+    const some = [...uncompared.values()];
+    uncompared.clear();
+    const { readSome } = await import("./survey.js");
+    await readSome(some, delivered);
+    await after(Math.min((performance.now() - began) * REST_AFTER_COMPARISON, LONGEST_REST));
+  }
+  comparing = false;
+}
+
 /**
  * @param {string} body
  * @returns {Promise<void>}
@@ -470,6 +519,29 @@ function delivered(body) {
     const delivery = deliver(body, false);
     if (delivery !== null) waiting.set(delivery, resolve);
   });
+}
+
+/** In Firefox only: makes a function of the page's world that calls another one. */
+const makeNative = /** @type {any} */ (globalThis).exportFunction;
+
+/** @param {Event} event */
+function giveNative(event) {
+  try {
+    // As the page has it, not as Firefox shows it to us.
+    const asked = /** @type {any} */ (event).data.wrappedJSObject;
+    makeNative(asked.method, asked, { defineAs: asked.name, allowCrossOriginArguments: true });
+  } catch {
+    // The hook goes on without.
+  }
+}
+
+/**
+ * Listens to the window, whose listeners `document.open()` removes. Listening twice changes
+ * nothing.
+ */
+function listenToWindow() {
+  addEventListener("pagehide", hide, { capture: true });
+  addEventListener("pageshow", comeBack, { capture: true });
 }
 
 /** @param {Event} event */
@@ -482,13 +554,19 @@ function meet(event) {
   node.addEventListener(BODY, (message) => {
     try {
       const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
-      if (typeof data === "string") deliver(data, true);
-      else deliver(data.text, true, data.blobs, data.stacks);
+      const { text, blobs, stacks } = typeof data === "string" ? { text: data, blobs: null, stacks: "" } : data;
+      if (typeof text === "string") deliver(text, true, blobs, stacks === "" ? null : JSON.parse(stacks));
     } catch {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }
   });
   node.addEventListener(SURVEY, () => void after(SURVEY_DELAY).then(surveyAgain));
+  node.addEventListener(COMPARE, (message) => {
+    const { data } = /** @type {MessageEvent<string>} */ (message);
+    const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
+    if (Array.isArray(stores)) void compareSoon(stores);
+  });
+  if (makeNative !== undefined) node.addEventListener(EXPORT, giveNative);
   node.dispatchEvent(new Event(READY));
 }
 
@@ -498,8 +576,9 @@ const mark = Symbol.for("dev.idb_relay.bridge");
 if (!(mark in globalThis)) {
   Object.defineProperty(globalThis, mark, { value: true });
   for (const name of [HANDSHAKE, LATE_HANDSHAKE]) document.addEventListener(name, meet);
-  addEventListener("pagehide", hide, { capture: true });
-  addEventListener("pageshow", comeBack, { capture: true });
+  listenToWindow();
+  // `document.open()` also removes the document's children.
+  new MutationObserver(listenToWindow).observe(document, { childList: true });
   /** @type {any} */ (globalThis).navigation?.addEventListener("navigate", depart);
   // Even if there is no database: perhaps there was one when this origin was seen last.
   if (!surveyed) void idle().then(connectToBackground);

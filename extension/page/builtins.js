@@ -116,7 +116,8 @@ for (const [flag, name] of Object.entries({
 addKind(RegExp, getterOf(RegExp.prototype, "global"), (expression) => {
   let set = "";
   for (let index = 0; index < flags.length; index++) {
-    if (flags[index].isSet(expression)) set += flags[index].flag;
+    const { flag, isSet } = flags[index];
+    if (isSet(expression)) set += flag;
   }
   append(`{"$regexp":{"source":${stringify(sourceOfRegExp(expression))},"flags":"${set}"}}`);
 });
@@ -183,7 +184,7 @@ function stackOf(error) {
   const own = getOwnPropertyDescriptor(error, "stack");
   if (own === undefined) return undefined;
   // Chromium's accessor runs no code any more: cloning the error has made the text.
-  return own.get === nativeStack ? error.stack : member(error, "stack");
+  return hasOwn(own, "get") && own.get === nativeStack ? error.stack : member(error, "stack");
 }
 
 const platformErrors = /** @type {any} */ (globalThis).DOMException;

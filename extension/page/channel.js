@@ -27,6 +27,16 @@ export const LEAVE = "leave";
 /** On the node, from the hook: something changed that only a look at everything can tell. */
 export const SURVEY = "survey";
 /**
+ * On the node, from the hook: `data` is the JSON text of a list of `protocol::commit::StoreName`s,
+ * of a transaction that may have written although no write of it was seen.
+ */
+export const COMPARE = "compare";
+/**
+ * On the node, from the hook: `data` is `{method, name}`, and gets a native function under that
+ * name which calls the method. Only in Firefox: elsewhere there is no answer.
+ */
+export const EXPORT = "export";
+/**
  * On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`, or `{text, blobs, stacks}` where bytes of blobs are
  * missing in the text, see `blobs.js`, or the stacks of its operations come along, as JSON.
  */

@@ -1,4 +1,4 @@
-// Which connections are listened to: those on which a transaction writes, for so long.
+// Which connections are listened to: those on which a transaction may write, for so long.
 //
 // Chromium does not collect a connection that has listeners, and one that is not collected holds up upgrades and deletions for ever: a
 // page that forgets its connections must not be worse off with us. If the page set one of the usual handlers it is kept anyway; then
@@ -25,11 +25,12 @@ function closed(event) {
  */
 export function watch(database, ended) {
   const others = watched.get(database) ?? 0;
+  if (others === 0) {
+    listen(database, "complete", ended, true);
+    listen(database, "abort", ended, true);
+    listen(database, "close", closed);
+  }
   watched.set(database, others + 1);
-  if (others > 0) return;
-  listen(database, "complete", ended, true);
-  listen(database, "abort", ended, true);
-  listen(database, "close", closed);
 }
 
 /**

@@ -113,6 +113,8 @@ export function encodeValue(value, fromStore, path) {
   reserve = 0;
   shareBuffers = false;
   try {
+    // The last call may have had no stack left for this.
+    forget();
     while (!written(value, path)) forget();
     if (interrupted) return undefined;
     if (repeated.length === 0) return encoded(out);
@@ -124,10 +126,11 @@ export function encodeValue(value, fromStore, path) {
     // Anything but TOO_LARGE and UNKNOWN is a stack at its end; the stored record can be read from a shallower place.
     return error === TOO_LARGE ? encoded(opaque("Object", "too large")) : undefined;
   } finally {
-    forget();
+    // First what can't fail, where the stack is at its end.
     busy = false;
     out = "";
     blobs = null;
+    forget();
   }
 }
 
@@ -254,8 +257,9 @@ function writeObject(value, path) {
     if (kind === null) {
       writePlain(value, path);
     } else {
+      const { write: writeKind } = kind;
       enter(2);
-      kind.write(value);
+      writeKind(value);
       depth -= 2;
     }
   }

@@ -3,6 +3,11 @@
 import { getterOf, uncurry } from "./pristine.js";
 
 export const databaseOf = getterOf(IDBTransaction.prototype, "db");
+export const modeOf = getterOf(IDBTransaction.prototype, "mode");
+/** The names of the stores in a transaction's scope, in a list of the engine's. */
+export const scopeOf = getterOf(IDBTransaction.prototype, "objectStoreNames");
+export const lengthOfNames = getterOf(DOMStringList.prototype, "length");
+export const nameAt = uncurry(DOMStringList.prototype.item);
 export const nameOfDatabase = getterOf(IDBDatabase.prototype, "name");
 export const versionOf = getterOf(IDBDatabase.prototype, "version");
 export const transactionOf = getterOf(IDBObjectStore.prototype, "transaction");
@@ -35,6 +40,17 @@ export const dispatch = uncurry(EventTarget.prototype.dispatchEvent);
 export const { only } = IDBKeyRange;
 export const getRecord = uncurry(IDBObjectStore.prototype.get);
 export const storeOfTransaction = uncurry(IDBTransaction.prototype.objectStore);
-export const split = uncurry(String.prototype.split);
+/**
+ * @param {IDBCursor} cursor
+ * @returns {IDBObjectStore}
+ */
+export function storeOfCursor(cursor) {
+  const source = sourceOf(cursor);
+  try {
+    return storeOfIndex(source);
+  } catch {
+    return source;
+  }
+}
 export const Message = MessageEvent;
 export const PlainEvent = Event;

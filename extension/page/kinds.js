@@ -54,9 +54,9 @@ export function kindOf(value) {
  * @param {Kind} kind
  * @param {object} value
  */
-function is(kind, value) {
+function is({ probe }, value) {
   try {
-    kind.probe(value);
+    probe(value);
     return true;
   } catch {
     return false;

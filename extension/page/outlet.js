@@ -3,7 +3,7 @@
 // A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
 // commit is on its way out of this process before the page can go away.
 
-import { BODY, HANDSHAKE, LATE_HANDSHAKE, LEAVE, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 
 const node = document.createElement("b");
@@ -41,6 +41,30 @@ export function meetBridge() {
   return active;
 }
 
+/**
+ * @param {string} name
+ * @param {unknown} data
+ */
+const message = (name, data) => dispatch(node, new Message(name, /** @type {any} */ ({ __proto__: null, data })));
+
+/**
+ * A native function that calls the method; the method itself where the bridge makes none.
+ * @param {Function} method
+ * @param {string} name
+ */
+export function exported(method, name) {
+  /** @type {any} */
+  const data = { __proto__: null, method, name };
+  message(EXPORT, data);
+  return data[name] ?? method;
+}
+
+/**
+ * Lets the bridge compare some stores, in a while.
+ * @param {string} stores as JSON
+ */
+export const wantComparison = (stores) => message(COMPARE, stores);
+
 /** Lets the bridge look, in a while, at what is there. */
 export function wantSurvey() {
   if (active) dispatch(node, new PlainEvent(SURVEY));
@@ -55,5 +79,5 @@ export function wantSurvey() {
 export function hand(text, blobs, stacks) {
   const missing = blobs === null || blobs.length === 0 ? null : blobs;
   const data = missing === null && stacks === "" ? text : { __proto__: null, text, blobs: missing, stacks };
-  dispatch(node, new Message(BODY, /** @type {any} */ ({ __proto__: null, data })));
+  message(BODY, data);
 }

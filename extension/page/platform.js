@@ -45,8 +45,9 @@ function addMembers(type, names) {
   addKind(platform[type], members[0].get, (value) => {
     append(`{"$platform":{"type":"${type}"`);
     for (let index = 0; index < members.length; index++) {
-      append(members[index].text);
-      writeValue(members[index].get(value));
+      const { text, get } = members[index];
+      append(text);
+      writeValue(get(value));
     }
     append("}}");
   });

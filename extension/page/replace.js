@@ -1,56 +1,100 @@
-// Puts functions in the place of native ones so that nothing tells them apart: same name, length and attributes, no
-// `prototype`, and `Function.prototype.toString` prints the native text, whichever frame's it is.
+// Puts functions in the place of native ones. Invariant: what the native does is the outcome,
+// whatever happens to us afterwards.
 
-import { apply, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, hasOwn, sealedOff, uncurry } from "./pristine.js";
+import { active, exported } from "./outlet.js";
+import { apply, defineProperty, emptyList, getOwnPropertyDescriptor, uncurry } from "./pristine.js";
+import { shapes } from "./shapes.js";
 
-/** @type {WeakMap<Function, Function>} What stands in a prototype, and the native that it stands for. */
-const natives = sealedOff(new WeakMap());
-/** What replacements really look like. In another frame's realm they look the same. */
-const texts = create(null);
 const nativeText = uncurry(Function.prototype.toString);
 
 /**
- * @param {Function} method
- * @param {Function} native
+ * How many objects `missed` holds at most: what happened to further ones is found by comparison,
+ * too.
  */
-function hide(method, native) {
-  natives.set(method, native);
-  texts[nativeText(method)] = true;
-}
+const MAX_MISSED = 100;
+/**
+ * The objects whose methods were called while there was no stack left to take note of it. Told when
+ * there is: `transactions.js`.
+ * @type {any[]}
+ */
+export const missed = emptyList();
 
 /**
  * @param {any} owner
  * @param {string} name
- * @param {(native: Function) => (self: any, first: any, given: IArguments) => any} make the function that is called instead
+ * @param {"value" | "get" | "set"} half a method, or one half of an accessor
+ * @param {(native: Function) => import("./shapes.js").Run} make what is called instead
  */
-function replace(owner, name, make) {
-  const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
-  const native = descriptor.value;
-  const instead = make(native);
-  // Written as a method: it has no `prototype` and constructs nothing.
-  const { [name]: method } = {
-    [name](/** @type {any} */ first) {
-      return instead(this, first, arguments);
-    },
-  };
-  defineProperty(method, "length", { value: native.length });
-  hide(method, native);
-  defineProperty(owner, name, { ...descriptor, value: method });
+function replace(owner, name, half, make) {
+  const descriptor = /** @type {any} */ (getOwnPropertyDescriptor(owner, name));
+  const native = descriptor[half];
+  let made = /** @type {any} */ (getOwnPropertyDescriptor(shapes(make(native)), name))[half];
+  if (nativeText(made) !== nativeText(native)) made = exported(made, name);
+  defineProperty(made, "length", { value: native.length });
+  defineProperty(made, "name", { value: native.name });
+  defineProperty(owner, name, { ...descriptor, [half]: made });
 }
 
 /**
- * Lets a method be called as ever, and an observer hear of each call that did not throw.
+ * Lets a method or an accessor be called as ever, and an observer hear of each call that did not
+ * throw.
+ * @param {any} owner
+ * @param {string} name
+ * @param {"value" | "get" | "set"} half
+ * @param {(self: any, result: any, first: any, given: IArguments, before: any) => void} observer may throw
+ * @param {(self: any) => any} look at the object before the call; must not throw
+ */
+function observeHalf(owner, name, half, observer, look) {
+  replace(owner, name, half, (native) => (self, first, given) => {
+    const before = look(self);
+    const result = apply(native, self, given);
+    try {
+      observer(self, result, first, given, before);
+    } catch {
+      // Calls nothing: most likely there is no stack left.
+      if (active && missed.length < MAX_MISSED) missed[missed.length] = self;
+    }
+    return result;
+  });
+}
+
+const nothing = () => undefined;
+
+/**
  * @param {any} owner
  * @param {string} name
  * @param {(self: any, result: any, first: any, given: IArguments) => void} observer
  */
-export function observeCalls(owner, name, observer) {
-  replace(owner, name, (native) => (self, first, given) => {
-    const result = apply(native, self, given);
-    observer(self, result, first, given);
-    return result;
-  });
-}
+export const observeCalls = (owner, name, observer) => observeHalf(owner, name, "value", observer, nothing);
+
+/**
+ * @param {any} owner
+ * @param {string} name
+ * @param {(self: any, result: any) => void} observer
+ */
+export const observeGets = (owner, name, observer) => observeHalf(owner, name, "get", observer, nothing);
+
+/**
+ * Observes the setter of a name.
+ * @param {any} owner
+ * @param {(self: any) => string} nameOf its getter
+ * @param {(self: any, before: string) => void} observer hears the name that was there before
+ */
+export const observeRenames = (owner, nameOf, observer) =>
+  observeHalf(
+    owner,
+    "name",
+    "set",
+    (self, _result, _first, _given, before) => observer(self, before),
+    (self) => {
+      try {
+        return nameOf(self);
+      } catch {
+        // It has none. The native says so.
+        return "";
+      }
+    },
+  );
 
 /**
  * As `observeCalls`, for a method whose first argument is a name; the observer hears which name it took. The native converts what it is
@@ -60,46 +104,17 @@ export function observeCalls(owner, name, observer) {
  * @param {(self: any, result: any, name: string) => void} observer
  */
 export function observeNamed(owner, name, observer) {
-  replace(owner, name, (native) => (self, first, given) => {
+  replace(owner, name, "value", (native) => (self, first, given) => {
     let taken = first;
     // What is no object is converted without running anything, and refused (a symbol) in the native's own words.
     const runsCode = typeof first === "object" || typeof first === "function";
     const argument = { __proto__: null, toString: () => (taken = `${first}`) };
     const result = apply(native, self, runsCode && first !== null ? [argument] : given);
-    observer(self, result, `${taken}`);
+    try {
+      observer(self, result, `${taken}`);
+    } catch {
+      if (active && missed.length < MAX_MISSED) missed[missed.length] = self;
+    }
     return result;
-  });
-}
-
-/**
- * Puts a function in the place of the getter or the setter of an accessor.
- * @param {any} owner
- * @param {string} name
- * @param {"get" | "set"} half
- * @param {(native: Function) => object} make an object with the accessor under the same name
- */
-export function replaceAccessor(owner, name, half, make) {
-  const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
-  const native = /** @type {Function} */ (descriptor[half]);
-  const made = /** @type {any} */ (getOwnPropertyDescriptor(make(native), name))[half];
-  hide(made, native);
-  defineProperty(owner, name, { ...descriptor, [half]: made });
-}
-
-/** @param {any} value */
-const isReplacement = (value) => typeof value === "function" && texts[nativeText(value)] !== undefined;
-
-/** Lets replaced functions print as what they replace. */
-export function hideReplacements() {
-  const owner = Function.prototype;
-  replace(owner, "toString", (native) => (self, _first, given) => {
-    const text = apply(native, natives.get(self) ?? self, given);
-    if (texts[text] === undefined) return text;
-    // A replacement of another realm, or what a page wrote to look like one: the `toString` of that realm knows.
-    const inherited = getPrototypeOf(self);
-    const other = inherited && inherited !== owner && getOwnPropertyDescriptor(inherited, "toString");
-    return other && hasOwn(other, "value") && natives.get(other.value) === undefined && isReplacement(other.value)
-      ? apply(other.value, self, given)
-      : text;
   });
 }

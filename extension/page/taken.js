@@ -3,8 +3,8 @@
 
 import { lowerOf, only } from "./idb.js";
 import { active } from "./outlet.js";
-import { apply, sealedOff } from "./pristine.js";
-import { replaceAccessor } from "./replace.js";
+import { sealedOff } from "./pristine.js";
+import { observeGets } from "./replace.js";
 
 /** @type {WeakMap<object, any>} */
 const copies = sealedOff(new WeakMap());
@@ -12,11 +12,7 @@ const copies = sealedOff(new WeakMap());
 /** @param {any} given a key or a key path; the names of a compound one are an array of strings, and so a key */
 function remember(given) {
   if (!active || typeof given !== "object" || given === null || copies.has(given)) return;
-  try {
-    copies.set(given, lowerOf(only(given)));
-  } catch {
-    // Out of stack or memory.
-  }
+  copies.set(given, lowerOf(only(given)));
 }
 
 /**
@@ -32,12 +28,4 @@ export function asGiven(given) {
  * @param {any} owner
  * @param {string} name
  */
-export function copyWhatIsGiven(owner, name) {
-  replaceAccessor(owner, name, "get", (native) => ({
-    get [name]() {
-      const given = apply(native, this, arguments);
-      remember(given);
-      return given;
-    },
-  }));
-}
+export const copyWhatIsGiven = (owner, name) => observeGets(owner, name, (_self, given) => remember(given));

@@ -1,7 +1,10 @@
-// Transactions that write, from their first write to `complete`: what they did is kept here, and handed over when they commit.
+// Transactions that may write, from their beginning to `complete`: what they did is kept here, and
+// handed over when they commit.
 //
-// No request gets a listener: whether it succeeded, and with which key, is asked of it at `complete`. A transaction whose end is not
-// heard of, because its document goes away or the page stops the event, is given up: its stores are read again.
+// No request gets a listener: whether it succeeded, and with which key, is asked of it at
+// `complete`. A transaction whose end is not heard of, because its document goes away or the page
+// stops the event, is given up: its stores are read again. One in which no write was seen may have
+// had some by methods of a window that has no hook: its stores are compared, at leisure.
 
 import { bucketOf } from "./buckets.js";
 import { nameOfException } from "./builtins.js";
@@ -11,16 +14,23 @@ import {
   databaseOf,
   errorOf,
   keyPathOf,
+  lengthOfNames,
+  modeOf,
+  nameAt,
   nameOfDatabase,
+  nameOfStore,
   resultOf,
+  scopeOf,
+  storeOfCursor,
   storeOfTransaction,
   targetOf,
   transactionOf,
   typeOf,
   versionOf,
 } from "./idb.js";
-import { active, hand, tracing, whenLeaving } from "./outlet.js";
+import { active, hand, tracing, wantComparison, wantSurvey, whenLeaving } from "./outlet.js";
 import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "./pristine.js";
+import { missed } from "./replace.js";
 import { stackNow } from "./stacks.js";
 import { asGiven } from "./taken.js";
 
@@ -43,7 +53,8 @@ const MAX_STACKS = 200;
 /**
  * A transaction that writes.
  * @typedef {object} Transaction
- * @property {number} beganAt
+ * @property {number} openedAt when it was first seen
+ * @property {number} beganAt when its first write was seen; 0 before that
  * @property {Operation[]} operations
  * @property {number} length of all texts; past `MAX_COMMIT` nothing is kept
  * @property {Names} stores that were written to
@@ -57,12 +68,20 @@ const noNames = () => /** @type {any} */ ({ __proto__: null });
 
 /** @type {Map<IDBTransaction, Transaction>} Those that have not ended. */
 const transactions = sealedOff(new Map());
-/** How long after its first write a transaction is looked after whose end was not heard of, in milliseconds. */
+/**
+ * How long after it was first seen a transaction is looked after whose end was not heard of, in
+ * milliseconds.
+ */
 const LOOK_AFTER = 1000;
 
-/** @param {IDBObjectStore} store */
-export function transactionFor(store) {
-  return known(transactionOf(store));
+/** @param {IDBObjectStore} store that is written to */
+export const transactionFor = (store) => writing(transactionOf(store));
+
+/** @param {IDBTransaction} native in which something is written */
+export function writing(native) {
+  const transaction = known(native);
+  if (transaction.beganAt === 0) transaction.beganAt = now();
+  return transaction;
 }
 
 /** @param {IDBTransaction} native */
@@ -70,9 +89,18 @@ export function known(native) {
   let transaction = transactions.get(native);
   if (transaction === undefined) {
     giveUpEnded();
-    transaction = { beganAt: now(), operations: emptyList(), length: 0, stores: noNames(), doubtful: noNames(), why: "" };
-    transactions.set(native, transaction);
+    transaction = {
+      openedAt: now(),
+      beganAt: 0,
+      operations: emptyList(),
+      length: 0,
+      stores: noNames(),
+      doubtful: noNames(),
+      why: "",
+    };
+    // In this order: the stack may end at each call.
     watch(databaseOf(native), ended);
+    transactions.set(native, transaction);
   }
   return transaction;
 }
@@ -149,6 +177,7 @@ let stacks = emptyList();
 function ended(event) {
   try {
     if (!event.isTrusted) return;
+    tellMissed();
     const native = targetOf(event);
     const transaction = transactions.get(native);
     if (transaction === undefined) return;
@@ -162,6 +191,7 @@ function ended(event) {
     handed = emptyList();
     stacks = emptyList();
     if (transaction.why !== "") hand(gapText(transaction, place), handed, "");
+    else if (transaction.beganAt === 0) compareScope(native, place);
   } catch {
     // Nothing may reach the page. What was missed here is found by the next page load's snapshot.
   }
@@ -192,14 +222,81 @@ function giveUp(transaction, native, why) {
   transaction.doubtful = transaction.stores;
   transaction.why = why;
   const place = placeOf(databaseOf(native));
-  if (active && place !== "" && keysOf(transaction.stores).length > 0) hand(gapText(transaction, place), emptyList(), "");
+  if (!active || place === "") return;
+  if (keysOf(transaction.stores).length > 0) hand(gapText(transaction, place), emptyList(), "");
+  else compareScope(native, place);
+}
+
+/**
+ * Lets the stores be compared that a transaction could have written to, unseen by us.
+ * @param {IDBTransaction} native
+ * @param {string} place
+ */
+function compareScope(native, place) {
+  // An upgrade may have changed which stores there are.
+  if (modeOf(native) === "versionchange") {
+    wantSurvey();
+    return;
+  }
+  const scope = scopeOf(native);
+  const stores = noNames();
+  for (let index = 0; index < lengthOfNames(scope); index++) {
+    const name = nameAt(scope, index);
+    if (isWellFormed(name)) stores[stringify(name)] = "";
+  }
+  wantComparison(storesText(stores, place));
+}
+
+/** Takes note of the calls for which there was no stack left; for events, where there is some. */
+function tellMissed() {
+  while (missed.length > 0) {
+    const self = missed[missed.length - 1];
+    missed.length -= 1;
+    const store = storeOf(self);
+    if (store === null) wantSurvey();
+    else missWrite(store);
+  }
+}
+
+/** @param {IDBObjectStore} store */
+function missWrite(store) {
+  const native = transactionOf(store);
+  const name = stringify(nameOfStore(store));
+  const why = "a write was called with no stack left to take note of it";
+  const place = placeOf(databaseOf(native));
+  const transaction = transactions.get(native);
+  if (transaction !== undefined) {
+    doubt(transaction, name, why);
+  } else if (place !== "" && isTellable(name)) {
+    const doubtful = noNames();
+    doubtful[name] = "";
+    hand(gapText({ why, doubtful }, place), null, "");
+  }
+}
+
+/**
+ * The store that something was called for, if it was for one.
+ * @param {any} self
+ * @returns {IDBObjectStore | null}
+ */
+function storeOf(self) {
+  try {
+    nameOfStore(self);
+    return self;
+  } catch {
+    try {
+      return storeOfCursor(self);
+    } catch {
+      return null;
+    }
+  }
 }
 
 /** Transactions that have ended without being heard of: the page stopped the event. */
 function giveUpEnded() {
   const before = now() - LOOK_AFTER;
   transactions.forEach((transaction, native) => {
-    if (transaction.beganAt > before || !hasEnded(native)) return;
+    if (transaction.openedAt > before || !hasEnded(native)) return;
     end(native);
     giveUp(transaction, native, "the page stopped a transaction's events");
   });
@@ -217,8 +314,9 @@ function hasEnded(native) {
 
 // A transaction may commit when nobody is there to hear of it: its frame was taken out of the page, say.
 whenLeaving(() => {
+  tellMissed();
   transactions.forEach((transaction, native) => {
-    giveUp(transaction, native, "a transaction's document went away");
+    if (transaction.beganAt > 0) giveUp(transaction, native, "a transaction's document went away");
   });
 });
 
@@ -280,14 +378,21 @@ function membersOf({ name, request, key: known, assumed, content: { text, hole }
 }
 
 /**
- * @param {Transaction} transaction
+ * @param {{ why: string, doubtful: Names }} transaction
  * @param {string} place
  */
-function gapText({ why, doubtful }, place) {
-  const names = keysOf(doubtful);
+const gapText = ({ why, doubtful }, place) =>
+  `{"gap":{"reason":${stringify(why)},"stores":${storesText(doubtful, place)}}}`;
+
+/**
+ * @param {Names} stores
+ * @param {string} place
+ */
+function storesText(stores, place) {
+  const names = keysOf(stores);
   let text = "";
   for (let index = 0; index < names.length; index++) {
     text += `${index === 0 ? "" : ","}{${place},"store":${names[index]}}`;
   }
-  return `{"gap":{"reason":${stringify(why)},"stores":[${text}]}}`;
+  return `[${text}]`;
 }

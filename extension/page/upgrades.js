@@ -18,7 +18,7 @@ import {
 } from "./idb.js";
 import { active, hand } from "./outlet.js";
 import { isWellFormed, now, sealedOff, stringify } from "./pristine.js";
-import { known, operationOf, record } from "./transactions.js";
+import { known, operationOf, record, writing } from "./transactions.js";
 
 /** @type {WeakMap<IDBDatabase, IDBTransaction>} The upgrades that are under way, or were. */
 const upgrades = sealedOff(new WeakMap());
@@ -31,7 +31,7 @@ const upgrades = sealedOff(new WeakMap());
  * @param {IDBObjectStore | null} store
  */
 function recordSchema(native, name, change, store) {
-  record(known(native), operationOf("schema", stringify(name), null, `,"change":${change}`), store);
+  record(writing(native), operationOf("schema", stringify(name), null, `,"change":${change}`), store);
 }
 
 /**
@@ -43,45 +43,41 @@ function recordSchema(native, name, change, store) {
  */
 export function observeSchema(method, self, result, name) {
   if (!active) return;
-  try {
-    switch (method) {
-      case "createObjectStore": {
-        const path = encode(keyPathOf(result), true);
-        const change = `{"create_store":{"key_path":${path},"auto_increment":${generatesKeys(result)}}}`;
-        recordSchema(transactionOf(result), nameOfStore(result), change, null);
-        break;
-      }
-      case "deleteObjectStore":
-        recordSchema(/** @type {IDBTransaction} */ (upgrades.get(self)), name, '{"delete_store":{}}', null);
-        break;
-      case "createIndex": {
-        if (!isWellFormed(nameOfIndex(result))) break;
-        const names = `"index":${stringify(nameOfIndex(result))},"key_path":${encode(keyPathOfIndex(result), true)}`;
-        const options = `"unique":${isUnique(result)},"multi_entry":${isMultiEntry(result)}`;
-        recordSchema(transactionOf(self), nameOfStore(self), `{"create_index":{${names},${options}}}`, self);
-        break;
-      }
-      case "deleteIndex":
-        if (isWellFormed(name)) recordSchema(transactionOf(self), nameOfStore(self), `{"delete_index":{"index":${stringify(name)}}}`, self);
-        break;
-      case "store.name": {
-        const to = nameOfStore(self);
-        // What has no name that can be told is gone as far as anybody else can see.
-        const change = isWellFormed(to) ? `{"rename_store":{"to":${stringify(to)}}}` : '{"delete_store":{}}';
-        if (to !== name) recordSchema(transactionOf(self), name, change, self);
-        break;
-      }
-      case "index.name": {
-        const to = nameOfIndex(self);
-        const store = storeOfIndex(self);
-        const change = `{"rename_index":{"index":${stringify(name)},"to":${stringify(to)}}}`;
-        if (to !== name && isWellFormed(name) && isWellFormed(to)) {
-          recordSchema(transactionOf(store), nameOfStore(store), change, store);
-        }
+  switch (method) {
+    case "createObjectStore": {
+      const path = encode(keyPathOf(result), true);
+      const change = `{"create_store":{"key_path":${path},"auto_increment":${generatesKeys(result)}}}`;
+      recordSchema(transactionOf(result), nameOfStore(result), change, null);
+      break;
+    }
+    case "deleteObjectStore":
+      recordSchema(/** @type {IDBTransaction} */ (upgrades.get(self)), name, '{"delete_store":{}}', null);
+      break;
+    case "createIndex": {
+      if (!isWellFormed(nameOfIndex(result))) break;
+      const names = `"index":${stringify(nameOfIndex(result))},"key_path":${encode(keyPathOfIndex(result), true)}`;
+      const options = `"unique":${isUnique(result)},"multi_entry":${isMultiEntry(result)}`;
+      recordSchema(transactionOf(self), nameOfStore(self), `{"create_index":{${names},${options}}}`, self);
+      break;
+    }
+    case "deleteIndex":
+      if (isWellFormed(name)) recordSchema(transactionOf(self), nameOfStore(self), `{"delete_index":{"index":${stringify(name)}}}`, self);
+      break;
+    case "store.name": {
+      const to = nameOfStore(self);
+      // What has no name that can be told is gone as far as anybody else can see.
+      const change = isWellFormed(to) ? `{"rename_store":{"to":${stringify(to)}}}` : '{"delete_store":{}}';
+      if (to !== name) recordSchema(transactionOf(self), name, change, self);
+      break;
+    }
+    case "index.name": {
+      const to = nameOfIndex(self);
+      const store = storeOfIndex(self);
+      const change = `{"rename_index":{"index":${stringify(name)},"to":${stringify(to)}}}`;
+      if (to !== name && isWellFormed(name) && isWellFormed(to)) {
+        recordSchema(transactionOf(store), nameOfStore(store), change, store);
       }
     }
-  } catch {
-    // Out of stack or memory: the next inventory finds the difference.
   }
 }
 
@@ -94,7 +90,10 @@ export function observeOpen(factory, request) {
   if (!active) return;
   rememberConnection(factory, request);
   listen(request, "upgradeneeded", (/** @type {Event} */ event) => {
-    if (event.isTrusted) upgrades.set(resultOf(request), transactionOfRequest(request));
+    if (!event.isTrusted) return;
+    const transaction = /** @type {IDBTransaction} */ (transactionOfRequest(request));
+    upgrades.set(resultOf(request), transaction);
+    if (active) known(transaction);
   });
 }
 

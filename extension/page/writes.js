@@ -16,10 +16,8 @@ import {
   preventDefault,
   primaryKeyOf,
   resultOf,
-  sourceOf,
-  split,
   stopImmediatePropagation,
-  storeOfIndex,
+  storeOfCursor,
   targetOf,
   transactionOf,
   unlisten,
@@ -28,7 +26,7 @@ import {
 } from "./idb.js";
 import { kindOf } from "./kinds.js";
 import { active } from "./outlet.js";
-import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, stringify } from "./pristine.js";
+import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "./pristine.js";
 import { asGiven } from "./taken.js";
 import { doubt, grow, operationOf, record, transactionFor } from "./transactions.js";
 
@@ -38,7 +36,7 @@ import { doubt, grow, operationOf, record, transactionFor } from "./transactions
  */
 
 /**
- * Takes note of a successful call. Never throws: whatever goes wrong in here concerns this document's copies only.
+ * Takes note of a successful call.
  * @param {"put" | "add" | "update" | "delete" | "clear" | "cursor.delete"} method
  * @param {any} self the store or the cursor
  * @param {IDBRequest} request
@@ -47,26 +45,22 @@ import { doubt, grow, operationOf, record, transactionFor } from "./transactions
  */
 export function observe(method, self, request, argument, key) {
   if (!active) return;
-  try {
-    switch (method) {
-      case "put":
-      case "add":
-        recordValue(method, self, request, argument, key);
-        break;
-      case "update":
-        recordValue("put", storeOfCursor(self), request, argument, asGiven(primaryKeyOf(self)));
-        break;
-      case "delete":
-        recordDelete(self, request, argument);
-        break;
-      case "clear":
-        record(transactionFor(self), operationOn(self, "clear", request, ""), self);
-        break;
-      case "cursor.delete":
-        recordKey(storeOfCursor(self), request, asGiven(primaryKeyOf(self)));
-    }
-  } catch {
-    // Out of stack or memory. The page goes on; its next snapshot finds the difference.
+  switch (method) {
+    case "put":
+    case "add":
+      recordValue(method, self, request, argument, key);
+      break;
+    case "update":
+      recordValue("put", storeOfCursor(self), request, argument, asGiven(primaryKeyOf(self)));
+      break;
+    case "delete":
+      recordDelete(self, request, argument);
+      break;
+    case "clear":
+      record(transactionFor(self), operationOn(self, "clear", request, ""), self);
+      break;
+    case "cursor.delete":
+      recordKey(storeOfCursor(self), request, asGiven(primaryKeyOf(self)));
   }
 }
 
@@ -133,10 +127,15 @@ function pathOf(store) {
 
 /** @param {string} path */
 function linked(path) {
-  const names = path === "" ? emptyList() : split(path, ".");
   /** @type {import("./encode.js").KeyPath | null} */
   let link = null;
-  for (let index = names.length - 1; index >= 0; index--) link = { name: names[index], next: link };
+  // Not by `split`: a page may decide what it does.
+  for (let end = path.length; end >= 0 && path !== ""; ) {
+    let start = end;
+    while (start > 0 && path[start - 1] !== ".") start -= 1;
+    link = { name: slice(path, start, end), next: link };
+    end = start - 1;
+  }
   return link;
 }
 
@@ -223,7 +222,12 @@ function readBack(store, transaction, operation, key) {
  */
 function whenDone(operation, action) {
   listen(operation.request, "success", (/** @type {Event} */ event) => {
-    if (event.isTrusted) action(resultOf(operation.request), operation);
+    if (!event.isTrusted) return;
+    try {
+      action(resultOf(operation.request), operation);
+    } catch {
+      // The operation says what it lacks.
+    }
   });
 }
 
@@ -243,17 +247,41 @@ function takeKey(result, operation) {
  * @param {{ transaction: Transaction, operation: Operation }} pending
  */
 function tryToRead(store, key, pending) {
-  try {
-    const database = databaseOf(transactionOf(store));
-    readBacks.set(getRecord(store, key), pending);
-    const others = intercepted.get(database) ?? 0;
-    intercepted.set(database, others + 1);
-    if (others > 0) return;
+  // A request of ours that could not be taken note of would be the page's to hear of.
+  needStack(STACK_OF_READING);
+  const database = databaseOf(transactionOf(store));
+  const others = intercepted.get(database) ?? 0;
+  if (others === 0) {
     listen(database, "success", intercept, true);
     listen(database, "error", intercept, true);
-  } catch {
-    doubt(pending.transaction, pending.operation.store, "the page committed before a value with accessors could be read");
   }
+  let request;
+  try {
+    request = getRecord(store, key);
+  } catch {
+    if (others === 0) stopIntercepting(database);
+    doubt(pending.transaction, pending.operation.store, "the page committed before a value with accessors could be read");
+    return;
+  }
+  readBacks.set(request, pending);
+  intercepted.set(database, others + 1);
+}
+
+/** More calls deep than reading a record back is. */
+const STACK_OF_READING = 50;
+
+/**
+ * Throws if there is no room for so many calls.
+ * @param {number} calls
+ */
+function needStack(calls) {
+  if (calls > 0) needStack(calls - 1);
+}
+
+/** @param {IDBDatabase} database */
+function stopIntercepting(database) {
+  unlisten(database, "success", intercept, true);
+  unlisten(database, "error", intercept, true);
 }
 
 /**
@@ -283,9 +311,7 @@ function forgetListeners(event) {
   const database = currentTargetOf(event);
   const others = /** @type {number} */ (intercepted.get(database)) - 1;
   intercepted.set(database, others);
-  if (others > 0) return;
-  unlisten(database, "success", intercept, true);
-  unlisten(database, "error", intercept, true);
+  if (others === 0) stopIntercepting(database);
 }
 
 /**
@@ -349,15 +375,3 @@ function rangeMembers(query) {
   );
 }
 
-/**
- * @param {IDBCursor} cursor
- * @returns {IDBObjectStore}
- */
-function storeOfCursor(cursor) {
-  const source = sourceOf(cursor);
-  try {
-    return storeOfIndex(source);
-  } catch {
-    return source;
-  }
-}

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
-    browser::Kind,
+    browser::{Kind, Page},
     observe::Event,
+    site::Site,
     wait::{self, PATIENCE, Seen},
 };
 
@@ -95,6 +96,35 @@ fn a_page_that_comes_back_is_captured_again(kind: Kind) -> Result<()> {
             after.context("an event")?.json()["after"],
             1,
             "it was loaded anew"
+        );
+    }
+    Ok(())
+}
+
+/// `document.open()` removes all listeners of the document and of its window, ours too.
+fn a_page_that_was_written_over_is_captured_when_it_comes_back(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("(window.mark = 1, putBy(indexedDB, 'before', 1))")?;
+    rig.settled(&page)?;
+    page.evaluate(
+        "(document.open(), document.write('<title>Written</title><p>Over.</p>'), document.close(), putBy(indexedDB, 'written', 1))",
+    )?;
+    rig.settled(&page)?;
+    page.navigate(&rig.site.url("/blank/"))?;
+    page.evaluate("void history.back()")?;
+    page.wait_for("typeof putBy === 'function'")?;
+    page.evaluate("putBy(indexedDB, 'after', window.mark ?? 'loaded again')")?;
+    let events = rig.settled(&page)?;
+    assert_eq!(keys(&events, "c"), BTreeSet::from(["before", "written", "after"]));
+    // Firefox loads pages again when it is driven, without us as well.
+    if kind == Kind::Chromium {
+        let after = events.iter().find(|event| event.json()["key"] == "after");
+        assert_eq!(
+            after.context("an event")?.json()["after"],
+            1,
+            "it was loaded again"
         );
     }
     Ok(())
@@ -205,10 +235,66 @@ fn a_frames_to_string_knows_its_parents_methods(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// Frames have a window before they have our hook, and some never get one.
+fn methods_look_native_from_windows_without_a_hook(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let elsewhere = Site::start()?;
+    let browser = rig.browser()?;
+    let look = r"(async () => {
+        const texts = [];
+        const look = (where, other) => {
+            const print = (code) => other.Function.prototype.toString.call(code);
+            for (const owner of [IDBFactory, IDBDatabase, IDBObjectStore, IDBIndex, IDBCursor]) {
+                for (const [name, halves] of Object.entries(Object.getOwnPropertyDescriptors(owner.prototype))) {
+                    for (const half of ['value', 'get', 'set']) {
+                        if (typeof halves[half] === 'function') texts.push(`${where}: ${name} ${half} ${print(halves[half])}`);
+                    }
+                }
+            }
+            texts.push(print(Function.prototype.toString));
+        };
+        look('own', window);
+        const frame = (attributes) => {
+            const element = Object.assign(document.createElement('iframe'), attributes);
+            document.body.append(element);
+            return element;
+        };
+        for (const attributes of [
+            { src: '/blank/' },
+            { srcdoc: 'text' },
+            { sandbox: 'allow-same-origin', src: '/blank/' },
+            { sandbox: 'allow-same-origin', srcdoc: 'text' },
+            {},
+        ]) {
+            const element = frame(attributes);
+            look(JSON.stringify(attributes) + ' at once', element.contentWindow);
+            if (Object.keys(attributes).length > 0) await new Promise((resolve) => (element.onload = resolve));
+            look(JSON.stringify(attributes), element.contentWindow);
+        }
+        return texts;
+    })()";
+    let bare = browser.open(&elsewhere.url("/blank/").replace("localhost", "127.0.0.1"))?;
+    let texts =
+        |page: &Page<'_>| -> Result<Vec<String>> { Ok(serde_json::from_value(page.evaluate(look)?)?) };
+    let expected = texts(&bare)?;
+    ensure!(expected.len() > 500, "only {} texts", expected.len());
+    let page = browser.open(&rig.site.url("/blank/"))?;
+    let found = texts(&page)?;
+    let different = found
+        .iter()
+        .zip(&expected)
+        .find(|(found, expected)| found != expected);
+    ensure!(different.is_none(), "{different:#?}");
+    assert_eq!(found.len(), expected.len());
+    Ok(())
+}
+
 lab::in_both_browsers!(
     a_frames_to_string_knows_its_parents_methods,
     every_document_of_the_origin_is_captured,
     a_frame_that_is_removed_takes_no_commit_along,
     a_page_that_comes_back_is_captured_again,
+    a_page_that_was_written_over_is_captured_when_it_comes_back,
+    methods_look_native_from_windows_without_a_hook,
     a_frame_in_another_sites_page_changes_nothing,
 );

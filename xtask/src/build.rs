@@ -97,7 +97,7 @@ fn assemble(root: &Path, browser: &str, modules: &[PathBuf], directory: &Path) -
         &manifest::manifest(&root.join("manifests"), browser)?,
     )?;
     for script in page::SCRIPTS {
-        let text = script.text(&source.join("page"))?;
+        let text = script.text(&source.join("page"), browser)?;
         write(&directory.join("page").join(script.name), &text)?;
     }
     for script in ["background.js", "restart.js"] {

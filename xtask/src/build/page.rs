@@ -2,6 +2,12 @@
 //!
 //! Content scripts are no modules. Here the modules of a script are laid one after the other into one function, so that nothing
 //! of them is global, without their imports, and made as small as a minifier can: every page parses them.
+//!
+//! - [`lint`]: what a script in the page's own world must not do.
+//! - [`padding`]: what makes its functions look native in Chromium.
+
+mod lint;
+mod padding;
 
 use std::{collections::HashSet, fs, path::Path};
 
@@ -40,6 +46,7 @@ pub const SCRIPTS: [Script; 3] = [
             "idb.js",
             "outlet.js",
             "stacks.js",
+            "shapes.js",
             "replace.js",
             "taken.js",
             "buckets.js",
@@ -92,8 +99,25 @@ pub const SCRIPTS: [Script; 3] = [
 ];
 
 impl Script {
-    /// Its text.
-    pub fn text(&self, directory: &Path) -> Result<String> {
+    /// Its text for a browser.
+    pub fn text(&self, directory: &Path, browser: &str) -> Result<String> {
+        let text = self.joined(directory)?;
+        // What has an alias runs in the page's own world.
+        let Some(alias) = self.alias else {
+            return minified(&text);
+        };
+        lint::check(&text)?;
+        let mut script = minified(&text)?;
+        if browser == "chromium" {
+            script = padding::padded(&script)?;
+        }
+        script.push_str("\n//# sourceURL=");
+        script.push_str(alias);
+        Ok(script)
+    }
+
+    /// Its modules in one function.
+    fn joined(&self, directory: &Path) -> Result<String> {
         let read = |module: &str| {
             let path = directory.join(module);
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -130,12 +154,7 @@ impl Script {
             text.push_str(" };\n})();\n}\n");
         }
         text.push_str("})();\n");
-        let mut script = minified(&text)?;
-        if let Some(alias) = self.alias {
-            script.push_str("\n//# sourceURL=");
-            script.push_str(alias);
-        }
-        Ok(script)
+        Ok(text)
     }
 }
 
@@ -267,7 +286,7 @@ mod tests {
             alias: None,
             later,
         }
-        .text(directory.path())
+        .text(directory.path(), "firefox")
     }
 
     #[test]
