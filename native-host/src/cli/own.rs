@@ -8,6 +8,7 @@ use super::{CliError, place::readers};
 use crate::{
     config::Config,
     journal::{lock, read::Reader},
+    output::line,
     sinks::memcached::owner::hand_over,
 };
 
@@ -62,23 +63,23 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
     let origin = &arguments.origin;
     match former {
         Some(former) if former.profile == profile => {
-            writeln!(
+            line!(
                 out,
                 "profile {profile} ({browser}) owns the keys of {origin} already"
             )?;
             return Ok(());
         }
-        Some(former) => writeln!(
+        Some(former) => line!(
             out,
             "profile {profile} ({browser}) owns the keys of {origin} now, {former} no more"
         )?,
-        None => writeln!(
+        None => line!(
             out,
             "profile {profile} ({browser}) owns the keys of {origin} now; there was no owner"
         )?,
     }
     if !lock::is_held(reader.path()) {
-        writeln!(
+        line!(
             out,
             "its host does not run; it brings Memcached up to date when it starts"
         )?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{
     Host, Machine, Sandbox, assert_stream,
-    body::{commit, put},
+    body::{commit_in_turn, put},
     status, until,
 };
 
@@ -16,7 +16,11 @@ fn deliver(host: &mut Host, context: &str, values: RangeInclusive<u64>) {
     let mut sequence = 0;
     for value in values {
         sequence += 1;
-        host.deliver_as(context, sequence, &commit(&[put("1", &value.to_string())]));
+        host.deliver_as(
+            context,
+            sequence,
+            &commit_in_turn(&[put("1", &value.to_string())]),
+        );
     }
     host.acknowledged_as(context, sequence);
 }
@@ -76,8 +80,16 @@ fn two_hosts_of_one_profile_are_named_and_lose_nothing() {
     let (mut original, machine) = host_and_copy(&sandbox);
     let mut copy = machine.hasty();
     for round in 0..10 {
-        original.deliver_as("a", round + 1, &commit(&[put("1", &(100 + round).to_string())]));
-        copy.deliver_as("b", round + 1, &commit(&[put("2", &(200 + round).to_string())]));
+        original.deliver_as(
+            "a",
+            round + 1,
+            &commit_in_turn(&[put("1", &(100 + round).to_string())]),
+        );
+        copy.deliver_as(
+            "b",
+            round + 1,
+            &commit_in_turn(&[put("2", &(200 + round).to_string())]),
+        );
     }
     original.acknowledged_as("a", 10);
     copy.acknowledged_as("b", 10);

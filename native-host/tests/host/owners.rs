@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     support::{
         Host, Machine, ORIGIN, Sandbox,
-        body::{commit, delete, put},
+        body::{commit, commit_in_turn, delete, put},
         hello_of, host_delivery, status, until,
     },
     verify::verify,
@@ -243,7 +243,7 @@ fn an_owner_that_has_gone_is_followed_by_the_host_that_starts() {
     await_all_of_second(&sandbox);
     // Who comes back finds that it does not own them any more.
     let mut first = Host::start(&sandbox);
-    first.deliver_as("again", 1, &commit(&[put("1", "\"first\"")]));
+    first.deliver_as("again", 1, &commit_in_turn(&[put("1", "\"first\"")]));
     first.acknowledged_as("again", 1);
     await_state(&sandbox, FIRST, "not_owner");
     await_all_of_second(&sandbox);
@@ -255,7 +255,7 @@ fn an_owner_that_starts_again_or_is_forgotten_stays_the_owner() {
     let (first, _second) = both(&sandbox);
     first.kill();
     let mut first = Host::start(&sandbox);
-    first.deliver_as("again", 1, &commit(&[put("6", "6")]));
+    first.deliver_as("again", 1, &commit_in_turn(&[put("6", "6")]));
     first.acknowledged_as("again", 1);
     await_state(&sandbox, FIRST, "running");
     sandbox.await_cached("6", Some("6"));

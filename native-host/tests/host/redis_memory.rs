@@ -4,14 +4,14 @@ use std::{fs, ops::RangeInclusive};
 
 use crate::support::{
     Host, Sandbox, assert_stream,
-    body::{commit, put},
+    body::{commit, commit_in_turn, put},
     status, until,
 };
 
 /// Delivers one event for each of these numbers, which is its value and its delivery's number.
 fn deliver(host: &mut Host, numbers: RangeInclusive<u64>) {
     for number in numbers.clone() {
-        host.deliver(number, &commit(&[put("1", &number.to_string())]));
+        host.deliver(number, &commit_in_turn(&[put("1", &number.to_string())]));
     }
     host.acknowledged(*numbers.end());
 }
@@ -299,7 +299,11 @@ fn deliver_anew(host: &mut Host, context: &str, values: RangeInclusive<u64>) {
     let mut sequence = 0;
     for value in values {
         sequence += 1;
-        host.deliver_as(context, sequence, &commit(&[put("1", &value.to_string())]));
+        host.deliver_as(
+            context,
+            sequence,
+            &commit_in_turn(&[put("1", &value.to_string())]),
+        );
     }
     host.acknowledged_as(context, sequence);
 }

@@ -8,7 +8,7 @@ use super::{free_lease, host, sandbox};
 use crate::support::{
     Apply, CONTEXT, Host, ORIGIN, Sandbox,
     body::{add, clear, commit, delete, deletion, put, schema},
-    host_delivery, pour, until,
+    host_delivery, pour, status, until,
 };
 
 /// How many events are owed or were not read yet; `None` if there is no group. Counted one by one: Redis's own figure (`lag`) is wrong after
@@ -29,8 +29,15 @@ pub(super) fn outstanding(sandbox: &Sandbox) -> Option<usize> {
     Some(pending + unread.ids.len())
 }
 
-/// Waits until everything in the stream is done with.
+/// Waits until everything that the hosts have journaled is in the stream, and done with.
 pub(super) fn all_done(sandbox: &Sandbox) {
+    until("the stream has all events", || {
+        let status = status(sandbox);
+        let profiles = status["profiles"].as_array().expect("a list");
+        profiles
+            .iter()
+            .all(|profile| profile["sinks"]["redis"]["behind"] == 0)
+    });
     until("all is acknowledged", || outstanding(sandbox) == Some(0));
 }
 

@@ -1,6 +1,9 @@
 //! Bodies of deliveries, about one store: `orders` of the database `shop`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// The page's clock.
 pub fn now() -> i64 {
@@ -37,6 +40,14 @@ pub fn deletion() -> String {
 /// A transaction that was just committed.
 pub fn commit(operations: &[String]) -> String {
     commit_at(now(), operations)
+}
+
+/// A transaction that is a second younger than the one before: documents that write the same record
+/// are never in conflict.
+pub fn commit_in_turn(operations: &[String]) -> String {
+    static TURN: AtomicI64 = AtomicI64::new(0);
+    let turn = TURN.fetch_add(1, Ordering::Relaxed);
+    commit_at(now() - 3_600_000 + 1000 * turn, operations)
 }
 
 /// A transaction that took no time.
