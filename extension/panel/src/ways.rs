@@ -72,14 +72,8 @@ pub fn ways(row: &Row, health: Option<&Health>) -> Ways {
             .map(|template| template.record_name(names, row.key()));
         // Of several servers the hash decides which has it; the host asks the right one.
         if let ([server], Some(key)) = (memcached.servers.as_slice(), &ways.memcached_key) {
-            ways.memcached_command = server.rsplit_once(':').map(|(host, port)| {
-                format!(
-                    "printf 'get %s\\r\\nquit\\r\\n' {} | nc {} {}",
-                    shell_word(key),
-                    shell_word(host),
-                    shell_word(port)
-                )
-            });
+            ways.memcached_command = memcached_client(server)
+                .map(|client| format!("printf 'get %s\\r\\nquit\\r\\n' {} | {client}", shell_word(key)));
         }
     }
     ways
@@ -127,6 +121,25 @@ pub fn entry_command(health: &Health, id: &str) -> Option<String> {
 fn client(redis: &Sink) -> Option<String> {
     let words: Vec<String> = redis.client.iter().map(|word| shell_word(word)).collect();
     (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// A program that sends its input to a Memcached server.
+fn memcached_client(server: &str) -> Option<String> {
+    if let Some(path) = server.strip_prefix("unix://") {
+        return Some(format!("nc -U {}", shell_word(path)));
+    }
+    if let Some(address) = server.strip_prefix("tls://") {
+        return Some(format!(
+            "openssl s_client -quiet -connect {}",
+            shell_word(address)
+        ));
+    }
+    let (host, port) = server.rsplit_once(':')?;
+    Some(format!(
+        "nc {} {}",
+        shell_word(host.trim_matches(['[', ']'])),
+        shell_word(port)
+    ))
 }
 
 fn redis_command(row: &Row, redis: &Sink, ways: &Ways) -> Option<String> {
@@ -221,6 +234,20 @@ mod tests {
             entry_command(&health(), "5007-1").as_deref(),
             Some("redis-cli -p 6380 -n 2 XRANGE idb:events 5007-1 5007-1")
         );
+    }
+
+    #[test]
+    fn memcached_is_reached_by_each_transport() {
+        for (server, client) in [
+            ("[::1]:11211", "nc ::1 11211"),
+            ("unix:///run/a b.sock", "nc -U '/run/a b.sock'"),
+            (
+                "tls://cache.example:11211",
+                "openssl s_client -quiet -connect cache.example:11211",
+            ),
+        ] {
+            assert_eq!(memcached_client(server).as_deref(), Some(client));
+        }
     }
 
     #[test]

@@ -75,10 +75,11 @@ pub(super) fn holder(link: &mut Link) -> Result<Option<String>, RedisError> {
 /// Gives the cursor to this token if `former` is its holder still; otherwise the holder has to be
 /// looked up again.
 pub(super) fn replace(link: &mut Link, token: &str, former: Option<&str>) -> Result<bool, RedisError> {
-    let (host, _) = keys(link.cursor_key());
+    let (host, challenge) = keys(link.cursor_key());
     let script = Script::new(include_str!("claim.lua"));
     script
         .key(host)
+        .key(challenge)
         .arg(token)
         .arg(former.unwrap_or_default())
         .invoke(link.connection())
