@@ -11,5 +11,6 @@ if (redis.call('GET', KEYS[1]) or '') ~= ARGV[2] then
   return 0
 end
 redis.call('SET', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[2])
+-- By the command that it is set with: the user of the host may have no other one.
+redis.call('SET', KEYS[2], '', 'PX', 1)
 return 1
