@@ -29,10 +29,15 @@ const hasFailed = (/** @type {string} */ culprit) => (culprits.get(culprit) ?? 0
 
 /**
  * The deliveries that are not to be looked into.
- * @returns {[string, number][]}
+ * @returns {{ context: string, sequence: number }[]}
  */
-export const leftOut = () =>
-  [...culprits.keys()].filter((culprit) => culprit.startsWith("[") && hasFailed(culprit)).map((culprit) => JSON.parse(culprit));
+export const leftOut = () => {
+  const deliveries = [...culprits.keys()].filter((culprit) => culprit.startsWith("[") && hasFailed(culprit));
+  return deliveries.map((culprit) => {
+    const [context, sequence] = JSON.parse(culprit);
+    return { context, sequence };
+  });
+};
 
 /**
  * Whether a sender's messages may be handed to the module.

@@ -475,7 +475,12 @@ impl Relay {
             && !self.paused
             && let Some(entry) = self.outbox.next_to_send()
         {
-            (self.in_hand)(Some((&entry.context, entry.sequence)));
+            // Of one that is left out only what stands in its place is looked into.
+            let is_left_out =
+                !self.left_out.is_empty() && self.left_out.contains(&(entry.context.clone(), entry.sequence));
+            if !is_left_out {
+                (self.in_hand)(Some((&entry.context, entry.sequence)));
+            }
             for message in stamp::messages(entry, redaction) {
                 self.actions.extend(bundle.add(&message).map(Action::ToHost));
             }

@@ -40,13 +40,23 @@ struct RawSender {
     inspector: bool,
 }
 
+/// A delivery that is not to be looked into.
+#[derive(Deserialize)]
+struct LeftOut {
+    context: String,
+    sequence: u64,
+}
+
 #[wasm_bindgen]
 impl Background {
     /// Reads what is stored, registers the page scripts and starts the host. `left_out` lists the deliveries that
-    /// made this module trap, as JSON: contexts, each with a number.
+    /// made this module trap, as JSON.
     pub async fn start(left_out: &str) -> Result<Background, JsValue> {
         console_error_panic_hook::set_once();
-        let left_out: Vec<(String, u64)> = json::read(left_out).unwrap_or_default();
+        let left_out: Vec<LeftOut> = json::read(left_out).map_err(|error| error.to_string())?;
+        let left_out = left_out
+            .into_iter()
+            .map(|delivery| (delivery.context, delivery.sequence));
         let stored = storage::load().await?;
         let identity = Identity {
             protocol: PROTOCOL_VERSION,

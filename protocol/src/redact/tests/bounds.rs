@@ -21,7 +21,7 @@ fn ring(objects: usize) -> String {
 
 /// The same without the way back.
 fn chain(objects: usize) -> String {
-    ring(objects).replace(&format!(r#""next":{{"$ref":1}}}}}}}}]"#), r#""next":null}}}]"#)
+    ring(objects).replace(r#""next":{"$ref":1}}}}]"#, r#""next":null}}}]"#)
 }
 
 /// Objects that all refer to one that is as long as they are together.

@@ -70,7 +70,9 @@ mod tests {
 
     fn sorted(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
         let mut found = components(edges);
-        found.iter_mut().for_each(|component| component.sort_unstable());
+        for component in &mut found {
+            component.sort_unstable();
+        }
         found
     }
 
