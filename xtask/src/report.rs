@@ -45,7 +45,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// From the steps of the command, the results that nextest wrote as JUnit's XML, and the lines that `tests/src/browser/starts.rs` wrote. Of
+    /// From the steps of the command, the results that nextest wrote as `JUnit`'s XML, and the lines that `tests/src/browser/starts.rs` wrote. Of
     /// what was not written (the tests did not run, or no browser was started) the report has nothing.
     pub fn of(steps: Vec<(String, Duration)>, total: Duration, results: &Path, starts: &Path) -> Self {
         Self {
@@ -155,7 +155,7 @@ fn mean(sum: f64, count: u64) -> f64 {
     sum / count.max(1) as f64
 }
 
-/// Out of JUnit's XML as nextest writes it: the attributes of each `testcase`, and whether there is a failure in it.
+/// Out of `JUnit`'s XML as nextest writes it: the attributes of each `testcase`, and whether there is a failure in it.
 fn tests_of(xml: &str) -> Vec<Test> {
     let cases = xml.split("<testcase ").skip(1);
     cases
