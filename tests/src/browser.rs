@@ -205,7 +205,8 @@ trait Driver: Send {
     fn screenshot(&mut self, page: &str) -> Result<String>;
     /// How many content scripts idb-relay's extension has registered.
     fn registered_scripts(&mut self) -> Result<u64>;
-    /// Ends the background of idb-relay's extension, as browsers do when it rests; whether one was running.
+    /// Ends the background of idb-relay's extension, as browsers do when it rests; whether one was
+    /// running.
     fn end_background(&mut self) -> Result<bool>;
     /// Asks the browser to end.
     fn quit(&mut self) -> Result<()>;
@@ -254,7 +255,8 @@ impl Browser {
         })
     }
 
-    /// Notes for the table of `cargo xtask test` how long it took from the start until pages are captured.
+    /// Notes for the table of `cargo xtask test` how long it took from the start until pages are
+    /// captured.
     pub(crate) fn note_ready(&self) {
         starts::note(self.kind, true, self.started.elapsed());
     }

@@ -91,7 +91,8 @@ fn a_page_that_leaves_before_its_blob_is_read_tells_of_it(kind: Kind) -> Result<
     Ok(())
 }
 
-/// A frame that is taken out of its page learns of it there and then, by no other event than `pagehide`.
+/// A frame that is taken out of its page learns of it there and then, by no other event than
+/// `pagehide`.
 fn a_frame_that_goes_before_its_blob_is_read_tells_of_it(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
