@@ -175,7 +175,8 @@ chrome.storage.onChanged.addListener((_changes, area) => {
 // These wake the background: at the browser's start and after an installation, before any page needs it.
 chrome.runtime.onStartup.addListener(() => {});
 chrome.runtime.onInstalled.addListener(() => {});
-// Until the page scripts are registered, a background that was ended would stay so: any tab that loads wakes it.
+// Until the page scripts are registered, a background that was ended would stay so: any tab that
+// loads wakes it.
 const wake = () => {};
 chrome.tabs.onUpdated.addListener(wake);
 /** From now on the page scripts wake it, and other sites' tabs no longer do. */

@@ -207,7 +207,8 @@ trait Driver: Send {
     fn screenshot(&mut self, page: &str) -> Result<String>;
     /// How many content scripts idb-relay's extension has registered.
     fn registered_scripts(&mut self) -> Result<u64>;
-    /// Ends the background of idb-relay's extension, as browsers do when it rests; whether one was running.
+    /// Ends the background of idb-relay's extension, as browsers do when it rests; whether one was
+    /// running.
     fn end_background(&mut self) -> Result<bool>;
     /// Evaluates in the background of idb-relay's extension an expression that yields a string or a promise of one; `None` where
     /// only pages of the extension reach it.
@@ -268,7 +269,8 @@ impl Browser {
         })
     }
 
-    /// Notes for the table of `cargo xtask test` how long it took from the start until pages are captured.
+    /// Notes for the table of `cargo xtask test` how long it took from the start until pages are
+    /// captured.
     pub(crate) fn note_ready(&self) {
         starts::note(self.kind, true, self.started.elapsed());
     }

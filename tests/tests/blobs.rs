@@ -91,36 +91,6 @@ fn a_page_that_leaves_before_its_blob_is_read_tells_of_it(kind: Kind) -> Result<
     Ok(())
 }
 
-/// A frame that is taken out of its page learns of it there and then, by no other event than `pagehide`.
-fn a_frame_that_goes_before_its_blob_is_read_tells_of_it(kind: Kind) -> Result<()> {
-    let rig = Rig::new(kind)?;
-    let browser = rig.browser()?;
-    let page = browser.open(&rig.site.url(PAGE))?;
-    page.evaluate("put('first', 1)")?;
-    rig.settled(&page)?;
-    page.evaluate(
-        "new Promise((resolve) => {
-            window.frame = document.body.appendChild(document.createElement('iframe'));
-            frame.onload = () => resolve();
-            frame.src = location.href;
-        })",
-    )?;
-    page.evaluate(&format!(
-        "void frame.contentWindow.inOneTurn([['long', {LONG}], ['next', 2]], () => frame.remove()).catch(() => {{}})"
-    ))?;
-    events_of(&rig, "next", 1)?;
-    let events = events_of(&rig, "long", 1)?;
-    ensure!(
-        blob(&events[0])["sha256"].is_null(),
-        "the blob was read before the frame could go"
-    );
-    page.reload()?;
-    let events = events_of(&rig, "long", 2)?;
-    assert!(blob(&events[1])["sha256"].is_string());
-    rig.settled(&page)?;
-    Ok(())
-}
-
 /// Longer than what is carried, and no longer than what the browser hashes in one go.
 const HASHED_AT_ONCE: &str = "new Blob([new Uint8Array(60 * 1024 * 1024)])";
 
@@ -156,6 +126,5 @@ lab::in_both_browsers!(
     what_comes_after_a_blob_waits_for_it,
     a_long_blob_is_named_by_its_hash,
     a_page_that_leaves_before_its_blob_is_read_tells_of_it,
-    a_frame_that_goes_before_its_blob_is_read_tells_of_it,
     a_page_that_goes_to_another_site_takes_nothing_along,
 );

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: formatting, lints, unit tests, browser tests.
 //!
-//! Three sizes: `--quick` is for the minute between two edits, nothing is for a change that is finished, `--long` is for the night.
+//! Three sizes: `--quick` is for the minute between two edits, nothing is for a change that is
+//! finished, `--long` is for the night.
 
 use std::{
     fs,
@@ -47,7 +48,8 @@ const SEEDS: [&str; 2] = ["IDB_RELAY_SEED", "IDB_RELAY_APPLY_SEED"];
 /// So far apart that no round has the seed of another day's, nor of the next turn of `--long`.
 const SEEDS_APART: u64 = 10_000;
 
-/// Most tests wait for another process most of the time. Those that do not are counted in `.config/nextest.toml`.
+/// Most tests wait for another process most of the time. Those that do not are counted in
+/// `.config/nextest.toml`.
 const THREADS_PER_CORE: usize = 4;
 
 /// Which tests are to run.
@@ -153,7 +155,8 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
         tests.envs(rounds.iter().copied());
         tests
     };
-    // The host among them: built by itself, it and the crates below it would be compiled again with other features.
+    // The host among them: built by itself, it and the crates below it would be compiled again with
+    // other features.
     run::visibly("Building the host and the tests", tests(true, seed))?;
     if with_browsers {
         build::extension(root, false)?;

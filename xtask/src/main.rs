@@ -58,13 +58,15 @@ enum Task {
     ///
     /// Says at the end where the time went.
     Test {
-        /// Only what takes no minute once it is built: no browsers but one for the views, no lints but formatting and types
+        /// Only what takes no minute once it is built: no browsers but one for the views, no lints
+        /// but formatting and types
         #[arg(long, conflicts_with = "long")]
         quick: bool,
         /// Only the tests that generate what they do, again and again for so many hours
         #[arg(long, value_name = "HOURS", num_args = 0..=1, default_missing_value = "1")]
         long: Option<f64>,
-        /// The first seed of the tests that generate what they do; another one each day when left out
+        /// The first seed of the tests that generate what they do; another one each day when left
+        /// out
         #[arg(long)]
         seed: Option<u64>,
         /// Write to this file as JSON where the time went

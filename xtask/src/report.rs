@@ -1,4 +1,5 @@
-//! Where the time of the tests went: a table at the end of the command, and the same as JSON, so that two runs can be compared.
+//! Where the time of the tests went: a table at the end of the command, and the same as JSON, so
+//! that two runs can be compared.
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +31,8 @@ struct Starts {
     count: u64,
     /// How long all of them together took until the browser could be driven, in seconds.
     seconds: f64,
-    /// How many of them were waited for until pages are captured, and how long that took from the start on.
+    /// How many of them were waited for until pages are captured, and how long that took from the
+    /// start on.
     ready: u64,
     ready_seconds: f64,
 }
@@ -45,8 +47,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// From the steps of the command, the results that nextest wrote as JUnit's XML, and the lines that `tests/src/browser/starts.rs` wrote. Of
-    /// what was not written (the tests did not run, or no browser was started) the report has nothing.
+    /// From the steps of the command, the results that nextest wrote as `JUnit`'s XML, and the
+    /// lines that `tests/src/browser/starts.rs` wrote. Of what was not written (the tests did not
+    /// run, or no browser was started) the report has nothing.
     pub fn of(steps: Vec<(String, Duration)>, total: Duration, results: &Path, starts: &Path) -> Self {
         Self {
             steps,
@@ -155,7 +158,8 @@ fn mean(sum: f64, count: u64) -> f64 {
     sum / count.max(1) as f64
 }
 
-/// Out of JUnit's XML as nextest writes it: the attributes of each `testcase`, and whether there is a failure in it.
+/// Out of `JUnit`'s XML as nextest writes it: the attributes of each `testcase`, and whether there
+/// is a failure in it.
 fn tests_of(xml: &str) -> Vec<Test> {
     let cases = xml.split("<testcase ").skip(1);
     cases

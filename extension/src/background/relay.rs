@@ -3,7 +3,8 @@
 //! Invariants: a document's origin is what the browser said when its port was opened; it is captured only if its databases are
 //! that origin's own ([`identity`](super::identity)), and its context is its origin's alone; nothing of a document reaches the host
 //! before the host has said hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing leaves
-//! while one of them cannot be applied or the browser has not told the policy's; a lone delivery leaves at once.
+//! while one of them cannot be applied or the browser has not told the policy's; a lone delivery
+//! leaves at once.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -152,7 +153,8 @@ pub struct Relay {
     rules: Table<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
-    /// The browser has not told the policy yet: Chromium takes seconds. Until then no document is turned away, and nothing leaves.
+    /// The browser has not told the policy yet: Chromium takes seconds. Until then no document is
+    /// turned away, and nothing leaves.
     awaits_policy: bool,
     /// This profile's own.
     secret: Secret,

@@ -91,7 +91,8 @@ pub async fn save(decisions: &Decisions) -> Result<(), JsValue> {
     chrome::storage_set(&items).await.map(drop)
 }
 
-/// What is prescribed; Chromium takes seconds to say after its start. Firefox refuses to say where nothing is.
+/// What is prescribed; Chromium takes seconds to say after its start. Firefox refuses to say where
+/// nothing is.
 pub async fn policy() -> Policy {
     match chrome::managed_get(&chrome::list(&["origins", "redact"])).await {
         Ok(items) => chrome::from_js::<Prescribed>(&items)

@@ -25,19 +25,22 @@ use crate::support::{Host, Sandbox};
 /// Where the lease of the usual group is.
 const LEASE: &str = "{idb:events}:apply:memcached";
 
-/// A host that leaves Memcached alone. The lease of `apply` is free, as a process leaves it that ends well.
+/// A host that leaves Memcached alone. The lease of `apply` is free, as a process leaves it that
+/// ends well.
 fn sandbox() -> Sandbox {
     let sandbox = sandbox_without_lease();
     free_lease(&sandbox);
     sandbox
 }
 
-/// The same with a Redis that knows nothing of a lease. The first process waits as long as any late write of an earlier one may take.
+/// The same with a Redis that knows nothing of a lease. The first process waits as long as any late
+/// write of an earlier one may take.
 fn sandbox_without_lease() -> Sandbox {
     Sandbox::with_config("mode = \"off\"\n")
 }
 
-/// Frees the lease of `apply`: only tests about taking it over wait for the fences of earlier processes.
+/// Frees the lease of `apply`: only tests about taking it over wait for the fences of earlier
+/// processes.
 fn free_lease(sandbox: &Sandbox) {
     sandbox.redis.command(&["SET", LEASE, "free"]);
 }

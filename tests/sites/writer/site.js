@@ -36,9 +36,10 @@ window.hammer = async (key, name, times) => {
   for (let time = 0; time < times; time++) await window.put(key, `${name} ${time}`);
 };
 
-// Puts entries of key and value, each in a transaction of its own, whose `complete` events come right after one another: the page's thread
-// rests in a request that the test's server answers once a worker has found the last record. In the last of these events `last` is called, and
-// nothing else happens on the page's thread in between.
+// Puts entries of key and value, each in a transaction of its own, whose `complete` events come
+// right after one another: the page's thread rests in a request that the test's server answers once
+// a worker has found the last record. In the last of these events `last` is called, and nothing
+// else happens on the page's thread in between.
 window.inOneTurn = async (entries, last) => {
   const connection = await opened();
   const watcher = new Worker("watcher.js");

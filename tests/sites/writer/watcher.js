@@ -1,4 +1,5 @@
-// Tells the test's server when a record that is being written can be read: its transaction has committed.
+// Tells the test's server when a record that is being written can be read: its transaction has
+// committed.
 
 "use strict";
 

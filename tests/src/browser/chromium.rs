@@ -29,7 +29,8 @@ const QUIET: [&str; 13] = [
     "--window-size=1280,900",
 ];
 
-/// Chromium reads policies among the tasks that wait until its first tab is idle, which takes seconds. With this nothing waits for that tab.
+/// Chromium reads policies among the tasks that wait until its first tab is idle, which takes
+/// seconds. With this nothing waits for that tab.
 const STARTED_AT_ONCE: &str = "--enable-features=ImprovedStartupBestEffortDelay:\
     StartupDelayFailsafeTimeout/0s/StartupDelayVisibleTabTimeout/0s";
 

@@ -9,8 +9,8 @@ use super::Kind;
 /// Names the file that the lines go to, one a start; `xtask/src/report.rs` reads it.
 const VARIABLE: &str = "IDB_RELAY_LAB_STARTS";
 
-/// A browser has started: it can be driven, or, if `is_ready`, pages that it opens are captured. Nothing is noted unless `cargo xtask test`
-/// asks for it.
+/// A browser has started: it can be driven, or, if `is_ready`, pages that it opens are captured.
+/// Nothing is noted unless `cargo xtask test` asks for it.
 pub(super) fn note(kind: Kind, is_ready: bool, took: Duration) {
     let Some(path) = env::var_os(VARIABLE) else {
         return;
@@ -19,7 +19,8 @@ pub(super) fn note(kind: Kind, is_ready: bool, took: Duration) {
         "{}\n",
         json!({"browser": kind.name(), "ready": is_ready, "seconds": took.as_secs_f64()})
     );
-    // One write, so that tests side by side do not mix their lines. Without it a line is missing in the table.
+    // One write, so that tests side by side do not mix their lines. Without it a line is missing in
+    // the table.
     let _unnoted = File::options()
         .create(true)
         .append(true)

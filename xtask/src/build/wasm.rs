@@ -128,7 +128,8 @@ fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Resu
             .web(true)?
             .typescript(false)
             .reset_state_function(module.renewable)
-            // Most of an unoptimised module is for debuggers; every browser that a test starts would read it.
+            // Most of an unoptimised module is for debuggers; every browser that a test starts
+            // would read it.
             .keep_debug(false)
             .remove_name_section(release)
             .remove_producers_section(release);
