@@ -1,6 +1,6 @@
 //! Text that a page, a server or a file made: no terminal and no log takes orders from it, and no secret is in it.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use serde_json::{Value, json};
 
@@ -148,7 +148,7 @@ fn no_log_and_no_message_tells_a_key_or_a_value() {
         || told.matches("MalformedMessage").count() < 2
         || !told.contains("MalformedQuestion")
     {
-        told += &format!("{:?}\n", host.receive());
+        writeln!(told, "{:?}", host.receive()).expect("a text grows");
     }
     host.close();
     let log = fs::read_to_string(sandbox.log("idb-relay.log")).expect("a log");

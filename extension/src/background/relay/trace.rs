@@ -93,7 +93,7 @@ impl Relay {
         let Ok(redaction) = self.applicable() else {
             return;
         };
-        let body = redaction.body(&origin, &text);
+        let body = redaction.body(origin, &text);
         let Ok(Body::Commit(Commit { operations })) = json::read(&body) else {
             return;
         };
