@@ -132,12 +132,12 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
         if has_nextest {
             nextest(&mut tests, root, request, no_run);
         } else {
-            // Two browsers at a time is what .config/nextest.toml allows, too.
+            // About as many browsers at a time as .config/nextest.toml allows.
             tests.args(["test", "--workspace", "--no-fail-fast"]);
             if no_run {
                 tests.arg("--no-run");
             } else {
-                tests.args(["--", "--test-threads=2"]).args(request.filters);
+                tests.args(["--", "--test-threads=3"]).args(request.filters);
             }
         }
         lab::with_browsers(&mut tests);
