@@ -112,7 +112,7 @@ function containerOf(tab) {
 
 chrome.runtime.onConnect.addListener((port) => {
   const number = ++ports;
-  const { origin, tab, frameId, url, documentLifecycle } = port.sender;
+  const { origin, tab, frameId, url, documentId, documentLifecycle } = port.sender;
   const sender = JSON.stringify({
     origin: origin ?? "",
     tab: tab?.id ?? -1,
@@ -124,11 +124,21 @@ chrome.runtime.onConnect.addListener((port) => {
     inspector: url?.startsWith(own) ?? false,
   });
   const ours = url?.startsWith(own) ?? false;
-  if (!mayEnter(sender)) return;
+  // With its document the blame goes, too.
+  const blamed = JSON.stringify({ sender, documentId });
+  if (!mayEnter(blamed)) {
+    port.disconnect();
+    return;
+  }
   connected.set(number, port);
-  port.onMessage.addListener((text) =>
+  // After a restart, what a port that was cut off had said is no longer for anyone.
+  const handFromPort = (/** @type {(background: Background) => void} */ event) =>
     hand((to) => {
-      inHand = ours ? null : sender;
+      if (connected.get(number) === port) event(to);
+    });
+  port.onMessage.addListener((text) =>
+    handFromPort((to) => {
+      inHand = ours ? null : blamed;
       to.port_said(number, text);
       inHand = null;
     }),
@@ -139,7 +149,7 @@ chrome.runtime.onConnect.addListener((port) => {
     connected.delete(number);
     hand((to) => to.port_closed(number));
   });
-  hand((to) => to.port_opened(number, port, sender));
+  handFromPort((to) => to.port_opened(number, port, sender));
 });
 
 /** How long a page may take to be looked into, in milliseconds: one that is frozen never answers. */

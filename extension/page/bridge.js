@@ -451,6 +451,9 @@ function acknowledge(upTo) {
     if (sent > 0) {
       sent -= 1;
       sentUnits -= units;
+    } else {
+      // It was being sent once more: its parts must not go on under the number of the next one.
+      partial = null;
     }
     waiting.get(delivery)?.();
     waiting.delete(delivery);

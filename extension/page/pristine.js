@@ -47,7 +47,13 @@ export const isWellFormed = (name) => name.length <= MAX_NAME && hasNoLoneSurrog
  * what many of them hold ("Xray vision"); elsewhere there are none.
  * @type {<T>(object: T) => T}
  */
-export const bare = /** @type {any} */ (globalThis).XPCNativeWrapper?.unwrap ?? ((object) => object);
+export const bare = unwrapOfXrays() ?? ((object) => object);
+
+/** An element of the page may have the name, and then the window has it as a property. */
+function unwrapOfXrays() {
+  const unwrap = /** @type {any} */ (globalThis).XPCNativeWrapper?.unwrap;
+  return typeof unwrap === "function" ? unwrap : undefined;
+}
 
 /**
  * The getter of an accessor on a prototype, as a function of the object; `undefined` where this engine has none.

@@ -292,9 +292,15 @@ function storeOf(self) {
   }
 }
 
+/** When `giveUpEnded` looked last. */
+let lookedAt = 0;
+
 /** Transactions that have ended without being heard of: the page stopped the event. */
 function giveUpEnded() {
   const before = now() - LOOK_AFTER;
+  // Each that waits costs an exception: a page with thousands of them would pay for it with each new one.
+  if (lookedAt > before) return;
+  lookedAt = now();
   transactions.forEach((transaction, native) => {
     if (transaction.openedAt > before || !hasEnded(native)) return;
     end(native);

@@ -41,6 +41,8 @@ pub struct Bridge {
     pub parts: Vec<String>,
     /// How many bytes they take.
     pub part_bytes: usize,
+    /// The number of the delivery that they are of.
+    pub parts_of: u64,
     /// The delivery that there was no room for: what else comes of it is dropped.
     pub turned_away: Option<u64>,
     /// Whether it was told to tell where writes are called from.
@@ -107,6 +109,7 @@ impl Bridges {
             refused: None,
             parts: Vec::new(),
             part_bytes: 0,
+            parts_of: 0,
             turned_away: None,
             traced: false,
             stacks: Table::new(),

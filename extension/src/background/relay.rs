@@ -291,10 +291,15 @@ impl Relay {
                 if index == 0 {
                     bridge.parts.clear();
                     bridge.part_bytes = 0;
+                    bridge.parts_of = sequence;
                     bridge.turned_away = None;
                 }
                 if bridge.turned_away == Some(sequence) || bridge.standing == Standing::Refused {
                     return;
+                }
+                // A part of another delivery, or one that does not follow: together they are no text.
+                if bridge.parts_of != sequence || u32::try_from(bridge.parts.len()) != Ok(index) {
+                    return self.refuse_delivery(port, sequence);
                 }
                 if self.outbox.bytes() + self.bridges.part_bytes() + slice.text.len() > MAX_HELD {
                     return self.refuse_delivery(port, sequence);

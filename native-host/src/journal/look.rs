@@ -96,7 +96,8 @@ impl Looks {
     /// the store for a while, a commit reported in time may be younger than the read of its record.
     pub(super) fn are_younger_than(&self, when: When) -> bool {
         let mut looks = self.last.iter().chain(&self.others);
-        looks.any(|look| when.committed_at.saturating_add(SLACK_MS) < look.at)
+        // One from the future decides nothing: see `When::is_late`.
+        looks.any(|look| when.committed_at.saturating_add(SLACK_MS) < look.at && look.at <= when.latest())
     }
 
     /// When another document saw the record with this key, if that may have been after this reading.

@@ -122,52 +122,54 @@ impl<'c> Mirror<'c> {
 
     /// Makes all records of a stretch tombstones; what is said of each afterwards is [`When::after`], in SQL.
     pub(super) fn bury(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
-        self.delete_range(
-            store,
-            span,
-            when,
-            "UPDATE record SET value = NULL, began = max(began, ?6), at = max(at, ?5), context =
-                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
-             WHERE store = ?1 AND key >= ?2 AND key < ?3",
-        )
-    }
-
-    /// The same, but a record for which the deletion is late keeps its value: [`When::is_late`], in SQL,
-    /// where a stamp in conflict with the same span counts as the commit's own.
-    pub(super) fn bury_older(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
-        self.delete_range(
-            store,
-            span,
-            when,
-            "UPDATE record SET
-                value = iif(context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7)
-                    AND (?6 < began OR ?5 < at OR (?6 = began AND ?5 = at AND context <> ?8)),
-                    value, NULL),
-                began = max(began, ?6),
-                at = max(at, ?5), context =
-                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
-             WHERE store = ?1 AND key >= ?2 AND key < ?3",
-        )
-    }
-
-    fn delete_range(self, store: i64, span: &Span, when: When, sql: &str) -> rusqlite::Result<()> {
         let When {
             context,
             began_at,
             committed_at,
         } = when;
-        self.statement(sql)?
-            .execute(params![
-                store,
-                span.from,
-                span.to,
-                context,
-                committed_at,
-                began_at,
-                SLACK_MS,
-                NOBODY
-            ])
-            .map(|_| ())
+        self.statement(
+            "UPDATE record SET value = NULL, began = max(began, ?6), at = max(at, ?5), context =
+                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
+             WHERE store = ?1 AND key >= ?2 AND key < ?3",
+        )?
+        .execute(params![
+            store,
+            span.from,
+            span.to,
+            context,
+            committed_at,
+            began_at,
+            SLACK_MS,
+            NOBODY
+        ])
+        .map(|_| ())
+    }
+
+    /// The same, but records in conflict keep what they have: the caller decides about each.
+    pub(super) fn bury_without_conflict(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
+        let When {
+            context,
+            began_at,
+            committed_at,
+        } = when;
+        self.statement(
+            "UPDATE record SET
+                value = iif(context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7), value, NULL),
+                began = max(began, ?6), at = max(at, ?5), context =
+                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
+             WHERE store = ?1 AND key >= ?2 AND key < ?3",
+        )?
+        .execute(params![
+            store,
+            span.from,
+            span.to,
+            context,
+            committed_at,
+            began_at,
+            SLACK_MS,
+            NOBODY
+        ])
+        .map(|_| ())
     }
 }
 

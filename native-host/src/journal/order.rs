@@ -6,12 +6,14 @@
 //! ([`settle`](super::settle)).
 //!
 //! A conflict has a *most likely* outcome all the same. Transactions that write the same store do not
-//! overlap, so the younger of two commits begins later and completes later. A commit that does not
+//! overlap, so the younger of two commits begins later. A commit that does not
 //! ([`When::is_late`]) is reported, but it does not change the record: otherwise the caches would
 //! step back until the record is read again. That reading is what decides.
 //!
 //! **Invariant:** a word that was contested is nobody's own any more. Were it the last comer's, what he says next would pass
 //! unquestioned though another's may be younger.
+
+use crate::time::now_ms;
 
 /// How far two documents' clocks and the granularity of `Date.now()` may mislead.
 pub(super) const SLACK_MS: i64 = 250;
@@ -53,17 +55,25 @@ impl When {
         if by == -self.context { 0 } else { SLACK_MS }
     }
 
-    /// Whether it conflicts with this stamp and is most likely older: it began or completed before.
+    /// Whether it conflicts with this stamp and is most likely older.
     ///
-    /// Where both have the same span the record stays as it is, unless the stamp is `own`: the same
-    /// commit wrote the record before.
+    /// The beginnings decide. Where they are close, so do the ends: a transaction that was begun first
+    /// may have waited with its first write. Where both have the same span the record stays as it is.
+    /// Neither matters if the stamp is `own`: the same document was the last to write the record.
+    /// A stamp from the future decides nothing: the clock was ahead when it was made.
     pub(super) fn is_late(self, last: Word, own: impl FnOnce() -> bool) -> bool {
-        if !self.contests(last) {
+        if !self.contests(last) || last.at > self.latest() {
             return false;
         }
-        let older = self.began_at < last.began || self.committed_at < last.at;
+        let close = self.began_at < last.began.saturating_add(SLACK_MS);
+        let ends_first = close && self.committed_at < last.at;
         let same_span = (self.began_at, self.committed_at) == (last.began, last.at);
-        older || same_span && !own()
+        self.began_at < last.began || (ends_first || same_span) && !own()
+    }
+
+    /// The latest time that a clock which is right can have shown by now, in milliseconds.
+    pub(super) fn latest(self) -> i64 {
+        now_ms().max(self.committed_at).saturating_add(SLACK_MS)
     }
 
     /// What it did was true.

@@ -66,7 +66,7 @@ CREATE TABLE record (
     key BLOB NOT NULL,                  -- protocol::key's ordered bytes
     value TEXT,                         -- typed JSON; null: known to be absent
     context INTEGER NOT NULL,           -- who settled it last: see order.rs
-    began INTEGER NOT NULL,             -- when, in milliseconds: between this time
+    began INTEGER NOT NULL DEFAULT 0,   -- when, in milliseconds: between this time
     at INTEGER NOT NULL,                -- and this one
     redaction INTEGER NOT NULL DEFAULT 0, -- the generation of the rules that made the value: see rules.rs
     PRIMARY KEY (store, key)

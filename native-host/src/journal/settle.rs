@@ -64,6 +64,8 @@ pub(super) enum Settled {
 struct Doubts {
     place: Place,
     keys: BTreeMap<Vec<u8>, String>,
+    /// Of some of them: the document whose write was applied last.
+    authors: HashMap<Vec<u8>, i64>,
     /// There were too many keys to remember them.
     all: bool,
     /// When the first of them came up.
@@ -108,6 +110,7 @@ impl Settling {
         let doubts = self.stores.entry(store).or_insert_with(|| Doubts {
             place: place.clone(),
             keys: BTreeMap::new(),
+            authors: HashMap::new(),
             all: false,
             since: now,
             due: now,
@@ -117,6 +120,7 @@ impl Settling {
         if doubts.all || doubts.keys.len() >= SINGLY {
             doubts.all = true;
             doubts.keys.clear();
+            doubts.authors.clear();
             doubts.due = (now + QUIET).min(doubts.since + PATIENCE).max(now);
             return;
         }
@@ -154,6 +158,7 @@ impl Settling {
     fn remove(&mut self, store: i64, key: &[u8]) -> Option<(Place, String)> {
         let doubts = self.stores.get_mut(&store)?;
         let text = doubts.keys.remove(key)?;
+        doubts.authors.remove(key);
         let place = doubts.place.clone();
         if doubts.keys.is_empty() && !doubts.all {
             self.stores.remove(&store);
@@ -164,6 +169,21 @@ impl Settling {
     /// Whether a record of the store waits to be read again.
     pub(super) fn waits(&self, store: i64) -> bool {
         self.stores.contains_key(&store)
+    }
+
+    /// Notes which document's write of a record that waits to be read was applied last.
+    pub(super) fn set_author(&mut self, store: i64, key: &[u8], context: i64) {
+        if let Some(doubts) = self.stores.get_mut(&store)
+            && doubts.keys.contains_key(key)
+        {
+            doubts.authors.insert(key.to_owned(), context);
+        }
+    }
+
+    /// Whether this document's write of a record that waits to be read was applied last.
+    pub(super) fn is_author(&self, store: i64, key: &[u8], context: i64) -> bool {
+        let doubts = self.stores.get(&store);
+        doubts.and_then(|doubts| doubts.authors.get(key)) == Some(&context)
     }
 
     /// Whether this record of a store waits to be read.

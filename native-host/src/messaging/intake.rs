@@ -29,7 +29,7 @@ const DELIVERY: &[u8] = b"{\"delivery\":";
 const DELIVERIES: &[u8] = b"[{\"delivery\":";
 
 /// How other messages start. Where none of these texts stands, be it in a record, a frame holds no such message.
-const OTHERS: [&[u8]; 3] = [b"{\"part\":", b"{\"ask\":", b"{\"hello\":"];
+const OTHERS: [&[u8]; 4] = [b"{\"part\":", b"{\"ask\":", b"{\"hello\":", b"{\"rules\":"];
 
 /// What a frame held.
 #[derive(Debug)]

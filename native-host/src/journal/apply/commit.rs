@@ -13,7 +13,7 @@ use super::{
     super::{
         key::{RecordKey, Span},
         mirror::{Mirror, Pages, Single},
-        order::{NOBODY, SLACK_MS, When, Word},
+        order::{SLACK_MS, When, Word},
         settle::Settling,
         store::{Place, Store},
     },
@@ -81,6 +81,9 @@ struct Written {
     /// Stretches that it has deleted, and the records in them for which that was late.
     deleted: Vec<(i64, Span)>,
     left: HashSet<(i64, Vec<u8>)>,
+    /// Stores that it has created, renamed or deleted, whatever was said of their records before:
+    /// what it writes there after that is never late.
+    reshaped: HashSet<i64>,
 }
 
 impl Written {
@@ -138,7 +141,8 @@ impl<'j> Batch<'j> {
                     self.write(&place, context, write, &mut drafts, &mut written)?;
                 }
                 Step::Reshape(change) => {
-                    self.reshape(&place, commit.version, name, change, when, &mut drafts)?;
+                    let reshaped = self.reshape(&place, commit.version, name, change, when, &mut drafts)?;
+                    written.reshaped.extend(reshaped);
                 }
                 Step::ReadAgain => self.read_again(&place, commit.version)?,
             }
@@ -205,6 +209,9 @@ impl<'j> Batch<'j> {
                 let before = if added { Before::Absent } else { known.before };
                 if known.contested {
                     doubt(settling, &key);
+                    if !known.late {
+                        settling.set_author(id, &key.bytes, when.context);
+                    }
                 }
                 draft(op, Some(key), None, before, Some(value), known.late)?;
             }
@@ -222,6 +229,9 @@ impl<'j> Batch<'j> {
                 }
                 if known.contested && known.live {
                     doubt(settling, &key);
+                    if !known.late {
+                        settling.set_author(id, &key.bytes, when.context);
+                    }
                 }
                 if known.before != Before::Absent {
                     draft(Op::Delete, Some(key), None, known.before, None, known.late)?;
@@ -243,15 +253,20 @@ impl<'j> Batch<'j> {
                         if in_conflict {
                             doubt(settling, &key);
                         }
-                        let late = reads.are_younger || when.is_late(row.word, || row.word.by == NOBODY);
+                        let own =
+                            || written.has(id, &key) || settling.is_author(id, &key.bytes, when.context);
+                        let late = !written.reshaped.contains(&id)
+                            && (reads.are_younger || when.is_late(row.word, own));
                         if late {
                             written.left.insert((id, key.bytes.clone()));
+                        } else if in_conflict {
+                            single.write(id, &key.bytes, None, when.after(row.word))?;
                         }
                         draft(Op::Delete, Some(key), None, before, None, late)?;
                     }
                 }
-                if !reads.are_younger {
-                    mirror.bury_older(store.id, &span, when)?;
+                if !reads.are_younger || written.reshaped.contains(&id) {
+                    mirror.bury_without_conflict(store.id, &span, when)?;
                     written.deleted.push((id, span));
                 }
                 store.sweep(connection, when)?;
@@ -322,7 +337,11 @@ impl Known {
             live: row.is_some_and(|row| row.value.is_some()),
             before,
             contested,
-            late: reads.are_younger || when.is_late(last, || written.has(store.id, key)),
+            late: !written.reshaped.contains(&store.id)
+                && (reads.are_younger
+                    || when.is_late(last, || {
+                        written.has(store.id, key) || settling.is_author(store.id, &key.bytes, when.context)
+                    })),
             last,
         })
     }

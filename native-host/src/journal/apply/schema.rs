@@ -18,7 +18,7 @@ use super::{
 };
 
 impl<'j> Batch<'j> {
-    /// One change of an upgrade.
+    /// One change of an upgrade. Returns the stores that have other records now, or none.
     pub(super) fn reshape<'a>(
         &mut self,
         place: &Place,
@@ -27,9 +27,9 @@ impl<'j> Batch<'j> {
         change: &'a SchemaChange<'a>,
         when: When,
         drafts: &mut Drafts<'a, 'j>,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<Vec<i64>> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
-        let complete = store.complete;
+        let (id, complete) = (store.id, store.complete);
         drafts.push(Draft {
             schema: Some(change),
             ..Draft::of(Op::Schema, store.id, store_name)
@@ -40,8 +40,9 @@ impl<'j> Batch<'j> {
             | SchemaChange::DeleteStore {}
             | SchemaChange::DeleteDatabase {} => {
                 self.empty(place, version, store_name, when, drafts)?;
+                Ok(vec![id])
             }
-            SchemaChange::RenameStore { to } if *to == place.store => {}
+            SchemaChange::RenameStore { to } if *to == place.store => Ok(Vec::new()),
             SchemaChange::RenameStore { to } => {
                 let source = self.leave(place, version, store_name, when, drafts)?;
                 let target = Place {
@@ -51,14 +52,15 @@ impl<'j> Batch<'j> {
                 self.empty(&target, version, to, when, drafts)?;
                 let store = self.state.stores.get(&self.transaction, &target, version)?;
                 store.set_complete(&self.transaction, complete)?;
+                let target_id = store.id;
                 self.move_records(source, &target, version, to, when, drafts)?;
                 self.mirror().bury(source, &Span::all(), when)?;
+                Ok(vec![source, target_id])
             }
             SchemaChange::CreateIndex { .. }
             | SchemaChange::DeleteIndex { .. }
-            | SchemaChange::RenameIndex { .. } => {}
+            | SchemaChange::RenameIndex { .. } => Ok(Vec::new()),
         }
-        Ok(())
     }
 
     /// `deleteDatabase`: of each store that the mirror has records of.

@@ -106,10 +106,11 @@ pub(super) fn is_alive(link: &mut Link) -> Result<bool, RedisError> {
 pub(super) fn answer(link: &mut Link) -> Result<bool, RedisError> {
     let (_, key) = keys(link.cursor_key());
     let found: Option<String> = redis::cmd("GET").arg(&key).query(link.connection())?;
-    if found.as_deref().is_some_and(|challenge| challenge != ANSWERED) {
+    if found.as_deref() == Some(ASKED) {
         set(link, &key, ANSWERED)?;
     }
-    Ok(found.is_some())
+    // Empty is one that the former holder has left: see `claim.lua`.
+    Ok(found.is_some_and(|challenge| challenge == ASKED || challenge == ANSWERED))
 }
 
 fn set(link: &mut Link, key: &str, text: &str) -> Result<(), RedisError> {

@@ -28,7 +28,7 @@ if host ~= ARGV[1] then
 end
 
 local challenge = call('GET', cursor .. ':challenge')
-if challenge and challenge ~= 'answered' then
+if challenge == 'asked' then
   call('SET', cursor .. ':challenge', 'answered', 'PX', 10000)
 end
 

@@ -320,3 +320,62 @@ fn same_span_as_a_stamp_in_conflict_is_late_too() {
     assert_eq!(bench.events(), ["c 1", "u 2", "u 3 late"]);
     assert_eq!(bench.value().as_deref(), Some("2"));
 }
+
+#[test]
+fn commit_that_began_later_within_a_long_span_is_applied() {
+    let mut bench = Bench::new();
+    bench.put("a", 2000, 2400, 1);
+    let twice = r#"{"put":{"store":"s","key":1,"value":2}},{"put":{"store":"s","key":1,"value":3}}"#;
+    bench.commit("b", 2300, 2310, twice);
+    assert_eq!(bench.value().as_deref(), Some("3"));
+    bench.commit(
+        "b",
+        2311,
+        2312,
+        &format!(r#"{CLEAR},{{"put":{{"store":"s","key":1,"value":4}}}}"#),
+    );
+    assert_eq!(bench.value().as_deref(), Some("4"));
+    assert_eq!(bench.questions(), ["1"]);
+}
+
+#[test]
+fn later_commits_of_the_last_writer_are_applied_within_one_millisecond() {
+    let mut bench = Bench::new();
+    bench.put("a", 2000, 2000, 1);
+    for value in 2..5 {
+        bench.put("b", 2100, 2101, value);
+        assert_eq!(bench.value(), Some(value.to_string()));
+    }
+    bench.commit("b", 2100, 2101, DELETE);
+    assert_eq!(bench.value(), None);
+}
+
+#[test]
+fn stamp_from_the_future_holds_nothing_back() {
+    let ahead = crate::time::now_ms() - NOW + 3_600_000;
+    for by_read in [false, true] {
+        let mut bench = Bench::new();
+        if by_read {
+            bench.snapshot("b", ahead, r#"{"key":1,"value":1}"#);
+        } else {
+            bench.put("b", ahead, ahead + 10, 1);
+        }
+        bench.put("a", 2000, 2010, 2);
+        assert_eq!(bench.value().as_deref(), Some("2"), "{by_read}");
+        bench.commit("a", 3000, 3010, CLEAR);
+        assert_eq!(bench.value(), None, "{by_read}");
+    }
+}
+
+#[test]
+fn upgrade_is_applied_as_a_whole() {
+    let create =
+        r#"{"schema":{"store":"s","change":{"create_store":{"key_path":null,"auto_increment":false}}}}"#;
+    let delete = r#"{"schema":{"store":"s","change":{"delete_store":{}}}}"#;
+    let put = r#"{"put":{"store":"s","key":1,"value":2}}"#;
+    let mut bench = Bench::new();
+    bench.put("a", 2000, 2050, 1);
+    bench.commit("b", 2100, 2180, &format!("{delete},{create},{put},{CLEAR},{put}"));
+    assert_eq!(bench.value().as_deref(), Some("2"));
+    assert!(!bench.events().iter().any(|event| event.ends_with("late")));
+}
