@@ -201,6 +201,7 @@ impl MemcachedSink {
                 break;
             };
             last = Some(position.clone());
+            self.owners.check_in_time(&mut self.servers)?;
             let mut items = Vec::with_capacity(records.len());
             for (_, record) in &records {
                 let (origin, name) = self.name(reader, record)?;
@@ -277,6 +278,7 @@ impl MemcachedSink {
                     filling.mark.get_or_insert_default().lacks = true;
                 }
             }
+            self.owners.check_in_time(&mut self.servers)?;
             let mut items = Vec::new();
             for record in changes.records.iter().filter(|record| record.value.is_none()) {
                 let (origin, name) = self.name(reader, record)?;

@@ -24,6 +24,7 @@ use std::{
 use protocol::name::Template;
 
 use super::{
+    BUSY,
     owner::{Owner, owner_name, run_name},
     servers::{Servers, Stored},
 };
@@ -63,6 +64,8 @@ pub(super) struct Owners {
     /// runs.
     sign_seen: Option<u64>,
     origins: BTreeMap<String, Standing>,
+    /// When they were looked after last.
+    checked: Option<Instant>,
 }
 
 /// What is known of an origin.
@@ -96,6 +99,7 @@ impl Owners {
             displaced: false,
             sign_seen: None,
             origins: BTreeMap::new(),
+            checked: None,
         }
     }
 
@@ -133,6 +137,16 @@ impl Owners {
         origins.map(|(origin, _)| origin.clone()).collect()
     }
 
+    /// The same in the middle of long work: otherwise other hosts would take this one to have ended.
+    /// Afterwards another profile may own an origin.
+    pub(super) fn check_in_time(&mut self, servers: &mut Servers) -> Result<(), StepError> {
+        if self.checked.is_some_and(|at| at.elapsed() < paced(BUSY)) {
+            return Ok(());
+        }
+        let browser = self.browser.clone();
+        self.check(servers, &browser, Vec::new())
+    }
+
     /// Looks after all origins that are known, and these.
     pub(super) fn check(
         &mut self,
@@ -141,6 +155,7 @@ impl Owners {
         origins: Vec<String>,
     ) -> Result<(), StepError> {
         browser.clone_into(&mut self.browser);
+        self.checked = Some(Instant::now());
         for origin in origins {
             let name = owner_name(&self.key, &origin);
             self.origins.entry(origin).or_insert_with(|| Standing {

@@ -43,6 +43,10 @@ impl MemcachedSink {
                 return Ok(());
             };
             last = Some(position.clone());
+            self.owners.check_in_time(&mut self.servers)?;
+            if !self.owners.owns(origin) {
+                return Ok(());
+            }
             let mut items = Vec::new();
             for (_, record) in &records {
                 let (of, name) = self.name(reader, record)?;
@@ -66,6 +70,10 @@ impl MemcachedSink {
                 return self.servers.set_lacking(index);
             };
             for names in names.chunks(BATCH_EVENTS) {
+                self.owners.check_in_time(&mut self.servers)?;
+                if !self.owners.owns(origin) {
+                    return Ok(());
+                }
                 let items: Vec<Item<'_>> = names
                     .iter()
                     .map(|name| Item {
