@@ -186,10 +186,12 @@ function ended(event) {
     const database = databaseOf(native);
     const place = placeOf(database);
     if (place === "") return;
+    // Here, so that a commit which can't be told leaves nothing to the next one.
+    handed = emptyList();
+    stacks = emptyList();
     const text = commitText(transaction, place, versionOf(database));
     if (text !== "") hand(text, handed, stacks.length === 0 ? "" : stringify(stacks));
     handed = emptyList();
-    stacks = emptyList();
     if (transaction.why !== "") hand(gapText(transaction, place), handed, "");
     else if (transaction.beganAt === 0) compareScope(native, place);
   } catch {

@@ -18,7 +18,7 @@ import {
 } from "./idb.js";
 import { active, hand } from "./outlet.js";
 import { isWellFormed, now, sealedOff, stringify } from "./pristine.js";
-import { known, operationOf, record, writing } from "./transactions.js";
+import { doubt, known, operationOf, record, writing } from "./transactions.js";
 
 /** @type {WeakMap<IDBDatabase, IDBTransaction>} The upgrades that are under way, or were. */
 const upgrades = sealedOff(new WeakMap());
@@ -68,6 +68,8 @@ export function observeSchema(method, self, result, name) {
       // What has no name that can be told is gone as far as anybody else can see.
       const change = isWellFormed(to) ? `{"rename_store":{"to":${stringify(to)}}}` : '{"delete_store":{}}';
       if (to !== name) recordSchema(transactionOf(self), name, change, self);
+      // Nothing of its records was told under the name before.
+      if (!isWellFormed(name)) doubt(writing(transactionOf(self)), stringify(to), "a store got a name that can be told");
       break;
     }
     case "index.name": {

@@ -211,7 +211,30 @@ fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+fn store_renamed_to_a_name_that_can_be_told_is_read(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    for (version, name) in [(1, r"'\udc00'"), (2, "'n'.repeat(1025)")] {
+        page.evaluate(&format!(
+            r"new Promise((resolve, reject) => {{
+                const request = indexedDB.open('renamed', {version});
+                request.onupgradeneeded = () => {{
+                    const store = request.result.createObjectStore({name});
+                    store.put('before', 1);
+                    store.name = 'store {version}';
+                }};
+                request.onsuccess = () => (request.result.close(), resolve());
+                request.onerror = () => reject(request.error);
+            }})"
+        ))?;
+        rig.settled(&page)?;
+    }
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    store_renamed_to_a_name_that_can_be_told_is_read,
     keys_and_key_paths_may_be_changed,
     what_is_not_cloned_is_no_key,
     names_that_cannot_be_told_hold_nothing_up,
