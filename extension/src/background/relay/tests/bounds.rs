@@ -83,6 +83,29 @@ fn whole_deliveries_wait_within_the_bound_while_there_is_no_host() {
     assert!(!refused.is_empty());
 }
 
+#[test]
+fn parts_of_two_deliveries_make_no_third() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    let say = |relay: &mut Relay, sequence: u64, index: u32| {
+        let part = format!(r#"{{"sequence":{sequence},"index":{index},"count":2,"text":"1"}}"#);
+        relay.port_said(1, &format!(r#"{{"part":{part}}}"#));
+        format!("{:?}", relay.take_actions()).replace('\\', "")
+    };
+    // What the first one has left is not what the second one begins with.
+    assert_eq!(say(&mut relay, 1, 0), "[]");
+    let refused = say(&mut relay, 2, 1);
+    assert!(refused.contains(r#"{"too_much":{"sequence":2}}"#), "{refused}");
+    assert_eq!(relay.outbox.len(), 0);
+    // Nor does one go on behind a part that is missing.
+    assert!(say(&mut relay, 3, 1).contains("too_much"));
+    assert_eq!(say(&mut relay, 4, 0), "[]");
+    let sent = say(&mut relay, 4, 1);
+    assert!(sent.contains(r#""sequence":4"#), "{sent}");
+}
+
 thread_local! {
     static HANDS: RefCell<Vec<Option<(String, u64)>>> = const { RefCell::new(Vec::new()) };
 }
