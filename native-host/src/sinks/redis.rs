@@ -161,7 +161,16 @@ impl RedisSink {
                 }
                 Some(_) => Former::Other,
             };
-            let token = self.tokens.make()?;
+            let token = match (self.tokens.make(), &holder) {
+                (Ok(token), _) => token,
+                // The disk may be full of what waits here: it must be able to leave.
+                (Err(error), Some(holder)) if former == Former::Own => {
+                    tracing::warn!("no new token for redis, going on under the last one: {error}");
+                    link.adopt(holder.clone()).map_err(|error| self.failed(&error))?;
+                    return Ok(former);
+                }
+                (Err(error), _) => return Err(error.into()),
+            };
             let replaced = claim::replace(link, &token, holder.as_deref());
             // If not it has changed hands meanwhile.
             if replaced.map_err(|error| self.failed(&error))? {
@@ -178,7 +187,7 @@ impl RedisSink {
             state: PROFILE_IN_USE,
             trouble: Trouble {
                 error: format!(
-                    "another host publishes to redis at {} as profile {}: this browser profile, or this machine, is a copy. Nothing is published from here;                      it stays in the journal",
+                    "another host publishes to redis at {} as profile {}: this browser profile, or this machine, is a copy. Nothing is published from here; it stays in the journal",
                     self.address(),
                     self.profile
                 ),
@@ -192,7 +201,7 @@ impl RedisSink {
         self.challenged.is_recent().then(|| {
             let trouble = Trouble {
                 error: format!(
-                    "a second host wants to publish to redis at {} as profile {}: a copy of this browser profile, or of this machine, runs. It publishes nothing                      as long as this one does",
+                    "a second host wants to publish to redis at {} as profile {}: a copy of this browser profile, or of this machine, runs. It publishes nothing as long as this one does",
                     self.address(),
                     self.profile
                 ),

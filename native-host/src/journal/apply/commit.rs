@@ -192,15 +192,7 @@ impl<'j> Batch<'j> {
         match write {
             Write::Put { key, value, added } => {
                 let known = Known::of(single, store, settling, &key, (when, reads), redaction, written)?;
-                let stamp = when.after(known.last);
-                if known.late {
-                    single.stamp(store.id, &key.bytes, stamp)?;
-                } else {
-                    single.write(store.id, &key.bytes, Some(value.get()), stamp)?;
-                    if known.contested {
-                        written.records.insert((id, key.bytes.clone()));
-                    }
-                }
+                known.write(single, (id, &key.bytes), Some(value.get()), when, written)?;
                 let op = if known.live && !added {
                     Op::Update
                 } else {
@@ -217,16 +209,8 @@ impl<'j> Batch<'j> {
             }
             Write::Delete { key } => {
                 let known = Known::of(single, store, settling, &key, (when, reads), redaction, written)?;
-                let stamp = when.after(known.last);
-                if known.late {
-                    single.stamp(store.id, &key.bytes, stamp)?;
-                } else {
-                    // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
-                    single.write(store.id, &key.bytes, None, stamp)?;
-                    if known.contested {
-                        written.records.insert((id, key.bytes.clone()));
-                    }
-                }
+                // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
+                known.write(single, (id, &key.bytes), None, when, written)?;
                 if known.contested && known.live {
                     doubt(settling, &key);
                     if !known.late {
@@ -314,6 +298,25 @@ struct Known {
 }
 
 impl Known {
+    /// Makes the record what a write says, unless that is late.
+    fn write(
+        &self,
+        single: &mut Single<'_>,
+        (store, key): (i64, &[u8]),
+        value: Option<&str>,
+        when: When,
+        written: &mut Written,
+    ) -> rusqlite::Result<()> {
+        let stamp = when.after(self.last);
+        if self.late {
+            return single.stamp(store, key, stamp);
+        }
+        if self.contested {
+            written.records.insert((store, key.to_owned()));
+        }
+        single.write(store, key, value, stamp)
+    }
+
     fn of(
         single: &mut Single<'_>,
         store: &Store,

@@ -248,9 +248,20 @@ impl Owners {
             }
             None => None,
         };
-        let token = match &self.token {
-            Some(token) => token.clone(),
-            None => self.token.insert(self.tokens.make()?).clone(),
+        let token = if let Some(token) = &self.token {
+            token.clone()
+        } else {
+            let token = match (self.tokens.make(), &found) {
+                (Ok(token), _) => token,
+                // The disk may be full of what waits here: it must be able to leave. The sign
+                // that is there is of a token which this journal made.
+                (Err(error), Some((_, value))) => {
+                    tracing::warn!("no new token for memcached, going on under the last one: {error}");
+                    String::from_utf8_lossy(value).into_owned()
+                }
+                (Err(error), None) => return Err(error.into()),
+            };
+            self.token.insert(token).clone()
         };
         if !servers.put(&name, &token, cas, Some(ENDED))? {
             // Another host was quicker; the next look tells which.
