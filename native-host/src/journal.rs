@@ -181,7 +181,7 @@ impl Journal {
         self.state.attempted
     }
 
-    /// Gives back what the write-ahead log takes beyond [`log::LIMIT`], unless somebody reads what is only there.
+    /// Gives back what the write-ahead log takes beyond [`log::LIMIT`], unless a reader still needs it.
     pub fn shrink_log(&mut self) {
         let _turn = self.turn.take();
         if let Err(error) = log::shrink(&self.connection, &self.path) {

@@ -153,7 +153,7 @@ impl fmt::Display for Report {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody runs so many tests")]
+#[expect(clippy::cast_precision_loss, reason = "no run has so many tests")]
 fn mean(sum: f64, count: u64) -> f64 {
     sum / count.max(1) as f64
 }

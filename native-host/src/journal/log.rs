@@ -1,7 +1,7 @@
 //! The write-ahead log beside the journal's file: how large it is, and that it becomes small again.
 //!
 //! SQLite appends to it until all of it is in the file and no reader needs it; then it begins again at the front, and the log keeps the
-//! length it had. A transaction that writes much, or a reader that takes its time, makes it long. So whoever writes gives its
+//! length it had. A transaction that writes much, or a reader that takes its time, makes it long. So the writer gives its
 //! length a limit, and the journal's thread cuts it when it has time.
 
 use std::{
@@ -41,7 +41,7 @@ pub(super) fn shrink(connection: &Connection, journal: &Path) -> rusqlite::Resul
         return Ok(());
     }
     connection.busy_timeout(Duration::ZERO)?;
-    // A row that says how far it came, also if somebody was in the way.
+    // A row that says how far it came, also if a reader was in the way.
     let shrunk = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     connection.busy_timeout(schema::BUSY)?;
     shrunk

@@ -116,7 +116,7 @@ fn a_waiting_reader_does_not_hold_up_the_log() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("it runs");
-    // It writes: more than a pipe holds, and nobody reads on.
+    // It writes: more than a pipe holds, and the reader stops.
     let output = reader.stdout.as_mut().expect("piped");
     output.read_exact(&mut [0]).expect("a letter");
     for sequence in 11..=310 {

@@ -150,7 +150,7 @@ impl Reader {
     }
 
     /// The records of a store in key order, each with its typed value, handed to `each` one by one, as they are when their page is read. While
-    /// `each` has its turn nothing is being read: whoever waits for a terminal would hold up the journal's write-ahead log.
+    /// `each` has its turn nothing is being read: a command that waits for a terminal would hold up the journal's write-ahead log.
     pub fn each_record<E: From<JournalError>>(
         &self,
         store: i64,

@@ -84,7 +84,7 @@ fn a_clear_past_the_bound_leaves_rows_and_a_gap() {
             1,
             "{events:?}"
         );
-        // Whoever follows keys learns of all ten.
+        // A reader that follows keys learns of all ten.
         let changes = bench.reader.changes(0, 1000, usize::MAX).expect("changes");
         assert_eq!(changes.records.len(), 10);
         assert!(changes.records.iter().all(|record| record.value.is_none()));
