@@ -91,14 +91,26 @@ pub async fn save(decisions: &Decisions) -> Result<(), JsValue> {
     chrome::storage_set(&items).await.map(drop)
 }
 
-/// What is prescribed; Chromium takes seconds to say after its start. Firefox refuses to say where
-/// nothing is.
+/// What is prescribed; Chromium takes seconds to say after its start.
+///
+/// Where it cannot be read there may be redaction rules: then nothing leaves.
 pub async fn policy() -> Policy {
+    /// What Firefox says where nothing is prescribed (its `ext-storage.js`).
+    const NONE: &str = "manifest not found";
+
+    let unreadable = |reason: String| Policy {
+        redact: Err(reason),
+        ..Policy::default()
+    };
     match chrome::managed_get(&chrome::list(&["origins", "redact"])).await {
-        Ok(items) => chrome::from_js::<Prescribed>(&items)
-            .map(Policy::from)
-            .unwrap_or_default(),
-        Err(_nothing) => Policy::default(),
+        Ok(items) => match chrome::from_js::<Prescribed>(&items) {
+            Some(items) => items.into(),
+            None => unreadable("it is no object".to_owned()),
+        },
+        Err(error) => match chrome::message_of(&error) {
+            message if message.contains(NONE) => Policy::default(),
+            message => unreadable(message),
+        },
     }
 }
 
