@@ -18,6 +18,9 @@ use crate::time::now_ms;
 /// How far two documents' clocks and the granularity of `Date.now()` may mislead.
 pub(super) const SLACK_MS: i64 = 250;
 
+/// How far two clocks of one machine are apart that show the same instant: `Date.now()` has milliseconds.
+const TICK_MS: i64 = 1;
+
 /// Who said last what is true, and when.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Word {
@@ -58,17 +61,17 @@ impl When {
     /// Whether it conflicts with this stamp and is most likely older.
     ///
     /// The beginnings decide. Where they are close, so do the ends: a transaction that was begun first
-    /// may have waited with its first write. Where both have the same span the record stays as it is.
-    /// Neither matters if the stamp is `own`: the same document was the last to write the record.
-    /// A stamp from the future decides nothing: the clock was ahead when it was made.
+    /// may have waited with its first write. Where the clock cannot tell the beginnings apart the
+    /// record stays as it is. Neither matters if the stamp is `own`: the same document was the last to
+    /// write the record. A stamp from the future decides nothing: the clock was ahead when it was made.
     pub(super) fn is_late(self, last: Word, own: impl FnOnce() -> bool) -> bool {
         if !self.contests(last) || last.at > self.latest() {
             return false;
         }
+        let began_with_it = self.began_at <= last.began.saturating_add(TICK_MS);
         let close = self.began_at < last.began.saturating_add(SLACK_MS);
         let ends_first = close && self.committed_at < last.at;
-        let same_span = (self.began_at, self.committed_at) == (last.began, last.at);
-        self.began_at < last.began || (ends_first || same_span) && !own()
+        self.began_at < last.began || (began_with_it || ends_first) && !own()
     }
 
     /// The latest time that a clock which is right can have shown by now, in milliseconds.

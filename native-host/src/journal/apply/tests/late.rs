@@ -314,10 +314,13 @@ fn value_before_is_not_known_while_the_record_waits_to_be_read() {
 #[test]
 fn same_span_as_a_stamp_in_conflict_is_late_too() {
     let mut bench = Bench::new();
-    bench.put("a", 1999, 2000, 1);
+    bench.put("a", 1990, 1991, 1);
     bench.put("b", 2000, 2001, 2);
+    // The same by a clock of milliseconds, whatever the ends say.
     bench.put("a", 2000, 2001, 3);
-    assert_eq!(bench.events(), ["c 1", "u 2", "u 3 late"]);
+    bench.put("c", 2000, 2003, 4);
+    bench.put("d", 2001, 2002, 5);
+    assert_eq!(bench.events(), ["c 1", "u 2", "u 3 late", "u 4 late", "u 5 late"]);
     assert_eq!(bench.value().as_deref(), Some("2"));
 }
 
