@@ -259,7 +259,7 @@ fn memcached(section: &Section<'_>) -> Result<Memcached, ConfigError> {
             "off" => MemcachedMode::Off,
             other => {
                 let problem = format!(
-                    "{other:?} is no mode; \"host\": the host writes to Memcached itself; \"off\": it does not, \
+                    "{other:?} is not a valid mode; \"host\": the host writes to Memcached itself; \"off\": it does not, \
                      `idb-relay apply` may do it from Redis"
                 );
                 return Err(section.wrong(mode.line, "mode", &problem));

@@ -276,7 +276,7 @@ pub enum Verdict {
     /// As it must be.
     Ok,
     /// It works; there is something to know.
-    Remark,
+    Note,
     /// It does not work.
     Problem,
 }
@@ -404,7 +404,7 @@ pub struct Compared {
     /// For how many it holds something else.
     pub stale: u64,
     /// For how many records that are gone it still holds a value.
-    pub foreign: u64,
+    pub orphaned: u64,
     /// How many of these were put right.
     pub repaired: u64,
     /// For how many it holds what another browser profile has, which owns the origin's keys. These
@@ -422,7 +422,7 @@ pub struct Compared {
     #[serde(default)]
     pub strangers: u64,
     /// Servers that do not tell what they hold, each with the reason: of theirs only items of records that the mirror remembers as
-    /// deleted are found to be foreign.
+    /// deleted are found to be orphaned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unlisted: Vec<String>,
     /// Those found since the last answer; at most [`MAX_DIFFERENCES`] in all.
@@ -489,7 +489,7 @@ pub enum DifferenceKind {
     Stale,
     /// There is no such record, Memcached has an item: one that was left behind, or lies on a server that is not its key's. If its
     /// name had to be shortened the record is not known, and its address empty.
-    Foreign,
+    Orphaned,
     /// Another browser profile owns the origin's keys: Memcached holds what that one has.
     Held,
 }

@@ -60,7 +60,7 @@ fn drift_is_found_and_put_right(kind: Kind) -> Result<()> {
     panel.page.resize(1280, 600)?;
 
     panel.press("Repair")?;
-    panel.wait_for("$('.stores .good')?.textContent === '1 stale; 1 put right'")?;
+    panel.wait_for("$('.stores .good')?.textContent === '1 stale; 1 repaired'")?;
     panel.press("Look again")?;
     panel.wait_for("$('.chosen .verdict')?.dataset.state === 'ok'")?;
     picture("repaired")?;
@@ -306,11 +306,11 @@ fn a_buckets_stores_are_compared_by_themselves() -> Result<()> {
     panel.evaluate(
         "void $$('.stores .buttons button').filter((button) => button.textContent === 'Repair')[1].click()",
     )?;
-    drift(["none", "1 stale; 1 put right", "1 missing"])?;
+    drift(["none", "1 stale; 1 repaired", "1 missing"])?;
     panel.evaluate(
         "void $$('.stores .buttons button').filter((button) => button.textContent === 'Repair')[2].click()",
     )?;
-    drift(["none", "1 stale; 1 put right", "1 missing; 1 put right"])?;
+    drift(["none", "1 stale; 1 repaired", "1 missing; 1 repaired"])?;
     rig.settled(&page).map(drop)
 }
 

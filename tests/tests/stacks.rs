@@ -47,8 +47,8 @@ fn a_stack_leads_to_the_call_and_nowhere_else(kind: Kind) -> Result<()> {
     panel.page.resize(1280, 800)?;
     // Off until somebody wants it.
     write_until(&page, &panel, false)?;
-    panel.wait_for("$('.details').textContent.includes('Nobody took its stack')")?;
-    panel.press("Take stacks from now on")?;
+    panel.wait_for("$('.details').textContent.includes('No stack recorded')")?;
+    panel.press("Record stacks")?;
     panel.wait_for(
         "$$('.toolbar button').find((button) => button.textContent === 'Stacks').ariaPressed === 'true'",
     )?;

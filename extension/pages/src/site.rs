@@ -27,7 +27,7 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
     let Some(origin) = origin.filter(|origin| OriginPattern::parse(origin).is_ok()) else {
         return Site {
             state: "none",
-            words: "This page belongs to no site: there is nothing to capture.".into(),
+            words: "This page has no site, so there is nothing to capture.".into(),
             enabled: false,
             switchable: false,
             ungranted: false,
@@ -42,7 +42,7 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
     let Some((_, who)) = rules.iter().find(|(_, who)| *who != "user").or(rules.first()) else {
         return Site {
             state: "off",
-            words: "Nothing of this site is captured. Switched on, what it writes to IndexedDB goes to the host on this machine, and from there to Redis and Memcached."
+            words: "This site is not captured. Turn this on to send its IndexedDB writes to the host on this machine, and from there to Redis and Memcached."
                 .into(),
             enabled: false,
             switchable: true,
@@ -129,7 +129,7 @@ pub fn site(background: &Background, origin: Option<&str>) -> Site {
 /// What is captured, for which reason (`by`), and how many frames are not.
 fn words_of_captured(captured: &[&Document], left_out: u64, by: &str) -> String {
     let captured = if captured.iter().any(|document| document.late) {
-        "Captured since you enabled it; what was there before is read.".to_owned()
+        "Capturing. Existing records are read as well.".to_owned()
     } else {
         let documents = count(captured.len() as u64, "document", "documents");
         format!("Captured: {documents}.")

@@ -68,7 +68,7 @@ fn stop(sink: &Sink, health: &Health) -> Stop {
     };
     let late = sink.lag.map(|lag| {
         format!(
-            "{} ms behind the page, {} ms for the slowest in a hundred",
+            "{} ms behind the page (p50), {} ms (p99)",
             text(lag.p50),
             text(lag.p99)
         )

@@ -49,7 +49,7 @@ impl Drift {
 
 /// How many records differ.
 pub fn differing(compared: &Compared) -> u64 {
-    compared.missing + compared.stale + compared.foreign
+    compared.missing + compared.stale + compared.orphaned
 }
 
 /// How many items of the store Memcached holds, once the comparison is over.
@@ -62,7 +62,7 @@ pub fn there(compared: &Compared) -> u64 {
     let left_over = if compared.repaired > 0 {
         0
     } else {
-        compared.foreign
+        compared.orphaned
     };
     (compared.total + left_over).saturating_sub(absent + compared.refused)
 }
@@ -82,15 +82,15 @@ pub fn sentence(compared: &Compared) -> String {
     let mut text = counted(&[
         (compared.missing, "missing"),
         (compared.stale, "stale"),
-        (compared.foreign, "left over"),
+        (compared.orphaned, "orphaned"),
         (compared.held, "held by another profile"),
     ]);
     if text.is_empty() {
         "none".clone_into(&mut text);
     }
     let more = counted(&[
-        (compared.repaired, "put right"),
-        (compared.pending, "on their way"),
+        (compared.repaired, "repaired"),
+        (compared.pending, "in transit"),
         (compared.refused, "without an item: too large"),
     ]);
     if !more.is_empty() {
@@ -158,7 +158,7 @@ mod tests {
         };
         assert_eq!(
             sentence(&repaired),
-            "2 missing; 2 put right, 1 without an item: too large"
+            "2 missing; 2 repaired, 1 without an item: too large"
         );
         assert_eq!(there(&repaired), 4);
         let held = Compared {

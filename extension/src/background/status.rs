@@ -22,13 +22,13 @@ impl Problem {
         let known = |words: &[&str]| words.iter().any(|word| reason.contains(word));
         if known(&["not found", "No such native application"]) {
             return Self {
-                message: format!("The browser knows no native host called {HOST_NAME}."),
+                message: format!("The native host {HOST_NAME} is not installed for this browser."),
                 cure: "Run `idb-relay install`. If it is installed, `idb-relay status` says where.".into(),
             };
         }
         if known(&["forbidden", "does not have permission"]) {
             return Self {
-                message: format!("The native host {HOST_NAME} does not admit this extension."),
+                message: format!("The native host {HOST_NAME} does not allow this extension."),
                 cure: "Run `idb-relay install` again: the host's manifest names another extension.".into(),
             };
         }

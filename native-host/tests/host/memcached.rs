@@ -166,7 +166,7 @@ fn the_server_that_fails_is_named() {
     let last = &sink(&sandbox)["last_error"];
     assert_eq!(last["error"], error);
     assert!(last["recovered_at"].as_i64() >= last["at"].as_i64(), "{last}");
-    assert!(sandbox.print(&["status"]).contains("last error, over since"));
+    assert!(sandbox.print(&["status"]).contains("last error, resolved"));
     let log = sandbox.log("idb-relay.log");
     let log = std::fs::read_to_string(log).expect("a log");
     let line = log.lines().find(|line| line.contains(error)).expect("a line");

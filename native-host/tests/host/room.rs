@@ -71,7 +71,7 @@ fn events_go_once_all_have_passed_them_on_and_there_are_many() {
     assert!(number(&after["tail"]) > number(&before["head"]), "{after}");
     assert_eq!(after["shed"], 0);
     let text = sandbox.print(&["status"]);
-    assert!(text.contains(" of at most 1024.0 MiB)"), "{text}");
+    assert!(text.contains(", limit 1 GiB)"), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Memcached compared with the mirror, and put right.
+//! Memcached compared with the mirror, and repaired.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ use crate::support::{
     status, until,
 };
 
-use DifferenceKind::{Foreign, Held, Missing, Stale};
+use DifferenceKind::{Held, Missing, Orphaned, Stale};
 
 /// What `verify --json` says, and what it ended with.
 pub struct Verified {
@@ -32,7 +32,7 @@ impl Verified {
         let name = |kind| match kind {
             Missing => "missing",
             Stale => "stale",
-            Foreign => "foreign",
+            Orphaned => "orphaned",
             Held => "held",
         };
         self.differences
@@ -120,9 +120,9 @@ fn each_kind_of_difference_is_named_and_put_right() {
             ("3", "missing"),
             ("599", "missing"),
             ("\"a b\"", "stale"),
-            ("7", "foreign"),
-            ("1000", "foreign"),
-            ("1", "foreign"),
+            ("7", "orphaned"),
+            ("1000", "orphaned"),
+            ("1", "orphaned"),
         ]);
         let verified = verify(&sandbox, &[]);
         assert_eq!(verified.kinds(), expected, "round {round}");
@@ -132,14 +132,14 @@ fn each_kind_of_difference_is_named_and_put_right() {
             compared,
             missing,
             stale,
-            foreign,
+            orphaned,
             repaired,
             pending,
             refused,
             strangers,
             ..
         } = verified.compared;
-        assert_eq!((total, compared, missing, stale, foreign), (600, 600, 2, 1, 3));
+        assert_eq!((total, compared, missing, stale, orphaned), (600, 600, 2, 1, 3));
         assert_eq!((repaired, pending, refused, strangers), (0, 0, 0, 1));
         let text = sandbox.run(&["verify"]);
         assert_eq!(text.status.code(), Some(1));
@@ -151,7 +151,7 @@ fn each_kind_of_difference_is_named_and_put_right() {
             )),
             "{text}"
         );
-        assert!(text.contains("2 missing, 1 stale, 3 foreign\n"), "{text}");
+        assert!(text.contains("2 missing, 1 stale, 3 orphaned\n"), "{text}");
 
         let repaired = verify(&sandbox, &["--repair"]);
         assert_eq!((repaired.kinds(), repaired.compared.repaired), (expected, 6));
@@ -361,8 +361,10 @@ fn only_what_is_meant_is_compared() {
         sandbox.memcached.set(&name(place, "2"), "2");
     }
     let count = |more: &[&str]| {
-        let Compared { missing, foreign, .. } = verify(&sandbox, more).compared;
-        (missing, foreign)
+        let Compared {
+            missing, orphaned, ..
+        } = verify(&sandbox, more).compared;
+        (missing, orphaned)
     };
     assert_eq!(count(&[]), (3, 3));
     assert_eq!(count(&["--origin", ORIGIN, "--database", "shop"]), (2, 2));
@@ -403,7 +405,7 @@ fn a_server_that_is_away_is_no_difference_but_an_error() {
             text.contains(&format!("memcached at {}", sandbox.memcached.address())),
             "{text}"
         );
-        assert!(text.contains("cure: Start the server"), "{text}");
+        assert!(text.contains("fix: Start the server"), "{text}");
     }
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     sandbox.write_config(&config.replace("[memcached]", "[memcached]\nmode = \"off\""));
@@ -433,8 +435,8 @@ fn several_servers_each_hold_their_own() {
         server.set(&name, r#"{"$set":[1]}"#);
     }
     let found = verify(&sandbox, &["--repair"]);
-    assert_eq!(found.kinds(), kinds([("1", "foreign")]));
-    assert_eq!((found.compared.foreign, found.code), (2, Some(0)));
+    assert_eq!(found.kinds(), kinds([("1", "orphaned")]));
+    assert_eq!((found.compared.orphaned, found.code), (2, Some(0)));
     assert_same(&sandbox, 300);
     assert_eq!(servers.iter().map(|server| server.count()).sum::<usize>(), 300);
 }
@@ -454,7 +456,7 @@ fn names_that_had_to_be_shortened_are_told_apart() {
     let found = verify(&sandbox, &["--repair"]);
     assert_eq!(
         found.kinds(),
-        BTreeSet::from([(long(1), "missing"), (String::new(), "foreign")])
+        BTreeSet::from([(long(1), "missing"), (String::new(), "orphaned")])
     );
     assert!(
         found
@@ -481,7 +483,7 @@ fn a_server_that_does_not_list_its_items_is_told() {
     sandbox.memcached.set(&sandbox.key("3"), "3");
     // The mirror remembers that there was a record 2; of 3 nobody knows.
     let found = verify(&sandbox, &["--repair"]);
-    assert_eq!(found.kinds(), kinds([("2", "foreign")]));
+    assert_eq!(found.kinds(), kinds([("2", "orphaned")]));
     let [unlisted] = &found.compared.unlisted[..] else {
         panic!("{:?}", found.compared)
     };
@@ -489,7 +491,7 @@ fn a_server_that_does_not_list_its_items_is_told() {
     assert!(
         sandbox
             .print(&["verify"])
-            .contains("not all foreign items were sought")
+            .contains("not every orphaned item was looked for")
     );
 }
 
@@ -565,7 +567,7 @@ fn the_help_and_the_last_line_agree() {
     let text = sandbox.print(&["verify", "--json"]);
     let end: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
     for name in [
-        "done", "total", "compared", "missing", "stale", "foreign", "repaired",
+        "done", "total", "compared", "missing", "stale", "orphaned", "repaired",
     ] {
         assert!(
             end.get(name).is_some() && help.contains(&format!("\"{name}\"")),

@@ -108,7 +108,7 @@ fn Way(state: State, row: Row) -> impl IntoView {
         });
         view! { <table>{lines.views()}</table> }
     };
-    view! { <section><h3>"Way"</h3>{part(table)}</section> }
+    view! { <section><h3>"Delivery"</h3>{part(table)}</section> }
 }
 
 /// Where the write was called from.
@@ -137,11 +137,11 @@ fn Source(state: State, place: usize, row: Row) -> impl IntoView {
             return view! { <ol class="calls">{calls}</ol> }.into_any();
         }
         if state.tracing.get() {
-            return view! { <p class="faint">"No stack was taken of this write."</p> }.into_any();
+            return view! { <p class="faint">"No stack was recorded for this write."</p> }.into_any();
         }
         view! {
-            <p class="faint">"Nobody took its stack. "
-                <button on:click=press(move || state.toggle_tracing())>"Take stacks from now on"</button></p>
+            <p class="faint">"No stack recorded. "
+                <button on:click=press(move || state.toggle_tracing())>"Record stacks"</button></p>
         }
         .into_any()
     };
@@ -311,7 +311,7 @@ fn Names(state: State, row: Row) -> impl IntoView {
         };
         view! {
             <section>
-                <h3>"In the servers"</h3>
+                <h3>"On the servers"</h3>
                 <table class="names">
                     {plain}
                     {line("Memcached key", ways.memcached_key)}

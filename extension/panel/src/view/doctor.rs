@@ -30,8 +30,8 @@ fn Open(state: State) -> impl IntoView {
     ask();
     view! {
         <div class="shade" on:click=press(move || state.show(None))>
-            <div class="help doctor" role="dialog" aria-modal="true" aria-label="What is on the way of a write" on:click=stay>
-                <header><h2>"What is on the way of a write"</h2>
+            <div class="help doctor" role="dialog" aria-modal="true" aria-label="Pipeline check" on:click=stay>
+                <header><h2>"Pipeline check"</h2>
                     <button on:click=press(move || { checks.set(None); ask(); })>"Check again"</button>
                     <button class="icon" autofocus=true aria-label="Close the checks" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Checks">
@@ -50,7 +50,7 @@ fn Open(state: State) -> impl IntoView {
 fn line(check: &Check) -> impl IntoView + use<> {
     let (state, word) = match check.verdict {
         Verdict::Ok => ("ok", "ok"),
-        Verdict::Remark => ("waiting", "remark"),
+        Verdict::Note => ("waiting", "note"),
         Verdict::Problem => ("wrong", "problem"),
     };
     let cure = check

@@ -15,7 +15,7 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "store:orders",
-        "so too db: and origin:; * stands for anything, as in origin:http://localhost:*",
+        "also db: and origin:; * matches anything, as in origin:http://localhost:*",
     ),
     ("key:42", "the record's key; key:[1,* for arrays"),
     (
@@ -24,10 +24,10 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "is:error",
-        "a stage has something to say about it; is:snapshot was read, not observed",
+        "a stage reported a problem; is:snapshot: the record was read, its write was not observed",
     ),
     ("tx:ID", "of this transaction"),
-    ("-word", "turns any of these round"),
+    ("-word", "negates a term"),
     ("\"two words\"", "quotes keep spaces"),
 ];
 
@@ -60,16 +60,16 @@ fn Open(state: State) -> impl IntoView {
             <div class="help" role="dialog" aria-modal="true" aria-label="Help" on:click=stay>
                 <header><h2>"Help"</h2><button class="icon" autofocus=true aria-label="Close help" on:click=press(move || state.show(None))>"×"</button></header>
                 <div tabindex="0" role="group" aria-label="Help text">
-                <h3>"Filter: all words must hold"</h3>
+                <h3>"Filter: all terms must match"</h3>
                 {table(WORDS)}
                 <h3>"Keys"</h3>
                 {table(KEYS)}
                 <h3>"The strip of stages"</h3>
                 <p class="legend">
                     <span class="strip"><i data-state="passed"><s></s></i></span>"passed, with the milliseconds since the commit"
-                    <span class="strip"><i data-state="waiting"><s></s></i></span>"on its way"
-                    <span class="strip"><i data-state="retrying"><s></s></i></span>"the stage is in trouble and tries again"
-                    <span class="strip"><i data-state="noticed"><s></s></i></span>"it has something to say: see the details"
+                    <span class="strip"><i data-state="waiting"><s></s></i></span>"in transit"
+                    <span class="strip"><i data-state="retrying"><s></s></i></span>"the stage failed and tries again"
+                    <span class="strip"><i data-state="noticed"><s></s></i></span>"it reported a problem: see the details"
                     <span class="strip"><i data-state="off"><s></s></i></span>"switched off"
                 </p>
                 <h3>"Not captured"</h3>

@@ -18,11 +18,11 @@ const COMMANDS: &[Command] = &[
     }),
     ("Pause or resume the display", "space", State::toggle_display),
     ("Pause or resume capture", "", State::toggle_capture),
-    ("Follow the newest event, or no more", "f", State::toggle_follow),
-    ("Take stacks of writes, or no more", "", State::toggle_tracing),
+    ("Toggle Follow", "f", State::toggle_follow),
+    ("Toggle recording of stacks", "", State::toggle_tracing),
     ("Clear the events", "", State::clear),
     ("Clear the filter", "", |state| state.set_filter(String::new())),
-    ("Show only events with remarks", "", |state| {
+    ("Show only events with problems", "", |state| {
         state.set_filter("is:error".to_owned());
     }),
     ("Show only deletions", "", |state| {
@@ -35,10 +35,10 @@ const COMMANDS: &[Command] = &[
     ("Show stores", "", |state| state.go(Tab::Stores)),
     ("Export the events shown", "", State::export),
     ("Capture this site", "", |state| state.capture(true)),
-    ("Capture this site no more", "", |state| state.capture(false)),
+    ("Stop capturing this site", "", |state| state.capture(false)),
     ("Grant the permission for this site", "", State::grant),
     ("Reload the page", "", |_| crate::browser::reload()),
-    ("Events of this site only, or of all", "", |state| {
+    ("Toggle events of this site only", "", |state| {
         state.only_site.update(|only| *only = !*only);
     }),
     ("Back to live", "", State::live),

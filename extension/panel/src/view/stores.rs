@@ -253,7 +253,7 @@ fn differences(memory: Memory, row: usize, compared: &Compared) -> impl IntoView
         let kind = match difference.kind {
             DifferenceKind::Missing => "missing",
             DifferenceKind::Stale => "stale",
-            DifferenceKind::Foreign => "left over",
+            DifferenceKind::Orphaned => "orphaned",
             DifferenceKind::Held => "another profile's",
         };
         let address = difference.address.clone();

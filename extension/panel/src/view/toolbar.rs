@@ -119,10 +119,10 @@ fn shown(counts: Counts) -> String {
     } = counts;
     let bound = format!("{} or {} MB", words::count(BOUND), BOUND_BYTES / (1024 * 1024));
     let mut text = if shown == there {
-        format!("{} of at most {bound}", words::counted(there, "event"))
+        format!("{} (limit {bound})", words::counted(there, "event"))
     } else {
         format!(
-            "{} of {} (at most {bound})",
+            "{} of {} (limit {bound})",
             words::count(shown),
             words::counted(there, "event")
         )

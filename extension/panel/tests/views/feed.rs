@@ -73,7 +73,7 @@ async fn keys_move_the_selection_and_the_list_says_which_line() {
     let panel = Panel::open();
     let events: Vec<_> = (1..=200).map(|number| created(number, &json!(number))).collect();
     panel.written(&events).await;
-    until_texts(".count", &["200 events of at most 100,000 or 256 MB"]).await;
+    until_texts(".count", &["200 events (limit 100,000 or 256 MB)"]).await;
     let selected = || texts(".row[aria-selected=true] .key");
     press("ArrowDown");
     until(vec!["1"], selected).await;

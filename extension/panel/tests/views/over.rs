@@ -19,10 +19,10 @@ async fn the_palette_is_run_by_keyboard_alone() {
     write(".palette input", "show only");
     until_texts(
         ".palette [role=option]",
-        &["Show only events with remarks", "Show only deletions"],
+        &["Show only events with problems", "Show only deletions"],
     )
     .await;
-    assert_eq!(chosen(), ["Show only events with remarks"]);
+    assert_eq!(chosen(), ["Show only events with problems"]);
     press("ArrowDown");
     until(vec!["Show only deletions"], chosen).await;
     assert_eq!(

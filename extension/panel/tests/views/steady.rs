@@ -74,13 +74,13 @@ async fn a_filter_that_means_the_same_moves_nothing() {
     let panel = Panel::open();
     let events: Vec<_> = (1..=400).map(|number| created(number, &json!(number))).collect();
     panel.written(&events).await;
-    until_texts(".count", &["400 events of at most 100,000 or 256 MB"]).await;
+    until_texts(".count", &["400 events (limit 100,000 or 256 MB)"]).await;
     press("Home");
     until("1".to_owned(), || text(".row .key")).await;
     one(".row").set_attribute("data-old", "").expect("an attribute");
     write("#search", "  ");
     panel.written(&[created(401, &json!(401))]).await;
-    until_texts(".count", &["401 events of at most 100,000 or 256 MB"]).await;
+    until_texts(".count", &["401 events (limit 100,000 or 256 MB)"]).await;
     assert_eq!(attribute(".row", "data-old").as_deref(), Some(""));
     assert_eq!(
         (text(".row .key"), one("#feed").scroll_top()),

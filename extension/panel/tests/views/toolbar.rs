@@ -24,7 +24,7 @@ async fn words_become_chips_and_a_chip_takes_its_word_away() {
     assert_eq!(focused(), "search");
     write("#search", "op:put -key:2");
     until_keys(&["1"]).await;
-    until_texts(".count", &["1 of 3 events (at most 100,000 or 256 MB)"]).await;
+    until_texts(".count", &["1 of 3 events (limit 100,000 or 256 MB)"]).await;
     assert_eq!(texts(".chips .term"), ["only localhost:1", "op:put×", "-key:2×"]);
     click("[aria-label='Remove -key:2']");
     until_keys(&["1", "2"]).await;

@@ -43,7 +43,7 @@ fn assert_one(said: &[String], parts: &[&str]) {
 #[test]
 fn a_cache_that_nobody_feeds_is_said_to_be_so() {
     let sandbox = sandbox();
-    let nobody = "remark: nobody feeds Memcached: memcached.mode is \"off\"";
+    let nobody = "note: nobody feeds Memcached: memcached.mode is \"off\"";
     assert_one(
         &feeding(&sandbox),
         &[
@@ -66,7 +66,7 @@ fn a_cache_that_nobody_feeds_is_said_to_be_so() {
     assert_one(
         &feeding(&sandbox),
         &[
-            "remark: no `idb-relay apply` of group memcached runs now",
+            "note: no `idb-relay apply` of group memcached runs now",
             &address,
             "Start it",
         ],
@@ -135,7 +135,7 @@ fn a_cache_that_is_fed_twice_is_warned_of() {
             .replace("127.0.0.1:", "localhost:")
             .replace("redis://localhost", "redis://127.0.0.1"),
     );
-    assert_one(&feeding(&sandbox), &["remark:", &address, "under other names"]);
+    assert_one(&feeding(&sandbox), &["note:", &address, "under other names"]);
     drop(apply);
 }
 

@@ -44,7 +44,7 @@ fn what_apply_feeds_is_compared_and_put_right() {
         sandbox.memcached.delete(&sandbox.key("3"));
         sandbox.memcached.set(&sandbox.key("4"), "2");
         sandbox.memcached.set(&sandbox.key("7"), "gone");
-        let expected = kinds([("3", "missing"), ("4", "stale"), ("7", "foreign")]);
+        let expected = kinds([("3", "missing"), ("4", "stale"), ("7", "orphaned")]);
         let verified = verify(&sandbox, &[]);
         assert_eq!((verified.code, verified.kinds()), (Some(1), expected.clone()));
         let repaired = verify(&sandbox, &["--repair"]);
@@ -60,7 +60,7 @@ fn what_apply_feeds_is_compared_and_put_right() {
     host.acknowledged(4);
     for repair in [&[][..], &["--repair"]] {
         let verified = verify(&sandbox, repair);
-        let expected = kinds([("3", "stale"), ("1000", "missing"), ("5", "foreign")]);
+        let expected = kinds([("3", "stale"), ("1000", "missing"), ("5", "orphaned")]);
         assert_eq!((verified.code, verified.kinds()), (Some(1), expected));
         assert_eq!((verified.compared.pending, verified.compared.repaired), (0, 0));
     }
@@ -129,7 +129,7 @@ fn what_the_stream_has_lost_is_put_right() {
         apply.state("applying");
         all_done(&sandbox);
         let expected: BTreeSet<_> = kinds([
-            (old.as_str(), "foreign"),
+            (old.as_str(), "orphaned"),
             (changed.as_str(), "stale"),
             (new.as_str(), "missing"),
         ]);
