@@ -162,7 +162,8 @@ fn a_site_that_is_switched_off_and_on_takes_a_load(kind: Kind) -> Result<()> {
     is(&panel, "site")?;
     panel.press("Capture this site")?;
     looks(&panel, "refused")?;
-    ensure!(panel.text(".empty h2")?.contains("from its next load on"));
+    // Until the background knows that the site is on again, the page is one that is not captured.
+    panel.wait_for("$('.empty h2').textContent.includes('from its next load on')")?;
     let popup = popup(&browser, &url)?;
     words(&popup, "what is open here is not captured")?;
     popup.wait_for("document.getElementById('remark').textContent.includes('from its next load on')")?;
