@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    build, deny, lab,
+    build, deny, lab, lint,
     machine::{self, Need},
     report::{self, Report},
     run,
@@ -239,6 +239,7 @@ fn lint(root: &Path) -> Result<()> {
     deny::check(root)?;
 
     check_formatting(root)?;
+    lint::check(root)?;
 
     let mut native = run::cargo(root);
     native.args([
