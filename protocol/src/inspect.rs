@@ -15,19 +15,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{json, message::HostError, redact::Rule, table::Table};
+use crate::{json, problem::HostError, redact::Rule, table::Table};
 
 mod health;
 mod look;
-mod remark;
 #[cfg(test)]
 mod tests;
 mod trace;
 
+pub use crate::problem::{Remark, pieces};
+
 pub use self::{
     health::{Health, Lag, Sink},
     look::{Look, Seen, Sight, StoreCount},
-    remark::{Remark, pieces},
     trace::{Trace, Traced, Tracing},
 };
 

@@ -242,7 +242,18 @@ impl Service {
         let service = Rc::clone(self);
         let start = Closure::once_into_js(move || {
             service.starting.set(false);
-            match NativePort::open(&service) {
+            let (receiver, owner) = (Rc::downgrade(&service), Rc::downgrade(&service));
+            let on_message = move |message: &str| {
+                if let Some(service) = receiver.upgrade() {
+                    service.with_relay(|relay| relay.host_said(message));
+                }
+            };
+            let on_end = move |reason: &str| {
+                if let Some(service) = owner.upgrade() {
+                    service.host_gone(reason);
+                }
+            };
+            match NativePort::open(on_message, on_end) {
                 Ok(port) => {
                     service.native.replace(Some(port));
                     service.with_relay(Relay::host_started);

@@ -1,17 +1,14 @@
 //! The tables, and the version of their format.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Author, JournalError, lock, log, retain, rules};
+use super::{Author, BUSY, JournalError, lock, log, retain, rules};
 use crate::{failpoint, time::now_ms};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
 pub(super) const FORMAT: i64 = 1;
-
-/// How long a connection waits for another one; only checkpoints, other processes' first reads and repairs can make it.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// How many pages the write-ahead log may take before it is brought into the file: large enough that a burst is not checkpointed
 /// every few milliseconds, small enough that readers stay quick.
