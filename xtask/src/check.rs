@@ -293,7 +293,6 @@ fn has_nextest() -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
 mod tests {
     use super::*;
 
