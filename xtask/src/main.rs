@@ -74,7 +74,8 @@ enum Task {
         /// Write to this file as JSON where the time went
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
-        /// Only run tests whose names (or whose files' names) contain one of these texts, and no checks before them
+        /// Only run tests whose names contain one of these texts, and no checks before them; a test's file
+        /// is part of its name
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
     },

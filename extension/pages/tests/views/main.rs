@@ -1,5 +1,5 @@
 //! What the popup and the options page show of what they are told, and what presses do: in the documents of real browsers, with the
-//! pages as they are shipped and the test in the background's place. `tests/tests/views.rs` runs them.
+//! pages as they are shipped and the test in the background's place. `tests/tests/browsers/views.rs` runs them.
 
 #![cfg(target_arch = "wasm32")]
 #![allow(

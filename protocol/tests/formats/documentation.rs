@@ -14,18 +14,18 @@ use serde_json::Value;
 // The package is called idb-relay-protocol; the workspace knows it as `protocol`.
 use idb_relay_protocol as protocol;
 
-const FORMATS: &str = include_str!("../../docs/formats.md");
+const FORMATS: &str = include_str!("../../../docs/formats.md");
 
 fn schema(text: &str) -> jsonschema::Validator {
     jsonschema::validator_for(&serde_json::from_str(text).expect("a schema is JSON")).expect("a schema")
 }
 
 fn value_schema() -> jsonschema::Validator {
-    schema(include_str!("../../docs/schema/value.schema.json"))
+    schema(include_str!("../../../docs/schema/value.schema.json"))
 }
 
 fn event_schema() -> jsonschema::Validator {
-    schema(include_str!("../../docs/schema/event.schema.json"))
+    schema(include_str!("../../../docs/schema/event.schema.json"))
 }
 
 /// The part of the page between a heading and the next one.
