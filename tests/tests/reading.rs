@@ -1,9 +1,14 @@
 //! How the extension reads a page's databases: what it finds, and that no page waits for it.
 
-use anyhow::Result;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Result, ensure};
 use lab::{
     Rig,
-    browser::{Browser, Kind, Page},
+    browser::{Browser, Kind, Launch, Page},
     observe::Event,
     wait::{self, PATIENCE, Seen},
 };
@@ -109,8 +114,66 @@ fn stalled_tab_goes_on_reading(kind: Kind) -> Result<()> {
     rig.settled(&reader).map(drop)
 }
 
+/// The files in which the browser keeps large values of pages.
+fn value_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            found.extend(value_files(&path)?);
+        } else if entry.metadata()?.len() >= VALUE_UNITS {
+            let path_text = path.to_string_lossy();
+            if path_text.contains(".indexeddb.blob/") || path_text.contains(".files/") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Past what either browser keeps beside the key.
+const VALUE_UNITS: u64 = 1_500_000;
+
+fn value_whose_file_is_gone_hides_no_other(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.profile.start(&Launch::default())?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    for key in 0..6 {
+        page.evaluate(&format!("put('first', {key}, randomText({VALUE_UNITS}))"))?;
+    }
+    page.evaluate("put('first', 'small', 1)")?;
+    browser.quit()?;
+    let files = value_files(&rig.profile.directory())?;
+    ensure!(files.len() == 6, "{files:?}");
+    for index in [0, 3] {
+        fs::remove_file(&files[index])?;
+    }
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    stream_holds(&rig, "the last record", |event| event.json()["key"] == "small")?;
+    let reason = "the browser cannot read it";
+    let of_numbers = |events: Vec<Event>| -> Vec<bool> {
+        let events = events.iter().map(Event::json);
+        events
+            .filter(|event| event["key"].is_u64())
+            .map(|event| event["after"]["$opaque"]["reason"] == reason)
+            .collect()
+    };
+    let lost = of_numbers(rig.stream()?);
+    ensure!(
+        lost.len() == 6 && lost.iter().filter(|lost| **lost).count() == 2,
+        "{lost:?}"
+    );
+    // What can be read again is told, and the store is no longer in doubt.
+    page.evaluate("Promise.all([0, 1, 2, 3, 4, 5].map((key) => put('first', key, key)))")?;
+    rig.settled(&page).map(drop)
+}
+
 lab::in_both_browsers!(
     write_waits_for_no_stalled_tab,
     deletion_waits_for_no_stalled_tab,
     stalled_tab_goes_on_reading,
+    value_whose_file_is_gone_hides_no_other,
 );

@@ -33,6 +33,13 @@ window.count = async (store, to) => {
   for (let number = 0; number < to; number++) await window.put(store, number, number);
 };
 
+// A text of so many letters that no engine makes shorter.
+window.randomText = (length) => {
+  let text = "";
+  while (text.length < length) text += Math.random().toString(36).slice(2);
+  return text.slice(0, length);
+};
+
 // Puts a record from a worker, where no hook sees it.
 window.putUnseen = async (store, key, value) => {
   const write = (store, key, value) => {
