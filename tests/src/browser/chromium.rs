@@ -339,6 +339,24 @@ impl Driver for Chromium {
         Ok(())
     }
 
+    fn open_dialog(&mut self, page: &str, script: &str) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.forget_events();
+        self.evaluate_in(&session, script)?;
+        self.rpc.event("Page.javascriptDialogOpening", Some(&session))?;
+        Ok(())
+    }
+
+    fn close_dialog(&mut self, page: &str) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.call(
+            "Page.handleJavaScriptDialog",
+            json!({"accept": true}),
+            Some(&session),
+        )?;
+        Ok(())
+    }
+
     fn screenshot(&mut self, page: &str) -> Result<String> {
         let session = self.session(page)?;
         let answer = self
