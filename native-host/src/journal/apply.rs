@@ -11,6 +11,7 @@
 //! - `emptied`: store lists that leave nothing of an origin.
 //! - `census`: stores that nobody has told of before.
 //! - `schema`: changes of stores' shapes, and deleted databases.
+//! - `sweep`: stretches of records that go at once.
 //! - `drafts`: the events of one delivery until all are known.
 //! - `event`: from drafts to the journal's rows.
 //! - `room`: what goes when it is old, or when there is no room.
@@ -27,6 +28,7 @@ mod observe;
 mod room;
 mod schema;
 mod snapshot;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod volume;

@@ -131,6 +131,18 @@ impl<'a, 'j> Drafts<'a, 'j> {
         self.count
     }
 
+    /// The place of the draft that is added next, for [`set_late`](Self::set_late).
+    pub(super) fn next(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The draft at this place, which concerns no record, came out to be late.
+    pub(super) fn set_late(&mut self, place: usize) {
+        if let Some(Run::Kept(draft)) = self.runs.get_mut(place) {
+            draft.late = true;
+        }
+    }
+
     /// Whether any are in the table, or were.
     pub(super) fn are_aside(&self) -> bool {
         self.lay_aside.is_some()

@@ -5,6 +5,7 @@ mod emptied;
 mod handed;
 mod late;
 mod lost;
+mod upgrades;
 mod volume;
 
 use std::{
