@@ -18,8 +18,9 @@ use super::{
         store::{Place, Store},
     },
     Batch, Refusal, Scope,
+    before::Before,
     drafts::{Draft, Drafts},
-    event::{Before, Scene},
+    event::Scene,
     sweep::{By, Stretch},
 };
 
@@ -315,7 +316,6 @@ impl Reads {
 /// What the mirror says about a record that is about to be written.
 pub(super) struct Known {
     live: bool,
-    /// Not known while the record waits to be read again, or is in conflict now.
     before: Before,
     /// Its order to what others have said is in doubt.
     pub contested: bool,
@@ -359,12 +359,7 @@ impl Known {
         let contested = reads.conflict || when.contests(last);
         let in_doubt = contested || settling.waits_for(store.id, &key.bytes);
         let live = row.as_ref().is_some_and(|row| row.value.is_some());
-        let before = match &row {
-            _ if in_doubt => Before::Unknown,
-            Some(row) => row.told(redaction),
-            None if store.complete => Before::Absent,
-            None => Before::Unknown,
-        };
+        let before = Before::of(row.as_ref(), store, in_doubt, redaction);
         Ok(Self {
             live,
             before,

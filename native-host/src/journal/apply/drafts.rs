@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{
     super::key::{RecordKey, raw},
-    event::Before,
+    before::Before,
 };
 
 /// How many bytes of drafts are kept in memory.

@@ -13,9 +13,10 @@ use super::{
         store::{Place, Stores},
     },
     Batch, Scope,
+    before::Before,
     commit::{Known, Reads, Written},
     drafts::{Draft, Drafts},
-    event::{Before, Scene},
+    event::Scene,
     sweep::{By, Stretch, Swept},
 };
 

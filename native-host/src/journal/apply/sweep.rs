@@ -12,9 +12,9 @@ use super::{
         store::Place,
     },
     Batch,
+    before::Before,
     commit::{Reads, Written},
     drafts::{Draft, Drafts},
-    event::Before,
 };
 use protocol::event::Op;
 
@@ -76,14 +76,14 @@ impl<'j> Batch<'j> {
             span,
             when,
         } = stretch;
-        let store = self.state.stores.get(&self.transaction, place, version)?;
-        let (id, last) = (store.id, store.swept);
-        let reads = Reads::of(store, when);
+        let known = self.state.stores.get(&self.transaction, place, version)?.clone();
+        let id = known.id;
+        let reads = Reads::of(&known, when);
         // What it says of records that are not there any more counts, too.
         let mut swept = Swept {
             store: id,
-            in_conflict: when.contests(last),
-            late: reads.are_younger || when.is_late(last, || written.has_swept(id)),
+            in_conflict: when.contests(known.swept),
+            late: reads.are_younger || when.is_late(known.swept, || written.has_swept(id)),
         };
         let mut asks = false;
         let mut live = Pages::of(id, span);
@@ -93,11 +93,8 @@ impl<'j> Batch<'j> {
                 let fate = self.fate(id, &key, &row, (when, reads), written);
                 swept.in_conflict |= fate.in_conflict;
                 swept.late |= fate.late;
-                let before = if fate.in_conflict || self.state.settling.waits_for(id, &key.bytes) {
-                    Before::Unknown
-                } else {
-                    row.told(self.state.redaction)
-                };
+                let in_doubt = fate.in_conflict || self.state.settling.waits_for(id, &key.bytes);
+                let before = Before::of(Some(&row), &known, in_doubt, self.state.redaction);
                 if by == By::Records && fate.in_conflict {
                     asks = true;
                     self.state.settling.doubt(id, place, &key);

@@ -1,6 +1,7 @@
 //! What two tabs do at once, decided on a real file.
 
 mod aside;
+mod before;
 mod emptied;
 mod handed;
 mod late;
