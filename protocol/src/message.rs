@@ -146,7 +146,7 @@ pub enum ToBridge<'a> {
     },
     /// Tell where writes are called from, or do so no more. A bridge that connects does not.
     Trace {
-        /// Whether somebody wants to see it.
+        /// Whether an inspector wants to see it.
         on: bool,
     },
 }

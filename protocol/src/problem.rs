@@ -54,7 +54,7 @@ pub enum ErrorCode {
     JournalNewer,
     /// The journal cannot be written (disk full, permissions, damage); nothing is acknowledged until it can.
     JournalFailed,
-    /// A question is none that the host knows.
+    /// The host does not know a question.
     MalformedQuestion,
     /// A question cannot be answered: what it asks for is not there, or too much is asked at once.
     QuestionFailed,

@@ -88,7 +88,7 @@ struct Refused {
 #[derive(Debug, Default)]
 pub struct Bridges {
     connected: Table<u32, Bridge>,
-    /// The documents that were turned away, by tab and frame, until something else is there. Nobody says when a tab goes.
+    /// The documents that were turned away, by tab and frame, until something else is there. No event says when a tab goes.
     refused: Table<(i64, i64), Refused>,
     clock: u64,
 }

@@ -157,7 +157,7 @@ impl Outbox {
         }
     }
 
-    /// A new host: whatever was on its way is sent again.
+    /// A new host: all that was in transit is sent again.
     pub fn rewind(&mut self) {
         self.unsent = 0;
         self.in_flight = 0;

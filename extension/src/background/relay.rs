@@ -259,7 +259,7 @@ impl Relay {
         }
     }
 
-    /// A message from a document. Whatever is none is left out: bridges are ours, but their process is the page's too.
+    /// A message from a document. Invalid messages are ignored: the bridge is our code but shares a process with the page.
     fn bridge_said(&mut self, port: u32, text: &str) {
         let Ok(message) = json::read(text) else {
             return;

@@ -80,7 +80,7 @@ impl Background {
         Ok(Background(service))
     }
 
-    /// Somebody opened a port; `sender` is JSON.
+    /// A document or an inspector opened a port; `sender` is JSON.
     pub fn port_opened(&self, number: u32, port: Port, sender: &str) {
         let Ok(sender) = json::read::<RawSender>(sender) else {
             return;

@@ -4,7 +4,7 @@ const said = [];
 const wanted = [];
 const listeners = [];
 
-const nobody = { addListener() {} };
+const neverFires = { addListener() {} };
 
 // What a page of the extension finds, with one tab that shows a page at `url`.
 export function install(url, id) {
@@ -14,7 +14,7 @@ export function install(url, id) {
       connect: () => ({
         postMessage: (text) => said.push(text),
         onMessage: { addListener: (listener) => listeners.push(listener) },
-        onDisconnect: nobody,
+        onDisconnect: neverFires,
       }),
       getURL: (path) => path,
     },
@@ -23,7 +23,7 @@ export function install(url, id) {
       remove: async ({ origins }) => (wanted.push(...origins.map((origin) => `-${origin}`)), true),
     },
     storage: { local: { get: async () => ({ secret: Array(32).fill(7) }) } },
-    tabs: { get: async () => tab, query: async () => [tab], onUpdated: nobody },
+    tabs: { get: async () => tab, query: async () => [tab], onUpdated: neverFires },
   };
 }
 
@@ -35,8 +35,8 @@ export function inspect() {
       tabId: 7,
       eval: async (_, told) => told(new URL((await tabs.get()).url).origin),
     },
-    network: { onNavigated: nobody },
-    panels: { themeName: "dark", onThemeChanged: nobody },
+    network: { onNavigated: neverFires },
+    panels: { themeName: "dark", onThemeChanged: neverFires },
   };
 }
 

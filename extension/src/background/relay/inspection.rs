@@ -56,7 +56,7 @@ impl Relay {
         self.rules_changed();
     }
 
-    /// A message from an inspector. What is none is left out: it comes from a page of another version, about to be closed.
+    /// A message from an inspector. Invalid messages are ignored: they come from a page of another version, about to be closed.
     pub(super) fn inspector_said(&mut self, port: u32, text: &str) {
         let Ok(message) = json::read(text) else {
             return;
@@ -157,7 +157,7 @@ impl Relay {
         self.actions.push(Action::Register(self.capture.match_patterns()));
         self.bridges.reconsider(|origin| self.capture.allows(origin));
         self.changed = true;
-        // Without the host's word nobody is turned away: it may allow what nobody else does.
+        // Until the host has said which origins it allows, no document is turned away.
         if self.link == Link::Up {
             self.decide();
             self.outbox.retain(|origin| self.capture.allows(origin));

@@ -1,4 +1,4 @@
-//! What leaves is redacted, by whoever made the rule, and nothing leaves before all rules are known.
+//! What leaves is redacted by the rules of every source, and nothing leaves before all rules are known.
 
 use protocol::{message::ToHost, redact::How};
 
