@@ -118,7 +118,7 @@ fn nothing_is_lost_doubled_or_stale_whatever_crashes() {
                                 Err(error) => println!("seed {seed} fails (nothing kept: {error}): {wrong}"),
                             }
                             failures.lock().expect("whole").push((seed, wrong));
-                            // Whatever it has left behind is no other round's business.
+                            // The next round must not meet what this one has left behind.
                             lab = Lab::new();
                         }
                     }
