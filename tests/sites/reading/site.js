@@ -71,7 +71,7 @@ window.hold = async (store) => {
 };
 
 // Resolves when so many rounds of tasks of the lowest priority, each with an open of the database,
-// are over: whatever began before them has got that far, too.
+// are over: everything that began before them has got that far, too.
 window.rounds = async (count) => {
   for (let round = 0; round < count; round++) {
     await scheduler.postTask(() => {}, { priority: "background" });

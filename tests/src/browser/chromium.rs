@@ -282,7 +282,7 @@ impl Driver for Chromium {
         let count = self.evaluate_in_worker(
             "globalThis.chrome?.scripting?.getRegisteredContentScripts().then((scripts) => scripts.length)",
         )?;
-        // The worker comes and goes; when it is gone, whoever asks asks again.
+        // The worker comes and goes; when it is gone, the caller asks again.
         Ok(count
             .and_then(|count| count["value"].as_u64())
             .unwrap_or_default())

@@ -145,7 +145,8 @@ fn databases_that_do_not_open_hold_no_other_up(kind: Kind) -> Result<()> {
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("put(['key'], 1)")?;
     rig.settled(&page)?;
-    // Upgrades that wait for ever for another connection to close, and all who open these databases behind them.
+    // Upgrades wait without end for another connection to close, and every later open of these
+    // databases waits behind them.
     page.evaluate(
         "Promise.all(Array.from({ length: 16 }, (_, number) => new Promise((resolve) => {
             const first = indexedDB.open(`stuck ${number}`, 1);
