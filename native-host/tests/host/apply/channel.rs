@@ -247,7 +247,7 @@ fn what_is_in_hand_at_the_end_is_told() {
 }
 
 #[test]
-fn what_was_missed_is_a_difference_while_somebody_listens() {
+fn missed_events_are_a_difference_while_apply_listens() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     host.deliver(1, &commit(&[put("0", "0")]));

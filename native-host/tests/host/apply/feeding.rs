@@ -42,7 +42,7 @@ fn assert_one(said: &[String], parts: &[&str]) {
 }
 
 #[test]
-fn a_cache_that_nobody_feeds_is_said_to_be_so() {
+fn doctor_notes_missing_cache_writer_when_mode_is_off() {
     let sandbox = sandbox();
     let no_writer = "note: nobody feeds Memcached: memcached.mode is \"off\"";
     assert_one(
