@@ -57,6 +57,8 @@ pub enum FromBridge<'a> {
     /// A slice of a delivery's body that is too long for one message.
     #[serde(borrow)]
     Part(Part<'a>),
+    /// The document goes away, or is frozen: others are asked to read from now on.
+    Leaving {},
     /// Where the writes of a delivery that follows were called from. Not for the host.
     #[serde(borrow)]
     Trace(Stacks<'a>),

@@ -51,6 +51,8 @@ pub struct Bridge {
     pub stacks: Table<u64, Vec<String>>,
     /// How many bytes they take.
     pub stack_bytes: usize,
+    /// It goes away, or is frozen.
+    pub leaving: bool,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
 }
@@ -114,6 +116,7 @@ impl Bridges {
             traced: false,
             stacks: Table::new(),
             stack_bytes: 0,
+            leaving: false,
             last_heard: self.clock,
         };
         self.connected.insert(port, bridge);
@@ -263,7 +266,9 @@ impl Bridges {
     fn readers_of(&self, origin: &str) -> impl Iterator<Item = (&u32, &Bridge)> {
         self.connected
             .iter()
-            .filter(move |(_, bridge)| bridge.standing == Standing::Welcome && bridge.page().origin == origin)
+            .filter(move |(_, bridge)| {
+                bridge.standing == Standing::Welcome && !bridge.leaving && bridge.page().origin == origin
+            })
     }
 }
 
@@ -281,7 +286,7 @@ mod tests {
             incognito: false,
             container: String::new(),
             top: None,
-            prerendered: false,
+            inactive: false,
         }
     }
 
@@ -304,6 +309,8 @@ mod tests {
         assert_eq!(bridges.reader_of("http://a"), Some(1));
         bridges.close(1);
         assert_eq!(bridges.reader_of("http://a"), Some(2));
+        bridges.heard(2).expect("open").leaving = true;
+        assert_eq!(bridges.reader_of("http://a"), None);
         assert_eq!(bridges.ports_of("c3").collect::<Vec<_>>(), [3]);
     }
     #[test]

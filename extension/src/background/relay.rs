@@ -278,6 +278,7 @@ impl Relay {
                     .collect();
                 self.take(port, bodies);
             }
+            FromBridge::Leaving {} => bridge.leaving = true,
             FromBridge::Trace(trace) => {
                 let stacks = trace
                     .stacks

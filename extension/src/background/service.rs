@@ -35,7 +35,7 @@ struct RawSender {
     incognito: bool,
     container: String,
     top: Option<String>,
-    prerendered: bool,
+    inactive: bool,
     /// Whether it is one of our own pages.
     inspector: bool,
 }
@@ -98,7 +98,7 @@ impl Background {
             incognito: sender.incognito,
             container: sender.container,
             top: sender.top,
-            prerendered: sender.prerendered,
+            inactive: sender.inactive,
         };
         self.0.with_relay(|relay| relay.bridge_opened(number, sender));
     }

@@ -64,7 +64,7 @@ fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
             incognito: false,
             container: String::new(),
             top: None,
-            prerendered: false,
+            inactive: false,
         },
     );
     relay.port_said(
@@ -332,7 +332,7 @@ fn private_windows_and_what_the_host_does_not_want_are_refused() {
             incognito: true,
             container: String::new(),
             top: None,
-            prerendered: false,
+            inactive: false,
         },
     );
     let actions = relay.take_actions();
