@@ -62,6 +62,11 @@ pub enum FromBridge<'a> {
     /// Where the writes of a delivery that follows were called from. Not for the host.
     #[serde(borrow)]
     Trace(Stacks<'a>),
+    /// Everything is to be read: commits tell too little of what has changed. Answered, perhaps after
+    /// another document has read, by [`ToBridge::Surveyed`].
+    Survey {},
+    /// The document has read everything, as far as it could, after [`ToBridge::Snapshot`].
+    Surveyed {},
 }
 
 /// The stacks of a commit's operations, in their order. Further operations have none.
@@ -83,6 +88,9 @@ pub struct Open<'a> {
     /// Hooked after the page's own scripts may have run: earlier writes are known only by snapshot.
     #[serde(default)]
     pub late: bool,
+    /// Nothing that the document has asked to be read (by this, or [`FromBridge::Survey`]) was read since.
+    #[serde(default)]
+    pub survey: bool,
     /// What the document is embedded in. Required: without it the background cannot tell whose databases the document has.
     #[serde(borrow)]
     pub place: Place<'a>,
@@ -141,6 +149,8 @@ pub enum ToBridge<'a> {
     Read(Read<'a>),
     /// Take an inventory and a snapshot of everything.
     Snapshot {},
+    /// What documents of the origin have asked to be read has been read.
+    Surveyed {},
     /// There is no room for this delivery: a gap is to come in its place, under its number.
     TooMuch {
         /// The delivery's number.

@@ -171,6 +171,11 @@ impl Service {
     fn perform(self: &Rc<Self>, action: Action) {
         match action {
             Action::StartHost { after } => self.start_host(after),
+            Action::Wake { alarm, after } => {
+                let service = Rc::clone(self);
+                let wake = Closure::once_into_js(move || service.with_relay(|relay| relay.woken(alarm)));
+                chrome::set_timeout(&chrome::guarded(&wake).into(), after.as_secs_f64() * 1000.0);
+            }
             Action::StopHost => {
                 if let Some(port) = self.native.take() {
                     spawn_local(async move { port.close() });

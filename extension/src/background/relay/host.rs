@@ -72,7 +72,7 @@ impl Relay {
             }
             // Records cannot be found by what stands for their keys.
             Ok(FromHost::Read { origin, keys, .. }) if keys.iter().any(|key| redact::is_redacted(key)) => {
-                self.tell_surveyor(&origin);
+                self.survey(&origin);
             }
             Ok(FromHost::Read {
                 origin,
@@ -89,7 +89,7 @@ impl Relay {
                 };
                 self.tell_reader(&origin, read);
             }
-            Ok(FromHost::Snapshot { origin }) => self.tell_surveyor(&origin),
+            Ok(FromHost::Snapshot { origin }) => self.survey(&origin),
             Ok(FromHost::Servers { troubles }) => {
                 self.servers = troubles.into_iter().map(Problem::from).collect();
                 self.show_state();

@@ -49,7 +49,11 @@ impl Relay {
         self.rules.insert("policy".to_owned(), rules);
         self.unreadable_policy = unreadable;
         if std::mem::take(&mut self.awaits_policy) {
+            let was_shown = std::mem::take(&mut self.policy_is_late);
             self.redact_anew();
+            if was_shown {
+                self.show(None);
+            }
         }
         // Nothing leaves before every document is judged, nor before the host knows the rules.
         self.recapture();
