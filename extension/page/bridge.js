@@ -361,12 +361,8 @@ function connectToBackground() {
   sentUnits = 0;
   partial = null;
   node?.dispatchEvent(new Event(UNTRACE));
-<<<<<<< HEAD
-  post(JSON.stringify({ open: { context, late, place } }));
-  if (leaving) post(LEAVING);
-=======
   post(JSON.stringify({ open: { context, late, survey: isSurveyWanted, place } }));
->>>>>>> read-15
+  if (leaving) post(LEAVING);
   send();
 }
 
@@ -408,7 +404,6 @@ function hide(returns) {
   if (returns) void closePort();
 }
 
-<<<<<<< HEAD
 /** Closes the port when the script that runs is done. */
 async function closePort() {
   await null;
@@ -425,13 +420,7 @@ function comeBack() {
   if (!leaving) return;
   leaving = mayReturn = false;
   node?.dispatchEvent(new Event(STAY));
-  if (lacking) surveyAgain();
-=======
-/** The document is here to stay, or here again. */
-function stay() {
-  leaving = false;
   if (lacking) askForSurvey();
->>>>>>> read-15
   lacking = false;
   if (context !== "") connectToBackground();
 }

@@ -26,6 +26,10 @@ pub struct Refusal {
 
 /// A connected document.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct Bridge {
     /// Who it is.
     pub sender: Sender,
@@ -286,11 +290,9 @@ impl Bridges {
     }
 
     fn readers_of(&self, origin: &str) -> impl Iterator<Item = (&u32, &Bridge)> {
-        self.connected
-            .iter()
-            .filter(move |(_, bridge)| {
-                bridge.standing == Standing::Welcome && !bridge.leaving && bridge.page().origin == origin
-            })
+        self.connected.iter().filter(move |(_, bridge)| {
+            bridge.standing == Standing::Welcome && !bridge.leaving && bridge.page().origin == origin
+        })
     }
 }
 

@@ -140,6 +140,16 @@ pub struct Decisions {
     pub paused: bool,
 }
 
+/// What the browser has told of the managed policy. Chromium takes seconds. Until it is known, no
+/// document is turned away, and nothing leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PolicyState {
+    Awaited,
+    /// It should be known by now: a problem is shown.
+    Late,
+    Known,
+}
+
 /// Who we are, for the host.
 pub type Identity = ExtensionHello<'static>;
 
@@ -167,11 +177,7 @@ pub struct Relay {
     rules: Table<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
-    /// The browser has not told the policy yet: Chromium takes seconds. Until then no document is
-    /// turned away, and nothing leaves.
-    awaits_policy: bool,
-    /// It should have by now: a person is told.
-    policy_is_late: bool,
+    policy: PolicyState,
     /// This profile's own.
     secret: Secret,
     /// All rules together, or why they cannot be applied.
@@ -208,8 +214,7 @@ impl Relay {
             window: BRIDGE_WINDOW,
             rules: Table::new(),
             unreadable_policy: None,
-            awaits_policy: true,
-            policy_is_late: false,
+            policy: PolicyState::Awaited,
             secret,
             redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
             paused: decisions.paused,
@@ -444,7 +449,7 @@ impl Relay {
                     welcome.push(port);
                 }
                 // The policy may allow it yet.
-                _ if self.awaits_policy => {}
+                _ if self.policy != PolicyState::Known => {}
                 // The configuration may have changed since it was welcome.
                 Standing::Waiting | Standing::Welcome if !allowed => {
                     refused.push((port, bridge.context.clone(), bridge.page().origin.clone()));

@@ -18,6 +18,7 @@ mod identity;
 mod inspection;
 mod lab;
 mod late;
+mod leaving;
 mod meddling;
 mod options;
 mod owners;

@@ -19,7 +19,7 @@ fn load(relay: &mut Relay, port: u32, context: &str) {
             incognito: false,
             container: String::new(),
             top: None,
-            prerendered: false,
+            inactive: false,
         },
     );
     relay.port_said(
