@@ -11,7 +11,7 @@ const PAGE: &str = "/writer/";
 
 /// Nothing is registered yet that could wake it: its end comes as soon as it is there.
 fn a_background_ended_in_its_first_moment_comes_back(kind: Kind) -> Result<()> {
-    let rig = Rig::new(kind)?;
+    let rig = Rig::on_empty_profile(kind)?;
     let browser = rig.browser_at_once(false)?;
     wait::until("a background to end", PATIENCE, || {
         Ok(if browser.end_running_background()? {
