@@ -24,6 +24,7 @@ mod owners;
 mod panel;
 mod places;
 mod policy;
+mod reading;
 mod redaction;
 mod sites;
 mod sizes;
