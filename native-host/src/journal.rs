@@ -25,6 +25,7 @@ use rusqlite::Connection;
 
 mod apply;
 mod error;
+mod forget;
 mod hold;
 mod key;
 pub mod lock;
