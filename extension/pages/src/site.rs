@@ -245,7 +245,7 @@ mod tests {
         assert!(
             site(&background, Some(ORIGIN))
                 .words
-                .contains("since you enabled it")
+                .contains("Existing records are read")
         );
         background.connected = false;
         background.waiting = 1;

@@ -183,7 +183,7 @@ async fn without_a_host_it_is_told_how_to_install_one() {
         Some("Copy the command")
     );
     assert!(
-        text(".empty").contains("1 delivery waits until it is there"),
+        text(".empty").contains("1 delivery waits until there is one"),
         "{}",
         text(".empty")
     );

@@ -80,7 +80,7 @@ async fn help_takes_the_focus_and_gives_it_back() {
 async fn the_doctor_says_what_the_host_found() {
     let panel = Panel::open();
     click(".health button[title^='Check everything']");
-    until_texts(".doctor .faint:first-child", &["The host looks…"]).await;
+    until_texts(".doctor .faint:first-child", &["The host is checking…"]).await;
     let check = |area: &str, verdict, message: &str, cure: Option<&str>| Check {
         area: area.to_owned(),
         verdict,
