@@ -1,4 +1,4 @@
-//! What lies over the screen: palette, help and doctor.
+//! The dialogs: palette, help and doctor.
 
 use protocol::inspect::{Check, Question, Reply, Verdict};
 use view_testing::document::{
@@ -10,7 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::panel::Panel;
 
 #[wasm_bindgen_test]
-async fn the_palette_is_run_by_keyboard_alone() {
+async fn palette_works_by_keyboard_alone() {
     let _panel = Panel::open();
     press_with_control("k");
     until_count("[role=dialog][aria-modal=true] [role=combobox]", 1).await;
@@ -29,13 +29,13 @@ async fn the_palette_is_run_by_keyboard_alone() {
         attribute(".palette input", "aria-activedescendant"),
         attribute(".palette [aria-selected=true]", "id")
     );
-    // There is nothing further down, and nothing of the screen behind it moved.
+    // At the last command the key does nothing.
     press("ArrowDown");
     until(vec!["Show only deletions"], chosen).await;
     press("Enter");
     until_count(".palette", 0).await;
     until("op:delete".to_owned(), || value("#search")).await;
-    // The same keys close it, and Escape does, and leads back to the list.
+    // The same keys close it. So does Escape, which moves the focus to the list.
     press_with_control("k");
     until_count(".palette", 1).await;
     press_with_control("k");
@@ -45,7 +45,7 @@ async fn the_palette_is_run_by_keyboard_alone() {
     press("Escape");
     until_count(".palette", 0).await;
     assert_eq!(focused(), "feed");
-    // What a command leads to has the focus, not the list.
+    // A command that moves the focus wins over the list.
     press_with_control("k");
     until("Command".to_owned(), focused).await;
     write(".palette input", "search");
@@ -60,7 +60,7 @@ async fn help_takes_the_focus_and_gives_it_back() {
     press("?");
     until("Close help".to_owned(), focused).await;
     assert_eq!(attribute(".help", "role").as_deref(), Some("dialog"));
-    // Keys of the list do nothing meanwhile.
+    // The keys of the list do nothing meanwhile.
     press("f");
     assert_eq!(
         attributes(".toolbar button[aria-pressed]", "aria-pressed"),
@@ -77,7 +77,7 @@ async fn help_takes_the_focus_and_gives_it_back() {
 }
 
 #[wasm_bindgen_test]
-async fn the_doctor_says_what_the_host_found() {
+async fn doctor_shows_the_checks_of_the_host() {
     let panel = Panel::open();
     click(".health button[title^='Check everything']");
     until_texts(".doctor .faint:first-child", &["The host is checking…"]).await;
@@ -89,7 +89,7 @@ async fn the_doctor_says_what_the_host_found() {
     };
     let id = panel
         .background
-        .is_asked("the doctor", |question| matches!(question, Question::Doctor {}));
+        .until_question("the doctor", |question| matches!(question, Question::Doctor {}));
     let checks = vec![
         check("journal", Verdict::Ok, "It can be written.", None),
         check(

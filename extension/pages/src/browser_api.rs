@@ -1,7 +1,11 @@
-//! The extension API, as far as these pages use it. Chromium and Firefox (Manifest V3) both know it as `chrome`, with promises.
+//! The extension API as far as the pages use it.
+//!
+//! Chromium and Firefox (Manifest V3) both have it as `chrome`, with promises.
 
 use js_sys::Function;
+use protocol::origin::OriginPattern;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 #[wasm_bindgen]
 extern "C" {
@@ -17,7 +21,6 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = onDisconnect)]
     pub fn on_disconnect(this: &Port) -> Event;
 
-    /// An event that listeners can be added to.
     pub type Event;
 
     #[wasm_bindgen(method, js_name = addListener)]
@@ -29,7 +32,7 @@ extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = openOptionsPage)]
     pub async fn open_options_page() -> Result<JsValue, JsValue>;
 
-    /// The address of a file of ours.
+    /// The URL of a file of the extension.
     #[wasm_bindgen(js_namespace = ["chrome", "runtime"], js_name = getURL)]
     pub fn url(path: &str) -> String;
 
@@ -39,7 +42,7 @@ extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = get)]
     pub async fn tab(id: f64) -> Result<JsValue, JsValue>;
 
-    /// Not `async`: Firefox grants only what is asked for while the click is being handled, not a microtask later.
+    /// Not `async`: Firefox refuses a request that is made a microtask after the click was handled.
     #[wasm_bindgen(catch, js_namespace = ["chrome", "permissions"], js_name = request)]
     pub fn request_permissions(permissions: &JsValue) -> Result<js_sys::Promise, JsValue>;
 
@@ -56,7 +59,16 @@ extern "C" {
     pub fn set_timeout(callback: &JsValue, milliseconds: f64) -> JsValue;
 }
 
-/// An object as the API takes it.
+/// Asks for the permission for this origin only. Call it while a click is handled.
+pub fn request_permission(pattern: &OriginPattern) {
+    let origins = list(&[&pattern.match_pattern()]);
+    if let Ok(request) = request_permissions(&object(&[("origins", origins)])) {
+        // If the user declines, the site stays enabled, and the page names the missing permission.
+        spawn_local(async move { drop(JsFuture::from(request).await) });
+    }
+}
+
+/// An object for the API.
 pub fn object(members: &[(&str, JsValue)]) -> JsValue {
     let object = js_sys::Object::new();
     for (name, value) in members {
@@ -66,13 +78,13 @@ pub fn object(members: &[(&str, JsValue)]) -> JsValue {
     object.into()
 }
 
-/// A whole number, such as a tab's, as the API takes it.
+/// A whole number for the API, such as the id of a tab.
 pub fn number(number: i64) -> JsValue {
     #[expect(clippy::cast_precision_loss, reason = "the API's numbers are JavaScript's")]
     JsValue::from_f64(number as f64)
 }
 
-/// A list of texts as the API takes it.
+/// A list of texts for the API.
 pub fn list(texts: &[&str]) -> JsValue {
     let list = js_sys::Array::new();
     for text in texts {
@@ -81,7 +93,7 @@ pub fn list(texts: &[&str]) -> JsValue {
     list.into()
 }
 
-/// What the API answered; `None` if it is not of the form that is expected.
+/// An answer of the API. `None`: it has another form than expected.
 pub fn from_js<T: serde::de::DeserializeOwned>(value: &JsValue) -> Option<T> {
     let text: String = js_sys::JSON::stringify(value).ok()?.into();
     protocol::json::read(&text).ok()

@@ -1,61 +1,64 @@
 //! The port to the background.
 
-use std::rc::Rc;
+use std::{
+    cell::{OnceCell, RefCell},
+    rc::Rc,
+};
 
 use protocol::inspect::{FromInspector, PORT, ToInspector};
 use wasm_bindgen::prelude::*;
 
-use super::chrome::{self, Port};
+use super::browser_api::{self, Port};
 
-/// How long to wait before a port is opened again, in milliseconds.
-const AGAIN: f64 = 200.0;
+/// Milliseconds until a broken port is opened again.
+const RETRY_MS: f64 = 200.0;
 
-/// The way to the background. Browsers end a background that rests; then the page connects anew and is told everything again.
-pub struct Link {
-    port: std::cell::RefCell<Port>,
+/// Browsers end an idle background. Then the page connects again, and the background sends its
+/// whole state again.
+pub struct BackgroundLink {
+    port: RefCell<Port>,
     tab: Option<i64>,
     on_message: Closure<dyn Fn(JsValue)>,
-    on_disconnect: std::cell::OnceCell<Closure<dyn Fn()>>,
+    on_disconnect: OnceCell<Closure<dyn Fn()>>,
 }
 
-impl Link {
-    /// Connects, and hands over whatever the background says of this tab, or of all.
-    pub fn open(tab: Option<i64>, told: impl Fn(ToInspector) + 'static) -> Rc<Self> {
+impl BackgroundLink {
+    /// Connects. The receiver gets all messages about this tab, or about all tabs.
+    pub fn open(tab: Option<i64>, receiver: impl Fn(ToInspector) + 'static) -> Rc<Self> {
         let on_message = Closure::<dyn Fn(JsValue)>::new(move |text: JsValue| {
             let message = text.as_string().and_then(|text| protocol::json::read(&text).ok());
             if let Some(message) = message {
-                told(message);
+                receiver(message);
             }
         });
         let link = Rc::new(Self {
-            port: std::cell::RefCell::new(connect()),
+            port: RefCell::new(open_port()),
             tab,
             on_message,
-            on_disconnect: std::cell::OnceCell::new(),
+            on_disconnect: OnceCell::new(),
         });
-        let again = Rc::downgrade(&link);
+        let weak = Rc::downgrade(&link);
         let _first = link.on_disconnect.set(Closure::<dyn Fn()>::new(move || {
-            if let Some(link) = again.upgrade() {
-                let connected = Closure::once_into_js(move || {
-                    link.port.replace(connect());
-                    link.greet();
+            if let Some(link) = weak.upgrade() {
+                let reconnect = Closure::once_into_js(move || {
+                    link.port.replace(open_port());
+                    link.subscribe();
                 });
-                chrome::set_timeout(&connected, AGAIN);
+                browser_api::set_timeout(&reconnect, RETRY_MS);
             }
         }));
-        link.greet();
+        link.subscribe();
         link
     }
 
-    /// Tells the background something.
     pub fn send(&self, message: &FromInspector) {
         if let Ok(text) = serde_json::to_string(message) {
-            // A port that has just broken is replaced, and the page shows how things are then.
+            // A port that has just broken is replaced. Then the background sends its state again.
             let _broken = self.port.borrow().post_message(&text.into());
         }
     }
 
-    fn greet(&self) {
+    fn subscribe(&self) {
         {
             let port = self.port.borrow();
             port.on_message()
@@ -69,6 +72,6 @@ impl Link {
     }
 }
 
-fn connect() -> Port {
-    chrome::connect(&chrome::object(&[("name", PORT.into())]))
+fn open_port() -> Port {
+    browser_api::connect(&browser_api::object(&[("name", PORT.into())]))
 }
