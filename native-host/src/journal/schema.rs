@@ -1,17 +1,14 @@
 //! The tables, and the version of their format.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Author, JournalError, lock, log, retain, rules};
+use super::{Author, BUSY, JournalError, lock, log, retain, rules};
 use crate::{failpoint, time::now_ms};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
 pub(super) const FORMAT: i64 = 1;
-
-/// How long a connection waits for another one; only checkpoints, other processes' first reads and repairs can make it.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// How many pages the write-ahead log may take before it is brought into the file: large enough that a burst is not checkpointed
 /// every few milliseconds, small enough that readers stay quick.
@@ -144,8 +141,8 @@ CREATE TABLE IF NOT EXISTS attempt (
 
 /// The same for columns, by table. A read ends a doubt about records of a store, or about all of it, if it
 /// began no earlier than `contested_at` and `doubted_at`. A context belongs to one origin; it is empty until
-/// its next delivery. `redaction` is the generation of the rules that made a record's value. The others are the
-/// beginnings of spans.
+/// its next delivery. `redaction` is the generation of the rules that made a record's value. `lapsed_at` and `unseen_at`
+/// tell whether a value before is known: see apply/before.rs. The others are the beginnings of spans.
 const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
     ("store", "contested_at", "INTEGER NOT NULL DEFAULT 0"),
     ("store", "doubted_at", "INTEGER NOT NULL DEFAULT 0"),
@@ -154,6 +151,8 @@ const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
     ("census", "began", "INTEGER NOT NULL DEFAULT 0"),
     ("record", "redaction", "INTEGER NOT NULL DEFAULT 0"),
     ("context", "origin", "TEXT NOT NULL DEFAULT ''"),
+    ("store", "lapsed_at", "INTEGER NOT NULL DEFAULT 0"),
+    ("store", "unseen_at", "INTEGER NOT NULL DEFAULT 0"),
 ];
 
 /// Opens the journal for writing, making it if it is not there.
@@ -248,9 +247,9 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
     // Which records were in doubt, only the last host knew.
     transaction.execute(
-        "UPDATE store SET complete = 0, doubtful = 2 * (doubtful > 0),
+        "UPDATE store SET complete = 0, lapsed_at = max(lapsed_at, ?1), doubtful = 2 * (doubtful > 0),
             doubted_at = iif(doubtful & 1, max(doubted_at, contested_at), doubted_at)",
-        [],
+        [now_ms()],
     )?;
     transaction.execute(
         "DELETE FROM record WHERE value IS NULL AND at < ?1",

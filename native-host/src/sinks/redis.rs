@@ -32,7 +32,7 @@ use crate::{
     config, failpoint,
     journal::{
         JournalError,
-        progress::Trouble,
+        condition::Trouble,
         read::{Entry, Reader},
         tokens::Tokens,
     },
@@ -152,7 +152,7 @@ impl RedisSink {
     /// Makes the cursor this connection's, unless a host that runs has it.
     fn claim(&self, link: &mut Link) -> Result<Former, StepError> {
         loop {
-            let holder = claim::holder(link).map_err(|error| self.failed(&error))?;
+            let holder = link.holder().map_err(|error| self.failed(&error))?;
             let former = match &holder {
                 None => Former::Own,
                 Some(holder) if self.tokens.has(holder)? => Former::Own,

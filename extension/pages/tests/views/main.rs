@@ -1,7 +1,7 @@
 //! View tests of the popup and the options page: what they show of messages, and what clicks do.
 //!
 //! They run in the documents of real browsers, with the pages as they are shipped. The test plays
-//! the background. `tests/tests/views.rs` starts them.
+//! the background. `tests/tests/browsers/views.rs` starts them.
 
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used, reason = "a test fails where something is missing")]

@@ -16,8 +16,9 @@ use super::{
         store::Place,
     },
     Batch,
+    before::Before,
     drafts::Draft,
-    event::{Before, Scene},
+    event::Scene,
 };
 use crate::time::now_ms;
 

@@ -23,7 +23,7 @@ use super::{
 pub struct Apply {
     child: Child,
     lines: Receiver<Value>,
-    /// What it has said so far and nobody has asked for.
+    /// The lines that it has printed and the test has not asked for yet.
     said: VecDeque<Value>,
 }
 
@@ -108,7 +108,7 @@ impl Apply {
         }
     }
 
-    /// All that it has said under this name and nobody has asked for.
+    /// All lines with this name that the test has not asked for yet.
     pub fn said(&mut self, name: &str) -> Vec<Value> {
         self.said.extend(self.lines.try_iter());
         self.said
@@ -117,7 +117,7 @@ impl Apply {
             .collect()
     }
 
-    /// All that it has said and nobody has asked for, but for single records.
+    /// All lines that the test has not asked for yet, except those about single records.
     pub fn told(&mut self) -> Vec<&Value> {
         self.said.extend(self.lines.try_iter());
         self.said

@@ -14,18 +14,18 @@ use serde_json::Value;
 // The package is called idb-relay-protocol; the workspace knows it as `protocol`.
 use idb_relay_protocol as protocol;
 
-const FORMATS: &str = include_str!("../../docs/formats.md");
+const FORMATS: &str = include_str!("../../../docs/formats.md");
 
 fn schema(text: &str) -> jsonschema::Validator {
     jsonschema::validator_for(&serde_json::from_str(text).expect("a schema is JSON")).expect("a schema")
 }
 
 fn value_schema() -> jsonschema::Validator {
-    schema(include_str!("../../docs/schema/value.schema.json"))
+    schema(include_str!("../../../docs/schema/value.schema.json"))
 }
 
 fn event_schema() -> jsonschema::Validator {
-    schema(include_str!("../../docs/schema/event.schema.json"))
+    schema(include_str!("../../../docs/schema/event.schema.json"))
 }
 
 /// The part of the page between a heading and the next one.
@@ -80,7 +80,7 @@ fn the_schema_refuses_what_is_no_typed_value() {
             "{text}"
         );
     }
-    // More than one member makes it a plain object, whatever the names.
+    // More than one member makes it a plain object, with any names.
     for text in [r#"{"$date":1,"a":2}"#, "{}", r#"{"":{"$ref":1}}"#] {
         assert!(
             schema.is_valid(&serde_json::from_str(text).expect("JSON")),
@@ -180,7 +180,7 @@ fn a_gap_says_how_many_and_nothing_else_does() {
         event
     };
     for (wrong, reason) in [
-        (changed(&gap, "gap", None), "a gap of nobody knows how many"),
+        (changed(&gap, "gap", None), "a gap without a count"),
         (changed(&gap, "gap", Some(0.into())), "a gap of none"),
         (
             changed(&gap, "before", Some(1.into())),

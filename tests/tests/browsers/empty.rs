@@ -232,7 +232,7 @@ fn a_filter_that_is_still_looking_says_so(kind: Kind) -> Result<()> {
         "void ((window.requestAnimationFrame = wait), held.forEach((frame) => requestAnimationFrame(frame)))",
     )?;
     looks(&panel, "filter")?;
-    // A recording is shown whole, whatever site is inspected.
+    // The panel shows the whole recording, regardless of the inspected site.
     ensure!(!panel.text(".empty")?.contains("site"));
     panel.click(".empty .primary")?;
     panel.wait_for("$('.empty') === null && $$('.row').length > 0")

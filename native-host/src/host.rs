@@ -15,21 +15,21 @@ use protocol::{
     message::{ErrorCode, FromHost, HostHello},
 };
 
-use super::{
-    frame::FrameError,
-    intake::{self, Inbound, Intake, Opening, Received},
-    origin::Origins,
-    queue::{Queue, Taken},
-    reader,
-    writer::{Outbox, Writer},
-};
 use crate::{
     config::{Config, ConfigError},
     failpoint::{self, paced},
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError, Outcome, progress::Trouble, request},
+    journal::{Author, Journal, JournalError, Outcome, condition::Trouble, request},
     logging,
+    messaging::{
+        frame::FrameError,
+        intake::{self, Inbound, Intake, Opening, Received},
+        origin::Origins,
+        queue::{Queue, Taken},
+        reader,
+        writer::{Outbox, Writer},
+    },
     sinks::{self, Sinks},
 };
 

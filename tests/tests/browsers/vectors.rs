@@ -1,6 +1,6 @@
 //! The shared vectors in real engines, through the whole pipeline: what the page stores arrives as the typed text of the
 //! vector, whether it was captured or read by a snapshot, and the text stands for the very value that the database holds.
-//! Rust's side of the same file is tested in `protocol/tests/vectors.rs`.
+//! Rust's side of the same file is tested in `protocol/tests/formats/vectors.rs`.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ struct Vector {
 }
 
 fn vectors() -> Result<Vec<Vector>> {
-    Ok(serde_json::from_str(include_str!("../vectors/values.json"))?)
+    Ok(serde_json::from_str(include_str!("../../vectors/values.json"))?)
 }
 
 /// Engines word the stacks of errors differently, the vectors have `*` there; and not all of them know of colour spaces.
