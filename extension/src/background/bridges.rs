@@ -264,11 +264,9 @@ impl Bridges {
     }
 
     fn readers_of(&self, origin: &str) -> impl Iterator<Item = (&u32, &Bridge)> {
-        self.connected
-            .iter()
-            .filter(move |(_, bridge)| {
-                bridge.standing == Standing::Welcome && !bridge.leaving && bridge.page().origin == origin
-            })
+        self.connected.iter().filter(move |(_, bridge)| {
+            bridge.standing == Standing::Welcome && !bridge.leaving && bridge.page().origin == origin
+        })
     }
 }
 
