@@ -63,8 +63,13 @@ fn popup_enables_a_page_whose_elements_hide_members(kind: Kind) -> Result<()> {
     let page = browser.open(&url)?;
     page.evaluate("put('before', 1)")?;
     let popup = popup(&browser, &url)?;
+    words(&popup, "This site is not captured")?;
     popup.evaluate("document.getElementById('capture').click()")?;
-    words(&popup, "since you enabled it")?;
+    words(&popup, "since you enabled it").with_context(|| {
+        popup
+            .evaluate("document.body.innerText")
+            .map_or_else(|e| e.to_string(), |w| w.to_string())
+    })?;
     page.evaluate("put('after', new Map([['a', 2]]))")?;
     let events = rig.settled(&page)?;
     let after = events.iter().find(|event| event.json()["key"] == "after");
