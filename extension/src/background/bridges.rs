@@ -69,6 +69,11 @@ impl Bridge {
         &self.sender.page
     }
 
+    /// Whether a delivery comes too early: one before it was turned away, and comes again first.
+    pub fn waits_for_earlier(&self, sequence: u64) -> bool {
+        self.turned_away.is_some_and(|turned_away| sequence > turned_away)
+    }
+
     /// As inspectors are told.
     fn document(&self) -> Document {
         let page = self.page();

@@ -324,6 +324,9 @@ impl Relay {
             FromBridge::Surveyed {} => self.surveyed(port),
             FromBridge::Part(slice) => {
                 let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
+                if bridge.waits_for_earlier(sequence) {
+                    return;
+                }
                 if index == 0 {
                     bridge.parts.clear();
                     bridge.part_bytes = 0;
@@ -420,6 +423,13 @@ impl Relay {
         {
             let (context, page) = (bridge.context.clone(), bridge.page().clone());
             for (sequence, content) in deliveries {
+                let Some(bridge) = self.bridges.heard(port) else {
+                    return;
+                };
+                if bridge.waits_for_earlier(sequence) {
+                    continue;
+                }
+                bridge.turned_away = None;
                 if !self.has_room_for(&content) {
                     // What comes behind it comes again, too.
                     self.refuse_delivery(port, sequence);
