@@ -120,7 +120,8 @@ chrome.runtime.onConnect.addListener((port) => {
     incognito: tab?.incognito ?? false,
     container: containerOf(tab),
     top: tab?.url ?? null,
-    prerendered: documentLifecycle === "prerender",
+    // Chromium alone says so; elsewhere documents are what their tab shows.
+    inactive: (documentLifecycle ?? "active") !== "active",
     inspector: url?.startsWith(own) ?? false,
   });
   const ours = url?.startsWith(own) ?? false;

@@ -7,7 +7,7 @@
 //
 // Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
-import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, MARK, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, MARK, READY, STAY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { place } from "./place.js";
 import { after, idle } from "./time.js";
 
@@ -26,12 +26,12 @@ const LAST_DELAY = 10_000;
 const BATCH_UNITS = 64 * 1024;
 const PACE = 16;
 const STREAM = 3;
+/** Shorter deliveries of a document that goes away leave in any case: `protocol::message::SMALLEST_WINDOW`. */
+const NOTE_UNITS = 64 * 1024;
 /** How many UTF-16 units are sent before the page has its turn again: some milliseconds' worth. */
 const TASK_UNITS = 512 * 1024;
 /** How long what the page does may take until a survey can see it. */
 const SURVEY_DELAY = 1000;
-/** How long a navigation may take to replace the document; if it is still there then, it stays. */
-const DEPARTURE = 5000;
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
 /**
@@ -66,8 +66,10 @@ let sentAt = 0;
 /** When the last one came in, and whether it came right after another. */
 let cameAt = 0;
 let streaming = false;
-/** Whether the document is on its way out, or in the back/forward cache. */
+/** Whether the document is on its way out, frozen or in the back/forward cache. */
 let leaving = false;
+/** Whether it may come back: then no port stays open meanwhile. */
+let mayReturn = false;
 /** Whether something has left without the bytes of its blobs. */
 let lacking = false;
 /** Whether `send` follows when the time has come. */
@@ -87,9 +89,14 @@ let node = null;
 let port = null;
 let delay = FIRST_DELAY;
 let stopped = false;
+/**
+ * Whether everything is to be read, by this document or another of the origin: the background
+ * chooses one. Frames of one origin share their databases: the outermost one asks.
+ */
+let isSurveyWanted = place.ancestors[0] !== window.origin;
+/** Whether this document is chosen, and has not begun. */
+let isSurveyDue = false;
 let surveying = false;
-/** Frames of one origin share their databases: the outermost one tells what is there. */
-let surveyed = place.ancestors[0] === window.origin;
 /** @type {Map<Delivery, () => void>} Who waits for which delivery's acknowledgement. */
 const waiting = new Map();
 
@@ -106,44 +113,58 @@ function deliver(body, droppable, blobs = null, stacks = null) {
   cameAt = now;
   /** @type {Delivery} */
   const delivery = { sequence: 0, body, blobs, stacks, droppable };
-  if (queuedUnits + body.length > MAX_QUEUE && droppable) {
-    dropUnsent(delivery);
-  } else {
-    queue.push(delivery);
-    queuedUnits += body.length;
-  }
+  queue.push(delivery);
+  queuedUnits += body.length;
+  if (queuedUnits > MAX_QUEUE && droppable) giveUpFrom(firstUnsent());
   if (body.length > TASK_UNITS) rest();
   if (port === null) connectToBackground();
   else send();
+  if (mayReturn) void closePort();
   return delivery;
 }
 
 /**
- * Gives up the commits that wait behind the window, and the new one, for one note that names their stores.
- * @param {Delivery} newest
+ * Gives up commits that have not been sent for one note that names their stores.
+ * @param {number} from the first of them in the queue
  */
-function dropUnsent(newest) {
-  /** @type {Map<string, { database: string, store: string }>} */
-  const stores = new Map();
-  const begun = partial === null ? sent : sent + 1;
-  const kept = queue.slice(0, begun);
-  for (const delivery of [...queue.slice(begun), newest]) {
-    if (!delivery.droppable) {
-      kept.push(delivery);
-      continue;
+function giveUpFrom(from) {
+  const [given, kept] = [true, false].map((droppable) => queue.slice(from).filter((each) => each.droppable === droppable));
+  const note = gap("the host did not keep up, or was away for too long", given.flatMap(({ body }) => storesOf(body)));
+  queue = [...queue.slice(0, from), note, ...kept];
+  queuedUnits = unitsOf(queue);
+}
+
+/**
+ * A note that stores are to be read again; all of them if none is named.
+ * @param {string} reason
+ * @param {any[]} stores
+ * @returns {Delivery}
+ */
+function gap(reason, stores) {
+  const different = new Map(stores.map((store) => [JSON.stringify(store), store]));
+  const body = JSON.stringify({ gap: { reason, stores: [...different.values()] } });
+  return { sequence: 0, body, blobs: null, stacks: null, droppable: true };
+}
+
+/** @param {Delivery[]} deliveries */
+const unitsOf = (deliveries) => deliveries.reduce((units, { body }) => units + body.length, 0);
+
+/** Where in the queue the first delivery is of which nothing has been sent. */
+const firstUnsent = () => (partial === null ? sent : sent + 1);
+
+/**
+ * Of what leaves with the document no more is sent than it may have on its way: its room comes back
+ * only to a document that stays. For the rest there is a note.
+ */
+function fitIntoWindow() {
+  let units = sentUnits;
+  for (let index = firstUnsent(); index < queue.length; index++) {
+    units += queue[index].body.length;
+    if (index > 0 && units > limits.window && queue[index].body.length > NOTE_UNITS) {
+      giveUpFrom(index);
+      return;
     }
-    for (const store of storesOf(delivery.body)) stores.set(JSON.stringify(store), store);
   }
-  const reason = "the host did not keep up, or was away for too long";
-  kept.push({
-    sequence: 0,
-    body: JSON.stringify({ gap: { reason, stores: [...stores.values()] } }),
-    blobs: null,
-    stacks: null,
-    droppable: true,
-  });
-  queue = kept;
-  queuedUnits = queue.reduce((units, { body }) => units + body.length, 0);
 }
 
 /** @param {string} body */
@@ -179,6 +200,7 @@ function paced() {
 
 function send() {
   if (resting || mayWait()) return;
+  if (leaving) fitIntoWindow();
   let together = "";
   const postTogether = () => {
     if (together !== "") post(`{"deliveries":[${together}]}`);
@@ -191,13 +213,17 @@ function send() {
       if (filling !== delivery) void fill(delivery, delivery.blobs);
       break;
     }
-    // What leaves with the document can't wait for bytes. The snapshot of the next page brings them, or of this one if it comes back.
+    // What leaves with the document can't wait for bytes: another document brings them, or this one if it comes back.
     if (delivery.blobs !== null) {
       put(delivery, unfilled(delivery.body));
       lacking = true;
+      const note = gap("a document went away before its blobs were read", storesOf(delivery.body));
+      queue.push(note);
+      queuedUnits += note.body.length;
     }
     const { body } = delivery;
-    if (partial === null && sentUnits > 0 && sentUnits + body.length > limits.window) break;
+    const isNote = leaving && body.length <= NOTE_UNITS;
+    if (partial === null && sentUnits > 0 && sentUnits + body.length > limits.window && !isNote) break;
     if (units + Math.min(body.length, partUnits()) > TASK_UNITS && rest()) break;
     // A longer one travels as text, in pieces.
     if (delivery.droppable && delivery.sequence === 0 && body.length <= partUnits() && !isJson(body)) {
@@ -327,13 +353,16 @@ function connectToBackground() {
     return;
   }
   context ||= randomName();
-  port.onMessage.addListener(receive);
-  port.onDisconnect.addListener(broken);
+  const opened = port;
+  opened.onMessage.addListener(receive);
+  // The end of an older one may be told late.
+  opened.onDisconnect.addListener(() => port === opened && broken());
   sent = 0;
   sentUnits = 0;
   partial = null;
   node?.dispatchEvent(new Event(UNTRACE));
-  post(JSON.stringify({ open: { context, late, place } }));
+  post(JSON.stringify({ open: { context, late, survey: isSurveyWanted, place } }));
+  if (leaving) post(LEAVING);
   send();
 }
 
@@ -343,52 +372,57 @@ const randomName = () =>
 function broken() {
   if (port === null) return;
   port = null;
-  if (stopped) return;
+  if (stopped || mayReturn) return;
   void after(delay).then(connectToBackground);
   delay = Math.min(delay * 2, LAST_DELAY);
 }
 
+/** `protocol::message::FromBridge::Leaving`. */
+const LEAVING = '{"leaving":{}}';
+
 /**
- * Browsers end the ports of documents that wait in the back/forward cache, and Chromium does not tell the document.
- * @param {PageTransitionEvent} event
+ * The document goes away, freezes, or goes into the back/forward cache. What it writes from now on
+ * the hook tells at each call, and it leaves at once.
+ *
+ * A document that may come back keeps no port open: Chromium has cut it already where the next page
+ * is another site's, without telling us; takes the document out of its cache when a port brings a
+ * message; and nothing is answered meanwhile in either browser. What is still said gets a port for
+ * as long as that takes.
+ * @param {boolean} returns
  */
-function comeBack(event) {
-  stay();
-  if (!event.persisted || port === null) return;
-  port.disconnect();
-  port = null;
-  connectToBackground();
-}
-
-/** The document goes away, or into the back/forward cache. */
-function hide() {
+function hide(returns) {
+  if (leaving) return;
   leaving = true;
-  node?.dispatchEvent(new Event(LEAVE));
-  leave();
-}
-
-/** What waits leaves while it can. */
-function leave() {
-  leaving = true;
+  mayReturn = returns;
   resting = false;
-  send();
+  if (!returns) post(LEAVING);
+  else disconnect();
+  node?.dispatchEvent(new Event(LEAVE));
+  if (queue.length === 0) return;
+  if (port === null) connectToBackground();
+  else send();
+  if (returns) void closePort();
 }
 
-/** The document is here to stay, or here again. */
-function stay() {
-  leaving = false;
-  if (lacking) surveyAgain();
+/** Closes the port when the script that runs is done. */
+async function closePort() {
+  await null;
+  if (mayReturn) disconnect();
+}
+
+function disconnect() {
+  port?.disconnect();
+  port = null;
+}
+
+/** The document is here again. */
+function comeBack() {
+  if (!leaving) return;
+  leaving = mayReturn = false;
+  node?.dispatchEvent(new Event(STAY));
+  if (lacking) askForSurvey();
   lacking = false;
-}
-
-/**
- * A navigation that the page begins. When it ends at another site, Chromium has cut the port before the document hears that it goes.
- * @param {any} event a `NavigateEvent`
- */
-function depart({ destination, downloadRequest }) {
-  if (destination.sameDocument || downloadRequest !== null) return;
-  leave();
-  void after(DEPARTURE).then(stay);
+  if (context !== "") connectToBackground();
 }
 
 /** @param {string} text */
@@ -400,7 +434,6 @@ function receive(text) {
     limits = message.welcome;
     delay = FIRST_DELAY;
     send();
-    if (!surveyed) void survey();
   } else if (message.too_much) {
     giveUp(message.too_much.sequence);
   } else if (message.trace) {
@@ -408,7 +441,10 @@ function receive(text) {
   } else if (message.refused) {
     stop();
   } else if (message.snapshot) {
-    surveyAgain();
+    isSurveyDue = true;
+    void survey();
+  } else if (message.surveyed) {
+    isSurveyWanted = false;
   } else if (message.read) {
     void tell(message.read);
   }
@@ -421,10 +457,10 @@ function receive(text) {
 function giveUp(number) {
   const index = queue.findIndex((delivery) => delivery.sequence === number);
   if (index < 0) return;
-  put(queue[index], JSON.stringify({ gap: { reason: "the extension had no room for a large commit", stores: [] } }));
+  put(queue[index], gap("the extension had no room for a large commit", []).body);
   // What was sent behind it may not have been taken either.
   sent = index;
-  sentUnits = queue.slice(0, index).reduce((units, { body }) => units + body.length, 0);
+  sentUnits = unitsOf(queue.slice(0, index));
   partial = null;
   send();
 }
@@ -467,29 +503,32 @@ function stop() {
   waiting.clear();
   node?.dispatchEvent(new Event(STOP));
   node = null;
-  port?.disconnect();
-  port = null;
+  disconnect();
 }
 
-function surveyAgain() {
-  surveyed = false;
-  void survey();
+/** Commits tell too little of what has changed: everything is to be read. */
+function askForSurvey() {
+  isSurveyWanted = true;
+  // A port that is opened asks by itself.
+  if (port === null) connectToBackground();
+  else post(JSON.stringify({ survey: {} }));
 }
 
 /** Tells the host everything that is there, a piece at a time: the next one when the host has the one before. */
 async function survey() {
   if (surveying) return;
   surveying = true;
-  for (let attempt = 1; !surveyed && !stopped; attempt++) {
-    surveyed = true;
+  for (let attempt = 1; isSurveyDue && !stopped; attempt++) {
+    isSurveyDue = false;
     const { readAll } = await import("./survey.js");
     // The page may change a database while it is read: what it looks like afterwards needs another look.
     if (!(await readAll(delivered)) && attempt < MAX_ATTEMPTS) {
       await after(attempt * 1000);
-      surveyed = false;
+      isSurveyDue = true;
     }
   }
   surveying = false;
+  post(JSON.stringify({ surveyed: {} }));
 }
 
 /** @type {Map<string, import("./survey.js").Store>} Stores that may have been written to unseen. */
@@ -543,8 +582,15 @@ function giveNative(event) {
  * nothing.
  */
 function listenToWindow() {
-  addEventListener("pagehide", hide, { capture: true });
-  addEventListener("pageshow", comeBack, { capture: true });
+  for (const name of ["pagehide", "pageshow", "freeze", "resume"]) addEventListener(name, hear, { capture: true });
+}
+
+/** @param {Event | PageTransitionEvent} event */
+function hear(event) {
+  if (!event.isTrusted) return;
+  if (event.type === "pagehide") hide(/** @type {PageTransitionEvent} */ (event).persisted);
+  else if (event.type === "freeze") hide(true);
+  else comeBack();
 }
 
 /** @param {Event} event */
@@ -563,7 +609,7 @@ function meet(event) {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }
   });
-  node.addEventListener(SURVEY, () => void after(SURVEY_DELAY).then(surveyAgain));
+  node.addEventListener(SURVEY, () => void after(SURVEY_DELAY).then(askForSurvey));
   node.addEventListener(COMPARE, (message) => {
     const { data } = /** @type {MessageEvent<string>} */ (message);
     const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
@@ -582,7 +628,6 @@ if (!(mark in globalThis)) {
   listenToWindow();
   // `document.open()` also removes the document's children.
   new MutationObserver(listenToWindow).observe(document, { childList: true });
-  /** @type {any} */ (globalThis).navigation?.addEventListener("navigate", depart);
   // Even if there is no database: perhaps there was one when this origin was seen last.
-  if (!surveyed) void idle().then(connectToBackground);
+  if (isSurveyWanted) void idle().then(connectToBackground);
 }

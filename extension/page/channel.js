@@ -24,6 +24,8 @@ export const TRACE = "trace";
 export const UNTRACE = "untrace";
 /** On the node, from the bridge: the document goes away, and its transactions with it; what they did may yet be kept. */
 export const LEAVE = "leave";
+/** On the node, from the bridge: the document stays, or is back from the back/forward cache. */
+export const STAY = "stay";
 /** On the node, from the hook: something changed that only a look at everything can tell. */
 export const SURVEY = "survey";
 /**

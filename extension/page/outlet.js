@@ -3,8 +3,9 @@
 // A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
 // commit is on its way out of this process before the page can go away.
 
-import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, READY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, READY, STAY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
+import { stringify } from "./pristine.js";
 
 const node = document.createElement("b");
 
@@ -29,10 +30,26 @@ listen(node, UNTRACE, () => {
 });
 
 /**
+ * Whether the document goes away. What is written now is told at the call: the end of its
+ * transaction will most likely not be heard.
+ */
+export let leaving = false;
+
+listen(node, LEAVE, () => {
+  leaving = true;
+});
+listen(node, STAY, () => {
+  leaving = false;
+});
+
+/**
  * Lets something be done while the document can still be heard.
  * @param {() => void} action
  */
 export const whenLeaving = (action) => listen(node, LEAVE, action);
+
+/** The reason of a gap that a document leaves behind. */
+export const WENT_AWAY = "a transaction's document went away";
 
 /** Looks for the bridge; says whether there is one that has no hook yet. */
 export function meetBridge() {
@@ -60,15 +77,27 @@ export function exported(method, name) {
 }
 
 /**
- * Lets the bridge compare some stores, in a while.
+ * Lets the bridge compare some stores, in a while; another document, if this one has no such time.
  * @param {string} stores as JSON
  */
-export const wantComparison = (stores) => message(COMPARE, stores);
-
-/** Lets the bridge look, in a while, at what is there. */
-export function wantSurvey() {
-  if (active) dispatch(node, new PlainEvent(SURVEY));
+export function wantComparison(stores) {
+  if (leaving) hand(gapText(WENT_AWAY, stores), null, "");
+  else message(COMPARE, stores);
 }
+
+/** Lets the bridge look, in a while, at what is there; another document likewise. */
+export function wantSurvey() {
+  if (!active) return;
+  if (leaving) hand(gapText(WENT_AWAY, "[]"), null, "");
+  else dispatch(node, new PlainEvent(SURVEY));
+}
+
+/**
+ * The body that has stores read again.
+ * @param {string} reason
+ * @param {string} stores as JSON; with none of them all that there is
+ */
+export const gapText = (reason, stores) => `{"gap":{"reason":${stringify(reason)},"stores":${stores}}}`;
 
 /**
  * Gives a body to the bridge, synchronously.

@@ -28,7 +28,7 @@ import {
   typeOf,
   versionOf,
 } from "./idb.js";
-import { active, hand, tracing, wantComparison, wantSurvey, whenLeaving } from "./outlet.js";
+import { active, gapText, hand, leaving, tracing, wantComparison, wantSurvey, WENT_AWAY, whenLeaving } from "./outlet.js";
 import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "./pristine.js";
 import { missed } from "./replace.js";
 import { stackNow } from "./stacks.js";
@@ -53,6 +53,7 @@ const MAX_STACKS = 200;
 /**
  * A transaction that writes.
  * @typedef {object} Transaction
+ * @property {IDBTransaction} native
  * @property {number} openedAt when it was first seen
  * @property {number} beganAt when its first write was seen; 0 before that
  * @property {Operation[]} operations
@@ -60,6 +61,7 @@ const MAX_STACKS = 200;
  * @property {Names} stores that were written to
  * @property {Names} doubtful stores that have to be read again, since not all that was written to them is known
  * @property {string} why; empty if there are none
+ * @property {Names} announced stores of which was told that they may be written to without more being heard of it
  */
 /** @typedef {Record<string, string>} Names names of stores as JSON, with their key paths; empty where that is not known */
 
@@ -90,6 +92,7 @@ export function known(native) {
   if (transaction === undefined) {
     giveUpEnded();
     transaction = {
+      native,
       openedAt: now(),
       beganAt: 0,
       operations: emptyList(),
@@ -97,6 +100,7 @@ export function known(native) {
       stores: noNames(),
       doubtful: noNames(),
       why: "",
+      announced: noNames(),
     };
     // In this order: the stack may end at each call.
     watch(databaseOf(native), ended);
@@ -127,6 +131,7 @@ export function doubt(transaction, store, why) {
   if (!isTellable(store)) return;
   transaction.doubtful[store] = "";
   transaction.why = why;
+  if (leaving) announce(transaction);
 }
 
 /**
@@ -138,6 +143,7 @@ export function record(transaction, operation, store) {
   const { operations, stores } = transaction;
   if (!isTellable(operation.store)) return;
   if (!stores[operation.store]) stores[operation.store] = store === null ? "" : keyPathText(store);
+  if (leaving) announce(transaction);
   if (transaction.length > MAX_COMMIT) return;
   if (tracing && operations.length < MAX_STACKS) operation.stack = stackNow();
   operations[operations.length] = operation;
@@ -192,7 +198,8 @@ function ended(event) {
     const text = commitText(transaction, place, versionOf(database));
     if (text !== "") hand(text, handed, stacks.length === 0 ? "" : stringify(stacks));
     handed = emptyList();
-    if (transaction.why !== "") hand(gapText(transaction, place), handed, "");
+    const { why, doubtful } = transaction;
+    if (why !== "") hand(gapText(why, storesText(doubtful, place)), null, "");
     else if (transaction.beganAt === 0) compareScope(native, place);
   } catch {
     // Nothing may reach the page. What was missed here is found by the next page load's snapshot.
@@ -225,7 +232,7 @@ function giveUp(transaction, native, why) {
   transaction.why = why;
   const place = placeOf(databaseOf(native));
   if (!active || place === "") return;
-  if (keysOf(transaction.stores).length > 0) hand(gapText(transaction, place), emptyList(), "");
+  if (keysOf(transaction.stores).length > 0) hand(gapText(why, storesText(transaction.stores, place)), null, "");
   else compareScope(native, place);
 }
 
@@ -247,6 +254,31 @@ function compareScope(native, place) {
     if (isWellFormed(name)) stores[stringify(name)] = "";
   }
   wantComparison(storesText(stores, place));
+}
+
+/**
+ * Has the stores read again that a transaction may yet write to. For documents that go away: they
+ * hear nothing more of it, most likely.
+ * @param {Transaction} transaction
+ */
+function announce({ native, stores, doubtful, announced }) {
+  const fresh = noNames();
+  addNew(keysOf(stores), announced, fresh);
+  addNew(keysOf(doubtful), announced, fresh);
+  const place = placeOf(databaseOf(native));
+  if (active && place !== "" && keysOf(fresh).length > 0) hand(gapText(WENT_AWAY, storesText(fresh, place)), null, "");
+}
+
+/**
+ * @param {string[]} names
+ * @param {Names} known to which those are added that it lacks
+ * @param {Names} fresh to which they are added as well
+ */
+function addNew(names, known, fresh) {
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index];
+    if (known[name] === undefined) known[name] = fresh[name] = "";
+  }
 }
 
 /** Takes note of the calls for which there was no stack left; for events, where there is some. */
@@ -272,7 +304,7 @@ function missWrite(store) {
   } else if (place !== "" && isTellable(name)) {
     const doubtful = noNames();
     doubtful[name] = "";
-    hand(gapText({ why, doubtful }, place), null, "");
+    hand(gapText(why, storesText(doubtful, place)), null, "");
   }
 }
 
@@ -323,9 +355,7 @@ function hasEnded(native) {
 // A transaction may commit when nobody is there to hear of it: its frame was taken out of the page, say.
 whenLeaving(() => {
   tellMissed();
-  transactions.forEach((transaction, native) => {
-    if (transaction.beganAt > 0) giveUp(transaction, native, "a transaction's document went away");
-  });
+  transactions.forEach((transaction) => announce(transaction));
 });
 
 /**
@@ -384,13 +414,6 @@ function membersOf({ name, request, key: known, assumed, content: { text, hole }
   const value = hole === null ? text : slice(text, 0, hole.at) + hole.before + key + hole.after + slice(text, hole.at);
   return `,"key":${key},"value":${value}`;
 }
-
-/**
- * @param {{ why: string, doubtful: Names }} transaction
- * @param {string} place
- */
-const gapText = ({ why, doubtful }, place) =>
-  `{"gap":{"reason":${stringify(why)},"stores":${storesText(doubtful, place)}}}`;
 
 /**
  * @param {Names} stores

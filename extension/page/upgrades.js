@@ -16,7 +16,7 @@ import {
   transactionOf,
   transactionOfRequest,
 } from "./idb.js";
-import { active, hand } from "./outlet.js";
+import { active, hand, leaving, wantSurvey, whenLeaving } from "./outlet.js";
 import { isWellFormed, now, sealedOff, stringify } from "./pristine.js";
 import { doubt, known, operationOf, record, writing } from "./transactions.js";
 
@@ -99,6 +99,14 @@ export function observeOpen(factory, request) {
   });
 }
 
+/** How many databases are being deleted. */
+let deletions = 0;
+
+// They go although the document hears nothing of it any more.
+whenLeaving(() => {
+  if (deletions > 0) wantSurvey();
+});
+
 /**
  * @param {IDBFactory} factory
  * @param {IDBOpenDBRequest} request of a `deleteDatabase`
@@ -108,8 +116,15 @@ export function observeDeletion(factory, request, name) {
   if (!active || !isWellFormed(name)) return;
   const place = `"bucket":${stringify(bucketOfFactory(factory))},"database":${stringify(name)}`;
   const beganAt = now();
+  deletions += 1;
+  if (leaving) wantSurvey();
+  listen(request, "error", (/** @type {Event} */ event) => {
+    if (event.isTrusted) deletions -= 1;
+  });
   listen(request, "success", (/** @type {Event} */ event) => {
-    if (!event.isTrusted || !active) return;
+    if (!event.isTrusted) return;
+    deletions -= 1;
+    if (!active) return;
     const times = `"began_at":${beganAt},"deleted_at":${now()}`;
     hand(`{"deletion":{${place},${times}}}`, null, "");
   });

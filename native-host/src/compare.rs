@@ -31,7 +31,7 @@ use protocol::{
 use crate::{
     config,
     failure::Failure,
-    journal::{JournalError, progress::Trouble, read::Place},
+    journal::{JournalError, condition::Trouble, read::Place},
 };
 
 mod cache;
@@ -140,8 +140,8 @@ struct Comparison<'c, O> {
     cache: Cache,
     owners: Owners,
     so_far: Compared,
-    /// The names of foreign items that were told.
-    foreign: Names,
+    /// The names of orphaned items that were told.
+    orphaned: Names,
     /// The shortened names of the mirrors' records, as they were at these generations of the journals.
     shortened: RefCell<Option<(Vec<i64>, Rc<Names>)>>,
     patience: Duration,
@@ -168,7 +168,7 @@ pub fn compare<O: Observer>(
         cache: Cache::connect(config)?,
         owners: Owners::find(config, journals)?,
         so_far: Compared::default(),
-        foreign: Names::default(),
+        orphaned: Names::default(),
         shortened: RefCell::default(),
         patience: PATIENCE,
         undisturbed: false,

@@ -18,18 +18,22 @@ use protocol::{
     redact::{How, Rule},
 };
 
-use crate::{directories::Directories, journal::Limits};
+use crate::directories::Directories;
 
 pub(crate) mod address;
 mod document;
 pub mod endpoint;
 mod error;
+mod limits;
 mod origin;
 
-pub use self::error::{ConfigError, ConfigProblem};
 use self::{
     document::{Document, Section},
     endpoint::{Endpoint, Login},
+};
+pub use self::{
+    error::{ConfigError, ConfigProblem},
+    limits::Limits,
 };
 
 /// The variable that names the file.
@@ -259,7 +263,7 @@ fn memcached(section: &Section<'_>) -> Result<Memcached, ConfigError> {
             "off" => MemcachedMode::Off,
             other => {
                 let problem = format!(
-                    "{other:?} is no mode; \"host\": the host writes to Memcached itself; \"off\": it does not, \
+                    "{other:?} is not a valid mode; \"host\": the host writes to Memcached itself; \"off\": it does not, \
                      `idb-relay apply` may do it from Redis"
                 );
                 return Err(section.wrong(mode.line, "mode", &problem));

@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::{config::Config, config::ConfigError, failure::Failure as _, journal::progress::Trouble};
+use crate::{config::Config, config::ConfigError, failure::Failure as _, journal::condition::Trouble};
 
 mod browsers;
 pub mod feeding;
@@ -42,9 +42,9 @@ impl Check {
         }
     }
 
-    fn remark(area: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+    fn note(area: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict::Remark,
+            verdict: Verdict::Note,
             cure: Some(cure.into()),
             ..Self::ok(area, message)
         }
@@ -53,7 +53,7 @@ impl Check {
     fn problem(area: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Problem,
-            ..Self::remark(area, message, cure)
+            ..Self::note(area, message, cure)
         }
     }
 

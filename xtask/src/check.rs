@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    build, deny, lab,
+    build, deny, lab, lint,
     machine::{self, Need},
     report::{self, Report},
     run,
@@ -31,7 +31,7 @@ const QUICK: &str = "not package(idb-relay-tests) | (package(idb-relay-tests) & 
 const QUICK_ROUNDS: [(&str, &str); 2] = [("IDB_RELAY_ROUNDS", "4"), ("IDB_RELAY_APPLY_ROUNDS", "1")];
 
 /// The tests of `--long`: those that generate what they do.
-const LONG: &str = "test(=crash::nothing_is_lost_doubled_or_stale_whatever_crashes) \
+const LONG: &str = "test(=crash::nothing_is_lost_doubled_or_stale_after_any_crash) \
                     | test(=apply::model::processes_that_come_and_go_leave_what_the_model_says) \
                     | test(/^differential::/) | test(auditor)";
 
@@ -273,6 +273,7 @@ fn lint(root: &Path) -> Result<()> {
     deny::check(root)?;
 
     check_formatting(root)?;
+    lint::check(root)?;
 
     let mut native = run::cargo(root);
     native.args([

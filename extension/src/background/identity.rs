@@ -30,8 +30,9 @@ pub struct Sender {
     pub container: String,
     /// The URL of the page in the tab, of which this document may be a frame; `None` if we may not know it.
     pub top: Option<String>,
-    /// Whether its page is loaded ahead, behind the page in the tab. Then `frame` is not 0 for the top document.
-    pub prerendered: bool,
+    /// Whether its page is not the one in the tab: it is loaded ahead, or is being left for another. Then `top` is the other
+    /// page's, and `frame` is not 0 for the top document.
+    pub inactive: bool,
 }
 
 /// Why a document's databases are not the origin's own.
@@ -73,8 +74,8 @@ fn foreign_by_sender(sender: &Sender) -> Option<Foreign> {
     if !sender.container.is_empty() {
         return Some(Foreign::Container);
     }
-    // The tab shows another page than the one that is loaded ahead; that one's top document is an ancestor, or itself.
-    if sender.page.frame == 0 || sender.prerendered {
+    // The tab shows another page; the top document of its own is an ancestor, or itself.
+    if sender.page.frame == 0 || sender.inactive {
         return None;
     }
     let same_site = |top: &str| site_of(top).is_some_and(|top| Some(top) == site_of(&sender.page.origin));
@@ -86,7 +87,7 @@ fn foreign_by_place(sender: &Sender, place: &Place<'_>) -> Option<Foreign> {
         return Some(Foreign::Ephemeral);
     }
     // The browser says that it is a frame, and it sees nothing around it: a fenced frame hides where it is.
-    if sender.page.frame != 0 && !sender.prerendered && place.ancestors.is_empty() {
+    if sender.page.frame != 0 && !sender.inactive && place.ancestors.is_empty() {
         return Some(Foreign::Ephemeral);
     }
     let own = site_of(&sender.page.origin);
@@ -142,7 +143,7 @@ mod tests {
             incognito: false,
             container: String::new(),
             top: top.map(str::to_owned),
-            prerendered: false,
+            inactive: false,
         }
     }
 
@@ -222,7 +223,7 @@ mod tests {
     #[test]
     fn page_that_is_loaded_ahead_is_judged_by_itself() {
         let ahead = Sender {
-            prerendered: true,
+            inactive: true,
             ..sender(3, Some("https://shop.example/"))
         };
         assert_eq!(problem_of_place(&ahead, &place(&[], false)), None);

@@ -22,13 +22,13 @@ impl Problem {
         let known = |words: &[&str]| words.iter().any(|word| reason.contains(word));
         if known(&["not found", "No such native application"]) {
             return Self {
-                message: format!("The browser knows no native host called {HOST_NAME}."),
+                message: format!("The native host {HOST_NAME} is not installed for this browser."),
                 cure: "Run `idb-relay install`. If it is installed, `idb-relay status` says where.".into(),
             };
         }
         if known(&["forbidden", "does not have permission"]) {
             return Self {
-                message: format!("The native host {HOST_NAME} does not admit this extension."),
+                message: format!("The native host {HOST_NAME} does not allow this extension."),
                 cure: "Run `idb-relay install` again: the host's manifest names another extension.".into(),
             };
         }
@@ -154,6 +154,16 @@ impl Problem {
         }
     }
 
+    /// The same, when it should have long ago.
+    pub fn policy_late() -> Self {
+        Self {
+            message: "Nothing is sent: for half a minute the browser has not told the managed policy.".into(),
+            cure:
+                "Restart the browser. If this stays, let your administrator look at the browser's policies."
+                    .into(),
+        }
+    }
+
     /// The policy's redaction rules are none.
     pub fn unreadable_policy(reason: &str) -> Self {
         Self {
@@ -223,7 +233,7 @@ mod tests {
         assert!(
             Problem::host_gone("Access to the specified native messaging host is forbidden.")
                 .message
-                .contains("admit")
+                .contains("does not allow")
         );
         assert!(
             Problem::host_gone("")

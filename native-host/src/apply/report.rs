@@ -38,7 +38,7 @@ impl<W: Write> Report<W> {
     }
 
     /// Says something once: for JSON under this name with these details. A text of several lines must not get one more from what
-    /// is foreign in it.
+    /// is orphaned in it.
     pub fn tell(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
         log(name, &details);
         if self.json {

@@ -156,7 +156,7 @@ fn warn(config: &Config, options: &Options, out: &mut impl Write) -> Result<(), 
         output::json(out, &json!({ "warning": warning }))?;
     } else {
         line!(out, "WARNING: {warning}")?;
-        line!(out, "   cure: {cure}")?;
+        line!(out, "   fix: {cure}")?;
     }
     Ok(out.flush()?)
 }

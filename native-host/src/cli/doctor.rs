@@ -12,13 +12,13 @@ use crate::{
     output::{self, line},
 };
 
-/// Look for what is wrong, and say what to do about it
+/// Check everything that a write passes, and list fixes
 ///
-/// Checks everything that a write passes: whether your browsers know this host, the configuration, the journals, Redis and
-/// Memcached. Exits with 1 if there is a problem; remarks are none.
+/// Checks whether your browsers know this host, the configuration, the journals, Redis and
+/// Memcached. Exits with 1 if there is a problem; notes do not count.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print one JSON object: {"problems": 0, "checks": [{"area", "verdict": "ok"|"remark"|"problem", "message", "cure"}]}
+    /// Print one JSON object: {"problems": 0, "checks": [{"area", "verdict": "ok"|"note"|"problem", "message", "cure"}]}
     #[arg(long)]
     json: bool,
 }
@@ -35,12 +35,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         for check in &checks {
             let verdict = match check.verdict {
                 Verdict::Ok => "ok",
-                Verdict::Remark => "remark",
+                Verdict::Note => "note",
                 Verdict::Problem => "PROBLEM",
             };
             line!(out, "{verdict:<8} {:<14} {}", check.area, check.message)?;
             if let Some(cure) = &check.cure {
-                line!(out, "{:23} cure: {cure}", "")?;
+                line!(out, "{:23} fix: {cure}", "")?;
             }
         }
     }

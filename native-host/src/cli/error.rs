@@ -30,7 +30,7 @@ pub enum CliError {
     #[error("{0}")]
     Absent(String),
     /// What `doctor` found.
-    #[error("{0} of what was looked at does not work")]
+    #[error("{0} check{plural} failed", plural = if *.0 == 1 { "" } else { "s" })]
     Problems(usize),
     /// The host of this journal runs, and does not take requests.
     #[error("the host of {} did not take the request", .0.display())]
@@ -107,13 +107,13 @@ impl CliError {
             }
             Self::Profiles(_) => "Name one with --profile.".to_owned(),
             Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
-            Self::Problems(_) => "Each is named above with its own.".to_owned(),
+            Self::Problems(_) => "See the fix listed with each.".to_owned(),
             Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
             Self::Feed(error) => error.cure(),
             Self::Memcached { cure, .. } => cure.clone(),
             Self::Drift(_) => {
-                "`idb-relay verify --repair` puts it right, but for what waits for a host or an `idb-relay apply` that does not run: that is brought once it \
-                 does. `idb-relay status` tells who should. Beside `idb-relay apply --pubsub` nothing is put right: end it, and run `idb-relay apply`, which fills \
+                "Run `idb-relay verify --repair`. It does not repair what waits for a host or an `idb-relay apply` that is not running: start that first \
+                 (`idb-relay status` names it). While `idb-relay apply --pubsub` runs nothing is repaired: end it and run `idb-relay apply`, which fills \
                  Memcached from the stream."
                     .to_owned()
             }

@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         };
         line!(out, "{warning}{}", check.message)?;
         if let Some(cure) = &check.cure {
-            line!(out, "  cure: {cure}")?;
+            line!(out, "  fix: {cure}")?;
         }
     }
     Ok(())
@@ -110,7 +110,7 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
     };
     let most = health
         .events_max_bytes
-        .map_or_else(String::new, |most| format!(" of at most {}", size(most)));
+        .map_or_else(String::new, |most| format!(", limit {}", size(most)));
     line!(
         out,
         "{browser}, profile {profile}: host {running}, last event {}, journal {} (events {}{most})",
@@ -121,7 +121,7 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
     if health.shed > 0 {
         line!(
             out,
-            "  {} events have lost their values: the journal was full (journal.max_mib)",
+            "  {} events were stripped of their values: the journal was full (journal.max_mib)",
             health.shed
         )?;
     }
@@ -156,24 +156,20 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
         line!(out, "{text}")?;
         if let Some(error) = &sink.error {
             line!(out, "    {error}")?;
-            line!(
-                out,
-                "    cure: {}",
-                sink.cure.as_deref().unwrap_or("none is known")
-            )?;
+            line!(out, "    fix: {}", sink.cure.as_deref().unwrap_or("not known"))?;
         }
         let last = failures.iter().find(|(name, _)| *name == sink.name);
         if let Some((_, failed)) = last
             && let Some(recovered_at) = failed.recovered_at
         {
             let ago = (now_ms() - recovered_at).max(0) / 1000;
-            line!(out, "    last error, over since {ago} s: {}", failed.error)?;
+            line!(out, "    last error, resolved {ago} s ago: {}", failed.error)?;
         }
         match sink.notices {
             0 => {}
             count => line!(
                 out,
-                "    {count} of the last events have a remark; `idb-relay tail` shows it"
+                "    {count} of the last events have a note; `idb-relay tail` shows it"
             )?,
         }
     }
@@ -182,10 +178,15 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
 
 /// Bytes for a person.
 fn size(bytes: u64) -> String {
-    const MIB: u64 = 1024 * 1024;
+    const KIB: u64 = 1024;
+    const MIB: u64 = 1024 * KIB;
+    const GIB: u64 = 1024 * MIB;
     if bytes < MIB {
-        format!("{} KiB", bytes.div_ceil(1024))
-    } else {
-        format!("{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB)
+        return format!("{} KiB", bytes.div_ceil(KIB));
+    }
+    let (unit, name) = if bytes < GIB { (MIB, "MiB") } else { (GIB, "GiB") };
+    match bytes % unit * 10 / unit {
+        0 => format!("{} {name}", bytes / unit),
+        tenths => format!("{}.{tenths} {name}", bytes / unit),
     }
 }

@@ -21,22 +21,23 @@ const LARGE: u64 = 10_000;
 /// Compare Memcached with what IndexedDB holds, and name each difference
 ///
 /// Looks up every record of the journals' mirrors in Memcached, and every item of Memcached that has the name of a record. A record is
-/// "missing" if it has no item, "stale" if its item holds something else, "foreign" is an item whose record is gone. It may
-/// run while browsers write: what is just on its way is no difference, unless nobody runs who brings it. Nor is a record without an item because the server takes none so
-/// large.
+/// "missing" if it has no item and "stale" if its item holds something else. An item whose record is gone is "orphaned".
+/// It may run while browsers write: writes in transit are not counted, unless nothing is running to deliver them. Records
+/// that are too large for the server are not counted either.
 ///
-/// --repair puts right what differs, never an older value over a newer one.
+/// --repair corrects what differs, and never replaces a newer value by an older one.
 ///
-/// Where memcached.mode is "off" it compares what `idb-relay apply` feeds. It has to be run where the browser is, for the mirror is there,
-/// with the servers, key and value of `apply`'s configuration under [memcached], and must reach both Redis and Memcached.
+/// Where memcached.mode is "off" it compares what `idb-relay apply` writes. Run it where the browser is, because the mirror
+/// is there. It needs the servers, key and value of `apply`'s configuration under [memcached], and must reach both Redis
+/// and Memcached.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exits with 0 if Memcached holds what it should (with --repair: now) or somebody who runs is just bringing it, with 1 if not, \
     with 3 if that could not be found out. Who stops reading ends the command, with 1, but no repair.\n\n\
     What --json prints, one object a line:\n  \
-    {\"origin\", \"bucket\", \"database\", \"store\", \"key\", \"memcached_key\", \"kind\": \"missing\"|\"stale\"|\"foreign\", \
+    {\"origin\", \"bucket\", \"database\", \"store\", \"key\", \"memcached_key\", \"kind\": \"missing\"|\"stale\"|\"orphaned\", \
     \"repaired\"} for each difference;\n  \
-    {\"done\": true, \"total\", \"compared\", \"missing\", \"stale\", \"foreign\", \"repaired\", …} at the end\n\n\
+    {\"done\": true, \"total\", \"compared\", \"missing\", \"stale\", \"orphaned\", \"repaired\", …} at the end\n\n\
     Examples:\n  \
     idb-relay verify\n  \
     idb-relay verify --origin http://localhost:8080 --database shop --repair\n  \
@@ -74,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         CliError::Drift(_) => error,
         other => CliError::NotCompared(Box::new(other)),
     })?;
-    let differing = compared.missing + compared.stale + compared.foreign + compared.held;
+    let differing = compared.missing + compared.stale + compared.orphaned + compared.held;
     match differing.saturating_sub(compared.repaired) {
         0 => Ok(()),
         differing => Err(CliError::Drift(Drift::All(differing))),
@@ -241,11 +242,11 @@ fn print(out: &mut impl Write, difference: &Difference) -> io::Result<()> {
     let kind = match difference.kind {
         DifferenceKind::Missing => "missing",
         DifferenceKind::Stale => "stale",
-        DifferenceKind::Foreign => "foreign",
+        DifferenceKind::Orphaned => "orphaned",
         DifferenceKind::Held => "held",
     };
     let address = &difference.address;
-    let repaired = if difference.repaired { "  put right" } else { "" };
+    let repaired = if difference.repaired { "  repaired" } else { "" };
     if address.key.is_empty() {
         return line!(out, "{kind:<8} {}{repaired}", difference.memcached_key);
     }
@@ -269,16 +270,16 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
     let Compared {
         missing,
         stale,
-        foreign,
+        orphaned,
         repaired,
         ..
     } = compared;
-    let differing = format!("{missing} missing, {stale} stale, {foreign} foreign");
-    let found = match missing + stale + foreign {
+    let differing = format!("{missing} missing, {stale} stale, {orphaned} orphaned");
+    let found = match missing + stale + orphaned {
         0 if compared.held > 0 => "no other difference than these".to_owned(),
         0 => "no difference".to_owned(),
-        all if *repaired == all => format!("{differing}; all put right"),
-        _ if *repaired > 0 => format!("{differing}; {repaired} put right"),
+        all if *repaired == all => format!("{differing}; all repaired"),
+        _ if *repaired > 0 => format!("{differing}; {repaired} repaired"),
         _ => differing,
     };
     line!(
@@ -289,13 +290,13 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
     for (count, what) in [
         (
             compared.held,
-            "held by another profile, which owns the keys of the origin; not put right (`idb-relay own` changes the owner)",
+            "held by another profile, which owns the keys of the origin; not repaired (`idb-relay own` changes the owner)",
         ),
         (
             compared.refused,
-            "without an item because Memcached takes no such value",
+            "without an item because Memcached does not take the value",
         ),
-        (compared.pending, "still on the way there: run it again"),
+        (compared.pending, "in transit: run it again"),
     ] {
         if count > 0 {
             line!(out, "  {} {what}", records(count))?;
@@ -309,7 +310,7 @@ fn summary(out: &mut impl Write, compared: &Compared, servers: &str) -> io::Resu
         )?;
     }
     for server in &compared.unlisted {
-        line!(out, "  not all foreign items were sought: {server}")?;
+        line!(out, "  not every orphaned item was looked for: {server}")?;
     }
     Ok(())
 }

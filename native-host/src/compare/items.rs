@@ -72,18 +72,18 @@ impl<O: Observer> Comparison<'_, O> {
                 let Some(haul) = self.haul(server, &mut known, &mut looked)? else {
                     break;
                 };
-                let told = self.so_far.foreign;
+                let told = self.so_far.orphaned;
                 for together in haul.suspects.chunks(LOOKED_AT) {
                     self.resolve(together.to_vec())?;
                     self.observer
                         .advanced(&self.so_far, Some((looked, self.cache.items())))?;
                 }
-                let none_was_told = self.so_far.foreign == told;
+                let none_was_told = self.so_far.orphaned == told;
                 if haul.more && none_was_told {
                     // They are all on their way, and no list will be shorter soon.
                     let server = self.server(server);
                     self.so_far.unlisted.push(format!(
-                        "{server}: the first {SUSPECTS} items that may be foreign were about to go, and further ones were not looked for; run it again"
+                        "{server}: the first {SUSPECTS} items that may be orphaned were about to go, and further ones were not looked for; run it again"
                     ));
                 }
                 if !haul.more || none_was_told {
@@ -166,7 +166,7 @@ impl<O: Observer> Comparison<'_, O> {
         let belongs = self.cache.address(name);
         let misplaced = belongs.server != server;
         let address = Address { server, ..belongs };
-        if self.foreign.has(&address) {
+        if self.orphaned.has(&address) {
             // Told already: the mirror remembered it, or the list is read again.
             return Ok(());
         }

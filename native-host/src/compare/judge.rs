@@ -146,12 +146,12 @@ impl<O: Observer> Comparison<'_, O> {
             let count = match kind {
                 DifferenceKind::Missing => &mut self.so_far.missing,
                 DifferenceKind::Stale => &mut self.so_far.stale,
-                DifferenceKind::Foreign => &mut self.so_far.foreign,
+                DifferenceKind::Orphaned => &mut self.so_far.orphaned,
                 DifferenceKind::Held => &mut self.so_far.held,
             };
             *count += 1;
-            if kind == DifferenceKind::Foreign && !repaired {
-                self.foreign.insert(&suspect.address);
+            if kind == DifferenceKind::Orphaned && !repaired {
+                self.orphaned.insert(&suspect.address);
             }
             self.so_far.repaired += u64::from(repaired);
             let address = suspect.record.map_or_else(nowhere, |record| inspect::Address {
@@ -251,7 +251,7 @@ impl<O: Observer> Comparison<'_, O> {
                 verdict = Verdict::Refused;
             }
         }
-        if refused && verdict == Verdict::Differs(DifferenceKind::Foreign) {
+        if refused && verdict == Verdict::Differs(DifferenceKind::Orphaned) {
             verdict = Verdict::Differs(DifferenceKind::Stale);
         }
         if verdict == Verdict::Right && refused {
@@ -348,7 +348,7 @@ fn verdict(found: &Found, wanted: Option<&str>, pending: bool) -> Verdict {
     }
     Verdict::Differs(match (found.cas, wanted) {
         (None, _) => DifferenceKind::Missing,
-        (Some(_), None) => DifferenceKind::Foreign,
+        (Some(_), None) => DifferenceKind::Orphaned,
         (Some(_), Some(_)) => DifferenceKind::Stale,
     })
 }

@@ -14,7 +14,7 @@ impl<O: Observer> Comparison<'_, O> {
     /// Takes the doubt from the marks of all journals that were compared, if nothing is left of it.
     pub(super) fn settled(&mut self) -> Result<(), CompareError> {
         let so_far = &self.so_far;
-        let right = so_far.missing + so_far.stale + so_far.foreign == so_far.repaired;
+        let right = so_far.missing + so_far.stale + so_far.orphaned == so_far.repaired;
         let whole = self.scope.is_all() && so_far.unlisted.is_empty();
         if !(self.repair && right && whole && matches!(self.feed, Feed::Host)) {
             return Ok(());

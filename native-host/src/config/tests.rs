@@ -164,7 +164,7 @@ fn mistakes_name_line_key_and_cure() {
         ),
         (
             "[memcached]\nmode = \"on\"",
-            "line 2: memcached.mode: \"on\" is no mode; \"host\": the host writes to Memcached itself; \"off\": it does not, \
+            "line 2: memcached.mode: \"on\" is not a valid mode; \"host\": the host writes to Memcached itself; \"off\": it does not, \
              `idb-relay apply` may do it from Redis",
             "Correct the value, or remove the line to have the default.",
         ),

@@ -39,7 +39,7 @@ pub(super) fn examine() -> Vec<Check> {
         Err(error) => return vec![Check::problem(AREA, error.to_string(), error.cure())],
     };
     if checks.is_empty() {
-        checks.push(Check::remark(
+        checks.push(Check::note(
             AREA,
             "none that this user has run is known",
             "Start a browser once, then run `idb-relay install`; or name one: `idb-relay install --browser chromium`.",
@@ -48,7 +48,7 @@ pub(super) fn examine() -> Vec<Check> {
     // Who has several browsers need not capture in each.
     if checks.iter().any(|check| check.verdict == Verdict::Ok) {
         for check in checks.iter_mut().filter(|check| check.message.ends_with(UNKNOWN)) {
-            check.verdict = Verdict::Remark;
+            check.verdict = Verdict::Note;
         }
     }
     checks
@@ -67,7 +67,7 @@ fn check(browser: &Browser, program: &Path) -> Result<Check, InstallError> {
             };
             return Ok(match verdict(&text, &plan, program) {
                 Ok(message) => Check::ok(AREA, format!("{title}: {message}")),
-                Err((Verdict::Remark, message)) => Check::remark(AREA, format!("{title}: {message}"), again),
+                Err((Verdict::Note, message)) => Check::note(AREA, format!("{title}: {message}"), again),
                 Err((_, message)) => Check::problem(AREA, format!("{title}: {message}"), again),
             });
         }
@@ -100,7 +100,7 @@ fn verdict(found: &str, plan: &Plan, program: &Path) -> Result<String, (Verdict,
     let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if same(&manifest.path) != same(program) {
         return Err((
-            Verdict::Remark,
+            Verdict::Note,
             format!("starts {}, not this program", manifest.path.display()),
         ));
     }
@@ -145,7 +145,7 @@ mod tests {
         let elsewhere = |path: &str| content.replace(&program.display().to_string(), path);
         problem(&elsewhere("/no/such/program"), "cannot be started");
         let (verdict, message) = of(&elsewhere("/bin/sh")).expect_err("another program");
-        assert_eq!(verdict, Verdict::Remark);
+        assert_eq!(verdict, Verdict::Note);
         assert!(message.contains("/bin/sh"), "{message}");
     }
 }

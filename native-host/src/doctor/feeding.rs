@@ -6,7 +6,7 @@ use super::Check;
 use crate::{
     apply::feeder::{Feeder, feeders},
     config::{Config, MemcachedMode, Redis},
-    journal::progress::Trouble,
+    journal::condition::Trouble,
     sinks::redis as redis_sink,
 };
 
@@ -28,7 +28,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
             let Trouble { error, cure } = redis_sink::trouble(&error, &redis_sink::address(&redis.url));
             let message = format!("who feeds Memcached is not known: {error}");
-            return vec![Check::remark(MEMCACHED, message, &cure)];
+            return vec![Check::note(MEMCACHED, message, &cure)];
         }
         // What is wrong with Redis is told where it is looked at.
         Err(_) => return Vec::new(),
@@ -51,7 +51,7 @@ fn ask(redis: &Redis) -> Result<Vec<Feeder>, RedisError> {
 }
 
 fn nobody(why: &str) -> Check {
-    Check::remark(
+    Check::note(
         MEMCACHED,
         format!("nobody feeds Memcached: memcached.mode is \"off\", and {why}"),
         "Run `idb-relay apply` near Memcached, or write memcached.mode = \"host\". Nothing to do if Redis is all you want.",
@@ -77,7 +77,7 @@ fn once(feeder: &Feeder) -> Check {
             MEMCACHED,
             format!("`idb-relay apply` (group {group}, process {process}) feeds {what}"),
         ),
-        None if *is_apply => Check::remark(
+        None if *is_apply => Check::note(
             MEMCACHED,
             format!("no `idb-relay apply` of group {group} runs now, which feeds {what}"),
             "Start it; it goes on where it was. Or, if it is not wanted any more, remove its group (XGROUP DESTROY).",
@@ -114,7 +114,7 @@ fn twice(feeder: &Feeder, own: &[String]) -> Option<Check> {
     } else {
         format!("memcached at {}", feeder.servers().join(", "))
     };
-    Some(Check::remark(
+    Some(Check::note(
         MEMCACHED,
         format!(
             "`idb-relay apply` (group {group}, process {process}) feeds {where_to} from the stream, the host its own"

@@ -35,7 +35,7 @@ pub(super) fn examine(config: &Config) -> Vec<Check> {
     }
     match journals(directory) {
         Err(error) => checks.push(Check::problem(JOURNAL, error.to_string(), error.cure())),
-        Ok(paths) if paths.is_empty() => checks.push(Check::remark(
+        Ok(paths) if paths.is_empty() => checks.push(Check::note(
             JOURNAL,
             format!(
                 "no journal in {}: no browser has started the host yet",
@@ -46,7 +46,7 @@ pub(super) fn examine(config: &Config) -> Vec<Check> {
         Ok(paths) => checks.extend(paths.iter().map(|path| journal(path))),
     }
     if mode(directory).is_some_and(|mode| mode & 0o022 != 0) {
-        checks.push(Check::remark(
+        checks.push(Check::note(
             JOURNAL,
             format!(
                 "other users can write to {}, and so put files in the journal's place",
@@ -67,7 +67,7 @@ fn configuration(config: &Config) -> Check {
     };
     if config.capture.origins.is_empty() {
         let message = format!("{name}; it names no origin to capture");
-        return Check::remark(
+        return Check::note(
             CONFIGURATION,
             message,
             "Nothing to do if you enable sites in the extension's popup; else list them in capture.origins.",
@@ -84,7 +84,7 @@ fn readable_password(config: &Config, path: &Path) -> Option<Check> {
     if !is_readable || !sinks::redis::has_password(&redis.url) {
         return None;
     }
-    Some(Check::remark(
+    Some(Check::note(
         CONFIGURATION,
         format!(
             "{} holds the password of redis.url, and other users can read it",
@@ -134,7 +134,7 @@ fn journal(path: &Path) -> Check {
         ))
     };
     match look() {
-        Ok(message) if log::bytes(path) > LONG_LOG => Check::remark(
+        Ok(message) if log::bytes(path) > LONG_LOG => Check::note(
             JOURNAL,
             format!(
                 "{message}; its write-ahead log takes {} MiB",

@@ -34,7 +34,7 @@ fn of_profile(reader: &Reader) -> Result<Vec<Check>, JournalError> {
             let message = format!("{browser}, profile {profile}: {error}");
             let cure = sink.cure.unwrap_or_default();
             checks.push(if sink.state == runner::NOT_OWNER {
-                Check::remark(area, message, cure)
+                Check::note(area, message, cure)
             } else {
                 Check::problem(area, message, cure)
             });

@@ -45,7 +45,7 @@ fn redis(config: &Redis) -> Vec<Check> {
     let mut checks =
         looked.unwrap_or_else(|error| vec![Check::trouble(REDIS, redis_sink::trouble(&error, &address))]);
     if is_exposed(&config.url) {
-        checks.push(Check::remark(
+        checks.push(Check::note(
             REDIS,
             format!("the connection to redis at {address} is in the clear: events and the password can be read and changed on the way"),
             "Use rediss:// if the server has TLS, or reach it through a tunnel that ends on this machine.",
@@ -104,7 +104,7 @@ fn look(connection: &mut Connection, config: &Redis, address: &str) -> Result<Ve
     }
     let policy = field("maxmemory_policy");
     if field("maxmemory") != "0" && policy.starts_with("allkeys") {
-        checks.push(Check::remark(
+        checks.push(Check::note(
             REDIS,
             format!("redis at {address} may evict the stream when its memory is full (maxmemory-policy {policy})"),
             "Set maxmemory-policy to noeviction or to one of volatile-*; and redis.max_stream_length so that the stream stays small.",
@@ -120,7 +120,7 @@ fn memcached(endpoint: &Endpoint) -> Vec<Check> {
         Ok(settings) => {
             checks.push(answers(server, &settings));
             if endpoint.login.is_some() && !settings.asked_for_login {
-                checks.push(Check::remark(
+                checks.push(Check::note(
                     MEMCACHED,
                     format!("memcached at {server} lets everyone in: it did not ask for user and password, which were not sent"),
                     "Start it with a file of users (-Y), or remove memcached.user and memcached.password.",
@@ -134,7 +134,7 @@ fn memcached(endpoint: &Endpoint) -> Vec<Check> {
             Some(_) => "records and the password",
             None => "records",
         };
-        checks.push(Check::remark(
+        checks.push(Check::note(
             MEMCACHED,
             format!("the connection to memcached at {server} is in the clear: {what} can be read and changed on the way"),
             "Write tls:// before the address if the server has TLS (-Z), or reach it through a tunnel that ends on this machine.",

@@ -268,7 +268,7 @@ fn doctor_names_each_problem_with_its_cure() {
     assert!(well, "{report}");
     assert_eq!(of(&report, "redis")[0]["verdict"], "ok");
     assert_eq!(of(&report, "memcached")[0]["verdict"], "ok");
-    assert_eq!(of(&report, "journal")[0]["verdict"], "remark");
+    assert_eq!(of(&report, "journal")[0]["verdict"], "note");
 
     // A browser that this user has run and that was told nothing.
     fs::create_dir_all(sandbox.directory.path().join(".config/chromium")).expect("made");

@@ -189,7 +189,7 @@ fn doctor_notes_a_password_that_others_can_read() {
     let found = note().expect("a note");
     assert_eq!(
         (&found["area"], &found["verdict"]),
-        (&json!("configuration"), &json!("remark"))
+        (&json!("configuration"), &json!("note"))
     );
     let cure = found["cure"].as_str().expect("text");
     let path = sandbox.config_path().display().to_string();

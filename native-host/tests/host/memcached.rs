@@ -166,7 +166,7 @@ fn the_server_that_fails_is_named() {
     let last = &sink(&sandbox)["last_error"];
     assert_eq!(last["error"], error);
     assert!(last["recovered_at"].as_i64() >= last["at"].as_i64(), "{last}");
-    assert!(sandbox.print(&["status"]).contains("last error, over since"));
+    assert!(sandbox.print(&["status"]).contains("last error, resolved"));
     let log = sandbox.log("idb-relay.log");
     let log = std::fs::read_to_string(log).expect("a log");
     let line = log.lines().find(|line| line.contains(error)).expect("a line");
@@ -240,7 +240,7 @@ fn a_journal_that_keeps_no_event_knows_how_far_they_were_numbered() {
 }
 
 #[test]
-fn deletions_that_nobody_remembers_are_told_until_they_are_looked_for() {
+fn sink_stays_incomplete_until_verify_when_deletion_is_evicted() {
     let sandbox = Sandbox::new();
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     let off = format!("{config}mode = \"off\"\n");

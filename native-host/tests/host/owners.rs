@@ -153,7 +153,7 @@ fn what_another_profile_holds_is_a_class_of_its_own() {
                 compared.held,
                 compared.missing,
                 compared.stale,
-                compared.foreign,
+                compared.orphaned,
                 compared.repaired
             ),
             (2, 0, 0, 0, 0)
@@ -175,7 +175,7 @@ fn what_another_profile_holds_is_a_class_of_its_own() {
         (
             found.code,
             found.compared.stale,
-            found.compared.foreign,
+            found.compared.orphaned,
             found.compared.repaired
         ),
         (Some(0), 1, 1, 2)
@@ -330,7 +330,7 @@ fn profiles_with_names_of_their_own_both_write() {
         (
             found.code,
             found.compared.stale,
-            found.compared.foreign,
+            found.compared.orphaned,
             found.compared.repaired
         ),
         (Some(0), 1, 1, 2)

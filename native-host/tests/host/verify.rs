@@ -1,4 +1,4 @@
-//! Memcached compared with the mirror, and put right.
+//! Memcached compared with the mirror, and repaired.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ use crate::support::{
     status, until,
 };
 
-use DifferenceKind::{Foreign, Held, Missing, Stale};
+use DifferenceKind::{Held, Missing, Orphaned, Stale};
 
 /// What `verify --json` says, and what it ended with.
 pub struct Verified {
@@ -32,7 +32,7 @@ impl Verified {
         let name = |kind| match kind {
             Missing => "missing",
             Stale => "stale",
-            Foreign => "foreign",
+            Orphaned => "orphaned",
             Held => "held",
         };
         self.differences
@@ -113,16 +113,16 @@ fn each_kind_of_difference_is_named_and_put_right() {
         // Records that the mirror has never heard of, in stores that it knows, and that it does not.
         sandbox.memcached.set(&name("shop:orders", "1000"), "1");
         sandbox.memcached.set(&name("shop:dropped", "1"), "1");
-        // What is nobody's business here.
+        // Items that `verify` must ignore.
         sandbox.memcached.set("session:1", "1");
         sandbox.memcached.set("idb:http%3A//elsewhere:shop:orders:1", "1");
         let expected = kinds([
             ("3", "missing"),
             ("599", "missing"),
             ("\"a b\"", "stale"),
-            ("7", "foreign"),
-            ("1000", "foreign"),
-            ("1", "foreign"),
+            ("7", "orphaned"),
+            ("1000", "orphaned"),
+            ("1", "orphaned"),
         ]);
         let verified = verify(&sandbox, &[]);
         assert_eq!(verified.kinds(), expected, "round {round}");
@@ -132,14 +132,14 @@ fn each_kind_of_difference_is_named_and_put_right() {
             compared,
             missing,
             stale,
-            foreign,
+            orphaned,
             repaired,
             pending,
             refused,
             strangers,
             ..
         } = verified.compared;
-        assert_eq!((total, compared, missing, stale, foreign), (600, 600, 2, 1, 3));
+        assert_eq!((total, compared, missing, stale, orphaned), (600, 600, 2, 1, 3));
         assert_eq!((repaired, pending, refused, strangers), (0, 0, 0, 1));
         let text = sandbox.run(&["verify"]);
         assert_eq!(text.status.code(), Some(1));
@@ -151,7 +151,7 @@ fn each_kind_of_difference_is_named_and_put_right() {
             )),
             "{text}"
         );
-        assert!(text.contains("2 missing, 1 stale, 3 foreign\n"), "{text}");
+        assert!(text.contains("2 missing, 1 stale, 3 orphaned\n"), "{text}");
 
         let repaired = verify(&sandbox, &["--repair"]);
         assert_eq!((repaired.kinds(), repaired.compared.repaired), (expected, 6));
@@ -257,7 +257,7 @@ fn what_is_on_its_way_is_no_difference() {
         let host = writer.join().expect("it writes");
         assert!(host.close().success());
     });
-    // What nobody will bring is a difference: the host has gone, and left something behind.
+    // A change that no host will write is a difference: the host was killed before it wrote it.
     let mut host = Host::start(&sandbox);
     up_to_date(&sandbox);
     sandbox.memcached.delete(&sandbox.key("\"hot\""));
@@ -278,7 +278,7 @@ fn repairing_never_goes_back_in_time() {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let (sandbox, over, name) = (&sandbox, &over, &name);
-        // Somebody keeps taking the item away; somebody keeps putting it right.
+        // One thread keeps deleting the item, another keeps repairing it.
         scope.spawn(move || {
             while !over.load(Ordering::Relaxed) {
                 sandbox.memcached.delete(name);
@@ -315,7 +315,8 @@ fn repairing_never_goes_back_in_time() {
 fn a_value_that_memcached_refuses_is_no_difference() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
-    // Around the limit of a server with 1 MiB: what fits is there, what does not is not, and nobody is surprised.
+    // Around the limit of a server with 1 MiB: the values that fit are there, the others are not,
+    // and `verify` reports no difference.
     let puts: Vec<_> = (0..24)
         .map(|key| {
             put(
@@ -361,8 +362,10 @@ fn only_what_is_meant_is_compared() {
         sandbox.memcached.set(&name(place, "2"), "2");
     }
     let count = |more: &[&str]| {
-        let Compared { missing, foreign, .. } = verify(&sandbox, more).compared;
-        (missing, foreign)
+        let Compared {
+            missing, orphaned, ..
+        } = verify(&sandbox, more).compared;
+        (missing, orphaned)
     };
     assert_eq!(count(&[]), (3, 3));
     assert_eq!(count(&["--origin", ORIGIN, "--database", "shop"]), (2, 2));
@@ -403,7 +406,7 @@ fn a_server_that_is_away_is_no_difference_but_an_error() {
             text.contains(&format!("memcached at {}", sandbox.memcached.address())),
             "{text}"
         );
-        assert!(text.contains("cure: Start the server"), "{text}");
+        assert!(text.contains("fix: Start the server"), "{text}");
     }
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     sandbox.write_config(&config.replace("[memcached]", "[memcached]\nmode = \"off\""));
@@ -433,8 +436,8 @@ fn several_servers_each_hold_their_own() {
         server.set(&name, r#"{"$set":[1]}"#);
     }
     let found = verify(&sandbox, &["--repair"]);
-    assert_eq!(found.kinds(), kinds([("1", "foreign")]));
-    assert_eq!((found.compared.foreign, found.code), (2, Some(0)));
+    assert_eq!(found.kinds(), kinds([("1", "orphaned")]));
+    assert_eq!((found.compared.orphaned, found.code), (2, Some(0)));
     assert_same(&sandbox, 300);
     assert_eq!(servers.iter().map(|server| server.count()).sum::<usize>(), 300);
 }
@@ -454,7 +457,7 @@ fn names_that_had_to_be_shortened_are_told_apart() {
     let found = verify(&sandbox, &["--repair"]);
     assert_eq!(
         found.kinds(),
-        BTreeSet::from([(long(1), "missing"), (String::new(), "foreign")])
+        BTreeSet::from([(long(1), "missing"), (String::new(), "orphaned")])
     );
     assert!(
         found
@@ -479,9 +482,9 @@ fn a_server_that_does_not_list_its_items_is_told() {
     settled(&sandbox, &mut host, 2);
     sandbox.memcached.set(&sandbox.key("2"), "2");
     sandbox.memcached.set(&sandbox.key("3"), "3");
-    // The mirror remembers that there was a record 2; of 3 nobody knows.
+    // The mirror remembers that there was a record 2; it knows nothing of a record 3.
     let found = verify(&sandbox, &["--repair"]);
-    assert_eq!(found.kinds(), kinds([("2", "foreign")]));
+    assert_eq!(found.kinds(), kinds([("2", "orphaned")]));
     let [unlisted] = &found.compared.unlisted[..] else {
         panic!("{:?}", found.compared)
     };
@@ -489,7 +492,7 @@ fn a_server_that_does_not_list_its_items_is_told() {
     assert!(
         sandbox
             .print(&["verify"])
-            .contains("not all foreign items were sought")
+            .contains("not every orphaned item was looked for")
     );
 }
 
@@ -530,7 +533,7 @@ fn the_inspector_compares_and_repairs() {
         sandbox.memcached.delete(&sandbox.key(&key.to_string()));
     }
     ask(&mut host, 1, false);
-    // Nobody waits for it.
+    // No other message waits for the comparison.
     host.deliver(2, &commit(&[clear().replace("orders", "cart")]));
     host.ask(2, r#"{"stores":{}}"#);
     let found = compared(&mut host, 1);
@@ -565,7 +568,7 @@ fn the_help_and_the_last_line_agree() {
     let text = sandbox.print(&["verify", "--json"]);
     let end: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
     for name in [
-        "done", "total", "compared", "missing", "stale", "foreign", "repaired",
+        "done", "total", "compared", "missing", "stale", "orphaned", "repaired",
     ] {
         assert!(
             end.get(name).is_some() && help.contains(&format!("\"{name}\"")),

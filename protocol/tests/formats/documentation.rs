@@ -80,7 +80,7 @@ fn the_schema_refuses_what_is_no_typed_value() {
             "{text}"
         );
     }
-    // More than one member makes it a plain object, whatever the names.
+    // More than one member makes it a plain object, with any names.
     for text in [r#"{"$date":1,"a":2}"#, "{}", r#"{"":{"$ref":1}}"#] {
         assert!(
             schema.is_valid(&serde_json::from_str(text).expect("JSON")),
@@ -180,7 +180,7 @@ fn a_gap_says_how_many_and_nothing_else_does() {
         event
     };
     for (wrong, reason) in [
-        (changed(&gap, "gap", None), "a gap of nobody knows how many"),
+        (changed(&gap, "gap", None), "a gap without a count"),
         (changed(&gap, "gap", Some(0.into())), "a gap of none"),
         (
             changed(&gap, "before", Some(1.into())),

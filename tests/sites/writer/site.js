@@ -88,3 +88,30 @@ window.seen = async (key, value) => {
     if (read.result === value) return;
   }
 };
+
+// Puts a value in each event of that name, and commits.
+window.saveWhenLeaving = async (event, key, value) => {
+  const connection = await opened();
+  addEventListener(event, () => {
+    const transaction = connection.transaction("items", "readwrite");
+    transaction.objectStore("items").put(value, key);
+    transaction.commit();
+  });
+};
+
+// Deletes the database in each event of that name.
+window.deleteWhenLeaving = async (event) => {
+  const connection = await opened();
+  addEventListener(event, () => {
+    connection.close();
+    indexedDB.deleteDatabase("writer");
+  });
+};
+
+// Resolves with a frame of that address once it is loaded.
+window.frameOf = async (url) => {
+  const frame = document.createElement("iframe");
+  frame.src = url;
+  document.body.append(frame);
+  await new Promise((resolve) => (frame.onload = resolve));
+};

@@ -106,7 +106,18 @@ fn launch(profile: &Profile, launch: &Launch) -> Result<(Process, Rpc)> {
         })
     })?;
     let mut rpc = Rpc::connect(port, "/session")?;
-    rpc.call("session.new", json!({"capabilities": {}}), None)?;
+    // A dialog that a test opens stays open until the test closes it.
+    let prompts = json!({"default": "ignore"});
+    rpc.call(
+        "session.new",
+        json!({"capabilities": {"alwaysMatch": {"unhandledPromptBehavior": prompts}}}),
+        None,
+    )?;
+    rpc.call(
+        "session.subscribe",
+        json!({"events": ["browsingContext.userPromptOpened"]}),
+        None,
+    )?;
     Ok((process, rpc))
 }
 
@@ -274,6 +285,19 @@ impl Driver for Firefox {
             json!({"context": page, "actions": [{"type": "key", "id": "keyboard", "actions": strokes}]}),
             None,
         )?;
+        Ok(())
+    }
+
+    fn open_dialog(&mut self, page: &str, script: &str) -> Result<()> {
+        self.rpc.forget_events();
+        self.evaluate_in(page, script)?;
+        self.rpc.event("browsingContext.userPromptOpened", None)?;
+        Ok(())
+    }
+
+    fn close_dialog(&mut self, page: &str) -> Result<()> {
+        self.rpc
+            .call("browsingContext.handleUserPrompt", json!({"context": page}), None)?;
         Ok(())
     }
 

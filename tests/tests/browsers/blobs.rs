@@ -113,7 +113,7 @@ fn a_page_that_goes_to_another_site_takes_nothing_along(kind: Kind) -> Result<()
         "the blob was read before the page could leave"
     );
     page.wait_for("location.hostname === '127.0.0.1'")?;
-    // From the back/forward cache or loaded anew: what was missing comes with it.
+    // From the back/forward cache or loaded again: the page brings what was missing.
     page.evaluate("history.back()")?;
     page.wait_for("location.hostname === 'localhost'")?;
     let events = events_of(&rig, "long", 2)?;

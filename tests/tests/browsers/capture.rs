@@ -87,7 +87,7 @@ fn records_from_before_capture_arrive_as_read(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-fn a_write_that_nobody_saw_is_found_at_the_next_load(kind: Kind) -> Result<()> {
+fn unseen_write_is_found_at_next_load(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url(PAGE))?;
@@ -145,7 +145,8 @@ fn databases_that_do_not_open_hold_no_other_up(kind: Kind) -> Result<()> {
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("put(['key'], 1)")?;
     rig.settled(&page)?;
-    // Upgrades that wait for ever for another connection to close, and all who open these databases behind them.
+    // Upgrades wait without end for another connection to close, and every later open of these
+    // databases waits behind them.
     page.evaluate(
         "Promise.all(Array.from({ length: 16 }, (_, number) => new Promise((resolve) => {
             const first = indexedDB.open(`stuck ${number}`, 1);
@@ -340,7 +341,7 @@ lab::in_both_browsers!(
     what_the_browser_clears_is_gone_everywhere,
     an_origin_that_is_not_enabled_is_never_captured,
     records_from_before_capture_arrive_as_read,
-    a_write_that_nobody_saw_is_found_at_the_next_load,
+    unseen_write_is_found_at_next_load,
     databases_that_went_unseen_are_missed_at_the_next_load,
     databases_that_do_not_open_hold_no_other_up,
     transactions_that_do_not_end_hold_no_other_up,

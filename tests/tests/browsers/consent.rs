@@ -17,7 +17,7 @@ fn the_popup_enables_a_page_that_is_open_already(kind: Kind) -> Result<()> {
     let page = browser.open(&url)?;
     page.evaluate("put('before', 1)")?;
     let popup = popup(&browser, &url)?;
-    words(&popup, "Nothing of this site is captured")?;
+    words(&popup, "This site is not captured")?;
     look_at(&popup, &format!("popup-off-{}", kind.name()))?;
 
     popup.evaluate("document.getElementById('capture').click()")?;
@@ -40,7 +40,7 @@ fn the_popup_enables_a_page_that_is_open_already(kind: Kind) -> Result<()> {
     page.evaluate("put('again', 3)")?;
     rig.settled(&page)?;
     popup.evaluate("document.getElementById('capture').click()")?;
-    words(&popup, "Nothing of this site is captured")?;
+    words(&popup, "This site is not captured")?;
     page.reload()?;
     page.evaluate("put('unseen', 4)")?;
     popup.evaluate("document.getElementById('capture').click()")?;

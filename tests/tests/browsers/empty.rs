@@ -71,7 +71,7 @@ fn an_empty_list_says_why_and_what_to_press(kind: Kind) -> Result<()> {
     panel.wait_for(
         "$('.row .key') !== null && $$('.row').some((row) => row.textContent.includes('\"first\"'))",
     )?;
-    panel.wait_for("$$('.row .from span').some((from) => from.title.includes('hooked after'))")?;
+    panel.wait_for("$$('.row .from span').some((from) => from.title.includes('captured after'))")?;
     rig.settled(&page)?;
     panel.page.close()?;
 
@@ -134,7 +134,7 @@ fn without_a_host_the_panel_says_how_to_install_one(kind: Kind) -> Result<()> {
     let panel = Panel::open(&browser, "")?;
     panel.wait_for("$('[data-why=versions] h2')?.textContent.includes('9.9.0')")?;
     ensure!(panel.text(".empty")?.contains("Update the extension"));
-    ensure!(panel.text(".empty")?.contains("until the two fit"));
+    ensure!(panel.text(".empty")?.contains("until the versions match"));
     looks(&panel, "versions")
 }
 
@@ -158,11 +158,12 @@ fn a_site_that_is_switched_off_and_on_takes_a_load(kind: Kind) -> Result<()> {
     is(&panel, "site")?;
     panel.press("Capture this site")?;
     is(&panel, "late")?;
-    command(&panel, "Capture this site no more")?;
+    command(&panel, "Stop capturing this site")?;
     is(&panel, "site")?;
     panel.press("Capture this site")?;
     looks(&panel, "refused")?;
-    ensure!(panel.text(".empty h2")?.contains("from its next load on"));
+    // Until the background knows that the site is on again, the page is one that is not captured.
+    panel.wait_for("$('.empty h2').textContent.includes('from its next load on')")?;
     let popup = popup(&browser, &url)?;
     words(&popup, "what is open here is not captured")?;
     popup.wait_for("document.getElementById('remark').textContent.includes('from its next load on')")?;
@@ -231,7 +232,7 @@ fn a_filter_that_is_still_looking_says_so(kind: Kind) -> Result<()> {
         "void ((window.requestAnimationFrame = wait), held.forEach((frame) => requestAnimationFrame(frame)))",
     )?;
     looks(&panel, "filter")?;
-    // A recording is shown whole, whatever site is inspected.
+    // The panel shows the whole recording, regardless of the inspected site.
     ensure!(!panel.text(".empty")?.contains("site"));
     panel.click(".empty .primary")?;
     panel.wait_for("$('.empty') === null && $$('.row').length > 0")

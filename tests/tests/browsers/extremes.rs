@@ -55,7 +55,7 @@ fn a_huge_value_is_named_and_holds_nothing_up(kind: Kind) -> Result<()> {
         assert_eq!(of_key.len(), usize::from(stored), "{key}");
     }
     ensure!(smaller, "this engine stored nothing large");
-    // What was cut is nobody's to take for the whole: the caches hold the rest.
+    // No client may take a cut value for the whole: the caches hold only the other records.
     wait::until("Memcached to hold the small value alone", PATIENCE, || {
         let held: Vec<_> = rig.memcached.dump()?.into_keys().collect();
         Ok(match &held[..] {

@@ -1,4 +1,5 @@
-//! Whatever crashes on the way: nothing lost, nothing twice in the stream, order kept, Memcached equal in the end.
+//! After any crash on the way: nothing is lost, nothing is twice in the stream, the order is kept,
+//! and Memcached is equal in the end.
 
 use anyhow::{Result, ensure};
 use lab::{

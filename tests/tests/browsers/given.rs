@@ -1,5 +1,6 @@
-//! What a page was given is its own: it changes keys and key paths, forgets connections, gives names that nobody can tell. What arrives
-//! is what the database holds, and nothing is kept that the page let go.
+//! What a page was given is its own: it changes keys and key paths, forgets connections, gives
+//! names that cannot be sent. What arrives is what the database holds, and nothing is kept that the
+//! page let go.
 
 use anyhow::{Result, ensure};
 use lab::{

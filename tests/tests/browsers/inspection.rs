@@ -41,7 +41,7 @@ fn drift_is_found_and_put_right(kind: Kind) -> Result<()> {
     panel.wait_for("$('.stores .good')?.textContent === 'none'")?;
     assert_eq!(panel.text(".stores [data-title='In Memcached']")?, "3");
 
-    // Somebody else writes into Memcached.
+    // Another client writes into Memcached.
     let key = item("", "writer", r#""b""#).memcached_key(&rig.site.origin())?;
     rig.memcached.connect()?.set(&key, "spoilt")?;
     panel.press("Compare")?;
@@ -60,7 +60,7 @@ fn drift_is_found_and_put_right(kind: Kind) -> Result<()> {
     panel.page.resize(1280, 600)?;
 
     panel.press("Repair")?;
-    panel.wait_for("$('.stores .good')?.textContent === '1 stale; 1 put right'")?;
+    panel.wait_for("$('.stores .good')?.textContent === '1 stale; 1 repaired'")?;
     panel.press("Look again")?;
     panel.wait_for("$('.chosen .verdict')?.dataset.state === 'ok'")?;
     picture("repaired")?;
@@ -111,7 +111,7 @@ fn records_are_counted_where_they_are(kind: Kind) -> Result<()> {
     panel.press("Refresh")?;
     panel.wait_for(&line("items", "8", "8", "complete"))?;
 
-    // Without a page there is nobody to ask.
+    // Without a page the panel has no document to ask.
     page.close()?;
     let other = Panel::open(&browser, "")?;
     other.press("Stores")?;
@@ -267,7 +267,7 @@ fn a_buckets_stores_are_compared_by_themselves() -> Result<()> {
     panel.wait_for(&format!(
         "JSON.stringify({rows}) === JSON.stringify(['items', 'items (bucket drafts)', 'items (bucket other)'])"
     ))?;
-    // Somebody else writes over one bucket's item, and takes another's away.
+    // Another client overwrites one bucket's item, and deletes another's.
     let origin = rig.site.origin();
     let mut memcached = rig.memcached.connect()?;
     memcached.set(
@@ -306,11 +306,11 @@ fn a_buckets_stores_are_compared_by_themselves() -> Result<()> {
     panel.evaluate(
         "void $$('.stores .buttons button').filter((button) => button.textContent === 'Repair')[1].click()",
     )?;
-    drift(["none", "1 stale; 1 put right", "1 missing"])?;
+    drift(["none", "1 stale; 1 repaired", "1 missing"])?;
     panel.evaluate(
         "void $$('.stores .buttons button').filter((button) => button.textContent === 'Repair')[2].click()",
     )?;
-    drift(["none", "1 stale; 1 put right", "1 missing; 1 put right"])?;
+    drift(["none", "1 stale; 1 repaired", "1 missing; 1 repaired"])?;
     rig.settled(&page).map(drop)
 }
 

@@ -67,7 +67,7 @@ fn a_rule_is_tried_then_holds(kind: Kind) -> Result<()> {
     write(&options, "rule-fields", "/secret")?;
     shows(&options, "sample-error", "not JSON")?;
 
-    // What is saved holds, for whatever comes next.
+    // A saved rule applies to every later event.
     write(&options, "rule-how", "mask")?;
     write(&options, "rule-database", "writer")?;
     press(&options, "Add rule")?;
@@ -121,7 +121,7 @@ fn sites_come_and_go(kind: Kind) -> Result<()> {
     page.evaluate("put('a', 1)")?;
     rig.settled(&page)?;
 
-    // One that needs a permission, which nobody gives here.
+    // A site that needs a permission, which the test does not grant.
     write(&options, "site-origin", "https://shop.example")?;
     press(&options, "Capture this site")?;
     shows(&options, "sites", "permission missing")?;

@@ -285,7 +285,7 @@ fn recordings_leave_and_come_back(panel: &Panel<'_>) -> Result<()> {
     assert_eq!(panel.text(".row .strip")?, "");
     panel.press("Back to live")?;
     panel.wait_for_lines(8)?;
-    // What is none is named with its line, and changes nothing.
+    // The panel names a file that is no recording with its line, and keeps what it shows.
     panel.import("none.ndjson", "{}\n")?;
     panel.wait_for("$('.toast').textContent.includes('none.ndjson, line 1')")?;
     panel.wait_for_lines(8)
@@ -300,7 +300,7 @@ fn pausing_the_display_is_not_pausing_capture(kind: Kind) -> Result<()> {
     panel.page.resize(1280, 500)?;
     page.evaluate("count(0, 60)")?;
     panel.wait_for("$('.count').textContent.startsWith('61 events')")?;
-    // The newest is in sight until somebody scrolls away from it.
+    // The newest event is in sight until the user scrolls away from it.
     let last = |key: &str| format!("$$('.row').at(-1).querySelector('.key').textContent === '{key}'");
     panel.wait_for(&last("59"))?;
     panel.evaluate("($('#feed').scrollTop = 240, undefined)")?;
@@ -365,7 +365,7 @@ fn lines_show_their_events_wherever_the_list_is(kind: Kind) -> Result<()> {
         panel.evaluate(&format!("void ($('#feed').scrollTop = {to})"))?;
         panel.wait_for(&format!("{} && {own}", in_sight(to)))?;
         if from.abs_diff(to) == 48 {
-            // Two left at one end and came in at the other; nobody touched the rest.
+            // Two rows left at one end and came in at the other; the panel did not touch the rest.
             assert_eq!(
                 panel.evaluate("$$('.row').filter((row) => row.was !== row.id).length")?,
                 json!(2)
@@ -484,7 +484,8 @@ fn a_journal_that_is_damaged_is_told_with_its_cure(kind: Kind) -> Result<()> {
     panel.wait_for("$('.problems').textContent === '' && $$('.health .chip[data-state=ok]').length === 3")
 }
 
-/// Browsers end the background now and then: the panel asks anew, and nothing waits for an answer that never comes.
+/// Browsers end the background now and then: the panel asks again, and nothing waits for an answer
+/// that never comes.
 fn a_background_that_starts_again_is_asked_again(kind: Kind) -> Result<()> {
     let mut rig = Rig::new(kind)?;
     let browser = rig.browser()?;

@@ -86,16 +86,16 @@ fn a_page_that_comes_back_is_captured_again(kind: Kind) -> Result<()> {
     page.navigate(&rig.site.url("/blank/"))?;
     page.evaluate("void history.back()")?;
     page.wait_for("typeof putBy === 'function'")?;
-    page.evaluate("putBy(indexedDB, 'after', window.mark ?? 'loaded anew')")?;
+    page.evaluate("putBy(indexedDB, 'after', window.mark ?? 'loaded again')")?;
     let events = rig.settled(&page)?;
     assert_eq!(keys(&events, "c"), BTreeSet::from(["before", "after"]));
-    // Firefox loads pages anew when it is driven, without us as well.
+    // Firefox loads pages again when it is driven, without the extension as well.
     if kind == Kind::Chromium {
         let after = events.iter().find(|event| event.json()["key"] == "after");
         assert_eq!(
             after.context("an event")?.json()["after"],
             1,
-            "it was loaded anew"
+            "it was loaded again"
         );
     }
     Ok(())
@@ -171,7 +171,7 @@ fn a_bucket_has_databases_of_its_own() -> Result<()> {
         ]
     );
 
-    // What nobody saw is found in buckets too; and a bucket that goes takes its records along.
+    // Unseen writes are found in buckets too; and a bucket that goes takes its records along.
     browser.quit()?;
     let bare = rig.profile.start(&lab::browser::Launch::default())?;
     bare.open(&rig.site.url(PAGE))?.evaluate(

@@ -15,7 +15,7 @@ use serde_json::{Value, json, value::RawValue};
 const SITE: &str = "/secrets/";
 const SECRET: &str = "hush";
 
-/// Base64 of the secrets in bytes and blobs, whatever stands before them.
+/// Base64 of the secrets in bytes and blobs, for any number of bytes before them.
 const ENCODED: [&str; 3] = ["aHVzaC", "h1c2gt", "odXNoL"];
 
 const RULES: &str = r#"

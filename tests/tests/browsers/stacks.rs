@@ -45,10 +45,10 @@ fn a_stack_leads_to_the_call_and_nowhere_else(kind: Kind) -> Result<()> {
     let page = browser.open(&url)?;
     let panel = Panel::of(&browser, &url)?;
     panel.page.resize(1280, 800)?;
-    // Off until somebody wants it.
+    // Stacks are off until the user wants them.
     write_until(&page, &panel, false)?;
-    panel.wait_for("$('.details').textContent.includes('Nobody took its stack')")?;
-    panel.press("Take stacks from now on")?;
+    panel.wait_for("$('.details').textContent.includes('No stack recorded')")?;
+    panel.press("Record stacks")?;
     panel.wait_for(
         "$$('.toolbar button').find((button) => button.textContent === 'Stacks').ariaPressed === 'true'",
     )?;
@@ -88,7 +88,7 @@ fn a_stack_leads_to_the_call_and_nowhere_else(kind: Kind) -> Result<()> {
     panel.evaluate("$$('.row').at(-1).click()")?;
     panel.wait_for("$('.details h2').textContent === '\"x\"' && $('.calls') !== null")?;
 
-    // A panel that is opened again was told nothing; and nobody else ever was.
+    // A panel that is opened again received no stack; and no other consumer ever did.
     rig.settled(&page)?;
     for text in observe::texts(&rig.redis, STREAM)? {
         ensure!(!text.contains("site.js"), "published: {text}");
@@ -118,7 +118,7 @@ fn a_stack_leads_to_the_call_and_nowhere_else(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
-/// What a page can do to notice that somebody takes a stack, each before one write.
+/// What a page can do to notice that the hook takes a stack, each before one write.
 const TRAPS: &str = r"
 const spied = [];
 const spy = (name, value) => ({ __proto__: null, configurable: true, get() { spied.push(name); return value; }, set() { spied.push(name); } });
@@ -221,7 +221,8 @@ fn a_page_cannot_tell_that_its_stacks_are_taken(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
-/// Our call in the stack of an exception is a call like others to whoever takes a stack apart.
+/// The hook's call in the stack of an exception is a call like others to code that takes a stack
+/// apart.
 fn stacks_of_exceptions_can_be_taken_apart(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

@@ -44,7 +44,7 @@ fn what_apply_feeds_is_compared_and_put_right() {
         sandbox.memcached.delete(&sandbox.key("3"));
         sandbox.memcached.set(&sandbox.key("4"), "2");
         sandbox.memcached.set(&sandbox.key("7"), "gone");
-        let expected = kinds([("3", "missing"), ("4", "stale"), ("7", "foreign")]);
+        let expected = kinds([("3", "missing"), ("4", "stale"), ("7", "orphaned")]);
         let verified = verify(&sandbox, &[]);
         assert_eq!((verified.code, verified.kinds()), (Some(1), expected.clone()));
         let repaired = verify(&sandbox, &["--repair"]);
@@ -55,12 +55,13 @@ fn what_apply_feeds_is_compared_and_put_right() {
             assert!(apply.end().success());
         }
     }
-    // What nobody brings who runs is a difference. It is left to who brings it: it may be about to write what came before.
+    // A change is a difference if no running process writes it. `verify` leaves it to `apply`,
+    // which may be about to write an older value.
     host.deliver(4, &commit(&[put("3", "2"), put("1000", "1"), delete("5")]));
     host.acknowledged(4);
     for repair in [&[][..], &["--repair"]] {
         let verified = verify(&sandbox, repair);
-        let expected = kinds([("3", "stale"), ("1000", "missing"), ("5", "foreign")]);
+        let expected = kinds([("3", "stale"), ("1000", "missing"), ("5", "orphaned")]);
         assert_eq!((verified.code, verified.kinds()), (Some(1), expected));
         assert_eq!((verified.compared.pending, verified.compared.repaired), (0, 0));
     }
@@ -75,7 +76,7 @@ fn what_apply_feeds_is_compared_and_put_right() {
 fn the_inspector_compares_what_apply_feeds() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
-    // Nobody does yet.
+    // No `apply` feeds Memcached yet.
     ask(&mut host, 1, false);
     let Reply::Failed(error) = host.answer().reply else {
         panic!("it cannot be compared");
@@ -129,7 +130,7 @@ fn what_the_stream_has_lost_is_put_right() {
         apply.state("applying");
         all_done(&sandbox);
         let expected: BTreeSet<_> = kinds([
-            (old.as_str(), "foreign"),
+            (old.as_str(), "orphaned"),
             (changed.as_str(), "stale"),
             (new.as_str(), "missing"),
         ]);

@@ -12,7 +12,7 @@ fn sender(origin: &'static str, frame: i64, container: &str) -> Sender {
         incognito: false,
         container: container.to_owned(),
         top: Some(ORIGIN.to_owned()),
-        prerendered: false,
+        inactive: false,
     }
 }
 

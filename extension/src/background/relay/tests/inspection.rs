@@ -74,7 +74,7 @@ fn a_comparison_has_several_answers() {
     relay.take_actions();
     let compared = |id: u64, done: bool| {
         json!({"answer": {"id": id, "reply": {"compared": {
-            "total": 2, "compared": 1, "done": done, "missing": 0, "stale": 0, "foreign": 0, "repaired": 0,
+            "total": 2, "compared": 1, "done": done, "missing": 0, "stale": 0, "orphaned": 0, "repaired": 0,
             "pending": 0, "refused": 0, "strangers": 0, "differences": [],
         }}}})
     };

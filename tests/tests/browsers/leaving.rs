@@ -1,0 +1,246 @@
+//! Pages that save while they leave: what they commit is told, or its store is read again by another page, or at least the loss is
+//! named.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use lab::{
+    Rig,
+    browser::{Browser, Kind, Page},
+    observe::Event,
+    site::Site,
+    wait::{self, PATIENCE, Seen},
+};
+
+const PAGE: &str = "/writer/";
+
+/// How a page goes away.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// To a site that gets another process.
+    OtherSite,
+    /// To another origin of the same site.
+    OtherPort,
+    /// To another page of its origin.
+    SameOrigin,
+    /// By the address bar, to another site.
+    Typed,
+    /// With its tab.
+    Closed,
+    /// A frame that its page removes.
+    FrameRemoved,
+}
+
+/// Lets a new page save `key` in listeners of `event`, and go away.
+fn leave(rig: &Rig, browser: &Browser, other: &Site, event: &str, key: &str, way: Way) -> Result<()> {
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let save = format!("saveWhenLeaving({event:?}, {key:?}, 'bye')");
+    if let Way::FrameRemoved = way {
+        page.evaluate("frameOf('/writer/')")?;
+        page.evaluate(&format!("frames[0].{save}"))?;
+        page.evaluate("document.querySelector('iframe').remove()")?;
+        return Ok(());
+    }
+    page.evaluate(&save)?;
+    let goes_to = |url: &str| page.evaluate(&format!("void (location.href = {url:?})"));
+    match way {
+        Way::OtherSite => drop(goes_to(&elsewhere(rig))?),
+        Way::OtherPort => drop(goes_to(&other.url("/blank/"))?),
+        Way::SameOrigin => drop(goes_to(&rig.site.url("/blank/"))?),
+        Way::Typed => page.navigate(&elsewhere(rig))?,
+        Way::Closed => return page.close(),
+        Way::FrameRemoved => {}
+    }
+    page.wait_for("location.pathname === '/blank/'")
+}
+
+fn elsewhere(rig: &Rig) -> String {
+    rig.site.url("/blank/").replace("localhost", "127.0.0.1")
+}
+
+/// Waits for the event that tells of a record: written, or found by a page that stays open. The browser may have dropped what the
+/// page saved in its last moment; then there is nothing to tell.
+fn told_if_committed(rig: &Rig, stays: &Page<'_>, key: &str) -> Result<()> {
+    wait::until(&format!("an event of {key}"), PATIENCE, || {
+        Ok(if rig.stream()?.iter().any(|event| event.json()["key"] == key) {
+            Seen::Ready(())
+        } else {
+            Seen::Not("no event of it".to_owned())
+        })
+    })
+    .or_else(|error| {
+        let text = format!("{key:?}");
+        let is_there = lab::observe::contents(stays)?
+            .iter()
+            .any(|record| record.key == text);
+        ensure!(!is_there, error);
+        Ok(())
+    })
+}
+
+/// A page of the origin stays open: it reads what the leaving page could not tell, without a load.
+fn saves_in(kind: Kind, event: &str, ways: &[Way]) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let other = Site::start()?;
+    let browser = rig.browser()?;
+    let stays = browser.open(&rig.site.url(PAGE))?;
+    stays.evaluate("put('first', 1)")?;
+    rig.settled(&stays)?;
+    for way in ways {
+        let key = format!("{event} {way:?}");
+        leave(&rig, &browser, &other, event, &key, *way)?;
+        told_if_committed(&rig, &stays, &key)?;
+    }
+    rig.settled(&stays).map(drop)
+}
+
+const EVERY_WAY: [Way; 6] = [
+    Way::OtherSite,
+    Way::OtherPort,
+    Way::SameOrigin,
+    Way::Typed,
+    Way::Closed,
+    Way::FrameRemoved,
+];
+
+fn page_that_saves_at_pagehide_is_read(kind: Kind) -> Result<()> {
+    saves_in(kind, "pagehide", &EVERY_WAY)
+}
+
+fn page_that_saves_when_hidden_is_read(kind: Kind) -> Result<()> {
+    saves_in(kind, "visibilitychange", &EVERY_WAY)
+}
+
+fn page_that_saves_at_unload_is_read(kind: Kind) -> Result<()> {
+    // Chromium drops what a removed frame saves there.
+    saves_in(kind, "unload", &EVERY_WAY[..5])
+}
+
+fn page_that_saves_before_unload_is_told(kind: Kind) -> Result<()> {
+    // Neither a frame that is removed nor a tab that is closed from outside gets this event.
+    saves_in(kind, "beforeunload", &EVERY_WAY[..4])
+}
+
+/// No page of the origin is left: the loss is named at once, and the next page brings the record.
+fn page_that_saves_and_leaves_none_behind_is_a_gap(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let other = Site::start()?;
+    let browser = rig.browser()?;
+    for way in [Way::OtherSite, Way::OtherPort, Way::Closed] {
+        let before = named_losses(&rig);
+        leave(&rig, &browser, &other, "pagehide", &format!("alone {way:?}"), way)?;
+        wait::until("the host to name the loss", PATIENCE, || {
+            Ok(match named_losses(&rig) {
+                losses if losses > before => Seen::Ready(()),
+                losses => Seen::Not(format!("{losses} of them")),
+            })
+        })?;
+        let page = browser.open(&rig.site.url(PAGE))?;
+        rig.settled(&page)?;
+        page.close()?;
+    }
+    Ok(())
+}
+
+/// How many losses by documents that went away the host has named.
+fn named_losses(rig: &Rig) -> usize {
+    let log = rig.profile.home().join(".local/state/idb-relay/idb-relay.log");
+    let log = fs::read_to_string(log).unwrap_or_default();
+    log.matches("a transaction's document went away").count()
+}
+
+/// It comes back from the back/forward cache, where the browser has kept it, and goes on.
+fn page_that_saved_and_comes_back_is_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let stays = browser.open(&rig.site.url(PAGE))?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    for round in ["first", "second"] {
+        page.evaluate(&format!("put({round:?}, 1)"))?;
+        page.evaluate(&format!("saveWhenLeaving('pagehide', 'left {round}', 'bye')"))?;
+        page.navigate(&elsewhere(&rig))?;
+        told_if_committed(&rig, &stays, &format!("left {round}"))?;
+        page.evaluate("void history.back()")?;
+        page.wait_for("typeof put === 'function'")?;
+    }
+    page.evaluate("put('back', 1)")?;
+    let events = rig.settled(&page)?;
+    let told = events.iter().find(|event| event.json()["key"] == "back");
+    ensure!(told.is_some_and(|event| event.op() == "c"), "{told:?}");
+    Ok(())
+}
+
+fn database_deleted_while_leaving_is_missed(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let other = Site::start()?;
+    let browser = rig.browser()?;
+    let stays = browser.open(&rig.site.url("/blank/"))?;
+    for target in [elsewhere(&rig), other.url("/blank/")] {
+        let page = browser.open(&rig.site.url(PAGE))?;
+        page.evaluate("put('gone', 1)")?;
+        rig.settled(&page)?;
+        page.evaluate("deleteWhenLeaving('pagehide')")?;
+        page.evaluate(&format!("void (location.href = {target:?})"))?;
+        stays.wait_for("indexedDB.databases().then(({ length }) => length === 0)")?;
+        rig.settled(&stays)?;
+        page.close()?;
+    }
+    Ok(())
+}
+
+/// Its commit is told without the bytes, which were still being read.
+fn blob_of_a_frame_that_is_removed_is_read_by_its_page(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    rig.settled(&page)?;
+    page.evaluate("frameOf('/writer/')")?;
+    page.evaluate(
+        "(async () => {
+            await frames[0].put('blob', new Blob([new Uint8Array(60 * 1024 * 1024)]));
+            document.querySelector('iframe').remove();
+        })()",
+    )?;
+    wait::until("the hash of the blob", PATIENCE, || {
+        let events = rig.stream()?;
+        let mut events = events.iter().map(Event::json);
+        Ok(
+            if events.any(|event| event["after"]["$blob"]["sha256"].is_string()) {
+                Seen::Ready(())
+            } else {
+                Seen::Not("no event with it".to_owned())
+            },
+        )
+    })?;
+    rig.settled(&page).map(drop)
+}
+
+/// More than may be on its way unacknowledged.
+fn page_that_leaves_more_than_its_window_is_read(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let stays = browser.open(&rig.site.url("/blank/"))?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    rig.settled(&page)?;
+    rig.relay.freeze_host()?;
+    page.evaluate(
+        "(async () => { for (let number = 0; number < 12; number++) await put(number, 'x'.repeat(900_000)); await put('last', 1); })()",
+    )?;
+    page.close()?;
+    rig.relay.thaw_host()?;
+    rig.settled(&stays).map(drop)
+}
+
+lab::in_both_browsers!(
+    page_that_saves_at_pagehide_is_read,
+    page_that_saves_when_hidden_is_read,
+    page_that_saves_at_unload_is_read,
+    page_that_saves_before_unload_is_told,
+    page_that_saves_and_leaves_none_behind_is_a_gap,
+    page_that_saved_and_comes_back_is_captured,
+    database_deleted_while_leaving_is_missed,
+    blob_of_a_frame_that_is_removed_is_read_by_its_page,
+    page_that_leaves_more_than_its_window_is_read,
+);
