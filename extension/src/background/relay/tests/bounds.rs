@@ -167,3 +167,20 @@ fn deliveries_that_failed_are_left_out_unseen() {
         expected
     );
 }
+
+#[test]
+fn numbers_that_javascript_has_not_are_ignored() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    deliver(&mut relay, 1, MAX_SEQUENCE + 1);
+    let part = format!(
+        r#"{{"part":{{"sequence":{},"index":0,"count":1,"text":"{{}}"}}}}"#,
+        u64::MAX
+    );
+    relay.port_said(1, &part);
+    assert_eq!(relay.take_actions(), []);
+    deliver(&mut relay, 1, MAX_SEQUENCE);
+    assert_eq!(relay.take_actions(), [delivery("c", MAX_SEQUENCE)]);
+}
