@@ -1,10 +1,10 @@
 //! Search in texts that ignores the case.
 
-/// Splits a text at the first wanted text that occurs in it: before, match, after.
+/// Splits a text at the first needle that occurs in it: before, match, after.
 ///
-/// The wanted texts are in lower case ([`lower`]).
-pub fn split_at_match<'t>(text: &'t str, wanted: &[String]) -> (&'t str, &'t str, &'t str) {
-    match wanted.iter().find_map(|wanted| find(text, wanted)) {
+/// The needles are in lower case ([`lower`]).
+pub fn split_at_match<'t>(text: &'t str, needles: &[String]) -> (&'t str, &'t str, &'t str) {
+    match needles.iter().find_map(|needle| find(text, needle)) {
         Some((from, to)) => (&text[..from], &text[from..to], &text[to..]),
         None => (text, "", ""),
     }
@@ -18,22 +18,22 @@ pub fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// The byte range at which a text has another one, ignoring the case. `wanted` is in lower case.
+/// The byte range at which a text has another one, ignoring the case. `needle` is in lower case.
 ///
 /// Nothing is allocated where both are ASCII, since this runs for every event.
-pub fn find(text: &str, wanted: &str) -> Option<(usize, usize)> {
-    let first = *wanted.as_bytes().first()?;
-    if wanted.is_ascii() {
+pub fn find(text: &str, needle: &str) -> Option<(usize, usize)> {
+    let first = *needle.as_bytes().first()?;
+    if needle.is_ascii() {
         // No byte of a longer character is ASCII, so a match never begins or ends inside a
         // character.
-        let (bytes, wanted) = (text.as_bytes(), wanted.as_bytes());
-        let last = bytes.len().checked_sub(wanted.len())?;
+        let (bytes, needle) = (text.as_bytes(), needle.as_bytes());
+        let last = bytes.len().checked_sub(needle.len())?;
         let mut from = 0;
         while from <= last {
             let rest = &bytes[from..=last];
             let at = memchr::memchr2(first, first.to_ascii_uppercase(), rest)? + from;
-            let end = at + wanted.len();
-            if bytes[at..end].eq_ignore_ascii_case(wanted) {
+            let end = at + needle.len();
+            if bytes[at..end].eq_ignore_ascii_case(needle) {
                 return Some((at, end));
             }
             from = at + 1;
@@ -46,11 +46,11 @@ pub fn find(text: &str, wanted: &str) -> Option<(usize, usize)> {
     // Lower case may take another number of bytes, so compare character by character.
     text.char_indices().find_map(|(at, _)| {
         let mut rest = text[at..].char_indices();
-        let mut wanted = wanted.chars().peekable();
-        while wanted.peek().is_some() {
+        let mut needle = needle.chars().peekable();
+        while needle.peek().is_some() {
             let (_, char) = rest.next()?;
             for lower in char.to_lowercase() {
-                if wanted.next() != Some(lower) {
+                if needle.next() != Some(lower) {
                     return None;
                 }
             }

@@ -99,7 +99,7 @@ fn records_are_counted_where_they_are(kind: Kind) -> Result<()> {
     )?;
     panel.press("Refresh")?;
     panel.wait_for(&line("items", "8", "5", "the mirror lacks 3"))?;
-    panel.wait_for(&line("things", "1", "0", "not read as a whole yet"))?;
+    panel.wait_for(&line("things", "1", "0", "not completely read yet"))?;
     panel.picture(&format!("counts-{}", kind.name()))?;
     panel.accessible()?;
     panel.page.resize(400, 700)?;
@@ -210,7 +210,7 @@ fn any_record_is_looked_up_by_its_key(kind: Kind) -> Result<()> {
         "writer › items › 8",
         [none; 3],
         "ok",
-        "none of the three has such a record",
+        "none of the three has this record",
     )?;
     let gone = item("", "writer", r#""gone""#).memcached_key(&rig.site.origin())?;
     rig.memcached.connect()?.delete(&gone)?;

@@ -420,7 +420,7 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
     panel.wait_for_lines(1)?;
     panel.click(".row")?;
     panel.wait_for(&format!(
-        "/tried [0-9]+ times, and is tried again: unreachable/.test($('.details .error')?.textContent) && $('.details .error').textContent.includes({cure:?})"
+        "/retrying after [0-9]+ failed attempts?: unreachable/.test($('.details .error')?.textContent) && $('.details .error').textContent.includes({cure:?})"
     ))?;
     panel.wait_for("/^×[0-9]+$/.test($('.row .strip [data-stage=memcached]').textContent)")?;
     panel.picture(&format!("trouble-{}", kind.name()))?;

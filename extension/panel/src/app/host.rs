@@ -11,7 +11,7 @@ use crate::{chart::ChartSecond, timers::run_later};
 
 /// Milliseconds between two questions for the host's health.
 const HEALTH_INTERVAL_MS: i32 = 1000;
-/// The most documents that are kept, so that events still name their document after it is gone.
+/// The most documents that are kept, so that events still name their document after it is closed.
 const MAX_DOCUMENTS: usize = 1000;
 
 impl App {

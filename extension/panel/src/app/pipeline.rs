@@ -64,7 +64,7 @@ impl App {
 
     fn ingest(self) {
         let received = self.pipeline.received.update_untracked(std::mem::take);
-        // While a recording is shown the feed stands still. It restarts when the recording is left.
+        // The feed is paused while a recording is shown. It restarts when the user leaves it.
         if received.is_empty() || self.source.recording.with_untracked(Option::is_some) {
             return;
         }

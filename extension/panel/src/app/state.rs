@@ -35,20 +35,20 @@ impl Deref for App {
 
 pub struct Slices {
     pub link: StoredValue<Rc<BackgroundLink>, LocalStorage>,
-    pub feed: Feed,
+    pub feed: FeedState,
     pub filter: FilterState,
-    pub list: EventList,
-    pub pipeline: Pipeline,
-    pub selection: Selection,
-    pub source: Source,
-    pub site: Site,
-    pub host: Host,
-    pub stores: Stores,
-    pub ui: Ui,
+    pub list: ListState,
+    pub pipeline: PipelineState,
+    pub selection: SelectionState,
+    pub source: SourceState,
+    pub site: SiteState,
+    pub host: HostState,
+    pub stores: StoresState,
+    pub ui: UiState,
 }
 
 /// The events.
-pub struct Feed {
+pub struct FeedState {
     pub log: Observable<EventLog>,
     pub matches: Observable<Matches>,
     /// As drawn last; for the numbers in the toolbar.
@@ -82,7 +82,7 @@ pub struct FilterState {
 }
 
 /// The scrolled list of events.
-pub struct EventList {
+pub struct ListState {
     /// Keeps the newest event in view.
     pub is_following: Observable<bool>,
     /// In pixels.
@@ -93,7 +93,7 @@ pub struct EventList {
 }
 
 /// What `app::pipeline` keeps between two frames.
-pub struct Pipeline {
+pub struct PipelineState {
     /// Received and not ingested yet.
     pub received: Observable<Vec<FeedAnswer>>,
     pub is_frame_requested: Observable<bool>,
@@ -109,7 +109,7 @@ pub struct Pipeline {
 }
 
 /// The event whose details are shown.
-pub struct Selection {
+pub struct SelectionState {
     pub place: Observable<Option<usize>>,
     pub is_some: Observable<bool>,
     /// The place and the event, as drawn last.
@@ -124,7 +124,7 @@ pub struct Selection {
 }
 
 /// Where the events come from.
-pub struct Source {
+pub struct SourceState {
     /// The name of the recording that is shown instead of the host's feed.
     pub recording: Observable<Option<String>>,
     /// The inspected page records call stacks.
@@ -132,7 +132,7 @@ pub struct Source {
 }
 
 /// The inspected page and its site.
-pub struct Site {
+pub struct SiteState {
     pub inspected_tab: Option<i64>,
     pub origin: Observable<Option<String>>,
     /// Only events of this origin are shown.
@@ -140,9 +140,9 @@ pub struct Site {
 }
 
 /// The extension, the host and its servers.
-pub struct Host {
+pub struct HostState {
     pub background: Observable<Option<Background>>,
-    /// By context id. Documents that are gone are kept for their events.
+    /// By context id. Closed documents are kept for their events.
     pub documents: Observable<Table<String, Document>>,
     pub health: Observable<Option<Health>>,
     /// Why the host could not report its health.
@@ -153,7 +153,7 @@ pub struct Host {
 }
 
 /// The Stores view, and the record that is compared.
-pub struct Stores {
+pub struct StoresState {
     /// The stores of the mirror, or why they are unknown.
     pub mirrored: Observable<Option<Result<Vec<Store>, String>>>,
     pub drift: Observable<DriftResults>,
@@ -175,7 +175,7 @@ pub struct Stores {
 }
 
 /// Tabs, dialogs and messages.
-pub struct Ui {
+pub struct UiState {
     pub tab: Observable<Tab>,
     pub overlay: Observable<Option<Overlay>>,
     pub palette_text: Observable<String>,
@@ -212,7 +212,7 @@ impl App {
     pub fn new() -> Self {
         Self(Box::leak(Box::new(Slices {
             link: StoredValue::new_local(Rc::default()),
-            feed: Feed {
+            feed: FeedState {
                 log: Observable::new(EventLog::default()),
                 matches: Observable::new(Matches::default()),
                 counts: Observable::new(FeedCounts::default()),
@@ -227,13 +227,13 @@ impl App {
                 active: Observable::new(Filter::default()),
                 search_texts: Observable::new(Vec::new()),
             },
-            list: EventList {
+            list: ListState {
                 is_following: Observable::new(true),
                 scroll_top: Observable::new(0),
                 height: Observable::new(800),
                 letters: Observable::new((50, 60)),
             },
-            pipeline: Pipeline {
+            pipeline: PipelineState {
                 received: Observable::new(Vec::new()),
                 is_frame_requested: Observable::new(false),
                 draw_schedule: Observable::new(DrawSchedule::default()),
@@ -242,23 +242,23 @@ impl App {
                 are_counts_fresh: Observable::new(false),
                 is_export_pending: Observable::new(false),
             },
-            selection: Selection {
+            selection: SelectionState {
                 place: Observable::new(None),
                 is_some: Observable::new(false),
                 row: Observable::new(None),
                 stream_entry: Observable::new(None),
                 toggled_paths: Observable::new(Vec::new()),
             },
-            source: Source {
+            source: SourceState {
                 recording: Observable::new(None),
                 is_tracing: Observable::new(false),
             },
-            site: Site {
+            site: SiteState {
                 inspected_tab: browser::inspected_tab(),
                 origin: Observable::new(None),
                 is_exclusive: Observable::new(true),
             },
-            host: Host {
+            host: HostState {
                 background: Observable::new(None),
                 documents: Observable::new(Table::new()),
                 health: Observable::new(None),
@@ -266,7 +266,7 @@ impl App {
                 chart: Observable::new(VecDeque::from(vec![ChartSecond::default(); CHART_SECONDS])),
                 checks: Observable::new(None),
             },
-            stores: Stores {
+            stores: StoresState {
                 mirrored: Observable::new(None),
                 drift: Observable::new(DriftResults::default()),
                 page_counts: Observable::new(PageCounts::default()),
@@ -279,7 +279,7 @@ impl App {
                 record_in_page: Observable::new(None),
                 record_in_host: Observable::new(None),
             },
-            ui: Ui {
+            ui: UiState {
                 tab: Observable::new(Tab::Events),
                 overlay: Observable::new(None),
                 palette_text: Observable::new(String::new()),

@@ -17,7 +17,7 @@ pub fn label_document(app: App, row: &EventRow) -> DocumentLabel {
         let short: String = row.source.context.chars().take(6).collect();
         return (
             format!("Document {}, closed before the panel opened", row.source.context),
-            ("gone", short),
+            ("closed", short),
         );
     };
     let is_inspected = app.site.inspected_tab == Some(document.tab);

@@ -44,7 +44,7 @@ pub fn RecordComparisonView(app: App, address: Address, is_automatic: bool) -> i
         app.host
             .background
             .with(|background| background.as_ref().is_some_and(rules))
-            .then(|| view! { <p class="faint">"Redacted by the rules, in all three places."</p> })
+            .then(|| view! { <p class="faint">"As changed by redaction rules, in all three places."</p> })
     };
     let compare = move || {
         app.ask(Question::Record(address.clone()), move |reply| {
@@ -86,7 +86,7 @@ pub fn RecordComparisonView(app: App, address: Address, is_automatic: bool) -> i
     };
     view! {
         <section class="places">
-            <h3>"Now"<button on:click=on_press(compare)>"Look again"</button></h3>
+            <h3>"Current values"<button on:click=on_press(compare)>"Look again"</button></h3>
             {dynamic_view(content)}
             {dynamic_view(redacted)}
         </section>

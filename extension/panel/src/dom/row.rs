@@ -150,7 +150,7 @@ impl RowElement {
         let value = part(&content, "span", "preview")?;
         let size = cell("size")?;
         let badge = part(&cell("from")?, "span", "")?;
-        let strip = part(&cell("way")?, "span", "strip")?;
+        let strip = part(&cell("delivery")?, "span", "strip")?;
         strip.set_attribute("role", "img").ok()?;
         let stage = |name: &str| {
             let dot = part(&strip, "i", "")?;
@@ -228,9 +228,9 @@ impl RowElement {
             .set(if state.is_selected { "true" } else { "false" });
         self.class.set(match (state.is_sibling, state.notices > 0) {
             (false, false) => "row",
-            (true, false) => "row beside",
+            (true, false) => "row same-transaction",
             (false, true) => "row noticed",
-            (true, true) => "row beside noticed",
+            (true, true) => "row same-transaction noticed",
         });
         self.bracket.set(bracket);
         self.time.set(&page::time_of_day(row.committed_at));

@@ -58,7 +58,7 @@ pub struct VirtualList {
 }
 
 impl VirtualList {
-    /// Shows these matches in an element that no one else writes to.
+    /// Shows these matches in an element of its own.
     pub fn show(&mut self, window: &HtmlElement, range: &VisibleRange<'_>, context: &RowContext) {
         // Before its first row the element holds the rows of an earlier list.
         if self.first.is_none() {

@@ -19,7 +19,7 @@ pub fn preview<'r>(row: &'r EventRow, texts: &[String], width: usize) -> (&'stat
     if left_out_bytes(value).is_some() {
         return ("", "too large for the list");
     }
-    let found = texts.iter().find_map(|wanted| find(value, wanted));
+    let found = texts.iter().find_map(|needle| find(value, needle));
     let start = match found {
         Some((at, _)) if at > LEAD * 2 => char_boundary_from(value, at - LEAD),
         _ => 0,

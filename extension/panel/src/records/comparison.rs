@@ -61,7 +61,7 @@ pub fn is_redacted<'r>(rules: impl IntoIterator<Item = &'r Rule>, database: &str
 pub fn compare_record(page: Content, record: &Record) -> RecordComparison {
     let mirror = Content::from_typed(record.mirror.as_ref().map(|typed| typed.get()));
     let memcached = match (&record.trouble, &record.found) {
-        (Some(trouble), _) => Content::Unknown(trouble.message.clone()),
+        (Some(problem), _) => Content::Unknown(problem.message.clone()),
         (None, _) if record.same.is_none() => Content::Unknown("switched off".to_owned()),
         (None, Some(text)) => Content::Value(text.clone()),
         (None, None) => Content::NoRecord,
@@ -87,7 +87,7 @@ pub fn compare_record(page: Content, record: &Record) -> RecordComparison {
             "All are the same: none of the three has this record.".to_owned(),
         ),
         (false, Some(true), _) => ("ok", "All are the same.".to_owned()),
-        (false, None, Some(trouble)) => ("wrong", trouble.cure.clone()),
+        (false, None, Some(problem)) => ("wrong", problem.cure.clone()),
         (false, None, None) => ("off", "Memcached is switched off.".to_owned()),
     };
     RecordComparison {

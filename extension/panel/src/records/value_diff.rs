@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_describe() {
+    fn only_differing_parts_are_listed() {
         assert!(describe(r#"{"a":[1,{"$date":null}]}"#, r#"{"a":[1,{"$date":null}]}"#).is_empty());
         assert_eq!(
             describe(

@@ -25,9 +25,15 @@ async fn transaction_has_bracket_and_one_count() {
     assert_eq!(texts(".row em:not([hidden])"), ["3 in one transaction"]);
     // The events of the selected event's transaction are highlighted.
     click(".row:nth-child(3) .key");
-    until(vec!["row", "row beside", "row beside", "row beside"], || {
-        attributes(".row", "class")
-    })
+    until(
+        vec![
+            "row",
+            "row same-transaction",
+            "row same-transaction",
+            "row same-transaction",
+        ],
+        || attributes(".row", "class"),
+    )
     .await;
 }
 
