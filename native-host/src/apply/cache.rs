@@ -165,6 +165,11 @@ impl Cache {
             .is_some_and(|server| server.takes(name, value))
     }
 
+    /// The longest value that any of the servers takes.
+    pub fn most_bytes(&self) -> usize {
+        self.servers.iter().map(Server::most_bytes).max().unwrap_or(0)
+    }
+
     /// How a server stands to these profiles.
     pub fn standing<'p>(
         &mut self,

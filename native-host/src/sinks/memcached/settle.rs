@@ -6,7 +6,7 @@ use std::{collections::HashSet, io};
 use protocol::name::is_shortened;
 
 use super::{
-    BATCH_BYTES, BATCH_EVENTS, MemcachedSink, metadump,
+    BATCH_BYTES, BATCH_EVENTS, Items, MemcachedSink, metadump,
     metadump::{Listing, Named},
     store::Item,
     unreachable,
@@ -47,18 +47,22 @@ impl MemcachedSink {
             if !self.owners.owns(origin) {
                 return Ok(());
             }
-            let mut items = Vec::new();
+            let mut items = Items::default();
             for (_, record) in &records {
                 let (of, name) = self.name(reader, record)?;
                 if of == origin {
-                    items.push(Item {
-                        number: record.number,
-                        name,
-                        value: self.value(record).unwrap_or_default(),
-                    });
+                    let value = self.value(record, &name).unwrap_or_default();
+                    items.push(record.number, name, value);
+                }
+                if items.are_many() {
+                    self.servers.store(&items.take(), None, None)?;
+                    self.owners.check_in_time(&mut self.servers)?;
+                    if !self.owners.owns(origin) {
+                        return Ok(());
+                    }
                 }
             }
-            self.servers.store(&items, None, None)?;
+            self.servers.store(&items.take(), None, None)?;
         }
     }
 
