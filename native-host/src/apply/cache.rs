@@ -26,9 +26,6 @@ use self::server::{Seen, Server, Write};
 use super::{lease, stop::Stop};
 use crate::{config, sinks::memcached::ketama::Ketama};
 
-/// The longest profile id that an offset's name is made of.
-const MAX_PROFILE: usize = 64;
-
 /// What the mark of a server begins with that is being filled.
 pub const FILLING: &str = "filling ";
 
@@ -313,12 +310,4 @@ pub fn offset_name(mark: &str, profile: &str) -> String {
     let mut name = format!("{mark}:");
     protocol::name::encode(profile, &mut name);
     name
-}
-
-/// Whether an offset's name can be made of a profile's id.
-pub fn is_profile(profile: &str) -> bool {
-    (1..=MAX_PROFILE).contains(&profile.len())
-        && profile
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

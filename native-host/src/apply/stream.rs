@@ -13,7 +13,7 @@ use redis::RedisError;
 use serde_json::json;
 
 use super::{
-    cache::{Standing, is_profile},
+    cache::Standing,
     change::{Change, Target},
     group::{self, End, Entry, Extent, Group},
     session::Session,
@@ -25,7 +25,7 @@ mod lost;
 mod owed;
 
 use self::{lost::Lost, owed::Owed};
-use crate::failure::json_fault;
+use crate::{failure::json_fault, sinks::memcached::owner::is_profile};
 
 /// What is to be done when events are gone for good.
 const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \

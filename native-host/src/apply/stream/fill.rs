@@ -15,7 +15,8 @@ use std::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{CURE_GAP, Change, Stop, Stream, Target, is_profile, owed::HELD};
+use super::{CURE_GAP, Change, Stop, Stream, Target, owed::HELD};
+use crate::sinks::memcached::owner::is_profile;
 
 /// How long a host may do nothing that is giving the stream again what it lost; it tries again within that time if Redis is there. How often it is
 /// looked after.
