@@ -15,7 +15,6 @@
 use std::{
     path::Path,
     sync::mpsc::{self, SyncSender, TrySendError},
-    thread,
 };
 
 use protocol::{
@@ -23,7 +22,7 @@ use protocol::{
     message::{ErrorCode, HostError},
 };
 
-use crate::{compare::Scope, config::Config, messaging::writer::Outbox};
+use crate::{compare::Scope, config::Config, messaging::writer::Outbox, threads};
 
 mod comparer;
 mod cut;
@@ -55,19 +54,19 @@ impl Inspection {
     pub(crate) fn start(config: &Config, journal: &Path, outbox: &Outbox) -> Self {
         let (feeds, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let thread = Feeds::new(journal, waiting, outbox.clone());
-        thread::spawn(move || thread.run());
+        start(move || thread.run());
         let [desk, finder] = [(); 2].map(|()| {
             let (desk, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
             let thread = Desk::new(config.clone(), journal, waiting, outbox.clone());
-            thread::spawn(move || thread.run());
+            start(move || thread.run());
             desk
         });
         let (comparer, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let thread = Comparer::new(config.clone(), journal, waiting, outbox.clone());
-        thread::spawn(move || thread.run());
+        start(move || thread.run());
         let (examiner, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let (own, answers) = (config.clone(), outbox.clone());
-        thread::spawn(move || examiner::run(own, &waiting, &answers));
+        start(move || examiner::run(own, &waiting, &answers));
         Self {
             outbox: outbox.clone(),
             feeds,
@@ -116,7 +115,7 @@ impl Inspection {
 }
 
 fn is_full<T>(sent: &Result<(), TrySendError<T>>) -> bool {
-    matches!(sent, Err(TrySendError::Full(_)))
+    sent.is_err()
 }
 
 fn fail(outbox: &Outbox, id: u64, error: HostError) {
@@ -140,5 +139,12 @@ fn failed(message: String, cure: &str) -> HostError {
         message,
         cure: cure.to_owned(),
         context: None,
+    }
+}
+
+/// Starts a thread that answers; without one its questions are refused.
+fn start(run: impl FnOnce() + Send + 'static) {
+    if let Err(error) = threads::spawn(run) {
+        tracing::error!("no thread for the inspector's questions: {error}");
     }
 }

@@ -110,6 +110,8 @@ struct State {
     unfinished: bool,
     /// How many bytes of events one delivery may write.
     delivery_bytes: u64,
+    /// How much one delivery may do to stretches of stores.
+    delivery_work: u64,
     /// How many bytes of events the last transaction wrote, or tried to.
     attempted: u64,
 }
@@ -137,6 +139,7 @@ impl Journal {
             rereads: Rereads::default(),
             unfinished: false,
             delivery_bytes: apply::DELIVERY_BYTES,
+            delivery_work: apply::DELIVERY_WORK,
             attempted: 0,
         };
         state

@@ -26,6 +26,7 @@
 //! - [`failure`]: what every named error offers.
 //! - [`logging`]: stderr and a file; never stdout.
 //! - `output`: lines for people and for programs, with foreign text in them.
+//! - `threads`: threads that go through values.
 //! - `temporary`: files that are to be renamed or removed at once.
 //! - `failpoint`: where tests end the process.
 
@@ -46,6 +47,7 @@ pub mod messaging;
 mod output;
 pub mod sinks;
 mod temporary;
+mod threads;
 mod time;
 
 /// The version of this host, as it stands in events and hellos.

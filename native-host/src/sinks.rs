@@ -16,6 +16,7 @@ use std::{
 use crate::{
     config::Config,
     journal::{Journal, JournalError, progress::Progress, read::Reader, tokens::Tokens},
+    threads,
 };
 
 pub mod memcached;
@@ -66,7 +67,9 @@ impl Sinks {
         let progress = Progress::open(journal.path(), journal.turn(), sink.name())?;
         let reader = Reader::beside(journal.path(), journal.recent())?;
         let runner = Runner::new(sink, reader, progress, Arc::clone(&self.wake))?;
-        self.threads.push(thread::spawn(move || runner.run()));
+        let thread = threads::spawn(move || runner.run())
+            .map_err(|error| JournalError::file(journal.path(), error))?;
+        self.threads.push(thread);
         Ok(())
     }
 

@@ -26,9 +26,6 @@ use self::server::{Seen, Server, Write};
 use super::{lease, stop::Stop};
 use crate::{config, sinks::memcached::ketama::Ketama};
 
-/// The longest profile id that an offset's name is made of.
-const MAX_PROFILE: usize = 64;
-
 /// What the mark of a server begins with that is being filled.
 pub const FILLING: &str = "filling ";
 
@@ -163,6 +160,11 @@ impl Cache {
         self.servers
             .get(index)
             .is_some_and(|server| server.takes(name, value))
+    }
+
+    /// The longest value that any of the servers takes.
+    pub fn most_bytes(&self) -> usize {
+        self.servers.iter().map(Server::most_bytes).max().unwrap_or(0)
     }
 
     /// How a server stands to these profiles.
@@ -308,12 +310,4 @@ pub fn offset_name(mark: &str, profile: &str) -> String {
     let mut name = format!("{mark}:");
     protocol::name::encode(profile, &mut name);
     name
-}
-
-/// Whether an offset's name can be made of a profile's id.
-pub fn is_profile(profile: &str) -> bool {
-    (1..=MAX_PROFILE).contains(&profile.len())
-        && profile
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -2,7 +2,10 @@
 
 use protocol::event::{Event, Op};
 
-use crate::{config, sinks::memcached::value_of};
+use crate::{
+    config,
+    sinks::memcached::{cause_of, value_of},
+};
 
 /// An event of the stream, or of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +39,17 @@ pub struct Target {
 }
 
 impl Change {
-    /// Reads an event.
-    pub fn read(text: &str, config: &config::Memcached) -> Result<Self, serde_json::Error> {
+    /// Reads an event; of a value that takes more than so many bytes in Memcached nothing is made.
+    pub fn read(text: &str, config: &config::Memcached, most: usize) -> Result<Self, serde_json::Error> {
         let event: Event<'_> = serde_json::from_str(text)?;
         let left_out = event.gap.filter(|_| event.op == Op::Gap).unwrap_or(0);
         let target = match (event.op, event.key) {
             // What an earlier event says is most likely younger; a read follows and decides.
             _ if event.source.late => None,
             (Op::Truncate | Op::Schema | Op::Gap, _) | (_, None) => None,
-            (Op::Delete, Some(key)) => Some(target(&event, key.get(), None, config)),
+            (Op::Delete, Some(key)) => Some(target(&event, key.get(), None, (config, most))),
             (Op::Create | Op::Update | Op::Read, Some(key)) => {
-                Some(target(&event, key.get(), Some(event.after.get()), config))
+                Some(target(&event, key.get(), Some(event.after.get()), (config, most)))
             }
         };
         Ok(Self {
@@ -57,12 +60,23 @@ impl Change {
             target,
         })
     }
+
+    /// How many bytes its value takes in memory: a few typed bytes may stand for a plain form of many MiB.
+    pub fn value_bytes(&self) -> usize {
+        let value = self.target.as_ref().and_then(|target| target.value.as_ref());
+        value.map_or(0, String::len)
+    }
 }
 
-fn target(event: &Event<'_>, key: &str, typed: Option<&str>, config: &config::Memcached) -> Target {
-    let (value, refused) = match typed.map(|typed| value_of(config.value, typed)).transpose() {
+fn target(
+    event: &Event<'_>,
+    key: &str,
+    typed: Option<&str>,
+    (config, most): (&config::Memcached, usize),
+) -> Target {
+    let (value, refused) = match typed.map(|typed| value_of(config.value, typed, most)).transpose() {
         Ok(value) => (value.map(std::borrow::Cow::into_owned), None),
-        Err(problem) => (None, Some(problem.to_string())),
+        Err(problem) => (None, Some(cause_of(&problem))),
     };
     let names = protocol::name::Names {
         origin: &event.source.origin,

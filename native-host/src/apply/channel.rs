@@ -24,7 +24,7 @@ use super::{
     session::Session,
     stop::{Stop, told_when_missed},
 };
-use crate::{config::Config, failure::json_fault};
+use crate::{config::Config, failure::json_fault, sinks::memcached::most_bytes};
 
 mod ear;
 
@@ -106,16 +106,23 @@ impl Channels {
     ) -> Result<(), Stop> {
         self.leave(config, report, "another process writes now")?;
         while let Some(change) = self.next_change(config) {
-            self.held += length(&change);
+            self.held += change.value_bytes();
             self.window.push_back((self.signs, change));
+            self.shorten_window();
         }
         self.signs += u64::from(is_alive);
+        self.shorten_window();
+        Ok(())
+    }
+
+    /// Lets go of what whoever writes has written by now, and of the oldest that there is no room for.
+    fn shorten_window(&mut self) {
         while let Some((sign, _)) = self.window.front()
             && (sign + SIGNS <= self.signs || self.held > HELD)
         {
             let is_old = sign + SIGNS <= self.signs;
             if let Some((_, change)) = self.window.pop_front() {
-                self.held -= length(&change);
+                self.held -= change.value_bytes();
                 if is_old {
                     self.pass(&change);
                 } else {
@@ -125,7 +132,6 @@ impl Channels {
                 }
             }
         }
-        Ok(())
     }
 
     /// Gives up what was heard and not written, and says so.
@@ -170,7 +176,7 @@ impl Channels {
     fn next_change(&mut self, config: &Config) -> Option<Change> {
         while let Ok(heard) = self.ear.next(Duration::ZERO) {
             if let Heard::Event(event) = heard
-                && let Ok(change) = Change::read(&event, &config.memcached)
+                && let Ok(change) = Change::read(&event, &config.memcached, most_bytes("", None))
             {
                 return Some(change);
             }
@@ -199,11 +205,6 @@ impl Channels {
         self.in_hand.push(change);
         Ok(())
     }
-}
-
-fn length(change: &Change) -> usize {
-    let value = change.target.as_ref().and_then(|target| target.value.as_ref());
-    value.map_or(0, String::len)
 }
 
 /// Brings what is heard to Memcached until something stops it.
@@ -251,8 +252,12 @@ fn take_in_hand<W: Write>(
         match heard {
             Heard::Event(event) => {
                 bytes += event.len();
-                match Change::read(&event, &session.config.memcached) {
-                    Ok(change) => channels.accept(session.report, change)?,
+                let most = session.cache.most_bytes();
+                match Change::read(&event, &session.config.memcached, most) {
+                    Ok(change) => {
+                        bytes += change.value_bytes();
+                        channels.accept(session.report, change)?;
+                    }
                     Err(error) => {
                         let problem = json_fault(&error);
                         session.report.tell(

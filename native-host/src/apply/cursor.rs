@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use redis::{Connection, RedisError};
 
-use super::cache::is_profile;
-use crate::sinks;
+use crate::sinks::{self, memcached::owner::is_profile};
 
 /// How many keys of Redis are looked through at once.
 const SCAN: &str = "1000";

@@ -12,10 +12,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    io::Write,
+    io::{self, Write},
     time::{Duration, Instant},
 };
 
+use memcache::exp::Error;
 use serde_json::json;
 
 use super::{cache::server::Seen, change::Change, session::Session, stop::Stop};
@@ -23,7 +24,11 @@ use crate::{
     failpoint::paced,
     sinks::{
         self,
-        memcached::owner::{Owner, owner_name, run_name},
+        memcached::{
+            may_be_of,
+            metadump::{self, Listing, Named},
+            owner::{Owner, owner_name, run_name},
+        },
         redis::sign,
     },
     time::now_ms,
@@ -35,6 +40,9 @@ const KNOWN: Duration = Duration::from_secs(1);
 /// How long an owner's host gives no sign until another profile follows it. A host that is started
 /// again does in less.
 const SUCCESSION: Duration = Duration::from_secs(15);
+
+/// After how many listed items the lease is kept.
+const KEEP: usize = 8192;
 
 /// What is known of the owners.
 #[derive(Default)]
@@ -244,6 +252,13 @@ impl<W: Write> Session<'_, W> {
                     }
                 }
                 None => {
+                    // The item may be lost, by a restart or an eviction, and what its profile wrote be there.
+                    let known = self.owners.by_origin.get(origin);
+                    let is_known = known.is_some_and(|known| known.profile == profile);
+                    let settled = is_known || self.are_empty_of(origin)?;
+                    if !settled {
+                        self.unmark()?;
+                    }
                     let owner = Owner {
                         profile: profile.to_owned(),
                         browser: browser.to_owned(),
@@ -252,11 +267,37 @@ impl<W: Write> Session<'_, W> {
                     };
                     if self.write_owner(index, &name, &owner, &seen)? {
                         self.owners.by_origin.insert(origin.to_owned(), owner);
-                        return Ok(true);
+                        return Ok(settled);
                     }
                 }
             }
         }
+    }
+
+    /// Whether no server holds a record of an origin. One that does not tell what it holds may.
+    fn are_empty_of(&mut self, origin: &str) -> Result<bool, Stop> {
+        let config = self.config;
+        let config = &config.memcached;
+        let prefix = config.key.origin_prefix(origin);
+        for endpoint in config.endpoints() {
+            let failed = |error: io::Error| Stop::memcached(&Error::Io(error), endpoint.name());
+            let Listing::Items(mut items) = metadump::list(&endpoint).map_err(failed)? else {
+                return Ok(false);
+            };
+            let mut seen = 0_usize;
+            while let Some(item) = items.next().map_err(failed)? {
+                if let Named::Text(name) = item
+                    && may_be_of(&config.key, prefix.as_ref(), origin, &name)
+                {
+                    return Ok(false);
+                }
+                seen += 1;
+                if seen.is_multiple_of(KEEP) {
+                    self.keep()?;
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn write_owner(&mut self, index: usize, name: &str, owner: &Owner, seen: &Seen) -> Result<bool, Stop> {

@@ -13,7 +13,7 @@ use redis::RedisError;
 use serde_json::json;
 
 use super::{
-    cache::{Standing, is_profile},
+    cache::Standing,
     change::{Change, Target},
     group::{self, End, Entry, Extent, Group},
     session::Session,
@@ -24,8 +24,8 @@ mod fill;
 mod lost;
 mod owed;
 
-use self::lost::Lost;
-use crate::failure::json_fault;
+use self::{lost::Lost, owed::Owed};
+use crate::{failure::json_fault, sinks::memcached::owner::is_profile};
 
 /// What is to be done when events are gone for good.
 const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
@@ -176,12 +176,14 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
 
     /// Brings entries to Memcached and acknowledges them.
     fn pass_on(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
-        let (mut ids, mut changes) = (Vec::with_capacity(entries.len()), Vec::new());
+        let mut owed = Owed::default();
         for entry in entries {
-            changes.extend(self.read(&entry)?);
-            ids.push(entry.id);
+            if let Some(change) = self.read(&entry)? {
+                owed.push(change, &entry.id);
+            }
+            owed.ids.push(entry.id);
         }
-        self.finish(&changes, &ids)
+        self.finish(&owed.changes, &owed.ids)
     }
 
     /// Brings changes to Memcached and acknowledges their entries.
@@ -205,7 +207,9 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     /// The event of an entry; what cannot be read is said and left out.
     fn read(&mut self, entry: &Entry) -> Result<Option<Change>, Stop> {
         let memcached = &self.session.config.memcached;
-        let problem = match entry.event.as_deref().map(|event| Change::read(event, memcached)) {
+        let most = self.session.cache.most_bytes();
+        let read = |event| Change::read(event, memcached, most);
+        let problem = match entry.event.as_deref().map(read) {
             Some(Ok(change)) if is_profile(&change.profile) => return Ok(Some(change)),
             Some(Ok(change)) => format!("{:?} is no profile", change.profile),
             Some(Err(error)) => json_fault(&error),

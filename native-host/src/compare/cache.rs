@@ -1,6 +1,6 @@
 //! The servers, asked one by one: an item may lie on a server that is not its key's.
 
-use std::cell::RefCell;
+use std::{borrow::Cow, cell::RefCell};
 
 use memcache::exp::{
     DeleteOptions, Error, GetOptions, MetaCommand, MetaCommandResult, ReturnCode, SetMode, SetOptions,
@@ -152,13 +152,11 @@ impl Cache {
 
     /// The value that an item is to have for a record, unless Memcached would not take it.
     pub(super) fn wanted(&self, address: &Address, typed: &str) -> Result<String, Refused> {
-        let value = memcached::value_of(self.form, typed).map_err(|_| Refused)?;
         let item_size = self.item_sizes.get(address.server).copied().flatten();
-        if memcached::fits(&address.name, &value, item_size) {
-            Ok(value.into_owned())
-        } else {
-            Err(Refused)
-        }
+        let most = memcached::most_bytes(&address.name, item_size);
+        memcached::value_of(self.form, typed, most)
+            .map(Cow::into_owned)
+            .map_err(|_| Refused)
     }
 
     /// What is at these addresses, in their order.

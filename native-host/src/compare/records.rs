@@ -1,13 +1,13 @@
 //! The mirrors' records, stretch by stretch.
 
-use std::rc::Rc;
+use std::{mem, rc::Rc};
 
 use super::{
     CompareError, Comparison, Observer,
     cache::{Address, Refused},
     judge::{Record, Suspect},
 };
-use crate::journal::read::{Row, StoreSummary};
+use crate::journal::read::{Place, Row, StoreSummary};
 
 /// How many records are looked at together, and how many bytes of them.
 const TOGETHER: usize = 256;
@@ -56,35 +56,58 @@ impl<O: Observer> Comparison<'_, O> {
                 })
                 .map(|name| self.cache.address(name))
                 .collect();
-            let found = self.cache.look(&addresses.iter().collect::<Vec<_>>())?;
-            let mut suspects = Vec::new();
-            for ((row, address), found) in rows.into_iter().zip(addresses).zip(found) {
+            // A few typed bytes may stand for a plain form of many MiB: they are looked at in smaller groups.
+            let mut group = Vec::new();
+            let mut bytes = 0;
+            for (row, address) in rows.into_iter().zip(addresses) {
                 let wanted = row
                     .value
                     .as_deref()
                     .map(|typed| self.cache.wanted(&address, typed));
-                let refused = matches!(wanted, Some(Err(Refused)));
-                self.so_far.compared += u64::from(row.value.is_some());
-                if found.is(wanted.and_then(Result::ok).as_deref()) {
-                    self.so_far.refused += u64::from(refused);
-                    continue;
+                bytes += wanted
+                    .as_ref()
+                    .and_then(|wanted| wanted.as_ref().ok())
+                    .map_or(0, String::len);
+                group.push((row, address, wanted));
+                if bytes >= TOGETHER_BYTES {
+                    self.look_at((journal, store.id, &place), mem::take(&mut group))?;
+                    bytes = 0;
                 }
-                suspects.push(Suspect {
-                    address,
-                    misplaced: false,
-                    record: Some(Record {
-                        journal,
-                        store: store.id,
-                        place: Rc::clone(&place),
-                        key: row.key,
-                        text: row.text,
-                    }),
-                });
             }
-            self.resolve(suspects)?;
+            self.look_at((journal, store.id, &place), group)?;
             // Records may have come since they were counted.
             self.so_far.total = self.so_far.total.max(self.so_far.compared);
             self.observer.advanced(&self.so_far, None)?;
         }
+    }
+    /// Compares these records of a store with what the servers hold.
+    fn look_at(
+        &mut self,
+        (journal, store, place): (usize, i64, &Rc<Place>),
+        group: Vec<(Row, Address, Option<Result<String, Refused>>)>,
+    ) -> Result<(), CompareError> {
+        let addresses: Vec<&Address> = group.iter().map(|(_, address, _)| address).collect();
+        let found = self.cache.look(&addresses)?;
+        let mut suspects = Vec::new();
+        for ((row, address, wanted), found) in group.into_iter().zip(found) {
+            let refused = matches!(wanted, Some(Err(Refused)));
+            self.so_far.compared += u64::from(row.value.is_some());
+            if found.is(wanted.and_then(Result::ok).as_deref()) {
+                self.so_far.refused += u64::from(refused);
+                continue;
+            }
+            suspects.push(Suspect {
+                address,
+                misplaced: false,
+                record: Some(Record {
+                    journal,
+                    store,
+                    place: Rc::clone(place),
+                    key: row.key,
+                    text: row.text,
+                }),
+            });
+        }
+        self.resolve(suspects)
     }
 }

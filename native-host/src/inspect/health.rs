@@ -108,7 +108,11 @@ fn lag(reader: &Reader, sink: &SinkSummary, recent: &[(u64, i64)]) -> Result<Opt
     for (number, committed_at) in recent {
         while passages.next_if(|(to, _)| to < number).is_some() {}
         // A page's clock may be coarser than ours; nothing passes a stage before it happens.
-        lags.extend(passages.peek().map(|(_, at)| (at - committed_at).max(0)));
+        lags.extend(
+            passages
+                .peek()
+                .map(|(_, at)| at.saturating_sub(*committed_at).max(0)),
+        );
     }
     Ok(percentiles(lags))
 }

@@ -50,7 +50,11 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
 
 use self::context::Context;
-pub(super) use self::{before::Before, context::Known, volume::DELIVERY_BYTES};
+pub(super) use self::{
+    before::Before,
+    context::Known,
+    volume::{DELIVERY_BYTES, DELIVERY_WORK},
+};
 use super::{
     Journal, JournalError, State, Turn,
     mirror::{Mirror, Single},
@@ -179,10 +183,8 @@ impl<'j> Batch<'j> {
             match batch.body(delivery, known) {
                 Err(Refusal::Malformed(reason)) => {
                     batch.malformed(context, *sequence, page, &reason);
-                    if matches!(body, Body::Commit(_)) {
-                        batch.reread(&page.origin)?;
-                    }
-                    Ok(())
+                    let was_read = matches!(body, Body::Snapshot(_) | Body::Records(_) | Body::Inventory(_));
+                    batch.miss(&page.origin, was_read)
                 }
                 Err(Refusal::Database(error)) => Err(error),
                 Ok(()) => Ok(()),
@@ -190,8 +192,7 @@ impl<'j> Batch<'j> {
         })
     }
 
-    /// Notes a delivery whose body cannot be read, so that it is acknowledged and never sent again. If it was a commit the
-    /// page's stores are to be read; after a snapshot that cannot be read the next one would not fare better.
+    /// Notes a delivery whose body cannot be read, so that it is acknowledged and never sent again. The page's stores are to be read.
     pub fn reject(
         &mut self,
         delivery: &Delivery<'_, &RawValue>,
@@ -205,15 +206,12 @@ impl<'j> Batch<'j> {
         } = delivery;
         self.deliver(context, *sequence, page, |batch, _| {
             batch.malformed(context, *sequence, page, &json_fault(reason));
-            if body.get().starts_with("{\"commit\"") {
-                batch.reread(&page.origin)?;
-            }
-            Ok(())
+            batch.miss(&page.origin, was_read(body))
         })
     }
 
-    /// Notes a delivery that cannot be kept for this reason, so that it is acknowledged and never sent again. If it was a commit, the
-    /// page's stores are to be read; what was read would be no smaller the next time.
+    /// Notes a delivery that cannot be kept for this reason, so that it is acknowledged and never sent again. The page's stores are to
+    /// be read.
     pub fn give_up(&mut self, delivery: &Delivery<'_, &RawValue>, reason: &str) -> Result<(), JournalError> {
         let Delivery {
             context,
@@ -229,10 +227,7 @@ impl<'j> Batch<'j> {
                     .to_owned(),
                 context: Some(context.clone().into_owned()),
             });
-            if body.get().starts_with("{\"commit\"") {
-                batch.reread(&page.origin)?;
-            }
-            Ok(())
+            batch.miss(&page.origin, was_read(body))
         })
     }
 
@@ -329,6 +324,7 @@ impl<'j> Batch<'j> {
             }
             apply(self, context)?;
             self.tell_losses()?;
+            self.tell_long_keys(name, page);
             self.advance(name, sequence);
             Ok(())
         });
@@ -376,6 +372,13 @@ impl<'j> Batch<'j> {
     fn mirror(&self) -> Mirror<'_> {
         Mirror(&self.transaction)
     }
+}
+
+/// Whether a delivery says what was read of a page's stores, not what the page did.
+fn was_read(body: &RawValue) -> bool {
+    ["{\"snapshot\"", "{\"records\"", "{\"inventory\""]
+        .iter()
+        .any(|begin| body.get().starts_with(begin))
 }
 
 /// Key bytes in a table that are no key: the file is damaged.

@@ -31,11 +31,16 @@ impl Row {
     }
 }
 
+/// The generation of a value that the stream is owed and that the rules of today forbid to tell: the next read of the record tells it,
+/// also if it finds what the mirror has.
+pub(super) const UNTOLD: i64 = -1;
+
 /// Single records, within a transaction: its statements stay at hand, for there are many.
 pub(super) struct Single<'c> {
     row: CachedStatement<'c>,
     write: CachedStatement<'c>,
     stamp: CachedStatement<'c>,
+    owe: CachedStatement<'c>,
     /// The generation of the redaction rules that made what is written.
     redaction: i64,
 }
@@ -57,6 +62,8 @@ impl<'c> Single<'c> {
                  ON CONFLICT DO UPDATE SET context = excluded.context, began = excluded.began,
                     at = excluded.at",
             )?,
+            owe: connection
+                .prepare_cached("UPDATE record SET redaction = ?3 WHERE store = ?1 AND key = ?2")?,
             redaction,
         })
     }
@@ -103,6 +110,11 @@ impl<'c> Single<'c> {
             .execute(params![store, key, word.by, word.began, word.at])
             .map(|_| ())
     }
+
+    /// The next read of a record is to tell it, whatever it finds.
+    pub(super) fn owe(&mut self, store: i64, key: &[u8]) -> rusqlite::Result<()> {
+        self.owe.execute(params![store, key, UNTOLD]).map(|_| ())
+    }
 }
 
 /// Stretches of records, within a transaction.
@@ -121,8 +133,13 @@ impl<'c> Mirror<'c> {
     }
 
     /// Makes all records of a stretch tombstones, but for those in conflict: the caller decides about
-    /// each. What is said of each afterwards is [`When::after`], in SQL.
-    pub(super) fn bury_without_conflict(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
+    /// each. What is said of each afterwards is [`When::after`], in SQL. Returns how many rows that were.
+    pub(super) fn bury_without_conflict(
+        self,
+        store: i64,
+        span: &Span,
+        when: When,
+    ) -> rusqlite::Result<usize> {
         let When {
             context,
             began_at,
@@ -146,7 +163,6 @@ impl<'c> Mirror<'c> {
             SLACK_MS,
             NOBODY
         ])
-        .map(|_| ())
     }
 }
 

@@ -205,10 +205,10 @@ impl Reader {
             let mut rows = statement.query(params![after, count])?;
             while let Some(row) = rows.next()? {
                 let number = row.get(0)?;
-                if let Some(key) = row.get(2)? {
+                if let Some(key) = row.get::<_, Option<Vec<u8>>>(2)? {
                     let record = (row.get(1)?, key);
                     if !newest.contains_key(&record) {
-                        total += row.get::<_, Option<usize>>(3)?.unwrap_or(0);
+                        total += record.1.len() + row.get::<_, Option<usize>>(3)?.unwrap_or(0);
                     }
                     if total > bytes && !newest.is_empty() {
                         break;
@@ -259,7 +259,7 @@ impl Reader {
                     key: row.get(1)?,
                 };
                 let value: String = row.get(2)?;
-                total += value.len();
+                total += position.key.len() + value.len();
                 if !records.is_empty() && total > bytes {
                     break;
                 }

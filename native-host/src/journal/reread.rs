@@ -99,6 +99,13 @@ impl Rereads {
         self.wanted.insert(origin.to_owned(), wanted);
     }
 
+    /// An answer is missing: it is asked for as if none had come.
+    pub(super) fn want_still(&mut self, origin: &str) {
+        if !self.wanted.contains_key(origin) {
+            self.want(origin);
+        }
+    }
+
     /// The origin's stores are being read: no need to ask for it while they are.
     pub(super) fn heard(&mut self, origin: &str) {
         // What has not been asked for yet, these reads may have passed.

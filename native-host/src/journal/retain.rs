@@ -24,10 +24,18 @@ pub(super) const OWED: &str = "?";
 /// Whether a row's record is owed: text that had to go, or a gap event, which has its key until then.
 pub(super) const IS_OWED: &str = "(key IS NOT NULL AND (event = '?' OR (octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')))";
 
+/// What a row takes: its text and its key.
+pub(super) const ROW_BYTES: &str = "octet_length(event) + coalesce(octet_length(key), 0)";
+
+/// The same of a row that is about to be written.
+pub(super) fn row_bytes(text: &str, key: Option<&[u8]>) -> u64 {
+    (text.len() + key.map_or(0, <[u8]>::len)) as u64
+}
+
 /// What the events take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Room {
-    /// Bytes of text.
+    /// Bytes of texts and keys.
     pub bytes: u64,
     /// How many events have lost their text, since the beginning.
     pub shed: u64,
@@ -60,9 +68,10 @@ impl Room {
 /// The books: one row.
 const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS room (
-    bytes INTEGER NOT NULL,             -- of all events' text
+    bytes INTEGER NOT NULL,             -- of all events' texts and keys
     shed INTEGER NOT NULL,              -- how many events have lost theirs, since the beginning
-    owed INTEGER NOT NULL               -- how many of these rows are owed
+    owed INTEGER NOT NULL,              -- how many of these rows are owed
+    keyed INTEGER NOT NULL DEFAULT 0    -- 1: the bytes have the keys' in them
 ) STRICT";
 
 /// Begins the books, also of a journal that was made before there were any.
@@ -72,11 +81,23 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
         .query_row("SELECT 1 FROM room", [], |_| Ok(()))
         .optional()?;
     if there.is_none() {
-        connection.execute(
-            "INSERT INTO room (bytes, shed, owed) SELECT coalesce(sum(octet_length(event)), 0), 0, 0 FROM journal",
-            [],
-        )?;
+        connection.execute("INSERT INTO room (bytes, shed, owed) VALUES (0, 0, 0)", [])?;
     }
+    let has_column: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM pragma_table_info('room') WHERE name = 'keyed')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !has_column {
+        connection.execute_batch("ALTER TABLE room ADD COLUMN keyed INTEGER NOT NULL DEFAULT 0")?;
+    }
+    // Earlier versions did not count keys.
+    connection.execute(
+        &format!(
+            "UPDATE room SET bytes = (SELECT coalesce(sum({ROW_BYTES}), 0) FROM journal), keyed = 1 WHERE keyed = 0"
+        ),
+        [],
+    )?;
     // Earlier versions counted some rows twice, and would never have been done with them.
     let recount =
         format!("UPDATE room SET owed = (SELECT count(*) FROM journal WHERE {IS_OWED}) WHERE owed > 0");

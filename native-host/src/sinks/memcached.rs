@@ -59,7 +59,8 @@ pub(crate) use self::{
     client::Client,
     line::{Answer, Line, Parcel},
     settings::Settings,
-    store::{fits, is_too_large},
+    settle::may_be_of,
+    store::{is_too_large, most_bytes},
     stream::Stream,
 };
 use self::{
@@ -72,9 +73,6 @@ use self::{
 /// How many events one step looks at.
 const BATCH_EVENTS: usize = 512;
 
-/// The largest value that is offered to a server: no server takes more without being told to, and few take more than 1 MiB.
-const MAX_VALUE: usize = 32 * 1024 * 1024;
-
 /// How long a server may take to connect, and to answer, or to take some of what is sent to it.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,7 +81,7 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// through what it had received.
 pub(crate) const AFTERMATH: Duration = Duration::from_millis(500);
 
-/// How much of the mirror is held in memory at a time.
+/// How much of the mirror is held in memory at a time, and how much of what is made of it.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// How many stores' names are remembered. Pages can make as many as they like.
@@ -202,19 +200,20 @@ impl MemcachedSink {
             };
             last = Some(position.clone());
             self.owners.check_in_time(&mut self.servers)?;
-            let mut items = Vec::with_capacity(records.len());
+            failpoint::pass("memcached.filling");
+            let mut items = Items::default();
             for (_, record) in &records {
                 let (origin, name) = self.name(reader, record)?;
                 if self.owners.owns(&origin) {
-                    items.push(Item {
-                        number: record.number,
-                        name,
-                        value: self.value(record).unwrap_or_default(),
-                    });
+                    let value = self.value(record, &name).unwrap_or_default();
+                    items.push(record.number, name, value);
+                }
+                if items.are_many() {
+                    self.servers.store(&items.take(), Some(&indexes), None)?;
+                    self.owners.check_in_time(&mut self.servers)?;
                 }
             }
-            failpoint::pass("memcached.filling");
-            self.servers.store(&items, Some(&indexes), None)?;
+            self.servers.store(&items.take(), Some(&indexes), None)?;
         }
         self.tell_deletions(reader, after, &mut fillings, &indexes)?;
         for Filling {
@@ -303,8 +302,12 @@ impl MemcachedSink {
         self.ready(reader, after, BUSY)?;
         let changes = self.changes(reader, after)?;
         let mut notices = Vec::new();
-        let mut items = Vec::with_capacity(changes.records.len());
+        let mut items = Items::default();
         for record in &changes.records {
+            if items.are_many() {
+                notices.extend(self.servers.store(&items.take(), None, None)?);
+                self.owners.check_in_time(&mut self.servers)?;
+            }
             let (origin, name) = self.name(reader, record)?;
             if let Some(owner) = self.owners.other(&origin) {
                 notices.push(Notice {
@@ -313,25 +316,21 @@ impl MemcachedSink {
                 });
                 continue;
             }
-            let value = match self.value(record) {
+            let value = match self.value(record, &name) {
                 Ok(value) => value,
                 Err(problem) => {
                     notices.push(Notice {
                         number: record.number,
-                        text: format!("deleted: {problem}"),
+                        text: format!("deleted: {}", cause_of(&problem)),
                     });
                     None
                 }
             };
-            items.push(Item {
-                number: record.number,
-                name,
-                value,
-            });
+            items.push(record.number, name, value);
         }
         failpoint::pass("memcached.storing");
         let passed = (reader.identity()?, changes.last);
-        notices.extend(self.servers.store(&items, None, Some(passed))?);
+        notices.extend(self.servers.store(&items.take(), None, Some(passed))?);
         failpoint::pass("memcached.stored");
         Ok(Step {
             reached: changes.last,
@@ -404,12 +403,51 @@ impl MemcachedSink {
         Ok((origin, name))
     }
 
-    fn value<'r>(&self, record: &'r Changed) -> Result<Option<Cow<'r, str>>, PlainError> {
+    /// What a record's item is to hold, at most as much as the server of this name takes.
+    fn value<'r>(&self, record: &'r Changed, name: &str) -> Result<Option<Cow<'r, str>>, PlainError> {
+        let most = self.servers.most_bytes(name);
         record
             .value
             .as_deref()
-            .map(|typed| value_of(self.config.value, typed))
+            .map(|typed| value_of(self.config.value, typed, most))
             .transpose()
+    }
+}
+
+/// Items that go out together.
+///
+/// They are counted by the bytes that were made of the records: a few typed bytes may stand for a
+/// plain form of many MiB.
+#[derive(Default)]
+struct Items<'r> {
+    items: Vec<Item<'r>>,
+    bytes: usize,
+}
+
+impl<'r> Items<'r> {
+    fn push(&mut self, number: u64, name: String, value: Option<Cow<'r, str>>) {
+        self.bytes += value.as_ref().map_or(0, |value| value.len());
+        self.items.push(Item { number, name, value });
+    }
+
+    /// Whether they had better go out before there are more.
+    fn are_many(&self) -> bool {
+        self.bytes >= BATCH_BYTES
+    }
+
+    fn take(&mut self) -> Vec<Item<'r>> {
+        self.bytes = 0;
+        std::mem::take(&mut self.items)
+    }
+}
+
+/// Why a value has no item, for a person who can give the server more room.
+pub(crate) fn cause_of(problem: &PlainError) -> String {
+    match problem {
+        PlainError::TooLarge { limit } => {
+            format!("it takes more than {limit} bytes, too large for the server (see its option -I)")
+        }
+        PlainError::Json(_) | PlainError::Cut { .. } => problem.to_string(),
     }
 }
 
@@ -425,11 +463,11 @@ fn emptied() -> StepError {
     }
 }
 
-/// What a record's item is to hold in this form.
-pub(crate) fn value_of(form: ValueForm, typed: &str) -> Result<Cow<'_, str>, PlainError> {
+/// What a record's item is to hold in this form, in at most so many bytes.
+pub(crate) fn value_of(form: ValueForm, typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
     match form {
-        ValueForm::Plain => plain(typed, MAX_VALUE),
-        ValueForm::Typed if typed.len() > MAX_VALUE => Err(PlainError::TooLarge { limit: MAX_VALUE }),
+        ValueForm::Plain => plain(typed, limit),
+        ValueForm::Typed if typed.len() > limit => Err(PlainError::TooLarge { limit }),
         ValueForm::Typed => Ok(Cow::Borrowed(typed)),
     }
 }

@@ -167,3 +167,39 @@ fn a_delivery_without_room_is_given_up_and_others_go_on() {
     assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
     drop(disk);
 }
+
+/// The most that a process has ever held in memory, in MiB.
+fn peak_mib(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().split(' ').next());
+    kilobytes.expect("a number").parse::<u64>().expect("a number") / 1024
+}
+
+#[test]
+fn values_that_grow_in_their_plain_form_take_no_memory_together() {
+    let sandbox = Sandbox::new();
+    // 750 kB each as `null,null,…`, which the server takes, and 30 MB each, which it does not.
+    let fits = r#"{"$sparse":{"length":150000,"items":{}}}"#;
+    let too_large = r#"{"$sparse":{"length":6000000,"items":{}}}"#;
+    let puts: Vec<String> = (0..200)
+        .map(|key| put(&key.to_string(), fits))
+        .chain((200..300).map(|key| put(&key.to_string(), too_large)))
+        .chain([put("300", "\"last\"")])
+        .collect();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&puts));
+    host.acknowledged(1);
+    sandbox.await_cached("300", Some("\"last\""));
+    assert_eq!(sandbox.cached("199").map(|value| value.len()), Some(750_001));
+    assert_eq!(sandbox.cached("200"), None);
+    let peak = peak_mib(host.id());
+    assert!(peak < 100, "{peak} MiB");
+    assert!(host.close().success());
+    // The next host goes through all of them, be it that the server has forgotten them.
+    sandbox.memcached.tell("flush_all\r\n");
+    let host = Host::start(&sandbox);
+    sandbox.await_cached("300", Some("\"last\""));
+    let peak = peak_mib(host.id());
+    assert!(peak < 100, "{peak} MiB");
+}

@@ -68,6 +68,32 @@ fn await_all_of_second(sandbox: &Sandbox) {
     sandbox.await_cached("3", None);
 }
 
+/// The item that says who owns the usual origin.
+pub const OWNER: &str = "idb-relay-owner:idb:http%3A//localhost%3A8080:{database}:{store}:{key}";
+
+#[test]
+fn next_owner_settles_when_the_owner_item_is_lost() {
+    let sandbox = Sandbox::new();
+    let mut first = Host::start(&sandbox);
+    first.deliver(1, &commit(&[put("1", "\"first\""), put("3", "\"only first\"")]));
+    first.acknowledged(1);
+    await_state(&sandbox, FIRST, "running");
+    assert!(first.close().success());
+    assert!(sandbox.memcached.get(OWNER).is_some());
+    // As by an eviction, or by a restart of the one server of several that it was on.
+    sandbox.memcached.delete(OWNER);
+    let mut second = second(&sandbox);
+    second.deliver(1, &commit(&[put("1", "\"second\""), put("2", "\"only second\"")]));
+    second.acknowledged(1);
+    await_all_of_second(&sandbox);
+    until("the new owner has settled", || {
+        sandbox
+            .memcached
+            .get(OWNER)
+            .is_some_and(|owner| owner.contains(SECOND) && owner.contains(r#""unsettled":false"#))
+    });
+}
+
 #[test]
 fn the_first_profile_owns_the_keys_and_the_other_says_so() {
     let sandbox = Sandbox::new();

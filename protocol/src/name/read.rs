@@ -81,6 +81,14 @@ impl Template {
 }
 
 impl RecordPrefix {
+    /// Whether a shortened name has the whole prefix in what was kept of it, so that it is one of these names for sure.
+    pub fn begins(&self, shortened: &str) -> bool {
+        let kept = shortened.len().saturating_sub(SHORT_END);
+        shortened
+            .get(..kept)
+            .is_some_and(|kept| kept.starts_with(&self.0))
+    }
+
     /// Whether a shortened name can be that of a record of this store.
     pub fn may_begin(&self, shortened: &str) -> bool {
         let kept = shortened.len().saturating_sub(SHORT_END);

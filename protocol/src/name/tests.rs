@@ -100,6 +100,18 @@ fn an_origin_s_names_have_a_beginning_in_common() {
     };
     assert_eq!(may_begin(&default_key(), NAMES.origin), Some(true));
     assert_eq!(may_begin(&default_key(), "http://localhost:808"), Some(false));
+    // A name that was cut within an origin may be that of another one with the same beginning.
+    let cut = |end: &str| format!("http://{}.{end}", "a".repeat(300));
+    let names = Names {
+        origin: &cut("example"),
+        ..NAMES
+    };
+    let name = default_key().record_name(names, "1");
+    let prefix = default_key().origin_prefix(&cut("test")).expect("a prefix");
+    assert!(prefix.may_begin(&name) && !prefix.begins(&name));
+    let name = default_key().record_name(NAMES, &long);
+    let prefix = default_key().origin_prefix(NAMES.origin).expect("a prefix");
+    assert!(prefix.begins(&name));
     let other = Template::memcached_key("{store}:{origin}:{database}:{key}").expect("a template");
     assert_eq!(may_begin(&other, NAMES.origin), None);
 }

@@ -34,6 +34,9 @@ pub enum PlainError {
 /// The type in the `$opaque` of a plain object that was cut, unlike those of objects that JSON can't carry.
 const CUT: &str = "Object";
 
+/// The bytes of a hole in an array: `null,`.
+const HOLE: usize = 5;
+
 /// The plain form of a typed value, at most `limit` bytes long.
 pub fn plain(typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
     // Without a `$` at the start of a name the two forms are the same text.
@@ -49,6 +52,7 @@ pub fn plain(typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
         out: String::with_capacity(typed.len()),
         limit,
         shared: HashMap::new(),
+        buffers: HashMap::new(),
         open: Vec::new(),
         depth: 0,
     };
@@ -92,10 +96,20 @@ fn collect_shared<'j, 'a>(json: &'j Json<'a>, shared: &mut HashMap<&'a str, &'j 
     }
 }
 
+/// The base64 text of a buffer's `$bytes`.
+fn base64_of<'a>(buffer: &Json<'a>) -> Option<&'a str> {
+    match form(buffer) {
+        Some(("$bytes", content)) => content.get("base64")?.as_plain_str(),
+        _ => None,
+    }
+}
+
 struct Writer<'j, 'a> {
     out: String,
     limit: usize,
     shared: HashMap<&'a str, &'j Json<'a>>,
+    /// The base64 text of the shared buffers that views have referred to, by their ids.
+    buffers: HashMap<&'a str, Option<&'a str>>,
     /// The ids of the shared objects around the place that is being written.
     open: Vec<&'a str>,
     /// How many values there are around it. Shared objects that lead to one another nest deeper here than in their text.
@@ -104,7 +118,12 @@ struct Writer<'j, 'a> {
 
 impl<'j, 'a> Writer<'j, 'a> {
     fn check(&self) -> Result<(), PlainError> {
-        if self.out.len() > self.limit {
+        self.has_room_for(0)
+    }
+
+    /// Refuses what is known to take so many more bytes, before it is written.
+    fn has_room_for(&self, bytes: usize) -> Result<(), PlainError> {
+        if self.out.len().saturating_add(bytes) > self.limit {
             Err(PlainError::TooLarge { limit: self.limit })
         } else {
             Ok(())
@@ -190,7 +209,7 @@ impl<'j, 'a> Writer<'j, 'a> {
             ("$boxed", _) => return self.value(content),
             ("$map", Json::Array(pairs)) => self.map(pairs)?,
             ("$set", Json::Array(items)) => self.array(items)?,
-            ("$bytes", _) => self.bytes(content),
+            ("$bytes", _) => self.bytes(content)?,
             ("$sparse", _) => self.sparse(content)?,
             ("$object", Json::Object(members)) => {
                 self.object(members.iter().map(|(name, value)| (*name, value)))?;
@@ -251,40 +270,50 @@ impl<'j, 'a> Writer<'j, 'a> {
         }
     }
 
-    fn bytes(&mut self, content: &'j Json<'a>) {
+    fn bytes(&mut self, content: &'j Json<'a>) -> Result<(), PlainError> {
         if let Some(base64) = content.get("base64") {
             base64.write(&mut self.out);
-            return;
+            return Ok(());
         }
         // A view of a part: cut its bytes out of the buffer it refers to.
         let part = self.view(content).unwrap_or_default();
+        self.has_room_for(part.len())?;
         self.out.push('"');
         BASE64.encode_string(part, &mut self.out);
         self.out.push('"');
+        Ok(())
     }
 
-    fn view(&self, content: &'j Json<'a>) -> Option<Vec<u8>> {
+    /// The bytes of a view. Only these are decoded: many views may share one large buffer.
+    fn view(&mut self, content: &'j Json<'a>) -> Option<Vec<u8>> {
         let number = |name: &str| match content.get(name) {
             Some(Json::Number(literal)) => literal.parse::<usize>().ok(),
             _ => None,
         };
-        let mut buffer = content.get("buffer")?;
-        for _ in 0..2 {
-            buffer = match form(buffer) {
-                Some(("$id", shared)) => shared.get("value")?,
-                Some(("$ref", Json::Number(id))) => self.shared.get(id)?,
-                _ => buffer,
-            };
-        }
-        let Some(("$bytes", buffer)) = form(buffer) else {
-            return None;
-        };
-        let base64 = buffer.get("base64")?.as_plain_str()?;
-        let bytes = BASE64.decode(base64).ok()?;
         let start = number("offset")?;
-        bytes
-            .get(start..start.checked_add(number("length")?)?)
-            .map(<[u8]>::to_vec)
+        let end = start.checked_add(number("length")?)?;
+        let base64 = self.buffer(content.get("buffer")?)?;
+        // Four letters stand for three bytes.
+        let (first, last) = (start / 3, end.div_ceil(3));
+        let letters = base64.get(first.checked_mul(4)?..last.checked_mul(4)?)?;
+        let bytes = BASE64.decode(letters).ok()?;
+        bytes.get(start - first * 3..end - first * 3).map(<[u8]>::to_vec)
+    }
+
+    /// The base64 text of a buffer, which may be a reference or the shared object itself.
+    fn buffer(&mut self, buffer: &'j Json<'a>) -> Option<&'a str> {
+        match form(buffer) {
+            Some(("$id", shared)) => base64_of(shared.get("value")?),
+            Some(("$ref", Json::Number(id))) => {
+                if let Some(known) = self.buffers.get(id) {
+                    return *known;
+                }
+                let found = self.shared.get(id).copied().and_then(base64_of);
+                self.buffers.insert(id, found);
+                found
+            }
+            _ => base64_of(buffer),
+        }
     }
 
     fn sparse(&mut self, content: &'j Json<'a>) -> Result<(), PlainError> {
@@ -295,10 +324,11 @@ impl<'j, 'a> Writer<'j, 'a> {
             return Ok(());
         };
         let length = length.parse::<usize>().unwrap_or(usize::MAX);
-        // `null,` for each hole: said here, before an array of four billion holes is walked.
-        if length.saturating_mul(2) > self.limit {
-            return Err(PlainError::TooLarge { limit: self.limit });
-        }
+        // `null,` for each hole, and a letter and a comma for each item: an array that is too long
+        // is refused before any of it is written.
+        let holes = length.saturating_sub(items.len());
+        let least = holes.saturating_mul(HOLE).saturating_add((length - holes) * 2);
+        self.has_room_for(least)?;
         let by_index: HashMap<usize, &'j Json<'a>> = items
             .iter()
             .filter_map(|(name, value)| Some((crate::json::unquoted(name).parse().ok()?, value)))
@@ -380,6 +410,38 @@ mod tests {
         );
         let holes = r#"{"$sparse":{"length":4294967295,"items":{}}}"#;
         assert!(matches!(plain(holes, 100_000), Err(PlainError::TooLarge { .. })));
+        // The bound on holes is exact: the last one has no comma, the array has brackets.
+        let holes = r#"{"$sparse":{"length":2,"items":{}}}"#;
+        assert_eq!(plain(holes, 11).expect("a plain form"), "[null,null]");
+        assert_eq!(plain(holes, 9), Err(PlainError::TooLarge { limit: 9 }));
+    }
+
+    #[test]
+    fn views_decode_only_their_part_of_a_shared_buffer() {
+        let buffer: Vec<u8> = (0..=255).cycle().take(1024 * 1024).collect();
+        let views = 20_000;
+        let mut typed = format!(
+            r#"[{{"$id":{{"id":1,"value":{{"$bytes":{{"type":"ArrayBuffer","base64":"{}"}}}}}}}}"#,
+            BASE64.encode(&buffer)
+        );
+        for offset in 0..views {
+            write!(
+                typed,
+                r#",{{"$bytes":{{"type":"Uint8Array","offset":{offset},"length":2,"buffer":{{"$ref":1}}}}}}"#
+            )
+            .expect("fits");
+        }
+        typed.push(']');
+        let begin = std::time::Instant::now();
+        let text = plain(&typed, 32 << 20).expect("a plain form").into_owned();
+        // Decoding all of the buffer for each would take minutes.
+        assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
+        for offset in [0, 1, 2, 3, 254, 255, views - 1] {
+            let part = BASE64.encode(&buffer[offset..offset + 2]);
+            assert_eq!(text.split('"').nth(3 + offset * 2), Some(&*part), "{offset}");
+        }
+        let past = r#"{"$bytes":{"type":"Uint8Array","offset":1,"length":2,"buffer":{"$bytes":{"type":"ArrayBuffer","base64":"AQI="}}}}"#;
+        assert_eq!(said(past), r#""""#);
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaOp, ReturnCode};
 
 use crate::{
     config::endpoint::Endpoint,
-    sinks::memcached::{ANSWER_TIMEOUT, Answer, Line, Parcel},
+    sinks::memcached::{ANSWER_TIMEOUT, Answer, Line, Parcel, most_bytes},
 };
 
 /// What an item takes beside its key and its value: Memcached's own header with a CAS value, and the line end (`item_make_header` in its
@@ -66,6 +66,11 @@ impl Server {
     /// whatever the write builds on.
     pub fn takes(&self, name: &str, value: &[u8]) -> bool {
         (name.len() + value.len() + ITEM_OVERHEAD) as u64 <= self.item_size
+    }
+
+    /// The longest value that it takes under the shortest name.
+    pub fn most_bytes(&self) -> usize {
+        most_bytes("", Some(self.item_size))
     }
 
     /// Looks names up.

@@ -15,7 +15,8 @@ use std::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{CURE_GAP, Change, Stop, Stream, Target, is_profile};
+use super::{CURE_GAP, Change, Stop, Stream, Target, owed::HELD};
+use crate::sinks::memcached::owner::is_profile;
 
 /// How long a host may do nothing that is giving the stream again what it lost; it tries again within that time if Redis is there. How often it is
 /// looked after.
@@ -155,12 +156,13 @@ impl<W: Write> Stream<'_, '_, W> {
             };
             from = format!("({}", oldest.id);
             done += entries.len();
-            let mut targets: Vec<Target> = Vec::new();
             let mut changes: Vec<Change> = Vec::new();
+            let mut held = 0;
+            let most = self.session.cache.most_bytes();
             for entry in entries {
                 // What is no event was said when it was read forwards, or never concerned us.
                 let Some(event) = entry.event else { continue };
-                let Ok(change) = Change::read(&event, &self.session.config.memcached) else {
+                let Ok(change) = Change::read(&event, &self.session.config.memcached, most) else {
                     continue;
                 };
                 if !is_profile(&change.profile) {
@@ -168,33 +170,51 @@ impl<W: Write> Stream<'_, '_, W> {
                 }
                 let last = reached.entry(change.profile.clone()).or_default();
                 *last = change.sequence.max(*last);
+                held += change.value_bytes();
                 changes.push(change);
-            }
-            // What changes hands meanwhile has the servers filled once more.
-            let owned = match self.session.owned(&changes)? {
-                Some(owned) => owned,
-                None => self.session.owned(&changes)?.unwrap_or_default(),
-            };
-            for (change, is_owned) in changes.into_iter().zip(owned) {
-                let Some(target) = change.target else { continue };
-                if !is_owned {
-                    // A server that is filled because an origin has changed hands holds what the
-                    // former owner had.
-                    others.entry(mark(&target.name)).or_insert(Target {
-                        value: None,
-                        refused: None,
-                        ..target
-                    });
-                } else if empty.contains(&self.session.cache.server_of(&target.name))
-                    && met.insert(mark(&target.name))
-                {
-                    targets.push(target);
+                if held >= HELD {
+                    let changes = std::mem::take(&mut changes);
+                    records += self.fill_with(empty, changes, &mut met, &mut others)?;
+                    held = 0;
                 }
             }
-            records += targets.iter().filter(|target| target.value.is_some()).count();
-            self.session.put_newest(targets.iter())?;
+            records += self.fill_with(empty, changes, &mut met, &mut others)?;
             self.session.report.progress("filling", done, Some(all))?;
         }
+    }
+
+    /// Writes those records of these changes, newest first, that were not met before; how many have a value.
+    fn fill_with(
+        &mut self,
+        empty: &[usize],
+        changes: Vec<Change>,
+        met: &mut HashSet<Mark>,
+        others: &mut HashMap<Mark, Target>,
+    ) -> Result<usize, Stop> {
+        // What changes hands meanwhile has the servers filled once more.
+        let owned = match self.session.owned(&changes)? {
+            Some(owned) => owned,
+            None => self.session.owned(&changes)?.unwrap_or_default(),
+        };
+        let mut targets: Vec<Target> = Vec::new();
+        for (change, is_owned) in changes.into_iter().zip(owned) {
+            let Some(target) = change.target else { continue };
+            if !is_owned {
+                // A server that is filled because an origin has changed hands holds what the
+                // former owner had.
+                others.entry(mark(&target.name)).or_insert(Target {
+                    value: None,
+                    refused: None,
+                    ..target
+                });
+            } else if empty.contains(&self.session.cache.server_of(&target.name))
+                && met.insert(mark(&target.name))
+            {
+                targets.push(target);
+            }
+        }
+        self.session.put_newest(targets.iter())?;
+        Ok(targets.iter().filter(|target| target.value.is_some()).count())
     }
 }
 

@@ -11,14 +11,14 @@ use serde_json::json;
 use super::{CURE_GAP, Change, Stop, Stream, Target};
 
 /// How many bytes of values are held.
-const HELD: usize = 4 * 1024 * 1024;
+pub(super) const HELD: usize = 4 * 1024 * 1024;
 
-/// What is owed.
+/// What is applied as one batch: what is owed, or what was read at once.
 #[derive(Default)]
-struct Owed {
+pub(super) struct Owed {
     /// The entries, oldest first.
-    ids: Vec<String>,
-    changes: Vec<Change>,
+    pub ids: Vec<String>,
+    pub changes: Vec<Change>,
     /// Which of the changes is a record's newest.
     newest: HashMap<(String, String), usize>,
     /// How many bytes of values these have.
@@ -26,7 +26,7 @@ struct Owed {
 }
 
 impl Owed {
-    fn push(&mut self, mut change: Change, id: &str) {
+    pub fn push(&mut self, mut change: Change, id: &str) {
         if let Some(target) = &mut change.target {
             // Of each profile: which of them may be written is not known yet.
             let of = (change.profile.clone(), target.name.clone());
@@ -34,7 +34,7 @@ impl Owed {
             let older = older.and_then(|index| self.changes.get_mut(index)?.target.as_mut()?.value.take());
             self.held -= older.map_or(0, |value| value.len());
             let length = target.value.as_ref().map_or(0, String::len);
-            if self.held + length > HELD {
+            if self.held > 0 && self.held + length > HELD {
                 target.value = None;
                 target.lies_in = Some(id.to_owned());
             } else {
@@ -108,12 +108,20 @@ impl<W: Write> Stream<'_, '_, W> {
             if gone > 0 {
                 self.tell_trimmed(gone)?;
             }
-            let config = &self.session.config.memcached;
-            let again: Vec<Target> = entries
-                .iter()
-                .filter_map(|entry| Change::read(entry.event.as_deref()?, config).ok()?.target)
-                .collect();
-            drop(entries);
+            let most = self.session.cache.most_bytes();
+            let (mut again, mut held) = (Vec::new(), 0);
+            for entry in entries {
+                let Some(event) = entry.event else { continue };
+                let Ok(change) = Change::read(&event, &self.session.config.memcached, most) else {
+                    continue;
+                };
+                held += change.value_bytes();
+                again.extend(change.target);
+                if held >= HELD {
+                    self.session.put_newest(again.iter())?;
+                    (again, held) = (Vec::new(), 0);
+                }
+            }
             self.session.put_newest(again.iter())?;
             rest = rest.get(looked..).unwrap_or_default();
         }

@@ -72,7 +72,7 @@ impl<'s> Stages<'s> {
     pub(super) fn write_json(&self, entry: &Entry, out: &mut impl Write) -> Result<(), CliError> {
         let event: Event<'_> = parse(entry)?;
         // A page's clock may be coarser than ours; nothing passes a stage before it happens.
-        let after = |at: i64| (at - event.ts_ms).max(0);
+        let after = |at: i64| at.saturating_sub(event.ts_ms).max(0);
         let line = Line {
             event: serde_json::from_str(&entry.event).map_err(std::io::Error::from)?,
             stages: Milliseconds {
@@ -104,7 +104,7 @@ impl<'s> Stages<'s> {
             if source.late { " (late)" } else { "" },
             what(&event)
         );
-        let stage = |name: &str, at: i64| format!("  {name} +{} ms", (at - event.ts_ms).max(0));
+        let stage = |name: &str, at: i64| format!("  {name} +{} ms", at.saturating_sub(event.ts_ms).max(0));
         if let Some(at) = self.journal {
             text.push_str(&stage("journal", at));
         }

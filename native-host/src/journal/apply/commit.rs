@@ -1,6 +1,10 @@
 //! Transactions that committed.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    hash::{BuildHasher as _, RandomState},
+};
 
 use protocol::{
     commit::{Commit, Operation},
@@ -22,6 +26,7 @@ use super::{
     drafts::{Draft, Drafts},
     event::Scene,
     sweep::{By, Stretch},
+    volume::is_long,
 };
 
 /// An operation whose keys have been read: from here on nothing of a commit can be malformed, so it is applied whole.
@@ -45,9 +50,22 @@ enum Step<'a> {
     },
     Reshape(&'a SchemaChange<'a>),
     ReadAgain,
+    /// Its key is too long.
+    LeaveOut,
+}
+
+/// The key of the record that an operation writes.
+fn key_of<'a>(operation: &Operation<'a>) -> Option<&'a RawValue> {
+    match operation {
+        Operation::Put { key, .. } | Operation::Add { key, .. } | Operation::Delete { key, .. } => Some(key),
+        _ => None,
+    }
 }
 
 fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
+    if key_of(operation).is_some_and(is_long) {
+        return Ok(Step::LeaveOut);
+    }
     Ok(Step::Write(match operation {
         Operation::Put { key, value, .. } => Write::Put {
             key: RecordKey::parse(key)?,
@@ -87,6 +105,9 @@ pub(super) struct Written {
     records: HashSet<(i64, Vec<u8>)>,
     /// Stretches that it has deleted.
     deleted: Vec<(i64, Span)>,
+    /// Records that stayed because it was late, and of which that was told, by their digests. Only what is told twice depends on them.
+    late: HashSet<u64>,
+    digest: RandomState,
 }
 
 impl Written {
@@ -105,6 +126,11 @@ impl Written {
     /// Whether it has deleted a stretch of this store.
     pub(super) fn has_swept(&self, store: i64) -> bool {
         self.deleted.iter().any(|(of, _)| *of == store)
+    }
+
+    /// A record stays because the commit is late; whether that was not told before.
+    pub(super) fn tell_late(&mut self, store: i64, key: &[u8]) -> bool {
+        self.late.insert(self.digest.hash_one((store, key)))
     }
 
     /// It has deleted this stretch.
@@ -185,6 +211,7 @@ impl<'j> Batch<'j> {
                     )?;
                 }
                 Step::ReadAgain => self.read_again(&place, commit.version)?,
+                Step::LeaveOut => self.note_long_keys(key_of(operation).into_iter()),
             }
         }
         let scene = Scene {

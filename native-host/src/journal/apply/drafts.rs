@@ -61,14 +61,15 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The bytes of its values.
-    fn value_bytes(&self) -> u64 {
+    /// The bytes of its values and its key, which its event has.
+    fn told_bytes(&self) -> u64 {
         let before = match &self.before {
             Before::Value(value) => value.len(),
             Before::Unknown | Before::Absent => 0,
         };
         let after = self.after.as_ref().map_or(0, |value| value.get().len());
-        (before + after) as u64
+        let key = self.key.as_ref().map_or(0, |key| key.text.get().len());
+        (before + after + key) as u64
     }
 
     /// The bytes it takes, without what belongs to the delivery.
@@ -93,9 +94,9 @@ pub(super) struct Drafts<'a, 'j> {
     count: u64,
     /// Of those in memory.
     bytes: usize,
-    /// Of the values in all of them.
-    value_bytes: u64,
-    /// How many bytes of values are of use: what comes after them is written without any.
+    /// Of the values and keys in all of them.
+    told_bytes: u64,
+    /// How many bytes of these are of use: what comes after them is written without any.
     room: u64,
     lay_aside: Option<CachedStatement<'j>>,
 }
@@ -120,7 +121,7 @@ impl<'a, 'j> Drafts<'a, 'j> {
             runs: Vec::with_capacity(capacity),
             count: 0,
             bytes: 0,
-            value_bytes: 0,
+            told_bytes: 0,
             room,
             lay_aside: None,
         }
@@ -151,10 +152,10 @@ impl<'a, 'j> Drafts<'a, 'j> {
     /// Adds one.
     pub(super) fn push(&mut self, mut draft: Draft<'a>) -> rusqlite::Result<()> {
         self.count += 1;
-        if self.value_bytes > self.room {
+        if self.told_bytes > self.room {
             (draft.before, draft.after) = (Before::Unknown, None);
         }
-        self.value_bytes += draft.value_bytes();
+        self.told_bytes += draft.told_bytes();
         let bytes = draft.bytes();
         // What concerns no record is no more than the delivery says.
         if let Some(key) = &draft.key

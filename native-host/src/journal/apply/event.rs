@@ -7,7 +7,7 @@ use rusqlite::params;
 use serde_json::value::RawValue;
 
 use super::{
-    super::{key::raw, recent},
+    super::{key::raw, recent, retain::row_bytes},
     Batch,
     before::Before,
     drafts::{Draft, Drafts},
@@ -100,7 +100,7 @@ impl<'j> Batch<'j> {
             text
         ])?;
         self.state.head = number;
-        self.state.room.bytes += text.len() as u64;
+        self.state.room.bytes += row_bytes(&text, draft.key.as_ref().map(|key| &key.bytes[..]));
         self.state.attempted += text.len() as u64;
         self.volume.text += text.len() as u64;
         self.written.push(recent::Event {

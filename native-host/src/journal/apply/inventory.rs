@@ -99,12 +99,22 @@ impl Batch<'_> {
 
     /// Something of this origin is missing: all of it is to be read again, however often this host or a document ends before it has been.
     pub(super) fn reread(&mut self, origin: &str) -> rusqlite::Result<()> {
+        self.miss(origin, false)
+    }
+
+    /// The same after a delivery that was dropped. If it was the answer to such a question, the next answer may fare no better: that is
+    /// asked as often as any question without an answer, and no more.
+    pub(super) fn miss(&mut self, origin: &str, was_read: bool) -> rusqlite::Result<()> {
         reread::note(&self.transaction, origin)?;
         let stores = &mut self.state.stores;
         for store in stores.doubt_all(&self.transaction, origin, reread::from_now())? {
             self.state.scans.retain(|(_, scanned), _| *scanned != store);
         }
-        self.state.rereads.want(origin);
+        if was_read {
+            self.state.rereads.want_still(origin);
+        } else {
+            self.state.rereads.want(origin);
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         key::{RecordKey, Span},
-        mirror::Pages,
+        mirror::{Pages, UNTOLD},
         order::{Reading, SLACK_MS},
         settle::Settled,
         store::Place,
@@ -92,6 +92,10 @@ impl Batch<'_> {
         let redacted = row
             .as_ref()
             .is_none_or(|row| row.value.is_none() || row.redaction == self.state.redaction);
+        // The stream was owed what the mirror has, and other rules had made that.
+        let untold = row
+            .as_ref()
+            .is_some_and(|row| row.value.is_some() && row.redaction == UNTOLD);
         let settled = settling.settled(store.id, &key.bytes);
         if settled == Settled::Last {
             store.trust_records(connection)?;
@@ -100,11 +104,11 @@ impl Batch<'_> {
         if !same || !redacted || reading.asked || settled != Settled::Not {
             single.write(store.id, &key.bytes, value_read, reading.word())?;
         }
-        if same {
+        if same && !untold {
             return Ok(());
         }
         let before = Before::last_known(row.as_ref(), store, self.state.redaction);
-        if !reading.asked && settled == Settled::Not {
+        if !same && !reading.asked && settled == Settled::Not {
             store.find_unseen(connection, reading.read_at)?;
         }
         let draft = Draft {

@@ -13,7 +13,7 @@ use super::{
     super::{
         forget,
         key::{RecordKey, raw},
-        retain::{AT_ONCE, GONE, IS_OWED, OWED},
+        retain::{AT_ONCE, GONE, IS_OWED, OWED, ROW_BYTES},
         schema,
         store::{Place, Stores},
     },
@@ -92,7 +92,7 @@ impl Batch<'_> {
             // To tell it of a row, all of the row has to be read.
             let is_owed = if self.state.room.owed == 0 { "0" } else { IS_OWED };
             let query = format!(
-                "SELECT number, octet_length(event), {is_owed} FROM journal WHERE number <= ?1 ORDER BY number LIMIT ?2"
+                "SELECT number, {ROW_BYTES}, {is_owed} FROM journal WHERE number <= ?1 ORDER BY number LIMIT ?2"
             );
             let mut statement = self.transaction.prepare_cached(&query)?;
             let mut rows = statement.query(params![self.passed_on()?, AT_ONCE])?;
@@ -160,7 +160,7 @@ impl Batch<'_> {
             if self.state.room.bytes > enough || self.is_voluminous() {
                 return Ok(true);
             }
-            self.paid(number)?;
+            self.paid(number, &key)?;
             if carried && told.insert((store, key.clone())) {
                 self.tell(store, key)?;
             }
@@ -182,7 +182,7 @@ impl Batch<'_> {
     }
 
     /// A row's record is owed no more.
-    fn paid(&mut self, number: u64) -> rusqlite::Result<()> {
+    fn paid(&mut self, number: u64, key: &[u8]) -> rusqlite::Result<()> {
         let changed = self
             .transaction
             .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1 AND event = ?3")?
@@ -192,6 +192,7 @@ impl Batch<'_> {
             self.transaction
                 .prepare_cached("UPDATE journal SET key = NULL WHERE number = ?1")?
                 .execute([number])?;
+            self.state.room.bytes = self.state.room.bytes.saturating_sub(key.len() as u64);
         } else {
             self.state.room.bytes = self.state.room.bytes.saturating_sub(OWED.len() as u64);
         }
@@ -203,6 +204,14 @@ impl Batch<'_> {
     fn tell(&mut self, store: i64, key: Vec<u8>) -> rusqlite::Result<()> {
         let (place, version) = self.place(store)?;
         let row = self.single.row(store, &key)?;
+        if row
+            .as_ref()
+            .is_some_and(|row| row.value.is_some() && row.redaction != self.state.redaction)
+        {
+            // Other rules made it. They may have kept what today's must not: the read that follows tells it.
+            self.single.owe(store, &key)?;
+            return self.read_again(&place, version);
+        }
         let ts_ms = row.as_ref().map_or_else(now_ms, |row| row.word.at);
         let value = row.and_then(|row| row.value).map(raw);
         let op = if value.is_some() { Op::Read } else { Op::Delete };

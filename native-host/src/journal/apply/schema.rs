@@ -77,6 +77,9 @@ impl<'j> Batch<'j> {
         let complete = store.complete;
         let reads = Reads::of(store, when);
         let source = self.sweep(from, By::Move, drafts, written)?;
+        if self.is_spent() {
+            return Ok(source.late);
+        }
         let to = Stretch {
             place: &Place {
                 store: to.to_owned(),
@@ -92,6 +95,11 @@ impl<'j> Batch<'j> {
             store.set_complete(&self.transaction, false)?;
         }
         self.move_records((source.store, reads), to, drafts, written)?;
+        if self.is_spent() {
+            self.leave_store(from.place, version)?;
+            self.leave_store(to.place, version)?;
+            return Ok(late);
+        }
         self.bury(source.store, &Span::all(), (when, reads), written)?;
         self.after_sweep(from.place, version, source)?;
         Ok(late)
@@ -162,6 +170,11 @@ impl<'j> Batch<'j> {
         let mut live = Pages::of(source, &Span::all());
         while let Some(page) = live.rows(self.mirror())? {
             for (bytes, row) in page {
+                if self.is_spent() {
+                    return Ok(());
+                }
+                self.volume.look(&bytes, row.value.as_deref());
+                self.volume.draft(&bytes);
                 let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
                 let fate = self.fate(source, &key, &row, (to.when, reads), written);
                 if fate.late {
@@ -171,7 +184,9 @@ impl<'j> Batch<'j> {
                     self.single
                         .write(source, &key.bytes, None, to.when.after(row.word))?;
                 }
-                let length = row.value.as_ref().map_or(0, String::len) as u64;
+                let length =
+                    row.value.as_ref().map_or(0, String::len) + key.bytes.len() + key.text.get().len();
+                let length = length as u64;
                 if row.redaction != self.state.redaction
                     || self.volume.moved + length > self.state.delivery_bytes
                 {

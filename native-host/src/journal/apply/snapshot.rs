@@ -16,11 +16,13 @@ use super::{
     Batch, Refusal, Scope,
     event::Scene,
     observe::Observed,
+    volume::is_long,
 };
 
 fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observed<'a>, Refusal>> {
     records
         .iter()
+        .filter(|record| !is_long(record.key))
         .map(|record| Ok((RecordKey::parse(record.key)?, Some(record.value))))
 }
 
@@ -30,6 +32,7 @@ impl Batch<'_> {
         if snapshot.unordered {
             return self.unordered(scope, snapshot);
         }
+        self.note_long_keys(snapshot.records.iter().map(|record| record.key));
         let span = Span::between(snapshot.after, snapshot.until)?;
         let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
         let place = place_of(scope, snapshot);
@@ -53,9 +56,11 @@ impl Batch<'_> {
     }
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
+        self.note_long_keys(records.present.iter().map(|record| record.key));
         let absent = records
             .absent
             .iter()
+            .filter(|key| !is_long(key))
             .map(|key| Ok((RecordKey::parse(key)?, None)));
         let observed = present(&records.present)
             .chain(absent)
@@ -127,6 +132,7 @@ impl Batch<'_> {
     /// A stretch of a store whose keys are redacted. Between which keys it lies says nothing about the mirror's: only once all
     /// stretches are there is it known what is gone.
     fn unordered(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
+        self.note_long_keys(snapshot.records.iter().map(|record| record.key));
         let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
         let bytes = |key: &RawValue| RecordKey::parse(key).map(|key| key.bytes);
         let after = snapshot.after.map(bytes).transpose()?;

@@ -87,8 +87,14 @@ impl<'j> Batch<'j> {
         };
         let mut asks = false;
         let mut live = Pages::of(id, span);
-        while let Some(page) = live.rows(self.mirror())? {
+        while !self.is_spent()
+            && let Some(page) = live.rows(self.mirror())?
+        {
             for (bytes, row) in page {
+                if self.is_spent() {
+                    break;
+                }
+                self.volume.look(&bytes, row.value.as_deref());
                 let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
                 let fate = self.fate(id, &key, &row, (when, reads), written);
                 swept.in_conflict |= fate.in_conflict;
@@ -102,7 +108,9 @@ impl<'j> Batch<'j> {
                 if !fate.late && fate.in_conflict && by != By::Move {
                     self.single.write(id, &key.bytes, None, when.after(row.word))?;
                 }
-                if !(fate.late && by == By::NewShape) {
+                let is_told = fate.late && (by == By::NewShape || !written.tell_late(id, &key.bytes));
+                if !is_told {
+                    self.volume.draft(&key.bytes);
                     drafts.push(Draft {
                         key: Some(key),
                         before,
@@ -111,6 +119,12 @@ impl<'j> Batch<'j> {
                     })?;
                 }
             }
+        }
+        if self.is_spent() {
+            // Records of which no event tells stay, so that the read that follows tells of them.
+            self.leave_store(place, version)?;
+            swept.in_conflict = true;
+            return Ok(swept);
         }
         if by != By::Move {
             self.bury(id, span, (when, reads), written)?;
@@ -143,7 +157,7 @@ impl<'j> Batch<'j> {
 
     /// Makes tombstones of a stretch, but for records in conflict: what becomes of each is decided already.
     pub(super) fn bury(
-        &self,
+        &mut self,
         store: i64,
         span: &Span,
         (when, reads): (When, Reads),
@@ -153,6 +167,8 @@ impl<'j> Batch<'j> {
             return Ok(());
         }
         written.delete(store, span);
-        self.mirror().bury_without_conflict(store, span, when)
+        let buried = self.mirror().bury_without_conflict(store, span, when)?;
+        self.volume.change(buried);
+        Ok(())
     }
 }

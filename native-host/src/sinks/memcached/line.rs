@@ -66,6 +66,8 @@ pub(crate) struct Parcel {
     bytes: Vec<u8>,
     /// The length of each.
     lengths: Vec<usize>,
+    /// One of them has a key that ends a command early, or is none.
+    is_faulty: bool,
 }
 
 impl Parcel {
@@ -79,6 +81,7 @@ impl Parcel {
 
     /// Adds a command; `flags` begin with a space each.
     pub(super) fn push(&mut self, command: &str, name: &str, flags: &str, value: Option<&[u8]>) {
+        self.is_faulty |= name.is_empty() || name.bytes().any(|byte| byte <= b' ' || byte == 0x7F);
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(command.as_bytes());
         self.bytes.push(b' ');
@@ -178,6 +181,10 @@ impl Line {
 
     /// Sends commands and waits for the answer of each.
     pub(crate) fn exchange(&mut self, parcel: &Parcel) -> Result<Vec<Answer>, Broken> {
+        if parcel.is_faulty {
+            let error = Error::Protocol("a key has spaces or control characters".to_owned());
+            return Err(Broken { error, unsure: false });
+        }
         let mut answers = Vec::with_capacity(parcel.lengths.len());
         // Something that was sent may be complete.
         let unsure = |error: io::Error| Broken {

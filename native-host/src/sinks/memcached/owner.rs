@@ -11,11 +11,14 @@
 use memcache::exp::{
     Error, GetOptions, MetaCommandResult, ReturnCode, SetMode, SetOptions, build_get, build_set,
 };
-use protocol::name::Template;
+use protocol::{name::Template, shown::shown};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, trouble};
 use crate::{config, journal::condition::Trouble, time::now_ms};
+
+/// The longest id of a profile.
+const MAX_PROFILE: usize = 64;
 
 /// The profile that writes the keys of an origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +36,11 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
+    /// Reads an item. Every client of the server may have written it, and names of keys are made of the profile.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        serde_json::from_slice(text).ok()
+        serde_json::from_slice(text)
+            .ok()
+            .filter(|owner: &Self| is_profile(&owner.profile))
     }
 
     /// The text that it is stored as.
@@ -48,8 +54,16 @@ impl Owner {
 impl std::fmt::Display for Owner {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { profile, browser, .. } = self;
-        write!(formatter, "profile {profile} ({browser})")
+        write!(formatter, "profile {profile} ({})", shown(browser))
     }
+}
+
+/// Whether this is a profile's id.
+pub(crate) fn is_profile(profile: &str) -> bool {
+    (1..=MAX_PROFILE).contains(&profile.len())
+        && profile
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The name of an origin's owner; the template is that of a profile.
@@ -123,4 +137,27 @@ fn find(client: &mut Client, name: &str) -> Result<MetaCommandResult, Error> {
     let mut options = GetOptions::default();
     options.return_cas = true;
     client.run_one(build_get(name, &options)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_is_read_only_if_its_profile_can_be_one() {
+        let item = |profile: &str| {
+            let owner = Owner {
+                profile: profile.to_owned(),
+                browser: "chromium/156\u{1b}[2J".to_owned(),
+                since: 1,
+                unsettled: false,
+            };
+            Owner::parse(owner.text().as_bytes())
+        };
+        for profile in ["", "a b", "a\r\nmn", "a\0", "ä", &"p".repeat(65)] {
+            assert_eq!(item(profile), None, "{profile:?}");
+        }
+        let owner = item("profile-1").expect("an owner");
+        assert_eq!(owner.to_string(), "profile profile-1 (chromium/156\\u{1b}[2J)");
+    }
 }

@@ -27,6 +27,7 @@ use super::{
     BUSY,
     owner::{Owner, owner_name, run_name},
     servers::{Servers, Stored},
+    settle::are_empty_of,
 };
 use crate::{
     failpoint::paced,
@@ -73,6 +74,14 @@ struct Standing {
     name: String,
     met: Instant,
     holder: Holder,
+}
+
+/// This profile, as one that may become the owner of an origin.
+#[derive(Clone, Copy)]
+struct Candidate<'c> {
+    owner: &'c Owner,
+    key: &'c Template,
+    origin: &'c str,
 }
 
 enum Holder {
@@ -173,8 +182,13 @@ impl Owners {
         let found = servers.get(&names)?;
         let owner = self.owner(false);
         let mut failure = None;
-        for (standing, found) in self.origins.values_mut().zip(found) {
-            if let Err(error) = standing.check(servers, &owner, found) {
+        for ((origin, standing), found) in self.origins.iter_mut().zip(found) {
+            let candidate = Candidate {
+                owner: &owner,
+                key: &self.key,
+                origin,
+            };
+            if let Err(error) = standing.check(servers, candidate, found) {
                 failure = failure.or(Some(error));
             }
         }
@@ -337,10 +351,15 @@ impl Owners {
 
 impl Standing {
     /// Takes in what the servers say of the owner, and takes its place where that is right.
-    fn check(&mut self, servers: &mut Servers, own: &Owner, found: Option<Stored>) -> Result<(), StepError> {
+    fn check(
+        &mut self,
+        servers: &mut Servers,
+        own: Candidate<'_>,
+        found: Option<Stored>,
+    ) -> Result<(), StepError> {
         let found = found.map(|(cas, value)| (cas, Owner::parse(&value)));
         match found {
-            Some((cas, Some(owner))) if owner.profile == own.profile => {
+            Some((cas, Some(owner))) if owner.profile == own.owner.profile => {
                 let unsettled = owner.unsettled.then_some(cas);
                 self.holder = Holder::Own { unsettled };
             }
@@ -370,9 +389,22 @@ impl Standing {
 
     /// Takes the place of the owner that was found, or of none; the next look tells whether that
     /// was done.
-    fn take(&mut self, servers: &mut Servers, own: &Owner, from: Option<u64>) -> Result<(), StepError> {
-        // Where no one was, no one has written: but for a host that has waited, and been left out.
-        let unsettled = from.is_some() || matches!(self.holder, Holder::Other { .. });
+    fn take(
+        &mut self,
+        servers: &mut Servers,
+        own: Candidate<'_>,
+        from: Option<u64>,
+    ) -> Result<(), StepError> {
+        let unsettled = from.is_some()
+            || match self.holder {
+                // The item of an owner may be lost, by a restart or an eviction, and its records be there.
+                Holder::Unknown => !are_empty_of(servers, own.key, own.origin)?,
+                // No other host has written since.
+                Holder::Own { unsettled } => unsettled.is_some(),
+                // A host that has waited has been left out.
+                Holder::Other { .. } => true,
+            };
+        let own = own.owner;
         let owner = Owner {
             unsettled,
             ..own.clone()

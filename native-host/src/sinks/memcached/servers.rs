@@ -174,6 +174,12 @@ impl Servers {
         }
     }
 
+    /// The longest value that the server of this name takes, as far as it has told.
+    pub(super) fn most_bytes(&self, name: &str) -> usize {
+        let server = self.all.get(self.home(name));
+        store::most_bytes(name, server.and_then(|server| server.item_size))
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.all.len()

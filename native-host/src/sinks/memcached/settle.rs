@@ -3,11 +3,12 @@
 
 use std::{collections::HashSet, io};
 
-use protocol::name::is_shortened;
+use protocol::name::{RecordPrefix, Template, is_shortened};
 
 use super::{
-    BATCH_BYTES, BATCH_EVENTS, MemcachedSink, metadump,
+    BATCH_BYTES, BATCH_EVENTS, Items, MemcachedSink, metadump,
     metadump::{Listing, Named},
+    servers::Servers,
     store::Item,
     unreachable,
 };
@@ -18,6 +19,45 @@ use crate::{
 
 /// How many names are remembered of one list; if there are more it is made again.
 const LEFTOVERS: usize = 50_000;
+
+/// Whether no server holds a record of an origin. One that does not tell what it holds may.
+pub(super) fn are_empty_of(servers: &Servers, key: &Template, origin: &str) -> Result<bool, StepError> {
+    let prefix = key.origin_prefix(origin);
+    for index in 0..servers.len() {
+        let failed = |error| unlisted(error, servers.address(index));
+        let Some(endpoint) = servers.endpoint(index) else {
+            continue;
+        };
+        let Listing::Items(mut items) = metadump::list(endpoint).map_err(failed)? else {
+            return Ok(false);
+        };
+        while let Some(item) = items.next().map_err(failed)? {
+            if let Named::Text(name) = item
+                && may_be_of(key, prefix.as_ref(), origin, &name)
+            {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Whether an item may be that of a record of an origin, whose keys have this prefix.
+pub(crate) fn may_be_of(key: &Template, prefix: Option<&RecordPrefix>, origin: &str, name: &str) -> bool {
+    match key.read(name) {
+        Some(record) => record.origin == origin,
+        None => is_shortened(name) && prefix.is_none_or(|prefix| prefix.may_begin(name)),
+    }
+}
+
+/// A server's list broke off.
+fn unlisted(error: io::Error, address: &str) -> StepError {
+    StepError {
+        reached: None,
+        state: "unreachable",
+        trouble: unreachable(error, address),
+    }
+}
 
 impl MemcachedSink {
     /// Does so for all origins that need it.
@@ -47,18 +87,22 @@ impl MemcachedSink {
             if !self.owners.owns(origin) {
                 return Ok(());
             }
-            let mut items = Vec::new();
+            let mut items = Items::default();
             for (_, record) in &records {
                 let (of, name) = self.name(reader, record)?;
                 if of == origin {
-                    items.push(Item {
-                        number: record.number,
-                        name,
-                        value: self.value(record).unwrap_or_default(),
-                    });
+                    let value = self.value(record, &name).unwrap_or_default();
+                    items.push(record.number, name, value);
+                }
+                if items.are_many() {
+                    self.servers.store(&items.take(), None, None)?;
+                    self.owners.check_in_time(&mut self.servers)?;
+                    if !self.owners.owns(origin) {
+                        return Ok(());
+                    }
                 }
             }
-            self.servers.store(&items, None, None)?;
+            self.servers.store(&items.take(), None, None)?;
         }
     }
 
@@ -99,12 +143,7 @@ impl MemcachedSink {
         index: usize,
         shortened: &HashSet<String>,
     ) -> Result<Option<Vec<String>>, StepError> {
-        let address = self.servers.address(index);
-        let failed = |error: io::Error| StepError {
-            reached: None,
-            state: "unreachable",
-            trouble: unreachable(error, address),
-        };
+        let failed = |error| unlisted(error, self.servers.address(index));
         let Some(endpoint) = self.servers.endpoint(index) else {
             return Ok(None);
         };
@@ -137,9 +176,10 @@ impl MemcachedSink {
                     }
                 }
                 Some(_) => false,
+                // A name that was cut within the origin may be another one's.
                 None => {
                     is_shortened(&name)
-                        && prefix.as_ref().is_some_and(|prefix| prefix.may_begin(&name))
+                        && prefix.as_ref().is_some_and(|prefix| prefix.begins(&name))
                         && !shortened.contains(&name)
                 }
             };

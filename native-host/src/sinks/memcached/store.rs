@@ -16,6 +16,10 @@ use crate::{
 /// How much travels together, unless a single value is larger.
 const PARCEL_BYTES: usize = 1024 * 1024;
 
+/// The largest value that is offered to a server that does not tell what it takes: no server takes more without being told to, and few
+/// take more than 1 MiB.
+const MAX_VALUE: usize = 32 * 1024 * 1024;
+
 /// What an item takes beyond its key and value in every version of Memcached: header, CAS number, the key's end, the value's end.
 /// A version may take somewhat more; then the server itself refuses.
 pub(crate) const ITEM_BYTES: usize = 48 + 8 + 1 + 2;
@@ -30,8 +34,14 @@ pub(super) struct Item<'a> {
 }
 
 /// Whether a server takes an item of this size, as far as it has told what it takes.
-pub(crate) fn fits(name: &str, value: &str, item_size: Option<u64>) -> bool {
+fn fits(name: &str, value: &str, item_size: Option<u64>) -> bool {
     item_size.is_none_or(|most| (name.len() + value.len() + ITEM_BYTES) as u64 <= most)
+}
+
+/// The longest value that a server takes under a name: of a larger one nothing need be made.
+pub(crate) fn most_bytes(name: &str, item_size: Option<u64>) -> usize {
+    let size = item_size.map_or(usize::MAX, |size| usize::try_from(size).unwrap_or(usize::MAX));
+    size.saturating_sub(name.len() + ITEM_BYTES).min(MAX_VALUE)
 }
 
 /// Brings a server to hold what the items say; values that are too large for it are deleted there and told. All answers are waited for,

@@ -2,6 +2,7 @@
 
 use super::{host, sandbox};
 use crate::{
+    owners::OWNER,
     support::{
         Apply, Host, ORIGIN, Sandbox,
         body::{commit, delete, put},
@@ -84,6 +85,26 @@ fn the_first_profile_owns_the_keys_until_they_change_hands() {
     until("nothing differs for the new owner", || {
         verify(&sandbox, &["--profile", SECOND]).code == Some(0)
     });
+    assert!(apply.end().success());
+}
+
+#[test]
+fn servers_are_filled_again_when_the_owner_item_is_lost() {
+    let sandbox = sandbox();
+    let mut first = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut first);
+    first.deliver(2, &commit(&[put("1", "\"first\""), put("3", "\"only first\"")]));
+    first.acknowledged(2);
+    await_all_of_first(&sandbox);
+    apply.ask_to_end();
+    assert!(apply.wait().success());
+    sandbox.memcached.delete(OWNER);
+    let mut second = second(&sandbox);
+    second.deliver(1, &commit(&[put("1", "\"second\""), put("2", "\"only second\"")]));
+    second.acknowledged(1);
+    sandbox.redis.await_stream(5);
+    let apply = Apply::start(&sandbox, "two");
+    await_all_of_second(&sandbox);
     assert!(apply.end().success());
 }
 

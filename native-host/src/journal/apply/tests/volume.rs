@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{
-    super::super::{Limits, log},
+    super::super::{Limits, log, progress::Progress},
     Bench,
 };
 
@@ -92,6 +92,158 @@ fn a_clear_past_the_bound_leaves_rows_and_a_gap() {
         bench.commit("a", 20_000, 20_000, r#"{"put":{"store":"s","key":1,"value":1}}"#);
         assert_eq!(bench.events().last().map(String::as_str), Some("c null→1"));
     }
+}
+
+#[test]
+fn renames_write_no_more_rows_than_a_delivery_may() {
+    let mut bench = bench();
+    bench.journal.state.delivery_work = 30_000;
+    let before = bench.reader.head().expect("a head");
+    let renames: Vec<String> = (0..500)
+        .map(|turn| {
+            if turn % 2 == 0 {
+                rename("s", "t")
+            } else {
+                rename("t", "s")
+            }
+        })
+        .collect();
+    bench.commit("a", 10_000, 10_000, &renames.join(","));
+    // One row for each rename, and a few stretches: without a bound on rows there are 10,500.
+    let rows = bench.reader.head().expect("a head") - before;
+    assert!(rows < 700, "{rows}");
+    assert!(bench.wants_all());
+    let gaps = bench
+        .events()
+        .iter()
+        .filter(|event| event.starts_with("g "))
+        .count();
+    assert!((1..=2).contains(&gaps), "{gaps}");
+}
+
+#[test]
+fn long_keys_count_as_what_a_delivery_writes() {
+    let mut bench = Bench::new();
+    let keys: Vec<String> = (0..10)
+        .map(|key| format!("\"{key} {}\"", "k".repeat(4000)))
+        .collect();
+    for key in &keys {
+        bench.commit(
+            "a",
+            0,
+            0,
+            &format!(r#"{{"put":{{"store":"s","key":{key},"value":1}}}}"#),
+        );
+    }
+    bench.journal.state.delivery_bytes = BOUND;
+    bench.journal.state.delivery_work = 4 * BOUND;
+    let before = bench.journal.state.room.bytes;
+    let clears = vec![r#"{"clear":{"store":"s"}}"#; 3].join(",");
+    let renames: Vec<String> = (0..100)
+        .map(|_| [rename("s", "t"), rename("t", "s")].join(","))
+        .collect();
+    bench.commit("a", 10_000, 10_000, &renames.join(","));
+    let written: u64 = bench
+        .journal
+        .connection
+        .query_row(
+            "SELECT sum(octet_length(event) + coalesce(octet_length(key), 0)) FROM journal",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a sum");
+    assert!(written - before < 8 * BOUND, "{written}");
+    bench.commit("a", 20_000, 20_000, &clears);
+    assert!(bench.wants_all());
+}
+
+#[test]
+fn a_record_is_told_late_once_in_a_commit() {
+    let mut bench = bench();
+    let known = bench.events().len();
+    let clears = vec![r#"{"clear":{"store":"s"}}"#; 50].join(",");
+    bench.commit("b", -600_000, -600_000, &clears);
+    let events = bench.events();
+    let deleted = events[known..]
+        .iter()
+        .filter(|event| event.starts_with("d "))
+        .count();
+    assert_eq!(deleted, 10, "{events:?}");
+}
+
+#[test]
+fn a_read_tells_what_was_owed_when_the_rules_changed() {
+    let mut bench = Bench::new();
+    let _carrier = Progress::open(bench.journal.path(), bench.journal.turn(), "carrier").expect("a sink");
+    bench.journal.limit(Limits::default(), "carrier");
+    bench.journal.state.delivery_bytes = 1;
+    let put = |key: i64| format!(r#"{{"put":{{"store":"s","key":{key},"value":"secret"}}}}"#);
+    bench.commit("a", 0, 0, &[put(1), put(2), put(3)].join(","));
+    assert!(bench.journal.owes());
+    let texts = |bench: &Bench| -> Vec<String> {
+        let entries = bench.reader.events(0, 100, usize::MAX).expect("events");
+        entries.iter().map(|entry| entry.event.to_string()).collect()
+    };
+    let before = texts(&bench)
+        .iter()
+        .filter(|text| text.contains("secret"))
+        .count();
+    bench.journal.redacted_by("some").expect("noted");
+    let head = bench.reader.head().expect("a head");
+    bench
+        .journal
+        .connection
+        .execute("UPDATE sink SET number = ?1", [head])
+        .expect("passed on");
+    while bench.journal.tidy().expect("tidied") {}
+    assert!(!bench.journal.owes());
+    let after = texts(&bench)
+        .iter()
+        .filter(|text| text.contains("secret"))
+        .count();
+    assert_eq!(after, before, "{:?}", texts(&bench));
+    // The read finds what the mirror has: by today's rules it may be told, and the stream lacks it.
+    bench.journal.state.delivery_bytes = BOUND;
+    bench.snapshot(
+        "a",
+        20_000,
+        r#"{"key":1,"value":"secret"},{"key":2,"value":"secret"},{"key":3,"value":"masked"}"#,
+    );
+    let events = bench.events();
+    let told: Vec<&String> = events.iter().filter(|event| event.starts_with("r ")).collect();
+    assert_eq!(told, ["r \"secret\"", "r \"masked\""], "{events:?}");
+}
+
+#[test]
+fn records_with_too_long_keys_are_left_out_and_named() {
+    let mut bench = Bench::new();
+    let long = "k".repeat(1024 * 1024);
+    let put = |key: &str| format!(r#"{{"put":{{"store":"s","key":"{key}","value":1}}}}"#);
+    let commit = format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{1},{2},{3}]}}}}"#,
+        super::NOW,
+        put("a"),
+        put(&long),
+        put("b")
+    );
+    let outcome = bench.deliver("a", &commit);
+    let [error] = &outcome.errors[..] else {
+        panic!("{:?}", outcome.errors)
+    };
+    assert!(
+        error
+            .message
+            .contains("1 records of a page of http://localhost were left out"),
+        "{error:?}"
+    );
+    assert_eq!(bench.events().len(), 2);
+    let snapshot = format!(
+        r#"{{"snapshot":{{"database":"d","version":1,"store":"s","began_at":{0},"read_at":{0},"records":[{{"key":"a","value":1}},{{"key":"b","value":1}},{{"key":"{long}","value":1}}]}}}}"#,
+        super::NOW + 60_000
+    );
+    let outcome = bench.deliver("a", &snapshot);
+    assert_eq!(outcome.errors.len(), 1);
+    assert_eq!(bench.events().len(), 2);
 }
 
 #[test]
