@@ -36,27 +36,36 @@ impl MemcachedSink {
     }
 
     fn write_origin(&mut self, reader: &Reader, origin: &str) -> Result<(), StepError> {
+        let stores = reader.stores()?;
+        for store in stores.iter().filter(|store| store.place.origin == origin) {
+            if !self.write_store(reader, origin, store.id)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the records of a store of an origin; `false`: another profile owns the origin now.
+    fn write_store(&mut self, reader: &Reader, origin: &str, store: i64) -> Result<bool, StepError> {
         let mut last = None;
         loop {
-            let records = reader.records(last.as_ref(), BATCH_EVENTS, BATCH_BYTES)?;
+            let records = reader.records_of(store, last.as_ref(), BATCH_EVENTS, BATCH_BYTES)?;
             let Some((position, _)) = records.last() else {
-                return Ok(());
+                return Ok(true);
             };
             last = Some(position.clone());
             self.owners.check_in_time(&mut self.servers)?;
             if !self.owners.owns(origin) {
-                return Ok(());
+                return Ok(false);
             }
-            let mut items = Vec::new();
+            let mut items = Vec::with_capacity(records.len());
             for (_, record) in &records {
-                let (of, name) = self.name(reader, record)?;
-                if of == origin {
-                    items.push(Item {
-                        number: record.number,
-                        name,
-                        value: self.value(record).unwrap_or_default(),
-                    });
-                }
+                let (_, name) = self.name(reader, record)?;
+                items.push(Item {
+                    number: record.number,
+                    name,
+                    value: self.value(record).unwrap_or_default(),
+                });
             }
             self.servers.store(&items, None, None)?;
         }
