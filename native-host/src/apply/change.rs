@@ -18,6 +18,8 @@ pub struct Change {
     pub sequence: u64,
     /// How many events the host itself has left out for it, which is one of them: its journal was full, and their records follow.
     pub left_out: u64,
+    /// Whether its transaction goes on behind it.
+    pub goes_on: bool,
     /// What it means for Memcached; `None`: nothing, for events that are about a store as a whole. A `d` or `c` for each record follows
     /// those.
     pub target: Option<Target>,
@@ -57,6 +59,9 @@ impl Change {
             profile: event.source.profile.into_owned(),
             sequence: event.source.sequence,
             left_out,
+            goes_on: event
+                .transaction
+                .is_some_and(|transaction| transaction.total_order < transaction.event_count),
             target,
         })
     }

@@ -8,7 +8,7 @@
 //! - `ear`: what listens.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     io::Write,
     mem,
     sync::mpsc::RecvTimeoutError,
@@ -33,6 +33,9 @@ use self::ear::{Ear, HELD, Heard};
 /// How many events are applied together, and how many bytes they may have by which no more are added.
 const BATCH: usize = 512;
 const LARGE: usize = 1024 * 1024;
+
+/// How long the rest of a transaction may take to come; as many bytes of one are held as wait unheard.
+const REST: Duration = Duration::from_millis(200);
 
 /// How often the lease is kept while nothing is heard.
 const QUIET: Duration = Duration::from_millis(500);
@@ -248,6 +251,8 @@ fn take_in_hand<W: Write>(
     first: Heard,
 ) -> Result<(), Stop> {
     let (mut next, mut bytes) = (Some(first), 0);
+    // The profiles whose transaction goes on.
+    let mut open = HashSet::new();
     while let Some(heard) = next {
         match heard {
             Heard::Event(event) => {
@@ -256,6 +261,11 @@ fn take_in_hand<W: Write>(
                 match Change::read(&event, &session.config.memcached, most) {
                     Ok(change) => {
                         bytes += change.value_bytes();
+                        if change.goes_on {
+                            open.insert(change.profile.clone());
+                        } else {
+                            open.remove(&change.profile);
+                        }
                         channels.accept(session.report, change)?;
                     }
                     Err(error) => {
@@ -275,7 +285,9 @@ fn take_in_hand<W: Write>(
             }
             Heard::Deaf(stop) => return Err(stop),
         }
-        next = if bytes < LARGE && channels.in_hand.len() < BATCH {
+        next = if !open.is_empty() && bytes < HELD {
+            channels.ear.next(REST).ok()
+        } else if bytes < LARGE && channels.in_hand.len() < BATCH {
             channels.ear.next(Duration::ZERO).ok()
         } else {
             None

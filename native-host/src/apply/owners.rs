@@ -212,9 +212,9 @@ impl<W: Write> Session<'_, W> {
         let redis = self.config.redis.as_ref();
         let stream = redis.and_then(|redis| redis.stream.as_deref());
         let key = sign::key(&sinks::redis::cursor_key(stream, profile));
-        let found = redis::cmd("EXISTS").arg(key).query(&mut self.redis);
-        let found: bool = found.map_err(|error| self.redis_failed(&error))?;
-        if found {
+        let found = redis::cmd("GET").arg(key).query(&mut self.redis);
+        let found: Option<String> = found.map_err(|error| self.redis_failed(&error))?;
+        if found.is_some() {
             return Ok(true);
         }
         let name = run_name(profile);

@@ -1,5 +1,7 @@
 //! From the stream: every event, once it is acknowledged, is in Memcached.
 //!
+//! Transactions are applied as a whole: what a record holds in the middle of one never was in the database.
+//!
 //! An entry is acknowledged after its record was written and the offsets were noted, so what a process that is killed has not
 //! finished is owed to the next one. What is owed is applied as one batch, of each record only the newest: in smaller steps a record that the
 //! killed process had brought up to date already could go back.
@@ -7,6 +9,8 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
+    mem,
+    time::{Duration, Instant},
 };
 
 use redis::RedisError;
@@ -30,6 +34,9 @@ use crate::{failure::json_fault, sinks::memcached::owner::is_profile};
 /// What is to be done when events are gone for good.
 const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
     and these servers, key and value stand in its configuration, too. Raise redis.max_stream_length if the stream was cut too early.";
+
+/// How long the rest of a transaction may take to come. A host that ends in the middle of one goes on when it is started again.
+const REST: Duration = Duration::from_secs(2);
 
 /// How many entries are behind when it is worth telling how far it has come.
 const BACKLOG: usize = 2000;
@@ -88,23 +95,36 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     /// Follows the stream until something stops it.
     pub fn follow(&mut self) -> Result<(), Stop> {
         self.fill_what_is_empty()?;
-        self.pass_on_what_is_owed()?;
+        let mut in_hand = self.claim_what_is_owed()?;
+        if !in_hand.goes_on() {
+            self.finish(&mem::take(&mut in_hand))?;
+        }
         let tidied = self
             .session
             .lease
             .tidy(&mut self.session.redis, self.group.name());
         self.asked(tidied)?;
+        let mut came = Instant::now();
         loop {
             self.session.go_on()?;
             let read = self
                 .group
                 .read(self.session.lease, &mut self.session.redis, &self.last);
             let entries = self.leased(read)?;
+            let is_end = entries.is_empty();
             if let Some(last) = entries.last() {
                 self.last.clone_from(&last.id);
-                let count = entries.len();
-                self.pass_on(entries)?;
-                self.tell_progress(count)?;
+                self.take_in_hand(&mut in_hand, entries)?;
+                came = Instant::now();
+            }
+            if !in_hand.ids.is_empty() {
+                if !in_hand.goes_on() || came.elapsed() > REST {
+                    let in_hand = mem::take(&mut in_hand);
+                    self.finish(&in_hand)?;
+                    self.tell_progress(in_hand.ids.len())?;
+                } else if is_end {
+                    self.wait()?;
+                }
                 continue;
             }
             self.fill_what_is_empty()?;
@@ -113,11 +133,16 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             }
             self.session.report.state("applying", "up to date; following")?;
             self.backlog = Backlog::default();
-            let waited = self
-                .group
-                .wait(self.session.lease, &mut self.session.redis, &self.last);
-            self.asked(waited)?;
+            self.wait()?;
         }
+    }
+
+    /// Waits a while for something to come.
+    fn wait(&mut self) -> Result<(), Stop> {
+        let waited = self
+            .group
+            .wait(self.session.lease, &mut self.session.redis, &self.last);
+        self.asked(waited)
     }
 
     fn find_place(&mut self) -> Result<(), Stop> {
@@ -174,20 +199,9 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         Ok(group::lag(extent, &self.last, position.as_deref()))
     }
 
-    /// Brings entries to Memcached and acknowledges them.
-    fn pass_on(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
-        let mut owed = Owed::default();
-        for entry in entries {
-            if let Some(change) = self.read(&entry)? {
-                owed.push(change, &entry.id);
-            }
-            owed.ids.push(entry.id);
-        }
-        self.finish(&owed.changes, &owed.ids)
-    }
-
-    /// Brings changes to Memcached and acknowledges their entries.
-    fn finish(&mut self, changes: &[Change], ids: &[String]) -> Result<(), Stop> {
+    /// Brings what is in hand to Memcached and acknowledges its entries.
+    fn finish(&mut self, in_hand: &Owed) -> Result<(), Stop> {
+        let Owed { changes, ids, .. } = in_hand;
         while !self.apply(changes)? {
             // A server is empty, or somebody else noted something: look again.
             self.session.go_on()?;

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 
 use clap::Args;
@@ -63,7 +64,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<(), CliError> {
+pub(super) fn run(arguments: Arguments, out: &mut (impl Write + Send)) -> Result<(), CliError> {
     let config = Config::load()?;
     let redis = config.redis.as_ref().ok_or(CliError::NoRedis)?;
     if redis.stream.is_none() && !arguments.pubsub {
@@ -87,7 +88,12 @@ pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<(), CliE
     };
     introduce(&config, redis, &options, out)?;
     warn(&config, &options, out)?;
-    Ok(apply::run(&config, &options, &ended, out)?)
+    // The system interrupts this thread with a signal, and no call to a server: those are made by the other one.
+    let worked = thread::scope(|scope| scope.spawn(|| apply::run(&config, &options, &ended, out)).join());
+    match worked {
+        Ok(worked) => Ok(worked?),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }
 
 /// Where from, where to, and who.

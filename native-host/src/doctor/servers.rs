@@ -61,6 +61,13 @@ fn is_exposed(url: &str) -> bool {
 }
 
 fn look(connection: &mut Connection, config: &Redis, address: &str) -> Result<Vec<Check>, RedisError> {
+    if let Some(refusal) = redis_sink::refusal(connection, config)? {
+        return Ok(vec![Check::problem(
+            REDIS,
+            format!("redis at {address} does not allow what the host needs: {refusal}"),
+            &redis_sink::grant(config),
+        )]);
+    }
     redis::cmd("PING").exec(connection)?;
     let info: String = redis::cmd("INFO").query(connection)?;
     let field = |name: &str| {

@@ -241,6 +241,31 @@ impl Reader {
         count: usize,
         bytes: usize,
     ) -> Result<Vec<(Position, Changed)>, JournalError> {
+        self.records_up_to(i64::MAX, after, count, bytes)
+    }
+
+    /// The same of one store.
+    pub fn records_of(
+        &self,
+        store: i64,
+        after: Option<&Position>,
+        count: usize,
+        bytes: usize,
+    ) -> Result<Vec<(Position, Changed)>, JournalError> {
+        let first = Position {
+            store,
+            key: Vec::new(),
+        };
+        self.records_up_to(store, after.or(Some(&first)), count, bytes)
+    }
+
+    fn records_up_to(
+        &self,
+        last: i64,
+        after: Option<&Position>,
+        count: usize,
+        bytes: usize,
+    ) -> Result<Vec<(Position, Changed)>, JournalError> {
         self.read(|connection| {
             // One transaction, so that the head is that of the mirror.
             let connection = connection.unchecked_transaction()?;
@@ -248,9 +273,9 @@ impl Reader {
             let (store, key) = after.map_or((0, &[][..]), |position| (position.store, &position.key));
             let mut statement = connection.prepare_cached(
                 "SELECT store, key, value FROM record
-                 WHERE (store, key) > (?1, ?2) AND value IS NOT NULL ORDER BY store, key LIMIT ?3",
+                 WHERE (store, key) > (?1, ?2) AND store <= ?4 AND value IS NOT NULL ORDER BY store, key LIMIT ?3",
             )?;
-            let mut rows = statement.query(params![store, key, count])?;
+            let mut rows = statement.query(params![store, key, count, last])?;
             let mut records = Vec::new();
             let mut total = 0;
             while let Some(row) = rows.next()? {

@@ -130,6 +130,10 @@ CREATE TABLE IF NOT EXISTS token (      -- what tells this journal from a copy o
     id INTEGER PRIMARY KEY,
     text TEXT NOT NULL UNIQUE
 ) STRICT;
+CREATE TABLE IF NOT EXISTS ended (      -- sinks whose host ended with every request answered
+    sink TEXT PRIMARY KEY,
+    starts INTEGER NOT NULL             -- how often a host has started since
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempt (
     sink TEXT PRIMARY KEY,
     count INTEGER NOT NULL              -- how often it has failed since it last came further
@@ -252,6 +256,7 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
             doubted_at = iif(doubtful & 1, max(doubted_at, contested_at), doubted_at)",
         [now_ms()],
     )?;
+    transaction.execute("UPDATE ended SET starts = starts + 1", [])?;
     forget::tombstones(&transaction, true)?;
     failpoint::pass("journal.opening");
     transaction.execute("DELETE FROM context WHERE seen_at < ?1", [now_ms() - CONTEXT_MS])?;

@@ -60,6 +60,29 @@ impl Tokens {
         Ok(token)
     }
 
+    /// Notes that this host ends with every request of a sink answered.
+    pub fn note_end(&self, sink: &str) -> Result<(), JournalError> {
+        let _turn = self.turn.take();
+        self.connection
+            .execute(
+                "INSERT OR REPLACE INTO ended (sink, starts) VALUES (?1, 0)",
+                [sink],
+            )
+            .map(|_| ())
+            .map_err(|source| JournalError::failed(&self.path, source))
+    }
+
+    /// Whether the last host before this one ended so.
+    pub fn last_ended_well(&self, sink: &str) -> Result<bool, JournalError> {
+        self.connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM ended WHERE sink = ?1 AND starts = 1)",
+                [sink],
+                |row| row.get(0),
+            )
+            .map_err(|source| JournalError::failed(&self.path, source))
+    }
+
     /// Whether this journal made a token, or the journal that it is a copy of did before it was
     /// copied.
     pub fn has(&self, token: &str) -> Result<bool, JournalError> {

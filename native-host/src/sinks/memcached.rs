@@ -100,6 +100,8 @@ pub struct MemcachedSink {
     servers: Servers,
     owners: Owners,
     names: HashMap<i64, Named>,
+    /// It has spoken to the servers.
+    started: bool,
 }
 
 /// What the names of a store's records are made of.
@@ -139,6 +141,7 @@ impl MemcachedSink {
             owners: Owners::new(config.key.clone(), profile, tokens),
             config,
             names: HashMap::new(),
+            started: false,
         }
     }
 
@@ -148,7 +151,9 @@ impl MemcachedSink {
             self.owners.reconnected();
         }
         if self.servers.unsure {
-            if !reader.is_new()? {
+            let is_first = !std::mem::replace(&mut self.started, true);
+            let is_clean = is_first && self.owners.tokens().last_ended_well(super::MEMCACHED)?;
+            if !is_clean && !reader.is_new()? {
                 // The servers have answered, so they are at it; what is written from then on is newer.
                 thread::sleep(AFTERMATH);
             }
@@ -500,6 +505,12 @@ impl Sink for MemcachedSink {
         // If it fails the others wait as for a host that was killed.
         if let Err(error) = self.owners.end(&mut self.servers) {
             tracing::debug!("{}", error.trouble.error);
+        } else if self.started
+            && !self.servers.unsure
+            && let Err(error) = self.owners.tokens().note_end(super::MEMCACHED)
+        {
+            // The next host waits for what may be on its way.
+            tracing::debug!("{error}");
         }
     }
 

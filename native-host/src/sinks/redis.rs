@@ -17,6 +17,7 @@
 //! - `flight`: calls of it on their way.
 //! - `link`: a connection, and what its server remembers. `lookup`: what inspectors want to know.
 //! - `sign`: that the host runs.
+//! - `rights`: what the user must be allowed.
 //! - `memory`: how much memory a server has left.
 //! - `trouble`: what servers refuse, and cures.
 
@@ -44,6 +45,7 @@ mod flight;
 mod link;
 mod lookup;
 mod memory;
+mod rights;
 pub(crate) mod sign;
 mod trouble;
 
@@ -58,6 +60,7 @@ pub use self::{
     link::connect,
     lookup::{client, entry},
     memory::Memory,
+    rights::{grant, refusal},
 };
 
 /// How much one script call carries: enough to make the round trip small, little enough that the server's other clients do not wait.
@@ -106,13 +109,22 @@ impl RedisSink {
     }
 
     fn failed(&self, error: &RedisError) -> StepError {
-        trouble::of_error(error, &self.address())
+        self.with_rights(trouble::of_error(error, &self.address()))
+    }
+
+    /// An error with what allows the user what the host needs, if that is what it is about.
+    fn with_rights(&self, mut error: StepError) -> StepError {
+        if error.state == "not_permitted" {
+            let cure = &mut error.trouble.cure;
+            *cure = format!("{cure} {}", rights::cure(&self.config));
+        }
+        error
     }
 
     /// Connects and finds the event up to which the server has everything: `after`, or an earlier one if it remembers less.
     fn connect(&mut self, reader: &Reader, after: u64) -> Result<(Link, u64), StepError> {
         let address = self.address();
-        let failed = |error| trouble::of_error(&error, &address);
+        let failed = |error| self.failed(&error);
         let mut link = Link::open(&self.config, self.caller.cursor_key()).map_err(failed)?;
         let former = self.claim(&mut link)?;
         if self.is_ahead(&mut link, reader, after, former)? {
@@ -390,7 +402,7 @@ impl RedisSink {
     /// The server stopped in the middle of a batch.
     fn refused(&self, reached: Option<u64>, refused: &str) -> StepError {
         if !refused.is_empty() {
-            return trouble::of_text(refused, &self.address(), reached);
+            return self.with_rights(trouble::of_text(refused, &self.address(), reached));
         }
         StepError {
             reached,
@@ -444,7 +456,14 @@ impl Sink for RedisSink {
             Some(link) if link.is_open() => (link, after),
             _ => self.connect(reader, after)?,
         };
-        self.leave_room(&mut link)?;
+        if let Err(error) = self.leave_room(&mut link) {
+            // The server answers: there is no need to connect again, unless it has to be given something again.
+            if error.state == memory::FULL && from == after {
+                link.ask_memory_again();
+                self.link = Some(link);
+            }
+            return Err(error);
+        }
         let signed = self.sign.give(&mut link);
         signed.map_err(|error| self.failed(&error))?;
         let step = self.pass_on(&mut link, reader, from, after)?;

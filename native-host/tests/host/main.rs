@@ -27,6 +27,7 @@ mod owners;
 mod reading;
 mod redis_flight;
 mod redis_memory;
+mod rights;
 mod room;
 mod support;
 mod tls;

@@ -280,3 +280,36 @@ fn sink_stays_incomplete_until_verify_when_deletion_is_evicted() {
     assert_eq!(sandbox.cached("2").as_deref(), Some("2"));
     up_to_date(&sandbox);
 }
+
+#[test]
+fn first_write_of_host_waits_for_nothing_after_orderly_end() {
+    let sandbox = Sandbox::new();
+    let mut sequence = 0;
+    // The machine may be slow; half a second is what a host waits that does not know how the last one ended.
+    until("a first write is quick", || {
+        let mut host = Host::start(&sandbox);
+        sequence += 1;
+        let value = sequence.to_string();
+        let begun = std::time::Instant::now();
+        host.deliver(sequence, &commit(&[put("1", &value)]));
+        sandbox.await_cached("1", Some(&value));
+        let took = begun.elapsed();
+        assert!(host.close().success());
+        sequence > 1 && took < std::time::Duration::from_millis(450)
+    });
+    // One that was killed may have left something on its way.
+    let mut host = Host::start(&sandbox);
+    sequence += 1;
+    host.deliver(sequence, &commit(&[put("1", &sequence.to_string())]));
+    sandbox.await_cached("1", Some(&sequence.to_string()));
+    host.kill();
+    for _ in 0..2 {
+        let mut host = Host::start(&sandbox);
+        sequence += 1;
+        let begun = std::time::Instant::now();
+        host.deliver(sequence, &commit(&[put("1", &sequence.to_string())]));
+        sandbox.await_cached("1", Some(&sequence.to_string()));
+        assert!(begun.elapsed() >= std::time::Duration::from_millis(450));
+        host.kill();
+    }
+}

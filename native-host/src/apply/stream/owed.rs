@@ -1,24 +1,32 @@
-//! What consumers were given and have not finished.
+//! What is applied together: what consumers were given and have not finished, or the events of whole transactions.
 //!
-//! It is applied as one batch, of each record only the newest: in smaller steps a record that the process before us had brought up to date
+//! What consumers have not finished is applied as one batch, of each record only the newest: in smaller steps a record that the process before us had brought up to date
 //! already could go back. There is no more of it than a process reads at once, unless another kind of consumer was given it; so values are held only
 //! up to a bound, and those beyond are read again when their turn comes. What is not theirs (the name of the record, the event's number) is held of each.
 
-use std::{collections::HashMap, io::Write};
+use std::{
+    collections::{HashMap, HashSet},
+    io::Write,
+};
 
 use serde_json::json;
 
-use super::{CURE_GAP, Change, Stop, Stream, Target};
+use super::{CURE_GAP, Change, Entry, Stop, Stream, Target};
 
 /// How many bytes of values are held.
 pub(super) const HELD: usize = 4 * 1024 * 1024;
 
-/// What is applied as one batch: what is owed, or what was read at once.
+/// How many events are held until their transactions are whole: more than any that is not of a test.
+const TRANSACTION: usize = 256 * 1024;
+
+/// What is applied together.
 #[derive(Default)]
 pub(super) struct Owed {
     /// The entries, oldest first.
     pub ids: Vec<String>,
     pub changes: Vec<Change>,
+    /// The profiles whose last transaction goes on.
+    open: HashSet<String>,
     /// Which of the changes is a record's newest.
     newest: HashMap<(String, String), usize>,
     /// How many bytes of values these have.
@@ -26,7 +34,17 @@ pub(super) struct Owed {
 }
 
 impl Owed {
-    pub fn push(&mut self, mut change: Change, id: &str) {
+    /// Whether something of a transaction is missing, and it is worth waiting for.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.open.is_empty() && self.ids.len() < TRANSACTION
+    }
+
+    fn push(&mut self, mut change: Change, id: &str) {
+        if change.goes_on {
+            self.open.insert(change.profile.clone());
+        } else {
+            self.open.remove(&change.profile);
+        }
         if let Some(target) = &mut change.target {
             // Of each profile: which of them may be written is not known yet.
             let of = (change.profile.clone(), target.name.clone());
@@ -46,8 +64,19 @@ impl Owed {
 }
 
 impl<W: Write> Stream<'_, '_, W> {
-    /// Brings to Memcached what is owed and acknowledges it.
-    pub(super) fn pass_on_what_is_owed(&mut self) -> Result<(), Stop> {
+    /// Takes entries in hand.
+    pub(super) fn take_in_hand(&mut self, owed: &mut Owed, entries: Vec<Entry>) -> Result<(), Stop> {
+        for entry in entries {
+            if let Some(change) = self.read(&entry)? {
+                owed.push(change, &entry.id);
+            }
+            owed.ids.push(entry.id);
+        }
+        Ok(())
+    }
+
+    /// Claims all that consumers were given and have not finished.
+    pub(super) fn claim_what_is_owed(&mut self) -> Result<Owed, Stop> {
         let mut owed = Owed::default();
         let (mut gone, mut next) = (0, Some("0-0".to_owned()));
         while let Some(from) = next {
@@ -56,19 +85,14 @@ impl<W: Write> Stream<'_, '_, W> {
                 .group
                 .claim(self.session.lease, &mut self.session.redis, &from);
             let claimed = self.leased(claimed)?;
-            for entry in claimed.entries {
-                if let Some(change) = self.read(&entry)? {
-                    owed.push(change, &entry.id);
-                }
-                owed.ids.push(entry.id);
-            }
+            self.take_in_hand(&mut owed, claimed.entries)?;
             gone += claimed.gone;
             next = claimed.next;
         }
         if gone > 0 {
             self.tell_trimmed(gone)?;
         }
-        self.finish(&owed.changes, &owed.ids)
+        Ok(owed)
     }
 
     fn tell_trimmed(&mut self, events: usize) -> Result<(), Stop> {

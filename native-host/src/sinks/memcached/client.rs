@@ -24,13 +24,18 @@ impl Client {
 
     /// One for the server that has this name; connects when it is first asked.
     pub(crate) fn of_name(config: &config::Memcached, name: &str) -> Result<Self, Error> {
-        let index = match config.servers.len() {
+        let index = Self::home(config, name);
+        let endpoint = config.endpoints().nth(index);
+        endpoint.map(Self::new).ok_or_else(|| unexpected(""))
+    }
+
+    /// The index of the server that has this name.
+    pub(crate) fn home(config: &config::Memcached, name: &str) -> usize {
+        match config.servers.len() {
             // No need to ask.
             1 => 0,
             _ => Ketama::new(&config.servers).server(name.as_bytes()),
-        };
-        let endpoint = config.endpoints().nth(index);
-        endpoint.map(Self::new).ok_or_else(|| unexpected(""))
+        }
     }
 
     /// Sends one command and returns its answer.

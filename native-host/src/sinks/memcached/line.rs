@@ -108,6 +108,19 @@ impl Parcel {
     }
 }
 
+/// Whether a server that hangs up at a meta command answers a classic one: a proxy, or an old server.
+pub(super) fn speaks_classic(endpoint: &Endpoint) -> bool {
+    let ask = || -> io::Result<bool> {
+        let mut stream = Stream::open(endpoint, paced(CONNECT_TIMEOUT))?;
+        stream.write_all(b"get idb-relay-host\r\n")?;
+        stream.flush()?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer)?;
+        Ok(answer == "END\r\n")
+    };
+    ask().unwrap_or(false)
+}
+
 impl Line {
     /// Connects, and waits for an answer of the server (to the meta no-op): the system accepts connections to one that stands still,
     /// too.
@@ -119,14 +132,14 @@ impl Line {
         };
         // Both at once, which is long enough for a server with TLS to see that this is none.
         line.write(b"mn\r\nstats settings\r\n")?;
-        let answer = line.read_line().map_err(Obstacle::at_first)?;
+        let answer = match line.read_line().map_err(Obstacle::at_first) {
+            Err(error) if Obstacle::of(&error) == Some(&Obstacle::Closed) && speaks_classic(endpoint) => {
+                return Err(io::Error::from(Obstacle::NoMeta).into());
+            }
+            answer => answer?,
+        };
         if let Some(obstacle) = Obstacle::in_answer(&answer) {
             return Err(io::Error::from(obstacle).into());
-        }
-        if answer != "MN" {
-            return Err(Error::Rejected(
-                "it does not speak Memcached's meta protocol".to_owned(),
-            ));
         }
         let settings = line.read_statistics()?;
         line.stream.get_mut().set_timeout(paced(ANSWER_TIMEOUT))?;

@@ -40,6 +40,9 @@ pub(crate) enum Obstacle {
     /// The server hangs up at the first command.
     #[error("it closed the connection at the first command")]
     Closed,
+    /// The server knows the classic commands and no meta commands.
+    #[error("it answers no meta commands: a proxy, or Memcached older than 1.6?")]
+    NoMeta,
     /// The socket cannot be opened.
     #[error("the socket cannot be opened: {1}")]
     Socket(ErrorKind, String),
@@ -51,9 +54,13 @@ impl Obstacle {
         error.get_ref()?.downcast_ref()
     }
 
-    /// What the first line of an answer says.
+    /// What the answer to the first command, a meta no-op, says.
     pub(super) fn in_answer(line: &str) -> Option<Self> {
-        (line == UNAUTHENTICATED).then_some(Self::LoginWanted)
+        match line {
+            "MN" => None,
+            UNAUTHENTICATED => Some(Self::LoginWanted),
+            _ => Some(Self::NoMeta),
+        }
     }
 
     /// What a failed handshake means.
@@ -100,6 +107,7 @@ impl Obstacle {
             Self::NoTls | Self::RefusedTls(_) => "no_tls",
             Self::SilentHandshake => "slow",
             Self::LoginWanted | Self::WrongLogin => "not_authenticated",
+            Self::NoMeta => "refused",
             Self::Closed | Self::Socket(..) => "unreachable",
         }
     }
@@ -130,6 +138,9 @@ impl Obstacle {
             }
             Self::Closed => {
                 "If the server has TLS (-Z), write tls:// before its address; if it has SASL (-S), use -Y instead: meta commands have no SASL; nothing is lost meanwhile."
+            }
+            Self::NoMeta => {
+                "Name the servers themselves in memcached.servers, not a proxy such as twemproxy, and update Memcached to 1.6 or newer; nothing is lost meanwhile."
             }
             Self::Socket(ErrorKind::PermissionDenied, _) => {
                 "Let this user open the socket: start the server as this user, or with -a 0770 and a group of both; nothing is lost meanwhile."

@@ -8,6 +8,8 @@
 //!
 //! Each is on the server of its own name, as every item.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use memcache::exp::{
     Error, GetOptions, MetaCommandResult, ReturnCode, SetMode, SetOptions, build_get, build_set,
 };
@@ -84,11 +86,16 @@ pub(crate) fn cure(origin: &str, profile: &str) -> String {
     )
 }
 
-/// The owners of these origins, each on a connection that is made for it.
+/// The owners of these origins, on one connection to each server.
 pub(crate) fn owners(config: &config::Memcached, origins: &[&str]) -> Result<Vec<Option<Owner>>, Trouble> {
+    let mut clients: BTreeMap<usize, Client> = BTreeMap::new();
     let owner_of = |origin: &&str| -> Result<Option<Owner>, Error> {
         let name = owner_name(&config.key, origin);
-        let found = find(&mut Client::of_name(config, &name)?, &name)?;
+        let client = match clients.entry(Client::home(config, &name)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Client::of_name(config, &name)?),
+        };
+        let found = find(client, &name)?;
         Ok(found.value.as_deref().and_then(Owner::parse))
     };
     let owners: Result<Vec<Option<Owner>>, Error> = origins.iter().map(owner_of).collect();

@@ -112,6 +112,11 @@ impl Owners {
         }
     }
 
+    /// The tokens of the journal.
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// There are new connections: a machine and its clone have no connection in common.
     pub(super) fn reconnected(&mut self) {
         self.token = None;

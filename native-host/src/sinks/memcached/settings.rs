@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{obstacle::Obstacle, stream::Stream};
+use super::{line::speaks_classic, obstacle::Obstacle, stream::Stream};
 use crate::config::endpoint::Endpoint;
 
 /// The answers that matter here.
@@ -27,7 +27,7 @@ impl Settings {
     /// Asks a server on a connection of its own. What it does not tell, as a proxy may not, stays unknown.
     pub(crate) fn of(server: &Endpoint, timeout: Duration) -> io::Result<Self> {
         let mut stream = Stream::open(server, timeout)?;
-        stream.write_all(b"version\r\nstats settings\r\nstats\r\n")?;
+        stream.write_all(b"mn\r\nversion\r\nstats settings\r\nstats\r\n")?;
         stream.flush()?;
         let mut settings = Self {
             asked_for_login: stream.asked_for_login(),
@@ -35,14 +35,21 @@ impl Settings {
         };
         let mut answers = 0;
         let mut lines = BufReader::new(stream).lines();
-        let Some(first) = lines.next() else {
-            return Err(Obstacle::Closed.into());
+        let first = match lines.next().map(|first| first.map_err(Obstacle::at_first)) {
+            None => Err(Obstacle::Closed.into()),
+            Some(first) => first,
         };
-        for line in std::iter::once(first.map_err(Obstacle::at_first)).chain(lines) {
-            let line = line.map_err(Obstacle::named)?;
-            if let Some(obstacle) = Obstacle::in_answer(&line) {
-                return Err(obstacle.into());
+        let first = match first {
+            Err(error) if Obstacle::of(&error) == Some(&Obstacle::Closed) && speaks_classic(server) => {
+                return Err(Obstacle::NoMeta.into());
             }
+            first => first?,
+        };
+        if let Some(obstacle) = Obstacle::in_answer(&first) {
+            return Err(obstacle.into());
+        }
+        for line in lines {
+            let line = line.map_err(Obstacle::named)?;
             if let Some(version) = line.strip_prefix("VERSION ") {
                 settings.version = Some(version.to_owned());
             } else if let Some(size) = line.strip_prefix("STAT item_size_max ") {

@@ -76,29 +76,38 @@ impl MemcachedSink {
     }
 
     fn write_origin(&mut self, reader: &Reader, origin: &str) -> Result<(), StepError> {
+        let stores = reader.stores()?;
+        for store in stores.iter().filter(|store| store.place.origin == origin) {
+            if !self.write_store(reader, origin, store.id)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the records of a store of an origin; `false`: another profile owns the origin now.
+    fn write_store(&mut self, reader: &Reader, origin: &str, store: i64) -> Result<bool, StepError> {
         let mut last = None;
         loop {
-            let records = reader.records(last.as_ref(), BATCH_EVENTS, BATCH_BYTES)?;
+            let records = reader.records_of(store, last.as_ref(), BATCH_EVENTS, BATCH_BYTES)?;
             let Some((position, _)) = records.last() else {
-                return Ok(());
+                return Ok(true);
             };
             last = Some(position.clone());
             self.owners.check_in_time(&mut self.servers)?;
             if !self.owners.owns(origin) {
-                return Ok(());
+                return Ok(false);
             }
             let mut items = Items::default();
             for (_, record) in &records {
-                let (of, name) = self.name(reader, record)?;
-                if of == origin {
-                    let value = self.value(record, &name).unwrap_or_default();
-                    items.push(record.number, name, value);
-                }
+                let (_, name) = self.name(reader, record)?;
+                let value = self.value(record, &name).unwrap_or_default();
+                items.push(record.number, name, value);
                 if items.are_many() {
                     self.servers.store(&items.take(), None, None)?;
                     self.owners.check_in_time(&mut self.servers)?;
                     if !self.owners.owns(origin) {
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
             }

@@ -181,6 +181,11 @@ impl Link {
         Memory::of(&mut self.connection)
     }
 
+    /// The server has no room: it is asked again the next time.
+    pub(super) fn ask_memory_again(&mut self) {
+        self.asked_at = None;
+    }
+
     /// So many bytes of events are on their way.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.sent += bytes;

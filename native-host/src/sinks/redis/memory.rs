@@ -9,6 +9,9 @@ use redis::{Connection, ErrorKind, RedisError};
 use super::StepError;
 use crate::{config, journal::condition::Trouble};
 
+/// The state of a sink whose server has no room for more.
+pub(super) const FULL: &str = "server_full";
+
 /// How much of its machine's memory a server may use that has no bound: one part of so many.
 const SHARE: u64 = 2;
 
@@ -57,7 +60,7 @@ impl Memory {
         let bound = self.bound(config).filter(|bound| self.used >= *bound)?;
         Some(StepError {
             reached: None,
-            state: "server_full",
+            state: FULL,
             trouble: Trouble {
                 error: format!(
                     "redis at {address} uses {} MiB of memory; past {} MiB the stream is not added to",
@@ -101,7 +104,7 @@ mod tests {
         assert!(
             memory
                 .problem(&config(""), "a")
-                .is_some_and(|error| error.state == "server_full")
+                .is_some_and(|error| error.state == FULL)
         );
         assert!(memory.problem(&config("max_memory_mib = 1"), "a").is_none());
     }

@@ -4,6 +4,9 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::{journal::condition::Trouble, sinks::runner::StepError};
 
+/// The first word of a refusal for want of a right.
+pub(super) const NOT_PERMITTED: &str = "NOPERM";
+
 /// The first word of a server's refusal, our name for it, and the cure.
 const REFUSALS: &[(&str, &str, &str)] = &[
     (
@@ -58,9 +61,9 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "Correct user and password in redis.url.",
     ),
     (
-        "NOPERM",
+        NOT_PERMITTED,
         "not_permitted",
-        "Allow the user, for the host: +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, the keys whose names begin with its cursor's, and the channels; for `idb-relay apply`: +eval +evalsha +script +get +mget +set +del +incr +pexpire +scan +xgroup +xreadgroup +xautoclaim +xack +xinfo +xread +xrange +xrevrange +psubscribe on the stream, the keys whose names begin with it in braces, and the channels; beside the host, for `idb-relay doctor`, `status` and `verify`: +ping +info +type +get +mget +scan +xinfo on the stream and these keys; for all of them +select, if redis.url names a database.",
+        "Allow the user, for the host: +eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish on the stream, the keys whose names begin with it in braces, and the channels; for `idb-relay apply`: +eval +evalsha +script +get +mget +set +del +incr +pexpire +scan +xgroup +xreadgroup +xautoclaim +xack +xinfo +xread +xrange +xrevrange +psubscribe on the stream, the keys whose names begin with it in braces, and the channels; beside the host, for `idb-relay doctor`, `status` and `verify`: +ping +info +type +get +mget +scan +xinfo on the stream and these keys; for all of them +select, if redis.url names a database.",
     ),
     (
         "WRONGTYPE",

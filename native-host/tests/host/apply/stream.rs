@@ -379,3 +379,70 @@ fn a_configuration_without_redis_or_stream_is_named() {
     let help = sandbox.print(&["apply", "--help"]);
     assert!(help.contains("at most once"), "{help}");
 }
+
+/// A record that is there in every state that was committed is there all the time, though each
+/// transaction clears the store and writes it again, by more events than are read at once.
+fn never_misses_what_is_always_there(options: &[&str]) {
+    const RECORDS: usize = 1500;
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let puts = |round: usize| -> Vec<String> {
+        (0..RECORDS)
+            .map(|key| put(&key.to_string(), &round.to_string()))
+            .collect()
+    };
+    host.deliver(1, &commit(&puts(0)));
+    host.acknowledged(1);
+    sandbox.redis.await_stream(RECORDS);
+    let mut apply = Apply::start_with(&sandbox, "one", options);
+    apply.state("applying");
+    host.deliver(2, &commit(&puts(1)));
+    sandbox.await_cached("0", Some("1"));
+    sandbox.await_cached("1499", Some("1"));
+    let names = ["0", "700", "1499"].map(|key| sandbox.key(key));
+    let mut watcher = sandbox.memcached.watcher();
+    for round in 2..8 {
+        let mut operations = vec![clear()];
+        operations.extend(puts(round));
+        host.deliver(round as u64 + 1, &commit(&operations));
+        let last = round.to_string();
+        until("the round is in Memcached", || {
+            let held = names.each_ref().map(|name| watcher.get(name));
+            assert!(held.iter().all(Option::is_some), "{held:?} in round {round}");
+            held.iter().all(|held| held.as_deref() == Some(&*last))
+        });
+    }
+    assert!(apply.end().success());
+}
+
+#[test]
+fn transaction_is_applied_as_whole_whatever_its_size() {
+    never_misses_what_is_always_there(&[]);
+}
+
+#[test]
+fn transaction_that_is_heard_is_applied_as_whole() {
+    never_misses_what_is_always_there(&["--pubsub"]);
+}
+
+#[test]
+fn apply_told_to_end_reports_no_interrupted_call() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    sandbox.redis.await_stream(1);
+    for _ in 0..4 {
+        let mut writes = Apply::writing(&sandbox, "one");
+        let mut waits = Apply::start(&sandbox, "two");
+        waits.state("standing_by");
+        for apply in [&mut waits, &mut writes] {
+            apply.ask_to_end();
+            assert!(apply.wait().success());
+            until("it has said so", || {
+                apply.said("state").iter().any(|state| state["state"] == "ended")
+            });
+            assert_eq!(apply.said("trouble"), [] as [serde_json::Value; 0]);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::{
 
 use idb_relay::messaging::frame;
 use protocol::{
-    inspect::Answer,
+    inspect::{Answer, Remark},
     message::{ErrorCode, FromHost, HostError},
 };
 
@@ -28,6 +28,8 @@ pub struct Host {
     child: Child,
     stdin: Option<ChildStdin>,
     messages: Receiver<FromHost>,
+    /// What it said last of servers, whoever waited for something else then.
+    servers: Vec<Remark>,
 }
 
 impl Host {
@@ -75,6 +77,7 @@ impl Host {
             stdin: child.stdin.take(),
             child,
             messages,
+            servers: Vec::new(),
         }
     }
 
@@ -136,10 +139,20 @@ impl Host {
     pub fn receive(&mut self) -> FromHost {
         loop {
             match self.messages.recv_timeout(PATIENCE).expect("a message") {
-                FromHost::Servers { .. } => {}
+                FromHost::Servers { troubles } => self.servers = troubles,
                 other => return other,
             }
         }
+    }
+
+    /// What it has said last of servers by now.
+    pub fn servers(&mut self) -> &[Remark] {
+        while let Ok(message) = self.messages.try_recv() {
+            if let FromHost::Servers { troubles } = message {
+                self.servers = troubles;
+            }
+        }
+        &self.servers
     }
 
     /// The next message, if one comes in this time; an error once the host has closed its output.
