@@ -89,9 +89,14 @@ let node = null;
 let port = null;
 let delay = FIRST_DELAY;
 let stopped = false;
+/**
+ * Whether everything is to be read, by this document or another of the origin: the background
+ * chooses one. Frames of one origin share their databases: the outermost one asks.
+ */
+let isSurveyWanted = place.ancestors[0] !== window.origin;
+/** Whether this document is chosen, and has not begun. */
+let isSurveyDue = false;
 let surveying = false;
-/** Frames of one origin share their databases: the outermost one tells what is there. */
-let surveyed = place.ancestors[0] === window.origin;
 /** @type {Map<Delivery, () => void>} Who waits for which delivery's acknowledgement. */
 const waiting = new Map();
 
@@ -362,7 +367,7 @@ function connectToBackground() {
   sentUnits = 0;
   partial = null;
   node?.dispatchEvent(new Event(UNTRACE));
-  post(JSON.stringify({ open: { context, late: isLate, place } }));
+  post(JSON.stringify({ open: { context, late: isLate, survey: isSurveyWanted, place } }));
   if (leaving) post(LEAVING);
   send();
 }
@@ -423,7 +428,7 @@ function comeBack() {
   if (!leaving) return;
   leaving = keepsNoPort = false;
   node?.dispatchEvent(new Event(STAY));
-  if (lacking) surveyAgain();
+  if (lacking) askForSurvey();
   lacking = false;
   // Whatever it was, it has not been heard meanwhile.
   disconnect();
@@ -439,7 +444,6 @@ function receive(text) {
     limits = message.welcome;
     delay = FIRST_DELAY;
     send();
-    if (!surveyed) void survey();
   } else if (message.too_much) {
     giveUp(message.too_much.sequence);
   } else if (message.trace) {
@@ -447,7 +451,10 @@ function receive(text) {
   } else if (message.refused) {
     stop();
   } else if (message.snapshot) {
-    surveyAgain();
+    isSurveyDue = true;
+    void survey();
+  } else if (message.surveyed) {
+    isSurveyWanted = false;
   } else if (message.read) {
     void tell(message.read);
   }
@@ -509,25 +516,29 @@ function stop() {
   disconnect();
 }
 
-function surveyAgain() {
-  surveyed = false;
-  void survey();
+/** Commits tell too little of what has changed: everything is to be read. */
+function askForSurvey() {
+  isSurveyWanted = true;
+  // A port that is opened asks by itself.
+  if (port === null) connectToBackground();
+  else post(JSON.stringify({ survey: {} }));
 }
 
 /** Tells the host everything that is there, a piece at a time: the next one when the host has the one before. */
 async function survey() {
   if (surveying) return;
   surveying = true;
-  for (let attempt = 1; !surveyed && !stopped; attempt++) {
-    surveyed = true;
+  for (let attempt = 1; isSurveyDue && !stopped; attempt++) {
+    isSurveyDue = false;
     const { readAll } = await import("./survey.js");
     // The page may change a database while it is read: what it looks like afterwards needs another look.
     if (!(await readAll(delivered)) && attempt < MAX_ATTEMPTS) {
       await after(attempt * 1000);
-      surveyed = false;
+      isSurveyDue = true;
     }
   }
   surveying = false;
+  post(JSON.stringify({ surveyed: {} }));
 }
 
 /** @type {Map<string, import("./survey.js").Store>} Stores that may have been written to unseen. */
@@ -608,7 +619,7 @@ function meet(event) {
       // Out of memory, most likely. The next snapshot finds what was lost.
     }
   });
-  node.addEventListener(SURVEY, () => void after(SURVEY_DELAY).then(surveyAgain));
+  node.addEventListener(SURVEY, () => void after(SURVEY_DELAY).then(askForSurvey));
   node.addEventListener(COMPARE, (message) => {
     const { data } = /** @type {MessageEvent<string>} */ (message);
     const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
@@ -628,5 +639,5 @@ if (!(mark in globalThis)) {
   // `document.open()` also removes the document's children.
   new MutationObserver(listenToWindow).observe(document, { childList: true });
   // Even if there is no database: perhaps there was one when this origin was seen last.
-  if (!surveyed) void idle().then(connectToBackground);
+  if (isSurveyWanted) void idle().then(connectToBackground);
 }

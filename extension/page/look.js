@@ -1,7 +1,7 @@
 // What only the inspector asks: how many records there are, and the keys of a store.
 
 import { encode } from "./encode.js";
-import { bucketNames, connect, existing, factoryOf, keyPathText, outcome } from "./reader.js";
+import { ask, askIfThere, bucketNames, factoryOf, keyPathText, outcome, placeOn } from "./reader.js";
 
 /** How many keys of a store are told at most. */
 const MAX_KEYS = 20_000;
@@ -16,23 +16,25 @@ export async function countRecords() {
   for (const bucket of ["", ...((await bucketNames()) ?? [])]) {
     const factory = await factoryOf(bucket);
     for (const { name = "" } of (await factory?.databases()) ?? []) {
-      // One that does not open, or goes meanwhile, is left out.
-      const database = await connect(/** @type {IDBFactory} */ (factory), name).catch(() => null);
-      if (database === null) continue;
       try {
-        for (const store of database.objectStoreNames) {
-          const records = await outcome(database.transaction(store, "readonly").objectStore(store).count());
-          counts.push({ bucket, database: name, store, records });
-        }
+        const stores = await ask(/** @type {IDBFactory} */ (factory), name, countStores);
+        for (const { store, records } of stores ?? []) counts.push({ bucket, database: name, store, records });
       } catch {
-        // The page has changed it: the connection is closed.
-      } finally {
-        database.close();
+        // One that does not open, or that the page changes meanwhile, is left out.
       }
     }
   }
   return JSON.stringify(counts);
 }
+
+/** @param {IDBDatabase} database */
+const countStores = (database) =>
+  Promise.all(
+    Array.from(database.objectStoreNames, async (store) => {
+      const records = await placeOn(database, store, (objects) => outcome(objects.count()));
+      return { store, records };
+    }),
+  );
 
 /**
  * The keys of a store in typed form, with its key path.
@@ -42,14 +44,15 @@ export async function countRecords() {
  * @returns {Promise<string>}
  */
 export async function readKeys(bucket, name, store) {
-  const database = await existing(bucket, name);
-  try {
-    if (database === null || !database.objectStoreNames.contains(store)) return '{"keys":[],"more":false}';
-    const objects = database.transaction(store, "readonly").objectStore(store);
-    const keys = await outcome(objects.getAllKeys(undefined, MAX_KEYS + 1));
-    const texts = keys.slice(0, MAX_KEYS).map((key) => encode(key, true));
-    return `{${keyPathText(objects)}"keys":[${texts}],"more":${keys.length > MAX_KEYS}}`;
-  } finally {
-    database?.close();
-  }
+  const text = await askIfThere(bucket, name, (database) => {
+    if (!database.objectStoreNames.contains(store)) return null;
+    return placeOn(database, store, (objects) => {
+      const keyPath = keyPathText(objects);
+      return outcome(objects.getAllKeys(undefined, MAX_KEYS + 1)).then((keys) => {
+        const texts = keys.slice(0, MAX_KEYS).map((key) => encode(key, true));
+        return `{${keyPath}"keys":[${texts}],"more":${keys.length > MAX_KEYS}}`;
+      });
+    });
+  });
+  return text ?? '{"keys":[],"more":false}';
 }

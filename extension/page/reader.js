@@ -1,26 +1,39 @@
 // Reads the document's databases from the isolated world: the inventory, snapshots of whole stores, single records.
 //
-// Invariants: never creates a database, never holds up an upgrade or a deletion by the page (a connection closes at once on
-// `versionchange`), and reads little at a time. Each result carries the times before and after the reading, so that the host
-// can tell what is newer.
+// Invariants: never creates a database; reads little at a time; and whatever it begins ends without
+// this thread, which a dialog, a debugger or a long task of the page may hold up at any time. So each
+// connection places all its requests at once, commits, and closes (`ask`): no write, upgrade or
+// deletion in another tab waits for longer than the requests take. Each result carries the times
+// before and after the reading, so that the host can tell what is newer.
 
 import { filled } from "./blobs.js";
-import { encode, encodeValue } from "./encode.js";
+import { encode, encodeValue, opaque } from "./encode.js";
 import { decodeKey } from "./key.js";
 import { bare, isWellFormed } from "./pristine.js";
-import { after } from "./time.js";
+import { after, idle } from "./time.js";
 
 /** How many records a snapshot reads at a time, and how much text it aims at. */
 const MAX_RECORDS = 200;
 const AIM = 1024 * 1024;
 /** How many milliseconds an `open` may take: it waits for upgrades of the page, and engines get stuck in some for ever. */
 const PATIENCE = 3000;
-/** How many milliseconds the reading of a stretch may wait for transactions of the page, which need never end. */
+/** How many milliseconds a reading may wait for transactions of the page, which need never end. */
 const READING = 5000;
-/** How many databases are opened at once to see their stores, so that those that never open cost one wait together. */
-const TOGETHER = 16;
+/**
+ * How many milliseconds an `open` is waited for before the next one. The page's own wait behind
+ * ours, so there is one at a time; those that never open cost one wait together.
+ */
+const NEXT_OPEN = 100;
+/** How many milliseconds of opens the page gets at once. */
+const SLICE = 10;
+/** How many milliseconds a list of databases counts as what there is. */
+const LISTED = 200;
+
+/** What stands for a value that is there and that the browser fails to read: its file is gone, say. */
+const UNREADABLE = opaque("Object", "the browser cannot read it");
 
 /**
+ * A failure is kept from the window, whose listeners Firefox tells of it.
  * @template T
  * @param {IDBRequest<T>} request
  * @returns {Promise<T>}
@@ -28,7 +41,10 @@ const TOGETHER = 16;
 export const outcome = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request.onerror = (event) => {
+      event.preventDefault();
+      reject(request.error);
+    };
   });
 
 /** Storage buckets other than the default one: https://wicg.github.io/storage-buckets/, where the browser has them. */
@@ -53,12 +69,18 @@ export async function factoryOf(bucket) {
 }
 
 /**
- * A connection to an existing database, or null if there is none; rejects if that can't be told.
+ * Opens an existing database and resolves with what `place` returns, or with null if there is no
+ * such database; rejects if that can't be told.
+ *
+ * `place` places all its requests before it returns, and commits: the connection is closed behind it,
+ * and the engine answers without this thread.
+ * @template T
  * @param {IDBFactory} factory
  * @param {string} name
- * @returns {Promise<IDBDatabase | null>}
+ * @param {(database: IDBDatabase) => T | Promise<T>} place
+ * @returns {Promise<T | null>}
  */
-export function connect(factory, name) {
+export function ask(factory, name, place) {
   return new Promise((resolve, reject) => {
     const request = factory.open(name);
     let missing = false;
@@ -79,21 +101,60 @@ export function connect(factory, name) {
     };
     request.onsuccess = () => {
       const database = request.result;
-      database.onversionchange = () => database.close();
-      if (late) database.close();
-      else resolve(database);
+      try {
+        if (!late) resolve(place(database));
+      } catch (error) {
+        reject(error);
+      } finally {
+        database.close();
+      }
     };
   });
 }
 
 /**
- * @param {string} bucket
+ * Places requests on a store.
+ * @template T
+ * @param {IDBDatabase} database
+ * @param {string} store
+ * @param {(objects: IDBObjectStore) => T} place
+ */
+export function placeOn(database, store, place) {
+  const transaction = database.transaction(store, "readonly");
+  const placed = place(transaction.objectStore(store));
+  transaction.commit();
+  return placed;
+}
+
+/** @type {WeakMap<IDBFactory, { at: number, names: Promise<Set<string | undefined>> }>} */
+const lists = new WeakMap();
+
+/**
+ * Whether there is such a database. Opening one that is not there would create it for a moment.
+ * @param {IDBFactory} factory
  * @param {string} name
  */
-export async function existing(bucket, name) {
+async function exists(factory, name) {
+  let list = lists.get(factory);
+  if (list === undefined || performance.now() - list.at > LISTED) {
+    const names = factory.databases().then((found) => new Set(found.map((database) => database.name)));
+    list = { at: performance.now(), names };
+    lists.set(factory, list);
+  }
+  return (await list.names).has(name);
+}
+
+/**
+ * `ask` of a database that may be gone.
+ * @template T
+ * @param {string} bucket
+ * @param {string} name
+ * @param {(database: IDBDatabase) => T | Promise<T>} place
+ * @returns {Promise<T | null>}
+ */
+export async function askIfThere(bucket, name, place) {
   const factory = await factoryOf(bucket);
-  const found = (await factory?.databases()) ?? [];
-  return factory !== null && found.some((database) => database.name === name) ? connect(factory, name) : null;
+  return factory !== null && (await exists(factory, name)) ? ask(factory, name, place) : null;
 }
 
 /**
@@ -104,10 +165,11 @@ export async function existing(bucket, name) {
  */
 async function shapeOf(factory, name) {
   try {
-    const database = await connect(factory, name);
-    if (database === null) return null;
-    database.close();
-    return { name, version: database.version, stores: [...database.objectStoreNames].filter((store) => isWellFormed(store)) };
+    return await ask(factory, name, ({ version, objectStoreNames }) => ({
+      name,
+      version,
+      stores: [...objectStoreNames].filter((store) => isWellFormed(store)),
+    }));
   } catch {
     return { name, version: 0, stores: null };
   }
@@ -122,16 +184,20 @@ async function shapeOf(factory, name) {
  */
 export async function readInventory(bucket, buckets) {
   const began = Date.now();
-  /** @type {{ name: string, version: number, stores: string[] | null }[]} */
-  const databases = [];
   const factory = await factoryOf(bucket);
   // What has a name that can't be told is left out.
   const found = ((await factory?.databases()) ?? []).filter(({ name = "" }) => isWellFormed(name));
-  for (let from = 0; factory !== null && from < found.length; from += TOGETHER) {
-    const some = found.slice(from, from + TOGETHER);
-    const shapes = await Promise.all(some.map(({ name = "" }) => shapeOf(factory, name)));
-    databases.push(...shapes.filter((shape) => shape !== null));
+  const shapes = [];
+  let sliceBegan = performance.now();
+  for (const { name = "" } of factory === null ? [] : found) {
+    const shape = shapeOf(/** @type {IDBFactory} */ (factory), name);
+    shapes.push(shape);
+    await Promise.race([shape, after(NEXT_OPEN)]);
+    if (performance.now() - sliceBegan < SLICE) continue;
+    await idle();
+    sliceBegan = performance.now();
   }
+  const databases = (await Promise.all(shapes)).filter((shape) => shape !== null);
   return {
     body: JSON.stringify({ inventory: { bucket, buckets, began_at: began, read_at: Date.now(), databases } }),
     databases,
@@ -139,68 +205,120 @@ export async function readInventory(bucket, buckets) {
 }
 
 /**
- * Gives a reading up that takes too long: others wait for it.
+ * Gives a reading up that takes too long: others wait for it. It can't be aborted, but it ends by
+ * itself once the page's transactions do.
  * @template T
- * @param {IDBTransaction} transaction
  * @param {Promise<T>} reading
  * @returns {Promise<T>}
  */
-async function soon(transaction, reading) {
-  let over = false;
+function soon(reading) {
   const late = after(READING).then(() => {
-    if (over) return;
-    transaction.abort();
     throw new Error("a transaction of the page takes its time");
   });
-  try {
-    return /** @type {T} */ (await Promise.race([reading, late]));
-  } finally {
-    over = true;
-  }
+  return Promise.race([reading, late]);
 }
 
 /**
- * The bodies of a store's snapshot, a stretch each, in key order. Ends early if the page changes or deletes the database: what
- * follows such a change is another snapshot's business.
+ * A stretch of a store, in one transaction.
+ * @typedef {{ version: number, keyPath: string, keys: IDBValidKey[], values: (any | typeof LOST)[] }} Stretch
+ */
+
+/** In place of a value that the browser fails to read. */
+const LOST = Symbol("lost");
+
+/**
+ * Reads the first `count` records of a range.
+ * @param {string} bucket
+ * @param {string} name the database
+ * @param {string} store
+ * @param {IDBKeyRange | undefined} range
+ * @param {number} count
+ * @returns {Promise<Stretch | null>} null if there is no such database
+ */
+function readStretch(bucket, name, store, range, count) {
+  return askIfThere(bucket, name, (database) =>
+    placeOn(database, store, (objects) => {
+      const keys = outcome(objects.getAllKeys(range, count));
+      const values = outcome(objects.getAll(range, count));
+      // Asked for now: behind the transaction there is no store to ask.
+      const known = { version: database.version, keyPath: keyPathText(objects) };
+      return soon(Promise.all([keys, values.catch(lostUnlessAborted)])).then(([keys, values]) =>
+        values === LOST ? readOneByOne(bucket, name, store, range, keys) : { ...known, keys, values },
+      );
+    }),
+  );
+}
+
+/**
+ * What a value is that could not be read.
+ * @param {DOMException} error
+ * @returns {typeof LOST}
+ */
+function lostUnlessAborted(error) {
+  if (error.name === "AbortError") throw error;
+  return LOST;
+}
+
+/**
+ * The same for keys that are known. One value that the browser fails to read takes no other along.
+ * @param {string} bucket
+ * @param {string} name the database
+ * @param {string} store
+ * @param {IDBKeyRange | undefined} range
+ * @param {IDBValidKey[]} keys
+ * @returns {Promise<Stretch>}
+ */
+async function readOneByOne(bucket, name, store, range, keys) {
+  const stretch = await askIfThere(bucket, name, (database) =>
+    placeOn(database, store, (objects) => {
+      const known = { version: database.version, keyPath: keyPathText(objects) };
+      const there = outcome(objects.getAllKeys(range, keys.length));
+      const values = Array.from(keys, (key) => outcome(objects.get(key)).catch(lostUnlessAborted));
+      return soon(Promise.all([there, ...values])).then(([there, ...values]) => ({ ...known, keys: there, values }));
+    }),
+  );
+  const isSame = keys.every((key, index) => indexedDB.cmp(key, stretch?.keys[index]) === 0);
+  if (stretch === null || !isSame) throw new Error("the store changes while it is read");
+  return stretch;
+}
+
+/**
+ * The bodies of a store's snapshot, a stretch each, in key order. Fails if the page changes the database's shape or deletes it
+ * meanwhile: what follows such a change is another snapshot's business.
  * @param {string} bucket
  * @param {string} name the database
  * @param {string} store
  * @returns {AsyncGenerator<string, void>}
  */
 export async function* readStore(bucket, name, store) {
-  const database = await existing(bucket, name);
-  if (database === null) return;
-  try {
-    let count = 16;
-    /** @type {string | undefined} */
-    let after;
-    /** @type {IDBKeyRange | undefined} */
-    let rest;
-    for (;;) {
-      const began = Date.now();
-      const transaction = database.transaction(store, "readonly");
-      const objects = transaction.objectStore(store);
-      const [keys, values] = await soon(
-        transaction,
-        Promise.all([outcome(objects.getAllKeys(rest, count)), outcome(objects.getAll(rest, count))]),
-      );
-      const last = keys.length < count;
-      const until = last ? undefined : encode(keys[keys.length - 1], true);
-      const records = await recordsText(keys, values);
-      yield bodyText("snapshot", bucket, database, store, began, [
-        keyPathText(objects),
-        after === undefined ? "" : `"after":${after},`,
-        until === undefined ? "" : `"until":${until},`,
-        `"records":[${records}]`,
-      ]);
-      if (last) return;
-      after = until;
-      rest = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
-      const fitting = Math.floor((count * AIM) / Math.max(records.length, 1));
-      count = Math.max(1, Math.min(MAX_RECORDS, count * 4, fitting));
-    }
-  } finally {
-    database.close();
+  let count = 16;
+  /** @type {number | undefined} */
+  let version;
+  /** @type {string | undefined} */
+  let after;
+  /** @type {IDBKeyRange | undefined} */
+  let rest;
+  for (;;) {
+    const began = Date.now();
+    const stretch = await readStretch(bucket, name, store, rest, count);
+    if (stretch === null && version === undefined) return;
+    if (stretch === null || (version ?? stretch.version) !== stretch.version) throw new Error("the database changes");
+    const { keyPath, keys, values } = stretch;
+    version = stretch.version;
+    const last = keys.length < count;
+    const until = last ? undefined : encode(keys[keys.length - 1], true);
+    const records = await recordsText(keys, values);
+    yield bodyText("snapshot", bucket, { name, version }, store, began, [
+      keyPath,
+      after === undefined ? "" : `"after":${after},`,
+      until === undefined ? "" : `"until":${until},`,
+      `"records":[${records}]`,
+    ]);
+    if (last) return;
+    after = until;
+    rest = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
+    const fitting = Math.floor((count * AIM) / Math.max(records.length, 1));
+    count = Math.max(1, Math.min(MAX_RECORDS, count * 4, fitting));
   }
 }
 
@@ -211,31 +329,30 @@ export async function* readStore(bucket, name, store) {
  */
 export async function readRecords({ bucket, database: name, store, keys }) {
   const began = Date.now();
-  const database = await existing(bucket, name);
-  try {
-    if (database === null || !database.objectStoreNames.contains(store)) {
-      return bodyText("records", bucket, { name, version: database?.version ?? 0 }, store, began, [
-        `"present":[],"absent":[${keys}]`,
-      ]);
-    }
-    const objects = database.transaction(store, "readonly").objectStore(store);
-    // A key that holds `undefined` is still a key: it is asked for by itself.
-    const found = await Promise.all(
-      keys.map(async (text) => {
+  const reading = await askIfThere(bucket, name, async (database) => {
+    const { version } = database;
+    if (!database.objectStoreNames.contains(store)) return { version, keyPath: "", found: [] };
+    return placeOn(database, store, async (objects) => {
+      const keyPath = keyPathText(objects);
+      // A key that holds `undefined` is still a key: it is asked for by itself.
+      const found = keys.map((text) => {
         const key = decodeKey(text);
-        const [there, value] = await Promise.all([outcome(objects.getKey(key)), outcome(objects.get(key))]);
-        return there === undefined ? undefined : await recordText(text, value);
-      }),
-    );
-    const present = found.filter((record) => record !== undefined);
-    const absent = keys.filter((_, index) => found[index] === undefined);
-    return bodyText("records", bucket, database, store, began, [
-      keyPathText(objects),
-      `"present":[${present}],"absent":[${absent}]`,
-    ]);
-  } finally {
-    database?.close();
+        return Promise.all([outcome(objects.getKey(key)), outcome(objects.get(key)).catch(lostUnlessAborted)]);
+      });
+      return { version, keyPath, found: await Promise.all(found) };
+    });
+  });
+  const present = [];
+  const absent = [];
+  for (const [index, text] of keys.entries()) {
+    const [there, value] = reading?.found[index] ?? [];
+    if (there === undefined) absent.push(text);
+    else present.push(await recordText(text, value));
   }
+  return bodyText("records", bucket, { name, version: reading?.version ?? 0 }, store, began, [
+    reading?.keyPath ?? "",
+    `"present":[${present}],"absent":[${absent}]`,
+  ]);
 }
 
 /**
@@ -243,10 +360,9 @@ export async function readRecords({ bucket, database: name, store, keys }) {
  * @param {any[]} values
  */
 async function recordsText(keys, values) {
-  const bareValues = bare(values);
   const records = [];
   for (let index = 0; index < keys.length; index++) {
-    const record = recordText(encode(keys[index], true), bareValues[index]);
+    const record = recordText(encode(keys[index], true), values[index]);
     // Most records have no blobs: nothing to wait for.
     records.push(typeof record === "string" ? record : await record);
   }
@@ -258,8 +374,8 @@ async function recordsText(keys, values) {
  * @param {any} value
  */
 function recordText(key, value) {
-  const encoded = encodeValue(value, true, null);
-  const text = `{"key":${key},"value":${encoded?.text ?? '{"$opaque":{"type":"Object","reason":"could not be read"}}'}}`;
+  const encoded = value === LOST ? undefined : encodeValue(bare(value), true, null);
+  const text = `{"key":${key},"value":${encoded?.text ?? UNREADABLE}}`;
   const blobs = encoded?.blobs ?? null;
   return blobs === null ? text : filled({ text, blobs });
 }

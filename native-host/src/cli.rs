@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     config::Config,
+    host,
     logging::{self, Log},
-    messaging::session,
     output::line,
 };
 
@@ -70,7 +70,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if is_start_by_browser(&arguments) {
         logging::start(Log::Host);
-        return session::run(Config::load(), io::stdin(), io::stdout());
+        return host::run(Config::load(), io::stdin(), io::stdout());
     }
     let command = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments.command,

@@ -31,7 +31,7 @@ use protocol::{
 use crate::{
     config,
     failure::Failure,
-    journal::{JournalError, progress::Trouble, read::Place},
+    journal::{JournalError, condition::Trouble, read::Place},
 };
 
 mod cache;

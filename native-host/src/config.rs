@@ -18,18 +18,22 @@ use protocol::{
     redact::{How, Rule},
 };
 
-use crate::{directories::Directories, journal::Limits};
+use crate::directories::Directories;
 
 pub(crate) mod address;
 mod document;
 pub mod endpoint;
 mod error;
+mod limits;
 mod origin;
 
-pub use self::error::{ConfigError, ConfigProblem};
 use self::{
     document::{Document, Section},
     endpoint::{Endpoint, Login},
+};
+pub use self::{
+    error::{ConfigError, ConfigProblem},
+    limits::Limits,
 };
 
 /// The variable that names the file.

@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::{config::Config, config::ConfigError, failure::Failure as _, journal::progress::Trouble};
+use crate::{config::Config, config::ConfigError, failure::Failure as _, journal::condition::Trouble};
 
 mod browsers;
 pub mod feeding;

@@ -18,13 +18,16 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use protocol::event::Renderer;
 use rusqlite::Connection;
 
 mod apply;
+pub mod condition;
 mod error;
+mod forget;
 mod hold;
 mod key;
 pub mod lock;
@@ -51,10 +54,15 @@ pub use apply::{Batch, Outcome};
 pub use error::JournalError;
 pub(crate) use hold::hold;
 pub use recent::{Recent, Text};
-pub use retain::Limits;
 pub use turn::Turn;
 
+use crate::config::Limits;
+
 use self::{reread::Rereads, scan::Scan, settle::Settling, store::Stores};
+
+/// How long a connection waits for another one. Only checkpoints, first reads of other processes and
+/// repairs can make it wait.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]

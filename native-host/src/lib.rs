@@ -11,7 +11,8 @@
 //!
 //! # Layout
 //!
-//! - [`messaging`]: frames, the two threads around stdin and stdout, and the session with the extension.
+//! - [`host`]: a session with the extension; owns messaging, journal, sinks and inspection.
+//! - [`messaging`]: frames, and the two threads around stdin and stdout.
 //! - [`journal`]: the SQLite file: what happened, what every store holds now, who has been told.
 //! - [`sinks`]: one thread each for Redis and Memcached, resuming from their own offsets.
 //! - [`compare`]: what Memcached holds otherwise than the mirror, and putting it right.
@@ -36,6 +37,7 @@ mod directories;
 pub mod doctor;
 mod failpoint;
 pub mod failure;
+pub mod host;
 mod inspect;
 pub mod install;
 pub mod journal;

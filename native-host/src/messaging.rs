@@ -7,13 +7,11 @@
 //! - `parts`: deliveries that came in slices.
 //! - `origin`: which pages have one.
 //! - `intake`: from frames to deliveries, and to questions.
-//! - [`session`]: from hello to the end of stdin.
 
 pub mod frame;
-mod intake;
-mod origin;
+pub(crate) mod intake;
+pub(crate) mod origin;
 mod parts;
-mod queue;
-mod reader;
-pub mod session;
+pub(crate) mod queue;
+pub(crate) mod reader;
 pub(crate) mod writer;

@@ -36,7 +36,7 @@ pub enum Body<'a> {
     /// Single records read again because the host was in doubt; the answer to [`crate::message::Read`].
     #[serde(borrow)]
     Records(Records<'a>),
-    /// Every database and store that exists; whatever the host knows beyond them is gone.
+    /// Every database and store that exists; others that the host knows are gone.
     #[serde(borrow)]
     Inventory(Inventory<'a>),
     /// A database was deleted.

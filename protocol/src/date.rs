@@ -36,7 +36,7 @@ pub fn parse(text: &str) -> Option<i64> {
         + number(10, 12)? * 60_000
         + number(13, 15)? * 1000
         + number(16, 19)?;
-    // Whatever is out of range or out of place does not come back as the same text.
+    // What is out of range or out of place does not come back as the same text.
     (time.abs() <= MAX_TIME && format(time) == text).then_some(time)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It has the shape of Debezium's change events, which consumers of change data already read. `before` and `after` are
 //! typed values ([`crate::value`]). `before` is absent where the previous value is not known, and `null` where it is known that there was
-//! none; it is never guessed. `source.profile` with `source.sequence` names an event for ever.
+//! none; it is never guessed. `source.profile` with `source.sequence` names an event forever.
 
 use std::borrow::Cow;
 
@@ -153,7 +153,7 @@ pub struct Transaction<'a> {
     pub event_count: u64,
 }
 
-/// A field that is there, be it `null`, is `Some`.
+/// A field that is there is `Some`, also if it is `null`.
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }

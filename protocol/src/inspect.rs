@@ -8,26 +8,26 @@
 //! | host | background | [`Answer`] in [`crate::message::FromHost`] | native messaging |
 //!
 //! The inspector *pulls*: each [`Question`] gets one [`Answer`], and the feed is a question that the host answers when there is news
-//! (or after [`FEED_PATIENCE_MS`]). So whoever is slow is never flooded, and nothing is remembered about inspectors anywhere but in
+//! (or after [`FEED_PATIENCE_MS`]). So a slow inspector is never flooded, and nothing is remembered about inspectors anywhere but in
 //! themselves: a question tells how far its asker has come. An answer fits a native message to the browser
 //! ([`crate::MAX_MESSAGE_FROM_HOST`]).
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{json, message::HostError, redact::Rule, table::Table};
+use crate::{json, problem::HostError, redact::Rule, table::Table};
 
 mod health;
 mod look;
-mod remark;
 #[cfg(test)]
 mod tests;
 mod trace;
 
+pub use crate::problem::{Remark, pieces};
+
 pub use self::{
     health::{Health, Lag, Sink},
     look::{Look, Seen, Sight, StoreCount},
-    remark::{Remark, pieces},
     trace::{Trace, Traced, Tracing},
 };
 
@@ -170,7 +170,7 @@ pub struct Document {
     pub refused: Option<Remark>,
 }
 
-/// A question with its number. Whoever only passes it on takes the question as raw JSON.
+/// A question with its number. The background, which only passes it on, takes the question as raw JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask<Q = Question> {
     /// Comes back in [`Answer::id`].
@@ -236,7 +236,7 @@ pub struct Since {
     pub passed: Table<String, u64>,
 }
 
-/// The host's answer to the question of this number. Whoever only passes it on takes the reply as raw JSON.
+/// The host's answer to the question of this number. The background, which only passes it on, takes the reply as raw JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer<R = Reply> {
     /// [`Ask::id`].

@@ -288,7 +288,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes past a value. Not by recursion: whoever wrote it may have nested it as deep as it is long.
+    /// Goes past a value. Not by recursion: it may be nested as deep as it is long.
     fn skip(&mut self) -> Option<()> {
         loop {
             self.space();

@@ -18,6 +18,7 @@
 //! - [`name`]: the templates that name Redis channels and Memcached keys.
 //! - [`origin`]: which origins a rule means.
 //! - [`table`]: a map of few entries.
+//! - [`problem`]: what is wrong, in words, with its fix.
 //! - [`redact`]: what must not leave the browser.
 //! - [`shown`]: how foreign text is shown.
 //!
@@ -33,6 +34,7 @@ pub mod message;
 pub mod name;
 pub mod number;
 pub mod origin;
+pub mod problem;
 pub mod redact;
 pub mod schema;
 pub mod shown;

@@ -16,6 +16,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use crate::problem::{ErrorCode, HostError};
 use crate::{
     inspect::{Answer, Ask, Remark, Reply},
     redact::Rule,
@@ -61,6 +62,11 @@ pub enum FromBridge<'a> {
     /// Where the writes of a delivery that follows were called from. Not for the host.
     #[serde(borrow)]
     Trace(Stacks<'a>),
+    /// Everything is to be read: commits tell too little of what has changed. Answered, perhaps after
+    /// another document has read, by [`ToBridge::Surveyed`].
+    Survey {},
+    /// The document has read everything, as far as it could, after [`ToBridge::Snapshot`].
+    Surveyed {},
 }
 
 /// The stacks of a commit's operations, in their order. Further operations have none.
@@ -82,6 +88,9 @@ pub struct Open<'a> {
     /// Hooked after the page's own scripts may have run: earlier writes are known only by snapshot.
     #[serde(default)]
     pub late: bool,
+    /// Nothing that the document has asked to be read (by this, or [`FromBridge::Survey`]) was read since.
+    #[serde(default)]
+    pub survey: bool,
     /// What the document is embedded in. Required: without it the background cannot tell whose databases the document has.
     #[serde(borrow)]
     pub place: Place<'a>,
@@ -140,6 +149,8 @@ pub enum ToBridge<'a> {
     Read(Read<'a>),
     /// Take an inventory and a snapshot of everything.
     Snapshot {},
+    /// What documents of the origin have asked to be read has been read.
+    Surveyed {},
     /// There is no room for this delivery: a gap is to come in its place, under its number.
     TooMuch {
         /// The delivery's number.
@@ -147,7 +158,7 @@ pub enum ToBridge<'a> {
     },
     /// Tell where writes are called from, or do so no more. A bridge that connects does not.
     Trace {
-        /// Whether somebody wants to see it.
+        /// Whether an inspector wants to see it.
         on: bool,
     },
 }
@@ -315,57 +326,6 @@ pub struct Read<'a> {
     pub store: Cow<'a, str>,
     /// Canonical key texts ([`crate::key::Key`]), each JSON in a string.
     pub keys: Vec<String>,
-}
-
-/// A named error from the host. Codes never change their meaning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HostError {
-    /// What kind.
-    pub code: ErrorCode,
-    /// What failed, with what.
-    pub message: String,
-    /// What to do about it.
-    pub cure: String,
-    /// The context of the delivery that caused it, if one did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<String>,
-}
-
-/// The kinds of [`HostError`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorCode {
-    /// The two protocol versions differ; the connection ends.
-    ProtocolMismatch,
-    /// The first message was not a hello; the connection ends.
-    HelloExpected,
-    /// A frame announced more bytes than allowed; the connection ends.
-    FrameTooLong,
-    /// The input ended inside a frame; what came before it is on disk.
-    FrameTruncated,
-    /// A frame was not a message of this protocol; it was skipped.
-    MalformedMessage,
-    /// A delivery's body does not make sense; it was dropped and its stores are to be compared.
-    MalformedDelivery,
-    /// Deliveries of a context never came; its stores are to be compared.
-    DeliveriesMissing,
-    /// The origin is not enabled in the configuration of the host nor by the user.
-    OriginNotCaptured,
-    /// The configuration file cannot be used; the connection ends.
-    Config,
-    /// Another host holds the journal; the connection ends, try again.
-    JournalLocked,
-    /// The journal was written by a newer version; the connection ends.
-    JournalNewer,
-    /// The journal cannot be written (disk full, permissions, damage); nothing is acknowledged until it can.
-    JournalFailed,
-    /// A question is none that the host knows.
-    MalformedQuestion,
-    /// A question cannot be answered: what it asks for is not there, or too much is asked at once.
-    QuestionFailed,
-    /// There is no host to answer a question. Said by the background.
-    HostAway,
 }
 
 #[cfg(test)]

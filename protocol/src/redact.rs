@@ -7,7 +7,7 @@
 //! **Invariants:**
 //! - What cannot be understood is replaced as a whole, never passed on.
 //! - An object that stands in a redacted field is redacted wherever it stands, so nothing leaks through a `$ref`.
-//! - A redacted key is always hashed: two records never become one, and whoever names the record again names the same key.
+//! - A redacted key is always hashed: two records never become one, and every later event of the record has the same key.
 //!
 //! # Layout
 //!

@@ -1,6 +1,6 @@
 //! A map of few entries, sorted in one piece.
 //!
-//! What the extension's parts remember by name or number is a handful of things. A tree for each kind of them would be compiled anew,
+//! What the extension's parts remember by name or number is a handful of things. A tree for each kind of them would be compiled again,
 //! and be a tenth of what a browser loads; this is a binary search. To insert moves what comes behind, so it is not for thousands that
 //! come in any order: numbers that grow are fine, they go to the end.
 

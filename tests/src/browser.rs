@@ -108,8 +108,18 @@ pub struct Launch {
 }
 
 impl Profile {
-    /// A new and empty profile.
+    /// A new profile that has seen no page and no extension. Firefox was started once on what it is
+    /// a copy of.
     pub fn new(kind: Kind) -> Result<Self> {
+        let profile = Self::empty(kind)?;
+        if kind == Kind::Firefox {
+            firefox::fill(&profile.directory())?;
+        }
+        Ok(profile)
+    }
+
+    /// A new profile with nothing in it, as a browser that was just installed has it.
+    pub fn empty(kind: Kind) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("idb-relay-lab-").tempdir()?;
         fs::create_dir(home.path().join("profile"))?;
         Ok(Self { kind, home })
@@ -203,6 +213,10 @@ trait Driver: Send {
     fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()>;
     /// Presses a key and lets it go, as a keyboard does; `control` is held meanwhile.
     fn press(&mut self, page: &str, key: Key, control: bool) -> Result<()>;
+    /// Runs a script in the page that opens a dialog, and waits until it is open.
+    fn open_dialog(&mut self, page: &str, script: &str) -> Result<()>;
+    /// Closes the dialog that is open in a tab.
+    fn close_dialog(&mut self, page: &str) -> Result<()>;
     /// The visible part of the tab as PNG, in base64.
     fn screenshot(&mut self, page: &str) -> Result<String>;
     /// How many content scripts idb-relay's extension has registered.
@@ -417,6 +431,18 @@ impl Page<'_> {
     /// The same with the control key held.
     pub fn press_with_control(&self, key: Key) -> Result<()> {
         self.browser.driver().press(&self.id, key, true)
+    }
+
+    /// Runs a script that opens a dialog, such as an `alert`, and waits until it is open. The script
+    /// goes on when the dialog is closed.
+    pub fn open_dialog(&self, script: &str) -> Result<()> {
+        let behind_the_answer = format!("void setTimeout(() => {{ {script} }})");
+        self.browser.driver().open_dialog(&self.id, &behind_the_answer)
+    }
+
+    /// Closes the dialog.
+    pub fn close_dialog(&self) -> Result<()> {
+        self.browser.driver().close_dialog(&self.id)
     }
 
     /// The visible part as PNG.

@@ -1,9 +1,10 @@
 //! The differential tester: generated IndexedDB programs, run where the extension is and where it isn't.
 //!
-//! Two claims are tested by it, with programs that nobody thought of:
+//! It tests two claims, with programs that no developer thought of:
 //!
-//! - **The page can't tell.** Whatever a page can notice (results, exceptions, events and their order, getters and proxy
-//!   traps that ran) is a *trace* ([`trace::Trace`]); the traces of one program in both browsers must be equal.
+//! - **The page can't tell.** Everything that a page can notice (results, exceptions, events and
+//!   their order, getters and proxy traps that ran) is a *trace* ([`trace::Trace`]); the traces of
+//!   one program in both browsers must be equal.
 //! - **Nothing is missed or invented.** The events captured of a program, replayed into an empty model ([`replay::Model`]), must give
 //!   exactly what the program's databases hold in the end.
 //!

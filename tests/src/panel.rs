@@ -49,7 +49,7 @@ impl<'browser> Panel<'browser> {
     pub fn wait_for(&self, condition: &str) -> Result<()> {
         let waited = self.page.wait_for(&with_selectors(condition));
         if waited.is_err() {
-            // For whoever wonders what there was instead.
+            // The picture shows what there was instead.
             self.picture("failed")?;
             let shown = self.text("body")?;
             return waited.with_context(|| format!("{condition}; the panel shows: {shown}"));
@@ -128,7 +128,7 @@ impl<'browser> Panel<'browser> {
         Ok(copied.as_str().context("a text")?.to_owned())
     }
 
-    /// Makes it dark or light, whatever the system is.
+    /// Makes the panel dark or light, regardless of the system's theme.
     pub fn theme(&self, theme: &str) -> Result<()> {
         self.evaluate(&format!(
             "void (document.documentElement.dataset.theme = {theme:?})"

@@ -129,7 +129,7 @@ impl Process {
             return Ok(());
         }
         let group = self.leader();
-        let _nobody_left = kill_process_group(group, Signal::KILL);
+        let _group_gone = kill_process_group(group, Signal::KILL);
         self.child.wait()?;
         wait::until(&format!("the end of {}'s children", self.name), PATIENCE, || {
             let left = group_members(group)?;
@@ -159,7 +159,7 @@ impl Drop for Process {
 /// which does not reach the groups by itself.
 pub fn kill_all() {
     for group in groups().iter() {
-        let _nobody_left = kill_process_group(*group, Signal::KILL);
+        let _group_gone = kill_process_group(*group, Signal::KILL);
     }
 }
 
@@ -167,7 +167,7 @@ fn groups() -> MutexGuard<'static, Vec<Pid>> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The live processes of a group; zombies that nobody has collected yet do not count.
+/// The live processes of a group; zombies that their parent has not collected yet do not count.
 fn group_members(group: Pid) -> Result<Vec<i32>> {
     let mut members = Vec::new();
     for id in process_ids()? {

@@ -100,7 +100,7 @@ impl Site {
         }));
     }
 
-    /// Ends the server: nobody answers at its address any more.
+    /// Ends the server: its address no longer answers.
     pub fn stop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         // Wakes the acceptor.

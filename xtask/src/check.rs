@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    build, deny, lab,
+    build, deny, lab, lint,
     machine::{self, Need},
     report::{self, Report},
     run,
@@ -25,15 +25,15 @@ const EXTENSION: [&str; 3] = ["idb-relay-extension", "idb-relay-pages", "idb-rel
 
 /// The tests of `--quick`: all that need no browser, and the views in one.
 const QUICK: &str = "not package(idb-relay-tests) | (package(idb-relay-tests) & (kind(lib) | kind(bin))) \
-                     | (binary(views) & test(/^chromium/))";
+                     | (binary(browsers) & test(/^views::chromium::/))";
 
 /// How many random rounds `--quick` has of each kind that `--long` is made of.
 const QUICK_ROUNDS: [(&str, &str); 2] = [("IDB_RELAY_ROUNDS", "4"), ("IDB_RELAY_APPLY_ROUNDS", "1")];
 
 /// The tests of `--long`: those that generate what they do.
-const LONG: &str = "test(=crash::nothing_is_lost_doubled_or_stale_whatever_crashes) \
+const LONG: &str = "test(=crash::nothing_is_lost_doubled_or_stale_after_any_crash) \
                     | test(=apply::model::processes_that_come_and_go_leave_what_the_model_says) \
-                    | binary(differential) | test(auditor)";
+                    | test(/^differential::/) | test(auditor)";
 
 /// How much they do before `--long` looks at the clock again.
 const LONG_ROUNDS: [(&str, &str); 3] = [
@@ -130,7 +130,7 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     let tests = |no_run: bool, seed: u64| {
         let mut tests = run::cargo(root);
         if has_nextest {
-            nextest(&mut tests, root, request, no_run);
+            nextest(&mut tests, request, no_run);
         } else {
             // About as many browsers at a time as .config/nextest.toml allows.
             tests.args(["test", "--workspace", "--no-fail-fast"]);
@@ -197,7 +197,7 @@ fn needs(size: &Size) -> &'static [Need] {
     }
 }
 
-fn nextest(tests: &mut Command, root: &Path, request: &Request<'_>, no_run: bool) {
+fn nextest(tests: &mut Command, request: &Request<'_>, no_run: bool) {
     tests.args(["nextest", "run", "--workspace"]);
     if no_run {
         tests.arg("--no-run");
@@ -215,11 +215,11 @@ fn nextest(tests: &mut Command, root: &Path, request: &Request<'_>, no_run: bool
     if request.filters.is_empty() {
         tests.args(within.map(|within| format!("-E{within}")));
     }
+    // A file of tests is a module, so its name is part of the names of its tests.
     for text in request.filters {
-        let named = named(root, text);
         tests.arg("-E").arg(match within {
-            Some(within) => format!("({within}) & ({named})"),
-            None => named,
+            Some(within) => format!("({within}) & test(~{text})"),
+            None => format!("test(~{text})"),
         });
     }
 }
@@ -239,6 +239,7 @@ fn lint(root: &Path) -> Result<()> {
     deny::check(root)?;
 
     check_formatting(root)?;
+    lint::check(root)?;
 
     let mut native = run::cargo(root);
     native.args([
@@ -282,24 +283,6 @@ fn check_page_scripts(root: &Path) -> Result<()> {
     run::visibly("Checking the types of the page scripts", page)
 }
 
-/// Nextest's expression for the tests whose name, or whose file's name in `tests/tests/`, contains a text.
-fn named(root: &Path, text: &str) -> String {
-    // Nextest refuses expressions about files that are not there.
-    let is_file = root.join("tests/tests").read_dir().is_ok_and(|files| {
-        files.flatten().any(|file| {
-            file.file_name()
-                .to_string_lossy()
-                .trim_end_matches(".rs")
-                .contains(text)
-        })
-    });
-    if is_file {
-        format!("test(~{text}) | binary(~{text})")
-    } else {
-        format!("test(~{text})")
-    }
-}
-
 /// Whether cargo-nextest is there; a toolchain from rustup alone has only `cargo test`.
 fn has_nextest() -> bool {
     Command::new("cargo")
@@ -317,5 +300,26 @@ mod tests {
     #[test]
     fn the_seed_of_a_day_is_far_from_the_next_ones() {
         assert_eq!(seed_of_today() % SEEDS_APART, 0);
+    }
+
+    /// A file that `main.rs` does not name is compiled by nothing, so its tests would never run.
+    #[test]
+    fn every_file_of_tests_is_a_module_of_its_binary() {
+        let root = crate::root().unwrap();
+        for directory in [
+            "native-host/tests/host",
+            "protocol/tests/formats",
+            "tests/tests/browsers",
+        ] {
+            let main = fs::read_to_string(root.join(directory).join("main.rs")).unwrap();
+            for entry in fs::read_dir(root.join(directory)).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_stem().unwrap().to_str().unwrap();
+                if path.extension().is_some_and(|extension| extension == "rs") && name != "main" {
+                    let declared = main.lines().any(|line| line == format!("mod {name};"));
+                    assert!(declared, "{directory}/main.rs lacks `mod {name};`");
+                }
+            }
+        }
     }
 }

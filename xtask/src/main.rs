@@ -7,12 +7,14 @@
 //! - [`deny`]: what the project depends on, and on what terms.
 //! - [`lab`]: the programs that stand on the test crate: the demo and the benchmarks.
 //! - [`machine`]: what has to be installed, and installing it.
+//! - [`lint`]: rules about how the sources read.
 //! - [`run`]: running other programs so that a person sees what goes on.
 
 mod build;
 mod check;
 mod deny;
 mod lab;
+mod lint;
 mod machine;
 mod report;
 mod run;
@@ -72,10 +74,13 @@ enum Task {
         /// Write to this file as JSON where the time went
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
-        /// Only run tests whose names (or whose files' names) contain one of these texts, and no checks before them
+        /// Only run tests whose names contain one of these texts, and no checks before them; a test's file
+        /// is part of its name
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
     },
+    /// Check how the sources read: width of comments, words, circles of modules, links of documents
+    Lint,
     /// Make the pictures of the inspector that the README shows (docs/panel.png, docs/panel-dark.png)
     Picture,
     /// Measure; prints one JSON object a line
@@ -146,6 +151,7 @@ fn main() -> Result<()> {
                 },
             )
         }
+        Task::Lint => lint::check(&root),
         Task::Picture => lab::picture(&root),
         Task::Bench {
             what,

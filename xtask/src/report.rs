@@ -24,6 +24,18 @@ struct Test {
     has_passed: bool,
 }
 
+impl Test {
+    /// The file of a test in a binary of tests; unit tests are one module a crate, since they take
+    /// no time.
+    fn module(&self) -> String {
+        let is_unit_test = !self.binary.contains("::") || self.binary.contains("::bin/");
+        match self.name.split_once("::") {
+            Some((module, _)) if !is_unit_test => format!("{} {module}", self.binary),
+            _ => self.binary.clone(),
+        }
+    }
+}
+
 /// What the starts of one browser cost.
 #[derive(Debug, Default, PartialEq)]
 struct Starts {
@@ -71,7 +83,7 @@ impl Report {
         json!({
             "seconds": self.total.as_secs_f64(),
             "steps": steps.map(|(name, took)| json!({"name": name, "seconds": took.as_secs_f64()})).collect::<Vec<_>>(),
-            "binaries": self.binaries().iter().map(|(name, sum)| json!({
+            "modules": self.modules().iter().map(|(name, sum)| json!({
                 "name": name, "tests": sum.tests, "failed": sum.failed, "seconds": sum.seconds,
             })).collect::<Vec<_>>(),
             "tests": self.tests.iter().map(|test| json!({
@@ -84,11 +96,11 @@ impl Report {
         })
     }
 
-    /// The test binaries, those that took longest first.
-    fn binaries(&self) -> Vec<(&str, Sum)> {
-        let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
+    /// The modules of tests, those that took longest first.
+    fn modules(&self) -> Vec<(String, Sum)> {
+        let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
         for test in &self.tests {
-            let sum = sums.entry(&test.binary).or_default();
+            let sum = sums.entry(test.module()).or_default();
             sum.tests += 1;
             sum.failed += u64::from(!test.has_passed);
             sum.seconds += test.seconds;
@@ -99,7 +111,7 @@ impl Report {
     }
 }
 
-/// The tests of one binary together.
+/// The tests of one module together.
 #[derive(Debug, Default)]
 struct Sum {
     tests: u64,
@@ -115,8 +127,8 @@ impl fmt::Display for Report {
         }
         writeln!(to, "{:>9.1} s  in all", self.total.as_secs_f64())?;
         if !self.tests.is_empty() {
-            writeln!(to, "\nTest binaries (tests run side by side):")?;
-            for (name, sum) in self.binaries() {
+            writeln!(to, "\nModules of tests (tests run side by side):")?;
+            for (name, sum) in self.modules() {
                 let failed = match sum.failed {
                     0 => String::new(),
                     failed => format!(", {failed} failed"),
@@ -277,12 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_steps_binaries_tests_and_starts() {
+    fn the_table_has_steps_modules_tests_and_starts() {
         let report = report();
         let table = report.to_string();
         for line in [
             "      1.5 s  Testing\n",
-            "      2.0 s  other (1 tests)\n      1.5 s  idb-relay::host (2 tests, 1 failed)\n",
+            "      2.0 s  other (1 tests)\n      1.2 s  idb-relay::host a (1 tests)\n",
+            "      0.2 s  idb-relay::host b (1 tests, 1 failed)\n",
             "      1.2 s  idb-relay::host a::passes\n",
             "      5.0 s  firefox: 2 starts of 2.50 s, 4.00 s until pages are captured\n",
         ] {

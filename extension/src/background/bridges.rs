@@ -26,6 +26,10 @@ pub struct Refusal {
 
 /// A connected document.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct Bridge {
     /// Who it is.
     pub sender: Sender,
@@ -33,6 +37,8 @@ pub struct Bridge {
     pub context: String,
     /// Hooked after the page's own scripts may have run.
     pub late: bool,
+    /// Whether it asks for everything to be read once it may send.
+    pub wants_survey: bool,
     /// Whether it may send.
     pub standing: Standing,
     /// Why it may not.
@@ -95,7 +101,7 @@ struct Refused {
 #[derive(Debug, Default)]
 pub struct Bridges {
     connected: Table<u32, Bridge>,
-    /// The documents that were turned away, by tab and frame, until something else is there. Nobody says when a tab goes.
+    /// The documents that were turned away, by tab and frame, until something else is there. No event says when a tab goes.
     refused: Table<(i64, i64), Refused>,
     clock: u64,
 }
@@ -112,6 +118,7 @@ impl Bridges {
             sender,
             context: String::new(),
             late: false,
+            wants_survey: false,
             standing: Standing::Waiting,
             refused: None,
             parts: Vec::new(),
@@ -128,12 +135,13 @@ impl Bridges {
     }
 
     /// The document at a port has introduced itself. If it is the page in its tab, the frames of the page before are gone.
-    pub fn introduce(&mut self, port: u32, context: &str, late: bool) {
+    pub fn introduce(&mut self, port: u32, context: &str, late: bool, wants_survey: bool) {
         let Some(bridge) = self.connected.get_mut(&port) else {
             return;
         };
         context.clone_into(&mut bridge.context);
         bridge.late = late;
+        bridge.wants_survey |= wants_survey;
         let (tab, frame) = (bridge.page().tab, bridge.page().frame);
         if frame == 0 {
             self.refused.retain(|(of, _), refused| {
@@ -261,11 +269,29 @@ impl Bridges {
     }
 
     /// A bridge that can say what there is of an origin. If possible that of a page in a tab, whose databases are the origin's own
-    /// even if a frame was taken for captured by mistake.
-    pub fn surveyor_of(&self, origin: &str) -> Option<u32> {
+    /// even if a frame was taken for captured by mistake. None of those that have been silent.
+    pub fn surveyor_of(&self, origin: &str, silent: &[u32]) -> Option<u32> {
         self.readers_of(origin)
+            .filter(|(port, _)| !silent.contains(port))
             .max_by_key(|(_, bridge)| (bridge.page().frame == 0, bridge.last_heard))
             .map(|(port, _)| *port)
+    }
+
+    /// The ports of the documents that can read an origin.
+    pub fn readers(&self, origin: &str) -> impl Iterator<Item = u32> {
+        self.readers_of(origin).map(|(port, _)| *port)
+    }
+
+    /// When a bridge last said something, on a clock that counts messages.
+    pub fn last_heard(&self, port: u32) -> u64 {
+        self.connected.get(&port).map_or(0, |bridge| bridge.last_heard)
+    }
+
+    /// The context of a bridge; empty until it has introduced itself.
+    pub fn context_of(&self, port: u32) -> &str {
+        self.connected
+            .get(&port)
+            .map_or("", |bridge| bridge.context.as_str())
     }
 
     fn readers_of(&self, origin: &str) -> impl Iterator<Item = (&u32, &Bridge)> {
@@ -299,7 +325,7 @@ mod tests {
         for (port, origin) in [(1, "http://a"), (2, "http://a"), (3, "http://b"), (4, "http://a")] {
             bridges.open(port, sender(origin, 0));
             bridges.heard(port);
-            bridges.introduce(port, &format!("c{port}"), false);
+            bridges.introduce(port, &format!("c{port}"), false, false);
         }
         assert_eq!(bridges.reader_of("http://a"), None);
         for (port, bridge) in bridges.introduced() {
@@ -324,9 +350,10 @@ mod tests {
             bridges.heard(port).expect("open").standing = Standing::Welcome;
         }
         assert_eq!(bridges.reader_of("http://a"), Some(2));
-        assert_eq!(bridges.surveyor_of("http://a"), Some(1));
+        assert_eq!(bridges.surveyor_of("http://a", &[]), Some(1));
+        assert_eq!(bridges.surveyor_of("http://a", &[1]), Some(2));
         bridges.close(1);
-        assert_eq!(bridges.surveyor_of("http://a"), Some(2));
+        assert_eq!(bridges.surveyor_of("http://a", &[]), Some(2));
     }
 
     #[test]
@@ -348,13 +375,13 @@ mod tests {
         // A frame may be known before its page has introduced itself.
         refuse(&mut bridges, 1, 5);
         bridges.open(2, sender("http://a", 0));
-        bridges.introduce(2, "page", false);
+        bridges.introduce(2, "page", false, false);
         refuse(&mut bridges, 3, 6);
         assert_eq!(frames(&bridges), [5, 6]);
         // Its port broke.
         bridges.close(2);
         bridges.open(4, sender("http://a", 0));
-        bridges.introduce(4, "page", false);
+        bridges.introduce(4, "page", false, false);
         assert_eq!(frames(&bridges), [5, 6]);
         // What stays turned away is not promised anything.
         bridges.reconsider(|_| true);
@@ -367,7 +394,7 @@ mod tests {
         }));
         bridges.close(4);
         bridges.open(5, sender("http://a", 0));
-        bridges.introduce(5, "another page", false);
+        bridges.introduce(5, "another page", false, false);
         assert!(frames(&bridges).is_empty());
     }
 }

@@ -151,7 +151,7 @@ pub fn from_js<T: serde::de::DeserializeOwned>(value: &JsValue) -> Option<T> {
     protocol::json::read(&text).ok()
 }
 
-/// An error's message, or whatever was thrown instead.
+/// An error's message, or what was thrown instead of an error.
 pub fn message_of(error: &JsValue) -> String {
     match error.dyn_ref::<js_sys::Error>() {
         Some(error) => error.message().into(),

@@ -1,6 +1,6 @@
 //! The inspector's pages that are open, and the questions that wait for the host's answers.
 //!
-//! Each page numbers its own questions; towards the host they are numbered anew. A page that closes forgets its questions. A
+//! Each page numbers its own questions; towards the host they are numbered again. A page that closes forgets its questions. A
 //! feed outlives the host: it waits for the next one. Every other question fails when there is no host to answer it.
 
 use protocol::{
@@ -67,7 +67,7 @@ impl Inspectors {
         self.pages.contains_key(&port)
     }
 
-    /// Whether nobody looks.
+    /// Whether no inspector is open.
     pub fn is_empty(&self) -> bool {
         self.pages.is_empty()
     }
@@ -180,7 +180,7 @@ enum Reply<'e> {
     Failed(&'e HostError),
 }
 
-/// The rest of a comparison's answer is none of our business.
+/// The rest of a comparison's answer is passed on unread.
 #[derive(Deserialize)]
 struct Comparison {
     compared: Option<Compared>,

@@ -1,14 +1,9 @@
 //! The connection to the host.
 
-use std::rc::{Rc, Weak};
-
 use protocol::HOST_NAME;
 use wasm_bindgen::prelude::*;
 
-use super::{
-    chrome::{self, Port},
-    service::Service,
-};
+use super::chrome::{self, Port};
 
 /// An open port to the host, and what listens on it; dropping it ends both.
 pub struct NativePort {
@@ -18,26 +13,24 @@ pub struct NativePort {
 }
 
 impl NativePort {
-    /// Starts the host. That it is not there is told later, as the end of the connection.
-    pub fn open(service: &Rc<Service>) -> Result<Self, JsValue> {
+    /// Starts the host. `on_message` gets each message as JSON, `on_end` the reason for the end of
+    /// the connection, which is also how a host that is not installed shows.
+    pub fn open(
+        on_message: impl Fn(&str) + 'static,
+        on_end: impl Fn(&str) + 'static,
+    ) -> Result<Self, JsValue> {
         let port = chrome::connect_native(HOST_NAME)?;
-        let receiver = Rc::downgrade(service);
         let on_message = Closure::<dyn Fn(JsValue)>::new(move |message: JsValue| {
-            if let Some(service) = Weak::upgrade(&receiver)
-                && let Ok(text) = js_sys::JSON::stringify(&message)
-            {
-                service.with_relay(|relay| relay.host_said(&String::from(text)));
+            if let Ok(text) = js_sys::JSON::stringify(&message) {
+                on_message(&String::from(text));
             }
         });
-        let owner = Rc::downgrade(service);
         let on_disconnect = Closure::<dyn Fn(Port)>::new(move |port: Port| {
-            if let Some(service) = Weak::upgrade(&owner) {
-                let mut reason = chrome::last_error();
-                if reason.is_empty() {
-                    reason = chrome::message_of(&port.error());
-                }
-                service.host_gone(&reason);
+            let mut reason = chrome::last_error();
+            if reason.is_empty() {
+                reason = chrome::message_of(&port.error());
             }
+            on_end(&reason);
         });
         port.on_message()
             .add_listener(&chrome::guarded(on_message.as_ref()));

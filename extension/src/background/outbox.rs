@@ -101,6 +101,11 @@ impl Outbox {
         self.entries.insert(arrival, entry);
     }
 
+    /// Whether deliveries of this context wait.
+    pub fn holds_of(&self, context: &str) -> bool {
+        self.contexts.get(context).is_some_and(|held| !held.is_empty())
+    }
+
     /// Whether deliveries of another origin wait under the name of this context.
     pub fn holds_of_another(&self, context: &str, origin: &str) -> bool {
         let held = self.contexts.get(context).and_then(VecDeque::front);
@@ -157,7 +162,7 @@ impl Outbox {
         }
     }
 
-    /// A new host: whatever was on its way is sent again.
+    /// A new host: all that was in transit is sent again.
     pub fn rewind(&mut self) {
         self.unsent = 0;
         self.in_flight = 0;

@@ -33,14 +33,20 @@ mod inspection;
 mod look;
 mod rules;
 mod stamp;
+mod surveys;
 mod trace;
 
 use host::{Complaint, Link};
 pub use look::Looking;
+pub use surveys::Alarm;
+use surveys::Surveys;
 
 /// How many bytes of deliveries that are larger than [`SMALLEST_WINDOW`] the background holds at most, whole ones and parts. The
 /// largest single one fits. Smaller ones are bounded by the windows of their documents.
 const MAX_HELD: usize = if cfg!(test) { 32 } else { 384 } * 1024 * 1024;
+
+/// How long the browser may take to tell the policy until a person is told. Chromium takes 3 to 5 seconds after its start.
+const POLICY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +54,13 @@ pub enum Action {
     /// Start the host, after a while, and tell [`Relay::host_started`].
     StartHost {
         /// How long to wait.
+        after: Duration,
+    },
+    /// Tell [`Relay::woken`] after a while.
+    Wake {
+        /// What is to be looked at.
+        alarm: Alarm,
+        /// After which time.
         after: Duration,
     },
     /// End the connection to the host; [`Relay::host_gone`] is not expected.
@@ -127,6 +140,16 @@ pub struct Decisions {
     pub paused: bool,
 }
 
+/// What the browser has told of the managed policy. Chromium takes seconds. Until it is known, no
+/// document is turned away, and nothing leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PolicyState {
+    Awaited,
+    /// It should be known by now: a problem is shown.
+    Late,
+    Known,
+}
+
 /// Who we are, for the host.
 pub type Identity = ExtensionHello<'static>;
 
@@ -137,6 +160,7 @@ pub struct Relay {
     capture: Capture,
     link: Link,
     bridges: Bridges,
+    surveys: Surveys,
     outbox: Outbox,
     backoff: Backoff,
     complaint: Complaint,
@@ -153,9 +177,7 @@ pub struct Relay {
     rules: Table<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
-    /// The browser has not told the policy yet: Chromium takes seconds. Until then no document is
-    /// turned away, and nothing leaves.
-    awaits_policy: bool,
+    policy: PolicyState,
     /// This profile's own.
     secret: Secret,
     /// All rules together, or why they cannot be applied.
@@ -180,6 +202,7 @@ impl Relay {
             capture: Capture::new(&decisions.origins, &decisions.host_origins),
             link: Link::Down,
             bridges: Bridges::default(),
+            surveys: Surveys::default(),
             outbox: Outbox::default(),
             backoff: Backoff::default(),
             complaint: Complaint::default(),
@@ -191,7 +214,7 @@ impl Relay {
             window: BRIDGE_WINDOW,
             rules: Table::new(),
             unreadable_policy: None,
-            awaits_policy: true,
+            policy: PolicyState::Awaited,
             secret,
             redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
             paused: decisions.paused,
@@ -209,6 +232,10 @@ impl Relay {
         }
         relay.actions.push(Action::StartHost {
             after: Duration::ZERO,
+        });
+        relay.actions.push(Action::Wake {
+            alarm: Alarm::Policy,
+            after: POLICY_PATIENCE,
         });
         relay.rules.insert("user".to_owned(), decisions.rules);
         relay.redact_anew();
@@ -244,6 +271,7 @@ impl Relay {
     /// A port is closed.
     pub fn port_closed(&mut self, port: u32) {
         self.bridges.close(port);
+        self.reader_gone(port);
         self.grant(&[]);
         self.inspectors.close(port);
         self.retrace();
@@ -259,7 +287,7 @@ impl Relay {
         }
     }
 
-    /// A message from a document. Whatever is none is left out: bridges are ours, but their process is the page's too.
+    /// A message from a document. Invalid messages are ignored: the bridge is our code but shares a process with the page.
     fn bridge_said(&mut self, port: u32, text: &str) {
         let Ok(message) = json::read(text) else {
             return;
@@ -287,6 +315,13 @@ impl Relay {
                     .collect();
                 self.stacks_came(port, trace.sequence, stacks);
             }
+            FromBridge::Survey {} if bridge.standing == Standing::Welcome => {
+                let origin = bridge.page().origin.clone();
+                self.survey(&origin);
+            }
+            // Asked for when it is welcome.
+            FromBridge::Survey {} => bridge.wants_survey = true,
+            FromBridge::Surveyed {} => self.surveyed(port),
             FromBridge::Part(slice) => {
                 let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
                 if bridge.waits_for_earlier(sequence) {
@@ -338,7 +373,8 @@ impl Relay {
         {
             return self.refuse_for_good(port, Problem::context_of_another(&origin));
         }
-        self.bridges.introduce(port, &open.context, open.late);
+        self.bridges
+            .introduce(port, &open.context, open.late, open.survey);
         self.changed = true;
         if let Some(problem) = problem {
             self.refuse_for_good(port, problem);
@@ -423,7 +459,7 @@ impl Relay {
                     welcome.push(port);
                 }
                 // The policy may allow it yet.
-                _ if self.awaits_policy => {}
+                _ if self.policy != PolicyState::Known => {}
                 // The configuration may have changed since it was welcome.
                 Standing::Waiting | Standing::Welcome if !allowed => {
                     refused.push((port, bridge.context.clone(), bridge.page().origin.clone()));
@@ -432,6 +468,14 @@ impl Relay {
             }
         }
         self.grant(&welcome);
+        for port in welcome {
+            if let Some(bridge) = self.bridges.heard(port)
+                && std::mem::take(&mut bridge.wants_survey)
+            {
+                let origin = bridge.page().origin.clone();
+                self.survey(&origin);
+            }
+        }
         self.retrace();
         for (port, context, origin) in refused {
             self.outbox.forget(&context);
@@ -482,6 +526,7 @@ impl Relay {
             let tab = bridge.page().tab;
             self.actions.extend(to_bridge(port, &ToBridge::Refused {}));
             self.actions.push(Action::ShowInTab { tab, problem });
+            self.reader_gone(port);
         }
     }
 
@@ -523,13 +568,6 @@ impl Relay {
     fn tell_reader(&mut self, origin: &str, read: Read<'_>) {
         if let Some(port) = self.bridges.reader_of(origin) {
             self.actions.extend(to_bridge(port, &ToBridge::Read(read)));
-        }
-    }
-
-    /// The same for all that there is of an origin.
-    fn tell_surveyor(&mut self, origin: &str) {
-        if let Some(port) = self.bridges.surveyor_of(origin) {
-            self.actions.extend(to_bridge(port, &ToBridge::Snapshot {}));
         }
     }
 

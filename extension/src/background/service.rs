@@ -80,7 +80,7 @@ impl Background {
         Ok(Background(service))
     }
 
-    /// Somebody opened a port; `sender` is JSON.
+    /// A document or an inspector opened a port; `sender` is JSON.
     pub fn port_opened(&self, number: u32, port: Port, sender: &str) {
         let Ok(sender) = json::read::<RawSender>(sender) else {
             return;
@@ -171,6 +171,11 @@ impl Service {
     fn perform(self: &Rc<Self>, action: Action) {
         match action {
             Action::StartHost { after } => self.start_host(after),
+            Action::Wake { alarm, after } => {
+                let service = Rc::clone(self);
+                let wake = Closure::once_into_js(move || service.with_relay(|relay| relay.woken(alarm)));
+                chrome::set_timeout(&chrome::guarded(&wake).into(), after.as_secs_f64() * 1000.0);
+            }
             Action::StopHost => {
                 if let Some(port) = self.native.take() {
                     spawn_local(async move { port.close() });
@@ -242,7 +247,18 @@ impl Service {
         let service = Rc::clone(self);
         let start = Closure::once_into_js(move || {
             service.starting.set(false);
-            match NativePort::open(&service) {
+            let (receiver, owner) = (Rc::downgrade(&service), Rc::downgrade(&service));
+            let on_message = move |message: &str| {
+                if let Some(service) = receiver.upgrade() {
+                    service.with_relay(|relay| relay.host_said(message));
+                }
+            };
+            let on_end = move |reason: &str| {
+                if let Some(service) = owner.upgrade() {
+                    service.host_gone(reason);
+                }
+            };
+            match NativePort::open(on_message, on_end) {
                 Ok(port) => {
                     service.native.replace(Some(port));
                     service.with_relay(Relay::host_started);

@@ -154,6 +154,16 @@ impl Problem {
         }
     }
 
+    /// The same, when it should have long ago.
+    pub fn policy_late() -> Self {
+        Self {
+            message: "Nothing is sent: for half a minute the browser has not told the managed policy.".into(),
+            cure:
+                "Restart the browser. If this stays, let your administrator look at the browser's policies."
+                    .into(),
+        }
+    }
+
     /// The policy's redaction rules are none.
     pub fn unreadable_policy(reason: &str) -> Self {
         Self {
@@ -223,7 +233,7 @@ mod tests {
         assert!(
             Problem::host_gone("Access to the specified native messaging host is forbidden.")
                 .message
-                .contains("admit")
+                .contains("does not allow")
         );
         assert!(
             Problem::host_gone("")

@@ -1,7 +1,7 @@
 //! What each fuzz target does with its input.
 //!
 //! `fuzz/fuzz_targets/` hands these functions what libFuzzer makes up, `tests/mutations.rs` the corpus and mutations of it.
-//! **Invariant:** every function takes any bytes whatever; it panics only where the code under test breaks a promise.
+//! **Invariant:** every function takes any bytes; it panics only where the code under test breaks a promise.
 #![allow(
     clippy::missing_panics_doc,
     clippy::expect_used,
@@ -164,7 +164,7 @@ pub fn templates(data: &[u8]) {
     }
 }
 
-/// Configuration files: whatever they say is understood or refused with a message.
+/// Configuration files: each is understood, or refused with a message.
 pub fn config(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     if let Err(error) = Config::parse(text, Path::new("fuzz.toml")) {

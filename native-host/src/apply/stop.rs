@@ -7,7 +7,7 @@ use redis::{Connection, RedisError};
 
 use crate::{
     config::Config,
-    journal::progress::Trouble,
+    journal::condition::Trouble,
     sinks::{self, runner::StepError},
 };
 

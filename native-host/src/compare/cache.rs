@@ -9,7 +9,7 @@ use memcache::exp::{
 
 use crate::{
     config::{self, ValueForm, endpoint::Endpoint},
-    journal::progress::Trouble,
+    journal::condition::Trouble,
     sinks::memcached::{self, Client, Settings, ketama::Ketama},
 };
 

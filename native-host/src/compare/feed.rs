@@ -12,8 +12,9 @@ use crate::{
     config::{self, Config, MemcachedMode},
     failure::Failure,
     journal::{
-        JournalError, lock,
-        progress::Trouble,
+        JournalError,
+        condition::Trouble,
+        lock,
         read::{Reader, journals},
     },
     sinks,

@@ -6,7 +6,7 @@ use super::Check;
 use crate::{
     apply::feeder::{Feeder, feeders},
     config::{Config, MemcachedMode, Redis},
-    journal::progress::Trouble,
+    journal::condition::Trouble,
     sinks::redis as redis_sink,
 };
 

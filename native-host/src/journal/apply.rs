@@ -11,11 +11,14 @@
 //! - `emptied`: store lists that leave nothing of an origin.
 //! - `census`: stores that nobody has told of before.
 //! - `schema`: changes of stores' shapes, and deleted databases.
+//! - `sweep`: stretches of records that go at once.
+//! - `before`: what an event may tell of the value before.
 //! - `drafts`: the events of one delivery until all are known.
 //! - `event`: from drafts to the journal's rows.
 //! - `room`: what goes when it is old, or when there is no room.
 //! - `volume`: what one delivery may write.
 
+mod before;
 mod census;
 mod commit;
 mod context;
@@ -27,6 +30,7 @@ mod observe;
 mod room;
 mod schema;
 mod snapshot;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod volume;
@@ -46,7 +50,7 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
 
 use self::context::Context;
-pub(super) use self::{context::Known, event::Before, volume::DELIVERY_BYTES};
+pub(super) use self::{before::Before, context::Known, volume::DELIVERY_BYTES};
 use super::{
     Journal, JournalError, State, Turn,
     mirror::{Mirror, Single},
@@ -284,7 +288,9 @@ impl<'j> Batch<'j> {
     /// Lets go of what nobody needs; whether there is more.
     pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
         let path = self.path;
-        self.retain().map_err(|source| JournalError::failed(path, source))
+        self.retain()
+            .and_then(|more| Ok(self.forget_stores()? || more))
+            .map_err(|source| JournalError::failed(path, source))
     }
 
     fn deliver(

@@ -120,31 +120,18 @@ impl<'c> Mirror<'c> {
             .query_row([store], |row| row.get(0))
     }
 
-    /// Makes all records of a stretch tombstones; what is said of each afterwards is [`When::after`], in SQL.
-    pub(super) fn bury(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
-        self.delete_range(store, span, when, false)
-    }
-
-    /// The same, but records in conflict keep what they have: the caller decides about each.
+    /// Makes all records of a stretch tombstones, but for those in conflict: the caller decides about
+    /// each. What is said of each afterwards is [`When::after`], in SQL.
     pub(super) fn bury_without_conflict(self, store: i64, span: &Span, when: When) -> rusqlite::Result<()> {
-        self.delete_range(store, span, when, true)
-    }
-
-    fn delete_range(
-        self,
-        store: i64,
-        span: &Span,
-        when: When,
-        keeps_conflicts: bool,
-    ) -> rusqlite::Result<()> {
         let When {
             context,
             began_at,
             committed_at,
+            ..
         } = when;
         self.statement(
             "UPDATE record SET
-                value = iif(?9 AND context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7), value, NULL),
+                value = iif(context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7), value, NULL),
                 began = max(began, ?6), at = max(at, ?5), context =
                 CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
              WHERE store = ?1 AND key >= ?2 AND key < ?3",
@@ -157,8 +144,7 @@ impl<'c> Mirror<'c> {
             committed_at,
             began_at,
             SLACK_MS,
-            NOBODY,
-            keeps_conflicts
+            NOBODY
         ])
         .map(|_| ())
     }

@@ -79,15 +79,6 @@ impl When {
         now_ms().max(self.committed_at).saturating_add(SLACK_MS)
     }
 
-    /// What it did was true.
-    pub(super) fn word(self) -> Word {
-        Word {
-            by: self.context,
-            began: self.began_at,
-            at: self.committed_at,
-        }
-    }
-
     /// The last word once this commit has been heard.
     pub(super) fn after(self, last: Word) -> Word {
         Word {

@@ -7,7 +7,11 @@ use std::{path::Path, sync::MutexGuard};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{JournalError, Turn, log, renumber, schema, turn};
+use super::{
+    JournalError, Turn,
+    condition::{Condition, Notice, Trouble},
+    log, renumber, schema, turn,
+};
 use crate::{failpoint, time::now_ms};
 
 /// A sink's own connection.
@@ -16,26 +20,6 @@ pub struct Progress {
     path: std::path::PathBuf,
     turn: Turn,
     name: &'static str,
-}
-
-/// How a sink is, for `status` and `tail`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    /// One word, such as `running` or `unreachable`; never changes its meaning.
-    pub state: &'static str,
-    /// What is wrong and what to do about it.
-    pub trouble: Option<Trouble>,
-    /// How often it has failed since it last came further.
-    pub attempts: u64,
-}
-
-/// What keeps a sink from passing events on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// What failed, with what.
-    pub error: String,
-    /// What to do about it.
-    pub cure: String,
 }
 
 impl super::Journal {
@@ -56,15 +40,6 @@ impl super::Journal {
         };
         read().map_err(|source| JournalError::failed(&self.path, source))
     }
-}
-
-/// Something about one event that a reader of `tail` should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// The event.
-    pub number: u64,
-    /// What happened to it.
-    pub text: String,
 }
 
 impl Progress {

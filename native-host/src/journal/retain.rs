@@ -1,19 +1,15 @@
 //! How long events stay, and what a journal may take.
 //!
 //! - An event stays until every sink in use has passed it on, and then, for `tail` and for servers that forget, until it is older than
-//!   [`Limits::keep`] or the events take more than [`Limits::keep_bytes`].
-//! - Past [`Limits::max_bytes`] the oldest events lose their text, passed on or not. Their rows stay, with store and key, so the sink of
+//!   [`crate::config::Limits::keep`] or the events take more than [`crate::config::Limits::keep_bytes`].
+//! - Past [`crate::config::Limits::max_bytes`] the oldest events lose their text, passed on or not. Their rows stay, with store and key, so the sink of
 //!   Memcached still learns which records have changed; their values are in the mirror. The last row of each store that lost some
 //!   becomes a gap event. What the sink that carries texts (Redis) has missed, it is owed: an `r` or `d` for each record concerned, as the
 //!   mirror has it once all have passed the gap and there is room again.
 //!
 //! Here: the limits, and the books. `apply::room` does it.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension as _, params};
-
-use crate::time::now_ms;
 
 /// How often old events are looked for, in events.
 const INTERVAL: u64 = 8192;
@@ -27,35 +23,6 @@ pub(super) const OWED: &str = "?";
 
 /// Whether a row's record is owed: text that had to go, or a gap event, which has its key until then.
 pub(super) const IS_OWED: &str = "(key IS NOT NULL AND (event = '?' OR (octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')))";
-
-/// How much is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How many bytes of events stay after they were passed on.
-    pub keep_bytes: u64,
-    /// How long they stay.
-    pub keep: Duration,
-    /// How many bytes of events there may be at all; `None`: as many as the disk holds.
-    pub max_bytes: Option<u64>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            keep_bytes: 64 * 1024 * 1024,
-            keep: Duration::from_secs(7 * 24 * 60 * 60),
-            max_bytes: Some(1024 * 1024 * 1024),
-        }
-    }
-}
-
-impl Limits {
-    /// Events up to this time are old.
-    pub(super) fn old_at(&self) -> i64 {
-        let keep = i64::try_from(self.keep.as_millis()).unwrap_or(i64::MAX);
-        now_ms().saturating_sub(keep)
-    }
-}
 
 /// What the events take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

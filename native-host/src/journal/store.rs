@@ -45,8 +45,14 @@ pub(super) struct Store {
     pub id: i64,
     /// The database's version.
     pub version: u64,
-    /// The mirror has every record.
+    /// The mirror has every record, and none that was lost.
     pub complete: bool,
+    /// Something of it may have been lost before this time, in milliseconds: a loss that was noticed, or a start of the host.
+    lapsed_at: i64,
+    /// When a whole-store read found a change that no commit had told of; 0: the last one found none.
+    unseen_at: i64,
+    /// A store list lacks it: as if it had never been known. The number up to which events may be about it; 0: it is there.
+    gone: u64,
     /// What of it is to be read again: some of [`RECORDS`] and [`WHOLE`].
     doubts: u8,
     /// A read that began before this time, in milliseconds, does not end the doubt about records.
@@ -96,14 +102,14 @@ impl Stores {
         Ok(store)
     }
 
-    /// The database version noted for a place; none for one that is not known.
+    /// The database version noted for a place; none for one that is not known, or gone.
     pub(super) fn version(&self, connection: &Connection, place: &Place) -> rusqlite::Result<Option<u64>> {
         if let Some(store) = self.known.get(place) {
-            return Ok(Some(store.version));
+            return Ok(Some(store.version).filter(|_| store.gone == 0));
         }
         connection
             .prepare_cached(
-                "SELECT version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
+                "SELECT version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4 AND gone = 0",
             )?
             .query_row(
                 [&place.origin, &place.bucket, &place.database, &place.store],
@@ -112,19 +118,23 @@ impl Stores {
             .optional()
     }
 
-    /// The mirror may lack records of this origin: a key without a row is no longer known to be absent. Returns the stores.
-    pub(super) fn doubt_absence(
+    /// Something of this origin was lost before this time: what the mirror has, and lacks, is known no longer. Returns the stores.
+    pub(super) fn doubt_all(
         &mut self,
         connection: &Connection,
         origin: &str,
+        lapsed_at: i64,
     ) -> rusqlite::Result<Vec<i64>> {
         connection
-            .prepare_cached("UPDATE store SET complete = 0 WHERE origin = ?1")?
-            .execute([origin])?;
+            .prepare_cached(
+                "UPDATE store SET complete = 0, lapsed_at = max(lapsed_at, ?2) WHERE origin = ?1",
+            )?
+            .execute(params![origin, lapsed_at])?;
         let known = self.known.iter_mut().filter(|(place, _)| place.origin == origin);
         Ok(known
             .map(|(_, store)| {
                 store.complete = false;
+                store.lapsed_at = store.lapsed_at.max(lapsed_at);
                 store.id
             })
             .collect())
@@ -133,15 +143,17 @@ impl Stores {
     /// The buckets of an origin that the table knows, without the default one.
     pub(super) fn named_buckets(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<String>> {
         connection
-            .prepare_cached("SELECT DISTINCT bucket FROM store WHERE origin = ?1 AND bucket <> ''")?
+            .prepare_cached(
+                "SELECT DISTINCT bucket FROM store WHERE origin = ?1 AND bucket <> '' AND gone = 0",
+            )?
             .query_map([origin], |row| row.get(0))?
             .collect()
     }
 
-    /// All stores of an origin that the table knows, with their rows.
+    /// All stores of an origin that the table knows and that are there, with their rows.
     pub(super) fn of_origin(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<(Place, i64)>> {
         connection
-            .prepare_cached("SELECT bucket, database, name, id FROM store WHERE origin = ?1")?
+            .prepare_cached("SELECT bucket, database, name, id FROM store WHERE origin = ?1 AND gone = 0")?
             .query_map([origin], |row| {
                 let place = Place {
                     origin: origin.to_owned(),
@@ -154,7 +166,7 @@ impl Stores {
             .collect()
     }
 
-    /// The places of an origin's bucket that the table knows, with their versions.
+    /// The places of an origin's bucket that the table knows and that are there, with their versions.
     pub(super) fn of_bucket(
         connection: &Connection,
         origin: &str,
@@ -162,7 +174,7 @@ impl Stores {
     ) -> rusqlite::Result<Vec<(Place, u64)>> {
         connection
             .prepare_cached(
-                "SELECT database, name, version FROM store WHERE origin = ?1 AND bucket = ?2 ORDER BY id",
+                "SELECT database, name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND gone = 0 ORDER BY id",
             )?
             .query_map([origin, bucket], |row| {
                 let place = Place {
@@ -178,7 +190,9 @@ impl Stores {
 }
 
 impl Store {
+    /// Says whether the mirror has every record; with a writer that is not seen that is never known.
     pub(super) fn set_complete(&mut self, connection: &Connection, complete: bool) -> rusqlite::Result<()> {
+        let complete = complete && self.unseen_at == 0;
         if self.complete != complete {
             connection
                 .prepare_cached("UPDATE store SET complete = ?2 WHERE id = ?1")?
@@ -197,7 +211,50 @@ impl Store {
     /// All of it is to be read again, after this time.
     pub(super) fn doubt_whole(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<()> {
         let doubted_at = self.doubted_at.max(after);
+        if self.lapsed_at < after {
+            connection
+                .prepare_cached("UPDATE store SET lapsed_at = ?2 WHERE id = ?1")?
+                .execute([self.id, after])?;
+            self.lapsed_at = after;
+        }
         self.set_doubts(connection, self.doubts | WHOLE, self.contested_at, doubted_at)
+    }
+
+    /// Whether the mirror's row with this stamp is what the record holds, as far as anyone has told.
+    pub(super) fn knows(&self, last: Word) -> bool {
+        self.complete || self.unseen_at == 0 && last.began >= self.lapsed_at
+    }
+
+    /// A whole-store read at this time differs from the mirror. If the mirror was complete, it has a writer that is not seen.
+    pub(super) fn find_unseen(&mut self, connection: &Connection, read_at: i64) -> rusqlite::Result<()> {
+        if self.complete || self.unseen_at != 0 {
+            self.set_unseen(connection, self.unseen_at.max(read_at))?;
+            self.set_complete(connection, false)?;
+        }
+        Ok(())
+    }
+
+    /// A whole-store read that began at this time is over. If it found no such change, there is no such writer any more.
+    pub(super) fn end_whole_read(&mut self, connection: &Connection, began_at: i64) -> rusqlite::Result<()> {
+        if self.unseen_at < began_at {
+            self.set_unseen(connection, 0)?;
+        }
+        Ok(())
+    }
+
+    /// The store is gone: a change that was not told says nothing of its successor.
+    pub(super) fn forget_unseen(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.set_unseen(connection, 0)
+    }
+
+    fn set_unseen(&mut self, connection: &Connection, unseen_at: i64) -> rusqlite::Result<()> {
+        if self.unseen_at != unseen_at {
+            connection
+                .prepare_cached("UPDATE store SET unseen_at = ?2 WHERE id = ?1")?
+                .execute([self.id, unseen_at])?;
+            self.unseen_at = unseen_at;
+        }
+        Ok(())
     }
 
     /// Nobody knows which records the mirror lacks.
@@ -251,9 +308,39 @@ impl Store {
         Ok(())
     }
 
+    /// A store list lacks it, and nothing of it waits to be read: from now on it is as if it had never been known. No event after this number is about it.
+    pub(super) fn forget(&mut self, connection: &Connection, head: u64) -> rusqlite::Result<()> {
+        if self.doubts == 0 {
+            self.set_gone(connection, head.max(1))?;
+        }
+        Ok(())
+    }
+
+    /// Something was told of it. `last` is what was said last of all stores that are not known.
+    pub(super) fn meet(&mut self, connection: &Connection, last: Option<Word>) -> rusqlite::Result<()> {
+        self.set_gone(connection, 0)?;
+        match last {
+            Some(last) if last.began > self.swept.began => self.set_swept(connection, last),
+            _ => Ok(()),
+        }
+    }
+
+    fn set_gone(&mut self, connection: &Connection, gone: u64) -> rusqlite::Result<()> {
+        if self.gone != gone {
+            connection
+                .prepare_cached("UPDATE store SET gone = ?2 WHERE id = ?1")?
+                .execute(params![self.id, gone])?;
+            self.gone = gone;
+        }
+        Ok(())
+    }
+
     /// A stretch of it was deleted.
     pub(super) fn sweep(&mut self, connection: &Connection, when: When) -> rusqlite::Result<()> {
-        let swept = when.after(self.swept);
+        self.set_swept(connection, when.after(self.swept))
+    }
+
+    fn set_swept(&mut self, connection: &Connection, swept: Word) -> rusqlite::Result<()> {
         connection
             .prepare_cached("UPDATE store SET swept_by = ?2, swept_began = ?3, swept_at = ?4 WHERE id = ?1")?
             .execute(params![self.id, swept.by, swept.began, swept.at])?;
@@ -276,7 +363,8 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
     let names = [&place.origin, &place.bucket, &place.database, &place.store];
     let found = connection
         .prepare_cached(
-            "SELECT id, version, complete, doubtful, contested_at, doubted_at, swept_by, swept_began, swept_at
+            "SELECT id, version, complete, doubtful, contested_at, doubted_at, swept_by, swept_began, swept_at,
+                lapsed_at, unseen_at, gone
              FROM store
              WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
         )?
@@ -293,6 +381,9 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
                     began: row.get(7)?,
                     at: row.get(8)?,
                 },
+                lapsed_at: row.get(9)?,
+                unseen_at: row.get(10)?,
+                gone: row.get(11)?,
                 looks: Looks::default(),
             })
         })
@@ -310,6 +401,9 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
         id: connection.last_insert_rowid(),
         version,
         complete: false,
+        lapsed_at: 0,
+        unseen_at: 0,
+        gone: 0,
         doubts: 0,
         contested_at: 0,
         doubted_at: 0,

@@ -15,7 +15,7 @@ use std::sync::{
 use rusqlite::{Connection, params};
 
 use super::{
-    progress::{Condition, Notice},
+    condition::{Condition, Notice},
     retain,
 };
 use crate::time::now_ms;

@@ -33,7 +33,7 @@ const OTHERS: [&[u8]; 4] = [b"{\"part\":", b"{\"ask\":", b"{\"hello\":", b"{\"ru
 
 /// What a frame held.
 #[derive(Debug)]
-pub(super) enum Received {
+pub(crate) enum Received {
     /// For the journal.
     Delivery(Inbound),
     /// For those who read it.
@@ -46,7 +46,7 @@ pub(super) enum Received {
 
 /// A delivery on its way to the journal, or several.
 #[derive(Debug, Clone)]
-pub(super) enum Inbound {
+pub(crate) enum Inbound {
     /// As it came.
     Frame(Vec<u8>),
     /// Several, as they came.
@@ -57,7 +57,7 @@ pub(super) enum Inbound {
 
 /// What a session opens with.
 #[derive(Debug)]
-pub(super) enum Opening {
+pub(crate) enum Opening {
     Hello(ExtensionHello<'static>),
     /// The extension speaks another version of the protocol, of which nothing more is read.
     OtherProtocol(u64),
@@ -76,7 +76,7 @@ struct AnyVersion {
     protocol: u64,
 }
 
-pub(super) fn opening(frame: &[u8]) -> Opening {
+pub(crate) fn opening(frame: &[u8]) -> Opening {
     match serde_json::from_slice::<AnyHello>(frame) {
         Err(_) => Opening::NoHello,
         Ok(any) if any.hello.protocol != u64::from(protocol::PROTOCOL_VERSION) => {
@@ -107,13 +107,13 @@ struct AnyQuestion {
 
 /// Sorts the frames behind the hello.
 #[derive(Default)]
-pub(super) struct Intake {
+pub(crate) struct Intake {
     parts: Parts,
 }
 
 impl Intake {
     /// What this frame holds or completes; an error for what is no message.
-    pub(super) fn sort(&mut self, frame: Vec<u8>) -> Vec<Result<Received, HostError>> {
+    pub(crate) fn sort(&mut self, frame: Vec<u8>) -> Vec<Result<Received, HostError>> {
         if !frame.starts_with(b"[") {
             return self.message(frame).transpose().into_iter().collect();
         }
@@ -170,7 +170,7 @@ fn is_all_deliveries(frame: &[u8]) -> bool {
 
 impl Inbound {
     /// The same, one by one.
-    pub(super) fn apart(&self) -> Vec<Cow<'_, Self>> {
+    pub(crate) fn apart(&self) -> Vec<Cow<'_, Self>> {
         if let Self::Bundle(frame) = self
             && let Ok(messages) = serde_json::from_slice::<Vec<&RawValue>>(frame)
         {
@@ -181,7 +181,7 @@ impl Inbound {
     }
 
     /// Notes that the delivery cannot be kept for this reason.
-    pub(super) fn give_up(
+    pub(crate) fn give_up(
         &self,
         batch: &mut Batch<'_>,
         origins: &mut Origins,
@@ -209,7 +209,7 @@ impl Inbound {
     }
 
     /// Applies the delivery. What turns out to be none, or one that is not to be kept, is an error for the extension.
-    pub(super) fn apply(
+    pub(crate) fn apply(
         &self,
         batch: &mut Batch<'_>,
         origins: &mut Origins,

@@ -20,14 +20,14 @@ const SHOWN: usize = 80;
 
 /// Tells origins from what is none.
 #[derive(Debug, Default)]
-pub(super) struct Origins {
+pub(crate) struct Origins {
     /// The last text that was one, if any was: most deliveries come from where the one before came from.
     last: Option<String>,
 }
 
 impl Origins {
     /// The refusal of a delivery whose page has no origin; nothing if it has one.
-    pub(super) fn refusal(&mut self, context: &str, page: &Page<'_>) -> Option<HostError> {
+    pub(crate) fn refusal(&mut self, context: &str, page: &Page<'_>) -> Option<HostError> {
         if self.last.as_deref() == Some(&*page.origin) {
             return None;
         }

@@ -10,7 +10,7 @@ const CAPACITY: usize = 256 * 1024 * 1024;
 
 /// A delivery whose body came in slices.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Assembled {
+pub(crate) struct Assembled {
     pub context: String,
     pub sequence: u64,
     pub page: Page<'static>,
@@ -19,7 +19,7 @@ pub(super) struct Assembled {
 
 /// Why a slice was dropped, and with it those before it. The bridge sends the whole delivery again after a reconnect.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PartError {
+pub(crate) enum PartError {
     #[error("part {index} of delivery {sequence} came out of order")]
     Order { sequence: u64, index: u32 },
     #[error("the parts that wait for others take more than {CAPACITY} bytes")]
@@ -27,7 +27,7 @@ pub(super) enum PartError {
 }
 
 #[derive(Default)]
-pub(super) struct Parts {
+pub(crate) struct Parts {
     /// By context: parts of one delivery follow each other with nothing of the same context in between.
     open: HashMap<String, Open>,
     bytes: usize,
@@ -43,7 +43,7 @@ struct Open {
 
 impl Parts {
     /// Takes a slice; the delivery, if it was its last one.
-    pub(super) fn take(&mut self, part: &HostPart<'_>) -> Result<Option<Assembled>, PartError> {
+    pub(crate) fn take(&mut self, part: &HostPart<'_>) -> Result<Option<Assembled>, PartError> {
         let slice = &part.part;
         let mut open = match self.open.remove(&*part.context) {
             // A first slice starts again, whatever was there: the bridge has begun anew after a reconnect.

@@ -19,7 +19,7 @@ const BATCH_FRAMES: usize = 1024;
 const BATCH_BYTES: usize = 1024 * 1024;
 
 #[derive(Default)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     inner: Mutex<Inner>,
     changed: Condvar,
 }
@@ -33,7 +33,7 @@ struct Inner {
 
 /// What [`Queue::take`] found.
 #[derive(Debug)]
-pub(super) enum Taken {
+pub(crate) enum Taken {
     /// Everything that waited, up to the size of a batch.
     Frames(Vec<Vec<u8>>),
     /// Nothing came in the given time.
@@ -44,7 +44,7 @@ pub(super) enum Taken {
 
 impl Queue {
     /// Adds a frame, waiting while the queue is full.
-    pub(super) fn put(&self, frame: Vec<u8>) {
+    pub(crate) fn put(&self, frame: Vec<u8>) {
         let mut inner = self.lock();
         while inner.bytes > 0 && inner.bytes + frame.len() > CAPACITY {
             inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -55,18 +55,18 @@ impl Queue {
     }
 
     /// No more frames will come.
-    pub(super) fn end(&self, how: Result<(), FrameError>) {
+    pub(crate) fn end(&self, how: Result<(), FrameError>) {
         self.lock().end.get_or_insert(how);
         self.changed.notify_all();
     }
 
     /// Whether the input is at its end; frames may still wait.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.lock().end.is_some()
     }
 
     /// Takes what is there, waiting for something at most this long. It never waits for a batch to fill.
-    pub(super) fn take(&self, patience: Duration) -> Taken {
+    pub(crate) fn take(&self, patience: Duration) -> Taken {
         let idle = |inner: &mut Inner| inner.frames.is_empty() && inner.end.is_none();
         let (mut inner, _) = self
             .changed

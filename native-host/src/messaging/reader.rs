@@ -7,7 +7,7 @@ use super::{frame, queue::Queue};
 /// Reads frames from the stream into a queue until the stream ends or breaks.
 ///
 /// The thread is not joined: blocked in a read, it ends with the process.
-pub(super) fn start(mut stream: impl Read + Send + 'static) -> Arc<Queue> {
+pub(crate) fn start(mut stream: impl Read + Send + 'static) -> Arc<Queue> {
     let queue = Arc::new(Queue::default());
     let filled = Arc::clone(&queue);
     thread::spawn(move || {

@@ -22,7 +22,7 @@ const CAPACITY: usize = 256;
 const ANSWERS: usize = 16;
 
 /// The way to stdout, and the thread that writes there.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     outbox: Outbox,
     thread: JoinHandle<()>,
 }
@@ -47,7 +47,7 @@ struct Waiting {
 
 impl Writer {
     /// Starts the thread that writes to the stream from now on.
-    pub(super) fn start(stream: impl Write + Send + 'static) -> Self {
+    pub(crate) fn start(stream: impl Write + Send + 'static) -> Self {
         let outbox = Outbox::default();
         let written = outbox.clone();
         let thread = thread::spawn(move || {
@@ -58,12 +58,12 @@ impl Writer {
         Self { outbox, thread }
     }
 
-    pub(super) fn outbox(&self) -> &Outbox {
+    pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
     /// Waits until everything is written. What is sent from now on is dropped.
-    pub(super) fn close(self) {
+    pub(crate) fn close(self) {
         self.outbox.change(|waiting| waiting.closed = true);
         let _panicked = self.thread.join();
     }
@@ -72,7 +72,7 @@ impl Writer {
 impl Outbox {
     /// Sends a message, after all earlier ones, once there is room. A browser that no longer listens is noticed at the end of stdin,
     /// not here.
-    pub(super) fn send(&self, message: FromHost) {
+    pub(crate) fn send(&self, message: FromHost) {
         let full = |waiting: &mut Waiting| waiting.messages.len() >= CAPACITY && !waiting.closed;
         let mut waiting = self
             .0

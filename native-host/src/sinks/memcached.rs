@@ -35,7 +35,7 @@ use crate::{
     failpoint::{self, paced},
     journal::{
         JournalError,
-        progress::{Notice, Trouble},
+        condition::{Notice, Trouble},
         read::{Changed, Changes, Reader},
         tokens::Tokens,
     },

@@ -9,7 +9,8 @@ use crate::{
     failpoint::{self, paced},
     journal::{
         JournalError,
-        progress::{Condition, Notice, Progress, Trouble},
+        condition::{Condition, Notice, Trouble},
+        progress::Progress,
         read::Reader,
     },
 };

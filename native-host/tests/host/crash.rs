@@ -72,7 +72,7 @@ fn steps_of(seed: u64) -> Vec<Step> {
 // What a long run did is what it is for.
 #[allow(clippy::print_stdout)]
 #[test]
-fn nothing_is_lost_doubled_or_stale_whatever_crashes() {
+fn nothing_is_lost_doubled_or_stale_after_any_crash() {
     let first = number("IDB_RELAY_SEED").unwrap_or_else(|| fastrand::u32(..).into());
     let rounds = number("IDB_RELAY_ROUNDS");
     let (count, patience) = rounds.map_or(EVERYDAY, |rounds| (rounds, Duration::MAX));
@@ -118,7 +118,7 @@ fn nothing_is_lost_doubled_or_stale_whatever_crashes() {
                                 Err(error) => println!("seed {seed} fails (nothing kept: {error}): {wrong}"),
                             }
                             failures.lock().expect("whole").push((seed, wrong));
-                            // Whatever it has left behind is no other round's business.
+                            // The next round must not meet what this one has left behind.
                             lab = Lab::new();
                         }
                     }

@@ -104,7 +104,7 @@ fn a_full_disk_is_named_and_nothing_is_lost() {
     assert!(error.cure.contains("Free some disk space"), "{error:?}");
     let doctor = String::from_utf8(sandbox.run(&["doctor"]).stdout).expect("UTF-8");
     assert!(doctor.contains("PROBLEM  journal"), "{doctor}");
-    // Nobody asks it for anything: it goes on by itself.
+    // The host goes on by itself, without a message from the browser.
     fs::remove_file(disk.ballast()).expect("removed");
     host.acknowledged(200);
     assert_all(&sandbox, 200);

@@ -135,7 +135,7 @@ fn the_feed_begins_with_past_events_and_goes_on() {
 }
 
 #[test]
-fn a_feed_that_waits_holds_nobody_up_and_wakes_with_a_write() {
+fn waiting_feed_blocks_no_other_request_and_wakes_on_write() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));

@@ -37,7 +37,8 @@ fn repair(sandbox: &Sandbox, proxy: &Proxy) -> Option<i32> {
         .code()
 }
 
-/// Whether somebody keeps the journal from being written to, for longer than any transaction of the host takes.
+/// Whether a process holds the journal's writer lock for longer than any transaction of the host
+/// takes.
 fn is_held(journal: &Connection) -> bool {
     (0..50).all(|_| {
         thread::sleep(Duration::from_millis(2));
@@ -73,7 +74,7 @@ fn repaired_while_it_changes_and_goes(sandbox: &Sandbox, host: &mut Host, first:
     thread::scope(|scope| {
         let verified = scope.spawn(|| repair(sandbox, &proxy));
         for (before, behind) in gates.iter() {
-            before.await_somebody();
+            before.await_waiter();
             last += 1;
             host.deliver(last, &commit(&[put("1", &last.to_string())]));
             let newest = last.to_string();
@@ -88,7 +89,7 @@ fn repaired_while_it_changes_and_goes(sandbox: &Sandbox, host: &mut Host, first:
                 memcached.delete(&name);
             }
             before.open();
-            behind.await_somebody();
+            behind.await_waiter();
             if past {
                 let found = memcached.get(&name);
                 assert_eq!(found, None, "it went back from {newest}");
@@ -147,7 +148,7 @@ struct Still {
     rest: Gate,
     /// The connection on which the first host has written; 0: it has not.
     first: AtomicUsize,
-    /// When it last greeted somebody since it goes on.
+    /// When a client last greeted the server (`mn`) after it went on.
     greeted: Mutex<Option<Instant>>,
 }
 
@@ -207,7 +208,7 @@ fn what_a_killed_host_had_sent_is_outlived() {
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));
     host.acknowledged(1);
-    still.early.await_somebody();
+    still.early.await_waiter();
     host.kill();
     let mut host = Host::start(&sandbox);
     host.deliver(2, &commit(&[put("1", "2")]));
@@ -224,7 +225,7 @@ fn what_was_sent_and_not_answered_is_outlived() {
     let mut host = Host::spawn(program);
     host.send(&hello(protocol::PROTOCOL_VERSION));
     host.deliver(1, &commit(&[put("1", "1")]));
-    still.early.await_somebody();
+    still.early.await_waiter();
     host.deliver(2, &commit(&[put("1", "2")]));
     outlived(&sandbox, &proxy, &still);
 }

@@ -30,4 +30,5 @@ mod redis_memory;
 mod room;
 mod support;
 mod tls;
+mod upgrades;
 mod verify;

@@ -240,7 +240,7 @@ fn a_journal_that_keeps_no_event_knows_how_far_they_were_numbered() {
 }
 
 #[test]
-fn deletions_that_nobody_remembers_are_told_until_they_are_looked_for() {
+fn sink_stays_incomplete_until_verify_when_deletion_is_evicted() {
     let sandbox = Sandbox::new();
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     let off = format!("{config}mode = \"off\"\n");

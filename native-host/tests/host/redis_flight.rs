@@ -1,4 +1,5 @@
-//! Several script calls on their way to Redis at a time: each event once and in order, whatever becomes of one of them.
+//! Several script calls on their way to Redis at a time: each event arrives once and in order, even
+//! if one of the calls fails.
 
 use std::{
     sync::{

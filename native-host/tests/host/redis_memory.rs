@@ -294,8 +294,8 @@ fn journal_set_back(sandbox: &Sandbox) {
     files(Some(&copy));
 }
 
-/// Delivers events with these values, by a document that is new.
-fn deliver_anew(host: &mut Host, context: &str, values: RangeInclusive<u64>) {
+/// Delivers events with these values from a new document.
+fn deliver_from_new_document(host: &mut Host, context: &str, values: RangeInclusive<u64>) {
     let mut sequence = 0;
     for value in values {
         sequence += 1;
@@ -335,14 +335,14 @@ fn a_journal_that_was_set_back_goes_on_behind_what_was_passed_on() {
     let sandbox = Sandbox::new();
     journal_set_back(&sandbox);
     let mut host = Host::start(&sandbox);
-    deliver_anew(&mut host, "context-2", 100..=102);
+    deliver_from_new_document(&mut host, "context-2", 100..=102);
     assert_goes_on(&sandbox, 100..=102);
     let last = &status(&sandbox)["profiles"][0]["sinks"]["redis"]["last_error"];
     assert_eq!(last["state"], "journal_set_back");
     assert!(last["recovered_at"].is_number(), "{last}");
     assert!(host.close().success());
     let mut host = Host::start(&sandbox);
-    deliver_anew(&mut host, "context-3", 103..=110);
+    deliver_from_new_document(&mut host, "context-3", 103..=110);
     assert_goes_on(&sandbox, 100..=110);
 }
 
@@ -354,10 +354,10 @@ fn what_a_journal_that_was_set_back_has_waiting_is_passed_on() {
         sandbox.redis.down();
         let mut host = Host::start(&sandbox);
         // Fewer than were passed on before, or more: then their numbers say nothing.
-        deliver_anew(&mut host, "context-2", 100..=100 + more);
+        deliver_from_new_document(&mut host, "context-2", 100..=100 + more);
         sandbox.redis.up();
         assert_goes_on(&sandbox, 100..=100 + more);
-        deliver_anew(&mut host, "context-3", 101 + more..=105 + more);
+        deliver_from_new_document(&mut host, "context-3", 101 + more..=105 + more);
         assert_goes_on(&sandbox, 100..=105 + more);
     }
 }

@@ -207,7 +207,7 @@ fn what_was_told_of_a_gap_stays_so_over_restarts() {
         .execute("UPDATE room SET owed = owed + 1", [])
         .expect("written");
     assert_eq!(miscounted, 1);
-    // The next one does not remember what has gone already, and counts anew.
+    // The next host does not know what is stripped already, and counts the pending backfill again.
     let mut host = Host::start(&sandbox);
     write(&mut host, 61, 6000);
     assert!(number(&profile(&sandbox)["shed"]) > shed + 3000);

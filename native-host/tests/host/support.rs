@@ -28,8 +28,8 @@ pub use self::{
     server::{Memcached, Redis, free_port, plain},
 };
 
-/// How long a condition may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Upper bound on waiting for a condition. Generous, because a test machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A home directory with a configuration and the servers that it names.
 pub struct Sandbox {

@@ -95,7 +95,7 @@ fn a_server_with_tls_is_fed_and_read() {
 }
 
 #[test]
-fn a_server_that_nobody_vouches_for_is_not_trusted() {
+fn redis_of_unknown_authority_is_not_trusted() {
     // The system knows nothing of it.
     Secured::for_name("localhost", "").untrusted();
 }

@@ -113,7 +113,7 @@ fn each_kind_of_difference_is_named_and_put_right() {
         // Records that the mirror has never heard of, in stores that it knows, and that it does not.
         sandbox.memcached.set(&name("shop:orders", "1000"), "1");
         sandbox.memcached.set(&name("shop:dropped", "1"), "1");
-        // What is nobody's business here.
+        // Items that `verify` must ignore.
         sandbox.memcached.set("session:1", "1");
         sandbox.memcached.set("idb:http%3A//elsewhere:shop:orders:1", "1");
         let expected = kinds([
@@ -257,7 +257,7 @@ fn what_is_on_its_way_is_no_difference() {
         let host = writer.join().expect("it writes");
         assert!(host.close().success());
     });
-    // What nobody will bring is a difference: the host has gone, and left something behind.
+    // A change that no host will write is a difference: the host was killed before it wrote it.
     let mut host = Host::start(&sandbox);
     up_to_date(&sandbox);
     sandbox.memcached.delete(&sandbox.key("\"hot\""));
@@ -278,7 +278,7 @@ fn repairing_never_goes_back_in_time() {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let (sandbox, over, name) = (&sandbox, &over, &name);
-        // Somebody keeps taking the item away; somebody keeps putting it right.
+        // One thread keeps deleting the item, another keeps repairing it.
         scope.spawn(move || {
             while !over.load(Ordering::Relaxed) {
                 sandbox.memcached.delete(name);
@@ -315,7 +315,8 @@ fn repairing_never_goes_back_in_time() {
 fn a_value_that_memcached_refuses_is_no_difference() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
-    // Around the limit of a server with 1 MiB: what fits is there, what does not is not, and nobody is surprised.
+    // Around the limit of a server with 1 MiB: the values that fit are there, the others are not,
+    // and `verify` reports no difference.
     let puts: Vec<_> = (0..24)
         .map(|key| {
             put(
@@ -481,7 +482,7 @@ fn a_server_that_does_not_list_its_items_is_told() {
     settled(&sandbox, &mut host, 2);
     sandbox.memcached.set(&sandbox.key("2"), "2");
     sandbox.memcached.set(&sandbox.key("3"), "3");
-    // The mirror remembers that there was a record 2; of 3 nobody knows.
+    // The mirror remembers that there was a record 2; it knows nothing of a record 3.
     let found = verify(&sandbox, &["--repair"]);
     assert_eq!(found.kinds(), kinds([("2", "orphaned")]));
     let [unlisted] = &found.compared.unlisted[..] else {
@@ -532,7 +533,7 @@ fn the_inspector_compares_and_repairs() {
         sandbox.memcached.delete(&sandbox.key(&key.to_string()));
     }
     ask(&mut host, 1, false);
-    // Nobody waits for it.
+    // No other message waits for the comparison.
     host.deliver(2, &commit(&[clear().replace("orders", "cart")]));
     host.ask(2, r#"{"stores":{}}"#);
     let found = compared(&mut host, 1);

@@ -227,7 +227,7 @@ mod tests {
                     }),
                 };
                 let text = serde_json::to_string(&event).expect("JSON");
-                // Twice: rendered anew, and as remembered.
+                // Twice: rendered the first time, and as remembered.
                 for _ in 0..2 {
                     let rendered = renderer.render(&event).expect("JSON");
                     prop_assert_eq!(&rendered.text, &text);

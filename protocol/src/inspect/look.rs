@@ -1,7 +1,7 @@
 //! A look into the databases of an open page, when a person asks for it.
 //!
 //! The background looks, in the isolated world of the page, by connections of its own. What it tells is redacted as everything is that
-//! leaves a page: nobody, the inspector included, sees what a rule hides.
+//! leaves a page: no part, the inspector included, sees what a rule hides.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tracing {
-    /// Nobody's.
+    /// No stacks.
     #[default]
     Off,
     /// Those of a tab's documents.

@@ -157,7 +157,7 @@ impl<'de> Reader<'de> {
         Ok(self.found(literal)?)
     }
 
-    /// The text of a value, whatever it is.
+    /// The text of a value of any kind.
     fn raw(&mut self) -> Result<&'de str, ReadError> {
         self.space();
         let start = self.at;

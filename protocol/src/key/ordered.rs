@@ -10,7 +10,7 @@
 //! | array | its keys, then `00` |
 //!
 //! A unit below `7F` is one byte, one more than itself, so none is `00`; from there `3FFF` units take two bytes that start with
-//! bits `10`, the rest three that start with `C0`. Every terminator sorts before whatever could continue in its place.
+//! bits `10`, the rest three that start with `C0`. Every terminator sorts before all that could continue in its place.
 
 use super::{Key, KeyError, MAX_KEY_DEPTH};
 

@@ -74,7 +74,7 @@ impl Template {
             }
             rest = rest.get(end..)?;
         }
-        // What was written in another way (another escape, a key that is not canonical) is somebody else's.
+        // What was written in another way (another escape, a key that is not canonical) is not ours.
         (rest.is_empty() && self.record_name(record.names(), &record.key.to_string()) == name)
             .then_some(record)
     }

@@ -125,7 +125,7 @@ impl IntoBlock for [u8; 32] {
     }
 }
 
-/// The secret is nobody's business.
+/// The secret is not printed.
 impl fmt::Debug for Hasher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Hasher")

@@ -1,6 +1,6 @@
 //! Keys: which parts of a store's keys are fields that a rule redacts, and what stands for them.
 //!
-//! A key part is hashed whatever the rule says of the field in the value: dropped or masked, all records would have the same
+//! A key part is hashed, also where the rule drops or masks the field in the value: dropped or masked, all records would have the same
 //! key. Parts that no rule concerns stay, so `[tenant, email]` may become `[7,"hash-…"]`.
 
 use serde_json::value::RawValue;

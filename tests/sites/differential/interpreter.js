@@ -67,7 +67,11 @@ class Run {
     return content;
   }
 
-  /** Waits for a promise, but not for ever: engines have their own ways to get stuck, and then both pages must. @param {Promise<void>} promise */
+  /**
+   * Waits for a promise, but not without limit: engines have their own ways to get stuck, and then
+   * both pages must.
+   * @param {Promise<void>} promise
+   */
   async settled(promise) {
     let timer = 0;
     const patience = new Promise((resolve) => {
@@ -155,7 +159,11 @@ class Run {
     }));
   }
 
-  /** Whoever ignored versionchange closes now, so that the program goes on. @param {string} group @param {Event} event */
+  /**
+   * The connections that ignored versionchange close now, so that the program goes on.
+   * @param {string} group
+   * @param {Event} event
+   */
   unblock(group, event) {
     this.logEvent(group, event);
     for (const connection of this.connections.values()) connection.close();
@@ -390,7 +398,8 @@ async function runPrograms(programs) {
 /** Deletes what the programs left. @param {any[]} programs */
 async function forgetPrograms(programs) {
   for (const { name } of await indexedDB.databases()) {
-    // Not waited for: an engine that is stuck with one of them would stay so for ever, and no program shares names with another.
+    // Not awaited: an engine that is stuck with one of them would never go on, and no program
+    // shares names with another.
     if (programs.some((program) => name?.startsWith(program.name + "-"))) indexedDB.deleteDatabase(/** @type {string} */ (name));
   }
 }

@@ -1,5 +1,5 @@
 "use strict";
-// Values and keys as programs describe them, and descriptions of whatever comes back.
+// Values and keys as programs describe them, and descriptions of the values that come back.
 // A program is JSON, so everything that JSON cannot say has a tag: `{"v": <tag>, …}`.
 
 /**

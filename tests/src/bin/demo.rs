@@ -48,7 +48,8 @@ fn main() -> Result<ExitCode> {
         let interrupted = Arc::clone(&interrupted);
         move || {
             interrupted.store(true, Ordering::Relaxed);
-            // Whatever waits for them now fails, and everything is cleaned up on the way out.
+            // Every wait for these processes fails now, and everything is cleaned up on the way
+            // out.
             process::kill_all();
         }
     })

@@ -282,7 +282,7 @@ impl Driver for Chromium {
         let count = self.evaluate_in_worker(
             "globalThis.chrome?.scripting?.getRegisteredContentScripts().then((scripts) => scripts.length)",
         )?;
-        // The worker comes and goes; when it is gone, whoever asks asks again.
+        // The worker comes and goes; when it is gone, the caller asks again.
         Ok(count
             .and_then(|count| count["value"].as_u64())
             .unwrap_or_default())
@@ -336,6 +336,24 @@ impl Driver for Chromium {
         self.rpc.call("Input.dispatchKeyEvent", down, Some(&session))?;
         let up = json!({"type": "keyUp", "key": name, "windowsVirtualKeyCode": code, "modifiers": modifiers});
         self.rpc.call("Input.dispatchKeyEvent", up, Some(&session))?;
+        Ok(())
+    }
+
+    fn open_dialog(&mut self, page: &str, script: &str) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.forget_events();
+        self.evaluate_in(&session, script)?;
+        self.rpc.event("Page.javascriptDialogOpening", Some(&session))?;
+        Ok(())
+    }
+
+    fn close_dialog(&mut self, page: &str) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.call(
+            "Page.handleJavaScriptDialog",
+            json!({"accept": true}),
+            Some(&session),
+        )?;
         Ok(())
     }
 

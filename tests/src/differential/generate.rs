@@ -48,7 +48,7 @@ struct Generator {
     rng: Rng,
     /// The version of the first database that was asked for last.
     version: u64,
-    /// Whether operations are made for an upgrade: Chromium gets stuck for ever in some that call `commit()`.
+    /// Whether operations are made for an upgrade: Chromium hangs in some that call `commit()`.
     upgrading: bool,
 }
 
@@ -78,7 +78,7 @@ impl Generator {
         }
     }
 
-    /// A connection to the first database beside the one that is there, at whatever version it has.
+    /// A second connection to the first database, at the version that the database has.
     fn connect(&mut self) -> Value {
         json!({
             "step": "open", "connection": "c0 too", "database": 0, "upgrade": [], "outcome": "ok",

@@ -1,4 +1,4 @@
-//! What holds of every feed, whatever was written.
+//! What holds for every feed, regardless of what the page wrote.
 
 use std::collections::BTreeMap;
 

@@ -37,7 +37,7 @@ impl Subscriber {
             let (received, stopping) = (Arc::clone(&received), Arc::clone(&stopping));
             move || {
                 let mut subscription = connection.as_pubsub();
-                let _nobody_waits = ready_sender.send(subscription.psubscribe("idb:*"));
+                let _receiver_gone = ready_sender.send(subscription.psubscribe("idb:*"));
                 while !stopping.load(Ordering::Relaxed) {
                     match subscription.get_message() {
                         Ok(message) => {

@@ -176,7 +176,7 @@ impl Client {
         }))
     }
 
-    /// Stores an item, as somebody else who uses the server may.
+    /// Stores an item, as another client of the server may.
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let answer = self.command(&format!("set {key} 0 0 {}\r\n{value}", value.len()))?;
         ensure!(
@@ -186,7 +186,7 @@ impl Client {
         Ok(())
     }
 
-    /// Removes an item, as somebody else who uses the server may.
+    /// Removes an item, as another client of the server may.
     pub fn delete(&mut self, key: &str) -> Result<()> {
         let answer = self.command(&format!("delete {key}"))?;
         ensure!(

@@ -20,7 +20,7 @@ use oxc::{
     span::SourceType,
 };
 
-/// A script and the modules that it is put together from; whatever a module imports stands before it.
+/// A script and the modules that it is put together from; what a module imports stands before it.
 pub struct Script {
     /// The name of its file.
     pub name: &'static str,

@@ -9,7 +9,7 @@ use protocol::{
     redact,
 };
 
-use super::{Action, Relay};
+use super::{Action, PolicyState, Relay};
 use crate::background::{backoff::Backoff, status::Problem};
 
 /// How far the connection to the host has come.
@@ -72,7 +72,7 @@ impl Relay {
             }
             // Records cannot be found by what stands for their keys.
             Ok(FromHost::Read { origin, keys, .. }) if keys.iter().any(|key| redact::is_redacted(key)) => {
-                self.tell_surveyor(&origin);
+                self.survey(&origin);
             }
             Ok(FromHost::Read {
                 origin,
@@ -89,7 +89,7 @@ impl Relay {
                 };
                 self.tell_reader(&origin, read);
             }
-            Ok(FromHost::Snapshot { origin }) => self.tell_surveyor(&origin),
+            Ok(FromHost::Snapshot { origin }) => self.survey(&origin),
             Ok(FromHost::Servers { troubles }) => {
                 self.servers = troubles.into_iter().map(Problem::from).collect();
                 self.show_state();
@@ -138,7 +138,7 @@ impl Relay {
         self.tell_rules();
         self.decide();
         // Documents that are gone again before they could be judged, or whose origin is not enabled any more.
-        if !self.awaits_policy {
+        if self.policy == PolicyState::Known {
             self.outbox.retain(|origin| self.capture.allows(origin));
         }
         self.outbox.rewind();

@@ -7,7 +7,7 @@ use protocol::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Action, Decisions, Link, Relay};
+use super::{Action, Decisions, Link, PolicyState, Relay};
 use crate::background::inspectors::{Ask, Told, failed};
 
 /// [`protocol::message::ToHost::Ask`], with the question as raw JSON.
@@ -48,15 +48,19 @@ impl Relay {
         };
         self.rules.insert("policy".to_owned(), rules);
         self.unreadable_policy = unreadable;
-        if std::mem::take(&mut self.awaits_policy) {
+        let before = std::mem::replace(&mut self.policy, PolicyState::Known);
+        if before != PolicyState::Known {
             self.redact_anew();
+        }
+        if before == PolicyState::Late {
+            self.show(None);
         }
         // Nothing leaves before every document is judged, nor before the host knows the rules.
         self.recapture();
         self.rules_changed();
     }
 
-    /// A message from an inspector. What is none is left out: it comes from a page of another version, about to be closed.
+    /// A message from an inspector. Invalid messages are ignored: they come from a page of another version, about to be closed.
     pub(super) fn inspector_said(&mut self, port: u32, text: &str) {
         let Ok(message) = json::read(text) else {
             return;
@@ -157,7 +161,7 @@ impl Relay {
         self.actions.push(Action::Register(self.capture.match_patterns()));
         self.bridges.reconsider(|origin| self.capture.allows(origin));
         self.changed = true;
-        // Without the host's word nobody is turned away: it may allow what nobody else does.
+        // Until the host has said which origins it allows, no document is turned away.
         if self.link == Link::Up {
             self.decide();
             self.outbox.retain(|origin| self.capture.allows(origin));

@@ -5,7 +5,7 @@ use protocol::{
     redact::{Redaction, Rule},
 };
 
-use super::{Link, Relay};
+use super::{Link, PolicyState, Relay};
 use crate::background::status::Problem;
 
 impl Relay {
@@ -13,7 +13,8 @@ impl Relay {
     pub(super) fn redact_anew(&mut self) {
         let rules = self.rules.values().flatten();
         self.redaction = match &self.unreadable_policy {
-            _ if self.awaits_policy => Err(Problem::policy_awaited()),
+            _ if self.policy == PolicyState::Late => Err(Problem::policy_late()),
+            _ if self.policy == PolicyState::Awaited => Err(Problem::policy_awaited()),
             Some(reason) => Err(Problem::unreadable_policy(reason)),
             None => Redaction::new(rules, &self.secret).map_err(|error| Problem::broken_rule(&error)),
         };
@@ -37,7 +38,15 @@ impl Relay {
     /// What a person must correct before anything leaves.
     pub(super) fn rules_problem(&self) -> Option<Problem> {
         let problem = self.redaction.as_ref().err().cloned();
-        problem.filter(|_| !self.awaits_policy)
+        problem.filter(|_| self.policy != PolicyState::Awaited)
+    }
+
+    /// The browser has had time to tell the policy. Until it does nothing leaves, and a person is told why.
+    pub(super) fn policy_is_late(&mut self) {
+        if self.policy == PolicyState::Awaited {
+            self.policy = PolicyState::Late;
+            self.rules_changed();
+        }
     }
 
     /// Tells the host by which rules everything that follows is redacted. It has everything read again if they are new.

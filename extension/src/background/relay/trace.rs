@@ -1,6 +1,6 @@
 //! Where writes are called from, for inspectors that want to see it.
 //!
-//! Invariants: nobody takes a stack unless an open inspector wants it; a stack goes to inspectors only, never to the host, and the key
+//! Invariants: no stack is taken unless an open inspector wants it; a stack goes to inspectors only, never to the host, and the key
 //! beside it is redacted as in the delivery itself.
 
 use std::borrow::Cow;

@@ -12,14 +12,16 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     super::{
         key::{RecordKey, Span},
-        mirror::{Mirror, Pages, Single},
+        mirror::Single,
         order::{SLACK_MS, When, Word},
         settle::Settling,
         store::{Place, Store},
     },
     Batch, Refusal, Scope,
+    before::Before,
     drafts::{Draft, Drafts},
-    event::{Before, Scene},
+    event::Scene,
+    sweep::{By, Stretch},
 };
 
 /// An operation whose keys have been read: from here on nothing of a commit can be malformed, so it is applied whole.
@@ -33,14 +35,14 @@ enum Write<'a> {
     Delete {
         key: RecordKey,
     },
-    Sweep {
-        span: Span,
-        range: Option<Box<RawValue>>,
-    },
 }
 
 enum Step<'a> {
     Write(Write<'a>),
+    Truncate {
+        span: Span,
+        range: Option<Box<RawValue>>,
+    },
     Reshape(&'a SchemaChange<'a>),
     ReadAgain,
 }
@@ -60,15 +62,19 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
         Operation::Delete { key, .. } => Write::Delete {
             key: RecordKey::parse(key)?,
         },
-        Operation::DeleteRange { range, .. } => Write::Sweep {
-            span: Span::of_range(range)?,
-            range: to_raw_value(range).ok(),
-        },
+        Operation::DeleteRange { range, .. } => {
+            return Ok(Step::Truncate {
+                span: Span::of_range(range)?,
+                range: to_raw_value(range).ok(),
+            });
+        }
         Operation::DeleteUnknown { .. } => return Ok(Step::ReadAgain),
-        Operation::Clear { .. } => Write::Sweep {
-            span: Span::all(),
-            range: None,
-        },
+        Operation::Clear { .. } => {
+            return Ok(Step::Truncate {
+                span: Span::all(),
+                range: None,
+            });
+        }
         Operation::Schema { change, .. } => return Ok(Step::Reshape(change)),
     }))
 }
@@ -76,23 +82,42 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
 /// What one commit has written so far. Its writes of one record happened at one instant: all of them
 /// change the record, or none.
 #[derive(Default)]
-struct Written {
+pub(super) struct Written {
+    /// Records in conflict that it has written.
     records: HashSet<(i64, Vec<u8>)>,
-    /// Stretches that it has deleted, and the records in them for which that was late.
+    /// Stretches that it has deleted.
     deleted: Vec<(i64, Span)>,
-    left: HashSet<(i64, Vec<u8>)>,
-    /// Stores that it has created, renamed or deleted, whatever was said of their records before:
-    /// what it writes there after that is never late.
-    reshaped: HashSet<i64>,
 }
 
 impl Written {
-    fn has(&self, store: i64, key: &RecordKey) -> bool {
-        let record = (store, key.bytes.clone());
+    /// Whether the last one to write this record in conflict was the commit itself.
+    pub(super) fn has_written(&self, store: i64, key: &RecordKey) -> bool {
+        self.records.contains(&(store, key.bytes.clone()))
+    }
+
+    /// The same, or to delete it. A record that is there after its deletion was left: that was late.
+    fn has(&self, store: i64, key: &RecordKey, live: bool) -> bool {
         let mut deleted = self.deleted.iter();
-        self.records.contains(&record)
-            || deleted.any(|(of, span)| *of == store && span.contains(&key.bytes))
-                && !self.left.contains(&record)
+        !live && deleted.any(|(of, span)| *of == store && span.contains(&key.bytes))
+            || self.has_written(store, key)
+    }
+
+    /// Whether it has deleted a stretch of this store.
+    pub(super) fn has_swept(&self, store: i64) -> bool {
+        self.deleted.iter().any(|(of, _)| *of == store)
+    }
+
+    /// It has deleted this stretch.
+    pub(super) fn delete(&mut self, store: i64, span: &Span) {
+        if !self
+            .deleted
+            .iter()
+            .rev()
+            .take(1)
+            .any(|last| last.0 == store && last.1 == *span)
+        {
+            self.deleted.push((store, span.clone()));
+        }
     }
 }
 
@@ -129,8 +154,8 @@ impl<'j> Batch<'j> {
             let late = match self.state.stores.version(&self.transaction, &place)? {
                 // Behind an upgrade by another document: what that has moved may lack this.
                 Some(version) => commit.version < version,
-                // Perhaps behind the end of a store that nobody has told of before.
-                None => self.census(scope.origin)?.is_some_and(|last| when.contests(last)),
+                // Perhaps behind the end of a store that is not known.
+                None => self.meet_late(scope, &place, commit.version, when)?,
             };
             if late {
                 self.reread(scope.origin)?;
@@ -140,9 +165,24 @@ impl<'j> Batch<'j> {
                     let context = (commit.version, name, when);
                     self.write(&place, context, write, &mut drafts, &mut written)?;
                 }
+                Step::Truncate { span, range } => {
+                    let stretch = Stretch {
+                        place: &place,
+                        version: commit.version,
+                        store_name: name,
+                        span: &span,
+                        when,
+                    };
+                    self.truncate(stretch, range, &mut drafts, &mut written)?;
+                }
                 Step::Reshape(change) => {
-                    let reshaped = self.reshape(&place, commit.version, name, change, when, &mut drafts)?;
-                    written.reshaped.extend(reshaped);
+                    self.reshape(
+                        &place,
+                        (commit.version, name, when),
+                        change,
+                        &mut drafts,
+                        &mut written,
+                    )?;
                 }
                 Step::ReadAgain => self.read_again(&place, commit.version)?,
             }
@@ -159,6 +199,30 @@ impl<'j> Batch<'j> {
         Ok(self.emit(scene, drafts)?)
     }
 
+    /// A `clear` or a deleted range.
+    fn truncate<'a>(
+        &mut self,
+        stretch: Stretch<'_, 'a>,
+        range: Option<Box<RawValue>>,
+        drafts: &mut Drafts<'a, 'j>,
+        written: &mut Written,
+    ) -> rusqlite::Result<()> {
+        let truncate = drafts.next();
+        let store = self
+            .state
+            .stores
+            .get(&self.transaction, stretch.place, stretch.version)?
+            .id;
+        drafts.push(Draft {
+            range,
+            ..Draft::of(Op::Truncate, store, stretch.store_name)
+        })?;
+        if self.sweep(stretch, By::Records, drafts, written)?.late {
+            drafts.set_late(truncate);
+        }
+        Ok(())
+    }
+
     fn write<'a>(
         &mut self,
         place: &Place,
@@ -173,10 +237,9 @@ impl<'j> Batch<'j> {
         let id = store.id;
         let settling = &mut self.state.settling;
         let redaction = self.state.redaction;
-        let mut draft = |op, key, range, before, after: Option<&'a RawValue>, late| {
+        let mut draft = |op, key, before, after: Option<&'a RawValue>, late| {
             drafts.push(Draft {
-                key,
-                range,
+                key: Some(key),
                 before,
                 after: after.map(Cow::Borrowed),
                 late,
@@ -205,7 +268,7 @@ impl<'j> Batch<'j> {
                         settling.set_author(id, &key.bytes, when.context);
                     }
                 }
-                draft(op, Some(key), None, before, Some(value), known.late)?;
+                draft(op, key, before, Some(value), known.late)?;
             }
             Write::Delete { key } => {
                 let known = Known::of(single, store, settling, &key, (when, reads), redaction, written)?;
@@ -218,42 +281,8 @@ impl<'j> Batch<'j> {
                     }
                 }
                 if known.before != Before::Absent {
-                    draft(Op::Delete, Some(key), None, known.before, None, known.late)?;
+                    draft(Op::Delete, key, known.before, None, known.late)?;
                 }
-            }
-            Write::Sweep { span, range } => {
-                draft(Op::Truncate, None, range, Before::Unknown, None, false)?;
-                let mirror = Mirror(connection);
-                let mut live = Pages::of(store.id, &span);
-                while let Some(page) = live.rows(mirror)? {
-                    for (bytes, row) in page {
-                        let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
-                        let in_conflict = reads.conflict || when.contests(row.word);
-                        let before = if in_conflict || settling.waits_for(id, &key.bytes) {
-                            Before::Unknown
-                        } else {
-                            row.told(redaction)
-                        };
-                        if in_conflict {
-                            doubt(settling, &key);
-                        }
-                        let own =
-                            || written.has(id, &key) || settling.is_author(id, &key.bytes, when.context);
-                        let late = !written.reshaped.contains(&id)
-                            && (reads.are_younger || when.is_late(row.word, own));
-                        if late {
-                            written.left.insert((id, key.bytes.clone()));
-                        } else if in_conflict {
-                            single.write(id, &key.bytes, None, when.after(row.word))?;
-                        }
-                        draft(Op::Delete, Some(key), None, before, None, late)?;
-                    }
-                }
-                if !reads.are_younger || written.reshaped.contains(&id) {
-                    mirror.bury_without_conflict(store.id, &span, when)?;
-                    written.deleted.push((id, span));
-                }
-                store.sweep(connection, when)?;
             }
         }
         if in_doubt {
@@ -267,15 +296,15 @@ impl<'j> Batch<'j> {
 ///
 /// Of no record it is known that none of them has seen it afterwards.
 #[derive(Clone, Copy)]
-struct Reads {
+pub(super) struct Reads {
     /// One may be younger.
-    conflict: bool,
+    pub conflict: bool,
     /// One most likely is.
-    are_younger: bool,
+    pub are_younger: bool,
 }
 
 impl Reads {
-    fn of(store: &Store, when: When) -> Self {
+    pub(super) fn of(store: &Store, when: When) -> Self {
         let conflict = store.looks.are_contested_by(when);
         Self {
             conflict,
@@ -285,21 +314,20 @@ impl Reads {
 }
 
 /// What the mirror says about a record that is about to be written.
-struct Known {
+pub(super) struct Known {
     live: bool,
-    /// Not known while the record waits to be read again, or is in conflict now.
     before: Before,
     /// Its order to what others have said is in doubt.
-    contested: bool,
+    pub contested: bool,
     /// The write is most likely older than what the mirror has.
-    late: bool,
+    pub late: bool,
     /// What was said last of it.
     last: Word,
 }
 
 impl Known {
     /// Makes the record what a write says, unless that is late.
-    fn write(
+    pub(super) fn write(
         &self,
         single: &mut Single<'_>,
         (store, key): (i64, &[u8]),
@@ -317,7 +345,7 @@ impl Known {
         single.write(store, key, value, stamp)
     }
 
-    fn of(
+    pub(super) fn of(
         single: &mut Single<'_>,
         store: &Store,
         settling: &Settling,
@@ -330,21 +358,16 @@ impl Known {
         let last = row.as_ref().map_or(store.swept, |row| row.word);
         let contested = reads.conflict || when.contests(last);
         let in_doubt = contested || settling.waits_for(store.id, &key.bytes);
-        let before = match &row {
-            _ if in_doubt => Before::Unknown,
-            Some(row) => row.told(redaction),
-            None if store.complete => Before::Absent,
-            None => Before::Unknown,
-        };
+        let live = row.as_ref().is_some_and(|row| row.value.is_some());
+        let before = Before::of(row.as_ref(), store, in_doubt, redaction);
         Ok(Self {
-            live: row.is_some_and(|row| row.value.is_some()),
+            live,
             before,
             contested,
-            late: !written.reshaped.contains(&store.id)
-                && (reads.are_younger
-                    || when.is_late(last, || {
-                        written.has(store.id, key) || settling.is_author(store.id, &key.bytes, when.context)
-                    })),
+            late: reads.are_younger
+                || when.is_late(last, || {
+                    written.has(store.id, key, live) || settling.is_author(store.id, &key.bytes, when.context)
+                }),
             last,
         })
     }

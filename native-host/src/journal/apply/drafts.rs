@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{
     super::key::{RecordKey, raw},
-    event::Before,
+    before::Before,
 };
 
 /// How many bytes of drafts are kept in memory.
@@ -129,6 +129,18 @@ impl<'a, 'j> Drafts<'a, 'j> {
     /// How many there are.
     pub(super) fn len(&self) -> u64 {
         self.count
+    }
+
+    /// The place of the draft that is added next, for [`set_late`](Self::set_late).
+    pub(super) fn next(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The draft at this place, which concerns no record, came out to be late.
+    pub(super) fn set_late(&mut self, place: usize) {
+        if let Some(Run::Kept(draft)) = self.runs.get_mut(place) {
+            draft.late = true;
+        }
     }
 
     /// Whether any are in the table, or were.

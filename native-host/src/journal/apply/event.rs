@@ -9,16 +9,9 @@ use serde_json::value::RawValue;
 use super::{
     super::{key::raw, recent},
     Batch,
+    before::Before,
     drafts::{Draft, Drafts},
 };
-
-/// What is known of the value before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::journal) enum Before {
-    Unknown,
-    Absent,
-    Value(String),
-}
 
 /// What the events of one delivery share.
 #[derive(Debug, Clone, Copy)]

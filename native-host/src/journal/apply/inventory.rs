@@ -7,6 +7,7 @@ use protocol::commit::{Gap, Inventory};
 use super::{
     super::{
         key::Span,
+        mirror::Mirror,
         order::Reading,
         reread,
         store::{Place, Stores},
@@ -70,6 +71,11 @@ impl Batch<'_> {
             let records = !self.state.settling.waits(store.id);
             store.look(&self.transaction, reading, Span::all().to)?;
             store.trust(&self.transaction, reading.began_at, records)?;
+            store.forget_unseen(&self.transaction)?;
+            let id = store.id;
+            if records && !Mirror(&self.transaction).has_records(id)? {
+                store.forget(&self.transaction, self.state.head.max(self.state.base))?;
+            }
         }
         Ok(())
     }
@@ -94,7 +100,8 @@ impl Batch<'_> {
     /// Something of this origin is missing: all of it is to be read again, however often this host or a document ends before it has been.
     pub(super) fn reread(&mut self, origin: &str) -> rusqlite::Result<()> {
         reread::note(&self.transaction, origin)?;
-        for store in self.state.stores.doubt_absence(&self.transaction, origin)? {
+        let stores = &mut self.state.stores;
+        for store in stores.doubt_all(&self.transaction, origin, reread::from_now())? {
             self.state.scans.retain(|(_, scanned), _| *scanned != store);
         }
         self.state.rereads.want(origin);

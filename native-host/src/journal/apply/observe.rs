@@ -14,8 +14,9 @@ use super::{
         store::Place,
     },
     Batch,
+    before::Before,
     drafts::Draft,
-    event::{Before, Scene},
+    event::Scene,
 };
 
 /// A record as it was read; without a value: nothing is there.
@@ -102,11 +103,10 @@ impl Batch<'_> {
         if same {
             return Ok(());
         }
-        let before = match row {
-            Some(row) => row.told(self.state.redaction),
-            None if store.complete => Before::Absent,
-            None => Before::Unknown,
-        };
+        let before = Before::last_known(row.as_ref(), store, self.state.redaction);
+        if !reading.asked && settled == Settled::Not {
+            store.find_unseen(connection, reading.read_at)?;
+        }
         let draft = Draft {
             key: Some(key.clone()),
             before,

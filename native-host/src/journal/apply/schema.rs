@@ -13,54 +13,88 @@ use super::{
         store::{Place, Stores},
     },
     Batch, Scope,
+    before::Before,
+    commit::{Known, Reads, Written},
     drafts::{Draft, Drafts},
-    event::{Before, Scene},
+    event::Scene,
+    sweep::{By, Stretch, Swept},
 };
 
 impl<'j> Batch<'j> {
-    /// One change of an upgrade. Returns the stores that have other records now, or none.
+    /// One change of an upgrade; whether it was late.
     pub(super) fn reshape<'a>(
         &mut self,
         place: &Place,
-        version: u64,
-        store_name: &'a str,
+        (version, store_name, when): (u64, &'a str, When),
         change: &'a SchemaChange<'a>,
-        when: When,
         drafts: &mut Drafts<'a, 'j>,
-    ) -> rusqlite::Result<Vec<i64>> {
-        let store = self.state.stores.get(&self.transaction, place, version)?;
-        let (id, complete) = (store.id, store.complete);
+        written: &mut Written,
+    ) -> rusqlite::Result<bool> {
+        let store = self.state.stores.get(&self.transaction, place, version)?.id;
+        let shape = drafts.next();
         drafts.push(Draft {
             schema: Some(change),
-            ..Draft::of(Op::Schema, store.id, store_name)
+            ..Draft::of(Op::Schema, store, store_name)
         })?;
-        match change {
+        let all = Span::all();
+        let stretch = Stretch {
+            place,
+            version,
+            store_name,
+            span: &all,
+            when,
+        };
+        let late = match change {
             // A new store is empty: what the mirror has under its name is of a store that went unseen.
-            SchemaChange::CreateStore { .. }
-            | SchemaChange::DeleteStore {}
-            | SchemaChange::DeleteDatabase {} => {
-                self.empty(place, version, store_name, when, drafts)?;
-                Ok(vec![id])
+            SchemaChange::CreateStore { .. } => self.empty(stretch, By::NewShape, drafts, written)?,
+            SchemaChange::DeleteStore {} | SchemaChange::DeleteDatabase {} => {
+                self.empty(stretch, By::Shape, drafts, written)?
             }
-            SchemaChange::RenameStore { to } if *to == place.store => Ok(Vec::new()),
-            SchemaChange::RenameStore { to } => {
-                let source = self.leave(place, version, store_name, when, drafts)?;
-                let target = Place {
-                    store: to.clone().into_owned(),
-                    ..place.clone()
-                };
-                self.empty(&target, version, to, when, drafts)?;
-                let store = self.state.stores.get(&self.transaction, &target, version)?;
-                store.set_complete(&self.transaction, complete)?;
-                let target_id = store.id;
-                self.move_records(source, &target, version, to, when, drafts)?;
-                self.mirror().bury(source, &Span::all(), when)?;
-                Ok(vec![source, target_id])
-            }
+            SchemaChange::RenameStore { to } if *to == place.store => false,
+            SchemaChange::RenameStore { to } => self.rename(stretch, to, drafts, written)?,
             SchemaChange::CreateIndex { .. }
             | SchemaChange::DeleteIndex { .. }
-            | SchemaChange::RenameIndex { .. } => Ok(Vec::new()),
+            | SchemaChange::RenameIndex { .. } => false,
+        };
+        if late {
+            drafts.set_late(shape);
         }
+        Ok(late)
+    }
+
+    /// A store takes another name; whether some of that was late.
+    fn rename<'a>(
+        &mut self,
+        from: Stretch<'_, 'a>,
+        to: &'a str,
+        drafts: &mut Drafts<'a, 'j>,
+        written: &mut Written,
+    ) -> rusqlite::Result<bool> {
+        let Stretch {
+            place, version, when, ..
+        } = from;
+        let store = self.state.stores.get(&self.transaction, place, version)?;
+        let complete = store.complete;
+        let reads = Reads::of(store, when);
+        let source = self.sweep(from, By::Move, drafts, written)?;
+        let to = Stretch {
+            place: &Place {
+                store: to.to_owned(),
+                ..place.clone()
+            },
+            store_name: to,
+            ..from
+        };
+        let mut late = self.empty(to, By::NewShape, drafts, written)?;
+        late |= source.late;
+        if !complete {
+            let store = self.state.stores.get(&self.transaction, to.place, version)?;
+            store.set_complete(&self.transaction, false)?;
+        }
+        self.move_records((source.store, reads), to, drafts, written)?;
+        self.bury(source.store, &Span::all(), (when, reads), written)?;
+        self.after_sweep(from.place, version, source)?;
+        Ok(late)
     }
 
     /// `deleteDatabase`: of each store that the mirror has records of.
@@ -81,23 +115,28 @@ impl<'j> Batch<'j> {
         let last = self.census(scope.origin)?.unwrap_or_default();
         self.set_census(scope.origin, when.after(last))?;
         let mut drafts = Drafts::of(self.connection, stores.len(), self.state.delivery_bytes);
+        let mut written = Written::default();
         for (place, version) in &stores {
             let store = self.state.stores.get(&self.transaction, place, *version)?.id;
-            if !self.mirror().has_records(store)? {
+            let late = if self.mirror().has_records(store)? {
+                let names = (*version, &*place.store, when);
+                let change = &SchemaChange::DeleteDatabase {};
+                self.reshape(place, names, change, &mut drafts, &mut written)?
+            } else {
                 // Nothing to tell, but what is told late of it meets the deletion.
-                self.empty(place, 0, &place.store, when, &mut drafts)?;
-                continue;
+                let stretch = Stretch {
+                    place,
+                    version: *version,
+                    store_name: &place.store,
+                    span: &Span::all(),
+                    when,
+                };
+                self.empty(stretch, By::Shape, &mut drafts, &mut written)?
+            };
+            if !late {
+                // The next database of this name begins with any version.
+                self.state.stores.get(&self.transaction, place, 0)?;
             }
-            self.reshape(
-                place,
-                *version,
-                &place.store,
-                &SchemaChange::DeleteDatabase {},
-                when,
-                &mut drafts,
-            )?;
-            // A database of this name begins anew.
-            self.state.stores.get(&self.transaction, place, 0)?;
         }
         let scene = Scene {
             origin: scope.origin,
@@ -114,83 +153,96 @@ impl<'j> Batch<'j> {
     /// Writes the records of a store that is renamed under its new name. They are still under the old one.
     fn move_records<'a>(
         &mut self,
-        source: i64,
-        target: &Place,
-        version: u64,
-        target_name: &'a str,
-        when: When,
+        (source, reads): (i64, Reads),
+        to: Stretch<'_, 'a>,
         drafts: &mut Drafts<'a, 'j>,
+        written: &mut Written,
     ) -> rusqlite::Result<()> {
-        let id = self.state.stores.get(&self.transaction, target, version)?.id;
+        let mut in_conflict = false;
         let mut live = Pages::of(source, &Span::all());
         while let Some(page) = live.rows(self.mirror())? {
             for (bytes, row) in page {
+                let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+                let fate = self.fate(source, &key, &row, (to.when, reads), written);
+                if fate.late {
+                    continue;
+                }
+                if fate.in_conflict {
+                    self.single
+                        .write(source, &key.bytes, None, to.when.after(row.word))?;
+                }
                 let length = row.value.as_ref().map_or(0, String::len) as u64;
                 if row.redaction != self.state.redaction
                     || self.volume.moved + length > self.state.delivery_bytes
                 {
                     // By the rules of today it may not be told again, or there is too much; it is read by its new name.
-                    self.read_again(target, version)?;
+                    self.read_again(to.place, to.version)?;
                     continue;
                 }
                 let Some(value) = row.value else { continue };
                 self.volume.moved += length;
-                self.single.write(id, &bytes, Some(&value), when.word())?;
-                drafts.push(Draft {
-                    key: Some(RecordKey::from_bytes(bytes).map_err(super::stored)?),
-                    before: Before::Absent,
-                    after: Some(Cow::Owned(raw(value))),
-                    ..Draft::of(Op::Create, id, target_name)
-                })?;
+                in_conflict |= self.move_record(key, value, to, drafts, written)?;
             }
+        }
+        if in_conflict {
+            self.reread(&to.place.origin)?;
         }
         Ok(())
     }
 
-    /// Deletes every record of a store, and knows from now on that it has none.
-    fn empty<'a>(
+    /// Writes one of them, unless another write of the new store is younger; whether that may be.
+    fn move_record<'a>(
         &mut self,
-        place: &Place,
-        version: u64,
-        store_name: &'a str,
-        when: When,
+        key: RecordKey,
+        value: String,
+        to: Stretch<'_, 'a>,
         drafts: &mut Drafts<'a, 'j>,
-    ) -> rusqlite::Result<()> {
-        let store = self.leave(place, version, store_name, when, drafts)?;
-        self.mirror().bury(store, &Span::all(), when)
+        written: &mut Written,
+    ) -> rusqlite::Result<bool> {
+        let store = self.state.stores.get(&self.transaction, to.place, to.version)?;
+        let (id, reads) = (store.id, Reads::of(store, to.when));
+        let (settling, redaction) = (&self.state.settling, self.state.redaction);
+        let known = Known::of(
+            &mut self.single,
+            store,
+            settling,
+            &key,
+            (to.when, reads),
+            redaction,
+            written,
+        )?;
+        known.write(&mut self.single, (id, &key.bytes), Some(&value), to.when, written)?;
+        drafts.push(Draft {
+            key: Some(key),
+            // No store had the name.
+            before: Before::Absent,
+            after: Some(Cow::Owned(raw(value))),
+            late: known.late,
+            ..Draft::of(Op::Create, id, to.store_name)
+        })?;
+        Ok(known.contested)
     }
 
-    /// The same, but for the mirror's rows, which are to be buried. Returns which store it is.
-    fn leave<'a>(
+    /// Deletes the records of a store, and knows from now on that it has none, unless that was late.
+    fn empty<'a>(
         &mut self,
-        place: &Place,
-        version: u64,
-        store_name: &'a str,
-        when: When,
+        stretch: Stretch<'_, 'a>,
+        by: By,
         drafts: &mut Drafts<'a, 'j>,
-    ) -> rusqlite::Result<i64> {
-        let known = self.state.stores.get(&self.transaction, place, version)?;
-        let store = known.id;
-        let mut contested = when.contests(known.swept);
-        let read_since = known.looks.are_contested_by(when);
-        let mut live = Pages::of(store, &Span::all());
-        while let Some(page) = live.rows(self.mirror())? {
-            for (bytes, row) in page {
-                contested |= read_since || when.contests(row.word);
-                drafts.push(Draft {
-                    key: Some(RecordKey::from_bytes(bytes).map_err(super::stored)?),
-                    before: row.told(self.state.redaction),
-                    ..Draft::of(Op::Delete, store, store_name)
-                })?;
-            }
+        written: &mut Written,
+    ) -> rusqlite::Result<bool> {
+        let swept = self.sweep(stretch, by, drafts, written)?;
+        self.after_sweep(stretch.place, stretch.version, swept)?;
+        Ok(swept.late)
+    }
+
+    /// A store has no records any more; in a conflict that is not known, and all is read again.
+    fn after_sweep(&mut self, place: &Place, version: u64, swept: Swept) -> rusqlite::Result<()> {
+        if swept.in_conflict {
+            // What is there may have been written after it.
+            return self.reread(&place.origin);
         }
-        let known = self.state.stores.get(&self.transaction, place, version)?;
-        known.sweep(&self.transaction, when)?;
-        known.set_complete(&self.transaction, true)?;
-        if contested {
-            // Told late: what is there may have been written after it.
-            self.reread(&place.origin)?;
-        }
-        Ok(store)
+        let store = self.state.stores.get(&self.transaction, place, version)?;
+        store.set_complete(&self.transaction, true)
     }
 }

@@ -9,6 +9,7 @@ use super::{
     super::{
         key::{RecordKey, Span},
         order::Reading,
+        reread,
         scan::{Ordered, Scan, Unordered},
         store::Place,
     },
@@ -116,7 +117,11 @@ impl Batch<'_> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
         let records = !self.state.settling.waits(store.id);
         store.trust(&self.transaction, began_at, records)?;
-        store.set_complete(&self.transaction, !store.lacks_records())
+        // It may have been read before what was lost was noticed.
+        let lost = reread::since(&self.transaction, &place.origin)?.is_some_and(|since| began_at < since);
+        store.end_whole_read(&self.transaction, began_at)?;
+        let complete = !lost && !store.lacks_records();
+        store.set_complete(&self.transaction, complete)
     }
 
     /// A stretch of a store whose keys are redacted. Between which keys it lies says nothing about the mirror's: only once all

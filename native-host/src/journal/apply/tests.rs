@@ -1,10 +1,13 @@
 //! What two tabs do at once, decided on a real file.
 
 mod aside;
+mod before;
 mod emptied;
+mod forget;
 mod handed;
 mod late;
 mod lost;
+mod upgrades;
 mod volume;
 
 use std::{

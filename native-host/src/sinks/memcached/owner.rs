@@ -15,7 +15,7 @@ use protocol::name::Template;
 use serde::{Deserialize, Serialize};
 
 use super::{Client, trouble};
-use crate::{config, journal::progress::Trouble, time::now_ms};
+use crate::{config, journal::condition::Trouble, time::now_ms};
 
 /// The profile that writes the keys of an origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     failpoint::paced,
-    journal::{progress::Trouble, tokens::Tokens},
+    journal::{condition::Trouble, tokens::Tokens},
     sinks::runner::{PROFILE_IN_USE, StepError},
     time::now_ms,
 };

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{self, endpoint::Endpoint},
-    journal::progress::Notice,
+    journal::condition::Notice,
     sinks::runner::StepError,
 };
 

@@ -9,7 +9,7 @@ use super::{
     obstacle::Obstacle,
 };
 use crate::{
-    journal::progress::{Notice, Trouble},
+    journal::condition::{Notice, Trouble},
     sinks::runner::StepError,
 };
 

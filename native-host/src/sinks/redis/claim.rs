@@ -19,7 +19,7 @@ use std::{
 
 use redis::{RedisError, Script};
 
-use super::link::Link;
+use super::link::{Link, token_keys};
 use crate::failpoint::paced;
 
 /// How long a host that runs may take to answer; it looks once a second.
@@ -61,21 +61,10 @@ impl Challenged {
     }
 }
 
-/// The keys of a cursor's token and of a challenge to it.
-pub(super) fn keys(cursor: &str) -> (String, String) {
-    (format!("{cursor}:host"), format!("{cursor}:challenge"))
-}
-
-/// The token that the server has.
-pub(super) fn holder(link: &mut Link) -> Result<Option<String>, RedisError> {
-    let (host, _) = keys(link.cursor_key());
-    redis::cmd("GET").arg(host).query(link.connection())
-}
-
 /// Gives the cursor to this token if `former` is its holder still; otherwise the holder has to be
 /// looked up again.
 pub(super) fn replace(link: &mut Link, token: &str, former: Option<&str>) -> Result<bool, RedisError> {
-    let (host, challenge) = keys(link.cursor_key());
+    let (host, challenge) = token_keys(link.cursor_key());
     let script = Script::new(include_str!("claim.lua"));
     script
         .key(host)
@@ -87,7 +76,7 @@ pub(super) fn replace(link: &mut Link, token: &str, former: Option<&str>) -> Res
 
 /// Whether the holder of the cursor answers.
 pub(super) fn is_alive(link: &mut Link) -> Result<bool, RedisError> {
-    let (_, key) = keys(link.cursor_key());
+    let (_, key) = token_keys(link.cursor_key());
     let end = Instant::now() + paced(PATIENCE);
     set(link, &key, ASKED)?;
     loop {
@@ -104,7 +93,7 @@ pub(super) fn is_alive(link: &mut Link) -> Result<bool, RedisError> {
 
 /// Answers a challenge, if there is one; whether there is or was just one.
 pub(super) fn answer(link: &mut Link) -> Result<bool, RedisError> {
-    let (_, key) = keys(link.cursor_key());
+    let (_, key) = token_keys(link.cursor_key());
     let found: Option<String> = redis::cmd("GET").arg(&key).query(link.connection())?;
     if found.as_deref() == Some(ASKED) {
         set(link, &key, ANSWERED)?;

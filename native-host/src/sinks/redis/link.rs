@@ -13,7 +13,7 @@ use redis::{
 };
 use serde::Deserialize;
 
-use super::{claim, memory::Memory};
+use super::memory::Memory;
 use crate::{
     config::{self, address::is_tls},
     failpoint::paced,
@@ -89,6 +89,11 @@ pub fn connect(config: &config::Redis) -> Result<Connection, RedisError> {
     Ok(connection)
 }
 
+/// The keys of a cursor's token, and of a challenge to it.
+pub(super) fn token_keys(cursor: &str) -> (String, String) {
+    (format!("{cursor}:host"), format!("{cursor}:challenge"))
+}
+
 impl Link {
     /// Connects and asks how far the server has come.
     pub(super) fn open(config: &config::Redis, cursor_key: &str) -> Result<Self, RedisError> {
@@ -137,7 +142,15 @@ impl Link {
         // What is wrong with it, if something is, is told by the connection that takes this one's place.
         self.is_open()
             && self.ask().is_ok_and(|cursor| cursor == self.cursor)
-            && claim::holder(self).is_ok_and(|holder| holder.as_ref() == Some(&self.token))
+            && self
+                .holder()
+                .is_ok_and(|holder| holder.as_ref() == Some(&self.token))
+    }
+
+    /// The token that the server has.
+    pub(super) fn holder(&mut self) -> Result<Option<String>, RedisError> {
+        let (token, _) = token_keys(&self.cursor_key);
+        redis::cmd("GET").arg(token).query(&mut self.connection)
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection {

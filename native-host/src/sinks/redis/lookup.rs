@@ -9,7 +9,7 @@ use super::{
     link::{connect, newest_first},
     trouble,
 };
-use crate::{config, journal::progress::Trouble};
+use crate::{config, journal::condition::Trouble};
 
 /// How far from the time at which the host saw an event pass it is looked for, in milliseconds: a server has a clock of its own, and gives its answer
 /// after it has taken the event.

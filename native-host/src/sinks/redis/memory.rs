@@ -7,7 +7,7 @@
 use redis::{Connection, ErrorKind, RedisError};
 
 use super::StepError;
-use crate::{config, journal::progress::Trouble};
+use crate::{config, journal::condition::Trouble};
 
 /// How much of its machine's memory a server may use that has no bound: one part of so many.
 const SHARE: u64 = 2;

@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::{journal::progress::Trouble, sinks::runner::StepError};
+use crate::{journal::condition::Trouble, sinks::runner::StepError};
 
 /// The first word of a server's refusal, our name for it, and the cure.
 const REFUSALS: &[(&str, &str, &str)] = &[

@@ -38,7 +38,7 @@ fn what_is_heard_is_written() {
     host.deliver(4, &commit(&[clear(), put("4", "4")]));
     sandbox.await_cached("4", Some("4"));
     sandbox.await_cached("2", None);
-    // Nobody listened.
+    // No process listened to the first event.
     assert_eq!(sandbox.cached("0"), None);
     assert!(apply.end().success());
 }
@@ -63,12 +63,12 @@ fn one_writes_what_all_hear() {
     sandbox.await_cached("1", Some("2"));
     host.deliver(3, &commit(&[delete("2"), put("1", "3")]));
     sandbox.await_cached("1", Some("3"));
-    // What it heard before it slept, and what it has heard since, is nobody's business any more.
+    // `one` must not write the messages that it received before the pause, or has received since.
     one.resume();
     one.state("standing_by");
     assert_eq!(sandbox.cached("1").as_deref(), Some("3"));
     assert_eq!(sandbox.cached("2"), None);
-    // Whoever goes on says what it missed, once it can know.
+    // A process that takes over reports what it missed, once it can know.
     assert!(two.end().success());
     one.state("applying");
     host.deliver(4, &commit(&[put("1", "4")]));
@@ -116,7 +116,8 @@ fn what_was_missed_is_told() {
     sandbox.redis.down();
 }
 
-/// A process that reaches Redis by a proxy and listens; whoever was started before does without.
+/// A process that listens and reaches Redis through a proxy. Programs that were started before do
+/// not use the proxy.
 fn listening_by(sandbox: &Sandbox, proxy: &Proxy) -> Apply {
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     let by_proxy = format!("redis://{}", proxy.address());
@@ -126,7 +127,7 @@ fn listening_by(sandbox: &Sandbox, proxy: &Proxy) -> Apply {
     apply
 }
 
-/// How many patterns somebody listens to.
+/// How many patterns have a subscriber.
 fn patterns(sandbox: &Sandbox) -> usize {
     redis::cmd("PUBSUB")
         .arg("NUMPAT")
@@ -180,7 +181,7 @@ fn an_event_that_halts_on_its_way_is_heard_whole() {
         .arg(event(1, 7, 2 * HALF).replacen(&halves[1], &halves[0], 1))
         .exec(&mut sandbox.redis.connection())
         .expect("published");
-    gate.await_somebody();
+    gate.await_waiter();
     halted.store(true, Ordering::SeqCst);
     let value = format!("\"{}\"", halves.concat());
     until("both halves are written", || {
@@ -246,7 +247,7 @@ fn what_is_in_hand_at_the_end_is_told() {
 }
 
 #[test]
-fn what_was_missed_is_a_difference_while_somebody_listens() {
+fn missed_events_are_a_difference_while_apply_listens() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     host.deliver(1, &commit(&[put("0", "0")]));
@@ -281,7 +282,7 @@ fn what_the_one_that_wrote_left_is_written_by_who_heard_it_too() {
     host.deliver(1, &commit(&[put("1", "1")]));
     sandbox.await_cached("1", Some("1"));
     one.pause();
-    // Nobody writes yet.
+    // No process writes yet.
     host.deliver(2, &commit(&[put("1", "2"), put("2", "2")]));
     sandbox.await_cached("2", Some("2"));
     sandbox.await_cached("1", Some("2"));

@@ -1,4 +1,5 @@
-//! Who feeds Memcached, as `doctor`, `status` and `apply` itself say: the host, `apply`, nobody, or both.
+//! `doctor`, `status` and `apply` itself name what feeds Memcached: the host, `apply`, both, or
+//! neither.
 
 use serde_json::Value;
 
@@ -41,13 +42,13 @@ fn assert_one(said: &[String], parts: &[&str]) {
 }
 
 #[test]
-fn a_cache_that_nobody_feeds_is_said_to_be_so() {
+fn doctor_notes_missing_cache_writer_when_mode_is_off() {
     let sandbox = sandbox();
-    let nobody = "note: nobody feeds Memcached: memcached.mode is \"off\"";
+    let no_writer = "note: nobody feeds Memcached: memcached.mode is \"off\"";
     assert_one(
         &feeding(&sandbox),
         &[
-            nobody,
+            no_writer,
             "\"idb:events\" has no consumer group",
             "Run `idb-relay apply`",
         ],
@@ -74,13 +75,13 @@ fn a_cache_that_nobody_feeds_is_said_to_be_so() {
     sandbox
         .redis
         .command(&["XGROUP", "DESTROY", "idb:events", "memcached"]);
-    assert_one(&feeding(&sandbox), &[nobody]);
+    assert_one(&feeding(&sandbox), &[no_writer]);
     sandbox
         .redis
         .command(&["XGROUP", "CREATE", "idb:events", "python", "0"]);
     assert_one(&feeding(&sandbox), &["ok: group python reads the stream"]);
     sandbox.configure("redis", "enabled = false");
-    assert_one(&feeding(&sandbox), &[nobody, "switched off"]);
+    assert_one(&feeding(&sandbox), &[no_writer, "switched off"]);
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn a_cache_that_is_fed_twice_is_warned_of() {
     assert!(!sandbox.run(&["doctor"]).status.success());
     assert!(sandbox.print(&["status"]).contains("WARNING: both"));
     assert!(apply.end().success());
-    assert!(feeding(&sandbox).is_empty(), "nobody else does now");
+    assert!(feeding(&sandbox).is_empty(), "only the host feeds it now");
     let mut apply = Apply::start(&sandbox, "two");
     let warning = apply.says("warning");
     assert_eq!(warning["state"], "fed_twice");

@@ -43,10 +43,10 @@ fn add(connection: &mut Connection, number: u64, key: u64, length: usize) {
         .expect("added");
 }
 
-/// Another kind of consumer is given all that there is, and dies.
-fn give_all_to_somebody(connection: &mut Connection) {
+/// Gives every event to a consumer of another kind, which never acknowledges one.
+fn give_all_to_foreign_consumer(connection: &mut Connection) {
     redis::cmd("XREADGROUP")
-        .arg(&["GROUP", "memcached", "somebody", "STREAMS", "idb:events", ">"])
+        .arg(&["GROUP", "memcached", "foreign", "STREAMS", "idb:events", ">"])
         .exec(connection)
         .expect("read");
 }
@@ -74,7 +74,7 @@ fn a_long_answer_comes(prepare: impl FnOnce(&Sandbox, &mut Connection) -> Apply)
     });
     let mut connection = sandbox.redis.connection();
     let mut apply = prepare(&sandbox, &mut connection);
-    gate.await_somebody();
+    gate.await_waiter();
     let (began, length) = (Instant::now(), Duration::from_secs(u64::from(LENGTH)));
     until("the lease would have run out", || {
         began.elapsed() > length * 9 / 8
@@ -114,7 +114,7 @@ fn the_lease_is_kept_while_what_is_owed_comes_by_a_slow_line() {
         add(connection, 1, 1, 1);
         assert!(Apply::writing(sandbox, "one").end().success());
         add(connection, 2, 7, 1000);
-        give_all_to_somebody(connection);
+        give_all_to_foreign_consumer(connection);
         Apply::start(sandbox, "two")
     });
 }
@@ -133,7 +133,7 @@ fn a_server_that_takes_too_long_is_named() {
     sandbox.write_config(&config.replace(&sandbox.memcached.address(), proxy.address()));
     add(&mut sandbox.redis.connection(), 1, 7, 1000);
     let mut apply = Apply::start(&sandbox, "one");
-    gate.await_somebody();
+    gate.await_waiter();
     // Too long for the lease, but no reason to give the connection up.
     let (began, length) = (Instant::now(), Duration::from_secs(u64::from(LENGTH)));
     until("so much time has passed", || began.elapsed() > length * 5 / 8);
@@ -191,7 +191,7 @@ fn memory_is_bounded_however_large_events_are() {
         add(&mut connection, number, number % 50, VALUE);
     }
     add(&mut connection, 3 * EVENTS + 1, 7, 3);
-    give_all_to_somebody(&mut connection);
+    give_all_to_foreign_consumer(&mut connection);
     let mut apply = Apply::start(&sandbox, "claims");
     apply.state("applying");
     done(&apply, "claiming");

@@ -101,7 +101,7 @@ fn a_creation_past_its_fence_is_dead_on_arrival() {
     other.await_clock(fence);
     assert!(!late.write("a", Some("1"), &seen, fence));
     assert_eq!(memcached.get("a"), None);
-    // And it is in nobody's way.
+    // And the dead item does not block a later write.
     other.set("a", Some("3"));
     assert_eq!(memcached.get("a").as_deref(), Some("3"));
 }
@@ -116,7 +116,7 @@ fn a_creation_that_lost_its_second_half_ends_by_itself() {
     assert_eq!(memcached.get("a").as_deref(), Some("1"));
     next.await_clock(fence);
     assert_eq!(memcached.get("a"), None);
-    // What the next one writes is there for good, be it in time to replace the item.
+    // The next process's write stays, even if it still replaces that item.
     let fence = next.fence();
     memcached.tell(&format!("ms b 1 ME T{fence}\r\n1\r\n"));
     next.set("b", Some("1"));
@@ -170,7 +170,7 @@ fn the_lease_is_one_process_s_at_a_time() {
     let mut connection = sandbox.redis.connection();
     let lease = |consumer: &str| Lease::new(Some("idb:events"), "memcached", consumer);
     let (mut one, mut two) = (lease("one"), lease("two"));
-    // Nobody can say whether there was somebody before.
+    // It is unknown whether another process held the lease before.
     assert_eq!(one.take(&mut connection).expect("an answer"), Taken::Unknown);
     assert_eq!(
         two.take(&mut connection).expect("an answer"),

@@ -170,7 +170,7 @@ fn processes_that_come_and_go_leave_what_the_model_says() {
             began.elapsed() > patience || outstanding(&sandbox) == Some(0)
         });
     }
-    // Who sleeps wakes up, and somebody is there.
+    // Paused processes resume, and a process starts in every empty slot.
     for slot in &mut slots {
         match slot {
             Some((process, _)) => process.resume(),
@@ -190,7 +190,7 @@ fn processes_that_come_and_go_leave_what_the_model_says() {
         sleep(Duration::from_millis(50));
     }
     if cut {
-        // What nobody could apply any more the mirror still knows.
+        // The mirror still has the changes that no process could apply any more.
         let verified = verify(&sandbox, &["--repair"]);
         println!("put right: {:?}", verified.kinds());
         assert_eq!((verified.code, verified.compared.pending), (Some(0), 0));

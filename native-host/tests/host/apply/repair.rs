@@ -55,7 +55,8 @@ fn what_apply_feeds_is_compared_and_put_right() {
             assert!(apply.end().success());
         }
     }
-    // What nobody brings who runs is a difference. It is left to who brings it: it may be about to write what came before.
+    // A change is a difference if no running process writes it. `verify` leaves it to `apply`,
+    // which may be about to write an older value.
     host.deliver(4, &commit(&[put("3", "2"), put("1000", "1"), delete("5")]));
     host.acknowledged(4);
     for repair in [&[][..], &["--repair"]] {
@@ -75,7 +76,7 @@ fn what_apply_feeds_is_compared_and_put_right() {
 fn the_inspector_compares_what_apply_feeds() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
-    // Nobody does yet.
+    // No `apply` feeds Memcached yet.
     ask(&mut host, 1, false);
     let Reply::Failed(error) = host.answer().reply else {
         panic!("it cannot be compared");

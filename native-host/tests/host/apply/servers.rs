@@ -48,7 +48,7 @@ fn a_memcached_that_is_empty_is_filled_without_an_event() {
     apply.says("filled");
     apply.state("applying");
     filled(&sandbox);
-    // While nobody is there, too.
+    // `apply` also fills the server after a flush while no process ran.
     assert!(apply.end().success());
     sandbox.memcached.tell("flush_all\r\n");
     let mut apply = Apply::start(&sandbox, "two");
@@ -392,7 +392,7 @@ fn the_permissions_that_a_host_and_the_commands_beside_it_ask_for_are_enough() {
         sandbox.redis.command(&all);
     };
     let keys = ["~idb:events", "~{idb:events}:*", "&*"];
-    // Somebody feeds Memcached, with permissions of his own.
+    // An `apply` process feeds Memcached, with permissions of its own.
     let mut first = host(&sandbox);
     let apply = Apply::after_first_event(&sandbox, &mut first);
     assert!(first.close().success());
@@ -466,7 +466,8 @@ fn several_servers_are_fed_and_filled_each_by_itself() {
     apply.says("filled");
     apply.state("applying");
     assert_eq!((held(&sandbox.memcached), held(&second)), (first, other));
-    // Another list of servers: records change their places, and none stays where nobody looks for it when it comes back.
+    // Another list of servers: records change their places. When a server comes back to the list,
+    // it holds no record that belongs to another one.
     assert!(apply.end().success());
     sandbox.write_config(&config);
     let mut apply = Apply::start(&sandbox, "two");

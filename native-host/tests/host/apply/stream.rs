@@ -242,7 +242,8 @@ fn how_much_there_is_to_catch_up_with_is_known_though_redis_does_not_know() {
     );
     apply.state("applying");
     all_done(&sandbox);
-    // What Redis says to everybody else is put right at the end, whatever it was; a restart makes it wrong.
+    // At the end of the stream `apply` corrects the lag that Redis reports to other clients. A
+    // restart makes it wrong.
     until("Redis counts nothing unread", || {
         lag_of_redis(&sandbox) == Some(0)
     });
@@ -260,7 +261,8 @@ fn how_much_there_is_to_catch_up_with_is_known_though_redis_does_not_know() {
     until("Redis counts nothing unread", || {
         lag_of_redis(&sandbox) == Some(0)
     });
-    // Somebody has put the group elsewhere: nobody knows, and nobody guesses.
+    // Another client has moved the group: the number of unread events is unknown, and `apply` does
+    // not guess it.
     assert!(apply.end().success());
     let events = sandbox
         .redis

@@ -125,7 +125,7 @@ fn a_lease_that_redis_lost_is_waited_out_all_the_same() {
     let sandbox = sandbox_without_lease();
     come_and_gone(&sandbox, &mut host(&sandbox));
     let mut ghost = Ghost::about(&sandbox, "1");
-    // Nobody can see any more that there was somebody.
+    // Redis no longer shows that a process held the lease.
     sandbox.redis.command(&["DEL", LEASE]);
     let _apply = Apply::writing(&sandbox, "one");
     assert!(!ghost.write("1"));

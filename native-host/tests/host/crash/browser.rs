@@ -207,7 +207,7 @@ impl Browser {
         }
     }
 
-    /// Nobody tells of it.
+    /// Writes to a database without a message to the host.
     pub fn write_unseen(&mut self, home: usize, run: impl FnOnce(&mut World, Home) -> Told) {
         let home = HOMES[home % HOMES.len()];
         self.span();
@@ -319,7 +319,7 @@ impl Browser {
         self.outbox.is_empty()
     }
 
-    /// Nobody is busy any more.
+    /// Makes every document idle.
     pub fn rest(&mut self) {
         for index in 0..self.contexts.len() {
             self.set_busy(index, false);
@@ -514,7 +514,7 @@ impl Browser {
                 }
             }
             FromHost::Error(_) | FromHost::Hello(_) | FromHost::Servers { .. } => {}
-            FromHost::Answer(answer) => return Err(format!("nobody asked for {answer:?}")),
+            FromHost::Answer(answer) => return Err(format!("the browser did not ask for {answer:?}")),
         }
         Ok(())
     }

@@ -120,7 +120,7 @@ impl Disk {
         self.path.join("ballast")
     }
 
-    /// How far files may grow; whoever runs has no more than that, whatever it has written.
+    /// Limits how far files of the running program may grow, even if they are larger already.
     fn limit(&self, current: Option<u64>) {
         let program = self.program.and_then(|id| Pid::from_raw(id.cast_signed()));
         let limit = Rlimit {

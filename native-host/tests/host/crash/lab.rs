@@ -35,7 +35,7 @@ pub struct Lab {
     memcached_state: MemcachedState,
     older: Vec<(PathBuf, Vec<u8>)>,
     profile: String,
-    /// What was done and said in this round, for whoever must find out what went wrong.
+    /// The actions and messages of this round, which help to explain a failure.
     story: Vec<String>,
     began: Instant,
     /// Whether Redis has forgotten, or was not there for all.
@@ -179,7 +179,7 @@ impl Lab {
         host
     }
 
-    /// Whatever is wrong is cured.
+    /// Repairs the two servers and the disk.
     pub fn heal(&mut self) {
         self.heal_redis();
         self.heal_memcached();

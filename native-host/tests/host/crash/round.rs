@@ -315,7 +315,7 @@ impl Round<'_> {
         self.lab.heal();
         self.browser.rest();
         for origin in 0..self.browser.origins.len() {
-            // Somebody must be there to be asked; and what was lost is found by the next page.
+            // The host needs a document to ask, and the next page finds what was lost.
             if self.browser.lost[origin] || !self.browser.has_document(origin) {
                 self.browser.load(origin);
             }

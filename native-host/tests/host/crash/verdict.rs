@@ -155,7 +155,7 @@ fn apply(event: &Event<'_>, replica: &mut BTreeMap<Address, String>) -> Verdict 
     let known = replica.get(&address).map_or("null", String::as_str);
     match event.before {
         None => {}
-        // By `add` the page itself says that there was none, whatever was told before.
+        // With `add` the page itself says that there was none, even if earlier events disagree.
         Some(before) if before.get() == "null" && event.op == Op::Create => {}
         Some(before) if before.get() == known => {}
         Some(before) => {

@@ -17,7 +17,7 @@ const FRAME_HEADER: usize = 24;
 /// Past this the log may have been brought into the file in part; then nothing is known of it here.
 const MAX_FRAMES: usize = 3500;
 
-/// Tears the end of a journal's log; what was done, for whoever must find out what went wrong.
+/// Tears the end of a journal's log. Returns what it did, which helps to explain a failure.
 pub fn tear(journal: &Path, scratch: &Path, how: Tear, rng: &mut Rng) -> String {
     let log = journal.with_extension("sqlite-wal");
     let Ok(mut bytes) = fs::read(&log) else {

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fs,
     io::{BufRead as _, BufReader},
-    process::{Child, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::Instant,
@@ -23,7 +23,7 @@ use super::{
 pub struct Apply {
     child: Child,
     lines: Receiver<Value>,
-    /// What it has said so far and nobody has asked for.
+    /// The lines that it has printed and the test has not asked for yet.
     said: VecDeque<Value>,
 }
 
@@ -34,8 +34,18 @@ impl Apply {
 
     /// With more options.
     pub fn start_with(sandbox: &Sandbox, consumer: &str, options: &[&str]) -> Self {
-        let mut child = sandbox
-            .program()
+        Self::spawn(sandbox.program(), consumer, options)
+    }
+
+    /// One that waits a quarter of the usual time: with less, Redis has no time to answer.
+    pub fn hasty(sandbox: &Sandbox, consumer: &str, options: &[&str]) -> Self {
+        let mut program = sandbox.program();
+        program.env("IDB_RELAY_PACE", "4");
+        Self::spawn(program, consumer, options)
+    }
+
+    fn spawn(mut program: Command, consumer: &str, options: &[&str]) -> Self {
+        let mut child = program
             .args(["apply", "--json", "--consumer", consumer])
             .args(options)
             .stdin(Stdio::null())
@@ -108,7 +118,7 @@ impl Apply {
         }
     }
 
-    /// All that it has said under this name and nobody has asked for.
+    /// All lines with this name that the test has not asked for yet.
     pub fn said(&mut self, name: &str) -> Vec<Value> {
         self.said.extend(self.lines.try_iter());
         self.said
@@ -117,7 +127,7 @@ impl Apply {
             .collect()
     }
 
-    /// All that it has said and nobody has asked for, but for single records.
+    /// All lines that the test has not asked for yet, except those about single records.
     pub fn told(&mut self) -> Vec<&Value> {
         self.said.extend(self.lines.try_iter());
         self.said

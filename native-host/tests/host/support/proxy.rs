@@ -20,7 +20,7 @@ pub struct Proxy {
     answered: Arc<Mutex<HashSet<usize>>>,
     /// The clients' connections.
     clients: Arc<Mutex<Vec<TcpStream>>>,
-    /// Nobody is told when a server ends.
+    /// Clients are not notified when the server ends.
     silent: Arc<AtomicBool>,
 }
 
@@ -96,7 +96,7 @@ impl Proxy {
         self.clients.lock().expect("no panic").len()
     }
 
-    /// Whether the server has answered anything on a connection, be it that nobody listened.
+    /// Whether the server has answered anything on a connection, even if its client has gone.
     pub fn has_answered(&self, connection: usize) -> bool {
         self.answered.lock().expect("no panic").contains(&connection)
     }
@@ -143,18 +143,18 @@ impl Gate {
             .changed
             .wait_timeout_while(state, PATIENCE, |(open, _)| !*open)
             .expect("no panic");
-        assert!(!waited.timed_out(), "nobody has opened the gate");
+        assert!(!waited.timed_out(), "the test has not opened the gate");
         state.1 -= 1;
     }
 
-    /// Waits until somebody waits at it.
-    pub fn await_somebody(&self) {
+    /// Waits until a thread waits at the gate.
+    pub fn await_waiter(&self) {
         let state = self.state.lock().expect("no panic");
         let (_state, waited) = self
             .changed
             .wait_timeout_while(state, PATIENCE, |(_, waiting)| *waiting == 0)
             .expect("no panic");
-        assert!(!waited.timed_out(), "nobody has come to the gate");
+        assert!(!waited.timed_out(), "no thread has come to the gate");
     }
 
     /// Lets all pass from now on.

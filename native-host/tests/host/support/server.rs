@@ -163,7 +163,7 @@ impl Redis {
             .expect("an answer");
     }
 
-    /// Whether it writes its file anew.
+    /// Whether it rewrites its append-only file.
     pub fn is_rewriting(&self) -> bool {
         let info: String = redis::cmd("INFO")
             .arg("persistence")
@@ -447,7 +447,8 @@ impl Memcached {
         found
     }
 
-    /// A value, and what else the server says of its item: `f` flags, `t` seconds to live (-1: for ever).
+    /// A value, and what else the server says of its item: `f` flags, `t` seconds to live (-1: no
+    /// expiry).
     pub fn about(&self, key: &str) -> Option<(String, String)> {
         let mut reader = self.command(&format!("mg {key} v f t\r\n"));
         let mut header = String::new();
@@ -517,7 +518,7 @@ impl Memcached {
         self.set_for(key, value, 0);
     }
 
-    /// For so many seconds; 0 is for ever.
+    /// Stores an item that expires after so many seconds; 0 means never.
     pub fn set_for(&self, key: &str, value: &str, seconds: u32) {
         let length = value.len();
         let mut reader = self.command(&format!("set {key} 0 {seconds} {length}\r\n{value}\r\n"));

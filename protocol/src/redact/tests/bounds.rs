@@ -1,4 +1,4 @@
-//! What a page may cost the background: depth, work and length have bounds, whatever refers to whatever.
+//! What a page may cost the background: depth, work and length have bounds, however objects refer to each other.
 
 use std::thread;
 

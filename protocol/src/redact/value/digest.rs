@@ -221,7 +221,7 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
         leads_back
     }
 
-    /// Writes what a key looks like, and may be one: a key in a field has the hash of the key. `false`: it is none.
+    /// Writes what a key looks like, and may be one: a key in a field has the hash of the key. `false`: it is not a key.
     fn write_key(&self, json: &'j Json<'a>, out: &mut String) -> bool {
         work::count(1);
         match json {
@@ -251,7 +251,7 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
     }
 }
 
-/// The object within a `$object`: it has no other form, whatever it looks like.
+/// The object within a `$object`: it has no other form.
 fn escaped<'j, 'a>(json: &'j Json<'a>) -> Option<&'j Json<'a>> {
     let Json::Object(members) = json else { return None };
     match &members[..] {

@@ -58,7 +58,7 @@ impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
         match self.marks.of(json) {
             Some(How::Hash(rule)) => self.hash(rule, json),
             Some(How::Mask) => self.quote(MASK),
-            // Whoever could leave it out has not asked for it.
+            // A caller that could leave it out has not asked for it.
             Some(How::Drop) => self.out.push_str("null"),
             None => self.content(json),
         }

@@ -66,7 +66,7 @@ pub fn measure(kind: Kind) -> Result<Value> {
 }
 
 /// When each number from 1 on was first seen under the key; a number that was overtaken was seen with the one that overtook it.
-/// The warming up starts from 1, too: the last time the number falls, it begins anew.
+/// The warm-up starts from 1, too: the measurement begins when the number falls for the last time.
 fn watch(memcached: &MemcachedServer, key: &str, stop: &AtomicBool) -> Result<Vec<f64>> {
     let mut client = memcached.connect()?;
     let mut seen: Vec<f64> = Vec::with_capacity(SAMPLES);

@@ -81,7 +81,7 @@ fn a_record_is_told_as_it_would_leave() {
     relay.looked(looking.clone(), Some(&answer));
     let sight = seen(&mut relay);
     assert_eq!(sight.to_string(), r#"{"record":{"a":"***","b":-0.0}}"#);
-    // What is none is not passed on as it came.
+    // An invalid one is not passed on as it came.
     relay.looked(looking.clone(), Some(SECRET));
     assert!(seen(&mut relay)["failed"]["message"].is_string());
     relay.looked(looking, None);
@@ -174,7 +174,7 @@ fn counts_are_told_as_they_are_and_no_page_is_said() {
     assert_eq!(seen(&mut relay)["counts"], told);
     relay.looked(looking.clone(), Some("{}"));
     assert!(seen(&mut relay)["failed"].is_object());
-    // Whoever is gone is told nothing.
+    // An inspector that is gone gets no answer.
     relay.port_closed(9);
     relay.looked(looking, Some("[]"));
     assert_eq!(relay.take_actions(), []);

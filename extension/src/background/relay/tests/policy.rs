@@ -138,3 +138,51 @@ fn the_end_of_the_wait_hides_no_problem() {
     );
     assert!(relay.problem.is_some());
 }
+
+#[test]
+fn policy_that_does_not_come_is_named_until_it_comes() {
+    let mut relay = started(Decisions::default());
+    let wake = Action::Wake {
+        alarm: Alarm::Policy,
+        after: POLICY_PATIENCE,
+    };
+    assert!(relay.take_actions().contains(&wake));
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    deliver_secret(&mut relay, 1);
+    relay.take_actions();
+    relay.woken(Alarm::Policy);
+    let actions = relay.take_actions();
+    let [
+        Action::Show {
+            problem: Some(problem),
+            ..
+        },
+    ] = &actions[..]
+    else {
+        panic!("{actions:?}")
+    };
+    assert!(problem.message.contains("policy"), "{problem:?}");
+    // A host that starts again changes nothing about it.
+    relay.host_gone("");
+    greet(&mut relay);
+    assert_eq!(relay.problem, Some(Problem::policy_late()));
+
+    relay.policy(Policy::default());
+    let actions = relay.take_actions();
+    let shown = Action::Show {
+        problem: None,
+        paused: false,
+    };
+    assert!(actions.contains(&shown), "{actions:?}");
+    assert_eq!(to_host(actions).len(), 2);
+}
+
+#[test]
+fn policy_that_has_come_is_not_named_as_late() {
+    let mut relay = started(Decisions::default());
+    relay.policy(Policy::default());
+    relay.take_actions();
+    relay.woken(Alarm::Policy);
+    assert_eq!(relay.take_actions(), []);
+}

@@ -1,4 +1,4 @@
-//! Stacks of writes: taken for whoever looks, told to nobody else.
+//! Stacks of writes: recorded for open inspectors, and sent to these only.
 
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ fn a_stack_finds_whoever_looks_and_nobody_else() {
     for port in [8, 9] {
         relay.inspector_opened(port);
     }
-    // Nobody wants them: what comes all the same is left out.
+    // No inspector wants them: those that still arrive are left out.
     deliver_traced(&mut relay, 1, 1);
     assert_eq!(told(&mut relay, 9), Vec::<Value>::new());
     relay.port_said(9, r#"{"trace":{"tab":7}}"#);

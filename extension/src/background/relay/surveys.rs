@@ -1,0 +1,159 @@
+//! Which document reads an origin's databases, so that of several tabs one does.
+//!
+//! Invariants: an origin has one reader at a time; what was asked for while it reads is read once more
+//! behind it, by a reading that began later; a reader that is gone or silent is replaced. A document
+//! that asked is told once a reading that began after its question is over.
+
+use std::time::Duration;
+
+use protocol::{message::ToBridge, table::Table};
+
+use super::{Action, Relay, to_bridge};
+
+/// How long a reader may say nothing until another document takes over. It says something with each
+/// stretch, and waits 8 s at most for a store.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// The reading of an origin.
+#[derive(Debug, Default)]
+struct Survey {
+    /// The port of the document that reads.
+    reader: Option<u32>,
+    /// When it was last heard of, as of the last alarm.
+    heard: u64,
+    /// Those that have been silent.
+    silent: Vec<u32>,
+    /// A reading that begins from now on is asked for.
+    wanted: bool,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Surveys {
+    by_origin: Table<String, Survey>,
+    /// Whether an alarm is set.
+    watching: bool,
+}
+
+impl Relay {
+    /// All that there is of an origin is to be read. If no document of it is open, the next one to load asks.
+    pub(super) fn survey(&mut self, origin: &str) {
+        let survey = self
+            .surveys
+            .by_origin
+            .get_or_insert_with(origin.to_owned(), Survey::default);
+        survey.wanted = true;
+        self.begin_survey(origin);
+    }
+
+    /// Gives the reading that is wanted to a document, unless one reads already.
+    fn begin_survey(&mut self, origin: &str) {
+        let Some(survey) = self.surveys.by_origin.get_mut(origin) else {
+            return;
+        };
+        if survey.reader.is_some() {
+            return;
+        }
+        let reader = self.bridges.surveyor_of(origin, &survey.silent);
+        match reader {
+            Some(reader) if survey.wanted => {
+                survey.reader = Some(reader);
+                survey.wanted = false;
+                survey.heard = self.bridges.last_heard(reader);
+                self.actions.extend(to_bridge(reader, &ToBridge::Snapshot {}));
+                self.watch_surveys();
+            }
+            _ => {
+                self.surveys.by_origin.remove(origin);
+            }
+        }
+    }
+
+    /// A document has read all that it was told to.
+    pub(super) fn surveyed(&mut self, port: u32) {
+        let Some((origin, survey)) = self
+            .surveys
+            .by_origin
+            .iter_mut()
+            .find(|(_, survey)| survey.reader == Some(port))
+        else {
+            return;
+        };
+        let origin = origin.clone();
+        survey.reader = None;
+        if !survey.wanted {
+            for port in self.bridges.readers(&origin) {
+                self.actions.extend(to_bridge(port, &ToBridge::Surveyed {}));
+            }
+        }
+        self.begin_survey(&origin);
+    }
+
+    /// A document reads no more: another one takes over.
+    pub(super) fn reader_gone(&mut self, port: u32) {
+        let of_port = self
+            .surveys
+            .by_origin
+            .iter_mut()
+            .find(|(_, survey)| survey.reader == Some(port));
+        if let Some((origin, survey)) = of_port {
+            let origin = origin.clone();
+            survey.reader = None;
+            survey.wanted = true;
+            self.begin_survey(&origin);
+        }
+    }
+
+    fn watch_surveys(&mut self) {
+        if !self.surveys.watching {
+            self.surveys.watching = true;
+            self.actions.push(Action::Wake {
+                alarm: Alarm::Surveys,
+                after: SILENCE,
+            });
+        }
+    }
+
+    /// Replaces the readers that have said nothing since the last alarm: their threads are held up, or
+    /// the browser has frozen them.
+    fn replace_silent_readers(&mut self) {
+        self.surveys.watching = false;
+        let reading: Vec<String> = self.surveys.by_origin.keys().cloned().collect();
+        for origin in reading {
+            let Some(survey) = self.surveys.by_origin.get_mut(&origin) else {
+                continue;
+            };
+            let Some(reader) = survey.reader else { continue };
+            let heard = self.bridges.last_heard(reader);
+            let context = self.bridges.context_of(reader);
+            let is_silent = std::mem::replace(&mut survey.heard, heard) == heard;
+            // One with deliveries here waits for the host.
+            if is_silent && !self.outbox.holds_of(context) {
+                let mut silent = survey.silent.clone();
+                silent.push(reader);
+                if self.bridges.surveyor_of(&origin, &silent).is_some() {
+                    survey.silent = silent;
+                    self.reader_gone(reader);
+                }
+            }
+            self.watch_surveys();
+        }
+    }
+
+    /// The time of an alarm has come.
+    pub fn woken(&mut self, alarm: Alarm) {
+        match alarm {
+            Alarm::Policy => self.policy_is_late(),
+            Alarm::Surveys => self.replace_silent_readers(),
+        }
+    }
+}
+
+/// What is to be looked at after a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alarm {
+    /// Whether the browser has told the managed policy.
+    Policy,
+    /// Whether the documents that read databases go on.
+    Surveys,
+}

@@ -1,0 +1,132 @@
+//! Which document reads an origin's databases.
+
+use super::*;
+
+const SNAPSHOT: &str = r#"{"snapshot":{}}"#;
+const SURVEYED: &str = r#"{"surveyed":{}}"#;
+
+/// A document that loads, and asks for everything to be read.
+fn load(relay: &mut Relay, port: u32, context: &str) {
+    let page = Page {
+        origin: ORIGIN.into(),
+        tab: i64::from(port),
+        frame: 0,
+    };
+    relay.bridge_opened(
+        port,
+        Sender {
+            page,
+            incognito: false,
+            container: String::new(),
+            top: None,
+            inactive: false,
+        },
+    );
+    relay.port_said(
+        port,
+        &format!(r#"{{"open":{{"context":"{context}","survey":true,"place":{PLACE}}}}}"#),
+    );
+}
+
+/// The ports that are told this.
+fn told(relay: &mut Relay, wanted: &str) -> Vec<u32> {
+    let ports = relay
+        .take_actions()
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::ToPort { port, text } if text == wanted => Some(port),
+            _ => None,
+        });
+    ports.collect()
+}
+
+fn greeted() -> Relay {
+    let mut relay = relay();
+    greet(&mut relay);
+    relay
+}
+
+#[test]
+fn one_of_several_tabs_reads_and_once_more_for_those_that_came_later() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    load(&mut relay, 2, "b");
+    load(&mut relay, 3, "c");
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    // What it has read may have been read before the others loaded.
+    relay.port_said(1, SURVEYED);
+    let reader = told(&mut relay, SNAPSHOT);
+    assert_eq!(reader, [1]);
+    relay.port_said(1, SURVEYED);
+    assert_eq!(told(&mut relay, SURVEYED), [1, 2, 3]);
+    // Nothing is asked for any more.
+    relay.port_said(1, SURVEYED);
+    assert_eq!(relay.take_actions(), []);
+}
+
+#[test]
+fn documents_before_the_host_ask_once_it_is_there() {
+    let mut relay = relay();
+    load(&mut relay, 1, "a");
+    load(&mut relay, 2, "b");
+    relay.port_said(2, r#"{"survey":{}}"#);
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    relay.host_started();
+    relay.host_said(&format!(
+        r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":["{ORIGIN}"]}}}}"#
+    ));
+    assert_eq!(told(&mut relay, SNAPSHOT).len(), 1);
+}
+
+#[test]
+fn reader_that_closes_is_replaced() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    load(&mut relay, 2, "b");
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    relay.port_closed(1);
+    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    // With the last document goes the question: the next one asks by itself.
+    relay.port_closed(2);
+    load(&mut relay, 3, "c");
+    assert_eq!(told(&mut relay, SNAPSHOT), [3]);
+}
+
+#[test]
+fn reader_that_says_nothing_is_replaced_unless_it_waits_for_the_host() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    load(&mut relay, 2, "b");
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    deliver(&mut relay, 1, 1);
+    relay.woken(Alarm::Surveys);
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    relay.host_said(r#"{"acknowledged":{"context":"a","sequence":1}}"#);
+    // It does nothing with it.
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    // There is no other document left.
+    relay.woken(Alarm::Surveys);
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    relay.port_said(1, SURVEYED);
+    assert_eq!(told(&mut relay, SURVEYED), [0; 0]);
+    relay.port_said(2, SURVEYED);
+    assert_eq!(told(&mut relay, SURVEYED), [1, 2]);
+    // Nothing to look after.
+    relay.woken(Alarm::Surveys);
+    assert_eq!(relay.take_actions(), []);
+}
+
+#[test]
+fn origins_do_not_wait_for_each_other() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    relay.host_said(r#"{"snapshot":{"origin":"http://localhost:1"}}"#);
+    relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    // The host asked after it began.
+    relay.port_said(1, SURVEYED);
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+}

@@ -1,0 +1,170 @@
+//! What events tell of the value before: the true one, or nothing.
+
+use super::{Bench, NOW};
+use crate::time::now_ms;
+
+const GAP: &str = r#"{"gap":{"reason":"a test","stores":[{"database":"d","store":"s"}]}}"#;
+const DELETE: &str = r#"{"delete":{"store":"s","key":1}}"#;
+
+impl Bench {
+    fn last_event(&self) -> String {
+        self.events().pop().expect("an event")
+    }
+
+    /// A commit of the store `t`.
+    fn put_beside(&mut self, context: &str, at: i64, value: i64) {
+        self.commit(
+            context,
+            at,
+            at,
+            &format!(r#"{{"put":{{"store":"t","key":1,"value":{value}}}}}"#),
+        );
+    }
+}
+
+#[test]
+fn before_is_told_of_a_store_that_was_read_as_a_whole() {
+    let mut bench = Bench::new();
+    bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
+    bench.put("a", 1000, 1010, 2);
+    assert_eq!(bench.last_event(), "u 1→2");
+    bench.commit("a", 1020, 1030, DELETE);
+    bench.put("a", 1040, 1050, 3);
+    assert_eq!(bench.last_event(), "c null→3");
+}
+
+#[test]
+fn before_is_not_told_once_a_worker_was_found_to_write() {
+    let mut bench = Bench::new();
+    bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
+    // A worker has written both, and goes on to.
+    bench.snapshot("reader", 1000, r#"{"key":1,"value":5},{"key":2,"value":5}"#);
+    bench.put("a", 2000, 2010, 2);
+    assert_eq!(bench.last_event(), "u 2");
+    // Another record of the worker is deleted: there may be something to delete.
+    bench.commit("a", 2020, 2030, r#"{"delete":{"store":"s","key":3}}"#);
+    assert_eq!(bench.last_event(), "d null");
+    bench.put("a", 2040, 2050, 3);
+    assert_eq!(bench.last_event(), "u 3");
+    let mut bench = bench.restart();
+    bench.put("a", 2060, 2070, 4);
+    assert_eq!(bench.last_event(), "u 4");
+    // It is still at it; then it has ended.
+    let at = now_ms() - NOW;
+    bench.snapshot("reader", at + 1000, r#"{"key":1,"value":4},{"key":2,"value":6}"#);
+    bench.put("a", at + 2000, at + 2000, 5);
+    assert_eq!(bench.last_event(), "u 5");
+    bench.snapshot("reader", at + 3000, r#"{"key":1,"value":5},{"key":2,"value":6}"#);
+    bench.put("a", at + 4000, at + 4000, 6);
+    assert_eq!(bench.last_event(), "u 5→6");
+    bench.commit(
+        "a",
+        at + 4010,
+        at + 4010,
+        r#"{"put":{"store":"s","key":9,"value":9}}"#,
+    );
+    assert_eq!(bench.last_event(), "c null→9");
+}
+
+#[test]
+fn before_is_not_told_after_a_gap_until_the_record_is_known_again() {
+    let mut bench = Bench::new();
+    let now = now_ms() - NOW;
+    bench.snapshot("reader", now - 9000, r#"{"key":1,"value":1}"#);
+    bench.put_beside("a", now - 8000, 1);
+    bench.deliver("a", GAP);
+    // The gap names one store, but what was lost may concern another one as well.
+    bench.put("a", now + 1000, now + 1000, 2);
+    assert_eq!(bench.last_event(), "u 2");
+    bench.put_beside("a", now + 1000, 2);
+    assert_eq!(bench.last_event(), "u 2");
+    // Written behind the loss: known.
+    bench.put("a", now + 2000, now + 2000, 3);
+    assert_eq!(bench.last_event(), "u 2→3");
+    // What is read of it, too; one without a record is not known before that.
+    bench.commit(
+        "a",
+        now + 2000,
+        now + 2000,
+        r#"{"put":{"store":"s","key":2,"value":2}}"#,
+    );
+    assert_eq!(bench.last_event(), "c 2");
+    bench.snapshot("reader", now + 5000, r#"{"key":1,"value":3},{"key":2,"value":2}"#);
+    bench.commit(
+        "a",
+        now + 6000,
+        now + 6000,
+        r#"{"put":{"store":"s","key":3,"value":2}}"#,
+    );
+    assert_eq!(bench.last_event(), "c null→2");
+}
+
+#[test]
+fn read_begun_before_a_loss_tells_nothing_of_what_was_before() {
+    let mut bench = Bench::new();
+    let now = now_ms() - NOW;
+    bench.put("a", now - 9000, now - 9000, 1);
+    bench.deliver("a", r#"{"gap":{"reason":"a test","stores":[]}}"#);
+    bench.snapshot("slow", now - 5000, r#"{"key":1,"value":1}"#);
+    bench.commit(
+        "a",
+        now + 1000,
+        now + 1000,
+        r#"{"put":{"store":"s","key":2,"value":2}}"#,
+    );
+    assert_eq!(bench.last_event(), "c 2");
+}
+
+#[test]
+fn before_of_an_earlier_run_of_the_host_is_not_told() {
+    let mut bench = Bench::new();
+    bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
+    let mut bench = bench.restart();
+    let now = now_ms() - NOW;
+    // What was committed in between may have gone with the browser.
+    bench.put("a", now + 1000, now + 1010, 2);
+    assert_eq!(bench.last_event(), "u 2");
+    bench.put("a", now + 1020, now + 1030, 3);
+    assert_eq!(bench.last_event(), "u 2→3");
+}
+
+#[test]
+fn before_of_records_that_go_together_is_not_told_in_doubt() {
+    let clear = r#"{"clear":{"store":"s"}}"#;
+    let delete = r#"{"schema":{"store":"s","change":{"delete_store":{}}}}"#;
+    let rename = r#"{"schema":{"store":"s","change":{"rename_store":{"to":"t"}}}}"#;
+    for operation in [clear, delete, rename] {
+        // In conflict; behind a gap; and waiting to be read.
+        let mut bench = Bench::new();
+        bench.put("a", 1000, 1010, 1);
+        bench.commit("b", 1100, 1110, operation);
+        assert!(bench.events().contains(&"d null".to_owned()), "{operation}");
+
+        let mut bench = Bench::new();
+        bench.put("a", 1000, 1010, 1);
+        bench.deliver("a", GAP);
+        bench.commit("a", 2000, 2010, operation);
+        assert!(bench.events().contains(&"d null".to_owned()), "{operation}");
+
+        let mut bench = Bench::new();
+        bench.put("a", 1000, 1010, 1);
+        bench.put("b", 1100, 1110, 2);
+        bench.commit("c", 9000, 9010, operation);
+        assert!(bench.events().contains(&"d null".to_owned()), "{operation}");
+    }
+}
+
+#[test]
+fn before_of_a_late_creation_is_not_told() {
+    let mut bench = Bench::new();
+    bench.snapshot("reader", 0, "");
+    bench.put("b", 2000, 2010, 2);
+    bench.put("a", 1000, 1010, 1);
+    assert_eq!(bench.last_event(), "u 1 late");
+    // By its own word a record that is added was not there.
+    let mut bench = Bench::new();
+    bench.snapshot("reader", 0, "");
+    bench.put("b", 2000, 2010, 2);
+    bench.commit("a", 1000, 1010, r#"{"add":{"store":"s","key":1,"value":1}}"#);
+    assert_eq!(bench.last_event(), "c null→1 late");
+}

@@ -1,0 +1,30 @@
+//! What a sink says of itself and of the events that it passes on.
+
+/// How a sink is, for `status` and `tail`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// One word, such as `running` or `unreachable`; never changes its meaning.
+    pub state: &'static str,
+    /// What is wrong and what to do about it.
+    pub trouble: Option<Trouble>,
+    /// How often it has failed since it last came further.
+    pub attempts: u64,
+}
+
+/// What keeps a sink from passing events on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What failed, with what.
+    pub error: String,
+    /// What to do about it.
+    pub cure: String,
+}
+
+/// Something about one event that a reader of `tail` should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The event.
+    pub number: u64,
+    /// What happened to it.
+    pub text: String,
+}

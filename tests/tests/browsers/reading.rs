@@ -1,0 +1,195 @@
+//! How the extension reads a page's databases: what it finds, and that no page waits for it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Result, ensure};
+use lab::{
+    Rig,
+    browser::{Browser, Kind, Launch, Page},
+    observe::Event,
+    wait::{self, PATIENCE, Seen},
+};
+
+const PAGE: &str = "/reading/";
+
+/// What holds up the thread of the tab whose databases are being read.
+#[derive(Debug, Clone, Copy)]
+enum Stall {
+    Dialog,
+    BusyLoop,
+}
+
+fn stream_holds(rig: &Rig, what: &str, wanted: impl Fn(&Event) -> bool) -> Result<()> {
+    wait::until(what, PATIENCE, || {
+        Ok(if rig.stream()?.iter().any(&wanted) {
+            Seen::Ready(())
+        } else {
+            Seen::Not("nothing of it".to_owned())
+        })
+    })
+}
+
+fn stall(writer: &Page<'_>, reader: &Page<'_>, stall: Stall) -> Result<()> {
+    match stall {
+        Stall::Dialog => reader.open_dialog("alert('here')"),
+        Stall::BusyLoop => {
+            // Longer than anything is waited for: the browser is ended before.
+            reader.evaluate("void setTimeout(() => stall(120_000))")?;
+            writer.wait_for("window.otherStalls === true")
+        }
+    }
+}
+
+/// Opens a second tab, and stalls it while its reading of the store "second" waits for the first tab.
+fn stall_while_reading<'b>(
+    rig: &Rig,
+    browser: &'b Browser,
+    writer: &Page<'_>,
+    how: Stall,
+) -> Result<Page<'b>> {
+    writer.evaluate("put('first', 0, 'seen').then(() => put('second', 0, 'seen'))")?;
+    rig.settled(writer)?;
+    writer.evaluate(
+        "putUnseen('first', 'unseen', 1)
+            .then(() => putUnseen('second', 'unseen, too', 1))
+            .then(() => hold('second'))",
+    )?;
+    let reader = browser.open(&rig.site.url(PAGE))?;
+    // The reading of the store "first" is over.
+    stream_holds(rig, "the unseen record", |event| event.json()["key"] == "unseen")?;
+    reader.evaluate("rounds(20)")?;
+    stall(writer, &reader, how)?;
+    Ok(reader)
+}
+
+fn write_waits_for_no_stalled_tab(kind: Kind) -> Result<()> {
+    for how in [Stall::Dialog, Stall::BusyLoop] {
+        let rig = Rig::new(kind)?;
+        let browser = rig.browser()?;
+        let writer = browser.open(&rig.site.url(PAGE))?;
+        let _reader = stall_while_reading(&rig, &browser, &writer, how)?;
+        writer.evaluate("void put('second', 'while it stalls', 1).then(() => (window.done = true))")?;
+        writer.evaluate("release()")?;
+        writer.wait_for("window.done === true")?;
+    }
+    Ok(())
+}
+
+/// While a stretch is on its way to the host the database is not open.
+fn deletion_waits_for_no_stalled_tab(kind: Kind) -> Result<()> {
+    for how in [Stall::Dialog, Stall::BusyLoop] {
+        let rig = Rig::new(kind)?;
+        let browser = rig.browser()?;
+        let writer = browser.open(&rig.site.url(PAGE))?;
+        // More than one stretch.
+        writer.evaluate("count('first', 40)")?;
+        rig.settled(&writer)?;
+        writer.evaluate("hold('first')")?;
+        let reader = browser.open(&rig.site.url(PAGE))?;
+        reader.evaluate("rounds(20)")?;
+        rig.relay.freeze_host()?;
+        writer.evaluate("release()")?;
+        reader.evaluate("rounds(20)")?;
+        stall(&writer, &reader, how)?;
+        writer.evaluate("void deleteAll().then(() => (window.done = true))")?;
+        writer.wait_for("window.done === true")?;
+        rig.relay.thaw_host()?;
+        rig.settled(&writer)?;
+    }
+    Ok(())
+}
+
+/// What a tab has asked for is told when it goes on.
+fn stalled_tab_goes_on_reading(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let writer = browser.open(&rig.site.url(PAGE))?;
+    let reader = stall_while_reading(&rig, &browser, &writer, Stall::Dialog)?;
+    writer.evaluate("release()")?;
+    reader.close_dialog()?;
+    writer.close()?;
+    rig.settled(&reader).map(drop)
+}
+
+/// The tab that loads last reads, most likely. Whichever does: what it leaves unread is read by another.
+fn another_tab_reads_when_the_reader_closes(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let writer = browser.open(&rig.site.url(PAGE))?;
+    writer.evaluate("put('first', 0, 'seen').then(() => put('second', 0, 'seen'))")?;
+    rig.settled(&writer)?;
+    writer.evaluate("putUnseen('second', 'unseen', 1).then(() => hold('first'))")?;
+    let reader = browser.open(&rig.site.url(PAGE))?;
+    reader.evaluate("rounds(20)")?;
+    reader.close()?;
+    writer.evaluate("release()")?;
+    rig.settled(&writer).map(drop)
+}
+
+/// The files in which the browser keeps large values of pages.
+fn value_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            found.extend(value_files(&path)?);
+        } else if entry.metadata()?.len() >= VALUE_UNITS {
+            let path_text = path.to_string_lossy();
+            if path_text.contains(".indexeddb.blob/") || path_text.contains(".files/") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Past what either browser keeps beside the key.
+const VALUE_UNITS: u64 = 1_500_000;
+
+fn value_whose_file_is_gone_hides_no_other(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.profile.start(&Launch::default())?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    for key in 0..6 {
+        page.evaluate(&format!("put('first', {key}, randomText({VALUE_UNITS}))"))?;
+    }
+    page.evaluate("put('first', 'small', 1)")?;
+    browser.quit()?;
+    let files = value_files(&rig.profile.directory())?;
+    ensure!(files.len() == 6, "{files:?}");
+    for index in [0, 3] {
+        fs::remove_file(&files[index])?;
+    }
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    stream_holds(&rig, "the last record", |event| event.json()["key"] == "small")?;
+    let reason = "the browser cannot read it";
+    let of_numbers = |events: Vec<Event>| -> Vec<bool> {
+        let events = events.iter().map(Event::json);
+        events
+            .filter(|event| event["key"].is_u64())
+            .map(|event| event["after"]["$opaque"]["reason"] == reason)
+            .collect()
+    };
+    let lost = of_numbers(rig.stream()?);
+    ensure!(
+        lost.len() == 6 && lost.iter().filter(|lost| **lost).count() == 2,
+        "{lost:?}"
+    );
+    // What can be read again is told, and the store is no longer in doubt.
+    page.evaluate("Promise.all([0, 1, 2, 3, 4, 5].map((key) => put('first', key, key)))")?;
+    rig.settled(&page).map(drop)
+}
+
+lab::in_both_browsers!(
+    write_waits_for_no_stalled_tab,
+    deletion_waits_for_no_stalled_tab,
+    stalled_tab_goes_on_reading,
+    another_tab_reads_when_the_reader_closes,
+    value_whose_file_is_gone_hides_no_other,
+);
