@@ -5,10 +5,9 @@
 
 import { listen, resultOf } from "./idb.js";
 import { hasBuckets } from "./outlet.js";
-import { getterOf, indexOf, sealedOff, uncurry } from "./pristine.js";
+import { getterOf, globalFunction, indexOf, sealedOff, uncurry } from "./pristine.js";
 
-const { StorageBucket } = /** @type {any} */ (globalThis);
-const nameOfBucket = getterOf(StorageBucket?.prototype, "name");
+const nameOfBucket = getterOf(globalFunction("StorageBucket")?.prototype, "name");
 
 /** @type {WeakMap<IDBFactory, string>} */
 const factories = sealedOff(new WeakMap());

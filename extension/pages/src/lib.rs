@@ -2,24 +2,28 @@
 //!
 //! # Layout
 //!
-//! - [`site`]: how it stands with a site, in words.
-//! - [`rules`]: redaction rules as a person writes them, and what they make of a sample.
-//! - [`way`]: where it goes from there.
-//! - `popup`, `options` (WASM only): the pages.
-//! - `dom`, `link`, `chrome` (WASM only): making elements, the port to the background, and the rest of the extension API.
+//! - `popup`, `options` (WASM only): the two pages.
+//! - [`site_status`]: the status of a site, in words. [`destinations`]: where its writes go.
+//! - [`rule_draft`]: redaction rules as the user writes them. [`redaction_preview`]: their effect.
+//! - [`plural`]: numbers with their nouns.
+//! - `background_link`, `dom`, `browser_api` (WASM only): the port to the background, elements, and
+//!   the extension API.
 //!
-//! They are a module of their own: the background, which starts far more often, does without them.
+//! They are a WASM module of their own: the background starts far more often, and does without
+//! them.
 
-pub mod rules;
-pub mod site;
-pub mod way;
+pub mod destinations;
+pub mod plural;
+pub mod redaction_preview;
+pub mod rule_draft;
+pub mod site_status;
 
 #[cfg(target_arch = "wasm32")]
-mod chrome;
+mod background_link;
+#[cfg(target_arch = "wasm32")]
+mod browser_api;
 #[cfg(target_arch = "wasm32")]
 mod dom;
-#[cfg(target_arch = "wasm32")]
-mod link;
 #[cfg(target_arch = "wasm32")]
 mod options;
 #[cfg(target_arch = "wasm32")]

@@ -1,4 +1,4 @@
-//! The popup: this site's state in one glance, one switch to capture it, and where it goes.
+//! The popup: the status of the site, a switch to capture it, and where its writes go.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -8,20 +8,19 @@ use protocol::{
 };
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 
 use crate::{
-    chrome,
+    background_link::BackgroundLink,
+    browser_api,
+    destinations::{Destination, destinations},
     dom::{add, by_id, element, fill, on, sentence, set, set_flag, text},
-    link::Link,
-    site::{Site, site},
-    way::{Stop, stops},
+    site_status::site_status,
 };
 
-/// How often the sinks are asked after while the popup is open, in milliseconds.
-const PACE: f64 = 1000.0;
+/// Milliseconds between two questions for the host's health.
+const HEALTH_INTERVAL_MS: f64 = 1000.0;
 
-/// What the popup knows.
 #[derive(Default)]
 struct State {
     tab: Option<i64>,
@@ -30,14 +29,13 @@ struct State {
     health: Option<Health>,
 }
 
-/// The tab, as far as it matters here.
 #[derive(Deserialize)]
 struct Tab {
     id: i64,
     url: Option<String>,
 }
 
-/// Shows the popup of the active tab, or of the one that the address names (`?tab=7`).
+/// Shows the popup of the active tab, or of the tab in the address (`?tab=7`).
 #[wasm_bindgen]
 pub async fn open_popup() {
     let tab = current_tab().await;
@@ -50,66 +48,64 @@ pub async fn open_popup() {
         origin,
         ..State::default()
     }));
-    let told = Rc::clone(&state);
-    let link = Link::open(tab.map(|tab| tab.id), move |message| {
+    let known = Rc::clone(&state);
+    let link = BackgroundLink::open(tab.map(|tab| tab.id), move |message| {
         match message {
-            ToInspector::Background(background) => told.borrow_mut().background = Some(background),
+            ToInspector::Background(background) => known.borrow_mut().background = Some(background),
             ToInspector::Seen(_) | ToInspector::Trace(_) => {}
             ToInspector::Answer(answer) => {
-                told.borrow_mut().health = match answer.reply {
+                known.borrow_mut().health = match answer.reply {
                     Reply::Health(health) => Some(health),
                     _ => None,
                 };
             }
         }
-        render(&told.borrow());
+        render(&known.borrow());
     });
     listen(&state, &link);
-    ask(link);
+    watch_health(link);
 }
 
 async fn current_tab() -> Option<Tab> {
     let search = web_sys::window()?.location().search().ok()?;
-    let named = search
+    let id_in_address = search
         .strip_prefix("?tab=")
         .and_then(|number| number.parse::<i32>().ok());
-    if let Some(id) = named {
-        return chrome::from_js(&chrome::tab(id.into()).await.ok()?);
+    if let Some(id) = id_in_address {
+        return browser_api::from_js(&browser_api::tab(id.into()).await.ok()?);
     }
-    let active = chrome::object(&[("active", true.into()), ("currentWindow", true.into())]);
-    let tabs = chrome::query_tabs(&active).await.ok()?;
-    chrome::from_js::<Vec<Tab>>(&tabs)?.into_iter().next()
+    let active = browser_api::object(&[("active", true.into()), ("currentWindow", true.into())]);
+    let tabs = browser_api::query_tabs(&active).await.ok()?;
+    browser_api::from_js::<Vec<Tab>>(&tabs)?.into_iter().next()
 }
 
-/// Asks after the host's health now and then.
-fn ask(link: Rc<Link>) {
+/// Asks for the host's health again and again.
+fn watch_health(link: Rc<BackgroundLink>) {
     link.send(&FromInspector::Ask(Ask {
         id: 1,
         question: Question::Health {},
     }));
-    let again = Closure::once_into_js(move || ask(link));
-    chrome::set_timeout(&again, PACE);
+    let ask_again = Closure::once_into_js(move || watch_health(link));
+    browser_api::set_timeout(&ask_again, HEALTH_INTERVAL_MS);
 }
 
-fn listen(state: &Rc<RefCell<State>>, link: &Rc<Link>) {
+fn listen(state: &Rc<RefCell<State>>, link: &Rc<BackgroundLink>) {
     let (known, to) = (Rc::clone(state), Rc::clone(link));
     on(&by_id("capture"), "click", move |_| {
         let state = known.borrow();
         let (Some(background), Some(origin)) = (&state.background, &state.origin) else {
             return;
         };
-        let Site {
-            enabled, switchable, ..
-        } = site(background, Some(origin));
-        if !switchable {
+        let status = site_status(background, Some(origin));
+        if !status.is_switchable {
             return;
         }
-        // The decision goes first: a browser may close the popup when it asks for the permission.
+        // Send it first: a browser may close the popup when it asks for the permission.
         to.send(&FromInspector::Capture {
             origin: origin.clone(),
-            enabled: !enabled,
+            enabled: !status.is_enabled,
         });
-        if !enabled {
+        if !status.is_enabled {
             request_permission(origin);
         }
     });
@@ -131,27 +127,22 @@ fn listen(state: &Rc<RefCell<State>>, link: &Rc<Link>) {
     let known = Rc::clone(state);
     on(&by_id("inspect"), "click", move |_| {
         if let Some(tab) = known.borrow().tab {
-            // A tab of its own: the popup closes with the focus.
-            let url = chrome::url(&format!("ui/panel.html?tab={tab}"));
-            let opened = chrome::object(&[("url", url.into()), ("openerTabId", chrome::number(tab))]);
-            spawn_local(async move { drop(chrome::open_tab(&opened).await) });
+            // A tab of its own, since the popup closes when it loses the focus.
+            let url = browser_api::url(&format!("ui/panel.html?tab={tab}"));
+            let opened =
+                browser_api::object(&[("url", url.into()), ("openerTabId", browser_api::number(tab))]);
+            spawn_local(async move { drop(browser_api::open_tab(&opened).await) });
         }
     });
     on(&by_id("options"), "click", |_| {
-        spawn_local(async { drop(chrome::open_options_page().await) });
+        spawn_local(async { drop(browser_api::open_options_page().await) });
     });
 }
 
-/// Asks for this origin only. Has to be called while the user's click is being handled.
+/// Call it while a click is handled: browsers refuse to ask otherwise.
 fn request_permission(origin: &str) {
-    let Ok(pattern) = OriginPattern::parse(origin) else {
-        return;
-    };
-    let origins = chrome::list(&[&pattern.match_pattern()]);
-    let wanted = chrome::object(&[("origins", origins)]);
-    if let Ok(request) = chrome::request_permissions(&wanted) {
-        // Without it the site stays enabled and says what is missing.
-        spawn_local(async move { drop(JsFuture::from(request).await) });
+    if let Ok(pattern) = OriginPattern::parse(origin) {
+        browser_api::request_permission(&pattern);
     }
 }
 
@@ -159,34 +150,35 @@ fn render(state: &State) {
     let Some(background) = &state.background else {
         return;
     };
-    let site = site(background, state.origin.as_deref());
-    set(&by_id("site"), "data-state", site.state);
-    let origin = state.origin.as_deref().filter(|_| site.state != "none");
+    let status = site_status(background, state.origin.as_deref());
+    set(&by_id("site"), "data-state", status.state);
+    let origin = state.origin.as_deref().filter(|_| status.state != "none");
     by_id("origin").set_text_content(Some(origin.unwrap_or("No site")));
-    by_id("words").set_text_content(Some(&site.words));
+    by_id("words").set_text_content(Some(&status.message));
     let switch = by_id("capture");
     set(
         &switch,
         "aria-checked",
-        if site.enabled { "true" } else { "false" },
+        if status.is_enabled { "true" } else { "false" },
     );
-    set_flag(&switch, "disabled", !site.switchable);
-    set_flag(&by_id("grant"), "hidden", !site.ungranted);
-    let remark = site.remark.or_else(|| background.problem.clone());
+    set_flag(&switch, "disabled", !status.is_switchable);
+    set_flag(&by_id("grant"), "hidden", !status.needs_permission);
+    let problem = status.problem.or_else(|| background.problem.clone());
     let alert = by_id("remark");
-    set_flag(&alert, "hidden", remark.is_none());
-    if let Some(remark) = remark {
+    set_flag(&alert, "hidden", problem.is_none());
+    if let Some(problem) = problem {
         fill(
             &alert,
             &[
-                sentence("strong", "", &remark.message),
-                sentence("span", "", &remark.cure),
+                sentence("strong", "", &problem.message),
+                sentence("span", "", &problem.cure),
             ],
         );
     }
-    set_flag(&by_id("way"), "hidden", !site.enabled);
-    let stops = stops(background, state.health.as_ref());
-    fill(&by_id("sinks"), &stops.iter().map(stop).collect::<Vec<_>>());
+    set_flag(&by_id("destinations"), "hidden", !status.is_enabled);
+    let destinations = destinations(background, state.health.as_ref());
+    let items: Vec<_> = destinations.iter().map(destination_item).collect();
+    fill(&by_id("sinks"), &items);
     set_flag(
         &by_id("inspect"),
         "hidden",
@@ -215,26 +207,26 @@ fn render(state: &State) {
     );
 }
 
-fn stop(stop: &Stop) -> web_sys::Element {
+fn destination_item(destination: &Destination) -> web_sys::Element {
     let item = element("li", "");
-    set(&item, "data-state", stop.state);
-    let place = text("span", "target", &stop.place);
-    if let Some(whole) = &stop.whole {
-        set(&place, "title", whole);
+    set(&item, "data-state", destination.state);
+    let address = text("span", "target", &destination.address);
+    if let Some(full) = &destination.full_address {
+        set(&address, "title", full);
     }
-    let head = element("p", "stop");
-    add(&head, &[text("b", "", stop.name), place]);
+    let head = element("p", "destination");
+    add(&head, &[text("b", "", destination.name), address]);
     add(&item, &[head]);
-    for (what, name) in &stop.names {
-        let line = element("p", "named");
-        add(&line, &[text("span", "", what), text("code", "", name)]);
-        add(&item, &[line]);
+    for (what, name) in &destination.names {
+        let name_line = element("p", "named");
+        add(&name_line, &[text("span", "", what), text("code", "", name)]);
+        add(&item, &[name_line]);
     }
-    if !stop.remark.is_empty() {
-        add(&item, &[sentence("small", "", &stop.remark)]);
+    if !destination.message.is_empty() {
+        add(&item, &[sentence("small", "", &destination.message)]);
     }
-    if !stop.cure.is_empty() {
-        add(&item, &[sentence("small", "cure", &stop.cure)]);
+    if !destination.fix.is_empty() {
+        add(&item, &[sentence("small", "cure", &destination.fix)]);
     }
     item
 }

@@ -1,14 +1,15 @@
-//! What the browser tells of the page that is inspected, and what it does for us.
+//! The extension API as far as the panel uses it, apart from the port to the background.
 //!
-//! Inside DevTools a page of ours has `chrome.devtools` and, in Firefox, little else of the extension API. In a tab it has all of it but that;
-//! then its address says what is inspected: `panel.html?tab=7`. So every part of the API is looked for before it is used, and what is not there
-//! has another way: the popup as a page of its own can ask for permissions, for one.
+//! Inside `DevTools` the panel has `chrome.devtools` and, in Firefox, little else of the API. In a
+//! tab it has all but `chrome.devtools`; there its address names the inspected tab:
+//! `panel.html?tab=7`. So each function checks whether the API is present, and does without it: the
+//! popup can ask for permissions, for example.
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-/// What stands at the end of a path of members, if there is something.
+/// The value at the end of a path of members; `None` if that is undefined or null.
 fn member(owner: &JsValue, path: &[&str]) -> Option<JsValue> {
     path.iter().try_fold(owner.clone(), |owner, name| {
         Reflect::get(&owner, &(*name).into())
@@ -17,12 +18,12 @@ fn member(owner: &JsValue, path: &[&str]) -> Option<JsValue> {
     })
 }
 
-/// `chrome.…`
+/// A member of `chrome`.
 fn api(path: &[&str]) -> Option<JsValue> {
     member(&member(&js_sys::global(), &["chrome"])?, path)
 }
 
-/// Calls a function of the API; nothing if it isn't there or refuses.
+/// Calls a function of the API. `None`: it is missing or threw.
 fn call(path: &[&str], arguments: &Array) -> Option<JsValue> {
     let (name, owner) = path.split_last()?;
     let owner = api(owner)?;
@@ -30,7 +31,7 @@ fn call(path: &[&str], arguments: &Array) -> Option<JsValue> {
     function.apply(&owner, arguments).ok()
 }
 
-fn listen(path: &[&str], listener: &Function) {
+fn add_listener(path: &[&str], listener: &Function) {
     let _added = call(&[path, &["addListener"]].concat(), &Array::of1(listener));
 }
 
@@ -60,19 +61,19 @@ fn number(tab: i64) -> JsValue {
     JsValue::from_f64(tab as f64)
 }
 
-/// Tells whether `DevTools` is dark, which need not be what the system is, now and whenever it changes.
-pub fn on_theme(told: impl Fn(bool) + 'static) {
+/// Reports whether `DevTools` is dark, now and at each change. The system may have another theme.
+pub fn on_theme_change(report: impl Fn(bool) + 'static) {
     let panels = ["devtools", "panels"];
     let Some(theme) = api(&[&panels[..], &["themeName"]].concat()).and_then(|theme| theme.as_string()) else {
         return;
     };
-    told(theme == "dark");
+    report(theme == "dark");
     let changed = Closure::<dyn Fn(JsValue)>::new(move |theme: JsValue| {
-        told(theme.as_string().as_deref() == Some("dark"));
+        report(theme.as_string().as_deref() == Some("dark"));
     })
     .into_js_value();
-    // Firefox has an event, Chromium one place for a handler.
-    listen(
+    // Firefox has an event, Chromium a setter for a single handler.
+    add_listener(
         &[&panels[..], &["onThemeChanged"]].concat(),
         changed.unchecked_ref(),
     );
@@ -82,36 +83,36 @@ pub fn on_theme(told: impl Fn(bool) + 'static) {
     );
 }
 
-/// Tells the origin of the inspected page, now and whenever it navigates.
-pub fn on_origin(told: impl Fn(Option<String>) + 'static) {
+/// Reports the origin of the inspected page, now and at each navigation.
+pub fn on_origin_change(report: impl Fn(Option<String>) + 'static) {
     if let Some(origin) = parameter("origin") {
-        told(Some(origin));
+        report(Some(origin));
     } else if api(&["devtools"]).is_some() {
-        of_devtools(told);
+        watch_origin_by_devtools(report);
     } else if let Some(tab) = inspected_tab() {
-        of_tab(tab, told);
+        watch_origin_by_tab(tab, report);
     }
 }
 
-fn of_devtools(told: impl Fn(Option<String>) + 'static) {
-    let heard =
-        Closure::<dyn Fn(JsValue)>::new(move |origin: JsValue| told(origin.as_string())).into_js_value();
+fn watch_origin_by_devtools(report: impl Fn(Option<String>) + 'static) {
+    let on_result =
+        Closure::<dyn Fn(JsValue)>::new(move |origin: JsValue| report(origin.as_string())).into_js_value();
     let ask = Closure::<dyn Fn()>::new(move || {
         let _asked = call(
             &["devtools", "inspectedWindow", "eval"],
-            &Array::of2(&"location.origin".into(), &heard),
+            &Array::of2(&"location.origin".into(), &on_result),
         );
     })
     .into_js_value();
     let ask: Function = ask.unchecked_into();
     let _first = ask.call0(&JsValue::NULL);
-    listen(&["devtools", "network", "onNavigated"], &ask);
+    add_listener(&["devtools", "network", "onNavigated"], &ask);
 }
 
-fn of_tab(tab: i64, told: impl Fn(Option<String>) + 'static) {
-    let told = std::rc::Rc::new(told);
+fn watch_origin_by_tab(tab: i64, report: impl Fn(Option<String>) + 'static) {
+    let report = std::rc::Rc::new(report);
     let ask = move || {
-        let told = std::rc::Rc::clone(&told);
+        let report = std::rc::Rc::clone(&report);
         let Some(asked) = call(&["tabs", "get"], &Array::of1(&number(tab))) else {
             return;
         };
@@ -120,7 +121,7 @@ fn of_tab(tab: i64, told: impl Fn(Option<String>) + 'static) {
                 Ok(tab) => member(&tab, &["url"]).and_then(|url| url.as_string()),
                 Err(_) => None,
             };
-            told(
+            report(
                 url.and_then(|url| web_sys::Url::new(&url).ok())
                     .map(|url| url.origin()),
             );
@@ -133,11 +134,10 @@ fn of_tab(tab: i64, told: impl Fn(Option<String>) + 'static) {
         }
     })
     .into_js_value();
-    listen(&["tabs", "onUpdated"], updated.unchecked_ref());
+    add_listener(&["tabs", "onUpdated"], updated.unchecked_ref());
 }
 
-/// Loads the inspected page again.
-pub fn reload() {
+pub fn reload_inspected_page() {
     if call(&["devtools", "inspectedWindow", "reload"], &Array::new()).is_none()
         && let Some(tab) = inspected_tab()
     {
@@ -145,42 +145,45 @@ pub fn reload() {
     }
 }
 
-/// Asks the browser for the permission for sites that fit a match pattern. Has to be called while a click is being handled. Whether it
-/// could be asked here; if not, the popup opens, where it can.
+/// Asks the browser for the permission for the sites of a match pattern. Call it while a click is
+/// handled.
+///
+/// Where the panel cannot ask, it opens the popup, which can.
 pub fn request_permission(pattern: &str) {
     let wanted = object("origins", &Array::of1(&pattern.into()));
-    // Without it the site stays enabled and says what is missing.
+    // If the user declines, the site stays enabled, and popup and panel name the missing
+    // permission.
     if call(&["permissions", "request"], &Array::of1(&wanted)).is_none() {
         let tab = inspected_tab().map_or_else(String::new, |tab| format!("?tab={tab}"));
-        open(&format!("ui/popup.html{tab}"));
+        open_page(&format!("ui/popup.html{tab}"));
     }
 }
 
-/// Shows a place in Sources; whether the browser can do that for us. Line and column are from 1.
+/// Shows a location in the Sources panel. False: the browser has no function for it. Line and
+/// column count from 1.
 pub fn show_source(url: &str, line: u32, column: u32) -> bool {
-    // In Chromium's API both are from 0.
+    // In Chromium's API both count from 0.
     let zero_based = |number: u32| JsValue::from_f64(f64::from(number.saturating_sub(1)));
     let arguments = Array::of3(&url.into(), &zero_based(line), &zero_based(column));
     call(&["devtools", "panels", "openResource"], &arguments).is_some()
 }
 
-/// Opens the options page.
-pub fn open_options() {
+pub fn open_options_page() {
     if call(&["runtime", "openOptionsPage"], &Array::new()).is_none() {
-        open("ui/options.html");
+        open_page("ui/options.html");
     }
 }
 
-/// Opens a page of ours in a tab.
-fn open(path: &str) {
+/// Opens a page of the extension in a tab.
+fn open_page(path: &str) {
     let url = call(&["runtime", "getURL"], &Array::of1(&path.into())).and_then(|url| url.as_string());
     if let (Some(url), Some(window)) = (url, web_sys::window()) {
         let _opened = window.open_with_url_and_target(&url, "_blank");
     }
 }
 
-/// What the browser calls itself, and what it calls the system.
-pub fn names() -> (Vec<String>, String) {
+/// The names by which the browser identifies itself, and the platform.
+pub fn browser_names_and_platform() -> (Vec<String>, String) {
     let text = |path: &[&str]| member(&js_sys::global(), path).and_then(|value| value.as_string());
     let brands = member(&js_sys::global(), &["navigator", "userAgentData", "brands"])
         .map(|brands| Array::from(&brands))

@@ -1,25 +1,24 @@
-//! The last minute as two paths of an SVG image: events a second as bars, the time to the last stage as a line.
+//! The last minute as two paths of an SVG image: events per second as bars, the delay as a line.
 
 use std::fmt::Write as _;
 
-/// How high the image is.
+/// The height of the image.
 pub const HEIGHT: u32 = 22;
-/// How wide a second is.
-pub const STEP: u32 = 2;
+/// The width of a second.
+pub const SECOND_WIDTH: u32 = 2;
 
-/// A second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Second {
-    /// How many events the journal took.
+pub struct ChartSecond {
+    /// The number of events that the journal received.
     pub events: u64,
-    /// Milliseconds to the last stage, half of the events are faster.
+    /// The median of milliseconds from the commit to the last stage.
     pub lag: Option<f64>,
 }
 
-/// The `d` of the bars and of the line. Each has the height for itself: the greatest value fills it.
-pub fn paths(seconds: impl Iterator<Item = Second> + Clone) -> (String, String) {
+/// The paths of the bars and of the line. Each is scaled by its own greatest value.
+pub fn chart_paths(seconds: impl Iterator<Item = ChartSecond> + Clone) -> (String, String) {
     #[allow(clippy::cast_precision_loss, reason = "no count comes near 2^53")]
-    let count = |second: Second| second.events as f64;
+    let count = |second: ChartSecond| second.events as f64;
     let most = seconds.clone().map(count).fold(1.0, f64::max);
     let slowest = seconds
         .clone()
@@ -38,17 +37,17 @@ pub fn paths(seconds: impl Iterator<Item = Second> + Clone) -> (String, String) 
             let y = tenths(height - 1.0 - lag / slowest * (height - 2.0));
             let _written = write!(line, "{command}{x}.8 {y}");
         }
-        x += STEP;
+        x += SECOND_WIDTH;
     }
     (bars, line)
 }
 
-/// A length with one digit after the point. To print floats takes more code than all of the image.
+/// A length with one decimal. Formatting floats would need more code than the whole chart.
 fn tenths(length: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "no length is less than nothing or more than the image's"
+        reason = "a length is between zero and the height of the image"
     )]
     let tenths = (length * 10.0).round() as u32;
     format!("{}.{}", tenths / 10, tenths % 10)
@@ -59,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_greatest_value_fills_the_height() {
-        let second = |events, lag| Second { events, lag };
+    fn greatest_value_fills_the_height() {
+        let second = |events, lag| ChartSecond { events, lag };
         let seconds = [second(10, Some(4.0)), second(0, None), second(5, Some(2.0))];
-        let (bars, line) = paths(seconds.into_iter());
+        let (bars, line) = chart_paths(seconds.into_iter());
         assert_eq!(bars, "M0 22V0.0h1.6V22zM4 22V11.0h1.6V22z");
         assert_eq!(line, "M0.8 1.0L4.8 11.0");
-        assert_eq!(paths(std::iter::empty()), (String::new(), String::new()));
+        assert_eq!(chart_paths(std::iter::empty()), (String::new(), String::new()));
     }
 }

@@ -1,53 +1,46 @@
-//! The inspector: each write on its way from the page to the caches.
+//! The inspector: shows each write from the page to the caches.
 //!
 //! # Layout
 //!
-//! - [`model`]: the events that are shown, bounded, with the stages they have passed.
-//! - [`query`]: which of them: the filter's language. [`shown`]: those that it lets through.
-//! - [`stack`]: where writes were called from.
-//! - [`stage`]: how far an event has come. [`ways`]: what it is called in the servers.
-//! - [`tree`]: a typed value as lines with JavaScript's types.
-//! - [`diff`]: what changed between two values.
-//! - [`side`]: a record in IndexedDB, in the mirror and in Memcached.
-//! - [`pace`]: how often the list is drawn.
-//! - [`chart`]: the last minute as a picture.
-//! - [`counts`]: how many records the pages' stores have.
-//! - [`drift`]: what comparisons with Memcached have found.
-//! - [`recording`]: events as a file, and back.
-//! - [`words`]: numbers and times for people.
-//! - [`install`]: the command that makes the host known.
-//! - `link`, `browser` (WASM only): the port to the background, and the rest of the extension API.
-//! - `view` (WASM only): the screen. It reads the rooms above and decides nothing that could be tested without a browser.
+//! An arrow of `use` only ever points down this list.
 //!
-//! Data flows one way: link → model → view; what a person does goes back by the link.
+//! | folder | what it holds | needs a browser |
+//! |---|---|---|
+//! | `components` | what the screen shows, one part a file | yes |
+//! | `app` | the state in slices, the user's actions, and the pipeline of events | yes |
+//! | `dom` | the virtual list of events, and the services of the panel's own page | yes |
+//! | `background_link`, `browser` | the port to the background, the rest of the API | yes |
+//! | `observable`, `timers` | values that the screen follows, and callbacks | yes |
+//! | [`events`], [`records`] | events and records: kept, filtered, compared, described | no |
+//! | [`chart`], [`draw_schedule`], [`format`], … | one idea each | no |
+//!
+//! Modules that need a browser are compiled for WASM only. The others are tested without one.
+//!
+//! Data flows one way: `background_link` → `app::pipeline` → `components`. Actions of the user go
+//! back by the link.
 
 pub mod chart;
-pub mod counts;
-pub mod diff;
-pub mod drift;
-pub mod install;
-pub mod model;
-pub mod pace;
-pub mod query;
-pub mod recording;
-pub mod shown;
-pub mod side;
-pub mod stack;
-pub mod stage;
-pub mod tree;
-pub mod ways;
-pub mod words;
+pub mod draw_schedule;
+pub mod events;
+pub mod format;
+pub mod install_command;
+pub mod records;
+pub mod text_search;
 
+#[cfg(target_arch = "wasm32")]
+mod app;
+#[cfg(target_arch = "wasm32")]
+mod background_link;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 #[cfg(target_arch = "wasm32")]
-mod link;
+mod components;
 #[cfg(target_arch = "wasm32")]
-#[allow(
-    clippy::large_types_passed_by_value,
-    reason = "the state is a set of handles, of which every closure takes a copy"
-)]
-mod view;
+mod dom;
+#[cfg(target_arch = "wasm32")]
+mod observable;
+#[cfg(target_arch = "wasm32")]
+mod timers;
 
 #[cfg(target_arch = "wasm32")]
-pub use self::view::open_panel;
+pub use self::components::open_panel;

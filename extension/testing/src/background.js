@@ -1,47 +1,47 @@
-// The extension API as far as the extension's pages use it, with the test at its far end.
+// The extension API as far as the extension's pages use it. The test plays the background.
 
-const said = [];
-const wanted = [];
+const sent = [];
+const permissionRequests = [];
 const listeners = [];
 
-const neverFires = { addListener() {} };
+const silentEvent = { addListener() {} };
 
-// What a page of the extension finds, with one tab that shows a page at `url`.
+// The API for a page of the extension, with one tab that shows a page at `url`.
 export function install(url, id) {
   const tab = { id, url };
   globalThis.chrome = {
     runtime: {
       connect: () => ({
-        postMessage: (text) => said.push(text),
+        postMessage: (text) => sent.push(text),
         onMessage: { addListener: (listener) => listeners.push(listener) },
-        onDisconnect: neverFires,
+        onDisconnect: silentEvent,
       }),
       getURL: (path) => path,
     },
     permissions: {
-      request: async ({ origins }) => (wanted.push(...origins.map((origin) => `+${origin}`)), true),
-      remove: async ({ origins }) => (wanted.push(...origins.map((origin) => `-${origin}`)), true),
+      request: async ({ origins }) => (permissionRequests.push(...origins.map((origin) => `+${origin}`)), true),
+      remove: async ({ origins }) => (permissionRequests.push(...origins.map((origin) => `-${origin}`)), true),
     },
     storage: { local: { get: async () => ({ secret: Array(32).fill(7) }) } },
-    tabs: { get: async () => tab, query: async () => [tab], onUpdated: neverFires },
+    tabs: { get: async () => tab, query: async () => [tab], onUpdated: silentEvent },
   };
 }
 
-// Lets the page be one inside DevTools.
-export function inspect() {
+// Adds what a panel inside DevTools has.
+export function addDevtools() {
   const { tabs } = chrome;
   chrome.devtools = {
     inspectedWindow: {
       tabId: 7,
-      eval: async (_, told) => told(new URL((await tabs.get()).url).origin),
+      eval: async (_, onResult) => onResult(new URL((await tabs.get()).url).origin),
     },
-    network: { onNavigated: neverFires },
-    panels: { themeName: "dark", onThemeChanged: neverFires },
+    network: { onNavigated: silentEvent },
+    panels: { themeName: "dark", onThemeChanged: silentEvent },
   };
 }
 
-export const tell = (text) => listeners.forEach((listener) => listener(text));
+export const deliver = (text) => listeners.forEach((listener) => listener(text));
 
-export const hear = () => said.splice(0);
+export const takeSent = () => sent.splice(0);
 
-export const permissions = () => wanted.splice(0);
+export const takePermissionRequests = () => permissionRequests.splice(0);

@@ -1,6 +1,6 @@
 export const all = (selector) => [...document.querySelectorAll(selector)];
 
-// The body of a page of the extension; its scripts don't run.
+// Shows the body of a page of the extension. Its scripts do not run.
 export function show(html) {
   document.body.replaceWith(new DOMParser().parseFromString(html, "text/html").body);
 }
@@ -26,6 +26,6 @@ export const click = (element) => element.click();
 
 export const focused = () => document.activeElement;
 
-export const soon = () => new Promise((resolve) => setTimeout(resolve, 4));
+export const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 4));
 
 export const value = (element) => element.value;

@@ -1,4 +1,4 @@
-//! What the document shows, and doing in it what a person does.
+//! Reads what the document shows, and acts in it as a user does.
 
 use std::{
     fmt::{Debug, Display},
@@ -13,13 +13,13 @@ use web_sys::Element;
 #[wasm_bindgen(module = "/src/document.js")]
 extern "C" {
     #[wasm_bindgen(js_name = all)]
-    fn fitting(selector: &str) -> Array;
-    /// Shows a page of the extension, without its scripts and styles.
+    fn matching(selector: &str) -> Array;
+    /// Shows the HTML of a page of the extension, without its scripts and styles.
     pub fn show(html: &str);
     /// Adds a style sheet.
     pub fn style(css: &str);
     #[wasm_bindgen(js_name = press)]
-    fn strike(key: &str, control: bool);
+    fn press_key(key: &str, control: bool);
     #[wasm_bindgen(js_name = write)]
     fn write_into(element: &Element, text: &str);
     #[wasm_bindgen(js_name = value)]
@@ -27,48 +27,49 @@ extern "C" {
     #[wasm_bindgen(js_name = click)]
     fn click_on(element: &Element);
     #[wasm_bindgen(js_name = focused)]
-    fn active() -> Option<Element>;
-    fn soon() -> Promise;
+    fn focused_element() -> Option<Element>;
+    #[wasm_bindgen(js_name = nextTurn)]
+    fn next_turn() -> Promise;
 }
 
-/// How long anything may take that takes a frame or two, in milliseconds: paid only when something is broken.
-const PATIENCE: f64 = 20_000.0;
+/// Milliseconds until a wait fails. What the tests wait for takes a frame or two.
+const TIMEOUT_MS: f64 = 20_000.0;
 
-/// All elements that fit.
+/// All elements that match.
 pub fn all(selector: &str) -> Vec<Element> {
-    fitting(selector).iter().map(JsCast::unchecked_into).collect()
+    matching(selector).iter().map(JsCast::unchecked_into).collect()
 }
 
-/// The first one.
+/// The first element that matches.
 #[track_caller]
-pub fn one(selector: &str) -> Element {
-    let first = all(selector).into_iter().next();
-    first.unwrap_or_else(|| panic!("there is no {selector}; the page says: {}", text("body")))
+pub fn first(selector: &str) -> Element {
+    let element = all(selector).into_iter().next();
+    element.unwrap_or_else(|| panic!("there is no {selector}; the page shows: {}", text("body")))
 }
 
-/// The texts of all that fit; white space is one space.
+/// The texts of all elements that match. White space is collapsed.
 pub fn texts(selector: &str) -> Vec<String> {
-    all(selector).iter().map(words).collect()
+    all(selector).iter().map(text_of).collect()
 }
 
-/// The text of the first one.
+/// The text of the first element that matches.
 #[track_caller]
 pub fn text(selector: &str) -> String {
-    words(&one(selector))
+    text_of(&first(selector))
 }
 
-fn words(element: &Element) -> String {
+fn text_of(element: &Element) -> String {
     let text = element.text_content().unwrap_or_default();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// An attribute of the first one.
+/// An attribute of the first element that matches.
 #[track_caller]
 pub fn attribute(selector: &str, name: &str) -> Option<String> {
-    one(selector).get_attribute(name)
+    first(selector).get_attribute(name)
 }
 
-/// An attribute of all that fit; empty where it is not there.
+/// An attribute of all elements that match; empty where it is missing.
 pub fn attributes(selector: &str, name: &str) -> Vec<String> {
     let all = all(selector);
     all.iter()
@@ -76,100 +77,103 @@ pub fn attributes(selector: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Presses the first one.
+/// Clicks the first element that matches.
 #[track_caller]
 pub fn click(selector: &str) {
-    click_on(&one(selector));
+    click_on(&first(selector));
 }
 
-/// Presses the button with this text.
+/// Clicks the button with this text.
 #[track_caller]
 pub fn click_button(text: &str) {
-    let button = all("button").into_iter().find(|button| words(button) == text);
+    let button = all("button").into_iter().find(|button| text_of(button) == text);
     match button {
         Some(button) => click_on(&button),
-        None => panic!("there is no button {text:?}, but {:?}", texts("button")),
+        None => panic!(
+            "there is no button {text:?}; the buttons are {:?}",
+            texts("button")
+        ),
     }
 }
 
-/// Writes into a field, as if all of it were typed at once.
+/// Writes into a field, as if the user pasted the text.
 #[track_caller]
 pub fn write(selector: &str, text: &str) {
-    write_into(&one(selector), text);
+    write_into(&first(selector), text);
 }
 
-/// What a field holds.
+/// The value of a field.
 #[track_caller]
 pub fn value(selector: &str) -> String {
-    value_in(&one(selector))
+    value_in(&first(selector))
 }
 
-/// Presses a key where the focus is.
+/// Presses a key in the focused element.
 pub fn press(key: &str) {
-    strike(key, false);
+    press_key(key, false);
 }
 
-/// The same with the control key held.
+/// Presses a key together with the control key.
 pub fn press_with_control(key: &str) {
-    strike(key, true);
+    press_key(key, true);
 }
 
-/// What has the focus: its id, or else its label, or else its text.
+/// Identifies the focused element by its id, else by its label, else by its text.
 pub fn focused() -> String {
-    let Some(element) = active() else {
+    let Some(element) = focused_element() else {
         return String::new();
     };
     let named = |name| element.get_attribute(name).filter(|value| !value.is_empty());
     named("id")
         .or_else(|| named("aria-label"))
-        .unwrap_or_else(|| words(&element))
+        .unwrap_or_else(|| text_of(&element))
 }
 
-/// Waits until there is something; until then `look` says what there is instead.
+/// Waits until `check` succeeds. Its error says what there is instead.
 #[track_caller]
-pub fn until_some<T>(
-    what: impl Display,
-    mut look: impl FnMut() -> Result<T, String>,
+pub fn until_ok<T>(
+    expected: impl Display,
+    mut check: impl FnMut() -> Result<T, String>,
 ) -> impl Future<Output = T> {
     let (place, start) = (Location::caller(), Date::now());
     async move {
         loop {
-            match look() {
+            match check() {
                 Ok(found) => return found,
-                Err(seen) if Date::now() - start > PATIENCE => {
-                    panic!("{place} waited for {what}; at the end: {seen}")
+                Err(actual) if Date::now() - start > TIMEOUT_MS => {
+                    panic!("{place} waited for {expected}; in the end there was {actual}")
                 }
                 Err(_) => {}
             }
-            // It always resolves.
-            let _waited = JsFuture::from(soon()).await;
+            // The promise never rejects.
+            let _waited = JsFuture::from(next_turn()).await;
         }
     }
 }
 
-/// Waits until what there is is this.
+/// Waits until `read` returns the expected value.
 #[track_caller]
 pub fn until<T: PartialEq<W> + Debug, W: Debug>(
-    wanted: W,
-    mut look: impl FnMut() -> T,
+    expected: W,
+    mut read: impl FnMut() -> T,
 ) -> impl Future<Output = ()> {
-    until_some(format!("{wanted:?}"), move || {
-        let there = look();
-        if there == wanted {
+    until_ok(format!("{expected:?}"), move || {
+        let actual = read();
+        if actual == expected {
             Ok(())
         } else {
-            Err(format!("{there:?}"))
+            Err(format!("{actual:?}"))
         }
     })
 }
 
-/// Waits until the elements that fit have these texts.
+/// Waits until the elements that match have these texts.
 #[track_caller]
 pub fn until_texts(selector: &str, wanted: &[&str]) -> impl Future<Output = ()> {
     until(wanted.to_vec(), move || texts(selector))
 }
 
-/// Waits until so many elements fit.
+/// Waits until this many elements match.
 #[track_caller]
 pub fn until_count(selector: &str, wanted: usize) -> impl Future<Output = ()> {
     until(wanted, move || all(selector).len())

@@ -1,16 +1,16 @@
-//! What the tests of the extension's pages stand on (WASM only): they run in a real browser's document, without the extension around it.
+//! Support for the view tests of the extension's pages (WASM only).
 //!
-//! The pages are as they are shipped. What stands where the browser's extension API would is the far end of it, which a test plays:
-//! it says what the background says, and hears what the background is told. So nothing here proves that the extension works; that
-//! is for the tests in `tests/`, which have all of it. Here it is seen what the document shows of what a page is told, and what a
-//! press does.
+//! View tests run in the document of a real browser, without the extension. The pages are those
+//! that are shipped; in place of the extension API there is a background that the test plays. So
+//! these tests show what the document makes of a message, and what a click sends. That the
+//! extension works is proved by the tests in `tests/`, which run all of it.
 //!
-//! - `background`: the far end of the port.
-//! - `document`: what the document shows, and doing what a person does.
+//! - `background`: the background that the test plays.
+//! - `document`: reads the document, and acts in it as a user does.
 
 #![allow(
     clippy::missing_panics_doc,
-    reason = "a test that finds something missing ends there"
+    reason = "a test fails where something is missing"
 )]
 
 #[cfg(target_arch = "wasm32")]

@@ -21,7 +21,7 @@ fn a_missing_host_is_named_with_the_cure(kind: Kind) -> Result<()> {
     popup.wait_for("document.getElementById('remark').textContent.includes('idb-relay install')")?;
     popup.wait_for("document.getElementById('host').textContent === 'no host'")?;
     popup.evaluate("document.getElementById('capture').click()")?;
-    words(&popup, "there is no host to take it")?;
+    words(&popup, "there is no host to receive it")?;
     popup.wait_for("document.querySelector('#sinks b').textContent === 'Nowhere'")?;
     popup.wait_for("document.querySelector('#remark code').textContent === 'idb-relay install'")?;
     look_at(&popup, &format!("popup-no-host-{}", kind.name()))

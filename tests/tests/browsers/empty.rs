@@ -71,7 +71,7 @@ fn an_empty_list_says_why_and_what_to_press(kind: Kind) -> Result<()> {
     panel.wait_for(
         "$('.row .key') !== null && $$('.row').some((row) => row.textContent.includes('\"first\"'))",
     )?;
-    panel.wait_for("$$('.row .from span').some((from) => from.title.includes('hooked after'))")?;
+    panel.wait_for("$$('.row .from span').some((from) => from.title.includes('captured after'))")?;
     rig.settled(&page)?;
     panel.page.close()?;
 
@@ -134,7 +134,7 @@ fn without_a_host_the_panel_says_how_to_install_one(kind: Kind) -> Result<()> {
     let panel = Panel::open(&browser, "")?;
     panel.wait_for("$('[data-why=versions] h2')?.textContent.includes('9.9.0')")?;
     ensure!(panel.text(".empty")?.contains("Update the extension"));
-    ensure!(panel.text(".empty")?.contains("until the two fit"));
+    ensure!(panel.text(".empty")?.contains("until the versions match"));
     looks(&panel, "versions")
 }
 
@@ -158,7 +158,7 @@ fn a_site_that_is_switched_off_and_on_takes_a_load(kind: Kind) -> Result<()> {
     is(&panel, "site")?;
     panel.press("Capture this site")?;
     is(&panel, "late")?;
-    command(&panel, "Capture this site no more")?;
+    command(&panel, "Stop capturing this site")?;
     is(&panel, "site")?;
     panel.press("Capture this site")?;
     looks(&panel, "refused")?;

@@ -1,13 +1,12 @@
-//! What the popup and the options page show of what they are told, and what presses do: in the documents of real browsers, with the
-//! pages as they are shipped and the test in the background's place. `tests/tests/browsers/views.rs` runs them.
+//! View tests of the popup and the options page: what they show of messages, and what clicks do.
+//!
+//! They run in the documents of real browsers, with the pages as they are shipped. The test plays
+//! the background. `tests/tests/browsers/views.rs` starts them.
 
 #![cfg(target_arch = "wasm32")]
-#![allow(
-    clippy::expect_used,
-    reason = "a test that finds something missing ends there"
-)]
+#![allow(clippy::expect_used, reason = "a test fails where something is missing")]
 
-use protocol::inspect::Background as Told;
+use protocol::inspect::Background;
 
 mod options;
 mod popup;
@@ -15,19 +14,19 @@ mod popup;
 /// The origin of the page in the tab.
 const ORIGIN: &str = "https://shop.example";
 
-/// There is a host, and nobody has enabled anything.
-fn connected() -> Told {
-    Told {
+/// There is a host, and no site is enabled.
+fn connected() -> Background {
+    Background {
         connected: true,
         host_version: Some("1.2.4".to_owned()),
-        ..Told::default()
+        ..Background::default()
     }
 }
 
-/// The same, and these sites are enabled, each by somebody.
-fn enabled(sites: &[(&str, &str)]) -> Told {
+/// The same with these enabled sites: (origin, who enabled it).
+fn enabled(sites: &[(&str, &str)]) -> Background {
     let site = |(origin, who): &(&str, &str)| ((*origin).to_owned(), (*who).to_owned());
-    Told {
+    Background {
         origins: sites.iter().map(site).collect(),
         ..connected()
     }

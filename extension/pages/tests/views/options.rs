@@ -2,11 +2,11 @@
 
 use idb_relay_pages::open_options;
 use protocol::{
-    inspect::{Background as Told, FromInspector},
+    inspect::{Background, FromInspector},
     redact::{How, Rule},
 };
 use view_testing::{
-    background::Background,
+    background::TestBackground,
     document::{
         all, attribute, attributes, click, click_button, focused, show, style, text, texts, until,
         until_texts, value, write,
@@ -16,13 +16,13 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{ORIGIN, connected, enabled};
 
-/// The options page, told this.
-async fn options(told: Told) -> Background {
+/// The options page with this state of the extension.
+async fn options(state: Background) -> TestBackground {
     style(include_str!("../../../ui/pages.css"));
     show(include_str!("../../../ui/options.html"));
-    let background = Background::of_tab("about:blank");
+    let background = TestBackground::for_page("about:blank");
     open_options().await;
-    background.is(told);
+    background.send_state(state);
     until_texts("#host", &["host 1.2.4"]).await;
     background
 }
@@ -36,10 +36,10 @@ fn rule(store: &str, field: &str, how: How) -> Rule {
     }
 }
 
-/// The rules that the page decides on.
-async fn rules(background: &Background) -> Vec<Rule> {
+/// Waits until the page sends its rules.
+async fn rules(background: &TestBackground) -> Vec<Rule> {
     background
-        .hears("the rules", |message| match message {
+        .until_message("the rules", |message| match message {
             FromInspector::Rules(rules) => Some(rules.clone()),
             _ => None,
         })
@@ -47,7 +47,7 @@ async fn rules(background: &Background) -> Vec<Rule> {
 }
 
 #[wasm_bindgen_test]
-async fn a_rule_is_tried_while_it_is_written() {
+async fn preview_follows_the_rule_in_the_form() {
     let _background = options(connected()).await;
     assert_eq!(text("#after-words"), "Leaves as it is.");
     assert!(text("#after").contains("correct horse") && text("#after-key") == "\"ann@example.org\"");
@@ -61,14 +61,14 @@ async fn a_rule_is_tried_while_it_is_written() {
         "{}",
         text("#after")
     );
-    // A field that is the key is hashed there too: nobody sees it whole.
+    // A field that is the key path is hashed in the key, too.
     write("#rule-fields", "/mail");
     assert!(
         text("#after-key").starts_with("\"hash-"),
         "{}",
         text("#after-key")
     );
-    // What can't be applied says so where it is written, and shows what held before.
+    // An invalid rule is reported at its field, and the preview keeps the valid ones.
     assert!(attribute("#rule-error", "hidden").is_some());
     write("#rule-fields", "mail");
     assert!(attribute("#rule-error", "hidden").is_none());
@@ -88,10 +88,10 @@ async fn a_rule_is_tried_while_it_is_written() {
 }
 
 #[wasm_bindgen_test]
-async fn a_rule_is_changed_in_the_form_and_leaves_it_empty() {
+async fn rule_is_changed_in_the_form_and_the_form_emptied() {
     let (first, second) = (rule("users", "/a", How::Drop), rule("orders", "/b", How::Hash));
     let policy = rule("", "/c", How::Mask);
-    let told = Told {
+    let state = Background {
         rules: [
             ("policy".to_owned(), vec![policy]),
             ("user".to_owned(), vec![first.clone(), second]),
@@ -99,9 +99,9 @@ async fn a_rule_is_changed_in_the_form_and_leaves_it_empty() {
         .into(),
         ..connected()
     };
-    let background = options(told).await;
+    let background = options(state).await;
     until_texts("#rules .by", &["managed policy", "you", "you"]).await;
-    // What an administrator said is not changed here.
+    // A rule of the administrator cannot be changed here.
     let labels = attributes("#rules button", "aria-label");
     assert_eq!(
         labels,
@@ -136,20 +136,26 @@ async fn a_rule_is_changed_in_the_form_and_leaves_it_empty() {
 }
 
 #[wasm_bindgen_test]
-async fn a_site_comes_with_its_permission_and_goes_with_it() {
-    let told = Told {
+async fn site_and_permission_are_added_and_removed_together() {
+    let state = Background {
         ungranted: vec![ORIGIN.to_owned()],
         ..enabled(&[(ORIGIN, "user"), ("https://fixed.example", "configuration")])
     };
-    let background = options(told).await;
+    let background = options(state).await;
     until_texts("#sites .by", &["host's configuration", "you"]).await;
     assert_eq!(texts("#sites .error"), ["permission missing"]);
     click_button("Allow access");
-    assert_eq!(background.permissions(), ["+https://shop.example/*"]);
+    assert_eq!(background.permission_requests(), ["+https://shop.example/*"]);
     click_button("Remove");
-    assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), false));
+    assert_eq!(
+        background.until_capture_decision().await,
+        (ORIGIN.to_owned(), false)
+    );
     assert_eq!(focused(), "site-origin");
-    until(vec!["-https://shop.example/*"], || background.permissions()).await;
+    until(vec!["-https://shop.example/*"], || {
+        background.permission_requests()
+    })
+    .await;
     write("#site-origin", "shop");
     click_button("Capture this site");
     assert!(
@@ -157,44 +163,47 @@ async fn a_site_comes_with_its_permission_and_goes_with_it() {
         "{}",
         text("#site-error")
     );
-    // Accepted, these would match nothing.
-    for (written, named) in [
+    // If accepted, these would match no page.
+    for (entered, spelling) in [
         ("https://bücher.example:*", "https://xn--bcher-kva.example:*"),
         ("http://127.1:8080", "http://127.0.0.1:8080"),
     ] {
-        write("#site-origin", written);
+        write("#site-origin", entered);
         click_button("Capture this site");
-        assert!(text("#site-error").contains(named), "{}", text("#site-error"));
+        assert!(text("#site-error").contains(spelling), "{}", text("#site-error"));
     }
     write("#site-origin", " https://new.example ");
     click_button("Capture this site");
     assert_eq!(
-        background.hears_decision().await,
+        background.until_capture_decision().await,
         ("https://new.example".to_owned(), true)
     );
-    assert_eq!(background.permissions(), ["+https://new.example/*"]);
+    assert_eq!(background.permission_requests(), ["+https://new.example/*"]);
     assert!(attribute("#site-error", "hidden").is_some());
     assert_eq!(value("#site-origin"), "");
 }
 
 #[wasm_bindgen_test]
-async fn the_defaults_come_back_only_when_it_is_meant() {
-    let told = Told {
+async fn defaults_are_restored_only_after_confirmation() {
+    let state = Background {
         rules: [("user".to_owned(), vec![rule("users", "/a", How::Drop)])].into(),
         ..enabled(&[(ORIGIN, "user"), ("https://fixed.example", "policy")])
     };
-    let background = options(told).await;
+    let background = options(state).await;
     until(2, || all("#sites li").len()).await;
     click("#reset");
     assert_eq!(
         text("#reset-words"),
-        "1 site and 1 rule of yours will go. Press again to mean it."
+        "1 site and 1 rule of yours will be removed. Press again to confirm."
     );
     click_button("Really forget them");
-    assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), false));
+    assert_eq!(
+        background.until_capture_decision().await,
+        (ORIGIN.to_owned(), false)
+    );
     assert!(rules(&background).await.is_empty());
     assert_eq!(
         (text("#reset"), text("#reset-words")),
-        ("Back to the defaults".to_owned(), "All forgotten.".to_owned())
+        ("Back to the defaults".to_owned(), "All removed.".to_owned())
     );
 }

@@ -1,9 +1,9 @@
 //! The popup.
 
 use idb_relay_pages::open_popup;
-use protocol::inspect::{Background as Told, Health, Remark, Reply, Sink};
+use protocol::inspect::{Background, Health, Remark, Reply, Sink};
 use view_testing::{
-    background::Background,
+    background::TestBackground,
     document::{attribute, attributes, click, show, style, text, texts, until_texts},
 };
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -11,10 +11,10 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::{ORIGIN, connected, enabled};
 
 /// The popup over the page at this address.
-async fn popup(url: &str) -> Background {
+async fn popup(url: &str) -> TestBackground {
     style(include_str!("../../../ui/pages.css"));
     show(include_str!("../../../ui/popup.html"));
-    let background = Background::of_tab(url);
+    let background = TestBackground::for_page(url);
     open_popup().await;
     background
 }
@@ -24,41 +24,47 @@ fn is_hidden(selector: &str) -> bool {
 }
 
 #[wasm_bindgen_test]
-async fn the_switch_says_how_it_is_and_asks_for_this_site_alone() {
+async fn switch_shows_state_and_asks_for_this_site_only() {
     let background = popup(&format!("{ORIGIN}/cart?id=7")).await;
     assert!(
         attribute("#capture", "disabled").is_some(),
         "nothing is known yet"
     );
-    background.is(connected());
+    background.send_state(connected());
     until_texts("#origin", &[ORIGIN]).await;
     assert_eq!(attribute("#site", "data-state").as_deref(), Some("off"));
     assert_eq!(attribute("#capture", "aria-checked").as_deref(), Some("false"));
-    assert!(attribute("#capture", "disabled").is_none() && is_hidden("#way"));
+    assert!(attribute("#capture", "disabled").is_none() && is_hidden("#destinations"));
     click("#capture");
-    assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), true));
-    assert_eq!(background.permissions(), ["+https://shop.example/*"]);
+    assert_eq!(
+        background.until_capture_decision().await,
+        (ORIGIN.to_owned(), true)
+    );
+    assert_eq!(background.permission_requests(), ["+https://shop.example/*"]);
     let enabled = enabled(&[(ORIGIN, "user")]);
-    background.is(Told {
+    background.send_state(Background {
         ungranted: vec![ORIGIN.to_owned()],
         ..enabled.clone()
     });
     assert_eq!(attribute("#capture", "aria-checked").as_deref(), Some("true"));
     assert!(!is_hidden("#grant"));
     click("#grant");
-    assert_eq!(background.permissions(), ["+https://shop.example/*"]);
-    background.is(enabled);
-    assert!(is_hidden("#grant") && !is_hidden("#way"));
-    // Off again; that takes no permission.
+    assert_eq!(background.permission_requests(), ["+https://shop.example/*"]);
+    background.send_state(enabled);
+    assert!(is_hidden("#grant") && !is_hidden("#destinations"));
+    // Switching off needs no permission.
     click("#capture");
-    assert_eq!(background.hears_decision().await, (ORIGIN.to_owned(), false));
-    assert!(background.permissions().is_empty());
+    assert_eq!(
+        background.until_capture_decision().await,
+        (ORIGIN.to_owned(), false)
+    );
+    assert!(background.permission_requests().is_empty());
 }
 
 #[wasm_bindgen_test]
-async fn what_an_administrator_enabled_is_not_switched_off() {
+async fn site_of_the_administrator_cannot_be_switched_off() {
     let background = popup(ORIGIN).await;
-    background.is(enabled(&[(ORIGIN, "policy")]));
+    background.send_state(enabled(&[(ORIGIN, "policy")]));
     assert_eq!(attribute("#capture", "aria-checked").as_deref(), Some("true"));
     assert!(attribute("#capture", "disabled").is_some());
     assert!(
@@ -69,22 +75,22 @@ async fn what_an_administrator_enabled_is_not_switched_off() {
 }
 
 #[wasm_bindgen_test]
-async fn a_page_of_no_site_has_nothing_to_switch() {
+async fn page_without_site_has_no_switch() {
     let background = popup("about:blank").await;
-    background.is(connected());
+    background.send_state(connected());
     assert_eq!(
         (text("#origin"), attribute("#site", "data-state")),
         ("No site".to_owned(), Some("none".to_owned()))
     );
     assert!(attribute("#capture", "disabled").is_some());
-    assert!(is_hidden("#inspect") && is_hidden("#way"));
+    assert!(is_hidden("#inspect") && is_hidden("#destinations"));
 }
 
 #[wasm_bindgen_test]
-async fn it_says_where_it_goes_and_what_is_in_the_way() {
+async fn popup_shows_destinations_and_problems() {
     let background = popup(ORIGIN).await;
     let enabled = enabled(&[(ORIGIN, "user")]);
-    background.is(enabled.clone());
+    background.send_state(enabled.clone());
     assert_eq!(texts("#sinks b"), ["Nowhere"]);
     let sink = |name: &str, error: Option<&str>| Sink {
         name: name.to_owned(),
@@ -97,15 +103,18 @@ async fn it_says_where_it_goes_and_what_is_in_the_way() {
     let health = Health {
         journal: "/home/ann/journal.db".to_owned(),
         channel: "idb:{origin}".to_owned(),
-        sinks: vec![sink("redis", None), sink("memcached", Some("It is away."))],
+        sinks: vec![
+            sink("redis", None),
+            sink("memcached", Some("It does not answer.")),
+        ],
         ..Health::default()
     };
-    let id = background.is_asked_for_health().await;
+    let id = background.until_health_question().await;
     background.answer(id, Reply::Health(health));
     assert_eq!(texts("#sinks b"), ["Journal", "Redis", "Memcached"]);
     assert_eq!(attributes("#sinks li", "data-state"), ["on", "on", "wrong"]);
     assert_eq!(texts("#sinks .cure code"), ["memcached"]);
-    background.is(Told {
+    background.send_state(Background {
         connected: false,
         host_version: None,
         problem: Some(Remark {

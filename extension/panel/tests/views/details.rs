@@ -1,21 +1,21 @@
-//! One event.
+//! The details of an event.
 
 use protocol::inspect::{Look, Question, Record, Reply, Sight};
 use serde_json::{json, value::to_raw_value};
 use view_testing::document::{
-    all, attributes, click, focused, one, press, text, texts, until, until_count, until_texts,
+    all, attributes, click, first, focused, press, text, texts, until, until_count, until_texts,
 };
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::HtmlElement;
 
-use crate::panel::{Panel, created, event, together, until_keys};
+use crate::panel::{Panel, created, event, in_one_transaction, until_keys};
 
 #[wasm_bindgen_test]
-async fn a_tree_opens_and_closes_and_says_so() {
+async fn tree_opens_and_closes_with_aria_attributes() {
     let panel = Panel::open();
     panel
-        .written(&[created(
+        .send_events(&[created(
             1,
             &json!({"age": 36, "deep": {"cards": [{"number": 7}]}}),
         )])
@@ -39,20 +39,20 @@ async fn a_tree_opens_and_closes_and_says_so() {
     click(".tree li:nth-child(3) .twisty");
     until(vec!["age", "deep"], lines).await;
     assert_eq!(attributes(".tree .twisty", "aria-expanded"), ["true", "false"]);
-    // What was opened inside is open when the outer one opens again.
+    // An inner part that was opened is still open when the outer one opens again.
     click(".tree li:nth-child(3) .twisty");
     until(vec!["age", "deep", "cards", "0"], lines).await;
 }
 
 #[wasm_bindgen_test]
-async fn changes_are_told_by_sign_and_path() {
+async fn changes_have_sign_and_path() {
     let panel = Panel::open();
     let (before, after) = (
         json!({"a": 1, "b": [1, 2], "gone": true}),
         json!({"a": 1, "b": [1, 3], "new": "x"}),
     );
     panel
-        .written(&[
+        .send_events(&[
             event(1, "u", &json!("k"), &before, &after),
             event(2, "u", &json!("k"), &after, &after),
         ])
@@ -73,33 +73,33 @@ async fn changes_are_told_by_sign_and_path() {
 }
 
 #[wasm_bindgen_test]
-async fn who_reads_the_details_goes_on_when_something_of_the_event_changes() {
+async fn details_keep_focus_when_the_event_changes() {
     let panel = Panel::open();
     panel
-        .written(&[created(1, &json!(1)), created(2, &json!(2))])
+        .send_events(&[created(1, &json!(1)), created(2, &json!(2))])
         .await;
     until_keys(&["1", "2"]).await;
     press("ArrowDown");
     until_texts(".details h2", &["1"]).await;
-    let sections: HtmlElement = one(".sections").dyn_into().expect("an element of HTML");
-    sections.focus().expect("it takes the focus");
-    panel.passed("redis", 2).await;
+    let sections: HtmlElement = first(".sections").dyn_into().expect("an element of HTML");
+    sections.focus().expect("the focus");
+    panel.send_stage("redis", 2).await;
     until(vec!["passed"], || {
         attributes(".row:first-child [data-stage=redis]", "data-state")
     })
     .await;
     until("sections".to_owned(), focused).await;
-    // The keys are the details', not the list's.
+    // The keys scroll the details, and do not move the selection.
     press("ArrowDown");
     assert_eq!(texts(".row[aria-selected=true] .key"), ["1"]);
 }
 
 #[wasm_bindgen_test]
-async fn the_events_of_a_transaction_lead_to_one_another() {
+async fn events_of_a_transaction_are_listed_and_selectable() {
     let panel = Panel::open();
-    let mut events = together((1..=3).map(|number| created(number, &json!(number))).collect());
+    let mut events = in_one_transaction((1..=3).map(|number| created(number, &json!(number))).collect());
     events.push(created(4, &json!(4)));
-    panel.written(&events).await;
+    panel.send_events(&events).await;
     until_keys(&["1", "2", "3", "4"]).await;
     press("ArrowDown");
     until_count(".sibling", 3).await;
@@ -113,19 +113,19 @@ async fn the_events_of_a_transaction_lead_to_one_another() {
 }
 
 #[wasm_bindgen_test]
-async fn a_record_is_looked_for_in_all_three_places() {
+async fn record_is_compared_in_all_three_places() {
     let panel = Panel::open();
-    panel.written(&[created(1, &json!({"n": 1}))]).await;
+    panel.send_events(&[created(1, &json!({"n": 1}))]).await;
     until_keys(&["1"]).await;
     press("ArrowDown");
-    let question = panel.background.is_asked("the record", |question| {
+    let question = panel.background.until_question("the record", |question| {
         matches!(question, Question::Record(address) if address.store == "orders" && address.key == "1")
     });
     let question = question.await;
-    let (look, what) = panel.background.is_to_look().await;
+    let (id, look) = panel.background.until_inspection().await;
     assert!(
-        matches!(&what, Look::Record(address) if address.key == "1"),
-        "{what:?}"
+        matches!(&look, Look::Record(address) if address.key == "1"),
+        "{look:?}"
     );
     let value = |value| to_raw_value(&value).expect("JSON");
     let record = Record {
@@ -137,22 +137,19 @@ async fn a_record_is_looked_for_in_all_three_places() {
         trouble: None,
     };
     panel.background.answer(question, Reply::Record(record));
-    assert!(
-        all(".places table").is_empty(),
-        "it is not known yet what the page has"
-    );
+    assert!(all(".places table").is_empty(), "the page has not answered yet");
     panel
         .background
-        .show(look, Sight::Record(Some(value(json!({"n": 1})))));
+        .answer_inspection(id, Sight::Record(Some(value(json!({"n": 1})))));
     until_texts(".places td", &["{\"n\":1}", "{\"n\":2}", "{\"n\":2}"]).await;
     assert_eq!(attributes(".verdict", "data-state"), ["wrong"]);
-    // An answer that comes when nobody looks any more harms nothing.
+    // An answer after the details were closed is ignored.
     view_testing::document::click_button("Look again");
-    let (look, _) = panel.background.is_to_look().await;
+    let (id, _) = panel.background.until_inspection().await;
     press("Escape");
     until_count(".details", 0).await;
-    panel.background.show(look, Sight::Record(None));
+    panel.background.answer_inspection(id, Sight::Record(None));
     press("ArrowDown");
     until_texts(".details h2", &["1"]).await;
-    assert!(one("#feed").is_connected());
+    assert!(first("#feed").is_connected());
 }

@@ -3,27 +3,27 @@
 use protocol::inspect::Feed;
 use serde_json::json;
 use view_testing::document::{
-    all, attribute, attributes, click, one, press, text, texts, until, until_count, until_texts, write,
+    all, attribute, attributes, click, first, press, text, texts, until, until_count, until_texts, write,
 };
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::panel::{Panel, created, feed, healthy, notice, passage, together, until_keys};
+use crate::panel::{Panel, created, feed, healthy, in_one_transaction, notice, passage, until_keys};
 
 #[wasm_bindgen_test]
-async fn a_transaction_is_bracketed_and_counted_once() {
+async fn transaction_has_bracket_and_one_count() {
     let panel = Panel::open();
     let mut events = vec![created(1, &json!(1))];
-    events.extend(together(
+    events.extend(in_one_transaction(
         (2..=4).map(|number| created(number, &json!(number))).collect(),
     ));
-    panel.written(&events).await;
+    panel.send_events(&events).await;
     until_keys(&["1", "2", "3", "4"]).await;
     assert_eq!(
         attributes(".row", "data-bracket"),
         ["alone", "first", "middle", "last"]
     );
     assert_eq!(texts(".row em:not([hidden])"), ["3 in one transaction"]);
-    // The ones beside the selected one are told from the others.
+    // The events of the selected event's transaction are highlighted.
     click(".row:nth-child(3) .key");
     until(vec!["row", "row beside", "row beside", "row beside"], || {
         attributes(".row", "class")
@@ -32,16 +32,16 @@ async fn a_transaction_is_bracketed_and_counted_once() {
 }
 
 #[wasm_bindgen_test]
-async fn lines_are_used_again_and_stay_in_order() {
+async fn rows_are_reused_and_stay_in_order() {
     let panel = Panel::open();
     let events: Vec<_> = (1..=400).map(|number| created(number, &json!(number))).collect();
-    panel.written(&events).await;
-    // The newest are followed.
+    panel.send_events(&events).await;
+    // The list follows the newest event.
     until("400".to_owned(), || texts(".row .key").pop().unwrap_or_default()).await;
-    assert!(all(".row").len() < 100, "{} lines", all(".row").len());
+    assert!(all(".row").len() < 100, "{} rows", all(".row").len());
     assert_eq!(attribute("#feed", "aria-rowcount").as_deref(), Some("400"));
-    for line in all(".row") {
-        line.set_attribute("data-old", "").expect("an attribute");
+    for row in all(".row") {
+        row.set_attribute("data-old", "").expect("an attribute");
     }
     press("Home");
     until("1".to_owned(), || {
@@ -52,11 +52,11 @@ async fn lines_are_used_again_and_stay_in_order() {
     let old = all(".row[data-old]").len();
     assert!(
         all(".row").len() - old <= 10,
-        "{old} of {} lines are old",
+        "{old} of {} rows are old",
         all(".row").len()
     );
-    // Some lines further the first ones come after the last ones, and the document is still in the order of the events.
-    one("#feed").set_scroll_top(12 * 24);
+    // After scrolling by a few rows, rows have moved from one end to the other, still in order.
+    first("#feed").set_scroll_top(12 * 24);
     until(true, || text(".row .key") != "1").await;
     let indices: Vec<usize> = attributes(".row", "aria-rowindex")
         .iter()
@@ -69,10 +69,10 @@ async fn lines_are_used_again_and_stay_in_order() {
 }
 
 #[wasm_bindgen_test]
-async fn keys_move_the_selection_and_the_list_says_which_line() {
+async fn keys_move_the_selection_and_its_aria_reference() {
     let panel = Panel::open();
     let events: Vec<_> = (1..=200).map(|number| created(number, &json!(number))).collect();
-    panel.written(&events).await;
+    panel.send_events(&events).await;
     until_texts(".count", &["200 events (limit 100,000 or 256 MB)"]).await;
     let selected = || texts(".row[aria-selected=true] .key");
     press("ArrowDown");
@@ -97,17 +97,17 @@ async fn keys_move_the_selection_and_the_list_says_which_line() {
 }
 
 #[wasm_bindgen_test]
-async fn an_event_lights_up_stage_by_stage() {
+async fn event_shows_each_stage_as_it_passes() {
     let panel = Panel::open();
-    panel.is_well(healthy()).await;
+    panel.send_health(healthy()).await;
     panel
-        .written(&[created(1, &json!("a")), created(2, &json!("b"))])
+        .send_events(&[created(1, &json!("a")), created(2, &json!("b"))])
         .await;
-    let states = |line: usize| attributes(&format!(".row:nth-child({line}) .strip i"), "data-state");
+    let states = |row: usize| attributes(&format!(".row:nth-child({row}) .strip i"), "data-state");
     until(vec!["passed", "waiting", "waiting", "waiting"], || states(1)).await;
-    let line = one(".row");
+    let row = first(".row");
     panel
-        .fed(Feed {
+        .send_feed(Feed {
             passages: vec![passage("journal", 2, 1002), passage("redis", 1, 1007)],
             ..feed(&[])
         })
@@ -116,7 +116,7 @@ async fn an_event_lights_up_stage_by_stage() {
     assert_eq!(states(2), ["passed", "passed", "waiting", "waiting"]);
     assert_eq!(texts(".row:nth-child(1) .strip i"), ["", "2", "7", ""]);
     panel
-        .fed(Feed {
+        .send_feed(Feed {
             passages: vec![passage("redis", 2, 1007), passage("memcached", 2, 3500)],
             notices: vec![notice("memcached", 2, "It is too large.")],
             ..feed(&[])
@@ -125,17 +125,17 @@ async fn an_event_lights_up_stage_by_stage() {
     until(vec!["passed", "passed", "passed", "noticed"], || states(2)).await;
     assert_eq!(texts(".row:nth-child(1) .strip i"), ["", "2", "7", "2.5s"]);
     assert_eq!(attributes(".row", "class"), ["row", "row noticed"]);
-    let way = attribute(".row:nth-child(2) .strip", "aria-label").expect("a label");
-    assert!(way.contains("It is too large."), "{way}");
-    // It is the same element all the while.
-    assert!(line.is_same_node(Some(&one(".row"))));
+    let label = attribute(".row:nth-child(2) .strip", "aria-label").expect("a label");
+    assert!(label.contains("It is too large."), "{label}");
+    // The element was never replaced.
+    assert!(row.is_same_node(Some(&first(".row"))));
 }
 
 #[wasm_bindgen_test]
-async fn what_is_searched_for_is_marked_and_no_longer() {
+async fn searched_text_is_highlighted_while_searched() {
     let panel = Panel::open();
     panel
-        .written(&[
+        .send_events(&[
             created(1, &json!({"name": "Ada"})),
             created(2, &json!({"name": "Bob"})),
         ])

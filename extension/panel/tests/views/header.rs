@@ -1,7 +1,7 @@
-//! How host and servers are, and why a list is empty.
+//! The state of host and servers, and why the list is empty.
 
 use protocol::{
-    inspect::{Background as Told, FromInspector, Remark, Reply, Sink},
+    inspect::{Background, FromInspector, Remark, Reply, Sink},
     message::{ErrorCode, HostError},
 };
 use serde_json::json;
@@ -17,8 +17,7 @@ fn why() -> Option<String> {
     attribute(".empty [data-why]", "data-why")
 }
 
-/// Something that is wrong.
-fn remark(message: &str, cure: &str) -> Remark {
+fn problem(message: &str, cure: &str) -> Remark {
     Remark {
         message: message.to_owned(),
         cure: cure.to_owned(),
@@ -26,15 +25,15 @@ fn remark(message: &str, cure: &str) -> Remark {
 }
 
 #[wasm_bindgen_test]
-async fn the_header_says_how_host_and_servers_are() {
-    let panel = Panel::silent();
+async fn header_shows_host_and_servers() {
+    let panel = Panel::open_unconnected();
     until_texts(".health .chip", &["connecting…"]).await;
-    panel.told(&captured());
-    panel.is_well(healthy()).await;
+    panel.send_background(&captured());
+    panel.send_health(healthy()).await;
     until_texts(".health .chip", &["host 1.2.4", "Redis", "Memcached"]).await;
     assert_eq!(attributes(".health .chip", "data-state"), ["ok", "ok", "ok"]);
     assert_eq!(text(".health .lag"), "p503p958p9921 ms");
-    panel.told(&Told {
+    panel.send_background(&Background {
         paused: true,
         waiting: 3,
         ..captured()
@@ -47,7 +46,7 @@ async fn the_header_says_how_host_and_servers_are() {
     click_button("Resume capture");
     let on = panel
         .background
-        .hears("the pause's end", |message| match message {
+        .until_message("the end of the pause", |message| match message {
             FromInspector::Pause { paused } => Some(!paused),
             _ => None,
         });
@@ -55,10 +54,10 @@ async fn the_header_says_how_host_and_servers_are() {
 }
 
 #[wasm_bindgen_test]
-async fn a_server_in_trouble_is_told_with_its_cure_and_on_the_way_of_events() {
+async fn failing_server_is_shown_with_its_fix_and_at_events() {
     let panel = Panel::open();
     let mut health = healthy();
-    let trouble = Sink {
+    let failing = Sink {
         state: "unreachable".to_owned(),
         attempts: 4,
         behind: 9,
@@ -66,9 +65,9 @@ async fn a_server_in_trouble_is_told_with_its_cure_and_on_the_way_of_events() {
         cure: Some("Start it, or see `memcached.servers`.".to_owned()),
         ..health.sinks.remove(1)
     };
-    health.sinks.push(trouble);
-    panel.written(&[created(1, &json!("a"))]).await;
-    panel.is_well(health).await;
+    health.sinks.push(failing);
+    panel.send_events(&[created(1, &json!("a"))]).await;
+    panel.send_health(health).await;
     until_texts(".problems[role=alert] strong", &["Memcached does not answer"]).await;
     assert_eq!(texts(".problems code"), ["memcached.servers"]);
     assert_eq!(
@@ -80,18 +79,18 @@ async fn a_server_in_trouble_is_told_with_its_cure_and_on_the_way_of_events() {
     })
     .await;
     assert_eq!(texts(".row .strip i:last-child"), ["×4"]);
-    // It comes back a second later.
-    panel.is_well(healthy()).await;
+    // The server recovers.
+    panel.send_health(healthy()).await;
     until_count(".problems p", 0).await;
     until_count(".health .chip[data-state=wrong]", 0).await;
 }
 
 #[wasm_bindgen_test]
-async fn a_hosts_own_trouble_is_told_until_it_is_over() {
+async fn problem_of_the_host_is_shown_until_it_is_over() {
     let panel = Panel::open();
-    panel.is_well(healthy()).await;
+    panel.send_health(healthy()).await;
     until_count(".health .lag", 1).await;
-    let id = panel.background.is_asked_for_health();
+    let id = panel.background.until_health_question();
     let failed = Reply::Failed(HostError {
         code: ErrorCode::JournalFailed,
         message: "The journal cannot be read: database disk image is malformed".to_owned(),
@@ -99,82 +98,85 @@ async fn a_hosts_own_trouble_is_told_until_it_is_over() {
         context: None,
     });
     panel.background.answer(id.await, failed);
-    // It is the host's word, not the background's: an empty list does not say it in its place.
+    // The host reported it, not the background, so an empty list does not replace it.
     until_texts(
         ".problems[role=alert] strong",
         &["The journal cannot be read: database disk image is malformed"],
     )
     .await;
     assert_eq!(texts(".problems code"), ["journal.db"]);
-    // What it said before is no news any more.
+    // The earlier health is no longer shown.
     until_count(".health .lag", 0).await;
     assert_eq!(texts(".health .chip"), ["host 1.2.4"]);
-    // It is asked again, and is well.
-    panel.is_well(healthy()).await;
+    // The next answer is healthy.
+    panel.send_health(healthy()).await;
     until_count(".problems p", 0).await;
     until_texts(".health .chip", &["host 1.2.4", "Redis", "Memcached"]).await;
 }
 
 #[wasm_bindgen_test]
-async fn an_empty_list_says_why_and_what_to_press() {
-    let panel = Panel::silent();
-    let is = async |wanted: &str, told: Told| {
-        panel.told(&told);
-        until(Some(wanted.to_owned()), why).await;
+async fn empty_list_has_its_reason_and_a_button() {
+    let panel = Panel::open_unconnected();
+    let shows = async |expected: &str, state: Background| {
+        panel.send_background(&state);
+        until(Some(expected.to_owned()), why).await;
     };
     until(Some("connecting".to_owned()), why).await;
-    let none = Told {
+    let none = Background {
         origins: [].into(),
         documents: Vec::new(),
         ..captured()
     };
-    is("site", none.clone()).await;
+    shows("site", none.clone()).await;
     click_button("Capture this site");
-    assert_eq!(panel.background.hears_decision().await, (ORIGIN.to_owned(), true));
-    assert_eq!(panel.background.permissions(), ["+http://localhost/*"]);
-    let ungranted = Told {
+    assert_eq!(
+        panel.background.until_capture_decision().await,
+        (ORIGIN.to_owned(), true)
+    );
+    assert_eq!(panel.background.permission_requests(), ["+http://localhost/*"]);
+    let ungranted = Background {
         ungranted: vec![ORIGIN.to_owned()],
         documents: Vec::new(),
         ..captured()
     };
-    is("permission", ungranted).await;
+    shows("permission", ungranted).await;
     click_button("Grant the permission");
-    assert_eq!(panel.background.permissions(), ["+http://localhost/*"]);
-    let unhooked = Told {
+    assert_eq!(panel.background.permission_requests(), ["+http://localhost/*"]);
+    let unhooked = Background {
         documents: Vec::new(),
         ..captured()
     };
-    is("unhooked", unhooked).await;
+    shows("unhooked", unhooked).await;
     let mut late = captured();
     late.documents[0].late = true;
-    is("late", late).await;
+    shows("late", late).await;
     let mut refused = captured();
-    refused.documents[0].refused = Some(remark("Too many pages", "Close some."));
-    is("refused", refused).await;
-    let paused = Told {
+    refused.documents[0].refused = Some(problem("Too many pages", "Close some."));
+    shows("refused", refused).await;
+    let paused = Background {
         paused: true,
         ..captured()
     };
-    is("paused", paused).await;
-    is("quiet", captured()).await;
-    // And goes when there is something.
-    panel.written(&[created(1, &json!("a"))]).await;
+    shows("paused", paused).await;
+    shows("quiet", captured()).await;
+    // The reason disappears with the first event.
+    panel.send_events(&[created(1, &json!("a"))]).await;
     until_keys(&["1"]).await;
     assert_eq!(view_testing::document::all(".empty").len(), 0);
 }
 
 #[wasm_bindgen_test]
-async fn without_a_host_it_is_told_how_to_install_one() {
-    let panel = Panel::silent();
-    let hostless = |message: &str| Told {
+async fn without_a_host_the_install_command_is_shown() {
+    let panel = Panel::open_unconnected();
+    let without_host = |message: &str| Background {
         connected: false,
         host_version: None,
         waiting: 1,
-        problem: Some(remark(message, "Run the command.")),
+        problem: Some(problem(message, "Run the command.")),
         documents: vec![document()],
         ..captured()
     };
-    panel.told(&hostless("The host is not installed"));
+    panel.send_background(&without_host("The host is not installed"));
     until(Some("host".to_owned()), why).await;
     let command = text(".empty .command code");
     assert!(command.contains("idb-relay install --browser "), "{command}");
@@ -183,15 +185,15 @@ async fn without_a_host_it_is_told_how_to_install_one() {
         Some("Copy the command")
     );
     assert!(
-        text(".empty").contains("1 delivery waits until it is there"),
+        text(".empty").contains("1 delivery waits until there is one"),
         "{}",
         text(".empty")
     );
     assert_eq!(text(".health .chip"), "no host · 1 waiting");
-    // It is said once: there, not above the list as well.
+    // The problem is not repeated above the list.
     assert!(texts(".problems p").is_empty());
-    // One that is there but speaks otherwise is not installed once more.
-    panel.told(&hostless(&format!(
+    // A host with another protocol needs no installation.
+    panel.send_background(&without_host(&format!(
         "The host does not speak protocol {}",
         protocol::PROTOCOL_VERSION
     )));

@@ -1,19 +1,18 @@
-//! What the panel shows of what it is told, and what keys and presses do: in the documents of real browsers, with the panel as it is
-//! shipped and the test in the background's place. `tests/tests/browsers/views.rs` runs them.
+//! View tests of the panel: what it shows of messages, and what keys and clicks do.
 //!
-//! What needs no document is tested beside the code (`cargo test -p idb-relay-panel`), the whole way in `tests/tests/browsers/panel.rs`.
+//! They run in the documents of real browsers, with the panel as it is shipped. The test plays the
+//! background. `tests/tests/browsers/views.rs` starts them. Code that needs no document is tested
+//! beside it (`cargo test -p idb-relay-panel`), the whole system in
+//! `tests/tests/browsers/panel.rs`.
 
 #![cfg(target_arch = "wasm32")]
-#![allow(
-    clippy::expect_used,
-    reason = "a test that finds something missing ends there"
-)]
+#![allow(clippy::expect_used, reason = "a test fails where something is missing")]
 
 mod details;
 mod feed;
 mod header;
-mod over;
+mod overlays;
 mod panel;
-mod steady;
+mod stability;
 mod stores;
 mod toolbar;

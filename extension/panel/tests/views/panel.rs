@@ -1,86 +1,84 @@
-//! A panel with the test in the background's place.
+//! A panel whose background is played by the test.
 
 use idb_relay_panel::open_panel;
-use protocol::inspect::{
-    Background as Told, Document, Feed, Health, Lag, Notice, Passage, Question, Reply, Sink,
-};
+use protocol::inspect::{Background, Document, Feed, Health, Lag, Notice, Passage, Question, Reply, Sink};
 use serde_json::{Value, json, value::to_raw_value};
 use view_testing::{
-    background::{Background, TAB},
+    background::{TAB, TestBackground},
     document::{style, until_texts},
 };
 
-/// The inspected page's origin.
+/// The origin of the inspected page.
 pub const ORIGIN: &str = "http://localhost:1";
 
 /// See the [module](self).
 pub struct Panel {
-    pub background: Background,
+    pub background: TestBackground,
 }
 
 impl Panel {
-    /// A panel that has heard nothing yet.
-    pub fn silent() -> Self {
+    /// A panel that has received nothing yet.
+    pub fn open_unconnected() -> Self {
         style(include_str!("../../../ui/panel.css"));
-        let background = Background::of_devtools(&format!("{ORIGIN}/"));
+        let background = TestBackground::for_panel(&format!("{ORIGIN}/"));
         open_panel();
         Self { background }
     }
 
-    /// A panel that knows that all is well.
+    /// A panel that knows a connected host and a captured page.
     pub fn open() -> Self {
-        let panel = Self::silent();
-        panel.told(&captured());
+        let panel = Self::open_unconnected();
+        panel.send_background(&captured());
         panel
     }
 
-    /// The background tells how the extension is.
-    pub fn told(&self, told: &Told) {
-        self.background.is(told.clone());
+    /// Sends the state of the extension.
+    pub fn send_background(&self, state: &Background) {
+        self.background.send_state(state.clone());
     }
 
-    /// The host's feed goes on.
+    /// Answers the next question of the feed.
     #[track_caller]
-    pub fn fed(&self, feed: Feed) -> impl Future<Output = ()> {
-        let id = self.background.is_asked("the feed's question", |question| {
+    pub fn send_feed(&self, feed: Feed) -> impl Future<Output = ()> {
+        let id = self.background.until_question("the feed's question", |question| {
             matches!(question, Question::Feed(_))
         });
         async { self.background.answer(id.await, Reply::Feed(feed)) }
     }
 
-    /// The host's feed goes on with these events.
+    /// Answers the next question of the feed with these events.
     #[track_caller]
-    pub fn written(&self, events: &[Value]) -> impl Future<Output = ()> {
-        self.fed(feed(events))
+    pub fn send_events(&self, events: &[Value]) -> impl Future<Output = ()> {
+        self.send_feed(feed(events))
     }
 
-    /// The host's feed goes on: all events up to this one have passed a stage.
+    /// Answers the next question of the feed: all events up to `last` have passed a stage.
     #[track_caller]
-    pub fn passed(&self, stage: &str, last: u64) -> impl Future<Output = ()> {
-        self.fed(Feed {
+    pub fn send_stage(&self, stage: &str, last: u64) -> impl Future<Output = ()> {
+        self.send_feed(Feed {
             passages: vec![passage(stage, last, 1002)],
             ..feed(&[])
         })
     }
 
-    /// The host tells how it is.
+    /// Answers the next question for the host's health.
     #[track_caller]
-    pub fn is_well(&self, health: Health) -> impl Future<Output = ()> {
-        let id = self.background.is_asked_for_health();
+    pub fn send_health(&self, health: Health) -> impl Future<Output = ()> {
+        let id = self.background.until_health_question();
         async { self.background.answer(id.await, Reply::Health(health)) }
     }
 }
 
-/// All is well, the inspected page is captured.
-pub fn captured() -> Told {
-    Told {
+/// There is a host, and the inspected page is captured.
+pub fn captured() -> Background {
+    Background {
         version: "1.2.3".to_owned(),
         profile: "p".to_owned(),
         connected: true,
         host_version: Some("1.2.4".to_owned()),
         origins: [(ORIGIN.to_owned(), "user".to_owned())].into(),
         documents: vec![document()],
-        ..Told::default()
+        ..Background::default()
     }
 }
 
@@ -108,13 +106,13 @@ pub fn event(number: u64, op: &str, key: &Value, before: &Value, after: &Value) 
     })
 }
 
-/// A record is made.
+/// An event that creates a record.
 pub fn created(number: u64, after: &Value) -> Value {
     event(number, "c", &number.into(), &Value::Null, after)
 }
 
-/// The same events in one transaction.
-pub fn together(mut events: Vec<Value>) -> Vec<Value> {
+/// The events as those of one transaction.
+pub fn in_one_transaction(mut events: Vec<Value>) -> Vec<Value> {
     let (id, count) = (events[0]["transaction"]["id"].clone(), events.len());
     for (index, event) in events.iter_mut().enumerate() {
         event["transaction"] = json!({"id": id, "total_order": index + 1, "event_count": count});
@@ -122,7 +120,7 @@ pub fn together(mut events: Vec<Value>) -> Vec<Value> {
     events
 }
 
-/// A stretch of the feed.
+/// An answer of the feed.
 pub fn feed(events: &[Value]) -> Feed {
     Feed {
         head: u64::MAX,
@@ -134,7 +132,7 @@ pub fn feed(events: &[Value]) -> Feed {
     }
 }
 
-/// All events up to this one have passed a stage, two milliseconds after their commit for each stage.
+/// All events up to `last` passed a stage at this time.
 pub fn passage(stage: &str, last: u64, at: i64) -> Passage {
     Passage {
         stage: stage.to_owned(),
@@ -143,7 +141,7 @@ pub fn passage(stage: &str, last: u64, at: i64) -> Passage {
     }
 }
 
-/// A stage has something to say about an event.
+/// A stage reports a problem with an event.
 pub fn notice(stage: &str, number: u64, text: &str) -> Notice {
     Notice {
         stage: stage.to_owned(),
@@ -152,7 +150,7 @@ pub fn notice(stage: &str, number: u64, text: &str) -> Notice {
     }
 }
 
-/// A host both of whose servers run.
+/// A host with two running servers.
 pub fn healthy() -> Health {
     let sink = |name: &str, servers: &str| Sink {
         name: name.to_owned(),
@@ -180,7 +178,7 @@ pub fn healthy() -> Health {
     }
 }
 
-/// Waits until these keys are in sight, in this order.
+/// Waits until the list shows these keys in this order.
 #[track_caller]
 pub fn until_keys(keys: &[&str]) -> impl Future<Output = ()> {
     until_texts(".row .key", keys)

@@ -1,4 +1,4 @@
-//! What is where.
+//! The Stores view.
 
 use protocol::inspect::{
     Address, Compared, Difference, DifferenceKind, Look, Question, Reply, Sight, Store, StoreCount,
@@ -23,18 +23,18 @@ fn store(name: &str, records: u64) -> Store {
     }
 }
 
-/// A panel that shows two stores of the mirror, and one more that only the page has.
-async fn stores() -> Panel {
+/// A panel with two stores of the mirror, and one that only the page has.
+async fn open_stores() -> Panel {
     let panel = Panel::open();
     click("#tab-Stores");
     let id = panel
         .background
-        .is_asked("the stores", |question| matches!(question, Question::Stores {}));
+        .until_question("the stores", |question| matches!(question, Question::Stores {}));
     panel.background.answer(
         id.await,
         Reply::Stores(vec![store("carts", 2), store("orders", 7)]),
     );
-    let (id, look) = panel.background.is_to_look().await;
+    let (id, look) = panel.background.until_inspection().await;
     assert!(
         matches!(&look, Look::Counts { origin } if origin == ORIGIN),
         "{look:?}"
@@ -46,7 +46,7 @@ async fn stores() -> Panel {
         records,
     };
     until_texts("td[data-title='In IndexedDB']", &["…", "…"]).await;
-    panel.background.show(
+    panel.background.answer_inspection(
         id,
         Sight::Counts(vec![count("carts", 2), count("orders", 9), count("users", 1)]),
     );
@@ -55,8 +55,8 @@ async fn stores() -> Panel {
 }
 
 #[wasm_bindgen_test]
-async fn a_store_has_its_counts_side_by_side() {
-    let _panel = stores().await;
+async fn store_has_its_counts_side_by_side() {
+    let _panel = open_stores().await;
     assert_eq!(
         attribute("#view", "aria-labelledby").as_deref(),
         Some("tab-Stores")
@@ -65,7 +65,7 @@ async fn a_store_has_its_counts_side_by_side() {
     assert_eq!(texts("td[data-title='In IndexedDB']"), ["2", "9", "1"]);
     assert_eq!(texts("td[data-title='In the mirror']"), ["2", "7", "0"]);
     assert_eq!(texts("td[data-title='In Memcached']"), ["?", "?", "?"]);
-    // Only where the mirror does not hold what the page does is it an error.
+    // Only a mismatch between mirror and page is an error.
     assert_eq!(all("tr:nth-child(1) .error").len(), 0);
     assert!(
         all("tr:nth-child(2) .number.error").len() == 1,
@@ -75,10 +75,10 @@ async fn a_store_has_its_counts_side_by_side() {
 }
 
 #[wasm_bindgen_test]
-async fn a_comparison_tells_its_progress_then_what_differs() {
-    let panel = stores().await;
+async fn comparison_shows_progress_then_differences() {
+    let panel = open_stores().await;
     click("tbody tr:nth-child(2) button");
-    let id = panel.background.is_asked(
+    let id = panel.background.until_question(
         "a comparison",
         |question| matches!(question, Question::Compare { store: Some(store), repair: false, .. } if store == "orders"),
     );
@@ -122,13 +122,13 @@ async fn a_comparison_tells_its_progress_then_what_differs() {
         compared(7, true, vec![difference("6", DifferenceKind::Stale)]),
     );
     until_count("tbody progress", 0).await;
-    // What was told on the way is still there.
+    // Differences of the earlier answer are kept.
     assert_eq!(texts(".differences li"), ["missing4", "stale6"]);
     assert_eq!(texts("td[data-title='In Memcached']"), ["?", "6", "?"]);
-    // The record is one press away.
+    // A difference opens its record.
     click_button("6");
     until_texts(".chosen h2", &["shop › orders › 6"]).await;
-    let asked = panel.background.is_asked(
+    let asked = panel.background.until_question(
         "the record",
         |question| matches!(question, Question::Record(address) if address.key == "6"),
     );
@@ -138,12 +138,12 @@ async fn a_comparison_tells_its_progress_then_what_differs() {
 }
 
 #[wasm_bindgen_test]
-async fn a_record_is_looked_up_by_what_its_key_is_everywhere() {
-    let panel = stores().await;
+async fn record_is_looked_up_by_canonical_key() {
+    let panel = open_stores().await;
     click("[aria-label='Look up a record in orders']");
     until_texts(".chosen h2", &["shop › orders"]).await;
     until("lookup-key".to_owned(), focused).await;
-    // What is no key asks nobody.
+    // An invalid key sends nothing.
     write("#lookup-key", "null");
     click(".lookup button");
     until_texts(
@@ -157,12 +157,12 @@ async fn a_record_is_looked_up_by_what_its_key_is_everywhere() {
     press("Enter");
     until_texts(".chosen h2", &["shop › orders › [1,\"b\"]"]).await;
     until_texts("#lookup-mistake", &[""]).await;
-    let asked = panel.background.is_asked(
+    let asked = panel.background.until_question(
         "the record",
         |question| matches!(question, Question::Record(address) if address.store == "orders" && address.key == "[1,\"b\"]"),
     );
     asked.await;
-    let (_, look) = panel.background.is_to_look().await;
+    let (_, look) = panel.background.until_inspection().await;
     assert!(
         matches!(&look, Look::Record(address) if address.key == "[1,\"b\"]"),
         "{look:?}"

@@ -10,10 +10,10 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::panel::{ORIGIN, Panel, created, event, until_keys};
 
 #[wasm_bindgen_test]
-async fn words_become_chips_and_a_chip_takes_its_word_away() {
+async fn terms_become_chips_that_remove_them() {
     let panel = Panel::open();
     panel
-        .written(&[
+        .send_events(&[
             created(1, &json!("a")),
             created(2, &json!("b")),
             event(3, "d", &json!(1), &json!("a"), &json!(null)),
@@ -29,16 +29,16 @@ async fn words_become_chips_and_a_chip_takes_its_word_away() {
     click("[aria-label='Remove -key:2']");
     until_keys(&["1", "2"]).await;
     assert_eq!(view_testing::document::value("#search"), "op:put");
-    // Out of the field, to the list.
+    // Escape moves the focus from the field to the list.
     press("Escape");
     assert_eq!(focused(), "feed");
 }
 
 #[wasm_bindgen_test]
-async fn a_filter_that_makes_no_sense_is_named_and_changes_nothing() {
+async fn invalid_filter_is_reported_and_changes_nothing() {
     let panel = Panel::open();
     panel
-        .written(&[created(1, &json!("a")), created(2, &json!("b"))])
+        .send_events(&[created(1, &json!("a")), created(2, &json!("b"))])
         .await;
     write("#search", "key:2");
     until_keys(&["2"]).await;
@@ -50,8 +50,8 @@ async fn a_filter_that_makes_no_sense_is_named_and_changes_nothing() {
         attribute("#search", "aria-describedby").as_deref(),
         Some("mistake")
     );
-    // Another event comes: it is counted, and that is all.
-    panel.written(&[created(3, &json!("c"))]).await;
+    // A further event is counted only.
+    panel.send_events(&[created(3, &json!("c"))]).await;
     until(true, || text(".count").contains("of 3 events")).await;
     until_keys(&["2"]).await;
     write("#search", "");
@@ -61,13 +61,13 @@ async fn a_filter_that_makes_no_sense_is_named_and_changes_nothing() {
 }
 
 #[wasm_bindgen_test]
-async fn a_paused_display_rests_while_events_come() {
+async fn paused_display_does_not_change_as_events_arrive() {
     let panel = Panel::open();
-    panel.written(&[created(1, &json!("a"))]).await;
+    panel.send_events(&[created(1, &json!("a"))]).await;
     until_keys(&["1"]).await;
     press(" ");
     until_texts(".paused", &["Display paused"]).await;
-    panel.written(&[created(2, &json!("b"))]).await;
+    panel.send_events(&[created(2, &json!("b"))]).await;
     until(true, || text(".count").starts_with("1 of 2 events")).await;
     assert_eq!(texts(".row .key"), ["1"]);
     let pressed = || attributes(".toolbar button[aria-pressed]", "aria-pressed");
@@ -79,14 +79,14 @@ async fn a_paused_display_rests_while_events_come() {
 }
 
 #[wasm_bindgen_test]
-async fn the_inspected_site_alone_or_all() {
+async fn list_shows_one_site_or_all() {
     let panel = Panel::open();
     let mut other = created(2, &json!("b"));
     other["source"]["origin"] = json!("https://shop.example");
-    panel.written(&[other]).await;
-    // What is hidden is not passed over in silence.
+    panel.send_events(&[other]).await;
+    // Hidden events are mentioned.
     until_count("[data-why=quiet] button", 1).await;
-    panel.written(&[created(3, &json!("c"))]).await;
+    panel.send_events(&[created(3, &json!("c"))]).await;
     until_keys(&["3"]).await;
     assert_eq!(
         text(".chips .term"),

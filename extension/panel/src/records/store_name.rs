@@ -1,0 +1,15 @@
+//! The full name of a store.
+
+use protocol::inspect::Store;
+
+/// Origin, bucket, database and store.
+pub type StoreName = (String, String, String, String);
+
+pub fn store_name(store: &Store) -> StoreName {
+    (
+        store.origin.clone(),
+        store.bucket.clone(),
+        store.database.clone(),
+        store.store.clone(),
+    )
+}
