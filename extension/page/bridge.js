@@ -7,7 +7,22 @@
 //
 // Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
 
-import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, MARK, READY, STAY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import {
+  BODY,
+  COMPARE,
+  EXPORT,
+  HANDSHAKE,
+  LATE_HANDSHAKE,
+  LEAVE,
+  MARK,
+  NO_BUCKETS,
+  READY,
+  STAY,
+  STOP,
+  SURVEY,
+  TRACE,
+  UNTRACE,
+} from "./channel.js";
 import { place } from "./place.js";
 import { globalFunction } from "./pristine.js";
 import { after, idle } from "./time.js";
@@ -34,6 +49,8 @@ const NOTE_UNITS = 64 * 1024;
 const TASK_UNITS = 512 * 1024;
 /** How long what the page does may take until a survey can see it. */
 const SURVEY_DELAY = 1000;
+/** How many milliseconds a page that is hooked late is said nothing of while its hook is on the way. */
+const HOOK_PATIENCE = 1000;
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
 /**
@@ -97,7 +114,13 @@ let isSurveyWanted = place.ancestors[0] !== window.origin;
 /** Whether this document is chosen, and has not begun. */
 let isSurveyDue = false;
 let surveying = false;
-/** @type {Map<Delivery, () => void>} Who waits for which delivery's acknowledgement. */
+/** How often something changed that a survey is to see, and whether one is asked for in a moment. */
+let unsurveyed = 0;
+let isSurveySoon = false;
+/**
+ * What waits for which delivery: whether the host has it, or there was no room for it.
+ * @type {Map<Delivery, (has: boolean) => void>}
+ */
 const waiting = new Map();
 
 /**
@@ -303,8 +326,9 @@ async function fill(delivery, blobs) {
     const { filled } = await import("./blobs.js");
     body = await filled({ text: delivery.body, blobs });
   } catch {
-    // No memory for the bytes, most likely. What comes behind must not wait for them.
+    // Out of memory, most likely. What follows must not wait for it.
     body = unfilled(delivery.body);
+    deliver(gap("the bytes of blobs could not be read", storesOf(delivery.body)).body, true);
   }
   if (filling === delivery) filling = null;
   // Perhaps it has been dropped, or sent as it was.
@@ -382,6 +406,10 @@ function broken() {
   void after(delay).then(connectToBackground);
   delay = Math.min(delay * 2, LAST_DELAY);
 }
+
+/** A body that changes nothing: single records that were asked for, none of them. */
+const NOTHING =
+  '{"records":{"bucket":"","database":"","version":0,"store":"","began_at":0,"read_at":0,"present":[],"absent":[]}}';
 
 /** `protocol::message::FromBridge::Leaving`. */
 const LEAVING = '{"leaving":{}}';
@@ -461,13 +489,18 @@ function receive(text) {
 }
 
 /**
- * The background has no room for a delivery: a note takes its place that has all stores read, which goes piece by piece.
+ * The background has no room for a delivery: a note takes its place that has all stores read, which goes piece by piece. What was
+ * read is read once more by its reader, in smaller pieces: a note would have the same read again.
  * @param {number} number
  */
 function giveUp(number) {
   const index = queue.findIndex((delivery) => delivery.sequence === number);
   if (index < 0) return;
-  put(queue[index], gap("the extension had no room for a large commit", []).body);
+  const delivery = queue[index];
+  const reader = waiting.get(delivery);
+  put(delivery, reader === undefined ? gap("the extension had no room for a large commit", []).body : NOTHING);
+  waiting.delete(delivery);
+  reader?.(false);
   // What was sent behind it may not have been taken either.
   sent = index;
   sentUnits = unitsOf(queue.slice(0, index));
@@ -481,8 +514,8 @@ function giveUp(number) {
  */
 async function tell(read) {
   try {
-    const { readRecords } = await import("./reader.js");
-    deliver(await readRecords(read), false);
+    const { readRecordsOf } = await import("./reader.js");
+    await readRecordsOf(read, delivered);
   } catch {
     // What can't be read now is found by the next snapshot.
   }
@@ -501,7 +534,7 @@ function acknowledge(upTo) {
       // It was being sent once more: its parts must not go on under the number of the next one.
       partial = null;
     }
-    waiting.get(delivery)?.();
+    waiting.get(delivery)?.(true);
     waiting.delete(delivery);
   }
   send();
@@ -514,6 +547,19 @@ function stop() {
   node?.dispatchEvent(new Event(STOP));
   node = null;
   disconnect();
+}
+
+/** What there is to be seen needs a moment to be there. */
+async function askForSurveySoon() {
+  unsurveyed += 1;
+  if (isSurveySoon) return;
+  isSurveySoon = true;
+  while (unsurveyed > 0) {
+    unsurveyed = 0;
+    await after(SURVEY_DELAY);
+    askForSurvey();
+  }
+  isSurveySoon = false;
 }
 
 /** Commits tell too little of what has changed: everything is to be read. */
@@ -563,8 +609,9 @@ async function compareSoon(stores) {
 }
 
 /**
+ * Says to the host what was read.
  * @param {string} body
- * @returns {Promise<void>}
+ * @returns {Promise<boolean>} whether the host has it; `false` if there was no room for it on the way
  */
 function delivered(body) {
   return new Promise((resolve) => {
@@ -616,10 +663,11 @@ function meet(event) {
       const { text, blobs, stacks } = typeof data === "string" ? { text: data, blobs: null, stacks: "" } : data;
       if (typeof text === "string") deliver(text, true, blobs, stacks === "" ? null : JSON.parse(stacks));
     } catch {
-      // Out of memory, most likely. The next snapshot finds what was lost.
+      // Out of memory, most likely.
+      askForSurveySoon();
     }
   });
-  node.addEventListener(SURVEY, () => void after(SURVEY_DELAY).then(askForSurvey));
+  node.addEventListener(SURVEY, askForSurveySoon);
   node.addEventListener(COMPARE, (message) => {
     const { data } = /** @type {MessageEvent<string>} */ (message);
     const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
@@ -627,7 +675,27 @@ function meet(event) {
   });
   if (makeNative !== undefined) node.addEventListener(EXPORT, giveNative);
   node.dispatchEvent(new Event(READY));
+  void tellOfBuckets(node).then(isHooked);
 }
+
+/**
+ * Tells the hook if there are no buckets but the default one: then that one has what the page opened before the hook came.
+ * @param {HTMLElement} hook
+ */
+async function tellOfBuckets(hook) {
+  const { storageBuckets } = /** @type {any} */ (navigator);
+  try {
+    // Of a hook that was there first, nothing is opened unseen but by methods of other windows.
+    if (storageBuckets !== undefined && (!isLate || (await storageBuckets.keys()).length > 0)) return;
+    hook.dispatchEvent(new Event(NO_BUCKETS));
+  } catch {
+    // It is not known.
+  }
+}
+
+/** @type {(value?: unknown) => void} */
+let isHooked;
+const hooked = new Promise((resolve) => (isHooked = resolve));
 
 // The window, and with it this world, may serve a second document (an `about:blank` that is navigated or written to), and the
 // scripts may be injected twice. One bridge is enough: the second hook gets no answer and leaves the first one alone.
@@ -639,5 +707,6 @@ if (!(mark in globalThis)) {
   // `document.open()` also removes the document's children.
   new MutationObserver(listenToWindow).observe(document, { childList: true });
   // Even if there is no database: perhaps there was one when this origin was seen last.
-  if (isSurveyWanted) void idle().then(connectToBackground);
+  const begin = isLate ? Promise.race([hooked, after(HOOK_PATIENCE)]).then(idle) : idle();
+  if (isSurveyWanted) void begin.then(connectToBackground);
 }

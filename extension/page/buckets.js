@@ -1,8 +1,11 @@
-// Storage buckets (https://wicg.github.io/storage-buckets/): which bucket a database is in. The default bucket has no name here,
-// and no entry.
+// Storage buckets (https://wicg.github.io/storage-buckets/): which bucket a database is in. The default bucket's name is empty.
+//
+// Invariant: a bucket is known, or it is not; nothing counts as the default bucket's for want of a better word. Connections and factories
+// that the page had before the hook came, or that it got by another window's methods, have no entry here.
 
 import { listen, resultOf } from "./idb.js";
-import { getterOf, globalFunction, sealedOff } from "./pristine.js";
+import { hasBuckets } from "./outlet.js";
+import { getterOf, globalFunction, indexOf, sealedOff, uncurry } from "./pristine.js";
 
 const nameOfBucket = getterOf(globalFunction("StorageBucket")?.prototype, "name");
 
@@ -10,6 +13,24 @@ const nameOfBucket = getterOf(globalFunction("StorageBucket")?.prototype, "name"
 const factories = sealedOff(new WeakMap());
 /** @type {WeakMap<IDBDatabase, string>} */
 const databases = sealedOff(new WeakMap());
+
+const defaultFactory = ownFactory();
+if (defaultFactory !== null) factories.set(defaultFactory, "");
+
+/**
+ * The window's own factory, if it has one. A page that is hooked late may have put something of its own there, which must not be called.
+ * @returns {IDBFactory | null}
+ */
+function ownFactory() {
+  try {
+    const getter = Object.getOwnPropertyDescriptor(globalThis, "indexedDB")?.get;
+    const text = uncurry(Function.prototype.toString)(getter);
+    return indexOf(text, "[native code]") < 0 ? null : uncurry(/** @type {Function} */ (getter))(globalThis);
+  } catch {
+    // The document's databases are denied to it.
+    return null;
+  }
+}
 
 /**
  * Takes note of a bucket's factory.
@@ -27,7 +48,7 @@ export function rememberFactory(bucket, factory) {
  */
 export function rememberConnection(factory, request) {
   const bucket = factories.get(factory);
-  if (bucket === undefined) return;
+  if (bucket === undefined || (bucket === "" && !hasBuckets)) return;
   const remember = (/** @type {Event} */ event) => {
     if (event.isTrusted) databases.set(resultOf(request), bucket);
   };
@@ -35,12 +56,18 @@ export function rememberConnection(factory, request) {
   listen(request, "success", remember);
 }
 
-/** @param {IDBDatabase} database */
+/**
+ * The bucket of a database; undefined if it is not known.
+ * @param {IDBDatabase} database
+ */
 export function bucketOf(database) {
-  return databases.get(database) ?? "";
+  return databases.get(database) ?? (hasBuckets ? undefined : "");
 }
 
-/** @param {IDBFactory} factory */
+/**
+ * The bucket of a factory's databases; undefined if it is not known.
+ * @param {IDBFactory} factory
+ */
 export function bucketOfFactory(factory) {
-  return factories.get(factory) ?? "";
+  return factories.get(factory) ?? (hasBuckets ? undefined : "");
 }

@@ -17,6 +17,11 @@ export const HANDSHAKE = "load";
 export const LATE_HANDSHAKE = "dev.idb_relay.handshake";
 /** On the node, from the bridge: capture may begin. Without it there is no bridge, or this document is hooked already. */
 export const READY = "ready";
+/**
+ * On the node, from the bridge: when the hook came the origin had no storage buckets but the default one. What the page got
+ * before is that one's.
+ */
+export const NO_BUCKETS = "nobuckets";
 /** On the node, from the bridge: nothing is wanted any more. */
 export const STOP = "stop";
 /** On the node, from the bridge: a person wants to see the stacks of writes; or nobody does any more. */
@@ -30,7 +35,8 @@ export const STAY = "stay";
 export const SURVEY = "survey";
 /**
  * On the node, from the hook: `data` is the JSON text of a list of `protocol::commit::StoreName`s,
- * of a transaction that may have written although no write of it was seen.
+ * of a transaction that may have written although no write of it was seen. Where the bucket is
+ * null it is not known: the stores of all buckets are meant.
  */
 export const COMPARE = "compare";
 /**

@@ -31,8 +31,9 @@ import {
 const MAX_DEPTH = 1020;
 /** The longest text of one value, in UTF-16 units. */
 const MAX_LENGTH = 32 * 1024 * 1024;
-/** How many property names are kept in their quoted form. */
+/** How many property names are kept in their quoted form, and of what length at most: longer ones are data more often than names. */
 const MAX_NAMES = 4096;
+const MAX_KEPT_NAME = 64;
 const DOLLAR = 36;
 
 /**
@@ -294,6 +295,7 @@ const quotedNames = sealedOff(new Map());
  * @param {string} name
  */
 function quoted(name) {
+  if (name.length > MAX_KEPT_NAME) return stringify(name) + ":";
   let text = quotedNames.get(name);
   if (text === undefined) {
     text = stringify(name) + ":";

@@ -3,7 +3,21 @@
 // A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
 // commit is on its way out of this process before the page can go away.
 
-import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, READY, STAY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
+import {
+  BODY,
+  COMPARE,
+  EXPORT,
+  HANDSHAKE,
+  LATE_HANDSHAKE,
+  LEAVE,
+  NO_BUCKETS,
+  READY,
+  STAY,
+  STOP,
+  SURVEY,
+  TRACE,
+  UNTRACE,
+} from "./channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 import { stringify } from "./pristine.js";
 import { createElement, isLate } from "./unnamed.js";
@@ -18,6 +32,13 @@ listen(node, READY, () => {
 });
 listen(node, STOP, () => {
   active = false;
+});
+
+/** Whether the origin may have databases in other storage buckets than the default one. */
+export let hasBuckets = true;
+
+listen(node, NO_BUCKETS, () => {
+  hasBuckets = false;
 });
 
 /** Whether somebody wants to see the stacks of writes. */

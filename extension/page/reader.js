@@ -1,6 +1,8 @@
 // Reads the document's databases from the isolated world: the inventory, snapshots of whole stores, single records.
 //
-// Invariants: never creates a database; reads little at a time; and whatever it begins ends without
+// Invariants: never creates a database; reads little at a time, and never on the guess that the next
+// record is as small as the one before (`pace.js`); what is too much for the way to the host is read
+// once more, in smaller pieces; and whatever it begins ends without
 // this thread, which a dialog, a debugger or a long task of the page may hold up at any time. So each
 // connection places all its requests at once, commits, and closes (`ask`): no write, upgrade or
 // deletion in another tab waits for longer than the requests take. Each result carries the times
@@ -9,12 +11,15 @@
 import { filled } from "./blobs.js";
 import { encode, encodeValue, opaque } from "./encode.js";
 import { decodeKey } from "./key.js";
+import { newPace } from "./pace.js";
 import { bare, isWellFormed } from "./pristine.js";
 import { after, idle } from "./time.js";
 
-/** How many records a snapshot reads at a time, and how much text it aims at. */
-const MAX_RECORDS = 200;
-const AIM = 1024 * 1024;
+/** The longest text of several records in one body, in UTF-16 units; a single one may be longer. */
+const MAX_TEXT = 4 * 1024 * 1024;
+/** How many milliseconds pass until what there was no room for is told again, the first time and at most. */
+const FIRST_PAUSE = 250;
+const LAST_PAUSE = 8000;
 /** How many milliseconds an `open` may take: it waits for upgrades of the page, and engines get stuck in some for ever. */
 const PATIENCE = 3000;
 /** How many milliseconds a reading may wait for transactions of the page, which need never end. */
@@ -28,6 +33,9 @@ const NEXT_OPEN = 100;
 const SLICE = 10;
 /** How many milliseconds a database that is listed is taken to be there. */
 const LISTED = 200;
+
+/** The reading waited for others: reading less would not help. */
+class HeldUp extends Error {}
 
 /** What stands for a value that is there and that the browser fails to read: its file is gone, say. */
 const UNREADABLE = opaque("Object", "the browser cannot read it");
@@ -87,7 +95,7 @@ export function ask(factory, name, place) {
     let late = false;
     void after(PATIENCE).then(() => {
       late = true;
-      reject(new Error("the database does not open"));
+      reject(new HeldUp("the database does not open"));
     });
     request.onupgradeneeded = () => {
       // Without a version, only a database that does not exist is upgraded.
@@ -213,7 +221,7 @@ export async function readInventory(bucket, buckets) {
  */
 function soon(reading) {
   const late = after(READING).then(() => {
-    throw new Error("a transaction of the page takes its time");
+    throw new HeldUp("a transaction of the page takes its time");
   });
   return Promise.race([reading, late]);
 }
@@ -283,51 +291,147 @@ async function readOneByOne(bucket, name, store, range, keys) {
 }
 
 /**
- * The bodies of a store's snapshot, a stretch each, in key order. Fails if the page changes the database's shape or deletes it
+ * Tells what is in a store, a stretch at a time, in key order. Fails if the page changes the database's shape or deletes it
  * meanwhile: what follows such a change is another snapshot's business.
  * @param {string} bucket
  * @param {string} name the database
  * @param {string} store
- * @returns {AsyncGenerator<string, void>}
+ * @param {import("./survey.js").Delivered} delivered
+ * @returns {Promise<void>}
  */
-export async function* readStore(bucket, name, store) {
-  let count = 16;
+export async function readStore(bucket, name, store, delivered) {
+  const pace = await newPace();
   /** @type {number | undefined} */
   let version;
   /** @type {string | undefined} */
-  let after;
+  let from;
   /** @type {IDBKeyRange | undefined} */
   let rest;
+  let delay = FIRST_PAUSE;
   for (;;) {
     const began = Date.now();
-    const stretch = await readStretch(bucket, name, store, rest, count);
+    const { count } = pace;
+    const stretch = await unlessTooMuch(pace, () => readStretch(bucket, name, store, rest, count));
+    if (stretch === undefined) continue;
     if (stretch === null && version === undefined) return;
     if (stretch === null || (version ?? stretch.version) !== stretch.version) throw new Error("the database changes");
+    const readAt = Date.now();
     const { keyPath, keys, values } = stretch;
     version = stretch.version;
-    const last = keys.length < count;
-    const until = last ? undefined : encode(keys[keys.length - 1], true);
-    const records = await recordsText(keys, values);
-    yield bodyText("snapshot", bucket, { name, version }, store, began, [
-      keyPath,
-      after === undefined ? "" : `"after":${after},`,
-      until === undefined ? "" : `"until":${until},`,
-      `"records":[${records}]`,
-    ]);
-    if (last) return;
-    after = until;
-    rest = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
-    const fitting = Math.floor((count * AIM) / Math.max(records.length, 1));
-    count = Math.max(1, Math.min(MAX_RECORDS, count * 4, fitting));
+    let index = 0;
+    for (;;) {
+      const { texts, next } = await someTexts(keys, values, index);
+      const isLast = keys.length < count && next === keys.length;
+      const until = isLast ? undefined : encode(keys[next - 1], true);
+      const body = bodyText("snapshot", bucket, { name, version }, store, { began, readAt }, [
+        keyPath,
+        from === undefined ? "" : `"after":${from},`,
+        until === undefined ? "" : `"until":${until},`,
+        `"records":[${texts}]`,
+      ]);
+      if (!(await delivered(body))) {
+        pace.halve();
+        await after(delay);
+        delay = Math.min(delay * 2, LAST_PAUSE);
+        break;
+      }
+      if (isLast) return;
+      delay = FIRST_PAUSE;
+      pace.saw(texts);
+      from = until;
+      rest = IDBKeyRange.lowerBound(keys[next - 1], true);
+      await idle();
+      index = next;
+      if (index === keys.length) break;
+    }
   }
 }
 
 /**
- * The body that answers `protocol::message::Read`.
- * @param {{ bucket: string, database: string, store: string, keys: string[] }} read
+ * What is read, or undefined if it should be tried again with less.
+ * @template T
+ * @param {import("./pace.js").Pace} pace
+ * @param {() => Promise<T>} read
+ * @returns {Promise<T | undefined>}
+ */
+async function unlessTooMuch(pace, read) {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof HeldUp || !pace.halve()) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * The texts of records as far as they fit into one body, of one at least.
+ * @param {IDBValidKey[]} keys
+ * @param {any[]} values are let go of as they are written
+ * @param {number} from
+ * @returns {Promise<{ texts: string[], next: number }>}
+ */
+async function someTexts(keys, values, from) {
+  const texts = [];
+  let units = 0;
+  let next = from;
+  for (; next < keys.length && units < MAX_TEXT; next++) {
+    const record = recordText(encode(keys[next], true), values[next]);
+    // Most records have no blobs: nothing to wait for.
+    const text = typeof record === "string" ? record : await record;
+    units += text.length;
+    if (units > MAX_TEXT && texts.length > 0) break;
+    texts.push(text);
+    values[next] = undefined;
+  }
+  return { texts, next };
+}
+
+/**
+ * Tells what there is of single records: the answer to `protocol::message::Read`, in as many bodies as it takes.
+ * @param {Asked} asked
+ * @param {import("./survey.js").Delivered} delivered
+ * @returns {Promise<void>}
+ */
+export async function readRecordsOf(asked, delivered) {
+  const pace = await newPace();
+  let { keys } = asked;
+  let delay = FIRST_PAUSE;
+  while (keys.length > 0) {
+    const some = { ...asked, keys: keys.slice(0, pace.count) };
+    const answer = await unlessTooMuch(pace, () => readSomeRecords(some));
+    if (answer === undefined) continue;
+    if (await delivered(answer.body)) {
+      delay = FIRST_PAUSE;
+      pace.saw(answer.present);
+      keys = keys.slice(answer.told);
+    } else {
+      pace.halve();
+      await after(delay);
+      delay = Math.min(delay * 2, LAST_PAUSE);
+    }
+  }
+}
+
+/**
+ * The body that tells of a single record.
+ * @param {Asked} asked
  * @returns {Promise<string>}
  */
-export async function readRecords({ bucket, database: name, store, keys }) {
+export async function readRecords(asked) {
+  return (await readSomeRecords(asked)).body;
+}
+
+/**
+ * Which records are asked for, by their keys' texts.
+ * @typedef {{ bucket: string, database: string, store: string, keys: string[] }} Asked
+ */
+
+/**
+ * The body that answers as much of a question as fits into one: how many of the keys it tells of, and the texts of what is there.
+ * @param {Asked} asked
+ * @returns {Promise<{ body: string, told: number, present: string[] }>}
+ */
+async function readSomeRecords({ bucket, database: name, store, keys }) {
   const began = Date.now();
   const reading = await askIfThere(bucket, name, async (database) => {
     const { version } = database;
@@ -342,31 +446,29 @@ export async function readRecords({ bucket, database: name, store, keys }) {
       return { version, keyPath, found: await Promise.all(found) };
     });
   });
+  const readAt = Date.now();
   const present = [];
   const absent = [];
-  for (const [index, text] of keys.entries()) {
-    const [there, value] = reading?.found[index] ?? [];
-    if (there === undefined) absent.push(text);
-    else present.push(await recordText(text, value));
+  let units = 0;
+  let told = 0;
+  for (; told < keys.length && units < MAX_TEXT; told++) {
+    const text = keys[told];
+    const [there, value] = reading?.found[told] ?? [];
+    if (there === undefined) {
+      absent.push(text);
+      continue;
+    }
+    const record = await recordText(text, value);
+    units += record.length;
+    if (units > MAX_TEXT && present.length > 0) break;
+    present.push(record);
   }
-  return bodyText("records", bucket, { name, version: reading?.version ?? 0 }, store, began, [
+  const database = { name, version: reading?.version ?? 0 };
+  const body = bodyText("records", bucket, database, store, { began, readAt }, [
     reading?.keyPath ?? "",
     `"present":[${present}],"absent":[${absent}]`,
   ]);
-}
-
-/**
- * @param {IDBValidKey[]} keys
- * @param {any[]} values
- */
-async function recordsText(keys, values) {
-  const records = [];
-  for (let index = 0; index < keys.length; index++) {
-    const record = recordText(encode(keys[index], true), values[index]);
-    // Most records have no blobs: nothing to wait for.
-    records.push(typeof record === "string" ? record : await record);
-  }
-  return records.join(",");
+  return { body, told, present };
 }
 
 /**
@@ -391,10 +493,10 @@ export const keyPathText = (objects) => (objects.keyPath === null ? "" : `"key_p
  * @param {string} bucket
  * @param {{ name: string, version: number }} database
  * @param {string} store
- * @param {number} began
+ * @param {{ began: number, readAt: number }} times
  * @param {string[]} rest
  */
-function bodyText(kind, bucket, { name, version }, store, began, rest) {
+function bodyText(kind, bucket, { name, version }, store, { began, readAt }, rest) {
   const head = `"bucket":${JSON.stringify(bucket)},"database":${JSON.stringify(name)},"version":${version},"store":${JSON.stringify(store)}`;
-  return `{"${kind}":{${head},"began_at":${began},"read_at":${Date.now()},${rest.join("")}}}`;
+  return `{"${kind}":{${head},"began_at":${began},"read_at":${readAt},${rest.join("")}}}`;
 }

@@ -3,21 +3,21 @@
 import { bucketNames, readInventory, readStore } from "./reader.js";
 import { idle } from "./time.js";
 
-/** @typedef {{ bucket: string, database: string, store: string }} Store */
+/**
+ * @typedef {{ bucket: string, database: string, store: string }} Store
+ * @typedef {Omit<Store, "bucket"> & { bucket: string | null }} Somewhere a store of a bucket that is not known, if it is null
+ * @typedef {(body: string) => Promise<boolean>} Delivered resolves when the host has it, or there was no room for it on the way
+ */
 
 /**
  * Tells the host what is in a store, each stretch when it has the one before.
  * @param {Store} of
- * @param {(body: string) => Promise<void>} delivered resolves when the host has it
+ * @param {Delivered} delivered
  * @returns {Promise<boolean>} whether everything could be read
  */
-async function readRecordsOf(of, delivered) {
+async function readWhole({ bucket, database, store }, delivered) {
   try {
-    const { bucket, database, store } = of;
-    for await (const stretch of readStore(bucket, database, store)) {
-      await delivered(stretch);
-      await idle();
-    }
+    await readStore(bucket, database, store, delivered);
     return true;
   } catch {
     return false;
@@ -26,19 +26,24 @@ async function readRecordsOf(of, delivered) {
 
 /**
  * Tells the host what is in some stores. What can't be read now is found by the next page load.
- * @param {Store[]} stores
- * @param {(body: string) => Promise<void>} delivered
+ * @param {Somewhere[]} stores
+ * @param {Delivered} delivered
  */
 export async function readSome(stores, delivered) {
-  for (const store of stores) {
+  for (const { bucket: known, database, store } of stores) {
     await idle();
-    await readRecordsOf(store, delivered);
+    const buckets = known === null ? await allBuckets().catch(() => [""]) : [known];
+    for (const bucket of buckets) await readWhole({ bucket, database, store }, delivered);
   }
+}
+
+async function allBuckets() {
+  return ["", ...((await bucketNames()) ?? [])];
 }
 
 /**
  * Tells the host all that there is, each piece when it has the one before.
- * @param {(body: string) => Promise<void>} delivered resolves when the host has it
+ * @param {Delivered} delivered
  * @returns {Promise<boolean>} whether everything could be read
  */
 export async function readAll(delivered) {
@@ -48,11 +53,11 @@ export async function readAll(delivered) {
     const buckets = await bucketNames();
     for (const bucket of ["", ...(buckets ?? [])]) {
       const { body, databases } = await readInventory(bucket, buckets);
-      await delivered(body);
+      if (!(await delivered(body))) complete = false;
       for (const { name, stores } of databases) {
         if (stores === null) complete = false;
         for (const store of stores ?? []) {
-          if (!(await readRecordsOf({ bucket, database: name, store }, delivered))) complete = false;
+          if (!(await readWhole({ bucket, database: name, store }, delivered))) complete = false;
         }
       }
     }

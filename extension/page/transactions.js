@@ -34,8 +34,14 @@ import { missed } from "./replace.js";
 import { stackNow } from "./stacks.js";
 import { asGiven } from "./taken.js";
 
-/** How much text one transaction may hold here, in UTF-16 units, before its stores are declared in doubt instead. */
+/**
+ * How much text one transaction may hold here and hand over, in UTF-16 units, before its stores are declared in doubt instead. Engines have
+ * no strings of more than 512 Mi units.
+ */
 const MAX_COMMIT = 64 * 1024 * 1024;
+/** What an operation takes beside its texts, about. */
+const OPERATION_UNITS = 64;
+const TOO_MUCH = "a transaction wrote more than fits into memory";
 /** Of how many operations of a transaction the stack is taken. */
 const MAX_STACKS = 200;
 
@@ -150,7 +156,7 @@ export function record(transaction, operation, store) {
   if (transaction.length > MAX_COMMIT) return;
   if (tracing && operations.length < MAX_STACKS) operation.stack = stackNow();
   operations[operations.length] = operation;
-  grow(transaction, operation.content.units);
+  grow(transaction, operation.content.units + operation.store.length + operation.key.length + OPERATION_UNITS);
 }
 
 /**
@@ -172,9 +178,20 @@ function keyPathText(store) {
 export function grow(transaction, length) {
   transaction.length += length;
   if (transaction.length <= MAX_COMMIT) return;
+  doubtAll(transaction, TOO_MUCH);
+}
+
+/**
+ * Gives up what a transaction did: all stores that it wrote to are read again.
+ * @param {Transaction} transaction
+ * @param {string} why
+ */
+function doubtAll(transaction, why) {
   transaction.operations = emptyList();
+  addNew(keysOf(transaction.doubtful), transaction.stores, noNames());
+  // One list: what is written to later is in it, too.
   transaction.doubtful = transaction.stores;
-  transaction.why = "a transaction wrote more than fits into memory";
+  transaction.why = why;
 }
 
 /** The blobs whose bytes are missing in the text of the commit. */
@@ -191,21 +208,46 @@ function ended(event) {
     const transaction = transactions.get(native);
     if (transaction === undefined) return;
     end(native);
-    if (!active || typeOf(event) !== "complete") return;
-    const database = databaseOf(native);
-    const place = placeOf(database);
-    if (place === "") return;
+    if (active && typeOf(event) === "complete") tell(transaction);
+  } catch {
+    // Nothing may reach the page. What it was, a look at everything finds.
+    tryToWantSurvey();
+  }
+}
+
+/**
+ * Tells of a transaction that has committed.
+ * @param {Transaction} transaction
+ */
+function tell(transaction) {
+  const { native } = transaction;
+  const database = databaseOf(native);
+  const place = placeOf(database);
+  if (place === "") return;
+  if (bucketOf(database) === undefined) {
+    compareScope(native, place);
+    return;
+  }
+  try {
     // Here, so that a commit which can't be told leaves nothing to the next one.
     handed = emptyList();
     stacks = emptyList();
     const text = commitText(transaction, place, versionOf(database));
     if (text !== "") hand(text, handed, stacks.length === 0 ? "" : stringify(stacks));
-    handed = emptyList();
-    const { why, doubtful } = transaction;
-    if (why !== "") hand(gapText(why, storesText(doubtful, place)), null, "");
-    else if (transaction.beganAt === 0) compareScope(native, place);
   } catch {
-    // Nothing may reach the page. What was missed here is found by the next page load's snapshot.
+    doubtAll(transaction, "a commit could not be put into words");
+  }
+  handed = emptyList();
+  const { why, doubtful } = transaction;
+  if (why !== "") hand(gapText(why, storesText(doubtful, place)), null, "");
+  else if (transaction.beganAt === 0) compareScope(native, place);
+}
+
+function tryToWantSurvey() {
+  try {
+    wantSurvey();
+  } catch {
+    // There is no stack left even for this. The next page load's snapshot finds it.
   }
 }
 
@@ -216,12 +258,25 @@ function end(native) {
 }
 
 /**
- * The members that name a database; empty if its name can't be told.
+ * The members that name a database; empty if its name can't be told. A bucket that is not known is null, which only
+ * comparisons understand.
  * @param {IDBDatabase} database
  */
 function placeOf(database) {
   const name = nameOfDatabase(database);
-  return isWellFormed(name) ? `"bucket":${stringify(bucketOf(database))},"database":${stringify(name)}` : "";
+  return isWellFormed(name) ? `"bucket":${stringify(bucketOf(database) ?? null)},"database":${stringify(name)}` : "";
+}
+
+/**
+ * Lets some stores of a transaction be read again; if its bucket is not known, all of its scope in every bucket.
+ * @param {IDBTransaction} native
+ * @param {string} why
+ * @param {Names} stores
+ * @param {string} place not empty
+ */
+function haveRead(native, why, stores, place) {
+  if (bucketOf(databaseOf(native)) === undefined) compareScope(native, place);
+  else hand(gapText(why, storesText(stores, place)), null, "");
 }
 
 /**
@@ -231,11 +286,10 @@ function placeOf(database) {
  * @param {string} why
  */
 function giveUp(transaction, native, why) {
-  transaction.doubtful = transaction.stores;
-  transaction.why = why;
+  doubtAll(transaction, why);
   const place = placeOf(databaseOf(native));
   if (!active || place === "") return;
-  if (keysOf(transaction.stores).length > 0) hand(gapText(why, storesText(transaction.stores, place)), null, "");
+  if (keysOf(transaction.stores).length > 0) haveRead(native, why, transaction.stores, place);
   else compareScope(native, place);
 }
 
@@ -245,8 +299,8 @@ function giveUp(transaction, native, why) {
  * @param {string} place
  */
 function compareScope(native, place) {
-  // An upgrade may have changed which stores there are.
-  if (modeOf(native) === "versionchange") {
+  // An upgrade may have changed which stores there are. What leaves with the document is for another one, which is told no null.
+  if (modeOf(native) === "versionchange" || (leaving && bucketOf(databaseOf(native)) === undefined)) {
     wantSurvey();
     return;
   }
@@ -269,7 +323,7 @@ function announce({ native, stores, doubtful, announced }) {
   addNew(keysOf(stores), announced, fresh);
   addNew(keysOf(doubtful), announced, fresh);
   const place = placeOf(databaseOf(native));
-  if (active && place !== "" && keysOf(fresh).length > 0) hand(gapText(WENT_AWAY, storesText(fresh, place)), null, "");
+  if (active && place !== "" && keysOf(fresh).length > 0) haveRead(native, WENT_AWAY, fresh, place);
 }
 
 /**
@@ -307,7 +361,7 @@ function missWrite(store) {
   } else if (place !== "" && isTellable(name)) {
     const doubtful = noNames();
     doubtful[name] = "";
-    hand(gapText(why, storesText(doubtful, place)), null, "");
+    haveRead(native, why, doubtful, place);
   }
 }
 
@@ -357,8 +411,12 @@ function hasEnded(native) {
 
 // A transaction may commit when nobody is there to hear of it: its frame was taken out of the page, say.
 whenLeaving(() => {
-  tellMissed();
-  transactions.forEach((transaction) => announce(transaction));
+  try {
+    tellMissed();
+    transactions.forEach((transaction) => announce(transaction));
+  } catch {
+    tryToWantSurvey();
+  }
 });
 
 /**
@@ -380,6 +438,11 @@ function commitText(transaction, place, version) {
         continue;
       }
       text += `${text === "" ? "" : ","}{"${operation.name}":{"store":${operation.store}${members}}}`;
+      // Keys are known only now.
+      if (text.length > MAX_COMMIT) {
+        doubtAll(transaction, TOO_MUCH);
+        return "";
+      }
       if (tracing) stacks[stacks.length] = operation.stack;
       const { blobs } = operation.content;
       for (let each = 0; blobs !== null && each < blobs.length; each++) handed[handed.length] = blobs[each];

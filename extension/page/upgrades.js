@@ -114,7 +114,8 @@ whenLeaving(() => {
  */
 export function observeDeletion(factory, request, name) {
   if (!active || !isWellFormed(name)) return;
-  const place = `"bucket":${stringify(bucketOfFactory(factory))},"database":${stringify(name)}`;
+  const bucket = bucketOfFactory(factory);
+  const place = bucket === undefined ? "" : `"bucket":${stringify(bucket)},"database":${stringify(name)}`;
   const beganAt = now();
   deletions += 1;
   if (leaving) wantSurvey();
@@ -125,6 +126,10 @@ export function observeDeletion(factory, request, name) {
     if (!event.isTrusted) return;
     deletions -= 1;
     if (!active) return;
+    if (place === "") {
+      wantSurvey();
+      return;
+    }
     const times = `"began_at":${beganAt},"deleted_at":${now()}`;
     hand(`{"deletion":{${place},${times}}}`, null, "");
   });

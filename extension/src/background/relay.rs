@@ -42,7 +42,8 @@ pub use surveys::Alarm;
 use surveys::Surveys;
 
 /// How many bytes of deliveries that are larger than [`SMALLEST_WINDOW`] the background holds at most, whole ones and parts. The
-/// largest single one fits. Smaller ones are bounded by the windows of their documents.
+/// largest single one fits if no others are there: page scripts bound a commit to 64 Mi and a value to 32 Mi UTF-16 units, of three
+/// bytes at most. What does not fit is refused by [`ToBridge::TooMuch`]. Smaller ones are bounded by the windows of their documents.
 const MAX_HELD: usize = if cfg!(test) { 32 } else { 384 } * 1024 * 1024;
 
 /// How long the browser may take to tell the policy until a person is told. Chromium takes 3 to 5 seconds after its start.

@@ -20,7 +20,7 @@ use crate::{
 /// Show the journals, and how far Redis and Memcached have come
 ///
 /// For each browser profile: whether its host runs, its last event, and for each sink its servers, its state, how many events it is
-/// behind and how late it was with the last ones, and what is wrong with it and what to do about that. Then, where that is not the host
+/// behind and how late it was with the last ones, and what is wrong with it and what to do about that; and how many stores are still to be read. Then, where that is not the host
 /// alone, who feeds Memcached.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -92,6 +92,7 @@ fn as_json(reader: &Reader, config: &Config) -> Result<serde_json::Value, CliErr
     status["sinks"] = sinks.into();
     status["profile"] = profile.into();
     status["browser"] = browser.into();
+    status["unread_stores"] = reader.unread_stores()?.into();
     status["running"] = lock::is_held(reader.path()).into();
     Ok(status)
 }
@@ -124,6 +125,13 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
             "  {} events were stripped of their values: the journal was full (journal.max_mib)",
             health.shed
         )?;
+    }
+    match reader.unread_stores()? {
+        0 => {}
+        stores => line!(
+            out,
+            "  not known as a whole, or with records to be read again: {stores} of the stores (`idb-relay ls` names them)"
+        )?,
     }
     let failures = reader.last_failures()?;
     for sink in health.sinks.iter().filter(|sink| sink.enabled) {

@@ -156,6 +156,22 @@ fn tail_prints_every_event_with_its_stages() {
 }
 
 #[test]
+fn status_counts_the_stores_that_are_still_to_be_read() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    // Of a store that was there before nothing but this write is known.
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    assert!(
+        sandbox
+            .print(&["status"])
+            .contains("to be read again: 1 of the stores")
+    );
+    let status: Value = serde_json::from_str(&sandbox.print(&["status", "--json"])).expect("JSON");
+    assert_eq!(status["profiles"][0]["unread_stores"], 1);
+}
+
+#[test]
 fn status_tells_before_anything_has_happened() {
     let sandbox = Sandbox::new();
     assert!(sandbox.print(&["status"]).contains("none yet"));

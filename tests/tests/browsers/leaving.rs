@@ -233,7 +233,34 @@ fn page_that_leaves_more_than_its_window_is_read(kind: Kind) -> Result<()> {
     rig.settled(&stays).map(drop)
 }
 
+/// Only the browser's own events say that a document goes away.
+fn page_that_makes_up_a_pagehide_is_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    rig.settled(&page)?;
+    for event in [
+        "new Event('pagehide')",
+        "new PageTransitionEvent('pagehide', { persisted: true })",
+        "new Event('freeze')",
+    ] {
+        page.evaluate(&format!("void dispatchEvent({event})"))?;
+    }
+    page.evaluate("put('blob', new Blob(['hello']))")?;
+    let events = rig.settled(&page)?;
+    let of_blob: Vec<_> = events
+        .iter()
+        .filter(|event| event.json()["key"] == "blob")
+        .collect();
+    assert_eq!(of_blob.len(), 1);
+    assert_eq!(of_blob[0].op(), "c");
+    assert_eq!(of_blob[0].json()["after"]["$blob"]["base64"], "aGVsbG8=");
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    page_that_makes_up_a_pagehide_is_captured,
     page_that_saves_at_pagehide_is_read,
     page_that_saves_when_hidden_is_read,
     page_that_saves_at_unload_is_read,

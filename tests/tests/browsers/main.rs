@@ -5,6 +5,7 @@
 
 mod blobs;
 mod bounds;
+mod bulk;
 mod button;
 mod capture;
 mod consent;

@@ -188,6 +188,52 @@ fn a_bucket_has_databases_of_its_own() -> Result<()> {
     Ok(())
 }
 
+/// What a page that was enabled while it was open does on connections and factories from before.
+#[test]
+fn bucket_of_a_late_page_is_not_the_default_one() -> Result<()> {
+    let rig = Rig::without_consent(Kind::Chromium)?;
+    let browser = rig.browser_at_once(false)?;
+    let url = rig.site.url(PAGE);
+    let page = browser.open(&url)?;
+    page.evaluate("putBy(indexedDB, 'key', 'default')")?;
+    page.evaluate(
+        "(async () => {
+            window.factory = (await navigator.storageBuckets.open('drafts')).indexedDB;
+            await putBy(factory, 'key', 'draft');
+            window.kept = await done(factory.open('places'));
+            window.inBucket = async (write) => {
+                const transaction = kept.transaction('items', 'readwrite');
+                write(transaction.objectStore('items'));
+                await new Promise((resolve) => (transaction.oncomplete = resolve));
+            };
+        })()",
+    )?;
+    let popup = lab::pages::popup(&browser, &url)?;
+    lab::pages::words(&popup, "This site is not captured")?;
+    popup.evaluate("document.getElementById('capture').click()")?;
+    lab::pages::words(&popup, "Capturing.")?;
+    rig.settled(&page)?;
+    for act in [
+        "inBucket((items) => items.put('secret', 'key'))",
+        "inBucket((items) => items.clear())",
+        "(kept.close(), done(factory.deleteDatabase('places')))",
+    ] {
+        page.evaluate(act)?;
+        let events = rig.settled(&page).context(act)?;
+        let of_default: Vec<_> = events
+            .iter()
+            .filter(|event| event.json()["source"]["bucket"] == "")
+            .map(Event::line)
+            .collect();
+        assert_eq!(of_default, [r#"r places/items "key" "default""#], "after {act}");
+    }
+    // What is opened from now on is told as ever.
+    page.evaluate("putBy(indexedDB, 'later', 1)")?;
+    let events = rig.settled(&page)?;
+    assert_eq!(keys(&events, "c"), BTreeSet::from(["later"]));
+    Ok(())
+}
+
 fn a_frames_to_string_knows_its_parents_methods(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

@@ -150,6 +150,15 @@ impl Reader {
         })
     }
 
+    /// How many stores have not been read as a whole, or have records to be read again.
+    pub fn unread_stores(&self) -> Result<u64, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM store WHERE NOT complete OR doubtful")?
+                .query_row([], |row| row.get(0))
+        })
+    }
+
     /// What the mirror holds of a record; `None`: nothing.
     pub fn record(&self, store: i64, key: &Key) -> Result<Option<String>, JournalError> {
         self.read(|connection| value(&mut *connection.prepare_cached(VALUE)?, store, &key.to_bytes()))
