@@ -21,7 +21,7 @@ fn the_popup_enables_a_page_that_is_open_already(kind: Kind) -> Result<()> {
     look_at(&popup, &format!("popup-off-{}", kind.name()))?;
 
     popup.evaluate("document.getElementById('capture').click()")?;
-    words(&popup, "since you enabled it")?;
+    words(&popup, "Existing records are read")?;
     page.evaluate("put('after', 2)")?;
     let events = rig.settled(&page)?;
     // Reading what was there takes its time; the write may well be first.
@@ -44,7 +44,7 @@ fn the_popup_enables_a_page_that_is_open_already(kind: Kind) -> Result<()> {
     page.reload()?;
     page.evaluate("put('unseen', 4)")?;
     popup.evaluate("document.getElementById('capture').click()")?;
-    words(&popup, "Captured")?;
+    words(&popup, "Capturing")?;
     let events = rig.settled(&page)?;
     let last = events.last().context("events")?;
     ensure!(
