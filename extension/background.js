@@ -92,7 +92,13 @@ function restart(error) {
   host = undefined;
   setTimeout(() => {
     isOver = false;
-    renew();
+    try {
+      renew();
+    } catch (error) {
+      // No memory for another instance, most likely: there may be some later.
+      showFailure(error);
+      return restart(error);
+    }
     start().catch(couldNotStart);
   }, restartDelay());
 }
@@ -208,6 +214,11 @@ async function start() {
 /** @param {any} error */
 function couldNotStart(error) {
   queue = [];
+  showFailure(error);
+}
+
+/** @param {any} error */
+function showFailure(error) {
   void chrome.action.setBadgeText({ text: "!" });
   void chrome.action.setTitle({
     title: `idb-relay: The background could not start: ${error}. Switch the extension off and on again.`,

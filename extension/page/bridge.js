@@ -9,7 +9,9 @@
 
 import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, MARK, READY, STAY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { place } from "./place.js";
+import { globalFunction } from "./pristine.js";
 import { after, idle } from "./time.js";
+import { isHidden, isLate, listenTo, stopListeningTo } from "./unnamed.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
 let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
@@ -44,8 +46,6 @@ const LONGEST_REST = 600_000;
 
 /** Names this document for the host; made when it has something to say. */
 let context = "";
-/** At document start there is no `head` yet; where there is one, scripts of the page may have run. */
-const late = document.head !== null;
 
 /**
  * @typedef {object} Delivery
@@ -68,8 +68,8 @@ let cameAt = 0;
 let streaming = false;
 /** Whether the document is on its way out, frozen or in the back/forward cache. */
 let leaving = false;
-/** Whether it may come back: then no port stays open meanwhile. */
-let mayReturn = false;
+/** Whether no port stays open meanwhile, since it may come back. */
+let keepsNoPort = false;
 /** Whether something has left without the bytes of its blobs. */
 let lacking = false;
 /** Whether `send` follows when the time has come. */
@@ -119,7 +119,7 @@ function deliver(body, droppable, blobs = null, stacks = null) {
   if (body.length > TASK_UNITS) rest();
   if (port === null) connectToBackground();
   else send();
-  if (mayReturn) void closePort();
+  if (keepsNoPort) void closePort();
   return delivery;
 }
 
@@ -153,18 +153,20 @@ const unitsOf = (deliveries) => deliveries.reduce((units, { body }) => units + b
 const firstUnsent = () => (partial === null ? sent : sent + 1);
 
 /**
- * Of what leaves with the document no more is sent than it may have on its way: its room comes back
- * only to a document that stays. For the rest there is a note.
+ * Before much leaves with the document, a note does that has everything read: Firefox stops scripts
+ * of a closed tab after some milliseconds. What is more than may be on its way is given up for it,
+ * for its room comes back only to a document that stays.
  */
-function fitIntoWindow() {
-  let units = sentUnits;
-  for (let index = firstUnsent(); index < queue.length; index++) {
-    units += queue[index].body.length;
-    if (index > 0 && units > limits.window && queue[index].body.length > NOTE_UNITS) {
-      giveUpFrom(index);
-      return;
-    }
-  }
+function noteWhatLeaves() {
+  if (queuedUnits - sentUnits <= TASK_UNITS) return;
+  const from = firstUnsent();
+  let units = unitsOf(queue.slice(0, from));
+  const rest = queue.slice(from).filter(({ droppable, body }) => {
+    units += body.length;
+    return !droppable || units <= limits.window;
+  });
+  queue = [...queue.slice(0, from), gap("a document went away with much to tell", []), ...rest];
+  queuedUnits = unitsOf(queue);
 }
 
 /** @param {string} body */
@@ -184,7 +186,7 @@ function storesOf(body) {
 /** Whether what there is to send had better wait for company; then it is sent in time. */
 function mayWait() {
   // Timers of hidden documents may be late by seconds.
-  if ((sent === 0 && !streaming) || leaving || document.hidden || queuedUnits - sentUnits >= BATCH_UNITS) return false;
+  if ((sent === 0 && !streaming) || leaving || isHidden(document) || queuedUnits - sentUnits >= BATCH_UNITS) return false;
   const wait = sentAt + PACE - performance.now();
   if (wait > 0 && sent < queue.length && !pacing) {
     pacing = true;
@@ -200,7 +202,6 @@ function paced() {
 
 function send() {
   if (resting || mayWait()) return;
-  if (leaving) fitIntoWindow();
   let together = "";
   const postTogether = () => {
     if (together !== "") post(`{"deliveries":[${together}]}`);
@@ -216,10 +217,9 @@ function send() {
     // What leaves with the document can't wait for bytes: another document brings them, or this one if it comes back.
     if (delivery.blobs !== null) {
       put(delivery, unfilled(delivery.body));
+      if (!lacking) queue.push(gap("a document went away before its blobs were read", []));
+      queuedUnits = unitsOf(queue);
       lacking = true;
-      const note = gap("a document went away before its blobs were read", storesOf(delivery.body));
-      queue.push(note);
-      queuedUnits += note.body.length;
     }
     const { body } = delivery;
     const isNote = leaving && body.length <= NOTE_UNITS;
@@ -298,8 +298,14 @@ const unfilled = (text) => text.replaceAll(MARK, "");
  */
 async function fill(delivery, blobs) {
   filling = delivery;
-  const { filled } = await import("./blobs.js");
-  const body = await filled({ text: delivery.body, blobs });
+  let body;
+  try {
+    const { filled } = await import("./blobs.js");
+    body = await filled({ text: delivery.body, blobs });
+  } catch {
+    // No memory for the bytes, most likely. What comes behind must not wait for them.
+    body = unfilled(delivery.body);
+  }
   if (filling === delivery) filling = null;
   // Perhaps it has been dropped, or sent as it was.
   if (delivery.blobs === null || !queue.includes(delivery)) return;
@@ -361,7 +367,7 @@ function connectToBackground() {
   sentUnits = 0;
   partial = null;
   node?.dispatchEvent(new Event(UNTRACE));
-  post(JSON.stringify({ open: { context, late, survey: isSurveyWanted, place } }));
+  post(JSON.stringify({ open: { context, late: isLate, survey: isSurveyWanted, place } }));
   if (leaving) post(LEAVING);
   send();
 }
@@ -372,42 +378,44 @@ const randomName = () =>
 function broken() {
   if (port === null) return;
   port = null;
-  if (stopped || mayReturn) return;
+  if (stopped || keepsNoPort) return;
   void after(delay).then(connectToBackground);
   delay = Math.min(delay * 2, LAST_DELAY);
 }
 
 /** `protocol::message::FromBridge::Leaving`. */
 const LEAVING = '{"leaving":{}}';
+/** In Firefox a port lasts as long as its document, and the messages of a new one may come too late. */
+const lastingPorts = chrome.runtime.getURL("").startsWith("moz-extension:");
 
 /**
  * The document goes away, freezes, or goes into the back/forward cache. What it writes from now on
  * the hook tells at each call, and it leaves at once.
  *
- * A document that may come back keeps no port open: Chromium has cut it already where the next page
- * is another site's, without telling us; takes the document out of its cache when a port brings a
- * message; and nothing is answered meanwhile in either browser. What is still said gets a port for
- * as long as that takes.
- * @param {boolean} returns
+ * In Chromium a document that may come back keeps no port open: the browser has cut it already
+ * where the next page is another site's, without telling us, and takes a document out of its cache
+ * when a port brings a message. What is still said gets a port for as long as that takes.
+ * @param {boolean} returns whether the document may come back
  */
 function hide(returns) {
   if (leaving) return;
   leaving = true;
-  mayReturn = returns;
   resting = false;
-  if (!returns) post(LEAVING);
-  else disconnect();
+  keepsNoPort = returns && !lastingPorts;
+  if (keepsNoPort) disconnect();
+  else post(LEAVING);
+  noteWhatLeaves();
   node?.dispatchEvent(new Event(LEAVE));
   if (queue.length === 0) return;
   if (port === null) connectToBackground();
   else send();
-  if (returns) void closePort();
+  if (keepsNoPort) void closePort();
 }
 
 /** Closes the port when the script that runs is done. */
 async function closePort() {
   await null;
-  if (mayReturn) disconnect();
+  if (keepsNoPort) disconnect();
 }
 
 function disconnect() {
@@ -418,10 +426,12 @@ function disconnect() {
 /** The document is here again. */
 function comeBack() {
   if (!leaving) return;
-  leaving = mayReturn = false;
+  leaving = keepsNoPort = false;
   node?.dispatchEvent(new Event(STAY));
   if (lacking) askForSurvey();
   lacking = false;
+  // Whatever it was, it has not been heard meanwhile.
+  disconnect();
   if (context !== "") connectToBackground();
 }
 
@@ -564,7 +574,7 @@ function delivered(body) {
 }
 
 /** In Firefox only: makes a function of the page's world that calls another one. */
-const makeNative = /** @type {any} */ (globalThis).exportFunction;
+const makeNative = globalFunction("exportFunction");
 
 /** @param {Event} event */
 function giveNative(event) {
@@ -582,7 +592,7 @@ function giveNative(event) {
  * nothing.
  */
 function listenToWindow() {
-  for (const name of ["pagehide", "pageshow", "freeze", "resume"]) addEventListener(name, hear, { capture: true });
+  for (const name of ["pagehide", "pageshow", "freeze", "resume"]) listenTo(window, name, hear, { capture: true });
 }
 
 /** @param {Event | PageTransitionEvent} event */
@@ -598,7 +608,7 @@ function meet(event) {
   const { submitter } = /** @type {SubmitEvent} */ (event);
   // Without a hook (a sandbox without scripts) such an event is somebody else's.
   if (node !== null || !(submitter instanceof HTMLElement)) return;
-  for (const name of [HANDSHAKE, LATE_HANDSHAKE]) document.removeEventListener(name, meet);
+  for (const name of [HANDSHAKE, LATE_HANDSHAKE]) stopListeningTo(document, name, meet);
   node = submitter;
   node.addEventListener(BODY, (message) => {
     try {
@@ -624,7 +634,7 @@ function meet(event) {
 const mark = Symbol.for("dev.idb_relay.bridge");
 if (!(mark in globalThis)) {
   Object.defineProperty(globalThis, mark, { value: true });
-  for (const name of [HANDSHAKE, LATE_HANDSHAKE]) document.addEventListener(name, meet);
+  for (const name of [HANDSHAKE, LATE_HANDSHAKE]) listenTo(document, name, meet);
   listenToWindow();
   // `document.open()` also removes the document's children.
   new MutationObserver(listenToWindow).observe(document, { childList: true });

@@ -2,10 +2,9 @@
 // and no entry.
 
 import { listen, resultOf } from "./idb.js";
-import { getterOf, sealedOff } from "./pristine.js";
+import { getterOf, globalFunction, sealedOff } from "./pristine.js";
 
-const { StorageBucket } = /** @type {any} */ (globalThis);
-const nameOfBucket = getterOf(StorageBucket?.prototype, "name");
+const nameOfBucket = getterOf(globalFunction("StorageBucket")?.prototype, "name");
 
 /** @type {WeakMap<IDBFactory, string>} */
 const factories = sealedOff(new WeakMap());

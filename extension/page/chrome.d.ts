@@ -7,5 +7,7 @@ declare namespace chrome.runtime {
     onMessage: { addListener(listener: (message: string) => void): void };
     onDisconnect: { addListener(listener: () => void): void };
   }
+  /** The address of a file of the extension. */
+  function getURL(path: string): string;
   function connect(options: { name: string }): Port;
 }

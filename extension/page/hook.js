@@ -9,6 +9,7 @@ import "./platform.js";
 import { rememberFactory } from "./buckets.js";
 import { modeOf, nameOfIndex, nameOfStore } from "./idb.js";
 import { active, meetBridge, wantSurvey } from "./outlet.js";
+import { globalFunction } from "./pristine.js";
 import { observeCalls, observeGets, observeNamed, observeRenames } from "./replace.js";
 import { copyWhatIsGiven } from "./taken.js";
 import { known } from "./transactions.js";
@@ -48,12 +49,12 @@ try {
     );
     for (const name of ["key", "primaryKey"]) copyWhatIsGiven(IDBCursor.prototype, name);
     for (const { prototype } of [IDBObjectStore, IDBIndex]) copyWhatIsGiven(prototype, "keyPath");
-    const { StorageBucket, StorageBucketManager } = /** @type {any} */ (globalThis);
-    if (StorageBucket !== undefined) {
-      observeGets(StorageBucket.prototype, "indexedDB", rememberFactory);
+    const [bucket, manager] = ["StorageBucket", "StorageBucketManager"].map((name) => globalFunction(name)?.prototype);
+    if (bucket !== undefined && manager !== undefined) {
+      observeGets(bucket, "indexedDB", rememberFactory);
       // Whether it succeeds is the page's to ask: our question would make a rejection a handled
       // one.
-      observeCalls(StorageBucketManager.prototype, "delete", wantSurvey);
+      observeCalls(manager, "delete", wantSurvey);
     }
   }
 } catch {

@@ -6,8 +6,9 @@
 import { BODY, COMPARE, EXPORT, HANDSHAKE, LATE_HANDSHAKE, LEAVE, READY, STAY, STOP, SURVEY, TRACE, UNTRACE } from "./channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 import { stringify } from "./pristine.js";
+import { createElement, isLate } from "./unnamed.js";
 
-const node = document.createElement("b");
+const node = createElement(document, "b");
 
 /** Whether the bridge wants to hear of writes. */
 export let active = false;
@@ -53,7 +54,7 @@ export const WENT_AWAY = "a transaction's document went away";
 
 /** Looks for the bridge; says whether there is one that has no hook yet. */
 export function meetBridge() {
-  const name = document.head === null ? HANDSHAKE : LATE_HANDSHAKE;
+  const name = isLate ? LATE_HANDSHAKE : HANDSHAKE;
   dispatch(document, new SubmitEvent(name, /** @type {any} */ ({ __proto__: null, submitter: node })));
   return active;
 }

@@ -3,6 +3,8 @@
 // For the isolated world, where `window` and `location` are the browser's own and the page can change neither. What follows from
 // it is decided in one place, `background/identity.rs`.
 
+import { getterOf } from "./pristine.js";
+
 /**
  * The origins of the documents around this one, from its parent to the top; "null" for one that is not named.
  * @returns {string[]}
@@ -24,19 +26,27 @@ function ancestorOrigins() {
  */
 function readableOrigin(other) {
   try {
-    return other.origin;
+    // Of another origin's window, a frame in it may have the name.
+    const { origin } = other;
+    return typeof origin === "string" ? origin : undefined;
   } catch {
     return undefined;
   }
 }
 
 /**
+ * What an accessor of the window says; undefined where this engine has none, for there an element of
+ * the page may have the name.
+ * @param {string} name
+ */
+const askWindow = (name) => getterOf(window, name)?.(window);
+
+/**
  * Whether the document's databases are thrown away with it, because it or a document around it is in a credentialless frame
  * (https://wicg.github.io/anonymous-iframe/) or in a fenced one (https://wicg.github.io/fenced-frame/).
  */
 function isEphemeral() {
-  const { credentialless, fence } = /** @type {any} */ (window);
-  return credentialless === true || (fence ?? null) !== null;
+  return askWindow("credentialless") === true || (askWindow("fence") ?? null) !== null;
 }
 
 /** `protocol::message::Place`. Taken before a script of the page runs: later, `document.domain` may hide ancestors. */

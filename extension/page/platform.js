@@ -2,9 +2,13 @@
 
 import { append, appendMark, opaque, writeValue } from "./encode.js";
 import { addKind } from "./kinds.js";
-import { emptyList, getPrototypeOf, getterOf, stringify, uncurry } from "./pristine.js";
+import { emptyList, getPrototypeOf, getterOf, globalFunction, stringify, uncurry } from "./pristine.js";
 
-const platform = /** @type {any} */ (globalThis);
+/**
+ * @param {string} type
+ * @returns {any} undefined where this engine or this context has none
+ */
+const prototypeOf = (type) => globalFunction(type)?.prototype;
 
 /** How many bytes of a blob are carried; of a longer one their SHA-256 is. */
 export const BLOB_BYTES = 512 * 1024;
@@ -19,14 +23,14 @@ const writeBlob = (blob, file) => {
   appendMark(blob, size > BLOB_BYTES ? 80 : size * 1.34 + 12);
   append("}}");
 };
-const sizeOfBlob = getterOf(platform.Blob?.prototype, "size");
-const typeOfBlob = getterOf(platform.Blob?.prototype, "type");
-const nameOfFile = getterOf(platform.File?.prototype, "name");
-const timeOfFile = getterOf(platform.File?.prototype, "lastModified");
-addKind(platform.File, nameOfFile, (file) =>
+const sizeOfBlob = getterOf(prototypeOf("Blob"), "size");
+const typeOfBlob = getterOf(prototypeOf("Blob"), "type");
+const nameOfFile = getterOf(prototypeOf("File"), "name");
+const timeOfFile = getterOf(prototypeOf("File"), "lastModified");
+addKind(globalFunction("File"), nameOfFile, (file) =>
   writeBlob(file, `,"name":${stringify(nameOfFile(file))},"lastModified":${timeOfFile(file)}`),
 );
-addKind(platform.Blob, sizeOfBlob, (blob) => writeBlob(blob, ""));
+addKind(globalFunction("Blob"), sizeOfBlob, (blob) => writeBlob(blob, ""));
 
 /**
  * Platform objects that are what their members are: each member is asked for by its accessor, which only a true one answers.
@@ -34,7 +38,7 @@ addKind(platform.Blob, sizeOfBlob, (blob) => writeBlob(blob, ""));
  * @param {string} names of the members; the first one is the type's own, not inherited
  */
 function addMembers(type, names) {
-  const prototype = platform[type]?.prototype;
+  const prototype = prototypeOf(type);
   if (prototype === undefined) return;
   /** @type {{ text: string, get: (value: any) => any }[]} */
   const members = emptyList();
@@ -42,7 +46,7 @@ function addMembers(type, names) {
     const get = getterOf(prototype, name) ?? getterOf(getPrototypeOf(prototype), name);
     if (get !== undefined) members[members.length] = { text: `,"${name}":`, get };
   }
-  addKind(platform[type], members[0].get, (value) => {
+  addKind(globalFunction(type), members[0].get, (value) => {
     append(`{"$platform":{"type":"${type}"`);
     for (let index = 0; index < members.length; index++) {
       const { text, get } = members[index];
@@ -63,9 +67,9 @@ for (const suffix of ["", "ReadOnly"]) {
 addMembers("DOMQuad", "p1 p2 p3 p4");
 addMembers("ImageData", "width height colorSpace data");
 
-const lengthOfFiles = getterOf(platform.FileList?.prototype, "length");
-const fileAt = uncurry(platform.FileList?.prototype.item);
-addKind(platform.FileList, lengthOfFiles, (files) => {
+const lengthOfFiles = getterOf(prototypeOf("FileList"), "length");
+const fileAt = uncurry(prototypeOf("FileList")?.item);
+addKind(globalFunction("FileList"), lengthOfFiles, (files) => {
   append('{"$platform":{"type":"FileList","items":[');
   for (let index = 0; index < lengthOfFiles(files); index++) {
     if (index > 0) append(",");
@@ -81,7 +85,7 @@ for (const [type, accessor] of Object.entries({
   FileSystemHandle: "kind",
   RTCCertificate: "expires",
 })) {
-  addKind(platform[type], getterOf(platform[type]?.prototype, accessor), () => {
+  addKind(globalFunction(type), getterOf(prototypeOf(type), accessor), () => {
     append(opaque(type, "not representable in JSON"));
   });
 }

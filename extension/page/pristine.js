@@ -49,10 +49,20 @@ export const isWellFormed = (name) => name.length <= MAX_NAME && hasNoLoneSurrog
  */
 export const bare = unwrapOfXrays() ?? ((object) => object);
 
-/** An element of the page may have the name, and then the window has it as a property. */
 function unwrapOfXrays() {
-  const unwrap = /** @type {any} */ (globalThis).XPCNativeWrapper?.unwrap;
+  const unwrap = globalFunction("XPCNativeWrapper")?.unwrap;
   return typeof unwrap === "function" ? unwrap : undefined;
+}
+
+/**
+ * A global function or class; undefined where this engine or this context has none. An element of
+ * the page may have the name: a frame of another site's, that throws when it is asked anything.
+ * @param {string} name
+ * @returns {any}
+ */
+export function globalFunction(name) {
+  const found = /** @type {any} */ (globalThis)[name];
+  return typeof found === "function" ? found : undefined;
 }
 
 /**

@@ -26,7 +26,7 @@ const READING = 5000;
 const NEXT_OPEN = 100;
 /** How many milliseconds of opens the page gets at once. */
 const SLICE = 10;
-/** How many milliseconds a list of databases counts as what there is. */
+/** How many milliseconds a database that is listed is taken to be there. */
 const LISTED = 200;
 
 /** What stands for a value that is there and that the browser fails to read: its file is gone, say. */
@@ -126,7 +126,7 @@ export function placeOn(database, store, place) {
   return placed;
 }
 
-/** @type {WeakMap<IDBFactory, { at: number, names: Promise<Set<string | undefined>> }>} */
+/** @type {WeakMap<IDBFactory, { at: number, names: Set<string | undefined> }>} */
 const lists = new WeakMap();
 
 /**
@@ -135,13 +135,13 @@ const lists = new WeakMap();
  * @param {string} name
  */
 async function exists(factory, name) {
-  let list = lists.get(factory);
-  if (list === undefined || performance.now() - list.at > LISTED) {
-    const names = factory.databases().then((found) => new Set(found.map((database) => database.name)));
-    list = { at: performance.now(), names };
-    lists.set(factory, list);
-  }
-  return (await list.names).has(name);
+  const list = lists.get(factory);
+  // One that an old list lacks may have been created since.
+  if (list?.names.has(name) && performance.now() - list.at < LISTED) return true;
+  const at = performance.now();
+  const names = new Set((await factory.databases()).map((database) => database.name));
+  lists.set(factory, { at, names });
+  return names.has(name);
 }
 
 /**

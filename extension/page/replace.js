@@ -40,16 +40,14 @@ function replace(owner, name, half, make) {
  * throw.
  * @param {any} owner
  * @param {string} name
- * @param {"value" | "get" | "set"} half
- * @param {(self: any, result: any, first: any, given: IArguments, before: any) => void} observer may throw
- * @param {(self: any) => any} look at the object before the call; must not throw
+ * @param {"value" | "get"} half
+ * @param {(self: any, result: any, first: any, given: IArguments) => void} observer may throw
  */
-function observeHalf(owner, name, half, observer, look) {
+function observeHalf(owner, name, half, observer) {
   replace(owner, name, half, (native) => (self, first, given) => {
-    const before = look(self);
     const result = apply(native, self, given);
     try {
-      observer(self, result, first, given, before);
+      observer(self, result, first, given);
     } catch {
       // Calls nothing: most likely there is no stack left.
       if (active && missed.length < MAX_MISSED) missed[missed.length] = self;
@@ -58,21 +56,19 @@ function observeHalf(owner, name, half, observer, look) {
   });
 }
 
-const nothing = () => undefined;
-
 /**
  * @param {any} owner
  * @param {string} name
  * @param {(self: any, result: any, first: any, given: IArguments) => void} observer
  */
-export const observeCalls = (owner, name, observer) => observeHalf(owner, name, "value", observer, nothing);
+export const observeCalls = (owner, name, observer) => observeHalf(owner, name, "value", observer);
 
 /**
  * @param {any} owner
  * @param {string} name
  * @param {(self: any, result: any) => void} observer
  */
-export const observeGets = (owner, name, observer) => observeHalf(owner, name, "get", observer, nothing);
+export const observeGets = (owner, name, observer) => observeHalf(owner, name, "get", observer);
 
 /**
  * Observes the setter of a name.
@@ -80,25 +76,29 @@ export const observeGets = (owner, name, observer) => observeHalf(owner, name, "
  * @param {(self: any) => string} nameOf its getter
  * @param {(self: any, before: string) => void} observer hears the name that was there before
  */
-export const observeRenames = (owner, nameOf, observer) =>
-  observeHalf(
-    owner,
-    "name",
-    "set",
-    (self, _result, _first, _given, before) => observer(self, before),
-    (self) => {
-      try {
-        return nameOf(self);
-      } catch {
-        // It has none. The native says so.
-        return "";
-      }
-    },
-  );
+export function observeRenames(owner, nameOf, observer) {
+  const nameNow = (/** @type {any} */ self) => {
+    try {
+      return nameOf(self);
+    } catch {
+      // It has none. The native says so.
+      return "";
+    }
+  };
+  replace(owner, "name", "set", (native) => (self, first, given) => {
+    let before = nameNow(self);
+    const result = apply(native, self, runsCode(first) ? [stringOf(first, () => (before = nameNow(self)))] : given);
+    try {
+      observer(self, before);
+    } catch {
+      if (active && missed.length < MAX_MISSED) missed[missed.length] = self;
+    }
+    return result;
+  });
+}
 
 /**
- * As `observeCalls`, for a method whose first argument is a name; the observer hears which name it took. The native converts what it is
- * given to a string itself, once and at its own time, and page code may run there.
+ * As `observeCalls`, for a method whose first argument is a name; the observer hears which name it took.
  * @param {any} owner
  * @param {string} name
  * @param {(self: any, result: any, name: string) => void} observer
@@ -106,10 +106,7 @@ export const observeRenames = (owner, nameOf, observer) =>
 export function observeNamed(owner, name, observer) {
   replace(owner, name, "value", (native) => (self, first, given) => {
     let taken = first;
-    // What is no object is converted without running anything, and refused (a symbol) in the native's own words.
-    const runsCode = typeof first === "object" || typeof first === "function";
-    const argument = { __proto__: null, toString: () => (taken = `${first}`) };
-    const result = apply(native, self, runsCode && first !== null ? [argument] : given);
+    const result = apply(native, self, runsCode(first) ? [stringOf(first, (text) => (taken = text))] : given);
     try {
       observer(self, result, `${taken}`);
     } catch {
@@ -117,4 +114,30 @@ export function observeNamed(owner, name, observer) {
     }
     return result;
   });
+}
+
+/**
+ * Whether code of the page may run where something is converted to a string. What is no object is converted without, and refused (a
+ * symbol) in the native's own words. `document.all` is an object, and calls itself undefined.
+ * @param {any} value
+ */
+function runsCode(value) {
+  if (typeof value === "undefined") return value !== undefined;
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+/**
+ * What the native gets in the place of an object: it converts that itself, once and at its own time.
+ * @param {any} value
+ * @param {(text: string) => void} taken called when that is done
+ */
+function stringOf(value, taken) {
+  return {
+    __proto__: null,
+    toString() {
+      const text = `${value}`;
+      taken(text);
+      return text;
+    },
+  };
 }

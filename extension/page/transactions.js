@@ -9,7 +9,7 @@
 import { bucketOf } from "./buckets.js";
 import { nameOfException } from "./builtins.js";
 import { unwatch, watch } from "./connections.js";
-import { encode } from "./encode.js";
+import { encode, opaque } from "./encode.js";
 import {
   databaseOf,
   errorOf,
@@ -46,6 +46,7 @@ const MAX_STACKS = 200;
  * @property {IDBRequest | null} request succeeded or failed by the time of `complete`; a schema change has none
  * @property {string} store the store's name as JSON
  * @property {string} key of a `put` or `add` whose key is an object: its text; the page has the request's result, and may change it
+ * @property {number} readBehind how many operations there were when the value was asked for, where its key had to be waited for; 0 elsewhere
  * @property {any} assumed the key under which the value was read back at once; undefined if it was not
  * @property {import("./encode.js").Encoded} content the value; for operations without one all members but the store, with a comma before each
  * @property {string} stack where it was called from, if that is wanted
@@ -61,6 +62,7 @@ const MAX_STACKS = 200;
  * @property {Names} stores that were written to
  * @property {Names} doubtful stores that have to be read again, since not all that was written to them is known
  * @property {string} why; empty if there are none
+ * @property {boolean} readsBack whether one of them was read behind others
  * @property {Names} announced stores of which was told that they may be written to without more being heard of it
  */
 /** @typedef {Record<string, string>} Names names of stores as JSON, with their key paths; empty where that is not known */
@@ -100,6 +102,7 @@ export function known(native) {
       stores: noNames(),
       doubtful: noNames(),
       why: "",
+      readsBack: false,
       announced: noNames(),
     };
     // In this order: the stack may end at each call.
@@ -118,7 +121,7 @@ export function known(native) {
  */
 export function operationOf(name, store, request, text) {
   const content = { text, hole: null, blobs: null, units: text.length };
-  return { name, request, store, key: "", assumed: undefined, content, stack: "" };
+  return { name, request, store, key: "", readBehind: 0, assumed: undefined, content, stack: "" };
 }
 
 /**
@@ -366,6 +369,7 @@ whenLeaving(() => {
  */
 function commitText(transaction, place, version) {
   const { beganAt, operations, stores } = transaction;
+  if (transaction.readsBack) forgetOverwritten(operations);
   let text = "";
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index];
@@ -384,6 +388,34 @@ function commitText(transaction, place, version) {
   if (text === "") return "";
   const times = `"began_at":${beganAt},"committed_at":${now()}`;
   return `{"commit":{${place},"version":${version},${times},${keyPathsText(stores)}"operations":[${text}]}}`;
+}
+
+/** @type {Map<string, number>} Of each record the next write; for `forgetOverwritten` only. */
+const nextWrites = sealedOff(new Map());
+
+/**
+ * Forgets values that were read when another write of the same record may have been done already.
+ * @param {Operation[]} operations
+ */
+function forgetOverwritten(operations) {
+  nextWrites.clear();
+  for (let index = operations.length - 1; index >= 0; index--) {
+    const { name, store, request, key, readBehind } = operations[index];
+    if ((name !== "put" && name !== "add") || request === null || errorOf(request) !== null) continue;
+    const result = key === "" ? resultOf(request) : null;
+    // An object that the page has, too: its value is not told at all.
+    if (typeof result === "object" && key === "") continue;
+    const record = `${store} ${key === "" ? encode(result, false) : key}`;
+    if (readBehind > (nextWrites.get(record) ?? operations.length)) operations[index].content = overwritten();
+    nextWrites.set(record, index);
+  }
+  nextWrites.clear();
+}
+
+/** @returns {import("./encode.js").Encoded} */
+export function overwritten() {
+  const text = opaque("Object", "overwritten before it could be read");
+  return { text, hole: null, blobs: null, units: text.length };
 }
 
 /**

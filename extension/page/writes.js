@@ -1,6 +1,6 @@
 // Writes to stores: what a successful call of `put`, `add`, `delete`, `clear` or of a cursor meant.
 
-import { encode, encodeValue, opaque } from "./encode.js";
+import { encode, encodeValue } from "./encode.js";
 import {
   currentTargetOf,
   databaseOf,
@@ -28,7 +28,7 @@ import { kindOf } from "./kinds.js";
 import { active } from "./outlet.js";
 import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "./pristine.js";
 import { asGiven } from "./taken.js";
-import { doubt, grow, operationOf, record, transactionFor } from "./transactions.js";
+import { doubt, grow, operationOf, overwritten, record, transactionFor } from "./transactions.js";
 
 /**
  * @typedef {import("./transactions.js").Operation} Operation
@@ -203,7 +203,7 @@ const intercepted = sealedOff(new WeakMap());
  * @param {any} key if it is known
  */
 function readBack(store, transaction, operation, key) {
-  operation.content.text = opaque("Object", "overwritten before it could be read");
+  operation.content = overwritten();
   if (typeof key === "number" || typeof key === "string" || (typeof key === "object" && key !== null)) {
     // Right behind the write, before anything else is written there.
     operation.assumed = key;
@@ -211,6 +211,8 @@ function readBack(store, transaction, operation, key) {
     return;
   }
   whenDone(operation, (result) => {
+    operation.readBehind = transaction.operations.length;
+    transaction.readsBack = true;
     if (takeKey(result, operation)) tryToRead(store, result, { transaction, operation });
   });
 }

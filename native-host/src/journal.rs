@@ -27,6 +27,7 @@ use rusqlite::Connection;
 mod apply;
 pub mod condition;
 mod error;
+mod forget;
 mod hold;
 mod key;
 pub mod lock;

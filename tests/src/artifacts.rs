@@ -39,7 +39,7 @@ fn built(path: PathBuf) -> Result<PathBuf> {
 }
 
 /// `target`.
-fn target_directory() -> Result<PathBuf> {
+pub(crate) fn target_directory() -> Result<PathBuf> {
     let profile = profile_directory()?;
     let target = profile
         .parent()

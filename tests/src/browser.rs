@@ -108,8 +108,18 @@ pub struct Launch {
 }
 
 impl Profile {
-    /// A new and empty profile.
+    /// A new profile that has seen no page and no extension. Firefox was started once on what it is
+    /// a copy of.
     pub fn new(kind: Kind) -> Result<Self> {
+        let profile = Self::empty(kind)?;
+        if kind == Kind::Firefox {
+            firefox::fill(&profile.directory())?;
+        }
+        Ok(profile)
+    }
+
+    /// A new profile with nothing in it, as a browser that was just installed has it.
+    pub fn empty(kind: Kind) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("idb-relay-lab-").tempdir()?;
         fs::create_dir(home.path().join("profile"))?;
         Ok(Self { kind, home })

@@ -30,19 +30,23 @@ pub struct Rig {
 impl Rig {
     /// Sets everything up for one browser.
     pub fn new(kind: Kind) -> Result<Self> {
-        Self::of(kind, true)
+        Self::of(Profile::new(kind)?, true)
     }
 
     /// The same, with a configuration that enables no origin.
     pub fn without_consent(kind: Kind) -> Result<Self> {
-        Self::of(kind, false)
+        Self::of(Profile::new(kind)?, false)
     }
 
-    fn of(kind: Kind, consent: bool) -> Result<Self> {
+    /// For a browser that was never started before.
+    pub fn on_empty_profile(kind: Kind) -> Result<Self> {
+        Self::of(Profile::empty(kind)?, true)
+    }
+
+    fn of(profile: Profile, consent: bool) -> Result<Self> {
         let redis = RedisServer::start()?;
         let memcached = MemcachedServer::start()?;
         let site = Site::start()?;
-        let profile = Profile::new(kind)?;
         let origins: Vec<String> = consent.then(|| site.origin()).into_iter().collect();
         let relay = Relay::install(&profile, &origins, &redis, &memcached)?;
         Ok(Self {

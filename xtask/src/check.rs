@@ -52,6 +52,19 @@ const SEEDS_APART: u64 = 10_000;
 /// `.config/nextest.toml`.
 const THREADS_PER_CORE: usize = 4;
 
+/// How many failed tests CI tries once more. More than these are no accident.
+const FEW: usize = 3;
+
+/// One run of cargo for tests.
+enum Run<'a> {
+    /// Only what is tested is built.
+    Build,
+    /// What was asked for.
+    Asked,
+    /// What this expression of nextest names, one test at a time.
+    Alone(&'a str),
+}
+
 /// Which tests are to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Size {
@@ -79,16 +92,16 @@ pub struct Request<'a> {
 /// Runs the tests, and says where the time went.
 pub fn test(root: &Path, request: &Request<'_>) -> Result<()> {
     let began = Instant::now();
-    let (results, starts) = (
-        results(root),
-        build::target_directory(root).join("browser-starts"),
-    );
+    let results = results(root, "default");
+    let alone = self::results(root, "alone");
+    let starts = build::target_directory(root).join("browser-starts");
     // Of an earlier run.
-    for file in [&results, &starts] {
+    for file in [&results, &alone, &starts] {
         let _not_there = fs::remove_file(file);
     }
     let ran = run_tests(root, request, &starts);
-    let report = Report::of(run::steps(), began.elapsed(), &results, &starts);
+    let mut report = Report::of(run::steps(), began.elapsed(), &results, &starts);
+    report.add_second_attempts(&alone);
     eprintln!("\n{report}");
     if let Some(path) = &request.json {
         report.write_json(path)?;
@@ -127,14 +140,14 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     if !has_nextest && request.size != Size::Everyday {
         bail!("--quick and --long need cargo-nextest: run `cargo install cargo-nextest --locked`");
     }
-    let tests = |no_run: bool, seed: u64| {
+    let tests = |run: &Run<'_>, seed: u64| {
         let mut tests = run::cargo(root);
         if has_nextest {
-            nextest(&mut tests, request, no_run);
+            nextest(&mut tests, request, run);
         } else {
             // About as many browsers at a time as .config/nextest.toml allows.
             tests.args(["test", "--workspace", "--no-fail-fast"]);
-            if no_run {
+            if matches!(run, Run::Build) {
                 tests.arg("--no-run");
             } else {
                 tests.args(["--", "--test-threads=3"]).args(request.filters);
@@ -157,13 +170,26 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     };
     // The host among them: built by itself, it and the crates below it would be compiled again with
     // other features.
-    run::visibly("Building the host and the tests", tests(true, seed))?;
+    run::visibly("Building the host and the tests", tests(&Run::Build, seed))?;
     if with_browsers {
         build::extension(root, false)?;
     }
     build::views(root)?;
     loop {
-        run::visibly(&format!("Testing with seed {seed}"), tests(false, seed))?;
+        let tested = run::visibly(&format!("Testing with seed {seed}"), tests(&Run::Asked, seed));
+        // Elsewhere a person sees the failure, and looks for its cause.
+        let expression = match tested {
+            Err(_) if has_nextest && std::env::var_os("CI").is_some() => {
+                report::failed(&results(root, "default"), FEW)
+            }
+            _ => None,
+        };
+        match expression {
+            Some(expression) => {
+                run::visibly("Testing alone what failed", tests(&Run::Alone(&expression), seed))?;
+            }
+            None => tested?,
+        }
         seed += SEEDS_APART;
         if until.is_none_or(|until| Instant::now() >= until) {
             return Ok(());
@@ -197,11 +223,18 @@ fn needs(size: &Size) -> &'static [Need] {
     }
 }
 
-fn nextest(tests: &mut Command, request: &Request<'_>, no_run: bool) {
+fn nextest(tests: &mut Command, request: &Request<'_>, run: &Run<'_>) {
     tests.args(["nextest", "run", "--workspace"]);
-    if no_run {
-        tests.arg("--no-run");
-        return;
+    match run {
+        Run::Build => {
+            tests.arg("--no-run");
+            return;
+        }
+        Run::Alone(expression) => {
+            tests.args(["--profile=alone", "--no-fail-fast", "-E", expression]);
+            return;
+        }
+        Run::Asked => {}
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     tests.arg("--no-fail-fast");
@@ -224,9 +257,10 @@ fn nextest(tests: &mut Command, request: &Request<'_>, no_run: bool) {
     }
 }
 
-/// Where nextest leaves what came of the tests, as `.config/nextest.toml` says.
-fn results(root: &Path) -> PathBuf {
-    build::target_directory(root).join("nextest/default/junit.xml")
+/// Where nextest leaves what came of the tests, as `.config/nextest.toml` says for this profile.
+fn results(root: &Path, profile: &str) -> PathBuf {
+    let nextest = build::target_directory(root).join("nextest");
+    nextest.join(profile).join("junit.xml")
 }
 
 /// Another one every day, the same all day long.

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 /// How many of the slowest tests the table lists.
 const SLOWEST: usize = 20;
 
+/// How much of what a flaky test wrote the table shows; the JSON has all.
+const FAILURE_LINES: usize = 12;
+
 /// A test that ran.
 #[derive(Debug, PartialEq)]
 struct Test {
@@ -22,6 +25,10 @@ struct Test {
     name: String,
     seconds: f64,
     has_passed: bool,
+    /// It failed among the others and passed by itself.
+    is_flaky: bool,
+    /// What it wrote, if it failed.
+    output: String,
 }
 
 impl Test {
@@ -71,6 +78,19 @@ impl Report {
         }
     }
 
+    /// Adds what came of the tests that failed and were tried once more, each by itself.
+    pub fn add_second_attempts(&mut self, results: &Path) {
+        let again = tests_of(&fs::read_to_string(results).unwrap_or_default());
+        for test in self.tests.iter_mut().filter(|test| !test.has_passed) {
+            let is_it = |again: &&Test| again.binary == test.binary && again.name == test.name;
+            test.is_flaky = again.iter().find(is_it).is_some_and(|again| again.has_passed);
+        }
+    }
+
+    fn flaky(&self) -> impl Iterator<Item = &Test> {
+        self.tests.iter().filter(|test| test.is_flaky)
+    }
+
     /// Writes it as JSON.
     pub fn write_json(&self, path: &Path) -> Result<()> {
         let text = format!("{:#}\n", self.to_json());
@@ -85,6 +105,9 @@ impl Report {
             "steps": steps.map(|(name, took)| json!({"name": name, "seconds": took.as_secs_f64()})).collect::<Vec<_>>(),
             "modules": self.modules().iter().map(|(name, sum)| json!({
                 "name": name, "tests": sum.tests, "failed": sum.failed, "seconds": sum.seconds,
+            })).collect::<Vec<_>>(),
+            "flaky": self.flaky().map(|test| json!({
+                "binary": test.binary, "name": test.name, "output": test.output,
             })).collect::<Vec<_>>(),
             "tests": self.tests.iter().map(|test| json!({
                 "binary": test.binary, "name": test.name, "seconds": test.seconds, "passed": test.has_passed,
@@ -121,6 +144,18 @@ struct Sum {
 
 impl fmt::Display for Report {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for test in self.flaky() {
+            writeln!(
+                to,
+                "FLAKY: {} {} failed once, passed alone: mend its cause. It wrote:",
+                test.binary, test.name
+            )?;
+            let lines = test.output.lines().filter(|line| !line.trim().is_empty());
+            for line in lines.take(FAILURE_LINES) {
+                writeln!(to, "    {line}")?;
+            }
+            writeln!(to)?;
+        }
         writeln!(to, "Where the time went:")?;
         for (name, took) in &self.steps {
             writeln!(to, "{:>9.1} s  {name}", took.as_secs_f64())?;
@@ -187,6 +222,11 @@ fn tests_of(xml: &str) -> Vec<Test> {
                 binary: attribute(tag, "classname")?,
                 seconds: attribute(tag, "time")?.parse().ok()?,
                 has_passed: !inside.contains("<failure") && !inside.contains("<error"),
+                is_flaky: false,
+                output: ["system-err", "system-out"]
+                    .iter()
+                    .filter_map(|element| text_of(inside, element))
+                    .collect(),
             })
         })
         .collect()
@@ -199,7 +239,16 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     if !(before.is_empty() || before.ends_with(' ')) {
         return attribute(rest, name);
     }
-    let value = rest.split('"').next()?;
+    Some(unescaped(rest.split('"').next()?))
+}
+
+/// The text in an element.
+fn text_of(xml: &str, element: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{element}>"))?;
+    Some(unescaped(rest.split_once(&format!("</{element}>"))?.0))
+}
+
+fn unescaped(value: &str) -> String {
     let mut text = value.to_owned();
     for (escaped, char) in [
         ("&lt;", "<"),
@@ -210,7 +259,7 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     ] {
         text = text.replace(escaped, char);
     }
-    Some(text)
+    text
 }
 
 /// Out of the lines of `tests/src/browser/starts.rs`.
@@ -236,10 +285,27 @@ fn starts_of(lines: &str) -> BTreeMap<String, Starts> {
     starts
 }
 
-/// For error messages: how many tests failed, and where.
+/// Nextest's expression for the tests that failed by these results; `None` if none did, or more
+/// than so many.
+pub fn failed(results: &Path, most: usize) -> Option<String> {
+    let tests = tests_of(&fs::read_to_string(results).unwrap_or_default());
+    let failed = tests.iter().filter(|test| !test.has_passed);
+    let expressions: Vec<_> = failed
+        .map(|test| format!("(binary_id(={}) & test(={}))", test.binary, test.name))
+        .collect();
+    (1..=most)
+        .contains(&expressions.len())
+        .then(|| expressions.join(" | "))
+}
+
+/// For error messages: which tests failed. A flaky one is named at the top of the table.
 pub fn failures(report: &Report) -> String {
     let mut text = String::new();
-    for test in report.tests.iter().filter(|test| !test.has_passed) {
+    let failed = report
+        .tests
+        .iter()
+        .filter(|test| !test.has_passed && !test.is_flaky);
+    for test in failed {
         let _infallible = write!(text, "\n  {} {}", test.binary, test.name);
     }
     text
@@ -256,6 +322,7 @@ mod tests {
         </testcase>
         <testcase name="b::fails&lt;x&gt;" classname="idb-relay::host" time="0.25">
             <failure type="test failure">no</failure>
+            <system-err>waited 30 s for &lt;a bus&gt;</system-err>
         </testcase>
         <testcase name="c" classname="other" time="2"/>
     </testsuite>
@@ -305,5 +372,33 @@ mod tests {
         let json = report.to_json();
         assert_eq!(json["browsers"][0]["starts"], 2);
         assert_eq!(json["tests"].as_array().map(Vec::len), Some(3));
+    }
+
+    #[test]
+    fn test_that_passes_alone_is_named_flaky_with_its_first_output() {
+        let mut report = report();
+        let directory = tempfile::tempdir().unwrap();
+        let alone = directory.path().join("junit.xml");
+        let again = r#"<testcase name="b::fails&lt;x&gt;" classname="idb-relay::host" time="1"/>"#;
+        fs::write(&alone, again).unwrap();
+        report.add_second_attempts(&alone);
+        let table = report.to_string();
+        let top = "FLAKY: idb-relay::host b::fails<x> failed once, passed alone: mend its cause. It wrote:\n    \
+                   waited 30 s for <a bus>\n";
+        assert!(table.starts_with(top), "{table}");
+        assert_eq!(failures(&report), "", "it is no failure");
+        let flaky = &report.to_json()["flaky"][0];
+        assert_eq!(flaky["output"], "waited 30 s for <a bus>");
+    }
+
+    #[test]
+    fn second_attempt_is_for_few_failures() {
+        let directory = tempfile::tempdir().unwrap();
+        let results = directory.path().join("junit.xml");
+        assert_eq!(failed(&results, 3), None, "nothing ran");
+        fs::write(&results, RESULTS).unwrap();
+        let expected = "(binary_id(=idb-relay::host) & test(=b::fails<x>))";
+        assert_eq!(failed(&results, 1).as_deref(), Some(expected));
+        assert_eq!(failed(&results, 0), None, "one is too many");
     }
 }

@@ -69,6 +69,11 @@ impl Bridge {
         &self.sender.page
     }
 
+    /// Whether a delivery comes too early: one before it was turned away, and comes again first.
+    pub fn waits_for_earlier(&self, sequence: u64) -> bool {
+        self.turned_away.is_some_and(|turned_away| sequence > turned_away)
+    }
+
     /// As inspectors are told.
     fn document(&self) -> Document {
         let page = self.page();
@@ -264,11 +269,12 @@ impl Bridges {
     }
 
     /// A bridge that can say what there is of an origin. If possible that of a page in a tab, whose databases are the origin's own
-    /// even if a frame was taken for captured by mistake. None of those that have been silent.
-    pub fn surveyor_of(&self, origin: &str, silent: &[u32]) -> Option<u32> {
+    /// even if a frame was taken for captured by mistake. None of those that have been silent, and the one that did so `last` only
+    /// if there is no other: what it says is not confirmed by itself.
+    pub fn surveyor_of(&self, origin: &str, silent: &[u32], last: Option<u32>) -> Option<u32> {
         self.readers_of(origin)
             .filter(|(port, _)| !silent.contains(port))
-            .max_by_key(|(_, bridge)| (bridge.page().frame == 0, bridge.last_heard))
+            .max_by_key(|(port, bridge)| (bridge.page().frame == 0, Some(**port) != last, bridge.last_heard))
             .map(|(port, _)| *port)
     }
 
@@ -345,10 +351,11 @@ mod tests {
             bridges.heard(port).expect("open").standing = Standing::Welcome;
         }
         assert_eq!(bridges.reader_of("http://a"), Some(2));
-        assert_eq!(bridges.surveyor_of("http://a", &[]), Some(1));
-        assert_eq!(bridges.surveyor_of("http://a", &[1]), Some(2));
+        assert_eq!(bridges.surveyor_of("http://a", &[], None), Some(1));
+        assert_eq!(bridges.surveyor_of("http://a", &[], Some(1)), Some(1));
+        assert_eq!(bridges.surveyor_of("http://a", &[1], None), Some(2));
         bridges.close(1);
-        assert_eq!(bridges.surveyor_of("http://a", &[]), Some(2));
+        assert_eq!(bridges.surveyor_of("http://a", &[], None), Some(2));
     }
 
     #[test]

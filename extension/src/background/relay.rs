@@ -48,6 +48,9 @@ const MAX_HELD: usize = if cfg!(test) { 32 } else { 384 } * 1024 * 1024;
 /// How long the browser may take to tell the policy until a person is told. Chromium takes 3 to 5 seconds after its start.
 const POLICY_PATIENCE: Duration = Duration::from_secs(30);
 
+/// The highest number of a delivery: bridges count in JavaScript's numbers. A higher one would be another in [`InHand`].
+const MAX_SEQUENCE: u64 = (1 << 53) - 1;
+
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
@@ -302,6 +305,7 @@ impl Relay {
             FromBridge::Deliveries(deliveries) => {
                 let bodies: Vec<_> = deliveries
                     .iter()
+                    .filter(|delivery| delivery.sequence <= MAX_SEQUENCE)
                     .map(|delivery| (delivery.sequence, Content::Whole(delivery.body.to_owned())))
                     .collect();
                 self.take(port, bodies);
@@ -322,8 +326,12 @@ impl Relay {
             // Asked for when it is welcome.
             FromBridge::Survey {} => bridge.wants_survey = true,
             FromBridge::Surveyed {} => self.surveyed(port),
+            FromBridge::Part(slice) if slice.sequence > MAX_SEQUENCE => {}
             FromBridge::Part(slice) => {
                 let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
+                if bridge.waits_for_earlier(sequence) {
+                    return;
+                }
                 if index == 0 {
                     bridge.parts.clear();
                     bridge.part_bytes = 0;
@@ -420,6 +428,13 @@ impl Relay {
         {
             let (context, page) = (bridge.context.clone(), bridge.page().clone());
             for (sequence, content) in deliveries {
+                let Some(bridge) = self.bridges.heard(port) else {
+                    return;
+                };
+                if bridge.waits_for_earlier(sequence) {
+                    continue;
+                }
+                bridge.turned_away = None;
                 if !self.has_room_for(&content) {
                     // What comes behind it comes again, too.
                     self.refuse_delivery(port, sequence);

@@ -230,7 +230,11 @@ pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, channels: &mut Chan
         }
         match channels.ear.next(QUIET) {
             Ok(heard) => take_in_hand(session, channels, heard)?,
-            Err(RecvTimeoutError::Timeout) => session.keep()?,
+            Err(RecvTimeoutError::Timeout) => {
+                session.keep()?;
+                // What changes hands is not filled from here, either.
+                session.look_after_owners()?;
+            }
             Err(RecvTimeoutError::Disconnected) => return Err(Stop::Asked),
         }
     }

@@ -5,6 +5,10 @@
 //! ([`owner`](crate::sinks::memcached::owner)): the profile whose events of the origin come first.
 //! What the others do is passed over, and said once. With `{profile}` in the template there is
 //! nothing to own.
+//!
+//! **An owner that is gone is followed** by the next profile whose events are passed over: if the
+//! owner's host gives no sign for [`SUCCESSION`], neither in Redis ([`sign`](crate::sinks::redis::sign))
+//! nor in Memcached, and that profile's host does. While both run nothing changes hands.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -16,20 +20,71 @@ use serde_json::json;
 
 use super::{cache::server::Seen, change::Change, session::Session, stop::Stop};
 use crate::{
-    sinks::memcached::owner::{Owner, owner_name},
+    failpoint::paced,
+    sinks::{
+        self,
+        memcached::owner::{Owner, owner_name, run_name},
+        redis::sign,
+    },
     time::now_ms,
 };
 
 /// How long an owner is taken to be the same.
 const KNOWN: Duration = Duration::from_secs(1);
 
+/// How long an owner's host gives no sign until another profile follows it. A host that is started
+/// again does in less.
+const SUCCESSION: Duration = Duration::from_secs(15);
+
 /// What is known of the owners.
 #[derive(Default)]
 pub(super) struct Owners {
     by_origin: BTreeMap<String, Owner>,
+    /// Who may follow the owner of an origin.
+    heirs: BTreeMap<String, Heir>,
     looked: Option<Instant>,
     /// What was said of whom: origin and profile.
     said: HashSet<(String, String)>,
+}
+
+/// A profile that may follow the owner of an origin.
+#[derive(Clone)]
+struct Heir {
+    /// As the owner that it would be.
+    owner: Owner,
+    /// When the last of its events was passed over.
+    noted: Instant,
+    /// Since when the owner's host gives no sign.
+    silent: Option<Instant>,
+}
+
+impl Owners {
+    /// An event of an origin was passed over.
+    fn note_heir(&mut self, origin: &str, change: &Change) {
+        let heir = self
+            .heirs
+            .entry(origin.to_owned())
+            .or_insert_with(|| Heir::of(change));
+        // Of several profiles the first one follows.
+        if heir.owner.profile == change.profile {
+            heir.noted = Instant::now();
+        }
+    }
+}
+
+impl Heir {
+    fn of(change: &Change) -> Self {
+        Self {
+            owner: Owner {
+                profile: change.profile.clone(),
+                browser: change.browser.clone(),
+                since: now_ms(),
+                unsettled: true,
+            },
+            noted: Instant::now(),
+            silent: None,
+        }
+    }
 }
 
 impl<W: Write> Session<'_, W> {
@@ -53,9 +108,10 @@ impl<W: Write> Session<'_, W> {
             {
                 return Ok(None);
             }
-            let owner = self.owners.by_origin.get(&target.origin);
-            let is_owner = owner.is_none_or(|owner| owner.profile == change.profile);
+            let owner = self.owners.by_origin.get(&target.origin).cloned();
+            let is_owner = owner.as_ref().is_none_or(|owner| owner.profile == change.profile);
             if let Some(owner) = owner.filter(|_| !is_owner) {
+                self.owners.note_heir(&target.origin, change);
                 let pair = (target.origin.clone(), change.profile.clone());
                 if !self.owners.said.contains(&pair) {
                     let cure = crate::sinks::memcached::owner::cure(&pair.0, &pair.1);
@@ -89,8 +145,75 @@ impl<W: Write> Session<'_, W> {
                 continue;
             };
             same &= self.meet(&origin, &known.profile, &known.browser)?;
+            same &= !self.succeed(&origin)?;
         }
         Ok(same)
+    }
+
+    /// Lets the heir of an origin follow an owner that is gone; whether it did.
+    fn succeed(&mut self, origin: &str) -> Result<bool, Stop> {
+        let Some(mut heir) = self.owners.heirs.remove(origin) else {
+            return Ok(false);
+        };
+        let Some(owner) = self.owners.by_origin.get(origin).cloned() else {
+            return Ok(false);
+        };
+        if owner.profile == heir.owner.profile {
+            return Ok(false);
+        }
+        if self.gives_sign(&owner.profile)? {
+            heir.silent = None;
+            // If its last sign is younger than that it may have ended before the event.
+            if heir.noted.elapsed() <= paced(sign::ENDED) {
+                self.owners.heirs.insert(origin.to_owned(), heir);
+            }
+            return Ok(false);
+        }
+        let silent = *heir.silent.get_or_insert_with(Instant::now);
+        if silent.elapsed() < paced(SUCCESSION) || !self.gives_sign(&heir.owner.profile)? {
+            self.owners.heirs.insert(origin.to_owned(), heir);
+            return Ok(false);
+        }
+        let heir = heir.owner;
+        let name = owner_name(&self.config.memcached.key, origin);
+        let index = self.cache.server_of(&name);
+        let seen = self.cache.look_with_values(index, &[&name])?;
+        let Some(seen) = seen.into_iter().next() else {
+            return Ok(false);
+        };
+        let found = seen.value.as_deref().and_then(Owner::parse);
+        if found.is_some_and(|found| found.profile != owner.profile)
+            || !self.write_owner(index, &name, &heir, &seen)?
+        {
+            // It has changed hands by command meanwhile; the next look tells.
+            return Ok(false);
+        }
+        self.report.tell(
+            "succeeded",
+            format_args!(
+                "the keys of {origin} are owned by {heir} from now on: the host of {owner} gives no sign any more"
+            ),
+            json!({"origin": origin, "owner": heir.profile, "former": owner.profile}),
+        )?;
+        // It is unsettled: that has the servers filled.
+        Ok(!self.meet(origin, &heir.profile, &heir.browser)?)
+    }
+
+    /// Whether the host of a profile runs, as Redis or Memcached says.
+    fn gives_sign(&mut self, profile: &str) -> Result<bool, Stop> {
+        let redis = self.config.redis.as_ref();
+        let stream = redis.and_then(|redis| redis.stream.as_deref());
+        let key = sign::key(&sinks::redis::cursor_key(stream, profile));
+        let found = redis::cmd("EXISTS").arg(key).query(&mut self.redis);
+        let found: bool = found.map_err(|error| self.redis_failed(&error))?;
+        if found {
+            return Ok(true);
+        }
+        let name = run_name(profile);
+        let seen = self
+            .cache
+            .look_with_values(self.cache.server_of(&name), &[&name])?;
+        Ok(seen.first().is_some_and(|seen| seen.value.is_some()))
     }
 
     /// Finds out who owns an origin; without an owner, this profile becomes it. `false`: it has

@@ -288,7 +288,9 @@ impl<'j> Batch<'j> {
     /// Lets go of what nobody needs; whether there is more.
     pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
         let path = self.path;
-        self.retain().map_err(|source| JournalError::failed(path, source))
+        self.retain()
+            .and_then(|more| Ok(self.forget_stores()? || more))
+            .map_err(|source| JournalError::failed(path, source))
     }
 
     fn deliver(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Author, BUSY, JournalError, lock, log, retain, rules};
+use super::{Author, BUSY, JournalError, forget, lock, log, retain, rules};
 use crate::{failpoint, time::now_ms};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
@@ -17,9 +17,6 @@ const CHECKPOINT_PAGES: i64 = 2000;
 /// How long a page is: an event and its record take about a kilobyte, and each page that a transaction touches is written to the log by
 /// itself. Twice SQLite's usual length costs a flood a seventh less; with more, a lone event would pay for it.
 const PAGE_BYTES: i64 = 8192;
-
-/// How long a deleted record is remembered: longer than any delivery of another tab may be late.
-const TOMBSTONE_MS: i64 = 60 * 60 * 1000;
 
 /// How long a document is remembered after its last delivery.
 const CONTEXT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -142,7 +139,8 @@ CREATE TABLE IF NOT EXISTS attempt (
 /// The same for columns, by table. A read ends a doubt about records of a store, or about all of it, if it
 /// began no earlier than `contested_at` and `doubted_at`. A context belongs to one origin; it is empty until
 /// its next delivery. `redaction` is the generation of the rules that made a record's value. `lapsed_at` and `unseen_at`
-/// tell whether a value before is known: see apply/before.rs. The others are the beginnings of spans.
+/// tell whether a value before is known: see apply/before.rs. `gone` is not 0 for a store that a store list lacks: no event after this number
+/// is about it (forget.rs). The others are the beginnings of spans.
 const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
     ("store", "contested_at", "INTEGER NOT NULL DEFAULT 0"),
     ("store", "doubted_at", "INTEGER NOT NULL DEFAULT 0"),
@@ -153,6 +151,7 @@ const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
     ("context", "origin", "TEXT NOT NULL DEFAULT ''"),
     ("store", "lapsed_at", "INTEGER NOT NULL DEFAULT 0"),
     ("store", "unseen_at", "INTEGER NOT NULL DEFAULT 0"),
+    ("store", "gone", "INTEGER NOT NULL DEFAULT 0"),
 ];
 
 /// Opens the journal for writing, making it if it is not there.
@@ -217,6 +216,8 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     log::limit(connection)?;
+    // With a check of its own, each store that is forgotten would have all events looked through.
+    connection.pragma_update(None, "foreign_keys", false)?;
     // To write from the beginning: whoever has read already is not let wait for another writer, but fails.
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     if format(&transaction)? == 0 {
@@ -251,10 +252,7 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
             doubted_at = iif(doubtful & 1, max(doubted_at, contested_at), doubted_at)",
         [now_ms()],
     )?;
-    transaction.execute(
-        "DELETE FROM record WHERE value IS NULL AND at < ?1",
-        [now_ms() - TOMBSTONE_MS],
-    )?;
+    forget::tombstones(&transaction, true)?;
     failpoint::pass("journal.opening");
     transaction.execute("DELETE FROM context WHERE seen_at < ?1", [now_ms() - CONTEXT_MS])?;
     transaction.commit()

@@ -51,6 +51,8 @@ pub(super) struct Store {
     lapsed_at: i64,
     /// When a whole-store read found a change that no commit had told of; 0: the last one found none.
     unseen_at: i64,
+    /// A store list lacks it: as if it had never been known. The number up to which events may be about it; 0: it is there.
+    gone: u64,
     /// What of it is to be read again: some of [`RECORDS`] and [`WHOLE`].
     doubts: u8,
     /// A read that began before this time, in milliseconds, does not end the doubt about records.
@@ -100,14 +102,14 @@ impl Stores {
         Ok(store)
     }
 
-    /// The database version noted for a place; none for one that is not known.
+    /// The database version noted for a place; none for one that is not known, or gone.
     pub(super) fn version(&self, connection: &Connection, place: &Place) -> rusqlite::Result<Option<u64>> {
         if let Some(store) = self.known.get(place) {
-            return Ok(Some(store.version));
+            return Ok(Some(store.version).filter(|_| store.gone == 0));
         }
         connection
             .prepare_cached(
-                "SELECT version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
+                "SELECT version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4 AND gone = 0",
             )?
             .query_row(
                 [&place.origin, &place.bucket, &place.database, &place.store],
@@ -141,15 +143,17 @@ impl Stores {
     /// The buckets of an origin that the table knows, without the default one.
     pub(super) fn named_buckets(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<String>> {
         connection
-            .prepare_cached("SELECT DISTINCT bucket FROM store WHERE origin = ?1 AND bucket <> ''")?
+            .prepare_cached(
+                "SELECT DISTINCT bucket FROM store WHERE origin = ?1 AND bucket <> '' AND gone = 0",
+            )?
             .query_map([origin], |row| row.get(0))?
             .collect()
     }
 
-    /// All stores of an origin that the table knows, with their rows.
+    /// All stores of an origin that the table knows and that are there, with their rows.
     pub(super) fn of_origin(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<(Place, i64)>> {
         connection
-            .prepare_cached("SELECT bucket, database, name, id FROM store WHERE origin = ?1")?
+            .prepare_cached("SELECT bucket, database, name, id FROM store WHERE origin = ?1 AND gone = 0")?
             .query_map([origin], |row| {
                 let place = Place {
                     origin: origin.to_owned(),
@@ -162,7 +166,7 @@ impl Stores {
             .collect()
     }
 
-    /// The places of an origin's bucket that the table knows, with their versions.
+    /// The places of an origin's bucket that the table knows and that are there, with their versions.
     pub(super) fn of_bucket(
         connection: &Connection,
         origin: &str,
@@ -170,7 +174,7 @@ impl Stores {
     ) -> rusqlite::Result<Vec<(Place, u64)>> {
         connection
             .prepare_cached(
-                "SELECT database, name, version FROM store WHERE origin = ?1 AND bucket = ?2 ORDER BY id",
+                "SELECT database, name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND gone = 0 ORDER BY id",
             )?
             .query_map([origin, bucket], |row| {
                 let place = Place {
@@ -304,9 +308,39 @@ impl Store {
         Ok(())
     }
 
+    /// A store list lacks it, and nothing of it waits to be read: from now on it is as if it had never been known. No event after this number is about it.
+    pub(super) fn forget(&mut self, connection: &Connection, head: u64) -> rusqlite::Result<()> {
+        if self.doubts == 0 {
+            self.set_gone(connection, head.max(1))?;
+        }
+        Ok(())
+    }
+
+    /// Something was told of it. `last` is what was said last of all stores that are not known.
+    pub(super) fn meet(&mut self, connection: &Connection, last: Option<Word>) -> rusqlite::Result<()> {
+        self.set_gone(connection, 0)?;
+        match last {
+            Some(last) if last.began > self.swept.began => self.set_swept(connection, last),
+            _ => Ok(()),
+        }
+    }
+
+    fn set_gone(&mut self, connection: &Connection, gone: u64) -> rusqlite::Result<()> {
+        if self.gone != gone {
+            connection
+                .prepare_cached("UPDATE store SET gone = ?2 WHERE id = ?1")?
+                .execute(params![self.id, gone])?;
+            self.gone = gone;
+        }
+        Ok(())
+    }
+
     /// A stretch of it was deleted.
     pub(super) fn sweep(&mut self, connection: &Connection, when: When) -> rusqlite::Result<()> {
-        let swept = when.after(self.swept);
+        self.set_swept(connection, when.after(self.swept))
+    }
+
+    fn set_swept(&mut self, connection: &Connection, swept: Word) -> rusqlite::Result<()> {
         connection
             .prepare_cached("UPDATE store SET swept_by = ?2, swept_began = ?3, swept_at = ?4 WHERE id = ?1")?
             .execute(params![self.id, swept.by, swept.began, swept.at])?;
@@ -330,7 +364,7 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
     let found = connection
         .prepare_cached(
             "SELECT id, version, complete, doubtful, contested_at, doubted_at, swept_by, swept_began, swept_at,
-                lapsed_at, unseen_at
+                lapsed_at, unseen_at, gone
              FROM store
              WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
         )?
@@ -349,6 +383,7 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
                 },
                 lapsed_at: row.get(9)?,
                 unseen_at: row.get(10)?,
+                gone: row.get(11)?,
                 looks: Looks::default(),
             })
         })
@@ -368,6 +403,7 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
         complete: false,
         lapsed_at: 0,
         unseen_at: 0,
+        gone: 0,
         doubts: 0,
         contested_at: 0,
         doubted_at: 0,

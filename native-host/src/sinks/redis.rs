@@ -16,6 +16,7 @@
 //! - `claim`: which host may publish.
 //! - `flight`: calls of it on their way.
 //! - `link`: a connection, and what its server remembers. `lookup`: what inspectors want to know.
+//! - `sign`: that the host runs.
 //! - `memory`: how much memory a server has left.
 //! - `trouble`: what servers refuse, and cures.
 
@@ -43,6 +44,7 @@ mod flight;
 mod link;
 mod lookup;
 mod memory;
+pub(crate) mod sign;
 mod trouble;
 
 pub(crate) use self::link::ANSWER_TIMEOUT;
@@ -50,6 +52,7 @@ use self::{
     claim::{Challenged, Former},
     flight::{Answer, Caller, Flight},
     link::Link,
+    sign::Sign,
 };
 pub use self::{
     link::connect,
@@ -77,6 +80,7 @@ pub struct RedisSink {
     tokens: Tokens,
     caller: Caller,
     challenged: Challenged,
+    sign: Sign,
     /// Only kept while all goes well: after any failure the next connection asks the server anew how far it has come.
     link: Option<Link>,
     channels: HashMap<i64, String>,
@@ -94,6 +98,7 @@ impl RedisSink {
             profile: profile.to_owned(),
             tokens,
             challenged: Challenged::default(),
+            sign: Sign::default(),
             link: None,
             channels: HashMap::new(),
             taken: None,
@@ -440,6 +445,8 @@ impl Sink for RedisSink {
             _ => self.connect(reader, after)?,
         };
         self.leave_room(&mut link)?;
+        let signed = self.sign.give(&mut link);
+        signed.map_err(|error| self.failed(&error))?;
         let step = self.pass_on(&mut link, reader, from, after)?;
         self.link = Some(link);
         Ok(step)

@@ -92,7 +92,7 @@ window.seen = async (key, value) => {
 // Puts a value in each event of that name, and commits.
 window.saveWhenLeaving = async (event, key, value) => {
   const connection = await opened();
-  addEventListener(event, () => {
+  EventTarget.prototype.addEventListener.call(window, event, () => {
     const transaction = connection.transaction("items", "readwrite");
     transaction.objectStore("items").put(value, key);
     transaction.commit();

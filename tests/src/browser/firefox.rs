@@ -1,6 +1,8 @@
 //! Firefox over WebDriver BiDi.
 
-use std::fs;
+mod template;
+
+use std::{fs, path::Path};
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -10,6 +12,8 @@ use crate::{
     process::Process,
     wait::{self, PATIENCE, Seen},
 };
+
+pub(super) use template::copy_to as fill;
 
 /// The extension's id, as `manifests/extension.firefox.json` has it.
 const EXTENSION: &str = "idb-relay@idb-relay.dev";
@@ -56,7 +60,23 @@ pub(super) fn prescribe(profile: &Profile, policy: &Value) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn start(profile: &Profile, launch: &Launch) -> Result<(Process, Box<dyn Driver>)> {
+pub(super) fn start(profile: &Profile, how: &Launch) -> Result<(Process, Box<dyn Driver>)> {
+    let (process, mut rpc) = launch(profile, how)?;
+    if let Some(extension) = &how.extension {
+        install(&mut rpc, extension)?;
+    }
+    Ok((process, Box::new(Firefox { rpc })))
+}
+
+/// Installs an unpacked extension until the browser ends; its id.
+fn install(rpc: &mut Rpc, extension: &Path) -> Result<String> {
+    let data = json!({"extensionData": {"type": "path", "path": extension}});
+    let answer = rpc.call("webExtension.install", data, None)?;
+    text(&answer, "extension")
+}
+
+/// Starts the browser and connects to it.
+fn launch(profile: &Profile, launch: &Launch) -> Result<(Process, Rpc)> {
     let directory = profile.directory();
     fs::write(directory.join("user.js"), PREFERENCES)?;
     // Written by the browser once it listens; one left by a killed browser names a dead port.
@@ -98,14 +118,7 @@ pub(super) fn start(profile: &Profile, launch: &Launch) -> Result<(Process, Box<
         json!({"events": ["browsingContext.userPromptOpened"]}),
         None,
     )?;
-    if let Some(extension) = &launch.extension {
-        rpc.call(
-            "webExtension.install",
-            json!({"extensionData": {"type": "path", "path": extension}}),
-            None,
-        )?;
-    }
-    Ok((process, Box::new(Firefox { rpc })))
+    Ok((process, rpc))
 }
 
 struct Firefox {

@@ -42,6 +42,23 @@ const FAIL: &str = "(background) => { \
     }; \
 }";
 
+/// Fails once on the next delivery, and has no memory for another instance the first two times.
+const FAIL_TWICE_MORE: &str = "(background) => { \
+    const native = background.idbRelayInHand; \
+    const { Instance } = background.WebAssembly; \
+    background.attempts = 0; \
+    background.WebAssembly.Instance = function (...given) { \
+        background.attempts += 1; \
+        if (background.attempts <= 2) throw new RangeError('a failure of the test'); \
+        return new Instance(...given); \
+    }; \
+    background.idbRelayInHand = (context, sequence) => { \
+        native(context, sequence); \
+        if (context === '' || background.attempts > 0) return; \
+        throw new Error('a failure of the test'); \
+    }; \
+}";
+
 /// A rig with a second site, both captured.
 fn rig(kind: Kind, more: &str) -> Result<(Rig, Site)> {
     let rig = Rig::new(kind)?;
@@ -114,7 +131,22 @@ fn a_delivery_that_fails_twice_is_left_out_with_a_gap(kind: Kind) -> Result<()> 
     Ok(())
 }
 
+fn background_without_memory_for_a_restart_tries_again(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('before', 1)")?;
+    event_of(&rig, &rig.site.origin(), "before")?;
+    let background = browser.background()?;
+    background.call(FAIL_TWICE_MORE)?;
+    page.evaluate("put('after', 1)")?;
+    event_of(&rig, &rig.site.origin(), "after")?;
+    assert_eq!(background.call("(background) => background.attempts")?, json!(3));
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    background_without_memory_for_a_restart_tries_again,
     deep_references_under_a_hash_rule_stop_no_capture,
     a_delivery_that_fails_twice_is_left_out_with_a_gap,
 );

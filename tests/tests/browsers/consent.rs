@@ -55,6 +55,40 @@ fn the_popup_enables_a_page_that_is_open_already(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// The elements of a page that is open already hide members of its window and of its document.
+fn popup_enables_a_page_whose_elements_hide_members(kind: Kind) -> Result<()> {
+    let rig = Rig::without_consent(kind)?;
+    let browser = rig.browser_at_once(false)?;
+    let url = rig.site.url("/named/");
+    let page = browser.open(&url)?;
+    page.evaluate("put('before', 1)")?;
+    let popup = popup(&browser, &url)?;
+    words(&popup, "This site is not captured")?;
+    popup.evaluate("document.getElementById('capture').click()")?;
+    words(&popup, "since you enabled it").with_context(|| {
+        popup
+            .evaluate("document.body.innerText")
+            .map_or_else(|e| e.to_string(), |w| w.to_string())
+    })?;
+    page.evaluate("put('after', new Map([['a', 2]]))")?;
+    let events = rig.settled(&page)?;
+    let after = events.iter().find(|event| event.json()["key"] == "after");
+    ensure!(after.is_some_and(|event| event.op() == "c"), "{after:?}");
+    // Capture is on when the page loads, and goes on when its elements are there.
+    page.reload()?;
+    page.evaluate("put('again', 3)")?;
+    let events = rig.settled(&page)?;
+    let again = events.iter().find(|event| event.json()["key"] == "again");
+    ensure!(again.is_some_and(|event| event.op() == "c"), "{again:?}");
+    // Its listeners are in place, too.
+    let stays = browser.open(&rig.site.url(WRITER))?;
+    page.reload()?;
+    page.evaluate("saveWhenLeaving('pagehide', 'left', 'bye')")?;
+    page.close()?;
+    stays.wait_for("seen('left', 'bye').then(() => true)")?;
+    rig.settled(&stays).map(drop)
+}
+
 fn what_is_paused_arrives_later(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -198,5 +232,6 @@ lab::in_both_browsers!(
     a_page_reaches_none_of_our_pages,
     private_windows_are_left_alone,
     the_popup_enables_a_page_that_is_open_already,
+    popup_enables_a_page_whose_elements_hide_members,
     what_is_paused_arrives_later,
 );

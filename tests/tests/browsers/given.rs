@@ -87,6 +87,52 @@ fn keys_and_key_paths_may_be_changed(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// A value with accessors is read back once its key is known: by then another one may stand there.
+fn value_read_back_late_is_no_later_one(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(GIVEN)?;
+    rig.settled(&page)?;
+    // The same object three times, as an observable one is put; another key in between; a list.
+    transact(
+        &page,
+        "let n = 0;
+        const row = { get id() { return 7; }, get n() { return n; } };
+        for (; n < 3; n++) counted.put(row);
+        counted.put({ id: 8, n: 'plain' });
+        const list = Object.defineProperty([0], 0, { get: () => n, enumerable: true });
+        const key = Object.defineProperty([0], 0, { get: () => 'k', enumerable: true });
+        for (n = 10; n < 12; n++) out.put(list, key);
+        counted.put({ get id() { return 9; }, get n() { return 'gone'; } });
+        counted.delete(9);
+        counted.put({ get id() { return 8; }, get n() { return 'last'; } });",
+    )?;
+    let events = rig.settled(&page)?;
+    let told = |key: &Value| -> Vec<String> {
+        let mut events = lines_of(&events, key);
+        events.retain(|line| !line.contains("overwritten"));
+        events
+    };
+    assert_eq!(told(&json!(7)), [r#"u given/counted 7 {"id":7,"n":2}"#]);
+    assert_eq!(
+        told(&json!(8)),
+        [
+            r#"c given/counted 8 {"id":8,"n":"plain"}"#,
+            r#"u given/counted 8 {"id":8,"n":"last"}"#
+        ]
+    );
+    assert_eq!(told(&json!(9)), ["d given/counted 9"]);
+    assert_eq!(told(&json!(["k"])), [r#"u given/out ["k"] [11]"#]);
+    Ok(())
+}
+
+/// The lines of the events of one key.
+fn lines_of(events: &[Event], key: &Value) -> Vec<String> {
+    let events = events.iter().filter(|event| event.json()["key"] == *key);
+    events.map(Event::line).collect()
+}
+
 /// The database looks for a key in the clone.
 fn what_is_not_cloned_is_no_key(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
@@ -237,6 +283,7 @@ fn store_renamed_to_a_name_that_can_be_told_is_read(kind: Kind) -> Result<()> {
 lab::in_both_browsers!(
     store_renamed_to_a_name_that_can_be_told_is_read,
     keys_and_key_paths_may_be_changed,
+    value_read_back_late_is_no_later_one,
     what_is_not_cloned_is_no_key,
     names_that_cannot_be_told_hold_nothing_up,
 );

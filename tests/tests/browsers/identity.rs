@@ -90,6 +90,29 @@ fn frame_below_another_site_changes_nothing(kind: Kind) -> Result<()> {
     popup.wait_for("!document.getElementById('words').textContent.includes('left out')")
 }
 
+/// The page around it is another origin's, whose window has the frame under its name.
+fn frame_named_like_a_member_of_windows_is_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let neighbour = Site::start()?;
+    let browser = rig.browser()?;
+    let (page, _popup) = page_and_popup(&rig, &browser)?;
+    let top = browser.open(&neighbour.url(PAGE))?;
+    for (name, before) in [("origin", "outer"), ("toJSON", "origin")] {
+        let inner = rig.site.url(&format!("/identity/?inner#put={name}"));
+        let found = top.evaluate(&format!("embed({inner:?}, {{ name: {name:?} }})"))?;
+        ensure!(found == json!(before), "it has other databases: {found}");
+        lab::wait::until("the frame's write", lab::wait::PATIENCE, || {
+            let told = rig.stream()?.iter().any(|event| event.json()["after"] == name);
+            Ok(if told {
+                lab::wait::Seen::Ready(())
+            } else {
+                lab::wait::Seen::Not("nothing of it".to_owned())
+            })
+        })?;
+    }
+    rig.settled(&page).map(drop)
+}
+
 /// Frames of one site have the page's databases, on any port: they are captured.
 fn frames_of_the_same_site_are_captured(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
@@ -211,6 +234,7 @@ fn container_tab_changes_nothing() -> Result<()> {
 
 lab::in_both_browsers!(
     frame_below_another_site_changes_nothing,
+    frame_named_like_a_member_of_windows_is_captured,
     frames_of_the_same_site_are_captured,
     frame_is_judged_by_its_origin_not_by_its_domain,
 );

@@ -1,5 +1,7 @@
 //! The lab itself, standing alone: browsers and servers, no relay.
 
+use std::{fs, path::Path};
+
 use anyhow::{Result, bail, ensure};
 use lab::{
     browser::{Kind, Launch, Profile},
@@ -109,4 +111,31 @@ fn memcached_comes_back_empty() -> Result<()> {
     assert_eq!(memcached.get("idb:a%20b")?, None);
     assert!(memcached.dump()?.is_empty());
     Ok(())
+}
+
+/// Fails if a file below a directory holds this text.
+fn must_not_name(directory: &Path, text: &str) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            must_not_name(&path, text)?;
+            continue;
+        }
+        let bytes = fs::read(&path)?;
+        let is_named = String::from_utf8_lossy(&bytes).contains(text);
+        ensure!(!is_named, "{} names {text}", path.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn new_firefox_profile_knows_no_extension() -> Result<()> {
+    let profile = Profile::new(Kind::Firefox)?;
+    let directory = profile.directory();
+    ensure!(
+        directory.join("startupCache").is_dir(),
+        "it is a copy of no template"
+    );
+    must_not_name(&directory, "idb-relay@idb-relay.dev")?;
+    must_not_name(&directory, "@idb-relay-tests.invalid")
 }

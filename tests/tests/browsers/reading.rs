@@ -114,6 +114,21 @@ fn stalled_tab_goes_on_reading(kind: Kind) -> Result<()> {
     rig.settled(&reader).map(drop)
 }
 
+/// The tab that loads last reads, most likely. Whichever does: what it leaves unread is read by another.
+fn another_tab_reads_when_the_reader_closes(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let writer = browser.open(&rig.site.url(PAGE))?;
+    writer.evaluate("put('first', 0, 'seen').then(() => put('second', 0, 'seen'))")?;
+    rig.settled(&writer)?;
+    writer.evaluate("putUnseen('second', 'unseen', 1).then(() => hold('first'))")?;
+    let reader = browser.open(&rig.site.url(PAGE))?;
+    reader.evaluate("rounds(20)")?;
+    reader.close()?;
+    writer.evaluate("release()")?;
+    rig.settled(&writer).map(drop)
+}
+
 /// The files in which the browser keeps large values of pages.
 fn value_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -175,5 +190,6 @@ lab::in_both_browsers!(
     write_waits_for_no_stalled_tab,
     deletion_waits_for_no_stalled_tab,
     stalled_tab_goes_on_reading,
+    another_tab_reads_when_the_reader_closes,
     value_whose_file_is_gone_hides_no_other,
 );

@@ -38,6 +38,7 @@ pub const SCRIPTS: [Script; 3] = [
         name: "hook.js",
         modules: &[
             "pristine.js",
+            "unnamed.js",
             "channel.js",
             "kinds.js",
             "encode.js",
@@ -61,10 +62,16 @@ pub const SCRIPTS: [Script; 3] = [
     },
     Script {
         name: "bridge.js",
-        modules: &["channel.js", "time.js", "place.js", "bridge.js"],
+        modules: &[
+            "pristine.js",
+            "unnamed.js",
+            "channel.js",
+            "time.js",
+            "place.js",
+            "bridge.js",
+        ],
         alias: None,
         later: &[
-            "pristine.js",
             "kinds.js",
             "encode.js",
             "builtins.js",

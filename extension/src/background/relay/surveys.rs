@@ -1,7 +1,8 @@
 //! Which document reads an origin's databases, so that of several tabs one does.
 //!
 //! Invariants: an origin has one reader at a time; what was asked for while it reads is read once more
-//! behind it, by a reading that began later; a reader that is gone or silent is replaced. A document
+//! behind it, by a reading that began later, and if possible by another document, so that a store list
+//! which leaves nothing of an origin is not confirmed by the one that told it; a reader that is gone or silent is replaced. A document
 //! that asked is told once a reading that began after its question is over.
 
 use std::time::Duration;
@@ -31,6 +32,8 @@ struct Survey {
 #[derive(Debug, Default)]
 pub(super) struct Surveys {
     by_origin: Table<String, Survey>,
+    /// Which port read an origin last, while it is open.
+    last: Table<String, u32>,
     /// Whether an alarm is set.
     watching: bool,
 }
@@ -54,7 +57,8 @@ impl Relay {
         if survey.reader.is_some() {
             return;
         }
-        let reader = self.bridges.surveyor_of(origin, &survey.silent);
+        let last = self.surveys.last.get(origin).copied();
+        let reader = self.bridges.surveyor_of(origin, &survey.silent, last);
         match reader {
             Some(reader) if survey.wanted => {
                 survey.reader = Some(reader);
@@ -81,6 +85,7 @@ impl Relay {
         };
         let origin = origin.clone();
         survey.reader = None;
+        self.surveys.last.insert(origin.clone(), port);
         if !survey.wanted {
             for port in self.bridges.readers(&origin) {
                 self.actions.extend(to_bridge(port, &ToBridge::Surveyed {}));
@@ -91,6 +96,7 @@ impl Relay {
 
     /// A document reads no more: another one takes over.
     pub(super) fn reader_gone(&mut self, port: u32) {
+        self.surveys.last.retain(|_, last| *last != port);
         let of_port = self
             .surveys
             .by_origin
@@ -131,7 +137,7 @@ impl Relay {
             if is_silent && !self.outbox.holds_of(context) {
                 let mut silent = survey.silent.clone();
                 silent.push(reader);
-                if self.bridges.surveyor_of(&origin, &silent).is_some() {
+                if self.bridges.surveyor_of(&origin, &silent, None).is_some() {
                     survey.silent = silent;
                     self.reader_gone(reader);
                 }

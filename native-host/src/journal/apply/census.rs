@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     super::{
-        order::{Reading, Word},
+        order::{NOBODY, Reading, SLACK_MS, When, Word},
         store::Place,
     },
     Batch, Scope,
@@ -37,6 +37,28 @@ impl Batch<'_> {
             .map(|_| ())
     }
 
+    /// A commit tells of a store that is not known; whether the store may be gone since.
+    pub(super) fn meet_late(
+        &mut self,
+        scope: Scope<'_>,
+        place: &Place,
+        version: u64,
+        when: When,
+    ) -> rusqlite::Result<bool> {
+        let last = self.census(scope.origin)?;
+        // Most likely it is: nothing of it was there, whatever the commit wrote.
+        let gone = last
+            .filter(|last| when.committed_at.saturating_add(SLACK_MS) < last.at && last.at <= when.latest());
+        let gone = gone.map(|last| Word {
+            by: NOBODY,
+            began: last.at,
+            at: last.at,
+        });
+        let store = self.state.stores.get(&self.transaction, place, version)?;
+        store.meet(&self.transaction, gone)?;
+        Ok(last.is_some_and(|last| when.contests(last)))
+    }
+
     /// A store was read. If nobody has told of it before, it may be gone meanwhile.
     pub(super) fn meet(
         &mut self,
@@ -48,7 +70,10 @@ impl Batch<'_> {
         if self.state.stores.version(&self.transaction, place)?.is_some() {
             return Ok(());
         }
-        self.state.stores.get(&self.transaction, place, version)?;
+        self.state
+            .stores
+            .get(&self.transaction, place, version)?
+            .meet(&self.transaction, None)?;
         match self.census(scope.origin)? {
             Some(last) if last.by != reading.word().by && reading.may_precede(last.at) => {
                 self.reread(scope.origin)

@@ -154,8 +154,8 @@ impl<'j> Batch<'j> {
             let late = match self.state.stores.version(&self.transaction, &place)? {
                 // Behind an upgrade by another document: what that has moved may lack this.
                 Some(version) => commit.version < version,
-                // Perhaps behind the end of a store that nobody has told of before.
-                None => self.census(scope.origin)?.is_some_and(|last| when.contests(last)),
+                // Perhaps behind the end of a store that is not known.
+                None => self.meet_late(scope, &place, commit.version, when)?,
             };
             if late {
                 self.reread(scope.origin)?;

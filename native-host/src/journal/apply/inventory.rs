@@ -7,6 +7,7 @@ use protocol::commit::{Gap, Inventory};
 use super::{
     super::{
         key::Span,
+        mirror::Mirror,
         order::Reading,
         reread,
         store::{Place, Stores},
@@ -71,6 +72,10 @@ impl Batch<'_> {
             store.look(&self.transaction, reading, Span::all().to)?;
             store.trust(&self.transaction, reading.began_at, records)?;
             store.forget_unseen(&self.transaction)?;
+            let id = store.id;
+            if records && !Mirror(&self.transaction).has_records(id)? {
+                store.forget(&self.transaction, self.state.head.max(self.state.base))?;
+            }
         }
         Ok(())
     }

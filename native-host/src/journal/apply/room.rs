@@ -11,9 +11,11 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
+        forget,
         key::{RecordKey, raw},
         retain::{AT_ONCE, GONE, IS_OWED, OWED},
-        store::Place,
+        schema,
+        store::{Place, Stores},
     },
     Batch,
     before::Before,
@@ -51,9 +53,21 @@ impl Batch<'_> {
     pub(super) fn retain(&mut self) -> rusqlite::Result<bool> {
         let mut more = self.pay()?;
         more |= self.forget()?;
+        if forget::tombstones(&self.transaction, false)? {
+            // What is remembered of stores is older.
+            self.state.stores = Stores::default();
+        }
         if !more && self.is_full() {
             more = self.shed()?;
         }
+        Ok(more)
+    }
+
+    /// Forgets stores that are gone and that no event is about any more; whether there may be more.
+    pub(super) fn forget_stores(&mut self) -> rusqlite::Result<bool> {
+        let tail = schema::tail(&self.transaction)?;
+        let more = forget::stores(&self.transaction, tail)?;
+        self.state.stores = Stores::default();
         Ok(more)
     }
 

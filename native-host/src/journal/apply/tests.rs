@@ -3,6 +3,7 @@
 mod aside;
 mod before;
 mod emptied;
+mod forget;
 mod handed;
 mod late;
 mod lost;

@@ -105,7 +105,7 @@ impl Reader {
     pub fn origins(&self) -> Result<Vec<String>, JournalError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT DISTINCT origin FROM store")?
+                .prepare_cached("SELECT origin FROM store UNION SELECT origin FROM census")?
                 .query_map([], |row| row.get(0))?
                 .collect()
         })

@@ -124,12 +124,18 @@ impl Reader {
     /// All stores, by place.
     pub fn stores(&self) -> Result<Vec<StoreSummary>, JournalError> {
         self.read(|connection| {
+            // A journal of an earlier version knows of none that is gone.
+            let there = if connection.column_exists(None, "store", "gone")? {
+                "gone = 0"
+            } else {
+                "1"
+            };
             connection
-                .prepare_cached(
+                .prepare_cached(&format!(
                     "SELECT id, version, complete, doubtful, origin, bucket, database, name,
                         (SELECT count(*) FROM record WHERE store = store.id AND value IS NOT NULL)
-                     FROM store ORDER BY origin, bucket, database, name",
-                )?
+                     FROM store WHERE {there} ORDER BY origin, bucket, database, name"
+                ))?
                 .query_map([], |row| {
                     Ok(StoreSummary {
                         id: row.get(0)?,

@@ -110,3 +110,89 @@ fn profiles_with_names_of_their_own_are_both_applied() {
     until("nothing differs", || verify(&sandbox, &[]).code == Some(0));
     assert_eq!(apply.said("held"), [] as [serde_json::Value; 0]);
 }
+
+/// A process, and a host whose profile owns the keys and that gives a sign.
+fn owned_by_first(sandbox: &Sandbox, options: &[&str]) -> (Apply, Host) {
+    let mut first = Host::hasty_of(sandbox, FIRST);
+    first.deliver(1, &commit(&[put("\"first\"", "0")]));
+    first.acknowledged(1);
+    sandbox.redis.await_stream(1);
+    let mut apply = Apply::hasty(sandbox, "one", options);
+    apply.state("applying");
+    first.deliver(2, &commit(&[put("1", "\"first\""), put("3", "\"only first\"")]));
+    first.acknowledged(2);
+    await_all_of_first(sandbox);
+    (apply, first)
+}
+
+#[test]
+fn apply_takes_over_from_owner_whose_host_is_gone() {
+    let sandbox = sandbox();
+    let (mut apply, first) = owned_by_first(&sandbox, &[]);
+    let mut second = Host::hasty_of(&sandbox, SECOND);
+    // While both run nothing changes hands.
+    second.deliver(1, &commit(&[put("1", "\"second\"")]));
+    second.acknowledged(1);
+    assert_eq!(apply.says("held")["profile"], SECOND);
+    first.kill();
+    // Its event is the only one, and it is the former owner's host that is waited for.
+    second.deliver(2, &commit(&[put("2", "\"only second\""), delete("3")]));
+    second.acknowledged(2);
+    let change = apply.says("succeeded");
+    assert_eq!(
+        (&change["owner"], &change["former"]),
+        (&SECOND.into(), &FIRST.into())
+    );
+    await_all_of_second(&sandbox);
+    until("nothing differs for the new owner", || {
+        verify(&sandbox, &["--profile", SECOND]).code == Some(0)
+    });
+    // The former owner comes back: it is held while the other one runs.
+    let mut first = Host::hasty_of(&sandbox, FIRST);
+    first.deliver(3, &commit(&[put("1", "\"late\"")]));
+    first.acknowledged(3);
+    assert_eq!(apply.says("held")["profile"], FIRST);
+    second.deliver(3, &commit(&[put("5", "5")]));
+    second.acknowledged(3);
+    sandbox.await_cached("5", Some("5"));
+    await_all_of_second(&sandbox);
+    assert!(apply.end().success());
+}
+
+#[test]
+fn owner_that_starts_again_in_time_keeps_its_keys() {
+    let sandbox = sandbox();
+    let (mut apply, first) = owned_by_first(&sandbox, &[]);
+    let mut second = Host::hasty_of(&sandbox, SECOND);
+    first.kill();
+    let mut first = Host::hasty_of(&sandbox, FIRST);
+    second.deliver(1, &commit(&[put("1", "\"second\"")]));
+    second.acknowledged(1);
+    assert_eq!(apply.says("held")["owner"], FIRST);
+    // Long after the time in which another profile would follow.
+    let begun = std::time::Instant::now();
+    let mut sequence = 3;
+    until("much time has passed", || {
+        first.deliver(sequence, &commit(&[put("4", &sequence.to_string())]));
+        first.acknowledged(sequence);
+        sequence += 1;
+        begun.elapsed() > std::time::Duration::from_secs(8)
+    });
+    await_all_of_first(&sandbox);
+    assert_eq!(apply.said("succeeded"), [] as [serde_json::Value; 0]);
+}
+
+#[test]
+fn apply_that_listens_takes_over_from_owner_whose_host_is_gone() {
+    let sandbox = sandbox();
+    let (mut apply, first) = owned_by_first(&sandbox, &["--pubsub"]);
+    let mut second = Host::hasty_of(&sandbox, SECOND);
+    first.kill();
+    second.deliver(1, &commit(&[put("1", "\"second\"")]));
+    second.acknowledged(1);
+    // What comes before it has taken over is not heard again.
+    assert_eq!(apply.says("succeeded")["owner"], SECOND);
+    second.deliver(2, &commit(&[put("2", "\"only second\"")]));
+    second.acknowledged(2);
+    sandbox.await_cached("2", Some("\"only second\""));
+}

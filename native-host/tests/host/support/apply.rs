@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fs,
     io::{BufRead as _, BufReader},
-    process::{Child, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::Instant,
@@ -34,8 +34,18 @@ impl Apply {
 
     /// With more options.
     pub fn start_with(sandbox: &Sandbox, consumer: &str, options: &[&str]) -> Self {
-        let mut child = sandbox
-            .program()
+        Self::spawn(sandbox.program(), consumer, options)
+    }
+
+    /// One that waits a quarter of the usual time: with less, Redis has no time to answer.
+    pub fn hasty(sandbox: &Sandbox, consumer: &str, options: &[&str]) -> Self {
+        let mut program = sandbox.program();
+        program.env("IDB_RELAY_PACE", "4");
+        Self::spawn(program, consumer, options)
+    }
+
+    fn spawn(mut program: Command, consumer: &str, options: &[&str]) -> Self {
+        let mut child = program
             .args(["apply", "--json", "--consumer", consumer])
             .args(options)
             .stdin(Stdio::null())

@@ -99,6 +99,16 @@ impl Host {
         host
     }
 
+    /// One of a browser profile that waits a quarter of the usual time, as [`Apply::hasty`](super::Apply::hasty) does.
+    pub fn hasty_of(sandbox: &Sandbox, profile: &str) -> Self {
+        let mut program = sandbox.program();
+        program.env("IDB_RELAY_PACE", "4");
+        let mut host = Self::spawn(program);
+        host.send(&hello_of(profile));
+        let _hello = host.receive();
+        host
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -55,12 +55,11 @@ fn one_of_several_tabs_reads_and_once_more_for_those_that_came_later() {
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
     // What it has read may have been read before the others loaded.
     relay.port_said(1, SURVEYED);
-    let reader = told(&mut relay, SNAPSHOT);
-    assert_eq!(reader, [1]);
-    relay.port_said(1, SURVEYED);
+    assert_eq!(told(&mut relay, SNAPSHOT), [3]);
+    relay.port_said(3, SURVEYED);
     assert_eq!(told(&mut relay, SURVEYED), [1, 2, 3]);
     // Nothing is asked for any more.
-    relay.port_said(1, SURVEYED);
+    relay.port_said(3, SURVEYED);
     assert_eq!(relay.take_actions(), []);
 }
 
@@ -117,6 +116,25 @@ fn reader_that_says_nothing_is_replaced_unless_it_waits_for_the_host() {
     // Nothing to look after.
     relay.woken(Alarm::Surveys);
     assert_eq!(relay.take_actions(), []);
+}
+
+#[test]
+fn another_document_confirms_what_one_has_read() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    relay.port_said(1, SURVEYED);
+    load(&mut relay, 2, "b");
+    relay.port_said(2, SURVEYED);
+    relay.take_actions();
+    // It is the one that was heard of last.
+    deliver(&mut relay, 2, 1);
+    relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    relay.port_said(1, SURVEYED);
+    // The only one that is left.
+    relay.port_closed(2);
+    relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
 }
 
 #[test]

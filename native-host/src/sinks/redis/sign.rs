@@ -1,0 +1,42 @@
+//! The sign that a profile's host runs: a key beside its cursor that ends by itself soon after the host has.
+//!
+//! `idb-relay apply` looks for it where several profiles use one site.
+
+use std::time::{Duration, Instant};
+
+use redis::RedisError;
+
+use super::link::Link;
+use crate::failpoint::paced;
+
+/// After how long a host that gives no sign has ended, and how often it gives one. Both are those of
+/// the sign in Memcached ([`owners`](crate::sinks::memcached)).
+pub(crate) const ENDED: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_secs(3);
+
+/// The key of a sign.
+pub(crate) fn key(cursor: &str) -> String {
+    format!("{cursor}:runs")
+}
+
+/// When this host gave one last.
+#[derive(Debug, Default)]
+pub(super) struct Sign(Option<Instant>);
+
+impl Sign {
+    /// Gives one if it is time to.
+    pub(super) fn give(&mut self, link: &mut Link) -> Result<(), RedisError> {
+        if self.0.is_some_and(|given| given.elapsed() < paced(INTERVAL)) {
+            return Ok(());
+        }
+        let stays = u64::try_from(paced(ENDED).as_millis()).unwrap_or(u64::MAX);
+        redis::cmd("SET")
+            .arg(key(link.cursor_key()))
+            .arg("")
+            .arg("PX")
+            .arg(stays)
+            .exec(link.connection())?;
+        self.0 = Some(Instant::now());
+        Ok(())
+    }
+}
