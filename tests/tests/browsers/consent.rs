@@ -65,7 +65,7 @@ fn popup_enables_a_page_whose_elements_hide_members(kind: Kind) -> Result<()> {
     let popup = popup(&browser, &url)?;
     words(&popup, "This site is not captured")?;
     popup.evaluate("document.getElementById('capture').click()")?;
-    words(&popup, "since you enabled it").with_context(|| {
+    words(&popup, "Existing records are read").with_context(|| {
         popup
             .evaluate("document.body.innerText")
             .map_or_else(|e| e.to_string(), |w| w.to_string())
