@@ -159,6 +159,8 @@ fn prune(module: &mut walrus::Module) {
         module.exports.delete(export);
     }
     walrus::passes::gc::run(module);
+    // For wasm-bindgen, which has read it; browsers do not.
+    module.customs.remove_raw("target_features");
 }
 
 /// How many bytes a file has gzipped: what a store's package and its download have of it.
