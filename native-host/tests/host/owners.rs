@@ -1,8 +1,6 @@
 //! Two browser profiles that use one site: who writes its keys in Memcached.
 
-use protocol::{
-    inspect::{DifferenceKind, Reply},
-};
+use protocol::inspect::{DifferenceKind, Reply};
 use serde_json::Value;
 
 use crate::{
