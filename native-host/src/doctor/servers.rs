@@ -65,7 +65,7 @@ fn look(connection: &mut Connection, config: &Redis, address: &str) -> Result<Ve
         return Ok(vec![Check::problem(
             REDIS,
             format!("redis at {address} does not allow what the host needs: {refusal}"),
-            &redis_sink::grant(config),
+            redis_sink::grant(config),
         )]);
     }
     redis::cmd("PING").exec(connection)?;

@@ -8,6 +8,8 @@
 //! the stamp of the origin's store list (`census`). Its row stays as long as an event refers to it, for the sinks take its name from there, and as long as it has tombstones.
 //! The row with the highest id always stays: no id is given out twice.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::order::NOBODY;
@@ -17,13 +19,13 @@ use crate::time::now_ms;
 const TOMBSTONE_MS: i64 = 60 * 60 * 1000;
 
 /// How many tombstones go at once, but for those of one instant; how many stores.
-const AT_ONCE: usize = 32 * 1024;
+const AT_ONCE: i64 = 32 * 1024;
 const STORES: usize = 1024;
 
 /// Forgets deleted records, all or only so many; whether there were any.
 pub(super) fn tombstones(connection: &Connection, all: bool) -> rusqlite::Result<bool> {
     let old = now_ms().saturating_sub(TOMBSTONE_MS);
-    let limit = if all { i64::MAX } else { AT_ONCE as i64 };
+    let limit = if all { i64::MAX } else { AT_ONCE };
     let until: Option<i64> = connection.query_row(
         "SELECT max(at) FROM (SELECT at FROM record WHERE value IS NULL AND at < ?1 ORDER BY at LIMIT ?2)",
         [old, limit],
@@ -70,7 +72,7 @@ pub(super) fn stores(connection: &Connection, tail: u64) -> rusqlite::Result<boo
         return Ok(false);
     }
     // What was owed may have been told since they were gone.
-    let referred: std::collections::HashSet<i64> = connection
+    let referred: HashSet<i64> = connection
         .prepare_cached("SELECT DISTINCT store FROM journal")?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;

@@ -79,7 +79,7 @@ pub fn refusal(connection: &mut Connection, config: &config::Redis) -> Result<Op
         Ok(()) => {}
         Err(error) if error.code() == Some(NOT_PERMITTED) => {
             // Without a transaction only what changes nothing can be asked for.
-            commands.retain(|command| is_harmless(command));
+            commands.retain(is_harmless);
             return Ok(first_refusal(connection, &commands));
         }
         Err(error) => return Err(error),

@@ -148,7 +148,12 @@ pub(super) fn of_error(error: &RedisError, address: &str) -> StepError {
 
 /// For what a single call within the script was refused with.
 pub(super) fn of_text(text: &str, address: &str, reached: Option<u64>) -> StepError {
-    let code = text.split_whitespace().next().unwrap_or_default();
+    let code = match text.split_whitespace().next().unwrap_or_default() {
+        // Within a script the server gives this refusal another first word (7.0, 7.2).
+        _ if text.contains("The user executing the script can't") => NOT_PERMITTED,
+        _ if text.contains("ACL failure in script") => NOT_PERMITTED,
+        code => code,
+    };
     let error = refusal(code, text, address).unwrap_or_else(|| {
         trouble(
             "refused",
@@ -199,5 +204,11 @@ mod tests {
         assert!(error.trouble.cure.contains("maxmemory"));
         assert_eq!(of_text("WRONGTYPE Operation against", "a", Some(0)).reached, None);
         assert_eq!(of_text("ERR something new", "a", None).state, "refused");
+        for text in [
+            "ERR ACL failure in script: User relay has no permissions to run the 'xadd' command",
+            "ERR The user executing the script can't run this command or subcommand",
+        ] {
+            assert_eq!(of_text(text, "a", None).state, "not_permitted");
+        }
     }
 }
