@@ -13,6 +13,9 @@ use crate::journal::read::{Place, Row, StoreSummary};
 const TOGETHER: usize = 256;
 const TOGETHER_BYTES: usize = 4 * 1024 * 1024;
 
+/// A record, where its item belongs, and what that is to hold; `None`: nothing.
+type Expected = (Row, Address, Option<Result<String, Refused>>);
+
 impl<O: Observer> Comparison<'_, O> {
     /// Compares every record of the scope.
     pub(super) fn records(&mut self) -> Result<(), CompareError> {
@@ -84,7 +87,7 @@ impl<O: Observer> Comparison<'_, O> {
     fn look_at(
         &mut self,
         (journal, store, place): (usize, i64, &Rc<Place>),
-        group: Vec<(Row, Address, Option<Result<String, Refused>>)>,
+        group: Vec<Expected>,
     ) -> Result<(), CompareError> {
         let addresses: Vec<&Address> = group.iter().map(|(_, address, _)| address).collect();
         let found = self.cache.look(&addresses)?;

@@ -109,8 +109,9 @@ impl<'j> Batch<'j> {
                     self.single.write(id, &key.bytes, None, when.after(row.word))?;
                 }
                 let is_told = fate.late && (by == By::NewShape || !written.tell_late(id, &key.bytes));
+                // Also for one that is told already: going through a store again and again costs as much.
+                self.volume.draft(&key.bytes);
                 if !is_told {
-                    self.volume.draft(&key.bytes);
                     drafts.push(Draft {
                         key: Some(key),
                         before,

@@ -74,6 +74,8 @@ struct Standing {
     name: String,
     met: Instant,
     holder: Holder,
+    /// When it was taken there was no owner. Perhaps there never was one.
+    was_free: bool,
 }
 
 /// This profile, as one that may become the owner of an origin.
@@ -151,6 +153,11 @@ impl Owners {
         origins.map(|(origin, _)| origin.clone()).collect()
     }
 
+    /// Whether there was no owner when this profile became that of an origin: nothing speaks for records of another one.
+    pub(super) fn was_free(&self, origin: &str) -> bool {
+        self.origins.get(origin).is_some_and(|standing| standing.was_free)
+    }
+
     /// The same in the middle of long work: otherwise other hosts would take this one to have ended.
     /// Afterwards another profile may own an origin.
     pub(super) fn check_in_time(&mut self, servers: &mut Servers) -> Result<(), StepError> {
@@ -176,6 +183,7 @@ impl Owners {
                 name,
                 met: Instant::now(),
                 holder: Holder::Unknown,
+                was_free: false,
             });
         }
         self.sign(servers)?;
@@ -409,6 +417,7 @@ impl Standing {
                 // A host that has waited has been left out.
                 Holder::Other { .. } => true,
             };
+        self.was_free = from.is_none() && matches!(self.holder, Holder::Unknown);
         let own = own.owner;
         let owner = Owner {
             unsettled,

@@ -119,7 +119,10 @@ impl MemcachedSink {
         let shortened = self.shortened(reader, origin)?;
         loop {
             let Some(names) = self.leftovers(reader, origin, index, &shortened)? else {
-                // It tells no one what it holds.
+                // It does not tell what it holds.
+                if self.owners.was_free(origin) {
+                    return Ok(());
+                }
                 return self.servers.set_lacking(index);
             };
             for names in names.chunks(BATCH_EVENTS) {

@@ -1,6 +1,10 @@
 //! What never came: the stores stay in doubt until somebody has read them who began later.
 
+use std::time::{Duration, Instant};
+
+use protocol::message::{Delivery, Page};
 use rusqlite::Connection;
+use serde_json::value::RawValue;
 
 use super::{Bench, NOW};
 use crate::time::now_ms;
@@ -155,4 +159,65 @@ fn a_journal_of_an_earlier_version_goes_on() {
     assert!(bench.doubtful());
     bench.snapshot("reader", 5000, r#"{"key":1,"value":2}"#);
     assert!(!bench.doubtful());
+}
+
+fn give_up(bench: &mut Bench, sequence: u64, body: &str) {
+    let body = RawValue::from_string(body.to_owned()).expect("JSON");
+    let delivery = Delivery {
+        context: "writer".into(),
+        sequence,
+        page: Page {
+            origin: "http://localhost".into(),
+            tab: 1,
+            frame: 0,
+        },
+        body: &*body,
+    };
+    let mut batch = bench.journal.begin().expect("begun");
+    batch.give_up(&delivery, "no room").expect("noted");
+    batch.commit().expect("committed");
+}
+
+const SNAPSHOT: &str =
+    r#"{"snapshot":{"database":"d","version":1,"store":"s","began_at":1,"read_at":1,"records":[]}}"#;
+
+#[test]
+fn delivery_of_any_kind_that_is_given_up_is_made_good() {
+    for body in [
+        r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":1,"operations":[]}}"#,
+        r#"{"deletion":{"database":"d","began_at":1,"deleted_at":1}}"#,
+        r#"{"inventory":{"began_at":1,"read_at":1,"databases":[]}}"#,
+        r#"{"records":{"database":"d","version":1,"store":"s","began_at":1,"read_at":1,"present":[],"absent":[]}}"#,
+        GAP,
+        SNAPSHOT,
+    ] {
+        let mut bench = Bench::new();
+        bench.put("writer", 0, 0, 1);
+        give_up(&mut bench, 2, body);
+        assert!(bench.wants_all(), "{body}");
+    }
+}
+
+#[test]
+fn answers_that_are_given_up_are_asked_for_a_few_times() {
+    let mut bench = Bench::new();
+    bench.put("writer", 0, 0, 1);
+    give_up(&mut bench, 2, SNAPSHOT);
+    let begin = Instant::now();
+    let mut questions = 0;
+    for round in 1..100 {
+        if bench
+            .journal
+            .due_reads(begin + Duration::from_secs(60) * round)
+            .is_empty()
+        {
+            break;
+        }
+        questions += 1;
+        give_up(&mut bench, 2 + u64::from(round), SNAPSHOT);
+    }
+    assert_eq!(questions, 4);
+    // What the page does next is another matter.
+    bench.deliver("other", GAP);
+    assert!(bench.wants_all());
 }

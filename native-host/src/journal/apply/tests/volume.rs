@@ -138,7 +138,7 @@ fn long_keys_count_as_what_a_delivery_writes() {
     bench.journal.state.delivery_bytes = BOUND;
     bench.journal.state.delivery_work = 4 * BOUND;
     let before = bench.journal.state.room.bytes;
-    let clears = vec![r#"{"clear":{"store":"s"}}"#; 3].join(",");
+    let clears = [r#"{"clear":{"store":"s"}}"#; 3].join(",");
     let renames: Vec<String> = (0..100)
         .map(|_| [rename("s", "t"), rename("t", "s")].join(","))
         .collect();
@@ -161,7 +161,7 @@ fn long_keys_count_as_what_a_delivery_writes() {
 fn a_record_is_told_late_once_in_a_commit() {
     let mut bench = bench();
     let known = bench.events().len();
-    let clears = vec![r#"{"clear":{"store":"s"}}"#; 50].join(",");
+    let clears = [r#"{"clear":{"store":"s"}}"#; 50].join(",");
     bench.commit("b", -600_000, -600_000, &clears);
     let events = bench.events();
     let deleted = events[known..]
