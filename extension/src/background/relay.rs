@@ -146,6 +146,17 @@ pub struct Decisions {
 /// Who we are, for the host.
 pub type Identity = ExtensionHello<'static>;
 
+/// Whether the browser has told the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PolicyWait {
+    /// It has.
+    Over,
+    /// Not yet.
+    Short,
+    /// It should have by now: a person is told.
+    Long,
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Relay {
@@ -172,9 +183,7 @@ pub struct Relay {
     unreadable_policy: Option<String>,
     /// The browser has not told the policy yet: Chromium takes seconds. Until then no document is
     /// turned away, and nothing leaves.
-    awaits_policy: bool,
-    /// It should have by now: a person is told.
-    policy_is_late: bool,
+    policy_wait: PolicyWait,
     /// This profile's own.
     secret: Secret,
     /// All rules together, or why they cannot be applied.
@@ -211,8 +220,7 @@ impl Relay {
             window: BRIDGE_WINDOW,
             rules: Table::new(),
             unreadable_policy: None,
-            awaits_policy: true,
-            policy_is_late: false,
+            policy_wait: PolicyWait::Short,
             secret,
             redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
             paused: decisions.paused,
@@ -448,7 +456,7 @@ impl Relay {
                     welcome.push(port);
                 }
                 // The policy may allow it yet.
-                _ if self.awaits_policy => {}
+                _ if self.policy_wait != PolicyWait::Over => {}
                 // The configuration may have changed since it was welcome.
                 Standing::Waiting | Standing::Welcome if !allowed => {
                     refused.push((port, bridge.context.clone(), bridge.page().origin.clone()));

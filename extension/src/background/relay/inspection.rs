@@ -7,7 +7,7 @@ use protocol::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Action, Decisions, Link, Relay};
+use super::{Action, Decisions, Link, PolicyWait, Relay};
 use crate::background::inspectors::{Ask, Told, failed};
 
 /// [`protocol::message::ToHost::Ask`], with the question as raw JSON.
@@ -48,12 +48,12 @@ impl Relay {
         };
         self.rules.insert("policy".to_owned(), rules);
         self.unreadable_policy = unreadable;
-        if std::mem::take(&mut self.awaits_policy) {
-            let was_shown = std::mem::take(&mut self.policy_is_late);
+        let wait = std::mem::replace(&mut self.policy_wait, PolicyWait::Over);
+        if wait != PolicyWait::Over {
             self.redact_anew();
-            if was_shown {
-                self.show(None);
-            }
+        }
+        if wait == PolicyWait::Long {
+            self.show(None);
         }
         // Nothing leaves before every document is judged, nor before the host knows the rules.
         self.recapture();
