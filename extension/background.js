@@ -97,8 +97,10 @@ function restart(error) {
     } catch (error) {
       // No memory for another instance, most likely: there may be some later.
       showFailure(error);
+      isFailureShown = true;
       return restart(error);
     }
+    if (isFailureShown) showNothing();
     start().catch(couldNotStart);
   }, restartDelay());
 }
@@ -215,6 +217,15 @@ async function start() {
 function couldNotStart(error) {
   queue = [];
   showFailure(error);
+}
+
+let isFailureShown = false;
+
+/** What is wrong from now on the module says. */
+function showNothing() {
+  isFailureShown = false;
+  void chrome.action.setBadgeText({ text: "" });
+  void chrome.action.setTitle({ title: "idb-relay" });
 }
 
 /** @param {any} error */

@@ -144,18 +144,19 @@ pub struct Decisions {
     pub paused: bool,
 }
 
-/// What the browser has told of the managed policy. Chromium takes seconds. Until it is known, no
-/// document is turned away, and nothing leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PolicyState {
-    Awaited,
-    /// It should be known by now: a problem is shown.
-    Late,
-    Known,
-}
-
 /// Who we are, for the host.
 pub type Identity = ExtensionHello<'static>;
+
+/// Whether the browser has told the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PolicyWait {
+    /// It has.
+    Over,
+    /// Not yet.
+    Short,
+    /// It should have by now: a person is told.
+    Long,
+}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -181,7 +182,9 @@ pub struct Relay {
     rules: Table<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
-    policy: PolicyState,
+    /// The browser has not told the policy yet: Chromium takes seconds. Until then no document is
+    /// turned away, and nothing leaves.
+    policy_wait: PolicyWait,
     /// This profile's own.
     secret: Secret,
     /// All rules together, or why they cannot be applied.
@@ -218,7 +221,7 @@ impl Relay {
             window: BRIDGE_WINDOW,
             rules: Table::new(),
             unreadable_policy: None,
-            policy: PolicyState::Awaited,
+            policy_wait: PolicyWait::Short,
             secret,
             redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
             paused: decisions.paused,
@@ -465,7 +468,7 @@ impl Relay {
                     welcome.push(port);
                 }
                 // The policy may allow it yet.
-                _ if self.policy != PolicyState::Known => {}
+                _ if self.policy_wait != PolicyWait::Over => {}
                 // The configuration may have changed since it was welcome.
                 Standing::Waiting | Standing::Welcome if !allowed => {
                     refused.push((port, bridge.context.clone(), bridge.page().origin.clone()));

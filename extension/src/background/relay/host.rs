@@ -9,7 +9,7 @@ use protocol::{
     redact,
 };
 
-use super::{Action, PolicyState, Relay};
+use super::{Action, PolicyWait, Relay};
 use crate::background::{backoff::Backoff, status::Problem};
 
 /// How far the connection to the host has come.
@@ -138,7 +138,7 @@ impl Relay {
         self.tell_rules();
         self.decide();
         // Documents that are gone again before they could be judged, or whose origin is not enabled any more.
-        if self.policy == PolicyState::Known {
+        if self.policy_wait == PolicyWait::Over {
             self.outbox.retain(|origin| self.capture.allows(origin));
         }
         self.outbox.rewind();

@@ -7,7 +7,7 @@ use protocol::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Action, Decisions, Link, PolicyState, Relay};
+use super::{Action, Decisions, Link, PolicyWait, Relay};
 use crate::background::inspectors::{Ask, Told, failed};
 
 /// [`protocol::message::ToHost::Ask`], with the question as raw JSON.
@@ -48,11 +48,11 @@ impl Relay {
         };
         self.rules.insert("policy".to_owned(), rules);
         self.unreadable_policy = unreadable;
-        let before = std::mem::replace(&mut self.policy, PolicyState::Known);
-        if before != PolicyState::Known {
+        let wait = std::mem::replace(&mut self.policy_wait, PolicyWait::Over);
+        if wait != PolicyWait::Over {
             self.redact_anew();
         }
-        if before == PolicyState::Late {
+        if wait == PolicyWait::Long {
             self.show(None);
         }
         // Nothing leaves before every document is judged, nor before the host knows the rules.

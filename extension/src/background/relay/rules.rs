@@ -5,18 +5,20 @@ use protocol::{
     redact::{Redaction, Rule},
 };
 
-use super::{Link, PolicyState, Relay};
+use super::{Link, PolicyWait, Relay};
 use crate::background::status::Problem;
 
 impl Relay {
     /// The rules have changed: what leaves from now on is redacted by all there are now.
     pub(super) fn redact_anew(&mut self) {
         let rules = self.rules.values().flatten();
-        self.redaction = match &self.unreadable_policy {
-            _ if self.policy == PolicyState::Late => Err(Problem::policy_late()),
-            _ if self.policy == PolicyState::Awaited => Err(Problem::policy_awaited()),
-            Some(reason) => Err(Problem::unreadable_policy(reason)),
-            None => Redaction::new(rules, &self.secret).map_err(|error| Problem::broken_rule(&error)),
+        self.redaction = match (self.policy_wait, &self.unreadable_policy) {
+            (PolicyWait::Long, _) => Err(Problem::policy_late()),
+            (PolicyWait::Short, _) => Err(Problem::policy_awaited()),
+            (PolicyWait::Over, Some(reason)) => Err(Problem::unreadable_policy(reason)),
+            (PolicyWait::Over, None) => {
+                Redaction::new(rules, &self.secret).map_err(|error| Problem::broken_rule(&error))
+            }
         };
         self.changed = true;
     }
@@ -38,13 +40,13 @@ impl Relay {
     /// What a person must correct before anything leaves.
     pub(super) fn rules_problem(&self) -> Option<Problem> {
         let problem = self.redaction.as_ref().err().cloned();
-        problem.filter(|_| self.policy != PolicyState::Awaited)
+        problem.filter(|_| self.policy_wait != PolicyWait::Short)
     }
 
     /// The browser has had time to tell the policy. Until it does nothing leaves, and a person is told why.
     pub(super) fn policy_is_late(&mut self) {
-        if self.policy == PolicyState::Awaited {
-            self.policy = PolicyState::Late;
+        if self.policy_wait == PolicyWait::Short {
+            self.policy_wait = PolicyWait::Long;
             self.rules_changed();
         }
     }
