@@ -98,7 +98,9 @@ fn delivery_behind_one_that_was_turned_away_waits_for_it() {
         format!(r#"{{"part":{{"sequence":{sequence},"index":{index},"count":2,"text":"1"}}}}"#)
     };
     let whole = |sequence: u64| {
-        format!(r#"{{"deliveries":[{{"sequence":{sequence},"body":{{"gap":{{"reason":"","stores":[]}}}}}}]}}"#)
+        format!(
+            r#"{{"deliveries":[{{"sequence":{sequence},"body":{{"gap":{{"reason":"","stores":[]}}}}}}]}}"#
+        )
     };
     assert!(say(&mut relay, &part(2, 1)).contains(r#"{"too_much":{"sequence":2}}"#));
     assert_eq!(say(&mut relay, &whole(3)), "[]");
