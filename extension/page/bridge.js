@@ -456,7 +456,7 @@ function comeBack() {
   if (!leaving) return;
   leaving = keepsNoPort = false;
   node?.dispatchEvent(new Event(STAY));
-  if (lacking) askForSurvey();
+  if (lacking) isSurveyWanted = true;
   lacking = false;
   // Whatever it was, it has not been heard meanwhile.
   disconnect();

@@ -314,7 +314,10 @@ impl Relay {
                     .collect();
                 self.take(port, bodies);
             }
-            FromBridge::Leaving {} => bridge.leaving = true,
+            FromBridge::Leaving {} => {
+                bridge.leaving = true;
+                self.reader_gone(port);
+            }
             FromBridge::Trace(trace) => {
                 let stacks = trace
                     .stacks
