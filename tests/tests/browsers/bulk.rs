@@ -112,7 +112,8 @@ fn store_of_large_records_is_read(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// Lets the background turn away what was read of a store, unless it is a single record.
+/// Lets the background turn away what was read of a store, unless it is three records or less. (It takes it all the same: with
+/// fewer it would be of the middle of a reading, which the host has then seen out of order.)
 const TURN_AWAY: &str = "(background) => {
     background.turnedAway = [];
     background.chrome.runtime.onConnect.addListener((port) => {
@@ -120,7 +121,7 @@ const TURN_AWAY: &str = "(background) => {
             if (port.name !== 'bridge') return;
             for (const { sequence, body } of JSON.parse(text).deliveries ?? []) {
                 const count = body.snapshot?.records.length ?? 0;
-                if (count < 2) continue;
+                if (count <= 3) continue;
                 background.turnedAway.push(count);
                 port.postMessage(JSON.stringify({ too_much: { sequence } }));
             }
@@ -141,12 +142,7 @@ fn reading_that_is_turned_away_goes_on_in_pieces(kind: Kind) -> Result<()> {
     store_is_mirrored(&rig, "items", 20)?;
     let counts = background.call("(background) => background.turnedAway")?;
     let counts: Vec<u64> = serde_json::from_value(counts)?;
-    ensure!(counts.starts_with(&[16, 8, 4, 2]), "{counts:?}");
-    // Two once more for each eight that were small.
-    ensure!(
-        counts[4..].iter().all(|count| *count == 2) && counts.len() <= 7,
-        "{counts:?}"
-    );
+    assert_eq!(counts, [16, 8, 4]);
     Ok(())
 }
 
@@ -194,5 +190,6 @@ fn transaction_with_long_names_is_a_gap(kind: Kind) -> Result<()> {
 
 lab::in_both_browsers!(
     store_of_large_records_is_read,
-    transaction_with_long_names_is_a_gap
+    reading_that_is_turned_away_goes_on_in_pieces,
+    transaction_with_long_names_is_a_gap,
 );
