@@ -137,6 +137,8 @@ chrome.runtime.onConnect.addListener((port) => {
   const blamed = JSON.stringify({ sender, documentId });
   if (!mayEnter(blamed)) {
     port.disconnect();
+    // Its tab says so.
+    if (!ours) hand((to) => to.document_cut_off(sender));
     return;
   }
   connected.set(number, port);

@@ -40,6 +40,7 @@ pub trait Failure: std::error::Error {
             message: self.to_string(),
             cure: self.cure(),
             context: None,
+            sequence: None,
         }
     }
 }

@@ -293,6 +293,7 @@ impl Session<'_> {
                             self.outbox.send(FromHost::Snapshot { origin });
                         }
                     }
+                    Ok(Received::Readers(origin)) => self.insist(|journal| journal.ask_again(&origin))?,
                     Ok(Received::NoQuestion { id, error }) => self.outbox.answer(Answer {
                         id,
                         reply: Reply::Failed(error),

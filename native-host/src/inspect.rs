@@ -139,6 +139,7 @@ fn failed(message: String, cure: &str) -> HostError {
         message,
         cure: cure.to_owned(),
         context: None,
+        sequence: None,
     }
 }
 

@@ -232,6 +232,15 @@ impl Journal {
         reads
     }
 
+    /// Other documents of the origin can be asked than before: what nothing has come of is asked for once more.
+    pub fn ask_again(&mut self, origin: &str) -> Result<(), JournalError> {
+        self.state.settling.ask_again(origin);
+        self.state
+            .rereads
+            .ask_again(&self.connection, &self.state.settling, origin)
+            .map_err(|source| JournalError::failed(&self.path, source))
+    }
+
     /// When [`Journal::due_reads`] will have something, if it will.
     pub fn next_due(&self) -> Option<std::time::Instant> {
         let due = [self.state.settling.next_due(), self.state.rereads.next_due()];

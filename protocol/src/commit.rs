@@ -45,6 +45,9 @@ pub enum Body<'a> {
     /// Commits were dropped before they reached the host; the stores must be read again.
     #[serde(borrow)]
     Gap(Gap<'a>),
+    /// What was read was dropped before it reached the host; no commit is missing.
+    #[serde(borrow)]
+    Skipped(Skipped<'a>),
 }
 
 /// The write operations of one committed transaction, in the order of the calls; requests that failed are left out.
@@ -304,6 +307,14 @@ pub struct Gap<'a> {
     pub stores: Vec<StoreName<'a>>,
 }
 
+/// Something that was read is not told: it was too large, say. Only the number goes on.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Skipped<'a> {
+    /// For a person: why.
+    #[serde(borrow)]
+    pub reason: Cow<'a, str>,
+}
+
 /// A store within an origin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StoreName<'a> {
@@ -364,6 +375,7 @@ impl Body<'_> {
             Self::Gap(Gap { stores, .. }) => stores
                 .iter()
                 .find_map(|name| first_too_long(&[&name.bucket, &name.database, &name.store])),
+            Self::Skipped(_) => None,
         }
     }
 }

@@ -37,6 +37,16 @@ pub const SMALLEST_WINDOW: usize = 64 * 1024;
 /// browsers' limits even if every unit takes four bytes and an escape.
 pub const MAX_PART_UNITS: usize = 4 * 1024 * 1024;
 
+/// The longest body of a delivery that the host takes, in bytes. An event holds a value twice, before and after, and SQLite takes
+/// texts up to a thousand million bytes.
+pub const MAX_DELIVERY: usize = 256 * 1024 * 1024;
+
+/// The longest body that the background takes: redaction may make it longer before the host has it.
+pub const MAX_BODY: usize = MAX_DELIVERY - 40 * 1024 * 1024;
+
+/// The largest number that a document can give a delivery: the largest one that its engine counts exactly.
+pub const MAX_SEQUENCE: u64 = (1 << 53) - 1;
+
 /// The longest id of a document, in bytes. Bridges make them half as long; each event of the document repeats it twice.
 pub const MAX_CONTEXT: usize = 64;
 
@@ -151,7 +161,8 @@ pub enum ToBridge<'a> {
     Snapshot {},
     /// What documents of the origin have asked to be read has been read.
     Surveyed {},
-    /// There is no room for this delivery: a gap is to come in its place, under its number.
+    /// There is no room for this delivery: a gap is to come in its place, under its number; or, where it tells only what was
+    /// read, a [`crate::commit::Skipped`].
     TooMuch {
         /// The delivery's number.
         sequence: u64,
@@ -189,6 +200,9 @@ pub enum ToHost<'a, B> {
     /// By which rules everything that follows is redacted.
     #[serde(borrow)]
     Rules(Rules<'a>),
+    /// The documents that can read an origin are others than when the host asked last.
+    #[serde(borrow)]
+    Readers(Readers<'a>),
 }
 
 /// The extension introduces itself.
@@ -255,6 +269,14 @@ pub struct Rules<'a> {
     /// is not told as `before` any more.
     #[serde(borrow)]
     pub fingerprint: Cow<'a, str>,
+}
+
+/// A document of an origin has come or gone: what the host has asked for in vain is asked for once more.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Readers<'a> {
+    /// The origin.
+    #[serde(borrow)]
+    pub origin: Cow<'a, str>,
 }
 
 /// Host to background.

@@ -23,6 +23,9 @@ pub struct HostError {
     /// The context of the delivery that caused it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// The number of that delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
 }
 
 /// The kinds of [`HostError`].
@@ -42,7 +45,7 @@ pub enum ErrorCode {
     MalformedMessage,
     /// A delivery's body does not make sense; it was dropped and its stores are to be compared.
     MalformedDelivery,
-    /// Deliveries of a context never came; its stores are to be compared.
+    /// Deliveries of a context never came, or cannot be kept; its stores are to be compared.
     DeliveriesMissing,
     /// The origin is not enabled in the configuration of the host nor by the user.
     OriginNotCaptured,

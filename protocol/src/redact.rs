@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::message::{MAX_BODY, MAX_DELIVERY};
+
 mod body;
 mod hash;
 mod key;
@@ -135,6 +137,9 @@ pub enum RuleError {
 /// By how many bytes the values and keys of one body may grow by being redacted: a hash is longer than a digit. What grows more
 /// is said to be too large. Tests need not make millions of hashes to meet the bound.
 const MAX_GROWTH: usize = if cfg!(test) { 64 * 1024 } else { 32 * 1024 * 1024 };
+
+// What the background takes, the host takes once it is redacted.
+const _: () = assert!(MAX_BODY + MAX_GROWTH + 1024 * 1024 <= MAX_DELIVERY);
 
 /// How many steps a pointer has at most.
 const MAX_STEPS: usize = 512;

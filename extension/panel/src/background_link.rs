@@ -238,6 +238,7 @@ fn background_restarted() -> HostError {
         message: "The extension's background has restarted.".to_owned(),
         cure: "Ask again in a moment.".to_owned(),
         context: None,
+        sequence: None,
     }
 }
 

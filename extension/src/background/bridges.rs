@@ -1,5 +1,7 @@
 //! The documents that are connected, by the number of their port.
 
+use std::collections::BTreeSet;
+
 use protocol::{inspect::Document, message::Page, table::Table};
 
 use super::{identity::Sender, status::Problem};
@@ -49,6 +51,8 @@ pub struct Bridge {
     pub part_bytes: usize,
     /// The number of the delivery that they are of.
     pub parts_of: u64,
+    /// How many alarms in a row have found no new part of it.
+    pub still_alarms: u8,
     /// The delivery that there was no room for: what else comes of it is dropped.
     pub turned_away: Option<u64>,
     /// Whether it was told to tell where writes are called from.
@@ -72,6 +76,13 @@ impl Bridge {
     /// Whether a delivery comes too early: one before it was turned away, and comes again first.
     pub fn waits_for_earlier(&self, sequence: u64) -> bool {
         self.turned_away.is_some_and(|turned_away| sequence > turned_away)
+    }
+
+    /// Drops the parts that have come.
+    pub fn drop_parts(&mut self) {
+        self.parts = Vec::new();
+        self.part_bytes = 0;
+        self.still_alarms = 0;
     }
 
     /// As inspectors are told.
@@ -124,6 +135,7 @@ impl Bridges {
             parts: Vec::new(),
             part_bytes: 0,
             parts_of: 0,
+            still_alarms: 0,
             turned_away: None,
             traced: false,
             stacks: Table::new(),
@@ -165,16 +177,7 @@ impl Bridges {
         if let Some(bridge) = self.connected.remove(&port)
             && let Some(refusal) = &bridge.refused
         {
-            if self.refused.len() == MAX_REFUSED {
-                self.refused.pop_first();
-            }
-            let (tab, frame) = (bridge.page().tab, bridge.page().frame);
-            let refused = Refused {
-                document: bridge.document(),
-                lasting: refusal.lasting,
-                top: self.top_of(tab),
-            };
-            self.refused.insert((tab, frame), refused);
+            self.note_refused(bridge.document(), refusal.lasting);
         }
     }
 
@@ -223,9 +226,79 @@ impl Bridges {
         Some(bridge)
     }
 
+    /// The bridge at a port, which has said nothing.
+    pub fn get_mut(&mut self, port: u32) -> Option<&mut Bridge> {
+        self.connected.get_mut(&port)
+    }
+
     /// How many bytes of deliveries have come that are not whole yet.
     pub fn part_bytes(&self) -> usize {
         self.connected.values().map(|bridge| bridge.part_bytes).sum()
+    }
+
+    /// Counts for each delivery that is not whole that no part has come; whether there is one.
+    pub fn count_still(&mut self) -> bool {
+        let mut any = false;
+        for bridge in self
+            .connected
+            .values_mut()
+            .filter(|bridge| !bridge.parts.is_empty())
+        {
+            bridge.still_alarms = bridge.still_alarms.saturating_add(1);
+            any = true;
+        }
+        any
+    }
+
+    /// The deliveries of which no part has come for so many alarms, with the ports of their documents.
+    pub fn still(&self, alarms: u8) -> Vec<(u32, u64)> {
+        self.connected
+            .iter()
+            .filter(|(_, bridge)| !bridge.parts.is_empty() && bridge.still_alarms >= alarms)
+            .map(|(port, bridge)| (*port, bridge.parts_of))
+            .collect()
+    }
+
+    /// The contexts of all that are connected.
+    pub fn contexts(&self) -> BTreeSet<String> {
+        self.connected
+            .values()
+            .map(|bridge| bridge.context.clone())
+            .collect()
+    }
+
+    /// The origin of a bridge whose deliveries are taken.
+    pub fn origin_of_reader(&self, port: u32) -> Option<String> {
+        let bridge = self.connected.get(&port)?;
+        (bridge.standing == Standing::Welcome).then(|| bridge.page().origin.to_string())
+    }
+
+    /// A document was turned away before it could introduce itself.
+    pub fn note_cut_off(&mut self, sender: &Sender, problem: Problem) {
+        let page = &sender.page;
+        let document = Document {
+            context: String::new(),
+            origin: page.origin.clone().into_owned(),
+            tab: page.tab,
+            frame: page.frame,
+            late: false,
+            refused: Some(problem.into()),
+        };
+        self.note_refused(document, true);
+    }
+
+    fn note_refused(&mut self, document: Document, lasting: bool) {
+        if self.refused.len() == MAX_REFUSED {
+            self.refused.pop_first();
+        }
+        let place = (document.tab, document.frame);
+        let top = self.top_of(document.tab);
+        let refused = Refused {
+            document,
+            lasting,
+            top,
+        };
+        self.refused.insert(place, refused);
     }
 
     /// All that have introduced themselves.
@@ -261,9 +334,11 @@ impl Bridges {
             .map(|(port, _)| *port)
     }
 
-    /// A bridge that can read records of an origin: the one that was heard of last is the least likely to be frozen.
-    pub fn reader_of(&self, origin: &str) -> Option<u32> {
+    /// A bridge that can read records of an origin, other than these: the one that was heard of last is the least likely to be
+    /// frozen.
+    pub fn reader_of(&self, origin: &str, asked: &[u32]) -> Option<u32> {
         self.readers_of(origin)
+            .filter(|(port, _)| !asked.contains(port))
             .max_by_key(|(_, bridge)| bridge.last_heard)
             .map(|(port, _)| *port)
     }
@@ -328,19 +403,20 @@ mod tests {
             bridges.heard(port);
             bridges.introduce(port, &format!("c{port}"), false, false);
         }
-        assert_eq!(bridges.reader_of("http://a"), None);
+        assert_eq!(bridges.reader_of("http://a", &[]), None);
         for (port, bridge) in bridges.introduced() {
             if port != 4 {
                 bridge.standing = Standing::Welcome;
             }
         }
-        assert_eq!(bridges.reader_of("http://a"), Some(2));
+        assert_eq!(bridges.reader_of("http://a", &[]), Some(2));
         bridges.heard(1);
-        assert_eq!(bridges.reader_of("http://a"), Some(1));
+        assert_eq!(bridges.reader_of("http://a", &[]), Some(1));
+        assert_eq!(bridges.reader_of("http://a", &[1]), Some(2));
         bridges.close(1);
-        assert_eq!(bridges.reader_of("http://a"), Some(2));
+        assert_eq!(bridges.reader_of("http://a", &[]), Some(2));
         bridges.heard(2).expect("open").leaving = true;
-        assert_eq!(bridges.reader_of("http://a"), None);
+        assert_eq!(bridges.reader_of("http://a", &[]), None);
         assert_eq!(bridges.ports_of("c3").collect::<Vec<_>>(), [3]);
     }
     #[test]
@@ -350,7 +426,7 @@ mod tests {
             bridges.open(port, sender("http://a", frame));
             bridges.heard(port).expect("open").standing = Standing::Welcome;
         }
-        assert_eq!(bridges.reader_of("http://a"), Some(2));
+        assert_eq!(bridges.reader_of("http://a", &[]), Some(2));
         assert_eq!(bridges.surveyor_of("http://a", &[], None), Some(1));
         assert_eq!(bridges.surveyor_of("http://a", &[], Some(1)), Some(1));
         assert_eq!(bridges.surveyor_of("http://a", &[1], None), Some(2));

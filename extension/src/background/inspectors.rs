@@ -151,6 +151,7 @@ impl Inspectors {
                 message: reason.message.clone(),
                 cure: reason.cure.clone(),
                 context: None,
+                sequence: None,
             };
             (asked.port, failed(asked.id, &error))
         })
@@ -214,5 +215,6 @@ fn too_many() -> HostError {
         message: format!("{MAX_QUESTIONS} questions wait for their answers already"),
         cure: "Close panels that are not needed, or ask again later.".into(),
         context: None,
+        sequence: None,
     }
 }

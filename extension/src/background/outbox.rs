@@ -1,15 +1,26 @@
 //! The deliveries that the host does not have on disk yet, in the order in which they came.
 //!
-//! Invariants: an entry leaves only by an acknowledgement, or because its origin turns out not to be enabled; what is on its
-//! way to the host is bounded, a single larger one travels alone; the entries of a context stay in order.
+//! Invariants: an entry leaves by an acknowledgement, because its origin is not enabled, or for want of memory, and then a gap
+//! takes its place; what is on its way to the host is bounded for each origin, a single larger one travels alone, so no origin
+//! waits for another one's acknowledgement; the entries of a context stay in order.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use protocol::message::Page;
 use serde_json::value::RawValue;
 
-/// How many bytes may be on their way to the host unacknowledged.
+mod lost;
+
+use lost::Lost;
+
+/// How many bytes of an origin may be on their way to the host unacknowledged.
 pub const HOST_WINDOW: usize = 16 * 1024 * 1024;
+
+/// What an entry takes beside its content.
+const OVERHEAD: usize = 512;
+
+/// How often the host may name a delivery in an error until a gap takes its place.
+const CHANCES: u8 = 2;
 
 /// The body of a delivery, as its document sent it.
 #[derive(Debug)]
@@ -23,8 +34,14 @@ pub enum Content {
 /// What is sent in the place of a commit that the background has failed on: the host has the origin's stores read again.
 const LOST: &str = r#"{"gap":{"reason":"the extension failed on a commit, twice","stores":[]}}"#;
 
-/// The same for what was read: nothing, for another reading would fare no better.
-const UNREADABLE: &str = r#"{"unreadable":null}"#;
+/// The same for what was read: nothing is missing, and another reading would fare no better.
+const SKIPPED: &str = r#"{"skipped":{"reason":"the extension failed on it, twice"}}"#;
+
+/// How the bodies of what was read begin.
+const READ: [&str; 4] = ["{\"snapshot\"", "{\"records\"", "{\"inventory\"", "{\"skipped\""];
+
+/// What a part takes beside its text.
+const PART_OVERHEAD: usize = 64;
 
 impl Content {
     /// What is sent in its place. It is not looked into but for its first letters.
@@ -34,11 +51,8 @@ impl Content {
             Self::Whole(body) => body.get(),
             Self::Parts(parts) => parts.first().map_or("", String::as_str),
         };
-        let instead = if begin.starts_with("{\"commit\"") {
-            LOST
-        } else {
-            UNREADABLE
-        };
+        let is_read = READ.iter().any(|read| begin.starts_with(read));
+        let instead = if is_read { SKIPPED } else { LOST };
         Self::Parts(vec![instead.to_owned()])
     }
 
@@ -46,9 +60,14 @@ impl Content {
     pub fn size(&self) -> usize {
         match self {
             Self::Whole(body) => body.get().len(),
-            Self::Parts(parts) => parts.iter().map(String::len).sum(),
+            Self::Parts(parts) => parts.iter().map(|part| part_size(part)).sum(),
         }
     }
+}
+
+/// How many bytes a part takes. Empty ones take some, too.
+pub fn part_size(part: &str) -> usize {
+    part.len() + PART_OVERHEAD
 }
 
 /// A delivery for the host.
@@ -64,25 +83,44 @@ pub struct Entry {
     pub content: Content,
 }
 
-impl Entry {
+/// An entry and what has become of it.
+#[derive(Debug)]
+struct Held {
+    entry: Entry,
+    is_sent: bool,
+    /// How often the host has named it in an error.
+    errors: u8,
+}
+
+impl Held {
     fn size(&self) -> usize {
-        self.content.size()
+        self.entry.content.size()
     }
+}
+
+/// What waits of one origin.
+#[derive(Debug, Default)]
+struct Lane {
+    /// The arrivals of the entries that are not sent. Some of them may be gone.
+    unsent: VecDeque<u64>,
+    /// How many bytes are on their way.
+    in_flight: usize,
 }
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// By their order of arrival.
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Held>,
     /// Each context's entries: (sequence, arrival).
     contexts: HashMap<String, VecDeque<(u64, u64)>>,
+    /// By origin.
+    lanes: BTreeMap<String, Lane>,
     arrivals: u64,
-    /// The arrival from which on nothing was handed out yet.
-    unsent: u64,
-    in_flight: usize,
     /// How many bytes all entries take.
     bytes: usize,
+    /// By origin: the entry that stands for others, which were dropped, and what they were about.
+    lost: BTreeMap<String, (u64, Lost)>,
 }
 
 impl Outbox {
@@ -97,8 +135,18 @@ impl Outbox {
         let arrival = self.arrivals;
         self.arrivals += 1;
         context.push_back((entry.sequence, arrival));
-        self.bytes += entry.size();
-        self.entries.insert(arrival, entry);
+        self.bytes += entry.content.size() + OVERHEAD;
+        let lane = match self.lanes.get_mut(&*entry.page.origin) {
+            Some(lane) => lane,
+            None => self.lanes.entry(entry.page.origin.to_string()).or_default(),
+        };
+        lane.unsent.push_back(arrival);
+        let held = Held {
+            entry,
+            is_sent: false,
+            errors: 0,
+        };
+        self.entries.insert(arrival, held);
     }
 
     /// Whether deliveries of this context wait.
@@ -110,7 +158,7 @@ impl Outbox {
     pub fn holds_of_another(&self, context: &str, origin: &str) -> bool {
         let held = self.contexts.get(context).and_then(VecDeque::front);
         held.and_then(|(_, arrival)| self.entries.get(arrival))
-            .is_some_and(|entry| entry.page.origin != origin)
+            .is_some_and(|held| held.entry.page.origin != origin)
     }
 
     /// How many deliveries are not on disk yet.
@@ -118,7 +166,7 @@ impl Outbox {
         self.entries.len() as u64
     }
 
-    /// How many bytes they take.
+    /// How many bytes they take, with what is kept beside them.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -128,16 +176,29 @@ impl Outbox {
         self.entries.is_empty()
     }
 
-    /// The next delivery, if it may be sent now.
+    /// The next delivery, if one may be sent now: the oldest one of the origins that may have more on their way.
     pub fn next_to_send(&mut self) -> Option<&Entry> {
-        let (&arrival, entry) = self.entries.range(self.unsent..).next()?;
-        let size = entry.size();
-        if self.in_flight > 0 && self.in_flight + size > HOST_WINDOW {
-            return None;
+        let mut next: Option<(u64, &mut Lane)> = None;
+        for lane in self.lanes.values_mut() {
+            while let Some(arrival) = lane.unsent.front()
+                && !self.entries.contains_key(arrival)
+            {
+                lane.unsent.pop_front();
+            }
+            if let Some(&arrival) = lane.unsent.front()
+                && let Some(held) = self.entries.get(&arrival)
+                && (lane.in_flight == 0 || lane.in_flight + held.size() <= HOST_WINDOW)
+                && next.as_ref().is_none_or(|(oldest, _)| arrival < *oldest)
+            {
+                next = Some((arrival, lane));
+            }
         }
-        self.unsent = arrival + 1;
-        self.in_flight += size;
-        Some(entry)
+        let (arrival, lane) = next?;
+        let held = self.entries.get_mut(&arrival)?;
+        lane.unsent.pop_front();
+        lane.in_flight += held.size();
+        held.is_sent = true;
+        Some(&held.entry)
     }
 
     /// The host has all deliveries of the context up to this one.
@@ -145,27 +206,54 @@ impl Outbox {
         let Some(held) = self.contexts.get_mut(context) else {
             return;
         };
+        let mut arrivals = Vec::new();
         while let Some(&(sequence, arrival)) = held.front()
             && sequence <= up_to
         {
             held.pop_front();
-            remove(
-                &mut self.entries,
-                &mut self.in_flight,
-                &mut self.bytes,
-                self.unsent,
-                arrival,
-            );
+            arrivals.push(arrival);
         }
         if held.is_empty() {
             self.contexts.remove(context);
+        }
+        for arrival in arrivals {
+            self.remove(arrival);
         }
     }
 
     /// A new host: all that was in transit is sent again.
     pub fn rewind(&mut self) {
-        self.unsent = 0;
-        self.in_flight = 0;
+        self.lanes.clear();
+        for (arrival, held) in &mut self.entries {
+            held.is_sent = false;
+            let lane = self.lanes.entry(held.entry.page.origin.to_string()).or_default();
+            lane.unsent.push_back(*arrival);
+        }
+    }
+
+    /// The host has named a delivery in an error. One that it does not acknowledge either would stand in front of all others of
+    /// its origin: the second time a gap takes its place.
+    pub fn note_error(&mut self, context: &str, sequence: u64) {
+        let held = self.contexts.get(context).into_iter().flatten();
+        let Some(&(_, arrival)) = held.into_iter().find(|(number, _)| *number == sequence) else {
+            return;
+        };
+        let Some(held) = self.entries.get_mut(&arrival) else {
+            return;
+        };
+        held.errors = held.errors.saturating_add(1);
+        if held.errors == CHANCES {
+            let content = held.entry.content.left_out();
+            self.replace(arrival, content);
+            // The host has what was sent behind it, and misses only this number.
+            if let Some(held) = self.entries.get_mut(&arrival)
+                && let Some(lane) = self.lanes.get_mut(&*held.entry.page.origin)
+                && std::mem::take(&mut held.is_sent)
+            {
+                lane.in_flight -= held.size();
+                lane.unsent.push_front(arrival);
+            }
+        }
     }
 
     /// Drops what comes from origins that are not allowed.
@@ -173,8 +261,8 @@ impl Outbox {
         let unwanted: Vec<String> = self
             .entries
             .values()
-            .filter(|entry| !allowed(&entry.page.origin))
-            .map(|entry| entry.context.clone())
+            .filter(|held| !allowed(&held.entry.page.origin))
+            .map(|held| held.entry.context.clone())
             .collect();
         for context in unwanted {
             self.forget(&context);
@@ -184,28 +272,108 @@ impl Outbox {
     /// Drops everything of a context.
     pub fn forget(&mut self, context: &str) {
         for (_, arrival) in self.contexts.remove(context).unwrap_or_default() {
-            remove(
-                &mut self.entries,
-                &mut self.in_flight,
-                &mut self.bytes,
-                self.unsent,
-                arrival,
-            );
+            self.remove(arrival);
         }
     }
-}
 
-fn remove(
-    entries: &mut BTreeMap<u64, Entry>,
-    in_flight: &mut usize,
-    bytes: &mut usize,
-    unsent: u64,
-    arrival: u64,
-) {
-    if let Some(entry) = entries.remove(&arrival) {
-        *bytes -= entry.size();
-        if arrival < unsent {
-            *in_flight -= entry.size();
+    /// Drops what closed documents have left, oldest first, until no more than this is held. For each origin one gap stands in
+    /// its place, which names the stores.
+    pub fn shrink(&mut self, limit: usize, is_open: impl Fn(&str) -> bool) {
+        let mut closed: Vec<(u64, String)> = self
+            .contexts
+            .iter()
+            .filter(|(context, _)| !is_open(context))
+            .filter_map(|(context, held)| Some((held.front()?.1, context.clone())))
+            .collect();
+        closed.sort_unstable();
+        for (_, context) in closed {
+            if self.bytes <= limit {
+                break;
+            }
+            self.drop_unsent(&context);
+        }
+        for lane in self.lanes.values_mut() {
+            lane.unsent.retain(|arrival| self.entries.contains_key(arrival));
+        }
+    }
+
+    /// Drops what is not sent of a context.
+    fn drop_unsent(&mut self, context: &str) {
+        let Some(held) = self.contexts.get(context) else {
+            return;
+        };
+        let unsent: Vec<u64> = held
+            .iter()
+            .map(|(_, arrival)| *arrival)
+            .filter(|arrival| self.entries.get(arrival).is_some_and(|held| !held.is_sent))
+            .collect();
+        let Some(&first) = unsent.first() else { return };
+        let Some(origin) = self
+            .entries
+            .get(&first)
+            .map(|held| held.entry.page.origin.to_string())
+        else {
+            return;
+        };
+        let earlier = self.lost.remove(&origin);
+        let earlier =
+            earlier.filter(|(arrival, _)| self.entries.get(arrival).is_some_and(|held| !held.is_sent));
+        let (stand_in, mut lost) = earlier.unwrap_or((first, Lost::default()));
+        for arrival in unsent {
+            if arrival == stand_in && !lost.is_empty() {
+                continue;
+            }
+            if let Some(held) = self.entries.get(&arrival) {
+                lost.add(&held.entry.content);
+            }
+            if arrival != stand_in {
+                self.remove(arrival);
+            }
+        }
+        if let Some(held) = self.contexts.get_mut(context) {
+            held.retain(|(_, arrival)| self.entries.contains_key(arrival));
+            if held.is_empty() {
+                self.contexts.remove(context);
+            }
+        }
+        self.replace(stand_in, lost.gap());
+        self.lost.insert(origin, (stand_in, lost));
+    }
+
+    /// Puts another content into an entry.
+    fn replace(&mut self, arrival: u64, content: Content) {
+        if let Some(held) = self.entries.get_mut(&arrival) {
+            let (before, now) = (held.size(), content.size());
+            held.entry.content = content;
+            self.bytes = self.bytes - before + now;
+            if held.is_sent
+                && let Some(lane) = self.lanes.get_mut(&*held.entry.page.origin)
+            {
+                lane.in_flight = lane.in_flight - before + now;
+            }
+        }
+    }
+
+    fn remove(&mut self, arrival: u64) {
+        let Some(held) = self.entries.remove(&arrival) else {
+            return;
+        };
+        self.bytes -= held.size() + OVERHEAD;
+        let origin = &*held.entry.page.origin;
+        if let Some(lane) = self.lanes.get_mut(origin) {
+            if held.is_sent {
+                lane.in_flight -= held.size();
+            }
+            if lane.in_flight == 0 && lane.unsent.is_empty() {
+                self.lanes.remove(origin);
+            }
+        }
+        if self
+            .lost
+            .get(origin)
+            .is_some_and(|(stand_in, _)| *stand_in == arrival)
+        {
+            self.lost.remove(origin);
         }
     }
 }
@@ -250,7 +418,7 @@ mod tests {
         outbox.acknowledge("b", 9);
         outbox.rewind();
         assert!(drained(&mut outbox).is_empty());
-        assert_eq!((outbox.in_flight, outbox.bytes), (0, 0));
+        assert_eq!((outbox.lanes.len(), outbox.bytes), (0, 0));
         assert!(outbox.contexts.is_empty());
     }
 
@@ -272,10 +440,74 @@ mod tests {
         outbox.push(entry("a", 1, HOST_WINDOW * 2));
         outbox.push(entry("a", 2, HOST_WINDOW / 2));
         outbox.push(entry("b", 1, HOST_WINDOW));
-        assert_eq!(drained(&mut outbox), ["a1"]);
+        outbox.push(entry("a", 3, HOST_WINDOW));
+        // Neither origin waits for the other one.
+        assert_eq!(drained(&mut outbox), ["a1", "b1"]);
         outbox.acknowledge("a", 1);
         assert_eq!(drained(&mut outbox), ["a2"]);
+        outbox.acknowledge("b", 1);
+        assert_eq!(drained(&mut outbox), [""; 0]);
+        outbox.acknowledge("a", 2);
+        assert_eq!(drained(&mut outbox), ["a3"]);
         outbox.forget("a");
-        assert_eq!(drained(&mut outbox), ["b1"]);
+        assert_eq!((outbox.lanes.len(), outbox.bytes), (0, 0));
+    }
+
+    fn commit(context: &str, sequence: u64, store: &str) -> Entry {
+        let body = format!(
+            r#"{{"commit":{{"bucket":"","database":"d","operations":[{{"put":{{"store":"{store}","key":1,"value":2}}}},{{"clear":{{"store":"{store}"}}}}]}}}}"#
+        );
+        let mut entry = entry(context, sequence, 0);
+        entry.page.origin = "http://o".into();
+        entry.content = Content::Parts(vec![body[..30].to_owned(), body[30..].to_owned()]);
+        entry
+    }
+
+    fn content(entry: &Entry) -> String {
+        match &entry.content {
+            Content::Whole(body) => body.get().to_owned(),
+            Content::Parts(parts) => parts.concat(),
+        }
+    }
+
+    #[test]
+    fn one_gap_for_each_origin_names_the_stores_of_closed_documents() {
+        let mut outbox = Outbox::default();
+        for (context, sequence, store) in [
+            ("old", 4, "s"),
+            ("old", 5, "t"),
+            ("open", 1, "u"),
+            ("older", 1, "v\\\""),
+        ] {
+            outbox.push(commit(context, sequence, store));
+        }
+        outbox.push(entry("other", 1, 10));
+        outbox.shrink(usize::MAX, |_| false);
+        assert_eq!(outbox.len(), 5);
+        outbox.shrink(0, |context| context == "open");
+        let found: Vec<(String, u64, String)> = std::iter::from_fn(|| {
+            let entry = outbox.next_to_send()?;
+            Some((entry.context.clone(), entry.sequence, content(entry)))
+        })
+        .collect();
+        let gap = |stores: &str| {
+            format!(
+                r#"{{"gap":{{"reason":"the host did not keep up, or was away for too long","stores":[{stores}]}}}}"#
+            )
+        };
+        let store = |name: &str| format!(r#"{{"bucket":"","database":"d","store":"{name}"}}"#);
+        let stores = [store("s"), store("t"), store("v\\\"")].join(",");
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0], ("old".to_owned(), 4, gap(&stores)));
+        assert_eq!((found[1].0.as_str(), found[1].1), ("open", 1));
+        assert_eq!(found[2], ("other".to_owned(), 1, gap("")));
+        // What is on its way stays what it is: another one follows.
+        outbox.push(commit("old", 6, "w"));
+        outbox.shrink(0, |context| context == "open");
+        assert_eq!(outbox.next_to_send().map(content), Some(gap(&store("w"))));
+        for context in ["old", "open", "other"] {
+            outbox.acknowledge(context, 9);
+        }
+        assert_eq!((outbox.lanes.len(), outbox.bytes, outbox.lost.len()), (0, 0, 0));
     }
 }

@@ -15,14 +15,14 @@ use super::{
     capture::Capture,
     identity::{self, Sender},
     inspectors::Inspectors,
-    outbox::{Content, Entry, Outbox},
+    outbox::{Content, Entry, Outbox, part_size},
     status::Problem,
 };
 use protocol::{
     json,
     message::{
-        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_CONTEXT, MAX_PART_UNITS, Open, Read,
-        SMALLEST_WINDOW, ToBridge, Welcome,
+        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_BODY, MAX_CONTEXT, MAX_PART_UNITS,
+        MAX_SEQUENCE, Open, SMALLEST_WINDOW, ToBridge, Welcome,
     },
     redact::{Redaction, Rule},
     table::Table,
@@ -31,6 +31,8 @@ use protocol::{
 mod host;
 mod inspection;
 mod look;
+mod parts;
+mod questions;
 mod rules;
 mod stamp;
 mod surveys;
@@ -38,19 +40,28 @@ mod trace;
 
 use host::{Complaint, Link};
 pub use look::Looking;
+use questions::Questions;
 pub use surveys::Alarm;
 use surveys::Surveys;
 
-/// How many bytes of deliveries that are larger than [`SMALLEST_WINDOW`] the background holds at most, whole ones and parts. The
-/// largest single one fits if no others are there: page scripts bound a commit to 64 Mi and a value to 32 Mi UTF-16 units, of three
-/// bytes at most. What does not fit is refused by [`ToBridge::TooMuch`]. Smaller ones are bounded by the windows of their documents.
+/// How many bytes of deliveries the background holds at most, whole ones and parts, of open documents and closed ones. The
+/// largest single one fits.
 const MAX_HELD: usize = if cfg!(test) { 32 } else { 384 } * 1024 * 1024;
+
+/// How many bytes may be held beyond that of deliveries no longer than [`NOTE`]: a gap in the place of another one has room.
+const RESERVE: usize = MAX_HELD / 8;
+
+/// See [`RESERVE`].
+const NOTE: usize = 4096;
+
+/// The longest body that is taken.
+const LONGEST: usize = if cfg!(test) { 24 * 1024 * 1024 } else { MAX_BODY };
+
+/// The longest body or part in one message, in bytes. What bridges send has [`MAX_PART_UNITS`] at most.
+const LONGEST_MESSAGE: usize = 3 * MAX_PART_UNITS;
 
 /// How long the browser may take to tell the policy until a person is told. Chromium takes 3 to 5 seconds after its start.
 const POLICY_PATIENCE: Duration = Duration::from_secs(30);
-
-/// The highest number of a delivery: bridges count in JavaScript's numbers. A higher one would be another in [`InHand`].
-const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -166,6 +177,9 @@ pub struct Relay {
     link: Link,
     bridges: Bridges,
     surveys: Surveys,
+    questions: Questions,
+    /// Whether an alarm is set for deliveries of which no part comes.
+    watches_parts: bool,
     outbox: Outbox,
     backoff: Backoff,
     complaint: Complaint,
@@ -210,6 +224,8 @@ impl Relay {
             link: Link::Down,
             bridges: Bridges::default(),
             surveys: Surveys::default(),
+            questions: Questions::default(),
+            watches_parts: false,
             outbox: Outbox::default(),
             backoff: Backoff::default(),
             complaint: Complaint::default(),
@@ -277,11 +293,24 @@ impl Relay {
 
     /// A port is closed.
     pub fn port_closed(&mut self, port: u32) {
+        let origin = self.bridges.origin_of_reader(port);
         self.bridges.close(port);
         self.reader_gone(port);
+        if let Some(origin) = origin {
+            self.readers_changed(&origin);
+        }
         self.grant(&[]);
         self.inspectors.close(port);
         self.retrace();
+        self.changed = true;
+    }
+
+    /// A document opened a port that was closed at once: the background has failed on it twice.
+    pub fn document_cut_off(&mut self, sender: &Sender) {
+        let problem = Problem::cut_off(&sender.page.origin);
+        self.bridges.note_cut_off(sender, problem.clone());
+        let tab = sender.page.tab;
+        self.actions.push(Action::ShowInTab { tab, problem });
         self.changed = true;
     }
 
@@ -309,8 +338,9 @@ impl Relay {
             FromBridge::Deliveries(deliveries) => {
                 let bodies: Vec<_> = deliveries
                     .iter()
-                    .filter(|delivery| delivery.sequence <= MAX_SEQUENCE)
                     .map(|delivery| (delivery.sequence, Content::Whole(delivery.body.to_owned())))
+                    // No page counts so far, and the host acknowledges none.
+                    .take_while(|(sequence, _)| *sequence <= MAX_SEQUENCE)
                     .collect();
                 self.take(port, bodies);
             }
@@ -333,39 +363,7 @@ impl Relay {
             // Asked for when it is welcome.
             FromBridge::Survey {} => bridge.wants_survey = true,
             FromBridge::Surveyed {} => self.surveyed(port),
-            FromBridge::Part(slice) if slice.sequence > MAX_SEQUENCE => {}
-            FromBridge::Part(slice) => {
-                let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
-                if bridge.waits_for_earlier(sequence) {
-                    return;
-                }
-                if index == 0 {
-                    bridge.parts.clear();
-                    bridge.part_bytes = 0;
-                    bridge.parts_of = sequence;
-                    bridge.turned_away = None;
-                }
-                if bridge.turned_away == Some(sequence) || bridge.standing == Standing::Refused {
-                    return;
-                }
-                // A part of another delivery, or one that does not follow: together they are no text.
-                if bridge.parts_of != sequence || u32::try_from(bridge.parts.len()) != Ok(index) {
-                    return self.refuse_delivery(port, sequence);
-                }
-                if self.outbox.bytes() + self.bridges.part_bytes() + slice.text.len() > MAX_HELD {
-                    return self.refuse_delivery(port, sequence);
-                }
-                let Some(bridge) = self.bridges.heard(port) else {
-                    return;
-                };
-                bridge.part_bytes += slice.text.len();
-                bridge.parts.push(slice.text.into_owned());
-                if index.checked_add(1) == Some(count) {
-                    bridge.part_bytes = 0;
-                    let parts = Content::Parts(std::mem::take(&mut bridge.parts));
-                    self.take(port, vec![(sequence, parts)]);
-                }
-            }
+            FromBridge::Part(slice) => self.part_came(port, slice),
         }
     }
 
@@ -395,24 +393,11 @@ impl Relay {
         }
     }
 
-    /// There is no room for a delivery: its document is told, and drops it for a gap.
-    fn refuse_delivery(&mut self, port: u32, sequence: u64) {
-        if let Some(bridge) = self.bridges.heard(port) {
-            bridge.parts = Vec::new();
-            bridge.part_bytes = 0;
-            bridge.turned_away = Some(sequence);
-            self.actions
-                .extend(to_bridge(port, &ToBridge::TooMuch { sequence }));
-        }
-    }
-
     /// Whether there is room for a whole delivery.
-    fn has_room_for(&self, content: &Content) -> bool {
-        let size = content.size();
+    fn has_room_for(&mut self, content: &Content) -> bool {
         // Parts were counted when they came.
-        size <= SMALLEST_WINDOW
-            || matches!(content, Content::Parts(_))
-            || self.outbox.bytes() + self.bridges.part_bytes() + size <= MAX_HELD
+        matches!(content, Content::Parts(_))
+            || (content.size() <= LONGEST_MESSAGE && self.make_room(content.size()))
     }
 
     /// Whole deliveries have come, each with its number.
@@ -443,8 +428,11 @@ impl Relay {
                 }
                 bridge.turned_away = None;
                 if !self.has_room_for(&content) {
-                    // What comes behind it comes again, too.
-                    self.refuse_delivery(port, sequence);
+                    // Documents that keep to their windows always have room for a note.
+                    if content.size() > NOTE {
+                        // What comes behind it comes again, too.
+                        self.refuse_delivery(port, sequence);
+                    }
                     break;
                 }
                 self.outbox.push(Entry {
@@ -481,11 +469,14 @@ impl Relay {
         }
         self.grant(&welcome);
         for port in welcome {
-            if let Some(bridge) = self.bridges.heard(port)
-                && std::mem::take(&mut bridge.wants_survey)
-            {
+            if let Some(bridge) = self.bridges.heard(port) {
+                let wants_survey = std::mem::take(&mut bridge.wants_survey);
                 let origin = bridge.page().origin.clone();
-                self.survey(&origin);
+                if wants_survey {
+                    self.survey(&origin);
+                } else {
+                    self.readers_changed(&origin);
+                }
             }
         }
         self.retrace();
@@ -573,13 +564,6 @@ impl Relay {
     fn tell_context(&mut self, context: &str, message: &ToBridge<'_>) {
         for port in self.bridges.ports_of(context) {
             self.actions.extend(to_bridge(port, message));
-        }
-    }
-
-    /// If no document of the origin is open, the next one to load brings a snapshot.
-    fn tell_reader(&mut self, origin: &str, read: Read<'_>) {
-        if let Some(port) = self.bridges.reader_of(origin) {
-            self.actions.extend(to_bridge(port, &ToBridge::Read(read)));
         }
     }
 

@@ -40,6 +40,22 @@ struct RawSender {
     inspector: bool,
 }
 
+impl From<RawSender> for Sender {
+    fn from(sender: RawSender) -> Self {
+        Self {
+            page: Page {
+                origin: sender.origin.into(),
+                tab: sender.tab,
+                frame: sender.frame,
+            },
+            incognito: sender.incognito,
+            container: sender.container,
+            top: sender.top,
+            inactive: sender.inactive,
+        }
+    }
+}
+
 /// A delivery that is not to be looked into.
 #[derive(Deserialize)]
 struct LeftOut {
@@ -89,18 +105,16 @@ impl Background {
         if sender.inspector {
             return self.0.with_relay(|relay| relay.inspector_opened(number));
         }
-        let sender = Sender {
-            page: Page {
-                origin: sender.origin.into(),
-                tab: sender.tab,
-                frame: sender.frame,
-            },
-            incognito: sender.incognito,
-            container: sender.container,
-            top: sender.top,
-            inactive: sender.inactive,
-        };
+        let sender = Sender::from(sender);
         self.0.with_relay(|relay| relay.bridge_opened(number, sender));
+    }
+
+    /// A document was turned away, since this module has trapped on it twice; `sender` is JSON.
+    pub fn document_cut_off(&self, sender: &str) {
+        if let Ok(sender) = json::read::<RawSender>(sender) {
+            let sender = Sender::from(sender);
+            self.0.with_relay(|relay| relay.document_cut_off(&sender));
+        }
     }
 
     /// A message came over a port.

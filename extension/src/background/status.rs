@@ -122,6 +122,16 @@ impl Problem {
         }
     }
 
+    /// The background has failed on what the document sends, twice.
+    pub fn cut_off(origin: &str) -> Self {
+        Self {
+            message: format!(
+                "A page of {origin} is not captured any more: the extension failed on it twice."
+            ),
+            cure: "Reload the page. If this stays, please report what the page writes.".into(),
+        }
+    }
+
     /// The document is in a private window.
     pub fn incognito() -> Self {
         Self {

@@ -32,5 +32,6 @@ pub(super) fn entry(config: &Config, reader: &Reader, number: u64) -> Result<Opt
         message: trouble.error,
         cure: trouble.cure,
         context: None,
+        sequence: None,
     })
 }

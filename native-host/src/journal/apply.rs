@@ -210,9 +210,16 @@ impl<'j> Batch<'j> {
         })
     }
 
-    /// Notes a delivery that cannot be kept for this reason, so that it is acknowledged and never sent again. The page's stores are to
-    /// be read.
-    pub fn give_up(&mut self, delivery: &Delivery<'_, &RawValue>, reason: &str) -> Result<(), JournalError> {
+    /// Notes a delivery that cannot be kept for this reason, so that it is acknowledged and never sent
+    /// again. The page's stores are to be read. `is_read`: it is known to tell only what was read,
+    /// although its body is not there.
+    pub fn give_up(
+        &mut self,
+        delivery: &Delivery<'_, &RawValue>,
+        reason: &str,
+        cure: &str,
+        is_read: bool,
+    ) -> Result<(), JournalError> {
         let Delivery {
             context,
             sequence,
@@ -222,12 +229,15 @@ impl<'j> Batch<'j> {
         self.deliver(context, *sequence, page, |batch, _| {
             batch.outcome.errors.push(HostError {
                 code: ErrorCode::DeliveriesMissing,
-                message: format!("delivery {sequence} of a page of {} was given up: {reason}", page.origin),
-                cure: "Free some disk space. The page's stores are read again, piece by piece, and what was missed follows."
-                    .to_owned(),
+                message: format!(
+                    "delivery {sequence} of a page of {} was given up: {reason}",
+                    page.origin
+                ),
+                cure: cure.to_owned(),
                 context: Some(context.clone().into_owned()),
+                sequence: Some(*sequence),
             });
-            batch.miss(&page.origin, was_read(body))
+            batch.miss(&page.origin, is_read || was_read(body))
         })
     }
 
@@ -336,7 +346,7 @@ impl<'j> Batch<'j> {
             Body::Commit(Commit { version, .. })
             | Body::Snapshot(Snapshot { version, .. })
             | Body::Records(Records { version, .. }) => *version,
-            Body::Inventory(_) | Body::Deletion(_) | Body::Gap(_) => 0,
+            Body::Inventory(_) | Body::Deletion(_) | Body::Gap(_) | Body::Skipped(_) => 0,
         };
         if version > MAX_SAFE_INTEGER {
             let reason = format!("{version} is no version of a database");
@@ -366,6 +376,11 @@ impl<'j> Batch<'j> {
                 Ok(self.deletion(scope, deletion, &id)?)
             }
             Body::Gap(gap) => Ok(self.gap(scope, gap)?),
+            Body::Skipped(skipped) => {
+                let reason: String = skipped.reason.chars().take(200).collect();
+                tracing::warn!("what was read of {} is not told: {reason:?}", scope.origin);
+                Ok(())
+            }
         }
     }
 

@@ -116,6 +116,21 @@ impl Rereads {
         }
     }
 
+    /// Other documents of the origin can be asked than before: what nothing has come of is asked for once more.
+    pub(super) fn ask_again(
+        &mut self,
+        connection: &Connection,
+        settling: &Settling,
+        origin: &str,
+    ) -> rusqlite::Result<()> {
+        // One that is asked for at the moment has attempts left, or fresh reasons.
+        let is_asked = self.wanted.get(origin).is_some_and(|wanted| wanted.attempts <= 1);
+        if !is_asked && is_missing(connection, settling, origin)? {
+            self.want(origin);
+        }
+        Ok(())
+    }
+
     /// The questions that are to be put now.
     pub(super) fn due(
         &mut self,

@@ -223,6 +223,21 @@ impl Settling {
         (reads, given_up)
     }
 
+    /// Other documents of the origin can be asked than before: each record that waits has all attempts again.
+    pub(super) fn ask_again(&mut self, origin: &str) {
+        let now = Instant::now();
+        for doubts in self
+            .stores
+            .values_mut()
+            .filter(|doubts| doubts.place.origin == origin)
+        {
+            if doubts.attempts > 0 {
+                doubts.attempts = 0;
+                doubts.due = doubts.due.min(now + paced(QUIET));
+            }
+        }
+    }
+
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.stores.values().map(|doubts| doubts.due).min()
     }

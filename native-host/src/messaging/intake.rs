@@ -8,14 +8,14 @@ use memchr::memmem;
 use protocol::{
     commit::Body,
     inspect::Ask,
-    message::{Delivery, ErrorCode, ExtensionHello, HostError, ToHost},
+    message::{Delivery, ErrorCode, ExtensionHello, HostError, Page, ToHost},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
     origin::Origins,
-    parts::{Assembled, Parts},
+    parts::{Assembled, Parts, Unusable},
 };
 use crate::{
     failure::json_fault,
@@ -29,7 +29,16 @@ const DELIVERY: &[u8] = b"{\"delivery\":";
 const DELIVERIES: &[u8] = b"[{\"delivery\":";
 
 /// How other messages start. Where none of these texts stands, be it in a record, a frame holds no such message.
-const OTHERS: [&[u8]; 4] = [b"{\"part\":", b"{\"ask\":", b"{\"hello\":", b"{\"rules\":"];
+const OTHERS: [&[u8]; 5] = [
+    b"{\"part\":",
+    b"{\"ask\":",
+    b"{\"hello\":",
+    b"{\"rules\":",
+    b"{\"readers\":",
+];
+
+/// What stands in front of a delivery's body, behind all that says whose it is. It stands in no text: there it has backslashes.
+const BODY: &[u8] = b",\"body\":";
 
 /// What a frame held.
 #[derive(Debug)]
@@ -40,6 +49,8 @@ pub(crate) enum Received {
     Ask(Ask),
     /// The rules that redact what follows, as a fingerprint.
     Rules(String),
+    /// The documents of this origin that can be asked are others than before.
+    Readers(String),
     /// Something with the number of a question that is none; whoever asked is told so.
     NoQuestion { id: u64, error: HostError },
 }
@@ -105,6 +116,14 @@ struct AnyQuestion {
     id: u64,
 }
 
+/// What to do about a delivery for which the disk has no room.
+const NO_ROOM: &str =
+    "Free some disk space. The page's stores are read again, piece by piece, and what was missed follows.";
+
+/// What to do about a delivery that never makes a body.
+const UNUSABLE: &str =
+    "Nothing to do: the page's stores are read again, piece by piece, and what was missed follows.";
+
 /// Sorts the frames behind the hello.
 #[derive(Default)]
 pub(crate) struct Intake {
@@ -136,15 +155,13 @@ impl Intake {
         }
         match serde_json::from_slice::<ToHost<'_, &RawValue>>(&frame) {
             Ok(ToHost::Delivery(_)) => Ok(Some(Received::Delivery(Inbound::Frame(frame)))),
-            Ok(ToHost::Part(part)) => match self.parts.take(&part) {
-                Ok(assembled) => Ok(assembled.map(Inbound::Assembled).map(Received::Delivery)),
-                Err(error) => Err(HostError {
-                    context: Some(part.context.into_owned()),
-                    ..malformed(&error.to_string())
-                }),
-            },
+            Ok(ToHost::Part(part)) => {
+                let assembled = self.parts.take(&part);
+                Ok(assembled.map(Inbound::Assembled).map(Received::Delivery))
+            }
             Ok(ToHost::Ask(ask)) => Ok(Some(Received::Ask(ask))),
             Ok(ToHost::Rules(rules)) => Ok(Some(Received::Rules(rules.fingerprint.into_owned()))),
+            Ok(ToHost::Readers(readers)) => Ok(Some(Received::Readers(readers.origin.into_owned()))),
             Ok(ToHost::Hello(_)) => Err(malformed("a second hello on one connection")),
             Err(error) => match serde_json::from_slice::<AnyAsk>(&frame) {
                 Ok(AnyAsk {
@@ -157,9 +174,33 @@ impl Intake {
                         ..malformed("")
                     },
                 })),
-                Err(_) => Err(unreadable(&frame, &error)),
+                Err(_) => match without_body(&frame, &error) {
+                    Some(assembled) => Ok(Some(Received::Delivery(Inbound::Assembled(assembled)))),
+                    None => Err(unreadable(&frame, &error)),
+                },
             },
         }
+    }
+}
+
+/// A delivery whose body is no JSON, if all in front of it can be read: it is acknowledged, for it would come again and again.
+fn without_body(frame: &[u8], error: &serde_json::Error) -> Option<Assembled> {
+    let mut whole = frame[..memmem::find(frame, BODY)?].to_vec();
+    whole.extend_from_slice(br#","body":null}}"#);
+    match serde_json::from_slice::<ToHost<'_, &RawValue>>(&whole) {
+        Ok(ToHost::Delivery(delivery)) => Some(Assembled {
+            context: delivery.context.into_owned(),
+            sequence: delivery.sequence,
+            page: Page {
+                origin: delivery.page.origin.into_owned().into(),
+                ..delivery.page
+            },
+            body: Err(Unusable {
+                reason: json_fault(error),
+                is_read: false,
+            }),
+        }),
+        _ => None,
     }
 }
 
@@ -187,11 +228,15 @@ impl Inbound {
         origins: &mut Origins,
         reason: &str,
     ) -> Result<(), JournalError> {
-        let mut give_up =
-            |delivery: &Delivery<'_, &RawValue>| match origins.refusal(&delivery.context, &delivery.page) {
-                Some(_) => Ok(()),
-                None => batch.give_up(delivery, reason),
-            };
+        let mut give_up = |delivery: &Delivery<'_, &RawValue>| {
+            if origins
+                .refusal(&delivery.context, delivery.sequence, &delivery.page)
+                .is_some()
+            {
+                return Ok(());
+            }
+            batch.give_up(delivery, reason, NO_ROOM, false)
+        };
         match self {
             Self::Frame(frame) | Self::Bundle(frame) => {
                 match serde_json::from_slice::<ToHost<'_, &RawValue>>(frame) {
@@ -203,7 +248,12 @@ impl Inbound {
                 context: assembled.context.as_str().into(),
                 sequence: assembled.sequence,
                 page: assembled.page.clone(),
-                body: serde_json::from_str(&assembled.body).unwrap_or(RawValue::NULL),
+                body: assembled
+                    .body
+                    .as_deref()
+                    .ok()
+                    .and_then(|body| serde_json::from_str(body).ok())
+                    .unwrap_or(RawValue::NULL),
             }),
         }
     }
@@ -225,7 +275,20 @@ impl Inbound {
                     page: assembled.page.clone(),
                     body,
                 };
-                refused.extend(match serde_json::from_str::<&RawValue>(&assembled.body) {
+                let body = match &assembled.body {
+                    Ok(body) => serde_json::from_str::<&RawValue>(body),
+                    Err(unusable) => {
+                        let delivery = delivery(RawValue::NULL);
+                        match origins.refusal(&delivery.context, delivery.sequence, &delivery.page) {
+                            Some(refusal) => refused.push(refusal),
+                            None => {
+                                batch.give_up(&delivery, &unusable.reason, UNUSABLE, unusable.is_read)?;
+                            }
+                        }
+                        return Ok(());
+                    }
+                };
+                refused.extend(match body {
                     Ok(body) => apply_raw(&delivery(body), batch, origins)?,
                     Err(error) => reject(&delivery(RawValue::NULL), &error, batch, origins)?,
                 });
@@ -296,7 +359,7 @@ fn apply(
     batch: &mut Batch<'_>,
     origins: &mut Origins,
 ) -> Result<Option<HostError>, JournalError> {
-    let refusal = origins.refusal(&delivery.context, &delivery.page);
+    let refusal = origins.refusal(&delivery.context, delivery.sequence, &delivery.page);
     if refusal.is_none() {
         batch.apply(delivery)?;
     }
@@ -310,7 +373,7 @@ fn reject(
     batch: &mut Batch<'_>,
     origins: &mut Origins,
 ) -> Result<Option<HostError>, JournalError> {
-    let refusal = origins.refusal(&delivery.context, &delivery.page);
+    let refusal = origins.refusal(&delivery.context, delivery.sequence, &delivery.page);
     if refusal.is_none() {
         batch.reject(delivery, reason)?;
     }
@@ -351,5 +414,6 @@ fn malformed(what: &str) -> HostError {
         cure: "Update the extension and idb-relay to the same version; if they are, please report it."
             .to_owned(),
         context: None,
+        sequence: None,
     }
 }

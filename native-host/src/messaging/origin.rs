@@ -27,7 +27,7 @@ pub(crate) struct Origins {
 
 impl Origins {
     /// The refusal of a delivery whose page has no origin; nothing if it has one.
-    pub(crate) fn refusal(&mut self, context: &str, page: &Page<'_>) -> Option<HostError> {
+    pub(crate) fn refusal(&mut self, context: &str, sequence: u64, page: &Page<'_>) -> Option<HostError> {
         if self.last.as_deref() == Some(&*page.origin) {
             return None;
         }
@@ -35,11 +35,11 @@ impl Origins {
             self.last = Some(page.origin.clone().into_owned());
             return None;
         }
-        Some(refusal(context, page))
+        Some(refusal(context, sequence, page))
     }
 }
 
-fn refusal(context: &str, page: &Page<'_>) -> HostError {
+fn refusal(context: &str, sequence: u64, page: &Page<'_>) -> HostError {
     let shown: String = page.origin.chars().take(SHOWN).collect();
     HostError {
         code: ErrorCode::OriginNotCaptured,
@@ -48,6 +48,7 @@ fn refusal(context: &str, page: &Page<'_>) -> HostError {
                so, update the extension, which has to name the page's origin."
             .to_owned(),
         context: Some(context.to_owned()),
+        sequence: Some(sequence),
     }
 }
 
@@ -78,11 +79,11 @@ mod tests {
         };
         let mut origins = Origins::default();
         for origin in ["", "null", ""] {
-            let refusal = origins.refusal("c", &page(origin)).expect("refused");
+            let refusal = origins.refusal("c", 1, &page(origin)).expect("refused");
             assert_eq!(refusal.code, ErrorCode::OriginNotCaptured);
         }
-        assert_eq!(origins.refusal("c", &page("http://localhost")), None);
-        assert!(origins.refusal("c", &page("")).is_some());
+        assert_eq!(origins.refusal("c", 1, &page("http://localhost")), None);
+        assert!(origins.refusal("c", 1, &page("")).is_some());
     }
 
     #[test]

@@ -203,3 +203,52 @@ fn values_that_grow_in_their_plain_form_take_no_memory_together() {
     let peak = peak_mib(host.id());
     assert!(peak < 100, "{peak} MiB");
 }
+
+#[test]
+fn delivery_past_the_limit_is_acknowledged_with_a_gap() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    await_acknowledged(&mut host, 1);
+    let filler = "x".repeat(257 << 20);
+    deliver_in_parts(
+        &mut host,
+        CONTEXT,
+        2,
+        &commit(&[put("2", &format!("\"{filler}\""))]),
+    );
+    drop(filler);
+    host.acknowledged(2);
+    let error = host.error(ErrorCode::DeliveriesMissing);
+    assert_eq!(
+        (error.context.as_deref(), error.sequence),
+        (Some(CONTEXT), Some(2)),
+        "{error:?}"
+    );
+    assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
+    host.deliver(3, &commit(&[put("3", "3")]));
+    await_acknowledged(&mut host, 3);
+    sandbox.await_cached("3", Some("3"));
+}
+
+#[test]
+fn slices_out_of_order_are_acknowledged_with_a_gap() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let part = |index: u32| {
+        json!({"part": {
+            "context": CONTEXT,
+            "page": {"origin": ORIGIN, "tab": 1, "frame": 0},
+            "part": {"sequence": 1, "index": index, "count": 4, "text": "{\"commit\":"},
+        }})
+    };
+    for index in [0, 2, 3] {
+        host.send(&part(index).to_string());
+    }
+    host.acknowledged(1);
+    let error = host.error(ErrorCode::DeliveriesMissing);
+    assert!(error.message.contains("out of order"), "{error:?}");
+    assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
+    host.deliver(2, &commit(&[put("2", "2")]));
+    await_acknowledged(&mut host, 2);
+}

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{
     Host, ORIGIN, Sandbox,
     body::{add, commit, commit_at, delete, now, put, snapshot_at},
-    until,
+    hello, until,
 };
 
 #[test]
@@ -112,6 +112,30 @@ fn what_two_tabs_wrote_at_once_is_read_again() {
         (&json!("r"), &json!("truth"))
     );
     sandbox.await_cached("2", Some("\"truth\""));
+}
+
+#[test]
+fn conflict_is_asked_about_again_when_other_documents_can_answer() {
+    let sandbox = Sandbox::new();
+    let mut program = sandbox.program();
+    program.env("IDB_RELAY_PACE", "20");
+    let mut host = Host::spawn(program);
+    host.send(&hello(protocol::PROTOCOL_VERSION));
+    let at = now() - 5000;
+    host.deliver_as("tab-1", 1, &commit_at(at, &[put("1", "\"truth\"")]));
+    host.deliver_as("tab-2", 1, &commit_at(at - 100, &[put("1", "\"stale\"")]));
+    // No document answers: at last all of the origin is asked for.
+    let mut snapshots = 0;
+    while snapshots < 4 {
+        match host.receive() {
+            FromHost::Snapshot { origin } if origin == ORIGIN => snapshots += 1,
+            FromHost::Error(error) => panic!("{error:?}"),
+            _ => {}
+        }
+    }
+    host.send(r#"{"readers":{"origin":"http://localhost:1"}}"#);
+    host.send(&format!(r#"{{"readers":{{"origin":"{ORIGIN}"}}}}"#));
+    assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
 }
 
 #[test]

@@ -46,6 +46,7 @@ enum Outline<'a> {
     Inventory(serde::de::IgnoredAny),
     Deletion(serde::de::IgnoredAny),
     Gap(serde::de::IgnoredAny),
+    Skipped(serde::de::IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -84,7 +85,7 @@ impl Redaction {
                 self.snapshot(origin, text, &snapshot, &mut changes)?;
             }
             Outline::Records(records) => self.records(origin, &records, &mut changes)?,
-            Outline::Inventory(_) | Outline::Deletion(_) | Outline::Gap(_) => {}
+            Outline::Inventory(_) | Outline::Deletion(_) | Outline::Gap(_) | Outline::Skipped(_) => {}
         }
         if changes.grown > MAX_GROWTH {
             return Err(Unreadable::TooLong);

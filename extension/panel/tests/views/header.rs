@@ -96,6 +96,7 @@ async fn problem_of_the_host_is_shown_until_it_is_over() {
         message: "The journal cannot be read: database disk image is malformed".to_owned(),
         cure: "Move `journal.db` away; a new one is begun.".to_owned(),
         context: None,
+        sequence: None,
     });
     panel.background.answer(id.await, failed);
     // The host reported it, not the background, so an empty list does not replace it.

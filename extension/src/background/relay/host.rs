@@ -87,9 +87,12 @@ impl Relay {
                     store: store.into(),
                     keys,
                 };
-                self.tell_reader(&origin, read);
+                self.ask_reader(&origin, read);
             }
-            Ok(FromHost::Snapshot { origin }) => self.survey(&origin),
+            Ok(FromHost::Snapshot { origin }) => {
+                self.questions.note_origin(&origin);
+                self.survey(&origin);
+            }
             Ok(FromHost::Servers { troubles }) => {
                 self.servers = troubles.into_iter().map(Problem::from).collect();
                 self.show_state();
@@ -177,6 +180,10 @@ impl Relay {
                 return;
             }
             _ => {}
+        }
+        if let (Some(context), Some(sequence)) = (&error.context, error.sequence) {
+            self.outbox.note_error(context, sequence);
+            self.send();
         }
         self.show(Some(error.into()));
     }

@@ -16,7 +16,8 @@ pub(super) fn messages(entry: &Entry, redaction: &Redaction) -> Vec<String> {
     match &entry.content {
         Content::Whole(body) if redaction.is_empty() => vec![whole(entry, body)],
         Content::Parts(parts) if redaction.is_empty() => {
-            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            // Each letter of a part may take six bytes in the message.
+            let parts: Vec<&str> = parts.iter().flat_map(|part| cut(part, MAX_PART_UNITS)).collect();
             in_parts(entry, &parts)
         }
         Content::Whole(body) => redacted(entry, &redaction.body(&entry.page.origin, body.get())),

@@ -151,6 +151,7 @@ impl Relay {
         match alarm {
             Alarm::Policy => self.policy_is_late(),
             Alarm::Surveys => self.replace_silent_readers(),
+            Alarm::Parts => self.count_still_parts(),
         }
     }
 }
@@ -162,4 +163,6 @@ pub enum Alarm {
     Policy,
     /// Whether the documents that read databases go on.
     Surveys,
+    /// Whether parts come of the deliveries that are not whole.
+    Parts,
 }

@@ -367,7 +367,9 @@ fn parts_are_stamped_too_and_nonsense_is_left_out() {
         |index: u32| format!(r#"{{"part":{{"sequence":1,"index":{index},"count":2,"text":"{{\"a"}}}}"#);
     // Broken off and begun again: the first part counts once.
     for index in [0, 0, 1] {
-        assert_eq!(relay.take_actions(), []);
+        let actions = relay.take_actions();
+        let is_wake = |action: &Action| matches!(action, Action::Wake { .. });
+        assert!(actions.iter().all(is_wake), "{actions:?}");
         relay.port_said(1, &part(index));
     }
     relay.port_said(1, "nonsense");

@@ -86,6 +86,7 @@ impl Batch<'_> {
             cure: "Reload the page. If this stays, do not trust the page: its process may be taken over."
                 .to_owned(),
             context: Some(name.to_owned()),
+            sequence: None,
         });
     }
 
@@ -135,6 +136,7 @@ impl Batch<'_> {
             ),
             cure: "Nothing to do: the page's stores are read again and what was missed follows.".to_owned(),
             context: Some(context.to_owned()),
+            sequence: Some(sequence),
         });
         Ok(())
     }
@@ -146,6 +148,7 @@ impl Batch<'_> {
             cure: "This is a fault of the extension; please report it. The page's stores are compared by its next snapshot."
                 .to_owned(),
             context: Some(context.to_owned()),
+            sequence: Some(sequence),
         });
     }
 }

@@ -102,6 +102,7 @@ impl Batch<'_> {
                 cure: "Nothing to do: no cache takes such keys. To have the records the site must use shorter ones."
                     .to_owned(),
                 context: Some(context.to_owned()),
+                sequence: None,
             });
         }
     }

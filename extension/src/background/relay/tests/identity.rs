@@ -119,3 +119,40 @@ fn context_belongs_to_the_origin_that_brought_it() {
     deliver(&mut relay, 3, 2);
     assert_eq!(relay.take_actions(), [delivery("c", 2)]);
 }
+
+#[test]
+fn document_that_was_cut_off_is_named_at_its_tab() {
+    let mut relay = relay();
+    greet(&mut relay);
+    let page = Page {
+        origin: ORIGIN.into(),
+        tab: 7,
+        frame: 0,
+    };
+    let sender = Sender {
+        page,
+        incognito: false,
+        container: String::new(),
+        top: None,
+        inactive: false,
+    };
+    relay.document_cut_off(&sender);
+    let problem = Problem::cut_off(ORIGIN);
+    assert_eq!(
+        relay.take_actions(),
+        [Action::ShowInTab {
+            tab: 7,
+            problem: problem.clone()
+        }]
+    );
+    let documents = relay.bridges.documents(Some(7));
+    let refused: Vec<_> = documents
+        .iter()
+        .filter_map(|document| document.refused.clone())
+        .collect();
+    assert_eq!(refused, [problem.into()]);
+    // The next document there is another one.
+    open(&mut relay, 1, ORIGIN, "c");
+    let documents = relay.bridges.documents(Some(7));
+    assert!(documents.iter().all(|document| document.refused.is_none()));
+}

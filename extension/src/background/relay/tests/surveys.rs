@@ -148,3 +148,65 @@ fn origins_do_not_wait_for_each_other() {
     relay.port_said(1, SURVEYED);
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
 }
+
+/// The ports that are asked for single records.
+fn asked(relay: &mut Relay) -> Vec<u32> {
+    let ports = relay
+        .take_actions()
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::ToPort { port, text } if text.starts_with(r#"{"read":"#) => Some(port),
+            _ => None,
+        });
+    ports.collect()
+}
+
+#[test]
+fn records_are_asked_of_another_document_at_each_attempt() {
+    let mut relay = greeted();
+    for (port, context) in [(1, "a"), (2, "b"), (3, "c")] {
+        open(&mut relay, port, ORIGIN, context);
+    }
+    let read = |key: u32| {
+        format!(
+            r#"{{"read":{{"origin":"{ORIGIN}","bucket":"","database":"d","store":"s","keys":["{key}"]}}}}"#
+        )
+    };
+    let mut ports = Vec::new();
+    for _ in 0..4 {
+        relay.host_said(&read(1));
+        ports.extend(asked(&mut relay));
+        // The one that is asked first speaks all the time, and never answers.
+        deliver(&mut relay, ports[0], ports.len() as u64);
+        relay.take_actions();
+    }
+    let mut first: Vec<u32> = ports[..3].to_vec();
+    first.sort_unstable();
+    assert_eq!(first, [1, 2, 3], "{ports:?}");
+    // Other records have nothing to do with that.
+    relay.host_said(&read(2));
+    assert_eq!(asked(&mut relay), [ports[0]]);
+}
+
+#[test]
+fn host_asks_again_when_other_documents_can_answer() {
+    let mut relay = greeted();
+    open(&mut relay, 1, ORIGIN, "a");
+    let readers = Action::ToHost(format!(r#"{{"readers":{{"origin":"{ORIGIN}"}}}}"#));
+    let is_told = |relay: &mut Relay| relay.take_actions().contains(&readers);
+    open(&mut relay, 2, ORIGIN, "b");
+    assert!(!is_told(&mut relay));
+    relay.host_said(&format!(
+        r#"{{"read":{{"origin":"{ORIGIN}","bucket":"","database":"d","store":"s","keys":["1"]}}}}"#
+    ));
+    assert!(!is_told(&mut relay));
+    relay.port_closed(2);
+    assert!(is_told(&mut relay));
+    // The host has asked for nothing since.
+    open(&mut relay, 3, ORIGIN, "c");
+    assert!(!is_told(&mut relay));
+    relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
+    relay.take_actions();
+    open(&mut relay, 4, ORIGIN, "d");
+    assert!(is_told(&mut relay));
+}

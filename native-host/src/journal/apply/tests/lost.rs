@@ -174,7 +174,9 @@ fn give_up(bench: &mut Bench, sequence: u64, body: &str) {
         body: &*body,
     };
     let mut batch = bench.journal.begin().expect("begun");
-    batch.give_up(&delivery, "no room").expect("noted");
+    batch
+        .give_up(&delivery, "no room", "make room", false)
+        .expect("noted");
     batch.commit().expect("committed");
 }
 
