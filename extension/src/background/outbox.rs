@@ -243,8 +243,8 @@ impl Outbox {
         };
         held.errors = held.errors.saturating_add(1);
         if held.errors == CHANCES {
-            let content = held.entry.content.left_out();
-            self.replace(arrival, content);
+            let instead = held.entry.content.left_out();
+            self.replace(arrival, instead);
             // The host has what was sent behind it, and misses only this number.
             if let Some(held) = self.entries.get_mut(&arrival)
                 && let Some(lane) = self.lanes.get_mut(&*held.entry.page.origin)
