@@ -407,9 +407,8 @@ function broken() {
   delay = Math.min(delay * 2, LAST_DELAY);
 }
 
-/** A body that changes nothing: single records that were asked for, none of them. */
-const NOTHING =
-  '{"records":{"bucket":"","database":"","version":0,"store":"","began_at":0,"read_at":0,"present":[],"absent":[]}}';
+/** A body in the place of something that was read and is too large: only its number goes on. */
+const SKIPPED = '{"skipped":{"reason":"the extension had no room for what was read"}}';
 
 /** `protocol::message::FromBridge::Leaving`. */
 const LEAVING = '{"leaving":{}}';
@@ -498,7 +497,7 @@ function giveUp(number) {
   if (index < 0) return;
   const delivery = queue[index];
   const reader = waiting.get(delivery);
-  put(delivery, reader === undefined ? gap("the extension had no room for a large commit", []).body : NOTHING);
+  put(delivery, reader === undefined ? gap("the extension had no room for a large commit", []).body : SKIPPED);
   waiting.delete(delivery);
   reader?.(false);
   // What was sent behind it may not have been taken either.
