@@ -164,7 +164,7 @@ impl Channels {
                     "gap",
                     format_args!(
                         "gap: {count} events of profile {} were heard and not written ({first} to {last}), for {}; what they changed may be \
-                         stale in Memcached\n   cure: {CURE_MISSED}",
+                         stale in Memcached\n   fix: {CURE_MISSED}",
                         shown(&profile),
                         shown(why)
                     ),

@@ -126,7 +126,7 @@ impl<W: Write> Session<'_, W> {
                     self.report.tell(
                         "held",
                         format_args!(
-                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   cure: {cure}",
+                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {cure}",
                             change.profile, change.browser, target.origin
                         ),
                         json!({"profile": change.profile, "origin": target.origin, "owner": owner.profile, "cure": cure}),

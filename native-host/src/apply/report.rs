@@ -75,7 +75,7 @@ impl<W: Write> Report<W> {
         self.tell(
             "trouble",
             format_args!(
-                "trouble: {}\n   cure: {}\n   trying again",
+                "trouble: {}\n   fix: {}\n   trying again",
                 shown(error),
                 shown(cure)
             ),
@@ -121,7 +121,7 @@ impl<W: Write> Report<W> {
             "gap",
             format_args!(
                 "gap: {count} events of profile {} never came ({first} to {last}); what they changed may be stale \
-                 in Memcached\n   cure: {}",
+                 in Memcached\n   fix: {}",
                 shown(profile),
                 shown(cure)
             ),

@@ -140,7 +140,7 @@ fn past_the_bound_values_go_and_all_converges() {
     assert!(
         sandbox
             .print(&["status"])
-            .contains("have lost their values: the journal was full")
+            .contains("were stripped of their values: the journal was full")
     );
     let tail = sandbox.print(&["tail", "--no-follow", "-n", "100000"]);
     assert!(

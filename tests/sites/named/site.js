@@ -2,9 +2,10 @@
 
 "use strict";
 
-// What an engine may lack: of a frame with another site's page nothing can be asked.
+// What an engine may lack: of a frame with another site's page nothing can be asked. Not `chrome`:
+// with an element of that name Chromium itself gives a script that comes late no API.
 const lacking = `exportFunction XPCNativeWrapper credentialless fence StorageBucket StorageBucketManager ImageBitmap CryptoKey
-  FileSystemHandle RTCCertificate FileList DOMPoint DOMRect DOMMatrix DOMQuad ImageData scheduler navigation browser chrome
+  FileSystemHandle RTCCertificate FileList DOMPoint DOMRect DOMMatrix DOMQuad ImageData scheduler navigation
   wrappedJSObject prototype unwrap`;
 // What the window inherits.
 const inherited = "addEventListener removeEventListener dispatchEvent hasOwnProperty isPrototypeOf valueOf toString";

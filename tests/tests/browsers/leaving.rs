@@ -41,6 +41,8 @@ fn leave(rig: &Rig, browser: &Browser, other: &Site, event: &str, key: &str, way
         page.evaluate("document.querySelector('iframe').remove()")?;
         return Ok(());
     }
+    // Its port is open by then.
+    page.evaluate("put('open', 1)")?;
     page.evaluate(&save)?;
     let goes_to = |url: &str| page.evaluate(&format!("void (location.href = {url:?})"));
     match way {

@@ -100,7 +100,7 @@ impl<W: Write> Stream<'_, '_, W> {
             "trimmed",
             format_args!(
                 "{events} events that were under way are no longer in the stream; what they changed may be stale in \
-                 Memcached\n   cure: {CURE_GAP}"
+                 Memcached\n   fix: {CURE_GAP}"
             ),
             json!({"events": events, "cure": CURE_GAP}),
         )?)
