@@ -1,5 +1,6 @@
-// Listens before the WASM is there. Browsers deliver the event that woke the background only to listeners that are added at
-// once, and a port's messages only to those that are there when they come: everything is queued for the Rust side in order.
+// Listens before the WASM is there. Browsers deliver the event that woke the background only to
+// listeners that are added at once, and a port's messages only to those that are there when they
+// come: everything is queued for the Rust side in order.
 
 import init, { Background, __wbg_reset_state as renew } from "./wasm/idb_relay.js";
 import { blame, leftOut, mayEnter, restartDelay } from "./restart.js";
@@ -10,7 +11,9 @@ let queue = [];
 let background;
 let ports = 0;
 
-/** How many instances of the module there were before this one, and whether this one has trapped. */
+/**
+ * How many instances of the module there were before this one, and whether this one has trapped.
+ */
 let instances = 0;
 let isOver = false;
 
@@ -20,7 +23,8 @@ const connected = new Map();
 let host;
 
 /**
- * Who is being served: a delivery that the module is working on, else the document that has sent something.
+ * Who is being served: a delivery that the module is working on, else the document that has sent
+ * something.
  * @type {string | null}
  */
 let inHand = null;
@@ -47,8 +51,8 @@ globalThis.idbRelayInHand = (context, sequence) => {
 globalThis.idbRelayConnectHost = (name) => (host = chrome.runtime.connectNative(name));
 
 /**
- * Lets nothing but a restart follow an exception that comes out of the module: its own errors are values, so this is a trap.
- * What it was working on is half done then, and is never put right.
+ * Lets nothing but a restart follow an exception that comes out of the module: its own errors are
+ * values, so this is a trap. What it was working on is half done then, and is never put right.
  * @param {(...given: any[]) => any} enter
  */
 const guarded = (enter) => {
@@ -74,7 +78,8 @@ addEventListener("error", ({ error }) => isTrap(error) && restart(error));
 addEventListener("unhandledrejection", ({ reason }) => isTrap(reason) && restart(reason));
 
 /**
- * Starts with a new instance of the module, as after a pause: bridges connect again and send what is not on disk yet.
+ * Starts with a new instance of the module, as after a pause: bridges connect again and send what
+ * is not on disk yet.
  * @param {any} error
  */
 function restart(error) {
@@ -109,8 +114,8 @@ function restart(error) {
 const own = chrome.runtime.getURL("");
 
 /**
- * The container of a tab; empty for the default one. Only Firefox has containers. A tab whose container it does not name is in none
- * that we know.
+ * The container of a tab; empty for the default one. Only Firefox has containers. A tab whose
+ * container it does not name is in none that we know.
  * @param {chrome.tabs.Tab | undefined} tab
  */
 function containerOf(tab) {
@@ -163,11 +168,14 @@ chrome.runtime.onConnect.addListener((port) => {
   handFromPort((to) => to.port_opened(number, port, sender));
 });
 
-/** How long a page may take to be looked into, in milliseconds: one that is frozen never answers. */
+/**
+ * How long a page may take to be looked into, in milliseconds: one that is frozen never answers.
+ */
 const PATIENCE = 10_000;
 
 /**
- * Asks a document what its databases hold, in its isolated world. What runs there has to be JavaScript.
+ * Asks a document what its databases hold, in its isolated world. What runs there has to be
+ * JavaScript.
  * @param {{ tab: number, frame: number }} place
  * @param {string} request for `page/peek.js`, as JSON
  * @returns {Promise<string | undefined>}
@@ -193,7 +201,8 @@ chrome.storage.onChanged.addListener((_changes, area) => {
   if (area === "managed") hand((to) => void to.policy_changed());
 });
 
-// These wake the background: at the browser's start and after an installation, before any page needs it.
+// These wake the background: at the browser's start and after an installation, before any page
+// needs it.
 chrome.runtime.onStartup.addListener(() => {});
 chrome.runtime.onInstalled.addListener(() => {});
 // Until the page scripts are registered, a background that was ended would stay so: any tab that

@@ -1,5 +1,6 @@
-// What made the module trap, and how soon it may begin again. It outlives the module, not the background: when that ends, what
-// is left out here comes again, and is left out again after two more traps.
+// What made the module trap, and how soon it may begin again. It outlives the module, not the
+// background: when that ends, what is left out here comes again, and is left out again after two
+// more traps.
 
 /** How often something may have been in hand when the module trapped. */
 const CHANCES = 2;
@@ -45,7 +46,10 @@ export const leftOut = () => {
  */
 export const mayEnter = (sender) => !hasFailed(sender);
 
-/** How long to wait before the module begins again, in milliseconds: longer if it did so a short while ago. */
+/**
+ * How long to wait before the module begins again, in milliseconds: longer if it did so a short
+ * while ago.
+ */
 export function restartDelay() {
   const now = Date.now();
   delay = now - trappedAt > QUIET ? FIRST_DELAY : Math.min(delay * 2, LAST_DELAY);

@@ -13,7 +13,8 @@ for (;;) {
   start = entries.length > 0 && start !== ">" ? entries.at(-1).id : ">";
   for (const { id, message } of entries) {
     const { op, key, after, source } = JSON.parse(message?.event ?? '{"op":"t"}'); // none: the stream was cut
-    // "t" and "s" are about whole stores; a "d" or "c" per record follows. What is late is most likely older.
+    // "t" and "s" are about whole stores; a "d" or "c" per record follows. What is late is most
+    // likely older.
     if ("curd".includes(op) && !source.late) {
       const place = [source.origin, source.database, source.store, JSON.stringify(key)];
       const name = ["idb", ...place.map(encode)].join(":");

@@ -1,13 +1,17 @@
-// Fills in what a text lacks of its blobs: their bytes, or of long ones the SHA-256 (bridge only, where waiting costs the page nothing).
+// Fills in what a text lacks of its blobs: their bytes, or of long ones the SHA-256 (bridge only,
+// where waiting costs the page nothing).
 //
-// The browser reads and encodes them away from this thread. A file that was changed or deleted since can't be read: its text
-// then says type and size only.
+// The browser reads and encodes them away from this thread. A file that was changed or deleted
+// since can't be read: its text then says type and size only.
 
 import { MARK } from "./channel.js";
 import { BLOB_BYTES } from "./platform.js";
 import { Sha256 } from "./sha256.js";
 
-/** How many bytes are hashed at once: what `crypto.subtle` has to hold in memory, and how long our own hash may take in one go. */
+/**
+ * How many bytes are hashed at once: what `crypto.subtle` has to hold in memory, and how long our
+ * own hash may take in one go.
+ */
 const DIGEST_BYTES = 64 * 1024 * 1024;
 const SLICE_BYTES = 1024 * 1024;
 

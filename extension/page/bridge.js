@@ -1,11 +1,14 @@
-// The bridge: takes the hook's commits, keeps each until the host has it on disk, and sends it again after every break.
+// The bridge: takes the hook's commits, keeps each until the host has it on disk, and sends it
+// again after every break.
 //
-// Runs in the isolated world, which shares the document with the page but none of its objects. Deliveries are numbered when
-// they are first sent. The port to the background is opened when there is something to say, and opened again after a break
-// with a growing delay; a new port starts with everything that is not acknowledged. The background keeps what arrives before
-// its welcome. Nothing in here may throw: the page would see the error event.
+// Runs in the isolated world, which shares the document with the page but none of its objects.
+// Deliveries are numbered when they are first sent. The port to the background is opened when there
+// is something to say, and opened again after a break with a growing delay; a new port starts with
+// everything that is not acknowledged. The background keeps what arrives before its welcome.
+// Nothing in here may throw: the page would see the error event.
 //
-// Every document starts a bridge, and most have nothing to say: what reads and encodes records is set up when it is asked for.
+// Every document starts a bridge, and most have nothing to say: what reads and encodes records is
+// set up when it is asked for.
 
 import {
   BODY,
@@ -30,26 +33,35 @@ import { isHidden, isLate, listenTo, stopListeningTo } from "./unnamed.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
 let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
-/** How much text waits here at most, in UTF-16 units, before commits are dropped and their stores declared in doubt. */
+/**
+ * How much text waits here at most, in UTF-16 units, before commits are dropped and their stores
+ * declared in doubt.
+ */
 const MAX_QUEUE = 64 * 1024 * 1024;
 const FIRST_DELAY = 100;
 const LAST_DELAY = 10_000;
 /**
- * In a stream of small commits, less than `BATCH_UNITS` UTF-16 units wait to travel together, as small segments do in TCP (RFC 896),
- * but never longer than `PACE` milliseconds after the last ones left: each message costs the machine more than what is in it, all
- * the way to the caches. A commit that did not come within `STREAM` milliseconds of the one before, while nothing is on its way,
+ * In a stream of small commits, less than `BATCH_UNITS` UTF-16 units wait to travel together, as
+ * small segments do in TCP (RFC 896), but never longer than `PACE` milliseconds after the last ones
+ * left: each message costs the machine more than what is in it, all the way to the caches. A commit
+ * that did not come within `STREAM` milliseconds of the one before, while nothing is on its way,
  * never waits.
  */
 const BATCH_UNITS = 64 * 1024;
 const PACE = 16;
 const STREAM = 3;
-/** Shorter deliveries of a document that goes away leave in any case: `protocol::message::SMALLEST_WINDOW`. */
+/**
+ * Shorter deliveries of a document that goes away leave in any case:
+ * `protocol::message::SMALLEST_WINDOW`.
+ */
 const NOTE_UNITS = 64 * 1024;
 /** How many UTF-16 units are sent before the page has its turn again: some milliseconds' worth. */
 const TASK_UNITS = 512 * 1024;
 /** How long what the page does may take until a survey can see it. */
 const SURVEY_DELAY = 1000;
-/** How many milliseconds a page that is hooked late is said nothing of while its hook is on the way. */
+/**
+ * How many milliseconds a page that is hooked late is said nothing of while its hook is on the way.
+ */
 const HOOK_PATIENCE = 1000;
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
@@ -68,11 +80,14 @@ let context = "";
  * @typedef {object} Delivery
  * @property {number} sequence 0 until it is first sent
  * @property {string} body
- * @property {ArrayLike<Blob> | null} blobs whose bytes the body lacks; they are filled in when it is the delivery's turn
+ * @property {ArrayLike<Blob> | null} blobs whose bytes the body lacks; they are filled in when it
+ * is the delivery's turn
  * @property {string[] | null} stacks of its operations, until it is first sent; null without any
  * @property {boolean} droppable a commit; what is read for the host can be asked for again
  */
-/** @type {Delivery[]} What is not acknowledged, in order; the first `sent` of them are on their way. */
+/**
+ * @type {Delivery[]} What is not acknowledged, in order; the first `sent` of them are on their way.
+ */
 let queue = [];
 let sent = 0;
 let queuedUnits = 0;
@@ -91,13 +106,19 @@ let keepsNoPort = false;
 let lacking = false;
 /** Whether `send` follows when the time has come. */
 let pacing = false;
-/** @type {{ parts: string[], index: number } | null} What is left of the delivery whose turn it is, if some of it is on its way. */
+/**
+ * @type {{ parts: string[], index: number } | null} What is left of the delivery whose turn it is,
+ * if some of it is on its way.
+ */
 let partial = null;
 /** Whether the page has its turn, and `send` follows. */
 let resting = false;
 /** @type {MessageChannel | undefined} */
 let turn;
-/** @type {Delivery | null} The one that waits for the bytes of its blobs; what comes after it waits for it. */
+/**
+ * @type {Delivery | null} The one that waits for the bytes of its blobs; what comes after it waits
+ * for it.
+ */
 let filling = null;
 
 /** @type {HTMLElement | null} */
@@ -114,7 +135,9 @@ let isSurveyWanted = place.ancestors[0] !== window.origin;
 /** Whether this document is chosen, and has not begun. */
 let isSurveyDue = false;
 let surveying = false;
-/** How often something changed that a survey is to see, and whether one is asked for in a moment. */
+/**
+ * How often something changed that a survey is to see, and whether one is asked for in a moment.
+ */
 let unsurveyed = 0;
 let isSurveySoon = false;
 /**
@@ -237,7 +260,8 @@ function send() {
       if (filling !== delivery) void fill(delivery, delivery.blobs);
       break;
     }
-    // What leaves with the document can't wait for bytes: another document brings them, or this one if it comes back.
+    // What leaves with the document can't wait for bytes: another document brings them, or this one
+    // if it comes back.
     if (delivery.blobs !== null) {
       put(delivery, unfilled(delivery.body));
       if (!lacking) queue.push(gap("a document went away before its blobs were read", []));
@@ -412,7 +436,9 @@ const SKIPPED = '{"skipped":{"reason":"the extension had no room for what was re
 
 /** `protocol::message::FromBridge::Leaving`. */
 const LEAVING = '{"leaving":{}}';
-/** In Firefox a port lasts as long as its document, and the messages of a new one may come too late. */
+/**
+ * In Firefox a port lasts as long as its document, and the messages of a new one may come too late.
+ */
 const lastingPorts = chrome.runtime.getURL("").startsWith("moz-extension:");
 
 /**
@@ -488,8 +514,9 @@ function receive(text) {
 }
 
 /**
- * The background has no room for a delivery: a note takes its place that has all stores read, which goes piece by piece. What was
- * read is read once more by its reader, in smaller pieces: a note would have the same read again.
+ * The background has no room for a delivery: a note takes its place that has all stores read, which
+ * goes piece by piece. What was read is read once more by its reader, in smaller pieces: a note
+ * would have the same read again.
  * @param {number} number
  */
 function giveUp(number) {
@@ -569,14 +596,18 @@ function askForSurvey() {
   else post(JSON.stringify({ survey: {} }));
 }
 
-/** Tells the host everything that is there, a piece at a time: the next one when the host has the one before. */
+/**
+ * Tells the host everything that is there, a piece at a time: the next one when the host has the
+ * one before.
+ */
 async function survey() {
   if (surveying) return;
   surveying = true;
   for (let attempt = 1; isSurveyDue && !stopped; attempt++) {
     isSurveyDue = false;
     const { readAll } = await import("./survey.js");
-    // The page may change a database while it is read: what it looks like afterwards needs another look.
+    // The page may change a database while it is read: what it looks like afterwards needs another
+    // look.
     if (!(await readAll(delivered)) && attempt < MAX_ATTEMPTS) {
       await after(attempt * 1000);
       isSurveyDue = true;
@@ -610,7 +641,8 @@ async function compareSoon(stores) {
 /**
  * Says to the host what was read.
  * @param {string} body
- * @returns {Promise<boolean>} whether the host has it; `false` if there was no room for it on the way
+ * @returns {Promise<boolean>} whether the host has it; `false` if there was no room for it on the
+ * way
  */
 function delivered(body) {
   return new Promise((resolve) => {
@@ -678,7 +710,8 @@ function meet(event) {
 }
 
 /**
- * Tells the hook if there are no buckets but the default one: then that one has what the page opened before the hook came.
+ * Tells the hook if there are no buckets but the default one: then that one has what the page
+ * opened before the hook came.
  * @param {HTMLElement} hook
  */
 async function tellOfBuckets(hook) {
@@ -696,8 +729,9 @@ async function tellOfBuckets(hook) {
 let isHooked;
 const hooked = new Promise((resolve) => (isHooked = resolve));
 
-// The window, and with it this world, may serve a second document (an `about:blank` that is navigated or written to), and the
-// scripts may be injected twice. One bridge is enough: the second hook gets no answer and leaves the first one alone.
+// The window, and with it this world, may serve a second document (an `about:blank` that is
+// navigated or written to), and the scripts may be injected twice. One bridge is enough: the second
+// hook gets no answer and leaves the first one alone.
 const mark = Symbol.for("dev.idb_relay.bridge");
 if (!(mark in globalThis)) {
   Object.defineProperty(globalThis, mark, { value: true });

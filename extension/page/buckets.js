@@ -1,7 +1,9 @@
-// Storage buckets (https://wicg.github.io/storage-buckets/): which bucket a database is in. The default bucket's name is empty.
+// Storage buckets (https://wicg.github.io/storage-buckets/): which bucket a database is in. The
+// default bucket's name is empty.
 //
-// Invariant: a bucket is known, or it is not; nothing counts as the default bucket's for want of a better word. Connections and factories
-// that the page had before the hook came, or that it got by another window's methods, have no entry here.
+// Invariant: a bucket is known, or it is not; nothing counts as the default bucket's for want of a
+// better word. Connections and factories that the page had before the hook came, or that it got by
+// another window's methods, have no entry here.
 
 import { listen, resultOf } from "./idb.js";
 import { hasBuckets } from "./outlet.js";
@@ -18,7 +20,8 @@ const defaultFactory = ownFactory();
 if (defaultFactory !== null) factories.set(defaultFactory, "");
 
 /**
- * The window's own factory, if it has one. A page that is hooked late may have put something of its own there, which must not be called.
+ * The window's own factory, if it has one. A page that is hooked late may have put something of its
+ * own there, which must not be called.
  * @returns {IDBFactory | null}
  */
 function ownFactory() {

@@ -1,4 +1,5 @@
-// How the objects of the language look: dates, collections, bytes, regular expressions, boxed primitives, errors.
+// How the objects of the language look: dates, collections, bytes, regular expressions, boxed
+// primitives, errors.
 
 import { UNKNOWN, append, isStored, member, opaque, reserveText, standsForBuffer, writeValue } from "./encode.js";
 import { addKind } from "./kinds.js";
@@ -21,7 +22,8 @@ addKind(Date, getTime, (value) => {
   append(time === time ? `{"$date":"${toISOString(value)}"}` : '{"$date":null}');
 });
 
-// By iterators, not by `forEach`: Firefox does not let a map of the page's call a function of the isolated world.
+// By iterators, not by `forEach`: Firefox does not let a map of the page's call a function of the
+// isolated world.
 const entriesOfMap = uncurry(Map.prototype.entries);
 const nextOfMap = uncurry(getPrototypeOf(new Map().entries()).next);
 addKind(Map, getterOf(Map.prototype, "size"), (map) => {
@@ -99,7 +101,10 @@ addKind(Bytes, bufferOfView, (view) => {
 });
 
 const sourceOfRegExp = getterOf(RegExp.prototype, "source");
-/** Flags with their getters, in the order of `flags`; that one itself calls what a page may have overwritten. */
+/**
+ * Flags with their getters, in the order of `flags`; that one itself calls what a page may have
+ * overwritten.
+ */
 const flags = emptyList();
 for (const [flag, name] of Object.entries({
   d: "hasIndices",
@@ -137,7 +142,10 @@ const inheritedStack = getterOf(Error.prototype, "stack");
 const nativeStack = getOwnPropertyDescriptor(new Error(), "stack")?.get;
 /** @type {WeakMap<object, string>} The names that errors inherit from the built-in prototypes. */
 const errorNames = sealedOff(new WeakMap());
-/** @type {Set<string>} The names that an error may have in the database (HTML, StructuredSerializeInternal); others become `Error`. */
+/**
+ * @type {Set<string>} The names that an error may have in the database (HTML,
+ * StructuredSerializeInternal); others become `Error`.
+ */
 const storedNames = sealedOff(new Set());
 
 /**
@@ -147,7 +155,8 @@ const storedNames = sealedOff(new Set());
 function nameOfError(error) {
   const prototype = getPrototypeOf(error);
   const inherited = prototype === null ? undefined : errorNames.get(prototype);
-  // What was read has the name that its prototype says, and where this world does not know that one, nothing of its own.
+  // What was read has the name that its prototype says, and where this world does not know that
+  // one, nothing of its own.
   if (isStored()) return inherited ?? "Error";
   const name = hasOwn(error, "name") ? member(error, "name") : inherited;
   // A class or a changed prototype decides the name by running its code.

@@ -1,33 +1,43 @@
 // How the page hook and the bridge find each other.
 //
-// The hook makes a detached element and passes it, as the `submitter` of one event on the document, to the bridge, which
-// listened before: at document start no script of the page has run, so nobody else can hold the node. From then on both
-// worlds talk by dispatching events on it. Dispatching is synchronous in both browsers, and strings cross uncopied.
-// The window may be older than the document (a frame's, from the `about:blank` before it), with listeners of the page. Hence the
-// name: a `load` never reaches the window (HTML, the document's "get the parent"); in Firefox that holds for some classes of events
-// only, and of these `SubmitEvent` can carry a node.
-// A page that opened the window of a frame or a popup may have changed its built-ins before the hook runs there, and can get hold of
-// the node. What it gains is its own origin's, which it has anyway.
-// A page that is hooked late could intercept the event: it would gain its own data, and a way to lie about itself that it
-// has anyway. There a `load` would surprise it.
+// The hook makes a detached element and passes it, as the `submitter` of one event on the document,
+// to the bridge, which listened before: at document start no script of the page has run, so nobody
+// else can hold the node. From then on both worlds talk by dispatching events on it. Dispatching is
+// synchronous in both browsers, and strings cross uncopied. The window may be older than the
+// document (a frame's, from the `about:blank` before it), with listeners of the page. Hence the
+// name: a `load` never reaches the window (HTML, the document's "get the parent"); in Firefox that
+// holds for some classes of events only, and of these `SubmitEvent` can carry a node. A page that
+// opened the window of a frame or a popup may have changed its built-ins before the hook runs
+// there, and can get hold of the node. What it gains is its own origin's, which it has anyway. A
+// page that is hooked late could intercept the event: it would gain its own data, and a way to lie
+// about itself that it has anyway. There a `load` would surprise it.
 
 /** On the document, from the hook: `submitter` is the node. */
 export const HANDSHAKE = "load";
 /** The same where scripts of the page may have run. */
 export const LATE_HANDSHAKE = "dev.idb_relay.handshake";
-/** On the node, from the bridge: capture may begin. Without it there is no bridge, or this document is hooked already. */
+/**
+ * On the node, from the bridge: capture may begin. Without it there is no bridge, or this document
+ * is hooked already.
+ */
 export const READY = "ready";
 /**
- * On the node, from the bridge: when the hook came the origin had no storage buckets but the default one. What the page got
- * before is that one's.
+ * On the node, from the bridge: when the hook came the origin had no storage buckets but the
+ * default one. What the page got before is that one's.
  */
 export const NO_BUCKETS = "nobuckets";
 /** On the node, from the bridge: nothing is wanted any more. */
 export const STOP = "stop";
-/** On the node, from the bridge: a person wants to see the stacks of writes; or nobody does any more. */
+/**
+ * On the node, from the bridge: a person wants to see the stacks of writes; or nobody does any
+ * more.
+ */
 export const TRACE = "trace";
 export const UNTRACE = "untrace";
-/** On the node, from the bridge: the document goes away, and its transactions with it; what they did may yet be kept. */
+/**
+ * On the node, from the bridge: the document goes away, and its transactions with it; what they did
+ * may yet be kept.
+ */
 export const LEAVE = "leave";
 /** On the node, from the bridge: the document stays, or is back from the back/forward cache. */
 export const STAY = "stay";
@@ -45,8 +55,9 @@ export const COMPARE = "compare";
  */
 export const EXPORT = "export";
 /**
- * On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`, or `{text, blobs, stacks}` where bytes of blobs are
- * missing in the text, see `blobs.js`, or the stacks of its operations come along, as JSON.
+ * On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`, or
+ * `{text, blobs, stacks}` where bytes of blobs are missing in the text, see `blobs.js`, or the
+ * stacks of its operations come along, as JSON.
  */
 export const BODY = "body";
 /** In a body's text where a blob's bytes are missing: no JSON text has it. */

@@ -1,8 +1,9 @@
 // Which connections are listened to: those on which a transaction may write, for so long.
 //
-// Chromium does not collect a connection that has listeners, and one that is not collected holds up upgrades and deletions for ever: a
-// page that forgets its connections must not be worse off with us. If the page set one of the usual handlers it is kept anyway; then
-// we stay, too, and hear when the browser closes it.
+// Chromium does not collect a connection that has listeners, and one that is not collected holds up
+// upgrades and deletions for ever: a page that forgets its connections must not be worse off with
+// us. If the page set one of the usual handlers it is kept anyway; then we stay, too, and hear when
+// the browser closes it.
 
 import { listen, unlisten } from "./idb.js";
 import { wantSurvey } from "./outlet.js";
@@ -14,14 +15,17 @@ const watched = sealedOff(new WeakMap());
 const onVersionChange = getterOf(IDBDatabase.prototype, "onversionchange");
 const onClose = getterOf(IDBDatabase.prototype, "onclose");
 
-/** @param {Event} event The browser has closed the connection: its data were deleted, most likely. */
+/**
+ * @param {Event} event The browser has closed the connection: its data were deleted, most likely.
+ */
 function closed(event) {
   if (event.isTrusted) wantSurvey();
 }
 
 /**
  * @param {IDBDatabase} database
- * @param {(event: Event) => void} ended hears of each transaction that ends, before the page if it can
+ * @param {(event: Event) => void} ended hears of each transaction that ends, before the page if it
+ * can
  */
 export function watch(database, ended) {
   const others = watched.get(database) ?? 0;

@@ -1,13 +1,16 @@
-// The typed encoding of structured-clone values: the one writer of the form that `protocol::value` specifies.
+// The typed encoding of structured-clone values: the one writer of the form that `protocol::value`
+// specifies.
 //
-// Invariants: runs no code of the page (no getter, no proxy trap, no `toJSON`, no iterator), never throws, and is bounded in
-// depth and size. It reads own data properties and internal slots only. Where a value can't be known that way, because
-// cloning it ran an accessor, `encode` says `undefined` and the caller reads the stored record instead.
+// Invariants: runs no code of the page (no getter, no proxy trap, no `toJSON`, no iterator), never
+// throws, and is bounded in depth and size. It reads own data properties and internal slots only.
+// Where a value can't be known that way, because cloning it ran an accessor, `encode` says
+// `undefined` and the caller reads the stored record instead.
 //
-// The text grows in one string. Objects remember where their text begins and ends, so one that turns out to occur again is
-// wrapped into its `$id` afterwards and nothing is walked twice. How objects with internal slots look stands in `builtins.js`
-// and `platform.js`, which write through the functions at the end. The bytes of blobs can't be had at once: the text has a
-// mark in their place, and whoever wants the whole text fills it in (`blobs.js`).
+// The text grows in one string. Objects remember where their text begins and ends, so one that
+// turns out to occur again is wrapped into its `$id` afterwards and nothing is walked twice. How
+// objects with internal slots look stands in `builtins.js` and `platform.js`, which write through
+// the functions at the end. The bytes of blobs can't be had at once: the text has a mark in their
+// place, and whoever wants the whole text fills it in (`blobs.js`).
 
 import { MARK } from "./channel.js";
 import { kindOf } from "./kinds.js";
@@ -25,19 +28,24 @@ import {
 } from "./pristine.js";
 
 /**
- * The deepest JSON that is written, a little below `protocol::json::MAX_DEPTH`. An object or array counts for two levels, one
- * more than it takes, so that 510 of them fit; what takes more levels counts for more.
+ * The deepest JSON that is written, a little below `protocol::json::MAX_DEPTH`. An object or array
+ * counts for two levels, one more than it takes, so that 510 of them fit; what takes more levels
+ * counts for more.
  */
 const MAX_DEPTH = 1020;
 /** The longest text of one value, in UTF-16 units. */
 const MAX_LENGTH = 32 * 1024 * 1024;
-/** How many property names are kept in their quoted form, and of what length at most: longer ones are data more often than names. */
+/**
+ * How many property names are kept in their quoted form, and of what length at most: longer ones
+ * are data more often than names.
+ */
 const MAX_NAMES = 4096;
 const MAX_KEPT_NAME = 64;
 const DOLLAR = 36;
 
 /**
- * Where an object's text stands. `inlined` marks a buffer whose bytes stand in the place of its view.
+ * Where an object's text stands. `inlined` marks a buffer whose bytes stand in the place of its
+ * view.
  * @typedef {{ start: number, end: number, id: number, inlined: boolean }} Place
  */
 /**
@@ -45,7 +53,8 @@ const DOLLAR = 36;
  * @typedef {{ at: number, before: string, after: string }} Hole
  */
 /**
- * A value's text; `blobs` are those whose bytes are missing in it, in the order of their marks, and `units` is its length with them.
+ * A value's text; `blobs` are those whose bytes are missing in it, in the order of their marks, and
+ * `units` is its length with them.
  * @typedef {{ text: string, hole: Hole | null, blobs: Blob[] | null, units: number }} Encoded
  */
 /**
@@ -70,7 +79,10 @@ const places = sealedOff(new Map());
 let repeated = emptyList();
 let depth = 0;
 let deepest = 0;
-/** What an object counts for beyond its own levels: 1 where so many `$id`s nest that the spare level is not enough. */
+/**
+ * What an object counts for beyond its own levels: 1 where so many `$id`s nest that the spare level
+ * is not enough.
+ */
 let reserve = 0;
 /** Whether views of whole buffers refer to them, because some buffer has several views. */
 let shareBuffers = false;
@@ -82,12 +94,16 @@ let hole = null;
 let blobs = null;
 /** The length of what is to be filled in for the blobs, in UTF-16 units. */
 let missing = 0;
-/** Whether a value is being encoded, and whether the page ran meanwhile: an accessor may have put a proxy where it was before. */
+/**
+ * Whether a value is being encoded, and whether the page ran meanwhile: an accessor may have put a
+ * proxy where it was before.
+ */
 let busy = false;
 let interrupted = false;
 
 /**
- * The typed text of a key, or of something else without blobs; `undefined` if it can't be known without running code of the page.
+ * The typed text of a key, or of something else without blobs; `undefined` if it can't be known
+ * without running code of the page.
  * @param {any} value
  * @param {boolean} fromStore whether it was read from the database
  * @returns {string | undefined}
@@ -119,12 +135,14 @@ export function encodeValue(value, fromStore, path) {
     while (!written(value, path)) forget();
     if (interrupted) return undefined;
     if (repeated.length === 0) return encoded(out);
-    // Objects that occur again are the same objects with the key in them: that is more than a hole can say.
+    // Objects that occur again are the same objects with the key in them: that is more than a hole
+    // can say.
     return hole === null ? encoded(withIds()) : undefined;
   } catch (error) {
     hole = blobs = null;
     missing = 0;
-    // Anything but TOO_LARGE and UNKNOWN is a stack at its end; the stored record can be read from a shallower place.
+    // Anything but TOO_LARGE and UNKNOWN is a stack at its end; the stored record can be read from
+    // a shallower place.
     return error === TOO_LARGE ? encoded(opaque("Object", "too large")) : undefined;
   } finally {
     // First what can't fail, where the stack is at its end.
@@ -353,7 +371,8 @@ function writeMembers(value, names, from, path) {
     if (path === null || path.name !== name) {
       write(content, null);
     } else {
-      // Chromium gives the record's key back in the place of a key that was given: an `ArrayBuffer` for a view.
+      // Chromium gives the record's key back in the place of a key that was given: an `ArrayBuffer`
+      // for a view.
       if (path.next === null && typeof content === "object") throw UNKNOWN;
       write(content, path.next);
     }
@@ -364,7 +383,8 @@ function writeMembers(value, names, from, path) {
 function writeArray(value) {
   const { length } = value;
   const names = keysOf(value);
-  // Indices come first and ascend: if the last of `length` names is the last index, all of them are there.
+  // Indices come first and ascend: if the last of `length` names is the last index, all of them are
+  // there.
   if (names.length === length && (length === 0 || names[length - 1] === `${length - 1}`)) {
     out += "[";
     for (let index = 0; index < length; index++) {
@@ -419,13 +439,17 @@ export function appendMark(blob, length) {
   out += MARK;
 }
 
-/** Whether accessors and inherited members are out of the question, since the value was read from the database. */
+/**
+ * Whether accessors and inherited members are out of the question, since the value was read from
+ * the database.
+ */
 export function isStored() {
   return stored;
 }
 
 /**
- * Lets the only view of a whole buffer stand for the buffer, too; `false` if the buffer must be written by itself.
+ * Lets the only view of a whole buffer stand for the buffer, too; `false` if the buffer must be
+ * written by itself.
  * @param {ArrayBuffer} buffer
  */
 export function standsForBuffer(buffer) {

@@ -1,8 +1,10 @@
-// The page hook: observes every IndexedDB write of this document, and tells the bridge of each transaction that committed.
+// The page hook: observes every IndexedDB write of this document, and tells the bridge of each
+// transaction that committed.
 //
-// Runs in the page's own world before its scripts. Invariants: the native method runs first and its outcome is the page's own;
-// nothing here throws into the page, holds policy, or can be seen by it. A write costs one encoding and one record in a list:
-// no request of ours, no listener of its own; its key and its success are read when the transaction completes.
+// Runs in the page's own world before its scripts. Invariants: the native method runs first and its
+// outcome is the page's own; nothing here throws into the page, holds policy, or can be seen by it.
+// A write costs one encoding and one record in a list: no request of ours, no listener of its own;
+// its key and its success are read when the transaction completes.
 
 import "./builtins.js";
 import "./platform.js";
@@ -58,5 +60,6 @@ try {
     }
   }
 } catch {
-  // The window is older than the document (a frame's), and whoever opened it has changed what we set up with.
+  // The window is older than the document (a frame's), and whoever opened it has changed what we
+  // set up with.
 }

@@ -1,4 +1,5 @@
-// Objects with internal slots, by kind: how each is recognised and written. `builtins.js` and `platform.js` add them.
+// Objects with internal slots, by kind: how each is recognised and written. `builtins.js` and
+// `platform.js` add them.
 
 import { emptyList, getPrototypeOf, sealedOff } from "./pristine.js";
 
@@ -10,8 +11,9 @@ import { emptyList, getPrototypeOf, sealedOff } from "./pristine.js";
 /** @type {Kind[]} */
 const kinds = emptyList();
 /**
- * The kind that a prototype stands for, `null` for the prototypes of plain objects. A prototype that is new (a class, another
- * frame's) is settled by its first object: probing throws, which is slow.
+ * The kind that a prototype stands for, `null` for the prototypes of plain objects. A prototype
+ * that is new (a class, another frame's) is settled by its first object: probing throws, which is
+ * slow.
  * @type {WeakMap<object, Kind | null>}
  */
 const kindOfPrototype = sealedOff(new WeakMap());

@@ -1,7 +1,8 @@
 // The hook's end of the way to the bridge.
 //
-// A detached node that the two worlds share: nobody else can reach it. Its events carry the messages, synchronously, so that a
-// commit is on its way out of this process before the page can go away.
+// A detached node that the two worlds share: nobody else can reach it. Its events carry the
+// messages, synchronously, so that a commit is on its way out of this process before the page can
+// go away.
 
 import {
   BODY,

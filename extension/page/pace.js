@@ -1,10 +1,14 @@
 // How many records are read at once.
 //
-// Nothing tells the size of a record but reading it, and what is read at once is in memory at once. So one record is read first. From
-// then on as many are as a fraction of those that were small in a row: 200 of them follow 1,600 small ones, and behind a
-// large one there is one again. Where all that the origin has is little the caution would only cost time.
+// Nothing tells the size of a record but reading it, and what is read at once is in memory at once.
+// So one record is read first. From then on as many are as a fraction of those that were small in a
+// row: 200 of them follow 1,600 small ones, and behind a large one there is one again. Where all
+// that the origin has is little the caution would only cost time.
 
-/** How many records are read at once at most, and how much text they should have together, in UTF-16 units. */
+/**
+ * How many records are read at once at most, and how much text they should have together, in UTF-16
+ * units.
+ */
 const MAX_RECORDS = 200;
 const AIM = 1024 * 1024;
 /** A text that is longer is a large record's. */

@@ -1,6 +1,7 @@
 // Tells the inspector what the page's databases hold, when a person looks.
 //
-// Injected into the isolated world on demand. It reads by connections and transactions of its own, never in the page's.
+// Injected into the isolated world on demand. It reads by connections and transactions of its own,
+// never in the page's.
 
 import "./builtins.js";
 import "./platform.js";
@@ -11,9 +12,10 @@ import { readRecords } from "./reader.js";
 const world = globalThis;
 
 /**
- * A record (the text of a `protocol::commit::Records` body), the keys of a store if `keys` is null, or how many records each store
- * has if no store is named. Null where another origin is.
- * @param {{ origin: string, bucket: string, database: string, store?: string, keys: string[] | null }} look
+ * A record (the text of a `protocol::commit::Records` body), the keys of a store if `keys` is null,
+ * or how many records each store has if no store is named. Null where another origin is.
+ * @param {{ origin: string, bucket: string, database: string, store?: string, keys: string[] | null
+ * }} look
  * @returns {Promise<string> | null}
  */
 world.idbRelayLook = ({ origin, bucket, database, store, keys }) => {

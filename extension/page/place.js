@@ -1,12 +1,14 @@
-// Where this document is: what decides whose databases it has, as far as only its own process can say.
+// Where this document is: what decides whose databases it has, as far as only its own process can
+// say.
 //
-// For the isolated world, where `window` and `location` are the browser's own and the page can change neither. What follows from
-// it is decided in one place, `background/identity.rs`.
+// For the isolated world, where `window` and `location` are the browser's own and the page can
+// change neither. What follows from it is decided in one place, `background/identity.rs`.
 
 import { getterOf } from "./pristine.js";
 
 /**
- * The origins of the documents around this one, from its parent to the top; "null" for one that is not named.
+ * The origins of the documents around this one, from its parent to the top; "null" for one that is
+ * not named.
  * @returns {string[]}
  */
 function ancestorOrigins() {
@@ -20,8 +22,8 @@ function ancestorOrigins() {
 }
 
 /**
- * The origin of a window that this document may look into, which are those of its own origin. `document.domain` may let it look
- * into others; their `origin` stays what it was.
+ * The origin of a window that this document may look into, which are those of its own origin.
+ * `document.domain` may let it look into others; their `origin` stays what it was.
  * @param {Window} other
  */
 function readableOrigin(other) {
@@ -35,19 +37,23 @@ function readableOrigin(other) {
 }
 
 /**
- * What an accessor of the window says; undefined where this engine has none, for there an element of
- * the page may have the name.
+ * What an accessor of the window says; undefined where this engine has none, for there an element
+ * of the page may have the name.
  * @param {string} name
  */
 const askWindow = (name) => getterOf(window, name)?.(window);
 
 /**
- * Whether the document's databases are thrown away with it, because it or a document around it is in a credentialless frame
- * (https://wicg.github.io/anonymous-iframe/) or in a fenced one (https://wicg.github.io/fenced-frame/).
+ * Whether the document's databases are thrown away with it, because it or a document around it is
+ * in a credentialless frame (https://wicg.github.io/anonymous-iframe/) or in a fenced one
+ * (https://wicg.github.io/fenced-frame/).
  */
 function isEphemeral() {
   return askWindow("credentialless") === true || (askWindow("fence") ?? null) !== null;
 }
 
-/** `protocol::message::Place`. Taken before a script of the page runs: later, `document.domain` may hide ancestors. */
+/**
+ * `protocol::message::Place`. Taken before a script of the page runs: later, `document.domain` may
+ * hide ancestors.
+ */
 export const place = { ancestors: ancestorOrigins(), ephemeral: isEphemeral() };

@@ -1,4 +1,5 @@
-// How the objects of the platform look: blobs, files, and the ones that JSON can't carry, which are named instead.
+// How the objects of the platform look: blobs, files, and the ones that JSON can't carry, which are
+// named instead.
 
 import { append, appendMark, opaque, writeValue } from "./encode.js";
 import { addKind } from "./kinds.js";
@@ -33,7 +34,8 @@ addKind(globalFunction("File"), nameOfFile, (file) =>
 addKind(globalFunction("Blob"), sizeOfBlob, (blob) => writeBlob(blob, ""));
 
 /**
- * Platform objects that are what their members are: each member is asked for by its accessor, which only a true one answers.
+ * Platform objects that are what their members are: each member is asked for by its accessor, which
+ * only a true one answers.
  * @param {string} type
  * @param {string} names of the members; the first one is the type's own, not inherited
  */
@@ -78,7 +80,8 @@ addKind(globalFunction("FileList"), lengthOfFiles, (files) => {
   append("]}}");
 });
 
-// Platform objects that can be stored and that JSON can't carry, each with an accessor that only a true one answers.
+// Platform objects that can be stored and that JSON can't carry, each with an accessor that only a
+// true one answers.
 for (const [type, accessor] of Object.entries({
   ImageBitmap: "width",
   CryptoKey: "type",

@@ -37,14 +37,16 @@ const hasNoLoneSurrogates = uncurry(/** @type {any} */ (String.prototype).isWell
 /** The longest name that is told, in UTF-16 code units: `protocol::commit::MAX_NAME_UNITS`. */
 export const MAX_NAME = 1024;
 /**
- * Whether a name can be told: it has no lone surrogates, which JSON readers refuse, and is not so long that each event would be.
+ * Whether a name can be told: it has no lone surrogates, which JSON readers refuse, and is not so
+ * long that each event would be.
  * @param {string} name
  */
 export const isWellFormed = (name) => name.length <= MAX_NAME && hasNoLoneSurrogates(name);
 
 /**
- * An object of the page's as the page has it. Firefox shows the page's objects to the isolated world through wrappers that hide
- * what many of them hold ("Xray vision"); elsewhere there are none.
+ * An object of the page's as the page has it. Firefox shows the page's objects to the isolated
+ * world through wrappers that hide what many of them hold ("Xray vision"); elsewhere there are
+ * none.
  * @type {<T>(object: T) => T}
  */
 export const bare = unwrapOfXrays() ?? ((object) => object);
@@ -66,7 +68,8 @@ export function globalFunction(name) {
 }
 
 /**
- * The getter of an accessor on a prototype, as a function of the object; `undefined` where this engine has none.
+ * The getter of an accessor on a prototype, as a function of the object; `undefined` where this
+ * engine has none.
  * @param {any} owner
  * @param {PropertyKey} name
  * @returns {(self: any) => any}
@@ -77,7 +80,8 @@ export const getterOf = (owner, name) => {
 };
 
 /**
- * An object that carries its methods itself, so that the page's changes to the prototype do not reach it.
+ * An object that carries its methods itself, so that the page's changes to the prototype do not
+ * reach it.
  * @template {object} T
  * @param {T} object
  * @returns {T}

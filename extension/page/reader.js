@@ -1,12 +1,13 @@
-// Reads the document's databases from the isolated world: the inventory, snapshots of whole stores, single records.
+// Reads the document's databases from the isolated world: the inventory, snapshots of whole stores,
+// single records.
 //
-// Invariants: never creates a database; reads little at a time, and never on the guess that the next
-// record is as small as the one before (`pace.js`); what is too much for the way to the host is read
-// once more, in smaller pieces; and whatever it begins ends without
-// this thread, which a dialog, a debugger or a long task of the page may hold up at any time. So each
-// connection places all its requests at once, commits, and closes (`ask`): no write, upgrade or
-// deletion in another tab waits for longer than the requests take. Each result carries the times
-// before and after the reading, so that the host can tell what is newer.
+// Invariants: never creates a database; reads little at a time, and never on the guess that the
+// next record is as small as the one before (`pace.js`); what is too much for the way to the host
+// is read once more, in smaller pieces; and whatever it begins ends without this thread, which a
+// dialog, a debugger or a long task of the page may hold up at any time. So each connection places
+// all its requests at once, commits, and closes (`ask`): no write, upgrade or deletion in another
+// tab waits for longer than the requests take. Each result carries the times before and after the
+// reading, so that the host can tell what is newer.
 
 import { filled } from "./blobs.js";
 import { encode, encodeValue, opaque } from "./encode.js";
@@ -17,10 +18,16 @@ import { after, idle } from "./time.js";
 
 /** The longest text of several records in one body, in UTF-16 units; a single one may be longer. */
 const MAX_TEXT = 4 * 1024 * 1024;
-/** How many milliseconds pass until what there was no room for is told again, the first time and at most. */
+/**
+ * How many milliseconds pass until what there was no room for is told again, the first time and at
+ * most.
+ */
 const FIRST_PAUSE = 250;
 const LAST_PAUSE = 8000;
-/** How many milliseconds an `open` may take: it waits for upgrades of the page, and engines get stuck in some for ever. */
+/**
+ * How many milliseconds an `open` may take: it waits for upgrades of the page, and engines get
+ * stuck in some for ever.
+ */
 const PATIENCE = 3000;
 /** How many milliseconds a reading may wait for transactions of the page, which need never end. */
 const READING = 5000;
@@ -37,7 +44,9 @@ const LISTED = 200;
 /** The reading waited for others: reading less would not help. */
 class HeldUp extends Error {}
 
-/** What stands for a value that is there and that the browser fails to read: its file is gone, say. */
+/**
+ * What stands for a value that is there and that the browser fails to read: its file is gone, say.
+ */
 const UNREADABLE = opaque("Object", "the browser cannot read it");
 
 /**
@@ -55,11 +64,15 @@ export const outcome = (request) =>
     };
   });
 
-/** Storage buckets other than the default one: https://wicg.github.io/storage-buckets/, where the browser has them. */
+/**
+ * Storage buckets other than the default one: https://wicg.github.io/storage-buckets/, where the
+ * browser has them.
+ */
 const manager = () => /** @type {any} */ (navigator).storageBuckets;
 
 /**
- * The names of all buckets but the default one; undefined where there are none to be had (Firefox, insecure contexts).
+ * The names of all buckets but the default one; undefined where there are none to be had (Firefox,
+ * insecure contexts).
  * @returns {Promise<string[] | undefined>}
  */
 export async function bucketNames() {
@@ -80,8 +93,8 @@ export async function factoryOf(bucket) {
  * Opens an existing database and resolves with what `place` returns, or with null if there is no
  * such database; rejects if that can't be told.
  *
- * `place` places all its requests before it returns, and commits: the connection is closed behind it,
- * and the engine answers without this thread.
+ * `place` places all its requests before it returns, and commits: the connection is closed behind
+ * it, and the engine answers without this thread.
  * @template T
  * @param {IDBFactory} factory
  * @param {string} name
@@ -187,8 +200,8 @@ async function shapeOf(factory, name) {
  * The body of an inventory, with what the snapshots need.
  * @param {string} bucket
  * @param {string[] | undefined} buckets all that exist, if that is known
- * @returns {Promise<{ body: string, databases: { name: string, stores: string[] | null }[] }>} `stores` are null if they could
- *   not be read
+ * @returns {Promise<{ body: string, databases: { name: string, stores: string[] | null }[] }>}
+ *   `stores` are null if they could not be read
  */
 export async function readInventory(bucket, buckets) {
   const began = Date.now();
@@ -228,7 +241,8 @@ function soon(reading) {
 
 /**
  * A stretch of a store, in one transaction.
- * @typedef {{ version: number, keyPath: string, keys: IDBValidKey[], values: (any | typeof LOST)[] }} Stretch
+ * @typedef {{ version: number, keyPath: string, keys: IDBValidKey[], values: (any | typeof LOST)[]
+ * }} Stretch
  */
 
 /** In place of a value that the browser fails to read. */
@@ -291,8 +305,9 @@ async function readOneByOne(bucket, name, store, range, keys) {
 }
 
 /**
- * Tells what is in a store, a stretch at a time, in key order. Fails if the page changes the database's shape or deletes it
- * meanwhile: what follows such a change is another snapshot's business.
+ * Tells what is in a store, a stretch at a time, in key order. Fails if the page changes the
+ * database's shape or deletes it meanwhile: what follows such a change is another snapshot's
+ * business.
  * @param {string} bucket
  * @param {string} name the database
  * @param {string} store
@@ -387,7 +402,8 @@ async function someTexts(keys, values, from) {
 }
 
 /**
- * Tells what there is of single records: the answer to `protocol::message::Read`, in as many bodies as it takes.
+ * Tells what there is of single records: the answer to `protocol::message::Read`, in as many bodies
+ * as it takes.
  * @param {Asked} asked
  * @param {import("./survey.js").Delivered} delivered
  * @returns {Promise<void>}
@@ -427,7 +443,8 @@ export async function readRecords(asked) {
  */
 
 /**
- * The body that answers as much of a question as fits into one: how many of the keys it tells of, and the texts of what is there.
+ * The body that answers as much of a question as fits into one: how many of the keys it tells of,
+ * and the texts of what is there.
  * @param {Asked} asked
  * @returns {Promise<{ body: string, told: number, present: string[] }>}
  */

@@ -98,7 +98,8 @@ export function observeRenames(owner, nameOf, observer) {
 }
 
 /**
- * As `observeCalls`, for a method whose first argument is a name; the observer hears which name it took.
+ * As `observeCalls`, for a method whose first argument is a name; the observer hears which name it
+ * took.
  * @param {any} owner
  * @param {string} name
  * @param {(self: any, result: any, name: string) => void} observer
@@ -117,8 +118,9 @@ export function observeNamed(owner, name, observer) {
 }
 
 /**
- * Whether code of the page may run where something is converted to a string. What is no object is converted without, and refused (a
- * symbol) in the native's own words. `document.all` is an object, and calls itself undefined.
+ * Whether code of the page may run where something is converted to a string. What is no object is
+ * converted without, and refused (a symbol) in the native's own words. `document.all` is an object,
+ * and calls itself undefined.
  * @param {any} value
  */
 function runsCode(value) {
@@ -127,7 +129,8 @@ function runsCode(value) {
 }
 
 /**
- * What the native gets in the place of an object: it converts that itself, once and at its own time.
+ * What the native gets in the place of an object: it converts that itself, once and at its own
+ * time.
  * @param {any} value
  * @param {(text: string) => void} taken called when that is done
  */

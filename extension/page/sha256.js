@@ -6,7 +6,8 @@
 let tables;
 
 /**
- * The first 32 bits of the fractional parts of the square and cube roots of the first primes: FIPS 180-4, 5.3.3 and 4.2.2.
+ * The first 32 bits of the fractional parts of the square and cube roots of the first primes: FIPS
+ * 180-4, 5.3.3 and 4.2.2.
  * @returns {Tables}
  */
 function makeTables() {

@@ -1,7 +1,9 @@
-// Where a write was called from, when a person asked for it in the panel. Off, it costs a look at `tracing`.
+// Where a write was called from, when a person asked for it in the panel. Off, it costs a look at
+// `tracing`.
 //
-// Invariant: no code of the page runs. Engines build a stack's text from what a page can overwrite: V8 asks `Error.prepareStackTrace`,
-// and the object for its name and message. So the former is out of the way meanwhile, and the object is one of ours.
+// Invariant: no code of the page runs. Engines build a stack's text from what a page can overwrite:
+// V8 asks `Error.prepareStackTrace`, and the object for its name and message. So the former is out
+// of the way meanwhile, and the object is one of ours.
 
 import { getOwnPropertyDescriptor } from "./pristine.js";
 
@@ -16,7 +18,8 @@ const MAX_FRAMES = 40;
  * Lets a member of `Error` have another value.
  * @param {string} name
  * @param {unknown} value
- * @returns {PropertyDescriptor | null | undefined} what was there before, if there was something; null if it can't be changed
+ * @returns {PropertyDescriptor | null | undefined} what was there before, if there was something;
+ * null if it can't be changed
  */
 function lend(name, value) {
   const before = getOwnPropertyDescriptor(Failure, name);

@@ -5,8 +5,10 @@ import { idle } from "./time.js";
 
 /**
  * @typedef {{ bucket: string, database: string, store: string }} Store
- * @typedef {Omit<Store, "bucket"> & { bucket: string | null }} Somewhere a store of a bucket that is not known, if it is null
- * @typedef {(body: string) => Promise<boolean>} Delivered resolves when the host has it, or there was no room for it on the way
+ * @typedef {Omit<Store, "bucket"> & { bucket: string | null }} Somewhere a store of a bucket that
+ * is not known, if it is null
+ * @typedef {(body: string) => Promise<boolean>} Delivered resolves when the host has it, or there
+ * was no room for it on the way
  */
 
 /**

@@ -1,5 +1,5 @@
-// Keys and key paths that are objects, as the database has them: a page may change what it was given, and engines give the same
-// object out again. So each is copied when the page first gets it.
+// Keys and key paths that are objects, as the database has them: a page may change what it was
+// given, and engines give the same object out again. So each is copied when the page first gets it.
 
 import { lowerOf, only } from "./idb.js";
 import { active } from "./outlet.js";
@@ -9,7 +9,10 @@ import { observeGets } from "./replace.js";
 /** @type {WeakMap<object, any>} */
 const copies = sealedOff(new WeakMap());
 
-/** @param {any} given a key or a key path; the names of a compound one are an array of strings, and so a key */
+/**
+ * @param {any} given a key or a key path; the names of a compound one are an array of strings, and
+ * so a key
+ */
 function remember(given) {
   if (!active || typeof given !== "object" || given === null || copies.has(given)) return;
   copies.set(given, lowerOf(only(given)));

@@ -1,4 +1,5 @@
-// Waiting without the handles of timers: they are numbers of the page's window, which a page can count, and clear.
+// Waiting without the handles of timers: they are numbers of the page's window, which a page can
+// count, and clear.
 
 const { scheduler } = /** @type {any} */ (globalThis);
 

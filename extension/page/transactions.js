@@ -35,8 +35,8 @@ import { stackNow } from "./stacks.js";
 import { asGiven } from "./taken.js";
 
 /**
- * How much text one transaction may hold here and hand over, in UTF-16 units, before its stores are declared in doubt instead. Engines have
- * no strings of more than 512 Mi units.
+ * How much text one transaction may hold here and hand over, in UTF-16 units, before its stores are
+ * declared in doubt instead. Engines have no strings of more than 512 Mi units.
  */
 const MAX_COMMIT = 64 * 1024 * 1024;
 /** What an operation takes beside its texts, about. */
@@ -49,12 +49,17 @@ const MAX_STACKS = 200;
  * A write request.
  * @typedef {object} Operation
  * @property {"put" | "add" | "delete" | "delete_range" | "clear" | "schema"} name
- * @property {IDBRequest | null} request succeeded or failed by the time of `complete`; a schema change has none
+ * @property {IDBRequest | null} request succeeded or failed by the time of `complete`; a schema
+ * change has none
  * @property {string} store the store's name as JSON
- * @property {string} key of a `put` or `add` whose key is an object: its text; the page has the request's result, and may change it
- * @property {number} readBehind how many operations there were when the value was asked for, where its key had to be waited for; 0 elsewhere
- * @property {any} assumed the key under which the value was read back at once; undefined if it was not
- * @property {import("./encode.js").Encoded} content the value; for operations without one all members but the store, with a comma before each
+ * @property {string} key of a `put` or `add` whose key is an object: its text; the page has the
+ * request's result, and may change it
+ * @property {number} readBehind how many operations there were when the value was asked for, where
+ * its key had to be waited for; 0 elsewhere
+ * @property {any} assumed the key under which the value was read back at once; undefined if it was
+ * not
+ * @property {import("./encode.js").Encoded} content the value; for operations without one all
+ * members but the store, with a comma before each
  * @property {string} stack where it was called from, if that is wanted
  */
 /**
@@ -66,12 +71,17 @@ const MAX_STACKS = 200;
  * @property {Operation[]} operations
  * @property {number} length of all texts; past `MAX_COMMIT` nothing is kept
  * @property {Names} stores that were written to
- * @property {Names} doubtful stores that have to be read again, since not all that was written to them is known
+ * @property {Names} doubtful stores that have to be read again, since not all that was written to
+ * them is known
  * @property {string} why; empty if there are none
  * @property {boolean} readsBack whether one of them was read behind others
- * @property {Names} announced stores of which was told that they may be written to without more being heard of it
+ * @property {Names} announced stores of which was told that they may be written to without more
+ * being heard of it
  */
-/** @typedef {Record<string, string>} Names names of stores as JSON, with their key paths; empty where that is not known */
+/**
+ * @typedef {Record<string, string>} Names names of stores as JSON, with their key paths; empty
+ * where that is not known
+ */
 
 /** @returns {Names} */
 const noNames = () => /** @type {any} */ ({ __proto__: null });
@@ -258,8 +268,8 @@ function end(native) {
 }
 
 /**
- * The members that name a database; empty if its name can't be told. A bucket that is not known is null, which only
- * comparisons understand.
+ * The members that name a database; empty if its name can't be told. A bucket that is not known is
+ * null, which only comparisons understand.
  * @param {IDBDatabase} database
  */
 function placeOf(database) {
@@ -268,7 +278,8 @@ function placeOf(database) {
 }
 
 /**
- * Lets some stores of a transaction be read again; if its bucket is not known, all of its scope in every bucket.
+ * Lets some stores of a transaction be read again; if its bucket is not known, all of its scope in
+ * every bucket.
  * @param {IDBTransaction} native
  * @param {string} why
  * @param {Names} stores
@@ -299,7 +310,8 @@ function giveUp(transaction, native, why) {
  * @param {string} place
  */
 function compareScope(native, place) {
-  // An upgrade may have changed which stores there are. What leaves with the document is for another one, which is told no null.
+  // An upgrade may have changed which stores there are. What leaves with the document is for
+  // another one, which is told no null.
   if (modeOf(native) === "versionchange" || (leaving && bucketOf(databaseOf(native)) === undefined)) {
     wantSurvey();
     return;
@@ -389,7 +401,8 @@ let lookedAt = 0;
 /** Transactions that have ended without being heard of: the page stopped the event. */
 function giveUpEnded() {
   const before = now() - LOOK_AFTER;
-  // Each that waits costs an exception: a page with thousands of them would pay for it with each new one.
+  // Each that waits costs an exception: a page with thousands of them would pay for it with each
+  // new one.
   if (lookedAt > before) return;
   lookedAt = now();
   transactions.forEach((transaction, native) => {
@@ -409,7 +422,8 @@ function hasEnded(native) {
   }
 }
 
-// A transaction may commit when nobody is there to hear of it: its frame was taken out of the page, say.
+// A transaction may commit when nobody is there to hear of it: its frame was taken out of the page,
+// say.
 whenLeaving(() => {
   try {
     tellMissed();

@@ -11,5 +11,7 @@ export const stopListeningTo = uncurry(EventTarget.prototype.removeEventListener
 export const createElement = uncurry(Document.prototype.createElement);
 /** Whether a document is hidden. */
 export const isHidden = getterOf(Document.prototype, "hidden");
-/** At document start there is no `head` yet; where there is one, scripts of the page may have run. */
+/**
+ * At document start there is no `head` yet; where there is one, scripts of the page may have run.
+ */
 export const isLate = getterOf(Document.prototype, "head")(document) !== null;

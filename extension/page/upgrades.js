@@ -36,7 +36,8 @@ function recordSchema(native, name, change, store) {
 
 /**
  * What a setter or a method of an upgrade did.
- * @param {"createObjectStore" | "deleteObjectStore" | "createIndex" | "deleteIndex" | "store.name" | "index.name"} method
+ * @param {"createObjectStore" | "deleteObjectStore" | "createIndex" | "deleteIndex" | "store.name"
+ * | "index.name"} method
  * @param {any} self the database, the store or the index
  * @param {any} result of a method
  * @param {string} name the argument, or a setter's old name
@@ -84,7 +85,8 @@ export function observeSchema(method, self, result, name) {
 }
 
 /**
- * Remembers the upgrade that an `open` may lead to: `deleteObjectStore` has no other way to its transaction.
+ * Remembers the upgrade that an `open` may lead to: `deleteObjectStore` has no other way to its
+ * transaction.
  * @param {IDBFactory} factory
  * @param {IDBOpenDBRequest} request
  */

@@ -73,8 +73,9 @@ export function observe(method, self, request, argument, key) {
 const operationOn = (store, name, request, text) => operationOf(name, stringify(nameOfStore(store)), request, text);
 
 /**
- * `put`, `add` and `cursor.update`. A key that is a number or a string is the request's result, asked for at `complete`; one that
- * is an object is taken now, for the page may change what it gave and what it gets.
+ * `put`, `add` and `cursor.update`. A key that is a number or a string is the request's result,
+ * asked for at `complete`; one that is an object is taken now, for the page may change what it gave
+ * and what it gets.
  * @param {"put" | "add"} name
  * @param {IDBObjectStore} store
  * @param {IDBRequest} request
@@ -91,7 +92,8 @@ function recordValue(name, store, request, value, explicit) {
     readBack(store, transaction, operation, key);
   } else {
     operation.content = encoded;
-    // Accessors in it, or an array of what is no own property (the length of a string): its text is taken when there is one.
+    // Accessors in it, or an array of what is no own property (the length of a string): its text is
+    // taken when there is one.
     if (key === undefined && (explicit !== undefined || path?.isArray)) whenDone(operation, takeKey);
   }
   if (typeof key === "object" && key !== null) operation.key = encode(key, true) ?? "";
@@ -101,7 +103,8 @@ function recordValue(name, store, request, value, explicit) {
 /**
  * The key path of a store.
  * @typedef {object} Path
- * @property {(import("./encode.js").KeyPath | null)[]} links one path, or each of several; null is the value itself
+ * @property {(import("./encode.js").KeyPath | null)[]} links one path, or each of several; null is
+ * the value itself
  * @property {boolean} isArray whether the key is an array of what is found there
  * @property {boolean} generates whether the database makes keys that are missing
  */
@@ -140,7 +143,8 @@ function linked(path) {
 }
 
 /**
- * What stands in a value where a key path leads: undefined if it is no value's own, and so neither a date, bytes nor an array.
+ * What stands in a value where a key path leads: undefined if it is no value's own, and so neither
+ * a date, bytes nor an array.
  * @param {any} value
  * @param {Path} path
  */
@@ -163,7 +167,8 @@ function memberAt(value, path) {
   let found = value;
   for (let link = path; link !== null; link = link.next) {
     if (typeof found !== "object" || found === null) return undefined;
-    // Of a map or an error the clone has no such member, nor has anything of what is not enumerable.
+    // Of a map or an error the clone has no such member, nor has anything of what is not
+    // enumerable.
     if (!isArray(found) && kindOf(found) !== null) return undefined;
     const descriptor = getOwnPropertyDescriptor(found, link.name);
     if (descriptor === undefined || !descriptor.enumerable || !hasOwn(descriptor, "value")) return undefined;
@@ -173,7 +178,8 @@ function memberAt(value, path) {
 }
 
 /**
- * A key that is an object as the database takes it, in a copy that is ours; undefined if that takes running code of the page.
+ * A key that is an object as the database takes it, in a copy that is ours; undefined if that takes
+ * running code of the page.
  * @param {any} key
  */
 function copied(key) {
@@ -191,12 +197,15 @@ function copied(key) {
  * @type {WeakMap<IDBRequest, { transaction: Transaction, operation: Operation }>}
  */
 const readBacks = sealedOff(new WeakMap());
-/** @type {WeakMap<IDBDatabase, number>} Connections on which our own requests' events are caught, and how many are to come. */
+/**
+ * @type {WeakMap<IDBDatabase, number>} Connections on which our own requests' events are caught,
+ * and how many are to come.
+ */
 const intercepted = sealedOff(new WeakMap());
 
 /**
- * The value could not be known without running the page's accessors a second time: reads the record in the same transaction, as
- * soon as its key is known.
+ * The value could not be known without running the page's accessors a second time: reads the record
+ * in the same transaction, as soon as its key is known.
  * @param {IDBObjectStore} store
  * @param {Transaction} transaction
  * @param {Operation} operation
@@ -234,7 +243,8 @@ function whenDone(operation, action) {
 }
 
 /**
- * Whether the key could be known without running code of the page; otherwise the operation is given up at `complete`.
+ * Whether the key could be known without running code of the page; otherwise the operation is given
+ * up at `complete`.
  * @param {any} result
  * @param {Operation} operation
  */
@@ -287,7 +297,8 @@ function stopIntercepting(database) {
 }
 
 /**
- * Takes our own requests' events on their way down, at the connection: neither the transaction nor anyone behind it sees them.
+ * Takes our own requests' events on their way down, at the connection: neither the transaction nor
+ * anyone behind it sees them.
  * @param {Event} event
  */
 function intercept(event) {

@@ -2,9 +2,12 @@
 //!
 //! # Layout
 //!
-//! - [`background`]: what runs in Chromium's service worker and Firefox's event page, the same in both.
+//! - [`background`]: what runs in Chromium's service worker and Firefox's event page, the same in
+//!   both.
 //!
-//! Beside this crate, `panel/` is the inspector and `pages/` the popup and the options page, each a module of its own; `page/` holds the JavaScript that must run in pages, `background.js` the few lines that must run before
-//! any WASM is loaded, and `ui/` what a person sees. `cargo xtask build` puts it all together.
+//! Beside this crate, `panel/` is the inspector and `pages/` the popup and the options page, each a
+//! module of its own; `page/` holds the JavaScript that must run in pages, `background.js` the few
+//! lines that must run before any WASM is loaded, and `ui/` what a person sees. `cargo xtask build`
+//! puts it all together.
 
 pub mod background;

@@ -1,4 +1,5 @@
-//! `idb-relay apply`: from Redis to Memcached, as a process of its own, for teams whose browsers are not near the cache.
+//! `idb-relay apply`: from Redis to Memcached, as a process of its own, for teams whose browsers
+//! are not near the cache.
 //!
 //! ```text
 //! Redis: stream, consumer group ─▶ stream ─┐
@@ -6,12 +7,13 @@
 //!        lease ◀──────────────────────────────┘
 //! ```
 //!
-//! Any number of processes of a group may run. The order of a record's events is that of the stream, so one process at a time applies
-//! them; the others stand by.
+//! Any number of processes of a group may run. The order of a record's events is that of the
+//! stream, so one process at a time applies them; the others stand by.
 //!
 //! **Invariants** (the argument is in `docs/delivery.md`):
-//! - Who writes has the [`lease`], or writes nothing that matters: every write is refused by Memcached itself if the record was touched since
-//!   it was looked up, or if it comes so late that somebody else may have the lease.
+//! - Who writes has the [`lease`], or writes nothing that matters: every write is refused by
+//!   Memcached itself if the record was touched since it was looked up, or if it comes so late that
+//!   somebody else may have the lease.
 //! - Who takes the lease begins only when nothing older can land any more.
 //! - An event is acknowledged after it is in Memcached.
 //! - Values are plain: flags 0, no expiry, the bytes of the value and nothing else.
@@ -20,8 +22,8 @@
 //!
 //! - [`lease`]: which process writes.
 //! - [`session`]: what the one that does may do.
-//! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers that are empty. `stream::owed`: what others
-//!   have left undone.
+//! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers
+//!   that are empty. `stream::owed`: what others have left undone.
 //! - [`channel`]: events from Pub/Sub, at most once.
 //! - [`change`]: what an event means for Memcached.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
@@ -67,11 +69,13 @@ use self::{
     stream::Stream,
 };
 
-/// The first pause after a failure, and the longest: short enough for the lease to be kept meanwhile.
+/// The first pause after a failure, and the longest: short enough for the lease to be kept
+/// meanwhile.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often who stands by asks for the lease, and how often anybody looks whether the end was asked for.
+/// How often who stands by asks for the lease, and how often anybody looks whether the end was
+/// asked for.
 const STAND_BY: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(50);
 
@@ -173,7 +177,8 @@ impl<W: Write> Process<'_, W> {
         }
     }
 
-    /// The end was asked for: says what was heard and is not written any more, and that this is all.
+    /// The end was asked for: says what was heard and is not written any more, and that this is
+    /// all.
     fn leave(&mut self) -> Result<(), io::Error> {
         if let Source::Channels(channels) = &mut self.source
             && let Err(Stop::Output(error)) =
@@ -252,8 +257,9 @@ impl<W: Write> Process<'_, W> {
 
     /// Waits until the lease is ours.
     ///
-    /// What may still land when it is was sent with fences that are older than its last keeping. So the servers' clocks are looked at meanwhile: what
-    /// they said after the last keeping is what has to be waited from, and most of that time has passed when the lease has run out.
+    /// What may still land when it is was sent with fences that are older than its last keeping. So
+    /// the servers' clocks are looked at meanwhile: what they said after the last keeping is what
+    /// has to be waited from, and most of that time has passed when the lease has run out.
     fn stand_by(&mut self, redis: &mut Connection, group: &str) -> Result<(), Stop> {
         let url = self.config.redis.as_ref().map_or("", |redis| redis.url.as_str());
         let failed = |error| Stop::redis(&error, url);

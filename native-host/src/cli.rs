@@ -113,7 +113,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Chromium hands the extension's origin over, Firefox the path of the host manifest and the extension's id.
+/// Chromium hands the extension's origin over, Firefox the path of the host manifest and the
+/// extension's id.
 fn is_start_by_browser(arguments: &[OsString]) -> bool {
     let text = |index: usize| arguments.get(index).and_then(|argument| argument.to_str());
     let manifest =

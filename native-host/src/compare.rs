@@ -1,11 +1,14 @@
-//! Compares Memcached with the mirror, and puts right what differs: `idb-relay verify` and the inspector's question are both this.
+//! Compares Memcached with the mirror, and puts right what differs: `idb-relay verify` and the
+//! inspector's question are both this.
 //!
 //! **Invariants:**
-//! - *What is on its way is no difference.* The offset of who feeds Memcached is read first, then the item, then the mirror with the journal's events
-//!   after that offset. A record without such an event was passed on before it was looked at, so its item must say what
-//!   the mirror says. One with such an event is looked at again.
-//! - *Repairing never goes back in time*, whoever writes meanwhile: the journal is held from before the mirror is read until the item is changed, and what
-//!   arrives later changes nothing: it names the item that was seen (its CAS number), or ends by itself.
+//! - *What is on its way is no difference.* The offset of who feeds Memcached is read first, then
+//!   the item, then the mirror with the journal's events after that offset. A record without such
+//!   an event was passed on before it was looked at, so its item must say what the mirror says. One
+//!   with such an event is looked at again.
+//! - *Repairing never goes back in time*, whoever writes meanwhile: the journal is held from before
+//!   the mirror is read until the item is changed, and what arrives later changes nothing: it names
+//!   the item that was seen (its CAS number), or ends by itself.
 //! - Memory is bounded by a stretch of records, however many there are.
 //!
 //! Each record is looked at by pipelined `mg`, then the servers are asked for all that they hold.
@@ -88,7 +91,8 @@ pub trait Observer {
     /// A record differs, and is put right or not.
     fn differs(&mut self, difference: Difference) -> io::Result<()>;
 
-    /// It has come so far: `items` of the servers' items were looked through, of about so many, once the records are compared.
+    /// It has come so far: `items` of the servers' items were looked through, of about so many,
+    /// once the records are compared.
     fn advanced(&mut self, so_far: &Compared, items: Option<(u64, u64)>) -> io::Result<()>;
 }
 
@@ -126,8 +130,8 @@ impl From<Trouble> for CompareError {
     }
 }
 
-/// How long a difference is watched that the running host may be about to put right itself, as it does when a server has come back empty.
-/// Once that was in vain, further ones are not waited for.
+/// How long a difference is watched that the running host may be about to put right itself, as it
+/// does when a server has come back empty. Once that was in vain, further ones are not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A comparison that is under way.
@@ -142,15 +146,16 @@ struct Comparison<'c, O> {
     so_far: Compared,
     /// The names of orphaned items that were told.
     orphaned: Names,
-    /// The shortened names of the mirrors' records, as they were at these generations of the journals.
+    /// The shortened names of the mirrors' records, as they were at these generations of the
+    /// journals.
     shortened: RefCell<Option<(Vec<i64>, Rc<Names>)>>,
     patience: Duration,
     /// What a host had sent when it ended has arrived.
     undisturbed: bool,
 }
 
-/// Compares what the scope means of the chosen journals with Memcached, and puts it right if asked to. The observer is told of each
-/// difference; what is returned counts them, and has none itself.
+/// Compares what the scope means of the chosen journals with Memcached, and puts it right if asked
+/// to. The observer is told of each difference; what is returned counts them, and has none itself.
 pub fn compare<O: Observer>(
     config: &config::Memcached,
     feed: &Feed,

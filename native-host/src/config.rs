@@ -1,4 +1,5 @@
-//! The configuration: a TOML file in which every key has a default and every mistake is named with its line.
+//! The configuration: a TOML file in which every key has a default and every mistake is named with
+//! its line.
 //!
 //! - `address`: which addresses of servers can be used.
 //! - [`endpoint`]: where a Memcached server is, and what it takes to be let in.
@@ -66,7 +67,8 @@ pub struct Capture {
 pub struct Redis {
     /// `url`: may hold a password, so it is never printed.
     pub url: String,
-    /// `ca_file`: who vouches for the server of a `rediss://` address; `None`: whom the system trusts.
+    /// `ca_file`: who vouches for the server of a `rediss://` address; `None`: whom the system
+    /// trusts.
     pub ca_file: Option<PathBuf>,
     /// `channel`
     pub channel: Template,
@@ -74,7 +76,8 @@ pub struct Redis {
     pub stream: Option<String>,
     /// `max_stream_length`; `None`: unbounded, which 0 says too.
     pub max_stream_length: Option<u64>,
-    /// `max_memory_mib`, in bytes; `None`: where the server has no bound of its own, half of its machine's memory; 0: no bound.
+    /// `max_memory_mib`, in bytes; `None`: where the server has no bound of its own, half of its
+    /// machine's memory; 0: no bound.
     pub max_memory: Option<u64>,
 }
 
@@ -169,7 +172,8 @@ const REDACT: &[&str] = &["database", "store", "fields", "how"];
 const SECTIONS: &[&str] = &["capture", "redis", "memcached", "journal", "redact"];
 
 impl Config {
-    /// Reads the file that [`path`] names. A file in the usual place may be absent; one that the variable names may not.
+    /// Reads the file that [`path`] names. A file in the usual place may be absent; one that the
+    /// variable names may not.
     pub fn load() -> Result<Self, ConfigError> {
         let named = env::var_os(VARIABLE).filter(|value| !value.is_empty());
         let Some(path) = path() else {
@@ -211,7 +215,8 @@ impl Config {
     }
 }
 
-/// The configuration file: what `IDB_RELAY_CONFIG` names, else `config.toml` in the platform's directory for this program.
+/// The configuration file: what `IDB_RELAY_CONFIG` names, else `config.toml` in the platform's
+/// directory for this program.
 pub fn path() -> Option<PathBuf> {
     match env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         Some(path) => Some(path.into()),

@@ -1,7 +1,8 @@
 //! Where the platform wants files of a user's programs.
 //!
-//! Linux follows the XDG base directories, macOS `~/Library/Application Support`, Windows `%APPDATA%` and `%LOCALAPPDATA%`. The paths
-//! are those that earlier versions had from the crate `directories`.
+//! Linux follows the XDG base directories, macOS `~/Library/Application Support`, Windows
+//! `%APPDATA%` and `%LOCALAPPDATA%`. The paths are those that earlier versions had from the crate
+//! `directories`.
 
 use std::{env, ffi::OsString, path::PathBuf};
 

@@ -1,10 +1,11 @@
-//! Whether everything that a write passes on its way is as it must be, and what to do where it is not.
+//! Whether everything that a write passes on its way is as it must be, and what to do where it is
+//! not.
 //!
-//! One file for each stretch of the way: [`files`] (configuration, journals), [`browsers`] (what tells them of this host), [`servers`]
-//! (Redis and Memcached, under the names and with the cures that the sinks use), `others` (profiles
-//! that write in each other's place), [`feeding`] (who writes to Memcached). Nothing is changed but
-//! what a check must try
-//! and undo: a file where the journals are.
+//! One file for each stretch of the way: [`files`] (configuration, journals), [`browsers`] (what
+//! tells them of this host), [`servers`] (Redis and Memcached, under the names and with the cures
+//! that the sinks use), `others` (profiles that write in each other's place), [`feeding`] (who
+//! writes to Memcached). Nothing is changed but what a check must try and undo: a file where the
+//! journals are.
 
 use serde::Serialize;
 

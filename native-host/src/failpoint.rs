@@ -1,14 +1,17 @@
-//! Where a test may have this process end as if it had been killed, how fast a test lets it wait, and what time it is there.
+//! Where a test may have this process end as if it had been killed, how fast a test lets it wait,
+//! and what time it is there.
 //!
-//! All of it exists in debug builds only, and only for whoever sets a variable of the environment; in a release build the calls are
-//! nothing and nothing reads the variables. (The crate `fail` does the first part too, but by a feature: what is tested would have to be
-//! built apart from what is used.)
+//! All of it exists in debug builds only, and only for whoever sets a variable of the environment;
+//! in a release build the calls are nothing and nothing reads the variables. (The crate `fail` does
+//! the first part too, but by a feature: what is tested would have to be built apart from what is
+//! used.)
 //!
-//! - `IDB_RELAY_FAIL_POINT=journal.committed:3`: the third time that point is passed, the process ends on the spot. Nothing is flushed,
-//!   closed or told, as with `kill -9`.
-//! - `IDB_RELAY_PACE=10`: pauses, and the patience with servers, take a tenth of their time. What follows them stays the same.
-//! - `IDB_RELAY_CLOCK=/a/file`: the time is what that file says, eight bytes, little-endian, in milliseconds. So a test that plays the
-//!   browser can let time pass for pages and host alike.
+//! - `IDB_RELAY_FAIL_POINT=journal.committed:3`: the third time that point is passed, the process
+//!   ends on the spot. Nothing is flushed, closed or told, as with `kill -9`.
+//! - `IDB_RELAY_PACE=10`: pauses, and the patience with servers, take a tenth of their time. What
+//!   follows them stays the same.
+//! - `IDB_RELAY_CLOCK=/a/file`: the time is what that file says, eight bytes, little-endian, in
+//!   milliseconds. So a test that plays the browser can let time pass for pages and host alike.
 
 use std::time::Duration;
 

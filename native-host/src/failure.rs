@@ -1,8 +1,10 @@
-//! What every named error of this program offers: a message that says what failed with what, and a cure.
+//! What every named error of this program offers: a message that says what failed with what, and a
+//! cure.
 
 use protocol::message::{ErrorCode, HostError};
 
-/// What is wrong with foreign JSON, without anything of what it says: serde's message repeats values, which may be secrets.
+/// What is wrong with foreign JSON, without anything of what it says: serde's message repeats
+/// values, which may be secrets.
 pub(crate) fn json_fault(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!("(line {}, column {})", error.line(), error.column());

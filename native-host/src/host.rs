@@ -51,8 +51,9 @@ const SINKS: Duration = Duration::from_secs(1);
 /// How long to wait before a transaction that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A delivery that writes more bytes of events than this is given up when the disk has no room for it, twice: it would stand in front of
-/// all others. For smaller ones the host waits, however long it takes.
+/// A delivery that writes more bytes of events than this is given up when the disk has no room for
+/// it, twice: it would stand in front of all others. For smaller ones the host waits, however long
+/// it takes.
 const LARGE: u64 = 8 * 1024 * 1024;
 
 /// Why a session ended before its stdin did.
@@ -106,7 +107,8 @@ impl Failure for SessionError {
     }
 }
 
-/// Runs a session on these streams until the input ends. Failure means that it ended for a reason that was told on the output.
+/// Runs a session on these streams until the input ends. Failure means that it ended for a reason
+/// that was told on the output.
 pub fn run(
     config: Result<Config, ConfigError>,
     input: impl Read + Send + 'static,
@@ -219,7 +221,8 @@ impl Session<'_> {
                 Taken::Idle => true,
                 Taken::End(end) => return Ok(end?),
             };
-            // The first time as soon as nothing comes, for then the sinks have passed on what there was; later also while the page writes on.
+            // The first time as soon as nothing comes, for then the sinks have passed on what there
+            // was; later also while the page writes on.
             let interval = if more || self.journal.owes() {
                 TIDY_MORE
             } else {
@@ -315,7 +318,8 @@ impl Session<'_> {
                     self.outbox.send(FromHost::Snapshot { origin });
                 }
             }
-            // The journal's directory may be in trouble, which its own errors tell; the file is looked at again.
+            // The journal's directory may be in trouble, which its own errors tell; the file is
+            // looked at again.
             Err(error) => tracing::debug!("{error}"),
         }
     }
@@ -334,7 +338,8 @@ impl Session<'_> {
         }
     }
 
-    /// Brings deliveries to the disk, however often that takes, and tells the extension and the sinks.
+    /// Brings deliveries to the disk, however often that takes, and tells the extension and the
+    /// sinks.
     fn store(&mut self, deliveries: &[Inbound]) -> Result<(), SessionError> {
         if deliveries.is_empty() {
             return Ok(());
@@ -428,7 +433,8 @@ impl Session<'_> {
                         self.outbox.send(FromHost::Error(error.to_message()));
                     }
                     if self.queue.has_ended() {
-                        // Nothing of this was acknowledged; the bridges have it still, and the browser waits for no one.
+                        // Nothing of this was acknowledged; the bridges have it still, and the
+                        // browser waits for no one.
                         return Err(error.into());
                     }
                     thread::sleep(paced(RETRY));

@@ -1,11 +1,13 @@
 //! Answers the inspector's questions ([`protocol::inspect`]).
 //!
-//! **Invariants:** it reads the journal on connections of its own and never writes to it; it never talks to stdin, and to stdout only through
-//! the one writer, behind everything else. Nothing is remembered about inspectors but their open questions, and those are bounded.
+//! **Invariants:** it reads the journal on connections of its own and never writes to it; it never
+//! talks to stdin, and to stdout only through the one writer, behind everything else. Nothing is
+//! remembered about inspectors but their open questions, and those are bounded.
 //!
 //! - `feed`: questions that wait for news, on a thread of their own.
-//! - `desk`: those that are answered one after the other: on one thread what the journal says at once, on another what a server has to be
-//!   asked for, which may take as long as a server that does not answer.
+//! - `desk`: those that are answered one after the other: on one thread what the journal says at
+//!   once, on another what a server has to be asked for, which may take as long as a server that
+//!   does not answer.
 //! - `comparer`: comparisons with Memcached, on a thread of their own.
 //! - `examiner`: what `idb-relay doctor` finds, likewise.
 //! - [`health`]: the host, the journal, the sinks and how late they are; `status` shows the same.
@@ -50,7 +52,8 @@ pub(crate) struct Inspection {
 }
 
 impl Inspection {
-    /// Starts them. They open the journal when they are first asked something, and are not joined: they only read, and a repair may end anywhere.
+    /// Starts them. They open the journal when they are first asked something, and are not joined:
+    /// they only read, and a repair may end anywhere.
     pub(crate) fn start(config: &Config, journal: &Path, outbox: &Outbox) -> Self {
         let (feeds, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let thread = Feeds::new(journal, waiting, outbox.clone());
@@ -107,7 +110,8 @@ impl Inspection {
             }
             question => is_full(&self.desk.try_send((ask.id, question))),
         };
-        // The threads end only after this does; a question that nobody takes for another reason is one of a session at its end.
+        // The threads end only after this does; a question that nobody takes for another reason is
+        // one of a session at its end.
         if full {
             fail(&self.outbox, ask.id, too_many());
         }

@@ -1,19 +1,24 @@
 //! The journal: one SQLite file per browser profile, in WAL mode, with mode 0600.
 //!
-//! It holds the *journal* proper (events, numbered, as long as [`retain`] says), the *mirror* (the latest value of every record, under keys whose bytes
-//! sort as IndexedDB sorts them) and the *progress* of the sinks.
+//! It holds the *journal* proper (events, numbered, as long as [`retain`] says), the *mirror* (the
+//! latest value of every record, under keys whose bytes sort as IndexedDB sorts them) and the
+//! *progress* of the sinks.
 //!
 //! **Invariants:**
-//! - One process writes ([`lock`]); within it, one thread applies deliveries ([`Journal`]) and the sinks save their progress
-//!   ([`progress`]), taking turns ([`Turn`]). Any number of processes read ([`read`]).
-//! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`] returned is on disk.
-//! - Every change of the mirror has an event, and the mirror holds what the newest event of a key says. So a reader
-//!   that follows the journal's keys and takes values from the mirror can never go back in time.
-//! - Other processes write nothing here; what they want they leave beside it ([`request`]). One that has to be sure that nothing changes
-//!   for a moment may hold it (`hold`).
-//! - The last events are at hand for readers of this process once they are on disk ([`recent`]); they say what the file says.
-//! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a profile whose journal was deleted
-//!   does not give its old numbers out again.
+//! - One process writes ([`lock`]); within it, one thread applies deliveries ([`Journal`]) and the
+//!   sinks save their progress ([`progress`]), taking turns ([`Turn`]). Any number of processes
+//!   read ([`read`]).
+//! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`]
+//!   returned is on disk.
+//! - Every change of the mirror has an event, and the mirror holds what the newest event of a key
+//!   says. So a reader that follows the journal's keys and takes values from the mirror can never
+//!   go back in time.
+//! - Other processes write nothing here; what they want they leave beside it ([`request`]). One
+//!   that has to be sure that nothing changes for a moment may hold it (`hold`).
+//! - The last events are at hand for readers of this process once they are on disk ([`recent`]);
+//!   they say what the file says.
+//! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a
+//!   profile whose journal was deleted does not give its old numbers out again.
 
 use std::{
     collections::HashMap,
@@ -60,8 +65,8 @@ use crate::config::Limits;
 
 use self::{reread::Rereads, scan::Scan, settle::Settling, store::Stores};
 
-/// How long a connection waits for another one. Only checkpoints, first reads of other processes and
-/// repairs can make it wait.
+/// How long a connection waits for another one. Only checkpoints, first reads of other processes
+/// and repairs can make it wait.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Who makes the events: constant fields of their `source`.
@@ -83,8 +88,8 @@ pub struct Journal {
     _lock: lock::Lock,
 }
 
-/// What the writer remembers between transactions. All but `settling` and `rereads` only saves reading; a failed transaction throws it away,
-/// and what it did to `settling` is undone.
+/// What the writer remembers between transactions. All but `settling` and `rereads` only saves
+/// reading; a failed transaction throws it away, and what it did to `settling` is undone.
 struct State {
     author: Author,
     /// The number of the last event.
@@ -166,7 +171,8 @@ impl Journal {
         self.state.head
     }
 
-    /// How much is kept from now on, and the sink that carries events' texts on: what it misses for want of room is made good.
+    /// How much is kept from now on, and the sink that carries events' texts on: what it misses for
+    /// want of room is made good.
     pub fn limit(&mut self, limits: Limits, carrier: &'static str) {
         self.state.limits = limits;
         self.state.carrier = carrier;
@@ -177,7 +183,8 @@ impl Journal {
         self.state.room.owed > 0
     }
 
-    /// Lets go of what has grown old while nothing was written; whether there is more to do at once.
+    /// Lets go of what has grown old while nothing was written; whether there is more to do at
+    /// once.
     pub fn tidy(&mut self) -> Result<bool, JournalError> {
         let mut batch = self.begin()?;
         let more = batch.tidy()?;
@@ -192,7 +199,8 @@ impl Journal {
         self.state.attempted
     }
 
-    /// Gives back what the write-ahead log takes beyond [`log::LIMIT`], unless a reader still needs it.
+    /// Gives back what the write-ahead log takes beyond [`log::LIMIT`], unless a reader still needs
+    /// it.
     pub fn shrink_log(&mut self) {
         let _turn = self.turn.take();
         if let Err(error) = log::shrink(&self.connection, &self.path) {
@@ -216,8 +224,8 @@ impl Journal {
         Batch::begin(self)
     }
 
-    /// What is to be asked now: for records whose doubt has been quiet for long enough to read them again, and for stores of which
-    /// something is missing.
+    /// What is to be asked now: for records whose doubt has been quiet for long enough to read them
+    /// again, and for stores of which something is missing.
     pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
         let state = &mut self.state;
         let (mut reads, given_up) = state.settling.due(now);
@@ -232,7 +240,8 @@ impl Journal {
         reads
     }
 
-    /// Other documents of the origin can be asked than before: what nothing has come of is asked for once more.
+    /// Other documents of the origin can be asked than before: what nothing has come of is asked
+    /// for once more.
     pub fn ask_again(&mut self, origin: &str) -> Result<(), JournalError> {
         self.state.settling.ask_again(origin);
         self.state
@@ -264,7 +273,8 @@ impl State {
         .any(|count| count > REMEMBERED)
     }
 
-    /// Forgets what a failed transaction may have put in, or what is too much, and takes the head from the file.
+    /// Forgets what a failed transaction may have put in, or what is too much, and takes the head
+    /// from the file.
     fn reload(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.stores = Stores::default();
         self.contexts.clear();
@@ -278,7 +288,8 @@ impl State {
     }
 }
 
-/// The file of a profile's journal. Profile ids come from outside: only what cannot leave the directory is taken.
+/// The file of a profile's journal. Profile ids come from outside: only what cannot leave the
+/// directory is taken.
 pub fn path(directory: &Path, profile: &str) -> Result<PathBuf, JournalError> {
     let fits = (1..=64).contains(&profile.len());
     if fits

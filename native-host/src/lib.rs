@@ -1,13 +1,15 @@
-//! The native host of idb-relay: a browser starts it, hands it what pages committed, and it brings that to Redis and Memcached.
+//! The native host of idb-relay: a browser starts it, hands it what pages committed, and it brings
+//! that to Redis and Memcached.
 //!
 //! ```text
 //! stdin ─▶ messaging ─▶ journal (SQLite: events + mirror) ─▶ sinks::redis
 //!  ◀── acknowledgements ──┘                               └─▶ sinks::memcached
 //! ```
 //!
-//! **Invariants:** stdout carries frames and nothing else, and one thread owns it. Nothing is acknowledged before it is
-//! on disk. The journal knows no sink; a sink reads the journal and never talks to stdin. Nothing here panics on bad input:
-//! every mistake has a name and a cure ([`failure`]).
+//! **Invariants:** stdout carries frames and nothing else, and one thread owns it. Nothing is
+//! acknowledged before it is on disk. The journal knows no sink; a sink reads the journal and never
+//! talks to stdin. Nothing here panics on bad input: every mistake has a name and a cure
+//! ([`failure`]).
 //!
 //! # Layout
 //!

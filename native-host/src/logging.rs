@@ -1,5 +1,6 @@
-//! The host's log goes to stderr (browsers show it in their own logs) and to a file; never to stdout, which belongs to the frames. What
-//! `idb-relay apply` logs it has also printed, so its log is a file only.
+//! The host's log goes to stderr (browsers show it in their own logs) and to a file; never to
+//! stdout, which belongs to the frames. What `idb-relay apply` logs it has also printed, so its log
+//! is a file only.
 //!
 //! [`rotating`]: the file.
 
@@ -33,7 +34,8 @@ const MAX_LOG: u64 = 4 * 1024 * 1024;
 /// Whose host this is, once the browser has said it.
 static PROFILE: OnceLock<String> = OnceLock::new();
 
-/// What every line begins with: the time, and which process it is of. Hosts of several profiles write to one file.
+/// What every line begins with: the time, and which process it is of. Hosts of several profiles
+/// write to one file.
 struct Stamp;
 
 impl FormatTime for Stamp {

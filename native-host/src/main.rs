@@ -1,4 +1,5 @@
-//! `idb-relay`: run by a browser it is the native host, run by a person the commands of [`idb_relay::cli`].
+//! `idb-relay`: run by a browser it is the native host, run by a person the commands of
+//! [`idb_relay::cli`].
 
 use std::process::ExitCode;
 

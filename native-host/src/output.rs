@@ -1,4 +1,5 @@
-//! Printing, for people and for programs. It is one place because any line may hold foreign text: see [`protocol::shown`].
+//! Printing, for people and for programs. It is one place because any line may hold foreign text:
+//! see [`protocol::shown`].
 
 use std::{
     fmt,

@@ -1,7 +1,7 @@
 //! What reads the journal and passes it on, one thread each, every one from its own offset.
 //!
-//! **Invariants:** a sink reads the journal and never talks to stdin; a sink that cannot work waits and tries again, it never skips
-//! and never lets the journal wait.
+//! **Invariants:** a sink reads the journal and never talks to stdin; a sink that cannot work waits
+//! and tries again, it never skips and never lets the journal wait.
 //!
 //! - [`runner`]: the loop they share: wait, step, save, back off.
 //! - [`redis`]: stream and channels, exactly once and in order.
@@ -78,7 +78,8 @@ impl Sinks {
         self.wake.advance(head);
     }
 
-    /// Lets them pass on what is there, for at most this long. What is left waits in the journal for the next start.
+    /// Lets them pass on what is there, for at most this long. What is left waits in the journal
+    /// for the next start.
     pub fn finish(self, patience: Duration) {
         self.wake.finish(Instant::now() + patience);
         let deadline = Instant::now() + patience;

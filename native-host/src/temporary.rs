@@ -1,7 +1,7 @@
 //! Files that are made under a name of their own, to be renamed or removed at once.
 //!
-//! The directory may be one that others write to. So such a file is always a new one: what lies there already, a link among it, is
-//! neither followed nor overwritten.
+//! The directory may be one that others write to. So such a file is always a new one: what lies
+//! there already, a link among it, is neither followed nor overwritten.
 
 use std::{
     fs::{File, OpenOptions},
@@ -12,7 +12,8 @@ use std::{
 /// How many names are tried. A file that an earlier process has left behind takes one.
 const ATTEMPTS: u32 = 16;
 
-/// Makes a file in a directory; its name begins with this one. `private`: no other user may read it.
+/// Makes a file in a directory; its name begins with this one. `private`: no other user may read
+/// it.
 pub(crate) fn create(directory: &Path, name: &str, private: bool) -> io::Result<(File, PathBuf)> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,7 +1,8 @@
 //! Threads that go through values.
 //!
-//! Values nest up to [`MAX_DEPTH`](protocol::json::MAX_DEPTH) levels, and each level is a few frames on the stack. What a system gives a
-//! thread by itself differs; the main thread's stack is at least as large as this nearly everywhere.
+//! Values nest up to [`MAX_DEPTH`](protocol::json::MAX_DEPTH) levels, and each level is a few
+//! frames on the stack. What a system gives a thread by itself differs; the main thread's stack is
+//! at least as large as this nearly everywhere.
 
 use std::{
     io,

@@ -1,9 +1,10 @@
 //! What a page did, as its hook and its bridge tell it: the body of a delivery.
 //!
-//! A body says nothing about *who* wrote it: origin, tab and frame are stamped by the background from what the browser
-//! reports ([`crate::message::Page`]). Times are `Date.now()` of the page's machine, in milliseconds. A time span
-//! `began_at..=…_at` encloses the instant at which the thing really took place in the database; that is all the host
-//! needs to tell an order from a doubt when several contexts touch the same record.
+//! A body says nothing about *who* wrote it: origin, tab and frame are stamped by the background
+//! from what the browser reports ([`crate::message::Page`]). Times are `Date.now()` of the page's
+//! machine, in milliseconds. A time span `began_at..=…_at` encloses the instant at which the thing
+//! really took place in the database; that is all the host needs to tell an order from a doubt when
+//! several contexts touch the same record.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -12,9 +13,10 @@ use serde_json::value::RawValue;
 
 use crate::schema::SchemaChange;
 
-/// The longest name of a database, store, index or bucket that is told, in UTF-16 code units. Every event repeats the names of its
-/// store, so a page that may choose them as long as it likes writes far more than it stores. What has a longer name is left out by
-/// the page's scripts, as is a name with a lone surrogate, and refused by the host.
+/// The longest name of a database, store, index or bucket that is told, in UTF-16 code units. Every
+/// event repeats the names of its store, so a page that may choose them as long as it likes writes
+/// far more than it stores. What has a longer name is left out by the page's scripts, as is a name
+/// with a lone surrogate, and refused by the host.
 pub const MAX_NAME_UNITS: usize = 1024;
 
 /// Whether a name is longer than any that is told.
@@ -33,7 +35,8 @@ pub enum Body<'a> {
     /// One stretch of a store, read in one transaction.
     #[serde(borrow)]
     Snapshot(Snapshot<'a>),
-    /// Single records read again because the host was in doubt; the answer to [`crate::message::Read`].
+    /// Single records read again because the host was in doubt; the answer to
+    /// [`crate::message::Read`].
     #[serde(borrow)]
     Records(Records<'a>),
     /// Every database and store that exists; others that the host knows are gone.
@@ -50,7 +53,8 @@ pub enum Body<'a> {
     Skipped(Skipped<'a>),
 }
 
-/// The write operations of one committed transaction, in the order of the calls; requests that failed are left out.
+/// The write operations of one committed transaction, in the order of the calls; requests that
+/// failed are left out.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Commit<'a> {
     /// Storage bucket; empty for the default one.
@@ -65,7 +69,8 @@ pub struct Commit<'a> {
     pub began_at: i64,
     /// When `complete` fired.
     pub committed_at: i64,
-    /// The key paths of the stores that were written to, as they were at the first operation under the store's name; those without a key path are left out.
+    /// The key paths of the stores that were written to, as they were at the first operation under
+    /// the store's name; those without a key path are left out.
     #[serde(default, borrow, skip_serializing_if = "BTreeMap::is_empty")]
     pub key_paths: BTreeMap<Cow<'a, str>, &'a RawValue>,
     /// What was written.
@@ -73,7 +78,8 @@ pub struct Commit<'a> {
     pub operations: Vec<Operation<'a>>,
 }
 
-/// One write request that succeeded. Keys and values are typed JSON ([`crate::key`], [`crate::value`]).
+/// One write request that succeeded. Keys and values are typed JSON ([`crate::key`],
+/// [`crate::value`]).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation<'a> {
@@ -119,7 +125,8 @@ pub enum Operation<'a> {
         #[serde(borrow)]
         range: Range<'a>,
     },
-    /// `delete(range)` in a store whose keys are redacted: which records went can't be told, so the store is to be read again.
+    /// `delete(range)` in a store whose keys are redacted: which records went can't be told, so the
+    /// store is to be read again.
     DeleteUnknown {
         /// The object store's name.
         #[serde(borrow)]
@@ -157,7 +164,8 @@ impl Operation<'_> {
     }
 }
 
-/// A key range; a bound that is absent is unbounded. No key is JSON `null`, so absence is never ambiguous.
+/// A key range; a bound that is absent is unbounded. No key is JSON `null`, so absence is never
+/// ambiguous.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Range<'a> {
     /// Lower bound.
@@ -185,7 +193,8 @@ pub struct Record<'a> {
     pub value: &'a RawValue,
 }
 
-/// All records of a store with `after < key <= until`, in key order; or, if `unordered`, one part of them after the other.
+/// All records of a store with `after < key <= until`, in key order; or, if `unordered`, one part
+/// of them after the other.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Snapshot<'a> {
     /// Storage bucket; empty for the default one.
@@ -209,11 +218,13 @@ pub struct Snapshot<'a> {
     /// The last key of the stretch before this one; absent for the first.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub after: Option<&'a RawValue>,
-    /// The last key of this stretch; absent for the last one, which reaches to the end of the store.
+    /// The last key of this stretch; absent for the last one, which reaches to the end of the
+    /// store.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub until: Option<&'a RawValue>,
-    /// The keys are redacted, so they don't stand in the order in which they were read: `after` and `until` only tell which
-    /// stretch follows which, and what is gone is known when the last one is there.
+    /// The keys are redacted, so they don't stand in the order in which they were read: `after` and
+    /// `until` only tell which stretch follows which, and what is gone is known when the last one
+    /// is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unordered: bool,
     /// What is there.

@@ -1,13 +1,16 @@
 //! ECMAScript's date-time strings (ECMA-262, "Date Time String Format").
 //!
-//! Dates travel as what `Date.prototype.toISOString` says, because that is what a reader of a cache expects to find.
+//! Dates travel as what `Date.prototype.toISOString` says, because that is what a reader of a cache
+//! expects to find.
 
-/// The largest distance from the epoch that a `Date` can hold, in milliseconds (ECMA-262, "Time Values and Time Range").
+/// The largest distance from the epoch that a `Date` can hold, in milliseconds (ECMA-262, "Time
+/// Values and Time Range").
 pub const MAX_TIME: i64 = 8_640_000_000_000_000;
 
 const DAY: i64 = 86_400_000;
 
-/// Milliseconds since the epoch as `YYYY-MM-DDTHH:mm:ss.sssZ`; years outside 0–9999 get a sign and six digits.
+/// Milliseconds since the epoch as `YYYY-MM-DDTHH:mm:ss.sssZ`; years outside 0–9999 get a sign and
+/// six digits.
 pub fn format(time: i64) -> String {
     let (year, month, day) = civil_from_days(time.div_euclid(DAY));
     let ms = time.rem_euclid(DAY);
@@ -40,8 +43,8 @@ pub fn parse(text: &str) -> Option<i64> {
     (time.abs() <= MAX_TIME && format(time) == text).then_some(time)
 }
 
-/// Days since 1970-01-01 to year, month and day of the proleptic Gregorian calendar. The year is taken to start in
-/// March, which puts the leap day last; 400 years are 146,097 days.
+/// Days since 1970-01-01 to year, month and day of the proleptic Gregorian calendar. The year is
+/// taken to start in March, which puts the leap day last; 400 years are 146,097 days.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);

@@ -1,8 +1,9 @@
 //! The change event: what the journal holds and Redis carries.
 //!
-//! It has the shape of Debezium's change events, which consumers of change data already read. `before` and `after` are
-//! typed values ([`crate::value`]). `before` is absent where the previous value is not known, and `null` where it is known that there was
-//! none; it is never guessed. `source.profile` with `source.sequence` names an event forever.
+//! It has the shape of Debezium's change events, which consumers of change data already read.
+//! `before` and `after` are typed values ([`crate::value`]). `before` is absent where the previous
+//! value is not known, and `null` where it is known that there was none; it is never guessed.
+//! `source.profile` with `source.sequence` names an event forever.
 
 use std::borrow::Cow;
 
@@ -36,8 +37,8 @@ pub enum Op {
     /// The store's shape changed; Debezium has a topic of its own for it.
     #[serde(rename = "s")]
     Schema,
-    /// The journal was full: events of the store before this one are missing. The values that their records have now follow as `r`
-    /// and `d`.
+    /// The journal was full: events of the store before this one are missing. The values that their
+    /// records have now follow as `r` and `d`.
     #[serde(rename = "g")]
     Gap,
 }

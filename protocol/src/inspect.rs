@@ -7,9 +7,10 @@
 //! | background | host | [`Ask`] in [`crate::message::ToHost`] | native messaging |
 //! | host | background | [`Answer`] in [`crate::message::FromHost`] | native messaging |
 //!
-//! The inspector *pulls*: each [`Question`] gets one [`Answer`], and the feed is a question that the host answers when there is news
-//! (or after [`FEED_PATIENCE_MS`]). So a slow inspector is never flooded, and nothing is remembered about inspectors anywhere but in
-//! themselves: a question tells how far its asker has come. An answer fits a native message to the browser
+//! The inspector *pulls*: each [`Question`] gets one [`Answer`], and the feed is a question that
+//! the host answers when there is news (or after [`FEED_PATIENCE_MS`]). So a slow inspector is
+//! never flooded, and nothing is remembered about inspectors anywhere but in themselves: a question
+//! tells how far its asker has come. An answer fits a native message to the browser
 //! ([`crate::MAX_MESSAGE_FROM_HOST`]).
 
 use serde::{Deserialize, Serialize};
@@ -40,27 +41,31 @@ pub const FEED_PATIENCE_MS: u64 = 20_000;
 /// How many events an answer holds at most.
 pub const FEED_EVENTS: usize = 512;
 
-/// A value of an event that is longer than this many bytes is left out of the feed: `{"$opaque":{"type":"Object","reason":"too large for the
-/// feed: 1234567 bytes"}}` stands for it. [`Question::Record`] has more of it.
+/// A value of an event that is longer than this many bytes is left out of the feed:
+/// `{"$opaque":{"type":"Object","reason":"too large for the feed: 1234567 bytes"}}` stands for it.
+/// [`Question::Record`] has more of it.
 pub const FEED_VALUE_BYTES: usize = 64 * 1024;
 
 /// How much of a value a [`Record`] shows at most.
 pub const RECORD_VALUE_BYTES: usize = 256 * 1024;
 
-/// What stands for a value in typed form that is too large for a place, which is `feed` or `inspector`.
+/// What stands for a value in typed form that is too large for a place, which is `feed` or
+/// `inspector`.
 pub fn left_out(place: &str, bytes: usize) -> Box<RawValue> {
     // Nothing in it needs an escape.
     let marker = format!("{LEFT_OUT}{place}: {bytes} bytes\",\"type\":\"Object\"}}}}");
     json::read(&marker).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// How long the typed text was for which a marker of [`left_out`] stands; `None`: it is the value itself.
+/// How long the typed text was for which a marker of [`left_out`] stands; `None`: it is the value
+/// itself.
 pub fn left_out_bytes(typed: &str) -> Option<usize> {
     let (_, rest) = typed.strip_prefix(LEFT_OUT)?.split_once(": ")?;
     rest.split_once(" bytes\"")?.0.parse().ok()
 }
 
-/// How such a marker begins. No page can write one: what it stores with such a name is escaped (`$object`).
+/// How such a marker begins. No page can write one: what it stores with such a name is escaped
+/// (`$object`).
 const LEFT_OUT: &str = "{\"$opaque\":{\"reason\":\"too large for the ";
 
 /// How many questions of all inspectors may wait for their answers in the host; further ones fail.
@@ -86,7 +91,8 @@ pub enum FromInspector<Q = Question> {
         /// What to look at.
         look: Look,
     },
-    /// Capture this origin, or do so no more (the user's decision; the permission has been asked for by the page that says this).
+    /// Capture this origin, or do so no more (the user's decision; the permission has been asked
+    /// for by the page that says this).
     Capture {
         /// Serialised origin.
         origin: String,
@@ -95,10 +101,11 @@ pub enum FromInspector<Q = Question> {
     },
     /// Replace the user's redaction rules.
     Rules(Vec<Rule>),
-    /// Have documents tell where they call each write from; it ends with the port. Each such commit is told by
-    /// [`ToInspector::Trace`].
+    /// Have documents tell where they call each write from; it ends with the port. Each such commit
+    /// is told by [`ToInspector::Trace`].
     Trace(Tracing),
-    /// Send the host no deliveries for a while; the background and the bridges keep them up to their bounds. `false`: go on.
+    /// Send the host no deliveries for a while; the background and the bridges keep them up to
+    /// their bounds. `false`: go on.
     Pause {
         /// Whether capture rests.
         paused: bool,
@@ -140,9 +147,11 @@ pub struct Background {
     pub paused: bool,
     /// Deliveries that the host does not have on disk yet.
     pub waiting: u64,
-    /// Origins that are captured, with who enabled them: `user`, `configuration` or `policy`; the last of these if several did.
+    /// Origins that are captured, with who enabled them: `user`, `configuration` or `policy`; the
+    /// last of these if several did.
     pub origins: Table<String, String>,
-    /// Those of them for which the browser's permission is missing: nothing of them is captured until it is granted.
+    /// Those of them for which the browser's permission is missing: nothing of them is captured
+    /// until it is granted.
     #[serde(default)]
     pub ungranted: Vec<String>,
     /// Redaction rules, by who made them, as in `origins`. All of them hold.
@@ -170,7 +179,8 @@ pub struct Document {
     pub refused: Option<Remark>,
 }
 
-/// A question with its number. The background, which only passes it on, takes the question as raw JSON.
+/// A question with its number. The background, which only passes it on, takes the question as raw
+/// JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask<Q = Question> {
     /// Comes back in [`Answer::id`].
@@ -222,7 +232,8 @@ pub enum Question {
     },
 }
 
-/// How far an inspector has come. It makes only its first one itself; each answer has the next one ([`Feed::next`]).
+/// How far an inspector has come. It makes only its first one itself; each answer has the next one
+/// ([`Feed::next`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Since {
     /// The last event it has; `None`: it has none.
@@ -230,13 +241,14 @@ pub struct Since {
     /// With `event: None`: how many past events to begin with.
     #[serde(default)]
     pub past: u64,
-    /// For each stage the last event that it knows to have passed ([`Passage::last`]); a stage that is missing begins with the first
-    /// event of the answer.
+    /// For each stage the last event that it knows to have passed ([`Passage::last`]); a stage that
+    /// is missing begins with the first event of the answer.
     #[serde(default)]
     pub passed: Table<String, u64>,
 }
 
-/// The host's answer to the question of this number. The background, which only passes it on, takes the reply as raw JSON.
+/// The host's answer to the question of this number. The background, which only passes it on, takes
+/// the reply as raw JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer<R = Reply> {
     /// [`Ask::id`].
@@ -257,7 +269,8 @@ pub enum Reply {
     Stores(Vec<Store>),
     /// To [`Question::Record`].
     Record(Record),
-    /// To [`Question::Entry`]: its id; `None`: there is none around the time at which the event passed.
+    /// To [`Question::Entry`]: its id; `None`: there is none around the time at which the event
+    /// passed.
     Entry(Option<String>),
     /// To [`Question::Compare`]; several with the same id while it lasts, the last one is `done`.
     Compared(Compared),
@@ -304,7 +317,8 @@ pub struct Feed {
     pub head: u64,
     /// Events in their order ([`crate::event::Event`]), those after [`Since::event`].
     pub events: Vec<Box<RawValue>>,
-    /// Which events have passed which stage since, and when: of each stage in order, none beyond the last event that the asker has now.
+    /// Which events have passed which stage since, and when: of each stage in order, none beyond
+    /// the last event that the asker has now.
     pub passages: Vec<Passage>,
     /// What stages have to say about single events; each comes with the passage of its event.
     pub notices: Vec<Notice>,
@@ -375,7 +389,8 @@ pub struct Address {
 /// A record in the mirror and in Memcached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
-    /// Its value in typed form; `None`: the mirror has none. One past [`RECORD_VALUE_BYTES`] is left out as in the feed.
+    /// Its value in typed form; `None`: the mirror has none. One past [`RECORD_VALUE_BYTES`] is
+    /// left out as in the feed.
     pub mirror: Option<Box<RawValue>>,
     /// The item's key.
     pub memcached_key: String,
@@ -411,18 +426,20 @@ pub struct Compared {
     /// are not put right.
     #[serde(default)]
     pub held: u64,
-    /// How many records were still on their way when it was over: they changed while they were looked at.
+    /// How many records were still on their way when it was over: they changed while they were
+    /// looked at.
     #[serde(default)]
     pub pending: u64,
-    /// How many records have no item because Memcached takes none so large, or their value has no form there. That is no difference.
+    /// How many records have no item because Memcached takes none so large, or their value has no
+    /// form there. That is no difference.
     #[serde(default)]
     pub refused: u64,
-    /// How many items have names of this configuration's form, and are of origins that no journal here knows: another host's, perhaps.
-    /// That is no difference either.
+    /// How many items have names of this configuration's form, and are of origins that no journal
+    /// here knows: another host's, perhaps. That is no difference either.
     #[serde(default)]
     pub strangers: u64,
-    /// Servers that do not tell what they hold, each with the reason: of theirs only items of records that the mirror remembers as
-    /// deleted are found to be orphaned.
+    /// Servers that do not tell what they hold, each with the reason: of theirs only items of
+    /// records that the mirror remembers as deleted are found to be orphaned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unlisted: Vec<String>,
     /// Those found since the last answer; at most [`MAX_DIFFERENCES`] in all.
@@ -447,7 +464,8 @@ pub struct Difference {
     pub repaired: bool,
 }
 
-/// A [`Difference`] as it is read: serde's own way to read what is flattened takes more code than all of its fields.
+/// A [`Difference`] as it is read: serde's own way to read what is flattened takes more code than
+/// all of its fields.
 #[derive(Deserialize)]
 struct FlatDifference {
     origin: String,
@@ -487,8 +505,9 @@ pub enum DifferenceKind {
     Missing,
     /// Memcached has another value.
     Stale,
-    /// There is no such record, Memcached has an item: one that was left behind, or lies on a server that is not its key's. If its
-    /// name had to be shortened the record is not known, and its address empty.
+    /// There is no such record, Memcached has an item: one that was left behind, or lies on a
+    /// server that is not its key's. If its name had to be shortened the record is not known, and
+    /// its address empty.
     Orphaned,
     /// Another browser profile owns the origin's keys: Memcached holds what that one has.
     Held,

@@ -1,8 +1,9 @@
 //! A JSON reader that keeps scalars as the text they came in.
 //!
-//! Values cross this system as JSON text made by the page's own engine. Decoding strings into Rust's `String` would
-//! refuse lone surrogates (`"\ud800"`), and decoding numbers could change their digits; neither may happen to a user's
-//! data. So a [`Json`] borrows the text of each scalar, and writing it out again gives the same scalar back.
+//! Values cross this system as JSON text made by the page's own engine. Decoding strings into
+//! Rust's `String` would refuse lone surrogates (`"\ud800"`), and decoding numbers could change
+//! their digits; neither may happen to a user's data. So a [`Json`] borrows the text of each
+//! scalar, and writing it out again gives the same scalar back.
 //!
 //! - [`read`](mod@read): messages, whose types serde knows, with the same reader.
 
@@ -12,8 +13,9 @@ mod read;
 
 pub use self::read::{ReadError, read};
 
-/// How deep arrays and objects may nest. The page's encoder cuts values at half this depth (one level of a value may
-/// take two of JSON), so only a message that no encoder made can meet the limit.
+/// How deep arrays and objects may nest. The page's encoder cuts values at half this depth (one
+/// level of a value may take two of JSON), so only a message that no encoder made can meet the
+/// limit.
 pub const MAX_DEPTH: usize = 1024;
 
 /// A JSON value whose scalars are slices of the text it was read from.
@@ -97,7 +99,8 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The member called `name` of an object (`name` without quotes, free of characters that JSON escapes).
+    /// The member called `name` of an object (`name` without quotes, free of characters that JSON
+    /// escapes).
     pub fn get(&self, name: &str) -> Option<&Json<'a>> {
         let Json::Object(members) = self else { return None };
         members
@@ -184,7 +187,8 @@ fn hexadecimal(digit: char) -> u16 {
         .unwrap_or(0)
 }
 
-/// The string literal of UTF-16 code units, as `JSON.stringify` writes it (ECMA-262, `QuoteJSONString`).
+/// The string literal of UTF-16 code units, as `JSON.stringify` writes it (ECMA-262,
+/// `QuoteJSONString`).
 pub fn quote_utf16(units: &[u16], out: &mut String) {
     out.push('"');
     for unit in char::decode_utf16(units.iter().copied()) {
@@ -204,11 +208,13 @@ pub fn quote_utf16(units: &[u16], out: &mut String) {
     out.push('"');
 }
 
-/// What goes past something (`Option`) fails where it stops: [`Reader::unexpected`] says what is there.
+/// What goes past something (`Option`) fails where it stops: [`Reader::unexpected`] says what is
+/// there.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// The brackets that will close what [`Reader::skip`] goes past; kept, for there are many such values in a message.
+    /// The brackets that will close what [`Reader::skip`] goes past; kept, for there are many such
+    /// values in a message.
     open: Vec<u8>,
 }
 
@@ -411,7 +417,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes on while eight bytes at once are nothing special in a string: neither a quote nor a backslash nor a control character.
+    /// Goes on while eight bytes at once are nothing special in a string: neither a quote nor a
+    /// backslash nor a control character.
     fn plain(&mut self) {
         const ONES: u64 = u64::MAX / 0xFF;
         const HIGHS: u64 = ONES << 7;
@@ -422,7 +429,8 @@ impl<'a> Reader<'a> {
             .map(<[u8; 8]>::try_from)
         {
             let bytes = u64::from_le_bytes(bytes);
-            // The high bit of the lowest byte that is less than the limit; above it there may be others that are not.
+            // The high bit of the lowest byte that is less than the limit; above it there may be
+            // others that are not.
             let below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes & HIGHS;
             let is = |byte: u8| below(bytes ^ (ONES * u64::from(byte)), 1);
             let special = below(bytes, 0x20) | is(b'"') | is(b'\\');

@@ -1,9 +1,11 @@
-//! IndexedDB keys (Indexed Database API 3.0, "Keys"): their JSON text, their order, and bytes that sort like them.
+//! IndexedDB keys (Indexed Database API 3.0, "Keys"): their JSON text, their order, and bytes that
+//! sort like them.
 //!
-//! The text is the typed form of [`crate::value`], restricted to what can be a key: `42`, `"alice"`, `[1,"a"]`,
-//! `{"$date":"2026-01-31T12:00:00.000Z"}`, `{"$bytes":{"type":"ArrayBuffer","base64":"AAEC"}}`, and
-//! `{"$number":"Infinity"}`. Text written by [`Key`]'s `Display` is canonical: equal keys have equal texts. This is the
-//! only place that decides it.
+//! The text is the typed form of [`crate::value`], restricted to what can be a key: `42`,
+//! `"alice"`, `[1,"a"]`, `{"$date":"2026-01-31T12:00:00.000Z"}`,
+//! `{"$bytes":{"type":"ArrayBuffer","base64":"AAEC"}}`, and `{"$number":"Infinity"}`. Text written
+//! by [`Key`]'s `Display` is canonical: equal keys have equal texts. This is the only place that
+//! decides it.
 
 use std::fmt;
 
@@ -18,7 +20,8 @@ use crate::{
 mod ordered;
 mod read;
 
-/// How deep array keys may nest here: as deep as the page's encoder writes them. The specification sets no bound, engines do.
+/// How deep array keys may nest here: as deep as the page's encoder writes them. The specification
+/// sets no bound, engines do.
 pub const MAX_KEY_DEPTH: usize = 510;
 
 /// A valid IndexedDB key. `Ord` compares as the specification does ("compare two keys").
@@ -42,7 +45,8 @@ pub enum KeyError {
     /// The text is not JSON at all.
     #[error("the key is {0}; write keys as JSON, such as 42, \"alice\" or [1,\"a\"]")]
     Json(#[from] JsonError),
-    /// JSON, but of no type that IndexedDB takes as a key. What it is instead is told, not what it says: that may be a secret.
+    /// JSON, but of no type that IndexedDB takes as a key. What it is instead is told, not what it
+    /// says: that may be a secret.
     #[error("{0} is not an IndexedDB key: a key is a number, a string, a date, bytes, or an array of these")]
     Type(&'static str),
     /// An array key nests deeper than [`MAX_KEY_DEPTH`].
@@ -59,7 +63,8 @@ impl Key {
         read::key(&Json::parse(text)?)
     }
 
-    /// Bytes that compare as the keys do; see [`ordered`](self) for the layout in `docs/formats.md`.
+    /// Bytes that compare as the keys do; see [`ordered`](self) for the layout in
+    /// `docs/formats.md`.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         ordered::encode(self, &mut bytes);
@@ -108,7 +113,8 @@ impl Key {
         }
     }
 
-    /// Array < Binary < String < Date < Number, read from the right: the specification's order of types.
+    /// Array < Binary < String < Date < Number, read from the right: the specification's order of
+    /// types.
     fn rank(&self) -> u8 {
         match self {
             Key::Number(_) => 0,
@@ -155,7 +161,8 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Any key, three arrays deep at most, with numbers, times and characters where encodings tend to break.
+    /// Any key, three arrays deep at most, with numbers, times and characters where encodings tend
+    /// to break.
     pub(crate) fn any_key() -> impl Strategy<Value = Key> {
         let number = prop_oneof![
             any::<f64>().prop_filter("NaN is no key", |number| !number.is_nan()),

@@ -1,11 +1,13 @@
 //! The wire formats of idb-relay, and nothing else.
 //!
-//! Both ends compile this crate (the extension to WASM, the host natively), so a format cannot drift between them.
-//! **Invariants:** no I/O, no clock, no browser API; every parser takes hostile input and answers with a typed error.
+//! Both ends compile this crate (the extension to WASM, the host natively), so a format cannot
+//! drift between them. **Invariants:** no I/O, no clock, no browser API; every parser takes hostile
+//! input and answers with a typed error.
 //!
 //! # Layout
 //!
-//! - [`json`]: a JSON reader that keeps scalars as the text they came in, so that nothing is lost on the way.
+//! - [`json`]: a JSON reader that keeps scalars as the text they came in, so that nothing is lost
+//!   on the way.
 //! - [`key`]: IndexedDB keys: their JSON text, their order, the bytes that sort like them.
 //! - [`value`]: the "typed" encoding of structured-clone values, and its "plain" projection.
 //! - [`date`]: ECMAScript's date-time strings, for both.
@@ -41,14 +43,16 @@ pub mod shown;
 pub mod table;
 pub mod value;
 
-/// The version of the messages between extension and host. It changes only when one side can no longer
-/// understand the other; the packages' own versions move freely.
+/// The version of the messages between extension and host. It changes only when one side can no
+/// longer understand the other; the packages' own versions move freely.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-/// The name under which browsers know the host: the file name of its manifest, and the argument of `connectNative`.
+/// The name under which browsers know the host: the file name of its manifest, and the argument of
+/// `connectNative`.
 pub const HOST_NAME: &str = "dev.idb_relay.host";
 
-/// The largest message a browser accepts from a host, in bytes (Chromium's and Firefox's limit: 1 MiB).
+/// The largest message a browser accepts from a host, in bytes (Chromium's and Firefox's limit: 1
+/// MiB).
 pub const MAX_MESSAGE_FROM_HOST: usize = 1024 * 1024;
 
 /// The largest message a host accepts from a browser, in bytes (Chromium's limit: 64 MiB).

@@ -7,9 +7,10 @@
 //! | host | background | [`FromHost`] | native messaging |
 //! | background | bridge | [`ToBridge`] | extension port, as JSON text |
 //!
-//! All are externally tagged (`{"hello":{…}}`), which lets bodies pass through as raw text. A *delivery* is numbered by its context
-//! (one document) from 1 without gaps; it is kept by the bridge until the host says it is on disk, and sent again after any
-//! break, so the pair (context, sequence) is how the host knows a duplicate.
+//! All are externally tagged (`{"hello":{…}}`), which lets bodies pass through as raw text. A
+//! *delivery* is numbered by its context (one document) from 1 without gaps; it is kept by the
+//! bridge until the host says it is on disk, and sent again after any break, so the pair (context,
+//! sequence) is how the host knows a duplicate.
 
 use std::borrow::Cow;
 
@@ -22,36 +23,39 @@ use crate::{
     redact::Rule,
 };
 
-/// How many bytes of deliveries a bridge may have on their way unacknowledged; further ones wait in the page's process. A single
-/// larger delivery travels alone.
+/// How many bytes of deliveries a bridge may have on their way unacknowledged; further ones wait in
+/// the page's process. A single larger delivery travels alone.
 pub const BRIDGE_WINDOW: usize = 4 * 1024 * 1024;
 
-/// How many bytes all bridges together may have on their way, as long as there are no more than a thousand: with many of them
-/// the window of each is smaller than [`BRIDGE_WINDOW`], but never smaller than [`SMALLEST_WINDOW`].
+/// How many bytes all bridges together may have on their way, as long as there are no more than a
+/// thousand: with many of them the window of each is smaller than [`BRIDGE_WINDOW`], but never
+/// smaller than [`SMALLEST_WINDOW`].
 pub const BRIDGES_WINDOW: usize = 64 * 1024 * 1024;
 
 /// See [`BRIDGES_WINDOW`].
 pub const SMALLEST_WINDOW: usize = 64 * 1024;
 
-/// A delivery longer than this many UTF-16 units is cut into parts of at most this many, so that each stays below the
-/// browsers' limits even if every unit takes four bytes and an escape.
+/// A delivery longer than this many UTF-16 units is cut into parts of at most this many, so that
+/// each stays below the browsers' limits even if every unit takes four bytes and an escape.
 pub const MAX_PART_UNITS: usize = 4 * 1024 * 1024;
 
-/// The longest body of a delivery that the host takes, in bytes. An event holds a value twice, before and after, and SQLite takes
-/// texts up to a thousand million bytes.
+/// The longest body of a delivery that the host takes, in bytes. An event holds a value twice,
+/// before and after, and SQLite takes texts up to a thousand million bytes.
 pub const MAX_DELIVERY: usize = 256 * 1024 * 1024;
 
 /// The longest body that the background takes: redaction may make it longer before the host has it.
 pub const MAX_BODY: usize = MAX_DELIVERY - 40 * 1024 * 1024;
 
-/// The largest number that a document can give a delivery: the largest one that its engine counts exactly.
+/// The largest number that a document can give a delivery: the largest one that its engine counts
+/// exactly.
 pub const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 
-/// The longest id of a document, in bytes. Bridges make them half as long; each event of the document repeats it twice.
+/// The longest id of a document, in bytes. Bridges make them half as long; each event of the
+/// document repeats it twice.
 pub const MAX_CONTEXT: usize = 64;
 
-/// How many bytes of messages to the host travel together at most, as one frame that holds an array of them. A message that is
-/// alone travels as it is.
+/// How many bytes of messages to the host travel together at most, as one frame that holds an array
+/// of them. A message that is alone travels as it is.
 pub const MAX_BUNDLE: usize = 1024 * 1024;
 
 /// Bridge to background.
@@ -72,8 +76,8 @@ pub enum FromBridge<'a> {
     /// Where the writes of a delivery that follows were called from. Not for the host.
     #[serde(borrow)]
     Trace(Stacks<'a>),
-    /// Everything is to be read: commits tell too little of what has changed. Answered, perhaps after
-    /// another document has read, by [`ToBridge::Surveyed`].
+    /// Everything is to be read: commits tell too little of what has changed. Answered, perhaps
+    /// after another document has read, by [`ToBridge::Surveyed`].
     Survey {},
     /// The document has read everything, as far as it could, after [`ToBridge::Snapshot`].
     Surveyed {},
@@ -98,22 +102,26 @@ pub struct Open<'a> {
     /// Hooked after the page's own scripts may have run: earlier writes are known only by snapshot.
     #[serde(default)]
     pub late: bool,
-    /// Nothing that the document has asked to be read (by this, or [`FromBridge::Survey`]) was read since.
+    /// Nothing that the document has asked to be read (by this, or [`FromBridge::Survey`]) was read
+    /// since.
     #[serde(default)]
     pub survey: bool,
-    /// What the document is embedded in. Required: without it the background cannot tell whose databases the document has.
+    /// What the document is embedded in. Required: without it the background cannot tell whose
+    /// databases the document has.
     #[serde(borrow)]
     pub place: Place<'a>,
 }
 
-/// What the isolated world of a document knows of the document's place. The page's own scripts cannot change it.
+/// What the isolated world of a document knows of the document's place. The page's own scripts
+/// cannot change it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Place<'a> {
-    /// The serialised origins of the documents around this one, from its parent to the top; `null` for one that the browser
-    /// does not name. Empty for a top document.
+    /// The serialised origins of the documents around this one, from its parent to the top; `null`
+    /// for one that the browser does not name. Empty for a top document.
     #[serde(borrow)]
     pub ancestors: Vec<Cow<'a, str>>,
-    /// Its databases are thrown away with it: it is in a credentialless or fenced frame, or below one.
+    /// Its databases are thrown away with it: it is in a credentialless or fenced frame, or below
+    /// one.
     pub ephemeral: bool,
 }
 
@@ -127,7 +135,8 @@ pub struct BridgeDelivery<'a> {
     pub body: &'a RawValue,
 }
 
-/// A slice of the JSON text of a body. Parts of one delivery follow each other in order, nothing of the same context between.
+/// A slice of the JSON text of a body. Parts of one delivery follow each other in order, nothing of
+/// the same context between.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Part<'a> {
     /// The delivery's number.
@@ -161,8 +170,8 @@ pub enum ToBridge<'a> {
     Snapshot {},
     /// What documents of the origin have asked to be read has been read.
     Surveyed {},
-    /// There is no room for this delivery: a gap is to come in its place, under its number; or, where it tells only what was
-    /// read, a [`crate::commit::Skipped`].
+    /// There is no room for this delivery: a gap is to come in its place, under its number; or,
+    /// where it tells only what was read, a [`crate::commit::Skipped`].
     TooMuch {
         /// The delivery's number.
         sequence: u64,
@@ -262,7 +271,8 @@ pub struct HostPart<'a> {
     pub part: Part<'a>,
 }
 
-/// The state of the redaction rules. Comes after the host's hello, ahead of any delivery, and whenever it changes.
+/// The state of the redaction rules. Comes after the host's hello, ahead of any delivery, and
+/// whenever it changes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Rules<'a> {
     /// [`crate::redact::Redaction::fingerprint`]: where it is another one than before, what the host holds is to be read again, and
@@ -271,7 +281,8 @@ pub struct Rules<'a> {
     pub fingerprint: Cow<'a, str>,
 }
 
-/// A document of an origin has come or gone: what the host has asked for in vain is asked for once more.
+/// A document of an origin has come or gone: what the host has asked for in vain is asked for once
+/// more.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Readers<'a> {
     /// The origin.
@@ -311,7 +322,8 @@ pub enum FromHost<R = Reply> {
         /// Whose stores.
         origin: String,
     },
-    /// What keeps sinks from passing events on, whenever that changes; empty if nothing does any more.
+    /// What keeps sinks from passing events on, whenever that changes; empty if nothing does any
+    /// more.
     Servers {
         /// One for each sink that is in trouble.
         troubles: Vec<Remark>,

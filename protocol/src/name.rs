@@ -1,9 +1,10 @@
 //! The templates that name Redis channels and Memcached keys.
 //!
-//! **Invariant:** two different stores never share a channel, two different records never share a Memcached key (a property
-//! test holds it). It follows from three rules: a component's `%`, `:`, spaces and control characters are percent-encoded, so it contains no
-//! `:`; between two components a template has a literal with a `:`; and what replaces the end of a key that is too
-//! long starts with `%@`, which percent-encoding never yields.
+//! **Invariant:** two different stores never share a channel, two different records never share a
+//! Memcached key (a property test holds it). It follows from three rules: a component's `%`, `:`,
+//! spaces and control characters are percent-encoded, so it contains no `:`; between two components
+//! a template has a literal with a `:`; and what replaces the end of a key that is too long starts
+//! with `%@`, which percent-encoding never yields.
 
 use std::{
     borrow::Cow,
@@ -16,7 +17,8 @@ mod read;
 
 pub use self::read::{NamedRecord, is_shortened};
 
-/// Percent-encoding never yields this: it separates a bucket from its database, and a shortened name from its digest.
+/// Percent-encoding never yields this: it separates a bucket from its database, and a shortened
+/// name from its digest.
 const MARK: &str = "%@";
 /// How much of a shortened name is the mark and the digest.
 const SHORT_END: usize = MARK.len() + 64;
@@ -247,7 +249,8 @@ impl Template {
         Some(RecordPrefix(out))
     }
 
-    /// The pattern that all of a channel template's names match, as Redis reads patterns (`PSUBSCRIBE`).
+    /// The pattern that all of a channel template's names match, as Redis reads patterns
+    /// (`PSUBSCRIBE`).
     pub fn pattern(&self) -> String {
         let mut pattern = String::new();
         for piece in &self.pieces {
@@ -264,13 +267,15 @@ impl Template {
         self.render(names, "")
     }
 
-    /// The Memcached key of a record; `key` is the canonical text of [`crate::key::Key`]. Never longer than
+    /// The Memcached key of a record; `key` is the canonical text of [`crate::key::Key`]. Never
+    /// longer than
     /// [`MAX_MEMCACHED_KEY`]: past that its end gives way to `%@` and the SHA-256 of the whole, in hexadecimal.
     pub fn record_name(&self, names: Names<'_>, key: &str) -> String {
         shorten(self.render(names, key))
     }
 
-    /// The part of every record's name that comes before its key, for prefix tests and repeated use.
+    /// The part of every record's name that comes before its key, for prefix tests and repeated
+    /// use.
     pub fn prefix(&self, names: Names<'_>) -> Option<RecordPrefix> {
         let (Piece::Key, before) = self.pieces.split_last()? else {
             return None;
@@ -306,7 +311,8 @@ impl Template {
     }
 }
 
-/// The rendered names of a store's records up to the key; saves rendering them again for each record.
+/// The rendered names of a store's records up to the key; saves rendering them again for each
+/// record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordPrefix(String);
 

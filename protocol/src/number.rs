@@ -1,6 +1,7 @@
 //! Numbers as JavaScript reads and writes them (ECMA-262, `StringToNumber` and `Number::toString`).
 //!
-//! In the browser its own engine is asked: what these need to be exact would be a tenth of the extension's code.
+//! In the browser its own engine is asked: what these need to be exact would be a tenth of the
+//! extension's code.
 
 /// The number that a JSON literal stands for; one that is too large is infinite.
 pub fn parse(literal: &str) -> f64 {

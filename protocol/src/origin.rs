@@ -31,7 +31,8 @@ pub enum OriginError {
     /// No host, or a wildcard in it.
     #[error("{0:?} has no exact host; only the port may be \"*\", as in \"http://localhost:*\"")]
     Host(String),
-    /// The host has letters beyond ASCII. Browsers name such an origin by another spelling, so it would match nothing.
+    /// The host has letters beyond ASCII. Browsers name such an origin by another spelling, so it
+    /// would match nothing.
     #[error(
         "{0:?} has letters that browsers never write in an origin; write the host in ASCII, as the browser names it \
          (\"https://xn--…\")"
@@ -43,7 +44,8 @@ pub enum OriginError {
 }
 
 impl OriginPattern {
-    /// Reads a pattern. Scheme and host are lower-cased, a scheme's own port is dropped, as browsers serialise origins.
+    /// Reads a pattern. Scheme and host are lower-cased, a scheme's own port is dropped, as
+    /// browsers serialise origins.
     pub fn parse(text: &str) -> Result<Self, OriginError> {
         let lower = text.to_ascii_lowercase();
         let (scheme, rest) = lower
@@ -97,8 +99,9 @@ impl OriginPattern {
             && (self.port == Port::Any || self.port == other.port)
     }
 
-    /// The extension match pattern that covers it (`http://localhost/*`). Firefox knows no ports in match patterns, so
-    /// the pattern covers all ports of the host: the background checks the exact origin of every document.
+    /// The extension match pattern that covers it (`http://localhost/*`). Firefox knows no ports in
+    /// match patterns, so the pattern covers all ports of the host: the background checks the exact
+    /// origin of every document.
     pub fn match_pattern(&self) -> String {
         format!("{}://{}/*", self.scheme, self.host)
     }

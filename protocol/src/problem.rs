@@ -55,7 +55,8 @@ pub enum ErrorCode {
     JournalLocked,
     /// The journal was written by a newer version; the connection ends.
     JournalNewer,
-    /// The journal cannot be written (disk full, permissions, damage); nothing is acknowledged until it can.
+    /// The journal cannot be written (disk full, permissions, damage); nothing is acknowledged
+    /// until it can.
     JournalFailed,
     /// The host does not know a question.
     MalformedQuestion,
@@ -65,8 +66,8 @@ pub enum ErrorCode {
     HostAway,
 }
 
-/// The pieces of a sentence in their order: words (`false`), and what is to be typed or read as code (`true`), which stands between
-/// backticks.
+/// The pieces of a sentence in their order: words (`false`), and what is to be typed or read as
+/// code (`true`), which stands between backticks.
 pub fn pieces(sentence: &str) -> impl Iterator<Item = (bool, &str)> {
     let paired = sentence.matches('`').count().is_multiple_of(2);
     sentence

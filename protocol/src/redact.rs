@@ -1,13 +1,16 @@
 //! What must not leave the browser, and how it is kept there.
 //!
-//! A [`Rule`] names fields by JSON Pointers into a record's value *as its plain form shows it* ([`crate::value::plain`]); the
-//! typed value is what is redacted. The background applies all rules of the user, the host's configuration and managed policy
-//! to whole bodies before a byte goes to the host. `docs/formats.md` ("Redaction") is the specification.
+//! A [`Rule`] names fields by JSON Pointers into a record's value *as its plain form shows it*
+//! ([`crate::value::plain`]); the typed value is what is redacted. The background applies all rules
+//! of the user, the host's configuration and managed policy to whole bodies before a byte goes to
+//! the host. `docs/formats.md` ("Redaction") is the specification.
 //!
 //! **Invariants:**
 //! - What cannot be understood is replaced as a whole, never passed on.
-//! - An object that stands in a redacted field is redacted wherever it stands, so nothing leaks through a `$ref`.
-//! - A redacted key is always hashed: two records never become one, and every later event of the record has the same key.
+//! - An object that stands in a redacted field is redacted wherever it stands, so nothing leaks
+//!   through a `$ref`.
+//! - A redacted key is always hashed: two records never become one, and every later event of the
+//!   record has the same key.
 //!
 //! # Layout
 //!
@@ -61,8 +64,8 @@ pub struct Rule {
     /// The store's name; empty for every one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub store: String,
-    /// JSON Pointers (RFC 6901) into the value; `*` stands for every member or element. An empty one means the whole value,
-    /// [`KEY`] the record's key.
+    /// JSON Pointers (RFC 6901) into the value; `*` stands for every member or element. An empty
+    /// one means the whole value, [`KEY`] the record's key.
     pub fields: Vec<String>,
     /// What happens to them.
     pub how: How,
@@ -76,11 +79,13 @@ pub enum How {
     Drop,
     /// [`MASK`] stands for it.
     Mask,
-    /// A hash stands for it. Equal values have equal hashes only in one browser profile, in one origin, and by one rule.
+    /// A hash stands for it. Equal values have equal hashes only in one browser profile, in one
+    /// origin, and by one rule.
     Hash,
 }
 
-/// What happens to a field, and by which rule's hashes. The stricter one is the smaller one; of two hashes the first rule's.
+/// What happens to a field, and by which rule's hashes. The stricter one is the smaller one; of two
+/// hashes the first rule's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Treatment {
     Drop,
@@ -134,8 +139,9 @@ pub enum RuleError {
     TooDeep(String),
 }
 
-/// By how many bytes the values and keys of one body may grow by being redacted: a hash is longer than a digit. What grows more
-/// is said to be too large. Tests need not make millions of hashes to meet the bound.
+/// By how many bytes the values and keys of one body may grow by being redacted: a hash is longer
+/// than a digit. What grows more is said to be too large. Tests need not make millions of hashes to
+/// meet the bound.
 const MAX_GROWTH: usize = if cfg!(test) { 64 * 1024 } else { 32 * 1024 * 1024 };
 
 // What the background takes, the host takes once it is redacted.
@@ -228,12 +234,14 @@ impl Redaction {
         self.rules.is_empty()
     }
 
-    /// A text that changes with what the rules make of values; empty if there are none. It says nothing about the rules.
+    /// A text that changes with what the rules make of values; empty if there are none. It says
+    /// nothing about the rules.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// A typed value of a store, redacted; `None` if it stays as it is. What is no typed value is replaced by an `$opaque`.
+    /// A typed value of a store, redacted; `None` if it stays as it is. What is no typed value is
+    /// replaced by an `$opaque`.
     pub fn value(&self, store: Store<'_>, typed: &str) -> Option<String> {
         self.plan_of(store).value(typed, MAX_GROWTH)
     }
@@ -243,7 +251,8 @@ impl Redaction {
         self.plan_of(store).key(key)
     }
 
-    /// Which of a store's keys is told under this name: the only way back from a hash is to make it again.
+    /// Which of a store's keys is told under this name: the only way back from a hash is to make it
+    /// again.
     pub fn named<'k>(
         &self,
         store: Store<'_>,

@@ -1,4 +1,5 @@
-//! Changes of a database's shape, as pages make them in upgrade transactions and by `deleteDatabase`.
+//! Changes of a database's shape, as pages make them in upgrade transactions and by
+//! `deleteDatabase`.
 
 use std::borrow::Cow;
 
@@ -19,7 +20,8 @@ pub enum SchemaChange<'a> {
     },
     /// `deleteObjectStore`: a `d` for each of its records follows.
     DeleteStore {},
-    /// The store's `name` was set: a `d` under the old and a `c` under the new name for each record follow.
+    /// The store's `name` was set: a `d` under the old and a `c` under the new name for each record
+    /// follow.
     RenameStore {
         /// The new name.
         #[serde(borrow)]

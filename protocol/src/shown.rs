@@ -1,8 +1,9 @@
 //! How foreign text is shown: names, keys and messages that a page, a server or a file made.
 //!
-//! A terminal obeys control characters, and a reader is misled by characters that change the direction of a line or have no
-//! width. So all foreign text that is shown outside of our own documents (terminals, logs, messages, commands to copy) passes one
-//! of these functions. In our own documents elements isolate directions instead (`unicode-bidi`).
+//! A terminal obeys control characters, and a reader is misled by characters that change the
+//! direction of a line or have no width. So all foreign text that is shown outside of our own
+//! documents (terminals, logs, messages, commands to copy) passes one of these functions. In our
+//! own documents elements isolate directions instead (`unicode-bidi`).
 //!
 //! - [`shown`]: in a line of text, as `\u{1b}`.
 //! - [`shown_json`]: in JSON text, as `\u001b`: a reader of JSON reads the same as without.
@@ -10,9 +11,10 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-/// Characters that are not seen where they stand, or that act on others: controls (C0, DEL, C1), line and paragraph separators,
-/// everything that Unicode calls a format character (directions and widths among them), blank letters, variation selectors but
-/// the two that emoji need, and tags. Ranges in order, both ends included.
+/// Characters that are not seen where they stand, or that act on others: controls (C0, DEL, C1),
+/// line and paragraph separators, everything that Unicode calls a format character (directions and
+/// widths among them), blank letters, variation selectors but the two that emoji need, and tags.
+/// Ranges in order, both ends included.
 const HIDDEN: &[(u32, u32)] = &[
     (0x00, 0x1F),
     (0x7F, 0x9F),
@@ -73,8 +75,8 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     replaced(text, |char, out| out.extend(char.escape_unicode()))
 }
 
-/// JSON text on a line: hidden characters can stand only in its strings and between its values. Newlines and tabs between values
-/// become spaces.
+/// JSON text on a line: hidden characters can stand only in its strings and between its values.
+/// Newlines and tabs between values become spaces.
 pub fn shown_json(text: &str) -> Cow<'_, str> {
     replaced(text, |char, out| match char {
         // Not in a string: there they are escaped.
@@ -112,7 +114,8 @@ pub fn shell_word(word: &str) -> String {
     out
 }
 
-/// An option with its value for a POSIX shell. A value that begins with a dash would be taken for another option.
+/// An option with its value for a POSIX shell. A value that begins with a dash would be taken for
+/// another option.
 pub fn shell_option(name: &str, value: &str) -> String {
     let between = if value.starts_with('-') { '=' } else { ' ' };
     format!("{name}{between}{}", shell_word(value))

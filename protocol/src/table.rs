@@ -1,8 +1,9 @@
 //! A map of few entries, sorted in one piece.
 //!
-//! What the extension's parts remember by name or number is a handful of things. A tree for each kind of them would be compiled again,
-//! and be a tenth of what a browser loads; this is a binary search. To insert moves what comes behind, so it is not for thousands that
-//! come in any order: numbers that grow are fine, they go to the end.
+//! What the extension's parts remember by name or number is a handful of things. A tree for each
+//! kind of them would be compiled again, and be a tenth of what a browser loads; this is a binary
+//! search. To insert moves what comes behind, so it is not for thousands that come in any order:
+//! numbers that grow are fine, they go to the end.
 
 use std::{borrow::Borrow, fmt, marker::PhantomData, mem};
 
@@ -11,7 +12,8 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
-/// See the [module](self). In JSON it is an object; of a name that comes twice the last value counts.
+/// See the [module](self). In JSON it is an object; of a name that comes twice the last value
+/// counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table<K, V>(Vec<(K, V)>);
 

@@ -1,7 +1,8 @@
 //! The "typed" encoding of structured-clone values, and its "plain" projection.
 //!
-//! Typed values are JSON as it is for `null`, booleans, finite numbers but `-0`, strings, dense arrays and plain objects.
-//! Everything else is an object with exactly one member whose name starts with `$`:
+//! Typed values are JSON as it is for `null`, booleans, finite numbers but `-0`, strings, dense
+//! arrays and plain objects. Everything else is an object with exactly one member whose name starts
+//! with `$`:
 //!
 //! | form | stands for |
 //! |---|---|

@@ -1,4 +1,5 @@
-// On the page's request sends messages to the native echo and back, one after the other, and times them.
+// On the page's request sends messages to the native echo and back, one after the other, and times
+// them.
 
 addEventListener("message", async ({ data }) => {
   if (!data.echo) return;

@@ -1,9 +1,10 @@
-// What one would write by hand instead of the relay: a native messaging host that journals what the extension sends, publishes it
-// to Redis and sets it in Memcached. Frames in on stdin, acknowledgements out on stdout.
-// Usage: node host.mjs REDIS_URL MEMCACHED_ADDRESS JOURNAL
+// What one would write by hand instead of the relay: a native messaging host that journals what the
+// extension sends, publishes it to Redis and sets it in Memcached. Frames in on stdin,
+// acknowledgements out on stdout. Usage: node host.mjs REDIS_URL MEMCACHED_ADDRESS JOURNAL
 //
-// It is as fast as its packages let it be: all commands of a frame are on their way at once, which both clients send
-// together; the next frame is parsed and journaled meanwhile. It remembers no values, so its events know nothing of what was before.
+// It is as fast as its packages let it be: all commands of a frame are on their way at once, which
+// both clients send together; the next frame is parsed and journaled meanwhile. It remembers no
+// values, so its events know nothing of what was before.
 
 import { open } from "node:fs/promises";
 import { endianness } from "node:os";

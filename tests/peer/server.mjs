@@ -1,5 +1,5 @@
-// What an application developer would write by hand, first half: takes rows over HTTP and publishes them to Redis.
-// Usage: node server.mjs REDIS_URL
+// What an application developer would write by hand, first half: takes rows over HTTP and publishes
+// them to Redis. Usage: node server.mjs REDIS_URL
 
 import { createServer } from "node:http";
 import { createClient } from "redis";

@@ -1,6 +1,7 @@
-// What a library doesn't offer, on the library's own database: cursors, an aborted transaction, a failing add whose transaction goes on,
-// as an application writes it that reaches below its library. `record(key, value)` makes the arguments of put and add, `stored(key, value)`
-// is the value that is then in the store. The store must be empty.
+// What a library doesn't offer, on the library's own database: cursors, an aborted transaction, a
+// failing add whose transaction goes on, as an application writes it that reaches below its
+// library. `record(key, value)` makes the arguments of put and add, `stored(key, value)` is the
+// value that is then in the store. The store must be empty.
 
 const opened = (name) =>
   new Promise((resolve, reject) => {

@@ -1,8 +1,10 @@
 "use strict";
-// Reads the typed form back into JavaScript values: the other half of the proof that it loses nothing.
+// Reads the typed form back into JavaScript values: the other half of the proof that it loses
+// nothing.
 
 /**
- * The value that a typed text stands for. What JSON can't carry comes back as an object that says so.
+ * The value that a typed text stands for. What JSON can't carry comes back as an object that says
+ * so.
  * @param {string} text
  * @returns {any}
  */
@@ -10,7 +12,10 @@ function decodeTyped(text) {
   /** @type {Map<number, any>} */
   const shared = new Map();
 
-  /** Fills objects after they are known by their id, so that cycles close. @param {any} typed @param {(value: any) => void} [known] @returns {any} */
+  /**
+   * Fills objects after they are known by their id, so that cycles close. @param {any} typed @param
+   * {(value: any) => void} [known] @returns {any}
+   */
   const read = (typed, known = () => {}) => {
     if (typeof typed !== "object" || typed === null) return typed;
     if (Array.isArray(typed)) {

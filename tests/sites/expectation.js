@@ -1,5 +1,5 @@
-// What a page's run() expects to be published, in order. The tests read it as
-// {exact, events: [{op, database, store, key, after, schema}]}: keys and values in typed form, see docs/formats.md.
+// What a page's run() expects to be published, in order. The tests read it as {exact, events:
+// [{op, database, store, key, after, schema}]}: keys and values in typed form, see docs/formats.md.
 
 export class Expectation {
   constructor(database) {

@@ -47,7 +47,8 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
     Ok(target.to_owned())
 }
 
-/// `target/debug` or `target/release`: the running program lies in it, or, if a test, in its `deps`.
+/// `target/debug` or `target/release`: the running program lies in it, or, if a test, in its
+/// `deps`.
 fn profile_directory() -> Result<PathBuf> {
     let program = env::current_exe().context("cannot tell where this program lies")?;
     let directory = program.parent().context("this program lies nowhere")?;

@@ -1,8 +1,9 @@
 //! Real browsers behind one type.
 //!
-//! Chromium speaks the DevTools protocol, Firefox WebDriver BiDi: both are `{id, method, params}` over a WebSocket, so one
-//! client ([`rpc`]) serves both and no driver program has to be installed. A [`Profile`] outlives the [`Browser`] that runs on
-//! it, so that a killed browser can be started again on the same data.
+//! Chromium speaks the DevTools protocol, Firefox WebDriver BiDi: both are `{id, method, params}`
+//! over a WebSocket, so one client ([`rpc`]) serves both and no driver program has to be installed.
+//! A [`Profile`] outlives the [`Browser`] that runs on it, so that a killed browser can be started
+//! again on the same data.
 
 use std::{
     env,
@@ -140,8 +141,9 @@ impl Profile {
         self.home.path().join("profile")
     }
 
-    /// Prescribes a managed policy for the extension: for browsers on this profile only, nothing of the machine is touched. `false`
-    /// if the machine does not let us (Chromium looks in one directory for all its users, and gets one of its own here).
+    /// Prescribes a managed policy for the extension: for browsers on this profile only, nothing of
+    /// the machine is touched. `false` if the machine does not let us (Chromium looks in one
+    /// directory for all its users, and gets one of its own here).
     pub fn prescribe(&self, policy: &Value) -> Result<bool> {
         match self.kind {
             Kind::Chromium => chromium::prescribe(self, policy),
@@ -224,8 +226,8 @@ trait Driver: Send {
     /// Ends the background of idb-relay's extension, as browsers do when it rests; whether one was
     /// running.
     fn end_background(&mut self) -> Result<bool>;
-    /// Evaluates in the background of idb-relay's extension an expression that yields a string or a promise of one; `None` where
-    /// only pages of the extension reach it.
+    /// Evaluates in the background of idb-relay's extension an expression that yields a string or a
+    /// promise of one; `None` where only pages of the extension reach it.
     fn evaluate_in_background(&mut self, expression: &str) -> Result<Option<String>>;
     /// Asks the browser to end.
     fn quit(&mut self) -> Result<()>;
@@ -272,8 +274,8 @@ impl Browser {
         Ok(Page { browser: self, id })
     }
 
-    /// Waits until idb-relay's extension has registered its page scripts: pages opened from then on are captured from their
-    /// first script on.
+    /// Waits until idb-relay's extension has registered its page scripts: pages opened from then on
+    /// are captured from their first script on.
     pub fn ready_to_capture(&self) -> Result<()> {
         wait::until("the extension to register its page scripts", PATIENCE, || {
             Ok(match self.driver().registered_scripts()? {
@@ -289,7 +291,8 @@ impl Browser {
         starts::note(self.kind, true, self.started.elapsed());
     }
 
-    /// Ends the background of idb-relay's extension, as the browser does when it has rested for a while.
+    /// Ends the background of idb-relay's extension, as the browser does when it has rested for a
+    /// while.
     pub fn end_background(&self) -> Result<()> {
         self.end_running_background().map(drop)
     }
@@ -347,7 +350,8 @@ pub struct Background<'browser> {
 }
 
 impl Background<'_> {
-    /// Calls a JavaScript function with the background's global object, awaits it, and returns it as JSON (`undefined` as `null`).
+    /// Calls a JavaScript function with the background's global object, awaits it, and returns it
+    /// as JSON (`undefined` as `null`).
     pub fn call(&self, function: &str) -> Result<Value> {
         if let Some(page) = &self.page {
             return page.evaluate(&format!("chrome.runtime.getBackgroundPage().then({function})"));
@@ -375,8 +379,8 @@ impl Page<'_> {
         self.browser.kind
     }
 
-    /// Evaluates a JavaScript expression in the page's world, awaits it, and returns it as JSON (`undefined` as `null`).
-    /// What it throws becomes the error.
+    /// Evaluates a JavaScript expression in the page's world, awaits it, and returns it as JSON
+    /// (`undefined` as `null`). What it throws becomes the error.
     pub fn evaluate(&self, expression: &str) -> Result<Value> {
         let wrapped = format!("(async () => JSON.stringify((await ({expression}\n)) ?? null))()");
         let text = self
@@ -387,7 +391,8 @@ impl Page<'_> {
         serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
     }
 
-    /// Waits until an expression is true. While the page is between documents nothing can be evaluated, and nothing is true.
+    /// Waits until an expression is true. While the page is between documents nothing can be
+    /// evaluated, and nothing is true.
     pub fn wait_for(&self, condition: &str) -> Result<()> {
         wait::until(condition, PATIENCE, || {
             Ok(match self.evaluate(condition) {
@@ -433,8 +438,8 @@ impl Page<'_> {
         self.browser.driver().press(&self.id, key, true)
     }
 
-    /// Runs a script that opens a dialog, such as an `alert`, and waits until it is open. The script
-    /// goes on when the dialog is closed.
+    /// Runs a script that opens a dialog, such as an `alert`, and waits until it is open. The
+    /// script goes on when the dialog is closed.
     pub fn open_dialog(&self, script: &str) -> Result<()> {
         let behind_the_answer = format!("void setTimeout(() => {{ {script} }})");
         self.browser.driver().open_dialog(&self.id, &behind_the_answer)

@@ -1,13 +1,15 @@
 //! The lab: everything a test, the demo or a benchmark needs to put idb-relay between real things.
 //!
-//! **Invariants:** nothing here is a stand-in: browsers, Redis and Memcached are the installed programs, each with a private
-//! directory and a free port. Every process is owned by a value and dies with it. Nothing waits by sleeping for
-//! "long enough": [`wait::until`] polls a condition against a deadline and says what it saw when the deadline passes.
+//! **Invariants:** nothing here is a stand-in: browsers, Redis and Memcached are the installed
+//! programs, each with a private directory and a free port. Every process is owned by a value and
+//! dies with it. Nothing waits by sleeping for "long enough": [`wait::until`] polls a condition
+//! against a deadline and says what it saw when the deadline passes.
 //!
 //! # Layout
 //!
 //! - [`browser`]: Chromium and Firefox behind one type, driven over their own WebSocket protocols.
-//! - [`servers`]: private Redis and Memcached servers that can be stopped, killed and started again.
+//! - [`servers`]: private Redis and Memcached servers that can be stopped, killed and started
+//!   again.
 //! - [`site`]: an HTTP server for the pages under `tests/sites/`.
 //! - [`relay`]: a configured and installed `idb-relay`.
 //! - [`observe`]: what Redis subscribers, the stream, Memcached and the page's own IndexedDB say.

@@ -46,8 +46,8 @@ pub fn button(page: &Page<'_>, badge: &str, part: &str) -> Result<()> {
     ))
 }
 
-/// Looks at a page as it is now, in both themes: axe-core has nothing serious to say, and a picture is kept where `IDB_RELAY_PICTURES`
-/// says, for people.
+/// Looks at a page as it is now, in both themes: axe-core has nothing serious to say, and a picture
+/// is kept where `IDB_RELAY_PICTURES` says, for people.
 pub fn look_at(page: &Page<'_>, name: &str) -> Result<()> {
     let directory = env::var_os("IDB_RELAY_PICTURES");
     for scheme in ["light", "dark"] {

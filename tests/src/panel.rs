@@ -117,7 +117,8 @@ impl<'browser> Panel<'browser> {
         self.wait_for(&format!("$$('.row').length === {count}"))
     }
 
-    /// Takes what an element copies when the Enter key presses it: browsers let only a person's doing copy.
+    /// Takes what an element copies when the Enter key presses it: browsers let only a person's
+    /// doing copy.
     pub fn copied(&self, selector: &str) -> Result<String> {
         self.evaluate(&format!(
             "((window.copied = null), addEventListener('copy', (event) => (window.copied = event.target.value), {{ once: true }}), $({selector:?}).focus())"

@@ -1,5 +1,5 @@
-//! A child process that leads its own process group and dies, group and all, with its owner: also when the owner is killed and
-//! has no time to see to it.
+//! A child process that leads its own process group and dies, group and all, with its owner: also
+//! when the owner is killed and has no time to see to it.
 
 use std::{
     fs::{self, File},
@@ -19,8 +19,8 @@ use crate::wait::{self, PATIENCE, Seen};
 /// The groups that are alive, for [`kill_all`].
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
-/// Becomes the program it is told to run, and leaves a watchman in the process group: at the end of its input, which is ours to
-/// close and closes with us, it kills the group.
+/// Becomes the program it is told to run, and leaves a watchman in the process group: at the end of
+/// its input, which is ours to close and closes with us, it kills the group.
 const WATCHED: &str = r#"exec 3<&0 </dev/null; { read line <&3; kill -KILL 0; } & exec "$@" 3<&-"#;
 
 /// A running child with its log.
@@ -79,7 +79,8 @@ impl Process {
         self.child.try_wait()
     }
 
-    /// Fails with the log's end if the leader has ended; for use while waiting for it to become ready.
+    /// Fails with the log's end if the leader has ended; for use while waiting for it to become
+    /// ready.
     pub fn must_live(&mut self) -> Result<()> {
         let Some(status) = self.exit_status()? else {
             return Ok(());
@@ -105,13 +106,15 @@ impl Process {
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
-    /// Asks the leader to end (SIGTERM) and waits for the whole group; kills it when it takes too long.
+    /// Asks the leader to end (SIGTERM) and waits for the whole group; kills it when it takes too
+    /// long.
     pub fn terminate(&mut self) -> Result<()> {
         let _already_ended = kill_process(self.leader(), Signal::TERM);
         self.wait_or_kill()
     }
 
-    /// Waits for a leader that was told to end by other means; kills the group when it takes too long.
+    /// Waits for a leader that was told to end by other means; kills the group when it takes too
+    /// long.
     pub fn wait_or_kill(&mut self) -> Result<()> {
         let name = self.name.clone();
         let _kill_settles_it = wait::until(&format!("the end of {name}"), Duration::from_secs(10), || {
@@ -155,8 +158,8 @@ impl Drop for Process {
     }
 }
 
-/// Kills every process that a [`Process`] owns: what they were doing then fails, and their owners clean up. For Ctrl-C,
-/// which does not reach the groups by itself.
+/// Kills every process that a [`Process`] owns: what they were doing then fails, and their owners
+/// clean up. For Ctrl-C, which does not reach the groups by itself.
 pub fn kill_all() {
     for group in groups().iter() {
         let _group_gone = kill_process_group(*group, Signal::KILL);
@@ -174,7 +177,8 @@ fn group_members(group: Pid) -> Result<Vec<i32>> {
         let Ok(stat) = fs::read_to_string(format!("/proc/{id}/stat")) else {
             continue;
         };
-        // "pid (name) state parent group …"; the name may hold anything, so read from its closing parenthesis.
+        // "pid (name) state parent group …"; the name may hold anything, so read from its closing
+        // parenthesis.
         let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         let (state, _parent, group_of) = (fields.next(), fields.next(), fields.next());
         if state != Some("Z") && group_of == Some(&group.as_raw_nonzero().to_string()) {

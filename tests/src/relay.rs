@@ -32,7 +32,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Writes a configuration for these origins and servers, and runs `idb-relay install` for the profile.
+    /// Writes a configuration for these origins and servers, and runs `idb-relay install` for the
+    /// profile.
     pub fn install(
         profile: &Profile,
         origins: &[String],

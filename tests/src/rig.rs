@@ -97,7 +97,8 @@ impl Rig {
         })
     }
 
-    /// Waits until Memcached equals the page's IndexedDB, then checks that the stream leads to the same.
+    /// Waits until Memcached equals the page's IndexedDB, then checks that the stream leads to the
+    /// same.
     pub fn settled(&self, page: &Page<'_>) -> Result<Vec<observe::Event>> {
         let records = observe::converged(page, &self.site.origin(), &self.memcached)?;
         wait::until("the stream to lead to the same records", PATIENCE, || {

@@ -18,7 +18,8 @@ use anyhow::{Context as _, Result};
 
 use crate::{artifacts, wait::PATIENCE};
 
-/// The page whose answer tells the browser to forget what the origin has stored (the `Clear-Site-Data` header).
+/// The page whose answer tells the browser to forget what the origin has stored (the
+/// `Clear-Site-Data` header).
 pub const CLEARING: &str = "/clearing/";
 
 /// The page whose answer waits: `/hold/?NAME` until this name is released.
@@ -51,7 +52,8 @@ impl Releases {
     }
 }
 
-/// Serves `tests/sites/`, or another directory, on a free port. Each server is an origin of its own.
+/// Serves `tests/sites/`, or another directory, on a free port. Each server is an origin of its
+/// own.
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,

@@ -1,7 +1,9 @@
-//! The tests of the extension's views (`#[wasm_bindgen_test]`), run where views live: in the documents of a real browser.
+//! The tests of the extension's views (`#[wasm_bindgen_test]`), run where views live: in the
+//! documents of a real browser.
 //!
-//! They are compiled with their crates ([`artifacts::views`]) and need neither extension nor host. The page that runs them lies in
-//! `tests/views/`; each test has a document of its own, so that none finds what another left, a panic included.
+//! They are compiled with their crates ([`artifacts::views`]) and need neither extension nor host.
+//! The page that runs them lies in `tests/views/`; each test has a document of its own, so that
+//! none finds what another left, a panic included.
 
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
@@ -20,8 +22,8 @@ struct End {
     said: String,
 }
 
-/// Runs all tests of one of the extension's crates, named by its directory. The error has what each one that failed said. That there
-/// is none is an error, too.
+/// Runs all tests of one of the extension's crates, named by its directory. The error has what each
+/// one that failed said. That there is none is an error, too.
 pub fn pass(kind: Kind, directory: &str) -> Result<()> {
     let site = Site::of(artifacts::views()?)?;
     let profile = Profile::new(kind)?;

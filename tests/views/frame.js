@@ -11,7 +11,8 @@ addEventListener("error", ({ message, error }) => {
 });
 addEventListener("unhandledrejection", ({ reason }) => faults.push(reason?.stack ?? String(reason)));
 
-// Of what is said on the console the context keeps what is said while the test itself runs; errors are told whenever they come.
+// Of what is said on the console the context keeps what is said while the test itself runs; errors
+// are told whenever they come.
 const errors = [];
 for (const method of ["debug", "log", "info", "warn", "error"]) {
   const keep = exported[`__wbgtest_console_${method}`];
@@ -22,7 +23,8 @@ for (const method of ["debug", "log", "info", "warn", "error"]) {
 }
 globalThis.__wbg_test_invoke = (step) => step();
 
-// Where the context writes; it finds the element once, and the page that is tested need not have it.
+// Where the context writes; it finds the element once, and the page that is tested need not have
+// it.
 const output = document.createElement("pre");
 output.id = "output";
 document.body.append(output);

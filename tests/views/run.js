@@ -1,4 +1,5 @@
-// Runs what `#[wasm_bindgen_test]` has made of a crate's tests, each in a document of its own: `tests/src/views.rs` calls these two.
+// Runs what `#[wasm_bindgen_test]` has made of a crate's tests, each in a document of its own:
+// `tests/src/views.rs` calls these two.
 
 // How long a test may take, in milliseconds: its own waits end long before.
 const PATIENCE = 60_000;

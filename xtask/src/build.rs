@@ -1,7 +1,9 @@
 //! Building the host and the unpacked extensions.
 //!
-//! The extension is three WASM modules (the background, the popup with the options page, and the panel), the page scripts, a few files as they are and a manifest each: `target/extension/chromium`
-//! and `target/extension/firefox` can be loaded by the browsers as they stand.
+//! The extension is three WASM modules (the background, the popup with the options page, and the
+//! panel), the page scripts, a few files as they are and a manifest each:
+//! `target/extension/chromium` and `target/extension/firefox` can be loaded by the browsers as they
+//! stand.
 //!
 //! # Layout
 //!

@@ -1,7 +1,9 @@
-//! What the project depends on: licences, sources, and packages that are there twice or not at all, by the lists in `deny.toml`.
+//! What the project depends on: licences, sources, and packages that are there twice or not at all,
+//! by the lists in `deny.toml`.
 //!
-//! The file is that of `cargo deny`, which has some hundred packages of its own to compile before it can be run; so what of it can
-//! be told from `cargo metadata` is checked here. Advisories cannot: their database is fetched from the network.
+//! The file is that of `cargo deny`, which has some hundred packages of its own to compile before
+//! it can be run; so what of it can be told from `cargo metadata` is checked here. Advisories
+//! cannot: their database is fetched from the network.
 //!
 //! # Layout
 //!

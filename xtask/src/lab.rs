@@ -85,7 +85,8 @@ pub fn bench(
     run::becoming("Measuring", bench)
 }
 
-/// Installs a directory's npm packages, exactly as its lock file says, unless they are there already.
+/// Installs a directory's npm packages, exactly as its lock file says, unless they are there
+/// already.
 pub fn packages(root: &Path, directory: &str) -> Result<()> {
     let directory = root.join(directory);
     let lock = directory.join("package-lock.json").metadata()?.modified()?;

@@ -1,7 +1,7 @@
 //! What has to be installed, and installing it.
 //!
-//! As root or in CI missing packages are installed without a question; on a terminal after one; otherwise the error names
-//! the command to type.
+//! As root or in CI missing packages are installed without a question; on a terminal after one;
+//! otherwise the error names the command to type.
 
 use std::{
     env, fs,
@@ -104,7 +104,8 @@ fn missing_packages(needs: &[Need]) -> Vec<&'static str> {
     packages
 }
 
-/// Whether the system's Python, which is not always the first in `PATH`, has what the packages bring.
+/// Whether the system's Python, which is not always the first in `PATH`, has what the packages
+/// bring.
 fn has_python_modules() -> bool {
     Command::new("/usr/bin/python3")
         .args(["-c", "import redis, pymemcache"])

@@ -1,4 +1,5 @@
-//! `cargo xtask`: the only build tool. Each command does its own set-up, on a fresh machine that has rustup.
+//! `cargo xtask`: the only build tool. Each command does its own set-up, on a fresh machine that
+//! has rustup.
 //!
 //! # Layout
 //!
@@ -37,7 +38,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build the host and the unpacked extensions for Chromium and Firefox, and what their tests run
+    /// Build the host and the unpacked extensions for Chromium and Firefox, and what their tests
+    /// run
     Build {
         /// Optimise
         #[arg(long)]
@@ -45,8 +47,9 @@ enum Task {
     },
     /// Watch `IndexedDB` writes of a sample shop arrive in Redis and Memcached
     ///
-    /// Starts private Redis and Memcached servers and a browser with the extension. Without a display the browser runs
-    /// headless and the page drives itself; then the contents of IndexedDB and Memcached are compared.
+    /// Starts private Redis and Memcached servers and a browser with the extension. Without a
+    /// display the browser runs headless and the page drives itself; then the contents of IndexedDB
+    /// and Memcached are compared.
     #[command(verbatim_doc_comment)]
     Demo {
         /// Which browser to show it in
@@ -74,14 +77,15 @@ enum Task {
         /// Write to this file as JSON where the time went
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
-        /// Only run tests whose names contain one of these texts, and no checks before them; a test's file
-        /// is part of its name
+        /// Only run tests whose names contain one of these texts, and no checks before them; a
+        /// test's file is part of its name
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
     },
     /// Check how the sources read: width of comments, words, circles of modules, links of documents
     Lint,
-    /// Make the pictures of the inspector that the README shows (docs/panel.png, docs/panel-dark.png)
+    /// Make the pictures of the inspector that the README shows (docs/panel.png,
+    /// docs/panel-dark.png)
     Picture,
     /// Measure; prints one JSON object a line
     Bench {
@@ -113,7 +117,8 @@ enum Measure {
     Cost,
     /// How soon the inspector shows something, how smooth it stays, what it weighs
     Panel,
-    /// What the host makes of a flood and of a lone event, beside its servers alone and a hand-written peer; needs no browser
+    /// What the host makes of a flood and of a lone event, beside its servers alone and a
+    /// hand-written peer; needs no browser
     Host,
 }
 

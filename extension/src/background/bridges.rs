@@ -112,7 +112,8 @@ struct Refused {
 #[derive(Debug, Default)]
 pub struct Bridges {
     connected: Table<u32, Bridge>,
-    /// The documents that were turned away, by tab and frame, until something else is there. No event says when a tab goes.
+    /// The documents that were turned away, by tab and frame, until something else is there. No
+    /// event says when a tab goes.
     refused: Table<(i64, i64), Refused>,
     clock: u64,
 }
@@ -146,7 +147,8 @@ impl Bridges {
         self.connected.insert(port, bridge);
     }
 
-    /// The document at a port has introduced itself. If it is the page in its tab, the frames of the page before are gone.
+    /// The document at a port has introduced itself. If it is the page in its tab, the frames of
+    /// the page before are gone.
     pub fn introduce(&mut self, port: u32, context: &str, late: bool, wants_survey: bool) {
         let Some(bridge) = self.connected.get_mut(&port) else {
             return;
@@ -190,7 +192,8 @@ impl Bridges {
             .filter(|context| !context.is_empty())
     }
 
-    /// Documents that were turned away and would not be now are captured once they are loaded again.
+    /// Documents that were turned away and would not be now are captured once they are loaded
+    /// again.
     pub fn reconsider(&mut self, allowed: impl Fn(&str) -> bool) {
         for Refused { document, .. } in self
             .refused
@@ -250,7 +253,8 @@ impl Bridges {
         any
     }
 
-    /// The deliveries of which no part has come for so many alarms, with the ports of their documents.
+    /// The deliveries of which no part has come for so many alarms, with the ports of their
+    /// documents.
     pub fn still(&self, alarms: u8) -> Vec<(u32, u64)> {
         self.connected
             .iter()
@@ -334,8 +338,8 @@ impl Bridges {
             .map(|(port, _)| *port)
     }
 
-    /// A bridge that can read records of an origin, other than these: the one that was heard of last is the least likely to be
-    /// frozen.
+    /// A bridge that can read records of an origin, other than these: the one that was heard of
+    /// last is the least likely to be frozen.
     pub fn reader_of(&self, origin: &str, asked: &[u32]) -> Option<u32> {
         self.readers_of(origin)
             .filter(|(port, _)| !asked.contains(port))
@@ -343,9 +347,10 @@ impl Bridges {
             .map(|(port, _)| *port)
     }
 
-    /// A bridge that can say what there is of an origin. If possible that of a page in a tab, whose databases are the origin's own
-    /// even if a frame was taken for captured by mistake. None of those that have been silent, and the one that did so `last` only
-    /// if there is no other: what it says is not confirmed by itself.
+    /// A bridge that can say what there is of an origin. If possible that of a page in a tab, whose
+    /// databases are the origin's own even if a frame was taken for captured by mistake. None of
+    /// those that have been silent, and the one that did so `last` only if there is no other: what
+    /// it says is not confirmed by itself.
     pub fn surveyor_of(&self, origin: &str, silent: &[u32], last: Option<u32>) -> Option<u32> {
         self.readers_of(origin)
             .filter(|(port, _)| !silent.contains(port))

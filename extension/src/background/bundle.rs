@@ -1,4 +1,5 @@
-//! Messages for the host that travel together: each frame costs the browser more than what is in it.
+//! Messages for the host that travel together: each frame costs the browser more than what is in
+//! it.
 
 use protocol::message::MAX_BUNDLE;
 

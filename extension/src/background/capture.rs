@@ -1,4 +1,5 @@
-//! Which origins are enabled: by the user in the browser, by the host's configuration, or by managed policy. Any of them counts.
+//! Which origins are enabled: by the user in the browser, by the host's configuration, or by
+//! managed policy. Any of them counts.
 
 use protocol::{
     origin::{OriginError, OriginPattern},
@@ -14,8 +15,8 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// With what the user switched on, and what the host's list was. Entries that are no origins (another version wrote them) are left
-    /// out.
+    /// With what the user switched on, and what the host's list was. Entries that are no origins
+    /// (another version wrote them) are left out.
     pub fn new(user: &[String], host: &[String]) -> Self {
         Self {
             user: readable(user),

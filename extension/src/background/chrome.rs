@@ -1,4 +1,5 @@
-//! The extension API, as far as it is used. Chromium and Firefox (Manifest V3) both know it as `chrome`, with promises.
+//! The extension API, as far as it is used. Chromium and Firefox (Manifest V3) both know it as
+//! `chrome`, with promises.
 
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -30,11 +31,13 @@ extern "C" {
     #[wasm_bindgen(method, js_name = addListener)]
     pub fn add_listener(this: &Event, listener: &Function);
 
-    /// `chrome.runtime.connectNative`; `background.js` remembers the port, to close it if this module traps.
+    /// `chrome.runtime.connectNative`; `background.js` remembers the port, to close it if this
+    /// module traps.
     #[wasm_bindgen(catch, js_name = idbRelayConnectHost)]
     pub fn connect_native(host: &str) -> Result<Port, JsValue>;
 
-    /// A function that the browser may call: what comes out of this module as an exception makes `background.js` start it again.
+    /// A function that the browser may call: what comes out of this module as an exception makes
+    /// `background.js` start it again.
     #[wasm_bindgen(js_name = idbRelayGuarded)]
     pub fn guarded(enter: &JsValue) -> Function;
 
@@ -99,7 +102,8 @@ extern "C" {
     pub fn set_timeout(callback: &JsValue, milliseconds: f64) -> JsValue;
 }
 
-/// Lets no content script look into our storage, where the browser has a way to say so: their process is the page's.
+/// Lets no content script look into our storage, where the browser has a way to say so: their
+/// process is the page's.
 pub fn keep_storage_to_ourselves() {
     let get = |owner: JsValue, name: &str| js_sys::Reflect::get(&owner, &name.into());
     let local = get(js_sys::global().into(), "chrome")

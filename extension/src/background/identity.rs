@@ -1,19 +1,20 @@
 //! Whose databases a document has: decided here, once, for every document.
 //!
-//! A storage's identity is (browser profile, container, storage key, bucket). The journal is the profile's, and a bucket has a
-//! name of its own in every event. This module decides the two in between: only the *first-party storage* of an origin, in the
-//! *default container*, is captured under the origin's name. Browsers give every other document databases of its own, under the
-//! same names; captured, they would overwrite the origin's records.
+//! A storage's identity is (browser profile, container, storage key, bucket). The journal is the
+//! profile's, and a bucket has a name of its own in every event. This module decides the two in
+//! between: only the *first-party storage* of an origin, in the *default container*, is captured
+//! under the origin's name. Browsers give every other document databases of its own, under the same
+//! names; captured, they would overwrite the origin's records.
 //!
 //! | what | who says it | without it |
 //! |---|---|---|
 //! | origin, frame, tab, container, private window, address of the tab | the browser, with the port | the document is left out |
 //! | ancestors, credentialless, fenced | the document's isolated world, with its first message | likewise |
 //!
-//! **Invariants:** a document is captured only if both say that its storage is the origin's own; a document about which
-//! this cannot be decided is left out.
-//! Scripts of the page reach neither. A page that has taken over its renderer process can forge the second row, for documents of
-//! its own site only: the browser checks the origin and the address of the tab.
+//! **Invariants:** a document is captured only if both say that its storage is the origin's own; a
+//! document about which this cannot be decided is left out. Scripts of the page reach neither. A
+//! page that has taken over its renderer process can forge the second row, for documents of its own
+//! site only: the browser checks the origin and the address of the tab.
 
 use protocol::message::{Page, Place};
 
@@ -28,10 +29,11 @@ pub struct Sender {
     pub incognito: bool,
     /// The container of its tab; empty for the default one, and where the browser has none.
     pub container: String,
-    /// The URL of the page in the tab, of which this document may be a frame; `None` if we may not know it.
+    /// The URL of the page in the tab, of which this document may be a frame; `None` if we may not
+    /// know it.
     pub top: Option<String>,
-    /// Whether its page is not the one in the tab: it is loaded ahead, or is being left for another. Then `top` is the other
-    /// page's, and `frame` is not 0 for the top document.
+    /// Whether its page is not the one in the tab: it is loaded ahead, or is being left for
+    /// another. Then `top` is the other page's, and `frame` is not 0 for the top document.
     pub inactive: bool,
 }
 
@@ -52,13 +54,15 @@ enum Foreign {
     Ephemeral,
 }
 
-/// Why the document's databases are not its origin's own, as far as the browser says; `None`: they may be.
+/// Why the document's databases are not its origin's own, as far as the browser says; `None`: they
+/// may be.
 pub fn problem_of_sender(sender: &Sender) -> Option<Problem> {
     let foreign = foreign_by_sender(sender)?;
     Some(problem(&sender.page.origin, &foreign))
 }
 
-/// Why the document's databases are not its origin's own, by what its isolated world says too; `None`: they are.
+/// Why the document's databases are not its origin's own, by what its isolated world says too;
+/// `None`: they are.
 pub fn problem_of_place(sender: &Sender, place: &Place<'_>) -> Option<Problem> {
     let foreign = foreign_by_sender(sender).or_else(|| foreign_by_place(sender, place))?;
     Some(problem(&sender.page.origin, &foreign))
@@ -86,7 +90,8 @@ fn foreign_by_place(sender: &Sender, place: &Place<'_>) -> Option<Foreign> {
     if place.ephemeral {
         return Some(Foreign::Ephemeral);
     }
-    // The browser says that it is a frame, and it sees nothing around it: a fenced frame hides where it is.
+    // The browser says that it is a frame, and it sees nothing around it: a fenced frame hides
+    // where it is.
     if sender.page.frame != 0 && !sender.inactive && place.ancestors.is_empty() {
         return Some(Foreign::Ephemeral);
     }
@@ -109,8 +114,9 @@ fn problem(origin: &str, foreign: &Foreign) -> Problem {
     }
 }
 
-/// The scheme and the host in a URL or an origin. Two with the same are of one site in every browser. Those with different hosts may
-/// be, too (`a.shop.example` and `shop.example`), which takes a list of all public suffixes to tell: they count as two sites.
+/// The scheme and the host in a URL or an origin. Two with the same are of one site in every
+/// browser. Those with different hosts may be, too (`a.shop.example` and `shop.example`), which
+/// takes a list of all public suffixes to tell: they count as two sites.
 fn site_of(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     if !matches!(scheme, "http" | "https") {

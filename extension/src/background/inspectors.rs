@@ -1,7 +1,8 @@
 //! The inspector's pages that are open, and the questions that wait for the host's answers.
 //!
-//! Each page numbers its own questions; towards the host they are numbered again. A page that closes forgets its questions. A
-//! feed outlives the host: it waits for the next one. Every other question fails when there is no host to answer it.
+//! Each page numbers its own questions; towards the host they are numbered again. A page that
+//! closes forgets its questions. A feed outlives the host: it waits for the next one. Every other
+//! question fails when there is no host to answer it.
 
 use protocol::{
     inspect::{Answer, Background, MAX_QUESTIONS, Remark, ToInspector, Tracing},
@@ -174,7 +175,8 @@ impl Inspectors {
     }
 }
 
-/// [`protocol::inspect::Reply`], as far as it is looked at here: to read and write all of it would be a good part of the background.
+/// [`protocol::inspect::Reply`], as far as it is looked at here: to read and write all of it would
+/// be a good part of the background.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Reply<'e> {

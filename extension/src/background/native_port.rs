@@ -43,7 +43,8 @@ impl NativePort {
         })
     }
 
-    /// Sends a message. A port that has just broken says so by its end; what was sent is still in the outbox then.
+    /// Sends a message. A port that has just broken says so by its end; what was sent is still in
+    /// the outbox then.
     pub fn send(&self, json: &str) {
         if let Ok(message) = js_sys::JSON::parse(json) {
             let _broken = self.port.post_message(&message);

@@ -1,8 +1,9 @@
 //! The deliveries that the host does not have on disk yet, in the order in which they came.
 //!
-//! Invariants: an entry leaves by an acknowledgement, because its origin is not enabled, or for want of memory, and then a gap
-//! takes its place; what is on its way to the host is bounded for each origin, a single larger one travels alone, so no origin
-//! waits for another one's acknowledgement; the entries of a context stay in order.
+//! Invariants: an entry leaves by an acknowledgement, because its origin is not enabled, or for
+//! want of memory, and then a gap takes its place; what is on its way to the host is bounded for
+//! each origin, a single larger one travels alone, so no origin waits for another one's
+//! acknowledgement; the entries of a context stay in order.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -31,7 +32,8 @@ pub enum Content {
     Parts(Vec<String>),
 }
 
-/// What is sent in the place of a commit that the background has failed on: the host has the origin's stores read again.
+/// What is sent in the place of a commit that the background has failed on: the host has the
+/// origin's stores read again.
 const LOST: &str = r#"{"gap":{"reason":"the extension failed on a commit, twice","stores":[]}}"#;
 
 /// The same for what was read: nothing is missing, and another reading would fare no better.
@@ -176,7 +178,8 @@ impl Outbox {
         self.entries.is_empty()
     }
 
-    /// The next delivery, if one may be sent now: the oldest one of the origins that may have more on their way.
+    /// The next delivery, if one may be sent now: the oldest one of the origins that may have more
+    /// on their way.
     pub fn next_to_send(&mut self) -> Option<&Entry> {
         let mut next: Option<(u64, &mut Lane)> = None;
         for lane in self.lanes.values_mut() {
@@ -231,8 +234,8 @@ impl Outbox {
         }
     }
 
-    /// The host has named a delivery in an error. One that it does not acknowledge either would stand in front of all others of
-    /// its origin: the second time a gap takes its place.
+    /// The host has named a delivery in an error. One that it does not acknowledge either would
+    /// stand in front of all others of its origin: the second time a gap takes its place.
     pub fn note_error(&mut self, context: &str, sequence: u64) {
         let held = self.contexts.get(context).into_iter().flatten();
         let Some(&(_, arrival)) = held.into_iter().find(|(number, _)| *number == sequence) else {
@@ -276,8 +279,8 @@ impl Outbox {
         }
     }
 
-    /// Drops what closed documents have left, oldest first, until no more than this is held. For each origin one gap stands in
-    /// its place, which names the stores.
+    /// Drops what closed documents have left, oldest first, until no more than this is held. For
+    /// each origin one gap stands in its place, which names the stores.
     pub fn shrink(&mut self, limit: usize, is_open: impl Fn(&str) -> bool) {
         let mut closed: Vec<(u64, String)> = self
             .contexts

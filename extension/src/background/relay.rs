@@ -1,10 +1,12 @@
-//! The background's behaviour, without a browser: what happens goes in, what is to be done comes out.
+//! The background's behaviour, without a browser: what happens goes in, what is to be done comes
+//! out.
 //!
-//! Invariants: a document's origin is what the browser said when its port was opened; it is captured only if its databases are
-//! that origin's own ([`identity`](super::identity)), and its context is its origin's alone; nothing of a document reaches the host
-//! before the host has said hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing leaves
-//! while one of them cannot be applied or the browser has not told the policy's; a lone delivery
-//! leaves at once.
+//! Invariants: a document's origin is what the browser said when its port was opened; it is
+//! captured only if its databases are that origin's own ([`identity`](super::identity)), and its
+//! context is its origin's alone; nothing of a document reaches the host before the host has said
+//! hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing
+//! leaves while one of them cannot be applied or the browser has not told the policy's; a lone
+//! delivery leaves at once.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -44,11 +46,12 @@ use questions::Questions;
 pub use surveys::Alarm;
 use surveys::Surveys;
 
-/// How many bytes of deliveries the background holds at most, whole ones and parts, of open documents and closed ones. The
-/// largest single one fits.
+/// How many bytes of deliveries the background holds at most, whole ones and parts, of open
+/// documents and closed ones. The largest single one fits.
 const MAX_HELD: usize = if cfg!(test) { 32 } else { 384 } * 1024 * 1024;
 
-/// How many bytes may be held beyond that of deliveries no longer than [`NOTE`]: a gap in the place of another one has room.
+/// How many bytes may be held beyond that of deliveries no longer than [`NOTE`]: a gap in the place
+/// of another one has room.
 const RESERVE: usize = MAX_HELD / 8;
 
 /// See [`RESERVE`].
@@ -57,10 +60,12 @@ const NOTE: usize = 4096;
 /// The longest body that is taken.
 const LONGEST: usize = if cfg!(test) { 24 * 1024 * 1024 } else { MAX_BODY };
 
-/// The longest body or part in one message, in bytes. What bridges send has [`MAX_PART_UNITS`] at most.
+/// The longest body or part in one message, in bytes. What bridges send has [`MAX_PART_UNITS`] at
+/// most.
 const LONGEST_MESSAGE: usize = 3 * MAX_PART_UNITS;
 
-/// How long the browser may take to tell the policy until a person is told. Chromium takes 3 to 5 seconds after its start.
+/// How long the browser may take to tell the policy until a person is told. Chromium takes 3 to 5
+/// seconds after its start.
 const POLICY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Something to be done in the browser.
@@ -134,7 +139,8 @@ impl Default for Policy {
     }
 }
 
-/// Is told which delivery is about to be looked into, by its context and number, and when that is over (`None`).
+/// Is told which delivery is about to be looked into, by its context and number, and when that is
+/// over (`None`).
 pub type InHand = fn(Option<(&str, u64)>);
 
 /// What makes the hashes of this browser profile its own. It never leaves the browser.
@@ -145,7 +151,8 @@ pub type Secret = [u8; 32];
 pub struct Decisions {
     /// Origins that the user switched on.
     pub origins: Vec<String>,
-    /// Origins that the host's configuration had: pages that load before the host's hello are captured from their first script on.
+    /// Origins that the host's configuration had: pages that load before the host's hello are
+    /// captured from their first script on.
     pub host_origins: Vec<String>,
     /// Origins that the policy had, for pages that load before the browser tells the policy.
     pub policy_origins: Vec<String>,
@@ -268,7 +275,8 @@ impl Relay {
         relay
     }
 
-    /// The same behind a background that failed, twice on each of these deliveries. What is looked into is told from now on.
+    /// The same behind a background that failed, twice on each of these deliveries. What is looked
+    /// into is told from now on.
     #[must_use]
     pub fn after_traps(mut self, left_out: impl IntoIterator<Item = (String, u64)>, in_hand: InHand) -> Self {
         self.left_out = left_out.into_iter().collect();
@@ -323,7 +331,8 @@ impl Relay {
         }
     }
 
-    /// A message from a document. Invalid messages are ignored: the bridge is our code but shares a process with the page.
+    /// A message from a document. Invalid messages are ignored: the bridge is our code but shares a
+    /// process with the page.
     fn bridge_said(&mut self, port: u32, text: &str) {
         let Ok(message) = json::read(text) else {
             return;
@@ -377,7 +386,8 @@ impl Relay {
         }
         let problem = identity::problem_of_place(&bridge.sender, &open.place);
         let origin = bridge.page().origin.clone();
-        // The host tells documents apart by their contexts: one of another origin would make it drop deliveries.
+        // The host tells documents apart by their contexts: one of another origin would make it
+        // drop deliveries.
         if self.bridges.is_context_of_another(&open.context, &origin)
             || self.outbox.holds_of_another(&open.context, &origin)
         {
@@ -486,7 +496,8 @@ impl Relay {
         }
     }
 
-    /// Tells bridges how much they may have on its way: these, and all others if it is not what they were told before.
+    /// Tells bridges how much they may have on its way: these, and all others if it is not what
+    /// they were told before.
     fn grant(&mut self, new: &[u32]) {
         let ports = self.bridges.welcome();
         // By powers of two, so that not every document that comes or goes is news for all others.

@@ -1,7 +1,8 @@
 //! The registration of the page scripts.
 //!
-//! The bridge is listed first: it must listen before the hook, in the page's own world, calls it. Registrations survive the
-//! browser's end, so pages are captured from their first script on even while the background still starts.
+//! The bridge is listed first: it must listen before the hook, in the page's own world, calls it.
+//! Registrations survive the browser's end, so pages are captured from their first script on even
+//! while the background still starts.
 
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
@@ -37,7 +38,8 @@ pub async fn granted(patterns: &[String]) -> Vec<String> {
 
 /// Lets the page scripts run under exactly these patterns, also in the pages that are open already.
 ///
-/// Registered scripts are changed in place: a page that loads meanwhile is hooked by the old patterns or by the new ones.
+/// Registered scripts are changed in place: a page that loads meanwhile is hooked by the old
+/// patterns or by the new ones.
 pub async fn register(patterns: &[String]) -> Result<(), JsValue> {
     let registered: Vec<Registered> =
         chrome::from_js(&chrome::registered_content_scripts().await?).unwrap_or_default();
@@ -82,7 +84,8 @@ pub async fn register(patterns: &[String]) -> Result<(), JsValue> {
     hook_open_pages(&patterns).await
 }
 
-/// Pages that were there before their origin was enabled. A page that has the scripts already ignores them.
+/// Pages that were there before their origin was enabled. A page that has the scripts already
+/// ignores them.
 async fn hook_open_pages(patterns: &[&str]) -> Result<(), JsValue> {
     let tabs = chrome::query_tabs(&chrome::object(&[("url", chrome::list(patterns))])).await?;
     for Tab { id } in chrome::from_js::<Vec<Tab>>(&tabs).unwrap_or_default() {

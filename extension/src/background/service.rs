@@ -65,8 +65,8 @@ struct LeftOut {
 
 #[wasm_bindgen]
 impl Background {
-    /// Reads what is stored, registers the page scripts and starts the host. `left_out` lists the deliveries that
-    /// made this module trap, as JSON.
+    /// Reads what is stored, registers the page scripts and starts the host. `left_out` lists the
+    /// deliveries that made this module trap, as JSON.
     pub async fn start(left_out: &str) -> Result<Background, JsValue> {
         console_error_panic_hook::set_once();
         let left_out: Vec<LeftOut> = json::read(left_out).map_err(|error| error.to_string())?;

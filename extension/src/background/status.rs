@@ -17,7 +17,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The connection to the host ended, with what the browser says of it (Chromium's and Firefox's words differ).
+    /// The connection to the host ended, with what the browser says of it (Chromium's and Firefox's
+    /// words differ).
     pub fn host_gone(reason: &str) -> Self {
         let known = |words: &[&str]| words.iter().any(|word| reason.contains(word));
         if known(&["not found", "No such native application"]) {

@@ -1,4 +1,5 @@
-//! What outlives the background: the profile's id, what the user decided, and what an administrator prescribes.
+//! What outlives the background: the profile's id, what the user decided, and what an administrator
+//! prescribes.
 
 use protocol::{json::read, redact::Rule};
 use serde::Deserialize;

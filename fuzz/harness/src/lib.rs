@@ -1,7 +1,8 @@
 //! What each fuzz target does with its input.
 //!
-//! `fuzz/fuzz_targets/` hands these functions what libFuzzer makes up, `tests/mutations.rs` the corpus and mutations of it.
-//! **Invariant:** every function takes any bytes; it panics only where the code under test breaks a promise.
+//! `fuzz/fuzz_targets/` hands these functions what libFuzzer makes up, `tests/mutations.rs` the
+//! corpus and mutations of it. **Invariant:** every function takes any bytes; it panics only where
+//! the code under test breaks a promise.
 #![allow(
     clippy::missing_panics_doc,
     clippy::expect_used,
@@ -50,7 +51,8 @@ pub fn frames(data: &[u8]) {
     }
 }
 
-/// What a page script or the background may send. A message that can be read can be written and read again.
+/// What a page script or the background may send. A message that can be read can be written and
+/// read again.
 pub fn messages(data: &[u8]) {
     if let Ok(message) = serde_json::from_slice::<ToHost<'_, &RawValue>>(data) {
         if let ToHost::Delivery(delivery) = &message {
@@ -69,7 +71,8 @@ pub fn messages(data: &[u8]) {
     }
 }
 
-/// Keys, one a line: canonical text and ordered bytes both lead back to the key, and all three sort alike.
+/// Keys, one a line: canonical text and ordered bytes both lead back to the key, and all three sort
+/// alike.
 pub fn keys(data: &[u8]) {
     if let Ok(key) = Key::from_bytes(data) {
         assert_eq!(key.to_bytes(), data, "other bytes for {key}");
@@ -115,8 +118,8 @@ pub fn values(data: &[u8]) {
     }
 }
 
-/// A template, a name in each further line: origin, bucket, database, store, key. Names are keys that Memcached takes,
-/// and lead back to what they name.
+/// A template, a name in each further line: origin, bucket, database, store, key. Names are keys
+/// that Memcached takes, and lead back to what they name.
 pub fn templates(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let mut lines = text.split('\n');

@@ -1,4 +1,5 @@
-//! The fuzz targets in a few seconds and on any toolchain: every seed, then mutations of seeds, the same ones each time.
+//! The fuzz targets in a few seconds and on any toolchain: every seed, then mutations of seeds, the
+//! same ones each time.
 #![allow(clippy::expect_used, reason = "a test's helpers")]
 
 use std::{fs, path::Path};
@@ -33,7 +34,8 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// A few changes of a seed: a bit flipped, a byte inserted or removed, a piece of another seed put in, the end cut off.
+/// A few changes of a seed: a bit flipped, a byte inserted or removed, a piece of another seed put
+/// in, the end cut off.
 fn mutation(random: &mut fastrand::Rng, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = seeds[random.usize(..seeds.len())].clone();
     for _ in 0..random.usize(1..=4) {

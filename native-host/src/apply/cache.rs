@@ -1,14 +1,18 @@
 //! All Memcached servers together, and what they remember of us.
 //!
-//! Beside the records each server holds a few small items of ours, so that what is known of a server goes with it:
+//! Beside the records each server holds a few small items of ours, so that what is known of a
+//! server goes with it:
 //!
-//! - the *mark*, `idb-relay-apply:<group>`: that the server was filled. A server without it, or with another one, is empty or was left out
-//!   for a while and has to be filled. It is looked up with every batch and while all is quiet, so a server that was
-//!   restarted, flushed or exchanged is noticed. It says from what, in which form and with which other servers, and has a random
-//!   *era*: a server that comes back into a list in which it was before has the mark of an older one.
-//! - for each browser profile an *offset*, `idb-relay-apply:<group>:<profile>`: all of the profile's events up to this number that concern
-//!   this server are in it. Events up to there are not applied again, wherever they come from: a Redis that was set back or emptied gets
-//!   old events again, with new ids.
+//! - the *mark*, `idb-relay-apply:<group>`: that the server was filled. A server without it, or
+//!   with another one, is empty or was left out for a while and has to be filled. It is looked up
+//!   with every batch and while all is quiet, so a server that was restarted, flushed or exchanged
+//!   is noticed. It says from what, in which form and with which other servers, and has a random
+//!   *era*: a server that comes back into a list in which it was before has the mark of an older
+//!   one.
+//! - for each browser profile an *offset*, `idb-relay-apply:<group>:<profile>`: all of the
+//!   profile's events up to this number that concern this server are in it. Events up to there are
+//!   not applied again, wherever they come from: a Redis that was set back or emptied gets old
+//!   events again, with new ids.
 //!
 //! - [`server`]: one server, and writes that cannot land late.
 
@@ -79,7 +83,8 @@ impl Cache {
         })
     }
 
-    /// Settles what the mark of a filled server is, from what the group remembers of it, and returns it.
+    /// Settles what the mark of a filled server is, from what the group remembers of it, and
+    /// returns it.
     pub fn agree(&mut self, remembered: Option<String>) -> Result<&str, Stop> {
         let mark = self.mark.clone();
         let mut found = Vec::new();
@@ -147,10 +152,11 @@ impl Cache {
             .collect()
     }
 
-    /// From what the clocks said *before* the lease was last kept: the dates from which on nothing of ours lands any more.
+    /// From what the clocks said *before* the lease was last kept: the dates from which on nothing
+    /// of ours lands any more.
     ///
-    /// Whoever takes the lease afterwards reads the clocks later and waits until they have moved on by [`lease::LENGTH`]; so all that can
-    /// still arrive then is dead.
+    /// Whoever takes the lease afterwards reads the clocks later and waits until they have moved on
+    /// by [`lease::LENGTH`]; so all that can still arrive then is dead.
     pub fn fence(clock: u32) -> u32 {
         clock + lease::LENGTH - 1
     }
@@ -223,8 +229,8 @@ impl Cache {
         self.ask(index, |server| server.write(writes, fence))
     }
 
-    /// Notes up to where a server has everything of these profiles, if nobody else has noted something since it was asked. What
-    /// goes wrong is only that something is applied twice.
+    /// Notes up to where a server has everything of these profiles, if nobody else has noted
+    /// something since it was asked. What goes wrong is only that something is applied twice.
     pub fn note(
         &mut self,
         index: usize,
@@ -246,8 +252,8 @@ impl Cache {
         Ok(self.write(index, &writes, fence)?.into_iter().all(|done| done))
     }
 
-    /// Marks a server as being filled, whatever was there; `None` if somebody else is at it. What is returned belongs to
-    /// [`Cache::mark_filled`].
+    /// Marks a server as being filled, whatever was there; `None` if somebody else is at it. What
+    /// is returned belongs to [`Cache::mark_filled`].
     pub fn mark_filling(&mut self, index: usize, fence: u32) -> Result<Option<Vec<u8>>, Stop> {
         let mark = self.mark.clone();
         let note = format!("{FILLING}{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)).into_bytes();
@@ -259,8 +265,8 @@ impl Cache {
         Ok((done.first() == Some(&true)).then_some(note))
     }
 
-    /// Marks a server as filled, unless the mark is no longer what filling it began with: then something emptied the server
-    /// meanwhile.
+    /// Marks a server as filled, unless the mark is no longer what filling it began with: then
+    /// something emptied the server meanwhile.
     pub fn mark_filled(&mut self, index: usize, filling: &[u8], fence: u32) -> Result<bool, Stop> {
         let (mark, filled) = (self.mark.clone(), self.filled.clone());
         let seen = self.ask(index, |server| server.look(&[&mark], true))?;

@@ -16,12 +16,13 @@ pub struct Change {
     pub browser: String,
     /// The event's number in that profile: grows by one from event to event.
     pub sequence: u64,
-    /// How many events the host itself has left out for it, which is one of them: its journal was full, and their records follow.
+    /// How many events the host itself has left out for it, which is one of them: its journal was
+    /// full, and their records follow.
     pub left_out: u64,
     /// Whether its transaction goes on behind it.
     pub goes_on: bool,
-    /// What it means for Memcached; `None`: nothing, for events that are about a store as a whole. A `d` or `c` for each record follows
-    /// those.
+    /// What it means for Memcached; `None`: nothing, for events that are about a store as a whole.
+    /// A `d` or `c` for each record follows those.
     pub target: Option<Target>,
 }
 
@@ -36,7 +37,8 @@ pub struct Target {
     pub value: Option<String>,
     /// Why it is to hold nothing although the record has a value.
     pub refused: Option<String>,
-    /// The entry of the stream that has the value, which is not held in memory: it has to be read again.
+    /// The entry of the stream that has the value, which is not held in memory: it has to be read
+    /// again.
     pub lies_in: Option<String>,
 }
 
@@ -66,7 +68,8 @@ impl Change {
         })
     }
 
-    /// How many bytes its value takes in memory: a few typed bytes may stand for a plain form of many MiB.
+    /// How many bytes its value takes in memory: a few typed bytes may stand for a plain form of
+    /// many MiB.
     pub fn value_bytes(&self) -> usize {
         let value = self.target.as_ref().and_then(|target| target.value.as_ref());
         value.map_or(0, String::len)

@@ -1,9 +1,12 @@
 //! From Pub/Sub: what is heard while somebody listens, at most once.
 //!
-//! Redis keeps nothing for who is not there. What is missed is told by the numbers that are missing, once something comes after them. What was heard is
-//! written, however often that has to be tried; if it can't be, because another process writes now or the end was asked for, it is told.
+//! Redis keeps nothing for who is not there. What is missed is told by the numbers that are
+//! missing, once something comes after them. What was heard is written, however often that has to
+//! be tried; if it can't be, because another process writes now or the end was asked for, it is
+//! told.
 //!
-//! Who stands by hears the same, and holds on to what came since the one that writes gave its last signs of life: that one may not have written it.
+//! Who stands by hears the same, and holds on to what came since the one that writes gave its last
+//! signs of life: that one may not have written it.
 //!
 //! - `ear`: what listens.
 
@@ -30,17 +33,20 @@ mod ear;
 
 use self::ear::{Ear, HELD, Heard};
 
-/// How many events are applied together, and how many bytes they may have by which no more are added.
+/// How many events are applied together, and how many bytes they may have by which no more are
+/// added.
 const BATCH: usize = 512;
 const LARGE: usize = 1024 * 1024;
 
-/// How long the rest of a transaction may take to come; as many bytes of one are held as wait unheard.
+/// How long the rest of a transaction may take to come; as many bytes of one are held as wait
+/// unheard.
 const REST: Duration = Duration::from_millis(200);
 
 /// How often the lease is kept while nothing is heard.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// For how many signs of life of the one that writes what it should have written is held by who stands by.
+/// For how many signs of life of the one that writes what it should have written is held by who
+/// stands by.
 const SIGNS: u64 = 3;
 
 /// What to do about events that were missed.
@@ -76,7 +82,8 @@ pub(super) fn listen(config: &Config) -> Channels {
 }
 
 impl Channels {
-    /// This process writes, and nothing of what it hears is anybody else's business. `is_clean`: who wrote before has told what it left behind.
+    /// This process writes, and nothing of what it hears is anybody else's business. `is_clean`:
+    /// who wrote before has told what it left behind.
     pub(super) fn take<W: Write>(
         &mut self,
         config: &Config,
@@ -118,7 +125,8 @@ impl Channels {
         Ok(())
     }
 
-    /// Lets go of what whoever writes has written by now, and of the oldest that there is no room for.
+    /// Lets go of what whoever writes has written by now, and of the oldest that there is no room
+    /// for.
     fn shorten_window(&mut self) {
         while let Some((sign, _)) = self.window.front()
             && (sign + SIGNS <= self.signs || self.held > HELD)

@@ -10,7 +10,8 @@ use super::lease::Lease;
 /// The group of `idb-relay apply` unless it is told another.
 pub const USUAL_GROUP: &str = "memcached";
 
-/// What the name of a process ends with that listens to the channels. No name given by a person has a space.
+/// What the name of a process ends with that listens to the channels. No name given by a person has
+/// a space.
 pub const LISTENS: &str = " --pubsub";
 
 /// A group that reads a stream.
@@ -53,7 +54,8 @@ impl Feeder {
     }
 }
 
-/// The groups that read this stream, and who listens to the channels beside it under the usual name.
+/// The groups that read this stream, and who listens to the channels beside it under the usual
+/// name.
 pub fn feeders(connection: &mut Connection, stream: Option<&str>) -> Result<Vec<Feeder>, RedisError> {
     let groups = match stream {
         Some(stream) => groups(connection, stream)?,

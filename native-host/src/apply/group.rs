@@ -1,8 +1,8 @@
 //! The stream and the consumer group: which events come next, which are still owed.
 //!
-//! All that changes the group goes through the [lease](super::lease). Before anything new is read, everything that any consumer was given and has not
-//! acknowledged is claimed, whoever it was: only one process reads at a time, so it is either our own or that of one that has
-//! lost the lease.
+//! All that changes the group goes through the [lease](super::lease). Before anything new is read,
+//! everything that any consumer was given and has not acknowledged is claimed, whoever it was: only
+//! one process reads at a time, so it is either our own or that of one that has lost the lease.
 
 use std::{collections::HashMap, time::Instant};
 
@@ -53,7 +53,8 @@ pub enum End {
     Reached {
         /// It reads on after this entry.
         last: String,
-        /// How many entries were cut off the stream before they were read, since it was here last; `None` if nobody knows.
+        /// How many entries were cut off the stream before they were read, since it was here last;
+        /// `None` if nobody knows.
         unread: Option<usize>,
     },
 }
@@ -136,7 +137,8 @@ impl Group {
         Ok(None)
     }
 
-    /// Creates the group; what comes after this entry will be read, and so many there were up to it. `false` if the lease is lost.
+    /// Creates the group; what comes after this entry will be read, and so many there were up to
+    /// it. `false` if the lease is lost.
     pub fn create(
         &self,
         lease: &mut Lease,
@@ -214,7 +216,8 @@ impl Group {
         }))
     }
 
-    /// Waits a while for something to come after this entry. It is given as a whole, and read again later: Redis has no other way of waiting.
+    /// Waits a while for something to come after this entry. It is given as a whole, and read again
+    /// later: Redis has no other way of waiting.
     pub fn wait(&self, lease: &Lease, connection: &mut Connection, after: &str) -> Result<(), RedisError> {
         let _waiting = lease.wait();
         redis::cmd("XREAD")
@@ -245,7 +248,8 @@ impl Group {
         Ok(true)
     }
 
-    /// What comes before (and, at first, at) this entry, newest first. An id that begins with `(` is left out itself.
+    /// What comes before (and, at first, at) this entry, newest first. An id that begins with `(`
+    /// is left out itself.
     pub fn backwards(
         &mut self,
         lease: &Lease,

@@ -1,10 +1,12 @@
 //! Who of a group's processes may write to Memcached: a lease in Redis.
 //!
-//! **Invariant:** what changes the group (reading on, claiming, acknowledging) is done by Redis in the same step in which it looks whether the
-//! lease is still the caller's. So a process that has lost it, knowing or not, takes no message away and acknowledges none.
+//! **Invariant:** what changes the group (reading on, claiming, acknowledging) is done by Redis in
+//! the same step in which it looks whether the lease is still the caller's. So a process that has
+//! lost it, knowing or not, takes no message away and acknowledges none.
 //!
-//! Redis cannot keep a late request from Memcached, though. That is done by dates ([`fence`](super::cache::Cache::fence)), and
-//! they rest on this: no keeping of the lease succeeds after somebody else has taken it.
+//! Redis cannot keep a late request from Memcached, though. That is done by dates
+//! ([`fence`](super::cache::Cache::fence)), and they rest on this: no keeping of the lease succeeds
+//! after somebody else has taken it.
 
 use std::{
     thread,
@@ -20,11 +22,12 @@ use crate::config::Config;
 
 mod hold;
 
-/// How long a lease lives without being kept, in seconds. All processes must agree on it, so it cannot be configured.
+/// How long a lease lives without being kept, in seconds. All processes must agree on it, so it
+/// cannot be configured.
 pub const LENGTH: u32 = 4;
 
-/// A lease that was not kept for so long is given up without asking: a Redis that was set back to an older state could say yes
-/// though somebody else has it.
+/// A lease that was not kept for so long is given up without asking: a Redis that was set back to
+/// an older state could say yes though somebody else has it.
 const LONGEST_PAUSE: Duration = Duration::from_millis(LENGTH as u64 * 500);
 
 /// What a try to take the lease led to.
@@ -87,7 +90,8 @@ impl Lease {
         }
     }
 
-    /// Has it kept from now on while an answer of Redis is long in coming, on a connection of its own.
+    /// Has it kept from now on while an answer of Redis is long in coming, on a connection of its
+    /// own.
     pub fn attend(&self, config: &Config) {
         let (hold, keys, config, leased) = (
             self.hold.clone(),
@@ -123,7 +127,8 @@ impl Lease {
 
     /// Takes the lease if nobody has it.
     pub fn take(&mut self, connection: &mut Connection) -> Result<Taken, RedisError> {
-        // Never the same twice, so that what an earlier life of ours left is not taken for this one's.
+        // Never the same twice, so that what an earlier life of ours left is not taken for this
+        // one's.
         let token = format!(
             "{} {:016x}{:016x}",
             self.consumer,
@@ -156,7 +161,8 @@ impl Lease {
         })
     }
 
-    /// How often anybody had kept it when it was last asked for. Two equal answers: nobody has in between, nor taken it.
+    /// How often anybody had kept it when it was last asked for. Two equal answers: nobody has in
+    /// between, nor taken it.
     pub fn keepings(&self) -> Option<u64> {
         self.keepings
     }
@@ -184,7 +190,8 @@ impl Lease {
         Ok(self.run(connection, &[])?.is_some())
     }
 
-    /// Runs a command about the stream and keeps the lease, or does neither: `None` if it is no longer ours.
+    /// Runs a command about the stream and keeps the lease, or does neither: `None` if it is no
+    /// longer ours.
     pub fn run(
         &mut self,
         connection: &mut Connection,
@@ -194,9 +201,10 @@ impl Lease {
         self.invoke(connection, &leased, &[], command)
     }
 
-    /// Runs a script about the stream and keeps the lease, or does neither: `None` if it is no longer ours. The script looks itself whether
-    /// it is, as `leased.lua` does: its keys are the lease, the count of its keepings, the stream and these, its arguments the token, the lease's life and these, and
-    /// it returns 0, or 1 and its answer.
+    /// Runs a script about the stream and keeps the lease, or does neither: `None` if it is no
+    /// longer ours. The script looks itself whether it is, as `leased.lua` does: its keys are the
+    /// lease, the count of its keepings, the stream and these, its arguments the token, the lease's
+    /// life and these, and it returns 0, or 1 and its answer.
     pub fn invoke(
         &mut self,
         connection: &mut Connection,
@@ -239,7 +247,8 @@ impl Lease {
         }))
     }
 
-    /// Gives the lease back. Only when nothing that was sent to Memcached is unanswered: the next one will not wait.
+    /// Gives the lease back. Only when nothing that was sent to Memcached is unanswered: the next
+    /// one will not wait.
     pub fn release(&mut self, connection: &mut Connection) -> Result<(), RedisError> {
         let key = self.keys.lease.clone();
         self.run(connection, &["SET", &key, "free"])?;
@@ -255,13 +264,14 @@ impl Lease {
         Ok(())
     }
 
-    /// The key under which the group remembers what it feeds ([`Cache::agree`](super::cache::Cache::agree)).
+    /// The key under which the group remembers what it feeds
+    /// ([`Cache::agree`](super::cache::Cache::agree)).
     pub fn memory_key(&self) -> String {
         format!("{}:feed", self.keys.lease)
     }
 
-    /// The key under which the group remembers how many entries there were up to the one it has read last
-    /// ([`Position`](super::group::Position)).
+    /// The key under which the group remembers how many entries there were up to the one it has
+    /// read last ([`Position`](super::group::Position)).
     pub fn position_key(&self) -> String {
         format!("{}:position", self.keys.lease)
     }

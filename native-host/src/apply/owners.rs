@@ -7,8 +7,9 @@
 //! nothing to own.
 //!
 //! **An owner that is gone is followed** by the next profile whose events are passed over: if the
-//! owner's host gives no sign for [`SUCCESSION`], neither in Redis ([`sign`](crate::sinks::redis::sign))
-//! nor in Memcached, and that profile's host does. While both run nothing changes hands.
+//! owner's host gives no sign for [`SUCCESSION`], neither in Redis
+//! ([`sign`](crate::sinks::redis::sign)) nor in Memcached, and that profile's host does. While both
+//! run nothing changes hands.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -252,7 +253,8 @@ impl<W: Write> Session<'_, W> {
                     }
                 }
                 None => {
-                    // The item may be lost, by a restart or an eviction, and what its profile wrote be there.
+                    // The item may be lost, by a restart or an eviction, and what its profile wrote
+                    // be there.
                     let known = self.owners.by_origin.get(origin);
                     let is_known = known.is_some_and(|known| known.profile == profile);
                     let settled = is_known || self.are_empty_of(origin)?;

@@ -1,4 +1,5 @@
-//! What a process of `apply` says: lines for a person, or one JSON object a line. All but what is said of each record is logged, too.
+//! What a process of `apply` says: lines for a person, or one JSON object a line. All but what is
+//! said of each record is logged, too.
 
 use std::{
     fmt,
@@ -37,8 +38,8 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// Says something once: for JSON under this name with these details. A text of several lines must not get one more from what
-    /// is orphaned in it.
+    /// Says something once: for JSON under this name with these details. A text of several lines
+    /// must not get one more from what is orphaned in it.
     pub fn tell(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
         log(name, &details);
         if self.json {

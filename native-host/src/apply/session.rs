@@ -1,7 +1,7 @@
 //! What a process does between taking the lease and losing it, whichever way events come.
 //!
-//! **Invariant:** nothing is written to Memcached but by [`Session::put`], which looks up what it builds on, and whose fence is older than the last
-//! proof that the lease is ours.
+//! **Invariant:** nothing is written to Memcached but by [`Session::put`], which looks up what it
+//! builds on, and whose fence is older than the last proof that the lease is ours.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,8 @@ use crate::config::Config;
 /// How often the servers' clocks are looked at while they have to move on.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often a name is tried that somebody else writes to. Every try looks it up anew; who loses so often is not alone.
+/// How often a name is tried that somebody else writes to. Every try looks it up anew; who loses so
+/// often is not alone.
 const TRIES: usize = 50;
 
 /// How long a fence is used. An older one is no less safe, but leaves less time to arrive.
@@ -57,8 +58,9 @@ struct Wanted<'t> {
 }
 
 impl<W: Write> Session<'_, W> {
-    /// Waits until nothing can land any more that anybody sent before we took the lease. If somebody has looked at the servers' clocks after the
-    /// last of it was sent, and before now, they have to move on from there.
+    /// Waits until nothing can land any more that anybody sent before we took the lease. If
+    /// somebody has looked at the servers' clocks after the last of it was sent, and before now,
+    /// they have to move on from there.
     pub fn settle(&mut self, clocks: Option<Vec<u32>>) -> Result<(), Stop> {
         self.report.state(
             "taking_over",
@@ -193,7 +195,8 @@ impl<W: Write> Session<'_, W> {
         wanted
     }
 
-    /// Brings records to hold what these targets say, the later ones of a name before the earlier ones.
+    /// Brings records to hold what these targets say, the later ones of a name before the earlier
+    /// ones.
     pub fn put_newest<'t>(&mut self, targets: impl Iterator<Item = &'t Target>) -> Result<(), Stop> {
         let mut newest: HashMap<&str, &Target> = HashMap::new();
         for target in targets {

@@ -11,7 +11,8 @@ use crate::{
     sinks::{self, runner::StepError},
 };
 
-/// What a server that took so long took too long: much of the time for which a lease goes without being kept.
+/// What a server that took so long took too long: much of the time for which a lease goes without
+/// being kept.
 const LONG: Duration = Duration::from_secs(1);
 
 /// What interrupts the work.

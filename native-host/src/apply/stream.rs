@@ -1,10 +1,12 @@
 //! From the stream: every event, once it is acknowledged, is in Memcached.
 //!
-//! Transactions are applied as a whole: what a record holds in the middle of one never was in the database.
+//! Transactions are applied as a whole: what a record holds in the middle of one never was in the
+//! database.
 //!
-//! An entry is acknowledged after its record was written and the offsets were noted, so what a process that is killed has not
-//! finished is owed to the next one. What is owed is applied as one batch, of each record only the newest: in smaller steps a record that the
-//! killed process had brought up to date already could go back.
+//! An entry is acknowledged after its record was written and the offsets were noted, so what a
+//! process that is killed has not finished is owed to the next one. What is owed is applied as one
+//! batch, of each record only the newest: in smaller steps a record that the killed process had
+//! brought up to date already could go back.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -35,7 +37,8 @@ use crate::{failure::json_fault, sinks::memcached::owner::is_profile};
 const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
     and these servers, key and value stand in its configuration, too. Raise redis.max_stream_length if the stream was cut too early.";
 
-/// How long the rest of a transaction may take to come. A host that ends in the middle of one goes on when it is started again.
+/// How long the rest of a transaction may take to come. A host that ends in the middle of one goes
+/// on when it is started again.
 const REST: Duration = Duration::from_secs(2);
 
 /// How many entries are behind when it is worth telling how far it has come.
@@ -160,8 +163,9 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             self.last = last;
             return self.tell_backlog(&extent);
         }
-        // Servers that hold nothing of ours are filled with what the stream ends in, without going through all that was before.
-        // Servers that do hold something have what the events up to their offsets say, and need the rest.
+        // Servers that hold nothing of ours are filled with what the stream ends in, without going
+        // through all that was before. Servers that do hold something have what the events up to
+        // their offsets say, and need the rest.
         let (after, count) = if self.standings(&[])?.iter().any(|standing| standing.filled) {
             let gone = extent.added.and_then(|added| added.checked_sub(extent.length));
             ("0-0".to_owned(), gone)
@@ -237,7 +241,8 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         Ok(None)
     }
 
-    /// Applies changes, each at most once to each server; `false` if something came in between and it must be done again.
+    /// Applies changes, each at most once to each server; `false` if something came in between and
+    /// it must be done again.
     fn apply(&mut self, changes: &[Change]) -> Result<bool, Stop> {
         let mut profiles: Vec<&str> = changes.iter().map(|change| change.profile.as_str()).collect();
         profiles.sort_unstable();
@@ -253,7 +258,8 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         let mut targets: Vec<&Target> = Vec::new();
         let mut reached: BTreeMap<usize, HashMap<&str, u64>> = BTreeMap::new();
         for (change, is_owned) in changes.iter().zip(owned) {
-            // Events about whole stores are noted where the profile is looked for first, so that the numbers have no holes there.
+            // Events about whole stores are noted where the profile is looked for first, so that
+            // the numbers have no holes there.
             let home = self.session.cache.home_of(&change.profile);
             let server = change
                 .target

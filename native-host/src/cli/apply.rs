@@ -26,23 +26,26 @@ use crate::{
 
 /// Bring Memcached up to date from Redis, as a process of its own
 ///
-/// For teams whose browsers are not near the cache: where they are, the host publishes to Redis and leaves Memcached alone
-/// (memcached.mode = "off"); near the cache, this command reads the stream by a consumer group and writes what the host would write:
-/// for every record the newest value, for every deleted record nothing.
+/// For teams whose browsers are not near the cache: where they are, the host publishes to Redis and
+/// leaves Memcached alone (memcached.mode = "off"); near the cache, this command reads the stream
+/// by a consumer group and writes what the host would write: for every record the newest value, for
+/// every deleted record nothing.
 ///
-/// Nothing is lost: an event is acknowledged once it is in Memcached, and what a process that died has left undone is done by the next one.
-/// No older value ever replaces a newer one. Run as many processes as you like: one of a group writes, the others stand by and
-/// take over within about 5 seconds if it dies, at once if it ends. A Memcached that was restarted, flushed or replaced is filled again from the
-/// stream.
+/// Nothing is lost: an event is acknowledged once it is in Memcached, and what a process that died
+/// has left undone is done by the next one. No older value ever replaces a newer one. Run as many
+/// processes as you like: one of a group writes, the others stand by and take over within about 5
+/// seconds if it dies, at once if it ends. A Memcached that was restarted, flushed or replaced is
+/// filled again from the stream.
 ///
-/// What the stream no longer has (`redis.max_stream_length`) can't be filled in; it is said if that is so. With --pubsub nothing is filled
-/// in at all.
+/// What the stream no longer has (`redis.max_stream_length`) can't be filled in; it is said if that
+/// is so. With --pubsub nothing is filled in at all.
 ///
-/// What it says it also writes to a log, idb-relay-apply.log in the platform's state directory (on Linux ~/.local/state/idb-relay);
-/// `IDB_RELAY_LOG=debug` makes it say more.
+/// What it says it also writes to a log, idb-relay-apply.log in the platform's state directory (on
+/// Linux ~/.local/state/idb-relay); `IDB_RELAY_LOG=debug` makes it say more.
 ///
-/// Needs Redis 6.2 or newer (7 tells more about streams that were cut) and Memcached 1.6 or newer with its CAS on, reached directly: a proxy that
-/// reconnects behind our back would break the promise.
+/// Needs Redis 6.2 or newer (7 tells more about streams that were cut) and Memcached 1.6 or newer
+/// with its CAS on, reached directly: a proxy that reconnects behind our back would break the
+/// promise.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Of the configuration it reads [redis] (url, stream, channel) and [memcached] (servers, key, value); memcached.mode is \
@@ -50,7 +53,8 @@ use crate::{
     IDB_RELAY_CONFIG=/etc/idb-relay/apply.toml idb-relay apply"
 )]
 pub(super) struct Arguments {
-    /// Listen to the Pub/Sub channels instead: at most once, so what comes while nobody listens is missed
+    /// Listen to the Pub/Sub channels instead: at most once, so what comes while nobody listens is
+    /// missed
     #[arg(long)]
     pubsub: bool,
     /// The consumer group; one group feeds one Memcached (or one set of servers)
@@ -88,7 +92,8 @@ pub(super) fn run(arguments: Arguments, out: &mut (impl Write + Send)) -> Result
     };
     introduce(&config, redis, &options, out)?;
     warn(&config, &options, out)?;
-    // The system interrupts this thread with a signal, and no call to a server: those are made by the other one.
+    // The system interrupts this thread with a signal, and no call to a server: those are made by
+    // the other one.
     let worked = thread::scope(|scope| scope.spawn(|| apply::run(&config, &options, &ended, out)).join());
     match worked {
         Ok(worked) => Ok(worked?),

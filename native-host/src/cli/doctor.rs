@@ -18,7 +18,8 @@ use crate::{
 /// Memcached. Exits with 1 if there is a problem; notes do not count.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print one JSON object: {"problems": 0, "checks": [{"area", "verdict": "ok"|"note"|"problem", "message", "cure"}]}
+    /// Print one JSON object: {"problems": 0, "checks":
+    /// [{"area", "verdict": "ok"|"note"|"problem", "message", "cure"}]}
     #[arg(long)]
     json: bool,
 }

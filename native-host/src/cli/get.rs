@@ -20,8 +20,8 @@ use crate::{
 
 /// Print what IndexedDB holds under a key, as the journal's mirror knows it
 ///
-/// Values are JSON: "typed" is lossless (a date is {"$date":…}), --plain prints what Memcached holds by default. Exits with 1 if
-/// there is no such record.
+/// Values are JSON: "typed" is lossless (a date is {"$date":…}), --plain prints what Memcached
+/// holds by default. Exits with 1 if there is no such record.
 #[derive(Debug, Args)]
 #[command(after_help = "What --json prints:\n  \
     profile, origin, bucket (\"\" is the default one), database, database_version, store, key\n  \

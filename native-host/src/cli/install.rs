@@ -12,8 +12,9 @@ use crate::{
 
 /// Tell browsers where this program is
 ///
-/// Browsers start a native host only if a manifest file in a directory of theirs names it. Without --browser the browsers that you
-/// have run are served; if none is found, all that are known. Run it again after moving the program.
+/// Browsers start a native host only if a manifest file in a directory of theirs names it. Without
+/// --browser the browsers that you have run are served; if none is found, all that are known. Run
+/// it again after moving the program.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  idb-relay install                                  for your browsers\n  \
@@ -28,7 +29,8 @@ pub(super) struct Install {
 
 /// Remove what install has told browsers
 ///
-/// Takes the options of install and removes the files that it would write. Journals and configuration stay.
+/// Takes the options of install and removes the files that it would write. Journals and
+/// configuration stay.
 #[derive(Debug, Args)]
 pub(super) struct Uninstall {
     #[command(flatten)]
@@ -44,8 +46,9 @@ struct Target {
     /// For every user of this machine
     #[arg(long, conflicts_with = "user_data_dir")]
     system: bool,
-    /// For one profile only: the directory that Chromium's --user-data-dir names; for Firefox, which looks in the home directory
-    /// whatever the profile, the directory that HOME names when it is started
+    /// For one profile only: the directory that Chromium's --user-data-dir names; for Firefox,
+    /// which looks in the home directory whatever the profile, the directory that HOME names when
+    /// it is started
     #[arg(long, value_name = "DIR")]
     user_data_dir: Option<PathBuf>,
     /// Show what would be done, and do nothing

@@ -14,8 +14,9 @@ use crate::{
 
 /// List the stores that are known, or the records of one
 ///
-/// Without --store, one line for each object store: origin › database › store, and how many records it holds. With --origin,
-/// --database and --store, one line for each record: its key, a tab, its value. --json prints one JSON object a line.
+/// Without --store, one line for each object store: origin › database › store, and how many records
+/// it holds. With --origin, --database and --store, one line for each record: its key, a tab, its
+/// value. --json prints one JSON object a line.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  idb-relay ls\n  \
     idb-relay ls --origin http://localhost:8080 --database shop --store orders")]

@@ -22,9 +22,10 @@ const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Have pages read their stores again
 ///
-/// Asks the running host to have an open page of each origin read all its databases. What is found to differ from the mirror follows
-/// as `r` and `d` events and reaches the caches. Where no browser runs, or no page of the origin is open, nothing needs to be asked: a page that loads
-/// is read as a whole.
+/// Asks the running host to have an open page of each origin read all its databases. What is found
+/// to differ from the mirror follows as `r` and `d` events and reaches the caches. Where no browser
+/// runs, or no page of the origin is open, nothing needs to be asked: a page that loads is read as
+/// a whole.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  idb-relay resync\n  idb-relay resync --origin http://localhost:8080")]
 pub(super) struct Arguments {

@@ -19,9 +19,10 @@ use crate::{
 
 /// Show the journals, and how far Redis and Memcached have come
 ///
-/// For each browser profile: whether its host runs, its last event, and for each sink its servers, its state, how many events it is
-/// behind and how late it was with the last ones, and what is wrong with it and what to do about that; and how many stores are still to be read. Then, where that is not the host
-/// alone, who feeds Memcached.
+/// For each browser profile: whether its host runs, its last event, and for each sink its servers,
+/// its state, how many events it is behind and how late it was with the last ones, and what is
+/// wrong with it and what to do about that; and how many stores are still to be read. Then, where
+/// that is not the host alone, who feeds Memcached.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Print one JSON object

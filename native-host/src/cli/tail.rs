@@ -21,7 +21,8 @@ use crate::{
 
 mod line;
 
-/// How often the journals are looked at: they tell other processes nothing, but looking costs them nothing either.
+/// How often the journals are looked at: they tell other processes nothing, but looking costs them
+/// nothing either.
 const INTERVAL: Duration = Duration::from_millis(20);
 /// How often new journals are looked for.
 const DISCOVERY: Duration = Duration::from_millis(500);
@@ -31,11 +32,13 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Watch every write as it passes each stage
 ///
-/// One line for each event, in order, once it has passed the journal, Redis and Memcached; the milliseconds count from the moment at
-/// which the page saw the commit. An event does not wait for a server that is away: its line says so.
+/// One line for each event, in order, once it has passed the journal, Redis and Memcached; the
+/// milliseconds count from the moment at which the page saw the commit. An event does not wait for
+/// a server that is away: its line says so.
 ///
-/// --json prints one object a line: {"event": …, "stages": {"captured": 0, "journal": 3, "redis": 5, "memcached": 6}}, null for a
-/// stage that is switched off or has not been passed, and "notes" where a stage has something to say about the event.
+/// --json prints one object a line: {"event": …, "stages":
+/// {"captured": 0, "journal": 3, "redis": 5, "memcached": 6}}, null for a stage that is switched
+/// off or has not been passed, and "notes" where a stage has something to say about the event.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  idb-relay tail\n  idb-relay tail -n 0 --json | jq .event.after\n  \
@@ -133,7 +136,8 @@ fn discover(
     Ok(())
 }
 
-/// Prints the events that have passed every stage, or, if `all`, those that have not too; whether there were any.
+/// Prints the events that have passed every stage, or, if `all`, those that have not too; whether
+/// there were any.
 fn print(
     journal: &mut Watched,
     arguments: &Arguments,

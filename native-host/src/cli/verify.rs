@@ -20,16 +20,17 @@ const LARGE: u64 = 10_000;
 
 /// Compare Memcached with what IndexedDB holds, and name each difference
 ///
-/// Looks up every record of the journals' mirrors in Memcached, and every item of Memcached that has the name of a record. A record is
-/// "missing" if it has no item and "stale" if its item holds something else. An item whose record is gone is "orphaned".
-/// It may run while browsers write: writes in transit are not counted, unless nothing is running to deliver them. Records
-/// that are too large for the server are not counted either.
+/// Looks up every record of the journals' mirrors in Memcached, and every item of Memcached that
+/// has the name of a record. A record is "missing" if it has no item and "stale" if its item holds
+/// something else. An item whose record is gone is "orphaned". It may run while browsers write:
+/// writes in transit are not counted, unless nothing is running to deliver them. Records that are
+/// too large for the server are not counted either.
 ///
 /// --repair corrects what differs, and never replaces a newer value by an older one.
 ///
-/// Where memcached.mode is "off" it compares what `idb-relay apply` writes. Run it where the browser is, because the mirror
-/// is there. It needs the servers, key and value of `apply`'s configuration under [memcached], and must reach both Redis
-/// and Memcached.
+/// Where memcached.mode is "off" it compares what `idb-relay apply` writes. Run it where the
+/// browser is, because the mirror is there. It needs the servers, key and value of `apply`'s
+/// configuration under [memcached], and must reach both Redis and Memcached.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exits with 0 if Memcached holds what it should (with --repair: now) or somebody who runs is just bringing it, with 1 if not, \

@@ -54,7 +54,8 @@ impl Found {
     }
 }
 
-/// What is to become of an item. Each says what it builds on, so that it does nothing to a younger item.
+/// What is to become of an item. Each says what it builds on, so that it does nothing to a younger
+/// item.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     /// An item where there is none, for a while (as Memcached counts time).

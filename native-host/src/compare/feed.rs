@@ -1,4 +1,5 @@
-//! Who brings Memcached up to date, and how far that is: the host by its sink, or `idb-relay apply`, which notes it in Memcached itself.
+//! Who brings Memcached up to date, and how far that is: the host by its sink, or
+//! `idb-relay apply`, which notes it in Memcached itself.
 
 use protocol::message::ErrorCode;
 
@@ -35,7 +36,8 @@ pub struct Applied {
     mark: String,
     /// Whether a process of it runs.
     runs: bool,
-    /// It listens to the channels: what it has missed nobody brings, and what it has in hand nobody knows.
+    /// It listens to the channels: what it has missed nobody brings, and what it has in hand nobody
+    /// knows.
     listens: bool,
     /// Profiles of other machines use the stream, so items without a record here may be theirs.
     pub(super) others: bool,
@@ -170,7 +172,8 @@ fn is_same(
 /// Whose offset counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Of who passes on: what waits for somebody in trouble, or who does not run, is a difference, for nobody knows when it will be passed on.
+    /// Of who passes on: what waits for somebody in trouble, or who does not run, is a difference,
+    /// for nobody knows when it will be passed on.
     OfWhoRuns,
     /// Of whoever may write, be it that he is in trouble: what he has sent may yet arrive.
     OfWhoMayWrite,
@@ -190,7 +193,8 @@ impl Feed {
         }
     }
 
-    /// Whether a host has ended that had not passed on all there was: what it had sent may yet arrive.
+    /// Whether a host has ended that had not passed on all there was: what it had sent may yet
+    /// arrive.
     pub(super) fn left_something(&self, readers: &[Reader]) -> Result<bool, CompareError> {
         if let Self::Apply(_) = self {
             // What one of these sends late is refused by Memcached.
@@ -250,7 +254,8 @@ impl Applied {
     }
 }
 
-/// The last event that the running host of a journal has brought to Memcached; `None`: nobody brings any.
+/// The last event that the running host of a journal has brought to Memcached; `None`: nobody
+/// brings any.
 fn by_host(reader: &Reader, reach: Reach) -> Result<Option<u64>, JournalError> {
     if !lock::is_held(reader.path()) {
         return Ok(None);

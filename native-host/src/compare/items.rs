@@ -19,7 +19,8 @@ use crate::{
     },
 };
 
-/// How many suspects one listing brings at most; if there are more, it is made again when these are told.
+/// How many suspects one listing brings at most; if there are more, it is made again when these are
+/// told.
 const SUSPECTS: usize = 50_000;
 
 /// How many suspects are looked at together: each may be as large as an item can be.

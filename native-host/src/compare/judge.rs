@@ -82,7 +82,8 @@ pub(super) struct Look {
 }
 
 impl<O: Observer> Comparison<'_, O> {
-    /// Looks at suspects until each is right, or has had its time. What remains is put right if that was asked for, and told.
+    /// Looks at suspects until each is right, or has had its time. What remains is put right if
+    /// that was asked for, and told.
     pub(super) fn resolve(&mut self, mut suspects: Vec<Suspect>) -> Result<(), CompareError> {
         let begin = Instant::now();
         let mut improved = begin;
@@ -171,7 +172,8 @@ impl<O: Observer> Comparison<'_, O> {
         Ok(())
     }
 
-    /// What the suspects are now. Offsets first, then the items, then the mirror: see the invariants.
+    /// What the suspects are now. Offsets first, then the items, then the mirror: see the
+    /// invariants.
     pub(super) fn judge(&self, suspects: &[Suspect], reach: Reach) -> Result<Vec<Look>, CompareError> {
         let mut passed = Vec::new();
         for reader in self.journals.all() {
@@ -307,8 +309,8 @@ impl<O: Observer> Comparison<'_, O> {
         Ok(false)
     }
 
-    /// The names that records have and that had to be shortened: such a name does not tell its record. They are sought among all keys only if a journal
-    /// has changed since the last time.
+    /// The names that records have and that had to be shortened: such a name does not tell its
+    /// record. They are sought among all keys only if a journal has changed since the last time.
     pub(super) fn shortened(&self) -> Result<Rc<Names>, JournalError> {
         let readers = self.journals.all();
         let generations: Vec<i64> = readers.iter().map(Reader::generation).collect::<Result<_, _>>()?;

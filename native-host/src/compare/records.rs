@@ -59,7 +59,8 @@ impl<O: Observer> Comparison<'_, O> {
                 })
                 .map(|name| self.cache.address(name))
                 .collect();
-            // A few typed bytes may stand for a plain form of many MiB: they are looked at in smaller groups.
+            // A few typed bytes may stand for a plain form of many MiB: they are looked at in
+            // smaller groups.
             let mut group = Vec::new();
             let mut bytes = 0;
             for (row, address) in rows.into_iter().zip(addresses) {

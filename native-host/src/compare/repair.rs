@@ -1,14 +1,17 @@
 //! Putting right what differs, whoever writes meanwhile.
 //!
-//! From before the mirror is read until the change is answered the journal is [held](hold): there is no younger value then that anybody
-//! could set. What may be on its way to Memcached is left to who brings it, be it that he is in trouble: in front of the newest value
-//! an older one may be on its way, too.
+//! From before the mirror is read until the change is answered the journal is [held](hold): there
+//! is no younger value then that anybody could set. What may be on its way to Memcached is left to
+//! who brings it, be it that he is in trouble: in front of the newest value an older one may be on
+//! its way, too.
 //!
-//! What is left is a change that arrives late, because the repair was cut off or killed. *Of an item that is there* it names the number,
-//! its CAS value, as it was seen before the mirror was read; so it does nothing if anybody has written since. *An item that is missing* has none:
-//! a younger one may have been set, and deleted or evicted. So what is added says by the server's own clock until when it may live,
-//! and is made to last by the next round, as any item is changed. If there is no answer the journal is held until then; if the repair is killed
-//! the item ends by itself.
+//! What is left is a change that arrives late, because the repair was cut off or killed. *Of an
+//! item that is there* it names the number, its CAS value, as it was seen before the mirror was
+//! read; so it does nothing if anybody has written since. *An item that is missing* has none: a
+//! younger one may have been set, and deleted or evicted. So what is added says by the server's own
+//! clock until when it may live, and is made to last by the next round, as any item is changed. If
+//! there is no answer the journal is held until then; if the repair is killed the item ends by
+//! itself.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +32,8 @@ use crate::{
     sinks::memcached::{AFTERMATH, is_too_large},
 };
 
-/// How long an item lasts that has not been made to last, in seconds of the server's clock, which has no fractions.
+/// How long an item lasts that has not been made to last, in seconds of the server's clock, which
+/// has no fractions.
 const UNCONFIRMED: u32 = 3;
 const DEAD: Duration = Duration::from_secs(UNCONFIRMED as u64 + 1);
 
@@ -87,7 +91,8 @@ impl<O: Observer> Comparison<'_, O> {
         Ok(done)
     }
 
-    /// Changes what still differs now that a journal is held; all of them are for items of no record.
+    /// Changes what still differs now that a journal is held; all of them are for items of no
+    /// record.
     fn change(&self, journal: Option<usize>, suspects: &[Suspect]) -> Result<(), CompareError> {
         let mut held = Vec::new();
         for (index, reader) in self.journals.all().iter().enumerate() {

@@ -10,8 +10,8 @@ use super::{
     endpoint::{Login, Transport},
 };
 
-/// Refuses what looks like a Redis address and is not one that this version speaks. The address itself is never shown: it may hold
-/// a password.
+/// Refuses what looks like a Redis address and is not one that this version speaks. The address
+/// itself is never shown: it may hold a password.
 pub(super) fn check_redis_url(section: &Section<'_>, url: &Located<String>) -> Result<(), ConfigError> {
     let one = "Use redis:// or rediss:// (TLS) to one server, or redis+unix:// to a local one.";
     let scheme = url.value.split_once("://").map(|(scheme, _)| scheme);
@@ -46,7 +46,8 @@ pub(super) fn check_redis_url(section: &Section<'_>, url: &Located<String>) -> R
     }
 }
 
-/// Whether a character in user or password ends them too early: what stands in front of it would be taken for the server, and shown.
+/// Whether a character in user or password ends them too early: what stands in front of it would be
+/// taken for the server, and shown.
 fn splits_what_opens(url: &str) -> bool {
     let local = ["redis+unix://", "unix://"];
     if local.iter().any(|scheme| url.starts_with(scheme)) {
@@ -148,7 +149,8 @@ pub(super) fn login(section: &Section<'_>) -> Result<Option<Login>, ConfigError>
                 let problem = "a user's name has no spaces, colons or control characters";
                 return Err(section.wrong(user.line, "user", &problem));
             }
-            // Memcached does not find a password with spaces in its file, and a line's end would end the command.
+            // Memcached does not find a password with spaces in its file, and a line's end would
+            // end the command.
             let is_separator = |char: char| char == ' ' || char.is_control();
             if password.value.is_empty() || password.value.contains(is_separator) {
                 let problem = "a password has at least one character, no spaces (Memcached's file of users takes none) and no control characters";

@@ -1,7 +1,7 @@
 //! Where a Memcached server is, and what it takes to be let in.
 //!
-//! **Invariant:** an endpoint's name holds no secret, so it may be shown, logged and stored. User and password have keys
-//! of their own in the configuration and are never part of an address.
+//! **Invariant:** an endpoint's name holds no secret, so it may be shown, logged and stored. User
+//! and password have keys of their own in the configuration and are never part of an address.
 
 use std::{
     fmt,
@@ -19,7 +19,8 @@ pub(super) const SOCKET: &str = "unix://";
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     name: String,
-    /// `memcached.ca_file`: PEM file with the CA of a `tls://` server; `None`: the system's trust store.
+    /// `memcached.ca_file`: PEM file with the CA of a `tls://` server; `None`: the system's trust
+    /// store.
     pub ca_file: Option<PathBuf>,
     /// `memcached.user`, `memcached.password`
     pub login: Option<Login>,

@@ -1,7 +1,8 @@
 //! Entries of `capture.origins`, held against what browsers make of them.
 //!
-//! The extension compares an entry with the origin that the browser reports, letter by letter. An entry in another spelling
-//! (`https://bücher.example`, `http://127.1`) would be accepted and never match, so it is refused with the spelling that does.
+//! The extension compares an entry with the origin that the browser reports, letter by letter. An
+//! entry in another spelling (`https://bücher.example`, `http://127.1`) would be accepted and never
+//! match, so it is refused with the spelling that does.
 
 use protocol::origin::{OriginError, OriginPattern};
 use url::Url;

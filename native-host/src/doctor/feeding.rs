@@ -12,7 +12,8 @@ use crate::{
 
 const MEMCACHED: &str = "memcached";
 
-/// What there is to say about it; nothing where the host alone feeds it, or where Redis can't be asked.
+/// What there is to say about it; nothing where the host alone feeds it, or where Redis can't be
+/// asked.
 pub fn examine(config: &Config) -> Vec<Check> {
     let Some(redis) = &config.redis else {
         return match config.memcached.mode {

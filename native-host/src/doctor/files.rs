@@ -94,7 +94,8 @@ fn readable_password(config: &Config, path: &Path) -> Option<Check> {
     ))
 }
 
-/// What a file's owner, its group and all others may do with it, if it is there and the system knows such modes.
+/// What a file's owner, its group and all others may do with it, if it is there and the system
+/// knows such modes.
 #[cfg(unix)]
 fn mode(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -106,7 +107,8 @@ fn mode(_path: &Path) -> Option<u32> {
     None
 }
 
-/// Whether a journal could be made and written there, or a directory for it below the nearest one that is there.
+/// Whether a journal could be made and written there, or a directory for it below the nearest one
+/// that is there.
 fn try_out(directory: &Path) -> std::io::Result<()> {
     let directory = directory
         .ancestors()

@@ -1,4 +1,5 @@
-//! Comparisons with Memcached, on a thread of their own: one may take a while, and nobody else has to wait for it.
+//! Comparisons with Memcached, on a thread of their own: one may take a while, and nobody else has
+//! to wait for it.
 
 use std::{
     io,
@@ -25,7 +26,8 @@ use crate::{
 /// How often an asker is told how far it is.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// How many bytes of keys all answers to a question tell: keys may be long, and an answer must fit a message.
+/// How many bytes of keys all answers to a question tell: keys may be long, and an answer must fit
+/// a message.
 const KEY_BYTES: usize = 256 * 1024;
 
 /// What is to be compared.

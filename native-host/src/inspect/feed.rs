@@ -1,7 +1,8 @@
 //! The feed: questions that are answered when there is news.
 //!
-//! The journal tells its readers nothing by itself, but looking whether it has changed costs next to nothing. So it is looked at every
-//! [`INTERVAL`] while somebody waits, and never else; what happens in between travels together.
+//! The journal tells its readers nothing by itself, but looking whether it has changed costs next
+//! to nothing. So it is looked at every [`INTERVAL`] while somebody waits, and never else; what
+//! happens in between travels together.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,10 +23,12 @@ use crate::{
 
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// How much of the journal is read for one answer: little enough that an acknowledgement behind it does not wait long.
+/// How much of the journal is read for one answer: little enough that an acknowledgement behind it
+/// does not wait long.
 const FEED_BYTES: usize = 256 * 1024;
 
-/// How many events the passages of one answer take a stage further, about, and how many bytes of notices come with them.
+/// How many events the passages of one answer take a stage further, about, and how many bytes of
+/// notices come with them.
 const PASSAGE_EVENTS: u64 = 4096;
 const NOTICE_BYTES: usize = 128 * 1024;
 
@@ -107,7 +110,8 @@ impl Feeds {
         while let Some(Pending { since, until, .. }) = self.pending.get_mut(index) {
             if changed || now >= *until {
                 let feed = read(&reader, since)?;
-                // An inspector that begins with what is to come has begun, even if it is not told yet.
+                // An inspector that begins with what is to come has begun, even if it is not told
+                // yet.
                 since.clone_from(&feed.next);
                 let news = !feed.events.is_empty() || !feed.passages.is_empty();
                 if news || now >= *until {
@@ -153,7 +157,8 @@ fn read(reader: &Reader, since: &Since) -> Result<Feed, JournalError> {
     Ok(feed)
 }
 
-/// Takes a stage further, up to the last event that the asker has, as far as there is room; the last event that has passed it.
+/// Takes a stage further, up to the last event that the asker has, as far as there is room; the
+/// last event that has passed it.
 fn passages(
     reader: &Reader,
     stage: &str,

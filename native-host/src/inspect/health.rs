@@ -92,12 +92,14 @@ fn servers(config: &Config, sink: &str) -> Vec<String> {
     }
 }
 
-/// How many events a sink has still to pass on. Not the difference of the numbers: a new sink's number is 0.
+/// How many events a sink has still to pass on. Not the difference of the numbers: a new sink's
+/// number is 0.
 fn behind(tail: u64, head: u64, sink: &SinkSummary) -> u64 {
     head - sink.number.max(tail).min(head)
 }
 
-/// How late a sink was with these events, oldest first, each with the time of its commit; those it has not passed do not count.
+/// How late a sink was with these events, oldest first, each with the time of its commit; those it
+/// has not passed do not count.
 fn lag(reader: &Reader, sink: &SinkSummary, recent: &[(u64, i64)]) -> Result<Option<Lag>, JournalError> {
     let (Some((first, _)), Some((last, _))) = (recent.first(), recent.last()) else {
         return Ok(None);

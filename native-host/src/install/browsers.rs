@@ -73,7 +73,8 @@ pub fn all() -> Result<Vec<Browser>, InstallError> {
         .collect())
 }
 
-/// The browsers that a command means: one by name, `all`, or, without a name, those this user has; if there are none, all.
+/// The browsers that a command means: one by name, `all`, or, without a name, those this user has;
+/// if there are none, all.
 pub fn chosen(name: Option<&str>) -> Result<Vec<Browser>, InstallError> {
     let all = all()?;
     match name {

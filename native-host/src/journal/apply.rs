@@ -1,7 +1,8 @@
 //! From what pages say to events and the mirror, one transaction for a batch of deliveries.
 //!
-//! Times that pages give are spans that enclose the instant at which a thing really happened. Where two spans leave their order in doubt
-//! ([`order`](super::order)) the record goes on the list of [`settle`](super::settle).
+//! Times that pages give are spans that enclose the instant at which a thing really happened. Where
+//! two spans leave their order in doubt ([`order`](super::order)) the record goes on the list of
+//! [`settle`](super::settle).
 //!
 //! - `context`: documents, and the numbers of their deliveries.
 //! - `commit`: transactions.
@@ -137,7 +138,8 @@ impl<'j> Batch<'j> {
         let held = journal.turn.take();
         let connection = &journal.connection;
         if journal.turn.was_renumbered() {
-            // What is at hand has the old numbers, and so has what was remembered; the latter is read anew as after a failure.
+            // What is at hand has the old numbers, and so has what was remembered; the latter is
+            // read anew as after a failure.
             journal.recent.clear();
             journal.state.reload(connection).map_err(failed)?;
         }
@@ -192,7 +194,8 @@ impl<'j> Batch<'j> {
         })
     }
 
-    /// Notes a delivery whose body cannot be read, so that it is acknowledged and never sent again. The page's stores are to be read.
+    /// Notes a delivery whose body cannot be read, so that it is acknowledged and never sent again.
+    /// The page's stores are to be read.
     pub fn reject(
         &mut self,
         delivery: &Delivery<'_, &RawValue>,
@@ -210,9 +213,9 @@ impl<'j> Batch<'j> {
         })
     }
 
-    /// Notes a delivery that cannot be kept for this reason, so that it is acknowledged and never sent
-    /// again. The page's stores are to be read. `is_read`: it is known to tell only what was read,
-    /// although its body is not there.
+    /// Notes a delivery that cannot be kept for this reason, so that it is acknowledged and never
+    /// sent again. The page's stores are to be read. `is_read`: it is known to tell only what was
+    /// read, although its body is not there.
     pub fn give_up(
         &mut self,
         delivery: &Delivery<'_, &RawValue>,

@@ -69,7 +69,8 @@ impl JournalError {
         matches!(self, Self::Database { source, .. } if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
     }
 
-    /// Whether trying again later may help: the trouble lies with the disk or with another process, not with the journal's content.
+    /// Whether trying again later may help: the trouble lies with the disk or with another process,
+    /// not with the journal's content.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database { source, .. } => passes(source),
@@ -79,8 +80,9 @@ impl JournalError {
     }
 }
 
-/// Whether SQLite's trouble may pass without anybody touching the file. What is not on the list stays: a damaged page, a file that is
-/// no database, a row that does not read as what this program writes.
+/// Whether SQLite's trouble may pass without anybody touching the file. What is not on the list
+/// stays: a damaged page, a file that is no database, a row that does not read as what this program
+/// writes.
 fn passes(source: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{
         CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, OperationInterrupted,

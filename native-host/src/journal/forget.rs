@@ -1,12 +1,17 @@
-//! What is forgotten once it is of no further use: records that were deleted, and stores that are gone.
+//! What is forgotten once it is of no further use: records that were deleted, and stores that are
+//! gone.
 //!
-//! **Deleted records.** A tombstone tells a commit that is reported late that its record was deleted since. A document can be late by hours (a
-//! frozen tab), and there may be any number of tombstones. So after an hour they go, and what remains is one stamp of the store: the last one on all records that
-//! it has no row of. It says of too many records that something is known of them; such a commit is in conflict, and what the record holds is read.
+//! **Deleted records.** A tombstone tells a commit that is reported late that its record was
+//! deleted since. A document can be late by hours (a frozen tab), and there may be any number of
+//! tombstones. So after an hour they go, and what remains is one stamp of the store: the last one
+//! on all records that it has no row of. It says of too many records that something is known of
+//! them; such a commit is in conflict, and what the record holds is read.
 //!
-//! **Stores that are gone.** A store list that lacks a store marks it as gone, and from then on it is as if it had never been known: what comes of it late meets
-//! the stamp of the origin's store list (`census`). Its row stays as long as an event refers to it, for the sinks take its name from there, and as long as it has tombstones.
-//! The row with the highest id always stays: no id is given out twice.
+//! **Stores that are gone.** A store list that lacks a store marks it as gone, and from then on it
+//! is as if it had never been known: what comes of it late meets the stamp of the origin's store
+//! list (`census`). Its row stays as long as an event refers to it, for the sinks take its name
+//! from there, and as long as it has tombstones. The row with the highest id always stays: no id is
+//! given out twice.
 
 use std::collections::HashSet;
 
@@ -50,7 +55,8 @@ struct Gone {
     at: i64,
 }
 
-/// Forgets some of the stores that were gone when the events up to this one, which are no longer there, were made. Whether there may be more.
+/// Forgets some of the stores that were gone when the events up to this one, which are no longer
+/// there, were made. Whether there may be more.
 pub(super) fn stores(connection: &Connection, tail: u64) -> rusqlite::Result<bool> {
     let found = {
         let mut rows = connection.prepare_cached(

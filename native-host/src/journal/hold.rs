@@ -1,7 +1,8 @@
 //! Keeping the journal as it is for a moment.
 //!
-//! Who holds it writes nothing: it has SQLite's write lock and gives it back. Meanwhile the host journals nothing, so nobody, whichever way he
-//! goes, can learn of a younger value than the mirror has. The host waits, as it does for a disk that is busy.
+//! Who holds it writes nothing: it has SQLite's write lock and gives it back. Meanwhile the host
+//! journals nothing, so nobody, whichever way he goes, can learn of a younger value than the mirror
+//! has. The host waits, as it does for a disk that is busy.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +14,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{JournalError, schema};
 
-/// How often it is tried while the host writes: often, for in a flood the lock is free for moments only.
+/// How often it is tried while the host writes: often, for in a flood the lock is free for moments
+/// only.
 const INTERVAL: Duration = Duration::from_millis(1);
 
 /// As long as this lives, no process writes to the journal.

@@ -1,4 +1,5 @@
-//! Record keys as the journal uses them: ordered bytes for the tables, canonical text for the events, and spans of them.
+//! Record keys as the journal uses them: ordered bytes for the tables, canonical text for the
+//! events, and spans of them.
 
 use protocol::{
     commit::Range,
@@ -32,7 +33,8 @@ impl RecordKey {
     }
 }
 
-/// JSON text as a raw value. All callers have JSON by construction; what is not becomes `null` rather than a broken event.
+/// JSON text as a raw value. All callers have JSON by construction; what is not becomes `null`
+/// rather than a broken event.
 pub(super) fn raw(json: String) -> Box<RawValue> {
     RawValue::from_string(json).unwrap_or_else(|error| {
         tracing::error!("text that should be JSON is not: {error}");

@@ -1,4 +1,5 @@
-//! One writer per journal: an advisory lock on a file beside it, which the system releases however the process ends.
+//! One writer per journal: an advisory lock on a file beside it, which the system releases however
+//! the process ends.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -9,8 +10,8 @@ use std::{
 
 use super::JournalError;
 
-/// How long to wait for a host that is still finishing. A browser that restarts the extension may start the next host while the
-/// last one has up to two seconds left.
+/// How long to wait for a host that is still finishing. A browser that restarts the extension may
+/// start the next host while the last one has up to two seconds left.
 const PATIENCE: Duration = Duration::from_secs(3);
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -50,7 +51,8 @@ pub fn is_held(journal: &Path) -> bool {
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Opens a file for writing, made with mode 0600 if it is not there. SQLite gives its side files the mode of the main one.
+/// Opens a file for writing, made with mode 0600 if it is not there. SQLite gives its side files
+/// the mode of the main one.
 pub(super) fn private(path: &Path) -> Result<File, JournalError> {
     let mut options = OpenOptions::new();
     options.create(true).read(true).append(true);

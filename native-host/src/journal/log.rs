@@ -1,8 +1,9 @@
 //! The write-ahead log beside the journal's file: how large it is, and that it becomes small again.
 //!
-//! SQLite appends to it until all of it is in the file and no reader needs it; then it begins again at the front, and the log keeps the
-//! length it had. A transaction that writes much, or a reader that takes its time, makes it long. So the writer gives its
-//! length a limit, and the journal's thread cuts it when it has time.
+//! SQLite appends to it until all of it is in the file and no reader needs it; then it begins again
+//! at the front, and the log keeps the length it had. A transaction that writes much, or a reader
+//! that takes its time, makes it long. So the writer gives its length a limit, and the journal's
+//! thread cuts it when it has time.
 
 use std::{
     ffi::OsString,

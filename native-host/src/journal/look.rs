@@ -1,8 +1,10 @@
-//! What whole-store reads have seen of a store: the last word on records that they left as they were.
+//! What whole-store reads have seen of a store: the last word on records that they left as they
+//! were.
 //!
-//! A read that finds what the mirror says, or nothing where the mirror has no row, changes no row; in a large store that would cost
-//! as much as writing all of it. But it is a word like any other: a commit that is told late must not
-//! pass it unnoticed, nor may an older read. So each store remembers who looked at it last, when, and how far; all others before are put together.
+//! A read that finds what the mirror says, or nothing where the mirror has no row, changes no row;
+//! in a large store that would cost as much as writing all of it. But it is a word like any other:
+//! a commit that is told late must not pass it unnoticed, nor may an older read. So each store
+//! remembers who looked at it last, when, and how far; all others before are put together.
 
 use rusqlite::{Connection, params};
 
@@ -86,21 +88,24 @@ impl Looks {
             .map_or(Ok(()), |last| last.save(connection, store))
     }
 
-    /// Whether a commit may be older than what was seen; how far the reads have come does not count.
+    /// Whether a commit may be older than what was seen; how far the reads have come does not
+    /// count.
     pub(super) fn are_contested_by(&self, when: When) -> bool {
         let mut looks = self.last.iter().chain(&self.others);
         looks.any(|look| when.began_at <= look.at.saturating_add(when.slack(-look.by)))
     }
 
-    /// Whether a commit that may be older than what was seen most likely is. Since a read passes over
-    /// the store for a while, a commit reported in time may be younger than the read of its record.
+    /// Whether a commit that may be older than what was seen most likely is. Since a read passes
+    /// over the store for a while, a commit reported in time may be younger than the read of its
+    /// record.
     pub(super) fn are_younger_than(&self, when: When) -> bool {
         let mut looks = self.last.iter().chain(&self.others);
         // One from the future decides nothing: see `When::is_late`.
         looks.any(|look| when.committed_at.saturating_add(SLACK_MS) < look.at && look.at <= when.latest())
     }
 
-    /// When another document saw the record with this key, if that may have been after this reading.
+    /// When another document saw the record with this key, if that may have been after this
+    /// reading.
     pub(super) fn after(&self, reading: Reading, key: &[u8]) -> Option<i64> {
         let looks = self.last.iter().chain(&self.others);
         looks

@@ -31,8 +31,8 @@ impl Row {
     }
 }
 
-/// The generation of a value that the stream is owed and that the rules of today forbid to tell: the next read of the record tells it,
-/// also if it finds what the mirror has.
+/// The generation of a value that the stream is owed and that the rules of today forbid to tell:
+/// the next read of the record tells it, also if it finds what the mirror has.
 pub(super) const UNTOLD: i64 = -1;
 
 /// Single records, within a transaction: its statements stay at hand, for there are many.
@@ -132,8 +132,9 @@ impl<'c> Mirror<'c> {
             .query_row([store], |row| row.get(0))
     }
 
-    /// Makes all records of a stretch tombstones, but for those in conflict: the caller decides about
-    /// each. What is said of each afterwards is [`When::after`], in SQL. Returns how many rows that were.
+    /// Makes all records of a stretch tombstones, but for those in conflict: the caller decides
+    /// about each. What is said of each afterwards is [`When::after`], in SQL. Returns how many
+    /// rows that were.
     pub(super) fn bury_without_conflict(
         self,
         store: i64,
@@ -172,8 +173,8 @@ const PAGE_BYTES: usize = 256 * 1024;
 /// A record's key, and what is known of it.
 pub(super) type Record = (Vec<u8>, Row);
 
-/// The records of a stretch that are there, in key order and page by page: however long it is, no more than a page is in memory. Between two
-/// pages anything may be written.
+/// The records of a stretch that are there, in key order and page by page: however long it is, no
+/// more than a page is in memory. Between two pages anything may be written.
 pub(super) struct Pages {
     store: i64,
     /// `None`: nothing is left.

@@ -1,24 +1,26 @@
 //! Which of two words about the same thing is the younger one.
 //!
-//! What is known of a record comes from commits and from reads of several documents. Those of one document come in order, those of two in any. Each
-//! carries a span of time that encloses the instant at which it was true. So with everything that is known goes its last *word*: who said
-//! it, and when at the latest it was true. What comes in is younger than that beyond doubt, or *contests* it: then the record is read again
-//! ([`settle`](super::settle)).
+//! What is known of a record comes from commits and from reads of several documents. Those of one
+//! document come in order, those of two in any. Each carries a span of time that encloses the
+//! instant at which it was true. So with everything that is known goes its last *word*: who said
+//! it, and when at the latest it was true. What comes in is younger than that beyond doubt, or
+//! *contests* it: then the record is read again ([`settle`](super::settle)).
 //!
-//! A conflict has a *most likely* outcome all the same. Transactions that write the same store do not
-//! overlap, so the younger of two commits begins later. A commit that does not
+//! A conflict has a *most likely* outcome all the same. Transactions that write the same store do
+//! not overlap, so the younger of two commits begins later. A commit that does not
 //! ([`When::is_late`]) is reported, but it does not change the record: otherwise the caches would
 //! step back until the record is read again. That reading is what decides.
 //!
-//! **Invariant:** a word that was contested is nobody's own any more. Were it the last comer's, what he says next would pass
-//! unquestioned though another's may be younger.
+//! **Invariant:** a word that was contested is nobody's own any more. Were it the last comer's,
+//! what he says next would pass unquestioned though another's may be younger.
 
 use crate::time::now_ms;
 
 /// How far two documents' clocks and the granularity of `Date.now()` may mislead.
 pub(super) const SLACK_MS: i64 = 250;
 
-/// How far two clocks of one machine are apart that show the same instant: `Date.now()` has milliseconds.
+/// How far two clocks of one machine are apart that show the same instant: `Date.now()` has
+/// milliseconds.
 const TICK_MS: i64 = 1;
 
 /// Who said last what is true, and when.
@@ -53,17 +55,19 @@ impl When {
         self.began_at <= last.at.saturating_add(self.slack(last.by))
     }
 
-    /// How far the clock of whoever said this may be off; a read by the same document goes by the same clock.
+    /// How far the clock of whoever said this may be off; a read by the same document goes by the
+    /// same clock.
     pub(super) fn slack(self, by: i64) -> i64 {
         if by == -self.context { 0 } else { SLACK_MS }
     }
 
     /// Whether it conflicts with this stamp and is most likely older.
     ///
-    /// The beginnings decide. Where they are close, so do the ends: a transaction that was begun first
-    /// may have waited with its first write. Where the clock cannot tell the beginnings apart the
-    /// record stays as it is. Neither matters if the stamp is `own`: the same document was the last to
-    /// write the record. A stamp from the future decides nothing: the clock was ahead when it was made.
+    /// The beginnings decide. Where they are close, so do the ends: a transaction that was begun
+    /// first may have waited with its first write. Where the clock cannot tell the beginnings apart
+    /// the record stays as it is. Neither matters if the stamp is `own`: the same document was the
+    /// last to write the record. A stamp from the future decides nothing: the clock was ahead when
+    /// it was made.
     pub(super) fn is_late(self, last: Word, own: impl FnOnce() -> bool) -> bool {
         if !self.contests(last) || last.at > self.latest() {
             return false;

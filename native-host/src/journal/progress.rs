@@ -1,7 +1,7 @@
 //! What the sinks write: how far they have come, and how they are.
 //!
-//! Their transactions are not synced one by one. After a crash an offset may be a little old; then a sink passes on again what it
-//! has passed on already, which both sinks take for what it is.
+//! Their transactions are not synced one by one. After a crash an offset may be a little old; then
+//! a sink passes on again what it has passed on already, which both sinks take for what it is.
 
 use std::{path::Path, sync::MutexGuard};
 
@@ -91,7 +91,8 @@ impl Progress {
             .map_err(|source| JournalError::failed(&self.path, source))
     }
 
-    /// Saves that all events up to this one have been passed on: at once, or with whatever is written next.
+    /// Saves that all events up to this one have been passed on: at once, or with whatever is
+    /// written next.
     pub fn save(&self, number: u64, notices: &[Notice]) -> Result<(), JournalError> {
         self.turn.post_passed(self.name, number, notices);
         self.settle()
@@ -120,8 +121,8 @@ impl Progress {
         self.write_notes(&self.turn.take())
     }
 
-    /// Events up to `taken` have numbers of this profile that this journal did not give out: what comes after `after` gets numbers behind
-    /// them. Returns the number of the last event.
+    /// Events up to `taken` have numbers of this profile that this journal did not give out: what
+    /// comes after `after` gets numbers behind them. Returns the number of the last event.
     pub fn renumber(&self, after: u64, taken: u64) -> Result<u64, JournalError> {
         self.write(|connection| {
             // Nothing may be passed on under a number that a power cut takes back.

@@ -1,4 +1,5 @@
-//! Reading a journal: the sinks do it in the host's process, the commands in their own, while the host writes.
+//! Reading a journal: the sinks do it in the host's process, the commands in their own, while the
+//! host writes.
 //!
 //! - here: opening, and what the sinks read.
 //! - `compare`: what a comparison with Memcached reads.
@@ -143,7 +144,8 @@ impl Reader {
         self.read(|connection| connection.pragma_query_value(None, "data_version", |row| row.get(0)))
     }
 
-    /// The events after this one, without those that had to go: at least one if there is one, then as many as fit.
+    /// The events after this one, without those that had to go: at least one if there is one, then
+    /// as many as fit.
     pub fn events(&self, after: u64, count: usize, bytes: usize) -> Result<Vec<Entry>, JournalError> {
         if let Some(handed) = self.at_hand(after, count) {
             return Ok(entries(&handed, bytes));
@@ -172,14 +174,17 @@ impl Reader {
         })
     }
 
-    /// The records that the next `count` events changed, with what the mirror holds of them at this moment, or held after the last of these:
-    /// at least what those events say, and never less than an earlier call, or one of [`Self::records`], has said. Fewer events, if their
-    /// records take more than so many bytes, but one at least.
+    /// The records that the next `count` events changed, with what the mirror holds of them at this
+    /// moment, or held after the last of these: at least what those events say, and never less than
+    /// an earlier call, or one of [`Self::records`], has said. Fewer events, if their records take
+    /// more than so many bytes, but one at least.
     ///
     /// What a record holds in the middle of a transaction is never among them: the mirror has whole
-    /// transactions only, and of events at hand the last transaction is taken whole, however many they are.
+    /// transactions only, and of events at hand the last transaction is taken whole, however many
+    /// they are.
     pub fn changes(&self, after: u64, count: usize, bytes: usize) -> Result<Changes, JournalError> {
-        // At least up to where the mirror was when it was read last: what was handed out then may be as young.
+        // At least up to where the mirror was when it was read last: what was handed out then may
+        // be as young.
         let ahead = self.mirrored.get().saturating_sub(after);
         let count_at_hand = count.max(usize::try_from(ahead).unwrap_or(usize::MAX));
         let recent = self.recent.as_ref();
@@ -233,8 +238,8 @@ impl Reader {
         })
     }
 
-    /// The records that the mirror has after this position, or from the first one on: at least one if there is one, then as many
-    /// as fit. Their number is that of no event.
+    /// The records that the mirror has after this position, or from the first one on: at least one
+    /// if there is one, then as many as fit. Their number is that of no event.
     pub fn records(
         &self,
         after: Option<&Position>,

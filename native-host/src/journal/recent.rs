@@ -1,9 +1,12 @@
-//! The last events that were committed, at hand for the sinks, so that they need not read again what was just written.
+//! The last events that were committed, at hand for the sinks, so that they need not read again
+//! what was just written.
 //!
 //! **Invariants:**
-//! - An event is here only after the transaction that made it is on disk, and says what its row said then.
+//! - An event is here only after the transaction that made it is on disk, and says what its row
+//!   said then.
 //! - What is here has no holes: after an event comes the next one.
-//! - It is bounded in bytes. Who is further behind reads the journal's file, as does everybody after a start.
+//! - It is bounded in bytes. Who is further behind reads the journal's file, as does everybody
+//!   after a start.
 
 use std::{
     collections::VecDeque,
@@ -114,8 +117,8 @@ impl Recent {
         self.take_after(number, |taken, _| taken < count)
     }
 
-    /// The same, but the last transaction of them is whole: for a reader that keeps only what records
-    /// hold at its end.
+    /// The same, but the last transaction of them is whole: for a reader that keeps only what
+    /// records hold at its end.
     pub(super) fn transactions_after(&self, number: u64, count: usize) -> Option<Vec<Handed>> {
         self.take_after(number, |taken, goes_on| taken < count || goes_on)
     }

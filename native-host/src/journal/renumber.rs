@@ -1,8 +1,9 @@
 //! Numbers that are taken: a server has events of this profile that this journal knows nothing of.
 //!
-//! So it is if the journal was restored from a copy that is older than what was passed on. What comes now would have numbers that were
-//! given out, and be taken for what was sent then. So it gets others, behind all that are taken: new events by the journal's base, and
-//! those that wait to be passed on by new numbers in their rows and texts.
+//! So it is if the journal was restored from a copy that is older than what was passed on. What
+//! comes now would have numbers that were given out, and be taken for what was sent then. So it
+//! gets others, behind all that are taken: new events by the journal's base, and those that wait to
+//! be passed on by new numbers in their rows and texts.
 
 use protocol::event::Source;
 use rusqlite::{Connection, params};
@@ -18,7 +19,8 @@ struct Sourced<'e> {
     source: &'e RawValue,
 }
 
-/// Gives the events after one numbers behind those up to `taken`, and what comes later, too. Returns the number of the last event.
+/// Gives the events after one numbers behind those up to `taken`, and what comes later, too.
+/// Returns the number of the last event.
 pub(super) fn renumber(connection: &Connection, after: u64, taken: u64) -> rusqlite::Result<u64> {
     let transaction = connection.unchecked_transaction()?;
     let head = schema::head(&transaction)?;

@@ -1,7 +1,9 @@
-//! What other processes ask of the host that writes a journal: to have the stores of an origin read again.
+//! What other processes ask of the host that writes a journal: to have the stores of an origin read
+//! again.
 //!
-//! A text file beside the journal, a line for each origin, for only the host writes to the journal itself. Both sides hold the
-//! file's lock while they touch it, so no request is lost between reading and emptying.
+//! A text file beside the journal, a line for each origin, for only the host writes to the journal
+//! itself. Both sides hold the file's lock while they touch it, so no request is lost between
+//! reading and emptying.
 
 use std::{
     fs::{File, OpenOptions},
@@ -32,7 +34,8 @@ pub fn is_empty(journal: &Path) -> bool {
     std::fs::metadata(path(journal)).map_or(true, |metadata| metadata.len() == 0)
 }
 
-/// Takes the requests: origins whose stores are to be read again, each once. Lines that are none mean nothing to any page.
+/// Takes the requests: origins whose stores are to be read again, each once. Lines that are none
+/// mean nothing to any page.
 pub fn take(journal: &Path) -> Result<Vec<String>, JournalError> {
     if is_empty(journal) {
         return Ok(Vec::new());

@@ -1,11 +1,13 @@
 //! Origins whose stores must be read again as a whole, until they have been.
 //!
-//! That something is missing is kept on disk, where no crash can take it along: a store's `doubtful` flag for what is known to
-//! concern it, a row of `reread` for an origin of which something was lost and nobody can say where. The row goes with the last inventory of a survey
-//! that was begun later; from then on the stores that it lists are doubtful, each until its own snapshot is whole.
+//! That something is missing is kept on disk, where no crash can take it along: a store's
+//! `doubtful` flag for what is known to concern it, a row of `reread` for an origin of which
+//! something was lost and nobody can say where. The row goes with the last inventory of a survey
+//! that was begun later; from then on the stores that it lists are doubtful, each until its own
+//! snapshot is whole.
 //!
-//! Asking is another matter: a question may be lost with the host, or with the document that was to answer. So it is put again, a
-//! few times, and whenever a host starts.
+//! Asking is another matter: a question may be lost with the host, or with the document that was to
+//! answer. So it is put again, a few times, and whenever a host starts.
 
 use std::{
     collections::HashMap,
@@ -20,11 +22,13 @@ use crate::{failpoint::paced, time::now_ms};
 
 /// How long after the start the first question is put: documents need a moment to connect again.
 const START: Duration = Duration::from_secs(1);
-/// How long after something came out to be missing the question is put: long enough that whoever answers has begun past every doubt
-/// ([`SLACK_MS`]); and at the latest if more and more is missing.
+/// How long after something came out to be missing the question is put: long enough that whoever
+/// answers has begun past every doubt ([`SLACK_MS`]); and at the latest if more and more is
+/// missing.
 const QUIET: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long nothing may come of a question until it is put again, the first time; then twice as long each time.
+/// How long nothing may come of a question until it is put again, the first time; then twice as
+/// long each time.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How often it is put. After that the next page load settles it, or the next host asks.
 const ATTEMPTS: u32 = 4;
@@ -41,7 +45,8 @@ struct Wanted {
     attempts: u32,
 }
 
-/// The time from which on a look finds what has just come out to be missing, by any document's clock.
+/// The time from which on a look finds what has just come out to be missing, by any document's
+/// clock.
 pub(super) fn from_now() -> i64 {
     now_ms().saturating_add(SLACK_MS)
 }
@@ -54,7 +59,8 @@ pub(super) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()
         .map(|_| ())
 }
 
-/// Since when something of this origin is missing, if it is. Whoever begins to look no earlier may find it.
+/// Since when something of this origin is missing, if it is. Whoever begins to look no earlier may
+/// find it.
 pub(super) fn since(connection: &Connection, origin: &str) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT since FROM reread WHERE origin = ?1")?
@@ -116,7 +122,8 @@ impl Rereads {
         }
     }
 
-    /// Other documents of the origin can be asked than before: what nothing has come of is asked for once more.
+    /// Other documents of the origin can be asked than before: what nothing has come of is asked
+    /// for once more.
     pub(super) fn ask_again(
         &mut self,
         connection: &Connection,

@@ -1,11 +1,14 @@
 //! How long events stay, and what a journal may take.
 //!
-//! - An event stays until every sink in use has passed it on, and then, for `tail` and for servers that forget, until it is older than
-//!   [`crate::config::Limits::keep`] or the events take more than [`crate::config::Limits::keep_bytes`].
-//! - Past [`crate::config::Limits::max_bytes`] the oldest events lose their text, passed on or not. Their rows stay, with store and key, so the sink of
-//!   Memcached still learns which records have changed; their values are in the mirror. The last row of each store that lost some
-//!   becomes a gap event. What the sink that carries texts (Redis) has missed, it is owed: an `r` or `d` for each record concerned, as the
-//!   mirror has it once all have passed the gap and there is room again.
+//! - An event stays until every sink in use has passed it on, and then, for `tail` and for servers
+//!   that forget, until it is older than [`crate::config::Limits::keep`] or the events take more
+//!   than [`crate::config::Limits::keep_bytes`].
+//! - Past [`crate::config::Limits::max_bytes`] the oldest events lose their text, passed on or not.
+//!   Their rows stay, with store and key, so the sink of Memcached still learns which records have
+//!   changed; their values are in the mirror. The last row of each store that lost some becomes a
+//!   gap event. What the sink that carries texts (Redis) has missed, it is owed: an `r` or `d` for
+//!   each record concerned, as the mirror has it once all have passed the gap and there is room
+//!   again.
 //!
 //! Here: the limits, and the books. `apply::room` does it.
 
@@ -14,14 +17,16 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 /// How often old events are looked for, in events.
 const INTERVAL: u64 = 8192;
 
-/// How many go at once: more than come in an interval, so that a long backlog goes too, and few enough that no delivery waits for it.
+/// How many go at once: more than come in an interval, so that a long backlog goes too, and few
+/// enough that no delivery waits for it.
 pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
 
 /// The text of an event that had to go, and of one whose record is owed.
 pub(super) const GONE: &str = "";
 pub(super) const OWED: &str = "?";
 
-/// Whether a row's record is owed: text that had to go, or a gap event, which has its key until then.
+/// Whether a row's record is owed: text that had to go, or a gap event, which has its key until
+/// then.
 pub(super) const IS_OWED: &str = "(key IS NOT NULL AND (event = '?' OR (octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')))";
 
 /// What a row takes: its text and its key.

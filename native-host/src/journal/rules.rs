@@ -1,11 +1,12 @@
 //! By which redaction rules the mirror's values were made.
 //!
-//! The extension redacts; what it says here is only whether the rules are still the same. When they are not, whatever the mirror
-//! has may hold what is not to be told any more. It stays until it has been read again, so that the caches lose nothing, but
-//! it is told in no event's `before`.
+//! The extension redacts; what it says here is only whether the rules are still the same. When they
+//! are not, whatever the mirror has may hold what is not to be told any more. It stays until it has
+//! been read again, so that the caches lose nothing, but it is told in no event's `before`.
 //!
-//! Rules are counted: each change of them begins a new generation, and each row says by which generation its value was made. Times
-//! would not do: a page's clock, or this machine's, may have been ahead when a value was written.
+//! Rules are counted: each change of them begins a new generation, and each row says by which
+//! generation its value was made. Times would not do: a page's clock, or this machine's, may have
+//! been ahead when a value was written.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +25,8 @@ CREATE TABLE IF NOT EXISTS rules (
 const EARLIER: &str = "redaction";
 
 impl Journal {
-    /// From here on deliveries are redacted by the rules with this fingerprint. If they were others before: the origins whose
-    /// stores are to be read again.
+    /// From here on deliveries are redacted by the rules with this fingerprint. If they were others
+    /// before: the origins whose stores are to be read again.
     pub fn redacted_by(&mut self, fingerprint: &str) -> Result<BTreeSet<String>, JournalError> {
         let _turn = self.turn.take();
         let changed = change(&mut self.connection, fingerprint)

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-/// How many keys of an unordered read are remembered at most; of a larger store it is not found out this way what is gone.
+/// How many keys of an unordered read are remembered at most; of a larger store it is not found out
+/// this way what is gone.
 const MAX_SEEN: usize = 2_000_000;
 
 /// How far the read of a store has come.

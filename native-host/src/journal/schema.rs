@@ -10,19 +10,20 @@ use crate::{failpoint, time::now_ms};
 /// The format that this version writes, kept in `PRAGMA user_version`.
 pub(super) const FORMAT: i64 = 1;
 
-/// How many pages the write-ahead log may take before it is brought into the file: large enough that a burst is not checkpointed
-/// every few milliseconds, small enough that readers stay quick.
+/// How many pages the write-ahead log may take before it is brought into the file: large enough
+/// that a burst is not checkpointed every few milliseconds, small enough that readers stay quick.
 const CHECKPOINT_PAGES: i64 = 2000;
 
-/// How long a page is: an event and its record take about a kilobyte, and each page that a transaction touches is written to the log by
-/// itself. Twice SQLite's usual length costs a flood a seventh less; with more, a lone event would pay for it.
+/// How long a page is: an event and its record take about a kilobyte, and each page that a
+/// transaction touches is written to the log by itself. Twice SQLite's usual length costs a flood a
+/// seventh less; with more, a lone event would pay for it.
 const PAGE_BYTES: i64 = 8192;
 
 /// How long a document is remembered after its last delivery.
 const CONTEXT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// `store.complete`: the mirror is known to have every record, so a key without a row is known to be absent. It falls with
-/// every start, for nobody knows what happened in between.
+/// `store.complete`: the mirror is known to have every record, so a key without a row is known to
+/// be absent. It falls with every start, for nobody knows what happened in between.
 pub(super) const TABLES: &str = "
 CREATE TABLE meta (
     profile TEXT NOT NULL,
@@ -140,10 +141,11 @@ CREATE TABLE IF NOT EXISTS attempt (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The same for columns, by table. A read ends a doubt about records of a store, or about all of it, if it
-/// began no earlier than `contested_at` and `doubted_at`. A context belongs to one origin; it is empty until
-/// its next delivery. `redaction` is the generation of the rules that made a record's value. `lapsed_at` and `unseen_at`
-/// tell whether a value before is known: see apply/before.rs. `gone` is not 0 for a store that a store list lacks: no event after this number
+/// The same for columns, by table. A read ends a doubt about records of a store, or about all of
+/// it, if it began no earlier than `contested_at` and `doubted_at`. A context belongs to one
+/// origin; it is empty until its next delivery. `redaction` is the generation of the rules that
+/// made a record's value. `lapsed_at` and `unseen_at` tell whether a value before is known: see
+/// apply/before.rs. `gone` is not 0 for a store that a store list lacks: no event after this number
 /// is about it (forget.rs). The others are the beginnings of spans.
 const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
     ("store", "contested_at", "INTEGER NOT NULL DEFAULT 0"),
@@ -222,7 +224,8 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     log::limit(connection)?;
     // With a check of its own, each store that is forgotten would have all events looked through.
     connection.pragma_update(None, "foreign_keys", false)?;
-    // To write from the beginning: whoever has read already is not let wait for another writer, but fails.
+    // To write from the beginning: whoever has read already is not let wait for another writer, but
+    // fails.
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     if format(&transaction)? == 0 {
         transaction.execute_batch(TABLES)?;

@@ -1,9 +1,10 @@
 //! Records in doubt, waiting to be read again.
 //!
-//! `complete` events of two documents do not arrive in the order of the commits. Where two touched the same record within the
-//! doubt of their clocks, the host applies what arrived last, and once that store has been quiet for a moment asks the extension for what
-//! the record really holds. The list is not kept on disk: a store's `doubtful` flag is, and has the
-//! store read as a whole by the next host ([`reread`](super::reread)) or the next page load.
+//! `complete` events of two documents do not arrive in the order of the commits. Where two touched
+//! the same record within the doubt of their clocks, the host applies what arrived last, and once
+//! that store has been quiet for a moment asks the extension for what the record really holds. The
+//! list is not kept on disk: a store's `doubtful` flag is, and has the store read as a whole by the
+//! next host ([`reread`](super::reread)) or the next page load.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,19 +16,21 @@ use protocol::message::FromHost;
 use super::{key::RecordKey, store::Place};
 use crate::failpoint::paced;
 
-/// How long a store must be quiet before it is asked for; long enough that the answer is past every doubt
-/// ([`SLACK_MS`](super::order::SLACK_MS)).
+/// How long a store must be quiet before it is asked for; long enough that the answer is past every
+/// doubt ([`SLACK_MS`](super::order::SLACK_MS)).
 const QUIET: Duration = Duration::from_millis(300);
 /// A store that is never quiet is asked for after this long all the same.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer may take until the question is put again, and how often it is put.
 const ANSWER: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 4;
-/// How many keys, and bytes of keys, one question holds: far below the browsers' limit for a message.
+/// How many keys, and bytes of keys, one question holds: far below the browsers' limit for a
+/// message.
 const KEYS: usize = 256;
 const KEY_BYTES: usize = 128 * 1024;
 
-/// How many keys of one store wait to be read one by one; with more of them the whole origin is read again.
+/// How many keys of one store wait to be read one by one; with more of them the whole origin is
+/// read again.
 const SINGLY: usize = 16 * 1024;
 
 #[derive(Default)]
@@ -132,7 +135,8 @@ impl Settling {
             doubts.answered = false;
         } else {
             doubts.answered = true;
-            // Asked for already, and still in doubt: later, and not for ever (a clock that was set back keeps all in doubt).
+            // Asked for already, and still in doubt: later, and not for ever (a clock that was set
+            // back keeps all in doubt).
             doubts.due = now + paced(QUIET) * (1 << doubts.attempts);
         }
     }
@@ -193,7 +197,8 @@ impl Settling {
             .is_some_and(|doubts| doubts.all || doubts.keys.contains_key(key))
     }
 
-    /// The questions that are to be put now, and the origins of stores of which nobody has answered them.
+    /// The questions that are to be put now, and the origins of stores of which nobody has answered
+    /// them.
     pub(super) fn due(&mut self, now: Instant) -> (Vec<FromHost>, Vec<String>) {
         let mut given_up = Vec::new();
         self.stores.retain(|_, doubts| {
@@ -223,7 +228,8 @@ impl Settling {
         (reads, given_up)
     }
 
-    /// Other documents of the origin can be asked than before: each record that waits has all attempts again.
+    /// Other documents of the origin can be asked than before: each record that waits has all
+    /// attempts again.
     pub(super) fn ask_again(&mut self, origin: &str) {
         let now = Instant::now();
         for doubts in self

@@ -47,11 +47,14 @@ pub(super) struct Store {
     pub version: u64,
     /// The mirror has every record, and none that was lost.
     pub complete: bool,
-    /// Something of it may have been lost before this time, in milliseconds: a loss that was noticed, or a start of the host.
+    /// Something of it may have been lost before this time, in milliseconds: a loss that was
+    /// noticed, or a start of the host.
     lapsed_at: i64,
-    /// When a whole-store read found a change that no commit had told of; 0: the last one found none.
+    /// When a whole-store read found a change that no commit had told of; 0: the last one found
+    /// none.
     unseen_at: i64,
-    /// A store list lacks it: as if it had never been known. The number up to which events may be about it; 0: it is there.
+    /// A store list lacks it: as if it had never been known. The number up to which events may be
+    /// about it; 0: it is there.
     gone: u64,
     /// What of it is to be read again: some of [`RECORDS`] and [`WHOLE`].
     doubts: u8,
@@ -118,7 +121,8 @@ impl Stores {
             .optional()
     }
 
-    /// Something of this origin was lost before this time: what the mirror has, and lacks, is known no longer. Returns the stores.
+    /// Something of this origin was lost before this time: what the mirror has, and lacks, is known
+    /// no longer. Returns the stores.
     pub(super) fn doubt_all(
         &mut self,
         connection: &Connection,
@@ -166,7 +170,8 @@ impl Stores {
             .collect()
     }
 
-    /// The places of an origin's bucket that the table knows and that are there, with their versions.
+    /// The places of an origin's bucket that the table knows and that are there, with their
+    /// versions.
     pub(super) fn of_bucket(
         connection: &Connection,
         origin: &str,
@@ -190,7 +195,8 @@ impl Stores {
 }
 
 impl Store {
-    /// Says whether the mirror has every record; with a writer that is not seen that is never known.
+    /// Says whether the mirror has every record; with a writer that is not seen that is never
+    /// known.
     pub(super) fn set_complete(&mut self, connection: &Connection, complete: bool) -> rusqlite::Result<()> {
         let complete = complete && self.unseen_at == 0;
         if self.complete != complete {
@@ -220,12 +226,14 @@ impl Store {
         self.set_doubts(connection, self.doubts | WHOLE, self.contested_at, doubted_at)
     }
 
-    /// Whether the mirror's row with this stamp is what the record holds, as far as anyone has told.
+    /// Whether the mirror's row with this stamp is what the record holds, as far as anyone has
+    /// told.
     pub(super) fn knows(&self, last: Word) -> bool {
         self.complete || self.unseen_at == 0 && last.began >= self.lapsed_at
     }
 
-    /// A whole-store read at this time differs from the mirror. If the mirror was complete, it has a writer that is not seen.
+    /// A whole-store read at this time differs from the mirror. If the mirror was complete, it has
+    /// a writer that is not seen.
     pub(super) fn find_unseen(&mut self, connection: &Connection, read_at: i64) -> rusqlite::Result<()> {
         if self.complete || self.unseen_at != 0 {
             self.set_unseen(connection, self.unseen_at.max(read_at))?;
@@ -234,7 +242,8 @@ impl Store {
         Ok(())
     }
 
-    /// A whole-store read that began at this time is over. If it found no such change, there is no such writer any more.
+    /// A whole-store read that began at this time is over. If it found no such change, there is no
+    /// such writer any more.
     pub(super) fn end_whole_read(&mut self, connection: &Connection, began_at: i64) -> rusqlite::Result<()> {
         if self.unseen_at < began_at {
             self.set_unseen(connection, 0)?;
@@ -272,8 +281,8 @@ impl Store {
         )
     }
 
-    /// All of it was read, from this time on. That ends the doubts that were there before, about records too if none
-    /// of them waits to be read by itself.
+    /// All of it was read, from this time on. That ends the doubts that were there before, about
+    /// records too if none of them waits to be read by itself.
     pub(super) fn trust(
         &mut self,
         connection: &Connection,
@@ -308,7 +317,8 @@ impl Store {
         Ok(())
     }
 
-    /// A store list lacks it, and nothing of it waits to be read: from now on it is as if it had never been known. No event after this number is about it.
+    /// A store list lacks it, and nothing of it waits to be read: from now on it is as if it had
+    /// never been known. No event after this number is about it.
     pub(super) fn forget(&mut self, connection: &Connection, head: u64) -> rusqlite::Result<()> {
         if self.doubts == 0 {
             self.set_gone(connection, head.max(1))?;

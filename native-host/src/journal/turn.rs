@@ -1,11 +1,13 @@
 //! Whose turn it is to write, and what the sinks want written.
 //!
-//! SQLite has one writer at a time. The connections of this process take turns by a lock instead of meeting in SQLite's busy loop; but
-//! in a flood the journal's thread has its turn nearly always, and a sink that waited for its own would stand still.
+//! SQLite has one writer at a time. The connections of this process take turns by a lock instead of
+//! meeting in SQLite's busy loop; but in a flood the journal's thread has its turn nearly always,
+//! and a sink that waited for its own would stand still.
 //!
-//! **Invariant:** no sink waits for its turn while there is something to pass on. It posts a *note*; whoever has the turn writes all
-//! notes there are, the journal's thread with its next transaction. What was posted too late for that is written by the sink itself
-//! once it finds the turn free.
+//! **Invariant:** no sink waits for its turn while there is something to pass on. It posts a
+//! *note*; whoever has the turn writes all notes there are, the journal's thread with its next
+//! transaction. What was posted too late for that is written by the sink itself once it finds the
+//! turn free.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -20,8 +22,8 @@ use super::{
 };
 use crate::time::now_ms;
 
-/// How many notes wait one by one; later ones are put together with the last one of their kind, so that a journal that cannot be
-/// written costs no memory.
+/// How many notes wait one by one; later ones are put together with the last one of their kind, so
+/// that a journal that cannot be written costs no memory.
 const APART: usize = 1024;
 
 /// What the writers of one process share.
@@ -107,7 +109,8 @@ impl Turn {
         self.notes().is_empty()
     }
 
-    /// The notes, for the transaction of whoever has the turn. If that fails they must be [put back](Self::put_back).
+    /// The notes, for the transaction of whoever has the turn. If that fails they must be [put
+    /// back](Self::put_back).
     pub(super) fn take_notes(&self) -> Vec<Note> {
         std::mem::take(&mut *self.notes())
     }

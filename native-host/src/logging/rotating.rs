@@ -1,8 +1,10 @@
-//! A file that is put aside when it has grown to its limit, so that the two of them bound the disk they take.
+//! A file that is put aside when it has grown to its limit, so that the two of them bound the disk
+//! they take.
 //!
-//! Hosts of several browser profiles may write to the same file, each by appending. Whoever notices that it is full puts it aside; the
-//! others go on in the one put aside until they notice, too, and lose nothing but its being bounded to the byte. Whatever fails here
-//! leaves the file as it is: a log is no reason to stop.
+//! Hosts of several browser profiles may write to the same file, each by appending. Whoever notices
+//! that it is full puts it aside; the others go on in the one put aside until they notice, too, and
+//! lose nothing but its being bounded to the byte. Whatever fails here leaves the file as it is: a
+//! log is no reason to stop.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -30,7 +30,8 @@ pub enum FrameError {
 
 /// Reads one frame; `None` at an end of the stream between frames.
 ///
-/// The buffer grows with the bytes that really arrive, so a frame that only announces much costs nothing.
+/// The buffer grows with the bytes that really arrive, so a frame that only announces much costs
+/// nothing.
 pub fn read(stream: &mut impl Read, limit: usize) -> Result<Option<Vec<u8>>, FrameError> {
     let mut header = [0; 4];
     let got = fill(stream, &mut header)?;

@@ -1,6 +1,7 @@
 //! From frames to deliveries, and to questions.
 //!
-//! A delivery stays the bytes it came in until it is applied, so that a batch whose transaction failed can be applied again.
+//! A delivery stays the bytes it came in until it is applied, so that a batch whose transaction
+//! failed can be applied again.
 
 use std::borrow::Cow;
 
@@ -22,13 +23,15 @@ use crate::{
     journal::{Batch, JournalError},
 };
 
-/// How the extension's compact JSON of a delivery starts. Only a short cut: other spellings are read like any message.
+/// How the extension's compact JSON of a delivery starts. Only a short cut: other spellings are
+/// read like any message.
 const DELIVERY: &[u8] = b"{\"delivery\":";
 
 /// The same for several that travel together.
 const DELIVERIES: &[u8] = b"[{\"delivery\":";
 
-/// How other messages start. Where none of these texts stands, be it in a record, a frame holds no such message.
+/// How other messages start. Where none of these texts stands, be it in a record, a frame holds no
+/// such message.
 const OTHERS: [&[u8]; 5] = [
     b"{\"part\":",
     b"{\"ask\":",
@@ -37,7 +40,8 @@ const OTHERS: [&[u8]; 5] = [
     b"{\"readers\":",
 ];
 
-/// What stands in front of a delivery's body, behind all that says whose it is. It stands in no text: there it has backslashes.
+/// What stands in front of a delivery's body, behind all that says whose it is. It stands in no
+/// text: there it has backslashes.
 const BODY: &[u8] = b",\"body\":";
 
 /// What a frame held.
@@ -183,7 +187,8 @@ impl Intake {
     }
 }
 
-/// A delivery whose body is no JSON, if all in front of it can be read: it is acknowledged, for it would come again and again.
+/// A delivery whose body is no JSON, if all in front of it can be read: it is acknowledged, for it
+/// would come again and again.
 fn without_body(frame: &[u8], error: &serde_json::Error) -> Option<Assembled> {
     let mut whole = frame[..memmem::find(frame, BODY)?].to_vec();
     whole.extend_from_slice(br#","body":null}}"#);
@@ -258,7 +263,8 @@ impl Inbound {
         }
     }
 
-    /// Applies the delivery. What turns out to be none, or one that is not to be kept, is an error for the extension.
+    /// Applies the delivery. What turns out to be none, or one that is not to be kept, is an error
+    /// for the extension.
     pub(crate) fn apply(
         &self,
         batch: &mut Batch<'_>,
@@ -298,7 +304,8 @@ impl Inbound {
     }
 }
 
-/// Reads all deliveries at once; one by one if one of them cannot be read, so that it spoils no other.
+/// Reads all deliveries at once; one by one if one of them cannot be read, so that it spoils no
+/// other.
 fn apply_bundle(
     frame: &[u8],
     batch: &mut Batch<'_>,

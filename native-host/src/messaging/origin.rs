@@ -1,7 +1,8 @@
 //! Whether a page has an origin that records can be filed under.
 //!
-//! Which origins may be captured is decided by the extension, which knows what the user has switched on. The host only refuses what
-//! is no origin at all: under `null` the records of unrelated documents would meet.
+//! Which origins may be captured is decided by the extension, which knows what the user has
+//! switched on. The host only refuses what is no origin at all: under `null` the records of
+//! unrelated documents would meet.
 
 use protocol::{
     message::{ErrorCode, HostError, Page},
@@ -21,7 +22,8 @@ const SHOWN: usize = 80;
 /// Tells origins from what is none.
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
-    /// The last text that was one, if any was: most deliveries come from where the one before came from.
+    /// The last text that was one, if any was: most deliveries come from where the one before came
+    /// from.
     last: Option<String>,
 }
 
@@ -52,7 +54,8 @@ fn refusal(context: &str, sequence: u64, page: &Page<'_>) -> HostError {
     }
 }
 
-/// Whether this is an origin as browsers serialise them: lower case, without a scheme's own port, with nothing behind it.
+/// Whether this is an origin as browsers serialise them: lower case, without a scheme's own port,
+/// with nothing behind it.
 fn is_origin(text: &str) -> bool {
     if let Some(id) = EXTENSIONS.iter().find_map(|scheme| text.strip_prefix(scheme)) {
         return !id.is_empty()

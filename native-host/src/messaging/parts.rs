@@ -13,8 +13,8 @@ pub(crate) struct Assembled {
     pub body: Result<String, Unusable>,
 }
 
-/// Why the slices of a delivery make no body. They are dropped, and the delivery is acknowledged for a gap: sent again, it would fare
-/// no better.
+/// Why the slices of a delivery make no body. They are dropped, and the delivery is acknowledged
+/// for a gap: sent again, it would fare no better.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub(crate) struct Unusable {
@@ -25,7 +25,8 @@ pub(crate) struct Unusable {
 
 #[derive(Default)]
 pub(crate) struct Parts {
-    /// By context: parts of one delivery follow each other with nothing of the same context in between.
+    /// By context: parts of one delivery follow each other with nothing of the same context in
+    /// between.
     open: HashMap<String, Open>,
     bytes: usize,
 }
@@ -45,7 +46,8 @@ impl Parts {
     pub(crate) fn take(&mut self, part: &HostPart<'_>) -> Option<Assembled> {
         let slice = &part.part;
         let mut open = match self.open.remove(&*part.context) {
-            // A first slice starts again, whatever was there: the bridge has begun anew after a reconnect.
+            // A first slice starts again, whatever was there: the bridge has begun anew after a
+            // reconnect.
             earlier if slice.index == 0 => {
                 self.bytes -= earlier.map_or(0, |open| open.text.len());
                 Open {
@@ -109,7 +111,8 @@ fn unusable(reason: String, beginning: &str) -> Unusable {
     }
 }
 
-/// What has come of the delivery is dropped. Further slices of it are out of order, too, and of a delivery that is on disk.
+/// What has come of the delivery is dropped. Further slices of it are out of order, too, and of a
+/// delivery that is on disk.
 fn out_of_order(part: &HostPart<'_>) -> Assembled {
     let reason = format!("part {} came out of order", part.part.index);
     Assembled {

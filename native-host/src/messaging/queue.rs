@@ -1,6 +1,7 @@
 //! What has been read from stdin and is not journaled yet: first in, first out, bounded in bytes.
 //!
-//! When it is full the reader waits, the pipe fills, and the browser's side waits in turn; nothing is dropped here.
+//! When it is full the reader waits, the pipe fills, and the browser's side waits in turn; nothing
+//! is dropped here.
 
 use std::{
     collections::VecDeque,
@@ -10,11 +11,13 @@ use std::{
 
 use super::frame::FrameError;
 
-/// How many bytes of frames may wait: what the extension has on its way at most. One frame always fits, however long it is.
+/// How many bytes of frames may wait: what the extension has on its way at most. One frame always
+/// fits, however long it is.
 const CAPACITY: usize = 16 * 1024 * 1024;
 
-/// How many frames, and how many bytes of them, one take hands out: one transaction of the journal. Enough that its fsync is a
-/// small part of it, little enough that the sinks pass the one on while the next is written.
+/// How many frames, and how many bytes of them, one take hands out: one transaction of the journal.
+/// Enough that its fsync is a small part of it, little enough that the sinks pass the one on while
+/// the next is written.
 const BATCH_FRAMES: usize = 1024;
 const BATCH_BYTES: usize = 1024 * 1024;
 
@@ -38,7 +41,8 @@ pub(crate) enum Taken {
     Frames(Vec<Vec<u8>>),
     /// Nothing came in the given time.
     Idle,
-    /// Nothing waits and nothing will come: the input ended, cleanly or not. Told once; then it is a clean end.
+    /// Nothing waits and nothing will come: the input ended, cleanly or not. Told once; then it is
+    /// a clean end.
     End(Result<(), FrameError>),
 }
 
@@ -65,7 +69,8 @@ impl Queue {
         self.lock().end.is_some()
     }
 
-    /// Takes what is there, waiting for something at most this long. It never waits for a batch to fill.
+    /// Takes what is there, waiting for something at most this long. It never waits for a batch to
+    /// fill.
     pub(crate) fn take(&self, patience: Duration) -> Taken {
         let idle = |inner: &mut Inner| inner.frames.is_empty() && inner.end.is_none();
         let (mut inner, _) = self

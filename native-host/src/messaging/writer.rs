@@ -1,8 +1,9 @@
 //! The thread that owns stdout. Everything else hands it messages.
 //!
-//! **Invariants:** what waits is bounded: whoever hands over more waits until the browser has read some, and so does, in turn,
-//! whatever the browser sends meanwhile. What inspectors are answered waits for everything else: an acknowledgement is held up by at most the one answer
-//! that is just being written.
+//! **Invariants:** what waits is bounded: whoever hands over more waits until the browser has read
+//! some, and so does, in turn, whatever the browser sends meanwhile. What inspectors are answered
+//! waits for everything else: an acknowledgement is held up by at most the one answer that is just
+//! being written.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +16,8 @@ use protocol::{inspect::Answer, message::FromHost};
 
 use super::frame;
 
-/// How many messages may wait. The largest, questions for records, are a good 100 KiB long; most are a line.
+/// How many messages may wait. The largest, questions for records, are a good 100 KiB long; most
+/// are a line.
 const CAPACITY: usize = 256;
 
 /// How many answers may wait; each is a message at most.
@@ -70,8 +72,8 @@ impl Writer {
 }
 
 impl Outbox {
-    /// Sends a message, after all earlier ones, once there is room. A browser that no longer listens is noticed at the end of stdin,
-    /// not here.
+    /// Sends a message, after all earlier ones, once there is room. A browser that no longer
+    /// listens is noticed at the end of stdin, not here.
     pub(crate) fn send(&self, message: FromHost) {
         let full = |waiting: &mut Waiting| waiting.messages.len() >= CAPACITY && !waiting.closed;
         let mut waiting = self

@@ -1,12 +1,14 @@
 //! Memcached: for every record the newest value, for every deleted record nothing.
 //!
-//! **Invariant: never back in time.** The journal says which records changed; what is written is what the mirror holds *now*, and a
-//! single thread writes. So neither a replay after a crash nor a retry can bring an old value back: at worst it brings the
-//! newest one early. The one way left is a request that a server received, did not answer in time, and executes later,
-//! be it one of a process that was killed; so after such a one nothing is written until that must be over (`unsure`).
+//! **Invariant: never back in time.** The journal says which records changed; what is written is
+//! what the mirror holds *now*, and a single thread writes. So neither a replay after a crash nor a
+//! retry can bring an old value back: at worst it brings the newest one early. The one way left is
+//! a request that a server received, did not answer in time, and executes later, be it one of a
+//! process that was killed; so after such a one nothing is written until that must be over
+//! (`unsure`).
 //!
-//! **A server that comes back comes back empty**, and then lacks the mark that it was given: all records are written to it once more. So they
-//! are at the start of every process.
+//! **A server that comes back comes back empty**, and then lacks the mark that it was given: all
+//! records are written to it once more. So they are at the start of every process.
 //!
 //! - [`ketama`]: which server a key belongs to, as libmemcached says.
 //! - `client`: single questions, on a connection of their own.
@@ -77,8 +79,8 @@ const BATCH_EVENTS: usize = 512;
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long after a server has answered on a new connection it may still execute what had come on one that is closed: it has only to get
-/// through what it had received.
+/// How long after a server has answered on a new connection it may still execute what had come on
+/// one that is closed: it has only to get through what it had received.
 pub(crate) const AFTERMATH: Duration = Duration::from_millis(500);
 
 /// How much of the mirror is held in memory at a time, and how much of what is made of it.
@@ -87,7 +89,8 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// How many stores' names are remembered. Pages can make as many as they like.
 const REMEMBERED: usize = 4096;
 
-/// How long a mark is taken to be there while all is quiet, and while there is something to pass on.
+/// How long a mark is taken to be there while all is quiet, and while there is something to pass
+/// on.
 const QUIET: Duration = Duration::from_millis(500);
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -145,7 +148,8 @@ impl MemcachedSink {
         }
     }
 
-    /// Sees to it that all servers can be written to and hold what they should up to this event, as was known at most so long ago.
+    /// Sees to it that all servers can be written to and hold what they should up to this event, as
+    /// was known at most so long ago.
     fn ready(&mut self, reader: &Reader, after: u64, known: Duration) -> Result<(), StepError> {
         if self.servers.connect()? {
             self.owners.reconnected();
@@ -154,7 +158,8 @@ impl MemcachedSink {
             let is_first = !std::mem::replace(&mut self.started, true);
             let is_clean = is_first && self.owners.tokens().last_ended_well(super::MEMCACHED)?;
             if !is_clean && !reader.is_new()? {
-                // The servers have answered, so they are at it; what is written from then on is newer.
+                // The servers have answered, so they are at it; what is written from then on is
+                // newer.
                 thread::sleep(AFTERMATH);
             }
             self.servers.unsure = false;
@@ -177,8 +182,8 @@ impl MemcachedSink {
         Err(emptied())
     }
 
-    /// Writes everything to these servers that the mirror has, then tells them of what was deleted since they were told last. What
-    /// cannot be written was told when it changed.
+    /// Writes everything to these servers that the mirror has, then tells them of what was deleted
+    /// since they were told last. What cannot be written was told when it changed.
     fn fill(
         &mut self,
         reader: &Reader,
@@ -265,7 +270,8 @@ impl MemcachedSink {
         }))
     }
 
-    /// Deletes what was deleted since the servers were told of it; notes where that is no longer known.
+    /// Deletes what was deleted since the servers were told of it; notes where that is no longer
+    /// known.
     fn tell_deletions(
         &mut self,
         reader: &Reader,

@@ -1,12 +1,14 @@
 //! Redis: every event once into a stream and once to its store's channel, in order.
 //!
-//! A script does both for a batch and keeps the number of the last event in a key of its own beside the stream: the cursor. So a
-//! batch that is sent again after a lost answer, or by the next host, passes on exactly what is new.
+//! A script does both for a batch and keeps the number of the last event in a key of its own beside
+//! the stream: the cursor. So a batch that is sent again after a lost answer, or by the next host,
+//! passes on exactly what is new.
 //!
-//! **A server may remember less than was passed on**: it was restored from an older copy, lost its last second, or came back empty.
-//! The cursor shows it whenever a connection is made and once a second while all is quiet, and the script refuses to leave a
-//! gap in between. Then the stream gets again what it lost, as far as the journal still has it; the channels do not, for
-//! who listened there has heard it.
+//! **A server may remember less than was passed on**: it was restored from an older copy, lost its
+//! last second, or came back empty. The cursor shows it whenever a connection is made and once a
+//! second while all is quiet, and the script refuses to leave a gap in between. Then the stream
+//! gets again what it lost, as far as the journal still has it; the channels do not, for who
+//! listened there has heard it.
 //!
 //! **Two hosts with copies of one journal** would each take the other's events for their own. Only
 //! one at a time publishes (`claim`), the other says so; when it takes over, what it has gets
@@ -63,7 +65,8 @@ pub use self::{
     rights::{grant, refusal},
 };
 
-/// How much one script call carries: enough to make the round trip small, little enough that the server's other clients do not wait.
+/// How much one script call carries: enough to make the round trip small, little enough that the
+/// server's other clients do not wait.
 const BATCH_EVENTS: usize = 512;
 const BATCH_BYTES: usize = 1024 * 1024;
 
@@ -84,7 +87,8 @@ pub struct RedisSink {
     caller: Caller,
     challenged: Challenged,
     sign: Sign,
-    /// Only kept while all goes well: after any failure the next connection asks the server anew how far it has come.
+    /// Only kept while all goes well: after any failure the next connection asks the server anew
+    /// how far it has come.
     link: Option<Link>,
     channels: HashMap<i64, String>,
     /// The server has events up to this one that the journal knows nothing of.
@@ -121,7 +125,8 @@ impl RedisSink {
         error
     }
 
-    /// Connects and finds the event up to which the server has everything: `after`, or an earlier one if it remembers less.
+    /// Connects and finds the event up to which the server has everything: `after`, or an earlier
+    /// one if it remembers less.
     fn connect(&mut self, reader: &Reader, after: u64) -> Result<(Link, u64), StepError> {
         let address = self.address();
         let failed = |error| self.failed(&error);
@@ -148,8 +153,8 @@ impl RedisSink {
         if link.cursor() == 0 {
             let (tail, head) = (reader.tail()?, reader.head()?);
             if tail < head {
-                // Also if nothing was passed on as far as is known here: an offset may be lost with a host, and a cursor with the keys
-                // that a server evicts.
+                // Also if nothing was passed on as far as is known here: an offset may be lost with
+                // a host, and a cursor with the keys that a server evicts.
                 link.recover(stream, &self.profile).map_err(failed)?;
             }
             if link.cursor() == 0 && tail >= after {
@@ -266,7 +271,8 @@ impl RedisSink {
         }
     }
 
-    /// Whether the server has events that the journal knows nothing of, or others under the same numbers.
+    /// Whether the server has events that the journal knows nothing of, or others under the same
+    /// numbers.
     fn is_ahead(
         &self,
         link: &mut Link,
@@ -298,8 +304,8 @@ impl RedisSink {
         }))
     }
 
-    /// Passes on what comes after `from`: for a while, and in any case what a step back left out. Channels get what comes after
-    /// `after`.
+    /// Passes on what comes after `from`: for a while, and in any case what a step back left out.
+    /// Channels get what comes after `after`.
     fn pass_on(
         &mut self,
         link: &mut Link,
@@ -391,7 +397,8 @@ impl RedisSink {
         address(&self.config.url)
     }
 
-    /// The connection failed, or the server refused a whole call; what was answered before it counts.
+    /// The connection failed, or the server refused a whole call; what was answered before it
+    /// counts.
     fn stopped(&self, reached: u64, error: &RedisError) -> StepError {
         StepError {
             reached: Some(reached),
@@ -457,7 +464,8 @@ impl Sink for RedisSink {
             _ => self.connect(reader, after)?,
         };
         if let Err(error) = self.leave_room(&mut link) {
-            // The server answers: there is no need to connect again, unless it has to be given something again.
+            // The server answers: there is no need to connect again, unless it has to be given
+            // something again.
             if error.state == memory::FULL && from == after {
                 link.ask_memory_again();
                 self.link = Some(link);

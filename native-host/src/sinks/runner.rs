@@ -51,7 +51,8 @@ pub trait Sink: Send {
     /// Its name in the journal.
     fn name(&self) -> &'static str;
 
-    /// Passes on some of the events after this one and says how far it came: no further than it was only if there are none.
+    /// Passes on some of the events after this one and says how far it came: no further than it was
+    /// only if there are none.
     fn step(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError>;
 
     /// After an error: the last number that its server says was given out, if this journal did not.
@@ -166,7 +167,8 @@ impl<S: Sink> Runner<S> {
         progress: Progress,
         wake: std::sync::Arc<Wake>,
     ) -> Result<Self, JournalError> {
-        // Events start anywhere: a new sink's offset lies before the first of them, where there is nothing to pass on.
+        // Events start anywhere: a new sink's offset lies before the first of them, where there is
+        // nothing to pass on.
         let (saved, tail) = (progress.reached()?, reader.tail()?);
         let reached = saved.max(tail);
         if reached > saved {
@@ -184,7 +186,8 @@ impl<S: Sink> Runner<S> {
         })
     }
 
-    /// Runs until the end: all passed on, or the time is up, or the server is away when the end comes.
+    /// Runs until the end: all passed on, or the time is up, or the server is away when the end
+    /// comes.
     pub fn run(mut self) {
         self.work();
         self.tell(self.progress.finish());
@@ -248,7 +251,8 @@ impl<S: Sink> Runner<S> {
         }
     }
 
-    /// Waits while there is nothing, at most this long, and sees to it that the progress is written meanwhile.
+    /// Waits while there is nothing, at most this long, and sees to it that the progress is written
+    /// meanwhile.
     fn rest(&self, patience: Duration, nothing: impl Fn(&Signal) -> bool) -> Signal {
         let end = Instant::now() + patience;
         let mut settled = self.progress.is_settled();
@@ -275,7 +279,8 @@ impl<S: Sink> Runner<S> {
         self.tell(self.progress.save(reached, notices));
     }
 
-    /// Lets events have numbers that nobody else has given out. If that fails it is tried again with the next connection.
+    /// Lets events have numbers that nobody else has given out. If that fails it is tried again
+    /// with the next connection.
     fn renumber(&self, taken: u64) {
         match self.progress.renumber(self.reached, taken) {
             Ok(head) => {

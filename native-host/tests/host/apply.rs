@@ -45,7 +45,8 @@ fn free_lease(sandbox: &Sandbox) {
     sandbox.redis.command(&["SET", LEASE, "free"]);
 }
 
-/// Looks at records all the time. Their values are whole numbers, each greater than what any write before it wrote.
+/// Looks at records all the time. Their values are whole numbers, each greater than what any write
+/// before it wrote.
 struct Watch {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<usize>>,

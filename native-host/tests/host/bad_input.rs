@@ -374,7 +374,8 @@ fn a_journal_that_is_damaged_in_the_middle() {
     let path = sandbox.journal_directory().join("profile-1.sqlite");
     damage(&path, "record");
 
-    // It opens all the same: the damage shows when a record is looked up. Trying that again would never end.
+    // It opens all the same: the damage shows when a record is looked up. Trying that again would
+    // never end.
     let mut host = Host::start(&sandbox);
     host.deliver(3, &commit(&[put("500", "1")]));
     let error = host.error(ErrorCode::JournalFailed);

@@ -30,7 +30,8 @@ fn deliver_in_parts(host: &mut Host, context: &str, sequence: u64, body: &str) {
     }
 }
 
-/// Waits for an acknowledgement of the usual document; what else the host wants meanwhile is another matter.
+/// Waits for an acknowledgement of the usual document; what else the host wants meanwhile is
+/// another matter.
 fn await_acknowledged(host: &mut Host, last: u64) {
     while !matches!(host.receive(), FromHost::Acknowledged { context, sequence } if context == CONTEXT && sequence == last)
     {

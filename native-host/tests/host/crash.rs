@@ -1,12 +1,14 @@
 //! Crash tests against a model: random commits and random faults, round after round.
 //!
-//! Each round plays the browser to the real program, with real servers, while these and the program are killed, stopped, emptied,
-//! filled and locked; then everything is healed, and journal, stream, channels and cache must say what the model of the browser's
-//! databases says: nothing lost, nothing twice, nothing stale.
+//! Each round plays the browser to the real program, with real servers, while these and the program
+//! are killed, stopped, emptied, filled and locked; then everything is healed, and journal, stream,
+//! channels and cache must say what the model of the browser's databases says: nothing lost,
+//! nothing twice, nothing stale.
 //!
-//! `IDB_RELAY_ROUNDS` sets how many rounds run (otherwise as many as fit into the everyday run), `IDB_RELAY_SEED` the first one's seed (otherwise
-//! a new one); each round has a seed of its own. A failure names its seed, leaves what was done and said in `target/tmp/crash/SEED/`, and prints the
-//! smallest schedule that showed it; with `IDB_RELAY_SHRINK=0` it does not look for that.
+//! `IDB_RELAY_ROUNDS` sets how many rounds run (otherwise as many as fit into the everyday run),
+//! `IDB_RELAY_SEED` the first one's seed (otherwise a new one); each round has a seed of its own. A
+//! failure names its seed, leaves what was done and said in `target/tmp/crash/SEED/`, and prints
+//! the smallest schedule that showed it; with `IDB_RELAY_SHRINK=0` it does not look for that.
 //!
 //! - `model`: what the browser's databases hold, and what is told of each change.
 //! - `browser`: documents, and the background that keeps what is not acknowledged.

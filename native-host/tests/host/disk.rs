@@ -139,7 +139,8 @@ fn a_full_disk_is_named_and_nothing_is_lost() {
 #[test]
 fn a_file_that_may_not_grow_is_named_and_nothing_is_lost() {
     let sandbox = Sandbox::new();
-    // Ignored, so that the write fails instead of the process; both are inherited by the host. In blocks of 512 bytes.
+    // Ignored, so that the write fails instead of the process; both are inherited by the host. In
+    // blocks of 512 bytes.
     let mut host = Host::run(
         &sandbox,
         &["sh", "-c", "trap '' XFSZ; ulimit -S -f 1200; exec \"$0\" \"$@\""],

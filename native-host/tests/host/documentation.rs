@@ -1,4 +1,5 @@
-//! The arguments of `docs/delivery.md` and `docs/security.md` rest on tests; this one holds that they exist.
+//! The arguments of `docs/delivery.md` and `docs/security.md` rest on tests; this one holds that
+//! they exist.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -105,7 +105,8 @@ fn servers_that_are_away_hold_up_no_acknowledgement_and_take_no_memory() {
 const RECORDS: u64 = 6000;
 const RECORD_BYTES: usize = 10 * 1024;
 
-/// Fills a store, delivers this, and asserts that the host's memory stays as small as ever. It makes so many events, of which this is the last.
+/// Fills a store, delivers this, and asserts that the host's memory stays as small as ever. It
+/// makes so many events, of which this is the last.
 fn mirror_takes_no_memory(body: impl FnOnce() -> String, events: u64, last: &str) {
     mirror_takes_no_memory_by(|| vec![body()], events, last);
 }

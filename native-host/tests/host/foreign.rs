@@ -1,4 +1,5 @@
-//! Text that a page, a server or a file made: no terminal and no log takes orders from it, and no secret is in it.
+//! Text that a page, a server or a file made: no terminal and no log takes orders from it, and no
+//! secret is in it.
 
 use std::{fmt::Write as _, fs};
 
@@ -10,8 +11,8 @@ use crate::support::{
     until,
 };
 
-/// A name that would set a terminal's title, clear it, and begin a line of its own; with marks that turn directions, and one
-/// that has no width.
+/// A name that would set a terminal's title, clear it, and begin a line of its own; with marks that
+/// turn directions, and one that has no width.
 const NAME: &str = "\u{1b}]0;x\u{7}\u{1b}[2J\nERROR forged \u{9b}31m\u{7f}\u{2028}\u{202e}\u{2066}\u{200b}";
 
 /// Whether a character acts on a terminal, or is not seen.

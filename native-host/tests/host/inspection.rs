@@ -396,7 +396,8 @@ fn what_is_no_question_is_told_so() {
     assert_eq!(failure(host.answer()).code, ErrorCode::QuestionFailed);
     host.send(r#"{"ask":{"question":{"health":{}}}}"#);
     host.error(ErrorCode::MalformedMessage);
-    // A question in one frame with a delivery, and more feeds than may wait: those beyond are told so at once.
+    // A question in one frame with a delivery, and more feeds than may wait: those beyond are told
+    // so at once.
     host.send(&format!(
         r#"[{},{{"ask":{{"id":9,"question":{{"health":{{}}}}}}}}]"#,
         host_delivery("context-2", 1, &commit(&[put("1", "1")]))

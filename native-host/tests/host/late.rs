@@ -1,4 +1,5 @@
-//! Commands that Memcached executes late, when what they say is no longer so: a proxy holds them back for as long as it takes.
+//! Commands that Memcached executes late, when what they say is no longer so: a proxy holds them
+//! back for as long as it takes.
 
 use std::{
     fs,
@@ -46,7 +47,8 @@ fn is_held(journal: &Connection) -> bool {
     })
 }
 
-/// A repair finds record 1 missing. Before each of its writes arrives, the page changes the record, and the server loses it again.
+/// A repair finds record 1 missing. Before each of its writes arrives, the page changes the record,
+/// and the server loses it again.
 fn repaired_while_it_changes_and_goes(sandbox: &Sandbox, host: &mut Host, first: u64) {
     let name = sandbox.key("1");
     let memcached = &sandbox.memcached;
@@ -79,7 +81,8 @@ fn repaired_while_it_changes_and_goes(sandbox: &Sandbox, host: &mut Host, first:
             host.deliver(last, &commit(&[put("1", &last.to_string())]));
             let newest = last.to_string();
             let is_there = || memcached.get(&name).as_deref() == Some(&newest);
-            // Either it is kept from the journal until the write is done, or it gets past the write.
+            // Either it is kept from the journal until the write is done, or it gets past the
+            // write.
             let mut past = false;
             until("the change has come, or waits", || {
                 past = is_there();
@@ -136,7 +139,8 @@ fn a_repair_of_what_apply_feeds_adds_nothing_that_has_become_old() {
     repaired_while_it_changes_and_goes(&sandbox, &mut host, 2);
 }
 
-/// How long a server that goes on again may take to get through what it had received: less than a sink gives it.
+/// How long a server that goes on again may take to get through what it had received: less than a
+/// sink gives it.
 const BACKLOG: Duration = Duration::from_millis(400);
 
 /// A server that stands still, with what a host had sent in its buffers, and goes on.

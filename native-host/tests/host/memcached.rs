@@ -248,7 +248,8 @@ fn sink_stays_incomplete_until_verify_when_deletion_is_evicted() {
     let mut host = Host::start(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("1", "1"), put("2", "2")]));
     assert!(host.close().success());
-    // While the host leaves Memcached alone a record is deleted, and the journal forgets that it was.
+    // While the host leaves Memcached alone a record is deleted, and the journal forgets that it
+    // was.
     sandbox.write_config(&off);
     let mut host = Host::start(&sandbox);
     host.deliver(2, &commit(&[delete("1")]));
@@ -285,7 +286,8 @@ fn sink_stays_incomplete_until_verify_when_deletion_is_evicted() {
 fn first_write_of_host_waits_for_nothing_after_orderly_end() {
     let sandbox = Sandbox::new();
     let mut sequence = 0;
-    // The machine may be slow; half a second is what a host waits that does not know how the last one ended.
+    // The machine may be slow; half a second is what a host waits that does not know how the last
+    // one ended.
     until("a first write is quick", || {
         let mut host = Host::start(&sandbox);
         sequence += 1;

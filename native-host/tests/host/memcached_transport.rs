@@ -1,5 +1,5 @@
-//! Memcached by TLS, behind a login, and by a local socket: what is promised of a plain connection holds of each, and each failure
-//! has a name, a cure, and costs no event.
+//! Memcached by TLS, behind a login, and by a local socket: what is promised of a plain connection
+//! holds of each, and each failure has a name, a cure, and costs no event.
 
 use std::{
     fs,
@@ -222,7 +222,8 @@ fn memcached_without_tls_is_named_when_tls_is_configured() {
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("1", "\"kept\"")]));
     host.acknowledged(1);
-    // By what the handshake's bytes happen to be the server answers, or waits for the end of a line.
+    // By what the handshake's bytes happen to be the server answers, or waits for the end of a
+    // line.
     until("the sink says what is wrong", || {
         let told = sink(&sandbox);
         ["slow", "no_tls"].contains(&told["state"].as_str().unwrap_or_default())

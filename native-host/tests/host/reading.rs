@@ -45,7 +45,8 @@ fn a_snapshot_becomes_events_where_it_differs() {
     sandbox.await_cached("2", Some("20"));
     sandbox.await_cached("4", Some("4"));
 
-    // The store is known as a whole now: a new record was not there before, and what is not there cannot be deleted.
+    // The store is known as a whole now: a new record was not there before, and what is not there
+    // cannot be deleted.
     host.deliver(3, &commit(&[put("5", "5"), delete("6")]));
     host.acknowledged(3);
     let events = sandbox.redis.await_stream(7);

@@ -16,7 +16,8 @@ fn deliver(host: &mut Host, numbers: RangeInclusive<u64>) {
     host.acknowledged(*numbers.end());
 }
 
-/// A host whose Redis has just been stopped with five events in the stream less than were passed on: 1 to 5 of 10.
+/// A host whose Redis has just been stopped with five events in the stream less than were passed
+/// on: 1 to 5 of 10.
 fn set_back(sandbox: &mut Sandbox) -> Host {
     let mut host = Host::start(sandbox);
     deliver(&mut host, 1..=5);
@@ -199,7 +200,8 @@ fn a_cursor_and_an_offset_that_are_lost_together_double_nothing() {
     assert_stream(&sandbox, 1..=10);
     await_passed_on(&sandbox);
     host.kill();
-    // What a host had passed on and not written down, or not brought to the disk, when it was killed.
+    // What a host had passed on and not written down, or not brought to the disk, when it was
+    // killed.
     let journal = sandbox.journal_directory().join("profile-1.sqlite");
     let connection = rusqlite::Connection::open(journal).expect("a journal");
     connection

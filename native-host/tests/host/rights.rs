@@ -1,4 +1,5 @@
-//! Servers that answer and do not do what is needed: what the doctor says, and that its cure is one.
+//! Servers that answer and do not do what is needed: what the doctor says, and that its cure is
+//! one.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -31,7 +32,8 @@ fn sandbox_of_user() -> Sandbox {
 #[test]
 fn doctor_cure_for_redis_user_is_line_that_makes_sink_work() {
     for rules in [
-        // Without the keys beside the stream; without the stream; without the channels; without commands.
+        // Without the keys beside the stream; without the stream; without the channels; without
+        // commands.
         &["~idb:events", "&*", "+@all"][..],
         &["~{idb:events}*", "&*", "+@all"],
         &["~*", "&other:*", "+@all"],

@@ -92,7 +92,8 @@ fn events_go_when_they_are_old() {
     assert_eq!(sandbox.cached("1").as_deref(), Some("1"));
 }
 
-/// What a reader of the stream makes of it: the last value of each key, and how many events it was told are missing.
+/// What a reader of the stream makes of it: the last value of each key, and how many events it was
+/// told are missing.
 fn replay(events: &[Value]) -> (BTreeMap<String, Value>, u64) {
     let mut values = BTreeMap::new();
     let mut missing = 0;

@@ -1,4 +1,5 @@
-//! Upgrades and deleted databases that a tab reports after another tab has written to the new stores.
+//! Upgrades and deleted databases that a tab reports after another tab has written to the new
+//! stores.
 
 use std::{
     sync::{
@@ -66,7 +67,8 @@ impl Watch {
     }
 }
 
-/// The record is there by another tab; this is told a minute late, and takes away only what is older.
+/// The record is there by another tab; this is told a minute late, and takes away only what is
+/// older.
 fn keeps_what_is_newer(late: &str) {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);

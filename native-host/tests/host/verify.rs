@@ -110,7 +110,8 @@ fn each_kind_of_difference_is_named_and_put_right() {
         sandbox.memcached.delete(&sandbox.key("599"));
         sandbox.memcached.set(&sandbox.key("\"a b\""), "2");
         sandbox.memcached.set(&sandbox.key("7"), "gone");
-        // Records that the mirror has never heard of, in stores that it knows, and that it does not.
+        // Records that the mirror has never heard of, in stores that it knows, and that it does
+        // not.
         sandbox.memcached.set(&name("shop:orders", "1000"), "1");
         sandbox.memcached.set(&name("shop:dropped", "1"), "1");
         // Items that `verify` must ignore.
@@ -430,7 +431,8 @@ fn several_servers_each_hold_their_own() {
     let servers = [&sandbox.memcached, &second, &third];
     assert!(servers.iter().all(|server| server.count() > 0));
     assert_same(&sandbox, 300);
-    // What lies on a server that is not its key's is never found by a client, but comes back when servers leave.
+    // What lies on a server that is not its key's is never found by a client, but comes back when
+    // servers leave.
     let name = sandbox.key("1");
     for server in servers {
         server.set(&name, r#"{"$set":[1]}"#);

@@ -1,6 +1,7 @@
 //! Events as JSON text, many that have most of their source in common.
 //!
-//! The text is what serde makes of an [`Event`], byte for byte; but what the events of a store share is rendered once.
+//! The text is what serde makes of an [`Event`], byte for byte; but what the events of a store
+//! share is rendered once.
 
 use std::{fmt::Write as _, ops::Range};
 

@@ -19,7 +19,8 @@ pub struct Health {
     /// How much they may take until they lose their values; `None`: as much as the disk holds.
     #[serde(default)]
     pub events_max_bytes: Option<u64>,
-    /// How many events have lost their values since the journal was made, because there was no room.
+    /// How many events have lost their values since the journal was made, because there was no
+    /// room.
     #[serde(default)]
     pub shed: u64,
     /// The last event.
@@ -50,7 +51,8 @@ pub struct Sink {
     /// Its servers, without what opens them.
     #[serde(default)]
     pub servers: Vec<String>,
-    /// The command line that reaches the server with its own client, word by word, if there is such a client: `redis-cli`, `-p`, `6380`.
+    /// The command line that reaches the server with its own client, word by word, if there is such
+    /// a client: `redis-cli`, `-p`, `6380`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub client: Vec<String>,
     /// Whether it is switched on.

@@ -1,7 +1,8 @@
 //! A look into the databases of an open page, when a person asks for it.
 //!
-//! The background looks, in the isolated world of the page, by connections of its own. What it tells is redacted as everything is that
-//! leaves a page: no part, the inspector included, sees what a rule hides.
+//! The background looks, in the isolated world of the page, by connections of its own. What it
+//! tells is redacted as everything is that leaves a page: no part, the inspector included, sees
+//! what a rule hides.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -44,8 +45,9 @@ pub struct Seen {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
-    /// To [`Look::Record`]: the record's value in typed form, redacted; `None`: there is no such record. One that is longer than
-    /// [`super::RECORD_VALUE_BYTES`] is left out as the mirror's is.
+    /// To [`Look::Record`]: the record's value in typed form, redacted; `None`: there is no such
+    /// record. One that is longer than [`super::RECORD_VALUE_BYTES`] is left out as the mirror's
+    /// is.
     Record(Option<Box<RawValue>>),
     /// To [`Look::Counts`].
     Counts(Vec<StoreCount>),

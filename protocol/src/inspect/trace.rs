@@ -1,4 +1,5 @@
-//! Where writes were called from. It goes from the page to the inspector and nowhere else: neither to the host nor to a server.
+//! Where writes were called from. It goes from the page to the inspector and nowhere else: neither
+//! to the host nor to a server.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

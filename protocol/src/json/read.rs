@@ -1,9 +1,11 @@
 //! Messages out of JSON text, by serde: what `serde_json::from_str` does, made for WASM.
 //!
-//! The extension reads some sixty types; serde's derives are compiled for each of them, so what counts there is how little code a
-//! member, an item or an error takes. Hence: an object is read as an object only (`serde_json` takes an array too, which doubles each
-//! type), an enum in one way whether its variant has content or not, errors are made in one place, and nothing here knows how to print
-//! a float. The host, which needs no small code, reads the same types with `serde_json`; a test holds that both agree.
+//! The extension reads some sixty types; serde's derives are compiled for each of them, so what
+//! counts there is how little code a member, an item or an error takes. Hence: an object is read as
+//! an object only (`serde_json` takes an array too, which doubles each type), an enum in one way
+//! whether its variant has content or not, errors are made in one place, and nothing here knows how
+//! to print a float. The host, which needs no small code, reads the same types with `serde_json`; a
+//! test holds that both agree.
 
 use std::{borrow::Cow, fmt};
 
@@ -64,7 +66,8 @@ impl de::Error for ReadError {
         Self::new(format_args!("{message}"))
     }
 
-    // What was found is not printed: its place is told, and serde's words for it know how to print everything.
+    // What was found is not printed: its place is told, and serde's words for it know how to print
+    // everything.
     fn invalid_type(_: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         Self::new(format_args!("expected {expected}"))
     }
@@ -100,7 +103,8 @@ impl de::Error for ReadError {
     }
 }
 
-/// How serde names the type that wants a value's text as it is, [`serde_json::value::RawValue`]; no type of ours begins so.
+/// How serde names the type that wants a value's text as it is, [`serde_json::value::RawValue`]; no
+/// type of ours begins so.
 const RAW: char = '$';
 
 impl<'de> Reader<'de> {
@@ -471,7 +475,8 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// A value's text as it is, told as `serde_json`'s type for it wants to be told: under its own name.
+/// A value's text as it is, told as `serde_json`'s type for it wants to be told: under its own
+/// name.
 struct Raw<'de> {
     name: &'static str,
     text: &'de str,

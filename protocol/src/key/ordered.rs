@@ -1,4 +1,5 @@
-//! Keys as bytes whose lexicographic order is the keys' order, so that a range of keys is a range of bytes.
+//! Keys as bytes whose lexicographic order is the keys' order, so that a range of keys is a range
+//! of bytes.
 //!
 //! A tag a type, in the specification's order, then:
 //!
@@ -9,8 +10,9 @@
 //! | binary | each byte, `00` as `00 FF`, then `00 00` |
 //! | array | its keys, then `00` |
 //!
-//! A unit below `7F` is one byte, one more than itself, so none is `00`; from there `3FFF` units take two bytes that start with
-//! bits `10`, the rest three that start with `C0`. Every terminator sorts before all that could continue in its place.
+//! A unit below `7F` is one byte, one more than itself, so none is `00`; from there `3FFF` units
+//! take two bytes that start with bits `10`, the rest three that start with `C0`. Every terminator
+//! sorts before all that could continue in its place.
 
 use super::{Key, KeyError, MAX_KEY_DEPTH};
 

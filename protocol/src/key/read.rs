@@ -1,5 +1,6 @@
-//! Keys out of typed JSON. Engines give keys back in their canonical form; what a page gives to `delete` may be a view of a part of its
-//! buffer, name one date or buffer several times, or be an array with named properties besides.
+//! Keys out of typed JSON. Engines give keys back in their canonical form; what a page gives to
+//! `delete` may be a view of a part of its buffer, name one date or buffer several times, or be an
+//! array with named properties besides.
 
 use std::collections::HashMap;
 
@@ -17,8 +18,8 @@ pub(super) fn key(json: &Json<'_>) -> Result<Key, KeyError> {
     Reader::default().key(json, 0)
 }
 
-/// Dates and buffers by their ids. Arrays have none: "convert a value to a key" (Indexed Database API 3.0) refuses one that occurs twice,
-/// so a short text can't stand for a huge key.
+/// Dates and buffers by their ids. Arrays have none: "convert a value to a key" (Indexed Database
+/// API 3.0) refuses one that occurs twice, so a short text can't stand for a huge key.
 #[derive(Default)]
 struct Reader<'j> {
     shared: HashMap<&'j str, Key>,

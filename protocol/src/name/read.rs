@@ -31,8 +31,8 @@ impl NamedRecord {
 }
 
 impl Template {
-    /// The record whose name by this template this is. `None`: it is the name of no record, or one that had to be shortened
-    /// ([`is_shortened`]), which does not tell its record any more.
+    /// The record whose name by this template this is. `None`: it is the name of no record, or one
+    /// that had to be shortened ([`is_shortened`]), which does not tell its record any more.
     pub fn read(&self, name: &str) -> Option<NamedRecord> {
         let mut record = NamedRecord {
             origin: String::new(),
@@ -50,7 +50,8 @@ impl Template {
             }
             let end = match pieces.peek() {
                 None => rest.len(),
-                // Components hold no `:`, so the first one is the first one of the text between two of them.
+                // Components hold no `:`, so the first one is the first one of the text between two
+                // of them.
                 Some(Piece::Literal(literal)) => match literal.find(':') {
                     Some(colon) => rest.find(':')?.checked_sub(colon)?,
                     // Without one it can only be the end.
@@ -74,14 +75,16 @@ impl Template {
             }
             rest = rest.get(end..)?;
         }
-        // What was written in another way (another escape, a key that is not canonical) is not ours.
+        // What was written in another way (another escape, a key that is not canonical) is not
+        // ours.
         (rest.is_empty() && self.record_name(record.names(), &record.key.to_string()) == name)
             .then_some(record)
     }
 }
 
 impl RecordPrefix {
-    /// Whether a shortened name has the whole prefix in what was kept of it, so that it is one of these names for sure.
+    /// Whether a shortened name has the whole prefix in what was kept of it, so that it is one of
+    /// these names for sure.
     pub fn begins(&self, shortened: &str) -> bool {
         let kept = shortened.len().saturating_sub(SHORT_END);
         shortened
@@ -97,7 +100,8 @@ impl RecordPrefix {
     }
 }
 
-/// Whether a Memcached key has the form of one that had to be shortened: its end is the digest of the whole.
+/// Whether a Memcached key has the form of one that had to be shortened: its end is the digest of
+/// the whole.
 pub fn is_shortened(name: &str) -> bool {
     // Up to three bytes less were kept than could be: characters are not cut.
     (MAX_MEMCACHED_KEY - 3..=MAX_MEMCACHED_KEY).contains(&name.len())

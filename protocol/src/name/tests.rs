@@ -208,7 +208,8 @@ proptest! {
         template in any_template(&["{origin}", "{database}", "{store}", "{key}"]),
     ) {
         let template = Template::memcached_key(&template).expect(&template);
-        // Records that differ in some of their parts only are the ones that could be taken for each other.
+        // Records that differ in some of their parts only are the ones that could be taken for each
+        // other.
         let pick = |index: usize, a: &String, b: &String| if same[index] { a.clone() } else { b.clone() };
         let key = if same[4] { a.4.clone() } else { other.4.clone() };
         let b = (pick(0, &a.0, &other.0), pick(1, &a.1, &other.1), pick(2, &a.2, &other.2), pick(3, &a.3, &other.3), key);

@@ -1,9 +1,12 @@
-//! Whole bodies: the redacted pieces are put in the place of the others, all else stays the text that came.
+//! Whole bodies: the redacted pieces are put in the place of the others, all else stays the text
+//! that came.
 //!
-//! In a store whose keys are redacted, keys have lost their order. So `delete(range)` becomes `delete_unknown`, unless the range
-//! holds one key only, and snapshots say that they are `unordered`.
+//! In a store whose keys are redacted, keys have lost their order. So `delete(range)` becomes
+//! `delete_unknown`, unless the range holds one key only, and snapshots say that they are
+//! `unordered`.
 //!
-//! A store that several rules' names meet in an upgrade may have to be read again under its last name: see [`super::upgrade`].
+//! A store that several rules' names meet in an upgrade may have to be read again under its last
+//! name: see [`super::upgrade`].
 
 use std::{borrow::Cow, collections::BTreeMap, marker::PhantomData};
 
@@ -62,7 +65,8 @@ struct CommitOutline<'a> {
 impl Redaction {
     /// The JSON text of a [`crate::commit::Body`], redacted.
     ///
-    /// One that cannot be read is replaced by one that can't be read either: the host says so, and has a commit's stores read again.
+    /// One that cannot be read is replaced by one that can't be read either: the host says so, and
+    /// has a commit's stores read again.
     ///
     /// The origin is the one that the browser reports.
     pub fn body<'t>(&self, origin: &str, text: &'t str) -> Cow<'t, str> {
@@ -122,7 +126,8 @@ impl Redaction {
                 operation => treated.plan.operation(text, operation, changes)?,
             }
         }
-        // Behind all others, so that the operations in front keep the page's order and count: stacks go by it.
+        // Behind all others, so that the operations in front keep the page's order and count:
+        // stacks go by it.
         if let Some(last) = commit.operations.last() {
             let mut reads = String::new();
             for store in treated.into_iter().filter_map(|treated| treated.read_as) {
@@ -245,7 +250,8 @@ impl<'t> Changes<'t> {
         if let Some(with) = with {
             let at = piece.get().as_ptr().addr();
             self.grown += with.len().saturating_sub(piece.get().len());
-            // Values keep to the room there is. Keys have no shorter form: with too much of them the body is not passed on.
+            // Values keep to the room there is. Keys have no shorter form: with too much of them
+            // the body is not passed on.
             if self.grown <= MAX_GROWTH {
                 self.list.push((at, piece.get().len(), with));
             }

@@ -1,9 +1,12 @@
-//! Hashes that mean nothing elsewhere: HMAC-SHA-256 (RFC 2104) with the profile's secret, its first 128 bits.
+//! Hashes that mean nothing elsewhere: HMAC-SHA-256 (RFC 2104) with the profile's secret, its first
+//! 128 bits.
 //!
-//! Equal values have equal hashes only in one profile, one origin, and by one rule. Otherwise a page could store guesses in its own
-//! database, and find by their hashes what another page's records hold.
+//! Equal values have equal hashes only in one profile, one origin, and by one rule. Otherwise a
+//! page could store guesses in its own database, and find by their hashes what another page's
+//! records hold.
 //!
-//! The input is unambiguous: what it is for, the origin and the rule with their lengths, and then what is hashed.
+//! The input is unambiguous: what it is for, the origin and the rule with their lengths, and then
+//! what is hashed.
 
 use std::{
     fmt::{self, Write as _},
@@ -19,7 +22,8 @@ use crate::key::Key;
 /// How much of the digest is written, in bytes.
 const LENGTH: usize = 16;
 
-// What the input is for. The number changes with what hashes are made of: then all stores are read again.
+// What the input is for. The number changes with what hashes are made of: then all stores are read
+// again.
 const FINGERPRINT: &[u8] = b"idb-relay redaction 2: fingerprint\0";
 const FIELD: &[u8] = b"idb-relay redaction 2: hash\0";
 
@@ -79,7 +83,8 @@ impl Hasher {
         self.hash(rule, AS_KEY, &key.to_bytes())
     }
 
-    /// What stands for a typed value without references. What is a key in a field has the same hash as a key.
+    /// What stands for a typed value without references. What is a key in a field has the same hash
+    /// as a key.
     pub(super) fn value(&self, rule: usize, typed: &str) -> String {
         match Key::parse(typed) {
             Ok(key) => self.key(rule, &key),

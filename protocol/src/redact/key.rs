@@ -1,7 +1,8 @@
 //! Keys: which parts of a store's keys are fields that a rule redacts, and what stands for them.
 //!
-//! A key part is hashed, also where the rule drops or masks the field in the value: dropped or masked, all records would have the same
-//! key. Parts that no rule concerns stay, so `[tenant, email]` may become `[7,"hash-…"]`.
+//! A key part is hashed, also where the rule drops or masks the field in the value: dropped or
+//! masked, all records would have the same key. Parts that no rule concerns stay, so
+//! `[tenant, email]` may become `[7,"hash-…"]`.
 
 use serde_json::value::RawValue;
 
@@ -11,7 +12,8 @@ use crate::{
     key::{Key, KeyError},
 };
 
-/// A store's key path ("valid key path" in the Indexed Database API 3.0): the names that lead to the key in the value.
+/// A store's key path ("valid key path" in the Indexed Database API 3.0): the names that lead to
+/// the key in the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum KeyPath {
     /// Keys stand beside the values.
@@ -23,7 +25,8 @@ pub(super) enum KeyPath {
 }
 
 impl KeyPath {
-    /// Of a store, as pages tell it: absent, `null`, a string or an array of strings. Anything else is no key path of any engine.
+    /// Of a store, as pages tell it: absent, `null`, a string or an array of strings. Anything else
+    /// is no key path of any engine.
     pub(super) fn read(path: Option<&RawValue>) -> Self {
         let Some(path) = path else { return Self::None };
         if let Ok(path) = json::read::<String>(path.get()) {

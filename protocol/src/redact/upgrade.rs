@@ -1,10 +1,11 @@
-//! Stores in the course of one transaction, which may be an upgrade: one store has several names there, and one name is several
-//! stores'.
+//! Stores in the course of one transaction, which may be an upgrade: one store has several names
+//! there, and one name is several stores'.
 //!
-//! Rules name stores. A record that is written under one name and stands under another when the upgrade has committed is redacted
-//! by the rules of both. Records that were written in earlier transactions were redacted by the rules of the name that their store
-//! had then. If those of its new name are others, a rename must not take them along: the store is told as deleted under its old
-//! name, and is read under the new one.
+//! Rules name stores. A record that is written under one name and stands under another when the
+//! upgrade has committed is redacted by the rules of both. Records that were written in earlier
+//! transactions were redacted by the rules of the name that their store had then. If those of its
+//! new name are others, a rename must not take them along: the store is told as deleted under its
+//! old name, and is read under the new one.
 
 use std::{
     borrow::Cow,
@@ -108,7 +109,8 @@ pub(super) struct Treated<'t> {
     pub(super) plan: Plan,
     /// The rules hold, but the store's key path is not known.
     pub(super) is_unclear: bool,
-    /// Its renames are told as deletions, since what it held is not redacted as its new name wants it.
+    /// Its renames are told as deletions, since what it held is not redacted as its new name wants
+    /// it.
     pub(super) is_cut: bool,
     /// The name under which it is to be read for that reason.
     pub(super) read_as: Option<Cow<'t, str>>,

@@ -1,8 +1,8 @@
 //! Typed values: finding what is redacted, and writing what is left.
 //!
-//! First every place that a pointer leads to is marked, references followed. Then the marks spread: an object that stands inside of
-//! a marked place is marked itself, wherever its other places are, until nothing new is found. What is then written has no
-//! reference to anything that is not there.
+//! First every place that a pointer leads to is marked, references followed. Then the marks spread:
+//! an object that stands inside of a marked place is marked itself, wherever its other places are,
+//! until nothing new is found. What is then written has no reference to anything that is not there.
 
 use self::{
     form::Shared,
@@ -22,10 +22,12 @@ mod writer;
 /// What can be written in the place of a value that cannot be read.
 const UNREADABLE: &str = r#"{"$opaque":{"type":"Object","reason":"unreadable for redaction"}}"#;
 
-/// What can be written in the place of one that grows too long: the same as the page's encoder writes for what is too long.
+/// What can be written in the place of one that grows too long: the same as the page's encoder
+/// writes for what is too long.
 const TOO_LONG: &str = r#"{"$opaque":{"type":"Object","reason":"too large"}}"#;
 
-/// The value with these fields redacted. If it would be longer than it was by more than `growth` bytes, it is said to be too large.
+/// The value with these fields redacted. If it would be longer than it was by more than `growth`
+/// bytes, it is said to be too large.
 pub(super) fn redacted(
     typed: &str,
     fields: &[(Vec<Step>, Treatment)],

@@ -1,7 +1,9 @@
-//! The lossy projection that readers of a cache expect: what `JSON.stringify` says of the value, where it has an answer.
+//! The lossy projection that readers of a cache expect: what `JSON.stringify` says of the value,
+//! where it has an answer.
 //!
-//! Beyond that: maps with string keys become objects and other maps arrays of pairs, sets arrays, bytes base64, `BigInt`s
-//! decimal strings, images their size and bytes; a reference back into an object that is still being written is `null`.
+//! Beyond that: maps with string keys become objects and other maps arrays of pairs, sets arrays,
+//! bytes base64, `BigInt`s decimal strings, images their size and bytes; a reference back into an
+//! object that is still being written is `null`.
 
 mod platform;
 
@@ -17,13 +19,15 @@ pub enum PlainError {
     /// The text is not JSON.
     #[error("the typed value is {0}")]
     Json(#[from] JsonError),
-    /// The plain text would pass the limit: repeated references are written out each time, holes as `null`.
+    /// The plain text would pass the limit: repeated references are written out each time, holes as
+    /// `null`.
     #[error("the plain form of the value is larger than {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The page's encoder had to leave something out. A cache reader could not tell what is left from the whole.
+    /// The page's encoder had to leave something out. A cache reader could not tell what is left
+    /// from the whole.
     #[error("the value was {reason} to be carried whole")]
     Cut {
         /// `too large`, `too deep`…
@@ -31,7 +35,8 @@ pub enum PlainError {
     },
 }
 
-/// The type in the `$opaque` of a plain object that was cut, unlike those of objects that JSON can't carry.
+/// The type in the `$opaque` of a plain object that was cut, unlike those of objects that JSON
+/// can't carry.
 const CUT: &str = "Object";
 
 /// The bytes of a hole in an array: `null,`.
@@ -112,7 +117,8 @@ struct Writer<'j, 'a> {
     buffers: HashMap<&'a str, Option<&'a str>>,
     /// The ids of the shared objects around the place that is being written.
     open: Vec<&'a str>,
-    /// How many values there are around it. Shared objects that lead to one another nest deeper here than in their text.
+    /// How many values there are around it. Shared objects that lead to one another nest deeper
+    /// here than in their text.
     depth: usize,
 }
 
@@ -235,7 +241,8 @@ impl<'j, 'a> Writer<'j, 'a> {
                 self.object(members.iter().map(|(name, value)| (*name, value)))?;
             }
             ("$platform", _) => self.platform(content)?,
-            // Regular expressions, errors and other opaque values: `JSON.stringify` finds no own members.
+            // Regular expressions, errors and other opaque values: `JSON.stringify` finds no own
+            // members.
             _ => self.out.push_str("{}"),
         }
         Ok(true)

@@ -1,4 +1,5 @@
-//! `protocol::json::read`, by which the extension reads messages, and `serde_json`, by which the host does, read the same.
+//! `protocol::json::read`, by which the extension reads messages, and `serde_json`, by which the
+//! host does, read the same.
 
 #![allow(clippy::expect_used, reason = "a test's helpers")]
 

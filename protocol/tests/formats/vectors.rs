@@ -1,5 +1,5 @@
-//! The shared vectors, read by Rust: what the page's encoder writes is what this crate reads. The browsers' side of the same
-//! file is tested in `tests/tests/browsers/vectors.rs`.
+//! The shared vectors, read by Rust: what the page's encoder writes is what this crate reads. The
+//! browsers' side of the same file is tested in `tests/tests/browsers/vectors.rs`.
 
 // A test that cannot read its own inputs has failed, and says so best by panicking.
 #![allow(clippy::expect_used)]
@@ -41,7 +41,8 @@ fn typed_forms_keep_to_the_schema() {
     let schema = serde_json::from_str(include_str!("../../../docs/schema/value.schema.json")).expect("JSON");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     for vector in vectors() {
-        // serde_json's values cannot hold lone surrogates; the schema says nothing about strings' content.
+        // serde_json's values cannot hold lone surrogates; the schema says nothing about strings'
+        // content.
         let Ok(value) = serde_json::from_str(&vector.typed) else {
             assert!(vector.typed.contains("\\u"), "{}", vector.name);
             continue;

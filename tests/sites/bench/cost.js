@@ -1,4 +1,5 @@
-// What writes cost the page itself: each function returns the milliseconds from its first call to its last `complete`.
+// What writes cost the page itself: each function returns the milliseconds from its first call to
+// its last `complete`.
 
 "use strict";
 

@@ -1,4 +1,5 @@
-// Writes rows for the benchmarks. Times are milliseconds since the epoch, as fine as the browser tells them.
+// Writes rows for the benchmarks. Times are milliseconds since the epoch, as fine as the browser
+// tells them.
 
 "use strict";
 
@@ -29,8 +30,8 @@ async function post(peer, key, value) {
   if (!response.ok) throw new Error(`the peer answered ${response.status}`);
 }
 
-// All rows in one transaction; with a peer each is posted after its put, six at a time: browsers open no more connections, and
-// Chromium refuses when thousands wait.
+// All rows in one transaction; with a peer each is posted after its put, six at a time: browsers
+// open no more connections, and Chromium refuses when thousands wait.
 window.bulk = async (from, count, peer) => {
   const database = await opened;
   const began = now();
@@ -55,8 +56,8 @@ window.bulk = async (from, count, peer) => {
   return { began, committed: ended };
 };
 
-// Each row in a transaction of its own, one after the other; with a peer each is posted before the next is put, or their
-// order would be lost.
+// Each row in a transaction of its own, one after the other; with a peer each is posted before the
+// next is put, or their order would be lost.
 window.singles = async (from, count, peer) => {
   const database = await opened;
   const began = now();

@@ -1,13 +1,19 @@
 "use strict";
-// Runs IndexedDB programs and records everything a page could notice. The same file runs in a browser with the extension and in one without;
-// the two traces must be equal. A trace is grouped by transaction or request: within a group the order is the specification's,
-// between groups that do not overlap it is not.
+// Runs IndexedDB programs and records everything a page could notice. The same file runs in a
+// browser with the extension and in one without; the two traces must be equal. A trace is grouped
+// by transaction or request: within a group the order is the specification's, between groups that
+// do not overlap it is not.
 
-/** @typedef {{groups: Record<string, string[]>, content: Record<string, Record<string, Record<string, string>>>, stuck: boolean}} Trace */
+/**
+ * @typedef {{groups: Record<string, string[]>, content: Record<string, Record<string,
+ * Record<string, string>>>, stuck: boolean}} Trace
+ */
 
 /** How long something may take to settle, in milliseconds. */
 const PATIENCE = 3000;
-/** As PATIENCE, once something of the same program did not settle: an engine that is stuck stays so. */
+/**
+ * As PATIENCE, once something of the same program did not settle: an engine that is stuck stays so.
+ */
 const STUCK_PATIENCE = 100;
 
 class Run {
@@ -59,7 +65,8 @@ class Run {
   /** The content, unless the engine is stuck: then it says nothing in both pages. */
   async contentSoon() {
     let content = /** @type {Trace["content"]} */ ({});
-    // What was stuck may go on once the connections are closed, and change a version under the reader.
+    // What was stuck may go on once the connections are closed, and change a version under the
+    // reader.
     const reading = this.content().then((found) => void (content = found), (error) => {
       if (!this.stuck) throw error;
     });
@@ -85,7 +92,10 @@ class Run {
     clearTimeout(timer);
   }
 
-  /** Calls page code, logging what it returns or throws. @template T @param {string} group @param {string} what @param {() => T} call @returns {T | undefined} */
+  /**
+   * Calls page code, logging what it returns or throws. @template T @param {string} group @param
+   * {string} what @param {() => T} call @returns {T | undefined}
+   */
   attempt(group, what, call) {
     try {
       const result = call();
@@ -107,7 +117,8 @@ class Run {
         for (const description of step.list) this.transaction(description);
         return;
       case "together":
-        // Started one right after the other: opens and deletions queue behind each other and behind transactions.
+        // Started one right after the other: opens and deletions queue behind each other and behind
+        // transactions.
         for (const [index, part] of step.parts.entries()) this.step(part, `${group}.${index}`);
         return;
       case "wrong": return this.wrong(step, group);
@@ -254,7 +265,8 @@ class Run {
       case "microtask": return void Promise.resolve().then(() => this.operations(operation.then, context));
       case "task":
         this.pending.push(new Promise((resolve) => setTimeout(() => {
-          // Whether the transaction is inactive or finished by now is a matter of time: only the kind of error is logged.
+          // Whether the transaction is inactive or finished by now is a matter of time: only the
+          // kind of error is logged.
           try { transaction.objectStore(operation.store).put(1, 1); } catch (error) { this.log(group + " task", (/** @type {any} */ (error)).constructor.name); }
           resolve();
         })));
@@ -281,7 +293,10 @@ class Run {
     }
   }
 
-  /** @param {IDBRequest} request @param {any} operation @param {{transaction: IDBTransaction, group: string}} context */
+  /**
+   * @param {IDBRequest} request @param {any} operation @param
+   * {{transaction: IDBTransaction, group: string}} context
+   */
   handle(request, operation, context) {
     const success = (/** @type {Event} */ event) => {
       this.logEvent(context.group, event);
@@ -335,7 +350,9 @@ class Run {
     request.onerror = (event) => this.logEvent(group, event);
   }
 
-  /** Calls that must fail the way the engine lets them fail. @param {any} step @param {string} group */
+  /**
+   * Calls that must fail the way the engine lets them fail. @param {any} step @param {string} group
+   */
   wrong(step, group) {
     const methods = /** @type {[any, string][]} */ ([
       [IDBObjectStore.prototype, "put"], [IDBObjectStore.prototype, "add"], [IDBObjectStore.prototype, "delete"],
@@ -375,7 +392,10 @@ class Run {
   }
 }
 
-/** Minus zero and zero are one key; engines differ in which of them they give back. @param {any} key @returns {any} */
+/**
+ * Minus zero and zero are one key; engines differ in which of them they give back. @param {any} key
+ * @returns {any}
+ */
 function canonical(key) {
   return Array.isArray(key) ? key.map(canonical) : typeof key === "number" ? key + 0 : key;
 }
@@ -404,7 +424,10 @@ async function forgetPrograms(programs) {
   }
 }
 
-/** Describes typed keys and values as `Run.content` describes what the databases hold. @param {Record<string, Record<string, Record<string, string>>>} content */
+/**
+ * Describes typed keys and values as `Run.content` describes what the databases hold. @param
+ * {Record<string, Record<string, Record<string, string>>>} content
+ */
 function describeTyped(content) {
   /** @type {Record<string, Record<string, Record<string, string>>>} */
   const described = {};

@@ -3,7 +3,8 @@
 // A program is JSON, so everything that JSON cannot say has a tag: `{"v": <tag>, …}`.
 
 /**
- * Builds the value that a description stands for. `touch` is called whenever page code inside the value runs.
+ * Builds the value that a description stands for. `touch` is called whenever page code inside the
+ * value runs.
  * @param {any} description
  * @param {(what: string) => void} touch
  * @returns {any}

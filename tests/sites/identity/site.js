@@ -1,6 +1,7 @@
-// Documents of one origin that have the same databases, or databases of their own under the same names. The address of a frame says
-// what it does: `#put=VALUE` writes, `#inside=VALUE` writes from documents inside, `#embed=URL` shows another frame. The page around
-// it gets what was in the databases before.
+// Documents of one origin that have the same databases, or databases of their own under the same
+// names. The address of a frame says what it does: `#put=VALUE` writes, `#inside=VALUE` writes from
+// documents inside, `#embed=URL` shows another frame. The page around it gets what was in the
+// databases before.
 
 "use strict";
 
@@ -46,14 +47,16 @@ const loaded = (attributes) =>
     document.body.append(element);
   });
 
-// Shows a page in a frame; resolves with what was in the databases of the innermost one before it wrote.
+// Shows a page in a frame; resolves with what was in the databases of the innermost one before it
+// wrote.
 window.embed = (src, attributes = {}) =>
   new Promise((resolve) => {
     addEventListener("message", ({ data }) => resolve(data.before), { once: true });
     void loaded({ ...attributes, src });
   });
 
-// Writes from documents without an address of their own inside this one; what each of them found before.
+// Writes from documents without an address of their own inside this one; what each of them found
+// before.
 window.putInside = async (value) => {
   const blob = URL.createObjectURL(new Blob(["<p>A document from a blob.</p>"], { type: "text/html" }));
   const before = [];

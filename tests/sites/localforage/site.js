@@ -1,4 +1,5 @@
-// The writes of an application on localForage. It has no generated keys to offer; its transactions and cursors are its own.
+// The writes of an application on localForage. It has no generated keys to offer; its transactions
+// and cursors are its own.
 
 import { writeBelow } from "../below.js";
 import { Expectation, failure } from "../expectation.js";

@@ -1,4 +1,5 @@
-// Writes from every kind of document that shares this origin's databases, each with its own window's IndexedDB.
+// Writes from every kind of document that shares this origin's databases, each with its own
+// window's IndexedDB.
 
 "use strict";
 

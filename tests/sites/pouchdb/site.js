@@ -1,5 +1,6 @@
-// The writes of an application on PouchDB. What it writes beside the documents' revisions is its own affair; the revisions
-// themselves are expected in order, and everything must be equal in the end.
+// The writes of an application on PouchDB. What it writes beside the documents' revisions is its
+// own affair; the revisions themselves are expected in order, and everything must be equal in the
+// end.
 
 import { writeBelow } from "../below.js";
 import { Expectation, failure } from "../expectation.js";

@@ -1,4 +1,5 @@
-// Stores what must not leave the browser: every text with `hush` in it is a secret. What has `open` in it may leave.
+// Stores what must not leave the browser: every text with `hush` in it is a secret. What has `open`
+// in it may leave.
 
 "use strict";
 

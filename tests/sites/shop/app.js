@@ -1,4 +1,5 @@
-// The shop's page. `window.demo.drive()` plays a scripted customer; so does the address with `?drive`.
+// The shop's page. `window.demo.drive()` plays a scripted customer; so does the address with
+// `?drive`.
 
 import { drive } from "./drive.js";
 import { picture } from "./products.js";

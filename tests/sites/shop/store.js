@@ -79,7 +79,8 @@ export class Store {
     await completed(transaction);
   }
 
-  // Turns the cart into an order. Three stores, one transaction: if the stock does not suffice, nothing has happened.
+  // Turns the cart into an order. Three stores, one transaction: if the stock does not suffice,
+  // nothing has happened.
   async placeOrder() {
     const transaction = this.#writing("cart", "orders", "products");
     const products = transaction.objectStore("products");

@@ -1,7 +1,8 @@
 "use strict";
 
 /**
- * Stores the value of each vector under its name, and says which of them this engine can't make or store.
+ * Stores the value of each vector under its name, and says which of them this engine can't make or
+ * store.
  * @param {{name: string, js: string}[]} vectors
  * @returns {Promise<string[]>}
  */
@@ -30,8 +31,8 @@ function store(vectors) {
 }
 
 /**
- * Compares what typed texts stand for with what the database holds; a line for each that differs. Texts that say that
- * something could not be carried stand for nothing.
+ * Compares what typed texts stand for with what the database holds; a line for each that differs.
+ * Texts that say that something could not be carried stand for nothing.
  * @param {Record<string, string>} typed by name
  * @returns {Promise<string[]>}
  */

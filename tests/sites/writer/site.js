@@ -1,5 +1,5 @@
-// Writes what a test tells it to: single writes, each in a transaction of its own, resolved when it has committed.
-// It opens its database at the first write and not before.
+// Writes what a test tells it to: single writes, each in a transaction of its own, resolved when it
+// has committed. It opens its database at the first write and not before.
 
 "use strict";
 

@@ -1,7 +1,9 @@
-//! `cargo xtask demo`: a sample shop whose IndexedDB writes arrive in Redis and Memcached before your eyes.
+//! `cargo xtask demo`: a sample shop whose IndexedDB writes arrive in Redis and Memcached before
+//! your eyes.
 //!
-//! With a display the browser stays open until Ctrl-C or until its window is closed. Without one the page drives itself, then
-//! IndexedDB and Memcached are compared record by record; the exit status says whether they are equal.
+//! With a display the browser stays open until Ctrl-C or until its window is closed. Without one
+//! the page drives itself, then IndexedDB and Memcached are compared record by record; the exit
+//! status says whether they are equal.
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{

@@ -1,5 +1,5 @@
-//! `cargo xtask picture`: the panel's pictures for the README, of a real run: a scripted customer in the sample shop, through the real host to
-//! real servers.
+//! `cargo xtask picture`: the panel's pictures for the README, of a real run: a scripted customer
+//! in the sample shop, through the real host to real servers.
 
 use std::fs;
 

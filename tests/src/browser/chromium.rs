@@ -259,7 +259,8 @@ impl Driver for Chromium {
         self.sessions.remove(page);
         self.rpc
             .call("Target.closeTarget", json!({"targetId": page}), None)?;
-        // It takes a while, and then another tab comes to the front: not one behind which a page was opened meanwhile.
+        // It takes a while, and then another tab comes to the front: not one behind which a page
+        // was opened meanwhile.
         wait::until("the tab to be closed", PATIENCE, || {
             let targets = self.rpc.call("Target.getTargets", json!({}), None)?;
             let mut open = targets["targetInfos"].as_array().into_iter().flatten();

@@ -21,10 +21,11 @@ const EXTENSION: &str = "idb-relay@idb-relay.dev";
 /// Where the extension's pages are, as [`PREFERENCES`] has it.
 pub(super) const ADDRESS: &str = "6f1f1a5e-2f0b-4b57-9a51-1d6b7a5e0c11";
 
-/// Settings that a profile starts with. Firefox takes an extension that was loaded from a directory away when it ends, so it
-/// is installed again at each start: its storage has to outlast that, and its internal address has to stay the same, or
-/// the storage would not be found again (a killed browser may not have saved the address it made up). Clocks tell all they know,
-/// for the benchmarks.
+/// Settings that a profile starts with. Firefox takes an extension that was loaded from a directory
+/// away when it ends, so it is installed again at each start: its storage has to outlast that, and
+/// its internal address has to stay the same, or the storage would not be found again (a killed
+/// browser may not have saved the address it made up). Clocks tell all they know, for the
+/// benchmarks.
 const PREFERENCES: &str = r#"
 user_pref("extensions.webextensions.keepStorageOnUninstall", true);
 user_pref("extensions.webextensions.keepUuidOnUninstall", true);

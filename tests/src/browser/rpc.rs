@@ -44,7 +44,8 @@ impl Rpc {
         })
     }
 
-    /// Calls a method and returns its result. `session` is the DevTools protocol's way to name a tab.
+    /// Calls a method and returns its result. `session` is the DevTools protocol's way to name a
+    /// tab.
     pub fn call(&mut self, method: &str, params: Value, session: Option<&str>) -> Result<Value> {
         self.last_id += 1;
         let id = self.last_id;

@@ -1,9 +1,11 @@
-//! Programs from seeds. A program is JSON that `interpreter.js` runs; equal seeds give equal programs.
+//! Programs from seeds. A program is JSON that `interpreter.js` runs; equal seeds give equal
+//! programs.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-/// The stores that programs use, with the options that create them: every combination of key path and generator.
+/// The stores that programs use, with the options that create them: every combination of key path
+/// and generator.
 const STORES: [&str; 5] = ["outline", "inline", "counted", "inline counted", "nested path"];
 
 fn store_options(store: &str) -> Value {
@@ -86,7 +88,8 @@ impl Generator {
         })
     }
 
-    /// What a connection does about a later upgrade: one that ignores it blocks the upgrade, until `blocked` closes it.
+    /// What a connection does about a later upgrade: one that ignores it blocks the upgrade, until
+    /// `blocked` closes it.
     fn versionchange(&mut self) -> &'static str {
         self.pick(&["close", "close", "ignore"])
     }
@@ -165,7 +168,8 @@ impl Generator {
             25 => json!({"op": "count", "store": store}),
             26 => json!({"op": self.pick(&["getAll", "getAllKeys", "index"]), "store": store}),
             27..33 => self.cursor(store),
-            // Firefox gets stuck in some upgrades that go on in a microtask, and each costs its patience.
+            // Firefox gets stuck in some upgrades that go on in a microtask, and each costs its
+            // patience.
             33 if depth < 2 && (!self.upgrading || self.one_in(4)) => {
                 json!({"op": "microtask", "then": self.operations(depth + 1)})
             }

@@ -16,8 +16,8 @@ pub struct Model {
     content: Content,
     /// The stores that there are, by database and name.
     shape: BTreeSet<(String, String)>,
-    /// Databases of which records were read rather than observed: capture said that it could not know a value without
-    /// running code of the page a second time.
+    /// Databases of which records were read rather than observed: capture said that it could not
+    /// know a value without running code of the page a second time.
     pub read: BTreeSet<String>,
 }
 
@@ -73,7 +73,8 @@ impl Model {
         }
     }
 
-    /// What is in the databases whose names start with `prefix`: every store that there is, and what is said of others.
+    /// What is in the databases whose names start with `prefix`: every store that there is, and
+    /// what is said of others.
     pub fn content(&self, prefix: &str) -> Content {
         let mut content = Content::new();
         for (database, store) in &self.shape {
@@ -95,7 +96,8 @@ impl Model {
     }
 }
 
-/// The content of databases whose names start with `prefix`, without databases that have no stores: nothing tells of those.
+/// The content of databases whose names start with `prefix`, without databases that have no stores:
+/// nothing tells of those.
 pub fn of_programs(content: &Content, prefix: &str) -> Content {
     content
         .iter()

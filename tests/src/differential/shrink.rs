@@ -13,8 +13,9 @@ const LISTS: [&str; 7] = [
     "otherwise",
 ];
 
-/// The smallest program that the search reaches and of which `fails` still holds. Greedy: each pass tries to take out
-/// every element of every list, later ones first, until a pass finds nothing more.
+/// The smallest program that the search reaches and of which `fails` still holds. Greedy: each pass
+/// tries to take out every element of every list, later ones first, until a pass finds nothing
+/// more.
 pub fn shrink(program: &Value, mut fails: impl FnMut(&Value) -> bool) -> Value {
     let mut smallest = program.clone();
     loop {

@@ -1,4 +1,5 @@
-//! Runs programs in both pages and compares: traces with traces, and the captured events with what the databases hold.
+//! Runs programs in both pages and compares: traces with traces, and the captured events with what
+//! the databases hold.
 
 use std::time::{Duration, Instant};
 
@@ -31,13 +32,16 @@ const BATCH: usize = 10;
 pub struct Report {
     /// Programs that ran.
     pub programs: usize,
-    /// Programs of which the page without the extension gave different traces in two runs: they prove nothing.
+    /// Programs of which the page without the extension gave different traces in two runs: they
+    /// prove nothing.
     pub unstable: usize,
-    /// Programs in which the engine got stuck in both pages alike: what they hold in the end can't be read.
+    /// Programs in which the engine got stuck in both pages alike: what they hold in the end can't
+    /// be read.
     pub stuck: usize,
     /// Events that were captured and replayed.
     pub events: usize,
-    /// Databases of which records had to be read again, because capture could not know them without running page code twice.
+    /// Databases of which records had to be read again, because capture could not know them without
+    /// running page code twice.
     pub read: usize,
 }
 
@@ -56,8 +60,8 @@ pub struct Tester<'a> {
 }
 
 impl<'a> Tester<'a> {
-    /// Both pages must have `tests/sites/differential/` open, and capture must be on in the second. What the stream holds
-    /// already is passed over.
+    /// Both pages must have `tests/sites/differential/` open, and capture must be on in the second.
+    /// What the stream holds already is passed over.
     pub fn new(bare: Page<'a>, hooked: Page<'a>, mut feed: redis::Connection, stream: &str) -> Result<Self> {
         let last: redis::streams::StreamRangeReply = feed.xrevrange_count(stream, "+", "-", 1)?;
         let position = last
@@ -77,7 +81,8 @@ impl<'a> Tester<'a> {
         })
     }
 
-    /// Runs the programs of `count` seeds from `first` on. An error names the seed and prints the shrunk program.
+    /// Runs the programs of `count` seeds from `first` on. An error names the seed and prints the
+    /// shrunk program.
     pub fn run(&mut self, first: u64, count: u64) -> Result<Report> {
         let programs: Vec<Value> = (first..first + count).map(generate::program).collect();
         for batch in programs.chunks(BATCH) {
@@ -105,9 +110,10 @@ impl<'a> Tester<'a> {
         Ok(self.report)
     }
 
-    /// A difference counts unless the page without the extension differs from itself, or the page with it does and is the same
-    /// as the one without now and then: engines race with themselves about the order of events of several transactions. What was
-    /// missed or invented counts in any case.
+    /// A difference counts unless the page without the extension differs from itself, or the page
+    /// with it does and is the same as the one without now and then: engines race with themselves
+    /// about the order of events of several transactions. What was missed or invented counts in any
+    /// case.
     fn judge(&mut self, program: &Value, bare: &Trace, difference: &str, traces_differ: bool) -> Result<()> {
         let batch = std::slice::from_ref(program);
         for _ in 0..if traces_differ { 4 } else { 0 } {
@@ -150,7 +156,8 @@ impl<'a> Tester<'a> {
         let hooked = traces(&self.hooked, batch)?;
         let verdict = match bare[0].difference(&hooked[0]) {
             Some(difference) => Some(difference),
-            // Shorter than for the verdict: nearly every candidate that still fails takes all of it.
+            // Shorter than for the verdict: nearly every candidate that still fails takes all of
+            // it.
             None if hooked[0].stuck => None,
             None => self.missed(&program, &hooked[0], ARRIVAL / 10)?,
         };

@@ -15,7 +15,8 @@ pub struct Trace {
     pub stuck: bool,
 }
 
-/// Database name → store name → key → value: the page's descriptions of them, or typed JSON texts where events are replayed.
+/// Database name → store name → key → value: the page's descriptions of them, or typed JSON texts
+/// where events are replayed.
 pub type Content = BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>;
 
 impl Trace {

@@ -29,7 +29,8 @@ pub fn exactly<S: AsRef<str>>(events: &[Event], expected: &[S]) -> Result<()> {
     Ok(())
 }
 
-/// Nothing lost, nothing twice, nothing out of order: each event's number follows its predecessor's.
+/// Nothing lost, nothing twice, nothing out of order: each event's number follows its
+/// predecessor's.
 pub fn numbered_without_gaps(events: &[Event]) -> Result<()> {
     for pair in events.windows(2) {
         ensure!(

@@ -1,5 +1,6 @@
-// Every record of every database in every storage bucket of this origin: [{bucket, database, store, key, value}], keys as typed JSON text, values as
-// JSON.stringify says them, with maps, sets, bytes and BigInts written as docs/formats.md has them in the plain form.
+// Every record of every database in every storage bucket of this origin:
+// [{bucket, database, store, key, value}], keys as typed JSON text, values as JSON.stringify says
+// them, with maps, sets, bytes and BigInts written as docs/formats.md has them in the plain form.
 (async () => {
   const done = (request) =>
     new Promise((resolve, reject) => {

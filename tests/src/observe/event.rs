@@ -39,7 +39,8 @@ impl Event {
         self.0["transaction"]["id"].as_str()
     }
 
-    /// `c shop/orders 42 {"total":3}`: what a test expects, on one line that reads well in a difference.
+    /// `c shop/orders 42 {"total":3}`: what a test expects, on one line that reads well in a
+    /// difference.
     pub fn line(&self) -> String {
         let source = &self.0["source"];
         let key = self.0.get("key").map(|key| format!(" {key}")).unwrap_or_default();

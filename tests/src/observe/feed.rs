@@ -17,7 +17,8 @@ use crate::{
     wait::{self, PATIENCE, Seen},
 };
 
-/// What a subscriber to every channel has received, in order. It stops when the server goes away, as subscribers do.
+/// What a subscriber to every channel has received, in order. It stops when the server goes away,
+/// as subscribers do.
 #[derive(Debug)]
 pub struct Subscriber {
     received: Arc<Mutex<Vec<(String, String)>>>,
@@ -73,7 +74,8 @@ impl Subscriber {
         lock(&self.received).clone()
     }
 
-    /// Waits until at least `count` events of the wanted kind have arrived, and returns all of that kind.
+    /// Waits until at least `count` events of the wanted kind have arrived, and returns all of that
+    /// kind.
     pub fn wait_for(&self, count: usize, wanted: impl Fn(&Event) -> bool) -> Result<Vec<Event>> {
         wait::until(&format!("{count} published events"), PATIENCE, || {
             let events: Vec<_> = self.events()?.into_iter().filter(&wanted).collect();

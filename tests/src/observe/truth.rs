@@ -53,7 +53,8 @@ pub fn contents(page: &Page<'_>) -> Result<Vec<Record>> {
     serde_json::from_value(dump).context("the dump is not a list of records")
 }
 
-/// What Memcached holds otherwise than these records say, a line each; empty if it holds exactly them, byte for byte.
+/// What Memcached holds otherwise than these records say, a line each; empty if it holds exactly
+/// them, byte for byte.
 pub fn compare(records: &[Record], origin: &str, memcached: &MemcachedServer) -> Result<Vec<String>> {
     let mut held = memcached.dump()?;
     let mut differences = Vec::new();

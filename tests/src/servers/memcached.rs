@@ -115,7 +115,8 @@ impl MemcachedServer {
                     items.insert(key, item);
                 }
             }
-            // The crawler that lists the keys may end early, without a word, when it is called again soon.
+            // The crawler that lists the keys may end early, without a word, when it is called
+            // again soon.
             let count = client.count()?;
             Ok(if items.len() >= count {
                 items.retain(|key, _| !key.starts_with("idb-relay-"));

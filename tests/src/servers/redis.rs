@@ -11,8 +11,9 @@ use crate::{
     wait::{self, PATIENCE, Seen},
 };
 
-/// A Redis server whose data outlasts [`RedisServer::stop`] and [`RedisServer::kill`]: every write is in its append-only file
-/// before it answers, so what a stream held before a crash it holds afterwards.
+/// A Redis server whose data outlasts [`RedisServer::stop`] and [`RedisServer::kill`]: every write
+/// is in its append-only file before it answers, so what a stream held before a crash it holds
+/// afterwards.
 #[derive(Debug)]
 pub struct RedisServer {
     directory: TempDir,
@@ -27,7 +28,8 @@ impl RedisServer {
         Self::start_as(true)
     }
 
-    /// The same, as fast as it can be: it writes nothing to the disk, and what it holds ends with it.
+    /// The same, as fast as it can be: it writes nothing to the disk, and what it holds ends with
+    /// it.
     pub fn start_volatile() -> Result<Self> {
         Self::start_as(false)
     }

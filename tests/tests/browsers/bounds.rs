@@ -27,7 +27,8 @@ const DEEP: &str = "(() => { \
     return { list }; \
 })()";
 
-/// Makes the background fail on one delivery, whenever it is worked on: an exception that passes the module leaves it as a trap does.
+/// Makes the background fail on one delivery, whenever it is worked on: an exception that passes
+/// the module leaves it as a trap does.
 const FAIL: &str = "(background) => { \
     const native = background.idbRelayInHand; \
     let target; \

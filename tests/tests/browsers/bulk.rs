@@ -1,4 +1,5 @@
-//! More than fits at once: large records, and transactions whose text is larger than a string can be.
+//! More than fits at once: large records, and transactions whose text is larger than a string can
+//! be.
 
 use std::fs;
 
@@ -112,8 +113,9 @@ fn store_of_large_records_is_read(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// Lets the background turn away what was read of a store, unless it is three records or less. (It takes it all the same: with
-/// fewer it would be of the middle of a reading, which the host has then seen out of order.)
+/// Lets the background turn away what was read of a store, unless it is three records or less. (It
+/// takes it all the same: with fewer it would be of the middle of a reading, which the host has
+/// then seen out of order.)
 const TURN_AWAY: &str = "(background) => {
     background.turnedAway = [];
     background.chrome.runtime.onConnect.addListener((port) => {

@@ -70,8 +70,8 @@ fn a_missing_permission_is_asked_for(kind: Kind) -> Result<()> {
     let url = rig.site.url(WRITER);
     browser.open(&url)?;
     let popup = popup(&browser, &url)?;
-    // The site's own permission is a required one, which no test can take away: what is asked for is looked at, with the answer of a
-    // user who closes the question.
+    // The site's own permission is a required one, which no test can take away: what is asked for
+    // is looked at, with the answer of a user who closes the question.
     popup.evaluate(
         "void (chrome.permissions.request = (wanted) => { globalThis.wanted = wanted; return Promise.resolve(false); })",
     )?;

@@ -242,7 +242,8 @@ fn one_big_transaction_arrives_whole(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// Which record it deletes can't be known without running the accessor again: the store is read again, and no other.
+/// Which record it deletes can't be known without running the accessor again: the store is read
+/// again, and no other.
 fn a_deletion_by_a_key_with_accessors_takes_nothing_along(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -301,7 +302,8 @@ fn what_the_browser_clears_is_gone_everywhere(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
-/// Views of parts of buffers, dates that occur twice, arrays with names: engines make tidy keys of them, and so does the host.
+/// Views of parts of buffers, dates that occur twice, arrays with names: engines make tidy keys of
+/// them, and so does the host.
 fn deletions_by_untidy_keys_are_captured(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

@@ -194,7 +194,8 @@ fn a_page_reaches_none_of_our_pages(kind: Kind) -> Result<()> {
             assert_eq!(page.evaluate(&attempt)?, json!("refused"), "{attempt}");
         }
     }
-    // No way to speak to the background: without `externally_connectable` pages have no `runtime`, or one that takes nothing.
+    // No way to speak to the background: without `externally_connectable` pages have no `runtime`,
+    // or one that takes nothing.
     let spoken = page.evaluate("typeof chrome === 'undefined' || chrome.runtime === undefined || chrome.runtime.connect === undefined ? 'none' : 'some'")?;
     assert_eq!(spoken, json!("none"));
     ensure!(page.evaluate("typeof browser === 'undefined'")? == json!(true));

@@ -1,7 +1,9 @@
-//! Generated programs: the page can't tell that it is observed, and nothing it commits is missed or invented.
+//! Generated programs: the page can't tell that it is observed, and nothing it commits is missed or
+//! invented.
 //!
-//! `IDB_RELAY_PROGRAMS` sets how many programs run (the everyday test runs a few hundred), `IDB_RELAY_SEED` the first
-//! seed. A failure names its seed and prints the smallest program that shows it.
+//! `IDB_RELAY_PROGRAMS` sets how many programs run (the everyday test runs a few hundred),
+//! `IDB_RELAY_SEED` the first seed. A failure names its seed and prints the smallest program that
+//! shows it.
 
 // The report is what a long run is for.
 #![allow(clippy::print_stdout)]

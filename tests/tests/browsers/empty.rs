@@ -212,7 +212,8 @@ fn a_recording_without_an_event_says_so(kind: Kind) -> Result<()> {
     panel.wait_for_lines(2)
 }
 
-/// A filter looks at much a stretch a frame. The frames are held back here, for as long as it takes to look.
+/// A filter looks at much a stretch a frame. The frames are held back here, for as long as it takes
+/// to look.
 fn a_filter_that_is_still_looking_says_so(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

@@ -1,5 +1,5 @@
-//! Pages that write more, larger or deeper than can be carried: the page goes on, memory stays bounded, what was cut is said, and
-//! once all is quiet the caches hold what can be carried.
+//! Pages that write more, larger or deeper than can be carried: the page goes on, memory stays
+//! bounded, what was cut is said, and once all is quiet the caches hold what can be carried.
 
 use std::time::Duration;
 
@@ -151,8 +151,9 @@ fn a_page_that_outruns_the_host_is_bounded_and_converges(kind: Kind) -> Result<(
     Ok(())
 }
 
-/// A million records in one transaction are more than a page can hold twice: what the hook keeps is bounded, and the store is read
-/// when the transaction is over. It takes minutes, most of them the engine's own.
+/// A million records in one transaction are more than a page can hold twice: what the hook keeps is
+/// bounded, and the store is read when the transaction is over. It takes minutes, most of them the
+/// engine's own.
 fn a_million_keys_in_one_transaction_converge(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

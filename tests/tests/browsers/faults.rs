@@ -143,8 +143,8 @@ fn browser_closed_right_after_a_commit(kind: Kind) -> Result<()> {
     let page = browser.open(&rig.site.url(PAGE))?;
     let events = rig.settled(&page)?;
     checks::exactly(&events[..21], &counted(20))?;
-    // A browser that closes may end the extension before the commit has crossed its processes: then the page load's snapshot
-    // finds it. Once in any case.
+    // A browser that closes may end the extension before the commit has crossed its processes: then
+    // the page load's snapshot finds it. Once in any case.
     let last: Vec<_> = events[21..].iter().map(Event::line).collect();
     ensure!(
         ["c", "r"]

@@ -1,5 +1,5 @@
-//! Names that a page made up to mislead: in the panel none changes the direction of what stands beside it, and no command that is
-//! copied does anything else than it says.
+//! Names that a page made up to mislead: in the panel none changes the direction of what stands
+//! beside it, and no command that is copied does anything else than it says.
 
 use std::process::Command;
 

@@ -165,7 +165,8 @@ fn what_is_not_cloned_is_no_key(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// Chromium keeps a connection that has listeners, and what is kept open holds up upgrades and deletions.
+/// Chromium keeps a connection that has listeners, and what is kept open holds up upgrades and
+/// deletions.
 #[test]
 fn connections_that_are_forgotten_are_collected() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
@@ -198,7 +199,8 @@ fn connections_that_are_forgotten_are_collected() -> Result<()> {
     Ok(())
 }
 
-/// Names with lone surrogates, and those that are too long, are left out; what stands beside them is not.
+/// Names with lone surrogates, and those that are too long, are left out; what stands beside them
+/// is not.
 fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

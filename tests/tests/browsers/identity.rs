@@ -1,4 +1,5 @@
-//! Whose databases they are: documents that only share an origin's name with the page never change what is held of it.
+//! Whose databases they are: documents that only share an origin's name with the page never change
+//! what is held of it.
 
 use std::fmt::Write as _;
 
@@ -25,8 +26,8 @@ fn encoded(text: &str) -> String {
     })
 }
 
-/// The address of a page that shows another one in a frame. Of three documents inside each other two must differ in more than
-/// the fragment, or browsers do not load the third.
+/// The address of a page that shows another one in a frame. Of three documents inside each other
+/// two must differ in more than the fragment, or browsers do not load the third.
 fn showing(url: &str, inner: &str) -> String {
     format!("{url}#embed={}", encoded(inner))
 }
@@ -120,7 +121,8 @@ fn frames_of_the_same_site_are_captured(kind: Kind) -> Result<()> {
     let browser = rig.browser()?;
     let (page, _popup) = page_and_popup(&rig, &browser)?;
     let inner = |value: &str| rig.site.url(&format!("/identity/?inner#put={value}"));
-    // In a page of the neighbour; in that of another one's frame there; and in the neighbour's frame in a page of our own.
+    // In a page of the neighbour; in that of another one's frame there; and in the neighbour's
+    // frame in a page of our own.
     let top = browser.open(&neighbour.url(PAGE))?;
     for (holder, url, before, value) in [
         (&top, inner("first"), "outer", "first"),
@@ -164,7 +166,8 @@ fn frames_of_the_same_site_are_captured(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// `document.domain` lets documents of several origins look into each other; it does not change which databases they have.
+/// `document.domain` lets documents of several origins look into each other; it does not change
+/// which databases they have.
 fn frame_is_judged_by_its_origin_not_by_its_domain(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -178,7 +181,8 @@ fn frame_is_judged_by_its_origin_not_by_its_domain(kind: Kind) -> Result<()> {
     stream_has_the_page_only(&rig, &page)
 }
 
-/// Chromium throws away what is written in a credentialless frame, and below one. Firefox takes such a frame for an ordinary one.
+/// Chromium throws away what is written in a credentialless frame, and below one. Firefox takes
+/// such a frame for an ordinary one.
 #[test]
 fn frames_with_databases_to_throw_away_change_nothing() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;

@@ -120,7 +120,8 @@ fn records_are_counted_where_they_are(kind: Kind) -> Result<()> {
     )
 }
 
-/// Looks a key up in the field, and waits for what the three places have and for the sentence below them.
+/// Looks a key up in the field, and waits for what the three places have and for the sentence below
+/// them.
 fn look_up(
     panel: &Panel<'_>,
     key: &str,
@@ -245,8 +246,8 @@ fn any_record_is_looked_up_by_its_key(kind: Kind) -> Result<()> {
     panel.wait_for("$('.chosen') === null && document.activeElement.id === 'look-up-0'")
 }
 
-/// Two databases of one name, of which one is in a storage bucket, are two: each is compared with its own items. Firefox has no
-/// storage buckets.
+/// Two databases of one name, of which one is in a storage bucket, are two: each is compared with
+/// its own items. Firefox has no storage buckets.
 #[test]
 fn a_buckets_stores_are_compared_by_themselves() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
@@ -314,7 +315,8 @@ fn a_buckets_stores_are_compared_by_themselves() -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
-/// A rule holds in every place of the panel, and what it makes of a record is the same in all of them.
+/// A rule holds in every place of the panel, and what it makes of a record is the same in all of
+/// them.
 fn what_rules_hide_is_hidden_here_too(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let config = fs::read_to_string(rig.relay.config())?;

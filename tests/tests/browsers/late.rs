@@ -1,4 +1,5 @@
-//! Commits that one tab reports after another tab's younger one: neither the caches nor a reader of the stream goes back.
+//! Commits that one tab reports after another tab's younger one: neither the caches nor a reader of
+//! the stream goes back.
 
 use std::env;
 

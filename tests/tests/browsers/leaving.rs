@@ -1,5 +1,5 @@
-//! Pages that save while they leave: what they commit is told, or its store is read again by another page, or at least the loss is
-//! named.
+//! Pages that save while they leave: what they commit is told, or its store is read again by
+//! another page, or at least the loss is named.
 
 use std::fs;
 
@@ -60,8 +60,8 @@ fn elsewhere(rig: &Rig) -> String {
     rig.site.url("/blank/").replace("localhost", "127.0.0.1")
 }
 
-/// Waits for the event that tells of a record: written, or found by a page that stays open. The browser may have dropped what the
-/// page saved in its last moment; then there is nothing to tell.
+/// Waits for the event that tells of a record: written, or found by a page that stays open. The
+/// browser may have dropped what the page saved in its last moment; then there is nothing to tell.
 fn told_if_committed(rig: &Rig, stays: &Page<'_>, key: &str) -> Result<()> {
     wait::until(&format!("an event of {key}"), PATIENCE, || {
         Ok(if rig.stream()?.iter().any(|event| event.json()["key"] == key) {

@@ -1,5 +1,6 @@
-//! Pages that meddle: with what they gave and got, with the built-ins, with events on their way. What arrives is what the database
-//! holds, and such a page finds nothing that it would not find without us.
+//! Pages that meddle: with what they gave and got, with the built-ins, with events on their way.
+//! What arrives is what the database holds, and such a page finds nothing that it would not find
+//! without us.
 
 use anyhow::{Context as _, Result, ensure};
 use lab::{

@@ -102,7 +102,8 @@ fn filters_narrow(page: &Page<'_>, panel: &Panel<'_>) -> Result<()> {
     panel.wait_for("$('[data-why=filter]') !== null")?;
     panel.press("Clear the filter")?;
     panel.wait_for_lines(6)?;
-    // What makes no sense is named, and changes nothing: what comes is shown by the filter before it.
+    // What makes no sense is named, and changes nothing: what comes is shown by the filter before
+    // it.
     panel.filter("stor:x")?;
     panel.wait_for("$('#mistake').textContent.includes('store:')")?;
     assert_eq!(panel.evaluate("$('#search').ariaInvalid")?, json!("true"));
@@ -342,7 +343,8 @@ fn pausing_the_display_is_not_pausing_capture(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
-/// The lines are used again and again: each has to show its own event, in the order of the events, wherever the list is.
+/// The lines are used again and again: each has to show its own event, in the order of the events,
+/// wherever the list is.
 fn lines_show_their_events_wherever_the_list_is(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -432,7 +434,8 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
-/// What the host says of its own journal stands with what is wrong, and the numbers that it had said before go.
+/// What the host says of its own journal stands with what is wrong, and the numbers that it had
+/// said before go.
 fn a_journal_that_is_damaged_is_told_with_its_cure(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -467,8 +470,8 @@ fn a_journal_that_is_damaged_is_told_with_its_cure(kind: Kind) -> Result<()> {
     )?;
     panel.picture(&format!("damaged-{}", kind.name()))?;
     panel.accessible()?;
-    // What it says to do helps; what the new journal cannot know has a cure as well. The file itself goes last: until then no host
-    // begins another.
+    // What it says to do helps; what the new journal cannot know has a cure as well. The file
+    // itself goes last: until then no host begins another.
     files.sort();
     files.reverse();
     for path in &files {

@@ -1,4 +1,5 @@
-//! Writes from every kind of document and from every bucket are captured, not found later by comparison.
+//! Writes from every kind of document and from every bucket are captured, not found later by
+//! comparison.
 
 use std::collections::BTreeSet;
 
@@ -130,7 +131,8 @@ fn a_page_that_was_written_over_is_captured_when_it_comes_back(kind: Kind) -> Re
     Ok(())
 }
 
-/// Browsers give a frame in another site's page databases of its own: they must not pass for those of the origin's own pages.
+/// Browsers give a frame in another site's page databases of its own: they must not pass for those
+/// of the origin's own pages.
 fn a_frame_in_another_sites_page_changes_nothing(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

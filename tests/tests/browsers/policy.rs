@@ -1,4 +1,5 @@
-//! The extension's own pages load nothing from elsewhere and send nothing there, even if a script of others ran in them.
+//! The extension's own pages load nothing from elsewhere and send nothing there, even if a script
+//! of others ran in them.
 
 use anyhow::{Context as _, Result};
 use lab::{Rig, browser::Kind};

@@ -43,7 +43,8 @@ fn stall(writer: &Page<'_>, reader: &Page<'_>, stall: Stall) -> Result<()> {
     }
 }
 
-/// Opens a second tab, and stalls it while its reading of the store "second" waits for the first tab.
+/// Opens a second tab, and stalls it while its reading of the store "second" waits for the first
+/// tab.
 fn stall_while_reading<'b>(
     rig: &Rig,
     browser: &'b Browser,
@@ -114,7 +115,8 @@ fn stalled_tab_goes_on_reading(kind: Kind) -> Result<()> {
     rig.settled(&reader).map(drop)
 }
 
-/// The tab that loads last reads, most likely. Whichever does: what it leaves unread is read by another.
+/// The tab that loads last reads, most likely. Whichever does: what it leaves unread is read by
+/// another.
 fn another_tab_reads_when_the_reader_closes(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

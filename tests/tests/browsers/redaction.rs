@@ -339,7 +339,8 @@ fn a_rule_that_comes_later_reaches_the_caches(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// Upgrades of a database, each a function of the database and its transaction; the connection closes after each.
+/// Upgrades of a database, each a function of the database and its transaction; the connection
+/// closes after each.
 const UPGRADE: &str = "void (
 window.upgrade = (version, change) => new Promise((resolve, reject) => {
   const open = indexedDB.open('accounts', version);
@@ -348,7 +349,8 @@ window.upgrade = (version, change) => new Promise((resolve, reject) => {
   open.onerror = () => reject(open.error);
 }))";
 
-/// Waits until Memcached's items of the accounts are these: the record's key with a part of its value.
+/// Waits until Memcached's items of the accounts are these: the record's key with a part of its
+/// value.
 fn accounts_are(rig: &Rig, expected: &[(&str, &str)]) -> Result<()> {
     wait::until("the accounts", PATIENCE, || {
         let items: BTreeMap<String, String> = rig
@@ -376,7 +378,8 @@ fn accounts_are(rig: &Rig, expected: &[(&str, &str)]) -> Result<()> {
     })
 }
 
-/// The usual way to change a store: another one, a copy, a rename. The rule names only what comes out in the end.
+/// The usual way to change a store: another one, a copy, a rename. The rule names only what comes
+/// out in the end.
 fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
     let rig = rig(
         kind,
@@ -507,7 +510,8 @@ fn hashes_are_each_origins_own(kind: Kind) -> Result<()> {
         anyhow::bail!("not two origins: {values:?}")
     };
     ensure!(!ours.iter().any(|hash| theirs.contains(hash)), "{values:?}");
-    // In one origin, by one rule, equal values have equal hashes: the key and the value of one record, and both values.
+    // In one origin, by one rule, equal values have equal hashes: the key and the value of one
+    // record, and both values.
     let distinct: std::collections::BTreeSet<_> = ours.iter().collect();
     ensure!(distinct.len() == 2, "{values:?}");
     Ok(())

@@ -6,7 +6,8 @@ use anyhow::Result;
 use flate2::{Compression, write::GzEncoder};
 use lab::{artifacts, browser::Kind};
 
-/// The most that the page hook may have, in bytes gzipped: every document of a captured site runs it before its own scripts.
+/// The most that the page hook may have, in bytes gzipped: every document of a captured site runs
+/// it before its own scripts.
 const MAX_HOOK: usize = 10 * 1024;
 /// The same with the spaces that make its functions look native in Chromium: nothing is parsed into
 /// them.

@@ -70,7 +70,8 @@ fn a_stack_leads_to_the_call_and_nowhere_else(kind: Kind) -> Result<()> {
         .unwrap_or(0);
     panel.evaluate(&format!("$$('.calls button')[{first}].id = 'call'"))?;
     assert_eq!(panel.copied("#call")?, calls[first]);
-    // Inside there are: they are shown the place. Their lines and columns begin at 0, those of stacks at 1.
+    // Inside there are: they are shown the place. Their lines and columns begin at 0, those of
+    // stacks at 1.
     panel.evaluate(
         "void (chrome.devtools = { panels: { openResource: (...place) => (window.opened = place) } })",
     )?;

@@ -42,8 +42,8 @@ fn background_ended_at_the_browsers_start_comes_back(kind: Kind) -> Result<()> {
     next_page_is_captured(&rig, &browser)
 }
 
-/// An update ends all that there is of the extension, and starts it again. In Chromium this does not
-/// hold yet: the page that loads next was not captured.
+/// An update ends all that there is of the extension, and starts it again. In Chromium this does
+/// not hold yet: the page that loads next was not captured.
 #[test]
 fn background_ended_right_after_an_update_comes_back_in_firefox() -> Result<()> {
     let rig = Rig::new(Kind::Firefox)?;

@@ -1,6 +1,7 @@
-//! The shared vectors in real engines, through the whole pipeline: what the page stores arrives as the typed text of the
-//! vector, whether it was captured or read by a snapshot, and the text stands for the very value that the database holds.
-//! Rust's side of the same file is tested in `protocol/tests/formats/vectors.rs`.
+//! The shared vectors in real engines, through the whole pipeline: what the page stores arrives as
+//! the typed text of the vector, whether it was captured or read by a snapshot, and the text stands
+//! for the very value that the database holds. Rust's side of the same file is tested in
+//! `protocol/tests/formats/vectors.rs`.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,8 @@ fn vectors() -> Result<Vec<Vector>> {
     Ok(serde_json::from_str(include_str!("../../vectors/values.json"))?)
 }
 
-/// Engines word the stacks of errors differently, the vectors have `*` there; and not all of them know of colour spaces.
+/// Engines word the stacks of errors differently, the vectors have `*` there; and not all of them
+/// know of colour spaces.
 fn without_differences(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(without_differences),
@@ -41,7 +43,8 @@ fn without_differences(value: &mut Value) {
     }
 }
 
-/// Compares typed texts; lone surrogates keep `serde_json` from reading some, which are then compared letter by letter.
+/// Compares typed texts; lone surrogates keep `serde_json` from reading some, which are then
+/// compared letter by letter.
 fn same(received: &str, expected: &str) -> bool {
     match (
         serde_json::from_str::<Value>(received),

@@ -1,4 +1,5 @@
-//! The extension's manifest: `manifests/extension.json` with `manifests/extension.<browser>.json` laid over it.
+//! The extension's manifest: `manifests/extension.json` with `manifests/extension.<browser>.json`
+//! laid over it.
 
 use std::{fs, path::Path};
 

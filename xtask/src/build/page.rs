@@ -1,7 +1,8 @@
 //! The page scripts, each put together from its modules.
 //!
-//! Content scripts are no modules. Here the modules of a script are laid one after the other into one function, so that nothing
-//! of them is global, without their imports, and made as small as a minifier can: every page parses them.
+//! Content scripts are no modules. Here the modules of a script are laid one after the other into
+//! one function, so that nothing of them is global, without their imports, and made as small as a
+//! minifier can: every page parses them.
 //!
 //! - [`lint`]: what a script in the page's own world must not do.
 //! - [`padding`]: what makes its functions look native in Chromium.
@@ -26,9 +27,11 @@ pub struct Script {
     pub name: &'static str,
     /// What runs when the script does.
     pub modules: &'static [&'static str],
-    /// What stacks call it, where the page sees them: error reporters pass over errors with an extension's file at the top.
+    /// What stacks call it, where the page sees them: error reporters pass over errors with an
+    /// extension's file at the top.
     pub alias: Option<&'static str>,
-    /// What runs when one of `modules` first asks for it by `import()`, together; hardly any document does.
+    /// What runs when one of `modules` first asks for it by `import()`, together; hardly any
+    /// document does.
     pub later: &'static [&'static str],
 }
 

@@ -1,4 +1,5 @@
-//! The tests of the extension's views as WASM, laid out so that a browser can run them: `target/views/`. Nothing of them is in the extension.
+//! The tests of the extension's views as WASM, laid out so that a browser can run them:
+//! `target/views/`. Nothing of them is in the extension.
 //!
 //! `tests/views/` holds the page that runs them, `tests/src/views.rs` opens it.
 

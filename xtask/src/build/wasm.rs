@@ -98,7 +98,8 @@ pub fn build(root: &Path, target: &Path, release: bool) -> Result<Vec<PathBuf>> 
     })
 }
 
-/// Where cargo keeps its packages: what is shipped names their files without the directories of the machine that built it.
+/// Where cargo keeps its packages: what is shipped names their files without the directories of the
+/// machine that built it.
 fn remapped() -> Result<Vec<String>> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let Some(home) = home.or_else(|| Some(env::home_dir()?.join(".cargo"))) else {
@@ -147,8 +148,8 @@ fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Resu
     Ok(bindings)
 }
 
-/// Takes out exports that are never called, with all that only they need: Leptos brings the streams of its server functions,
-/// which the panel has none of.
+/// Takes out exports that are never called, with all that only they need: Leptos brings the streams
+/// of its server functions, which the panel has none of.
 fn prune(module: &mut walrus::Module) {
     let exports = module.exports.iter();
     let unused: Vec<_> = exports

@@ -8,8 +8,8 @@ impl Allowed {
         Self(allowed)
     }
 
-    /// The licences under which a package is taken, all of which hold; `None`: the expression leaves no choice that is allowed, or
-    /// makes no sense.
+    /// The licences under which a package is taken, all of which hold; `None`: the expression
+    /// leaves no choice that is allowed, or makes no sense.
     pub fn choose(&self, expression: &str) -> Option<Vec<String>> {
         let spaced = expression
             .replace('(', " ( ")

@@ -14,7 +14,8 @@ use crate::run;
 /// The packages of the workspace, and all that they need.
 pub struct Metadata {
     packages: BTreeMap<String, Package>,
-    /// What is linked into a package, by their ids: neither what only builds or tests it, nor macros.
+    /// What is linked into a package, by their ids: neither what only builds or tests it, nor
+    /// macros.
     links: BTreeMap<String, Vec<String>>,
 }
 

@@ -136,7 +136,8 @@ mod tests {
     fn notices_have_the_licences_of_what_is_linked() {
         let root = crate::root().expect("a root");
         let notices = notices(&root, &["idb-relay"]).expect("notices");
-        // Among them one with several files, one without any choice, and one that is linked by another.
+        // Among them one with several files, one without any choice, and one that is linked by
+        // another.
         for linked in ["ring ", "redis ", "libsqlite3-sys ", "The Rust standard library"] {
             assert!(notices.contains(&format!("\n{linked}")), "{linked}");
         }

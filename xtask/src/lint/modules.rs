@@ -1,8 +1,9 @@
 //! No circle between modules, and no arrow up between floors.
 //!
-//! An arrow runs from the module that names something to the one that has it. It is looked at between
-//! siblings: what a module's descendants use counts as used by the module. So two modules of one
-//! parent may not need each other, at any depth. A child may use what stands in its parent's file.
+//! An arrow runs from the module that names something to the one that has it. It is looked at
+//! between siblings: what a module's descendants use counts as used by the module. So two modules
+//! of one parent may not need each other, at any depth. A child may use what stands in its parent's
+//! file.
 //!
 //! Tests are left out: they may stand on anything.
 

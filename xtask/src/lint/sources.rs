@@ -37,7 +37,8 @@ pub struct Source {
 pub struct Sources(pub Vec<Source>);
 
 impl Sources {
-    /// Reads all files of the tree that git lists: committed ones and new ones that it does not ignore.
+    /// Reads all files of the tree that git lists: committed ones and new ones that it does not
+    /// ignore.
     pub fn read(root: &Path) -> Result<Self> {
         let listed = Command::new("git")
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])

@@ -6,7 +6,8 @@ use protocol::json::Json;
 
 use super::Content;
 
-/// Deliveries past this many bytes are not looked into: memory is short already. All stores are read after a gap, named or not.
+/// Deliveries past this many bytes are not looked into: memory is short already. All stores are
+/// read after a gap, named or not.
 const LOOKED_INTO: usize = 1024 * 1024;
 
 /// How many bytes of names a gap has.

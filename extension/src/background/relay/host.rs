@@ -1,7 +1,7 @@
 //! The conversation with the host: its start, its end, and what it says in between.
 //!
-//! Invariants: a host that another start cannot help is not started again in haste; what a host said is wrong with it is shown
-//! rather than the browser's word that it ended.
+//! Invariants: a host that another start cannot help is not started again in haste; what a host
+//! said is wrong with it is shown rather than the browser's word that it ended.
 
 use protocol::{
     PROTOCOL_VERSION, json,
@@ -111,7 +111,8 @@ impl Relay {
             self.link = Link::Down;
             self.actions.push(Action::StopHost);
             self.show(Some(Problem::protocol_mismatch(hello)));
-            // Should it end by itself before it is stopped: this has been said, and haste does not help.
+            // Should it end by itself before it is stopped: this has been said, and haste does not
+            // help.
             self.complaint.told = true;
             self.complaint.hopeless = true;
             self.restart_slowly();
@@ -140,7 +141,8 @@ impl Relay {
         self.actions.push(Action::Register(self.capture.match_patterns()));
         self.tell_rules();
         self.decide();
-        // Documents that are gone again before they could be judged, or whose origin is not enabled any more.
+        // Documents that are gone again before they could be judged, or whose origin is not enabled
+        // any more.
         if self.policy_wait == PolicyWait::Over {
             self.outbox.retain(|origin| self.capture.allows(origin));
         }

@@ -60,7 +60,8 @@ impl Relay {
         self.rules_changed();
     }
 
-    /// A message from an inspector. Invalid messages are ignored: they come from a page of another version, about to be closed.
+    /// A message from an inspector. Invalid messages are ignored: they come from a page of another
+    /// version, about to be closed.
     pub(super) fn inspector_said(&mut self, port: u32, text: &str) {
         let Ok(message) = json::read(text) else {
             return;

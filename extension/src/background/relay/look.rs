@@ -1,7 +1,8 @@
 //! Looks into the databases of open pages, for inspectors.
 //!
-//! Invariant: what a page tells here is redacted as what it delivers is, before anybody sees it; while the rules are not known, or one
-//! of them cannot be applied, no value is told at all. How many records there are is nothing that rules hide.
+//! Invariant: what a page tells here is redacted as what it delivers is, before anybody sees it;
+//! while the rules are not known, or one of them cannot be applied, no value is told at all. How
+//! many records there are is nothing that rules hide.
 
 use std::borrow::Cow;
 
@@ -70,8 +71,8 @@ impl Relay {
         self.actions.push(Action::Look { looking, request });
     }
 
-    /// Which document to ask: one in that tab if there is one. Where none is captured, the page itself may be of the origin. No frame
-    /// of it is asked, which may have databases of its own.
+    /// Which document to ask: one in that tab if there is one. Where none is captured, the page
+    /// itself may be of the origin. No frame of it is asked, which may have databases of its own.
     fn page_of(&self, origin: &str, tab: Option<i64>) -> Option<(i64, i64)> {
         let documents = self.bridges.documents(None);
         let mut able = documents

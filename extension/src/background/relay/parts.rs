@@ -1,7 +1,9 @@
-//! The bytes that are held: parts of deliveries until the last one has come, and whole deliveries until the host has them.
+//! The bytes that are held: parts of deliveries until the last one has come, and whole deliveries
+//! until the host has them.
 //!
-//! Invariants: all bytes together have a bound, whoever sent them and whether its document is still open; a delivery of which no
-//! part comes holds no room that another one needs; what gives way is named in a gap.
+//! Invariants: all bytes together have a bound, whoever sent them and whether its document is still
+//! open; a delivery of which no part comes holds no room that another one needs; what gives way is
+//! named in a gap.
 
 use std::time::Duration;
 
@@ -12,7 +14,8 @@ use super::{
     to_bridge,
 };
 
-/// How long no part may come of a delivery until it gives way: up to twice as long, since an alarm looks after it.
+/// How long no part may come of a delivery until it gives way: up to twice as long, since an alarm
+/// looks after it.
 const STILL: Duration = Duration::from_secs(60);
 
 /// How many alarms in a row may find no new part.

@@ -1,7 +1,7 @@
 //! Which document is asked for single records.
 //!
-//! Invariants: the same question goes to another document each time, until all have been asked; the host is told when the
-//! documents of an origin change that it has asked for.
+//! Invariants: the same question goes to another document each time, until all have been asked; the
+//! host is told when the documents of an origin change that it has asked for.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -44,7 +44,8 @@ impl Questions {
 }
 
 impl Relay {
-    /// Asks a document for records. If none of the origin is open, the next one to load brings a snapshot.
+    /// Asks a document for records. If none of the origin is open, the next one to load brings a
+    /// snapshot.
     pub(super) fn ask_reader(&mut self, origin: &str, read: Read<'_>) {
         self.questions.note_origin(origin);
         // A question that is put again begins with the same key, whatever was settled meanwhile.

@@ -1,4 +1,5 @@
-//! The redaction rules: from the user, the host's configuration and managed policy. All of them hold.
+//! The redaction rules: from the user, the host's configuration and managed policy. All of them
+//! hold.
 
 use protocol::{
     message::{Rules, ToHost},
@@ -43,7 +44,8 @@ impl Relay {
         problem.filter(|_| self.policy_wait != PolicyWait::Short)
     }
 
-    /// The browser has had time to tell the policy. Until it does nothing leaves, and a person is told why.
+    /// The browser has had time to tell the policy. Until it does nothing leaves, and a person is
+    /// told why.
     pub(super) fn policy_is_late(&mut self) {
         if self.policy_wait == PolicyWait::Short {
             self.policy_wait = PolicyWait::Long;
@@ -51,7 +53,8 @@ impl Relay {
         }
     }
 
-    /// Tells the host by which rules everything that follows is redacted. It has everything read again if they are new.
+    /// Tells the host by which rules everything that follows is redacted. It has everything read
+    /// again if they are new.
     pub(super) fn tell_rules(&mut self) {
         if let Ok(redaction) = &self.redaction
             && self.link == Link::Up
@@ -61,7 +64,8 @@ impl Relay {
         }
     }
 
-    /// The user's rules. Our own page checks them before; should another version's not have, the old ones stay.
+    /// The user's rules. Our own page checks them before; should another version's not have, the
+    /// old ones stay.
     pub(super) fn set_user_rules(&mut self, rules: Vec<Rule>) {
         if let Some(error) = rules.iter().find_map(|rule| rule.check().err()) {
             return self.show(Some(Problem::broken_rule(&error)));

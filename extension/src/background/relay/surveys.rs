@@ -1,9 +1,10 @@
 //! Which document reads an origin's databases, so that of several tabs one does.
 //!
-//! Invariants: an origin has one reader at a time; what was asked for while it reads is read once more
-//! behind it, by a reading that began later, and if possible by another document, so that a store list
-//! which leaves nothing of an origin is not confirmed by the one that told it; a reader that is gone or silent is replaced. A document
-//! that asked is told once a reading that began after its question is over.
+//! Invariants: an origin has one reader at a time; what was asked for while it reads is read once
+//! more behind it, by a reading that began later, and if possible by another document, so that a
+//! store list which leaves nothing of an origin is not confirmed by the one that told it; a reader
+//! that is gone or silent is replaced. A document that asked is told once a reading that began
+//! after its question is over.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ pub(super) struct Surveys {
 }
 
 impl Relay {
-    /// All that there is of an origin is to be read. If no document of it is open, the next one to load asks.
+    /// All that there is of an origin is to be read. If no document of it is open, the next one to
+    /// load asks.
     pub(super) fn survey(&mut self, origin: &str) {
         let survey = self
             .surveys
@@ -120,8 +122,8 @@ impl Relay {
         }
     }
 
-    /// Replaces the readers that have said nothing since the last alarm: their threads are held up, or
-    /// the browser has frozen them.
+    /// Replaces the readers that have said nothing since the last alarm: their threads are held up,
+    /// or the browser has frozen them.
     fn replace_silent_readers(&mut self) {
         self.surveys.watching = false;
         let reading: Vec<String> = self.surveys.by_origin.keys().cloned().collect();

@@ -50,7 +50,8 @@ fn greet(relay: &mut Relay) -> Vec<Action> {
     relay.host_said(&format!(
         r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":["{ORIGIN}"]}}}}"#
     ));
-    // What is kept for the next start is a matter of the inspection's tests, the rules are one of their own.
+    // What is kept for the next start is a matter of the inspection's tests, the rules are one of
+    // their own.
     let mut actions = relay.take_actions();
     actions.retain(|action| !matches!(action, Action::Save(_)));
     let rules = Action::ToHost(r#"{"rules":{"fingerprint":""}}"#.into());

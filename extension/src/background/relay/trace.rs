@@ -1,7 +1,7 @@
 //! Where writes are called from, for inspectors that want to see it.
 //!
-//! Invariants: no stack is taken unless an open inspector wants it; a stack goes to inspectors only, never to the host, and the key
-//! beside it is redacted as in the delivery itself.
+//! Invariants: no stack is taken unless an open inspector wants it; a stack goes to inspectors
+//! only, never to the host, and the key beside it is redacted as in the delivery itself.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,8 @@ use serde::Deserialize;
 use super::{Action, Relay, to_bridge};
 use crate::background::{inspectors::Told, outbox::Content};
 
-/// Of how many deliveries a bridge's stacks are kept until they come, and how many bytes of them: they come at once.
+/// Of how many deliveries a bridge's stacks are kept until they come, and how many bytes of them:
+/// they come at once.
 const MAX_STACKS: usize = 1024;
 const MAX_STACK_BYTES: usize = 4 * 1024 * 1024;
 

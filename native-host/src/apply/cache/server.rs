@@ -1,12 +1,15 @@
 //! One Memcached server, and writes that cannot land late.
 //!
-//! Every write says what it builds on. One that replaces or deletes an item names the item's CAS value, as it was looked up on this
-//! very connection: if anything happened to the item since, the server refuses. One that creates an item has nothing to name, so
-//! it carries a date on the server's own clock (the *fence*) and the item lives only until then; the next command, sent along with it,
-//! lets the item live for ever. If both arrive in time the item is as permanent as any; if they arrive late the item is dead
-//! on arrival and the second command finds nothing to prolong.
+//! Every write says what it builds on. One that replaces or deletes an item names the item's CAS
+//! value, as it was looked up on this very connection: if anything happened to the item since, the
+//! server refuses. One that creates an item has nothing to name, so it carries a date on the
+//! server's own clock (the *fence*) and the item lives only until then; the next command, sent
+//! along with it, lets the item live for ever. If both arrive in time the item is as permanent as
+//! any; if they arrive late the item is dead on arrival and the second command finds nothing to
+//! prolong.
 //!
-//! A connection ends with its server, so what was looked up before a restart is never written after it.
+//! A connection ends with its server, so what was looked up before a restart is never written after
+//! it.
 
 use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaOp, ReturnCode};
 
@@ -15,8 +18,8 @@ use crate::{
     sinks::memcached::{ANSWER_TIMEOUT, Answer, Line, Parcel, most_bytes},
 };
 
-/// What an item takes beside its key and its value: Memcached's own header with a CAS value, and the line end (`item_make_header` in its
-/// source), a little more than that.
+/// What an item takes beside its key and its value: Memcached's own header with a CAS value, and
+/// the line end (`item_make_header` in its source), a little more than that.
 const ITEM_OVERHEAD: usize = 64;
 
 /// How much one exchange carries.
@@ -62,8 +65,8 @@ impl Server {
         time.ok_or_else(|| untold("time"))
     }
 
-    /// Whether a value fits into an item. Larger ones must not even be offered: the server answers by deleting what is there,
-    /// whatever the write builds on.
+    /// Whether a value fits into an item. Larger ones must not even be offered: the server answers
+    /// by deleting what is there, whatever the write builds on.
     pub fn takes(&self, name: &str, value: &[u8]) -> bool {
         (name.len() + value.len() + ITEM_OVERHEAD) as u64 <= self.item_size
     }
@@ -91,8 +94,8 @@ impl Server {
         Ok(seen)
     }
 
-    /// Brings names to hold what the writes say, each only if it is as it was seen, and new ones only if they arrive before the
-    /// fence. Says of each whether it holds it.
+    /// Brings names to hold what the writes say, each only if it is as it was seen, and new ones
+    /// only if they arrive before the fence. Says of each whether it holds it.
     pub fn write(&mut self, writes: &[(Write<'_>, &Seen)], fence: u32) -> Result<Vec<bool>, Error> {
         let mut done = Vec::with_capacity(writes.len());
         let mut commands = Vec::new();

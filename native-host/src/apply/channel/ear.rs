@@ -1,7 +1,8 @@
 //! A thread that listens to all channels, and what it has heard.
 //!
-//! Nothing tells a listener that its server has gone without a word: it waits for what never comes. So after a silence it asks to listen once more, which
-//! the server confirms, and which needs no other permission than listening does.
+//! Nothing tells a listener that its server has gone without a word: it waits for what never comes.
+//! So after a silence it asks to listen once more, which the server confirms, and which needs no
+//! other permission than listening does.
 
 use std::{
     mem::ManuallyDrop,
@@ -21,8 +22,8 @@ use crate::{
     sinks::redis::ANSWER_TIMEOUT,
 };
 
-/// How many events wait for Memcached, and how many bytes; what is more waits in Redis, which cuts off who is too slow
-/// (`client-output-buffer-limit pubsub`).
+/// How many events wait for Memcached, and how many bytes; what is more waits in Redis, which cuts
+/// off who is too slow (`client-output-buffer-limit pubsub`).
 const QUEUE: usize = 4096;
 pub(super) const HELD: usize = 8 * 1024 * 1024;
 

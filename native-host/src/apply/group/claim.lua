@@ -1,9 +1,11 @@
--- Claims what any consumer was given and has not acknowledged; does nothing if the lease is somebody else's.
+-- Claims what any consumer was given and has not acknowledged; does nothing if the lease is
+-- somebody else's.
 --
--- KEYS: the lease, the count of its keepings, the stream. ARGV: the token, the lease's life in milliseconds, the group, the consumer, how many entries at most, how
--- many bytes (see page.lua), the id from which on.
--- Returns 0 alone if the lease is not the caller's, else 1 and a list of three: the id from which on there may be more ("0-0": there is none), the entries,
--- and the ids of those that are no longer in the stream. (Redis 6.2 does not tell them.)
+-- KEYS: the lease, the count of its keepings, the stream. ARGV: the token, the lease's life in
+-- milliseconds, the group, the consumer, how many entries at most, how many bytes (see page.lua),
+-- the id from which on. Returns 0 alone if the lease is not the caller's, else 1 and a list of
+-- three: the id from which on there may be more ("0-0": there is none), the entries, and the ids of
+-- those that are no longer in the stream. (Redis 6.2 does not tell them.)
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return { 0 }

@@ -1,8 +1,8 @@
 -- What a stream is like, without its entries: XINFO gives the first and the last one as a whole.
 --
--- KEYS: the stream.
--- Returns nothing if there is none; else how many entries it has, how many it has had (-1: the server does not tell), the id of the last one it has had, and of the first
--- one that it has, if it has one.
+-- KEYS: the stream. Returns nothing if there is none; else how many entries it has, how many it has
+-- had (-1: the server does not tell), the id of the last one it has had, and of the first one that
+-- it has, if it has one.
 
 local reply, fields = redis.pcall('XINFO', 'STREAM', KEYS[1]), {}
 if reply.err then

@@ -4,10 +4,11 @@ use super::Extent;
 
 /// What the group remembers of itself: up to an entry there were so many.
 ///
-/// Redis counts as well (`XINFO GROUPS`: `entries-read` and, from it, `lag`), but cannot be relied on: a group that was created at an entry
-/// which is neither the first nor the last has no count until it reaches the last; what is cut off unread is never taken off; and
-/// Redis 7.0 does not write the count into its append-only file as it reads, so that a restart sets it back to what
-/// it was when the group was made, with a lag that never ends.
+/// Redis counts as well (`XINFO GROUPS`: `entries-read` and, from it, `lag`), but cannot be relied
+/// on: a group that was created at an entry which is neither the first nor the last has no count
+/// until it reaches the last; what is cut off unread is never taken off; and Redis 7.0 does not
+/// write the count into its append-only file as it reads, so that a restart sets it back to what it
+/// was when the group was made, with a lag that never ends.
 #[derive(Debug)]
 struct Position {
     at: Id,
@@ -36,7 +37,8 @@ impl Id {
     }
 }
 
-/// How many entries come after one that a group has read last, by the position that it has noted. Never a guess: `None` if it can't be known.
+/// How many entries come after one that a group has read last, by the position that it has noted.
+/// Never a guess: `None` if it can't be known.
 pub fn lag(extent: &Extent, last: &str, position: Option<&str>) -> Option<usize> {
     let last = Id::parse(last)?;
     match extent.first.as_deref().map(Id::parse) {

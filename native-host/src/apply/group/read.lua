@@ -1,8 +1,11 @@
--- Reads on and remembers how many entries there were up to the last one that was read; does nothing if the lease is somebody else's.
+-- Reads on and remembers how many entries there were up to the last one that was read; does nothing
+-- if the lease is somebody else's.
 --
--- KEYS: the lease, the count of its keepings, the stream, the position ("<id of an entry> <how many there were up to it>"). ARGV: the token, the lease's life in
--- milliseconds, the group, the consumer, how many entries at most, how many bytes (see page.lua), the entry after which the caller expects to read on.
--- Returns 0 alone if the lease is not the caller's, else 1 and the entries.
+-- KEYS: the lease, the count of its keepings, the stream, the position ("<id of an entry> <how many
+-- there were up to it>"). ARGV: the token, the lease's life in milliseconds, the group, the
+-- consumer, how many entries at most, how many bytes (see page.lua), the entry after which the
+-- caller expects to read on. Returns 0 alone if the lease is not the caller's, else 1 and the
+-- entries.
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return { 0 }

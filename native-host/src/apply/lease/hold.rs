@@ -1,15 +1,19 @@
-//! When a lease was last known to be a process's own, and the thread that keeps it while an answer of Redis is long in coming.
+//! When a lease was last known to be a process's own, and the thread that keeps it while an answer
+//! of Redis is long in coming.
 //!
-//! An answer may be as large as an event, and a line slow. Until it is there nothing else can be asked on the same connection, so there is a second
-//! one, which is opened when it is needed first. It keeps the lease only while somebody waits for an answer: a process that hangs elsewhere loses it. How
-//! long a server may be silent before the waiting ends in an error is the connection's business.
+//! An answer may be as large as an event, and a line slow. Until it is there nothing else can be
+//! asked on the same connection, so there is a second one, which is opened when it is needed first.
+//! It keeps the lease only while somebody waits for an answer: a process that hangs elsewhere loses
+//! it. How long a server may be silent before the waiting ends in an error is the connection's
+//! business.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How long the lease is not kept before it is kept by other means, longer than a server is asked to wait for something to happen; and the pause before that is tried again.
+/// How long the lease is not kept before it is kept by other means, longer than a server is asked
+/// to wait for something to happen; and the pause before that is tried again.
 const PATIENCE: Duration = Duration::from_millis(750);
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -90,7 +94,8 @@ impl Hold {
         Waiting(self.clone())
     }
 
-    /// Waits until the lease is to be kept, and gives the token under which; `None` at the end. One that was not kept for `longest` is given up.
+    /// Waits until the lease is to be kept, and gives the token under which; `None` at the end. One
+    /// that was not kept for `longest` is given up.
     pub(super) fn next(&self, longest: Duration) -> Option<String> {
         let mut state = self.state();
         loop {

@@ -1,8 +1,8 @@
 -- Runs a command if the caller has the lease, which lives on from now; otherwise does nothing.
 --
--- KEYS: the lease, the count of its keepings, and what the command is about. ARGV: the token, the lease's life in milliseconds, then the command (none: the
--- lease alone lives on).
--- Returns 0 alone if the lease is not the caller's, else 1 and what the command said.
+-- KEYS: the lease, the count of its keepings, and what the command is about. ARGV: the token, the
+-- lease's life in milliseconds, then the command (none: the lease alone lives on). Returns 0 alone
+-- if the lease is not the caller's, else 1 and what the command said.
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return { 0 }

@@ -1,5 +1,6 @@
--- Deletes the consumers of a group that have nothing pending: each process has a name of its own, and most of them are gone.
--- A consumer with something pending is never deleted, for its messages would go with it.
+-- Deletes the consumers of a group that have nothing pending: each process has a name of its own,
+-- and most of them are gone. A consumer with something pending is never deleted, for its messages
+-- would go with it.
 --
 -- KEYS: the lease, the count of its keepings, the stream. ARGV: the token, the group.
 

@@ -1,9 +1,11 @@
-//! Filling a Memcached server that holds nothing of ours: it was restarted, flushed, exchanged, or is new.
+//! Filling a Memcached server that holds nothing of ours: it was restarted, flushed, exchanged, or
+//! is new.
 //!
-//! The stream is read backwards from its end, so the first event of a record that is met is its newest one, and no older
-//! value is ever written. Not from where the group is: after Redis has lost data the group goes through old events with new ids, and may be
-//! far behind what the server held before. For the same reason a host that is just giving the stream again what it lost is waited for.
-//! What the stream no longer has can't be had from it.
+//! The stream is read backwards from its end, so the first event of a record that is met is its
+//! newest one, and no older value is ever written. Not from where the group is: after Redis has
+//! lost data the group goes through old events with new ids, and may be far behind what the server
+//! held before. For the same reason a host that is just giving the stream again what it lost is
+//! waited for. What the stream no longer has can't be had from it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,8 +20,8 @@ use sha2::{Digest as _, Sha256};
 use super::{CURE_GAP, Change, Stop, Stream, Target, owed::HELD};
 use crate::sinks::memcached::owner::is_profile;
 
-/// How long a host may do nothing that is giving the stream again what it lost; it tries again within that time if Redis is there. How often it is
-/// looked after.
+/// How long a host may do nothing that is giving the stream again what it lost; it tries again
+/// within that time if Redis is there. How often it is looked after.
 const AGAIN: Duration = Duration::from_secs(10);
 const AGAIN_PAUSE: Duration = Duration::from_millis(100);
 
@@ -101,7 +103,8 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(())
     }
 
-    /// Waits for hosts that are giving the stream again what it lost, for it ends in the past until then; not for those that do not go on.
+    /// Waits for hosts that are giving the stream again what it lost, for it ends in the past until
+    /// then; not for those that do not go on.
     fn await_what_comes_again(&mut self) -> Result<(), Stop> {
         let mut before = HashMap::new();
         let mut moved = Instant::now();
@@ -127,7 +130,8 @@ impl<W: Write> Stream<'_, '_, W> {
         }
     }
 
-    /// Writes the newest of each record; returns the last event of each profile, and how many records there are.
+    /// Writes the newest of each record; returns the last event of each profile, and how many
+    /// records there are.
     fn fill_from_stream(
         &mut self,
         empty: &[usize],
@@ -183,7 +187,8 @@ impl<W: Write> Stream<'_, '_, W> {
         }
     }
 
-    /// Writes those records of these changes, newest first, that were not met before; how many have a value.
+    /// Writes those records of these changes, newest first, that were not met before; how many have
+    /// a value.
     fn fill_with(
         &mut self,
         empty: &[usize],

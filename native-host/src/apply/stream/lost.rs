@@ -1,10 +1,12 @@
-//! Events that were gone from the stream before they were read: cut off (`redis.max_stream_length`, `XTRIM`), or forgotten by a Redis whose
-//! host no longer has them either.
+//! Events that were gone from the stream before they were read: cut off (`redis.max_stream_length`,
+//! `XTRIM`), or forgotten by a Redis whose host no longer has them either.
 //!
-//! Each profile numbers its events without a hole. Those that are missing between what its first server in Memcached has and what comes
-//! next are told when that comes, unless the host itself says that it has left them out. But nothing may come: the profile's last events are gone, and its browser is closed. So when all that
-//! there is has been read, the number of entries that there have been says whether any was missed, and then what each host
-//! says to have put into the stream (its cursor) says which.
+//! Each profile numbers its events without a hole. Those that are missing between what its first
+//! server in Memcached has and what comes next are told when that comes, unless the host itself
+//! says that it has left them out. But nothing may come: the profile's last events are gone, and
+//! its browser is closed. So when all that there is has been read, the number of entries that there
+//! have been says whether any was missed, and then what each host says to have put into the stream
+//! (its cursor) says which.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +25,8 @@ use crate::apply::cursor::{Cursor, cursors};
 pub(super) struct Lost {
     /// The group has been at the stream's end since it was joined.
     arrived: bool,
-    /// Up to which event the stream has had everything of each profile, as it was before all was read once more.
+    /// Up to which event the stream has had everything of each profile, as it was before all was
+    /// read once more.
     had: Option<HashMap<String, Cursor>>,
     /// The last event of each profile that was looked at.
     looked_at: HashMap<String, u64>,
@@ -31,7 +34,8 @@ pub(super) struct Lost {
     holes: BTreeMap<String, Holes>,
 }
 
-/// How long a host may take, at the stream's end, to say that it has left out what is missing. It does so in the next calls of its script.
+/// How long a host may take, at the stream's end, to say that it has left out what is missing. It
+/// does so in the next calls of its script.
 const UNDECIDED: Duration = Duration::from_secs(10);
 
 /// The numbers that are missing in what came of a profile.
@@ -47,7 +51,8 @@ struct Holes {
 }
 
 impl<W: Write> Stream<'_, '_, W> {
-    /// At the end of the stream, as it seems: makes sure of it, and says what was missed on the way. `false` if there is more to read.
+    /// At the end of the stream, as it seems: makes sure of it, and says what was missed on the
+    /// way. `false` if there is more to read.
     pub(super) fn arrive(&mut self) -> Result<bool, Stop> {
         let end = self
             .group
@@ -93,7 +98,8 @@ impl<W: Write> Stream<'_, '_, W> {
                 self.session
                     .report
                     .gap(&profile, offset + 1, cursor.number, CURE_GAP)?;
-                // It is said once, and who compares does not take them for events that are on their way.
+                // It is said once, and who compares does not take them for events that are on their
+                // way.
                 let fence = self.session.fence(home)?;
                 let reached = HashMap::from([(profile.as_str(), cursor.number)]);
                 self.session.cache.note(home, &standing, &reached, fence)?;
@@ -102,10 +108,11 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(())
     }
 
-    /// Notes which numbers are missing between what a profile's first server knows and what comes now, and says so if the host has not left
-    /// them out. It leaves out all events of records up to a point, and says so where each store's last one was; in between there can
-    /// be events that are about a store. So what is missing is decided when the next event of a record comes. Until then it is noted in
-    /// Redis, for who comes after us.
+    /// Notes which numbers are missing between what a profile's first server knows and what comes
+    /// now, and says so if the host has not left them out. It leaves out all events of records up
+    /// to a point, and says so where each store's last one was; in between there can be events that
+    /// are about a store. So what is missing is decided when the next event of a record comes.
+    /// Until then it is noted in Redis, for who comes after us.
     pub(super) fn note_holes(&mut self, changes: &[Change], standings: &[Standing]) -> Result<(), Stop> {
         let mut reached: HashMap<&str, Option<u64>> = HashMap::new();
         let mut is_new = false;
@@ -179,7 +186,8 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(())
     }
 
-    /// At the stream's end: nothing comes any more that could say that the host has left out what is missing.
+    /// At the stream's end: nothing comes any more that could say that the host has left out what
+    /// is missing.
     fn decide_what_is_old(&mut self) -> Result<(), Stop> {
         let (old, young): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.lost.holes)
             .into_iter()
@@ -204,7 +212,8 @@ impl<W: Write> Stream<'_, '_, W> {
         Ok(())
     }
 
-    /// Says that the host has left out events, if it has. The values of the records follow, so this is nothing to worry about.
+    /// Says that the host has left out events, if it has. The values of the records follow, so this
+    /// is nothing to worry about.
     fn tell_left_out(&mut self, profile: &str, holes: &Holes) -> Result<(), Stop> {
         if holes.missing == 0 {
             return Ok(());

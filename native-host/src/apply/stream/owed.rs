@@ -1,8 +1,11 @@
-//! What is applied together: what consumers were given and have not finished, or the events of whole transactions.
+//! What is applied together: what consumers were given and have not finished, or the events of
+//! whole transactions.
 //!
-//! What consumers have not finished is applied as one batch, of each record only the newest: in smaller steps a record that the process before us had brought up to date
-//! already could go back. There is no more of it than a process reads at once, unless another kind of consumer was given it; so values are held only
-//! up to a bound, and those beyond are read again when their turn comes. What is not theirs (the name of the record, the event's number) is held of each.
+//! What consumers have not finished is applied as one batch, of each record only the newest: in
+//! smaller steps a record that the process before us had brought up to date already could go back.
+//! There is no more of it than a process reads at once, unless another kind of consumer was given
+//! it; so values are held only up to a bound, and those beyond are read again when their turn
+//! comes. What is not theirs (the name of the record, the event's number) is held of each.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +19,8 @@ use super::{CURE_GAP, Change, Entry, Stop, Stream, Target};
 /// How many bytes of values are held.
 pub(super) const HELD: usize = 4 * 1024 * 1024;
 
-/// How many events are held until their transactions are whole: more than any that is not of a test.
+/// How many events are held until their transactions are whole: more than any that is not of a
+/// test.
 const TRANSACTION: usize = 256 * 1024;
 
 /// What is applied together.

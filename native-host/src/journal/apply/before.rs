@@ -1,17 +1,21 @@
 //! What an event may tell of the record before it: absent if it is not known, never a guess.
 //!
-//! The mirror holds the last value that the host knows. It is what the record held just before a commit only if nothing can have come in between:
+//! The mirror holds the last value that the host knows. It is what the record held just before a
+//! commit only if nothing can have come in between:
 //!
-//! 1. *The commit is in no conflict.* Everything that is known of the record was true before the commit
-//!    began, or is the same document's ([`order`](super::super::order)).
+//! 1. *The commit is in no conflict.* Everything that is known of the record was true before the
+//!    commit began, or is the same document's ([`order`](super::super::order)).
 //! 2. *The record does not wait to be read again* ([`settle`](super::super::settle)).
-//! 3. *Nothing of the store was lost since.* Either all of it was read after the last loss and every start of the host
-//!    (`complete`), or the record was written or read since then: it began after `lapsed_at`.
-//! 4. *No one writes the store unseen.* A whole-store read that finds a change in a complete store has found a writer that
-//!    no hook sees, such as a worker. It may write again, so nothing is known until a whole-store read finds no such change.
+//! 3. *Nothing of the store was lost since.* Either all of it was read after the last loss and
+//!    every start of the host (`complete`), or the record was written or read since then: it began
+//!    after `lapsed_at`.
+//! 4. *No one writes the store unseen.* A whole-store read that finds a change in a complete store
+//!    has found a writer that no hook sees, such as a worker. It may write again, so nothing is
+//!    known until a whole-store read finds no such change.
 //!
-//! By 3 and 4 it is known, too, that there was no record. What remains is a commit that another document has yet to report, and the first
-//! one of an unseen writer: of neither is there any sign when the event is made.
+//! By 3 and 4 it is known, too, that there was no record. What remains is a commit that another
+//! document has yet to report, and the first one of an unseen writer: of neither is there any sign
+//! when the event is made.
 
 use super::super::{mirror::Row, store::Store};
 
@@ -24,8 +28,9 @@ pub(in crate::journal) enum Before {
 }
 
 impl Before {
-    /// What a record held before a commit that is told now. Today's redaction rules are of this generation; `in_doubt` says that the commit
-    /// is in conflict, or that the record waits to be read.
+    /// What a record held before a commit that is told now. Today's redaction rules are of this
+    /// generation; `in_doubt` says that the commit is in conflict, or that the record waits to be
+    /// read.
     pub(super) fn of(row: Option<&Row>, store: &Store, in_doubt: bool, redaction: i64) -> Self {
         match row {
             _ if in_doubt => Self::Unknown,

@@ -1,7 +1,9 @@
-//! Which stores there are, as far as it was said: what is told late of a store that nobody has told of before.
+//! Which stores there are, as far as it was said: what is told late of a store that nobody has told
+//! of before.
 //!
-//! A store that the mirror knows remembers who said what of it. One that it does not know may be new, or may have gone before it was told of: with its
-//! database, or unseen. That it is not there was said by whoever deleted a database, or listed what there is.
+//! A store that the mirror knows remembers who said what of it. One that it does not know may be
+//! new, or may have gone before it was told of: with its database, or unseen. That it is not there
+//! was said by whoever deleted a database, or listed what there is.
 
 use rusqlite::{OptionalExtension as _, params};
 

@@ -29,7 +29,8 @@ use super::{
     volume::is_long,
 };
 
-/// An operation whose keys have been read: from here on nothing of a commit can be malformed, so it is applied whole.
+/// An operation whose keys have been read: from here on nothing of a commit can be malformed, so it
+/// is applied whole.
 enum Write<'a> {
     Put {
         key: RecordKey,
@@ -97,15 +98,16 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
     }))
 }
 
-/// What one commit has written so far. Its writes of one record happened at one instant: all of them
-/// change the record, or none.
+/// What one commit has written so far. Its writes of one record happened at one instant: all of
+/// them change the record, or none.
 #[derive(Default)]
 pub(super) struct Written {
     /// Records in conflict that it has written.
     records: HashSet<(i64, Vec<u8>)>,
     /// Stretches that it has deleted.
     deleted: Vec<(i64, Span)>,
-    /// Records that stayed because it was late, and of which that was told, by their digests. Only what is told twice depends on them.
+    /// Records that stayed because it was late, and of which that was told, by their digests. Only
+    /// what is told twice depends on them.
     late: HashSet<u64>,
     digest: RandomState,
 }
@@ -116,7 +118,8 @@ impl Written {
         self.records.contains(&(store, key.bytes.clone()))
     }
 
-    /// The same, or to delete it. A record that is there after its deletion was left: that was late.
+    /// The same, or to delete it. A record that is there after its deletion was left: that was
+    /// late.
     fn has(&self, store: i64, key: &RecordKey, live: bool) -> bool {
         let mut deleted = self.deleted.iter();
         !live && deleted.any(|(of, span)| *of == store && span.contains(&key.bytes))
@@ -299,7 +302,8 @@ impl<'j> Batch<'j> {
             }
             Write::Delete { key } => {
                 let known = Known::of(single, store, settling, &key, (when, reads), redaction, written)?;
-                // Also where nothing was there: who deleted it, and when, decides what later arrivals mean.
+                // Also where nothing was there: who deleted it, and when, decides what later
+                // arrivals mean.
                 known.write(single, (id, &key.bytes), None, when, written)?;
                 if known.contested && known.live {
                     doubt(settling, &key);

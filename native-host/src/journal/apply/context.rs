@@ -15,8 +15,8 @@ pub(in crate::journal) struct Context {
     pub last: u64,
 }
 
-/// A context as it is remembered. It belongs to the origin that brought it: a document of another one that goes by its name would
-/// make the next deliveries of the first one pass for duplicates.
+/// A context as it is remembered. It belongs to the origin that brought it: a document of another
+/// one that goes by its name would make the next deliveries of the first one pass for duplicates.
 #[derive(Debug)]
 pub(in crate::journal) struct Known {
     context: Context,
@@ -24,7 +24,8 @@ pub(in crate::journal) struct Known {
 }
 
 impl Batch<'_> {
-    /// The document of this name, made known if it was not; `None` if the name belongs to a document of another origin.
+    /// The document of this name, made known if it was not; `None` if the name belongs to a
+    /// document of another origin.
     pub(super) fn context(&mut self, name: &str, origin: &str) -> rusqlite::Result<Option<Context>> {
         if let Some(known) = self.state.contexts.get(name) {
             return Ok((known.origin == origin).then_some(known.context));
@@ -75,7 +76,8 @@ impl Batch<'_> {
         }
     }
 
-    /// A delivery under the name of a document of another origin. It is not acknowledged: the document's own deliveries are.
+    /// A delivery under the name of a document of another origin. It is not acknowledged: the
+    /// document's own deliveries are.
     pub(super) fn refuse_context(&mut self, name: &str, page: &Page<'_>) {
         self.outcome.errors.push(HostError {
             code: ErrorCode::OriginNotCaptured,
@@ -90,7 +92,8 @@ impl Batch<'_> {
         });
     }
 
-    /// Writes down how far the batch's contexts have come: once for a batch rather than for each delivery.
+    /// Writes down how far the batch's contexts have come: once for a batch rather than for each
+    /// delivery.
     pub(super) fn save_contexts(&self) -> rusqlite::Result<()> {
         let mut advance = self
             .transaction

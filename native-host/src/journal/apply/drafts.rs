@@ -1,8 +1,9 @@
 //! The events of one delivery until all of them are known, for each says how many there are.
 //!
-//! How many come of a `clear` or of a store that goes, and how long the values before are, no delivery bounds. So only so much is kept in
-//! memory. What is more is laid aside in a temporary table, of which SQLite keeps little in memory: it is in a file that has no name and that is
-//! let go of once the transaction is over.
+//! How many come of a `clear` or of a store that goes, and how long the values before are, no
+//! delivery bounds. So only so much is kept in memory. What is more is laid aside in a temporary
+//! table, of which SQLite keeps little in memory: it is in a file that has no name and that is let
+//! go of once the transaction is over.
 
 use std::borrow::Cow;
 

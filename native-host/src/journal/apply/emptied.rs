@@ -1,12 +1,14 @@
 //! Store lists that leave nothing of an origin.
 //!
-//! By such a list all records of the origin go. It is right when a site's data was cleared; it is also what a document says whose
-//! databases are not the origin's own, should one ever be taken for captured. So the first such list deletes nothing: it is noted on
-//! disk, and the origin is read again at once, by the page in a tab if there is one. A list of the same bucket that was read later
-//! decides: if it says the same, the records go; if it names a store with records, they stay.
+//! By such a list all records of the origin go. It is right when a site's data was cleared; it is
+//! also what a document says whose databases are not the origin's own, should one ever be taken for
+//! captured. So the first such list deletes nothing: it is noted on disk, and the origin is read
+//! again at once, by the page in a tab if there is one. A list of the same bucket that was read
+//! later decides: if it says the same, the records go; if it names a store with records, they stay.
 //!
-//! Neither a crash nor a page that is closed in between loses anything: the note stays, the next host asks again
-//! ([`reread`](super::super::reread)), and the next page that loads reads a list of its own.
+//! Neither a crash nor a page that is closed in between loses anything: the note stays, the next
+//! host asks again ([`reread`](super::super::reread)), and the next page that loads reads a list of
+//! its own.
 
 use std::collections::HashSet;
 
@@ -30,7 +32,8 @@ struct Claim {
 impl Claim {
     /// Whether this reading is another one, begun later.
     fn is_before(&self, reading: Reading) -> bool {
-        // The lists of one document come in the order in which they were read. And a clock may have been set back since.
+        // The lists of one document come in the order in which they were read. And a clock may have
+        // been set back since.
         self.context == reading.context
             || self.read_at < reading.began_at
             || self.read_at > now_ms().saturating_add(SLACK_MS)

@@ -20,7 +20,8 @@ use super::{
 const SHOWN: usize = 200;
 
 impl Batch<'_> {
-    /// Every store that the mirror knows and the browser does not is gone, with its records; so are all of a bucket that is gone.
+    /// Every store that the mirror knows and the browser does not is gone, with its records; so are
+    /// all of a bucket that is gone.
     pub(super) fn inventory(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
         self.state.rereads.heard(scope.origin);
         let reading = Reading {
@@ -66,7 +67,8 @@ impl Batch<'_> {
                 transaction: None,
             };
             self.observe_gone(scene, &place, &Span::all(), reading, |_| false)?;
-            // Nobody will read it: it is not there, and so are none of its records, but for those that are to be asked for.
+            // Nobody will read it: it is not there, and so are none of its records, but for those
+            // that are to be asked for.
             let store = self.state.stores.get(&self.transaction, &place, version)?;
             let records = !self.state.settling.waits(store.id);
             store.look(&self.transaction, reading, Span::all().to)?;
@@ -80,7 +82,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Commits never arrived: what the mirror holds of these stores is not to be relied upon until they have been read.
+    /// Commits never arrived: what the mirror holds of these stores is not to be relied upon until
+    /// they have been read.
     pub(super) fn gap(&mut self, scope: Scope<'_>, gap: &Gap<'_>) -> rusqlite::Result<()> {
         let reason: String = gap.reason.chars().take(SHOWN).collect();
         tracing::warn!("commits of {} were lost: {reason:?}", scope.origin);
@@ -97,13 +100,15 @@ impl Batch<'_> {
         self.reread(scope.origin)
     }
 
-    /// Something of this origin is missing: all of it is to be read again, however often this host or a document ends before it has been.
+    /// Something of this origin is missing: all of it is to be read again, however often this host
+    /// or a document ends before it has been.
     pub(super) fn reread(&mut self, origin: &str) -> rusqlite::Result<()> {
         self.miss(origin, false)
     }
 
-    /// The same after a delivery that was dropped. If it was the answer to such a question, the next answer may fare no better: that is
-    /// asked as often as any question without an answer, and no more.
+    /// The same after a delivery that was dropped. If it was the answer to such a question, the
+    /// next answer may fare no better: that is asked as often as any question without an answer,
+    /// and no more.
     pub(super) fn miss(&mut self, origin: &str, was_read: bool) -> rusqlite::Result<()> {
         reread::note(&self.transaction, origin)?;
         let stores = &mut self.state.stores;

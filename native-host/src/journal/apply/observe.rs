@@ -37,7 +37,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// A stretch of a store was read as a whole: what the mirror has there and the read has not is gone.
+    /// A stretch of a store was read as a whole: what the mirror has there and the read has not is
+    /// gone.
     pub(super) fn observe_gone(
         &mut self,
         scene: Scene<'_>,
@@ -59,8 +60,9 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Compares a record with what was read of it (`None`: nothing is there). A difference is an event, unless the mirror's last
-    /// word may be younger than the read: then the record is read again.
+    /// Compares a record with what was read of it (`None`: nothing is there). A difference is an
+    /// event, unless the mirror's last word may be younger than the read: then the record is read
+    /// again.
     fn observe(
         &mut self,
         scene: Scene<'_>,
@@ -100,7 +102,8 @@ impl Batch<'_> {
         if settled == Settled::Last {
             store.trust_records(connection)?;
         }
-        // What a whole-store read leaves as it is, it need not touch: the store remembers the read itself.
+        // What a whole-store read leaves as it is, it need not touch: the store remembers the read
+        // itself.
         if !same || !redacted || reading.asked || settled != Settled::Not {
             single.write(store.id, &key.bytes, value_read, reading.word())?;
         }

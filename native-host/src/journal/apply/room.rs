@@ -49,7 +49,8 @@ impl Batch<'_> {
             .is_some_and(|most| self.state.room.bytes > most)
     }
 
-    /// Lets go of what nobody needs, and of what there is no room for; whether there is more to do at once.
+    /// Lets go of what nobody needs, and of what there is no room for; whether there is more to do
+    /// at once.
     pub(super) fn retain(&mut self) -> rusqlite::Result<bool> {
         let mut more = self.pay()?;
         more |= self.forget()?;
@@ -137,8 +138,8 @@ impl Batch<'_> {
         Ok(old)
     }
 
-    /// Tells what the mirror holds of records that are owed, once the sinks have passed the gap and are not far behind: a few at a time, so
-    /// that these do not fill the journal in turn.
+    /// Tells what the mirror holds of records that are owed, once the sinks have passed the gap and
+    /// are not far behind: a few at a time, so that these do not fill the journal in turn.
     fn pay(&mut self) -> rusqlite::Result<bool> {
         let passed_on = self.passed_on()?;
         if self.state.room.owed == 0
@@ -208,7 +209,8 @@ impl Batch<'_> {
             .as_ref()
             .is_some_and(|row| row.value.is_some() && row.redaction != self.state.redaction)
         {
-            // Other rules made it. They may have kept what today's must not: the read that follows tells it.
+            // Other rules made it. They may have kept what today's must not: the read that follows
+            // tells it.
             self.single.owe(store, &key)?;
             return self.read_again(&place, version);
         }

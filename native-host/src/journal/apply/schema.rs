@@ -1,5 +1,5 @@
-//! Changes of stores' shapes, and what becomes of their records: those of a store that goes are deleted, those of one that is
-//! renamed go and come again under the new name.
+//! Changes of stores' shapes, and what becomes of their records: those of a store that goes are
+//! deleted, those of one that is renamed go and come again under the new name.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,8 @@ impl<'j> Batch<'j> {
             when,
         };
         let late = match change {
-            // A new store is empty: what the mirror has under its name is of a store that went unseen.
+            // A new store is empty: what the mirror has under its name is of a store that went
+            // unseen.
             SchemaChange::CreateStore { .. } => self.empty(stretch, By::NewShape, drafts, written)?,
             SchemaChange::DeleteStore {} | SchemaChange::DeleteDatabase {} => {
                 self.empty(stretch, By::Shape, drafts, written)?
@@ -158,7 +159,8 @@ impl<'j> Batch<'j> {
         self.emit(scene, drafts)
     }
 
-    /// Writes the records of a store that is renamed under its new name. They are still under the old one.
+    /// Writes the records of a store that is renamed under its new name. They are still under the
+    /// old one.
     fn move_records<'a>(
         &mut self,
         (source, reads): (i64, Reads),
@@ -190,7 +192,8 @@ impl<'j> Batch<'j> {
                 if row.redaction != self.state.redaction
                     || self.volume.moved + length > self.state.delivery_bytes
                 {
-                    // By the rules of today it may not be told again, or there is too much; it is read by its new name.
+                    // By the rules of today it may not be told again, or there is too much; it is
+                    // read by its new name.
                     self.read_again(to.place, to.version)?;
                     continue;
                 }
@@ -238,7 +241,8 @@ impl<'j> Batch<'j> {
         Ok(known.contested)
     }
 
-    /// Deletes the records of a store, and knows from now on that it has none, unless that was late.
+    /// Deletes the records of a store, and knows from now on that it has none, unless that was
+    /// late.
     fn empty<'a>(
         &mut self,
         stretch: Stretch<'_, 'a>,

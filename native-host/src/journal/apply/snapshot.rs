@@ -87,7 +87,8 @@ impl Batch<'_> {
         Ok(self.observe_all(scene, &place, &observed, reading)?)
     }
 
-    /// Follows a whole-store read; once it has reached the end without a break, the mirror is complete.
+    /// Follows a whole-store read; once it has reached the end without a break, the mirror is
+    /// complete.
     fn scanned(
         &mut self,
         context: i64,
@@ -129,8 +130,8 @@ impl Batch<'_> {
         store.set_complete(&self.transaction, complete)
     }
 
-    /// A stretch of a store whose keys are redacted. Between which keys it lies says nothing about the mirror's: only once all
-    /// stretches are there is it known what is gone.
+    /// A stretch of a store whose keys are redacted. Between which keys it lies says nothing about
+    /// the mirror's: only once all stretches are there is it known what is gone.
     fn unordered(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
         let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;

@@ -1,8 +1,9 @@
-//! Stretches of records that go at once: by a `clear`, a deleted range, a store that is created, renamed or deleted.
+//! Stretches of records that go at once: by a `clear`, a deleted range, a store that is created,
+//! renamed or deleted.
 //!
-//! What holds for a single write holds for each record of the stretch: it stays if its last write is
-//! most likely younger. So a deletion that is reported late takes away only what is older, whatever
-//! deleted it, and no cache steps back until the store is read again.
+//! What holds for a single write holds for each record of the stretch: it stays if its last write
+//! is most likely younger. So a deletion that is reported late takes away only what is older,
+//! whatever deleted it, and no cache steps back until the store is read again.
 
 use super::{
     super::{
@@ -36,7 +37,8 @@ pub(super) enum By {
     Records,
     /// A store that is deleted. In a conflict all is read again.
     Shape,
-    /// A store that is created, or takes a name: no record was there, so none that stays was deleted.
+    /// A store that is created, or takes a name: no record was there, so none that stays was
+    /// deleted.
     NewShape,
     /// A store that gives up its name: the mirror keeps the records until they have moved.
     Move,
@@ -109,7 +111,8 @@ impl<'j> Batch<'j> {
                     self.single.write(id, &key.bytes, None, when.after(row.word))?;
                 }
                 let is_told = fate.late && (by == By::NewShape || !written.tell_late(id, &key.bytes));
-                // Also for one that is told already: going through a store again and again costs as much.
+                // Also for one that is told already: going through a store again and again costs as
+                // much.
                 self.volume.draft(&key.bytes);
                 if !is_told {
                     drafts.push(Draft {
@@ -156,7 +159,8 @@ impl<'j> Batch<'j> {
         }
     }
 
-    /// Makes tombstones of a stretch, but for records in conflict: what becomes of each is decided already.
+    /// Makes tombstones of a stretch, but for records in conflict: what becomes of each is decided
+    /// already.
     pub(super) fn bury(
         &mut self,
         store: i64,

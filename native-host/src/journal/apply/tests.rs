@@ -125,7 +125,8 @@ impl Bench {
         self.deliver(context, &body);
     }
 
-    /// Stretches of a store whose keys are redacted, as read at a time: which one comes before, which is the last key, the keys.
+    /// Stretches of a store whose keys are redacted, as read at a time: which one comes before,
+    /// which is the last key, the keys.
     fn unordered(&mut self, context: &str, at: i64, after: &str, until: &str, keys: &[&str]) -> Outcome {
         let bound = |name: &str, key: &str| match key {
             "" => String::new(),

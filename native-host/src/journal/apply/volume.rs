@@ -1,13 +1,15 @@
 //! What one delivery may write.
 //!
-//! A small delivery may concern all of a large store, and an upgrade may rename it any number of times. So the text of its events has a
-//! bound. What is past it is treated as what there is no room for ([`retain`](super::super::retain)): a row with store and key
-//! stays, the store's last row becomes a gap event, and the stream gets later what the records hold then. The mirror
-//! misses nothing, but for records that a rename would have to write again: those are read from the page.
+//! A small delivery may concern all of a large store, and an upgrade may rename it any number of
+//! times. So the text of its events has a bound. What is past it is treated as what there is no
+//! room for ([`retain`](super::super::retain)): a row with store and key stays, the store's last
+//! row becomes a gap event, and the stream gets later what the records hold then. The mirror misses
+//! nothing, but for records that a rename would have to write again: those are read from the page.
 //!
-//! The rows and keys themselves have a bound, too, for a delivery may go through all of a store any number of times. Past it no further
-//! stretch is gone through: what the delivery does to stores from there on is left out, one gap event of each store says so, and they are
-//! read again as a whole.
+//! The rows and keys themselves have a bound, too, for a delivery may go through all of a store any
+//! number of times. Past it no further stretch is gone through: what the delivery does to stores
+//! from there on is left out, one gap event of each store says so, and they are read again as a
+//! whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,22 +26,26 @@ use super::{
     room::Loss,
 };
 
-/// How many bytes of events one delivery may write, and how many of records it may move: more than any delivery brings.
+/// How many bytes of events one delivery may write, and how many of records it may move: more than
+/// any delivery brings.
 pub(in crate::journal) const DELIVERY_BYTES: u64 = 256 * 1024 * 1024;
 
-/// How much work one delivery may make of stretches of stores, counted in bytes as [`Volume::look`] and its neighbours do. A store of a
-/// million records can be cleared.
+/// How much work one delivery may make of stretches of stores, counted in bytes as [`Volume::look`]
+/// and its neighbours do. A store of a million records can be cleared.
 pub(in crate::journal) const DELIVERY_WORK: u64 = 2 * DELIVERY_BYTES;
 
-/// What looking at one row costs, what changing it in one statement with others, and what a draft and an event of its own.
+/// What looking at one row costs, what changing it in one statement with others, and what a draft
+/// and an event of its own.
 const LOOK: u64 = 64;
 const CHANGE: u64 = 32;
 const DRAFT: u64 = 192;
 
-/// How many bytes of events a transaction may write before it is committed, if it holds several deliveries.
+/// How many bytes of events a transaction may write before it is committed, if it holds several
+/// deliveries.
 pub(super) const BATCH_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The longest key that is kept, in bytes of the text that a page sends: a key stands in every row of its record.
+/// The longest key that is kept, in bytes of the text that a page sends: a key stands in every row
+/// of its record.
 pub(super) const MAX_KEY_TEXT: usize = 1024 * 1024;
 
 /// Whether a record is left out because its key is longer than that.
@@ -72,7 +78,8 @@ impl Volume {
         self.work += LOOK + key.len() as u64 + value.map_or(0, str::len) as u64 / 8;
     }
 
-    /// An event is drafted of it, which is laid aside, written to the journal and looked up by its key.
+    /// An event is drafted of it, which is laid aside, written to the journal and looked up by its
+    /// key.
     pub(super) fn draft(&mut self, key: &[u8]) {
         self.work += DRAFT + 4 * key.len() as u64;
     }
@@ -112,7 +119,8 @@ impl Batch<'_> {
         self.volume.work >= self.state.delivery_work
     }
 
-    /// Leaves a store as the mirror has it, for there is too much to do: a gap says so, and it is read again.
+    /// Leaves a store as the mirror has it, for there is too much to do: a gap says so, and it is
+    /// read again.
     pub(super) fn leave_store(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
         let store = self.state.stores.get(&self.transaction, place, version)?.id;
         if self.volume.left.insert(store) {
@@ -128,7 +136,8 @@ impl Batch<'_> {
         self.volume.text >= self.state.delivery_bytes
     }
 
-    /// Writes the row of an event without its text; of those about a whole store only one, which the gap will take.
+    /// Writes the row of an event without its text; of those about a whole store only one, which
+    /// the gap will take.
     pub(super) fn leave_out(&mut self, store: i64, key: Option<&[u8]>) -> rusqlite::Result<()> {
         let carried = match self.volume.carried {
             Some(carried) => carried,

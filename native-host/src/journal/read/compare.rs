@@ -10,7 +10,8 @@ use super::{
     Place, Reader, VALUE, key_text, place, value,
 };
 
-/// How many events that a sink has not passed on are looked at; of a sink that is further behind, every record is on its way.
+/// How many events that a sink has not passed on are looked at; of a sink that is further behind,
+/// every record is on its way.
 const PENDING: usize = 100_000;
 
 /// A key of a store, and what the mirror holds under it.
@@ -34,7 +35,8 @@ pub struct Now {
 }
 
 impl Reader {
-    /// The keys of a store after this one, those of records that are gone among them: at least one if there is one, then as many as fit.
+    /// The keys of a store after this one, those of records that are gone among them: at least one
+    /// if there is one, then as many as fit.
     pub fn rows(
         &self,
         store: i64,
@@ -66,7 +68,8 @@ impl Reader {
         })
     }
 
-    /// What the mirror holds of these records at one moment, and whether it has changed after this event.
+    /// What the mirror holds of these records at one moment, and whether it has changed after this
+    /// event.
     pub fn now(&self, records: &[(i64, &[u8])], passed: u64) -> Result<Vec<Now>, JournalError> {
         self.read(|connection| {
             let transaction = connection.unchecked_transaction()?;

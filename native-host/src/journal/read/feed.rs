@@ -15,8 +15,8 @@ struct Timed {
 }
 
 impl Reader {
-    /// When the events after one passed a stage, up to this last one or a little further: event numbers, each with the time at
-    /// which all events up to it had passed, in order.
+    /// When the events after one passed a stage, up to this last one or a little further: event
+    /// numbers, each with the time at which all events up to it had passed, in order.
     pub fn passages(&self, stage: &str, after: u64, last: u64) -> Result<Vec<(u64, i64)>, JournalError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(

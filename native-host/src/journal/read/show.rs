@@ -78,7 +78,8 @@ impl Reader {
         })
     }
 
-    /// How many bytes the events take, and how many have lost their text for want of room. A journal of an older host keeps no books.
+    /// How many bytes the events take, and how many have lost their text for want of room. A
+    /// journal of an older host keeps no books.
     pub fn room(&self) -> Result<(u64, u64), JournalError> {
         self.read(|connection| {
             if !has_table(connection, "room")? {
@@ -99,7 +100,8 @@ impl Reader {
         })
     }
 
-    /// What was last wrong with each sink, by its name. A journal of an older host does not remember.
+    /// What was last wrong with each sink, by its name. A journal of an older host does not
+    /// remember.
     pub fn last_failures(&self) -> Result<Vec<(String, Failed)>, JournalError> {
         self.read(|connection| {
             if !has_table(connection, "failed")? {
@@ -164,8 +166,9 @@ impl Reader {
         self.read(|connection| value(&mut *connection.prepare_cached(VALUE)?, store, &key.to_bytes()))
     }
 
-    /// The records of a store in key order, each with its typed value, handed to `each` one by one, as they are when their page is read. While
-    /// `each` has its turn nothing is being read: a command that waits for a terminal would hold up the journal's write-ahead log.
+    /// The records of a store in key order, each with its typed value, handed to `each` one by one,
+    /// as they are when their page is read. While `each` has its turn nothing is being read: a
+    /// command that waits for a terminal would hold up the journal's write-ahead log.
     pub fn each_record<E: From<JournalError>>(
         &self,
         store: i64,

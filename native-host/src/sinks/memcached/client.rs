@@ -1,6 +1,7 @@
 //! Single questions to one server, beside the sink.
 //!
-//! The `memcache` crate's own client connects by plain TCP alone; this one asks the same commands over a [`Line`].
+//! The `memcache` crate's own client connects by plain TCP alone; this one asks the same commands
+//! over a [`Line`].
 
 use memcache::exp::{Error, MetaCommand, MetaCommandResult};
 
@@ -11,7 +12,8 @@ use super::{
 };
 use crate::config::{self, endpoint::Endpoint};
 
-/// A server that is asked now and then. It connects when it is first asked, and again after the connection was lost.
+/// A server that is asked now and then. It connects when it is first asked, and again after the
+/// connection was lost.
 pub(crate) struct Client {
     endpoint: Endpoint,
     line: Option<Line>,
@@ -49,7 +51,8 @@ impl Client {
         self.endpoint.name()
     }
 
-    /// Sends commands, all at once, and returns the answer of each. After an error it is not known what the server has done.
+    /// Sends commands, all at once, and returns the answer of each. After an error it is not known
+    /// what the server has done.
     pub(crate) fn run(
         &mut self,
         commands: &[MetaCommand],

@@ -1,9 +1,10 @@
-//! Consistent hashing as libmemcached's weighted ketama does it, so that this host and an application's clients look for a key on
-//! the same server.
+//! Consistent hashing as libmemcached's weighted ketama does it, so that this host and an
+//! application's clients look for a key on the same server.
 //!
-//! Each server has 160 points on a ring of 32-bit numbers: four from each of the 40 MD5 digests of `host-N` (on the default port),
-//! `host:port-N`, or `path:0-N` (a local socket). TLS changes no name. A key belongs to the server of the first point at or after the
-//! first four bytes of its own MD5 digest.
+//! Each server has 160 points on a ring of 32-bit numbers: four from each of the 40 MD5 digests of
+//! `host-N` (on the default port), `host:port-N`, or `path:0-N` (a local socket). TLS changes no
+//! name. A key belongs to the server of the first point at or after the first four bytes of its own
+//! MD5 digest.
 
 use std::borrow::Cow;
 
@@ -69,8 +70,8 @@ fn name(server: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// Computed with Python's hashlib from libmemcached's definition (`ketama_server_hash`, `update_continuum` and
-    /// `dispatch_host`), for the three servers below.
+    /// Computed with Python's hashlib from libmemcached's definition (`ketama_server_hash`,
+    /// `update_continuum` and `dispatch_host`), for the three servers below.
     #[test]
     fn keys_go_where_libmemcached_sends_them() {
         let ketama = Ketama::new(&["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11212"].map(str::to_owned));

@@ -1,11 +1,12 @@
 //! A connection to one server, on which the sink alone talks.
 //!
-//! Not the client's own: that one gives a whole exchange one deadline, however much it carries, so a large value on a slow line would
-//! never arrive. Here time is up only if nothing moves.
+//! Not the client's own: that one gives a whole exchange one deadline, however much it carries, so
+//! a large value on a slow line would never arrive. Here time is up only if nothing moves.
 //!
-//! **Over TLS commands travel in flights**, each waiting for the answers of the one before. Memcached (1.6.18) waits for its socket
-//! although decrypted commands wait inside OpenSSL, and answers these only when more bytes come. What it takes with one read leaves
-//! nothing there: the commands of one TLS record, or a single command that ends with its last record.
+//! **Over TLS commands travel in flights**, each waiting for the answers of the one before.
+//! Memcached (1.6.18) waits for its socket although decrypted commands wait inside OpenSSL, and
+//! answers these only when more bytes come. What it takes with one read leaves nothing there: the
+//! commands of one TLS record, or a single command that ends with its last record.
 
 use std::{
     collections::HashMap,
@@ -18,11 +19,12 @@ use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaResponse, parse_m
 use super::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, obstacle::Obstacle, stream::Stream};
 use crate::{config::endpoint::Endpoint, failpoint::paced};
 
-/// The slowest line on which a value still arrives, in bytes a second: what was written may be in buffers on the way, where nobody sees
-/// it move.
+/// The slowest line on which a value still arrives, in bytes a second: what was written may be in
+/// buffers on the way, where nobody sees it move.
 const SLOWEST: u64 = 64 * 1024;
 
-/// The longest flight of several commands: less than a TLS record carries, and than Memcached's read buffer takes.
+/// The longest flight of several commands: less than a TLS record carries, and than Memcached's
+/// read buffer takes.
 const FLIGHT: usize = 16_000;
 
 /// No answer's first line is longer.
@@ -108,7 +110,8 @@ impl Parcel {
     }
 }
 
-/// Whether a server that hangs up at a meta command answers a classic one: a proxy, or an old server.
+/// Whether a server that hangs up at a meta command answers a classic one: a proxy, or an old
+/// server.
 pub(super) fn speaks_classic(endpoint: &Endpoint) -> bool {
     let ask = || -> io::Result<bool> {
         let mut stream = Stream::open(endpoint, paced(CONNECT_TIMEOUT))?;
@@ -122,8 +125,8 @@ pub(super) fn speaks_classic(endpoint: &Endpoint) -> bool {
 }
 
 impl Line {
-    /// Connects, and waits for an answer of the server (to the meta no-op): the system accepts connections to one that stands still,
-    /// too.
+    /// Connects, and waits for an answer of the server (to the meta no-op): the system accepts
+    /// connections to one that stands still, too.
     pub(crate) fn open(endpoint: &Endpoint) -> Result<(Self, Greeting), Error> {
         let stream = Stream::open(endpoint, paced(CONNECT_TIMEOUT))?;
         let mut line = Self {

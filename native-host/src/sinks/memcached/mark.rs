@@ -1,8 +1,9 @@
 //! What each server is told to remember of us: a small item, the *mark*.
 //!
-//! It goes with all else that the server holds. So a server without it is empty, whatever its connections say, and one that has it
-//! was not emptied, however often these were closed. It says up to which event the server has everything, by which deleted records are
-//! found that it has not been told of: while it was left out of the list, or while somebody else fed it.
+//! It goes with all else that the server holds. So a server without it is empty, whatever its
+//! connections say, and one that has it was not emptied, however often these were closed. It says
+//! up to which event the server has everything, by which deleted records are found that it has not
+//! been told of: while it was left out of the list, or while somebody else fed it.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,8 @@ const LISTS: usize = 8;
 pub(crate) struct Mark {
     /// Which journal's numbers these are.
     journal: i64,
-    /// For each list of servers in which this one has been: up to which event it was told all that concerns it.
+    /// For each list of servers in which this one has been: up to which event it was told all that
+    /// concerns it.
     passed: BTreeMap<String, u64>,
     /// Records may be here that were deleted: nobody knows which.
     #[serde(default)]
@@ -58,7 +60,8 @@ impl Mark {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The mark of a server that was told all up to this event, and all that an earlier mark says of it.
+    /// The mark of a server that was told all up to this event, and all that an earlier mark says
+    /// of it.
     pub(super) fn after(earlier: Option<&Self>, journal: i64, list: &str, passed: u64) -> Self {
         let mut mark = match earlier {
             Some(earlier) if earlier.journal == journal => earlier.clone(),
@@ -85,7 +88,8 @@ impl Mark {
         self.passed.get(list).copied()
     }
 
-    /// Up to which event of this journal the server was told of deletions; `None`: of another journal's, or of more than there are.
+    /// Up to which event of this journal the server was told of deletions; `None`: of another
+    /// journal's, or of more than there are.
     pub(super) fn told(&self, journal: i64, list: &str, head: u64) -> Option<u64> {
         if self.journal != journal || self.passed.values().any(|passed| *passed > head) {
             return None;

@@ -1,4 +1,5 @@
-//! What stands between a connection and its first command, under names that do not change, with cures.
+//! What stands between a connection and its first command, under names that do not change, with
+//! cures.
 
 use std::{
     io::{self, ErrorKind},
@@ -78,7 +79,8 @@ impl Obstacle {
         obstacle.into()
     }
 
-    /// What a failure of the first command means: a server that hangs up then has another language in mind.
+    /// What a failure of the first command means: a server that hangs up then has another language
+    /// in mind.
     pub(super) fn at_first(error: io::Error) -> io::Error {
         match error.kind() {
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset if Self::of(&error).is_none() => {
@@ -88,8 +90,8 @@ impl Obstacle {
         }
     }
 
-    /// A failure later on in plain words: sockets tell a time-out as "would block", and TLS tells only now that the server wants a
-    /// certificate of ours.
+    /// A failure later on in plain words: sockets tell a time-out as "would block", and TLS tells
+    /// only now that the server wants a certificate of ours.
     pub(super) fn named(error: io::Error) -> io::Error {
         if error.kind() == ErrorKind::WouldBlock {
             return io::Error::new(ErrorKind::TimedOut, "it did not answer in time");

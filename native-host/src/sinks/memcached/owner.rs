@@ -38,7 +38,8 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Reads an item. Every client of the server may have written it, and names of keys are made of the profile.
+    /// Reads an item. Every client of the server may have written it, and names of keys are made of
+    /// the profile.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text)
             .ok()

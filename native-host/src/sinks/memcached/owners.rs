@@ -153,13 +153,14 @@ impl Owners {
         origins.map(|(origin, _)| origin.clone()).collect()
     }
 
-    /// Whether there was no owner when this profile became that of an origin: nothing speaks for records of another one.
+    /// Whether there was no owner when this profile became that of an origin: nothing speaks for
+    /// records of another one.
     pub(super) fn was_free(&self, origin: &str) -> bool {
         self.origins.get(origin).is_some_and(|standing| standing.was_free)
     }
 
-    /// The same in the middle of long work: otherwise other hosts would take this one to have ended.
-    /// Afterwards another profile may own an origin.
+    /// The same in the middle of long work: otherwise other hosts would take this one to have
+    /// ended. Afterwards another profile may own an origin.
     pub(super) fn check_in_time(&mut self, servers: &mut Servers) -> Result<(), StepError> {
         if self.checked.is_some_and(|at| at.elapsed() < paced(BUSY)) {
             return Ok(());
@@ -410,7 +411,8 @@ impl Standing {
     ) -> Result<(), StepError> {
         let unsettled = from.is_some()
             || match self.holder {
-                // The item of an owner may be lost, by a restart or an eviction, and its records be there.
+                // The item of an owner may be lost, by a restart or an eviction, and its records be
+                // there.
                 Holder::Unknown => !are_empty_of(servers, own.key, own.origin)?,
                 // No other host has written since.
                 Holder::Own { unsettled } => unsettled.is_some(),

@@ -25,7 +25,8 @@ pub(super) struct Servers {
     list: String,
     /// When the marks were looked up.
     looked: Option<Instant>,
-    /// Something was sent whose fate is not known, by this process or by one that was killed: a server may still execute it.
+    /// Something was sent whose fate is not known, by this process or by one that was killed: a
+    /// server may still execute it.
     pub unsure: bool,
 }
 
@@ -238,7 +239,8 @@ impl Servers {
         &self.list
     }
 
-    /// Looks after the marks of filled servers, which have all up to this event; one whose mark is gone was emptied.
+    /// Looks after the marks of filled servers, which have all up to this event; one whose mark is
+    /// gone was emptied.
     pub(super) fn look(&mut self, journal: i64, passed: u64) -> Result<(), StepError> {
         for index in 0..self.all.len() {
             if !self.all.get(index).is_some_and(|server| server.filled) {
@@ -287,8 +289,8 @@ impl Servers {
         }
     }
 
-    /// Writes a mark in the place of the one that was found, if it is still there: one that is gone was lost with all else. Whether
-    /// that was done.
+    /// Writes a mark in the place of the one that was found, if it is still there: one that is gone
+    /// was lost with all else. Whether that was done.
     pub(super) fn write_mark(
         &mut self,
         index: usize,
@@ -346,9 +348,10 @@ impl Servers {
         }
     }
 
-    /// Brings the servers to hold what the items say that are theirs: all of them, or only these. One that fails does not keep the others
-    /// from it. `passed`: by a journal, up to which event all servers have everything then; the mark of one of them says so before
-    /// anybody else is told.
+    /// Brings the servers to hold what the items say that are theirs: all of them, or only these.
+    /// One that fails does not keep the others from it. `passed`: by a journal, up to which event
+    /// all servers have everything then; the mark of one of them says so before anybody else is
+    /// told.
     pub(super) fn store(
         &mut self,
         items: &[Item<'_>],
@@ -437,7 +440,8 @@ impl Servers {
     }
 }
 
-/// Adds a mark, or puts it in the place of exactly what was found; the answer has its item's number.
+/// Adds a mark, or puts it in the place of exactly what was found; the answer has its item's
+/// number.
 fn push_mark(parcel: &mut Parcel, name: &str, mark: &Mark, found: Option<&Found>) {
     let flags = found.map_or(" c ME".to_owned(), |found| format!(" c C{}", found.cas));
     parcel.push("ms", name, &flags, Some(mark.text().as_bytes()));

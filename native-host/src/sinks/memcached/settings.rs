@@ -24,7 +24,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Asks a server on a connection of its own. What it does not tell, as a proxy may not, stays unknown.
+    /// Asks a server on a connection of its own. What it does not tell, as a proxy may not, stays
+    /// unknown.
     pub(crate) fn of(server: &Endpoint, timeout: Duration) -> io::Result<Self> {
         let mut stream = Stream::open(server, timeout)?;
         stream.write_all(b"mn\r\nversion\r\nstats settings\r\nstats\r\n")?;

@@ -16,12 +16,13 @@ use crate::{
 /// How much travels together, unless a single value is larger.
 const PARCEL_BYTES: usize = 1024 * 1024;
 
-/// The largest value that is offered to a server that does not tell what it takes: no server takes more without being told to, and few
-/// take more than 1 MiB.
+/// The largest value that is offered to a server that does not tell what it takes: no server takes
+/// more without being told to, and few take more than 1 MiB.
 const MAX_VALUE: usize = 32 * 1024 * 1024;
 
-/// What an item takes beyond its key and value in every version of Memcached: header, CAS number, the key's end, the value's end.
-/// A version may take somewhat more; then the server itself refuses.
+/// What an item takes beyond its key and value in every version of Memcached: header, CAS number,
+/// the key's end, the value's end. A version may take somewhat more; then the server itself
+/// refuses.
 pub(crate) const ITEM_BYTES: usize = 48 + 8 + 1 + 2;
 
 /// What a key is to hold.
@@ -44,8 +45,9 @@ pub(crate) fn most_bytes(name: &str, item_size: Option<u64>) -> usize {
     size.saturating_sub(name.len() + ITEM_BYTES).min(MAX_VALUE)
 }
 
-/// Brings a server to hold what the items say; values that are too large for it are deleted there and told. All answers are waited for,
-/// also behind a refusal. A last command goes along and is executed after all others; its answer is returned, too.
+/// Brings a server to hold what the items say; values that are too large for it are deleted there
+/// and told. All answers are waited for, also behind a refusal. A last command goes along and is
+/// executed after all others; its answer is returned, too.
 pub(super) fn store<'i>(
     line: &mut Line,
     item_size: Option<u64>,

@@ -1,10 +1,11 @@
-//! The transport below Memcached's meta protocol: TCP, TLS, or a socket in the file system, with a login if the server wants one.
+//! The transport below Memcached's meta protocol: TCP, TLS, or a socket in the file system, with a
+//! login if the server wants one.
 //!
-//! The `memcache` crate encodes commands and reads the headers of answers, but its connections are plain TCP. This is the
-//! small extension that carries its protocol over the other transports.
+//! The `memcache` crate encodes commands and reads the headers of answers, but its connections are
+//! plain TCP. This is the small extension that carries its protocol over the other transports.
 //!
-//! **Invariant:** the password is sent only after the server has asked for a login. A server without authentication would store the
-//! credentials as an item that every client can read.
+//! **Invariant:** the password is sent only after the server has asked for a login. A server
+//! without authentication would store the credentials as an item that every client can read.
 
 use std::{
     fs,
@@ -154,7 +155,8 @@ impl Stream {
                     Err(error) => return error.kind() == ErrorKind::WouldBlock,
                 }
             },
-            // The standard library cannot peek here. Nothing may be lost by reading: nothing is expected.
+            // The standard library cannot peek here. Nothing may be lost by reading: nothing is
+            // expected.
             #[cfg(unix)]
             Kind::Socket(socket) => would_block(socket.read(&mut [0])),
         }

@@ -1,10 +1,12 @@
-//! Script calls on their way: several at a time, so that the server need not wait for us, nor we for it.
+//! Script calls on their way: several at a time, so that the server need not wait for us, nor we
+//! for it.
 //!
-//! **Order holds** whatever becomes of a call: each says which event it builds on, and the server refuses one that would leave a gap.
-//! So when one in the middle fails, those behind it do nothing, and all are sent again from where the server stands.
+//! **Order holds** whatever becomes of a call: each says which event it builds on, and the server
+//! refuses one that would leave a gap. So when one in the middle fails, those behind it do nothing,
+//! and all are sent again from where the server stands.
 //!
-//! **A slow line is no failure**: what was sent may be in buffers on the way for long, and sending it again would only make more of it. So the time for
-//! an answer grows with what has to get there.
+//! **A slow line is no failure**: what was sent may be in buffers on the way for long, and sending
+//! it again would only make more of it. So the time for an answer grows with what has to get there.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -13,7 +15,8 @@ use redis::{Cmd, ErrorKind, RedisError, Script, ServerErrorKind, Value};
 use super::link::Link;
 use crate::{config, journal::read::Entry};
 
-/// How many calls are on their way at a time, and how many bytes of them: one more may go while it is less.
+/// How many calls are on their way at a time, and how many bytes of them: one more may go while it
+/// is less.
 const CALLS: usize = 4;
 const BYTES: usize = 2 * 1024 * 1024;
 
@@ -63,9 +66,9 @@ impl Caller {
         self.script.load(link.connection()).map(|_| ())
     }
 
-    /// The call for a batch, which must not be empty and whose numbers must grow by one: it builds on what the cursor must be, and
-    /// channels, here by store, get what comes after `published`. Nothing happens unless the cursor
-    /// is this token's.
+    /// The call for a batch, which must not be empty and whose numbers must grow by one: it builds
+    /// on what the cursor must be, and channels, here by store, get what comes after `published`.
+    /// Nothing happens unless the cursor is this token's.
     pub(super) fn call(
         &self,
         entries: &[Entry],

@@ -19,20 +19,24 @@ use crate::{
     failpoint::paced,
 };
 
-/// How long a server may take. A script that outlives this has still run once, which the cursor shows.
+/// How long a server may take. A script that outlives this has still run once, which the cursor
+/// shows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The slowest line by which a call still arrives, in bytes a second, and how many bytes may be in buffers on the way at most, where nobody sees
-/// them move: those of the systems here and there grow to a few MiB. What is more is waited for piece by piece.
+/// The slowest line by which a call still arrives, in bytes a second, and how many bytes may be in
+/// buffers on the way at most, where nobody sees them move: those of the systems here and there
+/// grow to a few MiB. What is more is waited for piece by piece.
 const SLOWEST: usize = 64 * 1024;
 const BUFFERED: usize = 8 * 1024 * 1024;
 
-/// How often the server is asked about its memory, at least: after so long, or so many bytes of events.
+/// How often the server is asked about its memory, at least: after so long, or so many bytes of
+/// events.
 const MEMORY: Duration = Duration::from_secs(1);
 const MEMORY_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many entries of a stream are read at once: few, for each may be large; more where other profiles' are many.
+/// How many entries of a stream are read at once: few, for each may be large; more where other
+/// profiles' are many.
 const SCAN: usize = 16;
 const LONGEST_SCAN: usize = 512;
 
@@ -136,10 +140,11 @@ impl Link {
         self.connection.is_open()
     }
 
-    /// Asks whether the server is there and remembers what it did. A server can forget without closing a connection: `FLUSHALL`,
-    /// or a proxy that has put another one in its place.
+    /// Asks whether the server is there and remembers what it did. A server can forget without
+    /// closing a connection: `FLUSHALL`, or a proxy that has put another one in its place.
     pub(super) fn is_unbroken(&mut self) -> bool {
-        // What is wrong with it, if something is, is told by the connection that takes this one's place.
+        // What is wrong with it, if something is, is told by the connection that takes this one's
+        // place.
         self.is_open()
             && self.ask().is_ok_and(|cursor| cursor == self.cursor)
             && self
@@ -157,7 +162,8 @@ impl Link {
         &mut self.connection
     }
 
-    /// From now on the server may take as long as so many bytes need to get there, and the time for an answer.
+    /// From now on the server may take as long as so many bytes need to get there, and the time for
+    /// an answer.
     pub(super) fn be_patient(&self, bytes: usize) -> Result<(), RedisError> {
         let moving = Duration::from_millis((bytes.min(BUFFERED) * 1000 / SLOWEST) as u64);
         let patience = Some(paced(ANSWER_TIMEOUT + moving));
@@ -191,8 +197,9 @@ impl Link {
         self.sent += bytes;
     }
 
-    /// The last event of this profile that stands in the stream, for a server that has lost its cursor but perhaps not the stream:
-    /// one that evicts keys may. If there is one it becomes the cursor again.
+    /// The last event of this profile that stands in the stream, for a server that has lost its
+    /// cursor but perhaps not the stream: one that evicts keys may. If there is one it becomes the
+    /// cursor again.
     pub(super) fn recover(&mut self, stream: &str, profile: &str) -> Result<(), RedisError> {
         let Some((last, _)) = self.last_in_stream(stream, profile)? else {
             return Ok(());
@@ -237,7 +244,8 @@ impl Link {
     }
 }
 
-/// Hands out a profile's events in a stretch of the stream, from the end, with number, id and text, until somebody has seen enough.
+/// Hands out a profile's events in a stretch of the stream, from the end, with number, id and text,
+/// until somebody has seen enough.
 pub(super) fn newest_first<T>(
     connection: &mut Connection,
     stream: &str,

@@ -1,4 +1,5 @@
-//! What an inspector wants to know of a server: where an event stands in the stream, and how its own client reaches it.
+//! What an inspector wants to know of a server: where an event stands in the stream, and how its
+//! own client reaches it.
 
 use std::ops::ControlFlow;
 
@@ -11,15 +12,16 @@ use super::{
 };
 use crate::{config, journal::condition::Trouble};
 
-/// How far from the time at which the host saw an event pass it is looked for, in milliseconds: a server has a clock of its own, and gives its answer
-/// after it has taken the event.
+/// How far from the time at which the host saw an event pass it is looked for, in milliseconds: a
+/// server has a clock of its own, and gives its answer after it has taken the event.
 const EARLIER: i64 = 10_000;
 const LATER: i64 = 2_000;
 
 /// How many entries are looked at at most.
 const MOST: usize = 20_000;
 
-/// The id of an event's entry in the stream, which the server took at about this time (in milliseconds since the epoch), if it is there.
+/// The id of an event's entry in the stream, which the server took at about this time (in
+/// milliseconds since the epoch), if it is there.
 pub fn entry(
     config: &config::Redis,
     stream: &str,
@@ -51,7 +53,8 @@ pub fn entry(
     })
 }
 
-/// The command line that reaches a server with `redis-cli`, word by word. Of what opens it there is only the question for it.
+/// The command line that reaches a server with `redis-cli`, word by word. Of what opens it there is
+/// only the question for it.
 pub fn client(config: &config::Redis) -> Vec<String> {
     let Ok(info) = config.url.as_str().into_connection_info() else {
         return Vec::new();

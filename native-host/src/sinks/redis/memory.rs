@@ -1,8 +1,9 @@
 //! How much memory a server has left for a stream.
 //!
-//! A stream grows with what pages write, and nothing but its readers' pace says when it may be cut. A server without `maxmemory`, which is
-//! Redis's default, would take all of its machine's memory. So the stream is not added to past a bound; the journal
-//! keeps the events, and past its own bound tells readers by gap events what is missing.
+//! A stream grows with what pages write, and nothing but its readers' pace says when it may be cut.
+//! A server without `maxmemory`, which is Redis's default, would take all of its machine's memory.
+//! So the stream is not added to past a bound; the journal keeps the events, and past its own bound
+//! tells readers by gap events what is missing.
 
 use redis::{Connection, ErrorKind, RedisError};
 
@@ -49,7 +50,8 @@ impl Memory {
         })
     }
 
-    /// How much the server may use before the stream is not added to any more; `None`: as much as it takes.
+    /// How much the server may use before the stream is not added to any more; `None`: as much as
+    /// it takes.
     pub fn bound(self, config: &config::Redis) -> Option<u64> {
         let default = Some(self.system / SHARE).filter(|_| self.max == 0);
         config.max_memory.or(default).filter(|bound| *bound > 0)

@@ -1,16 +1,18 @@
 -- Passes a batch of events on: XADD to the stream, PUBLISH to the store's channel, each event once.
 --
--- KEYS: the cursor, which holds the number of the last event that was passed on; the stream, unless there is none. Beside the cursor, under its
--- name with ":again", stands up to which event a stream that lost some is being given them again: until the cursor is there, the stream ends in the past.
+-- KEYS: the cursor, which holds the number of the last event that was passed on; the stream, unless
+-- there is none. Beside the cursor, under its name with ":again", stands up to which event a stream
+-- that lost some is being given them again: until the cursor is there, the stream ends in the past.
 -- The one under its name with ":host" is the token of the connection that may move it (claim.rs);
 -- for any other one nothing is done. ARGV: the caller's token, the stream's greatest length (0:
--- none), what the cursor must be at least, the last event that the channels have had (a
--- stream that lost some gets them again, who listened does not), the number of the first event; then for each run of
--- events of one store its channel, how many they are, and the JSON text of each. Numbers of events grow by one.
--- Returns the number of the last event that is passed on, and what the server refused ("" for nothing).
+-- none), what the cursor must be at least, the last event that the channels have had (a stream that
+-- lost some gets them again, who listened does not), the number of the first event; then for each
+-- run of events of one store its channel, how many they are, and the JSON text of each. Numbers of
+-- events grow by one. Returns the number of the last event that is passed on, and what the server
+-- refused ("" for nothing).
 --
--- A call that is refused ends the batch there; what was done before it is counted, so it is not done again. And it ends the batches
--- behind it, for each says what it builds on.
+-- A call that is refused ends the batch there; what was done before it is counted, so it is not
+-- done again. And it ends the batches behind it, for each says what it builds on.
 
 local call = redis.pcall
 local cursor, stream = KEYS[1], KEYS[2]
@@ -39,7 +41,8 @@ end
 reached = reached or '0'
 local stored = tonumber(reached)
 if stored < tonumber(ARGV[3]) then
-  -- Events from before this batch are lost here, or on their way; going on would leave them out for good.
+  -- Events from before this batch are lost here, or on their way; going on would leave them out for
+  -- good.
   return { reached, 'BEHIND event ' .. ARGV[3] .. ' was here, only ' .. reached .. ' is known' }
 end
 

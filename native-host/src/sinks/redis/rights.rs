@@ -5,10 +5,12 @@ use redis::{Cmd, Connection, IntoConnectionInfo as _, RedisError, Value};
 use super::{cursor_key, sign, trouble::NOT_PERMITTED};
 use crate::config;
 
-/// What the host needs, and the commands beside it; `+multi` and `+discard` are for the doctor, which asks without doing anything.
+/// What the host needs, and the commands beside it; `+multi` and `+discard` are for the doctor,
+/// which asks without doing anything.
 const COMMANDS: &str = "+eval +evalsha +script +get +set +xadd +xdel +xrevrange +publish +ping +info +type +mget +scan +xinfo +multi +discard";
 
-/// The one line that allows the user of the configuration what the host needs, and the commands beside it.
+/// The one line that allows the user of the configuration what the host needs, and the commands
+/// beside it.
 pub fn grant(config: &config::Redis) -> String {
     let info = config.url.as_str().into_connection_info().ok();
     let settings = info.as_ref().map(redis::ConnectionInfo::redis_settings);
@@ -39,8 +41,8 @@ pub(super) fn cure(config: &config::Redis) -> String {
     )
 }
 
-/// The first refusal of something that the sink needs, if there is one. Commands in a transaction are checked when they are queued,
-/// and this one is discarded.
+/// The first refusal of something that the sink needs, if there is one. Commands in a transaction
+/// are checked when they are queued, and this one is discarded.
 pub fn refusal(connection: &mut Connection, config: &config::Redis) -> Result<Option<String>, RedisError> {
     let cursor = cursor_key(config.stream.as_deref(), "doctor");
     let mut commands: Vec<Cmd> = Vec::new();

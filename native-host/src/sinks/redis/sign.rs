@@ -1,4 +1,5 @@
-//! The sign that a profile's host runs: a key beside its cursor that ends by itself soon after the host has.
+//! The sign that a profile's host runs: a key beside its cursor that ends by itself soon after the
+//! host has.
 //!
 //! `idb-relay apply` looks for it where several profiles use one site.
 
@@ -9,8 +10,8 @@ use redis::RedisError;
 use super::link::Link;
 use crate::failpoint::paced;
 
-/// After how long a host that gives no sign has ended, and how often it gives one. Both are those of
-/// the sign in Memcached ([`owners`](crate::sinks::memcached)).
+/// After how long a host that gives no sign has ended, and how often it gives one. Both are those
+/// of the sign in Memcached ([`owners`](crate::sinks::memcached)).
 pub(crate) const ENDED: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_secs(3);
 

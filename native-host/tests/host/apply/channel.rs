@@ -51,7 +51,8 @@ fn one_writes_what_all_hear() {
     one.state("applying");
     let mut two = Apply::start_with(&sandbox, "two", PUBSUB);
     two.state("standing_by");
-    // The stream's readers and the channels' exclude each other, too: they would write the same records.
+    // The stream's readers and the channels' exclude each other, too: they would write the same
+    // records.
     let mut three = Apply::start(&sandbox, "three");
     three.state("standing_by");
     host.deliver(1, &commit(&[put("1", "1")]));

@@ -10,7 +10,8 @@ use crate::support::{
     status,
 };
 
-/// What `doctor` says of who feeds Memcached, as verdicts with messages and cures, and that `status` says the same.
+/// What `doctor` says of who feeds Memcached, as verdicts with messages and cures, and that
+/// `status` says the same.
 fn feeding(sandbox: &Sandbox) -> Vec<String> {
     let said = status(sandbox)["feeding"].as_array().expect("a list").clone();
     let doctor = sandbox.run(&["doctor", "--json"]).stdout;

@@ -16,7 +16,8 @@ use crate::support::{Apply, Gate, ORIGIN, Proxy, Sandbox, has, until};
 /// What a large value consists of.
 const LARGE: &[u8; 16] = b"xxxxxxxxxxxxxxxx";
 
-/// How many of them, of half a megabyte each, no process may have in memory at once, whichever way it comes by them.
+/// How many of them, of half a megabyte each, no process may have in memory at once, whichever way
+/// it comes by them.
 const EVENTS: u64 = 80;
 
 /// What one may have, in MB: the program, and some portions of what passes through it.
@@ -186,7 +187,8 @@ fn memory_is_bounded_however_large_events_are() {
     let apply = Apply::start(&sandbox, "reads");
     done(&apply, "reading");
     assert!(apply.end().success());
-    // The older ones of what is owed are not applied, wherever their values are, and the newest of all is small.
+    // The older ones of what is owed are not applied, wherever their values are, and the newest of
+    // all is small.
     for number in 2 * EVENTS + 1..=3 * EVENTS {
         add(&mut connection, number, number % 50, VALUE);
     }

@@ -1,4 +1,5 @@
-//! Writes that come late, step by step: what one process looked up another one changes, and then the first one writes all the same.
+//! Writes that come late, step by step: what one process looked up another one changes, and then
+//! the first one writes all the same.
 
 use std::time::{Duration, Instant};
 
@@ -94,7 +95,8 @@ fn a_late_creation_does_not_replace() {
 fn a_creation_past_its_fence_is_dead_on_arrival() {
     let memcached = Memcached::start();
     let (mut late, mut other) = (Process::of(&memcached), Process::of(&memcached));
-    // Between the look and the write the record comes and goes: nothing is there to tell the late one.
+    // Between the look and the write the record comes and goes: nothing is there to tell the late
+    // one.
     let (seen, fence) = (late.look("a"), late.fence());
     other.set("a", Some("2"));
     other.set("a", None);
@@ -192,7 +194,8 @@ fn the_lease_is_one_process_s_at_a_time() {
         Taken::By("one".to_owned())
     );
     assert_ne!(two.keepings(), seen);
-    // A server that lost the lease gave it to another: the first one hears it from the server, at once.
+    // A server that lost the lease gave it to another: the first one hears it from the server, at
+    // once.
     sandbox.redis.command(&["DEL", "{idb:events}:apply:memcached"]);
     assert_eq!(two.take(&mut connection).expect("an answer"), Taken::Unknown);
     assert!(!one.keep(&mut connection).expect("an answer"));

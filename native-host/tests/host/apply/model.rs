@@ -164,7 +164,8 @@ fn processes_that_come_and_go_leave_what_the_model_says() {
         meddle(&mut slots, &sandbox, &mut started, &mut random);
         cut |= lose(&mut sandbox, &mut random);
         page.write(&mut random);
-        // Until it has arrived, or not quite: long enough for a lease to run out, or in the middle of something.
+        // Until it has arrived, or not quite: long enough for a lease to run out, or in the middle
+        // of something.
         let (began, patience) = (Instant::now(), Duration::from_millis(random.u64(..9000)));
         until("it has arrived, or the time is up", || {
             began.elapsed() > patience || outstanding(&sandbox) == Some(0)

@@ -1,4 +1,5 @@
-//! `verify` where `apply` feeds Memcached: it compares the same, and is the cure for what the stream has lost.
+//! `verify` where `apply` feeds Memcached: it compares the same, and is the cure for what the
+//! stream has lost.
 
 use std::{
     collections::BTreeSet,
@@ -103,7 +104,8 @@ fn what_the_stream_has_lost_is_put_right() {
     write(&sandbox, &mut host, 2, 0..20);
     all_done(&sandbox);
     assert!(apply.end().success());
-    // Changed, deleted, new: all of it is cut off before it is read, once with something behind it and once with nothing.
+    // Changed, deleted, new: all of it is cut off before it is read, once with something behind it
+    // and once with nothing.
     for (round, behind) in [(1, true), (2, false)] {
         let sequence = if round == 1 { 3 } else { 5 };
         let new = (100 * round).to_string();

@@ -33,7 +33,8 @@ fn a_memcached_that_is_empty_is_filled_without_an_event() {
             sandbox.await_cached(key, Some("2"));
         }
         assert_eq!(sandbox.cached("7"), None);
-        // The records but one, the first one of all, and what the server remembers of us: the mark and one profile's offset.
+        // The records but one, the first one of all, and what the server remembers of us: the mark
+        // and one profile's offset.
         assert_eq!(sandbox.memcached.count(), keys.len() - 1 + 1 + 2);
     };
     // Only ever the newest value of each.
@@ -300,7 +301,8 @@ fn refusals_are_named_with_their_cures() {
     let mut host = host(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));
     sandbox.await_cached("1", Some("1"));
-    // The group is deleted by hand: what is in the cache already is not applied again, and nothing is left out.
+    // The group is deleted by hand: what is in the cache already is not applied again, and nothing
+    // is left out.
     apply.state("applying");
     sandbox
         .redis

@@ -11,8 +11,8 @@ use crate::support::{
     host_delivery, pour, status, until,
 };
 
-/// How many events are owed or were not read yet; `None` if there is no group. Counted one by one: Redis's own figure (`lag`) is wrong after
-/// its restart, and null, not 0, where it has none.
+/// How many events are owed or were not read yet; `None` if there is no group. Counted one by one:
+/// Redis's own figure (`lag`) is wrong after its restart, and null, not 0, where it has none.
 pub(super) fn outstanding(sandbox: &Sandbox) -> Option<usize> {
     let mut connection = sandbox.redis.connection();
     let groups: Vec<HashMap<String, redis::Value>> = redis::cmd("XINFO")
@@ -228,7 +228,8 @@ fn lag_of_redis(sandbox: &Sandbox) -> Option<usize> {
 fn how_much_there_is_to_catch_up_with_is_known_though_redis_does_not_know() {
     let mut sandbox = sandbox();
     let mut host = host(&sandbox);
-    // Created at the stream's last entry, as on every first start: from the next entry on Redis has no count.
+    // Created at the stream's last entry, as on every first start: from the next entry on Redis has
+    // no count.
     let apply = Apply::after_first_event(&sandbox, &mut host);
     assert!(apply.end().success());
     write(&sandbox, &mut host, 2, 0..2500);
@@ -287,7 +288,8 @@ fn what_the_host_has_left_out_is_no_loss() {
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
     all_done(&sandbox);
     sandbox.redis.down();
-    // More than the journal may hold, in two stores, and with something in between that is about a store.
+    // More than the journal may hold, in two stores, and with something in between that is about a
+    // store.
     let deliveries = (2..100_u64).map(|sequence| {
         let value = format!("\"{sequence:0200}\"");
         let puts: Vec<_> = (0..100)

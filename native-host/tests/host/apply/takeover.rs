@@ -1,4 +1,5 @@
-//! Several processes: they are killed, stopped in their tracks, and go on as if nothing had happened.
+//! Several processes: they are killed, stopped in their tracks, and go on as if nothing had
+//! happened.
 
 use std::time::{Duration, Instant};
 
@@ -139,7 +140,8 @@ fn who_has_stood_by_waits_from_the_last_keeping_on() {
     let mut ghost = Ghost::about(&sandbox, "1");
     let mut apply = Apply::start(&sandbox, "one");
     apply.state("standing_by");
-    // It keeps the lease while the other looks on, and is stopped for good at a time that has nothing to do with when that looks.
+    // It keeps the lease while the other looks on, and is stopped for good at a time that has
+    // nothing to do with when that looks.
     let stop = Instant::now() + Duration::from_millis(fastrand::u64(1000..2000));
     until("it is stopped", || {
         ghost.go_on();
@@ -254,7 +256,8 @@ fn a_process_that_wakes_up_late_changes_nothing() {
                 sleeper.pause();
             }
         }
-        // Half of the records go. Nothing is left of them that could tell a late value that it is late.
+        // Half of the records go. Nothing is left of them that could tell a late value that it is
+        // late.
         let deletes: Vec<_> = keys.iter().step_by(2).map(|key| delete(key)).collect();
         sequence += 1;
         host.deliver(sequence, &commit(&deletes));

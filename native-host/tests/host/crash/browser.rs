@@ -1,8 +1,11 @@
-//! The browser's side: documents that commit and read, and a background that keeps what the host has not acknowledged.
+//! The browser's side: documents that commit and read, and a background that keeps what the host
+//! has not acknowledged.
 //!
-//! What `extension/page/bridge.js` and `extension/src/background/` promise, and no more: numbers without gaps, order within a
-//! document, everything unacknowledged again to the next host, one survey of what is there when a document loads or the host
-//! asks for it. Time is the model's own: it passes with what is done, so that rounds need not wait for clocks to part; the host goes by it, too.
+//! What `extension/page/bridge.js` and `extension/src/background/` promise, and no more: numbers
+//! without gaps, order within a document, everything unacknowledged again to the next host, one
+//! survey of what is there when a document loads or the host asks for it. Time is the model's own:
+//! it passes with what is done, so that rounds need not wait for clocks to part; the host goes by
+//! it, too.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -162,7 +165,8 @@ impl Browser {
             return;
         }
         if told.version != before {
-            // An upgrade waits until all connections are closed, and those close behind their transactions' ends.
+            // An upgrade waits until all connections are closed, and those close behind their
+            // transactions' ends.
             self.complete_all(home.origin);
         }
         self.contexts[index].incomplete.push((home, told, began_at));
@@ -249,7 +253,8 @@ impl Browser {
         let after = self.contexts[index].sequence;
         self.commit(document, home, false, second);
         if self.contexts[index].sequence == after {
-            // The other one did nothing: then nothing is known to be missing, and the next survey finds it.
+            // The other one did nothing: then nothing is known to be missing, and the next survey
+            // finds it.
             self.contexts[index].survey_again = true;
         }
     }
@@ -425,7 +430,8 @@ impl Browser {
         }
     }
 
-    /// Reads a piece and puts what follows it on the list. Nothing, if what was to be read has changed meanwhile.
+    /// Reads a piece and puts what follows it on the list. Nothing, if what was to be read has
+    /// changed meanwhile.
     fn piece(&mut self, index: usize, piece: Piece, span: (i64, i64)) -> Option<String> {
         let context = &mut self.contexts[index];
         let survey = context.survey.as_mut()?;

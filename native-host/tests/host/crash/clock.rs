@@ -1,4 +1,5 @@
-//! The clock of the machine on which a round happens: pages and host go by it, and it goes as the model says.
+//! The clock of the machine on which a round happens: pages and host go by it, and it goes as the
+//! model says.
 
 use std::{
     fs::File,

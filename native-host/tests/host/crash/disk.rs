@@ -1,7 +1,8 @@
 //! A disk that can be full.
 //!
-//! As root (in a container, say) it is a small file system of its own, filled by a file that takes the rest. Others may not mount
-//! one: there the program may not let files grow any more, which SQLite meets at the same places.
+//! As root (in a container, say) it is a small file system of its own, filled by a file that takes
+//! the rest. Others may not mount one: there the program may not let files grow any more, which
+//! SQLite meets at the same places.
 
 use std::{
     fs::{self, File},
@@ -108,7 +109,8 @@ impl Disk {
             return;
         }
         if self.mounted {
-            // Its room is free at once, also if a program that is just being started by another thread still holds the file.
+            // Its room is free at once, also if a program that is just being started by another
+            // thread still holds the file.
             File::create(self.ballast()).expect("emptied");
             fs::remove_file(self.ballast()).expect("removed");
         } else {

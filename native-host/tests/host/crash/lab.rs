@@ -1,4 +1,5 @@
-//! What a round runs on: the program, real servers, a small disk, and all that can go wrong with them.
+//! What a round runs on: the program, real servers, a small disk, and all that can go wrong with
+//! them.
 
 use std::{
     collections::BTreeMap,
@@ -230,7 +231,8 @@ impl Lab {
         format!("{CURSOR}{}", self.profile)
     }
 
-    /// Puts something of another kind where the key is, at once: in between the host would begin another stream.
+    /// Puts something of another kind where the key is, at once: in between the host would begin
+    /// another stream.
     fn put_aside(&mut self, key: &str) {
         let script = "redis.call('DEL', 'aside')
             if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('RENAME', KEYS[1], 'aside') end
@@ -325,7 +327,8 @@ impl Lab {
         }
     }
 
-    /// A server that has much to read before it does anything. Only what is in the file it starts from is read slowly, so all goes there.
+    /// A server that has much to read before it does anything. Only what is in the file it starts
+    /// from is read slowly, so all goes there.
     fn load_slowly(&mut self) {
         let fill = "for i = 1, 200 do redis.call('SET', 'filler:' .. i, string.rep('x', 200)) end";
         self.redis.command(&["EVAL", fill, "0"]);

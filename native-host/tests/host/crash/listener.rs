@@ -57,7 +57,8 @@ impl Listener {
                 .exec(&mut connection)
                 .expect("sent");
             thread::sleep(Duration::from_millis(1));
-            // Its subscription may have been refused (a password was wanted just then), which the client library takes for an answer.
+            // Its subscription may have been refused (a password was wanted just then), which the
+            // client library takes for an answer.
             if attempt % 1000 == 0 {
                 for kind in ["normal", "pubsub"] {
                     redis::cmd("CLIENT")

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use protocol::name::{Names, Template};
 
-/// A record's key by its place in the order of keys: so the model needs no order of its own to agree with.
+/// A record's key by its place in the order of keys: so the model needs no order of its own to
+/// agree with.
 pub type Key = u16;
 
 /// How many keys are numbers; those behind are of the other types.
@@ -41,7 +42,8 @@ pub fn key_text(key: Key) -> String {
     }
 }
 
-/// A value as the hook tells it, and as a cache reader expects it; none if Memcached would not take it.
+/// A value as the hook tells it, and as a cache reader expects it; none if Memcached would not take
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
     pub typed: String,
@@ -379,7 +381,8 @@ impl Body<'_> {
         )
     }
 
-    /// The records of a store after one key, a few of them, and the last one's key if there may be more.
+    /// The records of a store after one key, a few of them, and the last one's key if there may be
+    /// more.
     pub fn snapshot(
         &self,
         world: &World,

@@ -1,4 +1,5 @@
-//! One round: a schedule is played, everything is healed, and what all parts hold in the end is judged.
+//! One round: a schedule is played, everything is healed, and what all parts hold in the end is
+//! judged.
 
 use std::{
     sync::mpsc::RecvTimeoutError,
@@ -101,7 +102,8 @@ pub fn play(
     lab.heal();
     let heard = listener.end(&lab.redis.url());
     outcome?;
-    // What was published and not confirmed, since the host was killed or Redis itself was, is published again if the server forgot it.
+    // What was published and not confirmed, since the host was killed or Redis itself was, is
+    // published again if the server forgot it.
     let may_repeat = lab.redis_forgot;
     let reader = Reader::open(&lab.journal()).map_err(|error| error.to_string())?;
     verdict::channels_kept_order(&heard, &reader, !lab.redis_failed, may_repeat)?;

@@ -1,4 +1,5 @@
-//! What happens in a round, made from its seed before it begins. Every step stands for itself, so that any of them may be left out.
+//! What happens in a round, made from its seed before it begins. Every step stands for itself, so
+//! that any of them may be left out.
 
 use fastrand::Rng;
 

@@ -7,13 +7,16 @@ use super::schedule::Step;
 /// How long that may take.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// How long a round may take to come to rest here: nearly every schedule that still fails takes all of it.
+/// How long a round may take to come to rest here: nearly every schedule that still fails takes all
+/// of it.
 pub const PATIENCE_OF_A_ROUND: Duration = Duration::from_secs(8);
 
-/// How often a shorter schedule may pass until what was left out counts as needed: failures hang on who is faster.
+/// How often a shorter schedule may pass until what was left out counts as needed: failures hang on
+/// who is faster.
 const TRIES: usize = 2;
 
-/// The smallest schedule that was seen to fail, and how. Takes out halves first, then ever smaller pieces.
+/// The smallest schedule that was seen to fail, and how. Takes out halves first, then ever smaller
+/// pieces.
 pub fn shrink(
     steps: Vec<Step>,
     wrong: String,

@@ -18,7 +18,8 @@ use super::{
 /// What is wrong, for a person.
 pub type Verdict = Result<(), String>;
 
-/// The mirror holds what the browser does, nothing is in doubt, and both sinks have passed on everything.
+/// The mirror holds what the browser does, nothing is in doubt, and both sinks have passed on
+/// everything.
 pub fn journal_is_settled(reader: &Reader, browser: &Browser) -> Verdict {
     let failed = |error: idb_relay::journal::JournalError| error.to_string();
     let mut mirror = BTreeMap::new();
@@ -59,8 +60,8 @@ fn typed(world: &BTreeMap<Address, &Value>) -> BTreeMap<Address, String> {
         .collect()
 }
 
-/// The stream has each event of the journal once and in order, transactions are whole, none is missing, and all of them together
-/// say what the browser holds.
+/// The stream has each event of the journal once and in order, transactions are whole, none is
+/// missing, and all of them together say what the browser holds.
 pub fn stream_is_whole(lab: &Lab, reader: &Reader, browser: &Browser) -> Verdict {
     let journal = reader
         .events(0, usize::MAX >> 1, usize::MAX)
@@ -174,7 +175,8 @@ fn apply(event: &Event<'_>, replica: &mut BTreeMap<Address, String>) -> Verdict 
     Ok(())
 }
 
-/// What was heard is what the journal has, in order and on the right channels; all of it if the server was always well.
+/// What was heard is what the journal has, in order and on the right channels; all of it if the
+/// server was always well.
 pub fn channels_kept_order(heard: &[Heard], reader: &Reader, all: bool, may_repeat: bool) -> Verdict {
     let template = Template::channel("idb:{origin}:{database}:{store}").expect("the default");
     let journal = reader

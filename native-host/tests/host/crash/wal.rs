@@ -1,8 +1,10 @@
-//! What a machine that fails may leave of SQLite's write-ahead log (<https://sqlite.org/fileformat2.html#the_write_ahead_log>).
+//! What a machine that fails may leave of SQLite's write-ahead log
+//! (<https://sqlite.org/fileformat2.html#the_write_ahead_log>).
 //!
-//! The host syncs the log with each batch of deliveries, but not where a sink only saves how far it is. So all that is
-//! behind the last batch may be missing, or in part, or other bytes. What was synced is found by its content: cutting the log in
-//! front of a batch would change what the journal says.
+//! The host syncs the log with each batch of deliveries, but not where a sink only saves how far it
+//! is. So all that is behind the last batch may be missing, or in part, or other bytes. What was
+//! synced is found by its content: cutting the log in front of a batch would change what the
+//! journal says.
 
 use std::{fs, path::Path};
 

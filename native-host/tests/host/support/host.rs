@@ -38,7 +38,8 @@ impl Host {
         Self::spawn(sandbox.program())
     }
 
-    /// Starts the host, without saying hello, by the words of a command that takes the program's path and arguments.
+    /// Starts the host, without saying hello, by the words of a command that takes the program's
+    /// path and arguments.
     pub fn run(sandbox: &Sandbox, by: &[&str]) -> Self {
         let program = sandbox.program();
         let mut command = Command::new(by[0]);
@@ -102,7 +103,8 @@ impl Host {
         host
     }
 
-    /// One of a browser profile that waits a quarter of the usual time, as [`Apply::hasty`](super::Apply::hasty) does.
+    /// One of a browser profile that waits a quarter of the usual time, as
+    /// [`Apply::hasty`](super::Apply::hasty) does.
     pub fn hasty_of(sandbox: &Sandbox, profile: &str) -> Self {
         let mut program = sandbox.program();
         program.env("IDB_RELAY_PACE", "4");

@@ -13,7 +13,8 @@ use std::{
 
 use super::{Memcached, PATIENCE};
 
-/// Passes bytes on both ways. What a client has sent reaches the server though the client has gone meanwhile.
+/// Passes bytes on both ways. What a client has sent reaches the server though the client has gone
+/// meanwhile.
 #[derive(Clone)]
 pub struct Proxy {
     address: String,
@@ -25,13 +26,14 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// In front of this server. `pass` is called with the connection's number, from 1 on, and with what the client sends, before the server
-    /// has it; the server gets it when that returns.
+    /// In front of this server. `pass` is called with the connection's number, from 1 on, and with
+    /// what the client sends, before the server has it; the server gets it when that returns.
     pub fn start(server: &Memcached, pass: impl Fn(&Self, usize, &[u8]) + Send + Sync + 'static) -> Self {
         Self::between(server.address(), pass, |_| {})
     }
 
-    /// In front of the server of this address. `answer` is called with what it sends, before the client has it; the client gets it when that returns.
+    /// In front of the server of this address. `answer` is called with what it sends, before the
+    /// client has it; the client gets it when that returns.
     pub fn of_answers(server: String, answer: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
         Self::between(server, |_, _, _| {}, answer)
     }

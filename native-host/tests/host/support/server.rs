@@ -332,14 +332,16 @@ impl Memcached {
         self.up_at(&addresses, &tls);
     }
 
-    /// Only for those whose user and password (`user:password`) are in this file, as the tests themselves say it from now on.
+    /// Only for those whose user and password (`user:password`) are in this file, as the tests
+    /// themselves say it from now on.
     pub fn up_with_login(&mut self, file: &Path, login: &'static str) {
         fs::write(file, format!("{login}\n")).expect("written");
         self.up_with(&["-Y", file.to_str().expect("UTF-8")]);
         self.login = Some(login);
     }
 
-    /// From now on each connection of the tests says this user and password (`user:password`) first.
+    /// From now on each connection of the tests says this user and password (`user:password`)
+    /// first.
     pub fn expect_login(&mut self, login: &'static str) {
         self.login = Some(login);
     }

@@ -1,11 +1,13 @@
-//! What a page may cost the background: depth, work and length have bounds, however objects refer to each other.
+//! What a page may cost the background: depth, work and length have bounds, however objects refer
+//! to each other.
 
 use std::thread;
 
 use super::*;
 use crate::redact::value::work;
 
-/// A record whose `secret` holds so many objects, each of which refers to the next; the last one refers to the first.
+/// A record whose `secret` holds so many objects, each of which refers to the next; the last one
+/// refers to the first.
 fn ring(objects: usize) -> String {
     let mut text = r#"{"secret":["#.to_owned();
     for id in 1..=objects {
@@ -53,7 +55,8 @@ fn deep(objects: usize, levels: usize) -> String {
 #[test]
 fn redaction_depth_does_not_grow_with_references() {
     for how in [How::Hash, How::Mask, How::Drop] {
-        // An unoptimised frame takes several times the stack that it takes in the browser, which has 1 MiB.
+        // An unoptimised frame takes several times the stack that it takes in the browser, which
+        // has 1 MiB.
         let small = thread::Builder::new().stack_size(4 << 20);
         let worker = small.spawn(move || {
             for fields in [["/secret"], ["/secret/*"], ["/secret/39"], ["/secret/39/0"]] {
@@ -134,7 +137,8 @@ fn hashes_tell_values_apart_and_not_where_they_stand() {
     ];
     assert!(same.iter().all(|typed| hash(typed) == hash(&same[0])));
     assert_ne!(hash(&same[0]), hash(&same[0].replacen("xx", "xy", 1)));
-    // A cycle, entered at the same object from two places; then with something else in it, far from there.
+    // A cycle, entered at the same object from two places; then with something else in it, far from
+    // there.
     let ring = |first: &str, last: &str| {
         format!(
             r#"{{"a":{first},"b":{{"$id":{{"id":1,"value":{{"n":1,"next":{{"n":2,"next":{{"n":3,"next":{{"n":{last},"next":{{"$ref":1}}}}}}}}}}}}}}}}"#

@@ -125,7 +125,8 @@ fn any_how() -> impl Strategy<Value = How> {
 }
 
 proptest! {
-    /// The promise: what a pointer leads to in the plain form occurs nowhere any more, and what is left is a whole typed value.
+    /// The promise: what a pointer leads to in the plain form occurs nowhere any more, and what is
+    /// left is a whole typed value.
     #[test]
     fn no_redacted_text_is_left(typed in any_record(), pointers in prop::collection::vec(any_pointer(), 1..3), how in any_how()) {
         let plain = crate::value::plain(&typed, 1_000_000).expect("plain");

@@ -211,7 +211,8 @@ fn store_that_came_to_its_name_unseen_is_read_again() {
 }
 
 proptest! {
-    /// Any upgrade: nothing leaves of a store that has the ruled name at any time, and no unredacted record moves to that name.
+    /// Any upgrade: nothing leaves of a store that has the ruled name at any time, and no
+    /// unredacted record moves to that name.
     #[test]
     fn nothing_leaves_under_a_ruled_name(steps in prop::collection::vec((0..4_u8, 0..3_usize, 0..3_usize), 0..12)) {
         let names = ["users", "a", "b"];

@@ -1,4 +1,5 @@
-//! Which nodes of a graph lead to each other: its strongly connected components (Tarjan, 1972), without recursion.
+//! Which nodes of a graph lead to each other: its strongly connected components (Tarjan, 1972),
+//! without recursion.
 
 /// Not visited yet.
 const NEW: usize = usize::MAX;
@@ -10,7 +11,8 @@ struct Visit {
     followed: usize,
 }
 
-/// The components of a graph that says of each node to which ones it leads. A component comes after all that it leads to.
+/// The components of a graph that says of each node to which ones it leads. A component comes after
+/// all that it leads to.
 pub(super) fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut found = Vec::new();
     let mut order = vec![NEW; edges.len()];

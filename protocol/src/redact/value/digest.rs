@@ -1,11 +1,12 @@
 //! What of a value is hashed: a text that is the same for equal values, wherever they stand.
 //!
-//! In that text an object or array of more than [`SHORT`] bytes is replaced by its digest, shared or not. So each object is
-//! written once, however many others refer to it, and the work is linear in the length of the record.
+//! In that text an object or array of more than [`SHORT`] bytes is replaced by its digest, shared
+//! or not. So each object is written once, however many others refer to it, and the work is linear
+//! in the length of the record.
 //!
 //! **Invariants:**
-//! - No reference is followed by recursion: what is shared has its digest before anything that refers to it is written.
-//!   So no stack grows deeper than the JSON text nests.
+//! - No reference is followed by recursion: what is shared has its digest before anything that
+//!   refers to it is written. So no stack grows deeper than the JSON text nests.
 //! - Whether an object has an `$id`, and where it stands first, changes no text.
 
 use std::{
@@ -34,7 +35,8 @@ const MEMBER: &str = "~";
 /// Texts of the values in one record.
 pub(super) struct Digests<'m, 'j, 'a> {
     shared: &'m Shared<'j, 'a>,
-    /// What stands for shared objects and for members of cycles in the text of their parents, by address.
+    /// What stands for shared objects and for members of cycles in the text of their parents, by
+    /// address.
     known: HashMap<usize, String>,
 }
 
@@ -86,7 +88,8 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
         }
     }
 
-    /// The shared objects that an object refers to, with those that stand inside of it, by their indices.
+    /// The shared objects that an object refers to, with those that stand inside of it, by their
+    /// indices.
     fn referents(&self, object: &'j Json<'a>, indices: &HashMap<usize, usize>) -> Vec<usize> {
         let mut found = HashSet::new();
         let mut rest = vec![object];
@@ -167,8 +170,9 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
         }
     }
 
-    /// Describes objects that lead to each other: each by what it holds, by what the others hold as seen from it, and by all
-    /// of them together. Objects that differ only in who refers to whom far away may look alike.
+    /// Describes objects that lead to each other: each by what it holds, by what the others hold as
+    /// seen from it, and by all of them together. Objects that differ only in who refers to whom
+    /// far away may look alike.
     fn describe_cycle(&mut self, shared: &[&'j Json<'a>]) {
         let inside: HashSet<usize> = shared.iter().map(|json| address(json)).collect();
         let mut members: BTreeMap<usize, &'j Json<'a>> = BTreeMap::new();
@@ -221,7 +225,8 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
         leads_back
     }
 
-    /// Writes what a key looks like, and may be one: a key in a field has the hash of the key. `false`: it is not a key.
+    /// Writes what a key looks like, and may be one: a key in a field has the hash of the key.
+    /// `false`: it is not a key.
     fn write_key(&self, json: &'j Json<'a>, out: &mut String) -> bool {
         work::count(1);
         match json {

@@ -16,7 +16,8 @@ pub(super) struct Marks<'j, 'a> {
     shared: Shared<'j, 'a>,
     /// By address; a shared object by that of its `$id`.
     marked: HashMap<usize, (How, &'j Json<'a>)>,
-    /// Where each field's pointer has been followed already, and from which step on: objects that share much have very many paths.
+    /// Where each field's pointer has been followed already, and from which step on: objects that
+    /// share much have very many paths.
     seen: HashSet<(usize, usize, usize)>,
 }
 

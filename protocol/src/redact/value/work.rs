@@ -1,4 +1,5 @@
-//! How much was done for a value, for tests that hold a bound on it. Time would tell of the machine.
+//! How much was done for a value, for tests that hold a bound on it. Time would tell of the
+//! machine.
 
 #[cfg(test)]
 use std::cell::Cell;

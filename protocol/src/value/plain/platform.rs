@@ -1,9 +1,11 @@
-//! Platform objects (`$platform`): what `JSON.stringify` says of those that have a `toJSON`, which tells more than their members.
+//! Platform objects (`$platform`): what `JSON.stringify` says of those that have a `toJSON`, which
+//! tells more than their members.
 
 use super::{PlainError, Writer};
 use crate::{json::Json, number};
 
-/// The members of a `DOMMatrix` that go by a second name, which comes first (Geometry Interfaces Module, `DOMMatrix`).
+/// The members of a `DOMMatrix` that go by a second name, which comes first (Geometry Interfaces
+/// Module, `DOMMatrix`).
 const ALIASES: [(&str, &str); 6] = [
     ("a", "m11"),
     ("b", "m12"),

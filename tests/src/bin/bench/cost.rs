@@ -1,10 +1,12 @@
 //! What capture costs the page: the same writes with and without the extension, in alternation.
 //!
-//! Documents that use no IndexedDB are measured beside a third browser, too, whose extension is ours with empty page scripts: what the
-//! browser itself takes to run any extension's scripts in two worlds.
+//! Documents that use no IndexedDB are measured beside a third browser, too, whose extension is
+//! ours with empty page scripts: what the browser itself takes to run any extension's scripts in
+//! two worlds.
 //!
-//! Only the page's own time counts, from its first call to its last `complete`. The relay works meanwhile, on the same
-//! processors: its share is in the figures of what takes longer than its batches.
+//! Only the page's own time counts, from its first call to its last `complete`. The relay works
+//! meanwhile, on the same processors: its share is in the figures of what takes longer than its
+//! batches.
 
 use std::{fs, path::Path};
 

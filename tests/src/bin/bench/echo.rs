@@ -1,5 +1,5 @@
-//! Native messaging with nothing else: an extension that does no more than pass messages on (`tests/echo/`), and a native
-//! program that sends them back: this one, started by the browser.
+//! Native messaging with nothing else: an extension that does no more than pass messages on
+//! (`tests/echo/`), and a native program that sends them back: this one, started by the browser.
 
 use std::{
     fs,
@@ -62,7 +62,8 @@ pub fn measure(kind: Kind, count: usize) -> Result<RoundTrips> {
     Ok(round_trips)
 }
 
-/// Tells the browser of this program; a script sets the variable, for a manifest has no place for it.
+/// Tells the browser of this program; a script sets the variable, for a manifest has no place for
+/// it.
 fn register(profile: &Profile) -> Result<()> {
     let script = profile.home().join("echo.sh");
     let program = std::env::current_exe()?;

@@ -1,7 +1,9 @@
-//! What the host makes of a flood, and of a lone event: from its stdin into journal, Redis and Memcached.
+//! What the host makes of a flood, and of a lone event: from its stdin into journal, Redis and
+//! Memcached.
 //!
-//! Beside it, in the same run: each leg of that way alone ([`raw`]), and what one would write by hand in Node ([`peer`]). All
-//! servers are private and keep nothing on disk; the journals lie in the directory for temporary files.
+//! Beside it, in the same run: each leg of that way alone ([`raw`]), and what one would write by
+//! hand in Node ([`peer`]). All servers are private and keep nothing on disk; the journals lie in
+//! the directory for temporary files.
 //!
 //! # Layout
 //!
@@ -29,7 +31,8 @@ use crate::statistics::rounded;
 /// How many events a flood has unless it is told otherwise.
 pub const EVENTS: u64 = 1_000_000;
 
-/// What is measured beside is given one in so many of the events: its rate does not depend on how long it runs.
+/// What is measured beside is given one in so many of the events: its rate does not depend on how
+/// long it runs.
 const SHARE: u64 = 5;
 
 /// Goals, as shares of what is measured beside.

@@ -18,8 +18,9 @@ const SAMPLES: usize = 500;
 /// Milliseconds between them: each travels alone.
 const PAUSE: usize = 20;
 
-/// Commits one record again and again, watches for it in Memcached, and compares the clocks: page and watcher run on one
-/// machine. Beside it, how long a message of the same size takes to a native program and back.
+/// Commits one record again and again, watches for it in Memcached, and compares the clocks: page
+/// and watcher run on one machine. Beside it, how long a message of the same size takes to a native
+/// program and back.
 pub fn measure(kind: Kind) -> Result<Value> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -65,8 +66,9 @@ pub fn measure(kind: Kind) -> Result<Value> {
     }))
 }
 
-/// When each number from 1 on was first seen under the key; a number that was overtaken was seen with the one that overtook it.
-/// The warm-up starts from 1, too: the measurement begins when the number falls for the last time.
+/// When each number from 1 on was first seen under the key; a number that was overtaken was seen
+/// with the one that overtook it. The warm-up starts from 1, too: the measurement begins when the
+/// number falls for the last time.
 fn watch(memcached: &MemcachedServer, key: &str, stop: &AtomicBool) -> Result<Vec<f64>> {
     let mut client = memcached.connect()?;
     let mut seen: Vec<f64> = Vec::with_capacity(SAMPLES);

@@ -1,15 +1,16 @@
-//! `cargo xtask bench`: figures as JSON, one object a line. Everything that is set in relation is measured in the same run,
-//! on the same machine, with the same pages.
+//! `cargo xtask bench`: figures as JSON, one object a line. Everything that is set in relation is
+//! measured in the same run, on the same machine, with the same pages.
 //!
 //! # Layout
 //!
-//! - [`page`]: rows a second from the page to Memcached; beside it the bare page, and [`peer`], the same synchronisation
-//!   written by hand.
+//! - [`page`]: rows a second from the page to Memcached; beside it the bare page, and [`peer`], the
+//!   same synchronisation written by hand.
 //! - [`cost`]: what capture costs the page itself, beside the bare page, in alternation.
 //! - [`panel`]: how soon the inspector shows something, how smooth it stays, what it weighs.
-//! - [`host`]: what the host makes of a flood and of a lone event, with no browser; beside it each leg of its way alone, and a
-//!   host written by hand.
-//! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging with nothing else.
+//! - [`host`]: what the host makes of a flood and of a lone event, with no browser; beside it each
+//!   leg of its way alone, and a host written by hand.
+//! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging
+//!   with nothing else.
 #![allow(clippy::print_stdout, reason = "its figures are its output")]
 
 mod cost;

@@ -1,7 +1,8 @@
 //! The inspector's panel: how soon it shows something, how smooth it stays, what it weighs.
 //!
-//! A frame's interval is what `requestAnimationFrame` sees: 16.7 ms on a screen of 60 Hz as long as none is missed. Its work is what the
-//! page's thread does from there until it is free again: scripts, styles, layout.
+//! A frame's interval is what `requestAnimationFrame` sees: 16.7 ms on a screen of 60 Hz as long as
+//! none is missed. Its work is what the page's thread does from there until it is free again:
+//! scripts, styles, layout.
 
 use std::{
     fs,
@@ -32,7 +33,8 @@ const ACTIVATED: usize = 10;
 /// How often the panel is opened; the median counts.
 const OPENED: usize = 5;
 
-/// Remembers each frame from now on in `window.frames`: how long after the one before it came, and its work.
+/// Remembers each frame from now on in `window.frames`: how long after the one before it came, and
+/// its work.
 const RECORD: &str = "(() => {
     const frames = (window.frames_seen = []);
     const channel = new MessageChannel();
@@ -140,7 +142,8 @@ pub fn measure(kind: Kind) -> Result<Vec<Value>> {
 /// How many events the panel has.
 const SHOWN: &str = "Number(/([0-9,]+) event/.exec($('.count').textContent)[1].replaceAll(',', ''))";
 
-/// Has the browser draw the panel. A tab that has just become visible may be given no frames until it is activated once more.
+/// Has the browser draw the panel. A tab that has just become visible may be given no frames until
+/// it is activated once more.
 fn bring_to_front(panel: &Panel<'_>) -> Result<()> {
     const FRAME: &str = "Promise.race([\
         new Promise((resolve) => requestAnimationFrame(() => resolve(true))), \

@@ -1,5 +1,5 @@
-//! What one would write by hand instead (`tests/peer/`): a server that publishes to Redis what pages post, and a subscriber
-//! that sets it in Memcached.
+//! What one would write by hand instead (`tests/peer/`): a server that publishes to Redis what
+//! pages post, and a subscriber that sets it in Memcached.
 
 use std::{fs, path::Path, process::Command};
 

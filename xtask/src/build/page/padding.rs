@@ -3,8 +3,8 @@
 //! V8 keeps the distance between a function's name and its parameters in 16 bits. Where it does not
 //! fit, V8 has no source text of the function: `Function.prototype.toString`, of any window, prints
 //! `function put() { [native code] }` as it does for native ones
-//! (`SharedFunctionInfo::function_token_position`). So the build puts that many spaces there: 1.1 MB
-//! in all, 2.7 KB compressed. Skipping them takes V8 about a millisecond.
+//! (`SharedFunctionInfo::function_token_position`). So the build puts that many spaces there: 1.1
+//! MB in all, 2.7 KB compressed. Skipping them takes V8 about a millisecond.
 
 use anyhow::{Result, ensure};
 use oxc::{

@@ -1,4 +1,5 @@
-//! What leaves is redacted by the rules of every source, and nothing leaves before all rules are known.
+//! What leaves is redacted by the rules of every source, and nothing leaves before all rules are
+//! known.
 
 use protocol::{message::ToHost, redact::How};
 

@@ -23,7 +23,8 @@ fn fill(bench: &mut Bench, at: i64) {
     }
 }
 
-/// The events of the last delivery: op, store, key, and what the values before and after begin with. Each says rightly which of how many it is.
+/// The events of the last delivery: op, store, key, and what the values before and after begin
+/// with. Each says rightly which of how many it is.
 fn told(bench: &Bench, after: u64) -> Vec<String> {
     let begin = |value: Option<&Value>| match value {
         Some(Value::String(text)) => text.split(' ').next().expect("a word").to_owned(),

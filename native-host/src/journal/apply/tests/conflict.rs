@@ -1,4 +1,5 @@
-//! Commits of two documents that may have happened either way round, and what is read because of them.
+//! Commits of two documents that may have happened either way round, and what is read because of
+//! them.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! What is forgotten: deleted records, and stores that are gone. What comes late all the same changes nothing.
+//! What is forgotten: deleted records, and stores that are gone. What comes late all the same
+//! changes nothing.
 
 use std::time::{Duration, Instant};
 

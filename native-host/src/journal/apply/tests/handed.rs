@@ -1,4 +1,5 @@
-//! What the sinks are handed without reading the file: the same, and never older than what they had before.
+//! What the sinks are handed without reading the file: the same, and never older than what they had
+//! before.
 
 use std::collections::BTreeMap;
 

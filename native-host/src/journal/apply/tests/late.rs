@@ -1,4 +1,5 @@
-//! What a document tells late, behind what others have told of the same: nothing of it passes unquestioned.
+//! What a document tells late, behind what others have told of the same: nothing of it passes
+//! unquestioned.
 
 use super::{Bench, NOW};
 

@@ -57,7 +57,8 @@ fn only_a_survey_that_began_later_in_all_buckets_finds_what_is_missing() {
     bench.bucket("", now_ms() - 1000, STORES);
     bench.deliver("writer", GAP);
     bench.bucket("side", now_ms() + 60_000, "");
-    // Nothing says of the default bucket that nothing is missing there, once its store has been read for another reason.
+    // Nothing says of the default bucket that nothing is missing there, once its store has been
+    // read for another reason.
     bench.snapshot("reader", now + 70_000, r#"{"key":1,"value":1}"#);
     assert!(!bench.doubtful());
     assert!(bench.wants_all());

@@ -109,7 +109,8 @@ fn late_rename_takes_along_only_what_is_older() {
     let mut bench = Bench::new();
     let old = [put("r", 1, 1), put("r", 2, 2), put("r", 3, 3), put("r", 4, 4)].join(",");
     bench.commit("old", -9000, -8990, &old);
-    // By another tab, under the new name: one is written, one deleted. And another store has the old name.
+    // By another tab, under the new name: one is written, one deleted. And another store has the
+    // old name.
     bench.commit_upgraded("b", 2000, 2010, &put("s", 1, 10));
     bench.commit_upgraded("b", 2020, 2030, r#"{"delete":{"store":"s","key":2}}"#);
     bench.commit_upgraded("b", 2040, 2050, &put("r", 4, 40));
@@ -131,7 +132,8 @@ fn late_clear_of_many_records_leaves_the_newer_half() {
         };
         bench.commit("b", 0, 10, &puts(0..500, 1));
         bench.commit("b", 2000, 2010, &puts(250..500, 2));
-        // It writes some of them again behind the deletion: those that were left, and those that went.
+        // It writes some of them again behind the deletion: those that were left, and those that
+        // went.
         bench.commit("a", 1000, 1010, &format!("{deletion},{}", puts(240..260, 3)));
         let held = bench.held("s");
         assert_eq!(held.len(), 260);

@@ -51,7 +51,8 @@ fn renames_write_no_more_than_a_delivery_may() {
         .map(|entry| entry.event.len())
         .sum();
     assert!(written as u64 <= BOUND + 16 * 1024, "{written} bytes");
-    // Nothing is lost in silence: gaps say how many events are missing, and the page is asked for what was not moved.
+    // Nothing is lost in silence: gaps say how many events are missing, and the page is asked for
+    // what was not moved.
     let gaps = bench
         .events()
         .iter()

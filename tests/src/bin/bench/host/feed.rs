@@ -73,7 +73,8 @@ pub fn value(number: u64) -> String {
     format!(r#"{start}{}"}}"#, "x".repeat(filler))
 }
 
-/// Numbers frames from the first delivery of a document on. Each event is a record of its own, with its number as the key.
+/// Numbers frames from the first delivery of a document on. Each event is a record of its own, with
+/// its number as the key.
 pub struct Feed {
     shape: Shape,
     delivery: u64,

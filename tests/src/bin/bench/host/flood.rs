@@ -52,7 +52,8 @@ impl Servers {
 /// What a flood showed.
 pub struct Flood {
     pub events: u64,
-    /// From the first byte until the last acknowledgement, the last entry in the stream, the last item in Memcached.
+    /// From the first byte until the last acknowledgement, the last entry in the stream, the last
+    /// item in Memcached.
     pub journaled: Duration,
     pub in_redis: Duration,
     pub in_memcached: Duration,

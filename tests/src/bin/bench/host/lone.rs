@@ -1,6 +1,8 @@
-//! How long one event takes that travels alone, beside what it cannot do without: a few round trips to a server, and one fsync.
+//! How long one event takes that travels alone, beside what it cannot do without: a few round trips
+//! to a server, and one fsync.
 //!
-//! All are taken in turn, each after a pause: a processor that has slept wakes as slowly for the one as for the other.
+//! All are taken in turn, each after a pause: a processor that has slept wakes as slowly for the
+//! one as for the other.
 
 use std::{
     fs::File,

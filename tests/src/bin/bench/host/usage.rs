@@ -32,7 +32,8 @@ pub fn resident(id: u32) -> Result<Resident> {
 /// The processor time that a process has taken, all its threads together, in seconds.
 pub fn processor_seconds(id: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-    // "pid (name) state …"; the name may hold anything. From the state on, user and system time are fields 12 and 13.
+    // "pid (name) state …"; the name may hold anything. From the state on, user and system time are
+    // fields 12 and 13.
     let fields: Vec<&str> = stat
         .rsplit(')')
         .next()
