@@ -10,7 +10,7 @@
 //! - `snapshot`: stretches of stores, and single records read again.
 //! - `inventory`: databases and stores that are gone; commits that were lost.
 //! - `emptied`: store lists that leave nothing of an origin.
-//! - `census`: stores that nobody has told of before.
+//! - `census`: stores that no page has reported before.
 //! - `schema`: changes of stores' shapes, and deleted databases.
 //! - `sweep`: stretches of records that go at once.
 //! - `before`: what an event may tell of the value before.
@@ -138,8 +138,8 @@ impl<'j> Batch<'j> {
         let held = journal.turn.take();
         let connection = &journal.connection;
         if journal.turn.was_renumbered() {
-            // What is at hand has the old numbers, and so has what was remembered; the latter is
-            // read anew as after a failure.
+            // The events at hand have the old numbers, and so has the state that is remembered. The
+            // batch reads the state again, as after a failure.
             journal.recent.clear();
             journal.state.reload(connection).map_err(failed)?;
         }
@@ -293,7 +293,8 @@ impl<'j> Batch<'j> {
         self.state.room.save(&self.transaction)
     }
 
-    /// Lets go of what nobody needs; whether there is more.
+    /// Does what [`Self::retain`] does, and forgets stores that are gone. Returns whether there is
+    /// more to do.
     pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
         let path = self.path;
         self.retain()

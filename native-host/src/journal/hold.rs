@@ -1,7 +1,7 @@
 //! Keeping the journal as it is for a moment.
 //!
-//! Who holds it writes nothing: it has SQLite's write lock and gives it back. Meanwhile the host
-//! journals nothing, so nobody, whichever way he goes, can learn of a younger value than the mirror
+//! The holder takes SQLite's write lock, writes nothing, and gives the lock back. Meanwhile the
+//! host journals nothing, so no process, by any route, can learn of a younger value than the mirror
 //! has. The host waits, as it does for a disk that is busy.
 
 use std::{

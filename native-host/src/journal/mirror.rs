@@ -111,7 +111,8 @@ impl<'c> Single<'c> {
             .map(|_| ())
     }
 
-    /// The next read of a record is to tell it, whatever it finds.
+    /// The next read that finds the record makes an event of it, also if it finds the value that
+    /// the mirror has.
     pub(super) fn owe(&mut self, store: i64, key: &[u8]) -> rusqlite::Result<()> {
         self.owe.execute(params![store, key, UNTOLD]).map(|_| ())
     }

@@ -11,8 +11,9 @@
 //! ([`When::is_late`]) is reported, but it does not change the record: otherwise the caches would
 //! step back until the record is read again. That reading is what decides.
 //!
-//! **Invariant:** a word that was contested is nobody's own any more. Were it the last comer's,
-//! what he says next would pass unquestioned though another's may be younger.
+//! **Invariant:** a contested word belongs to no document. If it belonged to the latest writer,
+//! that document's next commit would be accepted unchecked although another document's write may be
+//! younger.
 
 use crate::time::now_ms;
 
@@ -34,7 +35,7 @@ pub(super) struct Word {
     pub at: i64,
 }
 
-/// Said by several at about the same time, or read by who knows whom.
+/// Said by several documents at about the same time, or by an unknown one.
 pub(super) const NOBODY: i64 = 0;
 
 /// A commit: it took place between these two times.
@@ -55,8 +56,8 @@ impl When {
         self.began_at <= last.at.saturating_add(self.slack(last.by))
     }
 
-    /// How far the clock of whoever said this may be off; a read by the same document goes by the
-    /// same clock.
+    /// How far the clock behind a word by this context may be off from the commit's. A read by the
+    /// same document goes by the same clock.
     pub(super) fn slack(self, by: i64) -> i64 {
         if by == -self.context { 0 } else { SLACK_MS }
     }

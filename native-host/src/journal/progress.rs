@@ -91,8 +91,8 @@ impl Progress {
             .map_err(|source| JournalError::failed(&self.path, source))
     }
 
-    /// Saves that all events up to this one have been passed on: at once, or with whatever is
-    /// written next.
+    /// Saves that all events up to this one have been passed on: at once, or with the next write to
+    /// the journal.
     pub fn save(&self, number: u64, notices: &[Notice]) -> Result<(), JournalError> {
         self.turn.post_passed(self.name, number, notices);
         self.settle()
@@ -109,14 +109,14 @@ impl Progress {
         self.turn.is_settled()
     }
 
-    /// Writes what was saved and is not written yet, unless somebody else writes.
+    /// Writes what was saved and is not written yet, unless another writer has the turn.
     pub fn settle(&self) -> Result<(), JournalError> {
         self.turn
             .try_take()
             .map_or(Ok(()), |turn| self.write_notes(&turn))
     }
 
-    /// The same, waiting for whoever writes.
+    /// The same, but waits for the turn.
     pub fn finish(&self) -> Result<(), JournalError> {
         self.write_notes(&self.turn.take())
     }

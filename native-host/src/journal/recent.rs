@@ -107,7 +107,7 @@ impl Recent {
         }
     }
 
-    /// Lets go of all: rows have changed, or nobody needs it.
+    /// Drops all events: rows have changed, or no sink needs the events.
     pub(super) fn clear(&self) {
         self.lock().clear();
     }

@@ -13,7 +13,7 @@ use std::{
 
 use super::{JournalError, lock::private};
 
-/// How much of the file is read: as much as nobody asks for who means it.
+/// Upper bound on what is read of the file. No legitimate request comes close.
 const MAX_BYTES: u64 = 1024 * 1024;
 
 fn path(journal: &Path) -> PathBuf {

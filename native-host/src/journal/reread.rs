@@ -1,10 +1,10 @@
 //! Origins whose stores must be read again as a whole, until they have been.
 //!
 //! That something is missing is kept on disk, where no crash can take it along: a store's
-//! `doubtful` flag for what is known to concern it, a row of `reread` for an origin of which
-//! something was lost and nobody can say where. The row goes with the last inventory of a survey
-//! that was begun later; from then on the stores that it lists are doubtful, each until its own
-//! snapshot is whole.
+//! `doubtful` flag for what is known to concern it, a row of `reread` for an origin that lost
+//! something if the host cannot tell in which store. The row goes with the last inventory of a
+//! survey that was begun later; from then on the stores that it lists are doubtful, each until its
+//! own snapshot is whole.
 //!
 //! Asking is another matter: a question may be lost with the host, or with the document that was to
 //! answer. So it is put again, a few times, and whenever a host starts.
@@ -22,8 +22,8 @@ use crate::{failpoint::paced, time::now_ms};
 
 /// How long after the start the first question is put: documents need a moment to connect again.
 const START: Duration = Duration::from_secs(1);
-/// How long after something came out to be missing the question is put: long enough that whoever
-/// answers has begun past every doubt ([`SLACK_MS`]); and at the latest if more and more is
+/// How long after something came out to be missing the question is put: long enough that the read
+/// which answers begins past every doubt ([`SLACK_MS`]); and at the latest if more and more is
 /// missing.
 const QUIET: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,8 +59,8 @@ pub(super) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()
         .map(|_| ())
 }
 
-/// Since when something of this origin is missing, if it is. Whoever begins to look no earlier may
-/// find it.
+/// Since when something of this origin is missing, if it is. A read that begins no earlier may find
+/// it.
 pub(super) fn since(connection: &Connection, origin: &str) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT since FROM reread WHERE origin = ?1")?

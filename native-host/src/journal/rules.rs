@@ -1,7 +1,7 @@
 //! By which redaction rules the mirror's values were made.
 //!
 //! The extension redacts; what it says here is only whether the rules are still the same. When they
-//! are not, whatever the mirror has may hold what is not to be told any more. It stays until it has
+//! are not, any value in the mirror may hold what is not to be told any more. It stays until it has
 //! been read again, so that the caches lose nothing, but it is told in no event's `before`.
 //!
 //! Rules are counted: each change of them begins a new generation, and each row says by which

@@ -23,7 +23,7 @@ const PAGE_BYTES: i64 = 8192;
 const CONTEXT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// `store.complete`: the mirror is known to have every record, so a key without a row is known to
-/// be absent. It falls with every start, for nobody knows what happened in between.
+/// be absent. Every start clears it, for the host does not know what happened in between.
 pub(super) const TABLES: &str = "
 CREATE TABLE meta (
     profile TEXT NOT NULL,
@@ -92,7 +92,7 @@ CREATE TABLE notice (
 
 /// What earlier versions did not make, and do not miss.
 const ADDED: &str = "
-CREATE TABLE IF NOT EXISTS reread (     -- something is missing, nobody knows in which store
+CREATE TABLE IF NOT EXISTS reread (     -- something is missing, in a store that is not known
     origin TEXT PRIMARY KEY,
     since INTEGER NOT NULL              -- when that came out
 ) STRICT, WITHOUT ROWID;
@@ -224,8 +224,8 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     log::limit(connection)?;
     // With a check of its own, each store that is forgotten would have all events looked through.
     connection.pragma_update(None, "foreign_keys", false)?;
-    // To write from the beginning: whoever has read already is not let wait for another writer, but
-    // fails.
+    // A write transaction from the beginning: one that has already read does not wait for another
+    // writer, but fails.
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     if format(&transaction)? == 0 {
         transaction.execute_batch(TABLES)?;

@@ -75,7 +75,7 @@ struct Doubts {
     since: Instant,
     due: Instant,
     attempts: u32,
-    /// Somebody has answered, which did not end the doubt.
+    /// An answer came, which did not end the doubt.
     answered: bool,
 }
 
@@ -135,8 +135,8 @@ impl Settling {
             doubts.answered = false;
         } else {
             doubts.answered = true;
-            // Asked for already, and still in doubt: later, and not for ever (a clock that was set
-            // back keeps all in doubt).
+            // Asked for already, and still in doubt: later, and at most `ATTEMPTS` times (a clock
+            // that was set back keeps all in doubt).
             doubts.due = now + paced(QUIET) * (1 << doubts.attempts);
         }
     }
@@ -197,20 +197,21 @@ impl Settling {
             .is_some_and(|doubts| doubts.all || doubts.keys.contains_key(key))
     }
 
-    /// The questions that are to be put now, and the origins of stores of which nobody has answered
-    /// them.
+    /// The questions that are to be put now, and the origins of stores for which no document has
+    /// answered them.
     pub(super) fn due(&mut self, now: Instant) -> (Vec<FromHost>, Vec<String>) {
         let mut given_up = Vec::new();
         self.stores.retain(|_, doubts| {
             let keep = doubts.due > now || doubts.attempts < ATTEMPTS;
-            // A clock that was set back keeps all in doubt, whoever reads it.
+            // An answered store is not given up: a clock that was set back keeps all in doubt,
+            // whichever document reads it.
             if !keep && !doubts.answered {
                 given_up.push(doubts.place.origin.clone());
             }
             keep
         });
         let mut reads: Vec<FromHost> = Vec::new();
-        // A snapshot settles all that it finds, and raises what is still in doubt anew.
+        // A snapshot settles all that it finds, and raises again what is still in doubt.
         self.stores.retain(|_, doubts| {
             let ask = doubts.all && doubts.due <= now;
             if ask {

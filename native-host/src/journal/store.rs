@@ -36,7 +36,7 @@ impl Place {
 
 /// Single records are asked for ([`settle`](super::settle)).
 pub(super) const RECORDS: u8 = 1;
-/// All of it: nobody knows which records are missing ([`reread`](super::reread)).
+/// All of it: the host does not know which records are missing ([`reread`](super::reread)).
 pub(super) const WHOLE: u8 = 2;
 
 /// What the journal knows of a store.
@@ -266,7 +266,7 @@ impl Store {
         Ok(())
     }
 
-    /// Nobody knows which records the mirror lacks.
+    /// The host does not know which records the mirror lacks.
     pub(super) fn lacks_records(&self) -> bool {
         self.doubts & WHOLE != 0
     }

@@ -5,9 +5,9 @@
 //! and a sink that waited for its own would stand still.
 //!
 //! **Invariant:** no sink waits for its turn while there is something to pass on. It posts a
-//! *note*; whoever has the turn writes all notes there are, the journal's thread with its next
-//! transaction. What was posted too late for that is written by the sink itself once it finds the
-//! turn free.
+//! *note*; the thread that has the turn writes all notes there are, the journal's thread with its
+//! next transaction. What was posted too late for that is written by the sink itself once it finds
+//! the turn free.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -60,7 +60,7 @@ impl Turn {
         self.0.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the turn if nobody has it.
+    /// Takes the turn if it is free.
     pub(super) fn try_take(&self) -> Option<MutexGuard<'_, ()>> {
         match self.0.turn.try_lock() {
             Ok(turn) => Some(turn),
@@ -109,8 +109,8 @@ impl Turn {
         self.notes().is_empty()
     }
 
-    /// The notes, for the transaction of whoever has the turn. If that fails they must be [put
-    /// back](Self::put_back).
+    /// The notes, for the transaction of the thread that has the turn. If that fails they must be
+    /// [put back](Self::put_back).
     pub(super) fn take_notes(&self) -> Vec<Note> {
         std::mem::take(&mut *self.notes())
     }

@@ -1,9 +1,9 @@
-//! Which stores there are, as far as it was said: what is told late of a store that nobody has told
-//! of before.
+//! Which stores there are, as far as pages have reported it: what a late report means for a store
+//! that no page has reported before.
 //!
-//! A store that the mirror knows remembers who said what of it. One that it does not know may be
-//! new, or may have gone before it was told of: with its database, or unseen. That it is not there
-//! was said by whoever deleted a database, or listed what there is.
+//! A store that the mirror knows has stamps of its own. One that it does not know may be new, or
+//! may have gone before it was reported: with its database, or unseen. The last stamp of its
+//! origin, by a deleted database or a store list, tells whether it may be gone.
 
 use rusqlite::{OptionalExtension as _, params};
 
@@ -48,7 +48,7 @@ impl Batch<'_> {
         when: When,
     ) -> rusqlite::Result<bool> {
         let last = self.census(scope.origin)?;
-        // Most likely it is: nothing of it was there, whatever the commit wrote.
+        // Most likely it is gone: it has no records, although the commit wrote some.
         let gone = last
             .filter(|last| when.committed_at.saturating_add(SLACK_MS) < last.at && last.at <= when.latest());
         let gone = gone.map(|last| Word {
@@ -61,7 +61,7 @@ impl Batch<'_> {
         Ok(last.is_some_and(|last| when.contests(last)))
     }
 
-    /// A store was read. If nobody has told of it before, it may be gone meanwhile.
+    /// A store was read. If no page has reported it before, it may be gone meanwhile.
     pub(super) fn meet(
         &mut self,
         scope: Scope<'_>,

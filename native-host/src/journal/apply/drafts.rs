@@ -260,6 +260,7 @@ impl<'a, 'j> Drafts<'a, 'j> {
 
 /// Gives the table's file back, which never shrinks by itself. Not within a transaction.
 pub(super) fn let_go(connection: &Connection) -> rusqlite::Result<()> {
-    // Temporary tables go with a change of where they are kept, be it from files to files.
+    // SQLite drops all temporary tables when this setting changes, also if both values keep them in
+    // files.
     connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA temp_store = DEFAULT")
 }

@@ -67,8 +67,8 @@ impl Batch<'_> {
                 transaction: None,
             };
             self.observe_gone(scene, &place, &Span::all(), reading, |_| false)?;
-            // Nobody will read it: it is not there, and so are none of its records, but for those
-            // that are to be asked for.
+            // No document can read a store that is gone, so the inventory counts as a read of all
+            // of it. Records that wait to be read one by one stay in conflict.
             let store = self.state.stores.get(&self.transaction, &place, version)?;
             let records = !self.state.settling.waits(store.id);
             store.look(&self.transaction, reading, Span::all().to)?;

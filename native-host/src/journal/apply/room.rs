@@ -49,8 +49,8 @@ impl Batch<'_> {
             .is_some_and(|most| self.state.room.bytes > most)
     }
 
-    /// Lets go of what nobody needs, and of what there is no room for; whether there is more to do
-    /// at once.
+    /// Backfills, removes old events and tombstones, and strips events of their text if there is no
+    /// room for it. Returns whether there is more to do at once.
     pub(super) fn retain(&mut self) -> rusqlite::Result<bool> {
         let mut more = self.pay()?;
         more |= self.forget()?;

@@ -2,8 +2,8 @@
 //! renamed or deleted.
 //!
 //! What holds for a single write holds for each record of the stretch: it stays if its last write
-//! is most likely younger. So a deletion that is reported late takes away only what is older,
-//! whatever deleted it, and no cache steps back until the store is read again.
+//! is most likely younger. So a late deletion of any kind removes only older records, and no cache
+//! steps back until the store is read again.
 
 use super::{
     super::{

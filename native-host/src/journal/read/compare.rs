@@ -145,7 +145,8 @@ impl Reader {
 /// Keys, each with the row of its store.
 type Keys = HashSet<(i64, Vec<u8>)>;
 
-/// The records that changed after an event; `None`: too many, or nobody knows any more.
+/// The records that changed after an event; `None`: too many, or the journal no longer has all the
+/// events.
 fn pending(connection: &Connection, after: u64) -> rusqlite::Result<Option<Keys>> {
     if after < schema::tail(connection)? {
         return Ok(None);

@@ -211,7 +211,8 @@ impl Reader {
         })
     }
 
-    /// The sinks that ever ran. In a journal of an older host nobody counted their attempts.
+    /// The sinks that ever ran. The journal of an older host does not count their attempts: they
+    /// are 0.
     pub fn sinks(&self) -> Result<Vec<SinkSummary>, JournalError> {
         self.read(|connection| {
             let query = if has_table(connection, "attempt")? {

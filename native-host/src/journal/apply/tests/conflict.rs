@@ -120,12 +120,12 @@ fn questions_that_are_never_answered_end() {
         .iter()
         .filter(|asked| matches!(asked, FromHost::Read { .. }));
     assert!(records.count() > 1);
-    // Where nobody answers for the records, somebody may read it all.
+    // If no document answers for the records, the host asks for a snapshot.
     assert!(
         matches!(asked.last(), Some(FromHost::Snapshot { .. })),
         "{asked:?}"
     );
-    // The next snapshot settles what nobody answered.
+    // The next snapshot settles the records that no document answered for.
     assert!(bench.doubtful());
     bench.snapshot("c", 9000, r#"{"key":1,"value":1}"#);
     assert!(!bench.doubtful());

@@ -68,7 +68,7 @@ fn a_late_clear_does_not_make_another_tab_s_delete_its_own() {
 }
 
 #[test]
-fn what_two_tabs_have_said_is_nobody_s_and_then_somebody_s_again() {
+fn stamp_in_conflict_has_no_owner_until_a_later_write() {
     let mut bench = Bench::new();
     bench.commit("b", 2000, 2010, DELETE);
     bench.commit("a", 1900, 1910, DELETE);
@@ -195,7 +195,7 @@ fn a_store_first_told_of_behind_the_end_of_its_database_is_looked_for() {
         r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"put":{{"store":"s","key":1,"value":1}}}}]}}}}"#,
         NOW + 900
     );
-    // Deleted, or not there any more when somebody looked.
+    // A deletion or an inventory reports that the database is gone.
     for by_inventory in [false, true] {
         let mut bench = Bench::new();
         if by_inventory {
@@ -318,7 +318,7 @@ fn same_span_as_a_stamp_in_conflict_is_late_too() {
     let mut bench = Bench::new();
     bench.put("a", 1990, 1991, 1);
     bench.put("b", 2000, 2001, 2);
-    // The same by a clock of milliseconds, whatever the ends say.
+    // A clock of milliseconds cannot tell the beginnings apart, so the ends do not count.
     bench.put("a", 2000, 2001, 3);
     bench.put("c", 2000, 2003, 4);
     bench.put("d", 2001, 2002, 5);

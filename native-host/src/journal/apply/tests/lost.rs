@@ -1,4 +1,5 @@
-//! What never came: the stores stay in doubt until somebody has read them who began later.
+//! Lost commits: the stores stay in doubt until a document reads them that begins after the loss
+//! was noticed.
 
 use std::time::{Duration, Instant};
 
@@ -82,7 +83,7 @@ fn what_is_lost_during_a_survey_needs_another_one() {
     }
     bench.deliver("writer", GAP);
     bench.bucket("side", now_ms() + 60_000, "");
-    // The store that it knows of is read; what else is missing, nobody knows yet.
+    // The known store is read; the host does not know yet what else is missing.
     bench.snapshot("reader", now_ms() - NOW + 65_000, r#"{"key":1,"value":1}"#);
     assert!(!bench.doubtful());
     assert!(bench.wants_all());
@@ -156,7 +157,7 @@ fn a_journal_of_an_earlier_version_goes_on() {
     drop(connection);
     let mut bench = bench.restart();
     bench.put("a", 100, 110, 2);
-    // Who read it before, nobody knows any more.
+    // The journal no longer knows which document stamped the record.
     assert!(bench.doubtful());
     bench.snapshot("reader", 5000, r#"{"key":1,"value":2}"#);
     assert!(!bench.doubtful());

@@ -80,7 +80,7 @@ fn a_deleted_database_takes_its_records_along() {
     bench.deliver("a", &deletion);
     assert_eq!(bench.events(), ["c 10", "s null", "d 10→null"]);
     assert_eq!(bench.value(), None);
-    // Made anew under the same name: nothing is left of the old one, and that is known.
+    // Made again under the same name: the mirror knows that nothing is left of the old one.
     bench.put("a", 4, 5, 20);
     assert_eq!(bench.events()[3], "c null→20");
 }

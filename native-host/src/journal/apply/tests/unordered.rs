@@ -17,7 +17,7 @@ fn what_an_unordered_read_lacks_is_gone_when_it_has_come_to_its_end() {
     assert_eq!(bench.events()[known..], ["r 1", "d 1→null"]);
     assert!(outcome.snapshots.is_empty());
 
-    // Written while it was read: nobody knows whether its place was passed before.
+    // Written during the read: the host cannot tell whether the read had passed the key before.
     bench.unordered("reader", 5000, "", "m", &["z", "m"]);
     bench.commit("writer", 5300, 5300, &put("c"));
     bench.unordered("reader", 6000, "m", "", &["b"]);
