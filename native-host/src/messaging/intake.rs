@@ -30,8 +30,8 @@ const DELIVERY: &[u8] = b"{\"delivery\":";
 /// The same for several that travel together.
 const DELIVERIES: &[u8] = b"[{\"delivery\":";
 
-/// How other messages start. Where none of these texts stands, be it in a record, a frame holds no
-/// such message.
+/// How other messages start. A frame with none of these texts, also not in a record, holds no such
+/// message.
 const OTHERS: [&[u8]; 5] = [
     b"{\"part\":",
     b"{\"ask\":",
@@ -55,7 +55,7 @@ pub(crate) enum Received {
     Rules(String),
     /// The documents of this origin that can be asked are others than before.
     Readers(String),
-    /// Something with the number of a question that is none; whoever asked is told so.
+    /// A question of which only the number can be read; the host answers it with the error.
     NoQuestion { id: u64, error: HostError },
 }
 

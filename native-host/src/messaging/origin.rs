@@ -19,7 +19,7 @@ const EXTENSIONS: &[&str] = &[
 /// How much of a thing that is no origin is repeated in the message.
 const SHOWN: usize = 80;
 
-/// Tells origins from what is none.
+/// Tells whether a text is an origin.
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
     /// The last text that was one, if any was: most deliveries come from where the one before came

@@ -46,8 +46,8 @@ impl Parts {
     pub(crate) fn take(&mut self, part: &HostPart<'_>) -> Option<Assembled> {
         let slice = &part.part;
         let mut open = match self.open.remove(&*part.context) {
-            // A first slice starts again, whatever was there: the bridge has begun anew after a
-            // reconnect.
+            // A first slice replaces all earlier ones of its context: the bridge has started again
+            // after a reconnect.
             earlier if slice.index == 0 => {
                 self.bytes -= earlier.map_or(0, |open| open.text.len());
                 Open {

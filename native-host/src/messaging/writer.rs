@@ -1,9 +1,9 @@
 //! The thread that owns stdout. Everything else hands it messages.
 //!
-//! **Invariants:** what waits is bounded: whoever hands over more waits until the browser has read
-//! some, and so does, in turn, whatever the browser sends meanwhile. What inspectors are answered
-//! waits for everything else: an acknowledgement is held up by at most the one answer that is just
-//! being written.
+//! **Invariants:** what waits is bounded: a thread that hands over more waits until the browser has
+//! read some, and so do, in turn, the messages that the browser sends meanwhile. Answers to
+//! inspectors wait for everything else: an acknowledgement is held up by at most the one answer
+//! that is just being written.
 
 use std::{
     collections::VecDeque,
@@ -43,7 +43,7 @@ struct Shared {
 struct Waiting {
     messages: VecDeque<FromHost>,
     answers: VecDeque<Answer>,
-    /// Nothing more will come, or nobody listens any more.
+    /// No more messages will come, or the writer thread has ended.
     closed: bool,
 }
 
@@ -54,7 +54,7 @@ impl Writer {
         let written = outbox.clone();
         let thread = thread::spawn(move || {
             written.write_all(stream);
-            // Whatever is still sent would only pile up.
+            // Later messages would only pile up.
             written.change(|waiting| waiting.closed = true);
         });
         Self { outbox, thread }
