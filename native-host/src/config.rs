@@ -122,7 +122,7 @@ impl Memcached {
 pub enum MemcachedMode {
     /// The host itself, from its journal.
     Host,
-    /// Not the host: `idb-relay apply`, somewhere near the servers, or nobody.
+    /// Not the host: `idb-relay apply`, on a machine near the servers, or no process at all.
     Off,
 }
 

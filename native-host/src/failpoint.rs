@@ -1,9 +1,9 @@
 //! Where a test may have this process end as if it had been killed, how fast a test lets it wait,
 //! and what time it is there.
 //!
-//! All of it exists in debug builds only, and only for whoever sets a variable of the environment;
-//! in a release build the calls are nothing and nothing reads the variables. (The crate `fail` does
-//! the first part too, but by a feature: what is tested would have to be built apart from what is
+//! All of it exists in debug builds only, and only where an environment variable is set. In a
+//! release build the calls are nothing and nothing reads the variables. (The crate `fail` does the
+//! first part too, but by a feature: what is tested would have to be built apart from what is
 //! used.)
 //!
 //! - `IDB_RELAY_FAIL_POINT=journal.committed:3`: the third time that point is passed, the process

@@ -1,10 +1,10 @@
 //! A file that is put aside when it has grown to its limit, so that the two of them bound the disk
 //! they take.
 //!
-//! Hosts of several browser profiles may write to the same file, each by appending. Whoever notices
-//! that it is full puts it aside; the others go on in the one put aside until they notice, too, and
-//! lose nothing but its being bounded to the byte. Whatever fails here leaves the file as it is: a
-//! log is no reason to stop.
+//! Hosts of several browser profiles may write to the same file, each by appending. The first host
+//! that notices that it is full puts it aside. The others go on in the file put aside until they
+//! notice, too, and lose nothing but its being bounded to the byte. A host that cannot rotate the
+//! file goes on with the one it has: a log is no reason to stop.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -23,7 +23,8 @@ pub(super) struct Rotating {
 }
 
 impl Rotating {
-    /// Goes on with the file, which nobody else may read; its directory is made.
+    /// Appends to the file. If it is not there it is made, with its directory, and on Unix only its
+    /// owner may read it.
     pub(super) fn open(path: &Path, limit: u64) -> io::Result<Self> {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
