@@ -402,7 +402,7 @@ function connectToBackground() {
   try {
     port = chrome.runtime.connect({ name: "bridge" });
   } catch {
-    // The extension was updated or removed: nobody will take anything from this document any more.
+    // The extension was updated or removed, so it accepts nothing more from this document.
     stop();
     return;
   }
@@ -483,7 +483,7 @@ function comeBack() {
   node?.dispatchEvent(new Event(STAY));
   if (lacking) isSurveyWanted = true;
   lacking = false;
-  // Whatever it was, it has not been heard meanwhile.
+  // The old port may have lost messages while the document was away: open a new one.
   disconnect();
   if (context !== "") connectToBackground();
 }
@@ -684,7 +684,7 @@ function hear(event) {
 /** @param {Event} event */
 function meet(event) {
   const { submitter } = /** @type {SubmitEvent} */ (event);
-  // Without a hook (a sandbox without scripts) such an event is somebody else's.
+  // Without a hook (a sandbox without scripts) such an event has another sender.
   if (node !== null || !(submitter instanceof HTMLElement)) return;
   for (const name of [HANDSHAKE, LATE_HANDSHAKE]) stopListeningTo(document, name, meet);
   node = submitter;

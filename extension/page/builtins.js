@@ -188,7 +188,7 @@ function writeError(error) {
 
 /** @param {any} error */
 function stackOf(error) {
-  // Firefox clones what its inherited accessor says, whatever the error's own member holds.
+  // Firefox clones what its inherited accessor says and ignores the error's own member.
   if (inheritedStack !== undefined) return inheritedStack(error);
   const own = getOwnPropertyDescriptor(error, "stack");
   if (own === undefined) return undefined;

@@ -1,16 +1,16 @@
 // How the page hook and the bridge find each other.
 //
 // The hook makes a detached element and passes it, as the `submitter` of one event on the document,
-// to the bridge, which listened before: at document start no script of the page has run, so nobody
-// else can hold the node. From then on both worlds talk by dispatching events on it. Dispatching is
-// synchronous in both browsers, and strings cross uncopied. The window may be older than the
-// document (a frame's, from the `about:blank` before it), with listeners of the page. Hence the
-// name: a `load` never reaches the window (HTML, the document's "get the parent"); in Firefox that
-// holds for some classes of events only, and of these `SubmitEvent` can carry a node. A page that
-// opened the window of a frame or a popup may have changed its built-ins before the hook runs
-// there, and can get hold of the node. What it gains is its own origin's, which it has anyway. A
-// page that is hooked late could intercept the event: it would gain its own data, and a way to lie
-// about itself that it has anyway. There a `load` would surprise it.
+// to the bridge, which listened before: at document start no script of the page has run, so no
+// other script can hold the node. From then on both worlds talk by dispatching events on it.
+// Dispatching is synchronous in both browsers, and strings cross uncopied. The window may be older
+// than the document (a frame's, from the `about:blank` before it), with listeners of the page.
+// Hence the name: a `load` never reaches the window (HTML, the document's "get the parent"); in
+// Firefox that holds for some classes of events only, and of these `SubmitEvent` can carry a node.
+// A page that opened the window of a frame or a popup may have changed its built-ins before the
+// hook runs there, and can get hold of the node. What it gains is its own origin's, which it has
+// anyway. A page that is hooked late could intercept the event: it would gain its own data, and a
+// way to lie about itself that it has anyway. There a `load` would surprise it.
 
 /** On the document, from the hook: `submitter` is the node. */
 export const HANDSHAKE = "load";
@@ -29,8 +29,8 @@ export const NO_BUCKETS = "nobuckets";
 /** On the node, from the bridge: nothing is wanted any more. */
 export const STOP = "stop";
 /**
- * On the node, from the bridge: a person wants to see the stacks of writes; or nobody does any
- * more.
+ * On the node, from the bridge: an inspector wants to see the stacks of writes; or no inspector
+ * does any more.
  */
 export const TRACE = "trace";
 export const UNTRACE = "untrace";

@@ -1,9 +1,9 @@
 // Which connections are listened to: those on which a transaction may write, for so long.
 //
 // Chromium does not collect a connection that has listeners, and one that is not collected holds up
-// upgrades and deletions for ever: a page that forgets its connections must not be worse off with
-// us. If the page set one of the usual handlers it is kept anyway; then we stay, too, and hear when
-// the browser closes it.
+// upgrades and deletions until its document ends: a page that forgets its connections must not be
+// worse off with us. If the page set one of the usual handlers it is kept anyway; then we stay,
+// too, and hear when the browser closes it.
 
 import { listen, unlisten } from "./idb.js";
 import { wantSurvey } from "./outlet.js";

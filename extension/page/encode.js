@@ -10,7 +10,7 @@
 // turns out to occur again is wrapped into its `$id` afterwards and nothing is walked twice. How
 // objects with internal slots look stands in `builtins.js` and `platform.js`, which write through
 // the functions at the end. The bytes of blobs can't be had at once: the text has a mark in their
-// place, and whoever wants the whole text fills it in (`blobs.js`).
+// place, and a caller that wants the whole text fills it in (`blobs.js`).
 
 import { MARK } from "./channel.js";
 import { kindOf } from "./kinds.js";

@@ -60,6 +60,6 @@ try {
     }
   }
 } catch {
-  // The window is older than the document (a frame's), and whoever opened it has changed what we
-  // set up with.
+  // The window is older than the document (a frame's), and the page that opened it has changed the
+  // built-ins that we set up with.
 }

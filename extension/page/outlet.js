@@ -1,8 +1,8 @@
 // The hook's end of the way to the bridge.
 //
-// A detached node that the two worlds share: nobody else can reach it. Its events carry the
-// messages, synchronously, so that a commit is on its way out of this process before the page can
-// go away.
+// A detached node that the two worlds share: no other script can reach it, except as `channel.js`
+// says. Its events carry the messages, synchronously, so that a commit is on its way out of this
+// process before the page can go away.
 
 import {
   BODY,
@@ -42,7 +42,7 @@ listen(node, NO_BUCKETS, () => {
   hasBuckets = false;
 });
 
-/** Whether somebody wants to see the stacks of writes. */
+/** Whether an inspector wants to see the stacks of writes. */
 export let tracing = false;
 
 listen(node, TRACE, () => {

@@ -3,11 +3,11 @@
 //
 // Invariants: never creates a database; reads little at a time, and never on the guess that the
 // next record is as small as the one before (`pace.js`); what is too much for the way to the host
-// is read once more, in smaller pieces; and whatever it begins ends without this thread, which a
-// dialog, a debugger or a long task of the page may hold up at any time. So each connection places
-// all its requests at once, commits, and closes (`ask`): no write, upgrade or deletion in another
-// tab waits for longer than the requests take. Each result carries the times before and after the
-// reading, so that the host can tell what is newer.
+// is read once more, in smaller pieces; and each request that it begins ends without this thread,
+// which a dialog, a debugger or a long task of the page may hold up at any time. So each connection
+// places all its requests at once, commits, and closes (`ask`): no write, upgrade or deletion in
+// another tab waits for longer than the requests take. Each result carries the times before and
+// after the reading, so that the host can tell what is newer.
 
 import { filled } from "./blobs.js";
 import { encode, encodeValue, opaque } from "./encode.js";
@@ -25,8 +25,8 @@ const MAX_TEXT = 4 * 1024 * 1024;
 const FIRST_PAUSE = 250;
 const LAST_PAUSE = 8000;
 /**
- * How many milliseconds an `open` may take: it waits for upgrades of the page, and engines get
- * stuck in some for ever.
+ * How many milliseconds an `open` may take: it waits for upgrades of the page, and engines never
+ * finish some of these.
  */
 const PATIENCE = 3000;
 /** How many milliseconds a reading may wait for transactions of the page, which need never end. */

@@ -1,5 +1,5 @@
-// Puts functions in the place of native ones. Invariant: what the native does is the outcome,
-// whatever happens to us afterwards.
+// Puts functions in the place of native ones. Invariant: what the native does is the outcome, also
+// if our own code fails afterwards.
 
 import { active, exported } from "./outlet.js";
 import { apply, defineProperty, emptyList, getOwnPropertyDescriptor, uncurry } from "./pristine.js";

@@ -422,8 +422,8 @@ function hasEnded(native) {
   }
 }
 
-// A transaction may commit when nobody is there to hear of it: its frame was taken out of the page,
-// say.
+// A transaction may commit when the hook can no longer hear of it, for example after its frame was
+// taken out of the page.
 whenLeaving(() => {
   try {
     tellMissed();

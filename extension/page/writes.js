@@ -363,7 +363,8 @@ function recordDeletion(store, name, request, members) {
 }
 
 /**
- * The members of a deletion by a range, undefined for what is none; empty if they are not known.
+ * The members of a deletion by a range: undefined if the query is no range, empty if they are not
+ * known.
  * @param {any} query
  * @returns {string | undefined}
  */

@@ -11,9 +11,9 @@
 //! stream, so one process at a time applies them; the others stand by.
 //!
 //! **Invariants** (the argument is in `docs/delivery.md`):
-//! - Who writes has the [`lease`], or writes nothing that matters: every write is refused by
-//!   Memcached itself if the record was touched since it was looked up, or if it comes so late that
-//!   somebody else may have the lease.
+//! - The process that writes has the [`lease`], or writes nothing that matters: every write is
+//!   refused by Memcached itself if the record was touched since it was looked up, or if it comes
+//!   so late that another process may have the lease.
 //! - Who takes the lease begins only when nothing older can land any more.
 //! - An event is acknowledged after it is in Memcached.
 //! - Values are plain: flags 0, no expiry, the bytes of the value and nothing else.
@@ -115,7 +115,7 @@ enum Source {
     Channels(Channels),
 }
 
-/// Applies events until the end is asked for. Fails only if nobody reads what is printed.
+/// Applies events until the end is asked for. Fails only if the output cannot be written.
 pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Write) -> Result<(), io::Error> {
     let stream = config.redis.as_ref().and_then(|redis| redis.stream.as_deref());
     let source = match stream {
@@ -237,7 +237,8 @@ impl<W: Write> Process<'_, W> {
             Err(Stop::Asked) => true,
             // It is not tried again.
             Err(Stop::Trouble { .. }) => self.ended.load(Ordering::Relaxed),
-            // What is in hand cannot be told any more, so whoever comes next must not rely on that.
+            // What is in hand cannot be reported any more, so the next process must not rely on
+            // that.
             _ => false,
         };
         // If the lease cannot be given back it runs out.
@@ -265,7 +266,7 @@ impl<W: Write> Process<'_, W> {
         let failed = |error| Stop::redis(&error, url);
         self.clocks = None;
         if self.lease.keep(redis).map_err(failed)? {
-            // Only a moment has passed, and nobody else had it.
+            // Only a moment has passed, and no other process had it.
             return Ok(());
         }
         let mut seen: Option<(Option<u64>, Vec<u32>)> = None;
@@ -291,7 +292,7 @@ impl<W: Write> Process<'_, W> {
                 .take()
                 .filter(|(keepings, _)| *keepings == self.lease.keepings());
             match taken {
-                // Whoever gave it back had waited for all that came before.
+                // The process that gave it back had waited for all that came before.
                 Taken::Clean => {
                     self.unsettled = false;
                     return Ok(());

@@ -6,9 +6,9 @@
 //!   the item, then the mirror with the journal's events after that offset. A record without such
 //!   an event was passed on before it was looked at, so its item must say what the mirror says. One
 //!   with such an event is looked at again.
-//! - *Repairing never goes back in time*, whoever writes meanwhile: the journal is held from before
-//!   the mirror is read until the item is changed, and what arrives later changes nothing: it names
-//!   the item that was seen (its CAS number), or ends by itself.
+//! - *Repairing never goes back in time*, also if a process writes meanwhile: the journal is held
+//!   from before the mirror is read until the item is changed, and what arrives later changes
+//!   nothing: it names the item that was seen (its CAS number), or ends by itself.
 //! - Memory is bounded by a stretch of records, however many there are.
 //!
 //! Each record is looked at by pipelined `mg`, then the servers are asked for all that they hold.
@@ -105,7 +105,7 @@ pub enum CompareError {
     /// Memcached cannot be asked.
     #[error("{}", .0.error)]
     Memcached(Trouble),
-    /// Nobody can be told any more.
+    /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }

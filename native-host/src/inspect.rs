@@ -110,8 +110,8 @@ impl Inspection {
             }
             question => is_full(&self.desk.try_send((ask.id, question))),
         };
-        // The threads end only after this does; a question that nobody takes for another reason is
-        // one of a session at its end.
+        // The threads end only after this does; a question that no thread takes for another reason
+        // is one of a session at its end.
         if full {
             fail(&self.outbox, ask.id, too_many());
         }

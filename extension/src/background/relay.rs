@@ -268,7 +268,7 @@ impl Relay {
             after: POLICY_PATIENCE,
         });
         relay.rules.insert("user".to_owned(), decisions.rules);
-        relay.redact_anew();
+        relay.rebuild_redaction();
         if relay.paused {
             relay.show_state();
         }

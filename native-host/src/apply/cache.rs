@@ -155,8 +155,8 @@ impl Cache {
     /// From what the clocks said *before* the lease was last kept: the dates from which on nothing
     /// of ours lands any more.
     ///
-    /// Whoever takes the lease afterwards reads the clocks later and waits until they have moved on
-    /// by [`lease::LENGTH`]; so all that can still arrive then is dead.
+    /// The process that takes the lease afterwards reads the clocks later and waits until they have
+    /// moved on by [`lease::LENGTH`]; so all that can still arrive then is dead.
     pub fn fence(clock: u32) -> u32 {
         clock + lease::LENGTH - 1
     }
@@ -229,7 +229,7 @@ impl Cache {
         self.ask(index, |server| server.write(writes, fence))
     }
 
-    /// Notes up to where a server has everything of these profiles, if nobody else has noted
+    /// Notes up to where a server has everything of these profiles, unless another writer has noted
     /// something since it was asked. What goes wrong is only that something is applied twice.
     pub fn note(
         &mut self,
@@ -252,8 +252,8 @@ impl Cache {
         Ok(self.write(index, &writes, fence)?.into_iter().all(|done| done))
     }
 
-    /// Marks a server as being filled, whatever was there; `None` if somebody else is at it. What
-    /// is returned belongs to [`Cache::mark_filled`].
+    /// Marks a server as being filled, in place of any other mark; `None` if another process has
+    /// written the mark meanwhile. What is returned belongs to [`Cache::mark_filled`].
     pub fn mark_filling(&mut self, index: usize, fence: u32) -> Result<Option<Vec<u8>>, Stop> {
         let mark = self.mark.clone();
         let note = format!("{FILLING}{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)).into_bytes();

@@ -1,4 +1,4 @@
-//! From Pub/Sub: what is heard while somebody listens, at most once.
+//! From Pub/Sub: events that arrive while the process listens, at most once.
 //!
 //! Redis keeps nothing for who is not there. What is missed is told by the numbers that are
 //! missing, once something comes after them. What was heard is written, however often that has to
@@ -57,18 +57,20 @@ pub(super) struct Channels {
     ear: Ear,
     /// We write, or have written and not seen anybody else do so.
     writes: bool,
-    /// The last event of each profile that was taken in hand, by us or whoever wrote before.
+    /// The last event of each profile that was taken in hand, by us or by the process that wrote
+    /// before.
     known: HashMap<String, u64>,
     /// What was taken in hand and is not known to be in Memcached.
     in_hand: Vec<Change>,
-    /// What whoever writes may not have written, with the number of its sign of life.
+    /// Events that the writing process may not have written yet, each with the number of signs of
+    /// life that it had given by then.
     window: VecDeque<(u64, Change)>,
     /// The bytes of the values in it.
     held: usize,
     signs: u64,
 }
 
-/// Listens to all channels, for ever.
+/// Listens to all channels until the result is dropped.
 pub(super) fn listen(config: &Config) -> Channels {
     Channels {
         ear: Ear::open(config),
@@ -92,7 +94,7 @@ impl Channels {
         is_unbroken: bool,
     ) -> Result<(), Stop> {
         if self.writes && !is_unbroken {
-            // Somebody has written younger values meanwhile, perhaps.
+            // Another process may have written younger values meanwhile.
             self.leave(config, report, "another process has written meanwhile")?;
         }
         self.writes = true;
@@ -107,7 +109,7 @@ impl Channels {
         Ok(())
     }
 
-    /// Somebody else writes, who may have shown a sign of life since the last time.
+    /// Another process writes; `is_alive`: it has shown a sign of life since the last time.
     pub(super) fn stand_by<W: Write>(
         &mut self,
         config: &Config,
@@ -125,8 +127,8 @@ impl Channels {
         Ok(())
     }
 
-    /// Lets go of what whoever writes has written by now, and of the oldest that there is no room
-    /// for.
+    /// Drops the events that the writing process has written by now, and the oldest if there is no
+    /// room for them.
     fn shorten_window(&mut self) {
         while let Some((sign, _)) = self.window.front()
             && (sign + SIGNS <= self.signs || self.held > HELD)
@@ -195,7 +197,7 @@ impl Channels {
         None
     }
 
-    /// Whoever writes has an event in hand.
+    /// Notes that the process that writes, or wrote before us, has taken an event in hand.
     fn pass(&mut self, change: &Change) {
         let known = self.known.entry(change.profile.clone()).or_default();
         *known = change.sequence.max(*known);

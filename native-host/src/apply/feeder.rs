@@ -41,7 +41,8 @@ pub struct Feed {
 }
 
 impl Feeder {
-    /// Whether who writes now listens to the channels: nobody knows what it has missed.
+    /// Whether the process that writes now listens to the channels: it is unknown then what it has
+    /// missed.
     pub fn listens(&self) -> bool {
         self.process
             .as_ref()

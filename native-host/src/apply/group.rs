@@ -1,8 +1,8 @@
 //! The stream and the consumer group: which events come next, which are still owed.
 //!
-//! All that changes the group goes through the [lease](super::lease). Before anything new is read,
-//! everything that any consumer was given and has not acknowledged is claimed, whoever it was: only
-//! one process reads at a time, so it is either our own or that of one that has lost the lease.
+//! All that changes the group goes through the [lease](super::lease). Before it reads anything new,
+//! the process claims all that any consumer was given and has not acknowledged: only one process
+//! reads at a time, so it is either our own or that of one that has lost the lease.
 
 use std::{collections::HashMap, time::Instant};
 
@@ -54,7 +54,7 @@ pub enum End {
         /// It reads on after this entry.
         last: String,
         /// How many entries were cut off the stream before they were read, since it was here last;
-        /// `None` if nobody knows.
+        /// `None` if that is unknown.
         unread: Option<usize>,
     },
 }

@@ -6,7 +6,7 @@
 //!
 //! Redis cannot keep a late request from Memcached, though. That is done by dates
 //! ([`fence`](super::cache::Cache::fence)), and they rest on this: no keeping of the lease succeeds
-//! after somebody else has taken it.
+//! after another process has taken it.
 
 use std::{
     thread,
@@ -27,15 +27,15 @@ mod hold;
 pub const LENGTH: u32 = 4;
 
 /// A lease that was not kept for so long is given up without asking: a Redis that was set back to
-/// an older state could say yes though somebody else has it.
+/// an older state could say yes though another process has it.
 const LONGEST_PAUSE: Duration = Duration::from_millis(LENGTH as u64 * 500);
 
 /// What a try to take the lease led to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It is ours, and whoever had it before had finished everything.
+    /// It is ours, and the process that had it before had finished everything.
     Clean,
-    /// It is ours, and what whoever had it before sent last may still be on its way.
+    /// It is ours, and what the process that had it before sent last may still be on its way.
     Unknown,
     /// The consumer of this name has it.
     By(String),
@@ -59,7 +59,7 @@ pub struct Lease {
     late: Option<Duration>,
     /// How often anybody had kept it when it was last asked for.
     keepings: Option<u64>,
-    /// Nobody else had it between its last two takings.
+    /// No other process had it between its last two takings.
     is_unbroken: bool,
     acquire: Script,
     leased: Script,
@@ -120,12 +120,12 @@ impl Lease {
         });
     }
 
-    /// While what is returned lives, somebody waits for an answer of Redis, and the lease is kept.
+    /// While what is returned lives, a caller waits for an answer of Redis, and the lease is kept.
     pub(super) fn wait(&self) -> Waiting {
         self.hold.wait()
     }
 
-    /// Takes the lease if nobody has it.
+    /// Takes the lease if no other process has it.
     pub fn take(&mut self, connection: &mut Connection) -> Result<Taken, RedisError> {
         // Never the same twice, so that what an earlier life of ours left is not taken for this
         // one's.
@@ -161,13 +161,13 @@ impl Lease {
         })
     }
 
-    /// How often anybody had kept it when it was last asked for. Two equal answers: nobody has in
-    /// between, nor taken it.
+    /// How often any process had kept it when it was last asked for. If two answers are equal, no
+    /// process has kept or taken it in between.
     pub fn keepings(&self) -> Option<u64> {
         self.keepings
     }
 
-    /// Whether nobody else had it between its last two takings.
+    /// Whether no other process had it between its last two takings.
     pub fn is_unbroken(&self) -> bool {
         self.is_unbroken
     }
@@ -177,7 +177,7 @@ impl Lease {
         self.late
     }
 
-    /// Which consumer has it, be it us or another.
+    /// Which consumer has it, this one or another.
     pub fn holder(&self, connection: &mut Connection) -> Result<Option<String>, RedisError> {
         let token: Option<String> = redis::cmd("GET").arg(&self.keys.lease).query(connection)?;
         Ok(token

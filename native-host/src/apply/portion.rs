@@ -28,7 +28,7 @@ impl Portion {
         self.0
     }
 
-    /// How long a portion took, be it that it never arrived.
+    /// Learns how long a portion took, also if it never arrived.
     pub fn learn(&mut self, took: Duration) {
         if took > LONG {
             self.0 = (self.0 / 2).max(LEAST);

@@ -84,7 +84,8 @@ impl<W: Write> Report<W> {
         )
     }
 
-    /// Says how far something long has come, now and then; `None` if nobody knows how long it is.
+    /// Says how far something long has come, now and then; `of` is its length, `None` if that is
+    /// unknown.
     pub fn progress(&mut self, what: &str, done: usize, of: Option<usize>) -> io::Result<()> {
         if self.progress.elapsed() < PROGRESS {
             return Ok(());

@@ -27,8 +27,8 @@ use crate::config::Config;
 /// How often the servers' clocks are looked at while they have to move on.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often a name is tried that somebody else writes to. Every try looks it up anew; who loses so
-/// often is not alone.
+/// How often a name is tried that another process writes to. Every try looks it up again; a process
+/// that loses so often is not alone.
 const TRIES: usize = 50;
 
 /// How long a fence is used. An older one is no less safe, but leaves less time to arrive.
@@ -58,9 +58,9 @@ struct Wanted<'t> {
 }
 
 impl<W: Write> Session<'_, W> {
-    /// Waits until nothing can land any more that anybody sent before we took the lease. If
-    /// somebody has looked at the servers' clocks after the last of it was sent, and before now,
-    /// they have to move on from there.
+    /// Waits until no write can land any more that any process sent before we took the lease. If
+    /// the servers' clocks were read after the last of these was sent, and before now, they have to
+    /// move on from there.
     pub fn settle(&mut self, clocks: Option<Vec<u32>>) -> Result<(), Stop> {
         self.report.state(
             "taking_over",
@@ -83,7 +83,7 @@ impl<W: Write> Session<'_, W> {
         }
     }
 
-    /// Whether nobody has asked for the end.
+    /// Fails with [`Stop::Asked`] if the end was asked for.
     pub fn go_on(&self) -> Result<(), Stop> {
         if self.ended.load(Ordering::Relaxed) {
             Err(Stop::Asked)

@@ -31,7 +31,7 @@ pub enum Stop {
         /// Whether something that was sent to Memcached has no answer.
         unanswered: bool,
     },
-    /// Nobody reads what we print.
+    /// The output cannot be written.
     Output(io::Error),
 }
 
@@ -111,7 +111,7 @@ pub fn told_when_missed(cure: &str) -> String {
 /// Connects to the Redis of the configuration.
 pub fn connect(config: &Config) -> Result<Connection, Stop> {
     let Some(redis) = &config.redis else {
-        // Nobody starts this without.
+        // No command starts this without Redis.
         return Err(Stop::trouble(
             "refused",
             "Redis is switched off in the configuration".to_owned(),

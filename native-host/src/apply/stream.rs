@@ -57,7 +57,7 @@ pub(super) struct Stream<'s, 'a, W> {
 /// What is caught up with.
 #[derive(Default)]
 struct Backlog {
-    /// How many entries there were; `None` if nobody knows.
+    /// How many entries there were; `None` if that is unknown.
     all: Option<usize>,
     /// How many of them are done.
     done: usize,
@@ -194,7 +194,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         Ok(self.session.report.state("catching_up", text)?)
     }
 
-    /// How many entries are still to be read; `None` if nobody knows.
+    /// How many entries are still to be read; `None` if that is unknown.
     fn lag(&mut self, extent: &Extent) -> Result<Option<usize>, Stop> {
         let position = redis::cmd("GET")
             .arg(self.session.lease.position_key())
@@ -207,7 +207,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     fn finish(&mut self, in_hand: &Owed) -> Result<(), Stop> {
         let Owed { changes, ids, .. } = in_hand;
         while !self.apply(changes)? {
-            // A server is empty, or somebody else noted something: look again.
+            // A server is empty, or another writer noted something: look again.
             self.session.go_on()?;
             self.fill_what_is_empty()?;
         }

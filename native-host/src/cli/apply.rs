@@ -53,8 +53,8 @@ use crate::{
     IDB_RELAY_CONFIG=/etc/idb-relay/apply.toml idb-relay apply"
 )]
 pub(super) struct Arguments {
-    /// Listen to the Pub/Sub channels instead: at most once, so what comes while nobody listens is
-    /// missed
+    /// Listen to the Pub/Sub channels instead: at most once, so events that are published while no
+    /// `apply` listens are missed
     #[arg(long)]
     pubsub: bool,
     /// The consumer group; one group feeds one Memcached (or one set of servers)

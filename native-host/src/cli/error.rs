@@ -74,7 +74,7 @@ pub enum CliError {
 pub enum Drift {
     /// So many.
     All(u64),
-    /// So many were told, and nobody wanted to know of more.
+    /// So many were printed; then the reader of the output stopped reading.
     AtLeast(u64),
 }
 

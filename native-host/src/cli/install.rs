@@ -47,8 +47,8 @@ struct Target {
     #[arg(long, conflicts_with = "user_data_dir")]
     system: bool,
     /// For one profile only: the directory that Chromium's --user-data-dir names; for Firefox,
-    /// which looks in the home directory whatever the profile, the directory that HOME names when
-    /// it is started
+    /// which looks in the home directory for every profile, the directory that HOME names when it
+    /// is started
     #[arg(long, value_name = "DIR")]
     user_data_dir: Option<PathBuf>,
     /// Show what would be done, and do nothing

@@ -137,7 +137,7 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
     let failures = reader.last_failures()?;
     for sink in health.sinks.iter().filter(|sink| sink.enabled) {
         let behind = match sink.behind {
-            // What a server that is away still has nobody knows.
+            // It is unknown what a server that is away still has.
             0 if sink.error.is_some() => "no event waits for it".to_owned(),
             0 => "up to date".to_owned(),
             1 => "1 event behind".to_owned(),

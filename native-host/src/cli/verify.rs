@@ -119,7 +119,7 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
     );
     let Printer { out, told, .. } = printer;
     let compared = match compared {
-        // Each of them is one, whatever would have come after it.
+        // Each difference that was found is one, also if the comparison did not finish.
         Err(CompareError::Output(error)) if has_had_enough(&error) => {
             return Err(CliError::Drift(Drift::AtLeast(told)));
         }
@@ -136,7 +136,7 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
     }
 }
 
-/// Whether whoever reads what is printed has gone (`idb-relay verify | head`).
+/// Whether the reader of the output has gone (`idb-relay verify | head`).
 fn has_had_enough(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }
@@ -154,7 +154,8 @@ impl From<CompareError> for CliError {
     }
 }
 
-/// Prints differences as they are found, above a bar if there is much to do and somebody watches.
+/// Prints differences as they are found, above a bar if there is much to do and a terminal shows
+/// it.
 struct Printer<'o, W> {
     out: &'o mut W,
     json: bool,
@@ -207,7 +208,8 @@ impl<W: Write> Observer for Printer<'_, W> {
             } else {
                 print(*out, &difference)?;
             }
-            // Whoever watches sees it now, and the bar does not run into it.
+            // The difference is on screen before the bar is drawn again, so they do not run
+            // together.
             if seen.is_some() { out.flush() } else { Ok(()) }
         };
         let written = match seen {

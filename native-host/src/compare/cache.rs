@@ -48,7 +48,7 @@ impl Found {
         std::str::from_utf8(self.value.as_deref()?).ok()
     }
 
-    /// Whether it has this value, be it only for a while.
+    /// Whether it has this value, also if only for a while.
     pub(super) fn says(&self, wanted: Option<&str>) -> bool {
         self.cas.is_some() && self.plain && self.value.as_deref() == wanted.map(str::as_bytes)
     }

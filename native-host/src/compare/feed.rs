@@ -36,8 +36,8 @@ pub struct Applied {
     mark: String,
     /// Whether a process of it runs.
     runs: bool,
-    /// It listens to the channels: what it has missed nobody brings, and what it has in hand nobody
-    /// knows.
+    /// It listens to the channels: no process brings what it has missed, and it is unknown what it
+    /// has in hand.
     listens: bool,
     /// Profiles of other machines use the stream, so items without a record here may be theirs.
     pub(super) others: bool,
@@ -48,9 +48,9 @@ pub struct Applied {
 pub enum FeedError {
     /// Neither the host nor anybody that is known.
     #[error(
-        "nobody feeds Memcached: memcached.mode is \"off\", and no `idb-relay apply` of group {0} has fed one"
+        "nothing writes to Memcached: memcached.mode is \"off\", and no `idb-relay apply` of group {0} has fed one"
     )]
-    Nobody(String),
+    NoWriter(String),
     /// The configuration here is about something else than what is fed.
     #[error("`idb-relay apply` of group {group} feeds {theirs}; here it would be {ours}")]
     Elsewhere {
@@ -81,7 +81,7 @@ impl Failure for FeedError {
 
     fn cure(&self) -> String {
         match self {
-            Self::Nobody(_) => {
+            Self::NoWriter(_) => {
                 "Start `idb-relay apply` near Memcached (name its group with --group if it is another), or write memcached.mode = \"host\"."
                     .to_owned()
             }
@@ -102,7 +102,7 @@ impl Feed {
             return Ok(Self::Host);
         }
         let Some(redis) = &config.redis else {
-            return Err(FeedError::Nobody(group.to_owned()));
+            return Err(FeedError::NoWriter(group.to_owned()));
         };
         let asked = |error: redis::RedisError| {
             FeedError::Redis(sinks::redis::trouble(&error, &sinks::redis::address(&redis.url)))
@@ -111,7 +111,7 @@ impl Feed {
         let stream = redis.stream.as_deref();
         let feeder = feeder::feeder(&mut connection, stream, group.to_owned()).map_err(asked)?;
         if !feeder.is_apply {
-            return Err(FeedError::Nobody(group.to_owned()));
+            return Err(FeedError::NoWriter(group.to_owned()));
         }
         let mark = mark_name(group);
         if let Some(feed) = &feeder.feed {
@@ -172,15 +172,15 @@ fn is_same(
 /// Whose offset counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Of who passes on: what waits for somebody in trouble, or who does not run, is a difference,
-    /// for nobody knows when it will be passed on.
+    /// Of a process that passes events on. What waits for one in trouble, or for one that does not
+    /// run, is a difference: it is unknown when it will be passed on.
     OfWhoRuns,
-    /// Of whoever may write, be it that he is in trouble: what he has sent may yet arrive.
+    /// Of any process that may write, also if it is in trouble: what it has sent may yet arrive.
     OfWhoMayWrite,
 }
 
 impl Feed {
-    /// The last event of a journal that was brought to Memcached; `None`: nobody brings any.
+    /// The last event of a journal that was brought to Memcached; `None`: no process brings any.
     pub(super) fn reached(
         &self,
         cache: &Cache,
@@ -215,7 +215,7 @@ impl Feed {
         Ok(false)
     }
 
-    /// Whether somebody runs who may put right by itself what differs.
+    /// Whether a process runs that may put right by itself what differs.
     pub(super) fn runs(&self, readers: &[Reader]) -> Result<bool, CompareError> {
         match self {
             Self::Host => {
@@ -254,7 +254,7 @@ impl Applied {
     }
 }
 
-/// The last event that the running host of a journal has brought to Memcached; `None`: nobody
+/// The last event that the running host of a journal has brought to Memcached; `None`: no host
 /// brings any.
 fn by_host(reader: &Reader, reach: Reach) -> Result<Option<u64>, JournalError> {
     if !lock::is_held(reader.path()) {

@@ -1,9 +1,9 @@
-//! Putting right what differs, whoever writes meanwhile.
+//! Putting right what differs, also if a process writes meanwhile.
 //!
-//! From before the mirror is read until the change is answered the journal is [held](hold): there
-//! is no younger value then that anybody could set. What may be on its way to Memcached is left to
-//! who brings it, be it that he is in trouble: in front of the newest value an older one may be on
-//! its way, too.
+//! From before the mirror is read until the change is answered the journal is [held](hold): no
+//! process can set a younger value then. What may be on its way to Memcached is left to the process
+//! that brings it, also if that process is in trouble: in front of the newest value an older one
+//! may be on its way, too.
 //!
 //! What is left is a change that arrives late, because the repair was cut off or killed. *Of an
 //! item that is there* it names the number, its CAS value, as it was seen before the mirror was

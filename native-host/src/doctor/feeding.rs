@@ -1,4 +1,4 @@
-//! Who brings Memcached up to date: the host, `idb-relay apply`, nobody, or both.
+//! Which process brings Memcached up to date: the host, `idb-relay apply`, none, or both.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -18,7 +18,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
     let Some(redis) = &config.redis else {
         return match config.memcached.mode {
             MemcachedMode::Host => Vec::new(),
-            MemcachedMode::Off => vec![nobody(
+            MemcachedMode::Off => vec![no_writer(
                 "Redis, from which `idb-relay apply` could, is switched off",
             )],
         };
@@ -39,7 +39,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
             .iter()
             .filter_map(|feeder| twice(feeder, &config.memcached.servers))
             .collect(),
-        MemcachedMode::Off if feeders.is_empty() => vec![nobody(&match &redis.stream {
+        MemcachedMode::Off if feeders.is_empty() => vec![no_writer(&match &redis.stream {
             Some(stream) => format!("the stream {stream:?} has no consumer group"),
             None => "there is no stream, and nobody applies the channels".to_owned(),
         })],
@@ -51,10 +51,10 @@ fn ask(redis: &Redis) -> Result<Vec<Feeder>, RedisError> {
     feeders(&mut redis_sink::connect(redis)?, redis.stream.as_deref())
 }
 
-fn nobody(why: &str) -> Check {
+fn no_writer(why: &str) -> Check {
     Check::note(
         MEMCACHED,
-        format!("nobody feeds Memcached: memcached.mode is \"off\", and {why}"),
+        format!("nothing writes to Memcached: memcached.mode is \"off\", and {why}"),
         "Run `idb-relay apply` near Memcached, or write memcached.mode = \"host\". Nothing to do if Redis is all you want.",
     )
 }

@@ -1,5 +1,5 @@
-//! Comparisons with Memcached, on a thread of their own: one may take a while, and nobody else has
-//! to wait for it.
+//! Comparisons with Memcached, on a thread of their own: one may take a while, and no other
+//! question has to wait for it.
 
 use std::{
     io,
@@ -56,7 +56,7 @@ impl Comparer {
         }
     }
 
-    /// Runs until nobody can ask any more.
+    /// Runs until the sender of its tasks is dropped.
     pub(super) fn run(self) {
         while let Ok(task) = self.tasks.recv() {
             let mut teller = Teller {

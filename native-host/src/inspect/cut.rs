@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_long_in_an_event_is_cut() {
+    fn long_parts_of_an_event_are_cut() {
         let long = "x".repeat(FEED_VALUE_BYTES);
         let event = |text: &str| {
             json!({

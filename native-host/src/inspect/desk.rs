@@ -47,7 +47,7 @@ impl Desk {
         }
     }
 
-    /// Runs until nobody can ask any more.
+    /// Runs until the sender of its questions is dropped.
     pub(super) fn run(mut self) {
         while let Ok((id, question)) = self.questions.recv() {
             match self.answer(&question) {

@@ -6,7 +6,7 @@ use protocol::inspect::{Answer, Reply};
 
 use crate::{config::Config, doctor, messaging::writer::Outbox};
 
-/// Runs until nobody can ask any more.
+/// Runs until the sender of its questions is dropped.
 pub(super) fn run(config: Config, questions: &Receiver<u64>, outbox: &Outbox) {
     let config = Ok(config);
     while let Ok(id) = questions.recv() {

@@ -1,7 +1,7 @@
 //! The feed: questions that are answered when there is news.
 //!
 //! The journal tells its readers nothing by itself, but looking whether it has changed costs next
-//! to nothing. So it is looked at every [`INTERVAL`] while somebody waits, and never else; what
+//! to nothing. So it is looked at every [`INTERVAL`] while a question waits, and never else; what
 //! happens in between travels together.
 
 use std::{
@@ -62,7 +62,7 @@ impl Feeds {
         }
     }
 
-    /// Runs until nobody can ask any more.
+    /// Runs until the sender of its questions is dropped.
     pub(super) fn run(mut self) {
         loop {
             let asked = if self.pending.is_empty() {

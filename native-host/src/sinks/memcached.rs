@@ -3,7 +3,7 @@
 //! **Invariant: never back in time.** The journal says which records changed; what is written is
 //! what the mirror holds *now*, and a single thread writes. So neither a replay after a crash nor a
 //! retry can bring an old value back: at worst it brings the newest one early. The one way left is
-//! a request that a server received, did not answer in time, and executes later, be it one of a
+//! a request that a server received, did not answer in time, and executes later, also one of a
 //! process that was killed; so after such a one nothing is written until that must be over
 //! (`unsure`).
 //!
@@ -236,7 +236,8 @@ impl MemcachedSink {
         Ok(())
     }
 
-    /// Gives a server a mark that has none; nothing, if somebody else was quicker.
+    /// Gives a server a mark if it has none. If another process was quicker, that one's mark stays.
+    /// `None` if the server has no mark afterwards either.
     fn begin_filling(
         &mut self,
         reader: &Reader,

@@ -87,7 +87,7 @@ pub struct RedisSink {
     caller: Caller,
     challenged: Challenged,
     sign: Sign,
-    /// Only kept while all goes well: after any failure the next connection asks the server anew
+    /// Only kept while all goes well: after any failure the next connection asks the server again
     /// how far it has come.
     link: Option<Link>,
     channels: HashMap<i64, String>,

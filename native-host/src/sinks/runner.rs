@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a sink that has nothing to pass on looks after its server.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How soon it looks whether somebody has written its progress.
+/// How soon it looks whether the writer of the journal has written its progress.
 const UNSETTLED: Duration = Duration::from_millis(10);
 
 /// The states of a sink that passes events on: with nothing wrong, and with something.
@@ -279,8 +279,8 @@ impl<S: Sink> Runner<S> {
         self.tell(self.progress.save(reached, notices));
     }
 
-    /// Lets events have numbers that nobody else has given out. If that fails it is tried again
-    /// with the next connection.
+    /// Gives events numbers that no other host has given out. If that fails it is tried again with
+    /// the next connection.
     fn renumber(&self, taken: u64) {
         match self.progress.renumber(self.reached, taken) {
             Ok(head) => {
@@ -339,7 +339,7 @@ mod tests {
 
     impl Told {
         fn tell(&self, what: &'static str, after: u64) -> Step {
-            let _nobody_listens = self.0.send(what);
+            let _receiver_gone = self.0.send(what);
             Step {
                 reached: after,
                 ..Step::default()
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_journal_keeps_nobody_busy() {
+    fn sink_idles_when_journal_is_new() {
         let directory = tempfile::tempdir().expect("a directory");
         let author = Author {
             browser: "b".to_owned(),

@@ -9,7 +9,7 @@ const lacking = `exportFunction XPCNativeWrapper credentialless fence StorageBuc
   wrappedJSObject prototype unwrap`;
 // What the window inherits.
 const inherited = "addEventListener removeEventListener dispatchEvent hasOwnProperty isPrototypeOf valueOf toString";
-// Elements hide whatever the document has.
+// Elements hide the members of the document that have the same name.
 const documents = `head body hidden createElement createEvent addEventListener removeEventListener dispatchEvent documentElement
   visibilityState readyState defaultView implementation prerendering parentNode children firstChild`;
 

@@ -124,7 +124,7 @@ impl Relay {
         self.host_version = Some(hello.version.clone());
         self.rules
             .insert("configuration".to_owned(), hello.redact.clone());
-        self.redact_anew();
+        self.rebuild_redaction();
         self.complaint.told = false;
         self.complaint.passing = false;
         self.backoff.reset();

@@ -50,7 +50,7 @@ impl Relay {
         self.unreadable_policy = unreadable;
         let wait = std::mem::replace(&mut self.policy_wait, PolicyWait::Over);
         if wait != PolicyWait::Over {
-            self.redact_anew();
+            self.rebuild_redaction();
         }
         if wait == PolicyWait::Long {
             self.show(None);

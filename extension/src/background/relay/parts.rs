@@ -1,9 +1,8 @@
 //! The bytes that are held: parts of deliveries until the last one has come, and whole deliveries
 //! until the host has them.
 //!
-//! Invariants: all bytes together have a bound, whoever sent them and whether its document is still
-//! open; a delivery of which no part comes holds no room that another one needs; what gives way is
-//! named in a gap.
+//! Invariants: one bound holds for all bytes together, of all documents, open or closed; a delivery
+//! of which no part comes holds no room that another one needs; what gives way is named in a gap.
 
 use std::time::Duration;
 

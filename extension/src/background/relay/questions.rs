@@ -48,7 +48,8 @@ impl Relay {
     /// snapshot.
     pub(super) fn ask_reader(&mut self, origin: &str, read: Read<'_>) {
         self.questions.note_origin(origin);
-        // A question that is put again begins with the same key, whatever was settled meanwhile.
+        // A question that is put again begins with the same key, also if records were settled
+        // meanwhile.
         let question = [
             origin,
             &read.bucket,

@@ -11,7 +11,7 @@ use crate::background::status::Problem;
 
 impl Relay {
     /// The rules have changed: what leaves from now on is redacted by all there are now.
-    pub(super) fn redact_anew(&mut self) {
+    pub(super) fn rebuild_redaction(&mut self) {
         let rules = self.rules.values().flatten();
         self.redaction = match (self.policy_wait, &self.unreadable_policy) {
             (PolicyWait::Long, _) => Err(Problem::policy_late()),
@@ -27,7 +27,7 @@ impl Relay {
     /// The same, with everybody told who has to know.
     pub(super) fn rules_changed(&mut self) {
         let shown = self.rules_problem();
-        self.redact_anew();
+        self.rebuild_redaction();
         match self.rules_problem() {
             Some(problem) => self.show(Some(problem)),
             // What is shown otherwise is another problem.

@@ -4,9 +4,9 @@
 //! value, as it was looked up on this very connection: if anything happened to the item since, the
 //! server refuses. One that creates an item has nothing to name, so it carries a date on the
 //! server's own clock (the *fence*) and the item lives only until then; the next command, sent
-//! along with it, lets the item live for ever. If both arrive in time the item is as permanent as
-//! any; if they arrive late the item is dead on arrival and the second command finds nothing to
-//! prolong.
+//! along with it, lets the item live without expiry. If both arrive in time the item is as
+//! permanent as any; if they arrive late the item is dead on arrival and the second command finds
+//! nothing to prolong.
 //!
 //! A connection ends with its server, so what was looked up before a restart is never written after
 //! it.
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// Whether a value fits into an item. Larger ones must not even be offered: the server answers
-    /// by deleting what is there, whatever the write builds on.
+    /// by deleting what is there, without checking what the write builds on.
     pub fn takes(&self, name: &str, value: &[u8]) -> bool {
         (name.len() + value.len() + ITEM_OVERHEAD) as u64 <= self.item_size
     }

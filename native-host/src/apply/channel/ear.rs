@@ -76,7 +76,7 @@ impl Room {
 }
 
 impl Ear {
-    /// Listens for ever.
+    /// Starts a thread that listens until the [`Ear`] is dropped.
     pub(super) fn open(config: &Config) -> Self {
         let (sender, heard) = sync_channel(QUEUE);
         let (config, room) = (config.clone(), Arc::<Room>::default());
@@ -113,7 +113,7 @@ impl Ear {
     }
 }
 
-/// Ends well only when nobody wants to know any more.
+/// Returns `Ok` only if there is no Redis or the [`Ear`] was dropped.
 fn hear(config: &Config, room: &Room, sender: &SyncSender<Heard>) -> Result<(), Stop> {
     let Some(redis) = &config.redis else { return Ok(()) };
     let failed = |error| Stop::redis(&error, &redis.url);
@@ -155,7 +155,8 @@ struct Line {
 }
 
 impl Line {
-    /// Asks to listen, be it once more. The answer comes behind the messages that are on their way.
+    /// Asks to listen, also if it listens already. The answer comes behind the messages that are on
+    /// their way.
     fn ask(&mut self) -> Result<(), RedisError> {
         self.connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         let ask = redis::cmd("PSUBSCRIBE").arg(&self.pattern).get_packed_command();

@@ -1,5 +1,5 @@
--- Claims what any consumer was given and has not acknowledged; does nothing if the lease is
--- somebody else's.
+-- Claims what any consumer was given and has not acknowledged; does nothing if the lease is not the
+-- caller's.
 --
 -- KEYS: the lease, the count of its keepings, the stream. ARGV: the token, the lease's life in
 -- milliseconds, the group, the consumer, how many entries at most, how many bytes (see page.lua),

@@ -1,11 +1,11 @@
 -- Whether the group has read all that the stream has, and if so, whether it has read all that the
--- stream has had; does nothing if the lease is somebody else's.
+-- stream has had; does nothing if the lease is not the caller's.
 --
 -- KEYS: the lease, the count of its keepings, the stream, the position (see read.lua). ARGV: the
 -- token, the lease's life in milliseconds, the group, the entry that the group has read last.
 -- Returns 0 alone if the lease is not the caller's; 1 alone if there is more to read; else 1 and a
 -- list of two: the id from which on the group reads now, and how many entries were cut off the
--- stream unread (-1 if nobody knows).
+-- stream unread (-1 if that is unknown).
 --
 -- The group moves behind what was cut off or deleted, and Redis's own count of what it has read,
 -- which is wrong after a restart, after a cut and in between two entries (XINFO GROUPS:

@@ -1,5 +1,5 @@
 -- Reads on and remembers how many entries there were up to the last one that was read; does nothing
--- if the lease is somebody else's.
+-- if the lease is not the caller's.
 --
 -- KEYS: the lease, the count of its keepings, the stream, the position ("<id of an entry> <how many
 -- there were up to it>"). ARGV: the token, the lease's life in milliseconds, the group, the

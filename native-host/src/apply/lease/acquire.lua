@@ -1,11 +1,11 @@
--- Takes the lease of a group unless somebody else has it.
+-- Takes the lease of a group unless another process has it.
 --
 -- KEYS: the lease, the count of its keepings, the token that was put in last. ARGV: the token to
 -- put in, its life in milliseconds, the token that the caller put in before ("" for none), a random
 -- number from which on keepings are counted if they are not yet. Returns "held" and the token that
--- is there; or "free" if whoever had it gave it back with nothing under way; or "unknown" if nobody
--- can say what became of whoever had it. And how often the lease has been kept up to now, by
--- anybody; if it was taken, the token that was put in before, too, be it long ago.
+-- is there; or "free" if the last holder gave it back with nothing under way; or "unknown" if the
+-- last holder may have left something under way. And how often any process has kept the lease up to
+-- now; if it was taken, the token that was put in before, too, also if that was long ago.
 
 local holder = redis.call('GET', KEYS[1])
 local kept = redis.call('GET', KEYS[2]) or ARGV[4]

@@ -3,7 +3,7 @@
 //!
 //! An answer may be as large as an event, and a line slow. Until it is there nothing else can be
 //! asked on the same connection, so there is a second one, which is opened when it is needed first.
-//! It keeps the lease only while somebody waits for an answer: a process that hangs elsewhere loses
+//! It keeps the lease only while a caller waits for an answer: a process that hangs elsewhere loses
 //! it. How long a server may be silent before the waiting ends in an error is the connection's
 //! business.
 
@@ -33,14 +33,14 @@ struct State {
     token: String,
     /// When it was last known to be ours.
     kept: Option<Instant>,
-    /// Somebody waits for an answer.
+    /// A caller waits for an answer.
     waiting: bool,
     /// When it was last tried to keep it by other means.
     tried: Option<Instant>,
     ended: bool,
 }
 
-/// While this lives somebody waits for an answer.
+/// While this lives a caller waits for an answer.
 pub(in crate::apply) struct Waiting(Hold);
 
 impl Drop for Waiting {
@@ -87,7 +87,7 @@ impl Hold {
         }
     }
 
-    /// Somebody waits for an answer from now on.
+    /// Notes that a caller waits for an answer from now on.
     pub(super) fn wait(&self) -> Waiting {
         self.state().waiting = true;
         self.0.changed.notify_all();
@@ -125,7 +125,7 @@ impl Hold {
         }
     }
 
-    /// Nobody needs it any more.
+    /// Notes that the lease is no longer needed.
     pub(super) fn end(&self) {
         self.state().ended = true;
         self.0.changed.notify_all();

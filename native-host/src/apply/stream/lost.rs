@@ -70,7 +70,7 @@ impl<W: Write> Stream<'_, '_, W> {
         self.lost.arrived = true;
         if suspected {
             self.lost.had = Some(self.cursors()?);
-            // Whatever is in the stream of that is read first.
+            // The events up to these cursors that the stream still has are read first.
             return Ok(false);
         }
         Ok(true)

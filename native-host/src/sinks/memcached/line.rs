@@ -20,7 +20,7 @@ use super::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, obstacle::Obstacle, stream::Stream}
 use crate::{config::endpoint::Endpoint, failpoint::paced};
 
 /// The slowest line on which a value still arrives, in bytes a second: what was written may be in
-/// buffers on the way, where nobody sees it move.
+/// buffers on the way, where its progress cannot be seen.
 const SLOWEST: u64 = 64 * 1024;
 
 /// The longest flight of several commands: less than a TLS record carries, and than Memcached's

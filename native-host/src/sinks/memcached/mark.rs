@@ -1,9 +1,9 @@
 //! What each server is told to remember of us: a small item, the *mark*.
 //!
-//! It goes with all else that the server holds. So a server without it is empty, whatever its
-//! connections say, and one that has it was not emptied, however often these were closed. It says
-//! up to which event the server has everything, by which deleted records are found that it has not
-//! been told of: while it was left out of the list, or while somebody else fed it.
+//! It goes with all else that the server holds. So a server without it is empty, also if its
+//! connections never broke, and one that has it was not emptied, however often these were closed.
+//! It says up to which event the server has everything, by which deleted records are found that it
+//! has not been told of: while it was left out of the list, or while another process fed it.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(crate) struct Mark {
     /// For each list of servers in which this one has been: up to which event it was told all that
     /// concerns it.
     passed: BTreeMap<String, u64>,
-    /// Records may be here that were deleted: nobody knows which.
+    /// Records may be here that were deleted: it is unknown which.
     #[serde(default)]
     pub lacks: bool,
 }
@@ -42,7 +42,7 @@ pub(super) fn list_name(servers: &[String]) -> String {
 }
 
 impl Mark {
-    /// Of a server of which nobody knows what it was not told.
+    /// The mark of a server that may have missed deletions: it is unknown which.
     pub(super) fn lacking() -> Self {
         Self {
             lacks: true,

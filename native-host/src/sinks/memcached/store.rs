@@ -124,7 +124,7 @@ impl Shipping<'_, '_> {
     }
 }
 
-/// An answer that nobody expects; only its first word is told, for a key may follow.
+/// An unexpected answer; only its first word is told, for a key may follow.
 pub(super) fn unexpected(line: &str) -> Error {
     let word = line.split(' ').next().unwrap_or_default();
     Error::Protocol(format!("{word:?} is no answer to what was asked"))

@@ -1,9 +1,9 @@
 //! Script calls on their way: several at a time, so that the server need not wait for us, nor we
 //! for it.
 //!
-//! **Order holds** whatever becomes of a call: each says which event it builds on, and the server
-//! refuses one that would leave a gap. So when one in the middle fails, those behind it do nothing,
-//! and all are sent again from where the server stands.
+//! **Order holds** also if a call fails or is lost: each says which event it builds on, and the
+//! server refuses one that would leave a gap. So when one in the middle fails, those behind it do
+//! nothing, and all are sent again from where the server stands.
 //!
 //! **A slow line is no failure**: what was sent may be in buffers on the way for long, and sending
 //! it again would only make more of it. So the time for an answer grows with what has to get there.

@@ -25,8 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The slowest line by which a call still arrives, in bytes a second, and how many bytes may be in
-/// buffers on the way at most, where nobody sees them move: those of the systems here and there
-/// grow to a few MiB. What is more is waited for piece by piece.
+/// buffers on the way at most, where their progress cannot be seen: those of the systems here and
+/// there grow to a few MiB. What is more is waited for piece by piece.
 const SLOWEST: usize = 64 * 1024;
 const BUFFERED: usize = 8 * 1024 * 1024;
 
@@ -72,7 +72,7 @@ pub fn connect(config: &config::Redis) -> Result<Connection, RedisError> {
     let info = config.url.as_str().into_connection_info()?;
     let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
     let client = if is_tls(&config.url) {
-        // Somebody has done it already, or it is done now.
+        // An error means that the process has a provider already.
         let _either = rustls::crypto::ring::default_provider().install_default();
         let root_cert = config.ca_file.as_deref().map(fs::read).transpose();
         let root_cert = root_cert.map_err(|error| {
@@ -245,7 +245,7 @@ impl Link {
 }
 
 /// Hands out a profile's events in a stretch of the stream, from the end, with number, id and text,
-/// until somebody has seen enough.
+/// until `each` has seen enough.
 pub(super) fn newest_first<T>(
     connection: &mut Connection,
     stream: &str,

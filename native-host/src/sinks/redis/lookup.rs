@@ -71,7 +71,7 @@ pub fn client(config: &config::Redis) -> Vec<String> {
                 option("-p", &port.to_string());
             }
         }
-        // Whatever else the library may learn.
+        // A kind of address that a later version of the library may add.
         _ => return Vec::new(),
     }
     let settings = info.redis_settings();

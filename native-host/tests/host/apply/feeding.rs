@@ -45,7 +45,7 @@ fn assert_one(said: &[String], parts: &[&str]) {
 #[test]
 fn doctor_notes_missing_cache_writer_when_mode_is_off() {
     let sandbox = sandbox();
-    let no_writer = "note: nobody feeds Memcached: memcached.mode is \"off\"";
+    let no_writer = "note: nothing writes to Memcached: memcached.mode is \"off\"";
     assert_one(
         &feeding(&sandbox),
         &[

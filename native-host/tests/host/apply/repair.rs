@@ -83,7 +83,7 @@ fn the_inspector_compares_what_apply_feeds() {
         panic!("it cannot be compared");
     };
     assert!(
-        error.message.contains("nobody feeds Memcached"),
+        error.message.contains("nothing writes to Memcached"),
         "{}",
         error.message
     );
@@ -203,7 +203,7 @@ fn what_is_not_fed_from_here_is_named() {
     sandbox.redis.await_stream(1);
     let text = refusal(&sandbox, &[]);
     assert!(
-        text.contains("nobody feeds Memcached") && text.contains("Start `idb-relay apply`"),
+        text.contains("nothing writes to Memcached") && text.contains("Start `idb-relay apply`"),
         "{text}"
     );
     let _apply = Apply::writing(&sandbox, "one");

@@ -79,7 +79,7 @@ fn the_hosts_rules_are_known_before_anything_leaves() {
 }
 
 #[test]
-fn all_rules_hold_whoever_made_them() {
+fn rules_of_all_sources_apply_together() {
     let mut relay = relay();
     relay.policy(Policy {
         redact: Ok(vec![rule("/a")]),

@@ -43,7 +43,7 @@ fn told(relay: &mut Relay, port: u32) -> Vec<Value> {
 }
 
 #[test]
-fn stacks_are_taken_while_somebody_looks() {
+fn stacks_are_taken_while_an_inspector_traces() {
     let mut relay = relay();
     greet(&mut relay);
     open(&mut relay, 1, ORIGIN, "c");
@@ -72,7 +72,7 @@ fn stacks_are_taken_while_somebody_looks() {
 }
 
 #[test]
-fn a_stack_finds_whoever_looks_and_nobody_else() {
+fn a_stack_reaches_only_the_inspector_that_traces() {
     let mut relay = relay();
     let rule = Rule {
         database: String::new(),
