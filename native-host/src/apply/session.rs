@@ -65,7 +65,7 @@ impl<W: Write> Session<'_, W> {
         self.report.state(
             "taking_over",
             format_args!(
-                "taking over: whatever was sent to Memcached before is waited out (up to {LENGTH} s)"
+                "taking over: waiting until what was sent to Memcached before has arrived (up to {LENGTH} s)"
             ),
         )?;
         let first = match clocks {
@@ -167,7 +167,7 @@ impl<W: Write> Session<'_, W> {
         Err(Stop::trouble(
             "contended",
             format!(
-                "memcached at {}: somebody else keeps writing to {} of our keys",
+                "memcached at {}: another program keeps writing to {} of our keys",
                 self.cache.addresses().get(index).map_or("", String::as_str),
                 open.len()
             ),

@@ -131,7 +131,7 @@ fn introduce(
         )?;
         line!(
             out,
-            "at most once: what is published while nobody listens is missed"
+            "at most once: what is published while no process listens is missed"
         )?;
     } else {
         line!(

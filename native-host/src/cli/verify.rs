@@ -33,7 +33,7 @@ const LARGE: u64 = 10_000;
 /// configuration under [memcached], and must reach both Redis and Memcached.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exits with 0 if Memcached holds what it should (with --repair: now) or somebody who runs is just bringing it, with 1 if not, \
+    after_help = "Exits with 0 if Memcached holds what it should (with --repair: now) or a running process is about to write it, with 1 if not, \
     with 3 if that could not be found out. Who stops reading ends the command, with 1, but no repair.\n\n\
     What --json prints, one object a line:\n  \
     {\"origin\", \"bucket\", \"database\", \"store\", \"key\", \"memcached_key\", \"kind\": \"missing\"|\"stale\"|\"orphaned\", \

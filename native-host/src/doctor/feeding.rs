@@ -41,7 +41,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
             .collect(),
         MemcachedMode::Off if feeders.is_empty() => vec![no_writer(&match &redis.stream {
             Some(stream) => format!("the stream {stream:?} has no consumer group"),
-            None => "there is no stream, and nobody applies the channels".to_owned(),
+            None => "there is no stream, and no `idb-relay apply` listens to the channels".to_owned(),
         })],
         MemcachedMode::Off => feeders.iter().map(once).collect(),
     }

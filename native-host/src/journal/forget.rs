@@ -17,7 +17,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::order::NOBODY;
+use super::order::NO_CONTEXT;
 use crate::time::now_ms;
 
 /// How long a deleted record is remembered by itself.
@@ -41,7 +41,7 @@ pub(super) fn tombstones(connection: &Connection, all: bool) -> rusqlite::Result
         "UPDATE store SET swept_by = ?2, swept_began = max(swept_began, last.began), swept_at = max(swept_at, last.at)
          FROM (SELECT store, max(began) AS began, max(at) AS at FROM record WHERE value IS NULL AND at <= ?1 GROUP BY store) AS last
          WHERE store.id = last.store AND (last.at > swept_at OR last.began > swept_began)",
-        [until, NOBODY],
+        [until, NO_CONTEXT],
     )?;
     connection.execute("DELETE FROM record WHERE value IS NULL AND at <= ?1", [until])?;
     Ok(true)
@@ -99,7 +99,7 @@ pub(super) fn stores(connection: &Connection, tail: u64) -> rusqlite::Result<boo
                     "INSERT INTO census (origin, context, began, at) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT DO UPDATE SET context = ?2, began = max(began, ?3), at = max(at, ?4)",
                 )?
-                .execute(params![origin, NOBODY, began, at])?;
+                .execute(params![origin, NO_CONTEXT, began, at])?;
         }
         connection
             .prepare_cached("DELETE FROM look WHERE store = ?1")?

@@ -8,12 +8,12 @@
 
 use rusqlite::{Connection, params};
 
-use super::order::{NOBODY, Reading, SLACK_MS, When};
+use super::order::{NO_CONTEXT, Reading, SLACK_MS, When};
 
 /// A whole-store read, finished or under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Look {
-    /// Whose; [`NOBODY`] for several.
+    /// Whose; [`NO_CONTEXT`] for several.
     by: i64,
     /// When its last stretch was read.
     at: i64,
@@ -42,7 +42,7 @@ impl Looks {
         })?;
         for look in found {
             let look = look?;
-            let place = if look.by == NOBODY {
+            let place = if look.by == NO_CONTEXT {
                 &mut looks.others
             } else {
                 &mut looks.last
@@ -72,7 +72,7 @@ impl Looks {
                     connection
                         .prepare_cached("DELETE FROM look WHERE store = ?1 AND context = ?2")?
                         .execute([store, earlier.by])?;
-                    earlier.by = NOBODY;
+                    earlier.by = NO_CONTEXT;
                     let others = match self.others.take() {
                         Some(others) => others.with(&earlier),
                         None => earlier,

@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use super::{
     apply::Before,
     key::Span,
-    order::{NOBODY, SLACK_MS, When, Word},
+    order::{NO_CONTEXT, SLACK_MS, When, Word},
 };
 
 /// What the mirror knows of a key.
@@ -163,7 +163,7 @@ impl<'c> Mirror<'c> {
             committed_at,
             began_at,
             SLACK_MS,
-            NOBODY
+            NO_CONTEXT
         ])
     }
 }

@@ -27,7 +27,7 @@ const TICK_MS: i64 = 1;
 /// Who said last what is true, and when.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Word {
-    /// The context that wrote it; the negative of the one that read it; [`NOBODY`].
+    /// The context that wrote it; the negative of the one that read it; [`NO_CONTEXT`].
     pub by: i64,
     /// When the span begins that encloses the instant at which it was true.
     pub began: i64,
@@ -36,7 +36,7 @@ pub(super) struct Word {
 }
 
 /// Said by several documents at about the same time, or by an unknown one.
-pub(super) const NOBODY: i64 = 0;
+pub(super) const NO_CONTEXT: i64 = 0;
 
 /// A commit: it took place between these two times.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +87,11 @@ impl When {
     /// The last word once this commit has been heard.
     pub(super) fn after(self, last: Word) -> Word {
         Word {
-            by: if self.contests(last) { NOBODY } else { self.context },
+            by: if self.contests(last) {
+                NO_CONTEXT
+            } else {
+                self.context
+            },
             began: self.began_at.max(last.began),
             at: self.committed_at.max(last.at),
         }
@@ -123,7 +127,7 @@ impl Reading {
     pub(super) fn after(self, last: Word) -> Word {
         let contested = last.by != -self.context && self.may_precede(last.at);
         Word {
-            by: if contested { NOBODY } else { -self.context },
+            by: if contested { NO_CONTEXT } else { -self.context },
             began: self.began_at.max(last.began),
             at: self.read_at.max(last.at),
         }

@@ -48,7 +48,7 @@ impl Unordered {
             seen.extend(keys);
             if seen.len() > MAX_SEEN {
                 tracing::warn!(
-                    "a store with redacted keys has more than {MAX_SEEN} records: deletions that nobody saw are not looked for"
+                    "a store with redacted keys has more than {MAX_SEEN} records: unseen deletions are not looked for"
                 );
                 self.seen = None;
             }

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     super::{
-        order::{NOBODY, Reading, SLACK_MS, When, Word},
+        order::{NO_CONTEXT, Reading, SLACK_MS, When, Word},
         store::Place,
     },
     Batch, Scope,
@@ -52,7 +52,7 @@ impl Batch<'_> {
         let gone = last
             .filter(|last| when.committed_at.saturating_add(SLACK_MS) < last.at && last.at <= when.latest());
         let gone = gone.map(|last| Word {
-            by: NOBODY,
+            by: NO_CONTEXT,
             began: last.at,
             at: last.at,
         });
