@@ -418,7 +418,7 @@ fn never_misses_what_is_always_there(options: &[&str]) {
 }
 
 #[test]
-fn transaction_is_applied_as_whole_whatever_its_size() {
+fn transaction_of_any_size_is_applied_as_whole() {
     never_misses_what_is_always_there(&[]);
 }
 

@@ -28,7 +28,7 @@ pub struct Host {
     child: Child,
     stdin: Option<ChildStdin>,
     messages: Receiver<FromHost>,
-    /// What it said last of servers, whoever waited for something else then.
+    /// The last `servers` message, kept for a caller that waited for another one.
     servers: Vec<Remark>,
 }
 
