@@ -41,8 +41,9 @@ fn leave(rig: &Rig, browser: &Browser, other: &Site, event: &str, key: &str, way
         page.evaluate("document.querySelector('iframe').remove()")?;
         return Ok(());
     }
-    // Its port is open by then.
-    page.evaluate("put('open', 1)")?;
+    // Its port is open once this has arrived.
+    page.evaluate(&format!("put('open', {key:?})"))?;
+    rig.settled(&page)?;
     page.evaluate(&save)?;
     let goes_to = |url: &str| page.evaluate(&format!("void (location.href = {url:?})"));
     match way {
