@@ -19,6 +19,23 @@ use crate::schema::SchemaChange;
 /// with a lone surrogate, and refused by the host.
 pub const MAX_NAME_UNITS: usize = 1024;
 
+/// The longest body of a delivery that the host takes, in bytes. An event holds a value twice,
+/// before and after, and SQLite takes texts up to a thousand million bytes.
+pub const MAX_DELIVERY: usize = 256 * 1024 * 1024;
+
+/// The longest body that the background takes: redaction may make it longer before the host has it.
+pub const MAX_BODY: usize = MAX_DELIVERY - 40 * 1024 * 1024;
+
+/// How the bodies begin that tell what was read. A body that is too large, or cut off, is judged by
+/// this.
+const READINGS: [&str; 4] = ["{\"snapshot\"", "{\"records\"", "{\"inventory\"", "{\"skipped\""];
+
+/// Whether a body, or the beginning of one, tells what was read of a page's stores and not what the
+/// page did: without it no commit is missing.
+pub fn is_reading(body: &str) -> bool {
+    READINGS.iter().any(|begin| body.starts_with(begin))
+}
+
 /// Whether a name is longer than any that is told.
 pub fn is_too_long(name: &str) -> bool {
     // No UTF-16 unit takes less than a byte.
@@ -341,6 +358,14 @@ pub struct StoreName<'a> {
 }
 
 impl Body<'_> {
+    /// [`is_reading`] of a body that is understood.
+    pub fn is_reading(&self) -> bool {
+        match self {
+            Self::Snapshot(_) | Self::Records(_) | Self::Inventory(_) | Self::Skipped(_) => true,
+            Self::Commit(_) | Self::Deletion(_) | Self::Gap(_) => false,
+        }
+    }
+
     /// The first name in it that is longer than [`MAX_NAME_UNITS`], if there is one.
     pub fn name_too_long(&self) -> Option<&str> {
         match self {
@@ -419,5 +444,37 @@ mod tests {
         };
         assert!(matches!(&commit.operations[0], Operation::Put { key, .. } if key.get() == "-0"));
         assert_eq!(commit.operations[2].store(), "b");
+    }
+
+    #[test]
+    fn body_is_a_reading_by_its_beginning_as_by_its_content() {
+        for (text, is_read) in [
+            (
+                r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[]}}"#,
+                false,
+            ),
+            (
+                r#"{"snapshot":{"database":"d","version":1,"store":"s","began_at":1,"read_at":1,"records":[]}}"#,
+                true,
+            ),
+            (
+                r#"{"records":{"database":"d","version":1,"store":"s","began_at":1,"read_at":1,"present":[],"absent":[]}}"#,
+                true,
+            ),
+            (r#"{"inventory":{"began_at":1,"read_at":1,"databases":[]}}"#, true),
+            (
+                r#"{"deletion":{"database":"d","began_at":1,"deleted_at":1}}"#,
+                false,
+            ),
+            (r#"{"gap":{"reason":"r","stores":[]}}"#, false),
+            (r#"{"skipped":{"reason":"r"}}"#, true),
+        ] {
+            let body: Body<'_> = serde_json::from_str(text).expect(text);
+            assert_eq!(
+                (is_reading(text), body.is_reading()),
+                (is_read, is_read),
+                "{text}"
+            );
+        }
     }
 }

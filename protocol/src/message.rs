@@ -39,13 +39,6 @@ pub const SMALLEST_WINDOW: usize = 64 * 1024;
 /// each stays below the browsers' limits even if every unit takes four bytes and an escape.
 pub const MAX_PART_UNITS: usize = 4 * 1024 * 1024;
 
-/// The longest body of a delivery that the host takes, in bytes. An event holds a value twice,
-/// before and after, and SQLite takes texts up to a thousand million bytes.
-pub const MAX_DELIVERY: usize = 256 * 1024 * 1024;
-
-/// The longest body that the background takes: redaction may make it longer before the host has it.
-pub const MAX_BODY: usize = MAX_DELIVERY - 40 * 1024 * 1024;
-
 /// The largest number that a document can give a delivery: the largest one that its engine counts
 /// exactly.
 pub const MAX_SEQUENCE: u64 = (1 << 53) - 1;

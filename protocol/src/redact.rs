@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::message::{MAX_BODY, MAX_DELIVERY};
+use crate::commit::{MAX_BODY, MAX_DELIVERY};
 
 mod body;
 mod hash;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use protocol::message::Page;
+use protocol::{commit::is_reading, message::Page};
 use serde_json::value::RawValue;
 
 mod lost;
@@ -39,9 +39,6 @@ const LOST: &str = r#"{"gap":{"reason":"the extension failed on a commit, twice"
 /// The same for what was read: nothing is missing, and another reading would fare no better.
 const SKIPPED: &str = r#"{"skipped":{"reason":"the extension failed on it, twice"}}"#;
 
-/// How the bodies of what was read begin.
-const READ: [&str; 4] = ["{\"snapshot\"", "{\"records\"", "{\"inventory\"", "{\"skipped\""];
-
 /// What a part takes beside its text.
 const PART_OVERHEAD: usize = 64;
 
@@ -53,8 +50,7 @@ impl Content {
             Self::Whole(body) => body.get(),
             Self::Parts(parts) => parts.first().map_or("", String::as_str),
         };
-        let is_read = READ.iter().any(|read| begin.starts_with(read));
-        let instead = if is_read { SKIPPED } else { LOST };
+        let instead = if is_reading(begin) { SKIPPED } else { LOST };
         Self::Parts(vec![instead.to_owned()])
     }
 

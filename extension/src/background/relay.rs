@@ -21,10 +21,11 @@ use super::{
     status::Problem,
 };
 use protocol::{
+    commit::MAX_BODY,
     json,
     message::{
-        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_BODY, MAX_CONTEXT, MAX_PART_UNITS,
-        MAX_SEQUENCE, Open, SMALLEST_WINDOW, ToBridge, Welcome,
+        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_CONTEXT, MAX_PART_UNITS, MAX_SEQUENCE,
+        Open, SMALLEST_WINDOW, ToBridge, Welcome,
     },
     redact::{Redaction, Rule},
     table::Table,

@@ -43,7 +43,7 @@ use std::{
 };
 
 use protocol::{
-    commit::{Body, Commit, MAX_NAME_UNITS, Records, Snapshot},
+    commit::{Body, Commit, MAX_NAME_UNITS, Records, Snapshot, is_reading},
     key::KeyError,
     message::{Delivery, ErrorCode, HostError, MAX_CONTEXT, Page},
 };
@@ -185,8 +185,7 @@ impl<'j> Batch<'j> {
             match batch.body(delivery, known) {
                 Err(Refusal::Malformed(reason)) => {
                     batch.malformed(context, *sequence, page, &reason);
-                    let was_read = matches!(body, Body::Snapshot(_) | Body::Records(_) | Body::Inventory(_));
-                    batch.miss(&page.origin, was_read)
+                    batch.miss(&page.origin, body.is_reading())
                 }
                 Err(Refusal::Database(error)) => Err(error),
                 Ok(()) => Ok(()),
@@ -209,7 +208,7 @@ impl<'j> Batch<'j> {
         } = delivery;
         self.deliver(context, *sequence, page, |batch, _| {
             batch.malformed(context, *sequence, page, &json_fault(reason));
-            batch.miss(&page.origin, was_read(body))
+            batch.miss(&page.origin, is_reading(body.get()))
         })
     }
 
@@ -240,7 +239,7 @@ impl<'j> Batch<'j> {
                 context: Some(context.clone().into_owned()),
                 sequence: Some(*sequence),
             });
-            batch.miss(&page.origin, is_read || was_read(body))
+            batch.miss(&page.origin, is_read || is_reading(body.get()))
         })
     }
 
@@ -391,13 +390,6 @@ impl<'j> Batch<'j> {
     fn mirror(&self) -> Mirror<'_> {
         Mirror(&self.transaction)
     }
-}
-
-/// Whether a delivery says what was read of a page's stores, not what the page did.
-fn was_read(body: &RawValue) -> bool {
-    ["{\"snapshot\"", "{\"records\"", "{\"inventory\""]
-        .iter()
-        .any(|begin| body.get().starts_with(begin))
 }
 
 /// Key bytes in a table that are no key: the file is damaged.

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use protocol::message::{HostPart, MAX_DELIVERY, Page};
+use protocol::{
+    commit::{MAX_DELIVERY, is_reading},
+    message::{HostPart, Page},
+};
 
 /// A delivery whose body came in slices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,13 +104,10 @@ impl Parts {
 /// How many letters of a body that is dropped are kept.
 const BEGINNING: usize = 32;
 
-/// How bodies begin that tell what was read.
-const READ: [&str; 4] = ["{\"snapshot\"", "{\"records\"", "{\"inventory\"", "{\"skipped\""];
-
 fn unusable(reason: String, beginning: &str) -> Unusable {
     Unusable {
         reason,
-        is_read: READ.iter().any(|read| beginning.starts_with(read)),
+        is_read: is_reading(beginning),
     }
 }
 

@@ -204,24 +204,26 @@ fn delivery_of_any_kind_that_is_given_up_is_made_good() {
 
 #[test]
 fn answers_that_are_given_up_are_asked_for_a_few_times() {
-    let mut bench = Bench::new();
-    bench.put("writer", 0, 0, 1);
-    give_up(&mut bench, 2, SNAPSHOT);
-    let begin = Instant::now();
-    let mut questions = 0;
-    for round in 1..100 {
-        if bench
-            .journal
-            .due_reads(begin + Duration::from_secs(60) * round)
-            .is_empty()
-        {
-            break;
+    for answer in [SNAPSHOT, r#"{"skipped":{"reason":"r"}}"#] {
+        let mut bench = Bench::new();
+        bench.put("writer", 0, 0, 1);
+        give_up(&mut bench, 2, answer);
+        let begin = Instant::now();
+        let mut questions = 0;
+        for round in 1..100 {
+            if bench
+                .journal
+                .due_reads(begin + Duration::from_secs(60) * round)
+                .is_empty()
+            {
+                break;
+            }
+            questions += 1;
+            give_up(&mut bench, 2 + u64::from(round), answer);
         }
-        questions += 1;
-        give_up(&mut bench, 2 + u64::from(round), SNAPSHOT);
+        assert_eq!(questions, 4, "{answer}");
+        // What the page does next is another matter.
+        bench.deliver("other", GAP);
+        assert!(bench.wants_all());
     }
-    assert_eq!(questions, 4);
-    // What the page does next is another matter.
-    bench.deliver("other", GAP);
-    assert!(bench.wants_all());
 }
