@@ -13,7 +13,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    io::{self, Write},
+    io::Write,
     time::{Duration, Instant},
 };
 
@@ -26,8 +26,7 @@ use crate::{
     sinks::{
         self,
         memcached::{
-            may_be_of,
-            metadump::{self, Listing, Named},
+            is_empty_of,
             owner::{Owner, owner_name, run_name},
         },
         redis::sign,
@@ -41,9 +40,6 @@ const KNOWN: Duration = Duration::from_secs(1);
 /// How long an owner's host gives no sign until another profile follows it. A host that is started
 /// again does in less.
 const SUCCESSION: Duration = Duration::from_secs(15);
-
-/// After how many listed items the lease is kept.
-const KEEP: usize = 8192;
 
 /// What is known of the owners.
 #[derive(Default)]
@@ -280,23 +276,10 @@ impl<W: Write> Session<'_, W> {
     fn are_empty_of(&mut self, origin: &str) -> Result<bool, Stop> {
         let config = self.config;
         let config = &config.memcached;
-        let prefix = config.key.origin_prefix(origin);
         for endpoint in config.endpoints() {
-            let failed = |error: io::Error| Stop::memcached(&Error::Io(error), endpoint.name());
-            let Listing::Items(mut items) = metadump::list(&endpoint).map_err(failed)? else {
+            let failed = |error| Stop::memcached(&Error::Io(error), endpoint.name());
+            if !is_empty_of(&endpoint, &config.key, origin, failed, || self.keep())? {
                 return Ok(false);
-            };
-            let mut seen = 0_usize;
-            while let Some(item) = items.next().map_err(failed)? {
-                if let Named::Text(name) = item
-                    && may_be_of(&config.key, prefix.as_ref(), origin, &name)
-                {
-                    return Ok(false);
-                }
-                seen += 1;
-                if seen.is_multiple_of(KEEP) {
-                    self.keep()?;
-                }
             }
         }
         Ok(true)

@@ -61,7 +61,7 @@ pub(crate) use self::{
     client::Client,
     line::{Answer, Line, Parcel},
     settings::Settings,
-    settle::may_be_of,
+    settle::is_empty_of,
     store::{is_too_large, most_bytes},
     stream::Stream,
 };

@@ -13,6 +13,7 @@ use super::{
     unreachable,
 };
 use crate::{
+    config::endpoint::Endpoint,
     journal::read::{Place, Reader},
     sinks::runner::StepError,
 };
@@ -20,30 +21,53 @@ use crate::{
 /// How many names are remembered of one list; if there are more it is made again.
 const LEFTOVERS: usize = 50_000;
 
+/// After how many items of a list `go_on` is called.
+const GO_ON: usize = 8192;
+
 /// Whether no server holds a record of an origin. One that does not tell what it holds may.
 pub(super) fn are_empty_of(servers: &Servers, key: &Template, origin: &str) -> Result<bool, StepError> {
-    let prefix = key.origin_prefix(origin);
     for index in 0..servers.len() {
         let failed = |error| unlisted(error, servers.address(index));
-        let Some(endpoint) = servers.endpoint(index) else {
-            continue;
-        };
-        let Listing::Items(mut items) = metadump::list(endpoint).map_err(failed)? else {
+        if let Some(endpoint) = servers.endpoint(index)
+            && !is_empty_of(endpoint, key, origin, failed, || Ok(()))?
+        {
             return Ok(false);
-        };
-        while let Some(item) = items.next().map_err(failed)? {
-            if let Named::Text(name) = item
-                && may_be_of(key, prefix.as_ref(), origin, &name)
-            {
-                return Ok(false);
-            }
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a server holds no record of an origin. One that does not tell what it holds may. `failed`
+/// makes an error of a list that breaks off; `go_on` is called now and then, since a list may be
+/// long, and ends the search by an error.
+pub(crate) fn is_empty_of<E>(
+    endpoint: &Endpoint,
+    key: &Template,
+    origin: &str,
+    failed: impl Fn(io::Error) -> E,
+    mut go_on: impl FnMut() -> Result<(), E>,
+) -> Result<bool, E> {
+    let prefix = key.origin_prefix(origin);
+    let Listing::Items(mut items) = metadump::list(endpoint).map_err(&failed)? else {
+        return Ok(false);
+    };
+    let mut seen = 0_usize;
+    while let Some(item) = items.next().map_err(&failed)? {
+        if let Named::Text(name) = item
+            && may_be_of(key, prefix.as_ref(), origin, &name)
+        {
+            return Ok(false);
+        }
+        seen += 1;
+        if seen.is_multiple_of(GO_ON) {
+            go_on()?;
         }
     }
     Ok(true)
 }
 
 /// Whether an item may be that of a record of an origin, whose keys have this prefix.
-pub(crate) fn may_be_of(key: &Template, prefix: Option<&RecordPrefix>, origin: &str, name: &str) -> bool {
+fn may_be_of(key: &Template, prefix: Option<&RecordPrefix>, origin: &str, name: &str) -> bool {
     match key.read(name) {
         Some(record) => record.origin == origin,
         None => is_shortened(name) && prefix.is_none_or(|prefix| prefix.may_begin(name)),
