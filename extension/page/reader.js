@@ -12,7 +12,7 @@
 import { filled } from "./blobs.js";
 import { encode, encodeValue, opaque } from "./encode.js";
 import { decodeKey } from "./key.js";
-import { newPace } from "./pace.js";
+import { newPace, usesLittle } from "./pace.js";
 import { bare, isWellFormed } from "./pristine.js";
 import { after, idle } from "./time.js";
 
@@ -312,11 +312,12 @@ async function readOneByOne(bucket, name, store, range, keys) {
  * @param {string} bucket
  * @param {string} name the database
  * @param {string} store
+ * @param {boolean} isLittle what `usesLittle` says of the origin
  * @param {import("./survey.js").Delivered} delivered
  * @returns {Promise<void>}
  */
-export async function readStore(bucket, name, store, delivered) {
-  const pace = await newPace();
+export async function readStore(bucket, name, store, isLittle, delivered) {
+  const pace = newPace(isLittle);
   /** @type {number | undefined} */
   let version;
   /** @type {string | undefined} */
@@ -410,7 +411,7 @@ async function someTexts(keys, values, from) {
  * @returns {Promise<void>}
  */
 export async function readRecordsOf(asked, delivered) {
-  const pace = await newPace();
+  const pace = newPace(await usesLittle());
   let { keys } = asked;
   let delay = FIRST_PAUSE;
   while (keys.length > 0) {

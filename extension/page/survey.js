@@ -1,5 +1,6 @@
 // The look at everything that is there: the inventory, then each store, a stretch at a time.
 
+import { usesLittle } from "./pace.js";
 import { bucketNames, readInventory, readStore } from "./reader.js";
 import { idle } from "./time.js";
 
@@ -14,12 +15,13 @@ import { idle } from "./time.js";
 /**
  * Tells the host what is in a store, each stretch when it has the one before.
  * @param {Store} of
+ * @param {boolean} isLittle
  * @param {Delivered} delivered
  * @returns {Promise<boolean>} whether everything could be read
  */
-async function readWhole({ bucket, database, store }, delivered) {
+async function readWhole({ bucket, database, store }, isLittle, delivered) {
   try {
-    await readStore(bucket, database, store, delivered);
+    await readStore(bucket, database, store, isLittle, delivered);
     return true;
   } catch {
     return false;
@@ -32,10 +34,11 @@ async function readWhole({ bucket, database, store }, delivered) {
  * @param {Delivered} delivered
  */
 export async function readSome(stores, delivered) {
+  const isLittle = await usesLittle();
   for (const { bucket: known, database, store } of stores) {
     await idle();
     const buckets = known === null ? await allBuckets().catch(() => [""]) : [known];
-    for (const bucket of buckets) await readWhole({ bucket, database, store }, delivered);
+    for (const bucket of buckets) await readWhole({ bucket, database, store }, isLittle, delivered);
   }
 }
 
@@ -52,6 +55,7 @@ export async function readAll(delivered) {
   let complete = true;
   try {
     await idle();
+    const isLittle = await usesLittle();
     const buckets = await bucketNames();
     for (const bucket of ["", ...(buckets ?? [])]) {
       const { body, databases } = await readInventory(bucket, buckets);
@@ -59,7 +63,7 @@ export async function readAll(delivered) {
       for (const { name, stores } of databases) {
         if (stores === null) complete = false;
         for (const store of stores ?? []) {
-          if (!(await readWhole({ bucket, database: name, store }, delivered))) complete = false;
+          if (!(await readWhole({ bucket, database: name, store }, isLittle, delivered))) complete = false;
         }
       }
     }

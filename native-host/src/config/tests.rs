@@ -16,6 +16,26 @@ fn mistake(text: &str) -> (String, String) {
 }
 
 #[test]
+fn readme_has_every_key() {
+    let readme = include_str!("../../../README.md");
+    let sections = [
+        ("capture", CAPTURE),
+        ("redis", REDIS),
+        ("memcached", MEMCACHED),
+        ("journal", JOURNAL),
+    ];
+    for (section, keys) in sections {
+        for key in keys {
+            assert!(readme.contains(&format!("`{section}.{key}`")), "{section}.{key}");
+        }
+    }
+    for key in REDACT {
+        assert!(readme.contains(&format!("`{key}`")), "redact: {key}");
+    }
+    assert_eq!(SECTIONS.len(), sections.len() + 1, "a section is missing here");
+}
+
+#[test]
 fn everything_has_a_default() {
     let config = parse("").expect("nothing is enough");
     let redis = config.redis.expect("on");

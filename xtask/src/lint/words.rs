@@ -69,9 +69,10 @@ mod tests {
         let source = Source {
             path: "a.rs".to_owned(),
             language: Language::Rust,
-            text: "fn anew_it() {}\n// Once more, and renewed: Anew.\nlet renew = \"anewly\";".to_owned(),
+            text: "fn plugh_it() {}\n// Once more, and plughed: Plugh.\nlet replugh = \"plughly\";"
+                .to_owned(),
         };
-        let found = find_in(&source, &[("anew".to_owned(), "again")]);
+        let found = find_in(&source, &[("plugh".to_owned(), "again")]);
         assert_eq!(
             found.iter().map(|finding| finding.line).collect::<Vec<_>>(),
             [1, 2]

@@ -37,9 +37,9 @@ pub(super) fn are_empty_of(servers: &Servers, key: &Template, origin: &str) -> R
     Ok(true)
 }
 
-/// Whether a server holds no record of an origin. One that does not tell what it holds may. `failed`
-/// makes an error of a list that breaks off; `go_on` is called now and then, since a list may be
-/// long, and ends the search by an error.
+/// Whether a server holds no record of an origin. One that cannot list its keys may hold some.
+/// `failed` makes an error of a list that breaks off. `go_on` is called now and then, since a list
+/// may be long, and ends the search by an error.
 pub(crate) fn is_empty_of<E>(
     endpoint: &Endpoint,
     key: &Template,
