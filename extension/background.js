@@ -177,7 +177,7 @@ const PATIENCE = 10_000;
  * Asks a document what its databases hold, in its isolated world. What runs there has to be
  * JavaScript.
  * @param {{ tab: number, frame: number }} place
- * @param {string} request for `page/peek.js`, as JSON
+ * @param {string} request for `content/inspect.js`, as JSON
  * @returns {Promise<string | undefined>}
  */
 globalThis.lookInto = async ({ tab: tabId, frame }, request) => {
@@ -187,7 +187,7 @@ globalThis.lookInto = async ({ tab: tabId, frame }, request) => {
     const tab = await chrome.tabs.get(tabId);
     if (tab.incognito || containerOf(tab) !== "") return undefined;
     // Absolute: Firefox resolves it from this script.
-    await chrome.scripting.executeScript({ target, files: ["/page/peek.js"] });
+    await chrome.scripting.executeScript({ target, files: ["/content/inspect.js"] });
     const func = (/** @type {string} */ request) => globalThis.idbRelayLook(JSON.parse(request));
     const answers = await chrome.scripting.executeScript({ target, func, args: [request] });
     return answers.map(({ result }) => result).find((result) => typeof result === "string");

@@ -6,7 +6,7 @@
 //!   both.
 //!
 //! Beside this crate, `panel/` is the inspector and `pages/` the popup and the options page, each a
-//! module of its own; `page/` holds the JavaScript that must run in pages, `background.js` the few
+//! module of its own; `content/` holds the JavaScript that must run in pages, `background.js` the few
 //! lines that must run before any WASM is loaded, and `ui/` what a person sees. `cargo xtask build`
 //! puts it all together.
 

@@ -23,7 +23,7 @@
 //! | `{"$id":{"id":1,"value":…}}`, `{"$ref":1}` | the first and further places of an object that occurs more than once |
 //! | `{"$object":{"$date":1}}` | a plain object whose only name starts with `$` |
 //!
-//! The page's encoder (`extension/page/encode.js`) writes this form; here it is read.
+//! The page's encoder (`extension/content/shared/encode.js`) writes this form; here it is read.
 
 mod plain;
 

@@ -8,12 +8,12 @@
 //! # Layout
 //!
 //! - [`manifest`]: one base, a small overlay a browser.
-//! - [`page`]: the page scripts out of their modules.
+//! - [`content`]: the page scripts out of their modules.
 //! - [`views`]: the tests of the extension's views, which a browser runs.
 //! - [`wasm`]: the Rust side of the extension.
 
+mod content;
 mod manifest;
-mod page;
 mod views;
 mod wasm;
 
@@ -98,9 +98,9 @@ fn assemble(root: &Path, browser: &str, modules: &[PathBuf], directory: &Path) -
         &directory.join("manifest.json"),
         &manifest::manifest(&root.join("manifests"), browser)?,
     )?;
-    for script in page::SCRIPTS {
-        let text = script.text(&source.join("page"), browser)?;
-        write(&directory.join("page").join(script.name), &text)?;
+    for script in content::SCRIPTS {
+        let text = script.text(&source.join("content"), browser)?;
+        write(&directory.join("content").join(script.name), &text)?;
     }
     for script in ["background.js", "restart.js"] {
         copy(&source.join(script), &directory.join(script))?;

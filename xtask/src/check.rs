@@ -313,7 +313,7 @@ fn check_page_scripts(root: &Path) -> Result<()> {
     let mut page = Command::new("node");
     page.current_dir(root)
         .args(["tests/sites/node_modules/typescript/bin/tsc", "--project"])
-        .arg("extension/page");
+        .arg("extension/content");
     run::visibly("Checking the types of the page scripts", page)
 }
 

@@ -117,7 +117,7 @@ pub enum Action {
     Look {
         /// Where, and for whom.
         looking: Looking,
-        /// What `page/peek.js` is asked, as JSON.
+        /// What `content/inspect.js` is asked, as JSON.
         request: String,
     },
 }

@@ -9,8 +9,8 @@ use wasm_bindgen::JsValue;
 
 use super::chrome;
 
-const BRIDGE: &str = "page/bridge.js";
-const HOOK: &str = "page/hook.js";
+const BRIDGE: &str = "content/bridge.js";
+const HOOK: &str = "content/hook.js";
 
 #[derive(Deserialize)]
 struct Registered {

@@ -175,7 +175,7 @@ fn a_page_reaches_none_of_our_pages(kind: Kind) -> Result<()> {
         "ui/options.html",
         "ui/popup.html",
         "ui/panel.html",
-        "page/hook.js",
+        "content/hook.js",
         "background.js",
         "wasm/idb_relay_bg.wasm",
         "pages/pages_bg.wasm",

@@ -18,7 +18,7 @@ const PADDING: usize = 1 << 16;
 #[test]
 fn the_page_hook_is_small() -> Result<()> {
     for kind in [Kind::Chromium, Kind::Firefox] {
-        let hook = fs::read_to_string(artifacts::extension(kind)?.join("page/hook.js"))?;
+        let hook = fs::read_to_string(artifacts::extension(kind)?.join("content/hook.js"))?;
         let bare = hook.replace(&" ".repeat(PADDING), "");
         let size = gzipped(&bare)?;
         assert!(

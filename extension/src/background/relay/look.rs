@@ -128,13 +128,13 @@ impl Relay {
     }
 }
 
-/// `page/peek.js` is asked how many records each store has.
+/// `content/inspect.js` is asked how many records each store has.
 #[derive(Serialize)]
 struct Counts<'a> {
     origin: &'a str,
 }
 
-/// `page/peek.js` is asked for records, or for all keys of a store.
+/// `content/inspect.js` is asked for records, or for all keys of a store.
 #[derive(Serialize)]
 struct Wanted<'a> {
     origin: &'a str,

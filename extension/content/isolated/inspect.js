@@ -3,9 +3,7 @@
 // Injected into the isolated world on demand. It reads by connections and transactions of its own,
 // never in the page's.
 
-import "./builtins.js";
-import "./platform.js";
-import { countRecords, readKeys } from "./look.js";
+import { countRecords, readKeys } from "./contents.js";
 import { readRecords } from "./reader.js";
 
 /** @type {any} The isolated world's own global object; the page has another. */

@@ -6,8 +6,8 @@
 // another window's methods, have no entry here.
 
 import { listen, resultOf } from "./idb.js";
-import { hasBuckets } from "./outlet.js";
-import { getterOf, globalFunction, indexOf, sealedOff, uncurry } from "./pristine.js";
+import { hasBuckets } from "./channel_end.js";
+import { getterOf, globalFunction, indexOf, sealedOff, uncurry } from "../shared/pristine.js";
 
 const nameOfBucket = getterOf(globalFunction("StorageBucket")?.prototype, "name");
 

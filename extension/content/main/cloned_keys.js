@@ -2,8 +2,8 @@
 // given, and engines give the same object out again. So each is copied when the page first gets it.
 
 import { lowerOf, only } from "./idb.js";
-import { active } from "./outlet.js";
-import { sealedOff } from "./pristine.js";
+import { active } from "./channel_end.js";
+import { sealedOff } from "../shared/pristine.js";
 import { observeGets } from "./replace.js";
 
 /** @type {WeakMap<object, any>} */

@@ -1,6 +1,6 @@
 // What the hook asks of IndexedDB's objects and of events, as the engine made it.
 
-import { getterOf, uncurry } from "./pristine.js";
+import { getterOf, uncurry } from "../shared/pristine.js";
 
 export const databaseOf = getterOf(IDBTransaction.prototype, "db");
 export const modeOf = getterOf(IDBTransaction.prototype, "mode");

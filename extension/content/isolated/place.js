@@ -4,7 +4,7 @@
 // For the isolated world, where `window` and `location` are the browser's own and the page can
 // change neither. What follows from it is decided in one place, `background/identity.rs`.
 
-import { getterOf } from "./pristine.js";
+import { getterOf } from "../shared/pristine.js";
 
 /**
  * The origins of the documents around this one, from its parent to the top; "null" for one that is

@@ -1,6 +1,6 @@
 // What only the inspector asks: how many records there are, and the keys of a store.
 
-import { encode } from "./encode.js";
+import { encode } from "../shared/encode.js";
 import { ask, askIfThere, bucketNames, factoryOf, keyPathText, outcome, placeOn } from "./reader.js";
 
 /** How many keys of a store are told at most. */

@@ -1,6 +1,6 @@
 // Writes to stores: what a successful call of `put`, `add`, `delete`, `clear` or of a cursor meant.
 
-import { encode, encodeValue } from "./encode.js";
+import { encode, encodeValue } from "../shared/encode.js";
 import {
   currentTargetOf,
   databaseOf,
@@ -24,10 +24,10 @@ import {
   upperOf,
   upperOpenOf,
 } from "./idb.js";
-import { kindOf } from "./kinds.js";
-import { active } from "./outlet.js";
-import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "./pristine.js";
-import { asGiven } from "./taken.js";
+import { kindOf } from "../shared/kinds.js";
+import { active } from "./channel_end.js";
+import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "../shared/pristine.js";
+import { asGiven } from "./cloned_keys.js";
 import { doubt, grow, operationOf, overwritten, record, transactionFor } from "./transactions.js";
 
 /**
@@ -103,7 +103,7 @@ function recordValue(name, store, request, value, explicit) {
 /**
  * The key path of a store.
  * @typedef {object} Path
- * @property {(import("./encode.js").KeyPath | null)[]} links one path, or each of several; null is
+ * @property {(import("../shared/encode.js").KeyPath | null)[]} links one path, or each of several; null is
  * the value itself
  * @property {boolean} isArray whether the key is an array of what is found there
  * @property {boolean} generates whether the database makes keys that are missing
@@ -130,7 +130,7 @@ function pathOf(store) {
 
 /** @param {string} path */
 function linked(path) {
-  /** @type {import("./encode.js").KeyPath | null} */
+  /** @type {import("../shared/encode.js").KeyPath | null} */
   let link = null;
   // Not by `split`: a page may decide what it does.
   for (let end = path.length; end >= 0 && path !== ""; ) {
@@ -161,7 +161,7 @@ function keyIn(value, { links, isArray: isCompound }) {
 
 /**
  * @param {any} value
- * @param {import("./encode.js").KeyPath | null} path
+ * @param {import("../shared/encode.js").KeyPath | null} path
  */
 function memberAt(value, path) {
   let found = value;

@@ -5,7 +5,7 @@
 // V8 asks `Error.prepareStackTrace`, and the object for its name and message. So the former is out
 // of the way meanwhile, and the object is one of ours.
 
-import { getOwnPropertyDescriptor } from "./pristine.js";
+import { getOwnPropertyDescriptor } from "../shared/pristine.js";
 
 const Failure = /** @type {any} */ (Error);
 const { captureStackTrace } = Failure;

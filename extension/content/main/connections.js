@@ -6,8 +6,8 @@
 // too, and hear when the browser closes it.
 
 import { listen, unlisten } from "./idb.js";
-import { wantSurvey } from "./outlet.js";
-import { getterOf, sealedOff } from "./pristine.js";
+import { wantSurvey } from "./channel_end.js";
+import { getterOf, sealedOff } from "../shared/pristine.js";
 
 /** @type {WeakMap<IDBDatabase, number>} On how many transactions' account. */
 const watched = sealedOff(new WeakMap());

@@ -4,8 +4,8 @@
 // The browser reads and encodes them away from this thread. A file that was changed or deleted
 // since can't be read: its text then says type and size only.
 
-import { MARK } from "./channel.js";
-import { BLOB_BYTES } from "./platform.js";
+import { MARK } from "../shared/channel.js";
+import { BLOB_BYTES } from "../shared/platform.js";
 import { Sha256 } from "./sha256.js";
 
 /**

@@ -1,8 +1,8 @@
 // Puts functions in the place of native ones. Invariant: what the native does is the outcome, also
 // if our own code fails afterwards.
 
-import { active, exported } from "./outlet.js";
-import { apply, defineProperty, emptyList, getOwnPropertyDescriptor, uncurry } from "./pristine.js";
+import { active, exported } from "./channel_end.js";
+import { apply, defineProperty, emptyList, getOwnPropertyDescriptor, uncurry } from "../shared/pristine.js";
 import { shapes } from "./shapes.js";
 
 const nativeText = uncurry(Function.prototype.toString);

@@ -6,14 +6,14 @@
 // A write costs one encoding and one record in a list: no request of ours, no listener of its own;
 // its key and its success are read when the transaction completes.
 
-import "./builtins.js";
-import "./platform.js";
+import "../shared/builtins.js";
+import "../shared/platform.js";
 import { rememberFactory } from "./buckets.js";
 import { modeOf, nameOfIndex, nameOfStore } from "./idb.js";
-import { active, meetBridge, wantSurvey } from "./outlet.js";
-import { globalFunction } from "./pristine.js";
+import { active, meetBridge, wantSurvey } from "./channel_end.js";
+import { globalFunction } from "../shared/pristine.js";
 import { observeCalls, observeGets, observeNamed, observeRenames } from "./replace.js";
-import { copyWhatIsGiven } from "./taken.js";
+import { copyWhatIsGiven } from "./cloned_keys.js";
 import { known } from "./transactions.js";
 import { observeDeletion, observeOpen, observeSchema } from "./upgrades.js";
 import { observe } from "./writes.js";

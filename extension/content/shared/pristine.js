@@ -6,7 +6,7 @@
 // of arrays), no method calls on built-in objects other than through these functions, no reading of
 // members that an object may lack, and `{ __proto__: null }` for option dictionaries. (Setting up,
 // before the page's first script, is free of this.) The build refuses what breaks this in a
-// function that runs later, as far as syntax tells: `xtask/src/build/page/lint.rs`. The page of
+// function that runs later, as far as syntax tells: `xtask/src/build/content/lint.rs`. The page of
 // `tests/sites/hardened/` shows the rest.
 
 const { bind, call } = Function.prototype;

@@ -7,9 +7,9 @@
 // had some by methods of a window that has no hook: its stores are compared, at leisure.
 
 import { bucketOf } from "./buckets.js";
-import { nameOfException } from "./builtins.js";
+import { nameOfException } from "../shared/builtins.js";
 import { unwatch, watch } from "./connections.js";
-import { encode, opaque } from "./encode.js";
+import { encode, opaque } from "../shared/encode.js";
 import {
   databaseOf,
   errorOf,
@@ -28,11 +28,11 @@ import {
   typeOf,
   versionOf,
 } from "./idb.js";
-import { active, gapText, hand, leaving, tracing, wantComparison, wantSurvey, WENT_AWAY, whenLeaving } from "./outlet.js";
-import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "./pristine.js";
+import { active, gapText, hand, leaving, tracing, wantComparison, wantSurvey, WENT_AWAY, whenLeaving } from "./channel_end.js";
+import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { missed } from "./replace.js";
 import { stackNow } from "./stacks.js";
-import { asGiven } from "./taken.js";
+import { asGiven } from "./cloned_keys.js";
 
 /**
  * How much text one transaction may hold here and hand over, in UTF-16 units, before its stores are
@@ -58,7 +58,7 @@ const MAX_STACKS = 200;
  * its key had to be waited for; 0 elsewhere
  * @property {any} assumed the key under which the value was read back at once; undefined if it was
  * not
- * @property {import("./encode.js").Encoded} content the value; for operations without one all
+ * @property {import("../shared/encode.js").Encoded} content the value; for operations without one all
  * members but the store, with a comma before each
  * @property {string} stack where it was called from, if that is wanted
  */
@@ -489,7 +489,7 @@ function forgetOverwritten(operations) {
   nextWrites.clear();
 }
 
-/** @returns {import("./encode.js").Encoded} */
+/** @returns {import("../shared/encode.js").Encoded} */
 export function overwritten() {
   const text = opaque("Object", "overwritten before it could be read");
   return { text, hole: null, blobs: null, units: text.length };

@@ -1,7 +1,7 @@
 // Changes of a database's shape: what upgrades do to stores and indexes, and deleted databases.
 
 import { bucketOfFactory, rememberConnection } from "./buckets.js";
-import { encode } from "./encode.js";
+import { encode } from "../shared/encode.js";
 import {
   generatesKeys,
   isMultiEntry,
@@ -16,8 +16,8 @@ import {
   transactionOf,
   transactionOfRequest,
 } from "./idb.js";
-import { active, hand, leaving, wantSurvey, whenLeaving } from "./outlet.js";
-import { isWellFormed, now, sealedOff, stringify } from "./pristine.js";
+import { active, hand, leaving, wantSurvey, whenLeaving } from "./channel_end.js";
+import { isWellFormed, now, sealedOff, stringify } from "../shared/pristine.js";
 import { doubt, known, operationOf, record, writing } from "./transactions.js";
 
 /** @type {WeakMap<IDBDatabase, IDBTransaction>} The upgrades that are under way, or were. */

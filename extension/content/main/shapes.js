@@ -4,7 +4,7 @@
 // The text is the engine's own. V8 keeps the distance between a function's name and its parameters
 // in 16 bits, and prints `function put() { [native code] }` for a function where they do not
 // suffice. So each name stands here once, and the build puts that many spaces behind it
-// (`xtask/src/build/page/padding.rs`). In Firefox the bridge turns them into native functions.
+// (`xtask/src/build/content/padding.rs`). In Firefox the bridge turns them into native functions.
 
 /**
  * What a function does: `first` is its first argument.

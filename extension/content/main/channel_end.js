@@ -18,10 +18,10 @@ import {
   SURVEY,
   TRACE,
   UNTRACE,
-} from "./channel.js";
+} from "../shared/channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
-import { stringify } from "./pristine.js";
-import { createElement, isLate } from "./unnamed.js";
+import { stringify } from "../shared/pristine.js";
+import { createElement, isLate } from "../shared/unnamed.js";
 
 const node = createElement(document, "b");
 

@@ -25,11 +25,11 @@ import {
   SURVEY,
   TRACE,
   UNTRACE,
-} from "./channel.js";
+} from "../shared/channel.js";
 import { place } from "./place.js";
-import { globalFunction } from "./pristine.js";
+import { globalFunction } from "../shared/pristine.js";
 import { after, idle } from "./time.js";
-import { isHidden, isLate, listenTo, stopListeningTo } from "./unnamed.js";
+import { isHidden, isLate, listenTo, stopListeningTo } from "../shared/unnamed.js";
 
 /** Until the background says otherwise: `protocol::message::BRIDGE_WINDOW` and `MAX_PART_UNITS`. */
 let limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };

@@ -9,11 +9,13 @@
 // another tab waits for longer than the requests take. Each result carries the times before and
 // after the reading, so that the host can tell what is newer.
 
+import "../shared/builtins.js";
+import "../shared/platform.js";
 import { filled } from "./blobs.js";
-import { encode, encodeValue, opaque } from "./encode.js";
+import { encode, encodeValue, opaque } from "../shared/encode.js";
 import { decodeKey } from "./key.js";
 import { newPace, usesLittle } from "./pace.js";
-import { bare, isWellFormed } from "./pristine.js";
+import { bare, isWellFormed } from "../shared/pristine.js";
 import { after, idle } from "./time.js";
 
 /** The longest text of several records in one body, in UTF-16 units; a single one may be longer. */
