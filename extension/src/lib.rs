@@ -6,8 +6,8 @@
 //!   both.
 //!
 //! Beside this crate, `panel/` is the inspector and `pages/` the popup and the options page, each a
-//! module of its own; `content/` holds the JavaScript that must run in pages, `background.js` the few
-//! lines that must run before any WASM is loaded, and `ui/` what a person sees. `cargo xtask build`
-//! puts it all together.
+//! module of its own; `content/` holds the JavaScript that must run in pages, `background.js` the
+//! few lines that must run before any WASM is loaded, and `ui/` what a person sees. `cargo xtask
+//! build` puts it all together.
 
 pub mod background;

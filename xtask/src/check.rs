@@ -314,7 +314,22 @@ fn check_page_scripts(root: &Path) -> Result<()> {
     page.current_dir(root)
         .args(["tests/sites/node_modules/typescript/bin/tsc", "--project"])
         .arg("extension/content");
-    run::visibly("Checking the types of the page scripts", page)
+    run::visibly("Checking the types of the page scripts", page)?;
+
+    let directory = root.join("extension/content/test");
+    let mut tests = Vec::new();
+    for entry in fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.js") {
+            tests.push(path);
+        }
+    }
+    tests.sort();
+    let mut node = Command::new("node");
+    node.current_dir(root)
+        .args(["--test", "--test-reporter=dot"])
+        .args(tests);
+    run::visibly("Testing the page scripts without a browser", node)
 }
 
 /// Whether cargo-nextest is there; a toolchain from rustup alone has only `cargo test`.

@@ -1,7 +1,8 @@
 // What only the inspector asks: how many records there are, and the keys of a store.
 
 import { encode } from "../shared/encode.js";
-import { ask, askIfThere, bucketNames, factoryOf, keyPathText, outcome, placeOn } from "./reader.js";
+import { countsText, keysText } from "../shared/messages.js";
+import { ask, askIfThere, bucketNames, factoryOf, keyPathTextOf, outcome, placeOn } from "./reader.js";
 
 /** How many keys of a store are told at most. */
 const MAX_KEYS = 20_000;
@@ -24,7 +25,7 @@ export async function countRecords() {
       }
     }
   }
-  return JSON.stringify(counts);
+  return countsText(counts);
 }
 
 /** @param {IDBDatabase} database */
@@ -47,12 +48,12 @@ export async function readKeys(bucket, name, store) {
   const text = await askIfThere(bucket, name, (database) => {
     if (!database.objectStoreNames.contains(store)) return null;
     return placeOn(database, store, (objects) => {
-      const keyPath = keyPathText(objects);
+      const keyPathText = keyPathTextOf(objects);
       return outcome(objects.getAllKeys(undefined, MAX_KEYS + 1)).then((keys) => {
-        const texts = keys.slice(0, MAX_KEYS).map((key) => encode(key, true));
-        return `{${keyPath}"keys":[${texts}],"more":${keys.length > MAX_KEYS}}`;
+        const texts = keys.slice(0, MAX_KEYS).map((key) => /** @type {string} */ (encode(key, true)));
+        return keysText(keyPathText, texts, keys.length > MAX_KEYS);
       });
     });
   });
-  return text ?? '{"keys":[],"more":false}';
+  return text ?? keysText(undefined, [], false);
 }

@@ -15,6 +15,7 @@ import { filled } from "./blobs.js";
 import { encode, encodeValue, opaque } from "../shared/encode.js";
 import { decodeKey } from "./key.js";
 import { newPace, usesLittle } from "./pace.js";
+import { inventoryText, recordText, recordsText, snapshotText } from "../shared/messages.js";
 import { bare, isWellFormed } from "../shared/pristine.js";
 import { after, idle } from "./time.js";
 
@@ -222,7 +223,7 @@ export async function readInventory(bucket, buckets) {
   }
   const databases = (await Promise.all(shapes)).filter((shape) => shape !== null);
   return {
-    body: JSON.stringify({ inventory: { bucket, buckets, began_at: began, read_at: Date.now(), databases } }),
+    body: inventoryText({ bucket, buckets, began_at: began, read_at: Date.now(), databases }),
     databases,
   };
 }
@@ -243,8 +244,11 @@ function soon(reading) {
 
 /**
  * A stretch of a store, in one transaction.
- * @typedef {{ version: number, keyPath: string, keys: IDBValidKey[], values: (any | typeof LOST)[]
- * }} Stretch
+ * @typedef {object} Stretch
+ * @property {number} version
+ * @property {string | undefined} keyPathText
+ * @property {IDBValidKey[]} keys
+ * @property {(any | typeof LOST)[]} values
  */
 
 /** In place of a value that the browser fails to read. */
@@ -265,7 +269,7 @@ function readStretch(bucket, name, store, range, count) {
       const keys = outcome(objects.getAllKeys(range, count));
       const values = outcome(objects.getAll(range, count));
       // Asked for now: behind the transaction there is no store to ask.
-      const known = { version: database.version, keyPath: keyPathText(objects) };
+      const known = { version: database.version, keyPathText: keyPathTextOf(objects) };
       return soon(Promise.all([keys, values.catch(lostUnlessAborted)])).then(([keys, values]) =>
         // Seen through its wrapper, Firefox's list has nothing in the place of some values.
         values === LOST ? readOneByOne(bucket, name, store, range, keys) : { ...known, keys, values: bare(values) },
@@ -296,7 +300,7 @@ function lostUnlessAborted(error) {
 async function readOneByOne(bucket, name, store, range, keys) {
   const stretch = await askIfThere(bucket, name, (database) =>
     placeOn(database, store, (objects) => {
-      const known = { version: database.version, keyPath: keyPathText(objects) };
+      const known = { version: database.version, keyPathText: keyPathTextOf(objects) };
       const there = outcome(objects.getAllKeys(range, keys.length));
       const values = Array.from(keys, (key) => outcome(objects.get(key)).catch(lostUnlessAborted));
       return soon(Promise.all([there, ...values])).then(([there, ...values]) => ({ ...known, keys: there, values }));
@@ -328,26 +332,22 @@ export async function readStore(bucket, name, store, isLittle, delivered) {
   let rest;
   let delay = FIRST_PAUSE;
   for (;;) {
-    const began = Date.now();
+    const beganAt = Date.now();
     const { count } = pace;
     const stretch = await unlessTooMuch(pace, () => readStretch(bucket, name, store, rest, count));
     if (stretch === undefined) continue;
     if (stretch === null && version === undefined) return;
     if (stretch === null || (version ?? stretch.version) !== stretch.version) throw new Error("the database changes");
     const readAt = Date.now();
-    const { keyPath, keys, values } = stretch;
+    const { keyPathText, keys, values } = stretch;
     version = stretch.version;
     let index = 0;
     for (;;) {
       const { texts, next } = await someTexts(keys, values, index);
       const isLast = keys.length < count && next === keys.length;
       const until = isLast ? undefined : encode(keys[next - 1], true);
-      const body = bodyText("snapshot", bucket, { name, version }, store, { began, readAt }, [
-        keyPath,
-        from === undefined ? "" : `"after":${from},`,
-        until === undefined ? "" : `"until":${until},`,
-        `"records":[${texts}]`,
-      ]);
+      const source = { bucket, database: name, version, store, beganAt, readAt };
+      const body = snapshotText(source, { keyPathText, afterText: from, untilText: until }, texts);
       if (!(await delivered(body))) {
         pace.halve();
         await after(delay);
@@ -394,7 +394,7 @@ async function someTexts(keys, values, from) {
   let units = 0;
   let next = from;
   for (; next < keys.length && units < MAX_TEXT; next++) {
-    const record = recordText(encode(keys[next], true), values[next]);
+    const record = readRecord(encode(keys[next], true), values[next]);
     // Most records have no blobs: nothing to wait for.
     const text = typeof record === "string" ? record : await record;
     units += text.length;
@@ -453,18 +453,18 @@ export async function readRecords(asked) {
  * @returns {Promise<{ body: string, told: number, present: string[] }>}
  */
 async function readSomeRecords({ bucket, database: name, store, keys }) {
-  const began = Date.now();
+  const beganAt = Date.now();
   const reading = await askIfThere(bucket, name, async (database) => {
     const { version } = database;
-    if (!database.objectStoreNames.contains(store)) return { version, keyPath: "", found: [] };
+    if (!database.objectStoreNames.contains(store)) return { version, keyPathText: undefined, found: [] };
     return placeOn(database, store, async (objects) => {
-      const keyPath = keyPathText(objects);
+      const keyPathText = keyPathTextOf(objects);
       // A key that holds `undefined` is still a key: it is asked for by itself.
       const found = keys.map((text) => {
         const key = decodeKey(text);
         return Promise.all([outcome(objects.getKey(key)), outcome(objects.get(key)).catch(lostUnlessAborted)]);
       });
-      return { version, keyPath, found: await Promise.all(found) };
+      return { version, keyPathText, found: await Promise.all(found) };
     });
   });
   const readAt = Date.now();
@@ -479,45 +479,28 @@ async function readSomeRecords({ bucket, database: name, store, keys }) {
       absent.push(text);
       continue;
     }
-    const record = await recordText(text, value);
+    const record = await readRecord(text, value);
     units += record.length;
     if (units > MAX_TEXT && present.length > 0) break;
     present.push(record);
   }
-  const database = { name, version: reading?.version ?? 0 };
-  const body = bodyText("records", bucket, database, store, { began, readAt }, [
-    reading?.keyPath ?? "",
-    `"present":[${present}],"absent":[${absent}]`,
-  ]);
-  return { body, told, present };
+  const source = { bucket, database: name, version: reading?.version ?? 0, store, beganAt, readAt };
+  return { body: recordsText(source, reading?.keyPathText, present, absent), told, present };
 }
 
 /**
  * @param {string | undefined} key
  * @param {any} value
  */
-function recordText(key, value) {
+function readRecord(key, value) {
   const encoded = value === LOST ? undefined : encodeValue(bare(value), true, null);
-  const text = `{"key":${key},"value":${encoded?.text ?? UNREADABLE}}`;
+  const text = recordText(key, encoded?.text ?? UNREADABLE);
   const blobs = encoded?.blobs ?? null;
   return blobs === null ? text : filled({ text, blobs });
 }
 
 /**
- * With a comma behind.
+ * The text of a store's key path; undefined if it has none.
  * @param {IDBObjectStore} objects
  */
-export const keyPathText = (objects) => (objects.keyPath === null ? "" : `"key_path":${encode(objects.keyPath, true)},`);
-
-/**
- * @param {"snapshot" | "records"} kind
- * @param {string} bucket
- * @param {{ name: string, version: number }} database
- * @param {string} store
- * @param {{ began: number, readAt: number }} times
- * @param {string[]} rest
- */
-function bodyText(kind, bucket, { name, version }, store, { began, readAt }, rest) {
-  const head = `"bucket":${JSON.stringify(bucket)},"database":${JSON.stringify(name)},"version":${version},"store":${JSON.stringify(store)}`;
-  return `{"${kind}":{${head},"began_at":${began},"read_at":${readAt},${rest.join("")}}}`;
-}
+export const keyPathTextOf = (objects) => (objects.keyPath === null ? undefined : encode(objects.keyPath, true));

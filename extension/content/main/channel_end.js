@@ -20,7 +20,7 @@ import {
   UNTRACE,
 } from "../shared/channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
-import { stringify } from "../shared/pristine.js";
+import { gapText } from "../shared/messages.js";
 import { createElement, isLate } from "../shared/unnamed.js";
 
 const node = createElement(document, "b");
@@ -114,13 +114,6 @@ export function wantSurvey() {
   if (leaving) hand(gapText(WENT_AWAY, "[]"), null, "");
   else dispatch(node, new PlainEvent(SURVEY));
 }
-
-/**
- * The body that has stores read again.
- * @param {string} reason
- * @param {string} stores as JSON; with none of them all that there is
- */
-export const gapText = (reason, stores) => `{"gap":{"reason":${stringify(reason)},"stores":${stores}}}`;
 
 /**
  * Gives a body to the bridge, synchronously.

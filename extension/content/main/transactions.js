@@ -28,7 +28,8 @@ import {
   typeOf,
   versionOf,
 } from "./idb.js";
-import { active, gapText, hand, leaving, tracing, wantComparison, wantSurvey, WENT_AWAY, whenLeaving } from "./channel_end.js";
+import { active, hand, leaving, tracing, wantComparison, wantSurvey, WENT_AWAY, whenLeaving } from "./channel_end.js";
+import { commitText, databaseText, gapText, keyMember, operationText, storeNameText, valueMember } from "../shared/messages.js";
 import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { missed } from "./replace.js";
 import { stackNow } from "./stacks.js";
@@ -58,8 +59,8 @@ const MAX_STACKS = 200;
  * its key had to be waited for; 0 elsewhere
  * @property {any} assumed the key under which the value was read back at once; undefined if it was
  * not
- * @property {import("../shared/encode.js").Encoded} content the value; for operations without one all
- * members but the store, with a comma before each
+ * @property {import("../shared/encode.js").Encoded} content the value; for operations without one
+ * all members but the store, with a comma before each
  * @property {string} stack where it was called from, if that is wanted
  */
 /**
@@ -242,7 +243,7 @@ function tell(transaction) {
     // Here, so that a commit which can't be told leaves nothing to the next one.
     handed = emptyList();
     stacks = emptyList();
-    const text = commitText(transaction, place, versionOf(database));
+    const text = bodyOf(transaction, place, versionOf(database));
     if (text !== "") hand(text, handed, stacks.length === 0 ? "" : stringify(stacks));
   } catch {
     doubtAll(transaction, "a commit could not be put into words");
@@ -274,7 +275,7 @@ function end(native) {
  */
 function placeOf(database) {
   const name = nameOfDatabase(database);
-  return isWellFormed(name) ? `"bucket":${stringify(bucketOf(database) ?? null)},"database":${stringify(name)}` : "";
+  return isWellFormed(name) ? databaseText(bucketOf(database) ?? null, name) : "";
 }
 
 /**
@@ -439,7 +440,7 @@ whenLeaving(() => {
  * @param {string} place the bucket and the database
  * @param {number} version
  */
-function commitText(transaction, place, version) {
+function bodyOf(transaction, place, version) {
   const { beganAt, operations, stores } = transaction;
   if (transaction.readsBack) forgetOverwritten(operations);
   let text = "";
@@ -451,7 +452,7 @@ function commitText(transaction, place, version) {
         doubt(transaction, operation.store, "the key of a write could not be read before the page had it");
         continue;
       }
-      text += `${text === "" ? "" : ","}{"${operation.name}":{"store":${operation.store}${members}}}`;
+      text += (text === "" ? "" : ",") + operationText(operation.name, operation.store, members);
       // Keys are known only now.
       if (text.length > MAX_COMMIT) {
         doubtAll(transaction, TOO_MUCH);
@@ -463,8 +464,7 @@ function commitText(transaction, place, version) {
     }
   }
   if (text === "") return "";
-  const times = `"began_at":${beganAt},"committed_at":${now()}`;
-  return `{"commit":{${place},"version":${version},${times},${keyPathsText(stores)}"operations":[${text}]}}`;
+  return commitText(place, version, { beganAt, committedAt: now() }, keyPathsText(stores), text);
 }
 
 /** @type {Map<string, number>} Of each record the next write; for `forgetOverwritten` only. */
@@ -496,7 +496,7 @@ export function overwritten() {
 }
 
 /**
- * The key paths that there are, with a comma behind.
+ * The key paths that there are, by store.
  * @param {Names} stores
  */
 function keyPathsText(stores) {
@@ -506,7 +506,7 @@ function keyPathsText(stores) {
     const path = stores[names[index]];
     if (path !== "" && path !== "null") text += `${text === "" ? "" : ","}${names[index]}:${path}`;
   }
-  return text === "" ? "" : `"key_paths":{${text}},`;
+  return text;
 }
 
 /**
@@ -521,7 +521,7 @@ function membersOf({ name, request, key: known, assumed, content: { text, hole }
   if (known === "" && typeof result === "object") return undefined;
   const key = known === "" ? encode(result, false) : known;
   const value = hole === null ? text : slice(text, 0, hole.at) + hole.before + key + hole.after + slice(text, hole.at);
-  return `,"key":${key},"value":${value}`;
+  return keyMember(key) + valueMember(value);
 }
 
 /**
@@ -532,7 +532,7 @@ function storesText(stores, place) {
   const names = keysOf(stores);
   let text = "";
   for (let index = 0; index < names.length; index++) {
-    text += `${index === 0 ? "" : ","}{${place},"store":${names[index]}}`;
+    text += (index === 0 ? "" : ",") + storeNameText(place, names[index]);
   }
   return `[${text}]`;
 }

@@ -17,6 +17,17 @@ import {
   transactionOfRequest,
 } from "./idb.js";
 import { active, hand, leaving, wantSurvey, whenLeaving } from "./channel_end.js";
+import {
+  changeMember,
+  createIndexText,
+  createStoreText,
+  databaseText,
+  DELETE_STORE,
+  deleteIndexText,
+  deletionText,
+  renameIndexText,
+  renameStoreText,
+} from "../shared/messages.js";
 import { isWellFormed, now, sealedOff, stringify } from "../shared/pristine.js";
 import { doubt, known, operationOf, record, writing } from "./transactions.js";
 
@@ -31,7 +42,7 @@ const upgrades = sealedOff(new WeakMap());
  * @param {IDBObjectStore | null} store
  */
 function recordSchema(native, name, change, store) {
-  record(writing(native), operationOf("schema", stringify(name), null, `,"change":${change}`), store);
+  record(writing(native), operationOf("schema", stringify(name), null, changeMember(change)), store);
 }
 
 /**
@@ -46,28 +57,27 @@ export function observeSchema(method, self, result, name) {
   if (!active) return;
   switch (method) {
     case "createObjectStore": {
-      const path = encode(keyPathOf(result), true);
-      const change = `{"create_store":{"key_path":${path},"auto_increment":${generatesKeys(result)}}}`;
+      const change = createStoreText(encode(keyPathOf(result), true), generatesKeys(result));
       recordSchema(transactionOf(result), nameOfStore(result), change, null);
       break;
     }
     case "deleteObjectStore":
-      recordSchema(/** @type {IDBTransaction} */ (upgrades.get(self)), name, '{"delete_store":{}}', null);
+      recordSchema(/** @type {IDBTransaction} */ (upgrades.get(self)), name, DELETE_STORE, null);
       break;
     case "createIndex": {
       if (!isWellFormed(nameOfIndex(result))) break;
-      const names = `"index":${stringify(nameOfIndex(result))},"key_path":${encode(keyPathOfIndex(result), true)}`;
-      const options = `"unique":${isUnique(result)},"multi_entry":${isMultiEntry(result)}`;
-      recordSchema(transactionOf(self), nameOfStore(self), `{"create_index":{${names},${options}}}`, self);
+      const path = encode(keyPathOfIndex(result), true);
+      const change = createIndexText(nameOfIndex(result), path, isUnique(result), isMultiEntry(result));
+      recordSchema(transactionOf(self), nameOfStore(self), change, self);
       break;
     }
     case "deleteIndex":
-      if (isWellFormed(name)) recordSchema(transactionOf(self), nameOfStore(self), `{"delete_index":{"index":${stringify(name)}}}`, self);
+      if (isWellFormed(name)) recordSchema(transactionOf(self), nameOfStore(self), deleteIndexText(name), self);
       break;
     case "store.name": {
       const to = nameOfStore(self);
       // What has no name that can be told is gone as far as anybody else can see.
-      const change = isWellFormed(to) ? `{"rename_store":{"to":${stringify(to)}}}` : '{"delete_store":{}}';
+      const change = isWellFormed(to) ? renameStoreText(to) : DELETE_STORE;
       if (to !== name) recordSchema(transactionOf(self), name, change, self);
       // Nothing of its records was told under the name before.
       if (!isWellFormed(name)) doubt(writing(transactionOf(self)), stringify(to), "a store got a name that can be told");
@@ -76,9 +86,8 @@ export function observeSchema(method, self, result, name) {
     case "index.name": {
       const to = nameOfIndex(self);
       const store = storeOfIndex(self);
-      const change = `{"rename_index":{"index":${stringify(name)},"to":${stringify(to)}}}`;
       if (to !== name && isWellFormed(name) && isWellFormed(to)) {
-        recordSchema(transactionOf(store), nameOfStore(store), change, store);
+        recordSchema(transactionOf(store), nameOfStore(store), renameIndexText(name, to), store);
       }
     }
   }
@@ -117,7 +126,7 @@ whenLeaving(() => {
 export function observeDeletion(factory, request, name) {
   if (!active || !isWellFormed(name)) return;
   const bucket = bucketOfFactory(factory);
-  const place = bucket === undefined ? "" : `"bucket":${stringify(bucket)},"database":${stringify(name)}`;
+  const place = bucket === undefined ? "" : databaseText(bucket, name);
   const beganAt = now();
   deletions += 1;
   if (leaving) wantSurvey();
@@ -132,7 +141,6 @@ export function observeDeletion(factory, request, name) {
       wantSurvey();
       return;
     }
-    const times = `"began_at":${beganAt},"deleted_at":${now()}`;
-    hand(`{"deletion":{${place},${times}}}`, null, "");
+    hand(deletionText(place, beganAt, now()), null, "");
   });
 }

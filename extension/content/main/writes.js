@@ -26,6 +26,7 @@ import {
 } from "./idb.js";
 import { kindOf } from "../shared/kinds.js";
 import { active } from "./channel_end.js";
+import { keyMember, rangeMember } from "../shared/messages.js";
 import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { asGiven } from "./cloned_keys.js";
 import { doubt, grow, operationOf, overwritten, record, transactionFor } from "./transactions.js";
@@ -103,8 +104,8 @@ function recordValue(name, store, request, value, explicit) {
 /**
  * The key path of a store.
  * @typedef {object} Path
- * @property {(import("../shared/encode.js").KeyPath | null)[]} links one path, or each of several; null is
- * the value itself
+ * @property {(import("../shared/encode.js").KeyPath | null)[]} links one path, or each of
+ * several; null is the value itself
  * @property {boolean} isArray whether the key is an array of what is found there
  * @property {boolean} generates whether the database makes keys that are missing
  */
@@ -347,7 +348,7 @@ function recordDelete(store, request, query) {
  */
 function recordKey(store, request, key) {
   const text = encode(key, false);
-  recordDeletion(store, "delete", request, text === undefined ? "" : `,"key":${text}`);
+  recordDeletion(store, "delete", request, text === undefined ? "" : keyMember(text));
 }
 
 /**
@@ -381,11 +382,6 @@ function rangeMembers(query) {
   const from = lower === undefined ? "" : encode(lower, false);
   const to = upper === undefined ? "" : encode(upper, false);
   if (from === undefined || to === undefined) return "";
-  return (
-    ',"range":{' +
-    (from && `"lower":${from},`) +
-    (to && `"upper":${to},`) +
-    `"lower_open":${lowerOpenOf(query)},"upper_open":${upperOpenOf(query)}}`
-  );
+  return rangeMember(from, to, lowerOpenOf(query), upperOpenOf(query));
 }
 

@@ -80,6 +80,7 @@ fn minified(text: &str) -> Result<String> {
     Ok(Codegen::new()
         .with_options(CodegenOptions::minify())
         .with_scoping(minified.scoping)
+        .with_private_member_mappings(minified.class_private_mappings)
         .build(&parsed.program)
         .code)
 }

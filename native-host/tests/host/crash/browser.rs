@@ -1,11 +1,11 @@
 //! The browser's side: documents that commit and read, and a background that keeps what the host
 //! has not acknowledged.
 //!
-//! What `extension/content/isolated/bridge.js` and `extension/src/background/` promise, and no more: numbers
-//! without gaps, order within a document, everything unacknowledged again to the next host, one
-//! survey of what is there when a document loads or the host asks for it. Time is the model's own:
-//! it passes with what is done, so that rounds need not wait for clocks to part; the host goes by
-//! it, too.
+//! What `extension/content/isolated/bridge.js` and `extension/src/background/` promise, and no
+//! more: numbers without gaps, order within a document, everything unacknowledged again to the next
+//! host, one survey of what is there when a document loads or the host asks for it. Time is the
+//! model's own: it passes with what is done, so that rounds need not wait for clocks to part; the
+//! host goes by it, too.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -207,18 +207,18 @@ fn top_level(semantic: &Semantic<'_>) -> Vec<(String, Span)> {
 fn names_of(import: &ImportDeclaration<'_>) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for specifier in import.specifiers.iter().flatten() {
-        let ImportDeclarationSpecifier::ImportSpecifier(named) = specifier else {
+        let ImportDeclarationSpecifier::ImportSpecifier(one) = specifier else {
             bail!(
                 "{} is imported as a whole; import names of it",
                 import.source.value
             );
         };
         ensure!(
-            named.imported.name() == named.local.name,
+            one.imported.name() == one.local.name,
             "{} is imported under another name; rename it where it is declared",
-            named.imported.name()
+            one.imported.name()
         );
-        names.push(named.local.name.to_string());
+        names.push(one.local.name.to_string());
     }
     Ok(names)
 }

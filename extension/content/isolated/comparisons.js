@@ -1,0 +1,49 @@
+// Reading stores again that may have been written to unseen, at a rate that the page can bear.
+
+/** How many milliseconds it may take until a comparison can see what the page does. */
+const COMPARE_DELAY = 1000;
+/**
+ * How long stores are left alone after a comparison, as a multiple of what it took, and at most, in
+ * milliseconds. A page that often opens a transaction to write, and then writes nothing, is not
+ * worse off for it.
+ */
+const REST = 100;
+const LONGEST_REST = 600_000;
+
+/** @typedef {import("./survey.js").Store} Store */
+
+export class Comparisons {
+  /** @type {Map<string, Store>} */
+  #due = new Map();
+  #isComparing = false;
+  #isStopped;
+  #read;
+  #after;
+
+  /**
+   * @param {() => boolean} isStopped
+   * @param {(stores: Store[]) => Promise<void>} read
+   * @param {(milliseconds: number) => Promise<void>} after
+   */
+  constructor(isStopped, read, after) {
+    this.#isStopped = isStopped;
+    this.#read = read;
+    this.#after = after;
+  }
+
+  /** @param {Store[]} stores */
+  async compareSoon(stores) {
+    for (const store of stores) this.#due.set(JSON.stringify(store), store);
+    if (this.#isComparing) return;
+    this.#isComparing = true;
+    while (this.#due.size > 0 && !this.#isStopped()) {
+      await this.#after(COMPARE_DELAY);
+      const began = performance.now();
+      const stores = [...this.#due.values()];
+      this.#due.clear();
+      await this.#read(stores);
+      await this.#after(Math.min((performance.now() - began) * REST, LONGEST_REST));
+    }
+    this.#isComparing = false;
+  }
+}

@@ -1,0 +1,111 @@
+// The bridge's end of the way to the hook: takes the hook's node, and listens on it.
+
+import {
+  BODY,
+  COMPARE,
+  EXPORT,
+  HANDSHAKE,
+  LATE_HANDSHAKE,
+  NO_BUCKETS,
+  READY,
+  STOP,
+  SURVEY,
+} from "../shared/channel.js";
+import { globalFunction } from "../shared/pristine.js";
+import { isLate, listenTo, stopListeningTo } from "../shared/unnamed.js";
+import { isJson } from "./delivery.js";
+
+/** In Firefox only: makes a function of the page's world that calls another one. */
+const makeNative = globalFunction("exportFunction");
+
+/**
+ * What the hook has to tell of.
+ * @typedef {object} HookListener
+ * @property {(text: string, blobs: ArrayLike<Blob> | null, stacks: string[] | null) => void} commit
+ * @property {(stores: import("./survey.js").Store[]) => void} compare stores may have been written
+ * to unseen
+ * @property {() => void} survey something changed that only a look at everything can tell
+ * @property {() => void} met the hook is there
+ */
+
+export class HookEnd {
+  /** @type {HTMLElement | null} */
+  #node = null;
+  #listener;
+
+  /** @param {HookListener} listener */
+  constructor(listener) {
+    this.#listener = listener;
+    for (const name of [HANDSHAKE, LATE_HANDSHAKE]) listenTo(document, name, this.#meet);
+  }
+
+  /** @param {string} name an event of `channel.js` without data */
+  tell(name) {
+    this.#node?.dispatchEvent(new Event(name));
+  }
+
+  /** Nothing is wanted any more. */
+  stop() {
+    this.tell(STOP);
+    this.#node = null;
+  }
+
+  /** @type {(event: Event) => void} */
+  #meet = (event) => {
+    const { submitter } = /** @type {SubmitEvent} */ (event);
+    // Without a hook (a sandbox without scripts) such an event has another sender.
+    if (this.#node !== null || !(submitter instanceof HTMLElement)) return;
+    for (const name of [HANDSHAKE, LATE_HANDSHAKE]) stopListeningTo(document, name, this.#meet);
+    const node = submitter;
+    this.#node = node;
+    node.addEventListener(BODY, (message) => this.#takeBody(message));
+    node.addEventListener(SURVEY, () => this.#listener.survey());
+    node.addEventListener(COMPARE, (message) => {
+      const { data } = /** @type {MessageEvent<string>} */ (message);
+      const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
+      if (Array.isArray(stores)) this.#listener.compare(stores);
+    });
+    if (makeNative !== undefined) node.addEventListener(EXPORT, giveNative);
+    this.tell(READY);
+    void tellOfBuckets(node).then(this.#listener.met);
+  };
+
+  /** @param {Event} message */
+  #takeBody(message) {
+    try {
+      const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
+      const { text, blobs, stacks } = typeof data === "string" ? { text: data, blobs: null, stacks: "" } : data;
+      if (typeof text === "string") this.#listener.commit(text, blobs, stacks === "" ? null : JSON.parse(stacks));
+    } catch {
+      // Out of memory, most likely.
+      this.#listener.survey();
+    }
+  }
+}
+
+/** @param {Event} event */
+function giveNative(event) {
+  try {
+    // As the page has it, not as Firefox shows it to us.
+    const asked = /** @type {any} */ (event).data.wrappedJSObject;
+    makeNative(asked.method, asked, { defineAs: asked.name, allowCrossOriginArguments: true });
+  } catch {
+    // The hook goes on without.
+  }
+}
+
+/**
+ * Tells the hook if there are no buckets but the default one: then that one has what the page
+ * opened before the hook came.
+ * @param {HTMLElement} node
+ */
+async function tellOfBuckets(node) {
+  const { storageBuckets } = /** @type {any} */ (navigator);
+  try {
+    // Of a hook that was there first, nothing is opened unseen but by methods of other windows.
+    if (storageBuckets !== undefined && (!isLate || (await storageBuckets.keys()).length > 0)) return;
+    node.dispatchEvent(new Event(NO_BUCKETS));
+  } catch {
+    // It is not known.
+  }
+}

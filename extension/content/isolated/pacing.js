@@ -1,0 +1,67 @@
+// When small commits wait for each other, as small segments do in TCP (RFC 896): each message costs
+// the machine more than what is in it, all the way to the caches.
+
+/** Less than this many UTF-16 units wait to travel together. */
+const BATCH_UNITS = 64 * 1024;
+/** They never wait for longer than this many milliseconds after the last ones left. */
+const LONGEST_WAIT = 16;
+/**
+ * A commit that did not come within this many milliseconds of the one before, while nothing is on
+ * its way, never waits.
+ */
+const STREAM = 3;
+
+export class Pacing {
+  /** When a delivery was last sent, by `performance.now()`. */
+  #sentAt = 0;
+  /** When the last one came in, and whether it came right after another. */
+  #addedAt = 0;
+  #isStream = false;
+  /** Whether `send` follows when the time has come. */
+  #isWaiting = false;
+  #isHidden;
+  #after;
+
+  /**
+   * @param {() => boolean} isHidden whether the document is: its timers may be late by seconds
+   * @param {(milliseconds: number) => Promise<void>} after
+   */
+  constructor(isHidden, after) {
+    this.#isHidden = isHidden;
+    this.#after = after;
+  }
+
+  noteAdded() {
+    const now = performance.now();
+    this.#isStream = now - this.#addedAt < STREAM;
+    this.#addedAt = now;
+  }
+
+  noteSent() {
+    this.#sentAt = performance.now();
+  }
+
+  /**
+   * Whether what is unsent had better wait for company; then `send` is called in time.
+   * @param {{ isAnySent: boolean, unsentUnits: number }} state of which something is unsent
+   * @param {() => void} send
+   */
+  hasToWait({ isAnySent, unsentUnits }, send) {
+    if ((!isAnySent && !this.#isStream) || this.#isHidden() || unsentUnits >= BATCH_UNITS) return false;
+    const wait = this.#sentAt + LONGEST_WAIT - performance.now();
+    if (wait > 0) void this.#sendAfter(wait, send);
+    return wait > 0;
+  }
+
+  /**
+   * @param {number} wait in milliseconds
+   * @param {() => void} send
+   */
+  async #sendAfter(wait, send) {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    await this.#after(wait);
+    this.#isWaiting = false;
+    send();
+  }
+}

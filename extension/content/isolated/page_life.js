@@ -1,0 +1,25 @@
+// The document's comings and goings: it may go away, freeze, go into the back/forward cache and
+// come back.
+
+import { listenTo } from "../shared/unnamed.js";
+
+/**
+ * @param {(mayComeBack: boolean) => void} leave
+ * @param {() => void} comeBack
+ */
+export function watchPageLife(leave, comeBack) {
+  /** @param {Event | PageTransitionEvent} event */
+  const hear = (event) => {
+    if (!event.isTrusted) return;
+    if (event.type === "pagehide") leave(/** @type {PageTransitionEvent} */ (event).persisted);
+    else if (event.type === "freeze") leave(true);
+    else comeBack();
+  };
+  // `document.open()` removes the window's listeners. Listening twice changes nothing.
+  const listen = () => {
+    for (const name of ["pagehide", "pageshow", "freeze", "resume"]) listenTo(window, name, hear, { capture: true });
+  };
+  listen();
+  // It also removes the document's children.
+  new MutationObserver(listen).observe(document, { childList: true });
+}

@@ -1,0 +1,124 @@
+// The port to the background: opened when there is something to say, and again after a break, with
+// a growing delay.
+
+/** How many milliseconds pass before a port is opened again, the first time and at most. */
+const FIRST_DELAY = 100;
+const LAST_DELAY = 10_000;
+
+/**
+ * In Firefox a port lasts as long as its document, and the messages of a new one may come too late.
+ */
+const portLasts = chrome.runtime.getURL("").startsWith("moz-extension:");
+
+/**
+ * What a port has to tell of.
+ * @typedef {object} Listener
+ * @property {() => void} opened a new port is open, and nothing has been posted over it
+ * @property {(text: string) => void} received
+ * @property {() => void} refused the extension accepts nothing more from this document
+ */
+
+export class BackgroundPort {
+  /** @type {chrome.runtime.Port | null} */
+  #port = null;
+  #delay = FIRST_DELAY;
+  #isStopped = false;
+  #isBrief = false;
+  #listener;
+  #after;
+
+  /**
+   * @param {Listener} listener
+   * @param {(milliseconds: number) => Promise<void>} after
+   */
+  constructor(listener, after) {
+    this.#listener = listener;
+    this.#after = after;
+  }
+
+  get isOpen() {
+    return this.#port !== null;
+  }
+
+  get isStopped() {
+    return this.#isStopped;
+  }
+
+  open() {
+    if (this.#isStopped || this.#port !== null) return;
+    let opened;
+    try {
+      opened = chrome.runtime.connect({ name: "bridge" });
+    } catch {
+      // The extension was updated or removed, so it accepts nothing more from this document.
+      this.#listener.refused();
+      return;
+    }
+    this.#port = opened;
+    opened.onMessage.addListener((text) => this.#listener.received(text));
+    // The end of an older one may be told late.
+    opened.onDisconnect.addListener(() => this.#port === opened && this.#reopenLater());
+    this.#listener.opened();
+  }
+
+  /** @param {string} text is lost without a port that is open */
+  post(text) {
+    try {
+      this.#port?.postMessage(text);
+    } catch {
+      // The port broke just now; `onDisconnect` follows, or the extension is gone.
+      this.#reopenLater();
+    }
+  }
+
+  close() {
+    this.#port?.disconnect();
+    this.#port = null;
+  }
+
+  /** The background has answered: after the next break, it is asked soon. */
+  forgetBreaks() {
+    this.#delay = FIRST_DELAY;
+  }
+
+  /** Closes the port for good. */
+  stop() {
+    this.#isStopped = true;
+    this.close();
+  }
+
+  /**
+   * The document goes away, but may come back. In Chromium it keeps no port open: the browser has
+   * cut it already where the next page is another site's, without telling us, and takes a document
+   * out of its cache when a port brings a message. What is still said gets a port for as long as
+   * that takes.
+   * @returns {boolean} whether the port is closed now
+   */
+  becomeBrief() {
+    if (portLasts) return false;
+    this.#isBrief = true;
+    this.close();
+    return true;
+  }
+
+  /** The document is back. The old port may have lost messages meanwhile: a new one is needed. */
+  becomeLasting() {
+    this.#isBrief = false;
+    this.close();
+  }
+
+  /** Closes the port of a document that keeps none, when the script that runs is done. */
+  async closeIfBrief() {
+    if (!this.#isBrief) return;
+    await null;
+    if (this.#isBrief) this.close();
+  }
+
+  #reopenLater() {
+    if (this.#port === null) return;
+    this.#port = null;
+    if (this.#isStopped || this.#isBrief) return;
+    void this.#after(this.#delay).then(() => this.open());
+    this.#delay = Math.min(this.#delay * 2, LAST_DELAY);
+  }
+}

@@ -1,0 +1,6 @@
+// What the tests use of Node.js.
+
+declare module "node:assert/strict";
+declare module "node:fs";
+declare module "node:test";
+declare function setImmediate(run: (value: unknown) => void): void;
