@@ -213,6 +213,8 @@ trait Driver: Send {
     fn evaluate(&mut self, page: &str, expression: &str) -> Result<String>;
     /// Makes the page think its window has this size, in pixels.
     fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()>;
+    /// Has the process of a tab crash, and waits until it has.
+    fn crash(&mut self, page: &str) -> Result<()>;
     /// Presses a key and lets it go, as a keyboard does; `control` is held meanwhile.
     fn press(&mut self, page: &str, key: Key, control: bool) -> Result<()>;
     /// Runs a script in the page that opens a dialog, and waits until it is open.
@@ -436,6 +438,11 @@ impl Page<'_> {
     /// The same with the control key held.
     pub fn press_with_control(&self, key: Key) -> Result<()> {
         self.browser.driver().press(&self.id, key, true)
+    }
+
+    /// Has the process of the tab crash, in Chromium.
+    pub fn crash(self) -> Result<()> {
+        self.browser.driver().crash(&self.id)
     }
 
     /// Runs a script that opens a dialog, such as an `alert`, and waits until it is open. The

@@ -153,7 +153,8 @@ function startBridge() {
   function leave(mayComeBack) {
     if (isLeaving) return;
     isLeaving = true;
-    if (!mayComeBack || !port.becomeBrief()) port.post(LEAVING);
+    port.post(LEAVING);
+    if (mayComeBack) port.becomeBrief();
     outbox.leave();
     hook.tell(LEAVE);
     if (!outbox.isEmpty) sendAll();

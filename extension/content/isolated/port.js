@@ -92,13 +92,11 @@ export class BackgroundPort {
    * cut it already where the next page is another site's, without telling us, and takes a document
    * out of its cache when a port brings a message. What is still said gets a port for as long as
    * that takes.
-   * @returns {boolean} whether the port is closed now
    */
   becomeBrief() {
-    if (portLasts) return false;
+    if (portLasts) return;
     this.#isBrief = true;
     this.close();
-    return true;
   }
 
   /** The document is back. The old port may have lost messages meanwhile: a new one is needed. */

@@ -302,10 +302,16 @@ impl Relay {
 
     /// A port is closed.
     pub fn port_closed(&mut self, port: u32) {
+        // A document that goes away says so first. If nothing was heard of it (its process has died,
+        // or the browser dropped its last messages), it may have committed what it could not send.
         let origin = self.bridges.origin_of_reader(port);
+        let is_sudden = !self.bridges.is_leaving(port);
         self.bridges.close(port);
         self.reader_gone(port);
         if let Some(origin) = origin {
+            if is_sudden {
+                self.survey(&origin);
+            }
             self.readers_changed(&origin);
         }
         self.grant(&[]);

@@ -340,6 +340,16 @@ impl Driver for Chromium {
         Ok(())
     }
 
+    fn crash(&mut self, page: &str) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.call("Inspector.enable", json!({}), Some(&session))?;
+        self.rpc.forget_events();
+        // Its answer does not come.
+        self.rpc.send("Page.crash", json!({}), Some(&session))?;
+        self.rpc.event("Inspector.targetCrashed", Some(&session))?;
+        Ok(())
+    }
+
     fn open_dialog(&mut self, page: &str, script: &str) -> Result<()> {
         let session = self.session(page)?;
         self.rpc.forget_events();

@@ -289,6 +289,10 @@ impl Driver for Firefox {
         Ok(())
     }
 
+    fn crash(&mut self, _page: &str) -> Result<()> {
+        bail!("BiDi has no command that ends a tab's process");
+    }
+
     fn open_dialog(&mut self, page: &str, script: &str) -> Result<()> {
         self.rpc.forget_events();
         self.evaluate_in(page, script)?;

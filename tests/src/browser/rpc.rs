@@ -44,12 +44,10 @@ impl Rpc {
         })
     }
 
-    /// Calls a method and returns its result. `session` is the DevTools protocol's way to name a
-    /// tab.
-    pub fn call(&mut self, method: &str, params: Value, session: Option<&str>) -> Result<Value> {
+    /// Calls a method that gives no answer; the call's number.
+    pub fn send(&mut self, method: &str, params: Value, session: Option<&str>) -> Result<u64> {
         self.last_id += 1;
-        let id = self.last_id;
-        let mut request = json!({"id": id, "method": method});
+        let mut request = json!({"id": self.last_id, "method": method});
         request["params"] = params;
         if let Some(session) = session {
             request["sessionId"] = session.into();
@@ -57,6 +55,13 @@ impl Rpc {
         self.socket
             .send(Message::text(request.to_string()))
             .with_context(|| format!("cannot send {method}"))?;
+        Ok(self.last_id)
+    }
+
+    /// Calls a method and returns its result. `session` is the DevTools protocol's way to name a
+    /// tab.
+    pub fn call(&mut self, method: &str, params: Value, session: Option<&str>) -> Result<Value> {
+        let id = self.send(method, params, session)?;
         let deadline = Instant::now() + CALL_TIMEOUT;
         loop {
             let Some(mut message) = self

@@ -236,6 +236,25 @@ fn page_that_leaves_more_than_its_window_is_read(kind: Kind) -> Result<()> {
     rig.settled(&stays).map(drop)
 }
 
+/// Nothing in the page can say that it ends.
+#[test]
+fn page_whose_process_crashes_is_read_by_another() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = rig.browser()?;
+    let stays = browser.open(&rig.site.url("/blank/"))?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    rig.settled(&page)?;
+    // With no room on the way to the host the last ones are in the page alone.
+    rig.relay.freeze_host()?;
+    page.evaluate(
+        "(async () => { for (let number = 0; number < 12; number++) await put(number, 'x'.repeat(900_000)); await put('last', 1); })()",
+    )?;
+    page.crash()?;
+    rig.relay.thaw_host()?;
+    rig.settled(&stays).map(drop)
+}
+
 /// Only the browser's own events say that a document goes away.
 fn page_that_makes_up_a_pagehide_is_captured(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
