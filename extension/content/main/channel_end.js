@@ -23,7 +23,7 @@ import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 import { gapText } from "../shared/messages.js";
 import { createElement, isLate } from "../shared/unnamed.js";
 
-const node = createElement(document, "b");
+const node = createElement("b");
 
 /** Whether the bridge wants to hear of writes. */
 export let active = false;

@@ -8,7 +8,13 @@ import { getterOf, uncurry } from "./pristine.js";
 
 export const listenTo = uncurry(EventTarget.prototype.addEventListener);
 export const stopListeningTo = uncurry(EventTarget.prototype.removeEventListener);
-export const createElement = uncurry(Document.prototype.createElement);
+const createElementOf = uncurry(Document.prototype.createElementNS);
+/**
+ * An HTML element, also in documents that are SVG or other XML.
+ * @param {string} name
+ * @returns {HTMLElement}
+ */
+export const createElement = (name) => createElementOf(document, "http://www.w3.org/1999/xhtml", name);
 /** Whether a document is hidden. */
 export const isHidden = getterOf(Document.prototype, "hidden");
 /**

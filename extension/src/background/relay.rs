@@ -302,8 +302,8 @@ impl Relay {
 
     /// A port is closed.
     pub fn port_closed(&mut self, port: u32) {
-        // A document that goes away says so first. If nothing was heard of it (its process has died,
-        // or the browser dropped its last messages), it may have committed what it could not send.
+        // A document that goes away says so first. If it has not (its process has died, or the
+        // browser dropped its last messages), it may have committed what it could not send.
         let origin = self.bridges.origin_of_reader(port);
         let is_sudden = !self.bridges.is_leaving(port);
         self.bridges.close(port);

@@ -50,6 +50,22 @@ window.places = {
     const { contentWindow } = await frame({ src });
     await put("blob", contentWindow);
   },
+  async svg() {
+    const src = URL.createObjectURL(new Blob(['<svg xmlns="http://www.w3.org/2000/svg"/>'], { type: "image/svg+xml" }));
+    const { contentWindow } = await frame({ src });
+    await put("svg", contentWindow);
+  },
+  async xml() {
+    const src = URL.createObjectURL(new Blob(["<data/>"], { type: "application/xml" }));
+    const { contentWindow } = await frame({ src });
+    await put("xml", contentWindow);
+  },
+  async xhtml() {
+    const text = '<html xmlns="http://www.w3.org/1999/xhtml"><body/></html>';
+    const src = URL.createObjectURL(new Blob([text], { type: "application/xhtml+xml" }));
+    const { contentWindow } = await frame({ src });
+    await put("xhtml", contentWindow);
+  },
   async sandboxed() {
     const { contentWindow } = await frame({ sandbox: "allow-scripts allow-same-origin", srcdoc: "<p>Sandboxed.</p>" });
     await put("sandboxed", contentWindow);

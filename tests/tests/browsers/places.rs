@@ -34,7 +34,7 @@ fn every_document_of_the_origin_is_captured(kind: Kind) -> Result<()> {
         .iter()
         .filter_map(serde_json::Value::as_str)
         .collect();
-    ensure!(expected.len() == 8, "{expected:?}");
+    ensure!(expected.len() == 11, "{expected:?}");
     let events = rig.settled(&page)?;
     assert_eq!(keys(&events, "c"), expected);
     Ok(())
