@@ -268,8 +268,8 @@ pub struct HostPart<'a> {
 /// whenever it changes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Rules<'a> {
-    /// [`crate::redact::Redaction::fingerprint`]: where it is another one than before, what the host holds is to be read again, and
-    /// is not told as `before` any more.
+    /// [`crate::redact::Redaction::fingerprint`]. If it is another one than before, what the host
+    /// holds is to be read again, and no event has it as `before` any more.
     #[serde(borrow)]
     pub fingerprint: Cow<'a, str>,
 }

@@ -268,8 +268,8 @@ impl Template {
     }
 
     /// The Memcached key of a record; `key` is the canonical text of [`crate::key::Key`]. Never
-    /// longer than
-    /// [`MAX_MEMCACHED_KEY`]: past that its end gives way to `%@` and the SHA-256 of the whole, in hexadecimal.
+    /// longer than [`MAX_MEMCACHED_KEY`]: past that its end gives way to `%@` and the SHA-256 of
+    /// the whole, in hexadecimal.
     pub fn record_name(&self, names: Names<'_>, key: &str) -> String {
         shorten(self.render(names, key))
     }

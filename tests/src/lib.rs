@@ -18,11 +18,12 @@
 //! - [`panel`]: the inspector, as a page of its own.
 //! - [`differential`]: generated programs that prove capture complete and invisible.
 //! - [`views`]: the tests of the extension's views, run in a browser.
-//! - [`process`], [`wait`], [`artifacts`]: what the rest stands on.
+//! - [`process`], [`wait`], [`artifacts`], [`directories`]: what the rest stands on.
 
 pub mod artifacts;
 pub mod browser;
 pub mod differential;
+pub mod directories;
 pub mod observe;
 pub mod pages;
 pub mod panel;

@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use crate::{
-    artifacts,
     browser::{Browser, Page},
+    directories,
 };
 
 /// The popup of the tab with this address.
@@ -65,7 +65,7 @@ pub fn look_at(page: &Page<'_>, name: &str) -> Result<()> {
 
 /// Makes sure that axe-core has nothing serious to say of a page as it is now.
 pub fn accessible(page: &Page<'_>) -> Result<()> {
-    let axe = artifacts::tests_directory().join("sites/node_modules/axe-core/axe.min.js");
+    let axe = directories::tests_directory().join("sites/node_modules/axe-core/axe.min.js");
     let axe = fs::read_to_string(&axe).with_context(|| format!("{} is not there", axe.display()))?;
     if page.evaluate("window.axe === undefined")? == json!(true) {
         page.evaluate(&format!("(() => {{ {axe}\n }})()"))?;

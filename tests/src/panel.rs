@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::{
-    artifacts,
     browser::{Browser, Key, Page},
+    directories,
     pages::accessible,
 };
 
@@ -167,7 +167,7 @@ impl<'browser> Panel<'browser> {
 
 /// Where pictures are kept.
 pub fn pictures() -> Result<PathBuf> {
-    let root = artifacts::tests_directory()
+    let root = directories::tests_directory()
         .parent()
         .context("the tests lie in the tree")?;
     let directory = root.join("target/panel");

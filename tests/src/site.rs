@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{artifacts, wait::PATIENCE};
+use crate::{directories, wait::PATIENCE};
 
 /// The page whose answer tells the browser to forget what the origin has stored (the
 /// `Clear-Site-Data` header).
@@ -66,7 +66,7 @@ pub struct Site {
 impl Site {
     /// Starts serving.
     pub fn start() -> Result<Self> {
-        Self::of(artifacts::tests_directory().join("sites"))
+        Self::of(directories::tests_directory().join("sites"))
     }
 
     /// Starts serving another directory.

@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use lab::{Rig, artifacts, browser::Kind, panel::Panel};
+use lab::{Rig, browser::Kind, directories, panel::Panel};
 
 fn main() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     )?;
     panel.evaluate("$$('.row').findLast((row) => row.textContent.includes('orders') && row.querySelector('.op').dataset.op === 'u').click()")?;
     panel.wait_for("$('.details .verdict')?.dataset.state === 'ok'")?;
-    let docs = artifacts::tests_directory()
+    let docs = directories::tests_directory()
         .parent()
         .context("the tests lie in the tree")?
         .join("docs");

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use lab::{
-    artifacts,
     browser::{Kind, Launch, Profile},
+    directories,
     site::Site,
 };
 use serde::Deserialize;
@@ -43,7 +43,7 @@ pub fn measure(kind: Kind, count: usize) -> Result<RoundTrips> {
     let site = Site::start()?;
     register(&profile)?;
     let browser = profile.start(&Launch {
-        extension: Some(artifacts::tests_directory().join("echo")),
+        extension: Some(directories::tests_directory().join("echo")),
         ..Launch::default()
     })?;
     let page = browser.open(&site.url("/blank/"))?;

@@ -22,7 +22,7 @@ mod raw;
 mod usage;
 
 use anyhow::Result;
-use lab::artifacts;
+use lab::{artifacts, directories};
 use serde_json::{Value, json};
 
 use self::{feed::Shape, flood::Flood, program::Launch, raw::Legs};
@@ -44,7 +44,7 @@ const GOAL_IDLE_BYTES: u64 = 32 << 20;
 /// Prints a line for each case as soon as it is measured.
 pub fn measure(events: u64, mut print: impl FnMut(&Value)) -> Result<()> {
     let host = Launch::Host(artifacts::host()?);
-    let peer = Launch::Peer(artifacts::tests_directory().join("peer/host.mjs"));
+    let peer = Launch::Peer(directories::tests_directory().join("peer/host.mjs"));
     print(&lone::measure(&host)?);
     for shape in [Shape::Singles, Shape::Transactions] {
         let ours = flood::measure(&host, shape, events)?;

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 
 use anyhow::Result;
 use lab::{
-    artifacts,
+    directories,
     process::Process,
     servers::{MemcachedServer, RedisServer},
     wait::{self, PATIENCE, Seen},
@@ -48,7 +48,7 @@ fn node(logs: &Path, script: &str, arguments: &[String]) -> Result<(Process, Str
     let log = logs.join(script);
     let mut command = Command::new("node");
     command
-        .arg(artifacts::tests_directory().join(format!("peer/{script}.mjs")))
+        .arg(directories::tests_directory().join(format!("peer/{script}.mjs")))
         .args(arguments);
     let mut process = Process::start(script, &command, &log)?;
     let line = wait::until(&format!("the peer's {script}"), PATIENCE, || {

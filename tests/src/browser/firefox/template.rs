@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{super::Kind, Launch, PREFERENCES, Profile, install, launch};
 use crate::{
-    artifacts,
+    directories,
     process::Process,
     wait::{self, PATIENCE, Seen},
 };
@@ -64,7 +64,7 @@ pub(crate) fn copy_to(profile: &Path) -> Result<()> {
 }
 
 fn template() -> Result<PathBuf> {
-    let target = artifacts::target_directory()?;
+    let target = directories::target_directory()?;
     let template = target.join("firefox-template");
     let made_from = origin()?;
     let is_current =
