@@ -41,7 +41,7 @@ use std::{
 
 use redis::Connection;
 
-use crate::config::Config;
+use crate::{config::Config, timing};
 
 pub mod cache;
 mod change;
@@ -68,16 +68,6 @@ use self::{
     stop::Stop,
     stream::Stream,
 };
-
-/// The first pause after a failure, and the longest: short enough for the lease to be kept
-/// meanwhile.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How often who stands by asks for the lease, and how often anybody looks whether the end was
-/// asked for.
-const STAND_BY: Duration = Duration::from_millis(500);
-const TICK: Duration = Duration::from_millis(50);
 
 /// What a process is to do.
 #[derive(Debug)]
@@ -145,7 +135,7 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
 
 impl<W: Write> Process<'_, W> {
     fn run(&mut self, group: &str) -> Result<(), io::Error> {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = timing::apply::first_backoff();
         loop {
             let began = Instant::now();
             let was_ended = self.ended.load(Ordering::Relaxed);
@@ -168,12 +158,12 @@ impl<W: Write> Process<'_, W> {
                     }
                 }
             }
-            if began.elapsed() > LONGEST_PAUSE * 5 {
-                pause = FIRST_PAUSE;
+            if began.elapsed() > timing::apply::longest_backoff() * 5 {
+                pause = timing::apply::first_backoff();
             }
             // Jitter, so that processes that lost one server do not come back in step.
             self.sleep(pause.mul_f64(0.5 + fastrand::f64()));
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(timing::apply::longest_backoff());
         }
     }
 
@@ -307,7 +297,7 @@ impl<W: Write> Process<'_, W> {
                     .state("standing_by", format_args!("standing by: {name} writes"))?,
             }
             seen = seen_now.or_else(|| Some((self.lease.keepings(), self.look_at_clocks(group)?)));
-            self.sleep(STAND_BY);
+            self.sleep(timing::apply::stand_by());
         }
     }
 
@@ -325,7 +315,7 @@ impl<W: Write> Process<'_, W> {
     fn sleep(&self, pause: Duration) {
         let until = Instant::now() + pause;
         while !self.ended.load(Ordering::Relaxed) && Instant::now() < until {
-            thread::sleep(TICK.min(pause));
+            thread::sleep(timing::apply::END_POLL.min(pause));
         }
     }
 }

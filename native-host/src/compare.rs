@@ -35,6 +35,7 @@ use crate::{
     config,
     failure::Failure,
     journal::{JournalError, condition::Trouble, read::Place},
+    timing,
 };
 
 mod cache;
@@ -130,10 +131,6 @@ impl From<Trouble> for CompareError {
     }
 }
 
-/// How long a difference is watched that the running host may be about to put right itself, as it
-/// does when a server has come back empty. Once that was in vain, further ones are not waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// A comparison that is under way.
 struct Comparison<'c, O> {
     feed: &'c Feed,
@@ -175,7 +172,7 @@ pub fn compare<O: Observer>(
         so_far: Compared::default(),
         orphaned: Names::default(),
         shortened: RefCell::default(),
-        patience: PATIENCE,
+        patience: timing::compare::difference(),
         undisturbed: false,
     };
     comparison.records()?;

@@ -1,5 +1,4 @@
-//! Where a test may have this process end as if it had been killed, how fast a test lets it wait,
-//! and what time it is there.
+//! Where a test may have this process end as if it had been killed, and what time it is there.
 //!
 //! All of it exists in debug builds only, and only where an environment variable is set. In a
 //! release build the calls are nothing and nothing reads the variables. (The crate `fail` does the
@@ -8,12 +7,10 @@
 //!
 //! - `IDB_RELAY_FAIL_POINT=journal.committed:3`: the third time that point is passed, the process
 //!   ends on the spot. Nothing is flushed, closed or told, as with `kill -9`.
-//! - `IDB_RELAY_PACE=10`: pauses, and the patience with servers, take a tenth of their time. What
-//!   follows them stays the same.
 //! - `IDB_RELAY_CLOCK=/a/file`: the time is what that file says, eight bytes, little-endian, in
 //!   milliseconds. So a test that plays the browser can let time pass for pages and host alike.
-
-use std::time::Duration;
+//!
+//! How fast a test lets the process wait is said in [`timing`](crate::timing).
 
 /// Passes a point at which the process may have to end.
 #[cfg(debug_assertions)]
@@ -40,24 +37,6 @@ pub(crate) fn pass(name: &'static str) {
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub(crate) fn pass(_name: &'static str) {}
-
-/// How long a pause of this length is at the pace of this process.
-#[cfg(debug_assertions)]
-pub(crate) fn paced(pause: Duration) -> Duration {
-    static PACE: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
-    let pace = PACE.get_or_init(|| {
-        let variable = std::env::var("IDB_RELAY_PACE").ok();
-        variable.and_then(|pace| pace.parse().ok()).unwrap_or(1)
-    });
-    pause / (*pace).max(1)
-}
-
-/// See the debug build's: the pause itself.
-#[cfg(not(debug_assertions))]
-#[inline(always)]
-pub(crate) fn paced(pause: Duration) -> Duration {
-    pause
-}
 
 /// The time that a test has set, in milliseconds since the epoch.
 #[cfg(debug_assertions)]

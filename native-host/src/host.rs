@@ -6,7 +6,7 @@ use std::{
     slice,
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use protocol::{
@@ -17,7 +17,7 @@ use protocol::{
 
 use crate::{
     config::{Config, ConfigError},
-    failpoint::{self, paced},
+    failpoint,
     failure::Failure,
     inspect::Inspection,
     journal::{Author, Journal, JournalError, Outcome, condition::Trouble, request},
@@ -31,25 +31,8 @@ use crate::{
         writer::{Outbox, Writer},
     },
     sinks::{self, Sinks},
+    timing,
 };
-
-/// Browsers kill a host about two seconds after they have closed its stdin.
-const LAST_MOMENTS: Duration = Duration::from_millis(1500);
-
-/// How long the journal's thread sleeps when nothing is due.
-const IDLE: Duration = Duration::from_secs(60);
-
-/// How often other processes' requests are looked for.
-const REQUESTS: Duration = Duration::from_secs(1);
-
-/// How often old events are looked for, and how soon again if there is more to do.
-const TIDY: Duration = Duration::from_secs(60);
-const TIDY_MORE: Duration = Duration::from_secs(1);
-/// How often the sinks are looked at.
-const SINKS: Duration = Duration::from_secs(1);
-
-/// How long to wait before a transaction that failed is tried again.
-const RETRY: Duration = Duration::from_millis(500);
 
 /// A delivery that writes more bytes of events than this is given up when the disk has no room for
 /// it, twice: it would stand in front of all others. For smaller ones the host waits, however long
@@ -160,7 +143,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         looked_at: Instant::now(),
     }
     .run(frames);
-    sinks.finish(LAST_MOMENTS);
+    sinks.finish(timing::host::LAST_MOMENTS);
     result
 }
 
@@ -170,7 +153,7 @@ type Begun = (Author, Vec<Vec<u8>>);
 /// Waits for the first message; nothing if the input ends before.
 fn hello(queue: &Queue) -> Result<Option<Begun>, SessionError> {
     let mut frames = loop {
-        match queue.take(IDLE) {
+        match queue.take(timing::host::BEFORE_HELLO) {
             Taken::Frames(frames) => break frames,
             Taken::Idle => {}
             Taken::End(end) => return Ok(end.map(|()| None)?),
@@ -210,8 +193,9 @@ impl Session<'_> {
         let began_at = Instant::now();
         let (mut tidied_at, mut more) = (None::<Instant>, false);
         loop {
-            let patience = self.journal.next_due().map_or(REQUESTS, |due| {
-                due.saturating_duration_since(Instant::now()).min(REQUESTS)
+            let patience = self.journal.next_due().map_or(timing::host::requests(), |due| {
+                due.saturating_duration_since(Instant::now())
+                    .min(timing::host::requests())
             });
             let idle = match self.queue.take(patience) {
                 Taken::Frames(frames) => {
@@ -224,9 +208,9 @@ impl Session<'_> {
             // The first time as soon as nothing comes, for then the sinks have passed on what there
             // was; later also while the page writes on.
             let interval = if more || self.journal.owes() {
-                TIDY_MORE
+                timing::host::tidy_more()
             } else {
-                TIDY
+                timing::host::tidy()
             };
             let waited = match tidied_at {
                 None if idle => interval,
@@ -247,7 +231,7 @@ impl Session<'_> {
 
     /// The extension shows at its button what is wrong with the servers.
     fn tell_troubles(&mut self) {
-        if self.looked_at.elapsed() < SINKS {
+        if self.looked_at.elapsed() < timing::host::server_problems() {
             return;
         }
         self.looked_at = Instant::now();
@@ -378,7 +362,7 @@ impl Session<'_> {
                     // What it has left in the log is of no use any more.
                     self.journal.shrink_log();
                     if !last {
-                        thread::sleep(paced(RETRY));
+                        thread::sleep(timing::host::retry());
                     }
                 }
                 Err(_) => {
@@ -437,7 +421,7 @@ impl Session<'_> {
                         // browser waits for no one.
                         return Err(error.into());
                     }
-                    thread::sleep(paced(RETRY));
+                    thread::sleep(timing::host::retry());
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -23,7 +23,6 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use protocol::event::Renderer;
@@ -64,10 +63,6 @@ pub use turn::Turn;
 use crate::config::Limits;
 
 use self::{reread::Rereads, scan::Scan, settle::Settling, store::Stores};
-
-/// How long a connection waits for another one. Only checkpoints, first reads of other processes
-/// and repairs can make it wait.
-const BUSY: Duration = Duration::from_secs(5);
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]

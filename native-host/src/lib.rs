@@ -31,6 +31,7 @@
 //! - `threads`: threads that go through values.
 //! - `temporary`: files that are to be renamed or removed at once.
 //! - `failpoint`: where tests end the process.
+//! - `timing`: every duration that the host waits for.
 
 pub mod apply;
 pub mod cli;
@@ -51,6 +52,7 @@ pub mod sinks;
 mod temporary;
 mod threads;
 mod time;
+mod timing;
 
 /// The version of this host, as it stands in events and hellos.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -16,7 +16,7 @@ use std::{
 use crate::{
     config::Config,
     journal::{Journal, JournalError, progress::Progress, read::Reader, tokens::Tokens},
-    threads,
+    threads, timing,
 };
 
 pub mod memcached;
@@ -86,7 +86,7 @@ impl Sinks {
         for thread in self.threads {
             // A sink may sit in a call to a server that hangs; the end of the process ends it.
             while !thread.is_finished() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(5));
+                thread::sleep(timing::sinks::END_POLL);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! - [`comments`]: comments stay within 100 columns.
 //! - [`words`]: words that `docs/glossary.md` or plain English replaces.
 //! - [`modules`]: no circle between modules, no arrow up between the floors of the host.
+//! - [`timers`]: the durations of a crate stand in one module.
 //! - [`links`]: links and anchors of the documents lead somewhere.
 //!
 //! Each rule has its findings, and a fix for all of them. `xtask/lint.toml` says which directories
@@ -15,6 +16,7 @@ mod links;
 mod modules;
 mod settings;
 mod sources;
+mod timers;
 mod words;
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Instant};
@@ -66,6 +68,12 @@ pub fn check(root: &Path) -> Result<()> {
             name: "modules",
             fix: "Move what both modules need into a third one, or pass it as an argument.",
             findings: modules::find(&sources, &settings)?,
+        },
+        Rule {
+            name: "timers",
+            fix: "Name it in the crate's module of durations, with its reason. If it is no timer, add its file to [timers] in \
+                  xtask/lint.toml.",
+            findings: timers::find(&sources, &settings)?,
         },
         Rule {
             name: "links",

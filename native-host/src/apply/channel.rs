@@ -27,7 +27,7 @@ use super::{
     session::Session,
     stop::{Stop, told_when_missed},
 };
-use crate::{config::Config, failure::json_fault, sinks::memcached::most_bytes};
+use crate::{config::Config, failure::json_fault, sinks::memcached::most_bytes, timing};
 
 mod ear;
 
@@ -37,13 +37,6 @@ use self::ear::{Ear, HELD, Heard};
 /// added.
 const BATCH: usize = 512;
 const LARGE: usize = 1024 * 1024;
-
-/// How long the rest of a transaction may take to come; as many bytes of one are held as wait
-/// unheard.
-const REST: Duration = Duration::from_millis(200);
-
-/// How often the lease is kept while nothing is heard.
-const QUIET: Duration = Duration::from_millis(500);
 
 /// For how many signs of life of the one that writes what it should have written is held by who
 /// stands by.
@@ -242,7 +235,7 @@ pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, channels: &mut Chan
             channels.in_hand.clear();
             session.report.flush()?;
         }
-        match channels.ear.next(QUIET) {
+        match channels.ear.next(timing::apply::NO_EVENT) {
             Ok(heard) => take_in_hand(session, channels, heard)?,
             Err(RecvTimeoutError::Timeout) => {
                 session.keep()?;
@@ -296,7 +289,7 @@ fn take_in_hand<W: Write>(
             Heard::Deaf(stop) => return Err(stop),
         }
         next = if !open.is_empty() && bytes < HELD {
-            channels.ear.next(REST).ok()
+            channels.ear.next(timing::apply::REST_OF_CHANNELS).ok()
         } else if bytes < LARGE && channels.in_hand.len() < BATCH {
             channels.ear.next(Duration::ZERO).ok()
         } else {

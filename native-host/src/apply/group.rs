@@ -9,6 +9,7 @@ use std::{collections::HashMap, time::Instant};
 use redis::{Connection, RedisError, Script, Value, from_redis_value};
 
 use super::{lease::Lease, portion::Portion};
+use crate::timing;
 
 mod position;
 
@@ -16,9 +17,6 @@ pub use self::position::lag;
 
 /// How many entries are read at once, at most; fewer if they are large.
 const MOST_ENTRIES: usize = 512;
-
-/// How long a server waits for something new to happen before it says that nothing has.
-const WAIT_MS: &str = "500";
 
 /// An entry of the stream.
 #[derive(Debug)]
@@ -224,7 +222,7 @@ impl Group {
             .arg("COUNT")
             .arg(1)
             .arg("BLOCK")
-            .arg(WAIT_MS)
+            .arg(timing::apply::new_entry().as_millis().to_string())
             .arg("STREAMS")
             .arg(&self.stream)
             .arg(after)

@@ -18,17 +18,13 @@ use redis::{Connection, RedisError, Script, ScriptInvocation, Value};
 use self::hold::Hold;
 pub(super) use self::hold::Waiting;
 use super::stop;
-use crate::config::Config;
+use crate::{config::Config, timing};
 
 mod hold;
 
 /// How long a lease lives without being kept, in seconds. All processes must agree on it, so it
 /// cannot be configured.
-pub const LENGTH: u32 = 4;
-
-/// A lease that was not kept for so long is given up without asking: a Redis that was set back to
-/// an older state could say yes though another process has it.
-const LONGEST_PAUSE: Duration = Duration::from_millis(LENGTH as u64 * 500);
+pub const LENGTH: u32 = timing::apply::LEASE_SECONDS;
 
 /// What a try to take the lease led to.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,7 +97,7 @@ impl Lease {
         );
         thread::spawn(move || {
             let mut open: Option<Connection> = None;
-            while let Some(token) = hold.next(LONGEST_PAUSE) {
+            while let Some(token) = hold.next(timing::apply::LEASE_UNKEPT) {
                 let Some(mut connection) = open.take().or_else(|| stop::connect(&config).ok()) else {
                     continue;
                 };
@@ -218,7 +214,7 @@ impl Lease {
         };
         let token = self.hold.token();
         let pause = asked.saturating_duration_since(kept);
-        if pause > LONGEST_PAUSE {
+        if pause > timing::apply::LEASE_UNKEPT {
             self.late = Some(pause);
             self.hold.lose(&token);
             return Ok(None);

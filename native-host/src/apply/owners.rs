@@ -7,14 +7,14 @@
 //! nothing to own.
 //!
 //! **An owner that is gone is followed** by the next profile whose events are passed over: if the
-//! owner's host gives no sign for [`SUCCESSION`], neither in Redis
+//! owner's host gives no sign for [`timing::apply::succession`], neither in Redis
 //! ([`sign`](crate::sinks::redis::sign)) nor in Memcached, and that profile's host does. While both
 //! run nothing changes hands.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     io::Write,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use memcache::exp::Error;
@@ -22,7 +22,6 @@ use serde_json::json;
 
 use super::{cache::server::Seen, change::Change, session::Session, stop::Stop};
 use crate::{
-    failpoint::paced,
     sinks::{
         self,
         memcached::{
@@ -32,14 +31,8 @@ use crate::{
         redis::sign,
     },
     time::now_ms,
+    timing,
 };
-
-/// How long an owner is taken to be the same.
-const KNOWN: Duration = Duration::from_secs(1);
-
-/// How long an owner's host gives no sign until another profile follows it. A host that is started
-/// again does in less.
-const SUCCESSION: Duration = Duration::from_secs(15);
 
 /// What is known of the owners.
 #[derive(Default)]
@@ -139,7 +132,11 @@ impl<W: Write> Session<'_, W> {
     /// Looks whether the owners that are known are still the same; if one is another by command,
     /// the servers have to be filled, and are marked so.
     pub fn look_after_owners(&mut self) -> Result<bool, Stop> {
-        if self.owners.looked.is_some_and(|looked| looked.elapsed() < KNOWN) {
+        if self
+            .owners
+            .looked
+            .is_some_and(|looked| looked.elapsed() < timing::apply::owner_known())
+        {
             return Ok(true);
         }
         self.owners.looked = Some(Instant::now());
@@ -169,13 +166,13 @@ impl<W: Write> Session<'_, W> {
         if self.gives_sign(&owner.profile)? {
             heir.silent = None;
             // If its last sign is younger than that it may have ended before the event.
-            if heir.noted.elapsed() <= paced(sign::ENDED) {
+            if heir.noted.elapsed() <= timing::redis::sign_lasts() {
                 self.owners.heirs.insert(origin.to_owned(), heir);
             }
             return Ok(false);
         }
         let silent = *heir.silent.get_or_insert_with(Instant::now);
-        if silent.elapsed() < paced(SUCCESSION) || !self.gives_sign(&heir.owner.profile)? {
+        if silent.elapsed() < timing::apply::succession() || !self.gives_sign(&heir.owner.profile)? {
             self.owners.heirs.insert(origin.to_owned(), heir);
             return Ok(false);
         }

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
+use crate::timing::apply::{LONG_BATCH, SHORT_BATCH};
+
 /// The most, in bytes: what is gained by more is little, and it is held in memory several times.
 const MOST: usize = 1024 * 1024;
 
 /// The least. A line so slow that this takes long is kept waiting for.
 const LEAST: usize = 16 * 1024;
-
-/// What took longer than this was too much, and what took less than the other too little.
-const LONG: Duration = Duration::from_millis(500);
-const SHORT: Duration = Duration::from_millis(100);
 
 /// So much at once, learnt from how long it took.
 #[derive(Debug)]
@@ -30,9 +28,9 @@ impl Portion {
 
     /// Learns how long a portion took, also if it never arrived.
     pub fn learn(&mut self, took: Duration) {
-        if took > LONG {
+        if took > LONG_BATCH {
             self.0 = (self.0 / 2).max(LEAST);
-        } else if took < SHORT {
+        } else if took < SHORT_BATCH {
             self.0 = (self.0 * 2).min(MOST);
         }
     }
@@ -46,12 +44,12 @@ mod tests {
     fn a_slow_line_is_given_less_and_a_fast_one_more() {
         let mut portion = Portion::default();
         assert_eq!(portion.bytes(), MOST);
-        portion.learn(LONG * 2);
+        portion.learn(LONG_BATCH * 2);
         assert_eq!(portion.bytes(), MOST / 2);
-        portion.learn((LONG + SHORT) / 2);
+        portion.learn((LONG_BATCH + SHORT_BATCH) / 2);
         assert_eq!(portion.bytes(), MOST / 2);
         for _ in 0..20 {
-            portion.learn(LONG * 2);
+            portion.learn(LONG_BATCH * 2);
         }
         assert_eq!(portion.bytes(), LEAST);
         for _ in 0..20 {

@@ -4,7 +4,7 @@
 use std::{
     fmt,
     io::{self, Write},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use protocol::shown::shown;
@@ -13,10 +13,8 @@ use serde_json::{Value, json};
 use crate::{
     output::{self, line},
     time::now_ms,
+    timing,
 };
-
-/// How often progress is told.
-const PROGRESS: Duration = Duration::from_secs(1);
 
 /// Where it is said.
 pub struct Report<W> {
@@ -87,7 +85,7 @@ impl<W: Write> Report<W> {
     /// Says how far something long has come, now and then; `of` is its length, `None` if that is
     /// unknown.
     pub fn progress(&mut self, what: &str, done: usize, of: Option<usize>) -> io::Result<()> {
-        if self.progress.elapsed() < PROGRESS {
+        if self.progress.elapsed() < timing::apply::PROGRESS {
             return Ok(());
         }
         self.progress = Instant::now();

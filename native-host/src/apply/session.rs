@@ -8,7 +8,7 @@ use std::{
     io::Write,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use redis::Connection;
@@ -22,17 +22,11 @@ use super::{
     report::Report,
     stop::Stop,
 };
-use crate::config::Config;
-
-/// How often the servers' clocks are looked at while they have to move on.
-const TICK: Duration = Duration::from_millis(100);
+use crate::{config::Config, timing};
 
 /// How often a name is tried that another process writes to. Every try looks it up again; a process
 /// that loses so often is not alone.
 const TRIES: usize = 50;
-
-/// How long a fence is used. An older one is no less safe, but leaves less time to arrive.
-const FRESH: Duration = Duration::from_millis(500);
 
 /// A process that has the lease.
 pub(super) struct Session<'a, W> {
@@ -79,7 +73,7 @@ impl<W: Write> Session<'_, W> {
                 return Ok(());
             }
             self.keep()?;
-            thread::sleep(TICK);
+            thread::sleep(timing::apply::CLOCK_POLL);
         }
     }
 
@@ -107,7 +101,7 @@ impl<W: Write> Session<'_, W> {
 
     /// The date from which on nothing lands on a server that is sent there now.
     pub fn fence(&mut self, index: usize) -> Result<u32, Stop> {
-        let stale = |(set, _): &(Instant, _)| set.elapsed() > FRESH;
+        let stale = |(set, _): &(Instant, _)| set.elapsed() > timing::apply::FENCE_FRESH;
         if self.fences.as_ref().is_none_or(stale) {
             let set = Instant::now();
             let clocks = self.cache.clocks()?;

@@ -9,11 +9,8 @@ use crate::{
     config::Config,
     journal::condition::Trouble,
     sinks::{self, runner::StepError},
+    timing,
 };
-
-/// What a server that took so long took too long: much of the time for which a lease goes without
-/// being kept.
-const LONG: Duration = Duration::from_secs(1);
 
 /// What interrupts the work.
 #[derive(Debug)]
@@ -50,7 +47,7 @@ impl Stop {
 
     /// For a lease that was not kept for so long, and what took longest meanwhile.
     pub fn late(pause: Duration, slowest: Option<(&str, Duration)>) -> Self {
-        let (why, cure) = match slowest.filter(|(_, took)| *took >= LONG) {
+        let (why, cure) = match slowest.filter(|(_, took)| *took >= timing::apply::LONG_EXCHANGE) {
             Some((address, took)) => (
                 format!(
                     "memcached at {address} took {:.1} s for one exchange",

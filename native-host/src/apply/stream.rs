@@ -12,7 +12,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
     mem,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use redis::RedisError;
@@ -31,15 +31,11 @@ mod lost;
 mod owed;
 
 use self::{lost::Lost, owed::Owed};
-use crate::{failure::json_fault, sinks::memcached::owner::is_profile};
+use crate::{failure::json_fault, sinks::memcached::owner::is_profile, timing};
 
 /// What is to be done when events are gone for good.
 const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
     and these servers, key and value stand in its configuration, too. Raise redis.max_stream_length if the stream was cut too early.";
-
-/// How long the rest of a transaction may take to come. A host that ends in the middle of one goes
-/// on when it is started again.
-const REST: Duration = Duration::from_secs(2);
 
 /// How many entries are behind when it is worth telling how far it has come.
 const BACKLOG: usize = 2000;
@@ -121,7 +117,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
                 came = Instant::now();
             }
             if !in_hand.ids.is_empty() {
-                if !in_hand.goes_on() || came.elapsed() > REST {
+                if !in_hand.goes_on() || came.elapsed() > timing::apply::REST_OF_STREAM {
                     let in_hand = mem::take(&mut in_hand);
                     self.finish(&in_hand)?;
                     self.tell_progress(in_hand.ids.len())?;

@@ -1,11 +1,6 @@
 //! `idb-relay resync`.
 
-use std::{
-    collections::BTreeSet,
-    io::Write,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, io::Write, thread, time::Instant};
 
 use clap::Args;
 
@@ -14,11 +9,8 @@ use crate::{
     config::Config,
     journal::{lock, read::Reader, request},
     output::line,
+    timing,
 };
-
-/// How long a running host may take to see a request; it looks once a second.
-const PATIENCE: Duration = Duration::from_secs(5);
-const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Have pages read their stores again
 ///
@@ -69,12 +61,12 @@ fn ask(reader: &Reader, origins: &BTreeSet<String>, out: &mut impl Write) -> Res
         return Ok(());
     }
     request::resync(journal, origins.iter().map(String::as_str))?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + timing::cli::RESYNC;
     while !request::is_empty(journal) {
         if Instant::now() > deadline {
             return Err(CliError::NotHeard(journal.to_owned()));
         }
-        thread::sleep(INTERVAL);
+        thread::sleep(timing::cli::RESYNC_POLL);
     }
     for origin in origins {
         line!(

@@ -5,7 +5,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use clap::Args;
@@ -17,15 +17,11 @@ use crate::{
         JournalError,
         read::{Entry, Reader, SinkSummary, journals},
     },
+    timing,
 };
 
 mod line;
 
-/// How often the journals are looked at: they tell other processes nothing, but looking costs them
-/// nothing either.
-const INTERVAL: Duration = Duration::from_millis(20);
-/// How often new journals are looked for.
-const DISCOVERY: Duration = Duration::from_millis(500);
 /// How many events are read at once.
 const BATCH: usize = 512;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -83,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         }
         return Ok(());
     }
-    let mut next_discovery = Instant::now() + DISCOVERY;
+    let mut next_discovery = Instant::now() + timing::cli::tail_journals();
     loop {
         let mut printed = false;
         for journal in &mut watched {
@@ -92,12 +88,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         if printed {
             out.flush()?;
         } else {
-            thread::sleep(INTERVAL);
+            thread::sleep(timing::cli::TAIL_POLL);
         }
         if Instant::now() >= next_discovery {
             // What began while we watched is shown from its beginning.
             discover(arguments, directory, &mut known, &mut watched, u64::MAX)?;
-            next_discovery = Instant::now() + DISCOVERY;
+            next_discovery = Instant::now() + timing::cli::tail_journals();
         }
     }
 }

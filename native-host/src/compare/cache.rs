@@ -11,6 +11,7 @@ use crate::{
     config::{self, ValueForm, endpoint::Endpoint},
     journal::condition::Trouble,
     sinks::memcached::{self, Client, Settings, ketama::Ketama},
+    timing,
 };
 
 /// Where an item is, or would be.
@@ -120,7 +121,7 @@ impl Cache {
             form: config.value,
         };
         for endpoint in config.endpoints() {
-            let settings = Settings::of(&endpoint, memcached::ANSWER_TIMEOUT)
+            let settings = Settings::of(&endpoint, timing::memcached::answer())
                 .map_err(|error| memcached::unreachable(error, endpoint.name()))?;
             cache.item_sizes.push(settings.item_size);
             cache.items += settings.items.unwrap_or(0);
@@ -204,7 +205,7 @@ impl Cache {
     /// What the servers' clocks say, in seconds since 1970; of one that does not tell, nothing.
     pub(super) fn clocks(&self) -> Result<Vec<Option<u64>>, Trouble> {
         let clock = |endpoint: &Endpoint| {
-            Settings::of(endpoint, memcached::ANSWER_TIMEOUT)
+            Settings::of(endpoint, timing::memcached::answer())
                 .map(|settings| settings.time)
                 .map_err(|error| memcached::unreachable(error, endpoint.name()))
         };

@@ -23,15 +23,8 @@ use crate::{
         read::{Now, Place, Reader},
     },
     sinks::MEMCACHED,
+    timing,
 };
-
-/// How long to wait before looking again: at first, and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
-
-/// How long a record may be on its way, and how long a host may take that is filling a server.
-const ON_ITS_WAY: Duration = Duration::from_secs(2);
-const FILLING: Duration = Duration::from_secs(60);
 
 /// No event is after this one: SQLite's integers end there.
 pub(super) const NOTHING_PENDING: u64 = i64::MAX as u64;
@@ -87,7 +80,7 @@ impl<O: Observer> Comparison<'_, O> {
     pub(super) fn resolve(&mut self, mut suspects: Vec<Suspect>) -> Result<(), CompareError> {
         let begin = Instant::now();
         let mut improved = begin;
-        let mut pause = FIRST_PAUSE;
+        let mut pause = timing::compare::FIRST_LOOK;
         while !suspects.is_empty() {
             let looks = self.judge(&suspects, Reach::OfWhoRuns)?;
             let before = suspects.len();
@@ -107,7 +100,7 @@ impl<O: Observer> Comparison<'_, O> {
             }
             let on_its_way = left.iter().any(|(_, verdict)| *verdict == Verdict::OnItsWay);
             let wait = if on_its_way {
-                ON_ITS_WAY.max(self.patience)
+                timing::compare::ON_ITS_WAY.max(self.patience)
             } else {
                 self.patience
             };
@@ -116,7 +109,7 @@ impl<O: Observer> Comparison<'_, O> {
             }
             if !self.feed.runs(self.journals.all())?
                 || improved.elapsed() >= wait
-                || begin.elapsed() >= FILLING
+                || begin.elapsed() >= timing::compare::FILLING
             {
                 if !on_its_way {
                     self.patience = Duration::ZERO;
@@ -124,7 +117,7 @@ impl<O: Observer> Comparison<'_, O> {
                 return self.conclude(left);
             }
             thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(timing::compare::LONGEST_LOOK);
             suspects = left.into_iter().map(|(suspect, _)| suspect).collect();
         }
         Ok(())

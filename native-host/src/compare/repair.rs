@@ -13,11 +13,7 @@
 //! there is no answer the journal is held until then; if the repair is killed the item ends by
 //! itself.
 
-use std::{
-    collections::BTreeMap,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, thread, time::Instant};
 
 use protocol::inspect::DifferenceKind;
 
@@ -27,18 +23,7 @@ use super::{
     feed::Reach,
     judge::{Look, Suspect, Verdict},
 };
-use crate::{
-    journal::hold,
-    sinks::memcached::{AFTERMATH, is_too_large},
-};
-
-/// How long an item lasts that has not been made to last, in seconds of the server's clock, which
-/// has no fractions.
-const UNCONFIRMED: u32 = 3;
-const DEAD: Duration = Duration::from_secs(UNCONFIRMED as u64 + 1);
-
-/// How long to wait in one round for a host that writes without a pause.
-const WRITING: Duration = Duration::from_secs(1);
+use crate::{journal::hold, sinks::memcached::is_too_large, timing};
 
 /// How often a record is tried that others write to meanwhile.
 const ROUNDS: usize = 12;
@@ -56,7 +41,7 @@ impl<O: Observer> Comparison<'_, O> {
         if !differing.is_empty() && !std::mem::replace(&mut self.undisturbed, true) {
             // The servers have answered, so they are at it; what is written from then on is newer.
             if self.feed.left_something(self.journals.all())? {
-                thread::sleep(AFTERMATH);
+                thread::sleep(timing::memcached::AFTERMATH);
             }
         }
         for _ in 0..ROUNDS {
@@ -97,7 +82,7 @@ impl<O: Observer> Comparison<'_, O> {
         let mut held = Vec::new();
         for (index, reader) in self.journals.all().iter().enumerate() {
             if journal.is_none_or(|journal| journal == index) {
-                match hold(reader.path(), WRITING)? {
+                match hold(reader.path(), timing::compare::FREEZE)? {
                     Some(one) => held.push(one),
                     // The next round tries again.
                     None => return Ok(()),
@@ -120,7 +105,7 @@ impl<O: Observer> Comparison<'_, O> {
             .collect();
         self.send(&changes).inspect_err(|_| {
             // One of them may be on its way still.
-            thread::sleep(DEAD.saturating_sub(begin.elapsed()));
+            thread::sleep(timing::compare::UNCONFIRMED_GONE.saturating_sub(begin.elapsed()));
         })
     }
 
@@ -182,6 +167,10 @@ fn wanted(name: &str, look: Look, clock: Option<u64>) -> Option<Change> {
 
 /// Until when an item lives that is added now, by the server's clock if it tells it.
 fn unconfirmed(clock: Option<u64>) -> u32 {
-    let until = clock.and_then(|clock| u32::try_from(clock).ok()?.checked_add(UNCONFIRMED));
-    until.unwrap_or(UNCONFIRMED)
+    let until = clock.and_then(|clock| {
+        u32::try_from(clock)
+            .ok()?
+            .checked_add(timing::compare::UNCONFIRMED_SECONDS)
+    });
+    until.unwrap_or(timing::compare::UNCONFIRMED_SECONDS)
 }

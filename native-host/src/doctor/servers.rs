@@ -1,7 +1,5 @@
 //! Redis and Memcached: whether they answer, and whether they can do what the sinks need.
 
-use std::time::Duration;
-
 use redis::{Connection, ConnectionAddr, IntoConnectionInfo as _, RedisError};
 
 use super::Check;
@@ -11,13 +9,11 @@ use crate::{
         endpoint::{Endpoint, is_loopback},
     },
     sinks::{memcached, memcached::Settings, redis as redis_sink},
+    timing,
 };
 
 const REDIS: &str = "redis";
 const MEMCACHED: &str = "memcached";
-
-/// The part of a server's answer that a wait may take.
-const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The oldest Memcached whose meta commands are what the sink speaks.
 const MEMCACHED_SINCE: (u32, u32) = (1, 6);
@@ -123,7 +119,7 @@ fn look(connection: &mut Connection, config: &Redis, address: &str) -> Result<Ve
 fn memcached(endpoint: &Endpoint) -> Vec<Check> {
     let server = endpoint.name();
     let mut checks = Vec::new();
-    match Settings::of(endpoint, TIMEOUT) {
+    match Settings::of(endpoint, timing::cli::doctor()) {
         Ok(settings) => {
             checks.push(answers(server, &settings));
             if endpoint.login.is_some() && !settings.asked_for_login {

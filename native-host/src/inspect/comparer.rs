@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::mpsc::Receiver,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use protocol::{
@@ -21,10 +21,8 @@ use crate::{
     failure::Failure as _,
     journal::read::Reader,
     messaging::writer::Outbox,
+    timing,
 };
-
-/// How often an asker is told how far it is.
-const INTERVAL: Duration = Duration::from_millis(250);
 
 /// How many bytes of keys all answers to a question tell: keys may be long, and an answer must fit
 /// a message.
@@ -122,7 +120,7 @@ impl Observer for Teller<'_> {
     }
 
     fn advanced(&mut self, so_far: &Compared, _items: Option<(u64, u64)>) -> io::Result<()> {
-        if self.told_at.elapsed() >= INTERVAL {
+        if self.told_at.elapsed() >= timing::inspect::COMPARISON_PROGRESS {
             self.tell(so_far.clone());
         }
         Ok(())

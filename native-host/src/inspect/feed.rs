@@ -1,27 +1,24 @@
 //! The feed: questions that are answered when there is news.
 //!
 //! The journal tells its readers nothing by itself, but looking whether it has changed costs next
-//! to nothing. So it is looked at every [`INTERVAL`] while a question waits, and never else; what
-//! happens in between travels together.
+//! to nothing. So it is looked at every [`FEED_POLL`](timing::inspect::FEED_POLL) while a question
+//! waits, and never else; what happens in between travels together.
 
 use std::{
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, RecvTimeoutError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use protocol::inspect::{
-    Answer, FEED_EVENTS, FEED_PATIENCE_MS, Feed, MAX_QUESTIONS, Notice, Passage, Reply, Since,
-};
+use protocol::inspect::{Answer, FEED_EVENTS, Feed, MAX_QUESTIONS, Notice, Passage, Reply, Since};
 
 use super::{cut, fail, too_many};
 use crate::{
     failure::Failure as _,
     journal::{JournalError, read::Reader},
     messaging::writer::Outbox,
+    timing,
 };
-
-const INTERVAL: Duration = Duration::from_millis(20);
 
 /// How much of the journal is read for one answer: little enough that an acknowledgement behind it
 /// does not wait long.
@@ -68,7 +65,7 @@ impl Feeds {
             let asked = if self.pending.is_empty() {
                 self.questions.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
-                self.questions.recv_timeout(INTERVAL)
+                self.questions.recv_timeout(timing::inspect::FEED_POLL)
             };
             match asked {
                 Ok((id, since)) => self.take(id, since),
@@ -91,7 +88,7 @@ impl Feeds {
         if self.pending.len() == MAX_QUESTIONS {
             return fail(&self.outbox, id, too_many());
         }
-        let until = Instant::now() + Duration::from_millis(FEED_PATIENCE_MS);
+        let until = Instant::now() + timing::inspect::FEED;
         self.pending.push(Pending { id, since, until });
         // It may have come for what was there before.
         self.seen = None;

@@ -18,10 +18,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::order::NO_CONTEXT;
-use crate::time::now_ms;
-
-/// How long a deleted record is remembered by itself.
-const TOMBSTONE_MS: i64 = 60 * 60 * 1000;
+use crate::{time::now_ms, timing};
 
 /// How many tombstones go at once, but for those of one instant; how many stores.
 const AT_ONCE: i64 = 32 * 1024;
@@ -29,7 +26,7 @@ const STORES: usize = 1024;
 
 /// Forgets deleted records, all or only so many; whether there were any.
 pub(super) fn tombstones(connection: &Connection, all: bool) -> rusqlite::Result<bool> {
-    let old = now_ms().saturating_sub(TOMBSTONE_MS);
+    let old = now_ms().saturating_sub(timing::journal::TOMBSTONE_MS);
     let limit = if all { i64::MAX } else { AT_ONCE };
     let until: Option<i64> = connection.query_row(
         "SELECT max(at) FROM (SELECT at FROM record WHERE value IS NULL AND at < ?1 ORDER BY at LIMIT ?2)",

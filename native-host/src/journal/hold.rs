@@ -13,10 +13,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{JournalError, schema};
-
-/// How often it is tried while the host writes: often, for in a flood the lock is free for moments
-/// only.
-const INTERVAL: Duration = Duration::from_millis(1);
+use crate::timing;
 
 /// As long as this lives, no process writes to the journal.
 #[derive(Debug)]
@@ -47,7 +44,7 @@ pub(crate) fn hold(journal: &Path, patience: Duration) -> Result<Option<Hold>, J
                 return Err(failed(error));
             }
             Err(_) if Instant::now() >= deadline => return Ok(None),
-            Err(_) => thread::sleep(INTERVAL),
+            Err(_) => thread::sleep(timing::journal::FREEZE_POLL),
         }
     }
 }
@@ -86,7 +83,7 @@ mod tests {
         let end = Instant::now() + Duration::from_millis(300);
         while Instant::now() < end {
             assert!(!opening.is_finished(), "{:?}", opening.join());
-            thread::sleep(INTERVAL);
+            thread::sleep(timing::journal::FREEZE_POLL);
         }
         drop(held);
         opening.join().expect("no panic").expect("it is opened");

@@ -5,15 +5,11 @@ use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     path::Path,
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::JournalError;
-
-/// How long to wait for a host that is still finishing. A browser that restarts the extension may
-/// start the next host while the last one has up to two seconds left.
-const PATIENCE: Duration = Duration::from_secs(3);
-const INTERVAL: Duration = Duration::from_millis(20);
+use crate::timing;
 
 /// Held as long as the journal may be written to.
 #[derive(Debug)]
@@ -34,11 +30,13 @@ pub fn acquire(journal: &Path) -> Result<Lock, JournalError> {
     }
     let path = journal.with_extension("lock");
     let file = private(&path)?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + timing::journal::LOCK;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Lock { _file: file }),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(INTERVAL),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(timing::journal::LOCK_POLL);
+            }
             Err(TryLockError::WouldBlock) => return Err(JournalError::Locked(journal.to_owned())),
             Err(TryLockError::Error(source)) => return Err(JournalError::file(&path, source)),
         }

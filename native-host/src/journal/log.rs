@@ -14,7 +14,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::BUSY;
+use crate::timing;
 
 /// How long the log may stay, in bytes: twice what is written before it is brought into the file.
 pub const LIMIT: u64 = 32 * 1024 * 1024;
@@ -44,6 +44,6 @@ pub(super) fn shrink(connection: &Connection, journal: &Path) -> rusqlite::Resul
     connection.busy_timeout(Duration::ZERO)?;
     // A row that says how far it came, also if a reader was in the way.
     let shrunk = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(timing::journal::BUSY)?;
     shrunk
 }

@@ -9,28 +9,15 @@
 //! Asking is another matter: a question may be lost with the host, or with the document that was to
 //! answer. So it is put again, a few times, and whenever a host starts.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Instant};
 
 use protocol::message::FromHost;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{order::SLACK_MS, settle::Settling, store::WHOLE};
-use crate::{failpoint::paced, time::now_ms};
+use crate::{time::now_ms, timing};
 
-/// How long after the start the first question is put: documents need a moment to connect again.
-const START: Duration = Duration::from_secs(1);
-/// How long after something came out to be missing the question is put: long enough that the read
-/// which answers begins past every doubt ([`SLACK_MS`]); and at the latest if more and more is
-/// missing.
-const QUIET: Duration = Duration::from_millis(300);
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long nothing may come of a question until it is put again, the first time; then twice as
-/// long each time.
-const ANSWER: Duration = Duration::from_secs(5);
-/// How often it is put. After that the next page load settles it, or the next host asks.
+/// How often a question is put. After that the next page load settles it, or the next host asks.
 const ATTEMPTS: u32 = 4;
 
 #[derive(Default)]
@@ -84,7 +71,7 @@ impl Rereads {
         for origin in origins.query_map([], |row| row.get::<_, String>(0))? {
             let first = Wanted {
                 fresh: None,
-                due: Instant::now() + paced(START),
+                due: Instant::now() + timing::journal::first_resync(),
                 attempts: 0,
             };
             self.wanted.insert(origin?, first);
@@ -99,7 +86,9 @@ impl Rereads {
         let since = since.unwrap_or(now);
         let wanted = Wanted {
             fresh: Some(since),
-            due: (now + paced(QUIET)).min(since + paced(PATIENCE)).max(now),
+            due: (now + timing::journal::quiet())
+                .min(since + timing::journal::longest_unquiet())
+                .max(now),
             attempts: 0,
         };
         self.wanted.insert(origin.to_owned(), wanted);
@@ -118,7 +107,7 @@ impl Rereads {
         if let Some(wanted) = self.wanted.get_mut(origin)
             && wanted.fresh.is_none()
         {
-            wanted.due = wanted.due.max(Instant::now() + paced(ANSWER));
+            wanted.due = wanted.due.max(Instant::now() + timing::journal::answer());
         }
     }
 
@@ -162,7 +151,7 @@ impl Rereads {
                 continue;
             }
             wanted.fresh = None;
-            wanted.due = now + paced(ANSWER) * (1 << wanted.attempts);
+            wanted.due = now + timing::journal::answer() * (1 << wanted.attempts);
             wanted.attempts += 1;
             questions.push(FromHost::Snapshot { origin });
         }

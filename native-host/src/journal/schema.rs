@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Author, BUSY, JournalError, forget, lock, log, retain, rules};
-use crate::{failpoint, time::now_ms};
+use super::{Author, JournalError, forget, lock, log, retain, rules};
+use crate::{failpoint, time::now_ms, timing};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
 pub(super) const FORMAT: i64 = 1;
@@ -18,9 +18,6 @@ const CHECKPOINT_PAGES: i64 = 2000;
 /// transaction touches is written to the log by itself. Twice SQLite's usual length costs a flood a
 /// seventh less; with more, a lone event would pay for it.
 const PAGE_BYTES: i64 = 8192;
-
-/// How long a document is remembered after its last delivery.
-const CONTEXT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// `store.complete`: the mirror is known to have every record, so a key without a row is known to
 /// be absent. Every start clears it, for the host does not know what happened in between.
@@ -173,7 +170,7 @@ pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Jour
     let failed = |source| JournalError::failed(path, source);
     let connection =
         Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
-    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection.busy_timeout(timing::journal::BUSY).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(64);
     let found = format(&connection).map_err(failed)?;
     if found > FORMAT {
@@ -262,6 +259,9 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
     transaction.execute("UPDATE ended SET starts = starts + 1", [])?;
     forget::tombstones(&transaction, true)?;
     failpoint::pass("journal.opening");
-    transaction.execute("DELETE FROM context WHERE seen_at < ?1", [now_ms() - CONTEXT_MS])?;
+    transaction.execute(
+        "DELETE FROM context WHERE seen_at < ?1",
+        [now_ms() - timing::journal::CONTEXT_MS],
+    )?;
     transaction.commit()
 }

@@ -8,21 +8,15 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use protocol::message::FromHost;
 
 use super::{key::RecordKey, store::Place};
-use crate::failpoint::paced;
+use crate::timing;
 
-/// How long a store must be quiet before it is asked for; long enough that the answer is past every
-/// doubt ([`SLACK_MS`](super::order::SLACK_MS)).
-const QUIET: Duration = Duration::from_millis(300);
-/// A store that is never quiet is asked for after this long all the same.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long an answer may take until the question is put again, and how often it is put.
-const ANSWER: Duration = Duration::from_secs(5);
+/// How often a question is put.
 const ATTEMPTS: u32 = 4;
 /// How many keys, and bytes of keys, one question holds: far below the browsers' limit for a
 /// message.
@@ -124,20 +118,24 @@ impl Settling {
             doubts.all = true;
             doubts.keys.clear();
             doubts.authors.clear();
-            doubts.due = (now + QUIET).min(doubts.since + PATIENCE).max(now);
+            doubts.due = (now + timing::journal::quiet())
+                .min(doubts.since + timing::journal::longest_unquiet())
+                .max(now);
             return;
         }
         let new = doubts.keys.insert(key.clone(), text).is_none();
         if new {
             self.done.push(Done::Doubted { store, key });
-            doubts.due = (now + paced(QUIET)).min(doubts.since + paced(PATIENCE)).max(now);
+            doubts.due = (now + timing::journal::quiet())
+                .min(doubts.since + timing::journal::longest_unquiet())
+                .max(now);
             doubts.attempts = 0;
             doubts.answered = false;
         } else {
             doubts.answered = true;
             // Asked for already, and still in doubt: later, and at most `ATTEMPTS` times (a clock
             // that was set back keeps all in doubt).
-            doubts.due = now + paced(QUIET) * (1 << doubts.attempts);
+            doubts.due = now + timing::journal::quiet() * (1 << doubts.attempts);
         }
     }
 
@@ -222,7 +220,7 @@ impl Settling {
         });
         for doubts in self.stores.values_mut().filter(|doubts| doubts.due <= now) {
             doubts.attempts += 1;
-            doubts.due = now + paced(ANSWER);
+            doubts.due = now + timing::journal::answer();
             doubts.since = now;
             questions(doubts, &mut reads);
         }
@@ -240,7 +238,7 @@ impl Settling {
         {
             if doubts.attempts > 0 {
                 doubts.attempts = 0;
-                doubts.due = doubts.due.min(now + paced(QUIET));
+                doubts.due = doubts.due.min(now + timing::journal::quiet());
             }
         }
     }

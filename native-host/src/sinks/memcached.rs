@@ -34,13 +34,14 @@ use protocol::{
 use super::runner::{INCOMPLETE, NOT_OWNER, Sink, Step, StepError};
 use crate::{
     config::{self, ValueForm},
-    failpoint::{self, paced},
+    failpoint,
     journal::{
         JournalError,
         condition::{Notice, Trouble},
         read::{Changed, Changes, Reader},
         tokens::Tokens,
     },
+    timing,
 };
 
 mod client;
@@ -75,24 +76,11 @@ use self::{
 /// How many events one step looks at.
 const BATCH_EVENTS: usize = 512;
 
-/// How long a server may take to connect, and to answer, or to take some of what is sent to it.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long after a server has answered on a new connection it may still execute what had come on
-/// one that is closed: it has only to get through what it had received.
-pub(crate) const AFTERMATH: Duration = Duration::from_millis(500);
-
 /// How much of the mirror is held in memory at a time, and how much of what is made of it.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// How many stores' names are remembered. Pages can make as many as they like.
 const REMEMBERED: usize = 4096;
-
-/// How long a mark is taken to be there while all is quiet, and while there is something to pass
-/// on.
-const QUIET: Duration = Duration::from_millis(500);
-const BUSY: Duration = Duration::from_secs(2);
 
 /// How often servers are filled that are emptied meanwhile, before that is told.
 const ROUNDS: usize = 4;
@@ -160,11 +148,11 @@ impl MemcachedSink {
             if !is_clean && !reader.is_new()? {
                 // The servers have answered, so they are at it; what is written from then on is
                 // newer.
-                thread::sleep(AFTERMATH);
+                thread::sleep(timing::memcached::AFTERMATH);
             }
             self.servers.unsure = false;
         }
-        if self.servers.was_looked_at(paced(known)) && self.servers.unfilled().is_empty() {
+        if self.servers.was_looked_at(known) && self.servers.unfilled().is_empty() {
             return Ok(());
         }
         let (_, browser) = reader.author()?;
@@ -311,7 +299,7 @@ impl MemcachedSink {
     }
 
     fn pass_on(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
-        self.ready(reader, after, BUSY)?;
+        self.ready(reader, after, timing::memcached::marker_while_busy())?;
         let changes = self.changes(reader, after)?;
         let mut notices = Vec::new();
         let mut items = Items::default();
@@ -522,7 +510,7 @@ impl Sink for MemcachedSink {
     }
 
     fn idle(&mut self, reader: &Reader, after: u64) -> Result<Step, StepError> {
-        self.ready(reader, after, QUIET)?;
+        self.ready(reader, after, timing::memcached::marker_while_quiet())?;
         Ok(Step {
             reached: after,
             trouble: self.trouble(),

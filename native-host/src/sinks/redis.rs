@@ -23,11 +23,7 @@
 //! - `memory`: how much memory a server has left.
 //! - `trouble`: what servers refuse, and cures.
 
-use std::{
-    collections::HashMap,
-    ops::ControlFlow,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, ops::ControlFlow, time::Instant};
 
 use redis::{Cmd, IntoConnectionInfo as _, RedisError};
 
@@ -40,6 +36,7 @@ use crate::{
         read::{Entry, Reader},
         tokens::Tokens,
     },
+    timing,
 };
 
 mod claim;
@@ -51,7 +48,6 @@ mod rights;
 pub(crate) mod sign;
 mod trouble;
 
-pub(crate) use self::link::ANSWER_TIMEOUT;
 use self::{
     claim::{Challenged, Former},
     flight::{Answer, Caller, Flight},
@@ -72,9 +68,6 @@ const BATCH_BYTES: usize = 1024 * 1024;
 
 /// How many stores' channels are remembered. Pages can make as many as they like.
 const REMEMBERED: usize = 4096;
-
-/// After how long a step comes to its end, so that what it has done is seen.
-const STEP: Duration = Duration::from_millis(100);
 
 /// How the text of a gap event begins.
 const GAP: &str = r#"{"op":"g""#;
@@ -313,7 +306,7 @@ impl RedisSink {
         from: u64,
         after: u64,
     ) -> Result<Step, StepError> {
-        let end = Instant::now() + STEP;
+        let end = Instant::now() + timing::redis::STEP;
         let mut flight = Flight::default();
         let (mut sent, mut reached) = (from, from);
         let mut loaded = false;

@@ -6,24 +6,15 @@ use std::{
 };
 
 use crate::{
-    failpoint::{self, paced},
+    failpoint,
     journal::{
         JournalError,
         condition::{Condition, Notice, Trouble},
         progress::Progress,
         read::Reader,
     },
+    timing,
 };
-
-/// The first pause after a failure, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// How often a sink that has nothing to pass on looks after its server.
-const IDLE: Duration = Duration::from_secs(1);
-
-/// How soon it looks whether the writer of the journal has written its progress.
-const UNSETTLED: Duration = Duration::from_millis(10);
 
 /// The states of a sink that passes events on: with nothing wrong, and with something.
 const RUNNING: &str = "running";
@@ -180,7 +171,7 @@ impl<S: Sink> Runner<S> {
             progress,
             wake,
             reached,
-            pause: FIRST_PAUSE,
+            pause: timing::sinks::first_backoff(),
             condition: running(),
             attempts: 0,
         })
@@ -197,7 +188,7 @@ impl<S: Sink> Runner<S> {
     fn work(&mut self) {
         loop {
             let reached = self.reached;
-            let signal = self.rest(paced(IDLE), |signal| {
+            let signal = self.rest(timing::sinks::idle(), |signal| {
                 signal.head <= reached && signal.deadline.is_none()
             });
             if let Some(deadline) = signal.deadline
@@ -212,7 +203,7 @@ impl<S: Sink> Runner<S> {
             };
             match step {
                 Ok(step) => {
-                    self.pause = FIRST_PAUSE;
+                    self.pause = timing::sinks::first_backoff();
                     self.attempts = 0;
                     self.advance(step.reached, &step.notices);
                     self.set_condition(match step.trouble {
@@ -242,10 +233,10 @@ impl<S: Sink> Runner<S> {
                         return;
                     }
                     // Jitter, so that hosts that lost one server do not come back in step.
-                    self.rest(paced(self.pause.mul_f64(0.5 + fastrand::f64())), |signal| {
+                    self.rest(self.pause.mul_f64(0.5 + fastrand::f64()), |signal| {
                         signal.deadline.is_none()
                     });
-                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                    self.pause = (self.pause * 2).min(timing::sinks::longest_backoff());
                 }
             }
         }
@@ -258,7 +249,11 @@ impl<S: Sink> Runner<S> {
         let mut settled = self.progress.is_settled();
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let patience = if settled { left } else { left.min(UNSETTLED) };
+            let patience = if settled {
+                left
+            } else {
+                left.min(timing::sinks::PROGRESS_POLL)
+            };
             let signal = self.wake.wait(patience, &nothing);
             if settled || !nothing(&signal) || Instant::now() >= end {
                 return signal;

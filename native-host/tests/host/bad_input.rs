@@ -108,7 +108,7 @@ fn deliveries_that_make_no_sense_are_acknowledged_and_named() {
     ];
     for (sequence, (body, reads)) in (2..).zip(bodies) {
         host.deliver(sequence, &body);
-        host.acknowledged(sequence);
+        host.acknowledged_past_requests(sequence);
         if body.contains("-9223372036854775808") {
             continue;
         }
@@ -119,7 +119,7 @@ fn deliveries_that_make_no_sense_are_acknowledged_and_named() {
         }
     }
     host.deliver(20, &commit(&[put("2", "2")]));
-    host.acknowledged(20);
+    host.acknowledged_past_requests(20);
     assert_kept(&sandbox);
 }
 

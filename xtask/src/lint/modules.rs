@@ -349,7 +349,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     }
 }
 
-fn attributes(item: &Item) -> &[Attribute] {
+pub(super) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Fn(item) => &item.attrs,
         Item::Impl(item) => &item.attrs,
@@ -362,7 +362,7 @@ fn attributes(item: &Item) -> &[Attribute] {
 }
 
 /// Whether this is `#[cfg(test)]`.
-fn is_for_tests(attribute: &Attribute) -> bool {
+pub(super) fn is_for_tests(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg")
         && attribute
             .parse_args::<syn::Path>()

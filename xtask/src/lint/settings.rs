@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use toml::{Table, Value};
 
 /// Where the settings are, relative to the top of the tree.
-const PATH: &str = "xtask/lint.toml";
+pub const PATH: &str = "xtask/lint.toml";
 
 /// What the file says.
 pub struct Settings {
@@ -19,6 +19,16 @@ pub struct Settings {
     /// The modules of a crate from the highest floor to the lowest, by the crate's directory. Those
     /// on one floor may not use each other in a circle, as anywhere.
     pub floors: BTreeMap<String, Vec<Vec<String>>>,
+    /// Where the durations of a crate stand, by the directory of its sources.
+    pub timers: BTreeMap<String, Timers>,
+}
+
+/// Where the durations of a crate stand.
+pub struct Timers {
+    /// The file that has them all.
+    pub module: String,
+    /// Other files that have some, as they are no timers, each with the reason.
+    pub others: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -28,7 +38,7 @@ impl Settings {
         Self::parse(&text).with_context(|| format!("in {PATH}"))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         let file: Table = toml::from_str(text)?;
         let section = |name: &str| -> Result<&Table> {
             file.get(name)
@@ -66,11 +76,15 @@ impl Settings {
                 floors.iter().map(strings).collect::<Result<_>>()?,
             ))
         });
+        let timers = section("timers")?
+            .iter()
+            .map(|(directory, timers)| Ok((directory.clone(), Timers::of(directory, timers)?)));
         Ok(Self {
             areas,
             allowed,
             words: words.collect::<Result<_>>()?,
             floors: floors.collect::<Result<_>>()?,
+            timers: timers.collect::<Result<_>>()?,
         })
     }
 
@@ -98,6 +112,25 @@ impl Settings {
     }
 }
 
+impl Timers {
+    fn of(directory: &str, value: &Value) -> Result<Self> {
+        let text = |value: Option<&Value>, name: &str| -> Result<String> {
+            let text = value.and_then(Value::as_str);
+            Ok(text
+                .with_context(|| format!("timers.{directory:?}.{name} is a text"))?
+                .to_owned())
+        };
+        let module = text(value.get("module"), "module")?;
+        let others = value.get("others").and_then(Value::as_table);
+        let others = others.into_iter().flatten();
+        let others = others.map(|(path, reason)| Ok((path.clone(), text(Some(reason), path)?)));
+        Ok(Self {
+            module,
+            others: others.collect::<Result<_>>()?,
+        })
+    }
+}
+
 fn strings(value: &Value) -> Result<Vec<String>> {
     let list = value.as_array().context("a list of texts is expected")?;
     list.iter()
@@ -112,7 +145,7 @@ mod tests {
     #[test]
     fn the_innermost_area_counts() {
         let settings = Settings::parse(
-            "areas = [\"extension\", \"extension/panel\"]\n[allowed.words]\nextension = 2\n[words]\n[floors]\n",
+            "areas = [\"extension\", \"extension/panel\"]\n[allowed.words]\nextension = 2\n[words]\n[floors]\n[timers]\n",
         )
         .expect("valid");
         assert_eq!(settings.area("extension/panel/src/lib.rs"), "extension/panel");

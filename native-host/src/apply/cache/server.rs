@@ -15,7 +15,8 @@ use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaOp, ReturnCode};
 
 use crate::{
     config::endpoint::Endpoint,
-    sinks::memcached::{ANSWER_TIMEOUT, Answer, Line, Parcel, most_bytes},
+    sinks::memcached::{Answer, Line, Parcel, most_bytes},
+    timing,
 };
 
 /// What an item takes beside its key and its value: Memcached's own header with a CAS value, and
@@ -49,7 +50,7 @@ impl Server {
     pub fn open(endpoint: &Endpoint) -> Result<Self, Error> {
         let (mut line, greeting) = Line::open(endpoint)?;
         // The lease does not wait for a slow exchange.
-        line.limit(ANSWER_TIMEOUT);
+        line.limit(timing::memcached::answer());
         if !greeting.has_cas {
             // It would take any CAS value for the right one.
             return Err(Error::Rejected("it runs without CAS (option -C)".to_owned()));

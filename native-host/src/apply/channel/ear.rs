@@ -19,19 +19,13 @@ use redis::{Connection, Msg, RedisError, Value};
 use crate::{
     apply::stop::{self, Stop},
     config::Config,
-    sinks::redis::ANSWER_TIMEOUT,
+    timing,
 };
 
 /// How many events wait for Memcached, and how many bytes; what is more waits in Redis, which cuts
 /// off who is too slow (`client-output-buffer-limit pubsub`).
 const QUEUE: usize = 4096;
 pub(super) const HELD: usize = 8 * 1024 * 1024;
-
-/// After how long a silence it is asked whether anybody is still there.
-const SILENCE: Duration = Duration::from_secs(2);
-
-/// The pause before Redis is tried again.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the listening thread has to say.
 pub(super) enum Heard {
@@ -86,7 +80,7 @@ impl Ear {
                 if sender.send(Heard::Deaf(stop)).is_err() {
                     return;
                 }
-                thread::sleep(PAUSE);
+                thread::sleep(timing::apply::subscribe_again());
             }
         });
         Self {
@@ -158,7 +152,8 @@ impl Line {
     /// Asks to listen, also if it listens already. The answer comes behind the messages that are on
     /// their way.
     fn ask(&mut self) -> Result<(), RedisError> {
-        self.connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        self.connection
+            .set_read_timeout(Some(timing::apply::SUBSCRIBED))?;
         let ask = redis::cmd("PSUBSCRIBE").arg(&self.pattern).get_packed_command();
         self.connection.send_packed_command(&ask)
     }
@@ -171,7 +166,7 @@ impl Line {
 
     /// The next message; `None`: none for a while. What has come of one by then is kept.
     fn before_a_silence(&mut self) -> Result<Option<Msg>, RedisError> {
-        self.connection.set_read_timeout(Some(SILENCE))?;
+        self.connection.set_read_timeout(Some(timing::apply::SILENCE))?;
         // Dropped, it would have the server stop. It holds nothing of its own.
         let mut messages = ManuallyDrop::new(self.connection.as_pubsub());
         match messages.get_message() {

@@ -12,10 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the lease is not kept before it is kept by other means, longer than a server is asked
-/// to wait for something to happen; and the pause before that is tried again.
-const PATIENCE: Duration = Duration::from_millis(750);
-const PAUSE: Duration = Duration::from_millis(250);
+use crate::timing;
 
 /// What is known of the lease; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -106,8 +103,10 @@ impl Hold {
                 .kept
                 .filter(|kept| state.waiting && kept.elapsed() <= longest);
             let left = kept.map(|kept| {
-                let again = state.tried.map_or(kept, |tried| tried + PAUSE);
-                (kept + PATIENCE)
+                let again = state
+                    .tried
+                    .map_or(kept, |tried| tried + timing::apply::LEASE_KEPT_AGAIN);
+                (kept + timing::apply::LEASE_KEPT_BY_OTHER)
                     .max(again)
                     .saturating_duration_since(Instant::now())
             });

@@ -11,19 +11,14 @@ use std::{
     collections::{HashMap, HashSet},
     io::Write,
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{CURE_GAP, Change, Stop, Stream, Target, owed::HELD};
-use crate::sinks::memcached::owner::is_profile;
-
-/// How long a host may do nothing that is giving the stream again what it lost; it tries again
-/// within that time if Redis is there. How often it is looked after.
-const AGAIN: Duration = Duration::from_secs(10);
-const AGAIN_PAUSE: Duration = Duration::from_millis(100);
+use crate::{sinks::memcached::owner::is_profile, timing};
 
 /// Enough of a digest of a name to know it again; a stream may name many.
 type Mark = [u8; 16];
@@ -117,7 +112,7 @@ impl<W: Write> Stream<'_, '_, W> {
             if cursors != before {
                 before = cursors;
                 moved = Instant::now();
-            } else if moved.elapsed() > AGAIN {
+            } else if moved.elapsed() > timing::apply::REFILL {
                 return Ok(());
             }
             self.session.report.state(
@@ -126,7 +121,7 @@ impl<W: Write> Stream<'_, '_, W> {
             )?;
             self.session.go_on()?;
             self.session.keep()?;
-            thread::sleep(AGAIN_PAUSE);
+            thread::sleep(timing::apply::REFILL_POLL);
         }
     }
 

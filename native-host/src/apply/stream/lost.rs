@@ -11,14 +11,17 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{CURE_GAP, Change, End, Standing, Stop, Stream};
-use crate::apply::cursor::{Cursor, cursors};
+use crate::{
+    apply::cursor::{Cursor, cursors},
+    timing,
+};
 
 /// What is known to be missing, or suspected.
 #[derive(Default)]
@@ -33,10 +36,6 @@ pub(super) struct Lost {
     /// What is missing of each profile, and was not said yet.
     holes: BTreeMap<String, Holes>,
 }
-
-/// How long a host may take, at the stream's end, to say that it has left out what is missing. It
-/// does so in the next calls of its script.
-const UNDECIDED: Duration = Duration::from_secs(10);
 
 /// The numbers that are missing in what came of a profile.
 #[derive(Debug, Serialize, Deserialize)]
@@ -191,7 +190,7 @@ impl<W: Write> Stream<'_, '_, W> {
     fn decide_what_is_old(&mut self) -> Result<(), Stop> {
         let (old, young): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.lost.holes)
             .into_iter()
-            .partition(|(_, holes)| holes.since.elapsed() > UNDECIDED);
+            .partition(|(_, holes)| holes.since.elapsed() > timing::apply::UNDECIDED);
         self.lost.holes = young;
         if old.is_empty() {
             return Ok(());

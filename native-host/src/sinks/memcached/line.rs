@@ -16,8 +16,8 @@ use std::{
 
 use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaResponse, parse_meta_result};
 
-use super::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, obstacle::Obstacle, stream::Stream};
-use crate::{config::endpoint::Endpoint, failpoint::paced};
+use super::{obstacle::Obstacle, stream::Stream};
+use crate::{config::endpoint::Endpoint, timing};
 
 /// The slowest line on which a value still arrives, in bytes a second: what was written may be in
 /// buffers on the way, where its progress cannot be seen.
@@ -114,7 +114,7 @@ impl Parcel {
 /// server.
 pub(super) fn speaks_classic(endpoint: &Endpoint) -> bool {
     let ask = || -> io::Result<bool> {
-        let mut stream = Stream::open(endpoint, paced(CONNECT_TIMEOUT))?;
+        let mut stream = Stream::open(endpoint, timing::memcached::connect())?;
         stream.write_all(b"get idb-relay-host\r\n")?;
         stream.flush()?;
         let mut answer = String::new();
@@ -128,7 +128,7 @@ impl Line {
     /// Connects, and waits for an answer of the server (to the meta no-op): the system accepts
     /// connections to one that stands still, too.
     pub(crate) fn open(endpoint: &Endpoint) -> Result<(Self, Greeting), Error> {
-        let stream = Stream::open(endpoint, paced(CONNECT_TIMEOUT))?;
+        let stream = Stream::open(endpoint, timing::memcached::connect())?;
         let mut line = Self {
             stream: BufReader::new(stream),
             limit: None,
@@ -145,7 +145,7 @@ impl Line {
             return Err(io::Error::from(obstacle).into());
         }
         let settings = line.read_statistics()?;
-        line.stream.get_mut().set_timeout(paced(ANSWER_TIMEOUT))?;
+        line.stream.get_mut().set_timeout(timing::memcached::answer())?;
         let greeting = Greeting {
             item_size: settings.get("item_size_max").and_then(|size| size.parse().ok()),
             has_cas: settings.get("cas_enabled").is_none_or(|enabled| enabled != "no"),
@@ -192,7 +192,7 @@ impl Line {
             return Ok(());
         }
         let moving = Duration::from_millis(length as u64 * 1000 / SLOWEST);
-        stream.set_read_timeout(paced(ANSWER_TIMEOUT + moving))
+        stream.set_read_timeout(timing::memcached::answer_after(moving))
     }
 
     /// Sends commands and waits for the answer of each.

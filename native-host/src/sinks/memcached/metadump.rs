@@ -7,17 +7,13 @@
 use std::{
     io::{self, BufRead as _, BufReader, Cursor, Error, ErrorKind, Read as _, Write as _},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use protocol::name::decode;
 
-use super::{ANSWER_TIMEOUT, Stream};
-use crate::config::endpoint::Endpoint;
-
-/// A server lists its items for one client at a time.
-const BUSY: Duration = Duration::from_secs(10);
-const BUSY_PAUSE: Duration = Duration::from_millis(100);
+use super::Stream;
+use crate::{config::endpoint::Endpoint, timing};
 
 /// No item's line is longer: a key has 250 bytes, each of them three when it is encoded.
 const LINE: u64 = 2048;
@@ -65,7 +61,7 @@ impl Items {
 pub(crate) fn list(server: &Endpoint) -> io::Result<Listing> {
     let begin = Instant::now();
     loop {
-        let mut stream = Stream::open(server, ANSWER_TIMEOUT)?;
+        let mut stream = Stream::open(server, timing::memcached::answer())?;
         stream.write_all(b"lru_crawler metadump all\r\n")?;
         stream.flush()?;
         let mut lines = BufReader::with_capacity(256 * 1024, stream);
@@ -78,10 +74,10 @@ pub(crate) fn list(server: &Endpoint) -> io::Result<Listing> {
             }));
         }
         let refusal = String::from_utf8_lossy(&first).trim_end().to_owned();
-        if !refusal.starts_with("BUSY") || begin.elapsed() > BUSY {
+        if !refusal.starts_with("BUSY") || begin.elapsed() > timing::memcached::LIST_BUSY {
             return Ok(Listing::None(refusal));
         }
-        thread::sleep(BUSY_PAUSE);
+        thread::sleep(timing::memcached::LIST_POLL);
     }
 }
 

@@ -16,36 +16,21 @@
 //! An owner that does not run is followed by a host that starts; while both run, only by `idb-relay
 //! own`.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use protocol::name::Template;
 
 use super::{
-    BUSY,
     owner::{Owner, owner_name, run_name},
     servers::{Servers, Stored},
     settle::are_empty_of,
 };
 use crate::{
-    failpoint::paced,
     journal::{condition::Trouble, tokens::Tokens},
     sinks::runner::{PROFILE_IN_USE, StepError},
     time::now_ms,
+    timing::{self, memcached::SIGN_LASTS_SECONDS},
 };
-
-/// After how many seconds a host that says nothing has ended, and how often it says that it runs.
-const ENDED: u32 = 10;
-const SIGN: Duration = Duration::from_secs(3);
-
-/// How long after it has met an origin a host takes it over from an owner that does not run: long
-/// enough for one that was killed to be known as ended.
-const SUCCESSION: Duration = Duration::from_secs(15);
-
-/// How long the owner of an origin may take to say so again when the servers have forgotten it.
-const FORGOTTEN: Duration = Duration::from_secs(15);
 
 /// How many owners are named in one message.
 const NAMED: usize = 3;
@@ -162,7 +147,10 @@ impl Owners {
     /// The same in the middle of long work: otherwise other hosts would take this one to have
     /// ended. Afterwards another profile may own an origin.
     pub(super) fn check_in_time(&mut self, servers: &mut Servers) -> Result<(), StepError> {
-        if self.checked.is_some_and(|at| at.elapsed() < paced(BUSY)) {
+        if self
+            .checked
+            .is_some_and(|at| at.elapsed() < timing::memcached::marker_while_busy())
+        {
             return Ok(());
         }
         let browser = self.browser.clone();
@@ -258,7 +246,10 @@ impl Owners {
             Some((cas, value)) => {
                 let value = String::from_utf8_lossy(value);
                 if self.token.as_deref() == Some(&*value) {
-                    if self.signed.is_some_and(|signed| signed.elapsed() < paced(SIGN)) {
+                    if self
+                        .signed
+                        .is_some_and(|signed| signed.elapsed() < timing::redis::sign())
+                    {
                         return Ok(());
                     }
                 } else if !self.tokens.has(&value)? {
@@ -291,7 +282,7 @@ impl Owners {
             };
             self.token.insert(token).clone()
         };
-        if !servers.put(&name, &token, cas, Some(ENDED))? {
+        if !servers.put(&name, &token, cas, Some(SIGN_LASTS_SECONDS))? {
             // Another host was quicker; the next look tells which.
             return Ok(());
         }
@@ -340,7 +331,7 @@ impl Owners {
             state: "waiting",
             trouble: Trouble {
                 error: format!(
-                    "another host has written to memcached as profile {} in the last {ENDED} s: whether it still runs shows soon",
+                    "another host has written to memcached as profile {} in the last {SIGN_LASTS_SECONDS} s: whether it still runs shows soon",
                     self.profile
                 ),
                 cure: "Nothing to do.".to_owned(),
@@ -381,7 +372,9 @@ impl Standing {
                 if let Holder::Own { .. } = self.holder {
                     // What was written since the last look may stand over the new owner's values.
                     mark_unsettled(servers, &self.name)?;
-                } else if self.met.elapsed() < SUCCESSION && !runs(servers, &owner.profile)? {
+                } else if self.met.elapsed() < timing::memcached::SUCCESSION
+                    && !runs(servers, &owner.profile)?
+                {
                     return self.take(servers, own, Some(cas));
                 }
                 let forgotten = None;
@@ -391,7 +384,9 @@ impl Standing {
             Some((cas, None)) => return self.take(servers, own, Some(cas)),
             None => match &mut self.holder {
                 Holder::Other { forgotten, .. } => {
-                    if forgotten.get_or_insert_with(Instant::now).elapsed() >= FORGOTTEN {
+                    if forgotten.get_or_insert_with(Instant::now).elapsed()
+                        >= timing::memcached::OWNER_FORGOTTEN
+                    {
                         return self.take(servers, own, None);
                     }
                 }

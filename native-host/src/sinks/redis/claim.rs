@@ -12,25 +12,12 @@
 //! - The host that is challenged says so as long as that goes on; the one that has no cursor says
 //!   so, too, and tries again.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Instant};
 
 use redis::{RedisError, Script};
 
 use super::link::{Link, token_keys};
-use crate::failpoint::paced;
-
-/// How long a host that runs may take to answer; it looks once a second.
-const PATIENCE: Duration = Duration::from_secs(4);
-const INTERVAL: Duration = Duration::from_millis(50);
-
-/// How long a challenge and its answer stay, in milliseconds.
-const STAYS: u64 = 10_000;
-
-/// How long a host says that it was challenged: longer than the pause until the next challenge.
-const REMEMBERED: Duration = Duration::from_secs(15);
+use crate::timing;
 
 /// What stands under a challenge's key, and once it was answered; `publish.lua` knows the latter,
 /// too.
@@ -57,7 +44,8 @@ impl Challenged {
     }
 
     pub(super) fn is_recent(&self) -> bool {
-        self.0.is_some_and(|at| at.elapsed() < REMEMBERED)
+        self.0
+            .is_some_and(|at| at.elapsed() < timing::redis::CHALLENGE_REMEMBERED)
     }
 }
 
@@ -77,10 +65,10 @@ pub(super) fn replace(link: &mut Link, token: &str, former: Option<&str>) -> Res
 /// Whether the holder of the cursor answers.
 pub(super) fn is_alive(link: &mut Link) -> Result<bool, RedisError> {
     let (_, key) = token_keys(link.cursor_key());
-    let end = Instant::now() + paced(PATIENCE);
+    let end = Instant::now() + timing::redis::challenge();
     set(link, &key, ASKED)?;
     loop {
-        thread::sleep(paced(INTERVAL));
+        thread::sleep(timing::redis::challenge_poll());
         let found: Option<String> = redis::cmd("GET").arg(&key).query(link.connection())?;
         if found.as_deref() == Some(ANSWERED) {
             return Ok(true);
@@ -107,6 +95,6 @@ fn set(link: &mut Link, key: &str, text: &str) -> Result<(), RedisError> {
         .arg(key)
         .arg(text)
         .arg("PX")
-        .arg(STAYS)
+        .arg(timing::redis::CHALLENGE_STAYS_MS)
         .exec(link.connection())
 }

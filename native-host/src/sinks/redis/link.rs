@@ -16,13 +16,8 @@ use serde::Deserialize;
 use super::memory::Memory;
 use crate::{
     config::{self, address::is_tls},
-    failpoint::paced,
+    timing,
 };
-
-/// How long a server may take. A script that outlives this has still run once, which the cursor
-/// shows.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The slowest line by which a call still arrives, in bytes a second, and how many bytes may be in
 /// buffers on the way at most, where their progress cannot be seen: those of the systems here and
@@ -30,9 +25,8 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const SLOWEST: usize = 64 * 1024;
 const BUFFERED: usize = 8 * 1024 * 1024;
 
-/// How often the server is asked about its memory, at least: after so long, or so many bytes of
-/// events.
-const MEMORY: Duration = Duration::from_secs(1);
+/// After how many bytes of events the server is asked about its memory, also before
+/// [`timing::redis::memory`] is over.
 const MEMORY_BYTES: usize = 16 * 1024 * 1024;
 
 /// How many entries of a stream are read at once: few, for each may be large; more where other
@@ -87,9 +81,9 @@ pub fn connect(config: &config::Redis) -> Result<Connection, RedisError> {
     } else {
         Client::open(info)?
     };
-    let connection = client.get_connection_with_timeout(paced(CONNECT_TIMEOUT))?;
-    connection.set_read_timeout(Some(paced(ANSWER_TIMEOUT)))?;
-    connection.set_write_timeout(Some(paced(ANSWER_TIMEOUT)))?;
+    let connection = client.get_connection_with_timeout(timing::redis::connect())?;
+    connection.set_read_timeout(Some(timing::redis::answer()))?;
+    connection.set_write_timeout(Some(timing::redis::answer()))?;
     Ok(connection)
 }
 
@@ -166,7 +160,7 @@ impl Link {
     /// an answer.
     pub(super) fn be_patient(&self, bytes: usize) -> Result<(), RedisError> {
         let moving = Duration::from_millis((bytes.min(BUFFERED) * 1000 / SLOWEST) as u64);
-        let patience = Some(paced(ANSWER_TIMEOUT + moving));
+        let patience = Some(timing::redis::answer_after(moving));
         self.connection.set_write_timeout(patience)?;
         self.connection.set_read_timeout(patience)
     }
@@ -178,7 +172,9 @@ impl Link {
 
     /// What the server says of its memory, if it is time to ask again. Nothing may be on its way.
     pub(super) fn memory(&mut self) -> Result<Option<Memory>, RedisError> {
-        let is_recent = self.asked_at.is_some_and(|at| at.elapsed() < paced(MEMORY));
+        let is_recent = self
+            .asked_at
+            .is_some_and(|at| at.elapsed() < timing::redis::memory());
         if is_recent && self.sent < MEMORY_BYTES {
             return Ok(None);
         }

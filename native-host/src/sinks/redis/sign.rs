@@ -3,17 +3,12 @@
 //!
 //! `idb-relay apply` looks for it where several profiles use one site.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::RedisError;
 
 use super::link::Link;
-use crate::failpoint::paced;
-
-/// After how long a host that gives no sign has ended, and how often it gives one. Both are those
-/// of the sign in Memcached ([`owners`](crate::sinks::memcached)).
-pub(crate) const ENDED: Duration = Duration::from_secs(10);
-const INTERVAL: Duration = Duration::from_secs(3);
+use crate::timing;
 
 /// The key of a sign.
 pub(crate) fn key(cursor: &str) -> String {
@@ -27,10 +22,13 @@ pub(super) struct Sign(Option<Instant>);
 impl Sign {
     /// Gives one if it is time to.
     pub(super) fn give(&mut self, link: &mut Link) -> Result<(), RedisError> {
-        if self.0.is_some_and(|given| given.elapsed() < paced(INTERVAL)) {
+        if self
+            .0
+            .is_some_and(|given| given.elapsed() < timing::redis::sign())
+        {
             return Ok(());
         }
-        let stays = u64::try_from(paced(ENDED).as_millis()).unwrap_or(u64::MAX);
+        let stays = u64::try_from(timing::redis::sign_lasts().as_millis()).unwrap_or(u64::MAX);
         redis::cmd("SET")
             .arg(key(link.cursor_key()))
             .arg("")

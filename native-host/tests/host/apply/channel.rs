@@ -196,7 +196,7 @@ fn an_event_that_halts_on_its_way_is_heard_whole() {
 fn caught_with_something_in_hand() -> (Sandbox, Host, Apply) {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
-    let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
+    let mut apply = Apply::hasty(&sandbox, "one", PUBSUB);
     apply.state("applying");
     host.deliver(1, &commit(&[put("1", "\"old\"")]));
     sandbox.await_cached("1", Some("\"old\""));
@@ -299,7 +299,7 @@ fn memory_is_bounded_however_much_is_heard() {
     sandbox
         .redis
         .command(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
-    let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
+    let mut apply = Apply::hasty(&sandbox, "one", PUBSUB);
     apply.state("applying");
     let mut connection = sandbox.redis.connection();
     let mut publish = |number: u64| {

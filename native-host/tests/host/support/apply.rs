@@ -37,7 +37,7 @@ impl Apply {
         Self::spawn(sandbox.program(), consumer, options)
     }
 
-    /// One that waits a quarter of the usual time: with less, Redis has no time to answer.
+    /// One that waits a quarter of the usual time. Lease and fences keep theirs.
     pub fn hasty(sandbox: &Sandbox, consumer: &str, options: &[&str]) -> Self {
         let mut program = sandbox.program();
         program.env("IDB_RELAY_PACE", "4");

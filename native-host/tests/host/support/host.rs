@@ -172,8 +172,20 @@ impl Host {
     }
 
     pub fn acknowledged_as(&mut self, context: &str, sequence: u64) {
+        self.acknowledged_past(context, sequence, |_| false);
+    }
+
+    /// The same where the host may ask, at its own time, for everything to be read.
+    pub fn acknowledged_past_requests(&mut self, sequence: u64) {
+        self.acknowledged_past(CONTEXT, sequence, |message| {
+            matches!(message, FromHost::Snapshot { .. })
+        });
+    }
+
+    fn acknowledged_past(&mut self, context: &str, sequence: u64, is_dropped: impl Fn(&FromHost) -> bool) {
         loop {
             match self.receive() {
+                message if is_dropped(&message) => {}
                 FromHost::Acknowledged {
                     context: of,
                     sequence: last,
