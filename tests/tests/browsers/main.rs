@@ -9,6 +9,7 @@ mod bounds;
 mod bulk;
 mod button;
 mod capture;
+mod churn;
 mod consent;
 mod differential;
 mod empty;
