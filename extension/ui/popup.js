@@ -1,3 +1,4 @@
+import "./revive.js";
 import init, { open_popup } from "../pages/pages.js";
 
 await init({ module_or_path: chrome.runtime.getURL("pages/pages_bg.wasm") });

@@ -225,6 +225,9 @@ trait Driver: Send {
     fn screenshot(&mut self, page: &str) -> Result<String>;
     /// How many content scripts idb-relay's extension has registered.
     fn registered_scripts(&mut self) -> Result<u64>;
+    /// What distinguishes the background of idb-relay's extension from that of another version;
+    /// `None` while none runs.
+    fn running_background(&mut self) -> Result<Option<String>>;
     /// Ends the background of idb-relay's extension, as browsers do when it rests; whether one was
     /// running.
     fn end_background(&mut self) -> Result<bool>;
@@ -299,7 +302,13 @@ impl Browser {
         self.end_running_background().map(drop)
     }
 
-    /// The same; whether one was running.
+    /// What distinguishes the background that runs from that of another version of the extension;
+    /// `None` while none runs.
+    pub fn running_background(&self) -> Result<Option<String>> {
+        self.driver().running_background()
+    }
+
+    /// Ends the background; whether one was running.
     pub fn end_running_background(&self) -> Result<bool> {
         self.driver()
             .end_background()

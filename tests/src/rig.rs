@@ -1,5 +1,7 @@
 //! Servers, site, relay and profile, put together.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 
 use crate::{
@@ -63,6 +65,13 @@ impl Rig {
         self.browser_in(false)
     }
 
+    /// The same with the extension in another directory.
+    pub fn browser_with(&self, extension: &Path) -> Result<Browser> {
+        let browser = self.start(extension.to_owned(), false)?;
+        browser.ready_to_capture()?;
+        Ok(browser)
+    }
+
     /// The same, in a window if told so.
     pub fn browser_in(&self, window: bool) -> Result<Browser> {
         let browser = self.browser_at_once(window)?;
@@ -73,8 +82,12 @@ impl Rig {
 
     /// Starts the browser with the extension and waits for nothing.
     pub fn browser_at_once(&self, window: bool) -> Result<Browser> {
+        self.start(artifacts::extension(self.profile.kind())?, window)
+    }
+
+    fn start(&self, extension: PathBuf, window: bool) -> Result<Browser> {
         self.profile.start(&Launch {
-            extension: Some(artifacts::extension(self.profile.kind())?),
+            extension: Some(extension),
             environment: self.relay.environment(),
             window,
         })

@@ -30,7 +30,7 @@ use crate::{deny::notices, run};
 const BROWSERS: [&str; 2] = ["chromium", "firefox"];
 
 /// What the extension's own pages consist of besides the WASM, in `extension/ui`.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "devtools.html",
     "devtools.js",
     "options.html",
@@ -41,6 +41,7 @@ const PAGES: [&str; 10] = [
     "panel.js",
     "popup.html",
     "popup.js",
+    "revive.js",
 ];
 
 /// Builds everything that the demo, the benchmarks and most tests run.

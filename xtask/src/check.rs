@@ -36,9 +36,10 @@ const LONG: &str = "test(=crash::nothing_is_lost_doubled_or_stale_after_any_cras
                     | test(/^differential::/) | test(auditor)";
 
 /// How much they do before `--long` looks at the clock again.
-const LONG_ROUNDS: [(&str, &str); 3] = [
+const LONG_ROUNDS: [(&str, &str); 4] = [
     ("IDB_RELAY_ROUNDS", "100"),
     ("IDB_RELAY_PROGRAMS", "500"),
+    ("IDB_RELAY_AUDITS", "50"),
     ("IDB_RELAY_APPLY_ROUNDS", "40"),
 ];
 

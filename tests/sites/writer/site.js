@@ -63,11 +63,15 @@ window.together = (entries) =>
     for (const [key, value] of entries) items.put(value, key);
   });
 
-// Adds one to the number under a key, so many times, each in a transaction that reads it first.
-window.increment = async (key, times) => {
-  for (let time = 0; time < times; time++) {
+// Adds one to the number under a key, again and again, each time in a transaction that reads it
+// first, until it is `target`.
+window.countTo = async (key, target) => {
+  for (let isThere = false; !isThere; ) {
     await transact((items) => {
-      items.get(key).onsuccess = ({ target }) => items.put((target.result ?? 0) + 1, key);
+      items.get(key).onsuccess = ({ target: { result = 0 } }) => {
+        isThere = result >= target;
+        if (!isThere) items.put(result + 1, key);
+      };
     });
   }
 };

@@ -294,6 +294,10 @@ impl Driver for Chromium {
         text(&value, "value").map(Some)
     }
 
+    fn running_background(&mut self) -> Result<Option<String>> {
+        self.worker()
+    }
+
     fn end_background(&mut self) -> Result<bool> {
         let Some(worker) = self.worker()? else {
             return Ok(false);

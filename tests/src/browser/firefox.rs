@@ -242,6 +242,12 @@ impl Driver for Firefox {
         Ok(count["value"].as_u64().unwrap_or_default())
     }
 
+    fn running_background(&mut self) -> Result<Option<String>> {
+        let state = self.evaluate_of_extension("?.backgroundState ?? ''")?;
+        let version = self.evaluate_of_extension("?.version ?? ''")?;
+        Ok((state["value"] == "running").then(|| version["value"].to_string()))
+    }
+
     fn end_background(&mut self) -> Result<bool> {
         let state = self.evaluate_of_extension("?.backgroundState ?? ''")?;
         self.evaluate_of_extension("?.terminateBackground().then(() => '')")?;

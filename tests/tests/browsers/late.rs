@@ -1,21 +1,16 @@
 //! Commits that one tab reports after another tab's younger one: neither the caches nor a reader of
 //! the stream goes back.
 
-use std::env;
-
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail};
 use lab::{
     Rig,
     browser::Kind,
-    observe::{Event, checks},
+    observe::Event,
     wait::{self, PATIENCE, Seen},
 };
 use serde_json::{Value, json};
 
 const PAGE: &str = "/writer/";
-
-/// How many times two tabs count against each other; `IDB_RELAY_COUNTS` makes it more.
-const ROUNDS: u32 = 2;
 
 /// What a reader keeps of a key that skips late events, one value after the other.
 fn kept<'e>(events: &'e [Event], key: &str) -> Vec<&'e Value> {
@@ -64,60 +59,4 @@ fn busy_tab_takes_no_younger_value_back(kind: Kind) -> Result<()> {
     bail!("the busy tab was never the later one to report");
 }
 
-/// Each tab reads a number, adds one and writes it, as fast as it can.
-fn two_tabs_that_count_never_step_back(kind: Kind) -> Result<()> {
-    let rounds = match env::var("IDB_RELAY_COUNTS") {
-        Ok(rounds) => rounds.parse().context("IDB_RELAY_COUNTS is not a number")?,
-        Err(_) => ROUNDS,
-    };
-    let rig = Rig::new(kind)?;
-    let browser = rig.browser()?;
-    let tabs = [
-        browser.open(&rig.site.url(PAGE))?,
-        browser.open(&rig.site.url(PAGE))?,
-    ];
-    // The upgrade is over: one that is reported late takes records away until they are read again.
-    for tab in &tabs {
-        tab.evaluate("put('ready', 1)")?;
-    }
-    rig.settled(&tabs[0])?;
-    for round in 0..rounds {
-        let key = format!("counter {round}");
-        for tab in &tabs {
-            tab.evaluate(&format!("void (window.counting = increment({key:?}, 100))"))?;
-        }
-        let mut cache = rig.memcached.connect()?;
-        let name = format!(
-            "idb:{}:writer:items:\"counter%20{round}\"",
-            rig.site.origin().replace(':', "%3A")
-        );
-        let mut highest = 0;
-        wait::until("Memcached to hold the last number", PATIENCE, || {
-            let held = cache.get(&name)?;
-            let held = held.map_or(Ok(0), |item| String::from_utf8_lossy(&item.value).parse::<u32>())?;
-            ensure!(held >= highest, "Memcached went back from {highest} to {held}");
-            highest = held;
-            Ok(if held == 200 {
-                Seen::Ready(())
-            } else {
-                Seen::Not(held.to_string())
-            })
-        })?;
-        for tab in &tabs {
-            tab.evaluate("counting")?;
-        }
-        let events = rig.settled(&tabs[0])?;
-        checks::numbered_without_gaps(&events)?;
-        let kept = kept(&events, &key);
-        ensure!(
-            kept.is_sorted_by_key(|value| value.as_u64()),
-            "a reader goes back: {kept:?}"
-        );
-    }
-    Ok(())
-}
-
-lab::in_both_browsers!(
-    busy_tab_takes_no_younger_value_back,
-    two_tabs_that_count_never_step_back,
-);
+lab::in_both_browsers!(busy_tab_takes_no_younger_value_back);

@@ -3,11 +3,13 @@
 //! One test binary: each further one would be linked with the whole rig again. Each test starts
 //! what it needs for itself (see `lab`).
 
+mod auditor;
 mod blobs;
 mod bounds;
 mod bulk;
 mod button;
 mod capture;
+mod churn;
 mod consent;
 mod differential;
 mod empty;

@@ -1,11 +1,14 @@
 //! The first moments of a browser, and of an extension that was just installed.
 
+use std::{fs, path::Path};
+
 use anyhow::Result;
 use lab::{
-    Rig,
+    Rig, artifacts,
     browser::{Browser, Kind},
     wait::{self, PATIENCE, Seen},
 };
+use serde_json::Value;
 
 const PAGE: &str = "/writer/";
 
@@ -17,6 +20,33 @@ fn end_background_as_soon_as_it_runs(browser: &Browser) -> Result<()> {
             Seen::Not("none runs".to_owned())
         })
     })
+}
+
+/// In Chromium a background that is ended in the very milliseconds in which the browser registers
+/// it is registered no more: no event wakes it, and no message. A page of the extension does.
+fn open_popup_if_background_is_lost(browser: &Browser) -> Result<()> {
+    if browser.kind() == Kind::Chromium && is_background_lost(browser)? {
+        open_popup(browser)?;
+    }
+    Ok(())
+}
+
+/// Asked in a document of the extension that runs no script of ours. Only Chromium's backgrounds
+/// are registered.
+fn is_background_lost(browser: &Browser) -> Result<bool> {
+    let page = browser.open(&browser.extension_url("icons/16.png"))?;
+    let registrations =
+        page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)")?;
+    page.close()?;
+    Ok(registrations == 0)
+}
+
+/// Waits for nothing: the extension may be loaded again at once, which closes the popup.
+fn open_popup(browser: &Browser) -> Result<()> {
+    allow_unpacked(browser)?;
+    let page = browser.open(&browser.extension_url("icons/16.png"))?;
+    page.evaluate("void setTimeout(() => { location.href = '/ui/popup.html'; })")
+        .map(drop)
 }
 
 /// The next page that loads is captured from its first write on.
@@ -31,6 +61,7 @@ fn a_background_ended_in_its_first_moment_comes_back(kind: Kind) -> Result<()> {
     let rig = Rig::on_empty_profile(kind)?;
     let browser = rig.browser_at_once(false)?;
     end_background_as_soon_as_it_runs(&browser)?;
+    open_popup_if_background_is_lost(&browser)?;
     next_page_is_captured(&rig, &browser)
 }
 
@@ -39,27 +70,104 @@ fn background_ended_at_the_browsers_start_comes_back(kind: Kind) -> Result<()> {
     rig.browser()?.quit()?;
     let browser = rig.browser_at_once(false)?;
     end_background_as_soon_as_it_runs(&browser)?;
+    open_popup_if_background_is_lost(&browser)?;
     next_page_is_captured(&rig, &browser)
 }
 
-/// An update ends all that there is of the extension, and starts it again. In Chromium this does
-/// not hold yet: the page that loads next was not captured.
-#[test]
-fn background_ended_right_after_an_update_comes_back_in_firefox() -> Result<()> {
-    let rig = Rig::new(Kind::Firefox)?;
-    let browser = rig.browser()?;
+/// An update ends all that there is of the extension, and starts its new version.
+fn background_ended_right_after_an_update_comes_back(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let copy = tempfile::tempdir()?;
+    let extension = copy.path().join("extension");
+    copy_directory(&artifacts::extension(kind)?, &extension)?;
+    let browser = rig.browser_with(&extension)?;
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("put('before', 1)")?;
     rig.settled(&page)?;
-    // The background that would answer ends with it.
+    if kind == Kind::Chromium {
+        allow_unpacked(&browser)?;
+    }
+    set_version(&extension, "65535.0.0")?;
+    let old = browser.running_background()?;
+    reload_extension(&browser)?;
+    wait::until("the new version's background", PATIENCE, || {
+        let running = browser.running_background()?;
+        Ok(if running.is_some() && running != old {
+            Seen::Ready(())
+        } else {
+            Seen::Not(format!("{running:?}"))
+        })
+    })?;
+    end_background_as_soon_as_it_runs(&browser)?;
+    open_popup_if_background_is_lost(&browser)?;
+    next_page_is_captured(&rig, &browser)?;
+    let version = "({ chrome }) => chrome.runtime.getManifest().version";
+    assert_eq!(browser.background()?.call(version)?, "65535.0.0");
+    Ok(())
+}
+
+/// A script that fails has the same effect as an end in the milliseconds of the registration.
+#[test]
+fn popup_brings_back_background_that_chromium_has_lost() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let copy = tempfile::tempdir()?;
+    let extension = copy.path().join("extension");
+    copy_directory(&artifacts::extension(Kind::Chromium)?, &extension)?;
+    let browser = rig.browser_with(&extension)?;
+    allow_unpacked(&browser)?;
+    let script = fs::read(extension.join("background.js"))?;
+    fs::write(extension.join("background.js"), "throw new Error('a test');")?;
+    reload_extension(&browser)?;
+    wait::until("the background to be lost", PATIENCE, || {
+        // While the extension is loaded again it has no pages.
+        Ok(match is_background_lost(&browser) {
+            Ok(true) => Seen::Ready(()),
+            other => Seen::Not(format!("{other:?}")),
+        })
+    })?;
+    fs::write(extension.join("background.js"), script)?;
+    open_popup(&browser)?;
+    next_page_is_captured(&rig, &browser)
+}
+
+/// The background that would answer ends with it.
+fn reload_extension(browser: &Browser) -> Result<()> {
     let _unanswered = browser
         .background()?
         .call("({ chrome }) => chrome.runtime.reload()");
-    end_background_as_soon_as_it_runs(&browser)?;
-    next_page_is_captured(&rig, &browser)
+    Ok(())
+}
+
+/// Without it Chromium switches off an extension from a directory when it is loaded again.
+fn allow_unpacked(browser: &Browser) -> Result<()> {
+    let page = browser.open("chrome://extensions/")?;
+    page.evaluate("chrome.developerPrivate.updateProfileConfiguration({ inDeveloperMode: true })")?;
+    page.close()
+}
+
+fn copy_directory(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let copy = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_directory(&entry.path(), &copy)?;
+        } else {
+            fs::copy(entry.path(), copy)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_version(extension: &Path, version: &str) -> Result<()> {
+    let path = extension.join("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&path)?)?;
+    manifest["version"] = version.into();
+    Ok(fs::write(path, manifest.to_string())?)
 }
 
 lab::in_both_browsers!(
     a_background_ended_in_its_first_moment_comes_back,
     background_ended_at_the_browsers_start_comes_back,
+    background_ended_right_after_an_update_comes_back,
 );
