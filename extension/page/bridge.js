@@ -608,7 +608,7 @@ async function survey() {
     const { readAll } = await import("./survey.js");
     // The page may change a database while it is read: what it looks like afterwards needs another
     // look.
-    if (!(await readAll(delivered)) && attempt < MAX_ATTEMPTS) {
+    if (!(await readAll(delivered, goesOn)) && attempt < MAX_ATTEMPTS) {
       await after(attempt * 1000);
       isSurveyDue = true;
     }
@@ -616,6 +616,9 @@ async function survey() {
   surveying = false;
   post(JSON.stringify({ surveyed: {} }));
 }
+
+/** Many databases take a while to list: without a word, another document would take over. */
+const goesOn = () => post(JSON.stringify({ surveying: {} }));
 
 /** @type {Map<string, import("./survey.js").Store>} Stores that may have been written to unseen. */
 const uncompared = new Map();

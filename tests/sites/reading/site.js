@@ -67,6 +67,7 @@ window.hold = async (store) => {
     if (holding) items.get(0).onsuccess = goOn;
   };
   window.release = () => (holding = false);
+  hold.transaction = items.transaction;
   await new Promise((resolve) => (items.get(0).onsuccess = resolve)).then(goOn);
 };
 
@@ -92,4 +93,41 @@ window.stall = (milliseconds) => {
 window.deleteAll = async () => {
   (await opened()).close();
   await outcome(indexedDB.deleteDatabase("pair"));
+};
+
+// Makes as many databases that do not open: an upgrade of each waits for a connection of this page.
+window.makeUnopenable = (count) =>
+  Promise.all(
+    Array.from({ length: count }, async (_, number) => {
+      const name = `held ${number}`;
+      const first = indexedDB.open(name, 1);
+      first.onupgradeneeded = () => first.result.createObjectStore("items");
+      const connection = await outcome(first);
+      connections.push(connection);
+      await new Promise((resolve) => (indexedDB.open(name, 2).onblocked = resolve));
+    }),
+  );
+
+const connections = [];
+
+// Lets go of the held store, and opens the database's next version (deletes the database, if
+// `version` is 0) as soon as no connection of this page is in the way. Resolves with the events
+// that the request gets.
+window.changeBehind = async (version) => {
+  const connection = await opened();
+  return new Promise((resolve) => {
+    hold.transaction.oncomplete = () => {
+      connection.close();
+      const events = [];
+      const request = version === 0 ? indexedDB.deleteDatabase("pair") : indexedDB.open("pair", version);
+      for (const name of ["blocked", "upgradeneeded", "success", "error"]) {
+        request.addEventListener(name, () => events.push(name));
+      }
+      request.addEventListener("success", () => {
+        request.result?.close();
+        resolve(events);
+      });
+    };
+    window.release();
+  });
 };

@@ -89,8 +89,8 @@ const MAKE_DATABASES: &str = "(count) => Promise.all(Array.from({ length: count 
         request.onerror = () => reject(request.error);
     })))";
 
-/// Notes which document (by the number of its port) asks for a reading, tells a list of all stores, and has
-/// read everything.
+/// Notes which document (by the number of its port) asks for a reading, tells a list of all stores,
+/// and has read everything.
 const NOTE_READINGS: &str = "(background) => {
     background.readings = [];
     let ports = 0;
