@@ -67,7 +67,6 @@ window.hold = async (store) => {
     if (holding) items.get(0).onsuccess = goOn;
   };
   window.release = () => (holding = false);
-  hold.transaction = items.transaction;
   await new Promise((resolve) => (items.get(0).onsuccess = resolve)).then(goOn);
 };
 
@@ -110,24 +109,21 @@ window.makeUnopenable = (count) =>
 
 const connections = [];
 
-// Lets go of the held store, and opens the database's next version (deletes the database, if
-// `version` is 0) as soon as no connection of this page is in the way. Resolves with the events
-// that the request gets.
+// Opens the database's next version (deletes the database, if `version` is 0). The page's own
+// connection gives way, as a page's should: it lets go of the held store, and closes. Resolves with
+// the events that the request gets.
 window.changeBehind = async (version) => {
   const connection = await opened();
-  return new Promise((resolve) => {
-    hold.transaction.oncomplete = () => {
-      connection.close();
-      const events = [];
-      const request = version === 0 ? indexedDB.deleteDatabase("pair") : indexedDB.open("pair", version);
-      for (const name of ["blocked", "upgradeneeded", "success", "error"]) {
-        request.addEventListener(name, () => events.push(name));
-      }
-      request.addEventListener("success", () => {
-        request.result?.close();
-        resolve(events);
-      });
-    };
+  connection.onversionchange = () => {
     window.release();
-  });
+    connection.close();
+  };
+  const events = [];
+  const request = version === 0 ? indexedDB.deleteDatabase("pair") : indexedDB.open("pair", version);
+  for (const name of ["blocked", "upgradeneeded", "success", "error"]) {
+    request.addEventListener(name, () => events.push(name));
+  }
+  await outcome(request);
+  request.result?.close();
+  return events;
 };

@@ -110,9 +110,8 @@ fn no_reading_blocks_an_upgrade_or_a_deletion(kind: Kind) -> Result<()> {
         let rig = Rig::new(kind)?;
         let browser = rig.browser()?;
         let writer = browser.open(&rig.site.url(PAGE))?;
-        // Large enough that the engine still reads it when the page's request comes.
-        writer.evaluate("put('second', 0, randomText(12_000_000))")?;
-        stream_holds(&rig, "the large record", |event| event.json()["key"] == 0)?;
+        writer.evaluate("put('first', 0, 'seen').then(() => put('second', 0, 'seen'))")?;
+        rig.settled(&writer)?;
         writer.evaluate("putUnseen('first', 'unseen', 1).then(() => hold('second'))")?;
         let reader = browser.open(&rig.site.url(PAGE))?;
         // The reading of the store "first" is over.
