@@ -18,7 +18,7 @@ const secondVersion = (name) => {
       const people = upgrading.table("people").toCollection().modify((person) => {
         person.born = 2000 - person.age;
         delete person.age;
-        if (person.name === "Nobody") delete person.name;
+        if (person.name === "Nameless") delete person.name;
       });
       const pages = (notes) => notes.map(({ key, text }) => ({ path: `/${key}`, text }));
       const notes = upgrading.table("notes").toArray();
@@ -32,7 +32,7 @@ async function writeFirst(database, trace) {
   people.hook("creating", (_key, person) => {
     person.since = new Date(0);
   });
-  const names = ["Ada", "Grace", "Joan", "Hedy", "Nobody"];
+  const names = ["Ada", "Grace", "Joan", "Hedy", "Nameless"];
   trace.saw("last key", await people.bulkAdd(names.map((name, index) => ({ name, city: "x", age: 30 + index }))));
   await trace.outcome("bulkAdd of a key that is taken", () =>
     people.bulkAdd([{ id: 100, name: "stays?" }, { id: 1, name: "taken" }]),

@@ -1,4 +1,5 @@
-// Writes in a zone of zone.js: in which zone the page's handlers run, and which tasks the zone sees.
+// Writes in a zone of zone.js: in which zone the page's handlers run, and which tasks the zone
+// sees.
 
 import { writePeople } from "./people.js";
 
