@@ -72,6 +72,8 @@ pub enum FromBridge<'a> {
     /// Everything is to be read: commits tell too little of what has changed. Answered, perhaps
     /// after another document has read, by [`ToBridge::Surveyed`].
     Survey {},
+    /// The document still reads, and has nothing to deliver yet.
+    Surveying {},
     /// The document has read everything, as far as it could, after [`ToBridge::Snapshot`].
     Surveyed {},
 }

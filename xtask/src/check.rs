@@ -121,7 +121,7 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     if with_browsers {
         lab::packages(root, "tests/peer")?;
     }
-    lab::packages(root, "tests/sites")?;
+    lab::site_packages(root)?;
     if request.filters.is_empty() {
         match request.size {
             Size::Quick => {

@@ -64,7 +64,7 @@ pub fn bench(
     if what == Some(Measure::Host) {
         build::host(root, true)?;
     } else {
-        packages(root, "tests/sites")?;
+        site_packages(root)?;
         build::build(root, true)?;
     }
     let mut bench = program(root, "bench", true);
@@ -101,6 +101,28 @@ pub fn packages(root: &Path, directory: &str) -> Result<()> {
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
         .current_dir(directory);
     run::quietly("Installing npm packages", npm)
+}
+
+/// Installs the libraries of the pages under test, and bundles `RxDB`: its modules name others as
+/// no browser understands. npm removes the bundle along with the packages that it is made of.
+pub fn site_packages(root: &Path) -> Result<()> {
+    packages(root, "tests/sites")?;
+    let sites = root.join("tests/sites");
+    let modules = sites.join("applications/rxdb/library.js");
+    let bundle = sites.join("node_modules/.bundles/rxdb.js");
+    let modified = modules.metadata()?.modified()?;
+    let bundled = bundle.metadata().and_then(|file| file.modified());
+    if bundled.is_ok_and(|bundled| bundled >= modified) {
+        return Ok(());
+    }
+    let mut esbuild = Command::new("node");
+    esbuild
+        .arg(sites.join("node_modules/esbuild/bin/esbuild"))
+        .arg(modules)
+        .args(["--bundle", "--format=esm", "--log-level=warning"])
+        .arg(format!("--outfile={}", bundle.display()))
+        .current_dir(sites);
+    run::quietly("Bundling RxDB", esbuild)
 }
 
 fn need(browser: Browser) -> Need {

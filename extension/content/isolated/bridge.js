@@ -14,7 +14,7 @@
 // set up when it is asked for.
 
 import { LEAVE, STAY, TRACE, UNTRACE } from "../shared/channel.js";
-import { LEAVING, openText, SURVEY_ASKED, SURVEYED } from "../shared/messages.js";
+import { LEAVING, openText, SURVEY_ASKED, SURVEYED, SURVEYING } from "../shared/messages.js";
 import { isHidden, isLate } from "../shared/unnamed.js";
 import { Comparisons } from "./comparisons.js";
 import { HookEnd } from "./hook_end.js";
@@ -47,7 +47,8 @@ function startBridge() {
   // Frames of one origin share their databases: the outermost one asks.
   const surveys = new Surveys(place.ancestors[0] !== window.origin, {
     ask: () => (port.isOpen ? port.post(SURVEY_ASKED) : port.open()),
-    read: async () => (await import("./survey.js")).readAll(tellHost),
+    // Many databases take a while to list: without a word, another document would take over.
+    read: async () => (await import("./survey.js")).readAll(tellHost, () => port.post(SURVEYING)),
     end: () => port.post(SURVEYED),
     isStopped,
     after,

@@ -5,9 +5,11 @@
 // next record is as small as the one before (`pace.js`); what is too much for the way to the host
 // is read once more, in smaller pieces; and each request that it begins ends without this thread,
 // which a dialog, a debugger or a long task of the page may hold up at any time. So each connection
-// places all its requests at once, commits, and closes (`ask`): no write, upgrade or deletion in
-// another tab waits for longer than the requests take. Each result carries the times before and
-// after the reading, so that the host can tell what is newer.
+// places all its requests at once, commits, and closes behind them (`ask`): no write in another tab
+// waits for longer than the requests take, and no upgrade or deletion is told that it is blocked.
+// (Chromium closes a connection only on its thread: an upgrade or a deletion waits for a thread
+// that is held up while it reads.) Each result carries the times before and after the reading, so
+// that the host can tell what is newer.
 
 import "../shared/builtins.js";
 import "../shared/platform.js";
@@ -16,7 +18,7 @@ import { encode, encodeValue, opaque } from "../shared/encode.js";
 import { decodeKey } from "./key.js";
 import { newPace, usesLittle } from "./pace.js";
 import { inventoryText, recordText, recordsText, snapshotText } from "../shared/messages.js";
-import { bare, isWellFormed } from "../shared/pristine.js";
+import { bare, globalFunction, isWellFormed } from "../shared/pristine.js";
 import { after, idle } from "./time.js";
 
 /** The longest text of several records in one body, in UTF-16 units; a single one may be longer. */
@@ -39,6 +41,8 @@ const READING = 5000;
  * ours, so there is one at a time; those that never open cost one wait together.
  */
 const NEXT_OPEN = 100;
+/** After how many milliseconds of listing databases the document says that it goes on. */
+const SIGN = 1000;
 /** How many milliseconds of opens the page gets at once. */
 const SLICE = 10;
 /** How many milliseconds a database that is listed is taken to be there. */
@@ -93,11 +97,23 @@ export async function factoryOf(bucket) {
 }
 
 /**
+ * Whether a connection that is closed while it reads blocks no upgrade or deletion. In Chromium it
+ * gets no `versionchange`, and the page's request gets a `blocked` at once.
+ */
+const CLOSES_WHILE_READING = globalFunction("XPCNativeWrapper") !== undefined;
+
+/**
+ * How many of our transactions are not over, by their connection.
+ * @type {WeakMap<IDBDatabase, number>}
+ */
+const running = new WeakMap();
+
+/**
  * Opens an existing database and resolves with what `place` returns, or with null if there is no
  * such database; rejects if that can't be told.
  *
- * `place` places all its requests before it returns, and commits: the connection is closed behind
- * it, and the engine answers without this thread.
+ * `place` places all its requests before it returns, and commits (`placeOn`): the connection is
+ * closed behind them, and the engine answers without this thread.
  * @template T
  * @param {IDBFactory} factory
  * @param {string} name
@@ -125,12 +141,13 @@ export function ask(factory, name, place) {
     };
     request.onsuccess = () => {
       const database = request.result;
+      database.onversionchange = () => database.close();
       try {
         if (!late) resolve(place(database));
       } catch (error) {
         reject(error);
       } finally {
-        database.close();
+        if (CLOSES_WHILE_READING || !running.has(database)) database.close();
       }
     };
   });
@@ -145,6 +162,12 @@ export function ask(factory, name, place) {
  */
 export function placeOn(database, store, place) {
   const transaction = database.transaction(store, "readonly");
+  running.set(database, (running.get(database) ?? 0) + 1);
+  transaction.oncomplete = transaction.onabort = () => {
+    const left = (running.get(database) ?? 0) - 1;
+    running.set(database, left);
+    if (left === 0) database.close();
+  };
   const placed = place(transaction.objectStore(store));
   transaction.commit();
   return placed;
@@ -203,16 +226,18 @@ async function shapeOf(factory, name) {
  * The body of an inventory, with what the snapshots need.
  * @param {string} bucket
  * @param {string[] | undefined} buckets all that exist, if that is known
+ * @param {() => void} goesOn says that the reading goes on
  * @returns {Promise<{ body: string, databases: { name: string, stores: string[] | null }[] }>}
  *   `stores` are null if they could not be read
  */
-export async function readInventory(bucket, buckets) {
+export async function readInventory(bucket, buckets, goesOn) {
   const began = Date.now();
   const factory = await factoryOf(bucket);
   // What has a name that can't be told is left out.
   const found = ((await factory?.databases()) ?? []).filter(({ name = "" }) => isWellFormed(name));
   const shapes = [];
   let sliceBegan = performance.now();
+  let signedAt = sliceBegan;
   for (const { name = "" } of factory === null ? [] : found) {
     const shape = shapeOf(/** @type {IDBFactory} */ (factory), name);
     shapes.push(shape);
@@ -220,6 +245,9 @@ export async function readInventory(bucket, buckets) {
     if (performance.now() - sliceBegan < SLICE) continue;
     await idle();
     sliceBegan = performance.now();
+    if (sliceBegan - signedAt < SIGN) continue;
+    goesOn();
+    signedAt = sliceBegan;
   }
   const databases = (await Promise.all(shapes)).filter((shape) => shape !== null);
   return {

@@ -49,16 +49,17 @@ async function allBuckets() {
 /**
  * Tells the host all that there is, each piece when it has the one before.
  * @param {Delivered} delivered
+ * @param {() => void} goesOn says that the reading goes on while nothing is delivered
  * @returns {Promise<boolean>} whether everything could be read
  */
-export async function readAll(delivered) {
+export async function readAll(delivered, goesOn) {
   let complete = true;
   try {
     await idle();
     const isLittle = await usesLittle();
     const buckets = await bucketNames();
     for (const bucket of ["", ...(buckets ?? [])]) {
-      const { body, databases } = await readInventory(bucket, buckets);
+      const { body, databases } = await readInventory(bucket, buckets, goesOn);
       if (!(await delivered(body))) complete = false;
       for (const { name, stores } of databases) {
         if (stores === null) complete = false;

@@ -201,6 +201,8 @@ export const traceText = (sequence, stacks) => stringify({ trace: { sequence, st
 export const LEAVING = '{"leaving":{}}';
 /** The document asks for a survey of everything. */
 export const SURVEY_ASKED = '{"survey":{}}';
+/** It reads, and has nothing to deliver yet. */
+export const SURVEYING = '{"surveying":{}}';
 /** The document is done with one. */
 export const SURVEYED = '{"surveyed":{}}';
 

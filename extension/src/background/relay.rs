@@ -378,6 +378,8 @@ impl Relay {
             }
             // Asked for when it is welcome.
             FromBridge::Survey {} => bridge.wants_survey = true,
+            // That it was heard is all.
+            FromBridge::Surveying {} => {}
             FromBridge::Surveyed {} => self.surveyed(port),
             FromBridge::Part(slice) => self.part_came(port, slice),
         }

@@ -93,3 +93,37 @@ window.deleteAll = async () => {
   (await opened()).close();
   await outcome(indexedDB.deleteDatabase("pair"));
 };
+
+// Makes as many databases that do not open: an upgrade of each waits for a connection of this page.
+window.makeUnopenable = (count) =>
+  Promise.all(
+    Array.from({ length: count }, async (_, number) => {
+      const name = `held ${number}`;
+      const first = indexedDB.open(name, 1);
+      first.onupgradeneeded = () => first.result.createObjectStore("items");
+      const connection = await outcome(first);
+      connections.push(connection);
+      await new Promise((resolve) => (indexedDB.open(name, 2).onblocked = resolve));
+    }),
+  );
+
+const connections = [];
+
+// Opens the database's next version (deletes the database, if `version` is 0). The page's own
+// connection gives way, as a page's should: it lets go of the held store, and closes. Resolves with
+// the events that the request gets.
+window.changeBehind = async (version) => {
+  const connection = await opened();
+  connection.onversionchange = () => {
+    window.release();
+    connection.close();
+  };
+  const events = [];
+  const request = version === 0 ? indexedDB.deleteDatabase("pair") : indexedDB.open("pair", version);
+  for (const name of ["blocked", "upgradeneeded", "success", "error"]) {
+    request.addEventListener(name, () => events.push(name));
+  }
+  await outcome(request);
+  request.result?.close();
+  return events;
+};

@@ -76,10 +76,13 @@ window.countTo = async (key, target) => {
   }
 };
 
-// Puts a value, commits, and does not let go of the page's thread for so many milliseconds.
+// Puts a value (deletes the record, if it is undefined), commits, and does not let go of the page's
+// thread for so many milliseconds.
 window.putAndBeBusy = async (key, value, milliseconds) => {
   const transaction = (await opened()).transaction("items", "readwrite");
-  transaction.objectStore("items").put(value, key);
+  const items = transaction.objectStore("items");
+  if (value === undefined) items.delete(key);
+  else items.put(value, key);
   transaction.commit();
   for (const end = performance.now() + milliseconds; performance.now() < end; );
 };

@@ -22,6 +22,20 @@ fn kept<'e>(events: &'e [Event], key: &str) -> Vec<&'e Value> {
 }
 
 fn busy_tab_takes_no_younger_value_back(kind: Kind) -> Result<()> {
+    busy_tab_is_late(kind, Some("old"), Some("new"))
+}
+
+fn busy_tabs_deletion_takes_no_younger_value_away(kind: Kind) -> Result<()> {
+    busy_tab_is_late(kind, None, Some("new"))
+}
+
+fn busy_tabs_value_comes_not_back_behind_a_deletion(kind: Kind) -> Result<()> {
+    busy_tab_is_late(kind, Some("old"), None)
+}
+
+/// The busy tab leaves `old` (deletes the record, if it is `None`), and the other one `new`.
+fn busy_tab_is_late(kind: Kind, old: Option<&str>, new: Option<&str>) -> Result<()> {
+    let text = |value: Option<&str>| value.map_or("undefined".to_owned(), |value| format!("{value:?}"));
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let busy = browser.open(&rig.site.url(PAGE))?;
@@ -32,11 +46,22 @@ fn busy_tab_takes_no_younger_value_back(kind: Kind) -> Result<()> {
         busy.evaluate(&format!("put({key:?}, 'first')"))?;
         rig.settled(&busy)?;
         busy.evaluate(&format!(
-            "void setTimeout(() => putAndBeBusy({key:?}, 'old', {milliseconds}))"
+            "void setTimeout(() => putAndBeBusy({key:?}, {}, {milliseconds}))",
+            text(old)
         ))?;
         // It waits for the transaction of the busy tab, which came first.
-        other.evaluate(&format!("seen({key:?}, 'old').then(() => put({key:?}, 'new'))"))?;
-        let of_old = |event: &Event| event.json()["key"] == *key && event.json()["after"] == "old";
+        let change = match new {
+            Some(new) => format!("put({key:?}, {new:?})"),
+            None => format!("remove({key:?})"),
+        };
+        other.evaluate(&format!("seen({key:?}, {}).then(() => {change})", text(old)))?;
+        let of_old = |event: &Event| {
+            let is_old = match old {
+                Some(old) => event.json()["after"] == old,
+                None => event.op() == "d",
+            };
+            is_old && event.json()["key"] == *key
+        };
         wait::until("the busy tab's report", PATIENCE, || {
             Ok(if rig.stream()?.iter().any(of_old) {
                 Seen::Ready(())
@@ -51,12 +76,16 @@ fn busy_tab_takes_no_younger_value_back(kind: Kind) -> Result<()> {
             .is_some_and(|event| event.json()["source"]["late"] == true);
         let kept = kept(&events, &key);
         if late {
-            assert_eq!(kept, [&json!("first"), &json!("new")]);
+            assert_eq!(kept, [&json!("first"), &json!(new)]);
             return Ok(());
         }
-        assert_eq!(kept, [&json!("first"), &json!("old"), &json!("new")]);
+        assert_eq!(kept, [&json!("first"), &json!(old), &json!(new)]);
     }
     bail!("the busy tab was never the later one to report");
 }
 
-lab::in_both_browsers!(busy_tab_takes_no_younger_value_back);
+lab::in_both_browsers!(
+    busy_tab_takes_no_younger_value_back,
+    busy_tabs_deletion_takes_no_younger_value_away,
+    busy_tabs_value_comes_not_back_behind_a_deletion,
+);

@@ -3,6 +3,7 @@
 //! One test binary: each further one would be linked with the whole rig again. Each test starts
 //! what it needs for itself (see `lab`).
 
+mod applications;
 mod auditor;
 mod blobs;
 mod bounds;

@@ -12,6 +12,7 @@ use lab::{
     observe::Event,
     wait::{self, PATIENCE, Seen},
 };
+use serde_json::json;
 
 const PAGE: &str = "/reading/";
 
@@ -103,6 +104,27 @@ fn deletion_waits_for_no_stalled_tab(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// What the extension reads meanwhile gives way.
+fn no_reading_blocks_an_upgrade_or_a_deletion(kind: Kind) -> Result<()> {
+    for (version, expected) in [(2, json!(["upgradeneeded", "success"])), (0, json!(["success"]))] {
+        let rig = Rig::new(kind)?;
+        let browser = rig.browser()?;
+        let writer = browser.open(&rig.site.url(PAGE))?;
+        writer.evaluate("put('first', 0, 'seen').then(() => put('second', 0, 'seen'))")?;
+        rig.settled(&writer)?;
+        writer.evaluate("putUnseen('first', 'unseen', 1).then(() => hold('second'))")?;
+        let reader = browser.open(&rig.site.url(PAGE))?;
+        // The reading of the store "first" is over.
+        stream_holds(&rig, "the unseen record", |event| event.json()["key"] == "unseen")?;
+        for page in [&reader, &writer] {
+            page.evaluate("rounds(20)")?;
+        }
+        let events = writer.evaluate(&format!("changeBehind({version})"))?;
+        assert_eq!(events, expected);
+    }
+    Ok(())
+}
+
 /// What a tab has asked for is told when it goes on.
 fn stalled_tab_goes_on_reading(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
@@ -129,6 +151,33 @@ fn another_tab_reads_when_the_reader_closes(kind: Kind) -> Result<()> {
     reader.close()?;
     writer.evaluate("release()")?;
     rig.settled(&writer).map(drop)
+}
+
+/// Counts what readers say while they have nothing to deliver.
+const COUNT_SIGNS: &str = "(background) => {
+    background.signs = 0;
+    background.chrome.runtime.onConnect.addListener((port) => {
+        port.onMessage.addListener((text) => {
+            if (port.name === 'bridge' && JSON.parse(text).surveying !== undefined) background.signs += 1;
+        });
+    });
+}";
+
+/// Of one that said nothing, another document would take over.
+fn reader_says_that_it_waits_for_many_databases(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let background = browser.background()?;
+    background.call(COUNT_SIGNS)?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("makeUnopenable(25).then(() => null)")?;
+    let _reader = browser.open(&rig.site.url(PAGE))?;
+    wait::until("a sign of the reader", PATIENCE, || {
+        Ok(match background.call("({ signs }) => signs")?.as_u64() {
+            Some(signs) if signs > 0 => Seen::Ready(()),
+            signs => Seen::Not(format!("{signs:?}")),
+        })
+    })
 }
 
 /// The files in which the browser keeps large values of pages.
@@ -191,7 +240,9 @@ fn value_whose_file_is_gone_hides_no_other(kind: Kind) -> Result<()> {
 lab::in_both_browsers!(
     write_waits_for_no_stalled_tab,
     deletion_waits_for_no_stalled_tab,
+    no_reading_blocks_an_upgrade_or_a_deletion,
     stalled_tab_goes_on_reading,
     another_tab_reads_when_the_reader_closes,
+    reader_says_that_it_waits_for_many_databases,
     value_whose_file_is_gone_hides_no_other,
 );

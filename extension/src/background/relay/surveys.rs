@@ -13,7 +13,7 @@ use protocol::{message::ToBridge, table::Table};
 use super::{Action, Relay, to_bridge};
 
 /// How long a reader may say nothing until another document takes over. It says something with each
-/// stretch, and waits 8 s at most for a store.
+/// stretch and while it lists the stores, and waits 8 s at most for a store.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// The reading of an origin.

@@ -119,6 +119,19 @@ fn reader_that_says_nothing_is_replaced_unless_it_waits_for_the_host() {
 }
 
 #[test]
+fn reader_that_lists_stores_for_long_is_not_replaced() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    load(&mut relay, 2, "b");
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    for _ in 0..3 {
+        relay.port_said(1, r#"{"surveying":{}}"#);
+        relay.woken(Alarm::Surveys);
+    }
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+}
+
+#[test]
 fn another_document_confirms_what_one_has_read() {
     let mut relay = greeted();
     load(&mut relay, 1, "a");
