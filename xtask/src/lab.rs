@@ -103,8 +103,8 @@ pub fn packages(root: &Path, directory: &str) -> Result<()> {
     run::quietly("Installing npm packages", npm)
 }
 
-/// Installs the libraries of the pages under test, and bundles `RxDB`: its modules name others as no
-/// browser understands. npm removes the bundle along with the packages that it is made of.
+/// Installs the libraries of the pages under test, and bundles `RxDB`: its modules name others as
+/// no browser understands. npm removes the bundle along with the packages that it is made of.
 pub fn site_packages(root: &Path) -> Result<()> {
     packages(root, "tests/sites")?;
     let sites = root.join("tests/sites");
