@@ -34,9 +34,9 @@ use crate::{
     timing,
 };
 
-/// A delivery that writes more bytes of events than this is given up when the disk has no room for
-/// it, twice: it would stand in front of all others. For smaller ones the host waits, however long
-/// it takes.
+/// A delivery that writes more bytes of records and events than this is given up when the disk has
+/// no room for it, twice: it would stand in front of all others. For smaller ones the host waits,
+/// however long it takes.
 const LARGE: u64 = 8 * 1024 * 1024;
 
 /// Why a session ended before its stdin did.

@@ -112,7 +112,7 @@ struct State {
     delivery_bytes: u64,
     /// How much one delivery may do to stretches of stores.
     delivery_work: u64,
-    /// How many bytes of events the last transaction wrote, or tried to.
+    /// How many bytes of records and events the last transaction wrote, or tried to.
     attempted: u64,
 }
 
@@ -189,7 +189,7 @@ impl Journal {
         Ok(more)
     }
 
-    /// How many bytes of events the last transaction wrote, or tried to before it failed.
+    /// How many bytes of records and events the last transaction wrote, or tried to before it failed.
     pub fn attempted(&self) -> u64 {
         self.state.attempted
     }

@@ -18,6 +18,7 @@ use std::{
 };
 
 use memcache::exp::Error;
+use protocol::shown::shown;
 use serde_json::json;
 
 use super::{cache::server::Seen, change::Change, session::Session, stop::Stop};
@@ -116,8 +117,11 @@ impl<W: Write> Session<'_, W> {
                     self.report.tell(
                         "held",
                         format_args!(
-                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {cure}",
-                            change.profile, change.browser, target.origin
+                            "events of profile {} ({}) are not written: the keys of {} are owned by {}\n   fix: {cure}",
+                            shown(&change.profile),
+                            shown(&change.browser),
+                            shown(&target.origin),
+                            shown(&owner.to_string())
                         ),
                         json!({"profile": change.profile, "origin": target.origin, "owner": owner.profile, "cure": cure}),
                     )?;
@@ -172,8 +176,12 @@ impl<W: Write> Session<'_, W> {
             return Ok(false);
         }
         let silent = *heir.silent.get_or_insert_with(Instant::now);
-        if silent.elapsed() < timing::apply::succession() || !self.gives_sign(&heir.owner.profile)? {
+        if silent.elapsed() < timing::apply::succession() {
             self.owners.heirs.insert(origin.to_owned(), heir);
+            return Ok(false);
+        }
+        if !self.gives_sign(&heir.owner.profile)? {
+            // It has gone, too. The next event that is passed over names another one.
             return Ok(false);
         }
         let heir = heir.owner;
@@ -193,7 +201,10 @@ impl<W: Write> Session<'_, W> {
         self.report.tell(
             "succeeded",
             format_args!(
-                "the keys of {origin} are owned by {heir} from now on: the host of {owner} gives no sign any more"
+                "the keys of {} are owned by {} from now on: the host of {} gives no sign any more",
+                shown(origin),
+                shown(&heir.to_string()),
+                shown(&owner.to_string())
             ),
             json!({"origin": origin, "owner": heir.profile, "former": owner.profile}),
         )?;

@@ -341,6 +341,9 @@ impl<'j> Batch<'j> {
             self.advance(name, sequence);
             Ok(())
         });
+        // Records are written before their events, and the disk may be full by then. Stretches of
+        // stores and drafts that are laid aside write as much as they count as work.
+        self.state.attempted += self.single.take_attempted() + self.volume.work();
         result.map_err(|source| JournalError::failed(self.path, source))
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Single<'c> {
     owe: CachedStatement<'c>,
     /// The generation of the redaction rules that made what is written.
     redaction: i64,
+    /// The bytes of keys and values that were written, or that a full disk refused.
+    attempted: u64,
 }
 
 impl<'c> Single<'c> {
@@ -65,7 +67,13 @@ impl<'c> Single<'c> {
             owe: connection
                 .prepare_cached("UPDATE record SET redaction = ?3 WHERE store = ?1 AND key = ?2")?,
             redaction,
+            attempted: 0,
         })
+    }
+
+    /// The bytes of records since the last call that were written, or that a full disk refused.
+    pub(super) fn take_attempted(&mut self) -> u64 {
+        std::mem::take(&mut self.attempted)
     }
 
     pub(super) fn row(&mut self, store: i64, key: &[u8]) -> rusqlite::Result<Option<Row>> {
@@ -91,6 +99,7 @@ impl<'c> Single<'c> {
         value: Option<&str>,
         word: Word,
     ) -> rusqlite::Result<()> {
+        self.attempted += (key.len() + value.map_or(0, str::len)) as u64;
         self.write
             .execute(params![
                 store,

@@ -73,6 +73,11 @@ pub(super) struct Volume {
 }
 
 impl Volume {
+    /// What was done to stretches of stores so far, in bytes.
+    pub(super) fn work(&self) -> u64 {
+        self.work
+    }
+
     /// A row of a stretch was read. Values pass by, keys are compared and copied.
     pub(super) fn look(&mut self, key: &[u8], value: Option<&str>) {
         self.work += LOOK + key.len() as u64 + value.map_or(0, str::len) as u64 / 8;

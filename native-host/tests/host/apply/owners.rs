@@ -181,6 +181,33 @@ fn apply_takes_over_from_owner_whose_host_is_gone() {
 }
 
 #[test]
+fn living_profile_follows_owner_when_first_heir_is_gone() {
+    let sandbox = sandbox();
+    let (mut apply, first) = owned_by_first(&sandbox, &[]);
+    let mut second = Host::hasty_of(&sandbox, SECOND);
+    second.deliver(1, &commit(&[put("1", "\"second\"")]));
+    second.acknowledged(1);
+    assert_eq!(apply.says("held")["profile"], SECOND);
+    let mut third = Host::hasty_of(&sandbox, "profile-3");
+    third.deliver(1, &commit(&[put("1", "\"third\"")]));
+    third.acknowledged(1);
+    first.kill();
+    second.kill();
+    let mut sequence = 1;
+    until("the third one's value is there", || {
+        sequence += 1;
+        third.deliver(sequence, &commit(&[put("1", &format!("\"third {sequence}\""))]));
+        third.acknowledged(sequence);
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        sandbox
+            .cached("1")
+            .is_some_and(|value| value.starts_with("\"third"))
+    });
+    assert_eq!(apply.says("succeeded")["owner"], "profile-3");
+    assert!(apply.end().success());
+}
+
+#[test]
 fn owner_that_starts_again_in_time_keeps_its_keys() {
     let sandbox = sandbox();
     let (mut apply, first) = owned_by_first(&sandbox, &[]);
