@@ -18,6 +18,10 @@ pub(super) fn entry(config: &Config, reader: &Reader, number: u64) -> Result<Opt
     else {
         return Ok(None);
     };
+    // No event has a number that SQLite's integers do not hold.
+    if i64::try_from(number).is_err() {
+        return Ok(None);
+    }
     let before = number.saturating_sub(1);
     let passages = reader
         .passages(sinks::REDIS, before, number)

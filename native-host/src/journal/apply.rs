@@ -43,7 +43,7 @@ use std::{
 };
 
 use protocol::{
-    commit::{Body, Commit, MAX_NAME_UNITS, Records, Snapshot, is_reading},
+    commit::{Body, Commit, Inventory, MAX_NAME_UNITS, Records, Snapshot, is_reading},
     key::KeyError,
     message::{Delivery, ErrorCode, HostError, MAX_CONTEXT, Page},
 };
@@ -352,7 +352,12 @@ impl<'j> Batch<'j> {
             Body::Commit(Commit { version, .. })
             | Body::Snapshot(Snapshot { version, .. })
             | Body::Records(Records { version, .. }) => *version,
-            Body::Inventory(_) | Body::Deletion(_) | Body::Gap(_) | Body::Skipped(_) => 0,
+            Body::Inventory(Inventory { databases, .. }) => databases
+                .iter()
+                .map(|database| database.version)
+                .max()
+                .unwrap_or(0),
+            Body::Deletion(_) | Body::Gap(_) | Body::Skipped(_) => 0,
         };
         if version > MAX_SAFE_INTEGER {
             let reason = format!("{version} is no version of a database");
