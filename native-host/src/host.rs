@@ -275,10 +275,7 @@ impl Session<'_> {
                     Ok(Received::Rules(fingerprint)) => {
                         // What came before was redacted by the rules before.
                         self.store(&std::mem::take(&mut deliveries))?;
-                        let origins = self.insist(|journal| journal.redacted_by(&fingerprint))?;
-                        for origin in origins {
-                            self.outbox.send(FromHost::Snapshot { origin });
-                        }
+                        self.insist(|journal| journal.redacted_by(&fingerprint))?;
                     }
                     Ok(Received::Readers(origin)) => self.insist(|journal| journal.ask_again(&origin))?,
                     Ok(Received::NoQuestion { id, error }) => self.outbox.answer(Answer {

@@ -8,11 +8,9 @@
 //! generation its value was made. Times would not do: a page's clock, or this machine's, may have
 //! been ahead when a value was written.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Journal, JournalError, store::Stores};
+use super::{Journal, JournalError, reread, store::Stores};
 
 /// Empty until rules are first named; values have the generation 0 until then.
 const TABLE: &str = "
@@ -26,18 +24,21 @@ const EARLIER: &str = "redaction";
 
 impl Journal {
     /// From here on deliveries are redacted by the rules with this fingerprint. If they were others
-    /// before: the origins whose stores are to be read again.
-    pub fn redacted_by(&mut self, fingerprint: &str) -> Result<BTreeSet<String>, JournalError> {
+    /// before, all stores are read again, however often the question is lost.
+    pub fn redacted_by(&mut self, fingerprint: &str) -> Result<(), JournalError> {
         let _turn = self.turn.take();
         let changed = change(&mut self.connection, fingerprint)
             .map_err(|source| JournalError::failed(&self.path, source))?;
         let Some((generation, origins)) = changed else {
-            return Ok(BTreeSet::new());
+            return Ok(());
         };
         self.state.redaction = generation;
         self.state.scans.clear();
         self.state.stores = Stores::default();
-        Ok(origins)
+        for origin in &origins {
+            self.state.rereads.want(origin);
+        }
+        Ok(())
     }
 }
 
@@ -71,10 +72,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
         .optional()
 }
 
-fn change(
-    connection: &mut Connection,
-    fingerprint: &str,
-) -> rusqlite::Result<Option<(i64, BTreeSet<String>)>> {
+fn change(connection: &mut Connection, fingerprint: &str) -> rusqlite::Result<Option<(i64, Vec<String>)>> {
     let (known, generation) = read(connection)?.unwrap_or_default();
     if known == fingerprint {
         return Ok(None);
@@ -88,10 +86,14 @@ fn change(
     )?;
     // Records may have other keys now: that one has no row says nothing.
     transaction.execute("UPDATE store SET complete = 0", [])?;
-    let origins = transaction
+    let origins: Vec<String> = transaction
         .prepare("SELECT DISTINCT origin FROM store")?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    // Kept on disk: until the stores are read, the caches hold what the rules forbid.
+    for origin in &origins {
+        reread::note(&transaction, origin)?;
+    }
     transaction.commit()?;
     Ok(Some((generation, origins)))
 }
