@@ -18,6 +18,7 @@ use std::{
 };
 
 use memcache::exp::Error;
+use protocol::shown::shown;
 use serde_json::json;
 
 use super::{cache::server::Seen, change::Change, session::Session, stop::Stop};
@@ -61,6 +62,8 @@ struct Heir {
     noted: Instant,
     /// Since when the owner's host gives no sign.
     silent: Option<Instant>,
+    /// Its own host gave no sign when it could have followed.
+    is_gone: bool,
 }
 
 impl Owners {
@@ -70,6 +73,13 @@ impl Owners {
             .heirs
             .entry(origin.to_owned())
             .or_insert_with(|| Heir::of(change));
+        // An heir whose host is gone, too, must not keep a profile that runs from following.
+        if heir.is_gone && heir.owner.profile != change.profile {
+            *heir = Heir {
+                silent: heir.silent,
+                ..Heir::of(change)
+            };
+        }
         // Of several profiles the first one follows.
         if heir.owner.profile == change.profile {
             heir.noted = Instant::now();
@@ -88,6 +98,7 @@ impl Heir {
             },
             noted: Instant::now(),
             silent: None,
+            is_gone: false,
         }
     }
 }
@@ -124,7 +135,7 @@ impl<W: Write> Session<'_, W> {
                         "held",
                         format_args!(
                             "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {cure}",
-                            change.profile, change.browser, target.origin
+                            shown(&change.profile), shown(&change.browser), shown(&target.origin)
                         ),
                         json!({"profile": change.profile, "origin": target.origin, "owner": owner.profile, "cure": cure}),
                     )?;
@@ -175,7 +186,9 @@ impl<W: Write> Session<'_, W> {
             return Ok(false);
         }
         let silent = *heir.silent.get_or_insert_with(Instant::now);
-        if silent.elapsed() < paced(SUCCESSION) || !self.gives_sign(&heir.owner.profile)? {
+        let is_time = silent.elapsed() >= paced(SUCCESSION);
+        heir.is_gone = is_time && !self.gives_sign(&heir.owner.profile)?;
+        if !is_time || heir.is_gone {
             self.owners.heirs.insert(origin.to_owned(), heir);
             return Ok(false);
         }
@@ -196,7 +209,8 @@ impl<W: Write> Session<'_, W> {
         self.report.tell(
             "succeeded",
             format_args!(
-                "the keys of {origin} are owned by {heir} from now on: the host of {owner} gives no sign any more"
+                "the keys of {} are owned by {heir} from now on: the host of {owner} gives no sign any more",
+                shown(origin)
             ),
             json!({"origin": origin, "owner": heir.profile, "former": owner.profile}),
         )?;

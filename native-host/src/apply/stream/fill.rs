@@ -18,7 +18,6 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{CURE_GAP, Change, Stop, Stream, Target, owed::HELD};
-use crate::sinks::memcached::owner::is_profile;
 
 /// How long a host may do nothing that is giving the stream again what it lost; it tries again
 /// within that time if Redis is there. How often it is looked after.
@@ -169,9 +168,6 @@ impl<W: Write> Stream<'_, '_, W> {
                 let Ok(change) = Change::read(&event, &self.session.config.memcached, most) else {
                     continue;
                 };
-                if !is_profile(&change.profile) {
-                    continue;
-                }
                 let last = reached.entry(change.profile.clone()).or_default();
                 *last = change.sequence.max(*last);
                 held += change.value_bytes();

@@ -13,7 +13,10 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use memcache::exp::{
     Error, GetOptions, MetaCommandResult, ReturnCode, SetMode, SetOptions, build_get, build_set,
 };
-use protocol::{name::Template, shown::shown};
+use protocol::{
+    name::Template,
+    shown::{shell_word, shown},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, trouble};
@@ -81,6 +84,7 @@ pub(crate) fn run_name(profile: &str) -> String {
 
 /// What to do where another profile owns an origin.
 pub(crate) fn cure(origin: &str, profile: &str) -> String {
+    let (origin, profile) = (shell_word(origin), shell_word(profile));
     format!(
         "Nothing to do if that profile is to own them. To let this one own them: `idb-relay own --origin {origin} --profile {profile}`. To let each profile \
          have keys of its own: put {{profile}} into memcached.key."
@@ -167,5 +171,14 @@ mod tests {
         }
         let owner = item("profile-1").expect("an owner");
         assert_eq!(owner.to_string(), "profile profile-1 (chromium/156\\u{1b}[2J)");
+    }
+
+    #[test]
+    fn cure_quotes_foreign_words_in_its_command() {
+        let cure = cure("http://a.example; id #\n", "$(id)");
+        assert!(
+            cure.contains(r"--origin $'http://a.example; id #\012' --profile '$(id)'`"),
+            "{cure}"
+        );
     }
 }
