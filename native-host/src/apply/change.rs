@@ -4,7 +4,9 @@ use protocol::event::{Event, Op};
 
 use crate::{
     config,
-    sinks::memcached::{cause_of, value_of},
+    failure::json_fault,
+    messaging::origin::is_origin,
+    sinks::memcached::{cause_of, owner::is_profile, value_of},
 };
 
 /// An event of the stream, or of a channel.
@@ -42,10 +44,30 @@ pub struct Target {
     pub lies_in: Option<String>,
 }
 
+/// Why a text is not an event. Every client of Redis may have written it.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// It does not have the form of an event.
+    #[error("{}", json_fault(.0))]
+    Form(#[from] serde_json::Error),
+    /// Keys in Redis and Memcached are named after the profile.
+    #[error("{0:?} is no profile")]
+    Profile(String),
+    /// Keys are named after the origin, and commands to copy contain it.
+    #[error("{0:?} is not an origin")]
+    Origin(String),
+}
+
 impl Change {
     /// Reads an event; of a value that takes more than so many bytes in Memcached nothing is made.
-    pub fn read(text: &str, config: &config::Memcached, most: usize) -> Result<Self, serde_json::Error> {
+    pub fn read(text: &str, config: &config::Memcached, most: usize) -> Result<Self, ChangeError> {
         let event: Event<'_> = serde_json::from_str(text)?;
+        if !is_profile(&event.source.profile) {
+            return Err(ChangeError::Profile(event.source.profile.into_owned()));
+        }
+        if !is_origin(&event.source.origin) && event.op != Op::Gap {
+            return Err(ChangeError::Origin(event.source.origin.into_owned()));
+        }
         let left_out = event.gap.filter(|_| event.op == Op::Gap).unwrap_or(0);
         let target = match (event.op, event.key) {
             // What an earlier event says is most likely younger; a read follows and decides.

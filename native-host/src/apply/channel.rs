@@ -27,7 +27,7 @@ use super::{
     session::Session,
     stop::{Stop, told_when_missed},
 };
-use crate::{config::Config, failure::json_fault, sinks::memcached::most_bytes, timing};
+use crate::{config::Config, sinks::memcached::most_bytes, timing};
 
 mod ear;
 
@@ -272,7 +272,7 @@ fn take_in_hand<W: Write>(
                         channels.accept(session.report, change)?;
                     }
                     Err(error) => {
-                        let problem = json_fault(&error);
+                        let problem = error.to_string();
                         session.report.tell(
                             "unreadable",
                             format_args!("a message is no event and is left out: {problem}"),

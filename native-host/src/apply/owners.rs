@@ -55,6 +55,8 @@ struct Heir {
     noted: Instant,
     /// Since when the owner's host gives no sign.
     silent: Option<Instant>,
+    /// Its own host gave no sign when it could have followed.
+    is_gone: bool,
 }
 
 impl Owners {
@@ -64,6 +66,13 @@ impl Owners {
             .heirs
             .entry(origin.to_owned())
             .or_insert_with(|| Heir::of(change));
+        // An heir whose host is gone, too, must not keep a profile that runs from following.
+        if heir.is_gone && heir.owner.profile != change.profile {
+            *heir = Heir {
+                silent: heir.silent,
+                ..Heir::of(change)
+            };
+        }
         // Of several profiles the first one follows.
         if heir.owner.profile == change.profile {
             heir.noted = Instant::now();
@@ -82,6 +91,7 @@ impl Heir {
             },
             noted: Instant::now(),
             silent: None,
+            is_gone: false,
         }
     }
 }
@@ -176,12 +186,10 @@ impl<W: Write> Session<'_, W> {
             return Ok(false);
         }
         let silent = *heir.silent.get_or_insert_with(Instant::now);
-        if silent.elapsed() < timing::apply::succession() {
+        let is_time = silent.elapsed() >= timing::apply::succession();
+        heir.is_gone = is_time && !self.gives_sign(&heir.owner.profile)?;
+        if !is_time || heir.is_gone {
             self.owners.heirs.insert(origin.to_owned(), heir);
-            return Ok(false);
-        }
-        if !self.gives_sign(&heir.owner.profile)? {
-            // It has gone, too. The next event that is passed over names another one.
             return Ok(false);
         }
         let heir = heir.owner;

@@ -31,7 +31,7 @@ mod lost;
 mod owed;
 
 use self::{lost::Lost, owed::Owed};
-use crate::{failure::json_fault, sinks::memcached::owner::is_profile, timing};
+use crate::timing;
 
 /// What is to be done when events are gone for good.
 const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
@@ -224,9 +224,8 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         let most = self.session.cache.most_bytes();
         let read = |event| Change::read(event, memcached, most);
         let problem = match entry.event.as_deref().map(read) {
-            Some(Ok(change)) if is_profile(&change.profile) => return Ok(Some(change)),
-            Some(Ok(change)) => format!("{:?} is no profile", change.profile),
-            Some(Err(error)) => json_fault(&error),
+            Some(Ok(change)) => return Ok(Some(change)),
+            Some(Err(error)) => error.to_string(),
             None => "it has no field \"event\" with text in it".to_owned(),
         };
         self.session.report.tell(

@@ -56,7 +56,7 @@ fn refusal(context: &str, sequence: u64, page: &Page<'_>) -> HostError {
 
 /// Whether this is an origin as browsers serialise them: lower case, without a scheme's own port,
 /// with nothing behind it.
-fn is_origin(text: &str) -> bool {
+pub(crate) fn is_origin(text: &str) -> bool {
     if let Some(id) = EXTENSIONS.iter().find_map(|scheme| text.strip_prefix(scheme)) {
         return !id.is_empty()
             && id

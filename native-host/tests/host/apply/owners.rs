@@ -10,6 +10,10 @@ use crate::{
     },
     verify::verify,
 };
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
 
 const FIRST: &str = "profile-1";
 const SECOND: &str = "profile-2";
@@ -243,4 +247,99 @@ fn apply_that_listens_takes_over_from_owner_whose_host_is_gone() {
     second.deliver(2, &commit(&[put("2", "\"only second\"")]));
     second.acknowledged(2);
     sandbox.await_cached("2", Some("\"only second\""));
+}
+
+/// Adds an event that another client of Redis has made of a real one.
+fn forge(sandbox: &Sandbox, event: &serde_json::Value, changes: &[(&str, &str)]) {
+    let mut event = event.clone();
+    for (field, text) in changes {
+        event["source"][field] = (*text).into();
+    }
+    let text = event.to_string();
+    sandbox
+        .redis
+        .command(&["XADD", "idb:events", "*", "event", &text]);
+}
+
+#[test]
+fn apply_escapes_foreign_text_when_it_holds_events() {
+    let sandbox = sandbox();
+    let mut first = host(&sandbox);
+    let mut apply = Apply::after_first_event(&sandbox, &mut first);
+    let event = sandbox.redis.await_stream(1).remove(0);
+    for (field, text) in [
+        ("origin", "http://a.example --profile x; id #"),
+        ("profile", "x; id"),
+    ] {
+        forge(&sandbox, &event, &[(field, text)]);
+        assert!(
+            apply.says("unreadable")["problem"]
+                .as_str()
+                .is_some_and(|problem| problem.contains(text)),
+        );
+    }
+    assert!(apply.end().success());
+    forge(
+        &sandbox,
+        &event,
+        &[
+            ("profile", SECOND),
+            ("browser", "firefox/1)\nup to date; following"),
+        ],
+    );
+    let mut process = sandbox
+        .program()
+        .args(["apply", "--consumer", "two"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+    let held = lines
+        .map(|line| line.expect("UTF-8"))
+        .find(|line| line.starts_with("events of profile"))
+        .expect("said");
+    process.kill().expect("ended");
+    process.wait().expect("gone");
+    assert!(held.contains(r"firefox/1)\u{a}up to date; following)"), "{held}");
+}
+
+#[test]
+fn apply_refuses_foreign_names_when_it_listens() {
+    let sandbox = sandbox();
+    let (mut apply, _first) = owned_by_first(&sandbox, &["--pubsub"]);
+    let event = sandbox.redis.await_stream(1).remove(0);
+    for (field, text) in [("origin", "http://a.example; id #"), ("profile", "x; id")] {
+        let mut event = event.clone();
+        event["source"][field] = text.into();
+        sandbox
+            .redis
+            .command(&["PUBLISH", "idb:forged:shop:orders", &event.to_string()]);
+        assert!(
+            apply.says("unreadable")["problem"]
+                .as_str()
+                .is_some_and(|problem| problem.contains(text)),
+        );
+    }
+}
+
+#[test]
+fn living_profile_takes_over_when_heir_is_gone_too() {
+    let sandbox = sandbox();
+    let (mut apply, first) = owned_by_first(&sandbox, &[]);
+    let mut heir = Host::hasty_of(&sandbox, SECOND);
+    heir.deliver(1, &commit(&[put("1", "\"second\"")]));
+    heir.acknowledged(1);
+    assert_eq!(apply.says("held")["profile"], SECOND);
+    heir.kill();
+    first.kill();
+    let mut third = Host::hasty_of(&sandbox, "profile-3");
+    let mut sequence = 1;
+    until("the living profile owns the keys", || {
+        third.deliver(sequence, &commit(&[put("1", "\"third\"")]));
+        third.acknowledged(sequence);
+        sequence += 1;
+        !apply.said("succeeded").is_empty()
+    });
+    assert_eq!(apply.says("succeeded")["owner"], "profile-3");
+    sandbox.await_cached("1", Some("\"third\""));
 }
