@@ -48,13 +48,13 @@ function startBridge() {
   const surveys = new Surveys(place.ancestors[0] !== window.origin, {
     ask: () => (port.isOpen ? port.post(SURVEY_ASKED) : port.open()),
     // Many databases take a while to list: without a word, another document would take over.
-    read: async () => (await import("./survey.js")).readAll(tellHost, () => port.post(SURVEYING)),
+    read: async () => (await import("./read_origin.js")).readAll(tellHost, () => port.post(SURVEYING)),
     end: () => port.post(SURVEYED),
     isStopped,
     after,
   });
-  const readSome = async (/** @type {import("./survey.js").Store[]} */ stores) =>
-    (await import("./survey.js")).readSome(stores, tellHost);
+  const readSome = async (/** @type {import("./read_origin.js").Store[]} */ stores) =>
+    (await import("./read_origin.js")).readSome(stores, tellHost);
   const comparisons = new Comparisons(isStopped, readSome, after);
   const hook = new HookEnd({
     commit: (text, blobs, stacks) => void deliver(text, { droppable: true, blobs, stacks }),

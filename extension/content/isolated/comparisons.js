@@ -10,7 +10,7 @@ const COMPARE_DELAY = 1000;
 const REST = 100;
 const LONGEST_REST = 600_000;
 
-/** @typedef {import("./survey.js").Store} Store */
+/** @typedef {import("./read_origin.js").Store} Store */
 
 export class Comparisons {
   /** @type {Map<string, Store>} */

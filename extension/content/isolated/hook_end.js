@@ -22,8 +22,8 @@ const makeNative = globalFunction("exportFunction");
  * What the hook has to tell of.
  * @typedef {object} HookListener
  * @property {(text: string, blobs: ArrayLike<Blob> | null, stacks: string[] | null) => void} commit
- * @property {(stores: import("./survey.js").Store[]) => void} compare stores may have been written
- * to unseen
+ * @property {(stores: import("./read_origin.js").Store[]) => void} compare stores may have been
+ * written to unseen
  * @property {() => void} survey something changed that only a look at everything can tell
  * @property {() => void} met the hook is there
  */

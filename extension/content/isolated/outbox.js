@@ -55,7 +55,7 @@ export class Outbox {
   /** Whether something has left without the bytes of its blobs. */
   #lacksBlobs = false;
   /**
-   * Who waits for which delivery: whether the host has it, or there was no room for it.
+   * The readers that wait for a delivery: whether the host has it, or there was no room for it.
    * @type {Map<Delivery, (has: boolean) => void>}
    */
   #readers = new Map();

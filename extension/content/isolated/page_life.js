@@ -9,7 +9,7 @@ import { listenTo } from "../shared/unnamed.js";
  */
 export function watchPageLife(leave, comeBack) {
   /** @param {Event | PageTransitionEvent} event */
-  const hear = (event) => {
+  const handle = (event) => {
     if (!event.isTrusted) return;
     if (event.type === "pagehide") leave(/** @type {PageTransitionEvent} */ (event).persisted);
     else if (event.type === "freeze") leave(true);
@@ -17,7 +17,7 @@ export function watchPageLife(leave, comeBack) {
   };
   // `document.open()` removes the window's listeners. Listening twice changes nothing.
   const listen = () => {
-    for (const name of ["pagehide", "pageshow", "freeze", "resume"]) listenTo(window, name, hear, { capture: true });
+    for (const name of ["pagehide", "pageshow", "freeze", "resume"]) listenTo(window, name, handle, { capture: true });
   };
   listen();
   // It also removes the document's children.

@@ -347,7 +347,7 @@ async function readOneByOne(bucket, name, store, range, keys) {
  * @param {string} name the database
  * @param {string} store
  * @param {boolean} isLittle what `usesLittle` says of the origin
- * @param {import("./survey.js").Delivered} delivered
+ * @param {import("./read_origin.js").Delivered} delivered
  * @returns {Promise<void>}
  */
 export async function readStore(bucket, name, store, isLittle, delivered) {
@@ -437,7 +437,7 @@ async function someTexts(keys, values, from) {
  * Tells what there is of single records: the answer to `protocol::message::Read`, in as many bodies
  * as it takes.
  * @param {Asked} asked
- * @param {import("./survey.js").Delivered} delivered
+ * @param {import("./read_origin.js").Delivered} delivered
  * @returns {Promise<void>}
  */
 export async function readRecordsOf(asked, delivered) {

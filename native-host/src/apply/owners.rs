@@ -127,11 +127,10 @@ impl<W: Write> Session<'_, W> {
                     self.report.tell(
                         "held",
                         format_args!(
-                            "events of profile {} ({}) are not written: the keys of {} are owned by {}\n   fix: {cure}",
-                            shown(&change.profile),
+                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {cure}",
+                            change.profile,
                             shown(&change.browser),
-                            shown(&target.origin),
-                            shown(&owner.to_string())
+                            target.origin
                         ),
                         json!({"profile": change.profile, "origin": target.origin, "owner": owner.profile, "cure": cure}),
                     )?;
@@ -209,10 +208,7 @@ impl<W: Write> Session<'_, W> {
         self.report.tell(
             "succeeded",
             format_args!(
-                "the keys of {} are owned by {} from now on: the host of {} gives no sign any more",
-                shown(origin),
-                shown(&heir.to_string()),
-                shown(&owner.to_string())
+                "the keys of {origin} are owned by {heir} from now on: the host of {owner} gives no sign any more"
             ),
             json!({"origin": origin, "owner": heir.profile, "former": owner.profile}),
         )?;

@@ -126,3 +126,12 @@ pub fn lead_to(events: &[Event], records: &[Record]) -> Result<()> {
     );
     Ok(())
 }
+
+/// What a reader of the stream that skips late events keeps of a key, one value after the other.
+pub fn kept<'e>(events: &'e [Event], key: &str) -> Vec<&'e Value> {
+    let events = events.iter().map(Event::json);
+    events
+        .filter(|event| event["key"] == key && event["source"]["late"] != true)
+        .map(|event| &event["after"])
+        .collect()
+}

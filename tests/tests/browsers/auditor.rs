@@ -188,15 +188,6 @@ fn round(rig: &Rig, browser: Browser, key: &str, fault: Fault, at: u32) -> Resul
     Ok((browser, auditor.steps_back()?))
 }
 
-/// The numbers of a key, one after the other, that a reader of the stream keeps.
-fn kept(events: &[Event], key: &str) -> Vec<u64> {
-    let events = events.iter().map(Event::json);
-    events
-        .filter(|event| event["key"] == key && event["source"]["late"] != true)
-        .map(|event| event["after"].as_u64().unwrap_or_default())
-        .collect()
-}
-
 /// What the stream says of a key in the neighbourhood of two numbers.
 fn around(events: &[Event], key: &str, from: u32, to: u32) -> String {
     let near = |event: &&Event| {
@@ -250,8 +241,9 @@ fn two_tabs_that_count_never_step_back(kind: Kind) -> Result<()> {
                     "{key}, {fault:?} at {at}: Memcached from {from} to {to} for {lasted:?}{around}"
                 ));
             }
-            for pair in kept(&events, &key).windows(2) {
-                let (from, to) = (u32::try_from(pair[0])?, u32::try_from(pair[1])?);
+            for pair in checks::kept(&events, &key).windows(2) {
+                let [from, to] = [pair[0], pair[1]].map(|value| value.as_u64().unwrap_or_default());
+                let (from, to) = (u32::try_from(from)?, u32::try_from(to)?);
                 if to < from {
                     let around = around(&events, &key, from, to);
                     report.steps_back.push(format!(

@@ -5,21 +5,12 @@ use anyhow::{Result, bail};
 use lab::{
     Rig,
     browser::Kind,
-    observe::Event,
+    observe::{Event, checks},
     wait::{self, PATIENCE, Seen},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 const PAGE: &str = "/writer/";
-
-/// What a reader keeps of a key that skips late events, one value after the other.
-fn kept<'e>(events: &'e [Event], key: &str) -> Vec<&'e Value> {
-    let events = events.iter().map(Event::json);
-    events
-        .filter(|event| event["key"] == key && event["source"]["late"] != true)
-        .map(|event| &event["after"])
-        .collect()
-}
 
 fn busy_tab_takes_no_younger_value_back(kind: Kind) -> Result<()> {
     busy_tab_is_late(kind, Some("old"), Some("new"))
@@ -74,7 +65,7 @@ fn busy_tab_is_late(kind: Kind, old: Option<&str>, new: Option<&str>) -> Result<
             .iter()
             .find(|event| of_old(event))
             .is_some_and(|event| event.json()["source"]["late"] == true);
-        let kept = kept(&events, &key);
+        let kept = checks::kept(&events, &key);
         if late {
             assert_eq!(kept, [&json!("first"), &json!(new)]);
             return Ok(());

@@ -1,4 +1,5 @@
-// The look at everything that is there: the inventory, then each store, a stretch at a time.
+// Reads the origin's databases: the inventory, then each store, a stretch at a time; or only some
+// stores. When that happens is up to `surveys.js` and `comparisons.js`.
 
 import { usesLittle } from "./pace.js";
 import { bucketNames, readInventory, readStore } from "./reader.js";
