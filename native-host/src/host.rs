@@ -51,9 +51,9 @@ const SINKS: Duration = Duration::from_secs(1);
 /// How long to wait before a transaction that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A delivery that writes more bytes of records and events than this is given up when the disk has no room for
-/// it, twice: it would stand in front of all others. For smaller ones the host waits, however long
-/// it takes.
+/// A delivery that writes more bytes of records and events than this is given up when the disk has
+/// no room for it, twice: it would stand in front of all others. For smaller ones the host waits,
+/// however long it takes.
 const LARGE: u64 = 8 * 1024 * 1024;
 
 /// Why a session ended before its stdin did.

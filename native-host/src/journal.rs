@@ -194,7 +194,8 @@ impl Journal {
         Ok(more)
     }
 
-    /// How many bytes of records and events the last transaction wrote, or tried to before it failed.
+    /// How many bytes of records and events the last transaction wrote, or tried to before it
+    /// failed.
     pub fn attempted(&self) -> u64 {
         self.state.attempted
     }
