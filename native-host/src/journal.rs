@@ -30,6 +30,7 @@ use protocol::event::Renderer;
 use rusqlite::Connection;
 
 mod apply;
+mod clock;
 pub mod condition;
 mod error;
 mod forget;
@@ -61,9 +62,9 @@ pub(crate) use hold::hold;
 pub use recent::{Recent, Text};
 pub use turn::Turn;
 
-use crate::config::Limits;
+use crate::{config::Limits, time::now_ms};
 
-use self::{reread::Rereads, scan::Scan, settle::Settling, store::Stores};
+use self::{clock::Clock, reread::Rereads, scan::Scan, settle::Settling, store::Stores};
 
 /// How long a connection waits for another one. Only checkpoints, first reads of other processes
 /// and repairs can make it wait.
@@ -104,6 +105,7 @@ struct State {
     surveys: HashMap<i64, i64>,
     /// The generation of the redaction rules that hold now: see [`rules`].
     redaction: i64,
+    clock: Clock,
     settling: Settling,
     limits: Limits,
     /// The sink that carries events' texts.
@@ -126,7 +128,8 @@ impl Journal {
     pub fn open(directory: &Path, author: Author) -> Result<Self, JournalError> {
         let path = path(directory, &author.profile)?;
         let lock = lock::acquire(&path)?;
-        let connection = schema::create(&path, &author)?;
+        let clock = Clock::start(now_ms());
+        let connection = schema::create(&path, &author, clock)?;
         let mut state = State {
             author,
             head: 0,
@@ -136,6 +139,7 @@ impl Journal {
             scans: HashMap::new(),
             surveys: HashMap::new(),
             redaction: 0,
+            clock,
             settling: Settling::default(),
             limits: Limits::default(),
             carrier: "",
