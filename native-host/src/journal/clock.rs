@@ -9,9 +9,9 @@
 //!   host that starts takes that for granted. Later times in the journal count as the time at which
 //!   it was noticed.
 //!
-//! Stores, origins and tombstones are corrected on disk ([`correct`]). Records with a value are not:
-//! no index tells which they are, and a full disk might refuse to have many rewritten. Their stamps
-//! are corrected as they are read ([`Clock::stamp`]).
+//! Stores, origins and tombstones are corrected on disk ([`correct`]). Records with a value are
+//! not: no index tells which they are, and a full disk might refuse to have many rewritten. Their
+//! stamps are corrected as they are read ([`Clock::stamp`]).
 //!
 //! **Invariant:** no time that decides about a delivery is later than [`Clock::limit`].
 
