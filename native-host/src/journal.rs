@@ -29,6 +29,7 @@ use protocol::event::Renderer;
 use rusqlite::Connection;
 
 mod apply;
+mod clock;
 pub mod condition;
 mod error;
 mod forget;
@@ -60,9 +61,9 @@ pub(crate) use hold::hold;
 pub use recent::{Recent, Text};
 pub use turn::Turn;
 
-use crate::config::Limits;
+use crate::{config::Limits, time::now_ms};
 
-use self::{reread::Rereads, scan::Scan, settle::Settling, store::Stores};
+use self::{clock::Clock, reread::Rereads, scan::Scan, settle::Settling, store::Stores};
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]
@@ -99,6 +100,7 @@ struct State {
     surveys: HashMap<i64, i64>,
     /// The generation of the redaction rules that hold now: see [`rules`].
     redaction: i64,
+    clock: Clock,
     settling: Settling,
     limits: Limits,
     /// The sink that carries events' texts.
@@ -121,7 +123,8 @@ impl Journal {
     pub fn open(directory: &Path, author: Author) -> Result<Self, JournalError> {
         let path = path(directory, &author.profile)?;
         let lock = lock::acquire(&path)?;
-        let connection = schema::create(&path, &author)?;
+        let clock = Clock::start(now_ms());
+        let connection = schema::create(&path, &author, clock)?;
         let mut state = State {
             author,
             head: 0,
@@ -131,6 +134,7 @@ impl Journal {
             scans: HashMap::new(),
             surveys: HashMap::new(),
             redaction: 0,
+            clock,
             settling: Settling::default(),
             limits: Limits::default(),
             carrier: "",

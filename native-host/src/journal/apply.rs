@@ -57,7 +57,7 @@ pub(super) use self::{
     volume::{DELIVERY_BYTES, DELIVERY_WORK},
 };
 use super::{
-    Journal, JournalError, State, Turn,
+    Journal, JournalError, State, Turn, clock,
     mirror::{Mirror, Single},
     recent::{Recent, Written},
     retain,
@@ -149,11 +149,18 @@ impl<'j> Batch<'j> {
         } else if journal.state.remembers_much() {
             journal.state.reload(connection).map_err(failed)?;
         }
+        let (clock, was_set_back) = journal.state.clock.advance(now_ms());
+        if was_set_back {
+            tracing::warn!("the machine's clock was set back: what was stamped until now counts as older");
+            clock::correct_at_once(connection, clock).map_err(failed)?;
+            journal.state.reload(connection).map_err(failed)?;
+        }
+        journal.state.clock = clock;
         journal.state.attempted = 0;
         let transaction =
             Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
         Ok(Self {
-            single: Single::of(connection, journal.state.redaction).map_err(failed)?,
+            single: Single::of(connection, journal.state.redaction, clock).map_err(failed)?,
             insert: connection
                 .prepare_cached("INSERT INTO journal (number, store, key, event) VALUES (?1, ?2, ?3, ?4)")
                 .map_err(failed)?,

@@ -100,8 +100,7 @@ impl Looks {
     /// record.
     pub(super) fn are_younger_than(&self, when: When) -> bool {
         let mut looks = self.last.iter().chain(&self.others);
-        // One from the future decides nothing: see `When::is_late`.
-        looks.any(|look| when.committed_at.saturating_add(SLACK_MS) < look.at && look.at <= when.latest())
+        looks.any(|look| when.committed_at.saturating_add(SLACK_MS) < look.at)
     }
 
     /// When another document saw the record with this key, if that may have been after this

@@ -4,6 +4,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::{
     apply::Before,
+    clock::Clock,
     key::Span,
     order::{NO_CONTEXT, SLACK_MS, When, Word},
 };
@@ -43,12 +44,13 @@ pub(super) struct Single<'c> {
     owe: CachedStatement<'c>,
     /// The generation of the redaction rules that made what is written.
     redaction: i64,
+    clock: Clock,
     /// The bytes of keys and values that were written, or that a full disk refused.
     attempted: u64,
 }
 
 impl<'c> Single<'c> {
-    pub(super) fn of(connection: &'c Connection, redaction: i64) -> rusqlite::Result<Self> {
+    pub(super) fn of(connection: &'c Connection, redaction: i64, clock: Clock) -> rusqlite::Result<Self> {
         Ok(Self {
             row: connection.prepare_cached(
                 "SELECT value, context, began, at, redaction FROM record WHERE store = ?1 AND key = ?2",
@@ -67,6 +69,7 @@ impl<'c> Single<'c> {
             owe: connection
                 .prepare_cached("UPDATE record SET redaction = ?3 WHERE store = ?1 AND key = ?2")?,
             redaction,
+            clock,
             attempted: 0,
         })
     }
@@ -81,11 +84,11 @@ impl<'c> Single<'c> {
             .query_row(params![store, key], |row| {
                 Ok(Row {
                     value: row.get(0)?,
-                    word: Word {
+                    word: self.clock.stamp(Word {
                         by: row.get(1)?,
                         began: row.get(2)?,
                         at: row.get(3)?,
-                    },
+                    }),
                     redaction: row.get(4)?,
                 })
             })
@@ -143,13 +146,14 @@ impl<'c> Mirror<'c> {
     }
 
     /// Makes all records of a stretch tombstones, but for those in conflict: the caller decides
-    /// about each. What is said of each afterwards is [`When::after`], in SQL. Returns how many
-    /// rows that were.
+    /// about each. What is said of each afterwards is [`When::after`] its [`Clock::stamp`], in SQL.
+    /// Returns how many rows that were.
     pub(super) fn bury_without_conflict(
         self,
         store: i64,
         span: &Span,
         when: When,
+        clock: Clock,
     ) -> rusqlite::Result<usize> {
         let When {
             context,
@@ -157,11 +161,12 @@ impl<'c> Mirror<'c> {
             committed_at,
             ..
         } = when;
+        let [right, limit, unknown] = clock.correction();
         self.statement(
             "UPDATE record SET
-                value = iif(context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7), value, NULL),
-                began = max(began, ?6), at = max(at, ?5), context =
-                CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
+                value = iif(context <> ?4 AND ?6 <= iif(at > ?10, ?9, at) + iif(context = -?4, 0, ?7), value, NULL),
+                began = max(iif(began > ?10, ?11, began), ?6), at = max(iif(at > ?10, ?9, at), ?5), context =
+                CASE WHEN context <> ?4 AND ?6 <= iif(at > ?10, ?9, at) + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
              WHERE store = ?1 AND key >= ?2 AND key < ?3",
         )?
         .execute(params![
@@ -172,7 +177,10 @@ impl<'c> Mirror<'c> {
             committed_at,
             began_at,
             SLACK_MS,
-            NO_CONTEXT
+            NO_CONTEXT,
+            right,
+            limit,
+            unknown
         ])
     }
 }
@@ -201,7 +209,7 @@ impl Pages {
     }
 
     /// The next records; `None` at the end.
-    pub(super) fn rows(&mut self, mirror: Mirror<'_>) -> rusqlite::Result<Option<Vec<Record>>> {
+    pub(super) fn rows(&mut self, mirror: Mirror<'_>, clock: Clock) -> rusqlite::Result<Option<Vec<Record>>> {
         self.page(
             mirror,
             "SELECT key, value, context, began, at, redaction FROM record
@@ -209,11 +217,11 @@ impl Pages {
             |row| {
                 let known = Row {
                     value: row.get(1)?,
-                    word: Word {
+                    word: clock.stamp(Word {
                         by: row.get(2)?,
                         began: row.get(3)?,
                         at: row.get(4)?,
-                    },
+                    }),
                     redaction: row.get(5)?,
                 };
                 Ok((row.get(0)?, known))

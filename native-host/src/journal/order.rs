@@ -11,11 +11,11 @@
 //! ([`When::is_late`]) is reported, but it does not change the record: otherwise the caches would
 //! step back until the record is read again. That reading is what decides.
 //!
+//! No word is from a time that is yet to come ([`clock`](super::clock)).
+//!
 //! **Invariant:** a contested word belongs to no document. If it belonged to the latest writer,
 //! that document's next commit would be accepted unchecked although another document's write may be
 //! younger.
-
-use crate::time::now_ms;
 
 /// How far two documents' clocks and the granularity of `Date.now()` may mislead.
 pub(super) const SLACK_MS: i64 = 250;
@@ -67,21 +67,15 @@ impl When {
     /// The beginnings decide. Where they are close, so do the ends: a transaction that was begun
     /// first may have waited with its first write. Where the clock cannot tell the beginnings apart
     /// the record stays as it is. Neither matters if the stamp is `own`: the same document was the
-    /// last to write the record. A stamp from the future decides nothing: the clock was ahead when
-    /// it was made.
+    /// last to write the record.
     pub(super) fn is_late(self, last: Word, own: impl FnOnce() -> bool) -> bool {
-        if !self.contests(last) || last.at > self.latest() {
+        if !self.contests(last) {
             return false;
         }
         let began_with_it = self.began_at <= last.began.saturating_add(TICK_MS);
         let close = self.began_at < last.began.saturating_add(SLACK_MS);
         let ends_first = close && self.committed_at < last.at;
         self.began_at < last.began || (began_with_it || ends_first) && !own()
-    }
-
-    /// The latest time that a clock which is right can have shown by now, in milliseconds.
-    pub(super) fn latest(self) -> i64 {
-        now_ms().max(self.committed_at).saturating_add(SLACK_MS)
     }
 
     /// The last word once this commit has been heard.

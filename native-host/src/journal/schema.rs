@@ -4,7 +4,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{Author, JournalError, forget, lock, log, retain, rules};
+use super::{
+    Author, JournalError,
+    clock::{self, Clock},
+    forget, lock, log, retain, rules,
+};
 use crate::{failpoint, time::now_ms, timing};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
@@ -158,10 +162,10 @@ const ADDED_COLUMNS: &[(&str, &str, &str)] = &[
 ];
 
 /// Opens the journal for writing, making it if it is not there.
-pub(super) fn create(path: &Path, author: &Author) -> Result<Connection, JournalError> {
+pub(super) fn create(path: &Path, author: &Author, clock: Clock) -> Result<Connection, JournalError> {
     lock::private(path)?;
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    prepare(&connection, author).map_err(|source| JournalError::failed(path, source))?;
+    prepare(&connection, author, clock).map_err(|source| JournalError::failed(path, source))?;
     Ok(connection)
 }
 
@@ -211,7 +215,7 @@ pub(super) fn base(connection: &Connection) -> rusqlite::Result<u64> {
     connection.query_row("SELECT base FROM meta", [], |row| row.get(0))
 }
 
-fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
+fn prepare(connection: &Connection, author: &Author, clock: Clock) -> rusqlite::Result<()> {
     // Of a file that is there it stays what it was.
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -249,6 +253,7 @@ fn prepare(connection: &Connection, author: &Author) -> rusqlite::Result<()> {
         }
     }
     rules::prepare(&transaction)?;
+    clock::correct(&transaction, clock)?;
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
     // Which records were in doubt, only the last host knew.
     transaction.execute(

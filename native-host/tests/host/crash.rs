@@ -21,7 +21,7 @@
 //! - `shrink`: makes a schedule that fails small.
 
 mod browser;
-mod clock;
+pub mod clock;
 mod disk;
 mod lab;
 mod listener;

@@ -29,6 +29,7 @@ mod redis_flight;
 mod redis_memory;
 mod rights;
 mod room;
+mod set_back;
 mod support;
 mod tls;
 mod upgrades;

@@ -49,8 +49,7 @@ impl Batch<'_> {
     ) -> rusqlite::Result<bool> {
         let last = self.census(scope.origin)?;
         // Most likely it is gone: it has no records, although the commit wrote some.
-        let gone = last
-            .filter(|last| when.committed_at.saturating_add(SLACK_MS) < last.at && last.at <= when.latest());
+        let gone = last.filter(|last| when.committed_at.saturating_add(SLACK_MS) < last.at);
         let gone = gone.map(|last| Word {
             by: NO_CONTEXT,
             began: last.at,

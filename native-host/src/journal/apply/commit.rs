@@ -164,8 +164,8 @@ impl<'j> Batch<'j> {
             .collect::<Result<Vec<_>, _>>()?;
         let when = When {
             context: scope.context,
-            began_at: commit.began_at,
-            committed_at: commit.committed_at,
+            began_at: self.state.clock.bound(commit.began_at),
+            committed_at: self.state.clock.bound(commit.committed_at),
         };
         let mut place = Place {
             origin: scope.origin.to_owned(),

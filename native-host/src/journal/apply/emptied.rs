@@ -16,12 +16,11 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     super::{
-        order::{Reading, SLACK_MS},
+        order::Reading,
         store::{Place, Stores},
     },
     Batch,
 };
-use crate::time::now_ms;
 
 /// A list that left nothing.
 struct Claim {
@@ -32,11 +31,8 @@ struct Claim {
 impl Claim {
     /// Whether this reading is another one, begun later.
     fn is_before(&self, reading: Reading) -> bool {
-        // The lists of one document come in the order in which they were read. And a clock may have
-        // been set back since.
-        self.context == reading.context
-            || self.read_at < reading.began_at
-            || self.read_at > now_ms().saturating_add(SLACK_MS)
+        // The lists of one document come in the order in which they were read.
+        self.context == reading.context || self.read_at < reading.began_at
     }
 }
 

@@ -26,8 +26,8 @@ impl Batch<'_> {
         self.state.rereads.heard(scope.origin);
         let reading = Reading {
             context: scope.context,
-            began_at: inventory.began_at,
-            read_at: inventory.read_at,
+            began_at: self.state.clock.bound(inventory.began_at),
+            read_at: self.state.clock.bound(inventory.read_at),
             asked: false,
         };
         self.expect(scope, inventory, reading)?;
@@ -131,7 +131,7 @@ impl Batch<'_> {
         reading: Reading,
     ) -> rusqlite::Result<()> {
         let missing = reread::since(&self.transaction, scope.origin)?;
-        let missing = missing.filter(|since| *since <= inventory.began_at);
+        let missing = missing.filter(|since| *since <= reading.began_at);
         for database in &inventory.databases {
             for store in database.stores.iter().flatten() {
                 let place = Place {
@@ -156,7 +156,7 @@ impl Batch<'_> {
         };
         // The default bucket comes first. What could not be looked into is looked at again.
         if inventory.bucket.is_empty() {
-            self.state.surveys.insert(scope.context, inventory.began_at);
+            self.state.surveys.insert(scope.context, reading.began_at);
         }
         if inventory
             .databases

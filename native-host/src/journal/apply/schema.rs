@@ -115,8 +115,8 @@ impl<'j> Batch<'j> {
     ) -> rusqlite::Result<()> {
         let when = When {
             context: scope.context,
-            began_at: deletion.began_at,
-            committed_at: deletion.deleted_at,
+            began_at: self.state.clock.bound(deletion.began_at),
+            committed_at: self.state.clock.bound(deletion.deleted_at),
         };
         let mut stores = Stores::of_bucket(&self.transaction, scope.origin, &deletion.bucket)?;
         stores.retain(|(place, _)| place.database == deletion.database);
@@ -170,7 +170,7 @@ impl<'j> Batch<'j> {
     ) -> rusqlite::Result<()> {
         let mut in_conflict = false;
         let mut live = Pages::of(source, &Span::all());
-        while let Some(page) = live.rows(self.mirror())? {
+        while let Some(page) = live.rows(self.mirror(), self.state.clock)? {
             for (bytes, row) in page {
                 if self.is_spent() {
                     return Ok(());

@@ -36,7 +36,7 @@ impl Batch<'_> {
         let span = Span::between(snapshot.after, snapshot.until)?;
         let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
         let place = place_of(scope, snapshot);
-        let reading = reading_of(scope, snapshot);
+        let reading = self.reading_of(scope, snapshot);
         self.meet(scope, &place, snapshot.version, reading)?;
         let scene = scene(
             scope,
@@ -52,7 +52,7 @@ impl Batch<'_> {
             .stores
             .get(&self.transaction, &place, snapshot.version)?
             .look(&self.transaction, reading, span.to.clone())?;
-        self.scanned(scope.context, &place, snapshot, span)
+        self.scanned(&place, snapshot, span, reading)
     }
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
@@ -73,8 +73,8 @@ impl Batch<'_> {
         };
         let reading = Reading {
             context: scope.context,
-            began_at: records.began_at,
-            read_at: records.read_at,
+            began_at: self.state.clock.bound(records.began_at),
+            read_at: self.state.clock.bound(records.read_at),
             asked: true,
         };
         let scene = scene(
@@ -87,15 +87,26 @@ impl Batch<'_> {
         Ok(self.observe_all(scene, &place, &observed, reading)?)
     }
 
+    fn reading_of(&self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Reading {
+        let clock = self.state.clock;
+        Reading {
+            context: scope.context,
+            began_at: clock.bound(snapshot.began_at),
+            read_at: clock.bound(snapshot.read_at),
+            asked: false,
+        }
+    }
+
     /// Follows a whole-store read; once it has reached the end without a break, the mirror is
     /// complete.
     fn scanned(
         &mut self,
-        context: i64,
         place: &Place,
         snapshot: &Snapshot<'_>,
         span: Span,
+        reading: Reading,
     ) -> Result<(), Refusal> {
+        let context = reading.context;
         let store = self
             .state
             .stores
@@ -103,7 +114,7 @@ impl Batch<'_> {
         let id = store.id;
         let before = self.state.scans.remove(&(context, id));
         let began_at = match before {
-            _ if snapshot.after.is_none() => snapshot.began_at,
+            _ if snapshot.after.is_none() => reading.began_at,
             Some(Scan::Ordered(before)) if before.reached == span.from => before.began_at,
             _ => return Ok(()),
         };
@@ -139,7 +150,7 @@ impl Batch<'_> {
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
         let place = place_of(scope, snapshot);
-        let mut reading = reading_of(scope, snapshot);
+        let mut reading = self.reading_of(scope, snapshot);
         self.meet(scope, &place, snapshot.version, reading)?;
         let store = self
             .state
@@ -147,7 +158,7 @@ impl Batch<'_> {
             .get(&self.transaction, &place, snapshot.version)?
             .id;
         let scan = match (self.state.scans.remove(&(scope.context, store)), after) {
-            (_, None) => Some(Unordered::new(snapshot.began_at)),
+            (_, None) => Some(Unordered::new(reading.began_at)),
             (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == after => Some(scan),
             _ => None,
         };
@@ -207,15 +218,6 @@ fn place_of(scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Place {
         bucket: snapshot.bucket.clone().into_owned(),
         database: snapshot.database.clone().into_owned(),
         store: snapshot.store.clone().into_owned(),
-    }
-}
-
-fn reading_of(scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Reading {
-    Reading {
-        context: scope.context,
-        began_at: snapshot.began_at,
-        read_at: snapshot.read_at,
-        asked: false,
     }
 }
 

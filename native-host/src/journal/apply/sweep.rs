@@ -90,7 +90,7 @@ impl<'j> Batch<'j> {
         let mut asks = false;
         let mut live = Pages::of(id, span);
         while !self.is_spent()
-            && let Some(page) = live.rows(self.mirror())?
+            && let Some(page) = live.rows(self.mirror(), self.state.clock)?
         {
             for (bytes, row) in page {
                 if self.is_spent() {
@@ -172,7 +172,8 @@ impl<'j> Batch<'j> {
             return Ok(());
         }
         written.delete(store, span);
-        let buried = self.mirror().bury_without_conflict(store, span, when)?;
+        let clock = self.state.clock;
+        let buried = self.mirror().bury_without_conflict(store, span, when, clock)?;
         self.volume.change(buried);
         Ok(())
     }

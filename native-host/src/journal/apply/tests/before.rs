@@ -1,7 +1,7 @@
 //! What events tell of the value before: the true one, or nothing.
 
 use super::{Bench, NOW};
-use crate::time::now_ms;
+use crate::time::{now_ms, pass};
 
 const GAP: &str = r#"{"gap":{"reason":"a test","stores":[{"database":"d","store":"s"}]}}"#;
 const DELETE: &str = r#"{"delete":{"store":"s","key":1}}"#;
@@ -51,6 +51,7 @@ fn before_is_not_told_once_a_worker_was_found_to_write() {
     assert_eq!(bench.last_event(), "u 4");
     // It is still at it; then it has ended.
     let at = now_ms() - NOW;
+    pass(5000);
     bench.snapshot("reader", at + 1000, r#"{"key":1,"value":4},{"key":2,"value":6}"#);
     bench.put("a", at + 2000, at + 2000, 5);
     assert_eq!(bench.last_event(), "u 5");
@@ -73,6 +74,7 @@ fn before_is_not_told_after_a_gap_until_the_record_is_known_again() {
     bench.snapshot("reader", now - 9000, r#"{"key":1,"value":1}"#);
     bench.put_beside("a", now - 8000, 1);
     bench.deliver("a", GAP);
+    pass(7000);
     // The gap names one store, but what was lost may concern another one as well.
     bench.put("a", now + 1000, now + 1000, 2);
     assert_eq!(bench.last_event(), "u 2");

@@ -2,6 +2,7 @@
 //! unquestioned.
 
 use super::{Bench, NOW};
+use crate::time::{now_ms, pass};
 
 const DELETE: &str = r#"{"delete":{"store":"s","key":1}}"#;
 const CLEAR: &str = r#"{"clear":{"store":"s"}}"#;
@@ -357,17 +358,21 @@ fn later_commits_of_the_last_writer_are_applied_within_one_millisecond() {
 
 #[test]
 fn stamp_from_the_future_holds_nothing_back() {
-    let ahead = crate::time::now_ms() - NOW + 3_600_000;
     for by_read in [false, true] {
         let mut bench = Bench::new();
+        pass(3_600_000);
+        let ahead = now_ms() - NOW;
         if by_read {
             bench.snapshot("b", ahead, r#"{"key":1,"value":1}"#);
         } else {
-            bench.put("b", ahead, ahead + 10, 1);
+            bench.put("b", ahead - 10, ahead, 1);
         }
-        bench.put("a", 2000, 2010, 2);
+        pass(-3_600_000);
+        let now = now_ms() - NOW;
+        bench.put("a", now - 10, now, 2);
         assert_eq!(bench.value().as_deref(), Some("2"), "{by_read}");
-        bench.commit("a", 3000, 3010, CLEAR);
+        pass(1000);
+        bench.commit("a", now + 990, now + 1000, CLEAR);
         assert_eq!(bench.value(), None, "{by_read}");
     }
 }

@@ -1,0 +1,180 @@
+//! A machine whose clock was an hour ahead and was set right: what was stamped until then holds
+//! back no read, no list and no deletion from then on.
+
+use protocol::message::FromHost;
+
+use crate::{
+    crash::clock::{self, Clock},
+    support::{
+        Host, ORIGIN, Sandbox,
+        body::{clear, commit_at, put, snapshot_at},
+        hello,
+    },
+};
+
+const HOUR: i64 = 3_600_000;
+
+/// Longer than two clocks of one machine may differ.
+const LATER: i64 = 1000;
+
+const SHOP: &str = r#"{"name":"shop","version":1,"stores":["orders"]}"#;
+const GAP: &str = r#"{"gap":{"reason":"a test","stores":[{"database":"shop","store":"orders"}]}}"#;
+
+/// A machine on which time passes only by [`Clock::pass`].
+struct Machine {
+    sandbox: Sandbox,
+    clock: Clock,
+    host: Host,
+}
+
+impl Machine {
+    /// The clock is ahead, and two records were written by then.
+    fn ahead() -> Self {
+        let sandbox = Sandbox::new();
+        let mut clock = Clock::new(sandbox.directory.path());
+        let at = clock.pass(HOUR);
+        let host = start(&sandbox);
+        let mut machine = Self { sandbox, clock, host };
+        let written = commit_at(at, &[put("1", "\"old\""), put("2", "\"keep\"")]);
+        machine.deliver("writer", 1, &written);
+        machine.sandbox.await_cached("1", Some("\"old\""));
+        machine.sandbox.await_cached("2", Some("\"keep\""));
+        machine
+    }
+
+    /// The clock is set right, and the host has had something to do since.
+    fn set_right(&mut self) {
+        self.clock.pass(-HOUR);
+        let at = self.clock.pass(LATER);
+        self.deliver("reader", 1, &inventory(at, SHOP));
+        self.clock.pass(LATER);
+    }
+
+    /// Delivers, and waits for the acknowledgement; questions are left unanswered.
+    fn deliver(&mut self, context: &str, sequence: u64, body: &str) {
+        self.host.deliver_as(context, sequence, body);
+        loop {
+            if let FromHost::Acknowledged {
+                context: of,
+                sequence: last,
+            } = self.host.receive()
+                && of == context
+                && last == sequence
+            {
+                return;
+            }
+        }
+    }
+
+    /// The store is read as a whole: one record has changed unseen, the other has gone.
+    fn read_all(&mut self, sequence: u64) {
+        let at = self.clock.pass(LATER);
+        self.deliver("reader", sequence, &snapshot_at(at, &[("1", "\"new\"")]));
+    }
+
+    fn assert_read(&self) {
+        self.sandbox.await_cached("1", Some("\"new\""));
+        self.sandbox.await_cached("2", None);
+    }
+
+    fn is_doubtful(&self) -> bool {
+        let listed = self.sandbox.print(&["ls", "--json"]);
+        let store: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+        store["doubtful"] == true
+    }
+}
+
+/// A host that goes by the machine's clock.
+fn start(sandbox: &Sandbox) -> Host {
+    let mut program = sandbox.program();
+    program.env("IDB_RELAY_CLOCK", clock::path(sandbox.directory.path()));
+    let mut host = Host::spawn(program);
+    host.send(&hello(protocol::PROTOCOL_VERSION));
+    let _hello = host.receive();
+    host
+}
+
+/// The only store list of the origin, read at this time.
+fn inventory(at: i64, databases: &str) -> String {
+    format!(r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#)
+}
+
+#[test]
+fn read_changes_records_when_the_clock_was_set_back() {
+    let mut machine = Machine::ahead();
+    machine.set_right();
+    machine.read_all(2);
+    machine.assert_read();
+}
+
+#[test]
+fn read_changes_records_when_the_next_host_has_a_right_clock() {
+    let mut machine = Machine::ahead();
+    machine.host.close_stdin();
+    machine.host.wait();
+    machine.clock.pass(-HOUR);
+    machine.host = start(&machine.sandbox);
+    machine.read_all(1);
+    machine.assert_read();
+}
+
+#[test]
+fn read_changes_a_record_when_an_older_one_came_from_ahead() {
+    let mut machine = Machine::ahead();
+    let at = machine.clock.pass(LATER);
+    machine.set_right();
+    // It was made before the clock was set back, and waited in the page.
+    machine.deliver("writer", 2, &commit_at(at, &[put("1", "\"older\"")]));
+    machine.read_all(2);
+    machine.assert_read();
+}
+
+#[test]
+fn read_that_came_from_ahead_is_followed_by_a_later_one() {
+    let mut machine = Machine::ahead();
+    let at = machine.clock.pass(LATER);
+    machine.set_right();
+    let seen = [("1", "\"old\""), ("2", "\"keep\"")];
+    machine.deliver("another", 1, &snapshot_at(at, &seen));
+    machine.read_all(2);
+    machine.assert_read();
+}
+
+#[test]
+fn cleared_site_data_goes_when_the_clock_was_set_back() {
+    let mut machine = Machine::ahead();
+    let at = machine.clock.pass(LATER);
+    // The first list that leaves nothing deletes nothing yet.
+    machine.deliver("lister", 1, &inventory(at, ""));
+    machine.clock.pass(-HOUR);
+    for sequence in [1, 2] {
+        let at = machine.clock.pass(LATER);
+        machine.deliver("reader", sequence, &inventory(at, ""));
+    }
+    machine.sandbox.await_cached("1", None);
+    machine.sandbox.await_cached("2", None);
+}
+
+#[test]
+fn clear_takes_all_records_when_the_clock_was_set_back() {
+    let mut machine = Machine::ahead();
+    machine.set_right();
+    let at = machine.clock.pass(LATER);
+    machine.deliver("clearer", 1, &commit_at(at, &[clear()]));
+    machine.sandbox.await_cached("1", None);
+    machine.sandbox.await_cached("2", None);
+    assert!(!machine.is_doubtful());
+    let place = ["--origin", ORIGIN, "--database", "shop", "--store", "orders"];
+    assert_eq!(machine.sandbox.print(&[&["ls"][..], &place].concat()), "");
+}
+
+#[test]
+fn loss_is_made_good_when_the_clock_was_set_back() {
+    let mut machine = Machine::ahead();
+    machine.deliver("writer", 2, GAP);
+    assert!(machine.is_doubtful());
+    machine.set_right();
+    machine.read_all(2);
+    machine.assert_read();
+    assert!(!machine.is_doubtful());
+}
