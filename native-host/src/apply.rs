@@ -147,11 +147,11 @@ impl<W: Write> Process<'_, W> {
                     continue;
                 }
                 Err(Stop::Trouble { state, trouble, .. }) => {
-                    let cure = match &self.source {
-                        Source::Stream(_) => trouble.cure,
-                        Source::Channels(_) => stop::told_when_missed(&trouble.cure),
+                    let fix = match &self.source {
+                        Source::Stream(_) => trouble.fix,
+                        Source::Channels(_) => stop::told_when_missed(&trouble.fix),
                     };
-                    self.report.trouble(state, &trouble.error, &cure)?;
+                    self.report.trouble(state, &trouble.error, &fix)?;
                     // Not before it was tried once more: who can reach Redis gives the lease back.
                     if was_ended {
                         return self.leave();

@@ -107,7 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             let mut stderr = io::stderr();
             let _stream_broke = line!(&mut stderr, "error: {error}")
-                .and_then(|()| line!(&mut stderr, "  fix: {}", error.cure()));
+                .and_then(|()| line!(&mut stderr, "  fix: {}", error.fix()));
             ExitCode::from(error.exit_code())
         }
     }

@@ -116,10 +116,10 @@ impl Failure for CompareError {
         ErrorCode::QuestionFailed
     }
 
-    fn cure(&self) -> String {
+    fn fix(&self) -> String {
         match self {
-            Self::Journal(error) => error.cure(),
-            Self::Memcached(trouble) => trouble.cure.clone(),
+            Self::Journal(error) => error.fix(),
+            Self::Memcached(trouble) => trouble.fix.clone(),
             Self::Output(_) => "Check the system.".to_owned(),
         }
     }

@@ -2,7 +2,7 @@
 //! not.
 //!
 //! One file for each stretch of the way: [`files`] (configuration, journals), [`browsers`] (what
-//! tells them of this host), [`servers`] (Redis and Memcached, under the names and with the cures
+//! tells them of this host), [`servers`] (Redis and Memcached, under the names and with the fixes
 //! that the sinks use), `others` (profiles that write in each other's place), [`feeding`] (who
 //! writes to Memcached). Nothing is changed but what a check must try and undo: a file where the
 //! journals are.
@@ -30,7 +30,7 @@ pub struct Check {
     pub message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cure: Option<String>,
+    pub fix: Option<String>,
 }
 
 impl Check {
@@ -39,27 +39,27 @@ impl Check {
             area,
             verdict: Verdict::Ok,
             message: message.into(),
-            cure: None,
+            fix: None,
         }
     }
 
-    fn note(area: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+    fn note(area: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Note,
-            cure: Some(cure.into()),
+            fix: Some(fix.into()),
             ..Self::ok(area, message)
         }
     }
 
-    fn problem(area: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+    fn problem(area: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Problem,
-            ..Self::note(area, message, cure)
+            ..Self::note(area, message, fix)
         }
     }
 
     fn trouble(area: &'static str, trouble: Trouble) -> Self {
-        Self::problem(area, trouble.error, trouble.cure)
+        Self::problem(area, trouble.error, trouble.fix)
     }
 }
 
@@ -69,7 +69,7 @@ impl From<Check> for protocol::inspect::Check {
             area: check.area.to_owned(),
             verdict: check.verdict,
             message: check.message,
-            cure: check.cure,
+            fix: check.fix,
         }
     }
 }
@@ -84,7 +84,7 @@ pub fn examine(config: &Result<Config, ConfigError>) -> Vec<Check> {
             checks.extend(others::examine(config));
             checks.extend(feeding::examine(config));
         }
-        Err(error) => checks.push(Check::problem("configuration", error.to_string(), error.cure())),
+        Err(error) => checks.push(Check::problem("configuration", error.to_string(), error.fix())),
     }
     checks
 }

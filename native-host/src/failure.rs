@@ -1,5 +1,5 @@
 //! What every named error of this program offers: a message that says what failed with what, and a
-//! cure.
+//! fix.
 
 use protocol::message::{ErrorCode, HostError};
 
@@ -33,14 +33,14 @@ pub trait Failure: std::error::Error {
     fn code(&self) -> ErrorCode;
 
     /// What to do about it.
-    fn cure(&self) -> String;
+    fn fix(&self) -> String;
 
     /// The message for the extension.
     fn to_message(&self) -> HostError {
         HostError {
             code: self.code(),
             message: self.to_string(),
-            cure: self.cure(),
+            fix: self.fix(),
             context: None,
             sequence: None,
         }

@@ -71,10 +71,10 @@ impl Failure for SessionError {
         }
     }
 
-    fn cure(&self) -> String {
+    fn fix(&self) -> String {
         match self {
-            Self::Config(error) => error.cure(),
-            Self::Journal(error) => error.cure(),
+            Self::Config(error) => error.fix(),
+            Self::Journal(error) => error.fix(),
             Self::Frame(FrameError::TooLong { .. }) => {
                 "Update the extension: it should have cut the message into parts.".to_owned()
             }
@@ -106,7 +106,7 @@ pub fn run(
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error} — {}", error.cure());
+            tracing::error!("{error} — {}", error.fix());
             outbox.send(FromHost::Error(error.to_message()));
             ExitCode::FAILURE
         }
@@ -242,7 +242,7 @@ impl Session<'_> {
         if troubles != self.troubles {
             let remark = |trouble: &Trouble| Remark {
                 message: trouble.error.clone(),
-                cure: trouble.cure.clone(),
+                fix: trouble.fix.clone(),
             };
             self.outbox.send(FromHost::Servers {
                 troubles: troubles.iter().map(remark).collect(),

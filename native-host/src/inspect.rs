@@ -137,11 +137,11 @@ fn too_many() -> HostError {
 }
 
 /// A question that makes sense and has no answer.
-fn failed(message: String, cure: &str) -> HostError {
+fn failed(message: String, fix: &str) -> HostError {
     HostError {
         code: ErrorCode::QuestionFailed,
         message,
-        cure: cure.to_owned(),
+        fix: fix.to_owned(),
         context: None,
         sequence: None,
     }

@@ -55,7 +55,7 @@ impl Failure for InstallError {
         ErrorCode::Config
     }
 
-    fn cure(&self) -> String {
+    fn fix(&self) -> String {
         match self {
             Self::UnknownBrowser { .. } => "Name one of the list, or \"all\".".to_owned(),
             Self::Template(..) => "This build is broken; please report it.".to_owned(),

@@ -8,7 +8,7 @@
 //!
 //! **Invariants:** stdout carries frames and nothing else, and one thread owns it. Nothing is
 //! acknowledged before it is on disk. The journal knows no sink; a sink reads the journal and never
-//! talks to stdin. Nothing here panics on bad input: every mistake has a name and a cure
+//! talks to stdin. Nothing here panics on bad input: every mistake has a name and a fix
 //! ([`failure`]).
 //!
 //! # Layout
@@ -20,7 +20,7 @@
 //! - [`compare`]: what Memcached holds otherwise than the mirror, and putting it right.
 //! - [`inspect`]: answers the inspector's questions, reading the journal as the commands do.
 //! - [`apply`]: from Redis to Memcached, as a process of its own.
-//! - [`doctor`]: whether everything on the way works, with cures.
+//! - [`doctor`]: whether everything on the way works, with fixes.
 //! - [`config`]: the TOML file, with errors that name line, key and the nearest known key.
 //! - [`install`]: tells browsers where this host is.
 //! - [`cli`]: one file per command.

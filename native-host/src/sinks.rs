@@ -31,7 +31,7 @@ pub const REDIS: &str = "redis";
 pub const MEMCACHED: &str = "memcached";
 
 /// What to do about two hosts of one profile.
-const COPIED_CURE: &str = "Use one of the two only; when the other one has ended this one goes on by itself, and nothing is lost. To use both, remove the extension \
+const COPIED_FIX: &str = "Use one of the two only; when the other one has ended this one goes on by itself, and nothing is lost. To use both, remove the extension \
     from the copy and add it again: that makes a new profile id.";
 
 /// The sinks that run.

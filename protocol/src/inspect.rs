@@ -305,7 +305,7 @@ pub struct Check {
     pub message: String,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cure: Option<String>,
+    pub fix: Option<String>,
 }
 
 /// A stretch of the feed.

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A problem in words, with its cure.
+/// A problem in words, with its fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
     /// What is wrong, with what.
     pub message: String,
     /// What to do about it.
-    pub cure: String,
+    pub fix: String,
 }
 
 /// A named error from the host. Codes never change their meaning.
@@ -19,7 +19,7 @@ pub struct HostError {
     /// What failed, with what.
     pub message: String,
     /// What to do about it.
-    pub cure: String,
+    pub fix: String,
     /// The context of the delivery that caused it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,

@@ -81,7 +81,7 @@ fn sink_destination(sink: &Sink, health: &Health) -> Destination {
         fix: sink
             .error
             .as_ref()
-            .and_then(|_| sink.cure.clone())
+            .and_then(|_| sink.fix.clone())
             .unwrap_or_default(),
     }
 }
@@ -117,7 +117,7 @@ mod tests {
             enabled: true,
             servers: vec!["127.0.0.1:1".to_owned()],
             error: error.map(str::to_owned),
-            cure: error.map(|_| "Start it.".to_owned()),
+            fix: error.map(|_| "Start it.".to_owned()),
             lag: Some(Lag {
                 p50: 2.0,
                 p95: 3.0,

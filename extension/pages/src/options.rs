@@ -119,7 +119,7 @@ fn render(state: &SharedState, link: &Rc<BackgroundLink>) {
     if let Some(problem) = &background.problem {
         let parts = [
             sentence("strong", "", &problem.message),
-            sentence("span", "", &problem.cure),
+            sentence("span", "", &problem.fix),
         ];
         fill(&alert, &parts);
     }

@@ -171,7 +171,7 @@ fn render(state: &State) {
             &alert,
             &[
                 sentence("strong", "", &problem.message),
-                sentence("span", "", &problem.cure),
+                sentence("span", "", &problem.fix),
             ],
         );
     }
@@ -226,7 +226,7 @@ fn destination_item(destination: &Destination) -> web_sys::Element {
         add(&item, &[sentence("small", "", &destination.message)]);
     }
     if !destination.fix.is_empty() {
-        add(&item, &[sentence("small", "cure", &destination.fix)]);
+        add(&item, &[sentence("small", "fix", &destination.fix)]);
     }
     item
 }

@@ -186,9 +186,9 @@ mod tests {
             tab: 1,
             frame: 0,
             late,
-            refused: refused.map(|cure| Remark {
+            refused: refused.map(|fix| Remark {
                 message: "It is captured later.".into(),
-                cure: cure.into(),
+                fix: fix.into(),
             }),
         }
     }
@@ -242,7 +242,7 @@ mod tests {
             "Captured: 1 document. The host's configuration says so. 2 frames are left out."
         );
         assert_eq!(
-            site.problem.expect("a problem").cure,
+            site.problem.expect("a problem").fix,
             "Open it in a tab of its own."
         );
     }
@@ -260,7 +260,7 @@ mod tests {
         background.waiting = 1;
         background.problem = Some(Remark {
             message: "No host.".into(),
-            cure: "Run `idb-relay install`.".into(),
+            fix: "Run `idb-relay install`.".into(),
         });
         let no_host = site_status(&background, Some(ORIGIN));
         assert_eq!(
@@ -285,7 +285,7 @@ mod tests {
             site_status(&background, Some(ORIGIN))
                 .problem
                 .expect("a problem")
-                .cure,
+                .fix,
             "Reload the page."
         );
         background.ungranted = vec![ORIGIN.into()];

@@ -236,13 +236,13 @@ fn background_restarted() -> HostError {
     HostError {
         code: ErrorCode::HostAway,
         message: "The extension's background has restarted.".to_owned(),
-        cure: "Ask again in a moment.".to_owned(),
+        fix: "Ask again in a moment.".to_owned(),
         context: None,
         sequence: None,
     }
 }
 
 fn inspection_failed() -> Sight {
-    let HostError { message, cure, .. } = background_restarted();
-    Sight::Failed(Remark { message, cure })
+    let HostError { message, fix, .. } = background_restarted();
+    Sight::Failed(Remark { message, fix })
 }

@@ -478,7 +478,7 @@ mod tests {
             document
                 .refused
                 .as_ref()
-                .is_none_or(|remark| !remark.cure.contains("reload"))
+                .is_none_or(|remark| !remark.fix.contains("reload"))
         }));
         bridges.close(4);
         bridges.open(5, sender("http://a", 0));

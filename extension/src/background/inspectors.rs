@@ -150,7 +150,7 @@ impl Inspectors {
             let error = HostError {
                 code: ErrorCode::HostAway,
                 message: reason.message.clone(),
-                cure: reason.cure.clone(),
+                fix: reason.fix.clone(),
                 context: None,
                 sequence: None,
             };
@@ -215,7 +215,7 @@ fn too_many() -> HostError {
     HostError {
         code: ErrorCode::QuestionFailed,
         message: format!("{MAX_QUESTIONS} questions wait for their answers already"),
-        cure: "Close panels that are not needed, or ask again later.".into(),
+        fix: "Close panels that are not needed, or ask again later.".into(),
         context: None,
         sequence: None,
     }

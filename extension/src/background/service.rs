@@ -243,7 +243,7 @@ impl Service {
                         "The page scripts could not be registered: {}",
                         chrome::message_of(&error)
                     ),
-                    cure: "Switch the extension off and on again.".into(),
+                    fix: "Switch the extension off and on again.".into(),
                 };
                 self.perform(Action::Show {
                     problem: Some(problem),
@@ -300,7 +300,7 @@ async fn save(decisions: Decisions) {
 /// Puts the problem at the extension's button, or that capture rests.
 async fn show(problem: Option<Problem>, paused: bool) {
     let (badge, title) = match problem {
-        Some(problem) => ("!", format!("idb-relay: {} {}", problem.message, problem.cure)),
+        Some(problem) => ("!", format!("idb-relay: {} {}", problem.message, problem.fix)),
         None if paused => ("II", "idb-relay: capture is paused.".to_owned()),
         None => ("", "idb-relay".to_owned()),
     };
@@ -314,7 +314,7 @@ async fn show_in_tab(tab: i64, problem: Problem) {
     if tab < 0 {
         return;
     }
-    let title = format!("idb-relay: {} {}", problem.message, problem.cure);
+    let title = format!("idb-relay: {} {}", problem.message, problem.fix);
     // The tab may be gone.
     let details = chrome::object(&[("title", title.into()), ("tabId", chrome::number(tab))]);
     let _unseen = chrome::set_title(&details).await;

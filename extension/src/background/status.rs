@@ -7,13 +7,13 @@ use protocol::{
     redact::RuleError,
 };
 
-/// A named problem with its cure. Shown at the extension's button.
+/// A named problem with its fix. Shown at the extension's button.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// What failed, with what.
     pub message: String,
     /// What to do about it.
-    pub cure: String,
+    pub fix: String,
 }
 
 impl Problem {
@@ -24,13 +24,13 @@ impl Problem {
         if known(&["not found", "No such native application"]) {
             return Self {
                 message: format!("The native host {HOST_NAME} is not installed for this browser."),
-                cure: "Run `idb-relay install`. If it is installed, `idb-relay status` says where.".into(),
+                fix: "Run `idb-relay install`. If it is installed, `idb-relay status` says where.".into(),
             };
         }
         if known(&["forbidden", "does not have permission"]) {
             return Self {
                 message: format!("The native host {HOST_NAME} does not allow this extension."),
-                cure: "Run `idb-relay install` again: the host's manifest names another extension.".into(),
+                fix: "Run `idb-relay install` again: the host's manifest names another extension.".into(),
             };
         }
         let reason = if reason.is_empty() {
@@ -40,7 +40,7 @@ impl Problem {
         };
         Self {
             message: format!("The idb-relay host stopped: {reason}"),
-            cure: "It is started again by itself. If this stays, run `idb-relay status`.".into(),
+            fix: "It is started again by itself. If this stays, run `idb-relay status`.".into(),
         }
     }
 
@@ -48,7 +48,7 @@ impl Problem {
     pub fn not_captured(origin: &str) -> Self {
         Self {
             message: format!("{origin} is not captured."),
-            cure: "To capture it, press the extension's button, or add it to capture.origins in the host's configuration file."
+            fix: "To capture it, press the extension's button, or add it to capture.origins in the host's configuration file."
                 .into(),
         }
     }
@@ -57,7 +57,7 @@ impl Problem {
     pub fn loaded_before(origin: &str) -> Self {
         Self {
             message: format!("{origin} is captured from its next load on."),
-            cure: "The page was loaded before its site was enabled: reload it.".into(),
+            fix: "The page was loaded before its site was enabled: reload it.".into(),
         }
     }
 
@@ -67,7 +67,7 @@ impl Problem {
             message: format!(
                 "{origin} is not captured in the pages of other sites: it has databases of its own there."
             ),
-            cure: "Open it in a tab of its own.".into(),
+            fix: "Open it in a tab of its own.".into(),
         }
     }
 
@@ -82,7 +82,7 @@ impl Problem {
             message: format!(
                 "A frame of {origin} is left out: it is inside a frame of {site}, and has databases of its own there."
             ),
-            cure: "Open it in a tab of its own, or put it into the page without the frame around it.".into(),
+            fix: "Open it in a tab of its own, or put it into the page without the frame around it.".into(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Problem {
             message: format!(
                 "A frame of {origin} is left out: it is credentialless or fenced, and its databases are thrown away with it."
             ),
-            cure: "Open it in a tab of its own, or embed it as an ordinary frame.".into(),
+            fix: "Open it in a tab of its own, or embed it as an ordinary frame.".into(),
         }
     }
 
@@ -100,7 +100,7 @@ impl Problem {
     pub fn container(origin: &str) -> Self {
         Self {
             message: format!("Container tabs are never captured: {origin} has databases of its own in each."),
-            cure: "Open the page in a tab without a container.".into(),
+            fix: "Open the page in a tab without a container.".into(),
         }
     }
 
@@ -110,7 +110,7 @@ impl Problem {
             message: format!(
                 "{origin} is not captured outside of tabs: the browser does not say there whose databases it has."
             ),
-            cure: "Open the page in a tab.".into(),
+            fix: "Open the page in a tab.".into(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Problem {
     pub fn context_of_another(origin: &str) -> Self {
         Self {
             message: format!("A page of {origin} goes by the id of a document of another origin."),
-            cure: "Reload the page. If this stays, do not trust the page: its process may be taken over."
+            fix: "Reload the page. If this stays, do not trust the page: its process may be taken over."
                 .into(),
         }
     }
@@ -129,7 +129,7 @@ impl Problem {
             message: format!(
                 "A page of {origin} is not captured any more: the extension failed on it twice."
             ),
-            cure: "Reload the page. If this stays, please report what the page writes.".into(),
+            fix: "Reload the page. If this stays, please report what the page writes.".into(),
         }
     }
 
@@ -137,7 +137,7 @@ impl Problem {
     pub fn incognito() -> Self {
         Self {
             message: "Private windows are never captured.".into(),
-            cure: "Open the page in an ordinary window.".into(),
+            fix: "Open the page in an ordinary window.".into(),
         }
     }
 
@@ -145,7 +145,7 @@ impl Problem {
     pub fn ungranted(origin: &str) -> Self {
         Self {
             message: format!("{origin} is enabled, but the browser's permission for it is missing."),
-            cure: "Open the site, press this button and allow access.".into(),
+            fix: "Open the site, press this button and allow access.".into(),
         }
     }
 
@@ -153,7 +153,7 @@ impl Problem {
     pub fn broken_rule(error: &RuleError) -> Self {
         Self {
             message: format!("Nothing is sent: a redaction rule cannot be applied: {error}."),
-            cure: "Correct it where it was made: on the options page, in the host's configuration file, or in the policy.".into(),
+            fix: "Correct it where it was made: on the options page, in the host's configuration file, or in the policy.".into(),
         }
     }
 
@@ -161,7 +161,7 @@ impl Problem {
     pub fn policy_awaited() -> Self {
         Self {
             message: "Nothing is sent: the browser has not told the managed policy yet.".into(),
-            cure: "Try again in a few seconds: browsers read policies after their start.".into(),
+            fix: "Try again in a few seconds: browsers read policies after their start.".into(),
         }
     }
 
@@ -169,9 +169,8 @@ impl Problem {
     pub fn policy_late() -> Self {
         Self {
             message: "Nothing is sent: for half a minute the browser has not told the managed policy.".into(),
-            cure:
-                "Restart the browser. If this stays, let your administrator look at the browser's policies."
-                    .into(),
+            fix: "Restart the browser. If this stays, let your administrator look at the browser's policies."
+                .into(),
         }
     }
 
@@ -181,7 +180,7 @@ impl Problem {
             message: format!(
                 "Nothing is sent: the managed policy's redaction rules cannot be read: {reason}."
             ),
-            cure: "Let your administrator correct `redact` in the policy of this extension.".into(),
+            fix: "Let your administrator correct `redact` in the policy of this extension.".into(),
         }
     }
 
@@ -197,7 +196,7 @@ impl Problem {
                 "The host (version {}) speaks protocol {}, the extension protocol {PROTOCOL_VERSION}.",
                 host.version, host.protocol
             ),
-            cure: format!("Update the {older} to the version of the {newer}."),
+            fix: format!("Update the {older} to the version of the {newer}."),
         }
     }
 }
@@ -206,7 +205,7 @@ impl From<Problem> for Remark {
     fn from(problem: Problem) -> Self {
         Self {
             message: problem.message,
-            cure: problem.cure,
+            fix: problem.fix,
         }
     }
 }
@@ -215,7 +214,7 @@ impl From<Remark> for Problem {
     fn from(remark: Remark) -> Self {
         Self {
             message: remark.message,
-            cure: remark.cure,
+            fix: remark.fix,
         }
     }
 }
@@ -224,7 +223,7 @@ impl From<HostError> for Problem {
     fn from(error: HostError) -> Self {
         Self {
             message: error.message,
-            cure: error.cure,
+            fix: error.fix,
         }
     }
 }
@@ -234,12 +233,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_browsers_words_lead_to_the_cure() {
+    fn both_browsers_words_lead_to_the_fix() {
         for reason in [
             "Specified native messaging host not found.",
             "No such native application dev.idb_relay.host",
         ] {
-            assert!(Problem::host_gone(reason).cure.contains("idb-relay install"));
+            assert!(Problem::host_gone(reason).fix.contains("idb-relay install"));
         }
         assert!(
             Problem::host_gone("Access to the specified native messaging host is forbidden.")
@@ -263,13 +262,13 @@ mod tests {
         };
         assert!(
             Problem::protocol_mismatch(&host)
-                .cure
+                .fix
                 .starts_with("Update the extension")
         );
         host.protocol = 0;
         assert!(
             Problem::protocol_mismatch(&host)
-                .cure
+                .fix
                 .starts_with("Update the host")
         );
     }

@@ -43,7 +43,7 @@ const LARGE: usize = 1024 * 1024;
 const SIGNS: u64 = 3;
 
 /// What to do about events that were missed.
-const CURE_MISSED: &str = "Pub/Sub delivers at most once. Without --pubsub nothing is missed: the stream is read instead, and Memcached is filled from it at the first start.";
+const FIX_MISSED: &str = "Pub/Sub delivers at most once. Without --pubsub nothing is missed: the stream is read instead, and Memcached is filled from it at the first start.";
 
 /// What is heard, and what has become of it.
 pub(super) struct Channels {
@@ -167,11 +167,11 @@ impl Channels {
                     "gap",
                     format_args!(
                         "gap: {count} events of profile {} were heard and not written ({first} to {last}), for {}; what they changed may be \
-                         stale in Memcached\n   fix: {CURE_MISSED}",
+                         stale in Memcached\n   fix: {FIX_MISSED}",
                         shown(&profile),
                         shown(why)
                     ),
-                    json!({"profile": profile, "first": first, "last": last, "events": count, "cure": CURE_MISSED}),
+                    json!({"profile": profile, "first": first, "last": last, "events": count, "fix": FIX_MISSED}),
                 )?;
             }
         }
@@ -205,7 +205,7 @@ impl Channels {
         if let Some(last) = last
             && change.sequence > last + 1
         {
-            report.gap(&change.profile, last + 1, change.sequence - 1, CURE_MISSED)?;
+            report.gap(&change.profile, last + 1, change.sequence - 1, FIX_MISSED)?;
         }
         self.pass(&change);
         self.in_hand.push(change);
@@ -283,8 +283,8 @@ fn take_in_hand<W: Write>(
             }
             Heard::Listening => session.report.state("applying", "listening")?,
             Heard::Deaf(Stop::Trouble { state, trouble, .. }) => {
-                let cure = told_when_missed(&trouble.cure);
-                session.report.trouble(state, &trouble.error, &cure)?;
+                let fix = told_when_missed(&trouble.fix);
+                session.report.trouble(state, &trouble.error, &fix)?;
             }
             Heard::Deaf(stop) => return Err(stop),
         }

@@ -123,16 +123,16 @@ impl<W: Write> Session<'_, W> {
                 self.owners.note_heir(&target.origin, change);
                 let pair = (target.origin.clone(), change.profile.clone());
                 if !self.owners.said.contains(&pair) {
-                    let cure = crate::sinks::memcached::owner::cure(&pair.0, &pair.1);
+                    let fix = crate::sinks::memcached::owner::fix(&pair.0, &pair.1);
                     self.report.tell(
                         "held",
                         format_args!(
-                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {cure}",
+                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {fix}",
                             change.profile,
                             shown(&change.browser),
                             target.origin
                         ),
-                        json!({"profile": change.profile, "origin": target.origin, "owner": owner.profile, "cure": cure}),
+                        json!({"profile": change.profile, "origin": target.origin, "owner": owner.profile, "fix": fix}),
                     )?;
                     self.owners.said.insert(pair);
                 }

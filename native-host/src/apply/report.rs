@@ -65,7 +65,7 @@ impl<W: Write> Report<W> {
     }
 
     /// Says what is wrong, if it was not said last.
-    pub fn trouble(&mut self, state: &str, error: &str, cure: &str) -> io::Result<()> {
+    pub fn trouble(&mut self, state: &str, error: &str, fix: &str) -> io::Result<()> {
         let key = format!("{state} {error}");
         if self.state == key {
             return Ok(());
@@ -76,9 +76,9 @@ impl<W: Write> Report<W> {
             format_args!(
                 "trouble: {}\n   fix: {}\n   trying again",
                 shown(error),
-                shown(cure)
+                shown(fix)
             ),
-            json!({"state": state, "error": error, "cure": cure}),
+            json!({"state": state, "error": error, "fix": fix}),
         )
     }
 
@@ -115,7 +115,7 @@ impl<W: Write> Report<W> {
     }
 
     /// Says that events never came.
-    pub fn gap(&mut self, profile: &str, first: u64, last: u64, cure: &str) -> io::Result<()> {
+    pub fn gap(&mut self, profile: &str, first: u64, last: u64, fix: &str) -> io::Result<()> {
         let count = last - first + 1;
         self.tell(
             "gap",
@@ -123,9 +123,9 @@ impl<W: Write> Report<W> {
                 "gap: {count} events of profile {} never came ({first} to {last}); what they changed may be stale \
                  in Memcached\n   fix: {}",
                 shown(profile),
-                shown(cure)
+                shown(fix)
             ),
-            json!({"profile": profile, "first": first, "last": last, "events": count, "cure": cure}),
+            json!({"profile": profile, "first": first, "last": last, "events": count, "fix": fix}),
         )
     }
 

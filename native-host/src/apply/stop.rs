@@ -34,12 +34,12 @@ pub enum Stop {
 
 impl Stop {
     /// A trouble of our own naming.
-    pub fn trouble(state: &'static str, error: String, cure: &str) -> Self {
+    pub fn trouble(state: &'static str, error: String, fix: &str) -> Self {
         Self::Trouble {
             state,
             trouble: Trouble {
                 error,
-                cure: cure.to_owned(),
+                fix: fix.to_owned(),
             },
             unanswered: false,
         }
@@ -47,7 +47,7 @@ impl Stop {
 
     /// For a lease that was not kept for so long, and what took longest meanwhile.
     pub fn late(pause: Duration, slowest: Option<(&str, Duration)>) -> Self {
-        let (why, cure) = match slowest.filter(|(_, took)| *took >= timing::apply::LONG_EXCHANGE) {
+        let (why, fix) = match slowest.filter(|(_, took)| *took >= timing::apply::LONG_EXCHANGE) {
             Some((address, took)) => (
                 format!(
                     "memcached at {address} took {:.1} s for one exchange",
@@ -63,7 +63,7 @@ impl Stop {
         };
         let pause = pause.as_secs_f64();
         let error = format!("the lease was not kept for {pause:.1} s and had to be given up: {why}");
-        Self::trouble("late", error, cure)
+        Self::trouble("late", error, fix)
     }
 
     /// For what Redis said.
@@ -93,15 +93,15 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// How a cure ends that holds for the stream, and for the channels.
+/// How a fix ends that holds for the stream, and for the channels.
 const KEPT: &str = "; nothing is lost meanwhile.";
 const MISSED: &str = "; what was heard is kept and tried again, and what is missed meanwhile is told as a gap once more comes.";
 
-/// A cure for who listens to the channels.
-pub fn told_when_missed(cure: &str) -> String {
-    match cure.strip_suffix(KEPT) {
-        Some(cure) => format!("{cure}{MISSED}"),
-        None => cure.to_owned(),
+/// A fix for who listens to the channels.
+pub fn told_when_missed(fix: &str) -> String {
+    match fix.strip_suffix(KEPT) {
+        Some(fix) => format!("{fix}{MISSED}"),
+        None => fix.to_owned(),
     }
 }
 

@@ -34,7 +34,7 @@ use self::{lost::Lost, owed::Owed};
 use crate::timing;
 
 /// What is to be done when events are gone for good.
-const CURE_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
+const FIX_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
     and these servers, key and value stand in its configuration, too. Raise redis.max_stream_length if the stream was cut too early.";
 
 /// How many entries are behind when it is worth telling how far it has come.

@@ -157,17 +157,17 @@ fn warn(config: &Config, options: &Options, out: &mut impl Write) -> Result<(), 
          older value over what the other has written",
         directory.display()
     );
-    let cure = format!(
+    let fix = format!(
         "Write mode = \"off\" under [memcached] in {} and restart the browser; or do without `idb-relay apply` here.",
         config::path().unwrap_or_default().display()
     );
-    tracing::warn!(cure, "{warning}");
+    tracing::warn!(fix, "{warning}");
     if options.json {
-        let warning = json!({"state": "fed_twice", "error": warning, "cure": cure});
+        let warning = json!({"state": "fed_twice", "error": warning, "fix": fix});
         output::json(out, &json!({ "warning": warning }))?;
     } else {
         line!(out, "WARNING: {warning}")?;
-        line!(out, "   fix: {cure}")?;
+        line!(out, "   fix: {fix}")?;
     }
     Ok(out.flush()?)
 }

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Print one JSON object: {"problems": 0, "checks":
-    /// [{"area", "verdict": "ok"|"note"|"problem", "message", "cure"}]}
+    /// [{"area", "verdict": "ok"|"note"|"problem", "message", "fix"}]}
     #[arg(long)]
     json: bool,
 }
@@ -40,8 +40,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
                 Verdict::Problem => "PROBLEM",
             };
             line!(out, "{verdict:<8} {:<14} {}", check.area, check.message)?;
-            if let Some(cure) = &check.cure {
-                line!(out, "{:23} fix: {cure}", "")?;
+            if let Some(fix) = &check.fix {
+                line!(out, "{:23} fix: {fix}", "")?;
             }
         }
     }

@@ -44,7 +44,7 @@ pub enum CliError {
         /// What failed, with what.
         error: String,
         /// What to do about it.
-        cure: String,
+        fix: String,
     },
     /// What `verify` found.
     #[error("Memcached does not hold what it should; differences: {0}")]
@@ -97,11 +97,11 @@ impl CliError {
     }
 
     /// What to do about it.
-    pub fn cure(&self) -> String {
+    pub fn fix(&self) -> String {
         match self {
-            Self::Config(error) => error.cure(),
-            Self::Journal(error) => error.cure(),
-            Self::Install(error) => error.cure(),
+            Self::Config(error) => error.fix(),
+            Self::Journal(error) => error.fix(),
+            Self::Install(error) => error.fix(),
             Self::Key(_) => {
                 "Quote it for the shell: --key 42, --key '\"alice\"', --key '[1,\"a\"]'.".to_owned()
             }
@@ -109,15 +109,15 @@ impl CliError {
             Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
             Self::Problems(_) => "See the fix listed with each.".to_owned(),
             Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
-            Self::Feed(error) => error.cure(),
-            Self::Memcached { cure, .. } => cure.clone(),
+            Self::Feed(error) => error.fix(),
+            Self::Memcached { fix, .. } => fix.clone(),
             Self::Drift(_) => {
                 "Run `idb-relay verify --repair`. It does not repair what waits for a host or an `idb-relay apply` that is not running: start that first \
                  (`idb-relay status` names it). While `idb-relay apply --pubsub` runs nothing is repaired: end it and run `idb-relay apply`, which fills \
                  Memcached from the stream."
                     .to_owned()
             }
-            Self::NotCompared(error) => error.cure(),
+            Self::NotCompared(error) => error.fix(),
             Self::NoRedis => "Remove enabled = false from [redis].".to_owned(),
             Self::NoStream => {
                 "Name the stream, here and where the hosts run; or use --pubsub, which may miss events."

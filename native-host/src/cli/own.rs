@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
     let former = hand_over(&memcached, &arguments.origin, &profile, &browser).map_err(|trouble| {
         CliError::Memcached {
             error: trouble.error,
-            cure: trouble.cure,
+            fix: trouble.fix,
         }
     })?;
     let origin = &arguments.origin;

@@ -69,8 +69,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
             "WARNING: "
         };
         line!(out, "{warning}{}", check.message)?;
-        if let Some(cure) = &check.cure {
-            line!(out, "  fix: {cure}")?;
+        if let Some(fix) = &check.fix {
+            line!(out, "  fix: {fix}")?;
         }
     }
     Ok(())
@@ -165,7 +165,7 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
         line!(out, "{text}")?;
         if let Some(error) = &sink.error {
             line!(out, "    {error}")?;
-            line!(out, "    fix: {}", sink.cure.as_deref().unwrap_or("not known"))?;
+            line!(out, "    fix: {}", sink.fix.as_deref().unwrap_or("not known"))?;
         }
         let last = failures.iter().find(|(name, _)| *name == sink.name);
         if let Some((_, failed)) = last

@@ -147,7 +147,7 @@ impl From<CompareError> for CliError {
             CompareError::Journal(error) => Self::Journal(error),
             CompareError::Output(error) => Self::Output(error),
             CompareError::Memcached(_) => Self::Memcached {
-                cure: error.cure(),
+                fix: error.fix(),
                 error: error.to_string(),
             },
         }

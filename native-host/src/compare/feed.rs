@@ -79,7 +79,7 @@ impl Failure for FeedError {
         ErrorCode::QuestionFailed
     }
 
-    fn cure(&self) -> String {
+    fn fix(&self) -> String {
         match self {
             Self::NoWriter(_) => {
                 "Start `idb-relay apply` near Memcached (name its group with --group if it is another), or write memcached.mode = \"host\"."
@@ -89,8 +89,8 @@ impl Failure for FeedError {
                 "Write under [memcached] in {file} the servers, key and value that stand where `idb-relay apply` runs, besides mode = \"off\"; \
                  or name a file that has them: IDB_RELAY_CONFIG=FILE idb-relay verify."
             ),
-            Self::Redis(trouble) | Self::Memcached(trouble) => trouble.cure.clone(),
-            Self::Journal(error) => error.cure(),
+            Self::Redis(trouble) | Self::Memcached(trouble) => trouble.fix.clone(),
+            Self::Journal(error) => error.fix(),
         }
     }
 }

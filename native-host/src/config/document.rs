@@ -248,11 +248,11 @@ impl<'d> Section<'d> {
     }
 
     /// The value asks for what this version does not have.
-    pub(super) fn not_yet(&self, line: usize, key: &'static str, cure: &'static str) -> ConfigError {
+    pub(super) fn not_yet(&self, line: usize, key: &'static str, fix: &'static str) -> ConfigError {
         ConfigError {
             path: self.document.path.to_owned(),
             line: Some(line),
-            problem: ConfigProblem::NotYet { key, cure },
+            problem: ConfigProblem::NotYet { key, fix },
         }
     }
 

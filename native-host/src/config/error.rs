@@ -44,7 +44,7 @@ pub enum ConfigProblem {
         /// What it says.
         key: &'static str,
         /// What to do instead.
-        cure: &'static str,
+        fix: &'static str,
     },
     /// A value of another type.
     #[error("{key} must be {expected}, not {found}")]
@@ -106,7 +106,7 @@ impl Failure for ConfigError {
         ErrorCode::Config
     }
 
-    fn cure(&self) -> String {
+    fn fix(&self) -> String {
         match &self.problem {
             ConfigProblem::Unreadable(_) => format!(
                 "Make the file readable, or let {} name another one.",
@@ -120,7 +120,7 @@ impl Failure for ConfigError {
                 ..
             } => format!("Did you mean {nearest:?}?"),
             ConfigProblem::UnknownKey { known, .. } => format!("The keys here are {}.", known.join(", ")),
-            ConfigProblem::NotYet { cure, .. } => (*cure).to_owned(),
+            ConfigProblem::NotYet { fix, .. } => (*fix).to_owned(),
             ConfigProblem::Type { expected, .. } => format!("Write {expected}."),
             ConfigProblem::Absent { expected, .. } => format!("Add it: {expected}."),
             ConfigProblem::Value { .. } => {

@@ -5,14 +5,14 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("/etc/c.toml"))
 }
 
-/// What a mistake is called, and its cure.
+/// What a mistake is called, and its fix.
 fn mistake(text: &str) -> (String, String) {
     let error = parse(text).expect_err(text);
     let message = error.to_string();
     let message = message
         .strip_prefix("the configuration /etc/c.toml, ")
         .expect("a line");
-    (message.to_owned(), error.cure())
+    (message.to_owned(), error.fix())
 }
 
 #[test]
@@ -130,8 +130,8 @@ fn what_is_switched_off_is_checked_all_the_same() {
 }
 
 #[test]
-fn mistakes_name_line_key_and_cure() {
-    for (text, message, cure) in [
+fn mistakes_name_line_key_and_fix() {
+    for (text, message, fix) in [
         (
             "[redis]\nstrem = \"x\"",
             "line 2: there is no key \"strem\" in [redis]",
@@ -199,11 +199,11 @@ fn mistakes_name_line_key_and_cure() {
             "The keys here are mode, servers, ca_file, user, password, key, value.",
         ),
     ] {
-        assert_eq!(mistake(text), (message.to_owned(), cure.to_owned()), "{text}");
+        assert_eq!(mistake(text), (message.to_owned(), fix.to_owned()), "{text}");
     }
-    let (message, cure) = mistake("[redis]\nurl = ");
+    let (message, fix) = mistake("[redis]\nurl = ");
     assert!(message.starts_with("line 2: it is not TOML: "), "{message}");
-    assert!(cure.starts_with("Correct the line"), "{cure}");
+    assert!(fix.starts_with("Correct the line"), "{fix}");
     assert!(
         mistake("[journal]\ndirectory = \"here\"")
             .0
@@ -222,8 +222,8 @@ fn mistakes_name_line_key_and_cure() {
 }
 
 #[test]
-fn mistakes_in_rules_name_line_and_cure() {
-    for (text, message, cure) in [
+fn mistakes_in_rules_name_line_and_fix() {
+    for (text, message, fix) in [
         (
             "[[redact]]\nfield = [\"/a\"]",
             "line 2: there is no key \"field\" in [redact]",
@@ -260,11 +260,11 @@ fn mistakes_in_rules_name_line_and_cure() {
             "Write a list of tables, each begun by its name in double brackets.",
         ),
     ] {
-        assert_eq!(mistake(text), (message.to_owned(), cure.to_owned()), "{text}");
+        assert_eq!(mistake(text), (message.to_owned(), fix.to_owned()), "{text}");
     }
-    let (message, cure) = mistake("[redis]\nurl = ");
+    let (message, fix) = mistake("[redis]\nurl = ");
     assert!(message.starts_with("line 2: it is not TOML: "), "{message}");
-    assert!(cure.starts_with("Correct the line"), "{cure}");
+    assert!(fix.starts_with("Correct the line"), "{fix}");
     assert!(
         mistake("[journal]\ndirectory = \"here\"")
             .0
@@ -312,12 +312,12 @@ fn what_this_version_cannot_do_is_said_without_the_address() {
         ),
         ("redis-sentinel://:secret@h", "Redis Sentinel (in redis.url)"),
     ] {
-        let (message, cure) = mistake(&format!("[redis]\nurl = \"{url}\""));
+        let (message, fix) = mistake(&format!("[redis]\nurl = \"{url}\""));
         assert_eq!(
             message,
             format!("line 2: {what} is not available in this version")
         );
-        assert!(cure.starts_with("Use redis://"), "{cure}");
+        assert!(fix.starts_with("Use redis://"), "{fix}");
     }
     for url in [
         "http://:secret@h",
@@ -337,7 +337,7 @@ fn what_this_version_cannot_do_is_said_without_the_address() {
 }
 
 #[test]
-fn mistakes_in_memcached_access_name_line_and_cure() {
+fn mistakes_in_memcached_access_name_line_and_fix() {
     for (lines, message) in [
         (
             "servers = [\"unix://memcached.sock\"]",
@@ -374,9 +374,9 @@ fn mistakes_in_memcached_access_name_line_and_cure() {
             "line 3: memcached.password: a password has at least one character, no spaces",
         ),
     ] {
-        let (said, cure) = mistake(&format!("[memcached]\n{lines}"));
+        let (said, fix) = mistake(&format!("[memcached]\n{lines}"));
         assert!(said.starts_with(message), "{said}");
-        assert!(!cure.is_empty() && !said.contains("hunter2"), "{said}");
+        assert!(!fix.is_empty() && !said.contains("hunter2"), "{said}");
     }
 }
 

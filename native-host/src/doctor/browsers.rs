@@ -36,7 +36,7 @@ pub(super) fn examine() -> Vec<Check> {
     };
     let mut checks = match look() {
         Ok(checks) => checks,
-        Err(error) => return vec![Check::problem(AREA, error.to_string(), error.cure())],
+        Err(error) => return vec![Check::problem(AREA, error.to_string(), error.fix())],
     };
     if checks.is_empty() {
         checks.push(Check::note(

@@ -27,9 +27,9 @@ pub fn examine(config: &Config) -> Vec<Check> {
         Ok(feeders) => feeders,
         // Everything else about Redis may be allowed.
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
-            let Trouble { error, cure } = redis_sink::trouble(&error, &redis_sink::address(&redis.url));
+            let Trouble { error, fix } = redis_sink::trouble(&error, &redis_sink::address(&redis.url));
             let message = format!("who feeds Memcached is not known: {error}");
-            return vec![Check::note(MEMCACHED, message, &cure)];
+            return vec![Check::note(MEMCACHED, message, &fix)];
         }
         // What is wrong with Redis is told where it is looked at.
         Err(_) => return Vec::new(),

@@ -34,7 +34,7 @@ pub(super) fn examine(config: &Config) -> Vec<Check> {
         return checks;
     }
     match journals(directory) {
-        Err(error) => checks.push(Check::problem(JOURNAL, error.to_string(), error.cure())),
+        Err(error) => checks.push(Check::problem(JOURNAL, error.to_string(), error.fix())),
         Ok(paths) if paths.is_empty() => checks.push(Check::note(
             JOURNAL,
             format!(
@@ -150,6 +150,6 @@ fn journal(path: &Path) -> Check {
         Ok(message) => Check::ok(JOURNAL, message),
         // A host that is just starting has made the file and nothing in it yet.
         Err(JournalError::Missing(_)) => Check::ok(JOURNAL, format!("{} is just being made", path.display())),
-        Err(error) => Check::problem(JOURNAL, error.to_string(), error.cure()),
+        Err(error) => Check::problem(JOURNAL, error.to_string(), error.fix()),
     }
 }

@@ -32,11 +32,11 @@ fn of_profile(reader: &Reader) -> Result<Vec<Check>, JournalError> {
         };
         if let (true, true, Some(error)) = (sink.enabled, runner::is_about_others(&sink.state), sink.error) {
             let message = format!("{browser}, profile {profile}: {error}");
-            let cure = sink.cure.unwrap_or_default();
+            let fix = sink.fix.unwrap_or_default();
             checks.push(if sink.state == runner::NOT_OWNER {
-                Check::note(area, message, cure)
+                Check::note(area, message, fix)
             } else {
-                Check::problem(area, message, cure)
+                Check::problem(area, message, fix)
             });
         }
     }

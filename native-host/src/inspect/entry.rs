@@ -34,7 +34,7 @@ pub(super) fn entry(config: &Config, reader: &Reader, number: u64) -> Result<Opt
     redis::entry(redis, stream, &profile, number, *passed_at).map_err(|trouble| HostError {
         code: ErrorCode::QuestionFailed,
         message: trouble.error,
-        cure: trouble.cure,
+        fix: trouble.fix,
         context: None,
         sequence: None,
     })

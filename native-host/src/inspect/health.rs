@@ -71,7 +71,7 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
             attempts: sink.attempts,
             number: sink.number,
             error: sink.error,
-            cure: sink.cure,
+            fix: sink.fix,
         });
     }
     Ok(health)

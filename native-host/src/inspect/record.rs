@@ -69,7 +69,7 @@ fn ask_memcached(
     {
         record.trouble = Some(Remark {
             message: format!("the keys of {} are owned by {owner}", place.origin),
-            cure: owner::cure(&place.origin, profile),
+            fix: owner::fix(&place.origin, profile),
         });
         return;
     }
@@ -81,7 +81,7 @@ fn ask_memcached(
         Err(trouble) => {
             record.trouble = Some(Remark {
                 message: trouble.error,
-                cure: trouble.cure,
+                fix: trouble.fix,
             });
         }
     }

@@ -226,7 +226,7 @@ impl<'j> Batch<'j> {
         &mut self,
         delivery: &Delivery<'_, &RawValue>,
         reason: &str,
-        cure: &str,
+        fix: &str,
         is_read: bool,
     ) -> Result<(), JournalError> {
         let Delivery {
@@ -242,7 +242,7 @@ impl<'j> Batch<'j> {
                     "delivery {sequence} of a page of {} was given up: {reason}",
                     page.origin
                 ),
-                cure: cure.to_owned(),
+                fix: fix.to_owned(),
                 context: Some(context.clone().into_owned()),
                 sequence: Some(*sequence),
             });

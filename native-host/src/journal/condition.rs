@@ -17,7 +17,7 @@ pub struct Trouble {
     /// What failed, with what.
     pub error: String,
     /// What to do about it.
-    pub cure: String,
+    pub fix: String,
 }
 
 /// Something about one event that a reader of `tail` should know.

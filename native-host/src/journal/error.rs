@@ -115,7 +115,7 @@ impl Failure for JournalError {
         }
     }
 
-    fn cure(&self) -> String {
+    fn fix(&self) -> String {
         match self {
             Self::Locked(_) => "The host of an earlier browser start may still be finishing: this is tried again by itself. \
                  If it stays, two browsers use copies of one profile; close one of them."
@@ -131,12 +131,12 @@ impl Failure for JournalError {
             Self::File { .. } => {
                 "Check the permissions of journal.directory, or name another directory in the configuration.".to_owned()
             }
-            Self::Database { source, .. } => database_cure(source),
+            Self::Database { source, .. } => database_fix(source),
         }
     }
 }
 
-fn database_cure(source: &rusqlite::Error) -> String {
+fn database_fix(source: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode::{DiskFull, ReadOnly};
     match source.sqlite_error_code() {
         Some(DiskFull) => {
@@ -168,7 +168,7 @@ mod tests {
             ffi::SQLITE_NOMEM,
         ] {
             let error = sqlite(code);
-            assert!(error.is_transient() && !error.cure().contains("Move"), "{error}");
+            assert!(error.is_transient() && !error.fix().contains("Move"), "{error}");
         }
         let conversion = Error::InvalidColumnType(0, "key".to_owned(), Type::Null);
         for error in [
@@ -178,7 +178,7 @@ mod tests {
             JournalError::failed(Path::new("j"), conversion),
         ] {
             assert!(
-                !error.is_transient() && error.cure().contains("Move the file away"),
+                !error.is_transient() && error.fix().contains("Move the file away"),
                 "{error}"
             );
         }

@@ -28,12 +28,12 @@ impl super::Journal {
         let read = || {
             self.connection
                 .prepare_cached(
-                    "SELECT error, coalesce(cure, '') FROM sink WHERE enabled AND error IS NOT NULL ORDER BY name",
+                    "SELECT error, coalesce(fix, '') FROM sink WHERE enabled AND error IS NOT NULL ORDER BY name",
                 )?
                 .query_map([], |row| {
                     Ok(Trouble {
                         error: row.get(0)?,
-                        cure: row.get(1)?,
+                        fix: row.get(1)?,
                     })
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()
@@ -59,7 +59,7 @@ impl Progress {
             log::limit(connection)?;
             connection.execute(
                 "INSERT INTO sink (name, enabled, number, state, since) VALUES (?1, 1, 0, 'running', ?2)
-                 ON CONFLICT DO UPDATE SET enabled = 1, state = 'running', error = NULL, cure = NULL, since = ?2",
+                 ON CONFLICT DO UPDATE SET enabled = 1, state = 'running', error = NULL, fix = NULL, since = ?2",
                 params![name, now_ms()],
             )?;
             connection.execute("DELETE FROM attempt WHERE sink = ?1", [name])
@@ -73,7 +73,7 @@ impl Progress {
         let _turn = turn.take();
         connection
             .execute(
-                "UPDATE sink SET enabled = 0, state = 'off', error = NULL, cure = NULL WHERE name = ?1",
+                "UPDATE sink SET enabled = 0, state = 'off', error = NULL, fix = NULL WHERE name = ?1",
                 [name],
             )
             .map(|_| ())

@@ -74,7 +74,7 @@ CREATE TABLE sink (
     number INTEGER NOT NULL,            -- the last event it has passed on
     state TEXT NOT NULL,
     error TEXT,
-    cure TEXT,
+    fix TEXT,
     since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE delivery (
@@ -124,7 +124,7 @@ CREATE TABLE IF NOT EXISTS failed (     -- what was last wrong with a sink
     sink TEXT PRIMARY KEY,
     state TEXT NOT NULL,
     error TEXT NOT NULL,
-    cure TEXT NOT NULL,
+    fix TEXT NOT NULL,
     at INTEGER NOT NULL,
     over_at INTEGER                     -- null: it still is
 ) STRICT, WITHOUT ROWID;

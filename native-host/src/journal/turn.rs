@@ -159,23 +159,23 @@ pub(super) fn write(connection: &Connection, notes: &[Note]) -> rusqlite::Result
                 let trouble = trouble.as_ref();
                 connection
                     .prepare_cached(
-                        "UPDATE sink SET since = iif(state IS ?2 AND error IS ?3, since, ?5), state = ?2, error = ?3, cure = ?4 WHERE name = ?1",
+                        "UPDATE sink SET since = iif(state IS ?2 AND error IS ?3, since, ?5), state = ?2, error = ?3, fix = ?4 WHERE name = ?1",
                     )?
                     .execute(params![
                         sink,
                         state,
                         trouble.map(|trouble| &trouble.error),
-                        trouble.map(|trouble| &trouble.cure),
+                        trouble.map(|trouble| &trouble.fix),
                         at
                     ])?;
                 if let Some(trouble) = trouble {
                     connection
                         .prepare_cached(
-                            "INSERT INTO failed (sink, state, error, cure, at) VALUES (?1, ?2, ?3, ?4, ?5)
-                             ON CONFLICT DO UPDATE SET state = ?2, error = ?3, cure = ?4, at = ?5, over_at = NULL
+                            "INSERT INTO failed (sink, state, error, fix, at) VALUES (?1, ?2, ?3, ?4, ?5)
+                             ON CONFLICT DO UPDATE SET state = ?2, error = ?3, fix = ?4, at = ?5, over_at = NULL
                              WHERE error <> ?3 OR over_at IS NOT NULL",
                         )?
-                        .execute(params![sink, state, trouble.error, trouble.cure, at])?;
+                        .execute(params![sink, state, trouble.error, trouble.fix, at])?;
                 } else {
                     connection
                         .prepare_cached("UPDATE failed SET over_at = ?2 WHERE sink = ?1 AND over_at IS NULL")?

@@ -418,7 +418,7 @@ fn malformed(what: &str) -> HostError {
     HostError {
         code: ErrorCode::MalformedMessage,
         message: format!("the extension sent what is no message of this protocol: {what}"),
-        cure: "Update the extension and idb-relay to the same version; if they are, please report it."
+        fix: "Update the extension and idb-relay to the same version; if they are, please report it."
             .to_owned(),
         context: None,
         sequence: None,

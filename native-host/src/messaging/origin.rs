@@ -46,7 +46,7 @@ fn refusal(context: &str, sequence: u64, page: &Page<'_>) -> HostError {
     HostError {
         code: ErrorCode::OriginNotCaptured,
         message: format!("a page delivers under {shown:?}, which is no origin of a web page"),
-        cure: "Serve the page from http:// or https://; files and sandboxed frames have no origin of their own. If it is served \
+        fix: "Serve the page from http:// or https://; files and sandboxed frames have no origin of their own. If it is served \
                so, update the extension, which has to name the page's origin."
             .to_owned(),
         context: Some(context.to_owned()),

@@ -17,7 +17,7 @@
 //! - `metadump`: what a server lists of its items.
 //! - `owner`: which profile writes an origin's keys, as the servers say. `owners`: what this host
 //!   makes of it. `settle`: bringing an origin up to date that others may have written to.
-//! - `obstacle`: what keeps a connection from its first command, with cures.
+//! - `obstacle`: what keeps a connection from its first command, with fixes.
 //! - `servers`: all of them, and what is known of what they hold.
 //! - `settings`: what a server says of itself.
 //! - `store`: what is sent, and what the answers mean.
@@ -113,7 +113,7 @@ struct Filling {
     told: u64,
 }
 
-/// What an error of these servers is called, with its cure.
+/// What an error of these servers is called, with its fix.
 pub(crate) fn failure(error: &Error, servers: &[String]) -> StepError {
     store::trouble(error, servers)
 }
@@ -372,7 +372,7 @@ impl MemcachedSink {
                 "memcached at {} may hold records that were deleted while it was not brought up to date; which ones the journal no longer knows",
                 lacking.join(", ")
             ),
-            cure: "Open the pages once if the journal is new, then run `idb-relay verify --repair`.".to_owned(),
+            fix: "Open the pages once if the journal is new, then run `idb-relay verify --repair`.".to_owned(),
         });
         trouble.map(|trouble| (INCOMPLETE, trouble))
     }
@@ -457,7 +457,7 @@ fn emptied() -> StepError {
         state: "emptied",
         trouble: Trouble {
             error: "memcached: what is written is lost again and again".to_owned(),
-            cure: "See who flushes the servers, and whether they have room for what they hold (-m)."
+            fix: "See who flushes the servers, and whether they have room for what they hold (-m)."
                 .to_owned(),
         },
     }

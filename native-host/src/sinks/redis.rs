@@ -21,7 +21,7 @@
 //! - `sign`: that the host runs.
 //! - `rights`: what the user must be allowed.
 //! - `memory`: how much memory a server has left.
-//! - `trouble`: what servers refuse, and cures.
+//! - `trouble`: what servers refuse, and fixes.
 
 use std::{collections::HashMap, ops::ControlFlow, time::Instant};
 
@@ -112,8 +112,8 @@ impl RedisSink {
     /// An error with what allows the user what the host needs, if that is what it is about.
     fn with_rights(&self, mut error: StepError) -> StepError {
         if error.state == "not_permitted" {
-            let cure = &mut error.trouble.cure;
-            *cure = format!("{cure} {}", rights::cure(&self.config));
+            let fix = &mut error.trouble.fix;
+            *fix = format!("{fix} {}", rights::fix(&self.config));
         }
         error
     }
@@ -135,7 +135,7 @@ impl RedisSink {
                         "redis at {address} has events of this profile, up to {}, that the journal does not know: it was set back to an older copy, or another host has written there",
                         link.cursor()
                     ),
-                    cure: "Nothing to do for the stream: what comes now gets numbers behind these. Load the captured pages once, so that the journal learns what it has missed; where Memcached is fed by `idb-relay apply`, run `idb-relay verify --repair` then.".to_owned(),
+                    fix: "Nothing to do for the stream: what comes now gets numbers behind these. Load the captured pages once, so that the journal learns what it has missed; where Memcached is fed by `idb-relay apply`, run `idb-relay verify --repair` then.".to_owned(),
                 },
             });
         }
@@ -206,7 +206,7 @@ impl RedisSink {
                     self.address(),
                     self.profile
                 ),
-                cure: super::COPIED_CURE.to_owned(),
+                fix: super::COPIED_FIX.to_owned(),
             },
         }
     }
@@ -220,7 +220,7 @@ impl RedisSink {
                     self.address(),
                     self.profile
                 ),
-                cure: super::COPIED_CURE.to_owned(),
+                fix: super::COPIED_FIX.to_owned(),
             };
             (PROFILE_COPIED, trouble)
         })
@@ -409,7 +409,7 @@ impl RedisSink {
             state: "refused",
             trouble: Trouble {
                 error: format!("redis at {} stopped without a reason", self.address()),
-                cure: "Report this; the events are sent again.".to_owned(),
+                fix: "Report this; the events are sent again.".to_owned(),
             },
         }
     }
@@ -424,7 +424,7 @@ fn without_a_hole(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// What an error of the client is called, with its cure.
+/// What an error of the client is called, with its fix.
 pub fn trouble(error: &RedisError, address: &str) -> Trouble {
     trouble::of_error(error, address).trouble
 }

@@ -87,7 +87,7 @@ impl From<JournalError> for StepError {
             reached: None,
             state: "journal_failed",
             trouble: Trouble {
-                cure: crate::failure::Failure::cure(&error),
+                fix: crate::failure::Failure::fix(&error),
                 error: error.to_string(),
             },
         }

@@ -1,4 +1,4 @@
-//! Every mistake has a name and a cure; nothing that was acknowledged is lost by it.
+//! Every mistake has a name and a fix; nothing that was acknowledged is lost by it.
 
 use std::{
     fs,
@@ -207,7 +207,7 @@ fn a_page_without_an_origin_is_refused_and_nothing_of_it_is_kept() {
                 "{}",
                 error.message
             );
-            assert!(error.cure.contains("http://"), "{}", error.cure);
+            assert!(error.fix.contains("http://"), "{}", error.fix);
         }
     }
     // Others in the same breath are not held up.
@@ -225,7 +225,7 @@ fn a_page_without_an_origin_is_refused_and_nothing_of_it_is_kept() {
 #[test]
 fn another_protocol_version() {
     let sandbox = Sandbox::new();
-    for (version, cure) in [(0, "Update the extension."), (99, "Update idb-relay")] {
+    for (version, fix) in [(0, "Update the extension."), (99, "Update idb-relay")] {
         let mut host = Host::silent(&sandbox);
         host.send(&hello(version));
         let error = host.error(ErrorCode::ProtocolMismatch);
@@ -234,7 +234,7 @@ fn another_protocol_version() {
             "{}",
             error.message
         );
-        assert!(error.cure.starts_with(cure), "{}", error.cure);
+        assert!(error.fix.starts_with(fix), "{}", error.fix);
         assert!(!host.wait().success());
     }
     // Also when nothing else of the hello can be read.
@@ -283,7 +283,7 @@ fn a_configuration_with_a_typo() {
         "{}",
         error.message
     );
-    assert_eq!(error.cure, "Did you mean \"url\"?");
+    assert_eq!(error.fix, "Did you mean \"url\"?");
     assert!(!host.wait().success());
 
     let output = sandbox.run(&["status"]);
@@ -338,7 +338,7 @@ fn a_file_that_is_no_journal() {
     let mut host = Host::silent(&sandbox);
     host.send(&hello(1));
     let error = host.error(ErrorCode::JournalFailed);
-    assert!(error.cure.contains("Move the file away"), "{}", error.cure);
+    assert!(error.fix.contains("Move the file away"), "{}", error.fix);
     assert!(!host.wait().success());
 }
 
@@ -381,7 +381,7 @@ fn a_journal_that_is_damaged_in_the_middle() {
     host.deliver(3, &commit(&[put("500", "1")]));
     let error = host.error(ErrorCode::JournalFailed);
     assert!(error.message.contains("profile-1.sqlite"), "{}", error.message);
-    assert!(error.cure.contains("Move the file away"), "{}", error.cure);
+    assert!(error.fix.contains("Move the file away"), "{}", error.fix);
     assert!(!host.wait().success());
 
     fs::rename(&path, path.with_extension("away")).expect("moved");

@@ -265,7 +265,7 @@ fn resync_reaches_the_pages_of_a_running_host() {
 }
 
 #[test]
-fn doctor_names_each_problem_with_its_cure() {
+fn doctor_names_each_problem_with_its_fix() {
     let mut sandbox = Sandbox::new();
     let examine = |sandbox: &Sandbox| -> (bool, Value) {
         let output = sandbox.run(&["doctor", "--json"]);
@@ -292,9 +292,9 @@ fn doctor_names_each_problem_with_its_cure() {
     assert!(!well);
     assert_eq!(of(&report, "browser")[0]["verdict"], "problem");
     assert!(
-        of(&report, "browser")[0]["cure"]
+        of(&report, "browser")[0]["fix"]
             .as_str()
-            .expect("a cure")
+            .expect("a fix")
             .contains("install --browser chromium")
     );
     sandbox.print(&["install", "--browser", "chromium"]);
@@ -312,12 +312,12 @@ fn doctor_names_each_problem_with_its_cure() {
             .expect("text")
             .contains("not a stream")
     );
-    let cure = of(&report, "memcached")[0]["cure"].clone();
+    let fix = of(&report, "memcached")[0]["fix"].clone();
     // The panel says it with the same words.
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));
     until("the sink tells", || {
-        crate::support::status(&sandbox)["profiles"][0]["sinks"]["memcached"]["cure"] == cure
+        crate::support::status(&sandbox)["profiles"][0]["sinks"]["memcached"]["fix"] == fix
     });
     let text = String::from_utf8(sandbox.run(&["doctor"]).stdout).expect("UTF-8");
     assert!(text.contains("PROBLEM  memcached"), "{text}");

@@ -101,7 +101,7 @@ fn a_full_disk_is_named_and_nothing_is_lost() {
     assert!(acknowledged < 200, "{acknowledged}");
     assert_eq!(error.code, ErrorCode::JournalFailed);
     assert!(error.message.contains("is full"), "{error:?}");
-    assert!(error.cure.contains("Free some disk space"), "{error:?}");
+    assert!(error.fix.contains("Free some disk space"), "{error:?}");
     let doctor = String::from_utf8(sandbox.run(&["doctor"]).stdout).expect("UTF-8");
     assert!(doctor.contains("PROBLEM  journal"), "{doctor}");
     // The host goes on by itself, without a message from the browser.
@@ -153,7 +153,7 @@ fn a_file_that_may_not_grow_is_named_and_nothing_is_lost() {
     let (acknowledged, error) = until_error(&mut host);
     assert!(acknowledged < 100, "{acknowledged}");
     assert_eq!(error.code, ErrorCode::JournalFailed);
-    assert!(error.cure.contains("tries again by itself"), "{error:?}");
+    assert!(error.fix.contains("tries again by itself"), "{error:?}");
     let raised = Command::new("prlimit")
         .args(["--pid", &host.id().to_string(), "--fsize=unlimited"])
         .status()

@@ -69,9 +69,9 @@ fn redis_away_and_back() {
         let redis = status(&sandbox)["profiles"][0]["sinks"]["redis"].clone();
         redis["state"] == "unreachable"
             && redis["behind"] == 49
-            && redis["cure"]
+            && redis["fix"]
                 .as_str()
-                .is_some_and(|cure| cure.contains("Start the server"))
+                .is_some_and(|fix| fix.contains("Start the server"))
     });
     sandbox.redis.up();
     assert_stream(&sandbox, 1..=50);

@@ -177,7 +177,7 @@ fn doctor_notes_a_password_that_others_can_read() {
         let checks = report["checks"].as_array().expect("checks").clone();
         checks
             .into_iter()
-            .find(|check| check["cure"].as_str().is_some_and(|cure| cure.contains("chmod")))
+            .find(|check| check["fix"].as_str().is_some_and(|fix| fix.contains("chmod")))
     };
     let mode = |mode| {
         let permissions = fs::Permissions::from_mode(mode);
@@ -192,9 +192,9 @@ fn doctor_notes_a_password_that_others_can_read() {
         (&found["area"], &found["verdict"]),
         (&json!("configuration"), &json!("note"))
     );
-    let cure = found["cure"].as_str().expect("text");
+    let fix = found["fix"].as_str().expect("text");
     let path = sandbox.config_path().display().to_string();
-    assert!(cure.contains(&format!("chmod 600 {path}")), "{cure}");
+    assert!(fix.contains(&format!("chmod 600 {path}")), "{fix}");
     assert!(!found.to_string().contains("s3cr3t"), "{found}");
     mode(0o640);
     assert!(note().is_some(), "its group can read it");

@@ -101,7 +101,7 @@ impl Follower {
 fn failure(answer: Answer) -> HostError {
     match answer.reply {
         Reply::Failed(error) => {
-            assert!(!error.message.is_empty() && !error.cure.is_empty(), "{error:?}");
+            assert!(!error.message.is_empty() && !error.fix.is_empty(), "{error:?}");
             error
         }
         other => panic!("no failure: {other:?}"),

@@ -268,9 +268,9 @@ fn sink_stays_incomplete_until_verify_when_deletion_is_evicted() {
         until("it is told", || {
             let told = sink(&sandbox);
             told["state"] == "incomplete"
-                && told["cure"]
+                && told["fix"]
                     .as_str()
-                    .is_some_and(|cure| cure.contains("idb-relay verify --repair"))
+                    .is_some_and(|fix| fix.contains("idb-relay verify --repair"))
         });
         assert!(host.close().success());
     }

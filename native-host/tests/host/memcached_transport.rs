@@ -1,5 +1,5 @@
 //! Memcached by TLS, behind a login, and by a local socket: what is promised of a plain connection
-//! holds of each, and each failure has a name, a cure, and costs no event.
+//! holds of each, and each failure has a name, a fix, and costs no event.
 
 use std::{
     fs,
@@ -69,8 +69,8 @@ fn log_in(sandbox: &Sandbox, user: &str, password: &str) {
     sandbox.configure("memcached", &lines);
 }
 
-/// A host delivers the record 1; the sink comes to this state with this cure. Returns what is said.
-fn fails(sandbox: &Sandbox, state: &str, cure: &str) -> String {
+/// A host delivers the record 1; the sink comes to this state with this fix. Returns what is said.
+fn fails(sandbox: &Sandbox, state: &str, fix: &str) -> String {
     let mut host = Host::start(sandbox);
     host.deliver(1, &commit(&[put("1", "\"kept\"")]));
     host.acknowledged(1);
@@ -79,10 +79,10 @@ fn fails(sandbox: &Sandbox, state: &str, cure: &str) -> String {
         told = sink(sandbox);
         told["state"] == state
     });
-    let said = told["cure"].as_str().expect("a cure");
-    assert!(said.contains(cure), "{told}");
+    let said = told["fix"].as_str().expect("a fix");
+    assert!(said.contains(fix), "{told}");
     let found = doctor(sandbox);
-    assert!(found.contains(cure), "{found}");
+    assert!(found.contains(fix), "{found}");
     assert!(host.close().success());
     told.to_string()
 }
@@ -227,9 +227,9 @@ fn memcached_without_tls_is_named_when_tls_is_configured() {
     until("the sink says what is wrong", || {
         let told = sink(&sandbox);
         ["slow", "no_tls"].contains(&told["state"].as_str().unwrap_or_default())
-            && told["cure"]
+            && told["fix"]
                 .as_str()
-                .is_some_and(|cure| cure.contains("remove tls://"))
+                .is_some_and(|fix| fix.contains("remove tls://"))
     });
     let found = doctor(&sandbox);
     assert!(found.contains("remove tls://"), "{found}");

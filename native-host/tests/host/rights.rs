@@ -1,4 +1,4 @@
-//! Servers that answer and do not do what is needed: what the doctor says, and that its cure is
+//! Servers that answer and do not do what is needed: what the doctor says, and that its fix is
 //! one.
 
 use std::{
@@ -30,7 +30,7 @@ fn sandbox_of_user() -> Sandbox {
 }
 
 #[test]
-fn doctor_cure_for_redis_user_is_line_that_makes_sink_work() {
+fn doctor_fix_for_redis_user_is_line_that_makes_sink_work() {
     for rules in [
         // Without the keys beside the stream; without the stream; without the channels; without
         // commands.
@@ -45,16 +45,16 @@ fn doctor_cure_for_redis_user_is_line_that_makes_sink_work() {
         sandbox.redis.command(&[&user[..], rules].concat());
         let found = checks(&sandbox, "redis");
         assert_eq!(found[0]["verdict"], "problem", "{rules:?}: {found:?}");
-        let cure = found[0]["cure"].as_str().expect("text").to_owned();
-        assert!(cure.starts_with("ACL SETUSER relay "), "{cure}");
+        let fix = found[0]["fix"].as_str().expect("text").to_owned();
+        assert!(fix.starts_with("ACL SETUSER relay "), "{fix}");
         let mut host = Host::start(&sandbox);
         host.deliver(1, &commit(&[put("1", "1")]));
         host.acknowledged(1);
         until(&format!("the sink says the same without {rules:?}"), || {
             let sink = status(&sandbox)["profiles"][0]["sinks"]["redis"].clone();
-            sink["state"] == "not_permitted" && sink["cure"].as_str().is_some_and(|text| text.contains(&cure))
+            sink["state"] == "not_permitted" && sink["fix"].as_str().is_some_and(|text| text.contains(&fix))
         });
-        let words: Vec<&str> = cure.split(' ').collect();
+        let words: Vec<&str> = fix.split(' ').collect();
         sandbox.redis.command(&words);
         assert_eq!(sandbox.redis.await_stream(1).len(), 1);
         let found = checks(&sandbox, "redis");

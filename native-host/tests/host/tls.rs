@@ -54,9 +54,9 @@ impl Secured {
         until("the host says so", || {
             let redis = status(&self.sandbox)["profiles"][0]["sinks"]["redis"].clone();
             redis["state"] == "not_trusted"
-                && redis["cure"]
+                && redis["fix"]
                     .as_str()
-                    .is_some_and(|cure| cure.contains("redis.ca_file"))
+                    .is_some_and(|fix| fix.contains("redis.ca_file"))
         });
         let doctor = String::from_utf8(self.sandbox.run(&["doctor"]).stdout).expect("UTF-8");
         assert!(doctor.contains("cannot be trusted"), "{doctor}");

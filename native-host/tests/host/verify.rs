@@ -556,7 +556,7 @@ fn the_inspector_compares_and_repairs() {
         panic!("no failure")
     };
     assert!(
-        error.message.contains("memcached at 127.0.0.1") && !error.cure.is_empty(),
+        error.message.contains("memcached at 127.0.0.1") && !error.fix.is_empty(),
         "{error:?}"
     );
     assert!(host.close().success());

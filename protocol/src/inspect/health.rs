@@ -73,7 +73,7 @@ pub struct Sink {
     pub error: Option<String>,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cure: Option<String>,
+    pub fix: Option<String>,
     /// How many of the last events it has something to say about.
     pub notices: u64,
     /// From the page's commit to this stage, over the last events; absent before there are any.

@@ -28,7 +28,7 @@ const SAMPLES: [&str; 25] = [
     r#"{"acknowledged":{"context":"c","sequence":3}}"#,
     r#"{"acknowledged":{"sequence":3}}"#,
     r#"{"read":{"origin":"http://localhost:1","bucket":"","database":"d","store":"s","keys":["[1]"]}}"#,
-    r#"{"answer":{"id":7,"reply":{"failed":{"code":"host_away","message":"m","cure":"c"}}}}"#,
+    r#"{"answer":{"id":7,"reply":{"failed":{"code":"host_away","message":"m","fix":"c"}}}}"#,
     r#"{"answer":{"id":7,"reply":{"health":{"version":"1","protocol":1,"journal":"j","journal_bytes":1,"events_max_bytes":null,"head":1,"tail":0,"sinks":[{"name":"redis","enabled":true,"state":"running","since":-5,"number":1,"behind":0,"notices":0,"lag":{"p50":1,"p95":0.5,"p99":1e2}}],"channel":"","stream":"","memcached_key":"","memcached_value":"plain","configuration":"","program":""}}}}"#,
     r#"{"answer":{"id":7,"reply":{"compared":{"total":1,"compared":1,"done":true,"missing":1,"stale":0,"orphaned":0,"repaired":0,"differences":[{"origin":"o","database":"d","store":"s","key":"1","memcached_key":"k","kind":"missing"}]}}}}"#,
     r#"{"answer":{"id":7,"reply":{"feed":{"tail":0,"head":1,"events":[{"after":{"$number":"-0"}}],"passages":[{"stage":"redis","last":1,"at":-1}],"notices":[],"next":{"event":1,"passed":{"redis":1}}}}}}"#,

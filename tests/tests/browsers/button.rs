@@ -10,7 +10,7 @@ use serde_json::json;
 
 const WRITER: &str = "/writer/";
 
-fn a_missing_host_is_named_with_the_cure(kind: Kind) -> Result<()> {
+fn a_missing_host_is_named_with_the_fix(kind: Kind) -> Result<()> {
     let rig = Rig::without_consent(kind)?;
     rig.relay.uninstall(&rig.profile)?;
     let browser = rig.browser_at_once(false)?;
@@ -45,7 +45,7 @@ fn a_server_that_is_away_shows_at_the_button(kind: Kind) -> Result<()> {
     rig.redis.kill()?;
     button(&popup, "!", "redis at")?;
     popup.wait_for("document.querySelectorAll('#sinks li[data-state=wrong]').length === 1")?;
-    popup.wait_for("document.querySelector('#sinks .cure').textContent.length > 10")?;
+    popup.wait_for("document.querySelector('#sinks .fix').textContent.length > 10")?;
     look_at(&popup, &format!("popup-redis-away-{}", kind.name()))?;
     rig.redis.restart()?;
     button(&popup, "", "idb-relay")
@@ -84,7 +84,7 @@ fn a_missing_permission_is_asked_for(kind: Kind) -> Result<()> {
 }
 
 lab::in_both_browsers!(
-    a_missing_host_is_named_with_the_cure,
+    a_missing_host_is_named_with_the_fix,
     a_server_that_is_away_shows_at_the_button,
     a_page_without_a_site_has_nothing_to_capture,
     a_missing_permission_is_asked_for,

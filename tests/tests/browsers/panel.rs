@@ -385,7 +385,7 @@ fn in_sight(height: u32) -> String {
     )
 }
 
-fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
+fn a_server_that_is_away_is_named_with_its_fix(kind: Kind) -> Result<()> {
     let mut rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let url = rig.site.url(WRITER);
@@ -409,11 +409,11 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
         .and_then(|checks| checks.iter().find(|check| check["area"] == "memcached"))
         .context("doctor looks at memcached")?;
     // What stands between backticks is shown as code.
-    let cure = check["cure"].as_str().context("a cure")?.replace('`', "");
-    panel.wait_for(&format!("$('.problems').textContent.includes({cure:?})"))?;
+    let fix = check["fix"].as_str().context("a fix")?.replace('`', "");
+    panel.wait_for(&format!("$('.problems').textContent.includes({fix:?})"))?;
     panel.press("Check")?;
     panel.wait_for(&format!(
-        "$$('.doctor [data-state=wrong]').some((check) => check.textContent.includes({cure:?}))"
+        "$$('.doctor [data-state=wrong]').some((check) => check.textContent.includes({fix:?}))"
     ))?;
     panel.picture(&format!("doctor-{}", kind.name()))?;
     panel.accessible()?;
@@ -422,7 +422,7 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
     panel.wait_for_lines(1)?;
     panel.click(".row")?;
     panel.wait_for(&format!(
-        "/retrying after [0-9]+ failed attempts?: unreachable/.test($('.details .error')?.textContent) && $('.details .error').textContent.includes({cure:?})"
+        "/retrying after [0-9]+ failed attempts?: unreachable/.test($('.details .error')?.textContent) && $('.details .error').textContent.includes({fix:?})"
     ))?;
     panel.wait_for("/^×[0-9]+$/.test($('.row .strip [data-stage=memcached]').textContent)")?;
     panel.picture(&format!("trouble-{}", kind.name()))?;
@@ -436,7 +436,7 @@ fn a_server_that_is_away_is_named_with_its_cure(kind: Kind) -> Result<()> {
 
 /// What the host says of its own journal stands with what is wrong, and the numbers that it had
 /// said before go.
-fn a_journal_that_is_damaged_is_told_with_its_cure(kind: Kind) -> Result<()> {
+fn a_journal_that_is_damaged_is_told_with_its_fix(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let url = rig.site.url(WRITER);
@@ -470,7 +470,7 @@ fn a_journal_that_is_damaged_is_told_with_its_cure(kind: Kind) -> Result<()> {
     )?;
     panel.picture(&format!("damaged-{}", kind.name()))?;
     panel.accessible()?;
-    // What it says to do helps; what the new journal cannot know has a cure as well. The file
+    // What it says to do helps; what the new journal cannot know has a fix as well. The file
     // itself goes last: until then no host begins another.
     files.sort();
     files.reverse();
@@ -552,10 +552,10 @@ fn a_value_too_large_for_the_list_is_told_as_that(kind: Kind) -> Result<()> {
 
 lab::in_both_browsers!(
     a_background_that_starts_again_is_asked_again,
-    a_journal_that_is_damaged_is_told_with_its_cure,
+    a_journal_that_is_damaged_is_told_with_its_fix,
     a_value_too_large_for_the_list_is_told_as_that,
     each_write_is_shown_on_its_way,
     lines_show_their_events_wherever_the_list_is,
     pausing_the_display_is_not_pausing_capture,
-    a_server_that_is_away_is_named_with_its_cure,
+    a_server_that_is_away_is_named_with_its_fix,
 );

@@ -97,7 +97,7 @@ async fn popup_shows_destinations_and_problems() {
         servers: vec![format!("{name}.example")],
         enabled: true,
         error: error.map(str::to_owned),
-        cure: Some("Start `memcached`.".to_owned()),
+        fix: Some("Start `memcached`.".to_owned()),
         ..Sink::default()
     };
     let health = Health {
@@ -113,13 +113,13 @@ async fn popup_shows_destinations_and_problems() {
     background.answer(id, Reply::Health(health));
     assert_eq!(texts("#sinks b"), ["Journal", "Redis", "Memcached"]);
     assert_eq!(attributes("#sinks li", "data-state"), ["on", "on", "wrong"]);
-    assert_eq!(texts("#sinks .cure code"), ["memcached"]);
+    assert_eq!(texts("#sinks .fix code"), ["memcached"]);
     background.send_state(Background {
         connected: false,
         host_version: None,
         problem: Some(Remark {
             message: "The host is not installed.".to_owned(),
-            cure: "Run `idb-relay install`.".to_owned(),
+            fix: "Run `idb-relay install`.".to_owned(),
         }),
         ..enabled
     });

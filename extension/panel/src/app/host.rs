@@ -40,8 +40,8 @@ impl App {
                 // The background reports a missing host itself.
                 Reply::Failed(error) if error.code == ErrorCode::HostAway => (None, None),
                 Reply::Failed(error) => {
-                    let (message, cure) = (error.message, error.cure);
-                    (None, Some(Remark { message, cure }))
+                    let (message, fix) = (error.message, error.fix);
+                    (None, Some(Remark { message, fix }))
                 }
                 _ => (None, None),
             };

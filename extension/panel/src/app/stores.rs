@@ -18,7 +18,7 @@ impl App {
         self.ask(Question::Stores {}, move |reply| {
             self.stores.mirrored.set(Some(match reply {
                 Reply::Stores(stores) => Ok(stores),
-                Reply::Failed(error) => Err(format!("{} {}", error.message, error.cure)),
+                Reply::Failed(error) => Err(format!("{} {}", error.message, error.fix)),
                 _ => Err("The host gave an unexpected answer.".to_owned()),
             }));
         });

@@ -23,7 +23,7 @@ fn DoctorDialog(app: App) -> impl IntoView {
         app.ask(Question::Doctor {}, move |reply| {
             checks.set(match reply {
                 Reply::Doctor(checks) => Some(Ok(checks)),
-                Reply::Failed(error) => Some(Err(format!("{} {}", error.message, error.cure))),
+                Reply::Failed(error) => Some(Err(format!("{} {}", error.message, error.fix))),
                 _ => None,
             });
         });
@@ -55,11 +55,11 @@ fn check_item(check: &Check) -> impl IntoView + use<> {
         Verdict::Note => ("waiting", "note"),
         Verdict::Problem => ("wrong", "problem"),
     };
-    let cure = check
-        .cure
+    let fix = check
+        .fix
         .clone()
-        .map(|cure| view! { <span class="cure">{sentence(&cure)}</span> });
+        .map(|fix| view! { <span class="fix">{sentence(&fix)}</span> });
     view! {
-        <li class="chip" data-state=status><i class="dot" role="img" aria-label=word></i><span><b>{check.area.clone()}</b>" "{sentence(&check.message)}{cure}</span></li>
+        <li class="chip" data-state=status><i class="dot" role="img" aria-label=word></i><span><b>{check.area.clone()}</b>" "{sentence(&check.message)}{fix}</span></li>
     }
 }

@@ -118,7 +118,7 @@ fn no_host(app: App, background: &Background, problem: &Remark) -> AnyView {
     view! {
         <div data-why=if is_mismatch { "versions" } else { "host" }>
             <h2>{sentence(&problem.message)}</h2>
-            <p>{sentence(&problem.cure)}</p>
+            <p>{sentence(&problem.fix)}</p>
             {(!is_mismatch).then(|| view! {
                 <p class="command"><code>{command}</code><button class="primary" aria-label="Copy the command" on:click=on_press(move || app.copy("Command", &copied))>"Copy"</button></p>
             })}
@@ -170,7 +170,7 @@ fn no_write(app: App, background: &Background) -> AnyView {
         return view! {
             <div data-why="refused">
                 <h2>{sentence(&refused.message)}</h2>
-                <p>{sentence(&refused.cure)}</p>
+                <p>{sentence(&refused.fix)}</p>
                 <p><button class="primary" on:click=on_press(browser::reload_inspected_page)>"Reload the page"</button></p>
             </div>
         }

@@ -248,7 +248,7 @@ pub fn Problems(app: App) -> impl IntoView {
             problems.extend(sinks.filter_map(|sink| {
                 Some(Remark {
                     message: sink.error.clone()?,
-                    cure: sink.cure.clone().unwrap_or_default(),
+                    fix: sink.fix.clone().unwrap_or_default(),
                 })
             }));
         });
@@ -257,8 +257,8 @@ pub fn Problems(app: App) -> impl IntoView {
     };
     view! {
         <div class="problems" role="alert">
-            {dynamic_view(move || problems().into_iter().map(|Remark { message, cure }| view! {
-                <p><strong>{sentence(&message)}</strong>" "<span>{sentence(&cure)}</span></p>
+            {dynamic_view(move || problems().into_iter().map(|Remark { message, fix }| view! {
+                <p><strong>{sentence(&message)}</strong>" "<span>{sentence(&fix)}</span></p>
             }).into_views())}
         </div>
     }

@@ -53,7 +53,7 @@ pub fn RecordComparisonView(app: App, address: Address, is_automatic: bool) -> i
                     Reply::Record(record) => Some(Ok(record)),
                     Reply::Failed(error) => Some(Err(Remark {
                         message: error.message,
-                        cure: error.cure,
+                        fix: error.fix,
                     })),
                     _ => None,
                 });
@@ -78,8 +78,8 @@ pub fn RecordComparisonView(app: App, address: Address, is_automatic: bool) -> i
         let page = app.stores.record_in_page.get()?;
         app.stores.record_in_host.with(|host| match host {
             None => None,
-            Some(Err(Remark { message, cure })) => {
-                Some(view! { <p class="error">{message.clone()}" "{cure.clone()}</p> }.into_any())
+            Some(Err(Remark { message, fix })) => {
+                Some(view! { <p class="error">{message.clone()}" "{fix.clone()}</p> }.into_any())
             }
             Some(Ok(record)) => Some(comparison_table(compare_record(page, record))),
         })

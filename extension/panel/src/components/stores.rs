@@ -156,7 +156,7 @@ fn store_row(app: App, number: usize, store: &Store) -> impl IntoView + use<> {
     let resync = move || {
         let origin = origin.clone();
         app.ask(Question::Resync { origin }, move |reply| match reply {
-            Reply::Failed(error) => app.show_toast(&format!("{} {}", error.message, error.cure)),
+            Reply::Failed(error) => app.show_toast(&format!("{} {}", error.message, error.fix)),
             _ => app.show_toast("An open page of the site reads its stores again"),
         });
     };
@@ -215,7 +215,7 @@ fn compare(app: App, stores: Vec<Store>, repair: bool) {
         }
         let answer = match reply {
             Reply::Compared(compared) => Ok(compared),
-            Reply::Failed(error) => Err(format!("{} {}", error.message, error.cure)),
+            Reply::Failed(error) => Err(format!("{} {}", error.message, error.fix)),
             _ => return,
         };
         let is_done = answer.as_ref().map_or(true, |compared| compared.done);

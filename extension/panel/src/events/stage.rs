@@ -112,7 +112,7 @@ pub fn describe_stage(
                         format::count_noun(attempts, "failed attempt")
                     ),
                 };
-                let sentences = [sink.error.as_deref(), sink.cure.as_deref()];
+                let sentences = [sink.error.as_deref(), sink.fix.as_deref()];
                 let sentences: Vec<_> = sentences.into_iter().flatten().map(end_with_period).collect();
                 format!("{attempts}: {}. {}", sink.state, sentences.join(" "))
             })
@@ -169,7 +169,7 @@ mod tests {
             enabled,
             state: "unreachable".to_owned(),
             error: error.map(str::to_owned),
-            cure: error.map(|_| "Start it.".to_owned()),
+            fix: error.map(|_| "Start it.".to_owned()),
             attempts: 3,
             ..Sink::default()
         };

@@ -44,7 +44,7 @@ pub struct RecordComparison {
 pub fn content_in_page(sight: &Sight) -> Content {
     match sight {
         Sight::Record(value) => Content::from_typed(value.as_ref().map(|value| value.get())),
-        Sight::Failed(remark) => Content::Unknown(format!("{} {}", remark.message, remark.cure)),
+        Sight::Failed(remark) => Content::Unknown(format!("{} {}", remark.message, remark.fix)),
         Sight::Counts(_) => Content::Unknown(String::new()),
     }
 }
@@ -87,7 +87,7 @@ pub fn compare_record(page: Content, record: &Record) -> RecordComparison {
             "All are the same: none of the three has this record.".to_owned(),
         ),
         (false, Some(true), _) => ("ok", "All are the same.".to_owned()),
-        (false, None, Some(problem)) => ("wrong", problem.cure.clone()),
+        (false, None, Some(problem)) => ("wrong", problem.fix.clone()),
         (false, None, None) => ("off", "Memcached is switched off.".to_owned()),
     };
     RecordComparison {
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(content_in_page(&Sight::Record(None)), Content::NoRecord);
         let failed = Sight::Failed(Remark {
             message: "No page.".to_owned(),
-            cure: "Open one.".to_owned(),
+            fix: "Open one.".to_owned(),
         });
         assert_eq!(
             content_in_page(&failed),
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(verdict(value("1"), &unreachable), "off");
         unreachable.trouble = Some(Remark {
             message: "It does not answer.".to_owned(),
-            cure: "Start it.".to_owned(),
+            fix: "Start it.".to_owned(),
         });
         let comparison = compare_record(value("1"), &unreachable);
         assert_eq!(

@@ -60,7 +60,7 @@ impl PageCounts {
                     })
                     .collect(),
             ),
-            Sight::Failed(remark) => OriginCounts::Failed(format!("{} {}", remark.message, remark.cure)),
+            Sight::Failed(remark) => OriginCounts::Failed(format!("{} {}", remark.message, remark.fix)),
             Sight::Record(_) => return,
         };
         self.0.insert(origin.to_owned(), counts);
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(counts.get(&name), PageCount::Records(1));
         let remark = Remark {
             message: "No page.".to_owned(),
-            cure: "Open one.".to_owned(),
+            fix: "Open one.".to_owned(),
         };
         counts.record_answer("o", Sight::Failed(remark));
         assert_eq!(

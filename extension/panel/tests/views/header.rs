@@ -17,10 +17,10 @@ fn why() -> Option<String> {
     attribute(".empty [data-why]", "data-why")
 }
 
-fn problem(message: &str, cure: &str) -> Remark {
+fn problem(message: &str, fix: &str) -> Remark {
     Remark {
         message: message.to_owned(),
-        cure: cure.to_owned(),
+        fix: fix.to_owned(),
     }
 }
 
@@ -62,7 +62,7 @@ async fn failing_server_is_shown_with_its_fix_and_at_events() {
         attempts: 4,
         behind: 9,
         error: Some("Memcached does not answer".to_owned()),
-        cure: Some("Start it, or see `memcached.servers`.".to_owned()),
+        fix: Some("Start it, or see `memcached.servers`.".to_owned()),
         ..health.sinks.remove(1)
     };
     health.sinks.push(failing);
@@ -94,7 +94,7 @@ async fn problem_of_the_host_is_shown_until_it_is_over() {
     let failed = Reply::Failed(HostError {
         code: ErrorCode::JournalFailed,
         message: "The journal cannot be read: database disk image is malformed".to_owned(),
-        cure: "Move `journal.db` away; a new one is begun.".to_owned(),
+        fix: "Move `journal.db` away; a new one is begun.".to_owned(),
         context: None,
         sequence: None,
     });

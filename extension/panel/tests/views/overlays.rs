@@ -81,11 +81,11 @@ async fn doctor_shows_the_checks_of_the_host() {
     let panel = Panel::open();
     click(".health button[title^='Check everything']");
     until_texts(".doctor .faint:first-child", &["The host is checking…"]).await;
-    let check = |area: &str, verdict, message: &str, cure: Option<&str>| Check {
+    let check = |area: &str, verdict, message: &str, fix: Option<&str>| Check {
         area: area.to_owned(),
         verdict,
         message: message.to_owned(),
-        cure: cure.map(str::to_owned),
+        fix: fix.map(str::to_owned),
     };
     let id = panel
         .background
@@ -103,5 +103,5 @@ async fn doctor_shows_the_checks_of_the_host() {
     until_texts(".doctor li b", &["journal", "redis"]).await;
     assert_eq!(attributes(".doctor li", "data-state"), ["ok", "wrong"]);
     assert_eq!(attributes(".doctor li i", "aria-label"), ["ok", "problem"]);
-    assert_eq!(texts(".doctor .cure code"), ["redis-server"]);
+    assert_eq!(texts(".doctor .fix code"), ["redis-server"]);
 }

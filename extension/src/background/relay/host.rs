@@ -101,7 +101,7 @@ impl Relay {
             Ok(FromHost::Error(error)) => self.failed(error),
             Err(error) => self.show(Some(Problem {
                 message: format!("The host sent a message that is not understood: {error}"),
-                cure: "Install the same version of the host and the extension.".into(),
+                fix: "Install the same version of the host and the extension.".into(),
             })),
         }
     }
@@ -131,7 +131,7 @@ impl Relay {
         let known = self.capture.host();
         let problem = self.capture.set_host(&hello.origins).err().map(|error| Problem {
             message: format!("capture.origins: {error}"),
-            cure: "Correct the entry in the host's configuration file.".into(),
+            fix: "Correct the entry in the host's configuration file.".into(),
         });
         let problem = self.rules_problem().or(problem);
         self.show(problem);

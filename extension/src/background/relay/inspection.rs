@@ -130,7 +130,7 @@ impl Relay {
         let reason = self.problem.clone().map_or_else(
             || Remark {
                 message: "The host is being started.".into(),
-                cure: "Ask again in a moment.".into(),
+                fix: "Ask again in a moment.".into(),
             },
             Remark::from,
         );

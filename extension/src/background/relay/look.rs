@@ -214,9 +214,9 @@ fn unreadable() -> Remark {
     remark("The page could not read its databases.", "Look again.")
 }
 
-fn remark(message: &str, cure: &str) -> Remark {
+fn remark(message: &str, fix: &str) -> Remark {
     Remark {
         message: message.to_owned(),
-        cure: cure.to_owned(),
+        fix: fix.to_owned(),
     }
 }

@@ -188,7 +188,7 @@ fn what_a_closed_page_left_is_judged_too() {
 fn the_hosts_own_words_stay_until_it_is_back() {
     let mut relay = relay();
     greet(&mut relay);
-    relay.host_said(r#"{"error":{"code":"journal_locked","message":"The journal is in use.","cure":"Close the other browser."}}"#);
+    relay.host_said(r#"{"error":{"code":"journal_locked","message":"The journal is in use.","fix":"Close the other browser."}}"#);
     let actions = relay.take_actions();
     assert!(
         matches!(&actions[0], Action::Show { problem: Some(problem), .. } if problem.message.contains("in use"))
@@ -214,7 +214,7 @@ fn the_hosts_own_words_stay_until_it_is_back() {
 fn what_was_wrong_with_one_delivery_ends_with_the_next_acknowledgement() {
     let mut relay = relay();
     greet(&mut relay);
-    relay.host_said(r#"{"error":{"code":"deliveries_missing","message":"m","cure":"c"}}"#);
+    relay.host_said(r#"{"error":{"code":"deliveries_missing","message":"m","fix":"c"}}"#);
     assert!(matches!(
         relay.take_actions()[..],
         [Action::Show { problem: Some(_), .. }]
@@ -260,7 +260,7 @@ fn a_new_host_gets_what_the_old_one_left_even_of_closed_pages() {
 }
 
 #[test]
-fn another_protocol_ends_the_connection_with_a_cure_and_without_haste() {
+fn another_protocol_ends_the_connection_with_a_fix_and_without_haste() {
     let mut relay = relay();
     relay.host_started();
     relay.take_actions();
@@ -268,7 +268,7 @@ fn another_protocol_ends_the_connection_with_a_cure_and_without_haste() {
     let actions = relay.take_actions();
     assert_eq!(actions[0], Action::StopHost);
     assert!(
-        matches!(&actions[1], Action::Show { problem: Some(problem), .. } if problem.cure.starts_with("Update the extension"))
+        matches!(&actions[1], Action::Show { problem: Some(problem), .. } if problem.fix.starts_with("Update the extension"))
     );
     assert_eq!(actions[2], Action::StartHost { after: Backoff::SLOW });
 
@@ -282,7 +282,7 @@ fn another_protocol_ends_the_connection_with_a_cure_and_without_haste() {
     relay.host_gone("Specified native messaging host not found.");
     let actions = relay.take_actions();
     assert!(
-        actions.iter().any(|action| matches!(action, Action::Show { problem: Some(problem), .. } if problem.cure.contains("idb-relay install")))
+        actions.iter().any(|action| matches!(action, Action::Show { problem: Some(problem), .. } if problem.fix.contains("idb-relay install")))
     );
 }
 
@@ -291,7 +291,7 @@ fn the_hosts_own_words_outlive_the_end_of_its_connection() {
     let mut relay = relay();
     relay.host_started();
     relay.take_actions();
-    relay.host_said(r#"{"error":{"code":"config","message":"line 3: unknown key","cure":"did you mean…"}}"#);
+    relay.host_said(r#"{"error":{"code":"config","message":"line 3: unknown key","fix":"did you mean…"}}"#);
     relay.host_gone("Native host has exited.");
     let actions = relay.take_actions();
     assert!(
@@ -354,7 +354,7 @@ fn private_windows_and_what_the_host_does_not_want_are_refused() {
     open(&mut relay, 2, ORIGIN, "d");
     deliver(&mut relay, 2, 1);
     relay.take_actions();
-    relay.host_said(r#"{"error":{"code":"origin_not_captured","message":"m","cure":"c","context":"d"}}"#);
+    relay.host_said(r#"{"error":{"code":"origin_not_captured","message":"m","fix":"c","context":"d"}}"#);
     assert_eq!(relay.take_actions()[0], to_bridge(2, r#"{"refused":{}}"#));
 }
 
@@ -437,7 +437,7 @@ fn the_button_shows_what_is_nearest_to_the_page() {
         (shown.next(), shown.next())
     };
     let servers = |message: &str| {
-        format!(r#"{{"servers":{{"troubles":[{{"message":"{message}","cure":"Start it."}}]}}}}"#)
+        format!(r#"{{"servers":{{"troubles":[{{"message":"{message}","fix":"Start it."}}]}}}}"#)
     };
     relay.host_said(&servers("Redis is away"));
     assert_eq!(shown(&mut relay), (Some(Some("Redis is away".into())), None));

@@ -17,7 +17,7 @@ use std::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{CURE_GAP, Change, Stop, Stream, Target, owed::HELD};
+use super::{Change, FIX_GAP, Stop, Stream, Target, owed::HELD};
 use crate::timing;
 
 /// Enough of a digest of a name to know it again; a stream may name many.
@@ -90,9 +90,9 @@ impl<W: Write> Stream<'_, '_, W> {
                 "trimmed",
                 format_args!(
                     "the stream no longer has its first {gone} events: records that have not changed since are missing in {names}\n   \
-                     cure: {CURE_GAP}"
+                     fix: {FIX_GAP}"
                 ),
-                json!({"events": gone, "servers": names, "cure": CURE_GAP}),
+                json!({"events": gone, "servers": names, "fix": FIX_GAP}),
             )?;
         }
         Ok(())

@@ -17,7 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{CURE_GAP, Change, End, Standing, Stop, Stream};
+use super::{Change, End, FIX_GAP, Standing, Stop, Stream};
 use crate::{
     apply::cursor::{Cursor, cursors},
     timing,
@@ -96,7 +96,7 @@ impl<W: Write> Stream<'_, '_, W> {
             if standing.filled && offset < cursor.number {
                 self.session
                     .report
-                    .gap(&profile, offset + 1, cursor.number, CURE_GAP)?;
+                    .gap(&profile, offset + 1, cursor.number, FIX_GAP)?;
                 // It is said once, and who compares does not take them for events that are on their
                 // way.
                 let fence = self.session.fence(home)?;
@@ -206,7 +206,7 @@ impl<W: Write> Stream<'_, '_, W> {
             return self.tell_left_out(profile, &holes);
         }
         for (first, last) in holes.ranges {
-            self.session.report.gap(profile, first, last, CURE_GAP)?;
+            self.session.report.gap(profile, first, last, FIX_GAP)?;
         }
         Ok(())
     }

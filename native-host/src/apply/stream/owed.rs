@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{CURE_GAP, Change, Entry, Stop, Stream, Target};
+use super::{Change, Entry, FIX_GAP, Stop, Stream, Target};
 
 /// How many bytes of values are held.
 pub(super) const HELD: usize = 4 * 1024 * 1024;
@@ -104,9 +104,9 @@ impl<W: Write> Stream<'_, '_, W> {
             "trimmed",
             format_args!(
                 "{events} events that were under way are no longer in the stream; what they changed may be stale in \
-                 Memcached\n   fix: {CURE_GAP}"
+                 Memcached\n   fix: {FIX_GAP}"
             ),
-            json!({"events": events, "cure": CURE_GAP}),
+            json!({"events": events, "fix": FIX_GAP}),
         )?)
     }
 

@@ -85,7 +85,7 @@ impl Batch<'_> {
                 "a page of {} delivers under the id of a document of another origin",
                 page.origin
             ),
-            cure: "Reload the page. If this stays, do not trust the page: its process may be taken over."
+            fix: "Reload the page. If this stays, do not trust the page: its process may be taken over."
                 .to_owned(),
             context: Some(name.to_owned()),
             sequence: None,
@@ -137,7 +137,7 @@ impl Batch<'_> {
                 sequence - 1,
                 page.origin
             ),
-            cure: "Nothing to do: the page's stores are read again and what was missed follows.".to_owned(),
+            fix: "Nothing to do: the page's stores are read again and what was missed follows.".to_owned(),
             context: Some(context.to_owned()),
             sequence: Some(sequence),
         });
@@ -148,7 +148,7 @@ impl Batch<'_> {
         self.outcome.errors.push(HostError {
             code: ErrorCode::MalformedDelivery,
             message: format!("delivery {sequence} of a page of {} was dropped: {reason}", page.origin),
-            cure: "This is a fault of the extension; please report it. The page's stores are compared by its next snapshot."
+            fix: "This is a fault of the extension; please report it. The page's stores are compared by its next snapshot."
                 .to_owned(),
             context: Some(context.to_owned()),
             sequence: Some(sequence),

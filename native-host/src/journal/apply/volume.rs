@@ -111,7 +111,7 @@ impl Batch<'_> {
                     "{records} records of a page of {} were left out: a key has {MAX_KEY_TEXT} bytes of text at most",
                     page.origin
                 ),
-                cure: "Nothing to do: no cache takes such keys. To have the records the site must use shorter ones."
+                fix: "Nothing to do: no cache takes such keys. To have the records the site must use shorter ones."
                     .to_owned(),
                 context: Some(context.to_owned()),
                 sequence: None,

@@ -46,7 +46,7 @@ pub struct SinkSummary {
     /// What is wrong.
     pub error: Option<String>,
     /// What to do about it.
-    pub cure: Option<String>,
+    pub fix: Option<String>,
     /// Since when, in milliseconds.
     pub since: i64,
     /// How often it has failed since it last came further.
@@ -61,7 +61,7 @@ pub struct Failed {
     /// What was wrong.
     pub error: String,
     /// What was to be done about it.
-    pub cure: String,
+    pub fix: String,
     /// When it was first so, in milliseconds.
     pub at: i64,
     /// When it was over, if it is.
@@ -108,12 +108,12 @@ impl Reader {
                 return Ok(Vec::new());
             }
             connection
-                .prepare_cached("SELECT sink, state, error, cure, at, over_at FROM failed ORDER BY sink")?
+                .prepare_cached("SELECT sink, state, error, fix, at, over_at FROM failed ORDER BY sink")?
                 .query_map([], |row| {
                     let failed = Failed {
                         state: row.get(1)?,
                         error: row.get(2)?,
-                        cure: row.get(3)?,
+                        fix: row.get(3)?,
                         at: row.get(4)?,
                         recovered_at: row.get(5)?,
                     };
@@ -216,10 +216,10 @@ impl Reader {
     pub fn sinks(&self) -> Result<Vec<SinkSummary>, JournalError> {
         self.read(|connection| {
             let query = if has_table(connection, "attempt")? {
-                "SELECT name, enabled, number, state, error, cure, since, coalesce((SELECT count FROM attempt WHERE sink = name), 0)
+                "SELECT name, enabled, number, state, error, fix, since, coalesce((SELECT count FROM attempt WHERE sink = name), 0)
                  FROM sink ORDER BY name DESC"
             } else {
-                "SELECT name, enabled, number, state, error, cure, since, 0 FROM sink ORDER BY name DESC"
+                "SELECT name, enabled, number, state, error, fix, since, 0 FROM sink ORDER BY name DESC"
             };
             connection
                 .prepare_cached(query)?
@@ -230,7 +230,7 @@ impl Reader {
                         number: row.get(2)?,
                         state: row.get(3)?,
                         error: row.get(4)?,
-                        cure: row.get(5)?,
+                        fix: row.get(5)?,
                         since: row.get(6)?,
                         attempts: row.get(7)?,
                     })

@@ -1,5 +1,5 @@
 //! What stands between a connection and its first command, under names that do not change, with
-//! cures.
+//! fixes.
 
 use std::{
     io::{self, ErrorKind},
@@ -115,7 +115,7 @@ impl Obstacle {
     }
 
     /// What to do about it.
-    pub(super) fn cure(&self) -> &'static str {
+    pub(super) fn fix(&self) -> &'static str {
         match self {
             Self::NotTrusted(_) => {
                 "Name the PEM file with the server's CA in memcached.ca_file, and the server by the name in its certificate; nothing is lost meanwhile."

@@ -83,7 +83,7 @@ pub(crate) fn run_name(profile: &str) -> String {
 }
 
 /// What to do where another profile owns an origin.
-pub(crate) fn cure(origin: &str, profile: &str) -> String {
+pub(crate) fn fix(origin: &str, profile: &str) -> String {
     // Both may come from a stream that others write to, and the command is made to be copied.
     let (origin, profile) = (shell_word(origin), shell_word(profile));
     format!(
@@ -175,11 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn cure_quotes_foreign_words_in_its_command() {
-        let cure = cure("http://a.example; id #\n", "$(id)");
+    fn fix_quotes_foreign_words_in_its_command() {
+        let fix = fix("http://a.example; id #\n", "$(id)");
         assert!(
-            cure.contains(r"--origin $'http://a.example; id #\012' --profile '$(id)'`"),
-            "{cure}"
+            fix.contains(r"--origin $'http://a.example; id #\012' --profile '$(id)'`"),
+            "{fix}"
         );
     }
 }

@@ -234,7 +234,7 @@ impl Owners {
                 "not writing all keys to Memcached: {}. Their events are journaled and published all the same",
                 names.join(", ")
             ),
-            cure: super::owner::cure(first, &self.profile),
+            fix: super::owner::fix(first, &self.profile),
         })
     }
 
@@ -334,7 +334,7 @@ impl Owners {
                     "another host has written to memcached as profile {} in the last {SIGN_LASTS_SECONDS} s: whether it still runs shows soon",
                     self.profile
                 ),
-                cure: "Nothing to do.".to_owned(),
+                fix: "Nothing to do.".to_owned(),
             },
         }
     }
@@ -348,7 +348,7 @@ impl Owners {
                     "another host writes to memcached as profile {}: this browser profile, or this machine, is a copy. Nothing is written from here",
                     self.profile
                 ),
-                cure: crate::sinks::COPIED_CURE.to_owned(),
+                fix: crate::sinks::COPIED_FIX.to_owned(),
             },
         }
     }

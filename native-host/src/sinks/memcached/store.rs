@@ -151,12 +151,12 @@ pub(crate) fn is_too_large(error: &Error) -> bool {
     matches!(cause(error), Error::Server(text) if text.contains("too large"))
 }
 
-/// An error under its name, with its cure.
+/// An error under its name, with its fix.
 pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
     let servers = servers.join(", ");
-    let (state, cure) = match cause(error) {
+    let (state, fix) = match cause(error) {
         Error::Io(error) => match Obstacle::of(error) {
-            Some(obstacle) => (obstacle.state(), obstacle.cure()),
+            Some(obstacle) => (obstacle.state(), obstacle.fix()),
             None if error.kind() == std::io::ErrorKind::TimedOut => {
                 ("slow", "See why the server is slow; nothing is lost meanwhile.")
             }
@@ -191,7 +191,7 @@ pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
         state,
         trouble: Trouble {
             error: format!("memcached at {servers}: {error}"),
-            cure: cure.to_owned(),
+            fix: fix.to_owned(),
         },
     }
 }

@@ -69,7 +69,7 @@ impl Memory {
                     self.used >> 20,
                     bound >> 20
                 ),
-                cure: "Cut the stream (XTRIM) or set redis.max_stream_length; or give the server more: its maxmemory, or redis.max_memory_mib. \
+                fix: "Cut the stream (XTRIM) or set redis.max_stream_length; or give the server more: its maxmemory, or redis.max_memory_mib. \
                        The journal keeps the events meanwhile."
                     .to_owned(),
             },

@@ -33,8 +33,8 @@ pub fn grant(config: &config::Redis) -> String {
     words.join(" ")
 }
 
-/// How the cure of a refusal ends.
-pub(super) fn cure(config: &config::Redis) -> String {
+/// How the fix of a refusal ends.
+pub(super) fn fix(config: &config::Redis) -> String {
     format!(
         "In one line, for the host and the commands beside it: `{}`. It takes away what the user was allowed of other keys and channels.",
         grant(config)

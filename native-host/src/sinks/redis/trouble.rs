@@ -1,4 +1,4 @@
-//! What a Redis server refuses, under names that do not change, with cures.
+//! What a Redis server refuses, under names that do not change, with fixes.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -7,7 +7,7 @@ use crate::{journal::condition::Trouble, sinks::runner::StepError};
 /// The first word of a refusal for want of a right.
 pub(super) const NOT_PERMITTED: &str = "NOPERM";
 
-/// The first word of a server's refusal, our name for it, and the cure.
+/// The first word of a server's refusal, our name for it, and the fix.
 const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "LOADING",
@@ -169,22 +169,22 @@ pub(super) fn of_text(text: &str, address: &str, reached: Option<u64>) -> StepEr
 }
 
 fn refusal(code: &str, text: &str, address: &str) -> Option<StepError> {
-    let (_, state, cure) = REFUSALS.iter().find(|(known, ..)| *known == code)?;
+    let (_, state, fix) = REFUSALS.iter().find(|(known, ..)| *known == code)?;
     let text = text.strip_prefix(code).unwrap_or(text).trim_start();
     Some(trouble(
         state,
         format!("redis at {address} refused: {code} {text}"),
-        cure,
+        fix,
     ))
 }
 
-fn trouble(state: &'static str, error: String, cure: &str) -> StepError {
+fn trouble(state: &'static str, error: String, fix: &str) -> StepError {
     StepError {
         reached: None,
         state,
         trouble: Trouble {
             error,
-            cure: cure.to_owned(),
+            fix: fix.to_owned(),
         },
     }
 }
@@ -194,14 +194,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_have_names_and_cures() {
+    fn refusals_have_names_and_fixes() {
         let error = of_text(
             "OOM command not allowed when used memory > 'maxmemory'.",
             "127.0.0.1:1",
             Some(7),
         );
         assert_eq!((error.state, error.reached), ("out_of_memory", Some(7)));
-        assert!(error.trouble.cure.contains("maxmemory"));
+        assert!(error.trouble.fix.contains("maxmemory"));
         assert_eq!(of_text("WRONGTYPE Operation against", "a", Some(0)).reached, None);
         assert_eq!(of_text("ERR something new", "a", None).state, "refused");
         for text in [

@@ -110,9 +110,9 @@ fn what_was_missed_is_told() {
     let gap = apply.says("gap");
     assert_eq!(gap["events"], 2);
     assert!(
-        gap["cure"]
+        gap["fix"]
             .as_str()
-            .is_some_and(|cure| cure.contains("Without --pubsub"))
+            .is_some_and(|fix| fix.contains("Without --pubsub"))
     );
     sandbox.redis.down();
 }
@@ -203,10 +203,10 @@ fn caught_with_something_in_hand() -> (Sandbox, Host, Apply) {
     sandbox.memcached.pause();
     host.deliver(2, &commit(&[put("1", "\"new\""), put("2", "2")]));
     let trouble = apply.trouble("slow");
-    let cure = trouble["cure"].as_str().expect("text");
+    let fix = trouble["fix"].as_str().expect("text");
     assert!(
-        cure.contains("told as a gap") && !cure.contains("nothing is lost"),
-        "{cure}"
+        fix.contains("told as a gap") && !fix.contains("nothing is lost"),
+        "{fix}"
     );
     (sandbox, host, apply)
 }
@@ -233,14 +233,14 @@ fn what_is_in_hand_at_the_end_is_told() {
     let end = |name: &str| gap[name].as_u64().expect("a number");
     assert_eq!(end("last") - end("first"), 1);
     assert!(
-        gap["cure"]
+        gap["fix"]
             .as_str()
-            .is_some_and(|cure| cure.contains("Without --pubsub"))
+            .is_some_and(|fix| fix.contains("Without --pubsub"))
     );
     assert!(apply.wait().success());
     sandbox.memcached.resume();
     assert_eq!(sandbox.cached("1").as_deref(), Some("\"old\""));
-    // The cure does what it says.
+    // The fix does what it says.
     let apply = Apply::writing(&sandbox, "two");
     assert_eq!(sandbox.cached("1").as_deref(), Some("\"new\""));
     assert_eq!(sandbox.cached("2").as_deref(), Some("2"));

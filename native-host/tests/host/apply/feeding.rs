@@ -10,7 +10,7 @@ use crate::support::{
     status,
 };
 
-/// What `doctor` says of who feeds Memcached, as verdicts with messages and cures, and that
+/// What `doctor` says of who feeds Memcached, as verdicts with messages and fixes, and that
 /// `status` says the same.
 fn feeding(sandbox: &Sandbox) -> Vec<String> {
     let said = status(sandbox)["feeding"].as_array().expect("a list").clone();
@@ -29,7 +29,7 @@ fn feeding(sandbox: &Sandbox) -> Vec<String> {
             format!(
                 "{}: {message} {}",
                 check["verdict"].as_str().expect("a word"),
-                check["cure"].as_str().unwrap_or("-")
+                check["fix"].as_str().unwrap_or("-")
             )
         })
         .collect()
@@ -124,10 +124,10 @@ fn a_cache_that_is_fed_twice_is_warned_of() {
     let mut apply = Apply::start(&sandbox, "two");
     let warning = apply.says("warning");
     assert_eq!(warning["state"], "fed_twice");
-    let cure = warning["cure"].as_str().expect("text");
+    let fix = warning["fix"].as_str().expect("text");
     assert!(
-        cure.contains("config.toml") && cure.contains("mode = \"off\""),
-        "{cure}"
+        fix.contains("config.toml") && fix.contains("mode = \"off\""),
+        "{fix}"
     );
     // Another server under that name is no reason to be alarmed, but to be asked about.
     apply.state("applying");

@@ -146,9 +146,7 @@ fn a_server_that_takes_too_long_is_named() {
         "{error}"
     );
     assert!(
-        trouble["cure"]
-            .as_str()
-            .is_some_and(|cure| cure.contains("nearer")),
+        trouble["fix"].as_str().is_some_and(|fix| fix.contains("nearer")),
         "{trouble}"
     );
     apply.state("applying");

@@ -58,9 +58,9 @@ fn the_first_profile_owns_the_keys_until_they_change_hands() {
         (&SECOND.into(), &FIRST.into())
     );
     assert!(
-        held["cure"]
+        held["fix"]
             .as_str()
-            .is_some_and(|cure| cure.contains("idb-relay own"))
+            .is_some_and(|fix| fix.contains("idb-relay own"))
     );
     first.deliver(3, &commit(&[put("4", "4")]));
     first.acknowledged(3);

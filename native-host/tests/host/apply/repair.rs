@@ -1,4 +1,4 @@
-//! `verify` where `apply` feeds Memcached: it compares the same, and is the cure for what the
+//! `verify` where `apply` feeds Memcached: it compares the same, and is the fix for what the
 //! stream has lost.
 
 use std::{
@@ -127,8 +127,8 @@ fn what_the_stream_has_lost_is_put_right() {
         apply = Apply::start(&sandbox, &format!("after-{round}"));
         let gap = apply.says("gap");
         assert_eq!(gap["events"], 3);
-        let cure = gap["cure"].as_str().expect("text");
-        assert!(cure.contains("`idb-relay verify --repair`"), "{cure}");
+        let fix = gap["fix"].as_str().expect("text");
+        assert!(fix.contains("`idb-relay verify --repair`"), "{fix}");
         apply.state("applying");
         all_done(&sandbox);
         let expected: BTreeSet<_> = kinds([

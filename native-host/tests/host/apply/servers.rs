@@ -83,7 +83,7 @@ fn what_it_does_and_what_goes_wrong_is_in_its_log() {
     };
     assert!(has("INFO", &["started", "pid=", "\"consumer\":\"one\""]), "{log}");
     assert!(has("INFO", &["state", "\"applying\""]), "{log}");
-    assert!(has("WARN", &["trouble", &error.to_string(), "\"cure\""]), "{log}");
+    assert!(has("WARN", &["trouble", &error.to_string(), "\"fix\""]), "{log}");
     assert!(has("INFO", &["filled", "\"records\":1"]), "{log}");
     assert!(has("WARN", &["trouble", "redis"]), "{log}");
     assert!(!log.contains("s3cr3t"), "{log}");
@@ -97,9 +97,9 @@ fn redis_that_is_away_is_named_and_waited_for() {
     sandbox.redis.down();
     let trouble = apply.trouble("unreachable");
     assert!(
-        trouble["cure"]
+        trouble["fix"]
             .as_str()
-            .is_some_and(|cure| cure.contains("Start the server"))
+            .is_some_and(|fix| fix.contains("Start the server"))
     );
     host.deliver(2, &commit(&[put("1", "1")]));
     host.acknowledged(2);
@@ -285,7 +285,7 @@ fn what_is_not_in_memcached_is_not_acknowledged() {
 }
 
 #[test]
-fn refusals_are_named_with_their_cures() {
+fn refusals_are_named_with_their_fixes() {
     let sandbox = sandbox();
     let mut apply = Apply::start(&sandbox, "one");
     let trouble = apply.trouble("no_stream");
@@ -357,13 +357,13 @@ fn the_permissions_that_are_asked_for_are_enough() {
     sandbox.write_config(&config.replace("redis://", "redis://apply:secret@"));
     let mut apply = Apply::start(&sandbox, "one");
     let trouble = apply.trouble("not_permitted");
-    let cure = trouble["cure"].as_str().expect("text");
-    let (_, commands) = cure.split_once("for `idb-relay apply`: ").expect("its part");
+    let fix = trouble["fix"].as_str().expect("text");
+    let (_, commands) = fix.split_once("for `idb-relay apply`: ").expect("its part");
     let commands: Vec<&str> = commands
         .split(' ')
         .take_while(|word| word.starts_with('+'))
         .collect();
-    assert!(commands.len() > 10, "{cure}");
+    assert!(commands.len() > 10, "{fix}");
     user(&[&["~idb:events", "~{idb:events}:*", "&*"], &*commands].concat());
     apply.state("applying");
     sandbox.await_cached("1", Some("1"));
@@ -406,11 +406,11 @@ fn the_permissions_that_a_host_and_the_commands_beside_it_ask_for_are_enough() {
     host.acknowledged_as("context-2", 1);
     let sink = || status(&sandbox)["profiles"][0]["sinks"]["redis"].clone();
     until("Redis refuses", || sink()["state"] == "not_permitted");
-    let cure = sink()["cure"].as_str().expect("text").to_owned();
+    let fix = sink()["fix"].as_str().expect("text").to_owned();
     let commands = |before: &str| -> Vec<String> {
-        let (_, words) = cure
+        let (_, words) = fix
             .split_once(before)
-            .unwrap_or_else(|| panic!("no {before:?} in {cure}"));
+            .unwrap_or_else(|| panic!("no {before:?} in {fix}"));
         let words = words.split(' ').take_while(|word| word.starts_with('+'));
         words.map(str::to_owned).collect()
     };

@@ -193,9 +193,9 @@ fn a_stream_that_was_cut_is_told_of() {
     let gap = apply.says("gap");
     assert_eq!(gap["events"], 15);
     assert!(
-        gap["cure"]
+        gap["fix"]
             .as_str()
-            .is_some_and(|cure| cure.contains("verify --repair"))
+            .is_some_and(|fix| fix.contains("verify --repair"))
     );
     sandbox.await_cached("19", Some("1"));
     assert_eq!(sandbox.cached("3"), None);
@@ -360,7 +360,7 @@ fn what_was_cut_off_is_told_though_nothing_comes_after_it() {
 #[test]
 fn a_configuration_without_redis_or_stream_is_named() {
     let sandbox = sandbox();
-    for (redis, error, cure) in [
+    for (redis, error, fix) in [
         (
             "enabled = false",
             "Redis is switched off",
@@ -372,7 +372,7 @@ fn a_configuration_without_redis_or_stream_is_named() {
         let output = sandbox.run(&["apply"]);
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(
-            !output.status.success() && text.contains(error) && text.contains(cure),
+            !output.status.success() && text.contains(error) && text.contains(fix),
             "{text}"
         );
     }

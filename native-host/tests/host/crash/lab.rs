@@ -56,7 +56,7 @@ enum RedisState {
     Well,
     Down,
     Paused,
-    /// It refuses; the fault says how it is cured.
+    /// It refuses; the fault says how it is fixed.
     Refuses(&'static [&'static [&'static str]]),
     Locked,
     StreamAside,
@@ -192,10 +192,10 @@ impl Lab {
             RedisState::Well => {}
             RedisState::Down => self.redis.up(),
             RedisState::Paused => self.redis.resume(),
-            RedisState::Refuses(cures) => {
+            RedisState::Refuses(fixes) => {
                 self.redis.await_answer();
-                for cure in cures {
-                    self.redis.command(cure);
+                for fix in fixes {
+                    self.redis.command(fix);
                 }
             }
             RedisState::Locked => {

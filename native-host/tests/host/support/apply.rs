@@ -99,7 +99,7 @@ impl Apply {
     /// Waits for a trouble of this name.
     pub fn trouble(&mut self, state: &str) -> Value {
         let trouble = self.says_where("trouble", |details| details["state"] == state);
-        assert!(trouble["cure"].as_str().is_some_and(|cure| !cure.is_empty()));
+        assert!(trouble["fix"].as_str().is_some_and(|fix| !fix.is_empty()));
         trouble
     }
 

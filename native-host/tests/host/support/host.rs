@@ -206,7 +206,7 @@ impl Host {
         loop {
             if let FromHost::Error(error) = self.receive() {
                 assert_eq!(error.code, code, "{error:?}");
-                assert!(!error.message.is_empty() && !error.cure.is_empty(), "{error:?}");
+                assert!(!error.message.is_empty() && !error.fix.is_empty(), "{error:?}");
                 return error;
             }
         }

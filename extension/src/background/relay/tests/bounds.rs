@@ -240,7 +240,7 @@ fn delivery_that_the_host_names_twice_gives_way_to_a_gap() {
     );
     sent(&mut relay);
     let error =
-        r#"{"error":{"code":"malformed_message","message":"m","cure":"c","context":"c","sequence":1}}"#;
+        r#"{"error":{"code":"malformed_message","message":"m","fix":"c","context":"c","sequence":1}}"#;
     relay.host_said(error);
     assert_eq!(sent(&mut relay), "");
     relay.host_gone("Native host has exited.");

@@ -170,7 +170,7 @@ fn what_the_user_switches_on_is_captured_and_remembered() {
     let (told, actions) = told(relay.take_actions());
     assert_eq!(told[0].1["background"]["origins"][other], "user");
     assert_eq!(
-        told[0].1["background"]["documents"][0]["refused"]["cure"],
+        told[0].1["background"]["documents"][0]["refused"]["fix"],
         "The page was loaded before its site was enabled: reload it."
     );
     let decisions = Decisions {

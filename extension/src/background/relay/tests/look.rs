@@ -117,7 +117,7 @@ fn a_record_is_found_by_what_stands_for_its_key() {
     relay.looked(looking.clone(), Some(&listing("\"bob\"", false)));
     assert_eq!(seen(&mut relay), json!({"record": null}));
     relay.looked(looking, Some(&listing("\"bob\"", true)));
-    assert!(seen(&mut relay)["failed"]["cure"].is_string());
+    assert!(seen(&mut relay)["failed"]["fix"].is_string());
 
     // An event from before the rule has the key as it was. Its record has another name now.
     look(&mut relay, None, "\"ann\"");

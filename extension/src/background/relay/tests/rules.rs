@@ -51,7 +51,7 @@ fn deliver_body(relay: &mut Relay, sequence: u64, body: &str) {
 
 fn shows(relay: &mut Relay, part: &str) -> bool {
     relay.take_actions().iter().any(|action| {
-        matches!(action, Action::Show { problem: Some(problem), .. } if format!("{} {}", problem.message, problem.cure).contains(part))
+        matches!(action, Action::Show { problem: Some(problem), .. } if format!("{} {}", problem.message, problem.fix).contains(part))
     })
 }
 
