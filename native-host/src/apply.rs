@@ -21,7 +21,8 @@
 //! # Layout
 //!
 //! - [`lease`]: which process writes.
-//! - [`session`]: what the one that does may do.
+//! - [`session`]: what the one that does may do. [`owners`], [`ownership`]: which profile's events
+//!   it writes.
 //! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers
 //!   that are empty. `stream::owed`: what others have left undone.
 //! - [`channel`]: events from Pub/Sub, at most once.
@@ -51,6 +52,7 @@ pub mod feeder;
 mod group;
 pub mod lease;
 mod owners;
+mod ownership;
 mod portion;
 mod report;
 mod session;

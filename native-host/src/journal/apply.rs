@@ -14,6 +14,8 @@
 //! - `schema`: changes of stores' shapes, and deleted databases.
 //! - `sweep`: stretches of records that go at once.
 //! - `before`: what an event may tell of the value before.
+//! - `known`: what is known of a record when a commit that writes it arrives.
+//! - `written`: what that commit has written so far.
 //! - `drafts`: the events of one delivery until all are known.
 //! - `event`: from drafts to the journal's rows.
 //! - `room`: what goes when it is old, or when there is no room.
@@ -27,6 +29,7 @@ mod drafts;
 mod emptied;
 mod event;
 mod inventory;
+mod known;
 mod observe;
 mod room;
 mod schema;
@@ -35,6 +38,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod volume;
+mod written;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,7 +56,6 @@ use serde_json::value::RawValue;
 
 use self::context::Context;
 pub(super) use self::{
-    before::Before,
     context::Known,
     volume::{DELIVERY_BYTES, DELIVERY_WORK},
 };

@@ -3,7 +3,6 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::{
-    apply::Before,
     clock::Clock,
     key::Span,
     order::{NO_CONTEXT, SLACK_MS, When, Word},
@@ -18,18 +17,6 @@ pub(super) struct Row {
     pub word: Word,
     /// The generation of the redaction rules that made the value.
     pub redaction: i64,
-}
-
-impl Row {
-    /// What an event may tell of it while the redaction rules of this generation hold.
-    pub(super) fn told(&self, redaction: i64) -> Before {
-        match &self.value {
-            None => Before::Absent,
-            // Other rules made it. They may have kept what these must not.
-            Some(_) if self.redaction != redaction => Before::Unknown,
-            Some(value) => Before::Value(value.clone()),
-        }
-    }
 }
 
 /// The generation of a value that the stream is owed and that the rules of today forbid to tell:

@@ -21,7 +21,7 @@ use super::super::{mirror::Row, store::Store};
 
 /// What is known of the value before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::journal) enum Before {
+pub(super) enum Before {
     Unknown,
     Absent,
     Value(String),
@@ -34,16 +34,26 @@ impl Before {
     pub(super) fn of(row: Option<&Row>, store: &Store, in_doubt: bool, redaction: i64) -> Self {
         match row {
             _ if in_doubt => Self::Unknown,
-            Some(row) if store.knows(row.word) => row.told(redaction),
+            Some(row) if store.knows(row.word) => Self::of_row(row, redaction),
             None if store.complete => Self::Absent,
             Some(_) | None => Self::Unknown,
+        }
+    }
+
+    /// What an event may tell of a row while the redaction rules of this generation hold.
+    fn of_row(row: &Row, redaction: i64) -> Self {
+        match &row.value {
+            None => Self::Absent,
+            // Other rules made it. They may have kept what these must not.
+            Some(_) if row.redaction != redaction => Self::Unknown,
+            Some(value) => Self::Value(value.clone()),
         }
     }
 
     /// What the host knew of a record that was read. What came in between was not seen.
     pub(super) fn last_known(row: Option<&Row>, store: &Store, redaction: i64) -> Self {
         match row {
-            Some(row) => row.told(redaction),
+            Some(row) => Self::of_row(row, redaction),
             None if store.complete => Self::Absent,
             None => Self::Unknown,
         }

@@ -1,10 +1,6 @@
 //! Transactions that committed.
 
-use std::{
-    borrow::Cow,
-    collections::HashSet,
-    hash::{BuildHasher as _, RandomState},
-};
+use std::borrow::Cow;
 
 use protocol::{
     commit::{Commit, Operation},
@@ -16,17 +12,18 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     super::{
         key::{RecordKey, Span},
-        mirror::Single,
-        order::{SLACK_MS, When, Word},
+        order::{SLACK_MS, When},
         settle::Settling,
-        store::{Place, Store},
+        store::Place,
     },
     Batch, Refusal, Scope,
     before::Before,
     drafts::{Draft, Drafts},
     event::Scene,
+    known::{Known, Reads},
     sweep::{By, Stretch},
     volume::is_long,
+    written::Written,
 };
 
 /// An operation whose keys have been read: from here on nothing of a commit can be malformed, so it
@@ -96,58 +93,6 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
         }
         Operation::Schema { change, .. } => return Ok(Step::Reshape(change)),
     }))
-}
-
-/// What one commit has written so far. Its writes of one record happened at one instant: all of
-/// them change the record, or none.
-#[derive(Default)]
-pub(super) struct Written {
-    /// Records in conflict that it has written.
-    records: HashSet<(i64, Vec<u8>)>,
-    /// Stretches that it has deleted.
-    deleted: Vec<(i64, Span)>,
-    /// Records that stayed because it was late, and of which that was told, by their digests. Only
-    /// what is told twice depends on them.
-    late: HashSet<u64>,
-    digest: RandomState,
-}
-
-impl Written {
-    /// Whether the last one to write this record in conflict was the commit itself.
-    pub(super) fn has_written(&self, store: i64, key: &RecordKey) -> bool {
-        self.records.contains(&(store, key.bytes.clone()))
-    }
-
-    /// The same, or to delete it. A record that is there after its deletion was left: that was
-    /// late.
-    fn has(&self, store: i64, key: &RecordKey, live: bool) -> bool {
-        let mut deleted = self.deleted.iter();
-        !live && deleted.any(|(of, span)| *of == store && span.contains(&key.bytes))
-            || self.has_written(store, key)
-    }
-
-    /// Whether it has deleted a stretch of this store.
-    pub(super) fn has_swept(&self, store: i64) -> bool {
-        self.deleted.iter().any(|(of, _)| *of == store)
-    }
-
-    /// A record stays because the commit is late; whether that was not told before.
-    pub(super) fn tell_late(&mut self, store: i64, key: &[u8]) -> bool {
-        self.late.insert(self.digest.hash_one((store, key)))
-    }
-
-    /// It has deleted this stretch.
-    pub(super) fn delete(&mut self, store: i64, span: &Span) {
-        if !self
-            .deleted
-            .iter()
-            .rev()
-            .take(1)
-            .any(|last| last.0 == store && last.1 == *span)
-        {
-            self.deleted.push((store, span.clone()));
-        }
-    }
 }
 
 impl<'j> Batch<'j> {
@@ -320,86 +265,5 @@ impl<'j> Batch<'j> {
             store.doubt_records(connection, when.committed_at.saturating_add(SLACK_MS))?;
         }
         Ok(())
-    }
-}
-
-/// How a commit relates to the whole-store reads of its store.
-///
-/// Of no record it is known that none of them has seen it afterwards.
-#[derive(Clone, Copy)]
-pub(super) struct Reads {
-    /// One may be younger.
-    pub conflict: bool,
-    /// One most likely is.
-    pub are_younger: bool,
-}
-
-impl Reads {
-    pub(super) fn of(store: &Store, when: When) -> Self {
-        let conflict = store.looks.are_contested_by(when);
-        Self {
-            conflict,
-            are_younger: conflict && store.looks.are_younger_than(when),
-        }
-    }
-}
-
-/// What the mirror says about a record that is about to be written.
-pub(super) struct Known {
-    live: bool,
-    before: Before,
-    /// Its order to what others have said is in doubt.
-    pub contested: bool,
-    /// The write is most likely older than what the mirror has.
-    pub late: bool,
-    /// What was said last of it.
-    last: Word,
-}
-
-impl Known {
-    /// Makes the record what a write says, unless that is late.
-    pub(super) fn write(
-        &self,
-        single: &mut Single<'_>,
-        (store, key): (i64, &[u8]),
-        value: Option<&str>,
-        when: When,
-        written: &mut Written,
-    ) -> rusqlite::Result<()> {
-        let stamp = when.after(self.last);
-        if self.late {
-            return single.stamp(store, key, stamp);
-        }
-        if self.contested {
-            written.records.insert((store, key.to_owned()));
-        }
-        single.write(store, key, value, stamp)
-    }
-
-    pub(super) fn of(
-        single: &mut Single<'_>,
-        store: &Store,
-        settling: &Settling,
-        key: &RecordKey,
-        (when, reads): (When, Reads),
-        redaction: i64,
-        written: &Written,
-    ) -> rusqlite::Result<Self> {
-        let row = single.row(store.id, &key.bytes)?;
-        let last = row.as_ref().map_or(store.swept, |row| row.word);
-        let contested = reads.conflict || when.contests(last);
-        let in_doubt = contested || settling.waits_for(store.id, &key.bytes);
-        let live = row.as_ref().is_some_and(|row| row.value.is_some());
-        let before = Before::of(row.as_ref(), store, in_doubt, redaction);
-        Ok(Self {
-            live,
-            before,
-            contested,
-            late: reads.are_younger
-                || when.is_late(last, || {
-                    written.has(store.id, key, live) || settling.is_author(store.id, &key.bytes, when.context)
-                }),
-            last,
-        })
     }
 }

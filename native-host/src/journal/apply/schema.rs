@@ -14,10 +14,11 @@ use super::{
     },
     Batch, Scope,
     before::Before,
-    commit::{Known, Reads, Written},
     drafts::{Draft, Drafts},
     event::Scene,
+    known::{Known, Reads},
     sweep::{By, Stretch, Swept},
+    written::Written,
 };
 
 impl<'j> Batch<'j> {

@@ -14,8 +14,9 @@ use super::{
     },
     Batch,
     before::Before,
-    commit::{Reads, Written},
     drafts::{Draft, Drafts},
+    known::Reads,
+    written::Written,
 };
 use protocol::event::Op;
 
