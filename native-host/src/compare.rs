@@ -34,7 +34,7 @@ use protocol::{
 use crate::{
     config,
     failure::Failure,
-    journal::{JournalError, condition::Trouble, read::Place},
+    journal::{JournalError, condition::Problem, read::Place},
     timing,
 };
 
@@ -105,7 +105,7 @@ pub enum CompareError {
     Journal(#[from] JournalError),
     /// Memcached cannot be asked.
     #[error("{}", .0.error)]
-    Memcached(Trouble),
+    Memcached(Problem),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -125,8 +125,8 @@ impl Failure for CompareError {
     }
 }
 
-impl From<Trouble> for CompareError {
-    fn from(trouble: Trouble) -> Self {
+impl From<Problem> for CompareError {
+    fn from(trouble: Problem) -> Self {
         Self::Memcached(trouble)
     }
 }

@@ -9,7 +9,7 @@
 
 use serde::Serialize;
 
-use crate::{config::Config, config::ConfigError, failure::Failure as _, journal::condition::Trouble};
+use crate::{config::Config, config::ConfigError, failure::Failure as _, journal::condition::Problem};
 
 mod browsers;
 pub mod feeding;
@@ -58,7 +58,7 @@ impl Check {
         }
     }
 
-    fn trouble(area: &'static str, trouble: Trouble) -> Self {
+    fn trouble(area: &'static str, trouble: Problem) -> Self {
         Self::problem(area, trouble.error, trouble.fix)
     }
 }

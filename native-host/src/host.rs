@@ -20,7 +20,7 @@ use crate::{
     failpoint,
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError, Outcome, condition::Trouble, request},
+    journal::{Author, Journal, JournalError, Outcome, condition::Problem, requests},
     logging,
     messaging::{
         frame::FrameError,
@@ -183,7 +183,7 @@ struct Session<'s> {
     intake: Intake,
     origins: Origins,
     /// What the extension knows of the sinks' troubles, and since when.
-    troubles: Vec<Trouble>,
+    troubles: Vec<Problem>,
     looked_at: Instant,
 }
 
@@ -207,7 +207,7 @@ impl Session<'_> {
             };
             // The first time as soon as nothing comes, for then the sinks have passed on what there
             // was; later also while the page writes on.
-            let interval = if more || self.journal.owes() {
+            let interval = if more || self.journal.has_backfill_pending() {
                 timing::host::tidy_more()
             } else {
                 timing::host::tidy()
@@ -236,11 +236,11 @@ impl Session<'_> {
         }
         self.looked_at = Instant::now();
         // A journal that cannot be read has errors of its own.
-        let Ok(troubles) = self.journal.troubles() else {
+        let Ok(troubles) = self.journal.problems() else {
             return;
         };
         if troubles != self.troubles {
-            let remark = |trouble: &Trouble| Remark {
+            let remark = |trouble: &Problem| Remark {
                 message: trouble.error.clone(),
                 fix: trouble.fix.clone(),
             };
@@ -293,7 +293,7 @@ impl Session<'_> {
     }
 
     fn take_requests(&self) {
-        match request::take(self.journal.path()) {
+        match requests::take(self.journal.path()) {
             Ok(origins) => {
                 for origin in origins {
                     self.outbox.send(FromHost::Snapshot { origin });

@@ -28,42 +28,42 @@ use std::{
 use protocol::event::Renderer;
 use rusqlite::Connection;
 
-mod apply;
 mod clock;
 pub mod condition;
 mod error;
+pub mod file_lock;
 mod forget;
-mod hold;
+mod freeze;
 mod key;
-pub mod lock;
+mod limits;
 pub mod log;
-mod look;
 mod mirror;
-mod order;
 pub mod progress;
 pub mod read;
+mod read_mark;
 mod recent;
 mod renumber;
-pub mod request;
-mod reread;
-mod retain;
+mod requery;
+pub mod requests;
+mod resync;
 mod rules;
 mod scan;
 mod schema;
-mod settle;
+mod stamp;
 mod store;
 pub mod tokens;
-mod turn;
+mod write;
+mod writer_lock;
 
-pub use apply::{Batch, Outcome};
 pub use error::JournalError;
-pub(crate) use hold::hold;
+pub(crate) use freeze::freeze;
 pub use recent::{Recent, Text};
-pub use turn::Turn;
+pub use write::{Batch, Outcome};
+pub use writer_lock::WriterLock;
 
 use crate::{config::Limits, time::now_ms};
 
-use self::{clock::Clock, reread::Rereads, scan::Scan, settle::Settling, store::Stores};
+use self::{clock::Clock, requery::Requery, resync::Resyncs, scan::Scan, store::Stores};
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]
@@ -79,13 +79,13 @@ pub struct Journal {
     connection: Connection,
     state: State,
     path: PathBuf,
-    turn: Turn,
+    writer_lock: WriterLock,
     recent: Recent,
-    _lock: lock::Lock,
+    _lock: file_lock::Lock,
 }
 
-/// What the writer remembers between transactions. All but `settling` and `rereads` only saves
-/// reading; a failed transaction throws it away, and what it did to `settling` is undone.
+/// What the writer remembers between transactions. All but `requery` and `resyncs` only saves
+/// reading; a failed transaction throws it away, and what it did to `requery` is undone.
 struct State {
     author: Author,
     /// The number of the last event.
@@ -93,7 +93,7 @@ struct State {
     /// Events' numbers are above this one.
     base: u64,
     stores: Stores,
-    contexts: HashMap<String, apply::Known>,
+    contexts: HashMap<String, write::Known>,
     /// How far whole-store reads have come, by context and store.
     scans: HashMap<(i64, i64), Scan>,
     /// When surveys that may find what is missing were begun, by context.
@@ -101,18 +101,18 @@ struct State {
     /// The generation of the redaction rules that hold now: see [`rules`].
     redaction: i64,
     clock: Clock,
-    settling: Settling,
+    requery: Requery,
     limits: Limits,
     /// The sink that carries events' texts.
     carrier: &'static str,
-    room: retain::Room,
+    usage: limits::Usage,
     renderer: Renderer,
-    rereads: Rereads,
+    resyncs: Resyncs,
     /// A transaction was begun and not committed.
     unfinished: bool,
     /// How many bytes of events one delivery may write.
     delivery_bytes: u64,
-    /// How much one delivery may do to stretches of stores.
+    /// How much work on ranges of stores one delivery may cause.
     delivery_work: u64,
     /// How many bytes of records and events the last transaction wrote, or tried to.
     attempted: u64,
@@ -122,7 +122,7 @@ impl Journal {
     /// Opens a profile's journal for writing, waiting a while for an earlier host to let go of it.
     pub fn open(directory: &Path, author: Author) -> Result<Self, JournalError> {
         let path = path(directory, &author.profile)?;
-        let lock = lock::acquire(&path)?;
+        let lock = file_lock::acquire(&path)?;
         let clock = Clock::start(now_ms());
         let connection = schema::create(&path, &author, clock)?;
         let mut state = State {
@@ -135,26 +135,26 @@ impl Journal {
             surveys: HashMap::new(),
             redaction: 0,
             clock,
-            settling: Settling::default(),
+            requery: Requery::default(),
             limits: Limits::default(),
             carrier: "",
-            room: retain::Room::default(),
+            usage: limits::Usage::default(),
             renderer: Renderer::default(),
-            rereads: Rereads::default(),
+            resyncs: Resyncs::default(),
             unfinished: false,
-            delivery_bytes: apply::DELIVERY_BYTES,
-            delivery_work: apply::DELIVERY_WORK,
+            delivery_bytes: write::DELIVERY_BYTES,
+            delivery_work: write::DELIVERY_WORK,
             attempted: 0,
         };
         state
             .reload(&connection)
-            .and_then(|()| state.rereads.resume(&connection))
+            .and_then(|()| state.resyncs.resume(&connection))
             .map_err(|source| JournalError::failed(&path, source))?;
         Ok(Self {
             connection,
             state,
             path,
-            turn: Turn::default(),
+            writer_lock: WriterLock::default(),
             recent: Recent::default(),
             _lock: lock,
         })
@@ -171,15 +171,15 @@ impl Journal {
     }
 
     /// How much is kept from now on, and the sink that carries events' texts on: what it misses for
-    /// want of room is made good.
+    /// want of space is backfilled.
     pub fn limit(&mut self, limits: Limits, carrier: &'static str) {
         self.state.limits = limits;
         self.state.carrier = carrier;
     }
 
     /// Whether something is to be made good once the sinks have come so far.
-    pub fn owes(&self) -> bool {
-        self.state.room.owed > 0
+    pub fn has_backfill_pending(&self) -> bool {
+        self.state.usage.backfill_pending > 0
     }
 
     /// Lets go of what has grown old while nothing was written; whether there is more to do at
@@ -202,7 +202,7 @@ impl Journal {
     /// Gives back what the write-ahead log takes beyond [`log::LIMIT`], unless a reader still needs
     /// it.
     pub fn shrink_log(&mut self) {
-        let _turn = self.turn.take();
+        let _turn = self.writer_lock.take();
         if let Err(error) = log::shrink(&self.connection, &self.path) {
             // It is tried again in a while.
             tracing::debug!("{}", JournalError::failed(&self.path, error));
@@ -210,8 +210,8 @@ impl Journal {
     }
 
     /// What the writers of this process share.
-    pub fn turn(&self) -> Turn {
-        self.turn.clone()
+    pub fn turn(&self) -> WriterLock {
+        self.writer_lock.clone()
     }
 
     /// The last events, for readers of this process.
@@ -224,15 +224,15 @@ impl Journal {
         Batch::begin(self)
     }
 
-    /// What is to be asked now: for records whose doubt has been quiet for long enough to read them
-    /// again, and for stores of which something is missing.
+    /// The questions that are due: for records in conflict whose stores have been quiet for long
+    /// enough, and for stores that may lack something.
     pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
         let state = &mut self.state;
-        let (mut reads, given_up) = state.settling.due(now);
+        let (mut reads, given_up) = state.requery.due(now);
         for origin in given_up {
-            state.rereads.want(&origin);
+            state.resyncs.request(&origin);
         }
-        match state.rereads.due(&self.connection, &state.settling, now) {
+        match state.resyncs.due(&self.connection, &state.requery, now) {
             Ok(origins) => reads.extend(origins),
             // They stay due.
             Err(error) => tracing::warn!("{}", JournalError::failed(&self.path, error)),
@@ -243,16 +243,16 @@ impl Journal {
     /// Other documents of the origin can be asked than before: what nothing has come of is asked
     /// for once more.
     pub fn ask_again(&mut self, origin: &str) -> Result<(), JournalError> {
-        self.state.settling.ask_again(origin);
+        self.state.requery.ask_again(origin);
         self.state
-            .rereads
-            .ask_again(&self.connection, &self.state.settling, origin)
+            .resyncs
+            .ask_again(&self.connection, &self.state.requery, origin)
             .map_err(|source| JournalError::failed(&self.path, source))
     }
 
     /// When [`Journal::due_reads`] will have something, if it will.
     pub fn next_due(&self) -> Option<std::time::Instant> {
-        let due = [self.state.settling.next_due(), self.state.rereads.next_due()];
+        let due = [self.state.requery.next_due(), self.state.resyncs.next_due()];
         due.into_iter().flatten().min()
     }
 }
@@ -283,7 +283,7 @@ impl State {
         self.redaction = rules::generation(connection)?;
         self.head = schema::head(connection)?;
         self.base = schema::base(connection)?;
-        self.room = retain::Room::load(connection)?;
+        self.usage = limits::Usage::load(connection)?;
         Ok(())
     }
 }

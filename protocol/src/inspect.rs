@@ -367,7 +367,7 @@ pub struct Store {
     /// Whether the mirror is known to have every record.
     pub complete: bool,
     /// Whether some record waits to be read again.
-    pub doubtful: bool,
+    pub pending_reads: bool,
 }
 
 /// A record's address.

@@ -53,8 +53,8 @@ pub enum ErrorCode {
     Config,
     /// Another host holds the journal; the connection ends, try again.
     JournalLocked,
-    /// The journal was written by a newer version; the connection ends.
-    JournalNewer,
+    /// The journal has the format of another version; the connection ends.
+    JournalFormat,
     /// The journal cannot be written (disk full, permissions, damage); nothing is acknowledged
     /// until it can.
     JournalFailed,

@@ -7,7 +7,7 @@ use redis::{Connection, RedisError};
 
 use crate::{
     config::Config,
-    journal::condition::Trouble,
+    journal::condition::Problem,
     sinks::{self, runner::StepError},
     timing,
 };
@@ -24,7 +24,7 @@ pub enum Stop {
         /// One word that never changes its meaning.
         state: &'static str,
         /// What, and what to do.
-        trouble: Trouble,
+        trouble: Problem,
         /// Whether something that was sent to Memcached has no answer.
         unanswered: bool,
     },
@@ -37,7 +37,7 @@ impl Stop {
     pub fn trouble(state: &'static str, error: String, fix: &str) -> Self {
         Self::Trouble {
             state,
-            trouble: Trouble {
+            trouble: Problem {
                 error,
                 fix: fix.to_owned(),
             },

@@ -27,7 +27,7 @@ use crate::{
     profile, origin, bucket (\"\" is the default one), database, database_version, store, key\n  \
     typed, plain    both forms of the value; plain_error instead of plain if it has no such form\n  \
     complete        the store was read as a whole since the host started\n  \
-    doubtful        some of the store's records are to be read again\n\n\
+    pending_reads        some of the store's records are to be read again\n\n\
     Examples:\n  \
     idb-relay get --origin http://localhost:8080 --database shop --store orders --key 42\n  \
     idb-relay get --origin http://localhost:8080 --database shop --store orders --key 42 --json | jq .typed")]
@@ -58,7 +58,7 @@ struct Record<'r> {
     database_version: u64,
     store: &'r str,
     complete: bool,
-    doubtful: bool,
+    pending_reads: bool,
     key: &'r RawValue,
     typed: &'r RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ fn as_json(reader: &Reader, store: &StoreSummary, key: &Key, value: &str) -> Res
         database_version: store.version,
         store: &store.place.store,
         complete: store.complete,
-        doubtful: store.doubtful,
+        pending_reads: store.pending_reads,
         key: json(&key)?,
         typed: json(value)?,
         plain,

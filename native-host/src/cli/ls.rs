@@ -79,7 +79,7 @@ fn summary(reader: &Reader, store: &StoreSummary, json: bool, out: &mut impl Wri
             "store": place.store,
             "records": store.records,
             "complete": store.complete,
-            "doubtful": store.doubtful,
+            "pending_reads": store.pending_reads,
         });
         return Ok(output::json(out, &line)?);
     }
@@ -101,7 +101,7 @@ fn summary(reader: &Reader, store: &StoreSummary, json: bool, out: &mut impl Wri
         } else {
             ", not read as a whole yet"
         },
-        if store.doubtful {
+        if store.pending_reads {
             ", some to be read again"
         } else {
             ""

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliError, place::readers};
 use crate::{
     config::Config,
-    journal::{lock, read::Reader},
+    journal::{file_lock, read::Reader},
     output::line,
     sinks::memcached::owner::hand_over,
 };
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
             "profile {profile} ({browser}) owns the keys of {origin} now; there was no owner"
         )?,
     }
-    if !lock::is_held(reader.path()) {
+    if !file_lock::is_held(reader.path()) {
         line!(
             out,
             "its host does not run; it brings Memcached up to date when it starts"

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliError, place::readers};
 use crate::{
     config::Config,
-    journal::{lock, read::Reader, request},
+    journal::{file_lock, read::Reader, requests},
     output::line,
     timing,
 };
@@ -53,16 +53,16 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
 fn ask(reader: &Reader, origins: &BTreeSet<String>, out: &mut impl Write) -> Result<(), CliError> {
     let (profile, browser) = reader.author()?;
     let journal = reader.path();
-    if !lock::is_held(journal) {
+    if !file_lock::is_held(journal) {
         line!(
             out,
             "{browser}, profile {profile}: not running; its pages are read when they load"
         )?;
         return Ok(());
     }
-    request::resync(journal, origins.iter().map(String::as_str))?;
+    requests::resync(journal, origins.iter().map(String::as_str))?;
     let deadline = Instant::now() + timing::cli::RESYNC;
-    while !request::is_empty(journal) {
+    while !requests::is_empty(journal) {
         if Instant::now() > deadline {
             return Err(CliError::NotHeard(journal.to_owned()));
         }

@@ -11,7 +11,7 @@ use crate::{
     config::{self, Config},
     doctor::{Verdict, feeding},
     inspect::health::health,
-    journal::{JournalError, lock, read::Reader},
+    journal::{JournalError, file_lock, read::Reader},
     logging::{self, Log},
     output::{self, line},
     time::now_ms,
@@ -94,7 +94,7 @@ fn as_json(reader: &Reader, config: &Config) -> Result<serde_json::Value, CliErr
     status["profile"] = profile.into();
     status["browser"] = browser.into();
     status["unread_stores"] = reader.unread_stores()?.into();
-    status["running"] = lock::is_held(reader.path()).into();
+    status["running"] = file_lock::is_held(reader.path()).into();
     Ok(status)
 }
 
@@ -105,7 +105,7 @@ fn as_value(value: &impl serde::Serialize) -> Result<serde_json::Value, CliError
 fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), CliError> {
     let (profile, browser) = reader.author()?;
     let health = health(config, reader)?;
-    let running = if lock::is_held(reader.path()) {
+    let running = if file_lock::is_held(reader.path()) {
         "running"
     } else {
         "not running"
@@ -120,11 +120,11 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
         size(health.journal_bytes),
         size(health.events_bytes),
     )?;
-    if health.shed > 0 {
+    if health.stripped > 0 {
         line!(
             out,
             "  {} events were stripped of their values: the journal was full (journal.max_mib)",
-            health.shed
+            health.stripped
         )?;
     }
     match reader.unread_stores()? {

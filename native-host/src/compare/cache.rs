@@ -9,7 +9,7 @@ use memcache::exp::{
 
 use crate::{
     config::{self, ValueForm, endpoint::Endpoint},
-    journal::condition::Trouble,
+    journal::condition::Problem,
     sinks::memcached::{self, Client, Settings, ketama::Ketama},
     timing,
 };
@@ -110,7 +110,7 @@ pub(super) struct Cache {
 
 impl Cache {
     /// Connects to all servers: an answer of some would say nothing of the whole.
-    pub(super) fn connect(config: &config::Memcached) -> Result<Self, Trouble> {
+    pub(super) fn connect(config: &config::Memcached) -> Result<Self, Problem> {
         let mut cache = Self {
             servers: config.servers.clone(),
             endpoints: config.endpoints().collect(),
@@ -162,7 +162,7 @@ impl Cache {
     }
 
     /// What is at these addresses, in their order.
-    pub(super) fn look(&self, addresses: &[&Address]) -> Result<Vec<Found>, Trouble> {
+    pub(super) fn look(&self, addresses: &[&Address]) -> Result<Vec<Found>, Problem> {
         let mut found = vec![Found::default(); addresses.len()];
         let mut options = GetOptions::default();
         options.return_client_flags = true;
@@ -203,7 +203,7 @@ impl Cache {
     }
 
     /// What the servers' clocks say, in seconds since 1970; of one that does not tell, nothing.
-    pub(super) fn clocks(&self) -> Result<Vec<Option<u64>>, Trouble> {
+    pub(super) fn clocks(&self) -> Result<Vec<Option<u64>>, Problem> {
         let clock = |endpoint: &Endpoint| {
             Settings::of(endpoint, timing::memcached::answer())
                 .map(|settings| settings.time)
@@ -217,7 +217,7 @@ impl Cache {
         &self,
         server: usize,
         changes: &[Change],
-    ) -> Result<Vec<Result<MetaCommandResult, Error>>, Trouble> {
+    ) -> Result<Vec<Result<MetaCommandResult, Error>>, Problem> {
         let Some(client) = self.clients.get(server) else {
             return Ok(Vec::new());
         };
@@ -227,7 +227,7 @@ impl Cache {
             .map_err(|error| self.trouble(&error, server))
     }
 
-    pub(super) fn trouble(&self, error: &Error, server: usize) -> Trouble {
+    pub(super) fn trouble(&self, error: &Error, server: usize) -> Problem {
         memcached::trouble(error, self.servers.get(server..=server).unwrap_or_default())
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     failure::Failure,
     journal::{
         JournalError,
-        condition::Trouble,
-        lock,
+        condition::Problem,
+        file_lock,
         read::{Reader, journals},
     },
     sinks,
@@ -65,10 +65,10 @@ pub enum FeedError {
     },
     /// Redis, which knows it, can't be asked.
     #[error("{}", .0.error)]
-    Redis(Trouble),
+    Redis(Problem),
     /// Memcached can't be asked.
     #[error("{}", .0.error)]
-    Memcached(Trouble),
+    Memcached(Problem),
     /// A journal can't be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -201,7 +201,7 @@ impl Feed {
             return Ok(false);
         }
         for reader in readers {
-            if !lock::is_held(reader.path()) {
+            if !file_lock::is_held(reader.path()) {
                 let head = reader.head()?;
                 let sinks = reader.sinks()?;
                 if sinks
@@ -257,7 +257,7 @@ impl Applied {
 /// The last event that the running host of a journal has brought to Memcached; `None`: no host
 /// brings any.
 fn by_host(reader: &Reader, reach: Reach) -> Result<Option<u64>, JournalError> {
-    if !lock::is_held(reader.path()) {
+    if !file_lock::is_held(reader.path()) {
         return Ok(None);
     }
     let sinks = reader.sinks()?;

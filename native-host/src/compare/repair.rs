@@ -23,7 +23,7 @@ use super::{
     feed::Reach,
     judge::{Look, Suspect, Verdict},
 };
-use crate::{journal::hold, sinks::memcached::is_too_large, timing};
+use crate::{journal::freeze, sinks::memcached::is_too_large, timing};
 
 /// How often a record is tried that others write to meanwhile.
 const ROUNDS: usize = 12;
@@ -82,7 +82,7 @@ impl<O: Observer> Comparison<'_, O> {
         let mut held = Vec::new();
         for (index, reader) in self.journals.all().iter().enumerate() {
             if journal.is_none_or(|journal| journal == index) {
-                match hold(reader.path(), timing::compare::FREEZE)? {
+                match freeze(reader.path(), timing::compare::FREEZE)? {
                     Some(one) => held.push(one),
                     // The next round tries again.
                     None => return Ok(()),

@@ -6,7 +6,7 @@ use super::Check;
 use crate::{
     apply::feeder::{Feeder, feeders},
     config::{Config, MemcachedMode, Redis},
-    journal::condition::Trouble,
+    journal::condition::Problem,
     sinks::redis as redis_sink,
 };
 
@@ -27,7 +27,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
         Ok(feeders) => feeders,
         // Everything else about Redis may be allowed.
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
-            let Trouble { error, fix } = redis_sink::trouble(&error, &redis_sink::address(&redis.url));
+            let Problem { error, fix } = redis_sink::trouble(&error, &redis_sink::address(&redis.url));
             let message = format!("who feeds Memcached is not known: {error}");
             return vec![Check::note(MEMCACHED, message, &fix)];
         }

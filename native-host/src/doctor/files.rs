@@ -9,7 +9,7 @@ use crate::{
     config::{self, Config},
     failure::Failure as _,
     journal::{
-        JournalError, lock, log,
+        JournalError, file_lock, log,
         read::{Reader, journals},
     },
     sinks, temporary,
@@ -124,7 +124,7 @@ fn journal(path: &Path) -> Check {
     let look = || -> Result<String, JournalError> {
         let reader = Reader::open(path)?;
         let (profile, browser) = reader.author()?;
-        let running = if lock::is_held(path) {
+        let running = if file_lock::is_held(path) {
             "host running"
         } else {
             "host not running"

@@ -5,7 +5,7 @@ use super::Check;
 use crate::{
     config::Config,
     journal::{
-        JournalError, lock,
+        JournalError, file_lock,
         read::{Reader, journals},
     },
     sinks::{self, runner},
@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn examine(config: &Config) -> Vec<Check> {
     // What is wrong with a journal, or its directory, is told where these are looked at.
     let paths = journals(&config.journal.directory).unwrap_or_default();
-    let running = paths.iter().filter(|path| lock::is_held(path));
+    let running = paths.iter().filter(|path| file_lock::is_held(path));
     running
         .filter_map(|path| Reader::open(path).and_then(|reader| of_profile(&reader)).ok())
         .flatten()

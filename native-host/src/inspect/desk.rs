@@ -92,7 +92,7 @@ fn stores(reader: &Reader) -> Result<Vec<Store>, HostError> {
                  place,
                  version,
                  complete,
-                 doubtful,
+                 pending_reads,
                  records,
                  ..
              }| Store {
@@ -103,7 +103,7 @@ fn stores(reader: &Reader) -> Result<Vec<Store>, HostError> {
                 store: place.store,
                 records,
                 complete,
-                doubtful,
+                pending_reads,
             },
         )
         .collect();

@@ -26,7 +26,7 @@ const MANY: u64 = 10_000_000;
 pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> {
     let (tail, head) = (reader.tail()?, reader.head()?);
     let recent = reader.recent(RECENT)?;
-    let (events_bytes, shed) = reader.room()?;
+    let (events_bytes, stripped) = reader.usage()?;
     let mut health = Health {
         version: crate::VERSION.to_owned(),
         protocol: PROTOCOL_VERSION,
@@ -34,7 +34,7 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
         journal_bytes: size(reader.path()),
         events_bytes,
         events_max_bytes: config.journal.limits.max_bytes,
-        shed,
+        stripped,
         head,
         tail,
         configuration: config::path().map_or_else(String::new, |path| path.display().to_string()),

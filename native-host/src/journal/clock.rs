@@ -1,8 +1,8 @@
 //! The host's clock, and stamps from a time when the machine's clock was ahead.
 //!
 //! A stamp says until when something was true. One that was made while the clock was ahead names a
-//! time that is yet to come: taken at its word, it would hold back every read until then. But what
-//! the host has received was true by then. So:
+//! time that is yet to come, and would hold back every read until then. But what the host has
+//! received was true when it arrived. So:
 //!
 //! - A batch is applied at one time. Later times in its deliveries count as that time.
 //! - The host notices that the clock was set back when a batch begins before an earlier one did; a
@@ -17,7 +17,7 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::order::{SLACK_MS, Word};
+use super::stamp::{SLACK_MS, Stamp};
 
 /// When the span of a stamp began, if it began while the clock was ahead: not known. So no commit
 /// counts as older because of it, and no stamp as younger than a loss.
@@ -26,17 +26,17 @@ const BEGAN: i64 = 0;
 /// Corrects the beginnings of spans (?3) and all other times (?1) that are later than the limit
 /// (?2). An index has the times of tombstones.
 const CORRECT: &[&str] = &[
-    "UPDATE store SET swept_began = ?3 WHERE swept_began > ?2",
-    "UPDATE store SET swept_at = ?1 WHERE swept_at > ?2",
-    "UPDATE store SET contested_at = ?1 WHERE contested_at > ?2",
-    "UPDATE store SET doubted_at = ?1 WHERE doubted_at > ?2",
+    "UPDATE store SET range_deleted_began = ?3 WHERE range_deleted_began > ?2",
+    "UPDATE store SET range_deleted_at = ?1 WHERE range_deleted_at > ?2",
+    "UPDATE store SET records_pending_since = ?1 WHERE records_pending_since > ?2",
+    "UPDATE store SET resync_pending_since = ?1 WHERE resync_pending_since > ?2",
     "UPDATE store SET lapsed_at = ?1 WHERE lapsed_at > ?2",
-    "UPDATE store SET unseen_at = ?1 WHERE unseen_at > ?2",
-    "UPDATE look SET at = ?1 WHERE at > ?2",
-    "UPDATE census SET began = ?3 WHERE began > ?2",
-    "UPDATE census SET at = ?1 WHERE at > ?2",
+    "UPDATE store SET unseen_writer_at = ?1 WHERE unseen_writer_at > ?2",
+    "UPDATE read_mark SET at = ?1 WHERE at > ?2",
+    "UPDATE store_list SET began = ?3 WHERE began > ?2",
+    "UPDATE store_list SET at = ?1 WHERE at > ?2",
     "UPDATE emptied SET read_at = ?1 WHERE read_at > ?2",
-    "UPDATE reread SET since = ?1 WHERE since > ?2",
+    "UPDATE resync SET since = ?1 WHERE since > ?2",
     "UPDATE context SET seen_at = ?1 WHERE seen_at > ?2",
     "UPDATE delivery SET at = ?1 WHERE at > ?2",
     "UPDATE record SET began = iif(began > ?2, ?3, began), at = ?1 WHERE value IS NULL AND at > ?2",
@@ -80,9 +80,9 @@ impl Clock {
     }
 
     /// What the stamp of a record counts as.
-    pub(super) fn stamp(self, stamp: Word) -> Word {
+    pub(super) fn stamp(self, stamp: Stamp) -> Stamp {
         let correct = |time: i64, right: i64| if time > self.limit() { right } else { time };
-        Word {
+        Stamp {
             by: stamp.by,
             began: correct(stamp.began, BEGAN),
             at: correct(stamp.at, self.right_since),
@@ -118,7 +118,7 @@ pub(super) fn correct_at_once(connection: &Connection, clock: Clock) -> rusqlite
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, SLACK_MS, Word};
+    use super::{Clock, SLACK_MS, Stamp};
 
     const NOW: i64 = 1_700_000_000_000;
 
@@ -139,7 +139,7 @@ mod tests {
     fn stamp_counts_as_made_before_when_it_is_from_ahead() {
         let (clock, _) = Clock::start(NOW).advance(NOW + 5000);
         let stamp = |began, at| {
-            let stamp = clock.stamp(Word { by: 1, began, at });
+            let stamp = clock.stamp(Stamp { by: 1, began, at });
             (stamp.began - NOW, stamp.at - NOW)
         };
         let limit = clock.limit();

@@ -6,14 +6,14 @@ pub struct Condition {
     /// One word, such as `running` or `unreachable`; never changes its meaning.
     pub state: &'static str,
     /// What is wrong and what to do about it.
-    pub trouble: Option<Trouble>,
+    pub problem: Option<Problem>,
     /// How often it has failed since it last came further.
     pub attempts: u64,
 }
 
 /// What keeps a sink from passing events on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct Problem {
     /// What failed, with what.
     pub error: String,
     /// What to do about it.

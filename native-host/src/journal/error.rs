@@ -15,14 +15,14 @@ pub enum JournalError {
     /// Another process writes to it.
     #[error("another host holds the journal {}", .0.display())]
     Locked(PathBuf),
-    /// A newer version of this program wrote it.
-    #[error("the journal {} has format {found}; this version knows formats up to {known}", path.display())]
-    Newer {
+    /// Another version of this program wrote it.
+    #[error("the journal {} has format {found}; this version knows format {known}", path.display())]
+    Format {
         /// The file.
         path: PathBuf,
         /// Its format.
         found: i64,
-        /// The newest format that is known here.
+        /// The format that is known here.
         known: i64,
     },
     /// The extension's profile id cannot name a file.
@@ -75,7 +75,7 @@ impl JournalError {
         match self {
             Self::Database { source, .. } => passes(source),
             Self::Locked(_) => true,
-            Self::Newer { .. } | Self::Profile(_) | Self::Missing(_) | Self::File { .. } => false,
+            Self::Format { .. } | Self::Profile(_) | Self::Missing(_) | Self::File { .. } => false,
         }
     }
 }
@@ -109,7 +109,7 @@ impl Failure for JournalError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Locked(_) => ErrorCode::JournalLocked,
-            Self::Newer { .. } => ErrorCode::JournalNewer,
+            Self::Format { .. } => ErrorCode::JournalFormat,
             Self::Profile(_) => ErrorCode::MalformedMessage,
             Self::Missing(_) | Self::File { .. } | Self::Database { .. } => ErrorCode::JournalFailed,
         }
@@ -117,11 +117,14 @@ impl Failure for JournalError {
 
     fn fix(&self) -> String {
         match self {
-            Self::Locked(_) => "The host of an earlier browser start may still be finishing: this is tried again by itself. \
+            Self::Locked(_) => {
+                "The host of an earlier browser start may still be finishing: this is tried again by itself. \
                  If it stays, two browsers use copies of one profile; close one of them."
-                .to_owned(),
-            Self::Newer { .. } => {
-                "Install the newer idb-relay again (idb-relay --version), or move the file away to start a new journal."
+                    .to_owned()
+            }
+            Self::Format { .. } => {
+                "Install the version that wrote it again (idb-relay --version), or move the file away: \
+                 the host starts a new journal and pages are read again when they load."
                     .to_owned()
             }
             Self::Profile(_) => "Reinstall the extension; it makes a new profile id.".to_owned(),
@@ -129,7 +132,8 @@ impl Failure for JournalError {
                  or point journal.directory of the configuration to where the journal is."
                 .to_owned(),
             Self::File { .. } => {
-                "Check the permissions of journal.directory, or name another directory in the configuration.".to_owned()
+                "Check the permissions of journal.directory, or name another directory in the configuration."
+                    .to_owned()
             }
             Self::Database { source, .. } => database_fix(source),
         }

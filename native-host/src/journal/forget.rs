@@ -9,7 +9,7 @@
 //!
 //! **Stores that are gone.** A store list that lacks a store marks it as gone, and from then on it
 //! is as if it had never been known: what comes of it late meets the stamp of the origin's store
-//! list (`census`). Its row stays as long as an event refers to it, for the sinks take its name
+//! list. Its row stays as long as an event refers to it, for the sinks take its name
 //! from there, and as long as it has tombstones. The row with the highest id always stays: no id is
 //! given out twice.
 
@@ -17,7 +17,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::order::NO_CONTEXT;
+use super::stamp::NO_CONTEXT;
 use crate::{time::now_ms, timing};
 
 /// How many tombstones go at once, but for those of one instant; how many stores.
@@ -35,9 +35,9 @@ pub(super) fn tombstones(connection: &Connection, all: bool) -> rusqlite::Result
     )?;
     let Some(until) = until else { return Ok(false) };
     connection.execute(
-        "UPDATE store SET swept_by = ?2, swept_began = max(swept_began, last.began), swept_at = max(swept_at, last.at)
+        "UPDATE store SET range_deleted_by = ?2, range_deleted_began = max(range_deleted_began, last.began), range_deleted_at = max(range_deleted_at, last.at)
          FROM (SELECT store, max(began) AS began, max(at) AS at FROM record WHERE value IS NULL AND at <= ?1 GROUP BY store) AS last
-         WHERE store.id = last.store AND (last.at > swept_at OR last.began > swept_began)",
+         WHERE store.id = last.store AND (last.at > range_deleted_at OR last.began > range_deleted_began)",
         [until, NO_CONTEXT],
     )?;
     connection.execute("DELETE FROM record WHERE value IS NULL AND at <= ?1", [until])?;
@@ -57,7 +57,7 @@ struct Gone {
 pub(super) fn stores(connection: &Connection, tail: u64) -> rusqlite::Result<bool> {
     let found = {
         let mut rows = connection.prepare_cached(
-            "SELECT id, origin, swept_began, max(swept_at, coalesce((SELECT max(at) FROM look WHERE store = id), 0))
+            "SELECT id, origin, range_deleted_began, max(range_deleted_at, coalesce((SELECT max(at) FROM read_mark WHERE store = id), 0))
              FROM store WHERE gone BETWEEN 1 AND ?1 AND id < (SELECT max(id) FROM store)
                 AND NOT EXISTS (SELECT 1 FROM record WHERE store = id) LIMIT ?2",
         )?;
@@ -74,7 +74,7 @@ pub(super) fn stores(connection: &Connection, tail: u64) -> rusqlite::Result<boo
     if found.is_empty() {
         return Ok(false);
     }
-    // What was owed may have been told since they were gone.
+    // A backfill may have written events of them since they were gone.
     let referred: HashSet<i64> = connection
         .prepare_cached("SELECT DISTINCT store FROM journal")?
         .query_map([], |row| row.get(0))?
@@ -87,19 +87,19 @@ pub(super) fn stores(connection: &Connection, tail: u64) -> rusqlite::Result<boo
     } in found.iter().filter(|gone| !referred.contains(&gone.id))
     {
         let last: Option<(i64, i64)> = connection
-            .prepare_cached("SELECT began, at FROM census WHERE origin = ?1")?
+            .prepare_cached("SELECT began, at FROM store_list WHERE origin = ?1")?
             .query_row([origin], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         if last.is_none_or(|last| last.0 < *began || last.1 < *at) {
             connection
                 .prepare_cached(
-                    "INSERT INTO census (origin, context, began, at) VALUES (?1, ?2, ?3, ?4)
+                    "INSERT INTO store_list (origin, context, began, at) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT DO UPDATE SET context = ?2, began = max(began, ?3), at = max(at, ?4)",
                 )?
                 .execute(params![origin, NO_CONTEXT, began, at])?;
         }
         connection
-            .prepare_cached("DELETE FROM look WHERE store = ?1")?
+            .prepare_cached("DELETE FROM read_mark WHERE store = ?1")?
             .execute([id])?;
         connection
             .prepare_cached("DELETE FROM store WHERE id = ?1")?

@@ -42,7 +42,7 @@ pub(super) fn raw(json: String) -> Box<RawValue> {
     })
 }
 
-/// A stretch of keys, from the first one in it up to the first one behind it, in bytes.
+/// A range of keys, from the first one in it up to the first one behind it, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Span {
     pub from: Vec<u8>,
@@ -92,7 +92,7 @@ impl Span {
         }
     }
 
-    /// The keys of one stretch of a snapshot: after the one bound, up to and with the other.
+    /// The keys of one range of a snapshot: after the one bound, up to and with the other.
     pub(super) fn between(after: Option<&RawValue>, until: Option<&RawValue>) -> Result<Self, KeyError> {
         Self::of_range(&Range {
             lower: after,

@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use super::{
     clock::Clock,
     key::Span,
-    order::{NO_CONTEXT, SLACK_MS, When, Word},
+    stamp::{CommitSpan, NO_CONTEXT, SLACK_MS, Stamp},
 };
 
 /// What the mirror knows of a key.
@@ -13,22 +13,22 @@ use super::{
 pub(super) struct Row {
     /// Typed JSON; `None` is a tombstone: known to be absent.
     pub value: Option<String>,
-    /// Who settled it last, and when.
-    pub word: Word,
+    /// Its last stamp.
+    pub stamp: Stamp,
     /// The generation of the redaction rules that made the value.
     pub redaction: i64,
 }
 
-/// The generation of a value that the stream is owed and that the rules of today forbid to tell:
-/// the next read of the record tells it, also if it finds what the mirror has.
-pub(super) const UNTOLD: i64 = -1;
+/// The generation of a value that is to be backfilled although the present rules may forbid it: the
+/// next read of the record makes the event, even if it finds what the mirror has.
+pub(super) const BACKFILL_ON_READ: i64 = -1;
 
 /// Single records, within a transaction: its statements stay at hand, for there are many.
 pub(super) struct Single<'c> {
     row: CachedStatement<'c>,
     write: CachedStatement<'c>,
     stamp: CachedStatement<'c>,
-    owe: CachedStatement<'c>,
+    mark_for_backfill: CachedStatement<'c>,
     /// The generation of the redaction rules that made what is written.
     redaction: i64,
     clock: Clock,
@@ -53,7 +53,7 @@ impl<'c> Single<'c> {
                  ON CONFLICT DO UPDATE SET context = excluded.context, began = excluded.began,
                     at = excluded.at",
             )?,
-            owe: connection
+            mark_for_backfill: connection
                 .prepare_cached("UPDATE record SET redaction = ?3 WHERE store = ?1 AND key = ?2")?,
             redaction,
             clock,
@@ -71,7 +71,7 @@ impl<'c> Single<'c> {
             .query_row(params![store, key], |row| {
                 Ok(Row {
                     value: row.get(0)?,
-                    word: self.clock.stamp(Word {
+                    stamp: self.clock.stamp(Stamp {
                         by: row.get(1)?,
                         began: row.get(2)?,
                         at: row.get(3)?,
@@ -87,7 +87,7 @@ impl<'c> Single<'c> {
         store: i64,
         key: &[u8],
         value: Option<&str>,
-        word: Word,
+        word: Stamp,
     ) -> rusqlite::Result<()> {
         self.attempted += (key.len() + value.map_or(0, str::len)) as u64;
         self.write
@@ -104,7 +104,7 @@ impl<'c> Single<'c> {
     }
 
     /// Stamps a record and leaves its value as it is.
-    pub(super) fn stamp(&mut self, store: i64, key: &[u8], word: Word) -> rusqlite::Result<()> {
+    pub(super) fn stamp(&mut self, store: i64, key: &[u8], word: Stamp) -> rusqlite::Result<()> {
         self.stamp
             .execute(params![store, key, word.by, word.began, word.at])
             .map(|_| ())
@@ -112,8 +112,10 @@ impl<'c> Single<'c> {
 
     /// The next read that finds the record makes an event of it, also if it finds the value that
     /// the mirror has.
-    pub(super) fn owe(&mut self, store: i64, key: &[u8]) -> rusqlite::Result<()> {
-        self.owe.execute(params![store, key, UNTOLD]).map(|_| ())
+    pub(super) fn mark_for_backfill(&mut self, store: i64, key: &[u8]) -> rusqlite::Result<()> {
+        self.mark_for_backfill
+            .execute(params![store, key, BACKFILL_ON_READ])
+            .map(|_| ())
     }
 }
 
@@ -132,17 +134,17 @@ impl<'c> Mirror<'c> {
             .query_row([store], |row| row.get(0))
     }
 
-    /// Makes all records of a stretch tombstones, but for those in conflict: the caller decides
+    /// Makes all records of a range tombstones, but for those in conflict: the caller decides
     /// about each. What is said of each afterwards is [`When::after`] its [`Clock::stamp`], in SQL.
     /// Returns how many rows that were.
-    pub(super) fn bury_without_conflict(
+    pub(super) fn write_tombstones_without_conflict(
         self,
         store: i64,
         span: &Span,
-        when: When,
+        when: CommitSpan,
         clock: Clock,
     ) -> rusqlite::Result<usize> {
-        let When {
+        let CommitSpan {
             context,
             began_at,
             committed_at,
@@ -178,7 +180,7 @@ const PAGE_BYTES: usize = 256 * 1024;
 /// A record's key, and what is known of it.
 pub(super) type Record = (Vec<u8>, Row);
 
-/// The records of a stretch that are there, in key order and page by page: however long it is, no
+/// The records of a range that are there, in key order and page by page: however long it is, no
 /// more than a page is in memory. Between two pages anything may be written.
 pub(super) struct Pages {
     store: i64,
@@ -204,7 +206,7 @@ impl Pages {
             |row| {
                 let known = Row {
                     value: row.get(1)?,
-                    word: clock.stamp(Word {
+                    stamp: clock.stamp(Stamp {
                         by: row.get(2)?,
                         began: row.get(3)?,
                         at: row.get(4)?,

@@ -8,9 +8,9 @@ use std::{path::Path, sync::MutexGuard};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::{
-    JournalError, Turn,
-    condition::{Condition, Notice, Trouble},
-    log, renumber, schema, turn,
+    JournalError, WriterLock,
+    condition::{Condition, Notice, Problem},
+    log, renumber, schema, writer_lock,
 };
 use crate::{failpoint, time::now_ms};
 
@@ -18,20 +18,20 @@ use crate::{failpoint, time::now_ms};
 pub struct Progress {
     connection: Connection,
     path: std::path::PathBuf,
-    turn: Turn,
+    writer_lock: WriterLock,
     name: &'static str,
 }
 
 impl super::Journal {
     /// What keeps sinks that are in use from passing events on.
-    pub fn troubles(&self) -> Result<Vec<Trouble>, JournalError> {
+    pub fn problems(&self) -> Result<Vec<Problem>, JournalError> {
         let read = || {
             self.connection
                 .prepare_cached(
                     "SELECT error, coalesce(fix, '') FROM sink WHERE enabled AND error IS NOT NULL ORDER BY name",
                 )?
                 .query_map([], |row| {
-                    Ok(Trouble {
+                    Ok(Problem {
                         error: row.get(0)?,
                         fix: row.get(1)?,
                     })
@@ -44,12 +44,12 @@ impl super::Journal {
 
 impl Progress {
     /// Connects for the sink of this name and puts it on the list of those in use.
-    pub fn open(journal: &Path, turn: Turn, name: &'static str) -> Result<Self, JournalError> {
+    pub fn open(journal: &Path, turn: WriterLock, name: &'static str) -> Result<Self, JournalError> {
         let connection = schema::connect(journal, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let progress = Self {
             connection,
             path: journal.to_owned(),
-            turn,
+            writer_lock: turn,
             name,
         };
         progress.write(|connection| {
@@ -68,7 +68,7 @@ impl Progress {
     }
 
     /// Takes a sink that the configuration has switched off from the list.
-    pub fn disable(journal: &Path, turn: &Turn, name: &str) -> Result<(), JournalError> {
+    pub fn disable(journal: &Path, turn: &WriterLock, name: &str) -> Result<(), JournalError> {
         let connection = schema::connect(journal, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let _turn = turn.take();
         connection
@@ -94,31 +94,31 @@ impl Progress {
     /// Saves that all events up to this one have been passed on: at once, or with the next write to
     /// the journal.
     pub fn save(&self, number: u64, notices: &[Notice]) -> Result<(), JournalError> {
-        self.turn.post_passed(self.name, number, notices);
-        self.settle()
+        self.writer_lock.post_passed(self.name, number, notices);
+        self.save_pending()
     }
 
     /// Saves how the sink is, likewise.
     pub fn set_condition(&self, condition: &Condition) -> Result<(), JournalError> {
-        self.turn.post_condition(self.name, condition);
-        self.settle()
+        self.writer_lock.post_condition(self.name, condition);
+        self.save_pending()
     }
 
     /// Whether all that was saved is written, or about to be.
-    pub fn is_settled(&self) -> bool {
-        self.turn.is_settled()
+    pub fn is_saved(&self) -> bool {
+        self.writer_lock.is_saved()
     }
 
-    /// Writes what was saved and is not written yet, unless another writer has the turn.
-    pub fn settle(&self) -> Result<(), JournalError> {
-        self.turn
+    /// Writes the pending progress, unless another writer has the lock.
+    pub fn save_pending(&self) -> Result<(), JournalError> {
+        self.writer_lock
             .try_take()
-            .map_or(Ok(()), |turn| self.write_notes(&turn))
+            .map_or(Ok(()), |turn| self.write_pending(&turn))
     }
 
-    /// The same, but waits for the turn.
+    /// The same, but waits for the lock.
     pub fn finish(&self) -> Result<(), JournalError> {
-        self.write_notes(&self.turn.take())
+        self.write_pending(&self.writer_lock.take())
     }
 
     /// Events up to `taken` have numbers of this profile that this journal did not give out: what
@@ -129,31 +129,31 @@ impl Progress {
             connection.pragma_update(None, "synchronous", "FULL")?;
             let head = renumber::renumber(connection, after, taken);
             connection.pragma_update(None, "synchronous", "NORMAL")?;
-            self.turn.set_renumbered();
+            self.writer_lock.set_renumbered();
             head
         })
     }
 
-    fn write_notes(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), JournalError> {
-        let notes = self.turn.take_notes();
+    fn write_pending(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), JournalError> {
+        let notes = self.writer_lock.take_pending();
         if notes.is_empty() {
             return Ok(());
         }
         let written = self.connection.unchecked_transaction().and_then(|transaction| {
-            turn::write(&transaction, &notes)?;
+            writer_lock::write(&transaction, &notes)?;
             failpoint::pass("sink.saving");
             transaction.commit()?;
             failpoint::pass("sink.saved");
             Ok(())
         });
         written.map_err(|source| {
-            self.turn.put_back(notes);
+            self.writer_lock.put_back(notes);
             JournalError::failed(&self.path, source)
         })
     }
 
     fn write<T>(&self, write: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
-        let _turn = self.turn.take();
+        let _turn = self.writer_lock.take();
         write(&self.connection).map_err(|source| JournalError::failed(&self.path, source))
     }
 }

@@ -1,8 +1,8 @@
 //! By which redaction rules the mirror's values were made.
 //!
 //! The extension redacts; what it says here is only whether the rules are still the same. When they
-//! are not, any value in the mirror may hold what is not to be told any more. It stays until it has
-//! been read again, so that the caches lose nothing, but it is told in no event's `before`.
+//! are not, any value in the mirror may hold what must no longer be published. It stays until it
+//! has been read again, so that the caches lose nothing, but no event's `before` carries it.
 //!
 //! Rules are counted: each change of them begins a new generation, and each row says by which
 //! generation its value was made. Times would not do: a page's clock, or this machine's, may have
@@ -10,23 +10,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Journal, JournalError, reread, store::Stores};
-
-/// Empty until rules are first named; values have the generation 0 until then.
-const TABLE: &str = "
-CREATE TABLE IF NOT EXISTS rules (
-    fingerprint TEXT NOT NULL,
-    generation INTEGER NOT NULL
-) STRICT";
-
-/// What an earlier version kept: when the rules became these.
-const EARLIER: &str = "redaction";
+use super::{Journal, JournalError, resync, store::Stores};
 
 impl Journal {
     /// From here on deliveries are redacted by the rules with this fingerprint. If they were others
     /// before, all stores are read again, however often the question is lost.
     pub fn redacted_by(&mut self, fingerprint: &str) -> Result<(), JournalError> {
-        let _turn = self.turn.take();
+        let _turn = self.writer_lock.take();
         let changed = change(&mut self.connection, fingerprint)
             .map_err(|source| JournalError::failed(&self.path, source))?;
         let Some((generation, origins)) = changed else {
@@ -36,27 +26,10 @@ impl Journal {
         self.state.scans.clear();
         self.state.stores = Stores::default();
         for origin in &origins {
-            self.state.rereads.want(origin);
+            self.state.resyncs.request(origin);
         }
         Ok(())
     }
-}
-
-/// Makes the table. Values that an earlier version kept are of no generation that holds.
-pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(TABLE)?;
-    let earlier: bool = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
-        [EARLIER],
-        |row| row.get(0),
-    )?;
-    if earlier {
-        connection.execute_batch(&format!(
-            "INSERT INTO rules (fingerprint, generation) SELECT fingerprint, 1 FROM {EARLIER};
-             DROP TABLE {EARLIER}"
-        ))?;
-    }
-    Ok(())
 }
 
 /// The generation of the rules that hold.
@@ -92,7 +65,7 @@ fn change(connection: &mut Connection, fingerprint: &str) -> rusqlite::Result<Op
         .collect::<rusqlite::Result<_>>()?;
     // Kept on disk: until the stores are read, the caches hold what the rules forbid.
     for origin in &origins {
-        reread::note(&transaction, origin)?;
+        resync::note(&transaction, origin)?;
     }
     transaction.commit()?;
     Ok(Some((generation, origins)))

@@ -16,7 +16,7 @@ pub(super) enum Scan {
 
 /// See [`Scan::Ordered`].
 pub(super) struct Ordered {
-    /// Before the first stretch was read.
+    /// Before the first chunk was read.
     pub began_at: i64,
     /// The keys in front of this one, in bytes, have been read.
     pub reached: Vec<u8>,
@@ -24,16 +24,16 @@ pub(super) struct Ordered {
 
 /// See [`Scan::Unordered`].
 pub(super) struct Unordered {
-    /// Before the first stretch was read.
+    /// Before the first chunk was read.
     pub began_at: i64,
-    /// The last key of the stretch before, in bytes.
+    /// The last key of the chunk before, in bytes.
     pub reached: Vec<u8>,
     /// All keys so far; `None` if they were too many.
     pub seen: Option<HashSet<Vec<u8>>>,
 }
 
 impl Unordered {
-    /// Before the first stretch.
+    /// Before the first chunk.
     pub(super) fn new(began_at: i64) -> Self {
         Self {
             began_at,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    look::Looks,
-    order::{Reading, When, Word},
+    read_mark::ReadMarks,
+    stamp::{CommitSpan, ReadSpan, Stamp},
 };
 
 /// Where a store is.
@@ -34,9 +34,9 @@ impl Place {
     }
 }
 
-/// Single records are asked for ([`settle`](super::settle)).
+/// Single records are to be read ([`requery`](super::requery)).
 pub(super) const RECORDS: u8 = 1;
-/// All of it: the host does not know which records are missing ([`reread`](super::reread)).
+/// All of it: the host does not know which records are missing ([`resync`](super::resync)).
 pub(super) const WHOLE: u8 = 2;
 
 /// What the journal knows of a store.
@@ -50,22 +50,21 @@ pub(super) struct Store {
     /// Something of it may have been lost before this time, in milliseconds: a loss that was
     /// noticed, or a start of the host.
     lapsed_at: i64,
-    /// When a whole-store read found a change that no commit had told of; 0: the last one found
-    /// none.
-    unseen_at: i64,
+    /// When a whole-store read found a change without a commit; 0: the last one found none.
+    unseen_writer_at: i64,
     /// A store list lacks it: as if it had never been known. The number up to which events may be
     /// about it; 0: it is there.
     gone: u64,
     /// What of it is to be read again: some of [`RECORDS`] and [`WHOLE`].
-    doubts: u8,
-    /// A read that began before this time, in milliseconds, does not end the doubt about records.
-    contested_at: i64,
-    /// The same for the doubt about all of it.
-    doubted_at: i64,
-    /// Who last deleted a stretch of it, and when.
-    pub swept: Word,
+    pending_reads: u8,
+    /// A read of records that began before this time, in milliseconds, does not suffice.
+    records_pending_since: i64,
+    /// The same for a read of all of it.
+    resync_pending_since: i64,
+    /// The stamp of the last range delete.
+    pub range_deleted: Stamp,
     /// Who has read it.
-    pub looks: Looks,
+    pub read_marks: ReadMarks,
 }
 
 /// Stores by place, read from the table when first met.
@@ -123,7 +122,7 @@ impl Stores {
 
     /// Something of this origin was lost before this time: what the mirror has, and lacks, is known
     /// no longer. Returns the stores.
-    pub(super) fn doubt_all(
+    pub(super) fn invalidate_origin(
         &mut self,
         connection: &Connection,
         origin: &str,
@@ -198,7 +197,7 @@ impl Store {
     /// Says whether the mirror has every record; with a writer that is not seen that is never
     /// known.
     pub(super) fn set_complete(&mut self, connection: &Connection, complete: bool) -> rusqlite::Result<()> {
-        let complete = complete && self.unseen_at == 0;
+        let complete = complete && self.unseen_writer_at == 0;
         if self.complete != complete {
             connection
                 .prepare_cached("UPDATE store SET complete = ?2 WHERE id = ?1")?
@@ -209,34 +208,48 @@ impl Store {
     }
 
     /// Records of it are to be read again, after this time.
-    pub(super) fn doubt_records(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<()> {
-        let contested_at = self.contested_at.max(after);
-        self.set_doubts(connection, self.doubts | RECORDS, contested_at, self.doubted_at)
+    pub(super) fn request_records(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<()> {
+        let records_pending_since = self.records_pending_since.max(after);
+        self.set_pending_reads(
+            connection,
+            self.pending_reads | RECORDS,
+            records_pending_since,
+            self.resync_pending_since,
+        )
     }
 
     /// All of it is to be read again, after this time.
-    pub(super) fn doubt_whole(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<()> {
-        let doubted_at = self.doubted_at.max(after);
+    pub(super) fn request_resync(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<()> {
+        let resync_pending_since = self.resync_pending_since.max(after);
         if self.lapsed_at < after {
             connection
                 .prepare_cached("UPDATE store SET lapsed_at = ?2 WHERE id = ?1")?
                 .execute([self.id, after])?;
             self.lapsed_at = after;
         }
-        self.set_doubts(connection, self.doubts | WHOLE, self.contested_at, doubted_at)
+        self.set_pending_reads(
+            connection,
+            self.pending_reads | WHOLE,
+            self.records_pending_since,
+            resync_pending_since,
+        )
     }
 
     /// Whether the mirror's row with this stamp is what the record holds, as far as anyone has
     /// told.
-    pub(super) fn knows(&self, last: Word) -> bool {
-        self.complete || self.unseen_at == 0 && last.began >= self.lapsed_at
+    pub(super) fn knows(&self, last: Stamp) -> bool {
+        self.complete || self.unseen_writer_at == 0 && last.began >= self.lapsed_at
     }
 
     /// A whole-store read at this time differs from the mirror. If the mirror was complete, it has
     /// a writer that is not seen.
-    pub(super) fn find_unseen(&mut self, connection: &Connection, read_at: i64) -> rusqlite::Result<()> {
-        if self.complete || self.unseen_at != 0 {
-            self.set_unseen(connection, self.unseen_at.max(read_at))?;
+    pub(super) fn note_unseen_writer(
+        &mut self,
+        connection: &Connection,
+        read_at: i64,
+    ) -> rusqlite::Result<()> {
+        if self.complete || self.unseen_writer_at != 0 {
+            self.set_unseen_writer(connection, self.unseen_writer_at.max(read_at))?;
             self.set_complete(connection, false)?;
         }
         Ok(())
@@ -245,74 +258,88 @@ impl Store {
     /// A whole-store read that began at this time is over. If it found no such change, there is no
     /// such writer any more.
     pub(super) fn end_whole_read(&mut self, connection: &Connection, began_at: i64) -> rusqlite::Result<()> {
-        if self.unseen_at < began_at {
-            self.set_unseen(connection, 0)?;
+        if self.unseen_writer_at < began_at {
+            self.set_unseen_writer(connection, 0)?;
         }
         Ok(())
     }
 
-    /// The store is gone: a change that was not told says nothing of its successor.
-    pub(super) fn forget_unseen(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.set_unseen(connection, 0)
+    /// The store is gone: an unseen writer of it says nothing of its successor.
+    pub(super) fn clear_unseen_writer(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.set_unseen_writer(connection, 0)
     }
 
-    fn set_unseen(&mut self, connection: &Connection, unseen_at: i64) -> rusqlite::Result<()> {
-        if self.unseen_at != unseen_at {
+    fn set_unseen_writer(&mut self, connection: &Connection, unseen_writer_at: i64) -> rusqlite::Result<()> {
+        if self.unseen_writer_at != unseen_writer_at {
             connection
-                .prepare_cached("UPDATE store SET unseen_at = ?2 WHERE id = ?1")?
-                .execute([self.id, unseen_at])?;
-            self.unseen_at = unseen_at;
+                .prepare_cached("UPDATE store SET unseen_writer_at = ?2 WHERE id = ?1")?
+                .execute([self.id, unseen_writer_at])?;
+            self.unseen_writer_at = unseen_writer_at;
         }
         Ok(())
     }
 
     /// The host does not know which records the mirror lacks.
     pub(super) fn lacks_records(&self) -> bool {
-        self.doubts & WHOLE != 0
+        self.pending_reads & WHOLE != 0
     }
 
-    /// The records that were in doubt were read, one by one.
-    pub(super) fn trust_records(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.set_doubts(
+    /// The records that were in conflict were read, one by one.
+    pub(super) fn finish_record_reads(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.set_pending_reads(
             connection,
-            self.doubts & !RECORDS,
-            self.contested_at,
-            self.doubted_at,
+            self.pending_reads & !RECORDS,
+            self.records_pending_since,
+            self.resync_pending_since,
         )
     }
 
-    /// All of it was read, from this time on. That ends the doubts that were there before, about
+    /// All of it was read, from this time on. That ends the reads that were pending before, of
     /// records too if none of them waits to be read by itself.
-    pub(super) fn trust(
+    pub(super) fn finish_resync(
         &mut self,
         connection: &Connection,
         began_at: i64,
         records: bool,
     ) -> rusqlite::Result<()> {
-        let mut doubts = self.doubts;
-        if began_at >= self.doubted_at {
+        let mut doubts = self.pending_reads;
+        if began_at >= self.resync_pending_since {
             doubts &= !WHOLE;
         }
-        if records && began_at >= self.contested_at {
+        if records && began_at >= self.records_pending_since {
             doubts &= !RECORDS;
         }
-        self.set_doubts(connection, doubts, self.contested_at, self.doubted_at)
+        self.set_pending_reads(
+            connection,
+            doubts,
+            self.records_pending_since,
+            self.resync_pending_since,
+        )
     }
 
-    fn set_doubts(
+    fn set_pending_reads(
         &mut self,
         connection: &Connection,
         doubts: u8,
-        contested_at: i64,
-        doubted_at: i64,
+        records_pending_since: i64,
+        resync_pending_since: i64,
     ) -> rusqlite::Result<()> {
-        if (self.doubts, self.contested_at, self.doubted_at) != (doubts, contested_at, doubted_at) {
+        if (
+            self.pending_reads,
+            self.records_pending_since,
+            self.resync_pending_since,
+        ) != (doubts, records_pending_since, resync_pending_since)
+        {
             connection
                 .prepare_cached(
-                    "UPDATE store SET doubtful = ?2, contested_at = ?3, doubted_at = ?4 WHERE id = ?1",
+                    "UPDATE store SET pending_reads = ?2, records_pending_since = ?3, resync_pending_since = ?4 WHERE id = ?1",
                 )?
-                .execute(params![self.id, doubts, contested_at, doubted_at])?;
-            (self.doubts, self.contested_at, self.doubted_at) = (doubts, contested_at, doubted_at);
+                .execute(params![self.id, doubts, records_pending_since, resync_pending_since])?;
+            (
+                self.pending_reads,
+                self.records_pending_since,
+                self.resync_pending_since,
+            ) = (doubts, records_pending_since, resync_pending_since);
         }
         Ok(())
     }
@@ -320,17 +347,23 @@ impl Store {
     /// A store list lacks it, and nothing of it waits to be read: from now on it is as if it had
     /// never been known. No event after this number is about it.
     pub(super) fn forget(&mut self, connection: &Connection, head: u64) -> rusqlite::Result<()> {
-        if self.doubts == 0 {
+        if self.pending_reads == 0 {
             self.set_gone(connection, head.max(1))?;
         }
         Ok(())
     }
 
-    /// Something was told of it. `last` is what was said last of all stores that are not known.
-    pub(super) fn meet(&mut self, connection: &Connection, last: Option<Word>) -> rusqlite::Result<()> {
+    /// A commit or a read concerns it. `last` is the stamp of all stores that are not known.
+    pub(super) fn rediscover(
+        &mut self,
+        connection: &Connection,
+        last: Option<Stamp>,
+    ) -> rusqlite::Result<()> {
         self.set_gone(connection, 0)?;
         match last {
-            Some(last) if last.began > self.swept.began => self.set_swept(connection, last),
+            Some(last) if last.began > self.range_deleted.began => {
+                self.set_range_delete_stamp(connection, last)
+            }
             _ => Ok(()),
         }
     }
@@ -345,27 +378,31 @@ impl Store {
         Ok(())
     }
 
-    /// A stretch of it was deleted.
-    pub(super) fn sweep(&mut self, connection: &Connection, when: When) -> rusqlite::Result<()> {
-        self.set_swept(connection, when.after(self.swept))
+    /// A range of it was deleted by this commit.
+    pub(super) fn stamp_range_delete(
+        &mut self,
+        connection: &Connection,
+        when: CommitSpan,
+    ) -> rusqlite::Result<()> {
+        self.set_range_delete_stamp(connection, when.combine_with(self.range_deleted))
     }
 
-    fn set_swept(&mut self, connection: &Connection, swept: Word) -> rusqlite::Result<()> {
+    fn set_range_delete_stamp(&mut self, connection: &Connection, swept: Stamp) -> rusqlite::Result<()> {
         connection
-            .prepare_cached("UPDATE store SET swept_by = ?2, swept_began = ?3, swept_at = ?4 WHERE id = ?1")?
+            .prepare_cached("UPDATE store SET range_deleted_by = ?2, range_deleted_began = ?3, range_deleted_at = ?4 WHERE id = ?1")?
             .execute(params![self.id, swept.by, swept.began, swept.at])?;
-        self.swept = swept;
+        self.range_deleted = swept;
         Ok(())
     }
 
-    /// A stretch of a whole-store read has come, which has seen the keys in front of this one.
-    pub(super) fn look(
+    /// A chunk of a whole-store read has arrived, which has seen the keys before this one.
+    pub(super) fn add_read_mark(
         &mut self,
         connection: &Connection,
-        reading: Reading,
+        reading: ReadSpan,
         until: Vec<u8>,
     ) -> rusqlite::Result<()> {
-        self.looks.add(connection, self.id, reading, until)
+        self.read_marks.add(connection, self.id, reading, until)
     }
 }
 
@@ -373,8 +410,8 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
     let names = [&place.origin, &place.bucket, &place.database, &place.store];
     let found = connection
         .prepare_cached(
-            "SELECT id, version, complete, doubtful, contested_at, doubted_at, swept_by, swept_began, swept_at,
-                lapsed_at, unseen_at, gone
+            "SELECT id, version, complete, pending_reads, records_pending_since, resync_pending_since, range_deleted_by, range_deleted_began, range_deleted_at,
+                lapsed_at, unseen_writer_at, gone
              FROM store
              WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
         )?
@@ -383,23 +420,23 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
                 id: row.get(0)?,
                 version: row.get(1)?,
                 complete: row.get(2)?,
-                doubts: row.get(3)?,
-                contested_at: row.get(4)?,
-                doubted_at: row.get(5)?,
-                swept: Word {
+                pending_reads: row.get(3)?,
+                records_pending_since: row.get(4)?,
+                resync_pending_since: row.get(5)?,
+                range_deleted: Stamp {
                     by: row.get(6)?,
                     began: row.get(7)?,
                     at: row.get(8)?,
                 },
                 lapsed_at: row.get(9)?,
-                unseen_at: row.get(10)?,
+                unseen_writer_at: row.get(10)?,
                 gone: row.get(11)?,
-                looks: Looks::default(),
+                read_marks: ReadMarks::default(),
             })
         })
         .optional()?;
     if let Some(mut store) = found {
-        store.looks = Looks::load(connection, store.id)?;
+        store.read_marks = ReadMarks::load(connection, store.id)?;
         return Ok(store);
     }
     connection
@@ -412,12 +449,12 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
         version,
         complete: false,
         lapsed_at: 0,
-        unseen_at: 0,
+        unseen_writer_at: 0,
         gone: 0,
-        doubts: 0,
-        contested_at: 0,
-        doubted_at: 0,
-        swept: Word::default(),
-        looks: Looks::default(),
+        pending_reads: 0,
+        records_pending_since: 0,
+        resync_pending_since: 0,
+        range_deleted: Stamp::default(),
+        read_marks: ReadMarks::default(),
     })
 }

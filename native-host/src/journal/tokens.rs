@@ -1,7 +1,7 @@
 //! What tells this journal from a copy of it: random tokens, one for each connection to a server.
 //!
 //! A journal and its copy have one profile id and one history; both would go on under the same
-//! name. So each connection to a server makes a *token*, notes it here and then leaves it with the
+//! name. So each connection to a server makes a *token*, saves it here and then leaves it with the
 //! server. A host that finds a token there which its journal does not know has a copy that went on
 //! without it.
 //!
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{JournalError, Turn, schema};
+use super::{JournalError, WriterLock, schema};
 use crate::time::now_ms;
 
 /// How many tokens are remembered. A server that was restored from a copy may have an old one.
@@ -22,12 +22,12 @@ const REMEMBERED: i64 = 1000;
 pub struct Tokens {
     connection: Connection,
     path: std::path::PathBuf,
-    turn: Turn,
+    turn: WriterLock,
 }
 
 impl Tokens {
     /// Connects to the journal of this process.
-    pub fn open(journal: &Path, turn: Turn) -> Result<Self, JournalError> {
+    pub fn open(journal: &Path, turn: WriterLock) -> Result<Self, JournalError> {
         let connection = schema::connect(journal, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let prepare = || {
             connection.pragma_update(None, "synchronous", "FULL")?;

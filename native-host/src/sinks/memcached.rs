@@ -37,7 +37,7 @@ use crate::{
     failpoint,
     journal::{
         JournalError,
-        condition::{Notice, Trouble},
+        condition::{Notice, Problem},
         read::{Changed, Changes, Reader},
         tokens::Tokens,
     },
@@ -119,7 +119,7 @@ pub(crate) fn failure(error: &Error, servers: &[String]) -> StepError {
 }
 
 /// What a server that cannot be spoken to is in the sink's words.
-pub(crate) fn unreachable(error: std::io::Error, server: &str) -> Trouble {
+pub(crate) fn unreachable(error: std::io::Error, server: &str) -> Problem {
     trouble(&Error::Io(error), &[server.to_owned()])
 }
 
@@ -362,12 +362,12 @@ impl MemcachedSink {
     }
 
     /// What is wrong though all events are passed on.
-    fn trouble(&self) -> Option<(&'static str, Trouble)> {
+    fn trouble(&self) -> Option<(&'static str, Problem)> {
         if let Some(trouble) = self.owners.trouble() {
             return Some((NOT_OWNER, trouble));
         }
         let lacking = self.servers.lacking();
-        let trouble = (!lacking.is_empty()).then(|| Trouble {
+        let trouble = (!lacking.is_empty()).then(|| Problem {
             error: format!(
                 "memcached at {} may hold records that were deleted while it was not brought up to date; which ones the journal no longer knows",
                 lacking.join(", ")
@@ -455,7 +455,7 @@ fn emptied() -> StepError {
     StepError {
         reached: None,
         state: "emptied",
-        trouble: Trouble {
+        trouble: Problem {
             error: "memcached: what is written is lost again and again".to_owned(),
             fix: "See who flushes the servers, and whether they have room for what they hold (-m)."
                 .to_owned(),
@@ -473,7 +473,7 @@ pub(crate) fn value_of(form: ValueForm, typed: &str, limit: usize) -> Result<Cow
 }
 
 /// What the server of this name holds under it, on a connection of its own.
-pub(crate) fn lookup(config: &config::Memcached, name: &str) -> Result<Option<Vec<u8>>, Trouble> {
+pub(crate) fn lookup(config: &config::Memcached, name: &str) -> Result<Option<Vec<u8>>, Problem> {
     let mut client = Client::of_name(config, name).map_err(|error| trouble(&error, &config.servers))?;
     let get = MetaCommand::new(MetaOp::Get, name).flag("v");
     let found = client.run_one(get);
@@ -483,7 +483,7 @@ pub(crate) fn lookup(config: &config::Memcached, name: &str) -> Result<Option<Ve
 }
 
 /// What an error of these servers is in the sink's words.
-pub(crate) fn trouble(error: &Error, servers: &[String]) -> Trouble {
+pub(crate) fn trouble(error: &Error, servers: &[String]) -> Problem {
     store::trouble(error, servers).trouble
 }
 

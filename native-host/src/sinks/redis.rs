@@ -32,7 +32,7 @@ use crate::{
     config, failpoint,
     journal::{
         JournalError,
-        condition::Trouble,
+        condition::Problem,
         read::{Entry, Reader},
         tokens::Tokens,
     },
@@ -130,7 +130,7 @@ impl RedisSink {
             return Err(StepError {
                 reached: self.last_common(&mut link, reader, after)?,
                 state: "journal_set_back",
-                trouble: Trouble {
+                trouble: Problem {
                     error: format!(
                         "redis at {address} has events of this profile, up to {}, that the journal does not know: it was set back to an older copy, or another host has written there",
                         link.cursor()
@@ -200,7 +200,7 @@ impl RedisSink {
         StepError {
             reached: None,
             state: PROFILE_IN_USE,
-            trouble: Trouble {
+            trouble: Problem {
                 error: format!(
                     "another host publishes to redis at {} as profile {}: this browser profile, or this machine, is a copy. Nothing is published from here; it stays in the journal",
                     self.address(),
@@ -212,9 +212,9 @@ impl RedisSink {
     }
 
     /// What is to be said although all is published.
-    fn trouble(&self) -> Option<(&'static str, Trouble)> {
+    fn trouble(&self) -> Option<(&'static str, Problem)> {
         self.challenged.is_recent().then(|| {
-            let trouble = Trouble {
+            let trouble = Problem {
                 error: format!(
                     "a second host wants to publish to redis at {} as profile {}: a copy of this browser profile, or of this machine, runs. It publishes nothing as long as this one does",
                     self.address(),
@@ -407,7 +407,7 @@ impl RedisSink {
         StepError {
             reached,
             state: "refused",
-            trouble: Trouble {
+            trouble: Problem {
                 error: format!("redis at {} stopped without a reason", self.address()),
                 fix: "Report this; the events are sent again.".to_owned(),
             },
@@ -425,7 +425,7 @@ fn without_a_hole(mut entries: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// What an error of the client is called, with its fix.
-pub fn trouble(error: &RedisError, address: &str) -> Trouble {
+pub fn trouble(error: &RedisError, address: &str) -> Problem {
     trouble::of_error(error, address).trouble
 }
 

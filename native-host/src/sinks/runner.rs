@@ -9,7 +9,7 @@ use crate::{
     failpoint,
     journal::{
         JournalError,
-        condition::{Condition, Notice, Trouble},
+        condition::{Condition, Notice, Problem},
         progress::Progress,
         read::Reader,
     },
@@ -67,7 +67,7 @@ pub struct Step {
     pub notices: Vec<Notice>,
     /// What is wrong all the same, and stays so until a person does something about it: one word
     /// that never changes its meaning, and what to do.
-    pub trouble: Option<(&'static str, Trouble)>,
+    pub trouble: Option<(&'static str, Problem)>,
 }
 
 /// Why a step came no further.
@@ -78,7 +78,7 @@ pub struct StepError {
     /// One word that never changes its meaning, such as `unreachable`.
     pub state: &'static str,
     /// What and what to do.
-    pub trouble: Trouble,
+    pub trouble: Problem,
 }
 
 impl From<JournalError> for StepError {
@@ -86,7 +86,7 @@ impl From<JournalError> for StepError {
         Self {
             reached: None,
             state: "journal_failed",
-            trouble: Trouble {
+            trouble: Problem {
                 fix: crate::failure::Failure::fix(&error),
                 error: error.to_string(),
             },
@@ -210,7 +210,7 @@ impl<S: Sink> Runner<S> {
                         None => running(),
                         Some((state, trouble)) => Condition {
                             state,
-                            trouble: Some(trouble),
+                            problem: Some(trouble),
                             attempts: 0,
                         },
                     });
@@ -223,7 +223,7 @@ impl<S: Sink> Runner<S> {
                     self.attempts += 1;
                     self.set_condition(Condition {
                         state: error.state,
-                        trouble: Some(error.trouble),
+                        problem: Some(error.trouble),
                         attempts: self.attempts,
                     });
                     if let Some(taken) = self.sink.taken() {
@@ -246,7 +246,7 @@ impl<S: Sink> Runner<S> {
     /// meanwhile.
     fn rest(&self, patience: Duration, nothing: impl Fn(&Signal) -> bool) -> Signal {
         let end = Instant::now() + patience;
-        let mut settled = self.progress.is_settled();
+        let mut settled = self.progress.is_saved();
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let patience = if settled {
@@ -258,9 +258,9 @@ impl<S: Sink> Runner<S> {
             if settled || !nothing(&signal) || Instant::now() >= end {
                 return signal;
             }
-            let saved = self.progress.settle();
+            let saved = self.progress.save_pending();
             // What cannot be written now is written later.
-            settled = saved.is_err() || self.progress.is_settled();
+            settled = saved.is_err() || self.progress.is_saved();
             self.tell(saved);
         }
     }
@@ -297,7 +297,7 @@ impl<S: Sink> Runner<S> {
         if condition == self.condition {
             return;
         }
-        let told = condition.state == self.condition.state && condition.trouble == self.condition.trouble;
+        let told = condition.state == self.condition.state && condition.problem == self.condition.problem;
         if told {
             tracing::debug!(
                 "{}: {} for the {}. time",
@@ -305,7 +305,7 @@ impl<S: Sink> Runner<S> {
                 condition.state,
                 condition.attempts
             );
-        } else if let Some(trouble) = &condition.trouble {
+        } else if let Some(trouble) = &condition.problem {
             tracing::warn!("{}: {}: {}", self.sink.name(), condition.state, trouble.error);
         } else {
             tracing::info!("{}: {}", self.sink.name(), condition.state);
@@ -318,7 +318,7 @@ impl<S: Sink> Runner<S> {
 fn running() -> Condition {
     Condition {
         state: RUNNING,
-        trouble: None,
+        problem: None,
         attempts: 0,
     }
 }

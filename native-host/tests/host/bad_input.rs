@@ -292,20 +292,26 @@ fn a_configuration_with_a_typo() {
 }
 
 #[test]
-fn a_journal_of_a_newer_version() {
-    let sandbox = Sandbox::new();
-    assert!(session(&sandbox).close().success());
-    let path = sandbox.journal_directory().join("profile-1.sqlite");
-    let connection = rusqlite::Connection::open(&path).expect("a journal");
-    connection.pragma_update(None, "user_version", 1000).expect("set");
-    drop(connection);
-    let mut host = Host::silent(&sandbox);
-    host.send(&hello(1));
-    let error = host.error(ErrorCode::JournalNewer);
-    assert!(error.message.contains("format 1000"), "{}", error.message);
-    assert!(!host.wait().success());
-    let output = sandbox.run(&["ls"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("format 1000"));
+fn journal_of_another_version_is_left_as_it_is() {
+    for format in [1, 1000] {
+        let sandbox = Sandbox::new();
+        assert!(session(&sandbox).close().success());
+        let path = sandbox.journal_directory().join("profile-1.sqlite");
+        let connection = rusqlite::Connection::open(&path).expect("a journal");
+        connection
+            .pragma_update(None, "user_version", format)
+            .expect("set");
+        drop(connection);
+        let mut host = Host::silent(&sandbox);
+        host.send(&hello(1));
+        let error = host.error(ErrorCode::JournalFormat);
+        let words = format!("has format {format};");
+        assert!(error.message.contains(&words), "{}", error.message);
+        assert!(error.fix.contains("move the file away"), "{}", error.fix);
+        assert!(!host.wait().success());
+        let output = sandbox.run(&["ls"]);
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&words));
+    }
 }
 
 #[test]

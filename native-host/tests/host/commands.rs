@@ -83,7 +83,7 @@ fn get_prints_both_forms_of_a_value_and_where_it_is_from() {
         sandbox.print(&with_store(&["get"], &["--key", "1e1", "--json"])),
         concat!(
             r#"{"profile":"profile-1","origin":"http://localhost:8080","bucket":"","database":"shop","database_version":1,"#,
-            r#""store":"orders","complete":false,"doubtful":false,"key":10,"#,
+            r#""store":"orders","complete":false,"pending_reads":false,"key":10,"#,
             r#""typed":{"at":{"$date":"2026-01-31T12:00:00.000Z"},"n":1.50},"#,
             r#""plain":{"at":"2026-01-31T12:00:00.000Z","n":1.50}}"#,
             "\n"

@@ -268,7 +268,7 @@ fn stores_and_records_are_shown_as_they_are() {
         store: "orders".to_owned(),
         records: 1,
         complete: false,
-        doubtful: false,
+        pending_reads: false,
     };
     assert_eq!(stores, [expected]);
 

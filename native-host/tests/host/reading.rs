@@ -84,7 +84,11 @@ fn what_two_tabs_wrote_at_once_is_read_again() {
     );
     host.deliver_as("tab-1", 2, &answer);
     host.acknowledged_as("tab-1", 2);
-    let is_settled = || sandbox.print(&["ls", "--json"]).contains(r#""doubtful":false"#);
+    let is_settled = || {
+        sandbox
+            .print(&["ls", "--json"])
+            .contains(r#""pending_reads":false"#)
+    };
     until("the record is read", is_settled);
     // What is most likely older is reported, and changes nothing.
     let events = sandbox.redis.await_stream(2);
@@ -229,12 +233,16 @@ fn after_a_gap_the_stores_are_read() {
     );
     host.acknowledged(1);
     assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
-    assert!(sandbox.print(&["ls", "--json"]).contains(r#""doubtful":true"#));
+    assert!(
+        sandbox
+            .print(&["ls", "--json"])
+            .contains(r#""pending_reads":true"#)
+    );
     host.deliver(2, &snapshot_at(now(), &[("1", "1")]));
     host.acknowledged(2);
     let listed = sandbox.print(&["ls", "--json"]);
     assert!(
-        listed.contains(r#""complete":true"#) && listed.contains(r#""doubtful":false"#),
+        listed.contains(r#""complete":true"#) && listed.contains(r#""pending_reads":false"#),
         "{listed}"
     );
 }

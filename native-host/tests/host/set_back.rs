@@ -77,10 +77,10 @@ impl Machine {
         self.sandbox.await_cached("2", None);
     }
 
-    fn is_doubtful(&self) -> bool {
+    fn has_pending_reads(&self) -> bool {
         let listed = self.sandbox.print(&["ls", "--json"]);
         let store: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
-        store["doubtful"] == true
+        store["pending_reads"] == true
     }
 }
 
@@ -163,7 +163,7 @@ fn clear_takes_all_records_when_the_clock_was_set_back() {
     machine.deliver("clearer", 1, &commit_at(at, &[clear()]));
     machine.sandbox.await_cached("1", None);
     machine.sandbox.await_cached("2", None);
-    assert!(!machine.is_doubtful());
+    assert!(!machine.has_pending_reads());
     let place = ["--origin", ORIGIN, "--database", "shop", "--store", "orders"];
     assert_eq!(machine.sandbox.print(&[&["ls"][..], &place].concat()), "");
 }
@@ -172,9 +172,9 @@ fn clear_takes_all_records_when_the_clock_was_set_back() {
 fn loss_is_made_good_when_the_clock_was_set_back() {
     let mut machine = Machine::ahead();
     machine.deliver("writer", 2, GAP);
-    assert!(machine.is_doubtful());
+    assert!(machine.has_pending_reads());
     machine.set_right();
     machine.read_all(2);
     machine.assert_read();
-    assert!(!machine.is_doubtful());
+    assert!(!machine.has_pending_reads());
 }

@@ -22,7 +22,7 @@ pub struct Health {
     /// How many events have lost their values since the journal was made, because there was no
     /// room.
     #[serde(default)]
-    pub shed: u64,
+    pub stripped: u64,
     /// The last event.
     pub head: u64,
     /// The number before the first event that the journal still has.

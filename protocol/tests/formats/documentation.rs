@@ -199,7 +199,7 @@ fn a_gap_says_how_many_and_nothing_else_does() {
 #[test]
 fn error_codes_are_all_on_the_page() {
     use protocol::message::ErrorCode::{
-        Config, FrameTooLong, HelloExpected, HostAway, JournalFailed, JournalLocked, JournalNewer,
+        Config, FrameTooLong, HelloExpected, HostAway, JournalFailed, JournalFormat, JournalLocked,
         MalformedDelivery, MalformedMessage, MalformedQuestion, OriginNotCaptured, ProtocolMismatch,
         QuestionFailed,
     };
@@ -212,7 +212,7 @@ fn error_codes_are_all_on_the_page() {
         OriginNotCaptured,
         Config,
         JournalLocked,
-        JournalNewer,
+        JournalFormat,
         JournalFailed,
         MalformedQuestion,
         QuestionFailed,

@@ -53,13 +53,13 @@ fn store_is_mirrored(rig: &Rig, store: &str, records: u32) -> Result<()> {
             .collect();
         let seen = stores.iter().find(|found| found["store"] == store);
         let is_whole = seen.is_some_and(|found| {
-            found["records"] == records && found["complete"] == true && found["doubtful"] == false
+            found["records"] == records && found["complete"] == true && found["pending_reads"] == false
         });
         Ok(if is_whole {
             Seen::Ready(())
         } else {
-            let counts = seen.map(|found| [&found["records"], &found["complete"], &found["doubtful"]]);
-            Seen::Not(format!("[records, complete, doubtful]: {counts:?}"))
+            let counts = seen.map(|found| [&found["records"], &found["complete"], &found["pending_reads"]]);
+            Seen::Not(format!("[records, complete, pending_reads]: {counts:?}"))
         })
     })
 }

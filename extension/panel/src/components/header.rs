@@ -62,7 +62,7 @@ fn host_chip(app: App) -> impl IntoView + use<> {
                 match app
                     .host
                     .health
-                    .with(|health| health.as_ref().map_or(0, |health| health.shed))
+                    .with(|health| health.as_ref().map_or(0, |health| health.stripped))
                 {
                     0 => String::new(),
                     stripped => {
@@ -167,7 +167,7 @@ fn losses(app: App) -> Option<impl IntoView + use<>> {
     let stripped = app
         .host
         .health
-        .with(|health| health.as_ref().map_or(0, |health| health.shed));
+        .with(|health| health.as_ref().map_or(0, |health| health.stripped));
     let parts: Vec<String> = [
         (refused > 0).then(|| format!("{} not captured", format::count_noun(refused as u64, "document"))),
         (notices > 0).then(|| format!("{notices} refused")),

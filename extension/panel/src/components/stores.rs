@@ -162,7 +162,7 @@ fn store_row(app: App, number: usize, store: &Store) -> impl IntoView + use<> {
     };
     let counted = app.stores.page_counts.with(|counts| counts.get(&name));
     let mismatch = describe_mismatch(&counted, store);
-    let condition = match (&mismatch, store.complete, store.doubtful) {
+    let condition = match (&mismatch, store.complete, store.pending_reads) {
         (_, true, true) => "some records are read again".into_any(),
         (Some(mismatch), true, false) => {
             view! { <span class="error" title="In transit, or not observed: \u{201c}Read again\u{201d} repairs that">{mismatch.clone()}</span> }

@@ -105,7 +105,7 @@ fn unmirrored_store((origin, bucket, database, store): &StoreName) -> Store {
         store: store.clone(),
         records: 0,
         complete: false,
-        doubtful: false,
+        pending_reads: false,
     }
 }
 

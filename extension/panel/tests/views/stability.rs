@@ -103,7 +103,7 @@ async fn sites_that_become_visible_are_counted() {
         store: "orders".to_owned(),
         records: 1,
         complete: true,
-        doubtful: false,
+        pending_reads: false,
     };
     panel
         .background

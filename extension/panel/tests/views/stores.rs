@@ -19,7 +19,7 @@ fn store(name: &str, records: u64) -> Store {
         store: name.to_owned(),
         records,
         complete: true,
-        doubtful: false,
+        pending_reads: false,
     }
 }
 

@@ -168,7 +168,7 @@ impl Relay {
         match error.code {
             ErrorCode::ProtocolMismatch
             | ErrorCode::Config
-            | ErrorCode::JournalNewer
+            | ErrorCode::JournalFormat
             | ErrorCode::HelloExpected => {
                 self.complaint.hopeless = true;
             }

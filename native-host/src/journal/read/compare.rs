@@ -108,7 +108,7 @@ impl Reader {
     pub fn origins(&self) -> Result<Vec<String>, JournalError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT origin FROM store UNION SELECT origin FROM census")?
+                .prepare_cached("SELECT origin FROM store UNION SELECT origin FROM store_list")?
                 .query_map([], |row| row.get(0))?
                 .collect()
         })

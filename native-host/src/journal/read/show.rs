@@ -6,7 +6,7 @@ use std::{
 };
 
 use protocol::key::Key;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::{super::JournalError, Place, Reader, VALUE, place, value};
@@ -27,7 +27,7 @@ pub struct StoreSummary {
     /// The mirror is known to have every record.
     pub complete: bool,
     /// Some record waits to be read again.
-    pub doubtful: bool,
+    pub pending_reads: bool,
     /// How many records the mirror holds.
     pub records: u64,
 }
@@ -78,14 +78,10 @@ impl Reader {
         })
     }
 
-    /// How many bytes the events take, and how many have lost their text for want of room. A
-    /// journal of an older host keeps no books.
-    pub fn room(&self) -> Result<(u64, u64), JournalError> {
+    /// How many bytes the events take, and how many have lost their text for want of room.
+    pub fn usage(&self) -> Result<(u64, u64), JournalError> {
         self.read(|connection| {
-            if !has_table(connection, "room")? {
-                return Ok((0, 0));
-            }
-            connection.query_row("SELECT bytes, shed FROM room", [], |row| {
+            connection.query_row("SELECT bytes, stripped FROM usage", [], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
         })
@@ -100,13 +96,9 @@ impl Reader {
         })
     }
 
-    /// What was last wrong with each sink, by its name. A journal of an older host does not
-    /// remember.
+    /// What was last wrong with each sink, by its name.
     pub fn last_failures(&self) -> Result<Vec<(String, Failed)>, JournalError> {
         self.read(|connection| {
-            if !has_table(connection, "failed")? {
-                return Ok(Vec::new());
-            }
             connection
                 .prepare_cached("SELECT sink, state, error, fix, at, over_at FROM failed ORDER BY sink")?
                 .query_map([], |row| {
@@ -126,24 +118,18 @@ impl Reader {
     /// All stores, by place.
     pub fn stores(&self) -> Result<Vec<StoreSummary>, JournalError> {
         self.read(|connection| {
-            // A journal of an earlier version knows of none that is gone.
-            let there = if connection.column_exists(None, "store", "gone")? {
-                "gone = 0"
-            } else {
-                "1"
-            };
             connection
-                .prepare_cached(&format!(
-                    "SELECT id, version, complete, doubtful, origin, bucket, database, name,
+                .prepare_cached(
+                    "SELECT id, version, complete, pending_reads, origin, bucket, database, name,
                         (SELECT count(*) FROM record WHERE store = store.id AND value IS NOT NULL)
-                     FROM store WHERE {there} ORDER BY origin, bucket, database, name"
-                ))?
+                     FROM store WHERE gone = 0 ORDER BY origin, bucket, database, name",
+                )?
                 .query_map([], |row| {
                     Ok(StoreSummary {
                         id: row.get(0)?,
                         version: row.get(1)?,
                         complete: row.get(2)?,
-                        doubtful: row.get(3)?,
+                        pending_reads: row.get(3)?,
                         place: place(row, 4)?,
                         records: row.get(8)?,
                     })
@@ -156,7 +142,7 @@ impl Reader {
     pub fn unread_stores(&self) -> Result<u64, JournalError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT count(*) FROM store WHERE NOT complete OR doubtful")?
+                .prepare_cached("SELECT count(*) FROM store WHERE NOT complete OR pending_reads")?
                 .query_row([], |row| row.get(0))
         })
     }
@@ -211,18 +197,15 @@ impl Reader {
         })
     }
 
-    /// The sinks that ever ran. The journal of an older host does not count their attempts: they
-    /// are 0.
+    /// The sinks that ever ran.
     pub fn sinks(&self) -> Result<Vec<SinkSummary>, JournalError> {
         self.read(|connection| {
-            let query = if has_table(connection, "attempt")? {
-                "SELECT name, enabled, number, state, error, fix, since, coalesce((SELECT count FROM attempt WHERE sink = name), 0)
-                 FROM sink ORDER BY name DESC"
-            } else {
-                "SELECT name, enabled, number, state, error, fix, since, 0 FROM sink ORDER BY name DESC"
-            };
             connection
-                .prepare_cached(query)?
+                .prepare_cached(
+                    "SELECT name, enabled, number, state, error, fix, since,
+                        coalesce((SELECT count FROM attempt WHERE sink = name), 0)
+                     FROM sink ORDER BY name DESC",
+                )?
                 .query_map([], |row| {
                     Ok(SinkSummary {
                         name: row.get(0)?,
@@ -298,11 +281,4 @@ pub fn journals(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
     }
     found.sort();
     Ok(found)
-}
-
-/// Whether a journal has what earlier versions did not make.
-fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)")?
-        .query_row([name], |row| row.get(0))
 }

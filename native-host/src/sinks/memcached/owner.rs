@@ -20,7 +20,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 
 use super::{Client, trouble};
-use crate::{config, journal::condition::Trouble, time::now_ms};
+use crate::{config, journal::condition::Problem, time::now_ms};
 
 /// The longest id of a profile.
 const MAX_PROFILE: usize = 64;
@@ -93,7 +93,7 @@ pub(crate) fn fix(origin: &str, profile: &str) -> String {
 }
 
 /// The owners of these origins, on one connection to each server.
-pub(crate) fn owners(config: &config::Memcached, origins: &[&str]) -> Result<Vec<Option<Owner>>, Trouble> {
+pub(crate) fn owners(config: &config::Memcached, origins: &[&str]) -> Result<Vec<Option<Owner>>, Problem> {
     let mut clients: BTreeMap<usize, Client> = BTreeMap::new();
     let owner_of = |origin: &&str| -> Result<Option<Owner>, Error> {
         let name = owner_name(&config.key, origin);
@@ -115,7 +115,7 @@ pub(crate) fn hand_over(
     origin: &str,
     profile: &str,
     browser: &str,
-) -> Result<Option<Owner>, Trouble> {
+) -> Result<Option<Owner>, Problem> {
     let name = owner_name(&config.key, origin);
     let owner = Owner {
         profile: profile.to_owned(),

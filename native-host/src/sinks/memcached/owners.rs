@@ -26,7 +26,7 @@ use super::{
     settle::are_empty_of,
 };
 use crate::{
-    journal::{condition::Trouble, tokens::Tokens},
+    journal::{condition::Problem, tokens::Tokens},
     sinks::runner::{PROFILE_IN_USE, StepError},
     time::now_ms,
     timing::{self, memcached::SIGN_LASTS_SECONDS},
@@ -211,7 +211,7 @@ impl Owners {
     }
 
     /// Which origins others own, for a person.
-    pub(super) fn trouble(&self) -> Option<Trouble> {
+    pub(super) fn trouble(&self) -> Option<Problem> {
         let others = self
             .origins
             .iter()
@@ -229,7 +229,7 @@ impl Owners {
         if others.len() > NAMED {
             names.push(format!("and {} origins more", others.len() - NAMED));
         }
-        Some(Trouble {
+        Some(Problem {
             error: format!(
                 "not writing all keys to Memcached: {}. Their events are journaled and published all the same",
                 names.join(", ")
@@ -329,7 +329,7 @@ impl Owners {
         StepError {
             reached: None,
             state: "waiting",
-            trouble: Trouble {
+            trouble: Problem {
                 error: format!(
                     "another host has written to memcached as profile {} in the last {SIGN_LASTS_SECONDS} s: whether it still runs shows soon",
                     self.profile
@@ -343,7 +343,7 @@ impl Owners {
         StepError {
             reached: None,
             state: PROFILE_IN_USE,
-            trouble: Trouble {
+            trouble: Problem {
                 error: format!(
                     "another host writes to memcached as profile {}: this browser profile, or this machine, is a copy. Nothing is written from here",
                     self.profile

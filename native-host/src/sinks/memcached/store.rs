@@ -9,7 +9,7 @@ use super::{
     obstacle::Obstacle,
 };
 use crate::{
-    journal::condition::{Notice, Trouble},
+    journal::condition::{Notice, Problem},
     sinks::runner::StepError,
 };
 
@@ -189,7 +189,7 @@ pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
     StepError {
         reached: None,
         state,
-        trouble: Trouble {
+        trouble: Problem {
             error: format!("memcached at {servers}: {error}"),
             fix: fix.to_owned(),
         },

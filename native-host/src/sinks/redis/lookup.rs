@@ -10,7 +10,7 @@ use super::{
     link::{connect, newest_first},
     trouble,
 };
-use crate::{config, journal::condition::Trouble};
+use crate::{config, journal::condition::Problem};
 
 /// How far from the time at which the host saw an event pass it is looked for, in milliseconds: a
 /// server has a clock of its own, and gives its answer after it has taken the event.
@@ -28,7 +28,7 @@ pub fn entry(
     profile: &str,
     number: u64,
     passed_at: i64,
-) -> Result<Option<String>, Trouble> {
+) -> Result<Option<String>, Problem> {
     let failed = |error| trouble::of_error(&error, &address(&config.url)).trouble;
     let mut connection = connect(config).map_err(failed)?;
     let (end, start) = (

@@ -8,7 +8,7 @@
 use redis::{Connection, ErrorKind, RedisError};
 
 use super::StepError;
-use crate::{config, journal::condition::Trouble};
+use crate::{config, journal::condition::Problem};
 
 /// The state of a sink whose server has no room for more.
 pub(super) const FULL: &str = "server_full";
@@ -63,7 +63,7 @@ impl Memory {
         Some(StepError {
             reached: None,
             state: FULL,
-            trouble: Trouble {
+            trouble: Problem {
                 error: format!(
                     "redis at {address} uses {} MiB of memory; past {} MiB the stream is not added to",
                     self.used >> 20,

@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::{journal::condition::Trouble, sinks::runner::StepError};
+use crate::{journal::condition::Problem, sinks::runner::StepError};
 
 /// The first word of a refusal for want of a right.
 pub(super) const NOT_PERMITTED: &str = "NOPERM";
@@ -182,7 +182,7 @@ fn trouble(state: &'static str, error: String, fix: &str) -> StepError {
     StepError {
         reached: None,
         state,
-        trouble: Trouble {
+        trouble: Problem {
             error,
             fix: fix.to_owned(),
         },

@@ -24,7 +24,7 @@ pub fn journal_is_settled(reader: &Reader, browser: &Browser) -> Verdict {
     let failed = |error: idb_relay::journal::JournalError| error.to_string();
     let mut mirror = BTreeMap::new();
     for store in reader.stores().map_err(failed)? {
-        if store.doubtful {
+        if store.pending_reads {
             return Err(format!("{:?} is in doubt", store.place));
         }
         let place = store.place;

@@ -96,14 +96,14 @@ fn said(journal: &Path, scratch: &Path, log: &[u8]) -> Option<Said> {
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
         .and_then(Iterator::collect)
         .expect("rows");
-    let (events, doubtful) = connection
+    let (events, pending_reads) = connection
         .query_row(
-            "SELECT (SELECT count(*) FROM journal), (SELECT sum(doubtful) FROM store)",
+            "SELECT (SELECT count(*) FROM journal), (SELECT sum(pending_reads) FROM store)",
             [],
             |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.unwrap_or(0))),
         )
         .expect("a row");
-    Some((contexts, events, doubtful))
+    Some((contexts, events, pending_reads))
 }
 
 /// Where the commits end, in bytes: as far as the frames are whole, and of this log.

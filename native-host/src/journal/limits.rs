@@ -1,0 +1,84 @@
+//! How long events stay, and what a journal may take.
+//!
+//! - An event stays until every sink in use has passed it on, and then, for `tail` and for servers
+//!   that forget, until it is older than [`crate::config::Limits::keep`] or the events take more
+//!   than [`crate::config::Limits::keep_bytes`].
+//! - Past [`crate::config::Limits::max_bytes`] the oldest events lose their text, passed on or not.
+//!   Their rows stay, with store and key, so the sink of Memcached still learns which records have
+//!   changed; their values are in the mirror. The last row of each store that lost some becomes a
+//!   gap event. What the sink that carries texts (Redis) has missed is backfilled: an `r` or `d`
+//!   for each record concerned, as the mirror has it once all sinks have passed the gap and there
+//!   is space again.
+//!
+//! This module has the limits and the counters; `write::retention` acts on them.
+
+use rusqlite::{Connection, params};
+
+/// How often old events are looked for, in events.
+const INTERVAL: u64 = 8192;
+
+/// How many go at once: more than come in an interval, so that a long backlog goes too, and few
+/// enough that no delivery waits for it.
+pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
+
+/// The text of a stripped event, and of one whose record is to be backfilled.
+pub(super) const STRIPPED: &str = "";
+pub(super) const BACKFILL_PENDING: &str = "?";
+
+/// Whether a row's record is to be backfilled: its text was stripped, or it is a gap event, which
+/// has its key until then.
+pub(super) const IS_BACKFILL_PENDING: &str = "(key IS NOT NULL AND (event = '?' OR (octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')))";
+
+/// What a row takes: its text and its key.
+pub(super) const ROW_BYTES: &str = "octet_length(event) + coalesce(octet_length(key), 0)";
+
+/// The same of a row that is about to be written.
+pub(super) fn row_bytes(text: &str, key: Option<&[u8]>) -> u64 {
+    (text.len() + key.map_or(0, <[u8]>::len)) as u64
+}
+
+/// What the events take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// Bytes of texts and keys.
+    pub bytes: u64,
+    /// How many events have lost their text, since the beginning.
+    pub stripped: u64,
+    /// How many rows are to be backfilled.
+    pub backfill_pending: u64,
+    /// Up to this one nothing is left to lose. Only saves looking.
+    pub stripped_to: u64,
+}
+
+impl Usage {
+    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        connection.query_row("SELECT bytes, stripped, backfill_pending FROM usage", [], |row| {
+            Ok(Self {
+                bytes: row.get(0)?,
+                stripped: row.get(1)?,
+                backfill_pending: row.get(2)?,
+                stripped_to: 0,
+            })
+        })
+    }
+
+    pub(super) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached("UPDATE usage SET bytes = ?1, stripped = ?2, backfill_pending = ?3 WHERE bytes <> ?1 OR stripped <> ?2 OR backfill_pending <> ?3")?
+            .execute(params![self.bytes, self.stripped, self.backfill_pending])
+            .map(|_| ())
+    }
+}
+
+/// Notes when all events up to this one had passed a stage.
+pub(super) fn note_passed(connection: &Connection, stage: &str, last: u64, at: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO delivery (stage, last, at) VALUES (?1, ?2, ?3)")?
+        .execute(params![stage, last, at])
+        .map(|_| ())
+}
+
+/// Whether the head has passed a multiple of the interval.
+pub(super) fn is_due(before: u64, head: u64) -> bool {
+    before / INTERVAL != head / INTERVAL
+}

@@ -1,0 +1,182 @@
+//! Origins whose stores must be read again as a whole, until they have been.
+//!
+//! What is missing is kept on disk, so no crash loses it: in `store.pending_reads` if the store is
+//! known, or in a row of `resync` for the origin. The row goes with the last store list of a survey
+//! that began later. From then on each listed store has pending reads until its own snapshot is
+//! whole.
+//!
+//! A question may be lost with the host, or with the document that was to answer it. So the host
+//! asks again, a few times, and after each start.
+
+use std::{collections::HashMap, time::Instant};
+
+use protocol::message::FromHost;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{requery::Requery, stamp::SLACK_MS, store::WHOLE};
+use crate::{time::now_ms, timing};
+
+/// How often a question is put. After that the next page load answers it, or the next host asks.
+const ATTEMPTS: u32 = 4;
+
+#[derive(Default)]
+pub(super) struct Resyncs {
+    requests: HashMap<String, Request>,
+}
+
+struct Request {
+    /// When something came out to be missing that has not been asked for yet.
+    unasked_since: Option<Instant>,
+    due: Instant,
+    attempts: u32,
+}
+
+/// A read that begins at this time or later finds what is missing now, by any document's clock.
+pub(super) fn from_now() -> i64 {
+    now_ms().saturating_add(SLACK_MS)
+}
+
+/// Notes on disk that something of this origin is missing.
+pub(super) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO resync (origin, since) VALUES (?1, ?2)")?
+        .execute(params![origin, from_now()])
+        .map(|_| ())
+}
+
+/// Since when something of this origin is missing, if it is. A read that begins no earlier may find
+/// it.
+pub(super) fn since(connection: &Connection, origin: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT since FROM resync WHERE origin = ?1")?
+        .query_row([origin], |row| row.get(0))
+        .optional()
+}
+
+/// What was missing is on the way, store by store.
+pub(super) fn clear(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM resync WHERE origin = ?1")?
+        .execute([origin])
+        .map(|_| ())
+}
+
+impl Resyncs {
+    /// What an earlier host has left to be done.
+    pub(super) fn resume(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut origins = connection
+            .prepare("SELECT origin FROM store WHERE pending_reads UNION SELECT origin FROM resync")?;
+        for origin in origins.query_map([], |row| row.get::<_, String>(0))? {
+            let first = Request {
+                unasked_since: None,
+                due: Instant::now() + timing::journal::first_resync(),
+                attempts: 0,
+            };
+            self.requests.insert(origin?, first);
+        }
+        Ok(())
+    }
+
+    /// Something of it is missing; it is asked for soon.
+    pub(super) fn request(&mut self, origin: &str) {
+        let now = Instant::now();
+        let since = self.requests.get(origin).and_then(|wanted| wanted.unasked_since);
+        let since = since.unwrap_or(now);
+        let wanted = Request {
+            unasked_since: Some(since),
+            due: (now + timing::journal::quiet())
+                .min(since + timing::journal::longest_unquiet())
+                .max(now),
+            attempts: 0,
+        };
+        self.requests.insert(origin.to_owned(), wanted);
+    }
+
+    /// An answer is missing: it is asked for as if none had come.
+    pub(super) fn request_unless_pending(&mut self, origin: &str) {
+        if !self.requests.contains_key(origin) {
+            self.request(origin);
+        }
+    }
+
+    /// The origin's stores are being read: no need to ask for it while they are.
+    pub(super) fn extend_deadline(&mut self, origin: &str) {
+        // What has not been asked for yet, these reads may have passed.
+        if let Some(wanted) = self.requests.get_mut(origin)
+            && wanted.unasked_since.is_none()
+        {
+            wanted.due = wanted.due.max(Instant::now() + timing::journal::answer());
+        }
+    }
+
+    /// Other documents of the origin can be asked than before: what nothing has come of is asked
+    /// for once more.
+    pub(super) fn ask_again(
+        &mut self,
+        connection: &Connection,
+        requery: &Requery,
+        origin: &str,
+    ) -> rusqlite::Result<()> {
+        // One that is asked for at the moment has attempts left, or fresh reasons.
+        let is_asked = self
+            .requests
+            .get(origin)
+            .is_some_and(|wanted| wanted.attempts <= 1);
+        if !is_asked && is_missing(connection, requery, origin)? {
+            self.request(origin);
+        }
+        Ok(())
+    }
+
+    /// The questions that are to be put now.
+    pub(super) fn due(
+        &mut self,
+        connection: &Connection,
+        requery: &Requery,
+        now: Instant,
+    ) -> rusqlite::Result<Vec<FromHost>> {
+        let mut questions = Vec::new();
+        let due: Vec<String> = self
+            .requests
+            .iter()
+            .filter(|(_, wanted)| wanted.due <= now)
+            .map(|(origin, _)| origin.clone())
+            .collect();
+        for origin in due {
+            let missing = is_missing(connection, requery, &origin)?;
+            let Some(wanted) = self.requests.get_mut(&origin) else {
+                continue;
+            };
+            if !missing || wanted.attempts == ATTEMPTS {
+                self.requests.remove(&origin);
+                continue;
+            }
+            wanted.unasked_since = None;
+            wanted.due = now + timing::journal::answer() * (1 << wanted.attempts);
+            wanted.attempts += 1;
+            questions.push(FromHost::Snapshot { origin });
+        }
+        Ok(questions)
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.requests.values().map(|wanted| wanted.due).min()
+    }
+}
+
+/// Whether something is missing, other than records that are asked for one by one.
+fn is_missing(connection: &Connection, requery: &Requery, origin: &str) -> rusqlite::Result<bool> {
+    if since(connection, origin)?.is_some() {
+        return Ok(true);
+    }
+    let mut pending_reads = connection
+        .prepare_cached("SELECT id, pending_reads FROM store WHERE pending_reads AND origin = ?1")?;
+    let stores = pending_reads.query_map([origin], |row| Ok((row.get(0)?, row.get::<_, u8>(1)?)))?;
+    for store in stores {
+        let (store, doubts) = store?;
+        if doubts & WHOLE != 0 || !requery.has_pending(store) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,133 @@
+//! What a read says about records, one by one.
+
+use std::borrow::Cow;
+
+use protocol::event::Op;
+use serde_json::value::RawValue;
+
+use super::{
+    super::{
+        key::{RecordKey, Span},
+        mirror::{BACKFILL_ON_READ, Pages},
+        requery::Resolution,
+        stamp::{ReadSpan, SLACK_MS},
+        store::Place,
+    },
+    Batch,
+    before::Before,
+    event::EventContext,
+    pending::PendingEvent,
+};
+
+/// A record as it was read; without a value: nothing is there.
+pub(super) type Observed<'a> = (RecordKey, Option<&'a RawValue>);
+
+impl Batch<'_> {
+    /// Compares records with what was read of them.
+    pub(super) fn observe_all(
+        &mut self,
+        event_context: EventContext<'_>,
+        place: &Place,
+        observed: &[Observed<'_>],
+        reading: ReadSpan,
+    ) -> rusqlite::Result<()> {
+        for (key, value) in observed {
+            self.observe(event_context, place, key, *value, reading)?;
+        }
+        Ok(())
+    }
+
+    /// A range of a store was read as a whole: what the mirror has there and the read has not is
+    /// gone.
+    pub(super) fn observe_gone(
+        &mut self,
+        event_context: EventContext<'_>,
+        place: &Place,
+        span: &Span,
+        reading: ReadSpan,
+        is_there: impl Fn(&[u8]) -> bool,
+    ) -> rusqlite::Result<()> {
+        let store = self
+            .state
+            .stores
+            .get(&self.transaction, place, event_context.version)?
+            .id;
+        let mut live = Pages::of(store, span);
+        while let Some(page) = live.keys(self.mirror())? {
+            for bytes in page {
+                if !is_there(&bytes) {
+                    let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+                    self.observe(event_context, place, &key, None, reading)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares a record with what was read of it (`None`: nothing is there). A difference is an
+    /// event, unless the mirror's stamp may be younger than the read: then the record is read
+    /// again.
+    fn observe(
+        &mut self,
+        event_context: EventContext<'_>,
+        place: &Place,
+        key: &RecordKey,
+        value: Option<&RawValue>,
+        reading: ReadSpan,
+    ) -> rusqlite::Result<()> {
+        let connection = &self.transaction;
+        let single = &mut self.single;
+        let store = self.state.stores.get(connection, place, event_context.version)?;
+        let requery = &mut self.state.requery;
+        let row = single.row(store.id, &key.bytes)?;
+        let value_read = value.map(RawValue::get);
+        let last = row.as_ref().map_or(store.range_deleted, |row| row.stamp);
+        let same = row.as_ref().and_then(|row| row.value.as_deref()) == value_read;
+        let mut younger = Some(last.at).filter(|at| reading.may_precede(*at));
+        if !same {
+            younger = younger.max(store.read_marks.later_read(reading, &key.bytes));
+        }
+        if let Some(at) = younger {
+            if !same {
+                store.request_records(connection, at.saturating_add(SLACK_MS))?;
+                requery.add(store.id, place, key);
+            }
+            return Ok(());
+        }
+        // The present rules make the same of it: from now on events may carry it.
+        let redacted = row
+            .as_ref()
+            .is_none_or(|row| row.value.is_none() || row.redaction == self.state.redaction);
+        // It is to be backfilled, and other rules had made the mirror's value.
+        let untold = row
+            .as_ref()
+            .is_some_and(|row| row.value.is_some() && row.redaction == BACKFILL_ON_READ);
+        let settled = requery.resolve(store.id, &key.bytes);
+        if settled == Resolution::Last {
+            store.finish_record_reads(connection)?;
+        }
+        // What a whole-store read leaves as it is, it need not touch: the store remembers the read
+        // itself.
+        if !same || !redacted || reading.is_answer || settled != Resolution::Unasked {
+            single.write(store.id, &key.bytes, value_read, reading.stamp())?;
+        }
+        if same && !untold {
+            return Ok(());
+        }
+        let before = Before::last_known(row.as_ref(), store, self.state.redaction);
+        if !same && !reading.is_answer && settled == Resolution::Unasked {
+            store.note_unseen_writer(connection, reading.read_at)?;
+        }
+        let event = PendingEvent {
+            key: Some(key.clone()),
+            before,
+            after: value.map(Cow::Borrowed),
+            ..PendingEvent::of(
+                if value.is_some() { Op::Read } else { Op::Delete },
+                store.id,
+                &place.store,
+            )
+        };
+        self.emit_one(event_context, event)
+    }
+}

@@ -1,0 +1,183 @@
+//! Stretches of records that go at once: by a `clear`, a deleted range, a store that is created,
+//! renamed or deleted.
+//!
+//! What holds for a single write holds for each record of the range: it stays if its last write
+//! is most likely younger. So a late deletion of any kind removes only older records, and no cache
+//! steps back until the store is read again.
+
+use super::{
+    super::{
+        key::{RecordKey, Span},
+        mirror::{Pages, Row},
+        stamp::{CommitSpan, SLACK_MS},
+        store::Place,
+    },
+    Batch,
+    before::Before,
+    known::Reads,
+    pending::{PendingEvent, PendingEvents},
+    written::Written,
+};
+use protocol::event::Op;
+
+/// Which records go.
+#[derive(Clone, Copy)]
+pub(super) struct KeyRange<'s, 'a> {
+    pub place: &'s Place,
+    /// The database's version.
+    pub version: u64,
+    pub store_name: &'a str,
+    pub span: &'s Span,
+    pub when: CommitSpan,
+}
+
+/// By what they go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A `clear` or a deleted range: records in conflict are read again one by one.
+    Records,
+    /// A store that is deleted. In a conflict all is read again.
+    Shape,
+    /// A store that is created, or takes a name: no record was there, so none that stays was
+    /// deleted.
+    NewShape,
+    /// A store that gives up its name: the mirror keeps the records until they have moved.
+    Move,
+}
+
+/// How it came out.
+#[derive(Clone, Copy)]
+pub(super) struct RangeOutcome {
+    pub store: i64,
+    /// Some of it may be older than what others have said.
+    pub in_conflict: bool,
+    /// Some of it most likely is, and was left.
+    pub late: bool,
+}
+
+/// What becomes of one record.
+#[derive(Clone, Copy)]
+pub(super) struct RecordOutcome {
+    pub in_conflict: bool,
+    /// It stays.
+    pub late: bool,
+}
+
+impl<'j> Batch<'j> {
+    /// Deletes the records of a range.
+    pub(super) fn delete_range<'a>(
+        &mut self,
+        range: KeyRange<'_, 'a>,
+        by: Cause,
+        events: &mut PendingEvents<'a, 'j>,
+        written: &mut Written,
+    ) -> rusqlite::Result<RangeOutcome> {
+        let KeyRange {
+            place,
+            version,
+            store_name,
+            span,
+            when,
+        } = range;
+        let known = self.state.stores.get(&self.transaction, place, version)?.clone();
+        let id = known.id;
+        let reads = Reads::of(&known, when);
+        // What it says of records that are not there any more counts, too.
+        let mut swept = RangeOutcome {
+            store: id,
+            in_conflict: when.conflicts_with(known.range_deleted),
+            late: reads.are_younger || when.is_late(known.range_deleted, || written.has_deleted_range(id)),
+        };
+        let mut asks = false;
+        let mut live = Pages::of(id, span);
+        while !self.is_spent()
+            && let Some(page) = live.rows(self.mirror(), self.state.clock)?
+        {
+            for (bytes, row) in page {
+                if self.is_spent() {
+                    break;
+                }
+                self.volume.count_read(&bytes, row.value.as_deref());
+                let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+                let fate = self.judge_record(id, &key, &row, (when, reads), written);
+                swept.in_conflict |= fate.in_conflict;
+                swept.late |= fate.late;
+                let in_doubt = fate.in_conflict || self.state.requery.is_pending(id, &key.bytes);
+                let before = Before::of(Some(&row), &known, in_doubt, self.state.redaction);
+                if by == Cause::Records && fate.in_conflict {
+                    asks = true;
+                    self.state.requery.add(id, place, &key);
+                }
+                if !fate.late && fate.in_conflict && by != Cause::Move {
+                    self.single
+                        .write(id, &key.bytes, None, when.combine_with(row.stamp))?;
+                }
+                let is_told = fate.late && (by == Cause::NewShape || !written.note_late(id, &key.bytes));
+                // Also without an event: reading a store again and again costs as much.
+                self.volume.count_event(&key.bytes);
+                if !is_told {
+                    events.push(PendingEvent {
+                        key: Some(key),
+                        before,
+                        late: fate.late,
+                        ..PendingEvent::of(Op::Delete, id, store_name)
+                    })?;
+                }
+            }
+        }
+        if self.is_spent() {
+            // Records of which no event tells stay, so that the read that follows tells of them.
+            self.leave_store(place, version)?;
+            swept.in_conflict = true;
+            return Ok(swept);
+        }
+        if by != Cause::Move {
+            self.write_tombstones(id, span, (when, reads), written)?;
+        }
+        let store = self.state.stores.get(&self.transaction, place, version)?;
+        store.stamp_range_delete(&self.transaction, when)?;
+        if asks {
+            store.request_records(&self.transaction, when.committed_at.saturating_add(SLACK_MS))?;
+        }
+        Ok(swept)
+    }
+
+    /// What becomes of a record of a range.
+    pub(super) fn judge_record(
+        &self,
+        store: i64,
+        key: &RecordKey,
+        row: &Row,
+        (when, reads): (CommitSpan, Reads),
+        written: &Written,
+    ) -> RecordOutcome {
+        let own = || {
+            written.has_written(store, key) || self.state.requery.is_author(store, &key.bytes, when.context)
+        };
+        RecordOutcome {
+            in_conflict: reads.conflict || when.conflicts_with(row.stamp),
+            late: reads.are_younger || when.is_late(row.stamp, own),
+        }
+    }
+
+    /// Makes tombstones of a range, but for records in conflict: what becomes of each is decided
+    /// already.
+    pub(super) fn write_tombstones(
+        &mut self,
+        store: i64,
+        span: &Span,
+        (when, reads): (CommitSpan, Reads),
+        written: &mut Written,
+    ) -> rusqlite::Result<()> {
+        if reads.are_younger {
+            return Ok(());
+        }
+        written.delete(store, span);
+        let clock = self.state.clock;
+        let buried = self
+            .mirror()
+            .write_tombstones_without_conflict(store, span, when, clock)?;
+        self.volume.count_rows(buried);
+        Ok(())
+    }
+}

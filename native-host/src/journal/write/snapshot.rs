@@ -1,0 +1,240 @@
+//! What was read: chunks of stores, and single records on demand.
+
+use std::collections::HashSet;
+
+use protocol::commit::{Record, Records, Snapshot};
+use serde_json::value::RawValue;
+
+use super::{
+    super::{
+        key::{RecordKey, Span},
+        resync,
+        scan::{Ordered, Scan, Unordered},
+        stamp::ReadSpan,
+        store::Place,
+    },
+    Batch, Refusal, Scope,
+    event::EventContext,
+    observe::Observed,
+    volume::is_long,
+};
+
+fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observed<'a>, Refusal>> {
+    records
+        .iter()
+        .filter(|record| !is_long(record.key))
+        .map(|record| Ok((RecordKey::parse(record.key)?, Some(record.value))))
+}
+
+impl Batch<'_> {
+    pub(super) fn snapshot(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
+        self.state.resyncs.extend_deadline(scope.origin);
+        if snapshot.unordered {
+            return self.unordered(scope, snapshot);
+        }
+        self.note_long_keys(snapshot.records.iter().map(|record| record.key));
+        let span = Span::between(snapshot.after, snapshot.until)?;
+        let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
+        let place = place_of(scope, snapshot);
+        let reading = self.reading_of(scope, snapshot);
+        self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
+        let event_context = event_context(
+            scope,
+            &snapshot.bucket,
+            &snapshot.database,
+            snapshot.version,
+            reading,
+        );
+        self.observe_all(event_context, &place, &observed, reading)?;
+        let there: HashSet<&[u8]> = observed.iter().map(|(key, _)| &key.bytes[..]).collect();
+        self.observe_gone(event_context, &place, &span, reading, |key| there.contains(key))?;
+        self.state
+            .stores
+            .get(&self.transaction, &place, snapshot.version)?
+            .add_read_mark(&self.transaction, reading, span.to.clone())?;
+        self.scanned(&place, snapshot, span, reading)
+    }
+
+    pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
+        self.note_long_keys(records.present.iter().map(|record| record.key));
+        let absent = records
+            .absent
+            .iter()
+            .filter(|key| !is_long(key))
+            .map(|key| Ok((RecordKey::parse(key)?, None)));
+        let observed = present(&records.present)
+            .chain(absent)
+            .collect::<Result<Vec<Observed<'_>>, Refusal>>()?;
+        let place = Place {
+            origin: scope.origin.to_owned(),
+            bucket: records.bucket.clone().into_owned(),
+            database: records.database.clone().into_owned(),
+            store: records.store.clone().into_owned(),
+        };
+        let reading = ReadSpan {
+            context: scope.context,
+            began_at: self.state.clock.bound(records.began_at),
+            read_at: self.state.clock.bound(records.read_at),
+            is_answer: true,
+        };
+        let event_context = event_context(
+            scope,
+            &records.bucket,
+            &records.database,
+            records.version,
+            reading,
+        );
+        Ok(self.observe_all(event_context, &place, &observed, reading)?)
+    }
+
+    fn reading_of(&self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> ReadSpan {
+        let clock = self.state.clock;
+        ReadSpan {
+            context: scope.context,
+            began_at: clock.bound(snapshot.began_at),
+            read_at: clock.bound(snapshot.read_at),
+            is_answer: false,
+        }
+    }
+
+    /// Follows a whole-store read; once it has reached the end without a break, the mirror is
+    /// complete.
+    fn scanned(
+        &mut self,
+        place: &Place,
+        snapshot: &Snapshot<'_>,
+        span: Span,
+        reading: ReadSpan,
+    ) -> Result<(), Refusal> {
+        let context = reading.context;
+        let store = self
+            .state
+            .stores
+            .get(&self.transaction, place, snapshot.version)?;
+        let id = store.id;
+        let before = self.state.scans.remove(&(context, id));
+        let began_at = match before {
+            _ if snapshot.after.is_none() => reading.began_at,
+            Some(Scan::Ordered(before)) if before.reached == span.from => before.began_at,
+            _ => return Ok(()),
+        };
+        if snapshot.until.is_some() {
+            let so_far = Ordered {
+                began_at,
+                reached: span.to,
+            };
+            self.state.scans.insert((context, id), Scan::Ordered(so_far));
+            return Ok(());
+        }
+        Ok(self.known_as_a_whole(place, snapshot.version, began_at)?)
+    }
+
+    /// Every record of the store has been read, from this time on.
+    fn known_as_a_whole(&mut self, place: &Place, version: u64, began_at: i64) -> rusqlite::Result<()> {
+        let store = self.state.stores.get(&self.transaction, place, version)?;
+        let records = !self.state.requery.has_pending(store.id);
+        store.finish_resync(&self.transaction, began_at, records)?;
+        // It may have been read before what was lost was noticed.
+        let lost = resync::since(&self.transaction, &place.origin)?.is_some_and(|since| began_at < since);
+        store.end_whole_read(&self.transaction, began_at)?;
+        let complete = !lost && !store.lacks_records();
+        store.set_complete(&self.transaction, complete)
+    }
+
+    /// A chunk of a store whose keys are redacted. Between which keys it lies says nothing about
+    /// the mirror's: only once all chunks are there is it known what is gone.
+    fn unordered(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
+        self.note_long_keys(snapshot.records.iter().map(|record| record.key));
+        let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
+        let bytes = |key: &RawValue| RecordKey::parse(key).map(|key| key.bytes);
+        let after = snapshot.after.map(bytes).transpose()?;
+        let until = snapshot.until.map(bytes).transpose()?;
+        let place = place_of(scope, snapshot);
+        let mut reading = self.reading_of(scope, snapshot);
+        self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
+        let store = self
+            .state
+            .stores
+            .get(&self.transaction, &place, snapshot.version)?
+            .id;
+        let scan = match (self.state.scans.remove(&(scope.context, store)), after) {
+            (_, None) => Some(Unordered::new(reading.began_at)),
+            (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == after => Some(scan),
+            _ => None,
+        };
+        let scan = scan.map(|mut scan| {
+            scan.see(observed.iter().map(|(key, _)| key.bytes.clone()));
+            scan
+        });
+        let event_context = |reading| {
+            event_context(
+                scope,
+                &snapshot.bucket,
+                &snapshot.database,
+                snapshot.version,
+                reading,
+            )
+        };
+        self.observe_all(event_context(reading), &place, &observed, reading)?;
+        // Which keys it has passed is not known before its end.
+        let passed = if scan.is_some() && until.is_none() {
+            Span::all().to
+        } else {
+            Vec::new()
+        };
+        self.state
+            .stores
+            .get(&self.transaction, &place, snapshot.version)?
+            .add_read_mark(&self.transaction, reading, passed)?;
+        match (scan, until) {
+            (Some(mut scan), Some(until)) => {
+                scan.reached = until;
+                self.state
+                    .scans
+                    .insert((scope.context, store), Scan::Unordered(scan));
+            }
+            (Some(scan), None) => {
+                // When its place was passed is not known of what is not there.
+                reading.began_at = scan.began_at;
+                let Some(seen) = scan.seen else { return Ok(()) };
+                self.observe_gone(event_context(reading), &place, &Span::all(), reading, |key| {
+                    seen.contains(key)
+                })?;
+                self.known_as_a_whole(&place, snapshot.version, scan.began_at)?;
+            }
+            // A chunk is missing; most likely another host had it. All of them are needed.
+            (None, None) => {
+                self.outcome.snapshots.insert(scope.origin.to_owned());
+            }
+            (None, Some(_)) => {}
+        }
+        Ok(())
+    }
+}
+
+fn place_of(scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Place {
+    Place {
+        origin: scope.origin.to_owned(),
+        bucket: snapshot.bucket.clone().into_owned(),
+        database: snapshot.database.clone().into_owned(),
+        store: snapshot.store.clone().into_owned(),
+    }
+}
+
+fn event_context<'a>(
+    scope: Scope<'a>,
+    bucket: &'a str,
+    database: &'a str,
+    version: u64,
+    reading: ReadSpan,
+) -> EventContext<'a> {
+    EventContext {
+        origin: scope.origin,
+        bucket,
+        database,
+        version,
+        context_name: scope.context_name,
+        ts_ms: reading.read_at,
+        transaction: None,
+    }
+}

@@ -1,0 +1,174 @@
+//! What is forgotten: deleted records, and stores that are gone. What comes late all the same
+//! changes nothing.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::{Bench, NOW};
+use crate::{journal::Limits, time::now_ms};
+
+const MINUTE: i64 = 60_000;
+const DELETE: &str = r#"{"delete":{"store":"s","key":1}}"#;
+
+impl Bench {
+    fn count(&self, table: &str) -> usize {
+        let connection = Connection::open(self.journal.path()).expect("a database");
+        connection
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .expect("a number")
+    }
+
+    /// A store list that names no database.
+    fn list_nothing(&mut self, at: i64) {
+        let at = NOW + at;
+        let body =
+            format!(r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#);
+        self.deliver("reader", &body);
+    }
+
+    /// No event is kept that was passed on.
+    fn keep_nothing(&mut self) {
+        let limits = Limits {
+            keep_bytes: 0,
+            keep: Duration::ZERO,
+            max_bytes: None,
+        };
+        self.journal.limit(limits, "");
+        while self.journal.tidy().expect("tidied") {}
+    }
+}
+
+#[test]
+fn late_put_brings_no_deleted_record_back_after_a_restart() {
+    for restarts in [true, false] {
+        for deletion in [
+            DELETE,
+            r#"{"delete_range":{"store":"s","range":{"lower":0,"upper":6}}}"#,
+        ] {
+            let mut bench = Bench::new();
+            let now = now_ms() - NOW;
+            bench.put("b", now - 120 * MINUTE, now - 120 * MINUTE, 1);
+            bench.commit("b", now - 90 * MINUTE, now - 90 * MINUTE, deletion);
+            if restarts {
+                bench = bench.restart();
+            } else {
+                bench.journal.tidy().expect("tidied");
+            }
+            // Nothing is kept of each record.
+            assert_eq!(bench.count("record"), 0);
+            // By a tab that was frozen all the time.
+            bench.put("a", now - 95 * MINUTE, now - 95 * MINUTE, 2);
+            assert_eq!(bench.value(), None);
+            assert_eq!(bench.events().last().map(String::as_str), Some("c 2 late"));
+            assert_eq!(bench.questions(), ["1"]);
+            bench.answer(now + 1000, None);
+            assert!(!bench.pending_reads());
+        }
+    }
+}
+
+#[test]
+fn late_put_of_another_record_is_read_after_a_restart() {
+    let mut bench = Bench::new();
+    let now = now_ms() - NOW;
+    bench.put("b", now - 120 * MINUTE, now - 120 * MINUTE, 1);
+    bench.commit("b", now - 90 * MINUTE, now - 90 * MINUTE, DELETE);
+    let mut bench = bench.restart();
+    // It was never deleted; that is known no longer.
+    bench.commit(
+        "a",
+        now - 95 * MINUTE,
+        now - 95 * MINUTE,
+        r#"{"put":{"store":"s","key":2,"value":2}}"#,
+    );
+    assert_eq!(bench.questions(), ["2"]);
+    // What is written since is not late.
+    bench.put("c", now - 80 * MINUTE, now - 80 * MINUTE, 3);
+    assert_eq!(bench.value().as_deref(), Some("3"));
+    assert_eq!(bench.questions(), [""; 0]);
+}
+
+#[test]
+fn stores_that_are_gone_are_forgotten_and_cost_no_load() {
+    let mut bench = Bench::new();
+    let put = |store: usize| format!(r#"{{"put":{{"store":"s{store}","key":1,"value":{store}}}}}"#);
+    let puts: Vec<String> = (0..10_000).map(put).collect();
+    let now = now_ms() - NOW;
+    let long_ago = now - 120 * MINUTE;
+    bench.commit("a", long_ago, long_ago, &puts.join(","));
+    let body = format!(
+        r#"{{"deletion":{{"database":"d","began_at":{0},"deleted_at":{0}}}}}"#,
+        NOW + long_ago + 1000
+    );
+    bench.deliver("a", &body);
+    bench.list_nothing(long_ago + 2000);
+    assert_eq!(bench.reader.stores().expect("stores").len(), 0);
+    let begun = Instant::now();
+    bench.list_nothing(long_ago + 3000);
+    assert!(
+        begun.elapsed() < Duration::from_millis(300),
+        "{:?}",
+        begun.elapsed()
+    );
+    // As long as an event is about them, a sink may need their names.
+    bench.journal.tidy().expect("tidied");
+    assert_eq!(bench.count("store"), 10_000);
+    bench.keep_nothing();
+    assert_eq!(bench.count("record"), 0);
+    // The last one keeps its id from being given out twice.
+    assert_eq!(bench.count("store"), 1);
+    assert_eq!(bench.count("read_mark"), 1);
+    // What comes late of one of them brings nothing back.
+    let body = format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{1}]}}}}"#,
+        NOW + long_ago + 500,
+        put(7)
+    );
+    bench.deliver("b", &body);
+    assert_eq!(bench.reader.stores().expect("stores").len(), 1);
+    assert_eq!(bench.reader.stores().expect("stores")[0].records, 0);
+    assert!(bench.wants_all());
+}
+
+#[test]
+fn store_that_comes_again_is_as_one_that_is_new() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 10, 1);
+    bench.deliver(
+        "a",
+        &format!(
+            r#"{{"deletion":{{"database":"d","began_at":{0},"deleted_at":{0}}}}}"#,
+            NOW + 1000
+        ),
+    );
+    bench.list_nothing(2000);
+    assert_eq!(bench.reader.stores().expect("stores").len(), 0);
+    bench.put("a", 3000, 3010, 2);
+    assert_eq!(bench.value().as_deref(), Some("2"));
+    assert!(!bench.pending_reads() && !bench.wants_all());
+    // So it is read, if it comes so.
+    bench.deliver(
+        "a",
+        &format!(
+            r#"{{"deletion":{{"database":"d","began_at":{0},"deleted_at":{0}}}}}"#,
+            NOW + 4000
+        ),
+    );
+    bench.list_nothing(5000);
+    bench.snapshot("reader", 6000, r#"{"key":1,"value":3}"#);
+    assert_eq!(bench.value().as_deref(), Some("3"));
+    assert_eq!(bench.reader.stores().expect("stores").len(), 1);
+}
+
+#[test]
+fn store_that_waits_to_be_read_is_not_forgotten() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    bench.list_nothing(1100);
+    bench.list_nothing(1200);
+    // Its record is in doubt.
+    assert!(bench.pending_reads());
+    assert_eq!(bench.reader.stores().expect("stores").len(), 1);
+}

@@ -1,0 +1,270 @@
+//! What one delivery may write.
+
+use std::fs;
+
+use super::{
+    super::super::{Limits, log, progress::Progress},
+    Bench,
+};
+
+/// So many bytes of events each delivery may write here.
+const BOUND: u64 = 64 * 1024;
+
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    for number in 1..=10 {
+        let value = format!("\"{number} {}\"", "x".repeat(4000));
+        bench.commit(
+            "a",
+            0,
+            0,
+            &format!(r#"{{"put":{{"store":"s","key":{number},"value":{value}}}}}"#),
+        );
+    }
+    bench.journal.state.delivery_bytes = BOUND;
+    bench
+}
+
+fn rename(from: &str, to: &str) -> String {
+    format!(r#"{{"schema":{{"store":"{from}","change":{{"rename_store":{{"to":"{to}"}}}}}}}}"#)
+}
+
+#[test]
+fn renames_write_no_more_than_a_delivery_may() {
+    let mut bench = bench();
+    let before = bench.reader.head().expect("a head");
+    let renames: Vec<String> = (0..100)
+        .map(|turn| {
+            if turn % 2 == 0 {
+                rename("s", "t")
+            } else {
+                rename("t", "s")
+            }
+        })
+        .collect();
+    bench.commit("a", 10_000, 10_000, &renames.join(","));
+    let written: usize = bench
+        .reader
+        .events(before, usize::MAX >> 1, usize::MAX)
+        .expect("events")
+        .iter()
+        .map(|entry| entry.event.len())
+        .sum();
+    assert!(written as u64 <= BOUND + 16 * 1024, "{written} bytes");
+    // Nothing is lost in silence: gaps say how many events are missing, and the page is asked for
+    // what was not moved.
+    let gaps = bench
+        .events()
+        .iter()
+        .filter(|event| event.starts_with("g "))
+        .count();
+    assert!((1..=2).contains(&gaps), "{gaps}");
+    assert!(bench.wants_all());
+    assert_eq!(
+        bench.journal.state.usage.stripped,
+        bench.reader.usage().expect("books").1
+    );
+}
+
+#[test]
+fn a_clear_past_the_bound_leaves_rows_and_a_gap() {
+    for number in [5, 1] {
+        let mut bench = bench();
+        bench.journal.state.delivery_bytes = number * 5000;
+        bench.commit(
+            "a",
+            10_000,
+            10_000,
+            r#"{"clear":{"store":"s"}},{"clear":{"store":"s"}}"#,
+        );
+        let events = bench.events();
+        let deleted = events.iter().filter(|event| event.starts_with("d ")).count();
+        assert!(deleted < 9, "{events:?}");
+        assert_eq!(
+            events.iter().filter(|event| event.starts_with("g ")).count(),
+            1,
+            "{events:?}"
+        );
+        // A reader that follows keys learns of all ten.
+        let changes = bench.reader.changes(0, 1000, usize::MAX).expect("changes");
+        assert_eq!(changes.records.len(), 10);
+        assert!(changes.records.iter().all(|record| record.value.is_none()));
+        // The next delivery has room of its own.
+        bench.commit("a", 20_000, 20_000, r#"{"put":{"store":"s","key":1,"value":1}}"#);
+        assert_eq!(bench.events().last().map(String::as_str), Some("c null→1"));
+    }
+}
+
+#[test]
+fn renames_write_no_more_rows_than_a_delivery_may() {
+    let mut bench = bench();
+    bench.journal.state.delivery_work = 30_000;
+    let before = bench.reader.head().expect("a head");
+    let renames: Vec<String> = (0..500)
+        .map(|turn| {
+            if turn % 2 == 0 {
+                rename("s", "t")
+            } else {
+                rename("t", "s")
+            }
+        })
+        .collect();
+    bench.commit("a", 10_000, 10_000, &renames.join(","));
+    // One row for each rename, and a few stretches: without a bound on rows there are 10,500.
+    let rows = bench.reader.head().expect("a head") - before;
+    assert!(rows < 700, "{rows}");
+    assert!(bench.wants_all());
+    let gaps = bench
+        .events()
+        .iter()
+        .filter(|event| event.starts_with("g "))
+        .count();
+    assert!((1..=2).contains(&gaps), "{gaps}");
+}
+
+#[test]
+fn long_keys_count_as_what_a_delivery_writes() {
+    let mut bench = Bench::new();
+    let keys: Vec<String> = (0..10)
+        .map(|key| format!("\"{key} {}\"", "k".repeat(4000)))
+        .collect();
+    for key in &keys {
+        bench.commit(
+            "a",
+            0,
+            0,
+            &format!(r#"{{"put":{{"store":"s","key":{key},"value":1}}}}"#),
+        );
+    }
+    bench.journal.state.delivery_bytes = BOUND;
+    bench.journal.state.delivery_work = 4 * BOUND;
+    let before = bench.journal.state.usage.bytes;
+    let clears = [r#"{"clear":{"store":"s"}}"#; 3].join(",");
+    let renames: Vec<String> = (0..100)
+        .map(|_| [rename("s", "t"), rename("t", "s")].join(","))
+        .collect();
+    bench.commit("a", 10_000, 10_000, &renames.join(","));
+    let written: u64 = bench
+        .journal
+        .connection
+        .query_row(
+            "SELECT sum(octet_length(event) + coalesce(octet_length(key), 0)) FROM journal",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a sum");
+    assert!(written - before < 8 * BOUND, "{written}");
+    bench.commit("a", 20_000, 20_000, &clears);
+    assert!(bench.wants_all());
+}
+
+#[test]
+fn a_record_is_told_late_once_in_a_commit() {
+    let mut bench = bench();
+    let known = bench.events().len();
+    let clears = [r#"{"clear":{"store":"s"}}"#; 50].join(",");
+    bench.commit("b", -600_000, -600_000, &clears);
+    let events = bench.events();
+    let deleted = events[known..]
+        .iter()
+        .filter(|event| event.starts_with("d "))
+        .count();
+    assert_eq!(deleted, 10, "{events:?}");
+}
+
+#[test]
+fn a_read_tells_what_was_owed_when_the_rules_changed() {
+    let mut bench = Bench::new();
+    let _carrier = Progress::open(bench.journal.path(), bench.journal.turn(), "carrier").expect("a sink");
+    bench.journal.limit(Limits::default(), "carrier");
+    bench.journal.state.delivery_bytes = 1;
+    let put = |key: i64| format!(r#"{{"put":{{"store":"s","key":{key},"value":"secret"}}}}"#);
+    bench.commit("a", 0, 0, &[put(1), put(2), put(3)].join(","));
+    assert!(bench.journal.has_backfill_pending());
+    let texts = |bench: &Bench| -> Vec<String> {
+        let entries = bench.reader.events(0, 100, usize::MAX).expect("events");
+        entries.iter().map(|entry| entry.event.to_string()).collect()
+    };
+    let before = texts(&bench)
+        .iter()
+        .filter(|text| text.contains("secret"))
+        .count();
+    bench.journal.redacted_by("some").expect("noted");
+    let head = bench.reader.head().expect("a head");
+    bench
+        .journal
+        .connection
+        .execute("UPDATE sink SET number = ?1", [head])
+        .expect("passed on");
+    while bench.journal.tidy().expect("tidied") {}
+    assert!(!bench.journal.has_backfill_pending());
+    let after = texts(&bench)
+        .iter()
+        .filter(|text| text.contains("secret"))
+        .count();
+    assert_eq!(after, before, "{:?}", texts(&bench));
+    // The read finds what the mirror has: by today's rules it may be told, and the stream lacks it.
+    bench.journal.state.delivery_bytes = BOUND;
+    bench.snapshot(
+        "a",
+        20_000,
+        r#"{"key":1,"value":"secret"},{"key":2,"value":"secret"},{"key":3,"value":"masked"}"#,
+    );
+    let events = bench.events();
+    let told: Vec<&String> = events.iter().filter(|event| event.starts_with("r ")).collect();
+    assert_eq!(told, ["r \"secret\"", "r \"masked\""], "{events:?}");
+}
+
+#[test]
+fn records_with_too_long_keys_are_left_out_and_named() {
+    let mut bench = Bench::new();
+    let long = "k".repeat(1024 * 1024);
+    let put = |key: &str| format!(r#"{{"put":{{"store":"s","key":"{key}","value":1}}}}"#);
+    let commit = format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{1},{2},{3}]}}}}"#,
+        super::NOW,
+        put("a"),
+        put(&long),
+        put("b")
+    );
+    let outcome = bench.deliver("a", &commit);
+    let [error] = &outcome.errors[..] else {
+        panic!("{:?}", outcome.errors)
+    };
+    assert!(
+        error
+            .message
+            .contains("1 records of a page of http://localhost were left out"),
+        "{error:?}"
+    );
+    assert_eq!(bench.events().len(), 2);
+    let snapshot = format!(
+        r#"{{"snapshot":{{"database":"d","version":1,"store":"s","began_at":{0},"read_at":{0},"records":[{{"key":"a","value":1}},{{"key":"b","value":1}},{{"key":"{long}","value":1}}]}}}}"#,
+        super::NOW + 60_000
+    );
+    let outcome = bench.deliver("a", &snapshot);
+    assert_eq!(outcome.errors.len(), 1);
+    assert_eq!(bench.events().len(), 2);
+}
+
+#[test]
+fn the_log_becomes_small_again() {
+    let mut bench = Bench::new();
+    bench.journal.limit(
+        Limits {
+            max_bytes: None,
+            ..Limits::default()
+        },
+        "",
+    );
+    let value = "x".repeat(1024 * 1024);
+    let puts: Vec<String> = (0..40)
+        .map(|key| format!(r#"{{"put":{{"store":"s","key":{key},"value":"{value}"}}}}"#))
+        .collect();
+    bench.commit("a", 0, 0, &puts.join(","));
+    let log = log::path(bench.journal.path());
+    let length = || fs::metadata(&log).expect("a log").len();
+    assert!(length() > 2 * log::LIMIT, "{}", length());
+    bench.journal.tidy().expect("tidied");
+    assert!(length() <= log::LIMIT, "{}", length());
+}

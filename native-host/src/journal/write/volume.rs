@@ -1,0 +1,191 @@
+//! What one delivery may write.
+//!
+//! A small delivery may concern all of a large store, and an upgrade may rename it any number of
+//! times. So the text of its events has a bound. What is past it is treated as what there is no
+//! space for ([`limits`](super::super::limits)): a row with store and key stays, the store's last
+//! row becomes a gap event, and the stream gets later what the records hold then. The mirror misses
+//! nothing, but for records that a rename would have to write again: those are read from the page.
+//!
+//! The rows and keys themselves have a bound, too, for a delivery may go through all of a store any
+//! number of times. Past it no further range is gone through: what the delivery does to stores
+//! from there on is left out, one gap event of each store says so, and they are read again as a
+//! whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::message::{ErrorCode, HostError, Page};
+use rusqlite::params;
+use serde_json::value::RawValue;
+
+use super::{
+    super::{
+        limits::{BACKFILL_PENDING, STRIPPED, row_bytes},
+        store::Place,
+    },
+    Batch,
+    retention::Loss,
+};
+
+/// How many bytes of events one delivery may write, and how many of records it may move: more than
+/// any delivery brings.
+pub(in crate::journal) const DELIVERY_BYTES: u64 = 256 * 1024 * 1024;
+
+/// How much work one delivery may make of ranges of stores, counted in bytes as [`Volume::count_read`]
+/// and its neighbours do. A store of a million records can be cleared.
+pub(in crate::journal) const DELIVERY_WORK: u64 = 2 * DELIVERY_BYTES;
+
+/// What looking at one row costs, what changing it in one statement with others, and what a pending event
+/// and an event of its own.
+const LOOK: u64 = 64;
+const CHANGE: u64 = 32;
+const DRAFT: u64 = 192;
+
+/// How many bytes of events a transaction may write before it is committed, if it holds several
+/// deliveries.
+pub(super) const BATCH_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The longest key that is kept, in bytes of the text that a page sends: a key stands in every row
+/// of its record.
+pub(super) const MAX_KEY_TEXT: usize = 1024 * 1024;
+
+/// Whether a record is left out because its key is longer than that.
+pub(super) fn is_long(key: &RawValue) -> bool {
+    key.get().len() > MAX_KEY_TEXT
+}
+
+/// What a delivery has written so far.
+#[derive(Default)]
+pub(super) struct Volume {
+    /// Bytes of events.
+    pub text: u64,
+    /// Bytes of records that were moved from one store to another.
+    pub moved: u64,
+    /// What was done to ranges of stores.
+    work: u64,
+    /// Stores that are left as they are, for there was too much to do.
+    left: BTreeSet<i64>,
+    /// Records that were left out because their keys are too long.
+    long_keys: usize,
+    /// The events that were left out, by store.
+    losses: BTreeMap<i64, Loss>,
+    /// Whether the sink that carries texts is in use, once that is known.
+    carried: Option<bool>,
+}
+
+impl Volume {
+    /// What was done to ranges of stores so far, in bytes.
+    pub(super) fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// A row of a range was read. Values pass by, keys are compared and copied.
+    pub(super) fn count_read(&mut self, key: &[u8], value: Option<&str>) {
+        self.work += LOOK + key.len() as u64 + value.map_or(0, str::len) as u64 / 8;
+    }
+
+    /// An event is drafted of it, which is spilled, written to the journal and looked up by its
+    /// key.
+    pub(super) fn count_event(&mut self, key: &[u8]) {
+        self.work += DRAFT + 4 * key.len() as u64;
+    }
+
+    /// So many rows were changed at once.
+    pub(super) fn count_rows(&mut self, rows: usize) {
+        self.work += CHANGE * rows as u64;
+    }
+}
+
+impl Batch<'_> {
+    /// Counts those of these records that are left out because their keys are too long.
+    pub(super) fn note_long_keys<'a>(&mut self, keys: impl Iterator<Item = &'a RawValue>) {
+        self.volume.long_keys += keys.filter(|key| is_long(key)).count();
+    }
+
+    /// Says how many these were.
+    pub(super) fn report_long_keys(&mut self, context: &str, page: &Page<'_>) {
+        let records = std::mem::take(&mut self.volume.long_keys);
+        if records > 0 {
+            self.outcome.errors.push(HostError {
+                code: ErrorCode::MalformedDelivery,
+                message: format!(
+                    "{records} records of a page of {} were left out: a key has {MAX_KEY_TEXT} bytes of text at most",
+                    page.origin
+                ),
+                fix: "Nothing to do: no cache takes such keys. To have the records the site must use shorter ones."
+                    .to_owned(),
+                context: Some(context.to_owned()),
+                sequence: None,
+            });
+        }
+    }
+
+    /// Whether the delivery has done so much that it goes through no further range.
+    pub(super) fn is_spent(&self) -> bool {
+        self.volume.work >= self.state.delivery_work
+    }
+
+    /// Leaves a store as the mirror has it, for there is too much to do: a gap says so, and it is
+    /// read again.
+    pub(super) fn leave_store(&mut self, place: &Place, version: u64) -> rusqlite::Result<()> {
+        let store = self.state.stores.get(&self.transaction, place, version)?.id;
+        if self.volume.left.insert(store) {
+            self.resync_store(place, version)?;
+            self.request_resync(&place.origin)?;
+            self.drop_event(store, None)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the delivery's next event has to do without a text.
+    pub(super) fn is_voluminous(&self) -> bool {
+        self.volume.text >= self.state.delivery_bytes
+    }
+
+    /// Writes the row of an event without its text; of those about a whole store only one, which
+    /// the gap will take.
+    pub(super) fn drop_event(&mut self, store: i64, key: Option<&[u8]>) -> rusqlite::Result<()> {
+        let carried = match self.volume.carried {
+            Some(carried) => carried,
+            None => self.text_sink()?.0,
+        };
+        self.volume.carried = Some(carried);
+        self.state.usage.stripped += 1;
+        let loss = self.volume.losses.entry(store).or_default();
+        loss.events += 1;
+        if key.is_none() && loss.last != 0 {
+            return Ok(());
+        }
+        let number = self.state.head.max(self.state.base) + 1;
+        loss.last = number;
+        loss.keyed = key.is_some();
+        let text = if carried && key.is_some() {
+            BACKFILL_PENDING
+        } else {
+            STRIPPED
+        };
+        self.insert.execute(params![number, store, key, text])?;
+        self.state.head = number;
+        self.state.usage.bytes += row_bytes(text, key);
+        self.state.usage.backfill_pending += text.len() as u64;
+        Ok(())
+    }
+
+    /// Lets the last row of each store that lost events tell of it.
+    pub(super) fn write_gaps(&mut self) -> rusqlite::Result<()> {
+        let losses = std::mem::take(&mut self.volume.losses);
+        let carried = self.volume.carried.unwrap_or(false);
+        for (store, loss) in &losses {
+            self.state.usage.bytes += self.write_gap(*store, loss)?;
+            // A gap event with a key is a row to backfill, whether its text was or not.
+            self.state.usage.backfill_pending += u64::from(loss.keyed && !carried);
+        }
+        if !losses.is_empty() {
+            let events: u64 = losses.values().map(|loss| loss.events).sum();
+            tracing::warn!(
+                "a delivery wrote more than {} MiB: {events} of its events lost their values; the records' newest ones follow",
+                self.state.delivery_bytes >> 20
+            );
+        }
+        Ok(())
+    }
+}
