@@ -24,13 +24,13 @@
 //! - [`session`]: what the one that does may do. [`owners`], [`ownership`]: which profile's events
 //!   it writes.
 //! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers
-//!   that are empty. `stream::owed`: what others have left undone.
+//!   that are empty. `stream::pending`: what others have left unfinished.
 //! - [`channel`]: events from Pub/Sub, at most once.
 //! - [`change`]: what an event means for Memcached.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
-//! - [`cursor`]: how far the hosts have come. [`feeder`]: who feeds a cache from the stream.
-//! - [`portion`]: how much goes over a line at once. [`report`]: what is printed.
-//! - [`stop`]: why the work stops.
+//! - [`cursor`]: how far the hosts have come. [`cache_writer`]: who feeds a cache from the stream.
+//! - [`batch_size`]: how much goes over a line at once. [`report`]: what is printed.
+//! - [`interruption`]: why the work stops.
 
 use std::{
     io::{self, Write},
@@ -44,30 +44,30 @@ use redis::Connection;
 
 use crate::{config::Config, timing};
 
+mod batch_size;
 pub mod cache;
+pub mod cache_writer;
 mod change;
 mod channel;
 pub mod cursor;
-pub mod feeder;
 mod group;
+mod interruption;
 pub mod lease;
 mod owners;
 mod ownership;
-mod portion;
 mod report;
 mod session;
-mod stop;
 mod stream;
 
 use self::{
+    batch_size::BatchSize,
     cache::Cache,
     channel::Channels,
     group::Group,
-    lease::{Lease, Taken},
-    portion::Portion,
+    interruption::Interruption,
+    lease::{Lease, Takeover},
     report::Report,
     session::Session,
-    stop::Stop,
     stream::Stream,
 };
 
@@ -97,7 +97,7 @@ struct Process<'a, W> {
     /// What the servers' clocks said after all of that was sent, if that is known.
     clocks: Option<Vec<u32>>,
     /// How much is written to Memcached at once.
-    portion: Portion,
+    batch_size: BatchSize,
     source: Source,
 }
 
@@ -118,7 +118,7 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
     };
     let mut name = options.consumer.clone();
     if let Source::Channels(_) = source {
-        name.push_str(feeder::LISTENS);
+        name.push_str(cache_writer::PUBSUB_SUFFIX);
     }
     let mut process = Process {
         config,
@@ -128,7 +128,7 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
         cache: None,
         unsettled: true,
         clocks: None,
-        portion: Portion::default(),
+        batch_size: BatchSize::default(),
         source,
     };
     process.lease.attend(config);
@@ -142,16 +142,16 @@ impl<W: Write> Process<'_, W> {
             let began = Instant::now();
             let was_ended = self.ended.load(Ordering::Relaxed);
             match self.attempt(group) {
-                Ok(()) | Err(Stop::Asked) => return self.leave(),
-                Err(Stop::Output(error)) => return Err(error),
-                Err(Stop::LeaseLost) => {
+                Ok(()) | Err(Interruption::Asked) => return self.leave(),
+                Err(Interruption::Output(error)) => return Err(error),
+                Err(Interruption::LeaseLost) => {
                     self.report.state("lease_lost", "another process may write now")?;
                     continue;
                 }
-                Err(Stop::Trouble { state, trouble, .. }) => {
+                Err(Interruption::Trouble { state, trouble, .. }) => {
                     let fix = match &self.source {
                         Source::Stream(_) => trouble.fix,
-                        Source::Channels(_) => stop::told_when_missed(&trouble.fix),
+                        Source::Channels(_) => interruption::fix_when_missed(&trouble.fix),
                     };
                     self.report.trouble(state, &trouble.error, &fix)?;
                     // Not before it was tried once more: who can reach Redis gives the lease back.
@@ -173,7 +173,7 @@ impl<W: Write> Process<'_, W> {
     /// all.
     fn leave(&mut self) -> Result<(), io::Error> {
         if let Source::Channels(channels) = &mut self.source
-            && let Err(Stop::Output(error)) =
+            && let Err(Interruption::Output(error)) =
                 channels.leave(self.config, &mut self.report, "this process was told to end")
         {
             return Err(error);
@@ -182,8 +182,8 @@ impl<W: Write> Process<'_, W> {
     }
 
     /// From the connection to the first thing that goes wrong.
-    fn attempt(&mut self, group: &str) -> Result<(), Stop> {
-        let mut redis = stop::connect(self.config)?;
+    fn attempt(&mut self, group: &str) -> Result<(), Interruption> {
+        let mut redis = interruption::connect(self.config)?;
         self.stand_by(&mut redis, group)?;
         let source = self.lease.source();
         let opened = match self.cache.take() {
@@ -203,7 +203,7 @@ impl<W: Write> Process<'_, W> {
             redis,
             cache,
             lease: &mut self.lease,
-            portion: &mut self.portion,
+            batch_size: &mut self.batch_size,
             report: &mut self.report,
             owners: owners::Owners::default(),
             ended: self.ended,
@@ -222,19 +222,19 @@ impl<W: Write> Process<'_, W> {
                 Source::Channels(channels) => channel::follow(&mut session, channels),
             };
         }
-        if let (Err(Stop::LeaseLost), Some(pause)) = (&worked, session.lease.late()) {
-            worked = Err(Stop::late(pause, session.cache.slowest()));
+        if let (Err(Interruption::LeaseLost), Some(pause)) = (&worked, session.lease.late()) {
+            worked = Err(Interruption::late(pause, session.cache.slowest()));
         }
         let is_last = match &worked {
-            Err(Stop::Asked) => true,
+            Err(Interruption::Asked) => true,
             // It is not tried again.
-            Err(Stop::Trouble { .. }) => self.ended.load(Ordering::Relaxed),
+            Err(Interruption::Trouble { .. }) => self.ended.load(Ordering::Relaxed),
             // What is in hand cannot be reported any more, so the next process must not rely on
             // that.
             _ => false,
         };
         // If the lease cannot be given back it runs out.
-        if let Err(Stop::Trouble { unanswered: true, .. }) = worked {
+        if let Err(Interruption::Trouble { unanswered: true, .. }) = worked {
             self.unsettled = true;
             // Another process may reach the server.
             let _either = session.lease.abandon(&mut session.redis);
@@ -253,9 +253,9 @@ impl<W: Write> Process<'_, W> {
     /// What may still land when it is was sent with fences that are older than its last keeping. So
     /// the servers' clocks are looked at meanwhile: what they said after the last keeping is what
     /// has to be waited from, and most of that time has passed when the lease has run out.
-    fn stand_by(&mut self, redis: &mut Connection, group: &str) -> Result<(), Stop> {
+    fn stand_by(&mut self, redis: &mut Connection, group: &str) -> Result<(), Interruption> {
         let url = self.config.redis.as_ref().map_or("", |redis| redis.url.as_str());
-        let failed = |error| Stop::redis(&error, url);
+        let failed = |error| Interruption::redis(&error, url);
         self.clocks = None;
         if self.lease.keep(redis).map_err(failed)? {
             // Only a moment has passed, and no other process had it.
@@ -265,17 +265,17 @@ impl<W: Write> Process<'_, W> {
         let mut keepings = None;
         loop {
             if self.ended.load(Ordering::Relaxed) {
-                return Err(Stop::Asked);
+                return Err(Interruption::Asked);
             }
             let taken = self.lease.take(redis).map_err(failed)?;
             if let Source::Channels(channels) = &mut self.source {
                 let is_alive = mem::replace(&mut keepings, self.lease.keepings()) != self.lease.keepings();
                 match &taken {
-                    Taken::By(_) => channels.stand_by(self.config, &mut self.report, is_alive)?,
+                    Takeover::By(_) => channels.stand_by(self.config, &mut self.report, is_alive)?,
                     _ => channels.take(
                         self.config,
                         &mut self.report,
-                        taken == Taken::Clean,
+                        taken == Takeover::Clean,
                         self.lease.is_unbroken(),
                     )?,
                 }
@@ -285,16 +285,16 @@ impl<W: Write> Process<'_, W> {
                 .filter(|(keepings, _)| *keepings == self.lease.keepings());
             match taken {
                 // The process that gave it back had waited for all that came before.
-                Taken::Clean => {
+                Takeover::Clean => {
                     self.unsettled = false;
                     return Ok(());
                 }
-                Taken::Unknown => {
+                Takeover::Unknown => {
                     self.unsettled = true;
                     self.clocks = seen_now.map(|(_, clocks)| clocks);
                     return Ok(());
                 }
-                Taken::By(name) => self
+                Takeover::By(name) => self
                     .report
                     .state("standing_by", format_args!("standing by: {name} writes"))?,
             }

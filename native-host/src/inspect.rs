@@ -5,11 +5,10 @@
 //! remembered about inspectors but their open questions, and those are bounded.
 //!
 //! - `feed`: questions that wait for news, on a thread of their own.
-//! - `desk`: those that are answered one after the other: on one thread what the journal says at
-//!   once, on another what a server has to be asked for, which may take as long as a server that
-//!   does not answer.
-//! - `comparer`: comparisons with Memcached, on a thread of their own.
-//! - `examiner`: what `idb-relay doctor` finds, likewise.
+//! - `query_worker`: those that are answered one after the other. One thread answers what the
+//!   journal knows, another what a server has to be asked for, which may not answer for long.
+//! - `compare_worker`: comparisons with Memcached, on a thread of their own.
+//! - `doctor_worker`: what `idb-relay doctor` finds, likewise.
 //! - [`health`]: the host, the journal, the sinks and how late they are; `status` shows the same.
 //! - `record`: one record, in the mirror and in Memcached. `entry`: an event in the Redis stream.
 //! - `cut`: large values left out, so that an answer fits a message.
@@ -26,19 +25,19 @@ use protocol::{
 
 use crate::{compare::Scope, config::Config, messaging::writer::Outbox, threads};
 
-mod comparer;
+mod compare_worker;
 mod cut;
-mod desk;
+mod doctor_worker;
 mod entry;
-mod examiner;
 mod feed;
 pub mod health;
+mod query_worker;
 mod record;
 
 use self::{
-    comparer::{Comparer, Task},
-    desk::Desk,
+    compare_worker::{CompareWorker, Task},
     feed::Feeds,
+    query_worker::QueryWorker,
 };
 
 /// The threads, as long as it is there.
@@ -48,7 +47,7 @@ pub(crate) struct Inspection {
     desk: SyncSender<(u64, Question)>,
     finder: SyncSender<(u64, Question)>,
     comparer: SyncSender<Task>,
-    examiner: SyncSender<u64>,
+    doctor_worker: SyncSender<u64>,
 }
 
 impl Inspection {
@@ -60,23 +59,23 @@ impl Inspection {
         start(move || thread.run());
         let [desk, finder] = [(); 2].map(|()| {
             let (desk, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
-            let thread = Desk::new(config.clone(), journal, waiting, outbox.clone());
+            let thread = QueryWorker::new(config.clone(), journal, waiting, outbox.clone());
             start(move || thread.run());
             desk
         });
         let (comparer, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
-        let thread = Comparer::new(config.clone(), journal, waiting, outbox.clone());
+        let thread = CompareWorker::new(config.clone(), journal, waiting, outbox.clone());
         start(move || thread.run());
-        let (examiner, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
+        let (doctor_worker, waiting) = mpsc::sync_channel(MAX_QUESTIONS);
         let (own, answers) = (config.clone(), outbox.clone());
-        start(move || examiner::run(own, &waiting, &answers));
+        start(move || doctor_worker::run(own, &waiting, &answers));
         Self {
             outbox: outbox.clone(),
             feeds,
             desk,
             finder,
             comparer,
-            examiner,
+            doctor_worker,
         }
     }
 
@@ -104,7 +103,7 @@ impl Inspection {
                 };
                 is_full(&self.comparer.try_send(task))
             }
-            Question::Doctor {} => is_full(&self.examiner.try_send(ask.id)),
+            Question::Doctor {} => is_full(&self.doctor_worker.try_send(ask.id)),
             question @ (Question::Record(_) | Question::Entry { .. }) => {
                 is_full(&self.finder.try_send((ask.id, question)))
             }

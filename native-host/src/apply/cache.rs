@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 pub mod server;
 
 use self::server::{Seen, Server, Write};
-use super::{lease, stop::Stop};
+use super::{interruption::Interruption, lease};
 use crate::{config, sinks::memcached::ketama::Ketama};
 
 /// What the mark of a server begins with that is being filled.
@@ -48,14 +48,14 @@ pub struct Cache {
 }
 
 /// What a server says of itself.
-pub struct Standing {
+pub struct ServerStatus {
     /// It holds all that the stream said up to where the group is.
     pub filled: bool,
     /// The offsets that were asked for.
     offsets: HashMap<String, (Seen, Option<u64>)>,
 }
 
-impl Standing {
+impl ServerStatus {
     /// Up to which event of a profile this server has everything.
     pub fn offset(&self, profile: &str) -> Option<u64> {
         self.offsets.get(profile)?.1
@@ -64,10 +64,12 @@ impl Standing {
 
 impl Cache {
     /// Connects to all servers.
-    pub fn open(config: &config::Memcached, group: &str, source: &str) -> Result<Self, Stop> {
+    pub fn open(config: &config::Memcached, group: &str, source: &str) -> Result<Self, Interruption> {
         let servers = config
             .endpoints()
-            .map(|endpoint| Server::open(&endpoint).map_err(|error| Stop::memcached(&error, endpoint.name())))
+            .map(|endpoint| {
+                Server::open(&endpoint).map_err(|error| Interruption::memcached(&error, endpoint.name()))
+            })
             .collect::<Result<_, _>>()?;
         let feed = json!({
             "from": source, "key": config.key.to_string(), "value": config.value.name(), "servers": config.servers,
@@ -85,7 +87,7 @@ impl Cache {
 
     /// Settles what the mark of a filled server is, from what the group remembers of it, and
     /// returns it.
-    pub fn agree(&mut self, remembered: Option<String>) -> Result<&str, Stop> {
+    pub fn agree(&mut self, remembered: Option<String>) -> Result<&str, Interruption> {
         let mark = self.mark.clone();
         let mut found = Vec::new();
         for index in 0..self.servers.len() {
@@ -146,7 +148,7 @@ impl Cache {
     }
 
     /// What the servers' clocks say.
-    pub fn clocks(&mut self) -> Result<Vec<u32>, Stop> {
+    pub fn clocks(&mut self) -> Result<Vec<u32>, Interruption> {
         (0..self.servers.len())
             .map(|index| self.ask(index, Server::clock))
             .collect()
@@ -178,7 +180,7 @@ impl Cache {
         &mut self,
         index: usize,
         profiles: impl Iterator<Item = &'p str>,
-    ) -> Result<Standing, Stop> {
+    ) -> Result<ServerStatus, Interruption> {
         let profiles: Vec<&str> = profiles.collect();
         let mut names = vec![self.mark.clone()];
         names.extend(profiles.iter().map(|profile| self.offset_name(profile)));
@@ -186,7 +188,7 @@ impl Cache {
         let mut seen = self.ask(index, |server| server.look(&names, true))?.into_iter();
         let mark = seen.next().and_then(|mark| mark.value);
         let offset = |seen: &Seen| std::str::from_utf8(seen.value.as_deref()?).ok()?.parse().ok();
-        Ok(Standing {
+        Ok(ServerStatus {
             filled: mark.as_deref() == Some(self.filled.as_bytes()),
             offsets: profiles
                 .into_iter()
@@ -200,17 +202,17 @@ impl Cache {
     }
 
     /// Looks names up on their server.
-    pub fn look(&mut self, index: usize, names: &[&str]) -> Result<Vec<Seen>, Stop> {
+    pub fn look(&mut self, index: usize, names: &[&str]) -> Result<Vec<Seen>, Interruption> {
         self.ask(index, |server| server.look(names, false))
     }
 
     /// The same, with what they hold.
-    pub fn look_with_values(&mut self, index: usize, names: &[&str]) -> Result<Vec<Seen>, Stop> {
+    pub fn look_with_values(&mut self, index: usize, names: &[&str]) -> Result<Vec<Seen>, Interruption> {
         self.ask(index, |server| server.look(names, true))
     }
 
     /// Lets a server be filled again.
-    pub fn unmark(&mut self, index: usize, fence: u32) -> Result<(), Stop> {
+    pub fn unmark(&mut self, index: usize, fence: u32) -> Result<(), Interruption> {
         let mark = self.mark.clone();
         let seen = self.look(index, &[&mark])?;
         if let Some(seen) = seen.first() {
@@ -225,7 +227,7 @@ impl Cache {
         index: usize,
         writes: &[(Write<'_>, &Seen)],
         fence: u32,
-    ) -> Result<Vec<bool>, Stop> {
+    ) -> Result<Vec<bool>, Interruption> {
         self.ask(index, |server| server.write(writes, fence))
     }
 
@@ -234,10 +236,10 @@ impl Cache {
     pub fn note(
         &mut self,
         index: usize,
-        standing: &Standing,
+        standing: &ServerStatus,
         offsets: &HashMap<&str, u64>,
         fence: u32,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, Interruption> {
         let notes: Vec<(String, String, &Seen)> = offsets
             .iter()
             .filter_map(|(profile, number)| {
@@ -254,7 +256,7 @@ impl Cache {
 
     /// Marks a server as being filled, in place of any other mark; `None` if another process has
     /// written the mark meanwhile. What is returned belongs to [`Cache::mark_filled`].
-    pub fn mark_filling(&mut self, index: usize, fence: u32) -> Result<Option<Vec<u8>>, Stop> {
+    pub fn mark_filling(&mut self, index: usize, fence: u32) -> Result<Option<Vec<u8>>, Interruption> {
         let mark = self.mark.clone();
         let note = format!("{FILLING}{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)).into_bytes();
         let seen = self.look(index, &[&mark])?;
@@ -267,7 +269,7 @@ impl Cache {
 
     /// Marks a server as filled, unless the mark is no longer what filling it began with: then
     /// something emptied the server meanwhile.
-    pub fn mark_filled(&mut self, index: usize, filling: &[u8], fence: u32) -> Result<bool, Stop> {
+    pub fn mark_filled(&mut self, index: usize, filling: &[u8], fence: u32) -> Result<bool, Interruption> {
         let (mark, filled) = (self.mark.clone(), self.filled.clone());
         let seen = self.ask(index, |server| server.look(&[&mark], true))?;
         match seen.first() {
@@ -287,17 +289,17 @@ impl Cache {
         &mut self,
         index: usize,
         question: impl FnOnce(&mut Server) -> Result<T, Error>,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, Interruption> {
         let (Some(server), Some(address)) = (self.servers.get_mut(index), self.addresses.get(index)) else {
             // The ring has as many servers as there are.
-            return Err(Stop::trouble(
+            return Err(Interruption::trouble(
                 "refused",
                 format!("there is no server {index}"),
                 "Report this.",
             ));
         };
         let asked = Instant::now();
-        let answer = question(server).map_err(|error| Stop::memcached(&error, address));
+        let answer = question(server).map_err(|error| Interruption::memcached(&error, address));
         let took = asked.elapsed();
         if self.slowest.is_none_or(|(_, longest)| took > longest) {
             self.slowest = Some((index, took));

@@ -8,7 +8,7 @@
 //! Who stands by hears the same, and holds on to what came since the one that writes gave its last
 //! signs of life: that one may not have written it.
 //!
-//! - `ear`: what listens.
+//! - `subscriber`: what listens.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -23,15 +23,15 @@ use serde_json::json;
 
 use super::{
     change::Change,
+    interruption::{Interruption, fix_when_missed},
     report::Report,
     session::Session,
-    stop::{Stop, told_when_missed},
 };
 use crate::{config::Config, sinks::memcached::most_bytes, timing};
 
-mod ear;
+mod subscriber;
 
-use self::ear::{Ear, HELD, Heard};
+use self::subscriber::{HELD, Received, Subscriber};
 
 /// How many events are applied together, and how many bytes they may have by which no more are
 /// added.
@@ -47,7 +47,7 @@ const FIX_MISSED: &str = "Pub/Sub delivers at most once. Without --pubsub nothin
 
 /// What is heard, and what has become of it.
 pub(super) struct Channels {
-    ear: Ear,
+    subscriber: Subscriber,
     /// We write, or have written and not seen anybody else do so.
     writes: bool,
     /// The last event of each profile that was taken in hand, by us or by the process that wrote
@@ -66,7 +66,7 @@ pub(super) struct Channels {
 /// Listens to all channels until the result is dropped.
 pub(super) fn listen(config: &Config) -> Channels {
     Channels {
-        ear: Ear::open(config),
+        subscriber: Subscriber::open(config),
         writes: false,
         known: HashMap::new(),
         in_hand: Vec::new(),
@@ -85,7 +85,7 @@ impl Channels {
         report: &mut Report<W>,
         is_clean: bool,
         is_unbroken: bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Interruption> {
         if self.writes && !is_unbroken {
             // Another process may have written younger values meanwhile.
             self.leave(config, report, "another process has written meanwhile")?;
@@ -108,7 +108,7 @@ impl Channels {
         config: &Config,
         report: &mut Report<W>,
         is_alive: bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Interruption> {
         self.leave(config, report, "another process writes now")?;
         while let Some(change) = self.next_change(config) {
             self.held += change.value_bytes();
@@ -146,7 +146,7 @@ impl Channels {
         config: &Config,
         report: &mut Report<W>,
         why: &str,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Interruption> {
         if !mem::take(&mut self.writes) {
             return Ok(());
         }
@@ -163,7 +163,7 @@ impl Channels {
                     continue;
                 };
                 let count = last - first + 1;
-                report.tell(
+                report.print(
                     "gap",
                     format_args!(
                         "gap: {count} events of profile {} were heard and not written ({first} to {last}), for {}; what they changed may be \
@@ -180,8 +180,8 @@ impl Channels {
 
     /// The next event that was heard already.
     fn next_change(&mut self, config: &Config) -> Option<Change> {
-        while let Ok(heard) = self.ear.next(Duration::ZERO) {
-            if let Heard::Event(event) = heard
+        while let Ok(heard) = self.subscriber.next(Duration::ZERO) {
+            if let Received::Event(event) = heard
                 && let Ok(change) = Change::read(&event, &config.memcached, most_bytes("", None))
             {
                 return Some(change);
@@ -197,7 +197,7 @@ impl Channels {
     }
 
     /// Takes an event in hand, unless it was taken before.
-    fn accept<W: Write>(&mut self, report: &mut Report<W>, change: Change) -> Result<(), Stop> {
+    fn accept<W: Write>(&mut self, report: &mut Report<W>, change: Change) -> Result<(), Interruption> {
         let last = self.known.get(&change.profile).copied();
         if last >= Some(change.sequence) {
             return Ok(());
@@ -214,8 +214,11 @@ impl Channels {
 }
 
 /// Brings what is heard to Memcached until something stops it.
-pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, channels: &mut Channels) -> Result<(), Stop> {
-    if channels.ear.is_open() {
+pub(super) fn follow<W: Write>(
+    session: &mut Session<'_, W>,
+    channels: &mut Channels,
+) -> Result<(), Interruption> {
+    if channels.subscriber.is_open() {
         session.report.state("applying", "listening")?;
     }
     loop {
@@ -235,30 +238,30 @@ pub(super) fn follow<W: Write>(session: &mut Session<'_, W>, channels: &mut Chan
             channels.in_hand.clear();
             session.report.flush()?;
         }
-        match channels.ear.next(timing::apply::NO_EVENT) {
-            Ok(heard) => take_in_hand(session, channels, heard)?,
+        match channels.subscriber.next(timing::apply::NO_EVENT) {
+            Ok(heard) => apply_received(session, channels, heard)?,
             Err(RecvTimeoutError::Timeout) => {
                 session.keep()?;
                 // What changes hands is not filled from here, either.
                 session.look_after_owners()?;
             }
-            Err(RecvTimeoutError::Disconnected) => return Err(Stop::Asked),
+            Err(RecvTimeoutError::Disconnected) => return Err(Interruption::Asked),
         }
     }
 }
 
 /// Takes this in hand, and what was heard by now, up to a bound.
-fn take_in_hand<W: Write>(
+fn apply_received<W: Write>(
     session: &mut Session<'_, W>,
     channels: &mut Channels,
-    first: Heard,
-) -> Result<(), Stop> {
+    first: Received,
+) -> Result<(), Interruption> {
     let (mut next, mut bytes) = (Some(first), 0);
     // The profiles whose transaction goes on.
     let mut open = HashSet::new();
     while let Some(heard) = next {
         match heard {
-            Heard::Event(event) => {
+            Received::Event(event) => {
                 bytes += event.len();
                 let most = session.cache.most_bytes();
                 match Change::read(&event, &session.config.memcached, most) {
@@ -273,7 +276,7 @@ fn take_in_hand<W: Write>(
                     }
                     Err(error) => {
                         let problem = error.to_string();
-                        session.report.tell(
+                        session.report.print(
                             "unreadable",
                             format_args!("a message is no event and is left out: {problem}"),
                             json!({"problem": problem}),
@@ -281,17 +284,17 @@ fn take_in_hand<W: Write>(
                     }
                 }
             }
-            Heard::Listening => session.report.state("applying", "listening")?,
-            Heard::Deaf(Stop::Trouble { state, trouble, .. }) => {
-                let fix = told_when_missed(&trouble.fix);
+            Received::Listening => session.report.state("applying", "listening")?,
+            Received::Deaf(Interruption::Trouble { state, trouble, .. }) => {
+                let fix = fix_when_missed(&trouble.fix);
                 session.report.trouble(state, &trouble.error, &fix)?;
             }
-            Heard::Deaf(stop) => return Err(stop),
+            Received::Deaf(stop) => return Err(stop),
         }
         next = if !open.is_empty() && bytes < HELD {
-            channels.ear.next(timing::apply::REST_OF_CHANNELS).ok()
+            channels.subscriber.next(timing::apply::REST_OF_CHANNELS).ok()
         } else if bytes < LARGE && channels.in_hand.len() < BATCH {
-            channels.ear.next(Duration::ZERO).ok()
+            channels.subscriber.next(Duration::ZERO).ok()
         } else {
             None
         };

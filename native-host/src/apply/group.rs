@@ -8,7 +8,7 @@ use std::{collections::HashMap, time::Instant};
 
 use redis::{Connection, RedisError, Script, Value, from_redis_value};
 
-use super::{lease::Lease, portion::Portion};
+use super::{batch_size::BatchSize, lease::Lease};
 use crate::timing;
 
 mod position;
@@ -33,7 +33,7 @@ pub struct Group {
     name: String,
     consumer: String,
     /// How much is read at once.
-    portion: Portion,
+    batch_size: BatchSize,
     read: Script,
     claim: Script,
     backwards: Script,
@@ -88,7 +88,7 @@ impl Group {
             stream: stream.to_owned(),
             name: name.to_owned(),
             consumer: consumer.to_owned(),
-            portion: Portion::default(),
+            batch_size: BatchSize::default(),
             read: paged(include_str!("group/read.lua")),
             claim: paged(include_str!("group/claim.lua")),
             backwards: paged(include_str!("group/backwards.lua")),
@@ -160,11 +160,11 @@ impl Group {
         connection: &mut Connection,
         from: &str,
     ) -> Result<Option<Claimed>, RedisError> {
-        let (count, bytes) = (MOST_ENTRIES.to_string(), self.portion.bytes().to_string());
+        let (count, bytes) = (MOST_ENTRIES.to_string(), self.batch_size.bytes().to_string());
         let arguments = [&*self.name, &*self.consumer, &*count, &*bytes, from];
         let asked = Instant::now();
         let answer = lease.invoke(connection, &self.claim, &[], &arguments);
-        self.portion.learn(asked.elapsed());
+        self.batch_size.learn(asked.elapsed());
         let Some(answer) = answer? else {
             return Ok(None);
         };
@@ -184,11 +184,11 @@ impl Group {
         after: &str,
     ) -> Result<Option<Vec<Entry>>, RedisError> {
         let position = lease.position_key();
-        let (count, bytes) = (MOST_ENTRIES.to_string(), self.portion.bytes().to_string());
+        let (count, bytes) = (MOST_ENTRIES.to_string(), self.batch_size.bytes().to_string());
         let arguments = [&*self.name, &*self.consumer, &*count, &*bytes, after];
         let asked = Instant::now();
         let answer = lease.invoke(connection, &self.read, &[&position], &arguments);
-        self.portion.learn(asked.elapsed());
+        self.batch_size.learn(asked.elapsed());
         answer?.map(entries).transpose()
     }
 
@@ -261,9 +261,9 @@ impl Group {
             .key(&self.stream)
             .arg(from)
             .arg(MOST_ENTRIES)
-            .arg(self.portion.bytes())
+            .arg(self.batch_size.bytes())
             .invoke(connection);
-        self.portion.learn(asked.elapsed());
+        self.batch_size.learn(asked.elapsed());
         entries(answer?)
     }
 
@@ -277,12 +277,12 @@ impl Group {
         let _waiting = lease.wait();
         let asked = Instant::now();
         let mut call = self.again.key(&self.stream);
-        call.arg(self.portion.bytes());
+        call.arg(self.batch_size.bytes());
         for id in ids.iter().take(MOST_ENTRIES) {
             call.arg(id);
         }
         let answer = call.invoke(connection);
-        self.portion.learn(asked.elapsed());
+        self.batch_size.learn(asked.elapsed());
         let (looked, found): (usize, Value) = answer?;
         Ok((looked, entries(found)?))
     }

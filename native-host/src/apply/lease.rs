@@ -15,9 +15,9 @@ use std::{
 
 use redis::{Connection, RedisError, Script, ScriptInvocation, Value};
 
-use self::hold::Hold;
-pub(super) use self::hold::Waiting;
-use super::stop;
+use self::hold::LeaseHolder;
+pub(super) use self::hold::LeaseWait;
+use super::interruption;
 use crate::{config::Config, timing};
 
 mod hold;
@@ -28,7 +28,7 @@ pub const LENGTH: u32 = timing::apply::LEASE_SECONDS;
 
 /// What a try to take the lease led to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Takeover {
     /// It is ours, and the process that had it before had finished everything.
     Clean,
     /// It is ours, and what the process that had it before sent last may still be on its way.
@@ -50,7 +50,7 @@ pub struct Lease {
     keys: Keys,
     consumer: String,
     /// Since when it is ours, if it is.
-    hold: Hold,
+    hold: LeaseHolder,
     /// For how long it was not kept when it was given up for that reason.
     late: Option<Duration>,
     /// How often anybody had kept it when it was last asked for.
@@ -76,7 +76,7 @@ impl Lease {
                 stream: stream.map(str::to_owned),
             },
             consumer: consumer.to_owned(),
-            hold: Hold::default(),
+            hold: LeaseHolder::default(),
             late: None,
             keepings: None,
             is_unbroken: false,
@@ -98,7 +98,7 @@ impl Lease {
         thread::spawn(move || {
             let mut open: Option<Connection> = None;
             while let Some(token) = hold.next(timing::apply::LEASE_UNKEPT) {
-                let Some(mut connection) = open.take().or_else(|| stop::connect(&config).ok()) else {
+                let Some(mut connection) = open.take().or_else(|| interruption::connect(&config).ok()) else {
                     continue;
                 };
                 let asked = Instant::now();
@@ -117,12 +117,12 @@ impl Lease {
     }
 
     /// While what is returned lives, a caller waits for an answer of Redis, and the lease is kept.
-    pub(super) fn wait(&self) -> Waiting {
+    pub(super) fn wait(&self) -> LeaseWait {
         self.hold.wait()
     }
 
     /// Takes the lease if no other process has it.
-    pub fn take(&mut self, connection: &mut Connection) -> Result<Taken, RedisError> {
+    pub fn take(&mut self, connection: &mut Connection) -> Result<Takeover, RedisError> {
         // Never the same twice, so that what an earlier life of ours left is not taken for this
         // one's.
         let token = format!(
@@ -145,15 +145,15 @@ impl Lease {
             .invoke(connection)?;
         self.keepings = Some(keepings);
         if answer == "held" {
-            return Ok(Taken::By(consumer_of(&holder)));
+            return Ok(Takeover::By(consumer_of(&holder)));
         }
         self.is_unbroken = before.is_some_and(|before| before == self.hold.token());
         self.hold.take(token, asked);
         self.late = None;
         Ok(if answer == "free" {
-            Taken::Clean
+            Takeover::Clean
         } else {
-            Taken::Unknown
+            Takeover::Unknown
         })
     }
 

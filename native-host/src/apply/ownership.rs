@@ -17,7 +17,7 @@ use memcache::exp::Error;
 use protocol::shown::shown;
 use serde_json::json;
 
-use super::{cache::server::Seen, change::Change, session::Session, stop::Stop};
+use super::{cache::server::Seen, change::Change, interruption::Interruption, session::Session};
 use crate::{
     sinks::{
         self,
@@ -34,7 +34,7 @@ use crate::{
 impl<W: Write> Session<'_, W> {
     /// For each change whether its profile owns the keys of its origin. `None`: an origin has
     /// changed hands, and the servers are to be filled.
-    pub fn owned(&mut self, changes: &[Change]) -> Result<Option<Vec<bool>>, Stop> {
+    pub fn owned(&mut self, changes: &[Change]) -> Result<Option<Vec<bool>>, Interruption> {
         if self.config.memcached.key.has_profile() {
             return Ok(Some(vec![true; changes.len()]));
         }
@@ -59,7 +59,7 @@ impl<W: Write> Session<'_, W> {
                 let pair = (target.origin.clone(), change.profile.clone());
                 if !self.owners.said.contains(&pair) {
                     let fix = crate::sinks::memcached::owner::fix(&pair.0, &pair.1);
-                    self.report.tell(
+                    self.report.print(
                         "held",
                         format_args!(
                             "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {fix}",
@@ -79,7 +79,7 @@ impl<W: Write> Session<'_, W> {
 
     /// Looks whether the owners that are known are still the same; if one is another by command,
     /// the servers have to be filled, and are marked so.
-    pub fn look_after_owners(&mut self) -> Result<bool, Stop> {
+    pub fn look_after_owners(&mut self) -> Result<bool, Interruption> {
         if self
             .owners
             .looked
@@ -101,7 +101,7 @@ impl<W: Write> Session<'_, W> {
     }
 
     /// Lets the heir of an origin follow an owner that is gone; whether it did.
-    fn succeed(&mut self, origin: &str) -> Result<bool, Stop> {
+    fn succeed(&mut self, origin: &str) -> Result<bool, Interruption> {
         let Some(mut heir) = self.owners.heirs.remove(origin) else {
             return Ok(false);
         };
@@ -140,7 +140,7 @@ impl<W: Write> Session<'_, W> {
             // It has changed hands by command meanwhile; the next look tells.
             return Ok(false);
         }
-        self.report.tell(
+        self.report.print(
             "succeeded",
             format_args!(
                 "the keys of {origin} are owned by {heir} from now on: the host of {owner} gives no sign any more"
@@ -152,7 +152,7 @@ impl<W: Write> Session<'_, W> {
     }
 
     /// Whether the host of a profile runs, as Redis or Memcached says.
-    fn gives_sign(&mut self, profile: &str) -> Result<bool, Stop> {
+    fn gives_sign(&mut self, profile: &str) -> Result<bool, Interruption> {
         let redis = self.config.redis.as_ref();
         let stream = redis.and_then(|redis| redis.stream.as_deref());
         let key = sign::key(&sinks::redis::cursor_key(stream, profile));
@@ -170,7 +170,7 @@ impl<W: Write> Session<'_, W> {
 
     /// Finds out who owns an origin; without an owner, this profile becomes it. `false`: it has
     /// changed hands.
-    fn meet(&mut self, origin: &str, profile: &str, browser: &str) -> Result<bool, Stop> {
+    fn meet(&mut self, origin: &str, profile: &str, browser: &str) -> Result<bool, Interruption> {
         let name = owner_name(&self.config.memcached.key, origin);
         let index = self.cache.server_of(&name);
         loop {
@@ -220,11 +220,11 @@ impl<W: Write> Session<'_, W> {
     }
 
     /// Whether no server holds a record of an origin. One that does not tell what it holds may.
-    fn are_empty_of(&mut self, origin: &str) -> Result<bool, Stop> {
+    fn are_empty_of(&mut self, origin: &str) -> Result<bool, Interruption> {
         let config = self.config;
         let config = &config.memcached;
         for endpoint in config.endpoints() {
-            let failed = |error| Stop::memcached(&Error::Io(error), endpoint.name());
+            let failed = |error| Interruption::memcached(&Error::Io(error), endpoint.name());
             if !is_empty_of(&endpoint, &config.key, origin, failed, || self.keep())? {
                 return Ok(false);
             }
@@ -232,7 +232,13 @@ impl<W: Write> Session<'_, W> {
         Ok(true)
     }
 
-    fn write_owner(&mut self, index: usize, name: &str, owner: &Owner, seen: &Seen) -> Result<bool, Stop> {
+    fn write_owner(
+        &mut self,
+        index: usize,
+        name: &str,
+        owner: &Owner,
+        seen: &Seen,
+    ) -> Result<bool, Interruption> {
         let fence = self.fence(index)?;
         let text = owner.text();
         let done = self
@@ -241,7 +247,7 @@ impl<W: Write> Session<'_, W> {
         Ok(done.first() == Some(&true))
     }
 
-    fn unmark(&mut self) -> Result<(), Stop> {
+    fn unmark(&mut self) -> Result<(), Interruption> {
         for index in 0..self.cache.addresses().len() {
             let fence = self.fence(index)?;
             self.cache.unmark(index, fence)?;

@@ -38,7 +38,7 @@ impl<W: Write> Report<W> {
 
     /// Says something once: for JSON under this name with these details. A text of several lines
     /// must not get one more from what is orphaned in it.
-    pub fn tell(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
+    pub fn print(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
         log(name, &details);
         if self.json {
             let mut line = serde_json::Map::new();
@@ -61,7 +61,7 @@ impl<W: Write> Report<W> {
             return Ok(());
         }
         self.state = key;
-        self.tell("state", &text, json!({"state": state, "text": text}))
+        self.print("state", &text, json!({"state": state, "text": text}))
     }
 
     /// Says what is wrong, if it was not said last.
@@ -71,7 +71,7 @@ impl<W: Write> Report<W> {
             return Ok(());
         }
         self.state = key;
-        self.tell(
+        self.print(
             "trouble",
             format_args!(
                 "trouble: {}\n   fix: {}\n   trying again",
@@ -92,7 +92,7 @@ impl<W: Write> Report<W> {
         // What is written to meanwhile grows.
         let of = of.map(|of| of.max(done));
         let all = of.map_or(String::new(), |of| format!(" of {of}"));
-        self.tell(
+        self.print(
             "progress",
             format_args!("{what}: {done}{all} events"),
             json!({"what": what, "done": done, "of": of}),
@@ -117,7 +117,7 @@ impl<W: Write> Report<W> {
     /// Says that events never came.
     pub fn gap(&mut self, profile: &str, first: u64, last: u64, fix: &str) -> io::Result<()> {
         let count = last - first + 1;
-        self.tell(
+        self.print(
             "gap",
             format_args!(
                 "gap: {count} events of profile {} never came ({first} to {last}); what they changed may be stale \

@@ -14,13 +14,13 @@ use std::{
 use redis::Connection;
 
 use super::{
+    batch_size::BatchSize,
     cache::{Cache, server},
     change::Target,
+    interruption::Interruption,
     lease::{LENGTH, Lease},
     owners::Owners,
-    portion::Portion,
     report::Report,
-    stop::Stop,
 };
 use crate::{config::Config, timing};
 
@@ -35,7 +35,7 @@ pub(super) struct Session<'a, W> {
     pub cache: Cache,
     pub lease: &'a mut Lease,
     /// How much is written at once: it has to arrive before the fence.
-    pub portion: &'a mut Portion,
+    pub batch_size: &'a mut BatchSize,
     pub report: &'a mut Report<W>,
     pub ended: &'a AtomicBool,
     pub owners: Owners,
@@ -55,7 +55,7 @@ impl<W: Write> Session<'_, W> {
     /// Waits until no write can land any more that any process sent before we took the lease. If
     /// the servers' clocks were read after the last of these was sent, and before now, they have to
     /// move on from there.
-    pub fn settle(&mut self, clocks: Option<Vec<u32>>) -> Result<(), Stop> {
+    pub fn settle(&mut self, clocks: Option<Vec<u32>>) -> Result<(), Interruption> {
         self.report.state(
             "taking_over",
             format_args!(
@@ -77,30 +77,30 @@ impl<W: Write> Session<'_, W> {
         }
     }
 
-    /// Fails with [`Stop::Asked`] if the end was asked for.
-    pub fn go_on(&self) -> Result<(), Stop> {
+    /// Fails with [`Interruption::Asked`] if the end was asked for.
+    pub fn go_on(&self) -> Result<(), Interruption> {
         if self.ended.load(Ordering::Relaxed) {
-            Err(Stop::Asked)
+            Err(Interruption::Asked)
         } else {
             Ok(())
         }
     }
 
     /// Asks whether the lease is ours, and keeps it.
-    pub fn keep(&mut self) -> Result<(), Stop> {
+    pub fn keep(&mut self) -> Result<(), Interruption> {
         let kept = self
             .lease
             .keep(&mut self.redis)
             .map_err(|error| self.redis_failed(&error))?;
         if !kept {
-            return Err(Stop::LeaseLost);
+            return Err(Interruption::LeaseLost);
         }
         self.cache.kept();
         Ok(())
     }
 
     /// The date from which on nothing lands on a server that is sent there now.
-    pub fn fence(&mut self, index: usize) -> Result<u32, Stop> {
+    pub fn fence(&mut self, index: usize) -> Result<u32, Interruption> {
         let stale = |(set, _): &(Instant, _)| set.elapsed() > timing::apply::FENCE_FRESH;
         if self.fences.as_ref().is_none_or(stale) {
             let set = Instant::now();
@@ -113,13 +113,13 @@ impl<W: Write> Session<'_, W> {
     }
 
     /// Brings the records of one server to hold this; each name stands once.
-    pub fn put(&mut self, index: usize, targets: &[&Target]) -> Result<(), Stop> {
+    pub fn put(&mut self, index: usize, targets: &[&Target]) -> Result<(), Interruption> {
         let mut rest = targets;
         while !rest.is_empty() {
             let mut bytes = 0;
             let fits = rest.iter().take_while(|target| {
                 bytes += target.value.as_ref().map_or(0, String::len);
-                bytes <= self.portion.bytes()
+                bytes <= self.batch_size.bytes()
             });
             let (piece, more) = rest.split_at(fits.count().max(1));
             self.put_piece(index, piece)?;
@@ -128,7 +128,7 @@ impl<W: Write> Session<'_, W> {
         Ok(())
     }
 
-    fn put_piece(&mut self, index: usize, targets: &[&Target]) -> Result<(), Stop> {
+    fn put_piece(&mut self, index: usize, targets: &[&Target]) -> Result<(), Interruption> {
         let mut open: Vec<Wanted<'_>> = targets.iter().map(|target| self.wanted(index, target)).collect();
         for _ in 0..TRIES {
             let fence = self.fence(index)?;
@@ -141,7 +141,7 @@ impl<W: Write> Session<'_, W> {
                 .map(|(wanted, seen)| ((wanted.name, wanted.value), seen))
                 .collect();
             let done = self.cache.write(index, &writes, fence);
-            self.portion.learn(began.elapsed());
+            self.batch_size.learn(began.elapsed());
             let done = done?;
             let mut still = Vec::new();
             for (wanted, done) in open.into_iter().zip(done) {
@@ -158,7 +158,7 @@ impl<W: Write> Session<'_, W> {
             }
             open = still;
         }
-        Err(Stop::trouble(
+        Err(Interruption::trouble(
             "contended",
             format!(
                 "memcached at {}: another program keeps writing to {} of our keys",
@@ -191,7 +191,7 @@ impl<W: Write> Session<'_, W> {
 
     /// Brings records to hold what these targets say, the later ones of a name before the earlier
     /// ones.
-    pub fn put_newest<'t>(&mut self, targets: impl Iterator<Item = &'t Target>) -> Result<(), Stop> {
+    pub fn put_newest<'t>(&mut self, targets: impl Iterator<Item = &'t Target>) -> Result<(), Interruption> {
         let mut newest: HashMap<&str, &Target> = HashMap::new();
         for target in targets {
             newest.insert(&target.name, target);
@@ -210,8 +210,8 @@ impl<W: Write> Session<'_, W> {
     }
 
     /// What an error of Redis means.
-    pub fn redis_failed(&self, error: &redis::RedisError) -> Stop {
-        Stop::redis(
+    pub fn redis_failed(&self, error: &redis::RedisError) -> Interruption {
+        Interruption::redis(
             error,
             self.config.redis.as_ref().map_or("", |redis| redis.url.as_str()),
         )

@@ -19,18 +19,18 @@ use redis::RedisError;
 use serde_json::json;
 
 use super::{
-    cache::Standing,
+    cache::ServerStatus,
     change::{Change, Target},
     group::{self, End, Entry, Extent, Group},
+    interruption::Interruption,
     session::Session,
-    stop::Stop,
 };
 
 mod fill;
 mod lost;
-mod owed;
+mod pending;
 
-use self::{lost::Lost, owed::Owed};
+use self::{lost::Lost, pending::PendingChanges};
 use crate::timing;
 
 /// What is to be done when events are gone for good.
@@ -61,7 +61,7 @@ struct Backlog {
 
 impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     /// Joins the group, creating it if need be.
-    pub fn join(session: &'s mut Session<'a, W>, group: &'s mut Group) -> Result<Self, Stop> {
+    pub fn join(session: &'s mut Session<'a, W>, group: &'s mut Group) -> Result<Self, Interruption> {
         let mut stream = Self {
             session,
             group,
@@ -76,7 +76,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     }
 
     /// Finds out, or settles, by what a server is known that has been filled.
-    fn agree(&mut self) -> Result<(), Stop> {
+    fn agree(&mut self) -> Result<(), Interruption> {
         let key = self.session.lease.memory_key();
         let remembered = redis::cmd("GET").arg(&key).query(&mut self.session.redis);
         let remembered: Option<String> = self.asked(remembered)?;
@@ -92,9 +92,9 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     }
 
     /// Follows the stream until something stops it.
-    pub fn follow(&mut self) -> Result<(), Stop> {
+    pub fn follow(&mut self) -> Result<(), Interruption> {
         self.fill_what_is_empty()?;
-        let mut in_hand = self.claim_what_is_owed()?;
+        let mut in_hand = self.claim_pending()?;
         if !in_hand.goes_on() {
             self.finish(&mem::take(&mut in_hand))?;
         }
@@ -113,7 +113,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             let is_end = entries.is_empty();
             if let Some(last) = entries.last() {
                 self.last.clone_from(&last.id);
-                self.take_in_hand(&mut in_hand, entries)?;
+                self.add_entries(&mut in_hand, entries)?;
                 came = Instant::now();
             }
             if !in_hand.ids.is_empty() {
@@ -137,17 +137,17 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     }
 
     /// Waits a while for something to come.
-    fn wait(&mut self) -> Result<(), Stop> {
+    fn wait(&mut self) -> Result<(), Interruption> {
         let waited = self
             .group
             .wait(self.session.lease, &mut self.session.redis, &self.last);
         self.asked(waited)
     }
 
-    fn find_place(&mut self) -> Result<(), Stop> {
+    fn find_place(&mut self) -> Result<(), Interruption> {
         let extent = self.group.extent(&mut self.session.redis);
         let Some(extent) = self.asked(extent)? else {
-            return Err(Stop::trouble(
+            return Err(Interruption::trouble(
                 "no_stream",
                 format!("there is no stream {:?} in Redis yet", self.group.stream()),
                 "Nothing to do if no page has written yet. Else: is redis.stream the same here and where the hosts run, and is it the \
@@ -172,14 +172,14 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             .group
             .create(self.session.lease, &mut self.session.redis, &after, count);
         if !self.asked(created)? {
-            return Err(Stop::LeaseLost);
+            return Err(Interruption::LeaseLost);
         }
         self.last = after;
         self.tell_backlog(&extent)
     }
 
     /// Says how much there is to catch up with, if there is something.
-    fn tell_backlog(&mut self, extent: &Extent) -> Result<(), Stop> {
+    fn tell_backlog(&mut self, extent: &Extent) -> Result<(), Interruption> {
         let all = self.lag(extent)?;
         self.backlog = Backlog { all, done: 0 };
         let text = match all {
@@ -191,7 +191,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     }
 
     /// How many entries are still to be read; `None` if that is unknown.
-    fn lag(&mut self, extent: &Extent) -> Result<Option<usize>, Stop> {
+    fn lag(&mut self, extent: &Extent) -> Result<Option<usize>, Interruption> {
         let position = redis::cmd("GET")
             .arg(self.session.lease.position_key())
             .query(&mut self.session.redis);
@@ -200,8 +200,8 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     }
 
     /// Brings what is in hand to Memcached and acknowledges its entries.
-    fn finish(&mut self, in_hand: &Owed) -> Result<(), Stop> {
-        let Owed { changes, ids, .. } = in_hand;
+    fn finish(&mut self, in_hand: &PendingChanges) -> Result<(), Interruption> {
+        let PendingChanges { changes, ids, .. } = in_hand;
         while !self.apply(changes)? {
             // A server is empty, or another writer noted something: look again.
             self.session.go_on()?;
@@ -212,14 +212,14 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             .group
             .acknowledge(self.session.lease, &mut self.session.redis, &ids);
         if !self.asked(acknowledged)? {
-            return Err(Stop::LeaseLost);
+            return Err(Interruption::LeaseLost);
         }
         self.session.report.flush()?;
         Ok(())
     }
 
     /// The event of an entry; what cannot be read is said and left out.
-    fn read(&mut self, entry: &Entry) -> Result<Option<Change>, Stop> {
+    fn read(&mut self, entry: &Entry) -> Result<Option<Change>, Interruption> {
         let memcached = &self.session.config.memcached;
         let most = self.session.cache.most_bytes();
         let read = |event| Change::read(event, memcached, most);
@@ -228,7 +228,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             Some(Err(error)) => error.to_string(),
             None => "it has no field \"event\" with text in it".to_owned(),
         };
-        self.session.report.tell(
+        self.session.report.print(
             "unreadable",
             format_args!("entry {} is no event and is left out: {problem}", entry.id),
             json!({"id": entry.id, "problem": problem}),
@@ -238,7 +238,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
 
     /// Applies changes, each at most once to each server; `false` if something came in between and
     /// it must be done again.
-    fn apply(&mut self, changes: &[Change]) -> Result<bool, Stop> {
+    fn apply(&mut self, changes: &[Change]) -> Result<bool, Interruption> {
         let mut profiles: Vec<&str> = changes.iter().map(|change| change.profile.as_str()).collect();
         profiles.sort_unstable();
         profiles.dedup();
@@ -295,13 +295,13 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         Ok(true)
     }
 
-    fn standings(&mut self, profiles: &[&str]) -> Result<Vec<Standing>, Stop> {
+    fn standings(&mut self, profiles: &[&str]) -> Result<Vec<ServerStatus>, Interruption> {
         (0..self.session.cache.addresses().len())
             .map(|index| self.session.cache.standing(index, profiles.iter().copied()))
             .collect()
     }
 
-    fn tell_progress(&mut self, more: usize) -> Result<(), Stop> {
+    fn tell_progress(&mut self, more: usize) -> Result<(), Interruption> {
         self.backlog.done += more;
         let Backlog { all, done } = self.backlog;
         if all.is_some_and(|all| all <= done) && done >= BACKLOG {
@@ -318,11 +318,11 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         Ok(())
     }
 
-    fn asked<T>(&self, answer: Result<T, RedisError>) -> Result<T, Stop> {
+    fn asked<T>(&self, answer: Result<T, RedisError>) -> Result<T, Interruption> {
         answer.map_err(|error| self.session.redis_failed(&error))
     }
 
-    fn leased<T>(&self, answer: Result<Option<T>, RedisError>) -> Result<T, Stop> {
-        self.asked(answer)?.ok_or(Stop::LeaseLost)
+    fn leased<T>(&self, answer: Result<Option<T>, RedisError>) -> Result<T, Interruption> {
+        self.asked(answer)?.ok_or(Interruption::LeaseLost)
     }
 }

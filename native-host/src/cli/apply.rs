@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::CliError;
 use crate::{
-    apply::{self, Options, feeder, lease},
+    apply::{self, Options, cache_writer, lease},
     config::{self, Config, MemcachedMode, Redis},
     journal::read::journals,
     logging::{self, Log},
@@ -58,7 +58,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     pubsub: bool,
     /// The consumer group; one group feeds one Memcached (or one set of servers)
-    #[arg(long, value_name = "NAME", default_value = feeder::USUAL_GROUP, value_parser = name)]
+    #[arg(long, value_name = "NAME", default_value = cache_writer::USUAL_GROUP, value_parser = name)]
     group: String,
     /// This process's name in the group; by default the machine's name and the process's number
     #[arg(long, value_name = "NAME", value_parser = name)]

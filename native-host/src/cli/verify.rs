@@ -8,7 +8,7 @@ use protocol::inspect::{Compared, Difference, DifferenceKind};
 
 use super::{CliError, error::Drift, place::readers};
 use crate::{
-    apply::feeder::USUAL_GROUP,
+    apply::cache_writer::USUAL_GROUP,
     compare::{CompareError, Feed, Journals, Observer, Scope, compare},
     config::Config,
     failure::Failure as _,

@@ -7,8 +7,8 @@ use super::{CompareError, cache::Cache};
 use crate::{
     apply::{
         cache::{FILLING, mark_name, offset_name},
+        cache_writer,
         cursor::cursors,
-        feeder,
     },
     config::{self, Config, MemcachedMode},
     failure::Failure,
@@ -109,12 +109,12 @@ impl Feed {
         };
         let mut connection = sinks::redis::connect(redis).map_err(asked)?;
         let stream = redis.stream.as_deref();
-        let feeder = feeder::feeder(&mut connection, stream, group.to_owned()).map_err(asked)?;
-        if !feeder.is_apply {
+        let writer = cache_writer::cache_writer(&mut connection, stream, group.to_owned()).map_err(asked)?;
+        if !writer.is_apply {
             return Err(FeedError::NoWriter(group.to_owned()));
         }
         let mark = mark_name(group);
-        if let Some(feed) = &feeder.feed {
+        if let Some(feed) = &writer.feed {
             is_same(feed, &config.memcached, group, &mark)?;
         }
         let mut others = stream.is_none();
@@ -130,8 +130,8 @@ impl Feed {
         }
         Ok(Self::Apply(Applied {
             mark,
-            runs: feeder.process.is_some(),
-            listens: feeder.listens(),
+            runs: writer.process.is_some(),
+            listens: writer.uses_pubsub(),
             others,
         }))
     }
@@ -139,7 +139,7 @@ impl Feed {
 
 /// Whether what is fed is what the configuration means.
 fn is_same(
-    feed: &feeder::Feed,
+    feed: &cache_writer::Feed,
     config: &config::Memcached,
     group: &str,
     mark: &str,
@@ -152,7 +152,7 @@ fn is_same(
         // A single server may have another name here: it knows itself.
         if let ([_], [_]) = (&*feed.servers, &*config.servers) {
             let found = sinks::memcached::lookup(config, mark).map_err(FeedError::Memcached)?;
-            let found: Option<feeder::Feed> = found.and_then(|mark| serde_json::from_slice(&mark).ok());
+            let found: Option<cache_writer::Feed> = found.and_then(|mark| serde_json::from_slice(&mark).ok());
             if found.is_some_and(|found| found.era == feed.era) {
                 return Ok(());
             }

@@ -47,7 +47,7 @@ impl Known {
 
 /// What a listing brought.
 #[derive(Default)]
-struct Haul {
+struct ItemChunk {
     suspects: Vec<Suspect>,
     /// There are more.
     more: bool,
@@ -103,7 +103,7 @@ impl<O: Observer> Comparison<'_, O> {
         server: usize,
         known: &mut Known,
         looked: &mut u64,
-    ) -> Result<Option<Haul>, CompareError> {
+    ) -> Result<Option<ItemChunk>, CompareError> {
         let address = self.server(server).to_owned();
         let unreachable = |error| memcached::unreachable(error, &address);
         let Some(endpoint) = self.cache.endpoint(server) else {
@@ -116,7 +116,7 @@ impl<O: Observer> Comparison<'_, O> {
                 return Ok(None);
             }
         };
-        let mut haul = Haul::default();
+        let mut haul = ItemChunk::default();
         while haul.suspects.len() < SUSPECTS {
             let Some(item) = items.next().map_err(unreachable)? else {
                 return Ok(Some(haul));
@@ -140,7 +140,7 @@ impl<O: Observer> Comparison<'_, O> {
         server: usize,
         name: String,
         known: &mut Known,
-        haul: &mut Haul,
+        haul: &mut ItemChunk,
     ) -> Result<(), CompareError> {
         let record = match self.owners.read(&name) {
             Some((named, whose)) if whose == Whose::Elsewhere || !known.origins.contains(&named.origin) => {

@@ -68,7 +68,7 @@ pub(super) enum Verdict {
 
 /// A suspect that was looked at.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct Judgement {
     pub found: Found,
     pub wanted: Option<String>,
     pub verdict: Verdict,
@@ -167,7 +167,7 @@ impl<O: Observer> Comparison<'_, O> {
 
     /// What the suspects are now. Offsets first, then the items, then the mirror: see the
     /// invariants.
-    pub(super) fn judge(&self, suspects: &[Suspect], reach: Reach) -> Result<Vec<Look>, CompareError> {
+    pub(super) fn judge(&self, suspects: &[Suspect], reach: Reach) -> Result<Vec<Judgement>, CompareError> {
         let mut passed = Vec::new();
         for reader in self.journals.all() {
             passed.push(self.feed.reached(&self.cache, reader, reach)?);
@@ -192,7 +192,7 @@ impl<O: Observer> Comparison<'_, O> {
                 (None, shortened) => {
                     let behind = shortened.as_ref().is_some_and(|(_, behind)| *behind);
                     let verdict = verdict(&found, None, behind);
-                    Look {
+                    Judgement {
                         found,
                         wanted: None,
                         verdict,
@@ -210,7 +210,7 @@ impl<O: Observer> Comparison<'_, O> {
         record: &Record,
         found: Found,
         now: Now,
-    ) -> Result<Look, CompareError> {
+    ) -> Result<Judgement, CompareError> {
         let typed = now.value.filter(|_| !suspect.misplaced);
         let wanted = typed.map(|typed| self.cache.wanted(&suspect.address, &typed));
         let refused = matches!(wanted, Some(Err(Refused)));
@@ -252,7 +252,7 @@ impl<O: Observer> Comparison<'_, O> {
         if verdict == Verdict::Right && refused {
             verdict = Verdict::Refused;
         }
-        Ok(Look {
+        Ok(Judgement {
             found,
             wanted,
             verdict,
@@ -348,8 +348,8 @@ fn verdict(found: &Found, wanted: Option<&str>, pending: bool) -> Verdict {
     })
 }
 
-fn right(found: Found) -> Look {
-    Look {
+fn right(found: Found) -> Judgement {
+    Judgement {
         found,
         wanted: None,
         verdict: Verdict::Right,

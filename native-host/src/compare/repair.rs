@@ -21,7 +21,7 @@ use super::{
     CompareError, Comparison, Observer,
     cache::Change,
     feed::Reach,
-    judge::{Look, Suspect, Verdict},
+    judge::{Judgement, Suspect, Verdict},
 };
 use crate::{journal::freeze, sinks::memcached::is_too_large, timing};
 
@@ -151,7 +151,7 @@ impl<O: Observer> Comparison<'_, O> {
 }
 
 /// What brings the item that was seen to what is wanted, by the clock of its server.
-fn wanted(name: &str, look: Look, clock: Option<u64>) -> Option<Change> {
+fn wanted(name: &str, look: Judgement, clock: Option<u64>) -> Option<Change> {
     let name = name.to_owned();
     Some(match (look.found.cas, look.wanted) {
         (None, None) => return None,

@@ -6,7 +6,7 @@ use super::{
     CompareError, Comparison, Feed, Observer,
     cache::{Address, Change},
 };
-use crate::sinks::memcached::mark::{self, Mark};
+use crate::sinks::memcached::marker::{self, Marker};
 
 /// How often a mark is tried that the host writes meanwhile.
 const TRIES: usize = 8;
@@ -22,7 +22,7 @@ impl<O: Observer> Comparison<'_, O> {
         }
         for (_, reader) in self.journals.chosen() {
             let (profile, _) = reader.author()?;
-            let name = mark::name(&profile);
+            let name = marker::name(&profile);
             for server in 0..self.cache.servers().len() {
                 for _ in 0..TRIES {
                     if self.settle(server, &name)? {
@@ -41,7 +41,7 @@ impl<O: Observer> Comparison<'_, O> {
             name: name.to_owned(),
         };
         let found = self.cache.look(&[&address])?.pop().unwrap_or_default();
-        let mark = found.text().and_then(|text| Mark::parse(text.as_bytes()));
+        let mark = found.text().and_then(|text| Marker::parse(text.as_bytes()));
         let (Some(mut mark), Some(cas)) = (mark.filter(|mark| mark.lacks), found.cas) else {
             return Ok(true);
         };

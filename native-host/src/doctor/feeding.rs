@@ -4,7 +4,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::Check;
 use crate::{
-    apply::feeder::{Feeder, feeders},
+    apply::cache_writer::{CacheWriter, cache_writers},
     config::{Config, MemcachedMode, Redis},
     journal::condition::Problem,
     sinks::redis as redis_sink,
@@ -23,8 +23,8 @@ pub fn examine(config: &Config) -> Vec<Check> {
             )],
         };
     };
-    let feeders = match ask(redis) {
-        Ok(feeders) => feeders,
+    let writers = match ask(redis) {
+        Ok(writers) => writers,
         // Everything else about Redis may be allowed.
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
             let Problem { error, fix } = redis_sink::trouble(&error, &redis_sink::address(&redis.url));
@@ -35,20 +35,20 @@ pub fn examine(config: &Config) -> Vec<Check> {
         Err(_) => return Vec::new(),
     };
     match config.memcached.mode {
-        MemcachedMode::Host => feeders
+        MemcachedMode::Host => writers
             .iter()
-            .filter_map(|feeder| twice(feeder, &config.memcached.servers))
+            .filter_map(|writer| twice(writer, &config.memcached.servers))
             .collect(),
-        MemcachedMode::Off if feeders.is_empty() => vec![no_writer(&match &redis.stream {
+        MemcachedMode::Off if writers.is_empty() => vec![no_writer(&match &redis.stream {
             Some(stream) => format!("the stream {stream:?} has no consumer group"),
             None => "there is no stream, and no `idb-relay apply` listens to the channels".to_owned(),
         })],
-        MemcachedMode::Off => feeders.iter().map(once).collect(),
+        MemcachedMode::Off => writers.iter().map(once).collect(),
     }
 }
 
-fn ask(redis: &Redis) -> Result<Vec<Feeder>, RedisError> {
-    feeders(&mut redis_sink::connect(redis)?, redis.stream.as_deref())
+fn ask(redis: &Redis) -> Result<Vec<CacheWriter>, RedisError> {
+    cache_writers(&mut redis_sink::connect(redis)?, redis.stream.as_deref())
 }
 
 fn no_writer(why: &str) -> Check {
@@ -60,14 +60,14 @@ fn no_writer(why: &str) -> Check {
 }
 
 /// Beside a host that leaves Memcached alone.
-fn once(feeder: &Feeder) -> Check {
-    let Feeder {
+fn once(writer: &CacheWriter) -> Check {
+    let CacheWriter {
         group,
         is_apply,
         process,
         ..
-    } = feeder;
-    let servers = feeder.servers();
+    } = writer;
+    let servers = writer.servers();
     let what = if servers.is_empty() {
         "Memcached".to_owned()
     } else {
@@ -91,12 +91,12 @@ fn once(feeder: &Feeder) -> Check {
 }
 
 /// Beside a host that feeds Memcached itself.
-fn twice(feeder: &Feeder, own: &[String]) -> Option<Check> {
-    let process = feeder.process.as_ref()?;
-    let group = &feeder.group;
+fn twice(writer: &CacheWriter, own: &[String]) -> Option<Check> {
+    let process = writer.process.as_ref()?;
+    let group = &writer.group;
     let common: Vec<&str> = own
         .iter()
-        .filter(|server| feeder.servers().contains(server))
+        .filter(|server| writer.servers().contains(server))
         .map(String::as_str)
         .collect();
     if !common.is_empty() {
@@ -110,10 +110,10 @@ fn twice(feeder: &Feeder, own: &[String]) -> Option<Check> {
             "Write memcached.mode = \"off\" where the host runs and restart the browser; or end `idb-relay apply`.",
         ));
     }
-    let where_to = if feeder.servers().is_empty() {
+    let where_to = if writer.servers().is_empty() {
         "a Memcached".to_owned()
     } else {
-        format!("memcached at {}", feeder.servers().join(", "))
+        format!("memcached at {}", writer.servers().join(", "))
     };
     Some(Check::note(
         MEMCACHED,

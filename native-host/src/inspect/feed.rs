@@ -148,7 +148,7 @@ fn read(reader: &Reader, since: &Since) -> Result<Feed, JournalError> {
     let enabled = sinks.iter().filter(|sink| sink.enabled).map(|sink| &*sink.name);
     for stage in ["journal"].into_iter().chain(enabled) {
         let known = since.passed.get(stage).copied().unwrap_or(begin);
-        let reached = passages(reader, stage, known, last, &mut feed)?;
+        let reached = routes(reader, stage, known, last, &mut feed)?;
         feed.next.passed.insert(stage.to_owned(), reached);
     }
     Ok(feed)
@@ -156,13 +156,7 @@ fn read(reader: &Reader, since: &Since) -> Result<Feed, JournalError> {
 
 /// Takes a stage further, up to the last event that the asker has, as far as there is room; the
 /// last event that has passed it.
-fn passages(
-    reader: &Reader,
-    stage: &str,
-    known: u64,
-    last: u64,
-    feed: &mut Feed,
-) -> Result<u64, JournalError> {
+fn routes(reader: &Reader, stage: &str, known: u64, last: u64, feed: &mut Feed) -> Result<u64, JournalError> {
     if known >= last {
         return Ok(known);
     }

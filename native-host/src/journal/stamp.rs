@@ -56,8 +56,8 @@ impl CommitSpan {
         self.began_at <= last.at.saturating_add(self.clock_slack(last.by))
     }
 
-    /// How far the clock of a stamp by this context may differ from the commit's. A read by the same
-    /// document goes by the same clock.
+    /// How far the clock of a stamp by this context may differ from the commit's. A read by the
+    /// same document goes by the same clock.
     pub(super) fn clock_slack(self, by: i64) -> i64 {
         if by == -self.context { 0 } else { SLACK_MS }
     }

@@ -12,11 +12,11 @@
 //!
 //! - [`ketama`]: which server a key belongs to, as libmemcached says.
 //! - `client`: single questions, on a connection of their own.
-//! - `line`: a connection to a server.
-//! - `mark`: what a server is told to remember of us.
+//! - `connection`: a connection to a server.
+//! - `marker`: what a server is told to remember of us.
 //! - `metadump`: what a server lists of its items.
 //! - `owner`: which profile writes an origin's keys, as the servers say. `owners`: what this host
-//!   makes of it. `settle`: bringing an origin up to date that others may have written to.
+//!   makes of it. `rewrite`: bringing an origin up to date that others may have written to.
 //! - `obstacle`: what keeps a connection from its first command, with fixes.
 //! - `servers`: all of them, and what is known of what they hold.
 //! - `settings`: what a server says of itself.
@@ -45,29 +45,29 @@ use crate::{
 };
 
 mod client;
+mod connection;
 pub mod ketama;
-mod line;
-pub(crate) mod mark;
+pub(crate) mod marker;
 pub(crate) mod metadump;
 mod obstacle;
 pub(crate) mod owner;
 mod owners;
+mod rewrite;
 mod servers;
 mod settings;
-mod settle;
 mod store;
 mod stream;
 
 pub(crate) use self::{
     client::Client,
-    line::{Answer, Line, Parcel},
+    connection::{Answer, CommandBatch, Connection},
+    rewrite::is_empty_of,
     settings::Settings,
-    settle::is_empty_of,
     store::{is_too_large, most_bytes},
     stream::Stream,
 };
 use self::{
-    mark::Mark,
+    marker::Marker,
     owners::Owners,
     servers::{Found, Servers},
     store::Item,
@@ -108,14 +108,14 @@ struct Filling {
     /// Its mark; if it is another one's in the end, the server was emptied meanwhile.
     found: Found,
     /// What the mark is to go on from.
-    mark: Option<Mark>,
+    mark: Option<Marker>,
     /// It knows of all deletions up to this event.
     told: u64,
 }
 
 /// What an error of these servers is called, with its fix.
 pub(crate) fn failure(error: &Error, servers: &[String]) -> StepError {
-    store::trouble(error, servers)
+    store::problem(error, servers)
 }
 
 /// What a server that cannot be spoken to is in the sink's words.
@@ -163,7 +163,7 @@ impl MemcachedSink {
         for _ in 0..ROUNDS {
             let unfilled = self.servers.unfilled();
             if unfilled.is_empty() {
-                return self.settle(reader);
+                return self.rewrite_unsettled(reader);
             }
             self.fill(reader, journal, after, &unfilled)?;
         }
@@ -213,12 +213,12 @@ impl MemcachedSink {
             }
             self.servers.store(&items.take(), Some(&indexes), None)?;
         }
-        self.tell_deletions(reader, after, &mut fillings, &indexes)?;
+        self.delete_evicted(reader, after, &mut fillings, &indexes)?;
         for Filling {
             index, found, mark, ..
         } in fillings
         {
-            let mark = Mark::after(mark.as_ref(), journal, self.servers.list(), after);
+            let mark = Marker::after(mark.as_ref(), journal, self.servers.list(), after);
             self.servers.write_mark(index, &mark, Some(&found))?;
         }
         Ok(())
@@ -235,7 +235,7 @@ impl MemcachedSink {
     ) -> Result<Option<Filling>, StepError> {
         let mut found = self.servers.find(index)?;
         if found.is_none() {
-            let mark = Mark::after(None, journal, self.servers.list(), after);
+            let mark = Marker::after(None, journal, self.servers.list(), after);
             self.servers.write_mark(index, &mark, None)?;
             self.servers.unfill(index);
             found = self.servers.find(index)?;
@@ -252,7 +252,7 @@ impl MemcachedSink {
             mark: match told {
                 Some(_) => found.mark.clone(),
                 // Another journal's deletions, or such as this one has forgotten.
-                None => Some(Mark::lacking()),
+                None => Some(Marker::lacking()),
             },
             told: told.map_or(after, |told| told.min(after)),
             found,
@@ -261,7 +261,7 @@ impl MemcachedSink {
 
     /// Deletes what was deleted since the servers were told of it; notes where that is no longer
     /// known.
-    fn tell_deletions(
+    fn delete_evicted(
         &mut self,
         reader: &Reader,
         after: u64,
@@ -356,14 +356,14 @@ impl MemcachedSink {
             let (_, browser) = reader.author()?;
             self.owners.check(&mut self.servers, &browser, unknown)?;
             // Reads the mirror, which may be ahead of these changes: they are read again behind it.
-            self.settle(reader)?;
+            self.rewrite_unsettled(reader)?;
         }
         Err(emptied())
     }
 
     /// What is wrong though all events are passed on.
     fn trouble(&self) -> Option<(&'static str, Problem)> {
-        if let Some(trouble) = self.owners.trouble() {
+        if let Some(trouble) = self.owners.problem() {
             return Some((NOT_OWNER, trouble));
         }
         let lacking = self.servers.lacking();
@@ -484,7 +484,7 @@ pub(crate) fn lookup(config: &config::Memcached, name: &str) -> Result<Option<Ve
 
 /// What an error of these servers is in the sink's words.
 pub(crate) fn trouble(error: &Error, servers: &[String]) -> Problem {
-    store::trouble(error, servers).trouble
+    store::problem(error, servers).trouble
 }
 
 impl Sink for MemcachedSink {

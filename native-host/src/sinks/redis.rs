@@ -21,7 +21,7 @@
 //! - `sign`: that the host runs.
 //! - `rights`: what the user must be allowed.
 //! - `memory`: how much memory a server has left.
-//! - `trouble`: what servers refuse, and fixes.
+//! - `problem`: what servers refuse, and fixes.
 
 use std::{collections::HashMap, ops::ControlFlow, time::Instant};
 
@@ -44,9 +44,9 @@ mod flight;
 mod link;
 mod lookup;
 mod memory;
+mod problem;
 mod rights;
 pub(crate) mod sign;
-mod trouble;
 
 use self::{
     claim::{Challenged, Former},
@@ -106,7 +106,7 @@ impl RedisSink {
     }
 
     fn failed(&self, error: &RedisError) -> StepError {
-        self.with_rights(trouble::of_error(error, &self.address()))
+        self.with_rights(problem::of_error(error, &self.address()))
     }
 
     /// An error with what allows the user what the host needs, if that is what it is about.
@@ -212,7 +212,7 @@ impl RedisSink {
     }
 
     /// What is to be said although all is published.
-    fn trouble(&self) -> Option<(&'static str, Problem)> {
+    fn problem(&self) -> Option<(&'static str, Problem)> {
         self.challenged.is_recent().then(|| {
             let trouble = Problem {
                 error: format!(
@@ -340,12 +340,12 @@ impl RedisSink {
                         .map_err(|error| self.stopped(reached, &error))?;
                     sent = reached;
                 }
-                Some(Answer::NoScript) => return Err(trouble::of_text("NOSCRIPT", &self.address(), None)),
+                Some(Answer::NoScript) => return Err(problem::of_text("NOSCRIPT", &self.address(), None)),
                 Some(Answer::Stopped { reached, refused }) => return Err(self.refused(reached, &refused)),
                 None => {
                     return Ok(Step {
                         reached: reached.max(after),
-                        trouble: self.trouble(),
+                        trouble: self.problem(),
                         ..Step::default()
                     });
                 }
@@ -402,7 +402,7 @@ impl RedisSink {
     /// The server stopped in the middle of a batch.
     fn refused(&self, reached: Option<u64>, refused: &str) -> StepError {
         if !refused.is_empty() {
-            return self.with_rights(trouble::of_text(refused, &self.address(), reached));
+            return self.with_rights(problem::of_text(refused, &self.address(), reached));
         }
         StepError {
             reached,
@@ -426,12 +426,12 @@ fn without_a_hole(mut entries: Vec<Entry>) -> Vec<Entry> {
 
 /// What an error of the client is called, with its fix.
 pub fn trouble(error: &RedisError, address: &str) -> Problem {
-    trouble::of_error(error, address).trouble
+    problem::of_error(error, address).trouble
 }
 
 /// The same with its state, for who passes on.
 pub(crate) fn failure(error: &RedisError, address: &str) -> StepError {
-    trouble::of_error(error, address)
+    problem::of_error(error, address)
 }
 
 /// Whether a URL holds a password.
@@ -481,7 +481,7 @@ impl Sink for RedisSink {
         if let Some(link) = &mut self.link {
             if !link.is_unbroken() {
                 self.link = None;
-            } else if claim::answer(link).map_err(|error| trouble::of_error(&error, &address))? {
+            } else if claim::answer(link).map_err(|error| problem::of_error(&error, &address))? {
                 self.challenged.note();
             }
         }

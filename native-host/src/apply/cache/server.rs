@@ -15,7 +15,7 @@ use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaOp, ReturnCode};
 
 use crate::{
     config::endpoint::Endpoint,
-    sinks::memcached::{Answer, Line, Parcel, most_bytes},
+    sinks::memcached::{Answer, CommandBatch, Connection, most_bytes},
     timing,
 };
 
@@ -29,7 +29,7 @@ const EXCHANGE_BYTES: usize = 1024 * 1024;
 
 /// A connection to one server.
 pub struct Server {
-    line: Line,
+    line: Connection,
     item_size: u64,
 }
 
@@ -48,7 +48,7 @@ pub type Write<'a> = (&'a str, Option<&'a [u8]>);
 impl Server {
     /// Connects.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Error> {
-        let (mut line, greeting) = Line::open(endpoint)?;
+        let (mut line, greeting) = Connection::open(endpoint)?;
         // The lease does not wait for a slow exchange.
         line.limit(timing::memcached::answer());
         if !greeting.has_cas {
@@ -140,7 +140,7 @@ impl Server {
 
     /// Sends commands and waits for all their answers.
     fn run(&mut self, commands: &[MetaCommand]) -> Result<Vec<MetaCommandResult>, Error> {
-        let mut parcel = Parcel::default();
+        let mut parcel = CommandBatch::default();
         for command in commands {
             parcel.push_command(command)?;
         }

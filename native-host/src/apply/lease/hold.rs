@@ -16,7 +16,7 @@ use crate::timing;
 
 /// What is known of the lease; clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Hold(Arc<Shared>);
+pub(super) struct LeaseHolder(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -38,15 +38,15 @@ struct State {
 }
 
 /// While this lives a caller waits for an answer.
-pub(in crate::apply) struct Waiting(Hold);
+pub(in crate::apply) struct LeaseWait(LeaseHolder);
 
-impl Drop for Waiting {
+impl Drop for LeaseWait {
     fn drop(&mut self) {
         self.0.state().waiting = false;
     }
 }
 
-impl Hold {
+impl LeaseHolder {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,10 +85,10 @@ impl Hold {
     }
 
     /// Notes that a caller waits for an answer from now on.
-    pub(super) fn wait(&self) -> Waiting {
+    pub(super) fn wait(&self) -> LeaseWait {
         self.state().waiting = true;
         self.0.changed.notify_all();
-        Waiting(self.clone())
+        LeaseWait(self.clone())
     }
 
     /// Waits until the lease is to be kept, and gives the token under which; `None` at the end. One

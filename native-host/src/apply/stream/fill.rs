@@ -17,7 +17,7 @@ use std::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{Change, FIX_GAP, Stop, Stream, Target, owed::HELD};
+use super::{Change, FIX_GAP, Interruption, Stream, Target, pending::HELD};
 use crate::timing;
 
 /// Enough of a digest of a name to know it again; a stream may name many.
@@ -25,7 +25,7 @@ type Mark = [u8; 16];
 
 impl<W: Write> Stream<'_, '_, W> {
     /// Fills the servers that need it, if any do.
-    pub(super) fn fill_what_is_empty(&mut self) -> Result<(), Stop> {
+    pub(super) fn fill_what_is_empty(&mut self) -> Result<(), Interruption> {
         loop {
             self.session.look_after_owners()?;
             let empty: Vec<usize> = self
@@ -43,7 +43,7 @@ impl<W: Write> Stream<'_, '_, W> {
         }
     }
 
-    fn fill(&mut self, empty: &[usize]) -> Result<(), Stop> {
+    fn fill(&mut self, empty: &[usize]) -> Result<(), Interruption> {
         let names: Vec<String> = empty
             .iter()
             .filter_map(|index| self.session.cache.addresses().get(*index).cloned())
@@ -76,7 +76,7 @@ impl<W: Write> Stream<'_, '_, W> {
                 self.session.cache.mark_filled(index, &filling, fence)?;
             }
         }
-        self.session.report.tell(
+        self.session.report.print(
             "filled",
             format_args!("filled {names}: {records} records"),
             json!({"servers": names, "records": records}),
@@ -86,7 +86,7 @@ impl<W: Write> Stream<'_, '_, W> {
             .unwrap_or(extent.length)
             .saturating_sub(extent.length);
         if gone > 0 {
-            self.session.report.tell(
+            self.session.report.print(
                 "trimmed",
                 format_args!(
                     "the stream no longer has its first {gone} events: records that have not changed since are missing in {names}\n   \
@@ -100,7 +100,7 @@ impl<W: Write> Stream<'_, '_, W> {
 
     /// Waits for hosts that are giving the stream again what it lost, for it ends in the past until
     /// then; not for those that do not go on.
-    fn await_what_comes_again(&mut self) -> Result<(), Stop> {
+    fn await_what_comes_again(&mut self) -> Result<(), Interruption> {
         let mut before = HashMap::new();
         let mut moved = Instant::now();
         loop {
@@ -131,7 +131,7 @@ impl<W: Write> Stream<'_, '_, W> {
         &mut self,
         empty: &[usize],
         all: usize,
-    ) -> Result<(HashMap<String, u64>, usize), Stop> {
+    ) -> Result<(HashMap<String, u64>, usize), Interruption> {
         let mut reached: HashMap<String, u64> = HashMap::new();
         let mut met: HashSet<Mark> = HashSet::new();
         let mut others: HashMap<Mark, Target> = HashMap::new();
@@ -187,7 +187,7 @@ impl<W: Write> Stream<'_, '_, W> {
         changes: Vec<Change>,
         met: &mut HashSet<Mark>,
         others: &mut HashMap<Mark, Target>,
-    ) -> Result<usize, Stop> {
+    ) -> Result<usize, Interruption> {
         // What changes hands meanwhile has the servers filled once more.
         let owned = match self.session.owned(&changes)? {
             Some(owned) => owned,

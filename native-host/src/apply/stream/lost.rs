@@ -17,7 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Change, End, FIX_GAP, Standing, Stop, Stream};
+use super::{Change, End, FIX_GAP, Interruption, ServerStatus, Stream};
 use crate::{
     apply::cursor::{Cursor, cursors},
     timing,
@@ -52,7 +52,7 @@ struct Holes {
 impl<W: Write> Stream<'_, '_, W> {
     /// At the end of the stream, as it seems: makes sure of it, and says what was missed on the
     /// way. `false` if there is more to read.
-    pub(super) fn arrive(&mut self) -> Result<bool, Stop> {
+    pub(super) fn arrive(&mut self) -> Result<bool, Interruption> {
         let end = self
             .group
             .end(self.session.lease, &mut self.session.redis, &self.last);
@@ -76,13 +76,13 @@ impl<W: Write> Stream<'_, '_, W> {
     }
 
     /// What the hosts of all profiles say of the stream.
-    pub(super) fn cursors(&mut self) -> Result<HashMap<String, Cursor>, Stop> {
+    pub(super) fn cursors(&mut self) -> Result<HashMap<String, Cursor>, Interruption> {
         let cursors = cursors(&mut self.session.redis, self.group.stream());
         self.asked(cursors)
     }
 
     /// All that these hosts had put into the stream was read, or cannot be read any more.
-    fn tell_what_never_came(&mut self, had: HashMap<String, Cursor>) -> Result<(), Stop> {
+    fn tell_what_never_came(&mut self, had: HashMap<String, Cursor>) -> Result<(), Interruption> {
         for (profile, cursor) in had {
             let home = self.session.cache.home_of(&profile);
             let standing = self
@@ -112,7 +112,11 @@ impl<W: Write> Stream<'_, '_, W> {
     /// to a point, and says so where each store's last one was; in between there can be events that
     /// are about a store. So what is missing is decided when the next event of a record comes.
     /// Until then it is noted in Redis, for who comes after us.
-    pub(super) fn note_holes(&mut self, changes: &[Change], standings: &[Standing]) -> Result<(), Stop> {
+    pub(super) fn note_holes(
+        &mut self,
+        changes: &[Change],
+        standings: &[ServerStatus],
+    ) -> Result<(), Interruption> {
         let mut reached: HashMap<&str, Option<u64>> = HashMap::new();
         let mut is_new = false;
         for change in changes {
@@ -162,7 +166,7 @@ impl<W: Write> Stream<'_, '_, W> {
         if is_new { self.keep_holes() } else { Ok(()) }
     }
 
-    fn keep_holes(&mut self) -> Result<(), Stop> {
+    fn keep_holes(&mut self) -> Result<(), Interruption> {
         let key = self.session.lease.holes_key();
         let text = serde_json::to_string(&self.lost.holes).unwrap_or_default();
         let command: &[&str] = if self.lost.holes.is_empty() {
@@ -175,7 +179,7 @@ impl<W: Write> Stream<'_, '_, W> {
     }
 
     /// Takes over what the process before us has noted and not said.
-    pub(super) fn recall_holes(&mut self) -> Result<(), Stop> {
+    pub(super) fn recall_holes(&mut self) -> Result<(), Interruption> {
         let key = self.session.lease.holes_key();
         let holes = redis::cmd("GET").arg(&key).query(&mut self.session.redis);
         let holes: Option<String> = self.asked(holes)?;
@@ -187,7 +191,7 @@ impl<W: Write> Stream<'_, '_, W> {
 
     /// At the stream's end: nothing comes any more that could say that the host has left out what
     /// is missing.
-    fn decide_what_is_old(&mut self) -> Result<(), Stop> {
+    fn decide_what_is_old(&mut self) -> Result<(), Interruption> {
         let (old, young): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.lost.holes)
             .into_iter()
             .partition(|(_, holes)| holes.since.elapsed() > timing::apply::UNDECIDED);
@@ -201,7 +205,7 @@ impl<W: Write> Stream<'_, '_, W> {
         self.keep_holes()
     }
 
-    fn decide(&mut self, profile: &str, holes: Holes) -> Result<(), Stop> {
+    fn decide(&mut self, profile: &str, holes: Holes) -> Result<(), Interruption> {
         if holes.missing <= holes.left_out {
             return self.tell_left_out(profile, &holes);
         }
@@ -213,12 +217,12 @@ impl<W: Write> Stream<'_, '_, W> {
 
     /// Says that the host has left out events, if it has. The values of the records follow, so this
     /// is nothing to worry about.
-    fn tell_left_out(&mut self, profile: &str, holes: &Holes) -> Result<(), Stop> {
+    fn tell_left_out(&mut self, profile: &str, holes: &Holes) -> Result<(), Interruption> {
         if holes.missing == 0 {
             return Ok(());
         }
         let events = holes.missing;
-        Ok(self.session.report.tell(
+        Ok(self.session.report.print(
             "left_out",
             format_args!(
                 "{events} events of profile {profile} were left out by its host, whose journal was full; what their records hold follows"

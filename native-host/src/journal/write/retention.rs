@@ -142,9 +142,9 @@ impl Batch<'_> {
         Ok(old)
     }
 
-    /// Makes events of what the mirror holds of records that were stripped, once the sinks have
-    /// passed the gap and are not far behind: a few at a time, so that these do not fill the journal
-    /// themselves.
+    /// Makes events of what the mirror holds of records whose events were stripped, once the sinks
+    /// have passed the gap and are not far behind: a few at a time, so that these do not fill the
+    /// journal themselves.
     fn backfill(&mut self) -> rusqlite::Result<bool> {
         let passed_on = self.passed_on()?;
         if self.state.usage.backfill_pending == 0

@@ -30,15 +30,15 @@ use super::{
 /// any delivery brings.
 pub(in crate::journal) const DELIVERY_BYTES: u64 = 256 * 1024 * 1024;
 
-/// How much work one delivery may make of ranges of stores, counted in bytes as [`Volume::count_read`]
-/// and its neighbours do. A store of a million records can be cleared.
+/// How much work on ranges of stores one delivery may cause, counted in bytes as
+/// [`Volume::count_read`] and its neighbours do. A store of a million records can be cleared.
 pub(in crate::journal) const DELIVERY_WORK: u64 = 2 * DELIVERY_BYTES;
 
-/// What looking at one row costs, what changing it in one statement with others, and what a pending event
-/// and an event of its own.
-const LOOK: u64 = 64;
+/// What reading one row costs, what changing it in one statement with others, and what a pending
+/// event and its row cost.
+const READ: u64 = 64;
 const CHANGE: u64 = 32;
-const DRAFT: u64 = 192;
+const EVENT: u64 = 192;
 
 /// How many bytes of events a transaction may write before it is committed, if it holds several
 /// deliveries.
@@ -80,13 +80,13 @@ impl Volume {
 
     /// A row of a range was read. Values pass by, keys are compared and copied.
     pub(super) fn count_read(&mut self, key: &[u8], value: Option<&str>) {
-        self.work += LOOK + key.len() as u64 + value.map_or(0, str::len) as u64 / 8;
+        self.work += READ + key.len() as u64 + value.map_or(0, str::len) as u64 / 8;
     }
 
     /// An event is drafted of it, which is spilled, written to the journal and looked up by its
     /// key.
     pub(super) fn count_event(&mut self, key: &[u8]) {
-        self.work += DRAFT + 4 * key.len() as u64;
+        self.work += EVENT + 4 * key.len() as u64;
     }
 
     /// So many rows were changed at once.

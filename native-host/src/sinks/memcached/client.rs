@@ -1,13 +1,13 @@
 //! Single questions to one server, beside the sink.
 //!
 //! The `memcache` crate's own client connects by plain TCP alone; this one asks the same commands
-//! over a [`Line`].
+//! over a [`Connection`].
 
 use memcache::exp::{Error, MetaCommand, MetaCommandResult};
 
 use super::{
+    connection::{Answer, CommandBatch, Connection},
     ketama::Ketama,
-    line::{Answer, Line, Parcel},
     store::unexpected,
 };
 use crate::config::{self, endpoint::Endpoint};
@@ -16,7 +16,7 @@ use crate::config::{self, endpoint::Endpoint};
 /// connection was lost.
 pub(crate) struct Client {
     endpoint: Endpoint,
-    line: Option<Line>,
+    line: Option<Connection>,
 }
 
 impl Client {
@@ -57,14 +57,14 @@ impl Client {
         &mut self,
         commands: &[MetaCommand],
     ) -> Result<Vec<Result<MetaCommandResult, Error>>, Error> {
-        let mut parcel = Parcel::default();
+        let mut parcel = CommandBatch::default();
         for command in commands {
             parcel.push_command(command)?;
         }
-        let is_open = self.line.as_mut().is_some_and(Line::is_open);
+        let is_open = self.line.as_mut().is_some_and(Connection::is_open);
         let mut line = match self.line.take() {
             Some(line) if is_open => line,
-            _ => Line::open(&self.endpoint)?.0,
+            _ => Connection::open(&self.endpoint)?.0,
         };
         let answers = line.exchange(&parcel).map_err(|broken| broken.error)?;
         self.line = Some(line);

@@ -22,8 +22,8 @@ use protocol::name::Template;
 
 use super::{
     owner::{Owner, owner_name, run_name},
+    rewrite::are_empty_of,
     servers::{Servers, Stored},
-    settle::are_empty_of,
 };
 use crate::{
     journal::{condition::Problem, tokens::Tokens},
@@ -49,13 +49,13 @@ pub(super) struct Owners {
     /// The sign of another host that was seen, by the number of its item: if that changes, the host
     /// runs.
     sign_seen: Option<u64>,
-    origins: BTreeMap<String, Standing>,
+    origins: BTreeMap<String, OriginStatus>,
     /// When they were looked after last.
     checked: Option<Instant>,
 }
 
 /// What is known of an origin.
-struct Standing {
+struct OriginStatus {
     name: String,
     met: Instant,
     holder: Holder,
@@ -131,7 +131,7 @@ impl Owners {
 
     /// Origins that this profile owns and has yet to write as a whole.
     pub(super) fn unsettled(&self) -> Vec<String> {
-        let unsettled = |(_, standing): &(&String, &Standing)| {
+        let unsettled = |(_, standing): &(&String, &OriginStatus)| {
             matches!(standing.holder, Holder::Own { unsettled: Some(_) })
         };
         let origins = self.origins.iter().filter(unsettled);
@@ -168,7 +168,7 @@ impl Owners {
         self.checked = Some(Instant::now());
         for origin in origins {
             let name = owner_name(&self.key, &origin);
-            self.origins.entry(origin).or_insert_with(|| Standing {
+            self.origins.entry(origin).or_insert_with(|| OriginStatus {
                 name,
                 met: Instant::now(),
                 holder: Holder::Unknown,
@@ -211,7 +211,7 @@ impl Owners {
     }
 
     /// Which origins others own, for a person.
-    pub(super) fn trouble(&self) -> Option<Problem> {
+    pub(super) fn problem(&self) -> Option<Problem> {
         let others = self
             .origins
             .iter()
@@ -354,7 +354,7 @@ impl Owners {
     }
 }
 
-impl Standing {
+impl OriginStatus {
     /// Takes in what the servers say of the owner, and takes its place where that is right.
     fn check(
         &mut self,

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use memcache::exp::Error;
 
 use super::{
+    connection::{Answer, Broken, CommandBatch, Connection},
     ketama::Ketama,
-    line::{Answer, Broken, Line, Parcel},
-    mark::{self, Mark},
+    marker::{self, Marker},
     store::{self, Item, unexpected},
 };
 use crate::{
@@ -34,7 +34,7 @@ pub(super) struct Servers {
 struct Server {
     address: [String; 1],
     endpoint: Endpoint,
-    line: Option<Line>,
+    line: Option<Connection>,
     item_size: Option<u64>,
     /// It holds all that it should.
     filled: bool,
@@ -45,7 +45,7 @@ struct Server {
 /// A mark that was found, and the number (CAS) of its item.
 #[derive(Clone)]
 pub(super) struct Found {
-    pub mark: Option<Mark>,
+    pub mark: Option<Marker>,
     cas: u64,
 }
 
@@ -66,8 +66,8 @@ impl Servers {
         Self {
             all: all.collect(),
             ring: Ketama::new(servers),
-            mark: mark::name(profile),
-            list: mark::list_name(servers),
+            mark: marker::name(profile),
+            list: marker::list_name(servers),
             looked: None,
             unsure: true,
         }
@@ -79,8 +79,8 @@ impl Servers {
         for server in &mut self.all {
             if server.line.as_mut().is_none_or(|line| !line.is_open()) {
                 server.line = None;
-                let (line, greeting) =
-                    Line::open(&server.endpoint).map_err(|error| store::trouble(&error, &server.address))?;
+                let (line, greeting) = Connection::open(&server.endpoint)
+                    .map_err(|error| store::problem(&error, &server.address))?;
                 (server.line, server.item_size) = (Some(line), greeting.item_size);
                 // Whether it is the one that was filled, its mark says.
                 self.looked = None;
@@ -101,7 +101,7 @@ impl Servers {
             if here.is_empty() {
                 continue;
             }
-            let mut parcel = Parcel::default();
+            let mut parcel = CommandBatch::default();
             for name in here.iter().filter_map(|name| names.get(*name)) {
                 parcel.push("mg", name, " v c", None);
             }
@@ -143,7 +143,7 @@ impl Servers {
             Some(seconds) => format!("{mode} T{seconds}"),
             None => mode,
         };
-        let mut parcel = Parcel::default();
+        let mut parcel = CommandBatch::default();
         parcel.push("ms", name, &flags, Some(value.as_bytes()));
         let answers = self.exchange(index, |line, _| line.exchange(&parcel).map_err(harmless))?;
         match answers.first() {
@@ -158,7 +158,7 @@ impl Servers {
 
     /// Deletes the item with this number under a name.
     pub(super) fn delete(&mut self, name: &str, cas: u64) -> Result<(), StepError> {
-        let mut parcel = Parcel::default();
+        let mut parcel = CommandBatch::default();
         parcel.push("md", name, &format!(" C{cas}"), None);
         self.exchange(self.home(name), |line, _| {
             line.exchange(&parcel).map_err(harmless)
@@ -248,13 +248,13 @@ impl Servers {
             }
             let found = self.find(index)?;
             let unchanged = |found: &Found| {
-                let mark = Mark::after(found.mark.as_ref(), journal, &self.list, passed);
+                let mark = Marker::after(found.mark.as_ref(), journal, &self.list, passed);
                 found.mark.as_ref() == Some(&mark)
             };
             match found {
                 Some(found) if unchanged(&found) => self.adopt(index, true, Some(found)),
                 Some(found) => {
-                    let mark = Mark::after(found.mark.as_ref(), journal, &self.list, passed);
+                    let mark = Marker::after(found.mark.as_ref(), journal, &self.list, passed);
                     self.write_mark(index, &mark, Some(&found))?;
                 }
                 None => {
@@ -268,7 +268,7 @@ impl Servers {
 
     /// The mark that a server has.
     pub(super) fn find(&mut self, index: usize) -> Result<Option<Found>, StepError> {
-        let mut parcel = Parcel::default();
+        let mut parcel = CommandBatch::default();
         parcel.push("mg", &self.mark, " v c", None);
         let answer = self
             .exchange(index, |line, _| line.exchange(&parcel).map_err(harmless))?
@@ -279,7 +279,7 @@ impl Servers {
         };
         match (answer.refusal(), number(&answer), answer.value) {
             (None, Some(cas), Some(value)) => Ok(Some(Found {
-                mark: Mark::parse(&value),
+                mark: Marker::parse(&value),
                 cas,
             })),
             (refusal, ..) => {
@@ -294,10 +294,10 @@ impl Servers {
     pub(super) fn write_mark(
         &mut self,
         index: usize,
-        mark: &Mark,
+        mark: &Marker,
         found: Option<&Found>,
     ) -> Result<bool, StepError> {
-        let mut parcel = Parcel::default();
+        let mut parcel = CommandBatch::default();
         push_mark(&mut parcel, &self.mark, mark, found);
         let answer = self
             .exchange(index, |line, _| line.exchange(&parcel).map_err(harmless))?
@@ -307,7 +307,12 @@ impl Servers {
     }
 
     /// What came of writing a mark.
-    fn was_written(&mut self, index: usize, mark: &Mark, answer: Option<&Answer>) -> Result<bool, StepError> {
+    fn was_written(
+        &mut self,
+        index: usize,
+        mark: &Marker,
+        answer: Option<&Answer>,
+    ) -> Result<bool, StepError> {
         match answer {
             Some(answer) if answer.says("HD") => {
                 let found = number(answer).map(|cas| Found {
@@ -376,7 +381,7 @@ impl Servers {
             // By the last of them: then all others have had theirs.
             let mark = match (passed, found) {
                 (Some((journal, passed)), Some(found)) if index == last && failure.is_none() => {
-                    let mark = Mark::after(found.mark.as_ref(), journal, &self.list, passed);
+                    let mark = Marker::after(found.mark.as_ref(), journal, &self.list, passed);
                     Some((mark, found, self.mark.clone()))
                 }
                 _ => None,
@@ -386,7 +391,7 @@ impl Servers {
                 .enumerate()
                 .filter(|(item, _)| alone || owners.get(*item) == Some(&index))
                 .map(|(_, item)| item);
-            let push = |parcel: &mut Parcel| {
+            let push = |parcel: &mut CommandBatch| {
                 if let Some((mark, found, name)) = &mark {
                     push_mark(parcel, name, mark, Some(found));
                 }
@@ -411,21 +416,21 @@ impl Servers {
     fn exchange<T>(
         &mut self,
         index: usize,
-        run: impl FnOnce(&mut Line, Option<u64>) -> Result<T, Broken>,
+        run: impl FnOnce(&mut Connection, Option<u64>) -> Result<T, Broken>,
     ) -> Result<T, StepError> {
         let Some(server) = self.all.get_mut(index) else {
             // The ring has as many servers as there are.
-            return Err(store::trouble(&unexpected(""), &[]));
+            return Err(store::problem(&unexpected(""), &[]));
         };
         let Some(line) = &mut server.line else {
             let error = std::io::Error::from(std::io::ErrorKind::NotConnected);
-            return Err(store::trouble(&Error::Io(error), &server.address));
+            return Err(store::problem(&Error::Io(error), &server.address));
         };
         run(line, server.item_size).map_err(|Broken { error, unsure }| {
             // Its name is looked up again: it may have moved.
             server.line = None;
             self.unsure |= unsure;
-            store::trouble(&error, &server.address)
+            store::problem(&error, &server.address)
         })
     }
 
@@ -433,16 +438,16 @@ impl Servers {
         match self.all.get_mut(index) {
             Some(server) => {
                 server.line = None;
-                store::trouble(error, &server.address)
+                store::problem(error, &server.address)
             }
-            None => store::trouble(error, &[]),
+            None => store::problem(error, &[]),
         }
     }
 }
 
 /// Adds a mark, or puts it in the place of exactly what was found; the answer has its item's
 /// number.
-fn push_mark(parcel: &mut Parcel, name: &str, mark: &Mark, found: Option<&Found>) {
+fn push_mark(parcel: &mut CommandBatch, name: &str, mark: &Marker, found: Option<&Found>) {
     let flags = found.map_or(" c ME".to_owned(), |found| format!(" c C{}", found.cas));
     parcel.push("ms", name, &flags, Some(mark.text().as_bytes()));
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{line::speaks_classic, obstacle::Obstacle, stream::Stream};
+use super::{connection::speaks_classic, obstacle::Obstacle, stream::Stream};
 use crate::config::endpoint::Endpoint;
 
 /// The answers that matter here.

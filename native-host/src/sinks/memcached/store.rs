@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memcache::exp::Error;
 
 use super::{
-    line::{Answer, Broken, Line, Parcel},
+    connection::{Answer, Broken, CommandBatch, Connection},
     obstacle::Obstacle,
 };
 use crate::{
@@ -49,14 +49,14 @@ pub(crate) fn most_bytes(name: &str, item_size: Option<u64>) -> usize {
 /// and told. All answers are waited for, also behind a refusal. A last command goes along and is
 /// executed after all others; its answer is returned, too.
 pub(super) fn store<'i>(
-    line: &mut Line,
+    line: &mut Connection,
     item_size: Option<u64>,
     items: impl Iterator<Item = &'i Item<'i>>,
-    last: impl FnOnce(&mut Parcel),
+    last: impl FnOnce(&mut CommandBatch),
 ) -> Result<(Vec<Notice>, Option<Answer>), Broken> {
-    let mut shipping = Shipping {
+    let mut shipping = Pipeline {
         line,
-        parcel: Parcel::default(),
+        parcel: CommandBatch::default(),
         items: Vec::new(),
         notices: Vec::new(),
     };
@@ -82,15 +82,15 @@ pub(super) fn store<'i>(
     Ok((shipping.notices, last))
 }
 
-struct Shipping<'l, 'i> {
-    line: &'l mut Line,
-    parcel: Parcel,
+struct Pipeline<'l, 'i> {
+    line: &'l mut Connection,
+    parcel: CommandBatch,
     /// What is in it.
     items: Vec<&'i Item<'i>>,
     notices: Vec<Notice>,
 }
 
-impl Shipping<'_, '_> {
+impl Pipeline<'_, '_> {
     /// Returns an answer behind those of the items.
     fn send(&mut self) -> Result<Option<Answer>, Broken> {
         if self.parcel.is_empty() {
@@ -100,7 +100,7 @@ impl Shipping<'_, '_> {
         let last = (answers.len() > self.items.len())
             .then(|| answers.pop())
             .flatten();
-        let mut again = Parcel::default();
+        let mut again = CommandBatch::default();
         let mut error = None;
         for (item, answer) in std::mem::take(&mut self.items).into_iter().zip(answers) {
             match answer.refusal() {
@@ -152,7 +152,7 @@ pub(crate) fn is_too_large(error: &Error) -> bool {
 }
 
 /// An error under its name, with its fix.
-pub(super) fn trouble(error: &Error, servers: &[String]) -> StepError {
+pub(super) fn problem(error: &Error, servers: &[String]) -> StepError {
     let servers = servers.join(", ");
     let (state, fix) = match cause(error) {
         Error::Io(error) => match Obstacle::of(error) {

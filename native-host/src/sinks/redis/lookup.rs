@@ -8,7 +8,7 @@ use redis::{ConnectionAddr, IntoConnectionInfo as _};
 use super::{
     address,
     link::{connect, newest_first},
-    trouble,
+    problem,
 };
 use crate::{config, journal::condition::Problem};
 
@@ -29,7 +29,7 @@ pub fn entry(
     number: u64,
     passed_at: i64,
 ) -> Result<Option<String>, Problem> {
-    let failed = |error| trouble::of_error(&error, &address(&config.url)).trouble;
+    let failed = |error| problem::of_error(&error, &address(&config.url)).trouble;
     let mut connection = connect(config).map_err(failed)?;
     let (end, start) = (
         passed_at.saturating_add(LATER).to_string(),

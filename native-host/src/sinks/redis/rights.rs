@@ -2,7 +2,7 @@
 
 use redis::{Cmd, Connection, IntoConnectionInfo as _, RedisError, Value};
 
-use super::{cursor_key, sign, trouble::NOT_PERMITTED};
+use super::{cursor_key, problem::NOT_PERMITTED, sign};
 use crate::config;
 
 /// What the host needs, and the commands beside it; `+multi` and `+discard` are for the doctor,

@@ -8,7 +8,7 @@ use idb_relay::apply::{
         Cache,
         server::{Seen, Server},
     },
-    lease::{LENGTH, Lease, Taken},
+    lease::{LENGTH, Lease, Takeover},
 };
 
 use crate::support::{Memcached, Sandbox, plain, until};
@@ -173,10 +173,10 @@ fn the_lease_is_one_process_s_at_a_time() {
     let lease = |consumer: &str| Lease::new(Some("idb:events"), "memcached", consumer);
     let (mut one, mut two) = (lease("one"), lease("two"));
     // It is unknown whether another process held the lease before.
-    assert_eq!(one.take(&mut connection).expect("an answer"), Taken::Unknown);
+    assert_eq!(one.take(&mut connection).expect("an answer"), Takeover::Unknown);
     assert_eq!(
         two.take(&mut connection).expect("an answer"),
-        Taken::By("one".to_owned())
+        Takeover::By("one".to_owned())
     );
     assert!(one.keep(&mut connection).expect("an answer"));
     assert!(!two.keep(&mut connection).expect("an answer"));
@@ -185,28 +185,28 @@ fn the_lease_is_one_process_s_at_a_time() {
     let seen = two.keepings();
     assert_eq!(
         two.take(&mut connection).expect("an answer"),
-        Taken::By("one".to_owned())
+        Takeover::By("one".to_owned())
     );
     assert_eq!(two.keepings(), seen);
     assert!(one.keep(&mut connection).expect("an answer"));
     assert_eq!(
         two.take(&mut connection).expect("an answer"),
-        Taken::By("one".to_owned())
+        Takeover::By("one".to_owned())
     );
     assert_ne!(two.keepings(), seen);
     // A server that lost the lease gave it to another: the first one hears it from the server, at
     // once.
     sandbox.redis.command(&["DEL", "{idb:events}:apply:memcached"]);
-    assert_eq!(two.take(&mut connection).expect("an answer"), Taken::Unknown);
+    assert_eq!(two.take(&mut connection).expect("an answer"), Takeover::Unknown);
     assert!(!one.keep(&mut connection).expect("an answer"));
     two.release(&mut connection).expect("an answer");
-    assert_eq!(one.take(&mut connection).expect("an answer"), Taken::Clean);
+    assert_eq!(one.take(&mut connection).expect("an answer"), Takeover::Clean);
     one.release(&mut connection).expect("an answer");
     assert!(!one.keep(&mut connection).expect("an answer"));
-    assert_eq!(two.take(&mut connection).expect("an answer"), Taken::Clean);
+    assert_eq!(two.take(&mut connection).expect("an answer"), Takeover::Clean);
     // It runs out if it is not kept, and who had it changes nothing from then on.
     until("the lease has run out", || {
-        one.take(&mut connection).expect("an answer") == Taken::Unknown
+        one.take(&mut connection).expect("an answer") == Takeover::Unknown
     });
     sandbox
         .redis
@@ -241,5 +241,5 @@ fn a_lease_that_was_not_kept_is_given_up_though_redis_says_yes() {
     until("so much time has passed", || began.elapsed() > length);
     assert!(!lease.keep(&mut connection).expect("an answer"));
     // It may have it back, but has to wait as anybody would.
-    assert_eq!(lease.take(&mut connection).expect("an answer"), Taken::Unknown);
+    assert_eq!(lease.take(&mut connection).expect("an answer"), Takeover::Unknown);
 }

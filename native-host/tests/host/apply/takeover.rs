@@ -8,7 +8,7 @@ use idb_relay::apply::{
         Cache,
         server::{Seen, Server},
     },
-    lease::{Lease, Taken},
+    lease::{Lease, Takeover},
 };
 
 use super::{LEASE, Watch, host, sandbox, sandbox_without_lease, stream::all_done};
@@ -76,7 +76,7 @@ impl Ghost {
     fn about(sandbox: &Sandbox, key: &str) -> Self {
         let mut connection = sandbox.redis.connection();
         let mut lease = Lease::new(Some("idb:events"), "memcached", "ghost");
-        assert_eq!(lease.take(&mut connection).expect("an answer"), Taken::Unknown);
+        assert_eq!(lease.take(&mut connection).expect("an answer"), Takeover::Unknown);
         let mut server = Server::open(&plain(&sandbox.memcached.address())).expect("a connection");
         let fence = Cache::fence(server.clock().expect("a clock"));
         assert!(lease.keep(&mut connection).expect("an answer"));

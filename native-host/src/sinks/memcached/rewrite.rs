@@ -85,7 +85,7 @@ fn unlisted(error: io::Error, address: &str) -> StepError {
 
 impl MemcachedSink {
     /// Does so for all origins that need it.
-    pub(super) fn settle(&mut self, reader: &Reader) -> Result<(), StepError> {
+    pub(super) fn rewrite_unsettled(&mut self, reader: &Reader) -> Result<(), StepError> {
         for origin in self.owners.unsettled() {
             tracing::info!(
                 "memcached: all records of {origin} are written again, others may have written there"

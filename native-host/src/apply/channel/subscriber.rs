@@ -17,7 +17,7 @@ use std::{
 use redis::{Connection, Msg, RedisError, Value};
 
 use crate::{
-    apply::stop::{self, Stop},
+    apply::interruption::{self, Interruption},
     config::Config,
     timing,
 };
@@ -28,30 +28,30 @@ const QUEUE: usize = 4096;
 pub(super) const HELD: usize = 8 * 1024 * 1024;
 
 /// What the listening thread has to say.
-pub(super) enum Heard {
+pub(super) enum Received {
     /// It listens, as the server has just confirmed.
     Listening,
     /// An event.
     Event(String),
     /// It does not hear any more, or not yet; it keeps trying.
-    Deaf(Stop),
+    Deaf(Interruption),
 }
 
 /// What was heard, and whether anything can be.
-pub(super) struct Ear {
-    heard: Receiver<Heard>,
-    room: Arc<Room>,
+pub(super) struct Subscriber {
+    heard: Receiver<Received>,
+    room: Arc<QueueSpace>,
     open: bool,
 }
 
 /// How many bytes wait.
 #[derive(Default)]
-struct Room {
+struct QueueSpace {
     bytes: Mutex<usize>,
     changed: Condvar,
 }
 
-impl Room {
+impl QueueSpace {
     fn bytes(&self) -> MutexGuard<'_, usize> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,15 +69,15 @@ impl Room {
     }
 }
 
-impl Ear {
-    /// Starts a thread that listens until the [`Ear`] is dropped.
+impl Subscriber {
+    /// Starts a thread that listens until the [`Subscriber`] is dropped.
     pub(super) fn open(config: &Config) -> Self {
         let (sender, heard) = sync_channel(QUEUE);
-        let (config, room) = (config.clone(), Arc::<Room>::default());
+        let (config, room) = (config.clone(), Arc::<QueueSpace>::default());
         let filled = Arc::clone(&room);
         thread::spawn(move || {
-            while let Err(stop) = hear(&config, &filled, &sender) {
-                if sender.send(Heard::Deaf(stop)).is_err() {
+            while let Err(stop) = receive(&config, &filled, &sender) {
+                if sender.send(Received::Deaf(stop)).is_err() {
                     return;
                 }
                 thread::sleep(timing::apply::subscribe_again());
@@ -96,23 +96,23 @@ impl Ear {
     }
 
     /// The next of what was heard, if there is something within this time.
-    pub(super) fn next(&mut self, patience: Duration) -> Result<Heard, RecvTimeoutError> {
+    pub(super) fn next(&mut self, patience: Duration) -> Result<Received, RecvTimeoutError> {
         let heard = self.heard.recv_timeout(patience)?;
         match &heard {
-            Heard::Listening => self.open = true,
-            Heard::Deaf(_) => self.open = false,
-            Heard::Event(event) => self.room.leave(event.len()),
+            Received::Listening => self.open = true,
+            Received::Deaf(_) => self.open = false,
+            Received::Event(event) => self.room.leave(event.len()),
         }
         Ok(heard)
     }
 }
 
-/// Returns `Ok` only if there is no Redis or the [`Ear`] was dropped.
-fn hear(config: &Config, room: &Room, sender: &SyncSender<Heard>) -> Result<(), Stop> {
+/// Returns `Ok` only if there is no Redis or the [`Subscriber`] was dropped.
+fn receive(config: &Config, room: &QueueSpace, sender: &SyncSender<Received>) -> Result<(), Interruption> {
     let Some(redis) = &config.redis else { return Ok(()) };
-    let failed = |error| Stop::redis(&error, &redis.url);
-    let mut line = Line {
-        connection: stop::connect(config)?,
+    let failed = |error| Interruption::redis(&error, &redis.url);
+    let mut line = SubscriberConnection {
+        connection: interruption::connect(config)?,
         pattern: redis.channel.pattern(),
     };
     loop {
@@ -122,7 +122,7 @@ fn hear(config: &Config, room: &Room, sender: &SyncSender<Heard>) -> Result<(), 
                 return Ok(());
             }
         }
-        if sender.send(Heard::Listening).is_err() {
+        if sender.send(Received::Listening).is_err() {
             return Ok(());
         }
         while let Some(message) = line.before_a_silence().map_err(failed)? {
@@ -134,21 +134,21 @@ fn hear(config: &Config, room: &Room, sender: &SyncSender<Heard>) -> Result<(), 
 }
 
 /// Whether anybody wants to know any more.
-fn pass_on(message: Msg, room: &Room, sender: &SyncSender<Heard>) -> bool {
+fn pass_on(message: Msg, room: &QueueSpace, sender: &SyncSender<Received>) -> bool {
     let event = String::from_utf8_lossy(message.get_payload_bytes()).into_owned();
     drop(message);
     room.enter(event.len());
-    sender.send(Heard::Event(event)).is_ok()
+    sender.send(Received::Event(event)).is_ok()
 }
 
 /// A connection on which messages come.
-struct Line {
+struct SubscriberConnection {
     connection: Connection,
     /// The channels that are listened to.
     pattern: String,
 }
 
-impl Line {
+impl SubscriberConnection {
     /// Asks to listen, also if it listens already. The answer comes behind the messages that are on
     /// their way.
     fn ask(&mut self) -> Result<(), RedisError> {

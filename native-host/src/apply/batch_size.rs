@@ -12,15 +12,15 @@ const LEAST: usize = 16 * 1024;
 
 /// So much at once, learnt from how long it took.
 #[derive(Debug)]
-pub struct Portion(usize);
+pub struct BatchSize(usize);
 
-impl Default for Portion {
+impl Default for BatchSize {
     fn default() -> Self {
         Self(MOST)
     }
 }
 
-impl Portion {
+impl BatchSize {
     /// In bytes. A single thing that is larger goes alone.
     pub fn bytes(&self) -> usize {
         self.0
@@ -42,19 +42,19 @@ mod tests {
 
     #[test]
     fn a_slow_line_is_given_less_and_a_fast_one_more() {
-        let mut portion = Portion::default();
-        assert_eq!(portion.bytes(), MOST);
-        portion.learn(LONG_BATCH * 2);
-        assert_eq!(portion.bytes(), MOST / 2);
-        portion.learn((LONG_BATCH + SHORT_BATCH) / 2);
-        assert_eq!(portion.bytes(), MOST / 2);
+        let mut batch_size = BatchSize::default();
+        assert_eq!(batch_size.bytes(), MOST);
+        batch_size.learn(LONG_BATCH * 2);
+        assert_eq!(batch_size.bytes(), MOST / 2);
+        batch_size.learn((LONG_BATCH + SHORT_BATCH) / 2);
+        assert_eq!(batch_size.bytes(), MOST / 2);
         for _ in 0..20 {
-            portion.learn(LONG_BATCH * 2);
+            batch_size.learn(LONG_BATCH * 2);
         }
-        assert_eq!(portion.bytes(), LEAST);
+        assert_eq!(batch_size.bytes(), LEAST);
         for _ in 0..20 {
-            portion.learn(Duration::ZERO);
+            batch_size.learn(Duration::ZERO);
         }
-        assert_eq!(portion.bytes(), MOST);
+        assert_eq!(batch_size.bytes(), MOST);
     }
 }

@@ -12,11 +12,11 @@ pub const USUAL_GROUP: &str = "memcached";
 
 /// What the name of a process ends with that listens to the channels. No name given by a person has
 /// a space.
-pub const LISTENS: &str = " --pubsub";
+pub const PUBSUB_SUFFIX: &str = " --pubsub";
 
 /// A group that reads a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Feeder {
+pub struct CacheWriter {
     /// Its name.
     pub group: String,
     /// Whether it is known as one of `idb-relay apply`.
@@ -40,13 +40,13 @@ pub struct Feed {
     pub era: String,
 }
 
-impl Feeder {
+impl CacheWriter {
     /// Whether the process that writes now listens to the channels: it is unknown then what it has
     /// missed.
-    pub fn listens(&self) -> bool {
+    pub fn uses_pubsub(&self) -> bool {
         self.process
             .as_ref()
-            .is_some_and(|process| process.ends_with(LISTENS))
+            .is_some_and(|process| process.ends_with(PUBSUB_SUFFIX))
     }
 
     /// The servers, if they are known.
@@ -57,33 +57,36 @@ impl Feeder {
 
 /// The groups that read this stream, and who listens to the channels beside it under the usual
 /// name.
-pub fn feeders(connection: &mut Connection, stream: Option<&str>) -> Result<Vec<Feeder>, RedisError> {
+pub fn cache_writers(
+    connection: &mut Connection,
+    stream: Option<&str>,
+) -> Result<Vec<CacheWriter>, RedisError> {
     let groups = match stream {
         Some(stream) => groups(connection, stream)?,
         None => Vec::new(),
     };
     let listens = !groups.iter().any(|group| group == USUAL_GROUP);
-    let mut feeders = Vec::new();
+    let mut writers = Vec::new();
     for group in groups {
-        feeders.push(feeder(connection, stream, group)?);
+        writers.push(cache_writer(connection, stream, group)?);
     }
     if listens {
-        let feeder = feeder(connection, stream, USUAL_GROUP.to_owned())?;
-        feeders.extend(Some(feeder).filter(|feeder| feeder.process.is_some()));
+        let usual = cache_writer(connection, stream, USUAL_GROUP.to_owned())?;
+        writers.extend(Some(usual).filter(|writer| writer.process.is_some()));
     }
-    Ok(feeders)
+    Ok(writers)
 }
 
 /// The group of this name, whether or not there is one.
-pub fn feeder(
+pub fn cache_writer(
     connection: &mut Connection,
     stream: Option<&str>,
     group: String,
-) -> Result<Feeder, RedisError> {
+) -> Result<CacheWriter, RedisError> {
     let lease = Lease::new(stream, &group, "");
     let feed: Option<String> = redis::cmd("GET").arg(lease.memory_key()).query(connection)?;
     let process = lease.holder(connection)?;
-    Ok(Feeder {
+    Ok(CacheWriter {
         is_apply: feed.is_some() || process.is_some(),
         process,
         feed: feed.and_then(|feed| serde_json::from_str(&feed).ok()),

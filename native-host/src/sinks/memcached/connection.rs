@@ -31,7 +31,7 @@ const FLIGHT: usize = 16_000;
 const LINE: u64 = 8192;
 
 /// A connection that was greeted.
-pub(crate) struct Line {
+pub(crate) struct Connection {
     stream: BufReader<Stream>,
     /// How long a whole exchange may take; `None`: as long as something moves.
     limit: Option<Duration>,
@@ -64,7 +64,7 @@ pub(crate) struct Broken {
 
 /// Commands that travel together.
 #[derive(Default)]
-pub(crate) struct Parcel {
+pub(crate) struct CommandBatch {
     bytes: Vec<u8>,
     /// The length of each.
     lengths: Vec<usize>,
@@ -72,7 +72,7 @@ pub(crate) struct Parcel {
     is_faulty: bool,
 }
 
-impl Parcel {
+impl CommandBatch {
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -124,7 +124,7 @@ pub(super) fn speaks_classic(endpoint: &Endpoint) -> bool {
     ask().unwrap_or(false)
 }
 
-impl Line {
+impl Connection {
     /// Connects, and waits for an answer of the server (to the meta no-op): the system accepts
     /// connections to one that stands still, too.
     pub(crate) fn open(endpoint: &Endpoint) -> Result<(Self, Greeting), Error> {
@@ -196,7 +196,7 @@ impl Line {
     }
 
     /// Sends commands and waits for the answer of each.
-    pub(crate) fn exchange(&mut self, parcel: &Parcel) -> Result<Vec<Answer>, Broken> {
+    pub(crate) fn exchange(&mut self, parcel: &CommandBatch) -> Result<Vec<Answer>, Broken> {
         if parcel.is_faulty {
             let error = Error::Protocol("a key has spaces or control characters".to_owned());
             return Err(Broken { error, unsure: false });

@@ -117,7 +117,7 @@ pub(super) fn of_error(error: &RedisError, address: &str) -> StepError {
         return refusal;
     }
     if error.is_timeout() {
-        return trouble(
+        return problem(
             "slow",
             format!("redis at {address} did not answer in time"),
             "See why the server is slow (redis-cli --latency); nothing is lost meanwhile.",
@@ -125,7 +125,7 @@ pub(super) fn of_error(error: &RedisError, address: &str) -> StepError {
     }
     let text = error.to_string();
     if error.kind() == ErrorKind::InvalidClientConfig || text.contains("certificate") {
-        return trouble(
+        return problem(
             "not_trusted",
             format!("redis at {address} cannot be trusted: {text}"),
             "Name a file (PEM) with the certificate of who vouches for the server in redis.ca_file, and the server by the name \
@@ -133,13 +133,13 @@ pub(super) fn of_error(error: &RedisError, address: &str) -> StepError {
         );
     }
     if error.is_io_error() {
-        return trouble(
+        return problem(
             "unreachable",
             format!("redis at {address} cannot be reached: {error}"),
             "Start the server, or correct redis.url; nothing is lost meanwhile.",
         );
     }
-    trouble(
+    problem(
         "refused",
         format!("redis at {address} refused: {error}"),
         "See the server's log; nothing is lost meanwhile.",
@@ -155,7 +155,7 @@ pub(super) fn of_text(text: &str, address: &str, reached: Option<u64>) -> StepEr
         code => code,
     };
     let error = refusal(code, text, address).unwrap_or_else(|| {
-        trouble(
+        problem(
             "refused",
             format!("redis at {address} refused: {text}"),
             "See the server's log; nothing is lost meanwhile.",
@@ -171,14 +171,14 @@ pub(super) fn of_text(text: &str, address: &str, reached: Option<u64>) -> StepEr
 fn refusal(code: &str, text: &str, address: &str) -> Option<StepError> {
     let (_, state, fix) = REFUSALS.iter().find(|(known, ..)| *known == code)?;
     let text = text.strip_prefix(code).unwrap_or(text).trim_start();
-    Some(trouble(
+    Some(problem(
         state,
         format!("redis at {address} refused: {code} {text}"),
         fix,
     ))
 }
 
-fn trouble(state: &'static str, error: String, fix: &str) -> StepError {
+fn problem(state: &'static str, error: String, fix: &str) -> StepError {
     StepError {
         reached: None,
         state,

@@ -23,7 +23,7 @@ use crate::{
 const ROOM: usize = MAX_MESSAGE_FROM_HOST - 1024;
 
 /// The thread's own.
-pub(super) struct Desk {
+pub(super) struct QueryWorker {
     config: Config,
     journal: PathBuf,
     questions: Receiver<(u64, Question)>,
@@ -31,7 +31,7 @@ pub(super) struct Desk {
     reader: Option<Reader>,
 }
 
-impl Desk {
+impl QueryWorker {
     pub(super) fn new(
         config: Config,
         journal: &Path,

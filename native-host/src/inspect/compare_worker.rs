@@ -15,7 +15,7 @@ use protocol::{
 
 use super::fail;
 use crate::{
-    apply::feeder::USUAL_GROUP,
+    apply::cache_writer::USUAL_GROUP,
     compare::{Feed, Journals, Observer, Scope, compare},
     config::Config,
     failure::Failure as _,
@@ -37,14 +37,14 @@ pub(super) struct Task {
 }
 
 /// The thread's own.
-pub(super) struct Comparer {
+pub(super) struct CompareWorker {
     config: Config,
     journal: PathBuf,
     tasks: Receiver<Task>,
     outbox: Outbox,
 }
 
-impl Comparer {
+impl CompareWorker {
     pub(super) fn new(config: Config, journal: &Path, tasks: Receiver<Task>, outbox: Outbox) -> Self {
         Self {
             config,
@@ -57,7 +57,7 @@ impl Comparer {
     /// Runs until the sender of its tasks is dropped.
     pub(super) fn run(self) {
         while let Ok(task) = self.tasks.recv() {
-            let mut teller = Teller {
+            let mut teller = ProgressReporter {
                 id: task.id,
                 outbox: &self.outbox,
                 told_at: Instant::now(),
@@ -72,7 +72,7 @@ impl Comparer {
         }
     }
 
-    fn compare(&self, task: &Task, teller: &mut Teller<'_>) -> Result<Compared, HostError> {
+    fn compare(&self, task: &Task, teller: &mut ProgressReporter<'_>) -> Result<Compared, HostError> {
         let feed = Feed::find(&self.config, USUAL_GROUP).map_err(|error| error.to_message())?;
         let journals = Reader::open(&self.journal)
             .and_then(|reader| Journals::new(vec![reader], &self.config.journal.directory))
@@ -84,7 +84,7 @@ impl Comparer {
 }
 
 /// Answers an asker now and then.
-struct Teller<'t> {
+struct ProgressReporter<'t> {
     id: u64,
     outbox: &'t Outbox,
     told_at: Instant,
@@ -95,7 +95,7 @@ struct Teller<'t> {
     bytes: usize,
 }
 
-impl Teller<'_> {
+impl ProgressReporter<'_> {
     fn tell(&mut self, so_far: Compared) {
         self.told_at = Instant::now();
         self.outbox.answer(Answer {
@@ -108,7 +108,7 @@ impl Teller<'_> {
     }
 }
 
-impl Observer for Teller<'_> {
+impl Observer for ProgressReporter<'_> {
     fn differs(&mut self, difference: Difference) -> io::Result<()> {
         let bytes = self.bytes + difference.address.key.len() + difference.memcached_key.len();
         if self.differences < MAX_DIFFERENCES && bytes <= KEY_BYTES {

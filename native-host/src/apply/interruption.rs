@@ -14,7 +14,7 @@ use crate::{
 
 /// What interrupts the work.
 #[derive(Debug)]
-pub enum Stop {
+pub enum Interruption {
     /// A person or the system wants the end.
     Asked,
     /// The lease is another process's, or may be.
@@ -32,7 +32,7 @@ pub enum Stop {
     Output(io::Error),
 }
 
-impl Stop {
+impl Interruption {
     /// A trouble of our own naming.
     pub fn trouble(state: &'static str, error: String, fix: &str) -> Self {
         Self::Trouble {
@@ -87,7 +87,7 @@ impl Stop {
     }
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for Interruption {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
     }
@@ -98,7 +98,7 @@ const KEPT: &str = "; nothing is lost meanwhile.";
 const MISSED: &str = "; what was heard is kept and tried again, and what is missed meanwhile is told as a gap once more comes.";
 
 /// A fix for who listens to the channels.
-pub fn told_when_missed(fix: &str) -> String {
+pub fn fix_when_missed(fix: &str) -> String {
     match fix.strip_suffix(KEPT) {
         Some(fix) => format!("{fix}{MISSED}"),
         None => fix.to_owned(),
@@ -106,14 +106,14 @@ pub fn told_when_missed(fix: &str) -> String {
 }
 
 /// Connects to the Redis of the configuration.
-pub fn connect(config: &Config) -> Result<Connection, Stop> {
+pub fn connect(config: &Config) -> Result<Connection, Interruption> {
     let Some(redis) = &config.redis else {
         // No command starts this without Redis.
-        return Err(Stop::trouble(
+        return Err(Interruption::trouble(
             "refused",
             "Redis is switched off in the configuration".to_owned(),
             "Remove enabled = false from [redis].",
         ));
     };
-    sinks::redis::connect(redis).map_err(|error| Stop::redis(&error, &redis.url))
+    sinks::redis::connect(redis).map_err(|error| Interruption::redis(&error, &redis.url))
 }

@@ -1,4 +1,4 @@
-//! What each server is told to remember of us: a small item, the *mark*.
+//! What each server is told to remember of us: a small item, the *marker*.
 //!
 //! It goes with all else that the server holds. So a server without it is empty, also if its
 //! connections never broke, and one that has it was not emptied, however often these were closed.
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 
-/// How many lists of servers a mark remembers.
+/// How many lists of servers a marker remembers.
 const LISTS: usize = 8;
 
-/// What a mark says.
+/// What a marker says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mark {
+pub(crate) struct Marker {
     /// Which journal's numbers these are.
     journal: i64,
     /// For each list of servers in which this one has been: up to which event it was told all that
@@ -26,7 +26,7 @@ pub(crate) struct Mark {
     pub lacks: bool,
 }
 
-/// The name of a profile's mark, on every server.
+/// The name of a profile's marker, on every server.
 pub(crate) fn name(profile: &str) -> String {
     format!("idb-relay-host:{profile}")
 }
@@ -41,8 +41,8 @@ pub(super) fn list_name(servers: &[String]) -> String {
     )
 }
 
-impl Mark {
-    /// The mark of a server that may have missed deletions: it is unknown which.
+impl Marker {
+    /// The marker of a server that may have missed deletions: it is unknown which.
     pub(super) fn lacking() -> Self {
         Self {
             lacks: true,
@@ -54,16 +54,16 @@ impl Mark {
         serde_json::from_slice(text).ok()
     }
 
-    /// The text that a mark is stored as.
+    /// The text that a marker is stored as.
     pub(crate) fn text(&self) -> String {
         // Numbers and texts: there is nothing that could fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The mark of a server that was told all up to this event, and all that an earlier mark says
-    /// of it.
+    /// The marker of a server that has all up to this event, and what an earlier marker says of
+    /// it.
     pub(super) fn after(earlier: Option<&Self>, journal: i64, list: &str, passed: u64) -> Self {
-        let mut mark = match earlier {
+        let mut marker = match earlier {
             Some(earlier) if earlier.journal == journal => earlier.clone(),
             Some(earlier) => Self {
                 journal,
@@ -75,12 +75,12 @@ impl Mark {
                 ..Self::default()
             },
         };
-        mark.passed.remove(list);
-        while mark.passed.len() >= LISTS {
-            mark.passed.pop_first();
+        marker.passed.remove(list);
+        while marker.passed.len() >= LISTS {
+            marker.passed.pop_first();
         }
-        mark.passed.insert(list.to_owned(), passed);
-        mark
+        marker.passed.insert(list.to_owned(), passed);
+        marker
     }
 
     /// Up to which event all servers of a list were told all, when it was written.

@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Change, Entry, FIX_GAP, Stop, Stream, Target};
+use super::{Change, Entry, FIX_GAP, Interruption, Stream, Target};
 
 /// How many bytes of values are held.
 pub(super) const HELD: usize = 4 * 1024 * 1024;
@@ -25,7 +25,7 @@ const TRANSACTION: usize = 256 * 1024;
 
 /// What is applied together.
 #[derive(Default)]
-pub(super) struct Owed {
+pub(super) struct PendingChanges {
     /// The entries, oldest first.
     pub ids: Vec<String>,
     pub changes: Vec<Change>,
@@ -37,7 +37,7 @@ pub(super) struct Owed {
     held: usize,
 }
 
-impl Owed {
+impl PendingChanges {
     /// Whether something of a transaction is missing, and it is worth waiting for.
     pub(super) fn goes_on(&self) -> bool {
         !self.open.is_empty() && self.ids.len() < TRANSACTION
@@ -69,19 +69,23 @@ impl Owed {
 
 impl<W: Write> Stream<'_, '_, W> {
     /// Takes entries in hand.
-    pub(super) fn take_in_hand(&mut self, owed: &mut Owed, entries: Vec<Entry>) -> Result<(), Stop> {
+    pub(super) fn add_entries(
+        &mut self,
+        pending: &mut PendingChanges,
+        entries: Vec<Entry>,
+    ) -> Result<(), Interruption> {
         for entry in entries {
             if let Some(change) = self.read(&entry)? {
-                owed.push(change, &entry.id);
+                pending.push(change, &entry.id);
             }
-            owed.ids.push(entry.id);
+            pending.ids.push(entry.id);
         }
         Ok(())
     }
 
     /// Claims all that consumers were given and have not finished.
-    pub(super) fn claim_what_is_owed(&mut self) -> Result<Owed, Stop> {
-        let mut owed = Owed::default();
+    pub(super) fn claim_pending(&mut self) -> Result<PendingChanges, Interruption> {
+        let mut pending = PendingChanges::default();
         let (mut gone, mut next) = (0, Some("0-0".to_owned()));
         while let Some(from) = next {
             self.session.go_on()?;
@@ -89,18 +93,18 @@ impl<W: Write> Stream<'_, '_, W> {
                 .group
                 .claim(self.session.lease, &mut self.session.redis, &from);
             let claimed = self.leased(claimed)?;
-            self.take_in_hand(&mut owed, claimed.entries)?;
+            self.add_entries(&mut pending, claimed.entries)?;
             gone += claimed.gone;
             next = claimed.next;
         }
         if gone > 0 {
-            self.tell_trimmed(gone)?;
+            self.report_trimmed(gone)?;
         }
-        Ok(owed)
+        Ok(pending)
     }
 
-    fn tell_trimmed(&mut self, events: usize) -> Result<(), Stop> {
-        Ok(self.session.report.tell(
+    fn report_trimmed(&mut self, events: usize) -> Result<(), Interruption> {
+        Ok(self.session.report.print(
             "trimmed",
             format_args!(
                 "{events} events that were under way are no longer in the stream; what they changed may be stale in \
@@ -111,7 +115,7 @@ impl<W: Write> Stream<'_, '_, W> {
     }
 
     /// Brings records to hold what the last of their targets says, wherever its value is.
-    pub(super) fn put_newest(&mut self, targets: &[&Target]) -> Result<(), Stop> {
+    pub(super) fn put_newest(&mut self, targets: &[&Target]) -> Result<(), Interruption> {
         let mut newest: HashMap<&str, &Target> = HashMap::new();
         for target in targets {
             newest.insert(&target.name, target);
@@ -134,7 +138,7 @@ impl<W: Write> Stream<'_, '_, W> {
             let (looked, entries) = self.asked(found)?;
             let gone = looked - entries.len();
             if gone > 0 {
-                self.tell_trimmed(gone)?;
+                self.report_trimmed(gone)?;
             }
             let most = self.session.cache.most_bytes();
             let (mut again, mut held) = (Vec::new(), 0);
