@@ -27,8 +27,8 @@ pub mod capture;
 pub mod identity;
 pub mod inspectors;
 pub mod outbox;
+pub mod problems;
 pub mod relay;
-pub mod status;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod chrome;

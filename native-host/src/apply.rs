@@ -153,7 +153,7 @@ impl<W: Write> Process<'_, W> {
                         Source::Stream(_) => trouble.fix,
                         Source::Channels(_) => interruption::fix_when_missed(&trouble.fix),
                     };
-                    self.report.trouble(state, &trouble.error, &fix)?;
+                    self.report.trouble(state, &trouble.message, &fix)?;
                     // Not before it was tried once more: who can reach Redis gives the lease back.
                     if was_ended {
                         return self.leave();

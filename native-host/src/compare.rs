@@ -104,7 +104,7 @@ pub enum CompareError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Memcached cannot be asked.
-    #[error("{}", .0.error)]
+    #[error("{}", .0.message)]
     Memcached(Problem),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]

@@ -59,7 +59,7 @@ impl Check {
     }
 
     fn trouble(area: &'static str, trouble: Problem) -> Self {
-        Self::problem(area, trouble.error, trouble.fix)
+        Self::problem(area, trouble.message, trouble.fix)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use protocol::{
     PROTOCOL_VERSION,
-    inspect::{Answer, Ask, Question, Remark, Reply},
+    inspect::{Answer, Ask, Problem, Question, Reply},
     message::{ErrorCode, FromHost, HostHello},
 };
 
@@ -20,7 +20,7 @@ use crate::{
     failpoint,
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError, Outcome, condition::Problem, requests},
+    journal::{Author, Journal, JournalError, Outcome, requests},
     logging,
     messaging::{
         frame::FrameError,
@@ -139,7 +139,7 @@ fn serve(config: &Config, queue: &Arc<Queue>, outbox: &Outbox) -> Result<(), Ses
         journal: &mut journal,
         intake: Intake::default(),
         origins: Origins::default(),
-        troubles: Vec::new(),
+        problems: Vec::new(),
         looked_at: Instant::now(),
     }
     .run(frames);
@@ -182,8 +182,8 @@ struct Session<'s> {
     journal: &'s mut Journal,
     intake: Intake,
     origins: Origins,
-    /// What the extension knows of the sinks' troubles, and since when.
-    troubles: Vec<Problem>,
+    /// What the extension knows of the sinks' problems, and since when.
+    problems: Vec<Problem>,
     looked_at: Instant,
 }
 
@@ -236,18 +236,14 @@ impl Session<'_> {
         }
         self.looked_at = Instant::now();
         // A journal that cannot be read has errors of its own.
-        let Ok(troubles) = self.journal.problems() else {
+        let Ok(problems) = self.journal.problems() else {
             return;
         };
-        if troubles != self.troubles {
-            let remark = |trouble: &Problem| Remark {
-                message: trouble.error.clone(),
-                fix: trouble.fix.clone(),
-            };
+        if problems != self.problems {
             self.outbox.send(FromHost::Servers {
-                troubles: troubles.iter().map(remark).collect(),
+                problems: problems.clone(),
             });
-            self.troubles = troubles;
+            self.problems = problems;
         }
     }
 

@@ -24,7 +24,7 @@ mod look;
 mod tests;
 mod trace;
 
-pub use crate::problem::{Remark, pieces};
+pub use crate::problem::{Problem, pieces};
 
 pub use self::{
     health::{Health, Lag, Sink},
@@ -142,7 +142,7 @@ pub struct Background {
     pub host_version: Option<String>,
     /// What is wrong with the connection to the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Remark>,
+    pub problem: Option<Problem>,
     /// Whether capture rests.
     pub paused: bool,
     /// Deliveries that the host does not have on disk yet.
@@ -176,7 +176,7 @@ pub struct Document {
     pub late: bool,
     /// Why it is not captured; absent if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Remark>,
+    pub refused: Option<Problem>,
 }
 
 /// A question with its number. The background, which only passes it on, takes the question as raw
@@ -402,7 +402,7 @@ pub struct Record {
     pub same: Option<bool>,
     /// Why Memcached could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<Remark>,
+    pub trouble: Option<Problem>,
 }
 
 /// How far a comparison with Memcached has come. `idb-relay verify --json` says the same.

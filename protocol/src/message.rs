@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 pub use crate::problem::{ErrorCode, HostError};
 use crate::{
-    inspect::{Answer, Ask, Remark, Reply},
+    inspect::{Answer, Ask, Problem, Reply},
     redact::Rule,
 };
 
@@ -321,7 +321,7 @@ pub enum FromHost<R = Reply> {
     /// more.
     Servers {
         /// One for each sink that is in trouble.
-        troubles: Vec<Remark>,
+        problems: Vec<Problem>,
     },
     /// The answer to a question. Everything else goes first.
     Answer(Answer<R>),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A problem in words, with its fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remark {
+pub struct Problem {
     /// What is wrong, with what.
     pub message: String,
     /// What to do about it.
@@ -26,6 +26,15 @@ pub struct HostError {
     /// The number of that delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
+}
+
+impl From<HostError> for Problem {
+    fn from(error: HostError) -> Self {
+        Self {
+            message: error.message,
+            fix: error.fix,
+        }
+    }
 }
 
 /// The kinds of [`HostError`].

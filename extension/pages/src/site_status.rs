@@ -1,7 +1,7 @@
 //! The status of a site, in words.
 
 use protocol::{
-    inspect::{Background, Document, Remark},
+    inspect::{Background, Document, Problem},
     origin::OriginPattern,
 };
 
@@ -21,7 +21,7 @@ pub struct SiteStatus {
     pub is_switchable: bool,
     /// The browser's permission for the site is missing.
     pub needs_permission: bool,
-    pub problem: Option<Remark>,
+    pub problem: Option<Problem>,
 }
 
 /// The status of the site of this origin. `None`: the tab shows no site.
@@ -186,7 +186,7 @@ mod tests {
             tab: 1,
             frame: 0,
             late,
-            refused: refused.map(|fix| Remark {
+            refused: refused.map(|fix| Problem {
                 message: "It is captured later.".into(),
                 fix: fix.into(),
             }),
@@ -258,7 +258,7 @@ mod tests {
         );
         background.connected = false;
         background.waiting = 1;
-        background.problem = Some(Remark {
+        background.problem = Some(Problem {
             message: "No host.".into(),
             fix: "Run `idb-relay install`.".into(),
         });

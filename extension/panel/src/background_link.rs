@@ -10,7 +10,7 @@ use std::{
 
 use js_sys::{Function, Object, Reflect};
 use protocol::inspect::{
-    Answer, Ask, Background, Feed, FromInspector, Look, PORT, Question, Remark, Reply, Seen, Sight, Since,
+    Answer, Ask, Background, Feed, FromInspector, Look, PORT, Problem, Question, Reply, Seen, Sight, Since,
     ToInspector, Trace, Tracing,
 };
 use protocol::{
@@ -244,5 +244,5 @@ fn background_restarted() -> HostError {
 
 fn inspection_failed() -> Sight {
     let HostError { message, fix, .. } = background_restarted();
-    Sight::Failed(Remark { message, fix })
+    Sight::Failed(Problem { message, fix })
 }

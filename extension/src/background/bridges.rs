@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use protocol::{inspect::Document, message::Page, table::Table};
 
-use super::{identity::Sender, status::Problem};
+use protocol::problem::Problem;
+
+use super::{identity::Sender, problems};
 
 /// How far a bridge has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +96,7 @@ impl Bridge {
             tab: page.tab,
             frame: page.frame,
             late: self.late,
-            refused: self.refused.clone().map(|refusal| refusal.problem.into()),
+            refused: self.refused.clone().map(|refusal| refusal.problem),
         }
     }
 }
@@ -200,7 +202,7 @@ impl Bridges {
             .values_mut()
             .filter(|refused| !refused.lasting && allowed(&refused.document.origin))
         {
-            document.refused = Some(Problem::loaded_before(&document.origin).into());
+            document.refused = Some(problems::loaded_before(&document.origin));
         }
     }
 
@@ -291,7 +293,7 @@ impl Bridges {
             tab: page.tab,
             frame: page.frame,
             late: false,
-            refused: Some(problem.into()),
+            refused: Some(problem),
         };
         self.note_refused(document, true);
     }
@@ -450,7 +452,7 @@ mod tests {
         let refuse = |bridges: &mut Bridges, port: u32, frame: i64| {
             bridges.open(port, sender("http://a", frame));
             bridges.heard(port).expect("open").refused = Some(Refusal {
-                problem: Problem::ephemeral("http://a"),
+                problem: problems::ephemeral("http://a"),
                 lasting: true,
             });
             bridges.close(port);

@@ -18,7 +18,9 @@
 
 use protocol::message::{Page, Place};
 
-use super::status::Problem;
+use protocol::problem::Problem;
+
+use super::problems;
 
 /// What the browser says of the other end of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,12 +107,12 @@ fn foreign_by_place(sender: &Sender, place: &Place<'_>) -> Option<Foreign> {
 
 fn problem(origin: &str, foreign: &Foreign) -> Problem {
     match foreign {
-        Foreign::Private => Problem::incognito(),
-        Foreign::OutsideTabs => Problem::outside_tabs(origin),
-        Foreign::Container => Problem::container(origin),
-        Foreign::OtherSite => Problem::embedded_elsewhere(origin),
-        Foreign::Between(ancestor) => Problem::embedded_between(origin, ancestor),
-        Foreign::Ephemeral => Problem::ephemeral(origin),
+        Foreign::Private => problems::incognito(),
+        Foreign::OutsideTabs => problems::outside_tabs(origin),
+        Foreign::Container => problems::container(origin),
+        Foreign::OtherSite => problems::embedded_elsewhere(origin),
+        Foreign::Between(ancestor) => problems::embedded_between(origin, ancestor),
+        Foreign::Ephemeral => problems::ephemeral(origin),
     }
 }
 

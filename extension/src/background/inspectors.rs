@@ -5,7 +5,7 @@
 //! question fails when there is no host to answer it.
 
 use protocol::{
-    inspect::{Answer, Background, MAX_QUESTIONS, Remark, ToInspector, Tracing},
+    inspect::{Answer, Background, MAX_QUESTIONS, Problem, ToInspector, Tracing},
     json,
     message::{ErrorCode, HostError},
     table::Table,
@@ -138,7 +138,7 @@ impl Inspectors {
     }
 
     /// There is no host, for this reason: what cannot wait has failed.
-    pub fn host_away(&mut self, reason: &Remark) -> Vec<(u32, Answer<Box<RawValue>>)> {
+    pub fn host_away(&mut self, reason: &Problem) -> Vec<(u32, Answer<Box<RawValue>>)> {
         let away: Vec<u64> = self
             .questions
             .iter()

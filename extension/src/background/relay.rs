@@ -18,7 +18,7 @@ use super::{
     identity::{self, Sender},
     inspectors::Inspectors,
     outbox::{Content, Entry, Outbox, part_size},
-    status::Problem,
+    problems,
 };
 use protocol::{
     commit::MAX_BODY,
@@ -27,6 +27,7 @@ use protocol::{
         BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_CONTEXT, MAX_PART_UNITS, MAX_SEQUENCE,
         Open, SMALLEST_WINDOW, ToBridge, Welcome,
     },
+    problem::Problem,
     redact::{Redaction, Rule},
     table::Table,
 };
@@ -247,7 +248,7 @@ impl Relay {
             unreadable_policy: None,
             policy_wait: PolicyWait::Short,
             secret,
-            redaction: Redaction::new([], &secret).map_err(|error| Problem::broken_rule(&error)),
+            redaction: Redaction::new([], &secret).map_err(|error| problems::broken_rule(&error)),
             paused: decisions.paused,
             granted: None,
             changed: false,
@@ -322,7 +323,7 @@ impl Relay {
 
     /// A document opened a port that was closed at once: the background has failed on it twice.
     pub fn document_cut_off(&mut self, sender: &Sender) {
-        let problem = Problem::cut_off(&sender.page.origin);
+        let problem = problems::cut_off(&sender.page.origin);
         self.bridges.note_cut_off(sender, problem.clone());
         let tab = sender.page.tab;
         self.actions.push(Action::ShowInTab { tab, problem });
@@ -400,7 +401,7 @@ impl Relay {
         if self.bridges.is_context_of_another(&open.context, &origin)
             || self.outbox.holds_of_another(&open.context, &origin)
         {
-            return self.refuse_for_good(port, Problem::context_of_another(&origin));
+            return self.refuse_for_good(port, problems::context_of_another(&origin));
         }
         self.bridges
             .introduce(port, &open.context, open.late, open.survey);
@@ -501,7 +502,7 @@ impl Relay {
         self.retrace();
         for (port, context, origin) in refused {
             self.outbox.forget(&context);
-            self.refuse(port, Problem::not_captured(&origin));
+            self.refuse(port, problems::not_captured(&origin));
         }
     }
 
@@ -604,7 +605,7 @@ impl Relay {
         let problem = self
             .problem
             .clone()
-            .or_else(|| ungranted.first().map(|origin| Problem::ungranted(origin)))
+            .or_else(|| ungranted.first().map(|origin| problems::ungranted(origin)))
             .or_else(|| self.servers.first().cloned());
         let shown = (problem, self.paused);
         if shown != self.shown {

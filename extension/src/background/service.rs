@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use protocol::{PROTOCOL_VERSION, json, message::Page};
+use protocol::{PROTOCOL_VERSION, json, message::Page, problem::Problem};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -17,9 +17,7 @@ use super::{
     identity::Sender,
     native_port::NativePort,
     relay::{Action, Decisions, Identity, Relay},
-    scripts,
-    status::Problem,
-    storage,
+    scripts, storage,
 };
 
 /// What `background.js` hands the browser's events to.

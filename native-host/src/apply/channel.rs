@@ -287,7 +287,7 @@ fn apply_received<W: Write>(
             Received::Listening => session.report.state("applying", "listening")?,
             Received::Deaf(Interruption::Trouble { state, trouble, .. }) => {
                 let fix = fix_when_missed(&trouble.fix);
-                session.report.trouble(state, &trouble.error, &fix)?;
+                session.report.trouble(state, &trouble.message, &fix)?;
             }
             Received::Deaf(stop) => return Err(stop),
         }

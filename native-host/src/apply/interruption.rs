@@ -38,7 +38,7 @@ impl Interruption {
         Self::Trouble {
             state,
             trouble: Problem {
-                error,
+                message: error,
                 fix: fix.to_owned(),
             },
             unanswered: false,

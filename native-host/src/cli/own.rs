@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
     let memcached = config.memcached.of_profile(&profile);
     let former = hand_over(&memcached, &arguments.origin, &profile, &browser).map_err(|trouble| {
         CliError::Memcached {
-            error: trouble.error,
+            error: trouble.message,
             fix: trouble.fix,
         }
     })?;

@@ -64,10 +64,10 @@ pub enum FeedError {
         file: String,
     },
     /// Redis, which knows it, can't be asked.
-    #[error("{}", .0.error)]
+    #[error("{}", .0.message)]
     Redis(Problem),
     /// Memcached can't be asked.
-    #[error("{}", .0.error)]
+    #[error("{}", .0.message)]
     Memcached(Problem),
     /// A journal can't be read.
     #[error(transparent)]

@@ -27,7 +27,8 @@ pub fn examine(config: &Config) -> Vec<Check> {
         Ok(writers) => writers,
         // Everything else about Redis may be allowed.
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
-            let Problem { error, fix } = redis_sink::trouble(&error, &redis_sink::address(&redis.url));
+            let Problem { message: error, fix } =
+                redis_sink::trouble(&error, &redis_sink::address(&redis.url));
             let message = format!("who feeds Memcached is not known: {error}");
             return vec![Check::note(MEMCACHED, message, &fix)];
         }

@@ -33,7 +33,7 @@ pub(super) fn entry(config: &Config, reader: &Reader, number: u64) -> Result<Opt
     let (profile, _) = reader.author().map_err(|error| error.to_message())?;
     redis::entry(redis, stream, &profile, number, *passed_at).map_err(|trouble| HostError {
         code: ErrorCode::QuestionFailed,
-        message: trouble.error,
+        message: trouble.message,
         fix: trouble.fix,
         context: None,
         sequence: None,

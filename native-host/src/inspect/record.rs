@@ -1,7 +1,7 @@
 //! One record, in the mirror and in Memcached.
 
 use protocol::{
-    inspect::{Address, Record, Remark},
+    inspect::{Address, Problem, Record},
     key::Key,
     message::HostError,
 };
@@ -67,7 +67,7 @@ fn ask_memcached(
     if let Ok(Some(owner)) = owner
         && owner.profile != profile
     {
-        record.trouble = Some(Remark {
+        record.trouble = Some(Problem {
             message: format!("the keys of {} are owned by {owner}", place.origin),
             fix: owner::fix(&place.origin, profile),
         });
@@ -79,8 +79,8 @@ fn ask_memcached(
             record.found = found.map(|bytes| cut::text(&String::from_utf8_lossy(&bytes)));
         }
         Err(trouble) => {
-            record.trouble = Some(Remark {
-                message: trouble.error,
+            record.trouble = Some(Problem {
+                message: trouble.message,
                 fix: trouble.fix,
             });
         }

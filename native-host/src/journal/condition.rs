@@ -1,5 +1,7 @@
 //! What a sink says of itself and of the events that it passes on.
 
+pub use protocol::problem::Problem;
+
 /// How a sink is, for `status` and `tail`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
@@ -9,15 +11,6 @@ pub struct Condition {
     pub problem: Option<Problem>,
     /// How often it has failed since it last came further.
     pub attempts: u64,
-}
-
-/// What keeps a sink from passing events on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What failed, with what.
-    pub error: String,
-    /// What to do about it.
-    pub fix: String,
 }
 
 /// Something about one event that a reader of `tail` should know.

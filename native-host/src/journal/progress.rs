@@ -32,7 +32,7 @@ impl super::Journal {
                 )?
                 .query_map([], |row| {
                     Ok(Problem {
-                        error: row.get(0)?,
+                        message: row.get(0)?,
                         fix: row.get(1)?,
                     })
                 })?

@@ -165,7 +165,7 @@ pub(super) fn write(connection: &Connection, notes: &[PendingProgress]) -> rusql
                     .execute(params![
                         sink,
                         state,
-                        trouble.map(|trouble| &trouble.error),
+                        trouble.map(|trouble| &trouble.message),
                         trouble.map(|trouble| &trouble.fix),
                         at
                     ])?;
@@ -176,7 +176,7 @@ pub(super) fn write(connection: &Connection, notes: &[PendingProgress]) -> rusql
                              ON CONFLICT DO UPDATE SET state = ?2, error = ?3, fix = ?4, at = ?5, over_at = NULL
                              WHERE error <> ?3 OR over_at IS NOT NULL",
                         )?
-                        .execute(params![sink, state, trouble.error, trouble.fix, at])?;
+                        .execute(params![sink, state, trouble.message, trouble.fix, at])?;
                 } else {
                     connection
                         .prepare_cached("UPDATE failed SET over_at = ?2 WHERE sink = ?1 AND over_at IS NULL")?

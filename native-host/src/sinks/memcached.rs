@@ -368,7 +368,7 @@ impl MemcachedSink {
         }
         let lacking = self.servers.lacking();
         let trouble = (!lacking.is_empty()).then(|| Problem {
-            error: format!(
+            message: format!(
                 "memcached at {} may hold records that were deleted while it was not brought up to date; which ones the journal no longer knows",
                 lacking.join(", ")
             ),
@@ -456,7 +456,7 @@ fn emptied() -> StepError {
         reached: None,
         state: "emptied",
         trouble: Problem {
-            error: "memcached: what is written is lost again and again".to_owned(),
+            message: "memcached: what is written is lost again and again".to_owned(),
             fix: "See who flushes the servers, and whether they have room for what they hold (-m)."
                 .to_owned(),
         },
@@ -499,7 +499,7 @@ impl Sink for MemcachedSink {
     fn end(&mut self) {
         // If it fails the others wait as for a host that was killed.
         if let Err(error) = self.owners.end(&mut self.servers) {
-            tracing::debug!("{}", error.trouble.error);
+            tracing::debug!("{}", error.trouble.message);
         } else if self.started
             && !self.servers.unsure
             && let Err(error) = self.owners.tokens().note_end(super::MEMCACHED)

@@ -131,7 +131,7 @@ impl RedisSink {
                 reached: self.last_common(&mut link, reader, after)?,
                 state: "journal_set_back",
                 trouble: Problem {
-                    error: format!(
+                    message: format!(
                         "redis at {address} has events of this profile, up to {}, that the journal does not know: it was set back to an older copy, or another host has written there",
                         link.cursor()
                     ),
@@ -201,7 +201,7 @@ impl RedisSink {
             reached: None,
             state: PROFILE_IN_USE,
             trouble: Problem {
-                error: format!(
+                message: format!(
                     "another host publishes to redis at {} as profile {}: this browser profile, or this machine, is a copy. Nothing is published from here; it stays in the journal",
                     self.address(),
                     self.profile
@@ -215,7 +215,7 @@ impl RedisSink {
     fn problem(&self) -> Option<(&'static str, Problem)> {
         self.challenged.is_recent().then(|| {
             let trouble = Problem {
-                error: format!(
+                message: format!(
                     "a second host wants to publish to redis at {} as profile {}: a copy of this browser profile, or of this machine, runs. It publishes nothing as long as this one does",
                     self.address(),
                     self.profile
@@ -408,7 +408,7 @@ impl RedisSink {
             reached,
             state: "refused",
             trouble: Problem {
-                error: format!("redis at {} stopped without a reason", self.address()),
+                message: format!("redis at {} stopped without a reason", self.address()),
                 fix: "Report this; the events are sent again.".to_owned(),
             },
         }

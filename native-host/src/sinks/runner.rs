@@ -88,7 +88,7 @@ impl From<JournalError> for StepError {
             state: "journal_failed",
             trouble: Problem {
                 fix: crate::failure::Failure::fix(&error),
-                error: error.to_string(),
+                message: error.to_string(),
             },
         }
     }
@@ -306,7 +306,7 @@ impl<S: Sink> Runner<S> {
                 condition.attempts
             );
         } else if let Some(trouble) = &condition.problem {
-            tracing::warn!("{}: {}: {}", self.sink.name(), condition.state, trouble.error);
+            tracing::warn!("{}: {}: {}", self.sink.name(), condition.state, trouble.message);
         } else {
             tracing::info!("{}: {}", self.sink.name(), condition.state);
         }

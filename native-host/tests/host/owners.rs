@@ -116,8 +116,8 @@ fn the_first_profile_owns_the_keys_and_the_other_says_so() {
     // What the popup's button and the panel are told.
     let told = |host: &mut Host| {
         until("the extension is told", || {
-            let mut troubles = host.servers().iter();
-            troubles.any(|trouble| trouble.message.contains(owned))
+            let mut problems = host.servers().iter();
+            problems.any(|problem| problem.message.contains(owned))
         });
     };
     told(&mut second);

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Address, Remark};
+use super::{Address, Problem};
 
 /// What is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub enum Sight {
     /// To [`Look::Counts`].
     Counts(Vec<StoreCount>),
     /// It could not be looked at.
-    Failed(Remark),
+    Failed(Problem),
 }
 
 /// How many records a store of the page has.

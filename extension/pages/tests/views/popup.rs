@@ -1,7 +1,7 @@
 //! The popup.
 
 use idb_relay_pages::open_popup;
-use protocol::inspect::{Background, Health, Remark, Reply, Sink};
+use protocol::inspect::{Background, Health, Problem, Reply, Sink};
 use view_testing::{
     background::TestBackground,
     document::{attribute, attributes, click, show, style, text, texts, until_texts},
@@ -117,7 +117,7 @@ async fn popup_shows_destinations_and_problems() {
     background.send_state(Background {
         connected: false,
         host_version: None,
-        problem: Some(Remark {
+        problem: Some(Problem {
             message: "The host is not installed.".to_owned(),
             fix: "Run `idb-relay install`.".to_owned(),
         }),

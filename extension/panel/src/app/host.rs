@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Background, FromInspector, Health, Question, Remark, Reply},
+    inspect::{Background, FromInspector, Health, Problem, Question, Reply},
     message::ErrorCode,
 };
 
@@ -41,7 +41,7 @@ impl App {
                 Reply::Failed(error) if error.code == ErrorCode::HostAway => (None, None),
                 Reply::Failed(error) => {
                     let (message, fix) = (error.message, error.fix);
-                    (None, Some(Remark { message, fix }))
+                    (None, Some(Problem { message, fix }))
                 }
                 _ => (None, None),
             };

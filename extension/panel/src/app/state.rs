@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Deref, rc::Rc};
 
 use leptos::prelude::{LocalStorage, StoredValue};
 use protocol::{
-    inspect::{Address, Background, Check, Document, Feed as FeedAnswer, Health, Record, Remark, Store},
+    inspect::{Address, Background, Check, Document, Feed as FeedAnswer, Health, Problem, Record, Store},
     table::Table,
 };
 
@@ -146,7 +146,7 @@ pub struct HostState {
     pub documents: Observable<Table<String, Document>>,
     pub health: Observable<Option<Health>>,
     /// Why the host could not report its health.
-    pub health_problem: Observable<Option<Remark>>,
+    pub health_problem: Observable<Option<Problem>>,
     pub chart: Observable<VecDeque<ChartSecond>>,
     /// What the doctor found, or why it could not run.
     pub checks: Observable<Option<Result<Vec<Check>, String>>>,
@@ -171,7 +171,7 @@ pub struct StoresState {
     pub comparison: Observable<u64>,
     /// The answers to it.
     pub record_in_page: Observable<Option<Content>>,
-    pub record_in_host: Observable<Option<Result<Record, Remark>>>,
+    pub record_in_host: Observable<Option<Result<Record, Problem>>>,
 }
 
 /// Tabs, dialogs and messages.

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use protocol::{
     PROTOCOL_VERSION,
-    inspect::{Background, Remark},
+    inspect::{Background, Problem},
     origin::OriginPattern,
 };
 
@@ -104,7 +104,7 @@ fn hidden_events(app: App) -> Option<impl IntoView> {
 }
 
 /// There is no host, or it speaks another protocol.
-fn no_host(app: App, background: &Background, problem: &Remark) -> AnyView {
+fn no_host(app: App, background: &Background, problem: &Problem) -> AnyView {
     let is_mismatch = problem.message.contains(&format!("protocol {PROTOCOL_VERSION}"));
     let (names, platform) = browser::browser_names_and_platform();
     let command = install_command(&names, &platform);

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Health, Remark, Sink},
+    inspect::{Health, Problem, Sink},
     number,
 };
 
@@ -224,7 +224,7 @@ pub fn Problems(app: App) -> impl IntoView {
     let has_list =
         move || app.ui.tab.get() != Tab::Events || app.feed.counts.with(|counts| counts.matching > 0);
     let problems = move || {
-        let mut problems: Vec<Remark> = Vec::new();
+        let mut problems: Vec<Problem> = Vec::new();
         let has_list = has_list();
         if has_list {
             app.host.background.with(|background| {
@@ -246,7 +246,7 @@ pub fn Problems(app: App) -> impl IntoView {
                 .flat_map(|health| &health.sinks)
                 .filter(|sink| sink.enabled);
             problems.extend(sinks.filter_map(|sink| {
-                Some(Remark {
+                Some(Problem {
                     message: sink.error.clone()?,
                     fix: sink.fix.clone().unwrap_or_default(),
                 })
@@ -257,7 +257,7 @@ pub fn Problems(app: App) -> impl IntoView {
     };
     view! {
         <div class="problems" role="alert">
-            {dynamic_view(move || problems().into_iter().map(|Remark { message, fix }| view! {
+            {dynamic_view(move || problems().into_iter().map(|Problem { message, fix }| view! {
                 <p><strong>{sentence(&message)}</strong>" "<span>{sentence(&fix)}</span></p>
             }).into_views())}
         </div>

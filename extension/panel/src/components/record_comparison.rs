@@ -1,7 +1,7 @@
 //! One record in IndexedDB, in the mirror and in Memcached, side by side.
 
 use leptos::prelude::*;
-use protocol::inspect::{Address, Background, Look, Question, Remark, Reply};
+use protocol::inspect::{Address, Background, Look, Problem, Question, Reply};
 
 use super::dynamic::{dynamic_view, on_press};
 use crate::{
@@ -51,7 +51,7 @@ pub fn RecordComparisonView(app: App, address: Address, is_automatic: bool) -> i
             if app.is_latest_comparison(comparison) {
                 app.stores.record_in_host.set(match reply {
                     Reply::Record(record) => Some(Ok(record)),
-                    Reply::Failed(error) => Some(Err(Remark {
+                    Reply::Failed(error) => Some(Err(Problem {
                         message: error.message,
                         fix: error.fix,
                     })),
@@ -78,7 +78,7 @@ pub fn RecordComparisonView(app: App, address: Address, is_automatic: bool) -> i
         let page = app.stores.record_in_page.get()?;
         app.stores.record_in_host.with(|host| match host {
             None => None,
-            Some(Err(Remark { message, fix })) => {
+            Some(Err(Problem { message, fix })) => {
                 Some(view! { <p class="error">{message.clone()}" "{fix.clone()}</p> }.into_any())
             }
             Some(Ok(record)) => Some(comparison_table(compare_record(page, record))),

@@ -101,7 +101,7 @@ pub fn compare_record(page: Content, record: &Record) -> RecordComparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::Remark;
+    use protocol::inspect::Problem;
     use serde_json::value::RawValue;
 
     fn record(mirror: Option<&str>, found: Option<&str>, same: Option<bool>) -> Record {
@@ -127,7 +127,7 @@ mod tests {
             value(r#"{"a":[1]}"#)
         );
         assert_eq!(content_in_page(&Sight::Record(None)), Content::NoRecord);
-        let failed = Sight::Failed(Remark {
+        let failed = Sight::Failed(Problem {
             message: "No page.".to_owned(),
             fix: "Open one.".to_owned(),
         });
@@ -192,7 +192,7 @@ mod tests {
         );
         let mut unreachable = record(Some("1"), None, None);
         assert_eq!(verdict(value("1"), &unreachable), "off");
-        unreachable.trouble = Some(Remark {
+        unreachable.trouble = Some(Problem {
             message: "It does not answer.".to_owned(),
             fix: "Start it.".to_owned(),
         });

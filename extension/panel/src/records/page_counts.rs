@@ -126,7 +126,7 @@ pub fn describe_mismatch(count: &PageCount, store: &Store) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::{Remark, StoreCount};
+    use protocol::inspect::{Problem, StoreCount};
 
     fn store(store: &str, records: u64) -> Store {
         Store {
@@ -190,7 +190,7 @@ mod tests {
         counts.record_answer("o", counted(&[("a", 1)]));
         counts.mark_pending("o");
         assert_eq!(counts.get(&name), PageCount::Records(1));
-        let remark = Remark {
+        let remark = Problem {
             message: "No page.".to_owned(),
             fix: "Open one.".to_owned(),
         };

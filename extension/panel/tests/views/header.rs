@@ -1,7 +1,7 @@
 //! The state of host and servers, and why the list is empty.
 
 use protocol::{
-    inspect::{Background, FromInspector, Remark, Reply, Sink},
+    inspect::{Background, FromInspector, Problem, Reply, Sink},
     message::{ErrorCode, HostError},
 };
 use serde_json::json;
@@ -17,8 +17,8 @@ fn why() -> Option<String> {
     attribute(".empty [data-why]", "data-why")
 }
 
-fn problem(message: &str, fix: &str) -> Remark {
-    Remark {
+fn problem(message: &str, fix: &str) -> Problem {
+    Problem {
         message: message.to_owned(),
         fix: fix.to_owned(),
     }

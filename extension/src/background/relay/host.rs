@@ -10,7 +10,9 @@ use protocol::{
 };
 
 use super::{Action, PolicyWait, Relay};
-use crate::background::{backoff::Backoff, status::Problem};
+use protocol::problem::Problem;
+
+use crate::background::{backoff::Backoff, problems};
 
 /// How far the connection to the host has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,7 @@ impl Relay {
         } else {
             // Its own words say more than the browser's.
             if !self.complaint.told {
-                self.show(Some(Problem::host_gone(reason)));
+                self.show(Some(problems::host_gone(reason)));
             }
             let after = self.backoff.advance();
             self.actions.push(Action::StartHost { after });
@@ -93,8 +95,8 @@ impl Relay {
                 self.questions.note_origin(&origin);
                 self.survey(&origin);
             }
-            Ok(FromHost::Servers { troubles }) => {
-                self.servers = troubles.into_iter().map(Problem::from).collect();
+            Ok(FromHost::Servers { problems }) => {
+                self.servers = problems;
                 self.show_state();
             }
             Ok(FromHost::Answer(answer)) => self.answered(answer),
@@ -110,7 +112,7 @@ impl Relay {
         if hello.protocol != PROTOCOL_VERSION {
             self.link = Link::Down;
             self.actions.push(Action::StopHost);
-            self.show(Some(Problem::protocol_mismatch(hello)));
+            self.show(Some(problems::protocol_mismatch(hello)));
             // Should it end by itself before it is stopped: this has been said, and haste does not
             // help.
             self.complaint.told = true;

@@ -1,7 +1,7 @@
 //! What inspectors ask and are told, and what the user decides there.
 
 use protocol::{
-    inspect::{Answer, Background, FromInspector, Remark},
+    inspect::{Answer, Background, FromInspector, Problem},
     json,
 };
 use serde::Serialize;
@@ -128,11 +128,11 @@ impl Relay {
     /// There is no host: what cannot wait has failed.
     pub(super) fn fail_questions(&mut self) {
         let reason = self.problem.clone().map_or_else(
-            || Remark {
+            || Problem {
                 message: "The host is being started.".into(),
                 fix: "Ask again in a moment.".into(),
             },
-            Remark::from,
+            Problem::from,
         );
         for (port, answer) in self.inspectors.host_away(&reason) {
             self.tell_inspector(port, answer);
@@ -186,7 +186,7 @@ impl Relay {
             profile: self.identity.profile.clone().into_owned(),
             connected: self.link == Link::Up,
             host_version: self.host_version.clone(),
-            problem: self.problem.clone().map(Remark::from),
+            problem: self.problem.clone(),
             paused: self.paused,
             waiting: self.outbox.len(),
             origins: self.capture.origins(),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use protocol::{
     commit::Records,
-    inspect::{Address, Look, RECORD_VALUE_BYTES, Remark, Seen, Sight, StoreCount, left_out},
+    inspect::{Address, Look, Problem, RECORD_VALUE_BYTES, Seen, Sight, StoreCount, left_out},
     json,
     redact::{self, Redaction},
 };
@@ -109,14 +109,14 @@ impl Relay {
     }
 
     /// The rules, once all of them are known and can be applied.
-    pub(super) fn applicable(&self) -> Result<&Redaction, Remark> {
+    pub(super) fn applicable(&self) -> Result<&Redaction, Problem> {
         if !self.rules.contains_key("configuration") {
             return Err(remark(
                 "The host's redaction rules are not known yet.",
                 "Look again once the host runs.",
             ));
         }
-        self.redaction.as_ref().map_err(|problem| problem.clone().into())
+        self.redaction.as_ref().map_err(Clone::clone)
     }
 
     fn tell_sight(&mut self, port: u32, id: u64, sight: Sight) {
@@ -160,7 +160,7 @@ fn json_of(request: &impl Serialize) -> String {
     serde_json::to_string(request).unwrap_or_default()
 }
 
-fn counts(answer: &str) -> Result<Sight, Remark> {
+fn counts(answer: &str) -> Result<Sight, Problem> {
     let counts: Result<Vec<StoreCount>, _> = json::read(answer);
     counts.map(Sight::Counts).map_err(|_| unreadable())
 }
@@ -172,7 +172,7 @@ enum Found<'a> {
     Key(&'a str),
 }
 
-fn find<'a>(redaction: &Redaction, address: &Address, answer: &'a str) -> Result<Found<'a>, Remark> {
+fn find<'a>(redaction: &Redaction, address: &Address, answer: &'a str) -> Result<Found<'a>, Problem> {
     if let Ok(listing) = json::read::<Listing<'a>>(answer) {
         let store = redact::Store {
             origin: &address.origin,
@@ -210,12 +210,12 @@ fn find<'a>(redaction: &Redaction, address: &Address, answer: &'a str) -> Result
     Ok(Found::Value(Some(value)))
 }
 
-fn unreadable() -> Remark {
+fn unreadable() -> Problem {
     remark("The page could not read its databases.", "Look again.")
 }
 
-fn remark(message: &str, fix: &str) -> Remark {
-    Remark {
+fn remark(message: &str, fix: &str) -> Problem {
+    Problem {
         message: message.to_owned(),
         fix: fix.to_owned(),
     }

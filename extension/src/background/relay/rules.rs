@@ -7,18 +7,20 @@ use protocol::{
 };
 
 use super::{Link, PolicyWait, Relay};
-use crate::background::status::Problem;
+use protocol::problem::Problem;
+
+use crate::background::problems;
 
 impl Relay {
     /// The rules have changed: what leaves from now on is redacted by all there are now.
     pub(super) fn rebuild_redaction(&mut self) {
         let rules = self.rules.values().flatten();
         self.redaction = match (self.policy_wait, &self.unreadable_policy) {
-            (PolicyWait::Long, _) => Err(Problem::policy_late()),
-            (PolicyWait::Short, _) => Err(Problem::policy_awaited()),
-            (PolicyWait::Over, Some(reason)) => Err(Problem::unreadable_policy(reason)),
+            (PolicyWait::Long, _) => Err(problems::policy_late()),
+            (PolicyWait::Short, _) => Err(problems::policy_awaited()),
+            (PolicyWait::Over, Some(reason)) => Err(problems::unreadable_policy(reason)),
             (PolicyWait::Over, None) => {
-                Redaction::new(rules, &self.secret).map_err(|error| Problem::broken_rule(&error))
+                Redaction::new(rules, &self.secret).map_err(|error| problems::broken_rule(&error))
             }
         };
         self.changed = true;
@@ -68,7 +70,7 @@ impl Relay {
     /// old ones stay.
     pub(super) fn set_user_rules(&mut self, rules: Vec<Rule>) {
         if let Some(error) = rules.iter().find_map(|rule| rule.check().err()) {
-            return self.show(Some(Problem::broken_rule(&error)));
+            return self.show(Some(problems::broken_rule(&error)));
         }
         self.rules.insert("user".to_owned(), rules);
         self.save();

@@ -162,7 +162,7 @@ fn what_comes_before_the_hello_waits_and_is_judged_then() {
             to_bridge(2, r#"{"refused":{}}"#),
             Action::ShowInTab {
                 tab: 7,
-                problem: Problem::not_captured("http://localhost:9999"),
+                problem: problems::not_captured("http://localhost:9999"),
             },
             delivery("c", 1)
         ]
@@ -437,7 +437,7 @@ fn the_button_shows_what_is_nearest_to_the_page() {
         (shown.next(), shown.next())
     };
     let servers = |message: &str| {
-        format!(r#"{{"servers":{{"troubles":[{{"message":"{message}","fix":"Start it."}}]}}}}"#)
+        format!(r#"{{"servers":{{"problems":[{{"message":"{message}","fix":"Start it."}}]}}}}"#)
     };
     relay.host_said(&servers("Redis is away"));
     assert_eq!(shown(&mut relay), (Some(Some("Redis is away".into())), None));
@@ -455,6 +455,6 @@ fn the_button_shows_what_is_nearest_to_the_page() {
     assert!(gone.contains("is not installed"));
     // The next host has its own word about its servers.
     greet(&mut relay);
-    relay.host_said(r#"{"servers":{"troubles":[]}}"#);
+    relay.host_said(r#"{"servers":{"problems":[]}}"#);
     assert_eq!(shown(&mut relay), (None, None));
 }

@@ -230,7 +230,7 @@ impl Owners {
             names.push(format!("and {} origins more", others.len() - NAMED));
         }
         Some(Problem {
-            error: format!(
+            message: format!(
                 "not writing all keys to Memcached: {}. Their events are journaled and published all the same",
                 names.join(", ")
             ),
@@ -330,7 +330,7 @@ impl Owners {
             reached: None,
             state: "waiting",
             trouble: Problem {
-                error: format!(
+                message: format!(
                     "another host has written to memcached as profile {} in the last {SIGN_LASTS_SECONDS} s: whether it still runs shows soon",
                     self.profile
                 ),
@@ -344,7 +344,7 @@ impl Owners {
             reached: None,
             state: PROFILE_IN_USE,
             trouble: Problem {
-                error: format!(
+                message: format!(
                     "another host writes to memcached as profile {}: this browser profile, or this machine, is a copy. Nothing is written from here",
                     self.profile
                 ),

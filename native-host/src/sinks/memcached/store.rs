@@ -190,7 +190,7 @@ pub(super) fn problem(error: &Error, servers: &[String]) -> StepError {
         reached: None,
         state,
         trouble: Problem {
-            error: format!("memcached at {servers}: {error}"),
+            message: format!("memcached at {servers}: {error}"),
             fix: fix.to_owned(),
         },
     }

@@ -64,7 +64,7 @@ impl Memory {
             reached: None,
             state: FULL,
             trouble: Problem {
-                error: format!(
+                message: format!(
                     "redis at {address} uses {} MiB of memory; past {} MiB the stream is not added to",
                     self.used >> 20,
                     bound >> 20

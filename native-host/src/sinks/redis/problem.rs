@@ -183,7 +183,7 @@ fn problem(state: &'static str, error: String, fix: &str) -> StepError {
         reached: None,
         state,
         trouble: Problem {
-            error,
+            message: error,
             fix: fix.to_owned(),
         },
     }

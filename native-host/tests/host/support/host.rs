@@ -10,7 +10,7 @@ use std::{
 
 use idb_relay::messaging::frame;
 use protocol::{
-    inspect::{Answer, Remark},
+    inspect::{Answer, Problem},
     message::{ErrorCode, FromHost, HostError},
 };
 
@@ -29,7 +29,7 @@ pub struct Host {
     stdin: Option<ChildStdin>,
     messages: Receiver<FromHost>,
     /// The last `servers` message, kept for a caller that waited for another one.
-    servers: Vec<Remark>,
+    servers: Vec<Problem>,
 }
 
 impl Host {
@@ -141,17 +141,17 @@ impl Host {
     pub fn receive(&mut self) -> FromHost {
         loop {
             match self.messages.recv_timeout(PATIENCE).expect("a message") {
-                FromHost::Servers { troubles } => self.servers = troubles,
+                FromHost::Servers { problems } => self.servers = problems,
                 other => return other,
             }
         }
     }
 
     /// What it has said last of servers by now.
-    pub fn servers(&mut self) -> &[Remark] {
+    pub fn servers(&mut self) -> &[Problem] {
         while let Ok(message) = self.messages.try_recv() {
-            if let FromHost::Servers { troubles } = message {
-                self.servers = troubles;
+            if let FromHost::Servers { problems } = message {
+                self.servers = problems;
             }
         }
         &self.servers

@@ -1,6 +1,7 @@
 //! Documents whose databases are not their origin's own, and documents that go by another's id.
 
 use super::*;
+use protocol::problem::Problem;
 
 fn sender(origin: &'static str, frame: i64, container: &str) -> Sender {
     Sender {
@@ -137,7 +138,7 @@ fn document_that_was_cut_off_is_named_at_its_tab() {
         inactive: false,
     };
     relay.document_cut_off(&sender);
-    let problem = Problem::cut_off(ORIGIN);
+    let problem = problems::cut_off(ORIGIN);
     assert_eq!(
         relay.take_actions(),
         [Action::ShowInTab {
@@ -150,7 +151,7 @@ fn document_that_was_cut_off_is_named_at_its_tab() {
         .iter()
         .filter_map(|document| document.refused.clone())
         .collect();
-    assert_eq!(refused, [problem.into()]);
+    assert_eq!(refused, [problem]);
     // The next document there is another one.
     open(&mut relay, 1, ORIGIN, "c");
     let documents = relay.bridges.documents(Some(7));

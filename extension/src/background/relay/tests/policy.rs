@@ -166,7 +166,7 @@ fn policy_that_does_not_come_is_named_until_it_comes() {
     // A host that starts again changes nothing about it.
     relay.host_gone("");
     greet(&mut relay);
-    assert_eq!(relay.problem, Some(Problem::policy_late()));
+    assert_eq!(relay.problem, Some(problems::policy_late()));
 
     relay.policy(Policy::default());
     let actions = relay.take_actions();
