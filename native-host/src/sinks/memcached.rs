@@ -62,7 +62,7 @@ pub(crate) use self::{
     client::Client,
     line::{Answer, Line, Parcel},
     settings::Settings,
-    settle::is_empty_of,
+    settle::{is_empty_of, may_be_of},
     store::{is_too_large, most_bytes},
     stream::Stream,
 };

@@ -27,6 +27,7 @@ mod owners;
 mod reading;
 mod redis_flight;
 mod redis_memory;
+mod repair_owners;
 mod rights;
 mod room;
 mod set_back;
