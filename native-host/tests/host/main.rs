@@ -22,6 +22,7 @@ mod foreign;
 mod inspection;
 mod late;
 mod memcached;
+mod memcached_set_back;
 mod memcached_transport;
 mod owners;
 mod reading;
