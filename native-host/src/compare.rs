@@ -9,6 +9,8 @@
 //! - *Repairing never goes back in time*, also if a process writes meanwhile: the journal is held
 //!   from before the mirror is read until the item is changed, and what arrives later changes
 //!   nothing: it names the item that was seen (its CAS number), or ends by itself.
+//! - *An origin that another profile owns is left alone*, also if its owner changes meanwhile: see
+//!   `owners`.
 //! - Memory is bounded by a stretch of records, however many there are.
 //!
 //! Each record is looked at by pipelined `mg`, then the servers are asked for all that they hold.
@@ -161,14 +163,16 @@ pub fn compare<O: Observer>(
     repair: bool,
     observer: &mut O,
 ) -> Result<Compared, CompareError> {
+    let cache = Cache::connect(config)?;
+    let owners = Owners::find(config, &cache, journals)?;
     let mut comparison = Comparison {
         feed,
         journals,
         scope,
         repair,
         observer,
-        cache: Cache::connect(config)?,
-        owners: Owners::find(config, journals)?,
+        cache,
+        owners,
         so_far: Compared::default(),
         orphaned: Names::default(),
         shortened: RefCell::default(),

@@ -53,6 +53,8 @@ pub struct Config {
     pub journal: Journal,
     /// `[[redact]]`: what the extension applies before a byte leaves the browser.
     pub redact: Vec<Rule>,
+    /// The keys of the file that hold a password, also those of what is switched off.
+    pub passwords: Vec<&'static str>,
 }
 
 /// What is captured without being switched on in the browser.
@@ -201,16 +203,26 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let document = Document::parse(text, path)?;
         document.only_sections(SECTIONS)?;
+        let (redis, has_password) = redis(&document.section("redis", REDIS)?)?;
+        let memcached = memcached(&document.section("memcached", MEMCACHED)?)?;
+        let passwords = [
+            ("redis.url", has_password),
+            ("memcached.password", memcached.login.is_some()),
+        ];
         Ok(Self {
             capture: capture(&document.section("capture", CAPTURE)?)?,
-            redis: redis(&document.section("redis", REDIS)?)?,
-            memcached: memcached(&document.section("memcached", MEMCACHED)?)?,
+            redis,
+            memcached,
             journal: journal(&document.section("journal", JOURNAL)?)?,
             redact: document
                 .sections("redact", REDACT)?
                 .iter()
                 .map(rule)
                 .collect::<Result<_, _>>()?,
+            passwords: passwords
+                .into_iter()
+                .filter_map(|(key, has_one)| has_one.then_some(key))
+                .collect(),
         })
     }
 }
@@ -233,7 +245,8 @@ fn capture(section: &Section<'_>) -> Result<Capture, ConfigError> {
     Ok(Capture { origins })
 }
 
-fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
+/// Where events are published, and whether the address holds a password.
+fn redis(section: &Section<'_>) -> Result<(Option<Redis>, bool), ConfigError> {
     let url = section.string("url")?;
     if let Some(url) = &url {
         address::check_redis_url(section, url)?;
@@ -257,7 +270,8 @@ fn redis(section: &Section<'_>) -> Result<Option<Redis>, ConfigError> {
             .whole("max_memory_mib")?
             .map(|mib| mib.saturating_mul(MIB)),
     };
-    Ok(section.enabled()?.then_some(redis))
+    let has_password = address::has_password(&redis.url);
+    Ok((section.enabled()?.then_some(redis), has_password))
 }
 
 fn memcached(section: &Section<'_>) -> Result<Memcached, ConfigError> {

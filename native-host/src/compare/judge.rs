@@ -66,6 +66,16 @@ pub(super) enum Verdict {
     Differs(DifferenceKind),
 }
 
+/// What came of putting a suspect right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It differs still.
+    Left,
+    Repaired,
+    /// Another profile owns its origin by now.
+    Held,
+}
+
 /// A suspect that was looked at.
 #[derive(Debug)]
 pub(super) struct Judgement {
@@ -131,12 +141,18 @@ impl<O: Observer> Comparison<'_, O> {
                 _ => self.so_far.pending += 1,
             }
         }
-        let repaired = if self.repair && differing.iter().any(|(_, kind)| *kind != DifferenceKind::Held) {
+        let outcomes = if self.repair && differing.iter().any(|(_, kind)| *kind != DifferenceKind::Held) {
             self.put_right(&differing)?
         } else {
-            vec![false; differing.len()]
+            vec![Outcome::Left; differing.len()]
         };
-        for ((suspect, kind), repaired) in differing.into_iter().zip(repaired) {
+        for ((suspect, kind), outcome) in differing.into_iter().zip(outcomes) {
+            let repaired = outcome == Outcome::Repaired;
+            let kind = if outcome == Outcome::Held {
+                DifferenceKind::Held
+            } else {
+                kind
+            };
             let count = match kind {
                 DifferenceKind::Missing => &mut self.so_far.missing,
                 DifferenceKind::Stale => &mut self.so_far.stale,
@@ -165,15 +181,23 @@ impl<O: Observer> Comparison<'_, O> {
         Ok(())
     }
 
-    /// What the suspects are now. Offsets first, then the items, then the mirror: see the
-    /// invariants.
-    pub(super) fn judge(&self, suspects: &[Suspect], reach: Reach) -> Result<Vec<Judgement>, CompareError> {
+    /// What the suspects are now. Offsets first, then the items, then their owners and the mirror:
+    /// see the invariants.
+    pub(super) fn judge(
+        &mut self,
+        suspects: &[Suspect],
+        reach: Reach,
+    ) -> Result<Vec<Judgement>, CompareError> {
         let mut passed = Vec::new();
         for reader in self.journals.all() {
             passed.push(self.feed.reached(&self.cache, reader, reach)?);
         }
         let addresses: Vec<&Address> = suspects.iter().map(|suspect| &suspect.address).collect();
         let found = self.cache.look(&addresses)?;
+        if self.owners.ask_of(&self.cache, suspects)? {
+            // They are the owners' names.
+            self.shortened.take();
+        }
         let now = self.mirrored(suspects, &passed)?;
         let shortened = if suspects.iter().any(|suspect| suspect.record.is_none()) {
             Some((self.shortened()?, self.is_behind(&passed)?))
@@ -185,7 +209,8 @@ impl<O: Observer> Comparison<'_, O> {
             let look = match (&suspect.record, &shortened) {
                 (Some(record), _) => self.judge_record(suspect, record, found, now)?,
                 (None, Some((names, _)))
-                    if !suspect.misplaced && names.has(suspect.address.name.as_str()) =>
+                    if self.owners.may_be_elsewhere(&suspect.address.name)
+                        || (!suspect.misplaced && names.has(suspect.address.name.as_str())) =>
                 {
                     right(found)
                 }

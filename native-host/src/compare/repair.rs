@@ -13,7 +13,11 @@
 //! there is no answer the journal is held until then; if the repair is killed the item ends by
 //! itself.
 
-use std::{collections::BTreeMap, thread, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread,
+    time::Instant,
+};
 
 use protocol::inspect::DifferenceKind;
 
@@ -21,7 +25,7 @@ use super::{
     CompareError, Comparison, Observer,
     cache::Change,
     feed::Reach,
-    judge::{Judgement, Suspect, Verdict},
+    judge::{Judgement, Outcome, Suspect, Verdict},
 };
 use crate::{journal::freeze, sinks::memcached::is_too_large, timing};
 
@@ -32,12 +36,12 @@ const ROUNDS: usize = 12;
 const ALONE: usize = 256 * 1024;
 
 impl<O: Observer> Comparison<'_, O> {
-    /// Puts these right; whether that has succeeded, for each.
+    /// Puts these right.
     pub(super) fn put_right(
         &mut self,
         differing: &[(Suspect, DifferenceKind)],
-    ) -> Result<Vec<bool>, CompareError> {
-        let mut done = vec![false; differing.len()];
+    ) -> Result<Vec<Outcome>, CompareError> {
+        let mut outcomes = vec![Outcome::Left; differing.len()];
         if !differing.is_empty() && !std::mem::replace(&mut self.undisturbed, true) {
             // The servers have answered, so they are at it; what is written from then on is newer.
             if self.feed.left_something(self.journals.all())? {
@@ -46,7 +50,7 @@ impl<O: Observer> Comparison<'_, O> {
         }
         for _ in 0..ROUNDS {
             let left: Vec<usize> = (0..differing.len())
-                .filter(|index| done.get(*index) == Some(&false))
+                .filter(|index| outcomes.get(*index) == Some(&Outcome::Left))
                 .collect();
             if left.is_empty() {
                 break;
@@ -59,11 +63,15 @@ impl<O: Observer> Comparison<'_, O> {
             let mut differing = BTreeMap::<Option<usize>, Vec<Suspect>>::new();
             let looks = self.judge(&suspects, Reach::OfWhoMayWrite)?;
             for ((index, suspect), look) in left.into_iter().zip(suspects).zip(looks) {
-                match (look.verdict, done.get_mut(index)) {
-                    (Verdict::Right | Verdict::Refused, Some(done)) => *done = true,
-                    // It is about to be written, and the next round will see; or it is the owner's.
-                    (Verdict::OnItsWay | Verdict::Differs(DifferenceKind::Held), _) | (_, None) => {}
-                    (Verdict::Differs(_), _) => {
+                let Some(outcome) = outcomes.get_mut(index) else {
+                    continue;
+                };
+                match look.verdict {
+                    _ if self.is_held(&suspect) => *outcome = Outcome::Held,
+                    Verdict::Right | Verdict::Refused => *outcome = Outcome::Repaired,
+                    // It is about to be written, and the next round will see.
+                    Verdict::OnItsWay => {}
+                    Verdict::Differs(_) => {
                         let journal = suspect.record.as_ref().map(|record| record.journal);
                         differing.entry(journal).or_default().push(suspect);
                     }
@@ -73,12 +81,22 @@ impl<O: Observer> Comparison<'_, O> {
                 self.change(journal, &suspects)?;
             }
         }
-        Ok(done)
+        Ok(outcomes)
+    }
+
+    /// Whether an item is the business of another profile, which owns its origin.
+    fn is_held(&self, suspect: &Suspect) -> bool {
+        match &suspect.record {
+            Some(record) => {
+                !suspect.misplaced && self.owners.other(record.journal, &record.place.origin).is_some()
+            }
+            None => self.owners.may_be_elsewhere(&suspect.address.name),
+        }
     }
 
     /// Changes what still differs now that a journal is held; all of them are for items of no
     /// record.
-    fn change(&self, journal: Option<usize>, suspects: &[Suspect]) -> Result<(), CompareError> {
+    fn change(&mut self, journal: Option<usize>, suspects: &[Suspect]) -> Result<(), CompareError> {
         let mut held = Vec::new();
         for (index, reader) in self.journals.all().iter().enumerate() {
             if journal.is_none_or(|journal| journal == index) {
@@ -92,21 +110,29 @@ impl<O: Observer> Comparison<'_, O> {
         let begin = Instant::now();
         let clocks = self.cache.clocks()?;
         let looks = self.judge(suspects, Reach::OfWhoMayWrite)?;
-        let changes: Vec<(usize, Change)> = suspects
-            .iter()
-            .zip(looks)
-            .filter(
-                |(_, look)| matches!(look.verdict, Verdict::Differs(kind) if kind != DifferenceKind::Held),
-            )
-            .filter_map(|(Suspect { address, .. }, look)| {
-                let clock = clocks.get(address.server).copied().flatten();
-                Some((address.server, wanted(&address.name, look, clock)?))
-            })
-            .collect();
+        let mut changes: Vec<(usize, Change)> = Vec::new();
+        let mut touched = BTreeSet::new();
+        for (suspect, look) in suspects.iter().zip(looks) {
+            let address = &suspect.address;
+            let differs = matches!(look.verdict, Verdict::Differs(_)) && !self.is_held(suspect);
+            let clock = clocks.get(address.server).copied().flatten();
+            if differs && let Some(change) = wanted(&address.name, look, clock) {
+                changes.push((address.server, change));
+                let record = suspect.record.as_ref();
+                touched.extend(record.map(|record| (record.journal, record.place.origin.clone())));
+            }
+        }
         self.send(&changes).inspect_err(|_| {
             // One of them may be on its way still.
             thread::sleep(timing::compare::UNCONFIRMED_GONE.saturating_sub(begin.elapsed()));
-        })
+        })?;
+        drop(held);
+        // Another profile may have become the owner in between. What was added names no number, so
+        // it may stand where the owner has deleted an item.
+        for (journal, origin) in touched {
+            self.owners.unsettle(&self.cache, journal, &origin)?;
+        }
+        Ok(())
     }
 
     /// Sends changes, each with its server. What came of them the next look tells.

@@ -59,6 +59,12 @@ fn splits_what_opens(url: &str) -> bool {
     opens.is_some_and(|opens| opens.contains(['/', '?', '#']))
 }
 
+/// Whether a Redis address holds a password.
+pub(super) fn has_password(url: &str) -> bool {
+    url.into_connection_info()
+        .is_ok_and(|info| info.redis_settings().password().is_some())
+}
+
 /// Whether an address is one with TLS.
 pub(crate) fn is_tls(url: &str) -> bool {
     url.starts_with("rediss://") || url.starts_with("valkeys://")

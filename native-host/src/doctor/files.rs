@@ -12,7 +12,7 @@ use crate::{
         JournalError, file_lock, log,
         read::{Reader, journals},
     },
-    sinks, temporary,
+    temporary,
 };
 
 const CONFIGURATION: &str = "configuration";
@@ -77,17 +77,20 @@ fn configuration(config: &Config) -> Check {
     Check::ok(CONFIGURATION, format!("{name}; captures {}", origins.join(", ")))
 }
 
-/// A password that other users of this machine can read in the configuration.
+/// Passwords that other users of this machine can read in the configuration.
 fn readable_password(config: &Config, path: &Path) -> Option<Check> {
-    let redis = config.redis.as_ref()?;
     let is_readable = mode(path).is_some_and(|mode| mode & 0o044 != 0);
-    if !is_readable || !sinks::redis::has_password(&redis.url) {
+    if !is_readable || config.passwords.is_empty() {
         return None;
     }
+    let (noun, keys) = match &*config.passwords {
+        [key] => ("password", (*key).to_owned()),
+        keys => ("passwords", keys.join(" and ")),
+    };
     Some(Check::note(
         CONFIGURATION,
         format!(
-            "{} holds the password of redis.url, and other users can read it",
+            "{} holds the {noun} of {keys}, and other users can read it",
             path.display()
         ),
         format!("Run `chmod 600 {}`.", shell_word(&path.to_string_lossy())),

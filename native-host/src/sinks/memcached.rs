@@ -8,7 +8,8 @@
 //! (`unsure`).
 //!
 //! **A server that comes back comes back empty**, and then lacks the mark that it was given: all
-//! records are written to it once more. So they are at the start of every process.
+//! records are written to it once more. So they are at the start of every process, and where a
+//! server has an older mark than it was given: it was set back to an older state.
 //!
 //! - [`ketama`]: which server a key belongs to, as libmemcached says.
 //! - `client`: single questions, on a connection of their own.
@@ -61,7 +62,7 @@ mod stream;
 pub(crate) use self::{
     client::Client,
     connection::{Answer, CommandBatch, Connection},
-    rewrite::is_empty_of,
+    rewrite::{is_empty_of, may_be_of},
     settings::Settings,
     store::{is_too_large, most_bytes},
     stream::Stream,
@@ -184,11 +185,16 @@ impl MemcachedSink {
             fillings.extend(self.begin_filling(reader, journal, after, *index)?);
         }
         let indexes: Vec<usize> = fillings.iter().map(|filling| filling.index).collect();
-        // What one mark says of all servers of the list is true of each.
+        // What one mark says of all servers of the list is true of each, unless that was set back.
+        // It is relied on only where the journal no longer has the events that a server's own mark
+        // lacks.
         let of_list = |filling: &Filling| filling.mark.as_ref()?.passed(self.servers.list());
         let passed = fillings.iter().filter_map(of_list).max().unwrap_or(0).min(after);
+        let tail = reader.tail()?;
         for filling in &mut fillings {
-            filling.told = filling.told.max(passed);
+            if filling.told < tail && !self.servers.is_set_back(filling.index) {
+                filling.told = filling.told.max(passed);
+            }
         }
         let mut last = None;
         loop {

@@ -434,12 +434,6 @@ pub(crate) fn failure(error: &RedisError, address: &str) -> StepError {
     problem::of_error(error, address)
 }
 
-/// Whether a URL holds a password.
-pub fn has_password(url: &str) -> bool {
-    url.into_connection_info()
-        .is_ok_and(|info| info.redis_settings().password().is_some())
-}
-
 /// Where the server of a URL is, without what opens it.
 pub fn address(url: &str) -> String {
     url.into_connection_info()

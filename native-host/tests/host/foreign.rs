@@ -186,20 +186,35 @@ fn doctor_notes_a_password_that_others_can_read() {
     mode(0o644);
     assert!(note().is_none(), "there is no password in it");
     let config = fs::read_to_string(sandbox.config_path()).expect("a file");
-    sandbox.write_config(&config.replace("redis://", "redis://relay:s3cr3t-word@"));
-    let found = note().expect("a note");
-    assert_eq!(
-        (&found["area"], &found["verdict"]),
-        (&json!("configuration"), &json!("note"))
-    );
-    let fix = found["fix"].as_str().expect("text");
-    let path = sandbox.config_path().display().to_string();
-    assert!(fix.contains(&format!("chmod 600 {path}")), "{fix}");
-    assert!(!found.to_string().contains("s3cr3t"), "{found}");
-    mode(0o640);
-    assert!(note().is_some(), "its group can read it");
-    mode(0o600);
-    assert!(note().is_none());
+    let login = "[memcached]\nuser = \"relay\"\npassword = \"s3cr3t-word\"";
+    let in_url = config.replace("redis://", "redis://relay:s3cr3t-word@");
+    let off = in_url.replace("[redis]", "[redis]\nenabled = false");
+    let beside = config.replace("[memcached]", login);
+    let both = in_url.replace("[memcached]", &format!("{login}\nmode = \"off\""));
+    for (config, keys) in [
+        (&in_url, "redis.url"),
+        (&off, "redis.url"),
+        (&beside, "memcached.password"),
+        (&both, "redis.url and memcached.password"),
+    ] {
+        mode(0o644);
+        sandbox.write_config(config);
+        let found = note().unwrap_or_else(|| panic!("no note on {keys}"));
+        assert_eq!(
+            (&found["area"], &found["verdict"]),
+            (&json!("configuration"), &json!("note"))
+        );
+        let message = found["message"].as_str().expect("text");
+        assert!(message.contains(&format!(" of {keys},")), "{message}");
+        let fix = found["fix"].as_str().expect("text");
+        let path = sandbox.config_path().display().to_string();
+        assert!(fix.contains(&format!("chmod 600 {path}")), "{fix}");
+        assert!(!found.to_string().contains("s3cr3t"), "{found}");
+        mode(0o640);
+        assert!(note().is_some(), "its group can read it");
+        mode(0o600);
+        assert!(note().is_none());
+    }
 }
 
 #[test]

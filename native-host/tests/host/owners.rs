@@ -12,8 +12,8 @@ use crate::{
     verify::verify,
 };
 
-const FIRST: &str = "profile-1";
-const SECOND: &str = "profile-2";
+pub const FIRST: &str = "profile-1";
+pub const SECOND: &str = "profile-2";
 
 /// The host of the second profile.
 fn second(sandbox: &Sandbox) -> Host {
@@ -31,7 +31,7 @@ fn sink(sandbox: &Sandbox, profile: &str, name: &str) -> Value {
     found.map_or(Value::Null, |found| found["sinks"][name].clone())
 }
 
-fn await_state(sandbox: &Sandbox, profile: &str, state: &str) {
+pub fn await_state(sandbox: &Sandbox, profile: &str, state: &str) {
     until(&format!("{profile} is {state}"), || {
         let sink = sink(sandbox, profile, "memcached");
         sink["state"] == state && sink["behind"] == 0
@@ -39,7 +39,7 @@ fn await_state(sandbox: &Sandbox, profile: &str, state: &str) {
 }
 
 /// The first profile's host owns the keys, and the second one's runs beside it.
-fn both(sandbox: &Sandbox) -> (Host, Host) {
+pub fn both(sandbox: &Sandbox) -> (Host, Host) {
     let mut first = Host::start(sandbox);
     first.deliver(1, &commit(&[put("1", "\"first\""), put("3", "\"only first\"")]));
     first.acknowledged(1);
@@ -57,7 +57,7 @@ fn await_all_of_first(sandbox: &Sandbox) {
     sandbox.await_cached("3", Some("\"only first\""));
 }
 
-fn await_all_of_second(sandbox: &Sandbox) {
+pub fn await_all_of_second(sandbox: &Sandbox) {
     sandbox.await_cached("1", Some("\"second\""));
     sandbox.await_cached("2", Some("\"only second\""));
     sandbox.await_cached("3", None);

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::{BufRead as _, BufReader},
-    process::Stdio,
+    process::{Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -43,7 +43,11 @@ impl Verified {
 }
 
 pub fn verify(sandbox: &Sandbox, more: &[&str]) -> Verified {
-    let output = sandbox.run(&[&["verify", "--json"], more].concat());
+    verified(sandbox.run(&[&["verify", "--json"], more].concat()))
+}
+
+/// What the command printed.
+pub fn verified(output: Output) -> Verified {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let mut lines: Vec<&str> = text.lines().collect();
     let last = lines

@@ -3,7 +3,8 @@
 //! It goes with all else that the server holds. So a server without it is empty, also if its
 //! connections never broke, and one that has it was not emptied, however often these were closed.
 //! It says up to which event the server has everything, by which deleted records are found that it
-//! has not been told of: while it was left out of the list, or while another process fed it.
+//! has not been told of: while it was left out of the list, or while another process fed it. And a
+//! server whose mark says less than it was told was set back to an older state.
 
 use std::collections::BTreeMap;
 
@@ -81,6 +82,12 @@ impl Marker {
         }
         marker.passed.insert(list.to_owned(), passed);
         marker
+    }
+
+    /// Whether a server with this mark had another one later: it was set back to an older state,
+    /// and holds what it held then.
+    pub(super) fn is_before(&self, later: &Self, list: &str) -> bool {
+        self.journal != later.journal || self.passed(list) < later.passed(list)
     }
 
     /// Up to which event all servers of a list were told all, when it was written.

@@ -67,7 +67,7 @@ pub(crate) fn is_empty_of<E>(
 }
 
 /// Whether an item may be that of a record of an origin, whose keys have this prefix.
-fn may_be_of(key: &Template, prefix: Option<&RecordPrefix>, origin: &str, name: &str) -> bool {
+pub(crate) fn may_be_of(key: &Template, prefix: Option<&RecordPrefix>, origin: &str, name: &str) -> bool {
     match key.read(name) {
         Some(record) => record.origin == origin,
         None => is_shortened(name) && prefix.is_none_or(|prefix| prefix.may_begin(name)),

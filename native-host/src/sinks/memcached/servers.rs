@@ -38,6 +38,8 @@ struct Server {
     item_size: Option<u64>,
     /// It holds all that it should.
     filled: bool,
+    /// It is not filled because it was set back to an older state.
+    set_back: bool,
     /// Its mark, as far as is known.
     found: Option<Found>,
 }
@@ -61,6 +63,7 @@ impl Servers {
             line: None,
             item_size: None,
             filled: false,
+            set_back: false,
             found: None,
         });
         Self {
@@ -240,7 +243,7 @@ impl Servers {
     }
 
     /// Looks after the marks of filled servers, which have all up to this event; one whose mark is
-    /// gone was emptied.
+    /// gone was emptied, and one whose mark is an older one was set back.
     pub(super) fn look(&mut self, journal: i64, passed: u64) -> Result<(), StepError> {
         for index in 0..self.all.len() {
             if !self.all.get(index).is_some_and(|server| server.filled) {
@@ -252,6 +255,9 @@ impl Servers {
                 found.mark.as_ref() == Some(&mark)
             };
             match found {
+                Some(found) if self.was_set_back(index, &found) => {
+                    self.adopt(index, false, Some(found));
+                }
                 Some(found) if unchanged(&found) => self.adopt(index, true, Some(found)),
                 Some(found) => {
                     let mark = Marker::after(found.mark.as_ref(), journal, &self.list, passed);
@@ -264,6 +270,21 @@ impl Servers {
         }
         self.looked = Some(Instant::now());
         Ok(())
+    }
+
+    /// Whether a mark that was found is older than what this process knows of the server.
+    fn was_set_back(&self, index: usize, found: &Found) -> bool {
+        let known = self.all.get(index).and_then(|server| server.found.as_ref());
+        let known = known.and_then(|known| known.mark.as_ref());
+        known.is_some_and(|known| {
+            let found = found.mark.as_ref();
+            found.is_none_or(|found| found.is_before(known, &self.list))
+        })
+    }
+
+    /// Whether a server is to be filled because it was set back to an older state.
+    pub(super) fn is_set_back(&self, index: usize) -> bool {
+        self.all.get(index).is_some_and(|server| server.set_back)
     }
 
     /// The mark that a server has.
@@ -339,9 +360,15 @@ impl Servers {
     fn adopt(&mut self, index: usize, filled: bool, found: Option<Found>) {
         if let Some(server) = self.all.get_mut(index) {
             if server.filled && !filled {
-                tracing::warn!("memcached at {} is empty and is filled again", server.address[0]);
+                let state = match &found {
+                    Some(_) => "was set back to an older state",
+                    None => "is empty",
+                };
+                tracing::warn!("memcached at {} {state} and is filled again", server.address[0]);
+                server.set_back = found.is_some();
             }
             server.filled = filled;
+            server.set_back &= !filled;
             server.found = found;
         }
     }
