@@ -95,15 +95,16 @@ function giveNative(event) {
 }
 
 /**
- * Tells the hook if there are no buckets but the default one: then that one has what the page
- * opened before the hook came.
+ * Tells a late hook if there are no buckets but the default one: then that one has what the window
+ * opened before.
  * @param {HTMLElement} node
  */
 async function tellOfBuckets(node) {
+  // A hook that was there first has seen all that the window opened.
+  if (!isLate) return;
   const { storageBuckets } = /** @type {any} */ (navigator);
   try {
-    // Of a hook that was there first, nothing is opened unseen but by methods of other windows.
-    if (storageBuckets !== undefined && (!isLate || (await storageBuckets.keys()).length > 0)) return;
+    if (storageBuckets !== undefined && (await storageBuckets.keys()).length > 0) return;
     node.dispatchEvent(new Event(NO_BUCKETS));
   } catch {
     // It is not known.
