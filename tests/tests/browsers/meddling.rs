@@ -389,12 +389,12 @@ fn many_calls_at_the_end_of_the_stack_are_found(kind: Kind) -> Result<()> {
                     }};
                     goDown();
                 }};
-                let key = {round} * 1000;
+                let key = {round} * 10_000;
                 const putOut = (key) => out.put('out', key);
                 const putMade = (key) => made.put('made', key);
                 putOut(key);
                 putMade(key);
-                for (let turn = 0; turn < 10; turn++) {{
+                for (let turn = 0; turn < 30; turn++) {{
                     for (let calls = 0; calls < 50; calls++) nearTheEnd(calls, putOut, ++key);
                 }}
                 for (let calls = 0; calls < 50; calls++) nearTheEnd(calls, putMade, ++key)"
