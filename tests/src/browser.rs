@@ -16,7 +16,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::{
@@ -149,6 +149,12 @@ impl Profile {
             Kind::Chromium => chromium::prescribe(self, policy),
             Kind::Firefox => firefox::prescribe(self, policy).map(|()| true),
         }
+    }
+
+    /// Sets one of Firefox's preferences for all later starts on this profile.
+    pub fn set_preference(&self, name: &str, value: &Value) -> Result<()> {
+        ensure!(self.kind == Kind::Firefox, "only Firefox has preferences");
+        firefox::set_preference(self, name, value)
     }
 
     /// Starts the browser on this profile.

@@ -36,13 +36,17 @@ export class Comparisons {
     for (const store of stores) this.#due.set(JSON.stringify(store), store);
     if (this.#isComparing) return;
     this.#isComparing = true;
-    while (this.#due.size > 0 && !this.#isStopped()) {
-      await this.#after(COMPARE_DELAY);
-      const began = performance.now();
-      const stores = [...this.#due.values()];
-      this.#due.clear();
-      await this.#read(stores);
-      await this.#after(Math.min((performance.now() - began) * REST, LONGEST_REST));
+    try {
+      while (this.#due.size > 0 && !this.#isStopped()) {
+        await this.#after(COMPARE_DELAY);
+        const began = performance.now();
+        const stores = [...this.#due.values()];
+        this.#due.clear();
+        await this.#read(stores);
+        await this.#after(Math.min((performance.now() - began) * REST, LONGEST_REST));
+      }
+    } catch {
+      // The page's stack ended here, or there was no memory. What is due waits for the next call.
     }
     this.#isComparing = false;
   }

@@ -12,8 +12,12 @@ import {
   SURVEY,
 } from "../shared/channel.js";
 import { globalFunction } from "../shared/pristine.js";
+import { needStack } from "../shared/stack.js";
 import { isLate, listenTo, stopListeningTo } from "../shared/unnamed.js";
 import { isJson } from "./delivery.js";
+
+/** More calls deep than taking a message of the hook's is. */
+const STACK_OF_TAKING = 100;
 
 /** In Firefox only: makes a function of the page's world that calls another one. */
 const makeNative = globalFunction("exportFunction");
@@ -58,29 +62,53 @@ export class HookEnd {
     for (const name of [HANDSHAKE, LATE_HANDSHAKE]) stopListeningTo(document, name, this.#meet);
     const node = submitter;
     this.#node = node;
-    node.addEventListener(BODY, (message) => this.#takeBody(message));
-    node.addEventListener(SURVEY, () => this.#listener.survey());
-    node.addEventListener(COMPARE, (message) => {
-      const { data } = /** @type {MessageEvent<string>} */ (message);
-      const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
-      if (Array.isArray(stores)) this.#listener.compare(stores);
-    });
+    for (const [name, take] of /** @type {const} */ ([
+      [BODY, this.#takeBody],
+      [COMPARE, this.#takeStores],
+      [SURVEY, this.#listener.survey],
+    ])) {
+      node.addEventListener(name, (message) => this.#takeWhole(take, message));
+    }
     if (makeNative !== undefined) node.addEventListener(EXPORT, giveNative);
     this.tell(READY);
     void tellOfBuckets(node).then(this.#listener.met);
   };
 
-  /** @param {Event} message */
-  #takeBody(message) {
+  /**
+   * Takes a message of the hook's, or has everything read. The call that it comes with may be one
+   * of the page's at the end of its stack, and half a delivery would be worse than none.
+   * @param {(message: Event) => void} take
+   * @param {Event} message
+   */
+  #takeWhole(take, message) {
     try {
-      const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
-      const { text, blobs, stacks } = typeof data === "string" ? { text: data, blobs: null, stacks: "" } : data;
-      if (typeof text === "string") this.#listener.commit(text, blobs, stacks === "" ? null : JSON.parse(stacks));
+      needStack(STACK_OF_TAKING);
+      take(message);
     } catch {
-      // Out of memory, most likely.
-      this.#listener.survey();
+      // No stack, or no memory.
+      void this.#surveyLater();
     }
   }
+
+  /** When the page's call is over, and its stack free. */
+  async #surveyLater() {
+    await null;
+    this.#listener.survey();
+  }
+
+  /** @type {(message: Event) => void} */
+  #takeBody = (message) => {
+    const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
+    const { text, blobs, stacks } = typeof data === "string" ? { text: data, blobs: null, stacks: "" } : data;
+    if (typeof text === "string") this.#listener.commit(text, blobs, stacks === "" ? null : JSON.parse(stacks));
+  };
+
+  /** @type {(message: Event) => void} */
+  #takeStores = (message) => {
+    const { data } = /** @type {MessageEvent<string>} */ (message);
+    const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
+    if (Array.isArray(stores)) this.#listener.compare(stores);
+  };
 }
 
 /** @param {Event} event */
@@ -95,15 +123,16 @@ function giveNative(event) {
 }
 
 /**
- * Tells the hook if there are no buckets but the default one: then that one has what the page
- * opened before the hook came.
+ * Tells a late hook if there are no buckets but the default one: then that one has what the window
+ * opened before.
  * @param {HTMLElement} node
  */
 async function tellOfBuckets(node) {
+  // A hook that was there first has seen all that the window opened.
+  if (!isLate) return;
   const { storageBuckets } = /** @type {any} */ (navigator);
   try {
-    // Of a hook that was there first, nothing is opened unseen but by methods of other windows.
-    if (storageBuckets !== undefined && (!isLate || (await storageBuckets.keys()).length > 0)) return;
+    if (storageBuckets !== undefined && (await storageBuckets.keys()).length > 0) return;
     node.dispatchEvent(new Event(NO_BUCKETS));
   } catch {
     // It is not known.

@@ -60,8 +60,14 @@ export class Pacing {
   async #sendAfter(wait, send) {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    await this.#after(wait);
-    this.#isWaiting = false;
+    try {
+      await this.#after(wait);
+    } catch {
+      // The page's stack ended here. The next delivery takes along what waits.
+      return;
+    } finally {
+      this.#isWaiting = false;
+    }
     send();
   }
 }

@@ -46,18 +46,20 @@ export class BackgroundPort {
 
   open() {
     if (this.#isStopped || this.#port !== null) return;
-    let opened;
+    /** @type {chrome.runtime.Port} */
+    let port;
     try {
-      opened = chrome.runtime.connect({ name: "bridge" });
+      port = chrome.runtime.connect({ name: "bridge" });
+      port.onMessage.addListener((text) => this.#listener.received(text));
+      // The end of an older one may be told late.
+      port.onDisconnect.addListener(() => this.#port === port && this.#reopenLater());
     } catch {
       // The extension was updated or removed, so it accepts nothing more from this document.
       this.#listener.refused();
       return;
     }
-    this.#port = opened;
-    opened.onMessage.addListener((text) => this.#listener.received(text));
-    // The end of an older one may be told late.
-    opened.onDisconnect.addListener(() => this.#port === opened && this.#reopenLater());
+    // A port without listeners would be open for good, and deaf.
+    this.#port = port;
     this.#listener.opened();
   }
 

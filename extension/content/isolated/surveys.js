@@ -42,11 +42,16 @@ export class Surveys {
     this.#changes += 1;
     if (this.#isAskedSoon) return;
     this.#isAskedSoon = true;
-    while (this.#changes > 0) {
-      this.#changes = 0;
-      await this.#means.after(SURVEY_DELAY);
+    try {
+      while (this.#changes > 0) {
+        this.#changes = 0;
+        await this.#means.after(SURVEY_DELAY);
+        this.isWanted = true;
+        this.#means.ask();
+      }
+    } catch {
+      // The page's stack ended here. The next change asks, or the next port.
       this.isWanted = true;
-      this.#means.ask();
     }
     this.#isAskedSoon = false;
   }
@@ -56,16 +61,20 @@ export class Surveys {
     this.#isDue = true;
     if (this.#isReading) return;
     this.#isReading = true;
-    for (let attempt = 1; this.#isDue && !this.#means.isStopped(); attempt++) {
-      this.#isDue = false;
-      // The page may change a database while it is read: what it looks like afterwards needs
-      // another look.
-      if (!(await this.#means.read()) && attempt < MAX_ATTEMPTS) {
-        await this.#means.after(attempt * 1000);
-        this.#isDue = true;
+    try {
+      for (let attempt = 1; this.#isDue && !this.#means.isStopped(); attempt++) {
+        this.#isDue = false;
+        // The page may change a database while it is read: what it looks like afterwards needs
+        // another look.
+        if (!(await this.#means.read()) && attempt < MAX_ATTEMPTS) {
+          await this.#means.after(attempt * 1000);
+          this.#isDue = true;
+        }
       }
+      this.#means.end();
+    } catch {
+      // There was no memory to read with, say. Another document takes over from a silent one.
     }
     this.#isReading = false;
-    this.#means.end();
   }
 }

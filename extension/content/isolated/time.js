@@ -1,21 +1,38 @@
 // Waiting without the handles of timers: they are numbers of the page's window, which a page can
 // count, and clear.
 
-const { scheduler } = /** @type {any} */ (globalThis);
+import { getterOf } from "../shared/pristine.js";
+
+/** Undefined where a setting of Firefox takes it away; an element may have the name there. */
+const scheduler = getterOf(window, "scheduler")?.(window);
 
 /**
  * Resolves after so many milliseconds; in hidden documents later.
  * @param {number} milliseconds
  * @returns {Promise<void>}
  */
-export const after = (milliseconds) => scheduler.postTask(() => {}, { delay: milliseconds });
+export const after = (milliseconds) =>
+  scheduler === undefined ? timeout(milliseconds) : scheduler.postTask(() => {}, { delay: milliseconds });
+
+/**
+ * A signal's timer has no handle either.
+ * @param {number} milliseconds
+ * @returns {Promise<void>}
+ */
+const timeout = (milliseconds) =>
+  new Promise((resolve) => AbortSignal.timeout(milliseconds).addEventListener("abort", () => resolve()));
 
 /** How many milliseconds a busy page is waited for. */
 const LONGEST_IDLE = 500;
+
+/** How many milliseconds the page is left alone where it can't be known what it has to do. */
+const PAUSE = 10;
 
 /**
  * Resolves when the page has nothing to do.
  * @returns {Promise<void>}
  */
 export const idle = () =>
-  Promise.race([scheduler.postTask(() => {}, { priority: "background" }), after(LONGEST_IDLE)]);
+  scheduler === undefined
+    ? timeout(PAUSE)
+    : Promise.race([scheduler.postTask(() => {}, { priority: "background" }), after(LONGEST_IDLE)]);

@@ -18,10 +18,11 @@ export class Turn {
 
   give() {
     if (this.#isGiven) return;
-    this.#isGiven = true;
     // Not a timer: those of hidden documents come late.
     this.#channel ??= this.#open();
     this.#channel.port1.postMessage(null);
+    // Last: the page's stack may end above, and then no turn follows.
+    this.#isGiven = true;
   }
 
   /** Takes the turn back: the document goes away. `then` runs all the same, if there is time. */

@@ -1,20 +1,24 @@
 // Storage buckets (https://wicg.github.io/storage-buckets/): which bucket a database is in. The
 // default bucket's name is empty.
 //
-// Invariant: a bucket is known, or it is not; nothing counts as the default bucket's for want of a
-// better word. Connections and factories that the page had before the hook came, or that it got by
-// another window's methods, have no entry here.
+// Invariant: a bucket is known, or it is not; nothing counts as the default bucket's for want of
+// better knowledge. Known are the window's own factory, those of its buckets, and the connections
+// that this window's methods open of them. The factory of another window, a frame's, may lead to
+// databases that are not the origin's own, although the page's methods work on it.
 
 import { listen, resultOf } from "./idb.js";
-import { hasBuckets } from "./channel_end.js";
-import { getterOf, globalFunction, indexOf, sealedOff, uncurry } from "../shared/pristine.js";
+import { isOldDefault } from "./channel_end.js";
+import { getPrototypeOf, getterOf, globalFunction, indexOf, sealedOff, uncurry } from "../shared/pristine.js";
 
 const nameOfBucket = getterOf(globalFunction("StorageBucket")?.prototype, "name");
 
 /** @type {WeakMap<IDBFactory, string>} */
 const factories = sealedOff(new WeakMap());
-/** @type {WeakMap<IDBDatabase, string>} */
+/** @type {WeakMap<IDBDatabase, string | undefined>} Each that was opened since the hook came. */
 const databases = sealedOff(new WeakMap());
+
+const ofFactories = IDBFactory.prototype;
+const ofDatabases = IDBDatabase.prototype;
 
 const defaultFactory = ownFactory();
 if (defaultFactory !== null) factories.set(defaultFactory, "");
@@ -50,8 +54,7 @@ export function rememberFactory(bucket, factory) {
  * @param {IDBOpenDBRequest} request
  */
 export function rememberConnection(factory, request) {
-  const bucket = factories.get(factory);
-  if (bucket === undefined || (bucket === "" && !hasBuckets)) return;
+  const bucket = bucketOfFactory(factory);
   const remember = (/** @type {Event} */ event) => {
     if (event.isTrusted) databases.set(resultOf(request), bucket);
   };
@@ -64,7 +67,7 @@ export function rememberConnection(factory, request) {
  * @param {IDBDatabase} database
  */
 export function bucketOf(database) {
-  return databases.get(database) ?? (hasBuckets ? undefined : "");
+  return databases.has(database) ? databases.get(database) : bucketFromBefore(database, ofDatabases);
 }
 
 /**
@@ -72,5 +75,15 @@ export function bucketOf(database) {
  * @param {IDBFactory} factory
  */
 export function bucketOfFactory(factory) {
-  return factories.get(factory) ?? (hasBuckets ? undefined : "");
+  return factories.get(factory) ?? bucketFromBefore(factory, ofFactories);
+}
+
+/**
+ * The bucket of what a page that was hooked late may have had before. An object of another window
+ * has that window's prototype, unless the page gave it another one.
+ * @param {object} object
+ * @param {object} prototype this window's
+ */
+function bucketFromBefore(object, prototype) {
+  return isOldDefault && getPrototypeOf(object) === prototype ? "" : undefined;
 }

@@ -35,11 +35,11 @@ listen(node, STOP, () => {
   active = false;
 });
 
-/** Whether the origin may have databases in other storage buckets than the default one. */
-export let hasBuckets = true;
+/** Whether what this window had before the hook came is the default storage bucket's. */
+export let isOldDefault = false;
 
 listen(node, NO_BUCKETS, () => {
-  hasBuckets = false;
+  isOldDefault = true;
 });
 
 /** Whether an inspector wants to see the stacks of writes. */

@@ -7,11 +7,8 @@ import { shapes } from "./shapes.js";
 
 const nativeText = uncurry(Function.prototype.toString);
 
-/**
- * How many objects `missed` holds at most: what happened to further ones is found by comparison,
- * too.
- */
-const MAX_MISSED = 100;
+/** How many objects `missed` holds at most: once it is full everything is read. */
+export const MAX_MISSED = 100;
 /**
  * The objects whose methods were called while there was no stack left to take note of it. Told when
  * there is: `transactions.js`.

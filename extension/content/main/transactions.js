@@ -31,7 +31,7 @@ import {
 import { active, hand, leaving, tracing, wantComparison, wantSurvey, WENT_AWAY, whenLeaving } from "./channel_end.js";
 import { commitText, databaseText, gapText, keyMember, operationText, storeNameText, valueMember } from "../shared/messages.js";
 import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "../shared/pristine.js";
-import { missed } from "./replace.js";
+import { MAX_MISSED, missed } from "./replace.js";
 import { stackNow } from "./stacks.js";
 import { asGiven } from "./cloned_keys.js";
 
@@ -353,6 +353,8 @@ function addNew(names, known, fresh) {
 
 /** Takes note of the calls for which there was no stack left; for events, where there is some. */
 function tellMissed() {
+  // There may have been more than it holds.
+  if (missed.length === MAX_MISSED) wantSurvey();
   while (missed.length > 0) {
     const self = missed[missed.length - 1];
     missed.length -= 1;
@@ -458,7 +460,7 @@ function bodyOf(transaction, place, version) {
         doubtAll(transaction, TOO_MUCH);
         return "";
       }
-      if (tracing) stacks[stacks.length] = operation.stack;
+      if (tracing && stacks.length < MAX_STACKS) stacks[stacks.length] = operation.stack;
       const { blobs } = operation.content;
       for (let each = 0; blobs !== null && each < blobs.length; each++) handed[handed.length] = blobs[each];
     }

@@ -28,6 +28,7 @@ import { kindOf } from "../shared/kinds.js";
 import { active } from "./channel_end.js";
 import { keyMember, rangeMember } from "../shared/messages.js";
 import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "../shared/pristine.js";
+import { needStack } from "../shared/stack.js";
 import { asGiven } from "./cloned_keys.js";
 import { doubt, grow, operationOf, overwritten, record, transactionFor } from "./transactions.js";
 
@@ -282,14 +283,6 @@ function tryToRead(store, key, pending) {
 
 /** More calls deep than reading a record back is. */
 const STACK_OF_READING = 50;
-
-/**
- * Throws if there is no room for so many calls.
- * @param {number} calls
- */
-function needStack(calls) {
-  if (calls > 0) needStack(calls - 1);
-}
 
 /** @param {IDBDatabase} database */
 function stopIntercepting(database) {

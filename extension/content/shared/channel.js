@@ -22,8 +22,8 @@ export const LATE_HANDSHAKE = "dev.idb_relay.handshake";
  */
 export const READY = "ready";
 /**
- * On the node, from the bridge: when the hook came the origin had no storage buckets but the
- * default one. What the page got before is that one's.
+ * On the node, from the bridge, to a hook that came late: the origin had no storage buckets but the
+ * default one. What the window got before is that one's.
  */
 export const NO_BUCKETS = "nobuckets";
 /** On the node, from the bridge: nothing is wanted any more. */

@@ -241,6 +241,21 @@ impl Bridges {
         self.connected.values().map(|bridge| bridge.part_bytes).sum()
     }
 
+    /// The same by the origin.
+    pub fn part_bytes_by_origin(&self) -> impl Iterator<Item = (&str, usize)> {
+        let bridges = self.connected.values();
+        bridges.map(|bridge| (&*bridge.page().origin, bridge.part_bytes))
+    }
+
+    /// The longest delivery of an origin that is not whole yet, with the port of its document.
+    pub fn longest_part_of(&self, origin: &str) -> Option<(u32, u64)> {
+        self.connected
+            .iter()
+            .filter(|(_, bridge)| bridge.page().origin == origin && bridge.part_bytes > 0)
+            .max_by_key(|(_, bridge)| bridge.part_bytes)
+            .map(|(port, bridge)| (*port, bridge.parts_of))
+    }
+
     /// Counts for each delivery that is not whole that no part has come; whether there is one.
     pub fn count_still(&mut self) -> bool {
         let mut any = false;

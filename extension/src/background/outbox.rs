@@ -103,6 +103,8 @@ struct Lane {
     unsent: VecDeque<u64>,
     /// How many bytes are on their way.
     in_flight: usize,
+    /// How many bytes all entries of the origin take, with what is kept beside them.
+    bytes: usize,
 }
 
 /// See the [module](self).
@@ -139,6 +141,7 @@ impl Outbox {
             None => self.lanes.entry(entry.page.origin.to_string()).or_default(),
         };
         lane.unsent.push_back(arrival);
+        lane.bytes += entry.content.size() + OVERHEAD;
         let held = Held {
             entry,
             is_sent: false,
@@ -167,6 +170,13 @@ impl Outbox {
     /// How many bytes they take, with what is kept beside them.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many bytes the deliveries of each origin take.
+    pub fn bytes_by_origin(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.lanes
+            .iter()
+            .map(|(origin, lane)| (origin.as_str(), lane.bytes))
     }
 
     /// Whether all are.
@@ -227,6 +237,7 @@ impl Outbox {
             held.is_sent = false;
             let lane = self.lanes.entry(held.entry.page.origin.to_string()).or_default();
             lane.unsent.push_back(*arrival);
+            lane.bytes += held.size() + OVERHEAD;
         }
     }
 
@@ -275,14 +286,13 @@ impl Outbox {
         }
     }
 
-    /// Drops what closed documents have left, oldest first, until no more than this is held. For
-    /// each origin one gap stands in its place, which names the stores.
-    pub fn shrink(&mut self, limit: usize, is_open: impl Fn(&str) -> bool) {
+    /// Drops what closed documents of an origin have left, oldest first, until no more than this is
+    /// held. One gap stands in its place, which names the stores.
+    pub fn shrink(&mut self, origin: &str, limit: usize, is_open: impl Fn(&str) -> bool) {
         let mut closed: Vec<(u64, String)> = self
-            .contexts
-            .iter()
+            .contexts_of(origin)
             .filter(|(context, _)| !is_open(context))
-            .filter_map(|(context, held)| Some((held.front()?.1, context.clone())))
+            .filter_map(|(context, held)| Some((held.front()?.1, context.to_owned())))
             .collect();
         closed.sort_unstable();
         for (_, context) in closed {
@@ -291,8 +301,56 @@ impl Outbox {
             }
             self.drop_unsent(&context);
         }
-        for lane in self.lanes.values_mut() {
+        self.forget_gone(origin);
+    }
+
+    /// Drops what is not sent of a document that is open, and has it still: of all of the origin
+    /// the one with most. Its context, and the number of the first delivery that was dropped.
+    pub fn drop_largest(&mut self, origin: &str, is_open: impl Fn(&str) -> bool) -> Option<(String, u64)> {
+        let unsent = |held: &VecDeque<(u64, u64)>| -> Vec<(u64, u64)> {
+            let is_unsent = |arrival| self.entries.get(arrival).is_some_and(|held| !held.is_sent);
+            held.iter()
+                .filter(|(_, arrival)| is_unsent(arrival))
+                .copied()
+                .collect()
+        };
+        let size = |(_, arrival): &(u64, u64)| self.entries.get(arrival).map_or(0, Held::size);
+        let (_, context, dropped) = self
+            .contexts_of(origin)
+            .filter(|(context, _)| is_open(context))
+            .map(|(context, held)| (context, unsent(held)))
+            .map(|(context, unsent)| (unsent.iter().map(size).sum::<usize>(), context.to_owned(), unsent))
+            .filter(|(bytes, ..)| *bytes > 0)
+            .max()?;
+        let &(first, _) = dropped.first()?;
+        for (_, arrival) in dropped {
+            self.remove(arrival);
+        }
+        if let Some(held) = self.contexts.get_mut(&context) {
+            held.retain(|(_, arrival)| self.entries.contains_key(arrival));
+            if held.is_empty() {
+                self.contexts.remove(&context);
+            }
+        }
+        self.forget_gone(origin);
+        Some((context, first))
+    }
+
+    /// The contexts of an origin that something is held of.
+    fn contexts_of(&self, origin: &str) -> impl Iterator<Item = (&str, &VecDeque<(u64, u64)>)> {
+        self.contexts.iter().filter_map(move |(context, held)| {
+            let (_, arrival) = held.front()?;
+            (self.entries.get(arrival)?.entry.page.origin == origin).then_some((context.as_str(), held))
+        })
+    }
+
+    /// Forgets the arrivals of an origin's entries that are gone.
+    fn forget_gone(&mut self, origin: &str) {
+        if let Some(lane) = self.lanes.get_mut(origin) {
             lane.unsent.retain(|arrival| self.entries.contains_key(arrival));
+            if lane.unsent.is_empty() && lane.in_flight == 0 {
+                self.lanes.remove(origin);
+            }
         }
     }
 
@@ -345,10 +403,11 @@ impl Outbox {
             let (before, now) = (held.size(), content.size());
             held.entry.content = content;
             self.bytes = self.bytes - before + now;
-            if held.is_sent
-                && let Some(lane) = self.lanes.get_mut(&*held.entry.page.origin)
-            {
-                lane.in_flight = lane.in_flight - before + now;
+            if let Some(lane) = self.lanes.get_mut(&*held.entry.page.origin) {
+                lane.bytes = lane.bytes - before + now;
+                if held.is_sent {
+                    lane.in_flight = lane.in_flight - before + now;
+                }
             }
         }
     }
@@ -360,6 +419,7 @@ impl Outbox {
         self.bytes -= held.size() + OVERHEAD;
         let origin = &*held.entry.page.origin;
         if let Some(lane) = self.lanes.get_mut(origin) {
+            lane.bytes -= held.size() + OVERHEAD;
             if held.is_sent {
                 lane.in_flight -= held.size();
             }
@@ -481,9 +541,11 @@ mod tests {
             outbox.push(commit(context, sequence, store));
         }
         outbox.push(entry("other", 1, 10));
-        outbox.shrink(usize::MAX, |_| false);
+        outbox.shrink("http://o", usize::MAX, |_| false);
         assert_eq!(outbox.len(), 5);
-        outbox.shrink(0, |context| context == "open");
+        for origin in ["http://o", "http://other"] {
+            outbox.shrink(origin, 0, |context| context == "open");
+        }
         let found: Vec<(String, u64, String)> = std::iter::from_fn(|| {
             let entry = outbox.next_to_send()?;
             Some((entry.context.clone(), entry.sequence, content(entry)))
@@ -502,7 +564,7 @@ mod tests {
         assert_eq!(found[2], ("other".to_owned(), 1, gap("")));
         // What is on its way stays what it is: another one follows.
         outbox.push(commit("old", 6, "w"));
-        outbox.shrink(0, |context| context == "open");
+        outbox.shrink("http://o", 0, |context| context == "open");
         assert_eq!(outbox.next_to_send().map(content), Some(gap(&store("w"))));
         for context in ["old", "open", "other"] {
             outbox.acknowledge(context, 9);

@@ -413,11 +413,11 @@ impl Relay {
         }
     }
 
-    /// Whether there is room for a whole delivery.
-    fn has_room_for(&mut self, content: &Content) -> bool {
+    /// Whether there is room for a whole delivery of an origin.
+    fn has_room_for(&mut self, origin: &str, content: &Content) -> bool {
         // Parts were counted when they came.
         matches!(content, Content::Parts(_))
-            || (content.size() <= LONGEST_MESSAGE && self.make_room(content.size()))
+            || (content.size() <= LONGEST_MESSAGE && self.make_room(origin, content.size()))
     }
 
     /// Whole deliveries have come, each with its number.
@@ -447,7 +447,7 @@ impl Relay {
                     continue;
                 }
                 bridge.turned_away = None;
-                if !self.has_room_for(&content) {
+                if !self.has_room_for(&page.origin, &content) {
                     // Documents that keep to their windows always have room for a note.
                     if content.size() > NOTE {
                         // What comes behind it comes again, too.

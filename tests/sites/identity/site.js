@@ -55,6 +55,9 @@ window.embed = (src, attributes = {}) =>
     void loaded({ ...attributes, src });
   });
 
+// Shows a page that does nothing.
+window.embedEmpty = async (sandbox) => void (await loaded({ sandbox, src: "/blank/" }));
+
 // Writes from documents without an address of their own inside this one; what each of them found
 // before.
 window.putInside = async (value) => {

@@ -2,7 +2,10 @@
 
 mod template;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -61,6 +64,18 @@ pub(super) fn prescribe(profile: &Profile, policy: &Value) -> Result<()> {
     Ok(())
 }
 
+/// The preferences of a profile beside [`PREFERENCES`].
+fn further_preferences(profile: &Profile) -> PathBuf {
+    profile.home().join("preferences.js")
+}
+
+pub(super) fn set_preference(profile: &Profile, name: &str, value: &Value) -> Result<()> {
+    let file = further_preferences(profile);
+    let before = fs::read_to_string(&file).unwrap_or_default();
+    fs::write(file, format!("{before}user_pref({name:?}, {value});\n"))?;
+    Ok(())
+}
+
 pub(super) fn start(profile: &Profile, how: &Launch) -> Result<(Process, Box<dyn Driver>)> {
     let (process, mut rpc) = launch(profile, how)?;
     if let Some(extension) = &how.extension {
@@ -79,7 +94,8 @@ fn install(rpc: &mut Rpc, extension: &Path) -> Result<String> {
 /// Starts the browser and connects to it.
 fn launch(profile: &Profile, launch: &Launch) -> Result<(Process, Rpc)> {
     let directory = profile.directory();
-    fs::write(directory.join("user.js"), PREFERENCES)?;
+    let further = fs::read_to_string(further_preferences(profile)).unwrap_or_default();
+    fs::write(directory.join("user.js"), format!("{PREFERENCES}{further}"))?;
     // Written by the browser once it listens; one left by a killed browser names a dead port.
     let port_file = directory.join("WebDriverBiDiServer.json");
     let _not_there = fs::remove_file(&port_file);

@@ -236,9 +236,168 @@ fn container_tab_changes_nothing() -> Result<()> {
     Ok(())
 }
 
+/// How a page uses its own methods on another window's objects, each with the writes that it makes
+/// there. `other` is the window.
+const OWN_METHODS: [(&str, &str); 4] = [
+    (
+        "all methods are its own",
+        "connected(IDBFactory.prototype.open.call(other.indexedDB, 'identity', 2), (database) => {
+            IDBDatabase.prototype.createObjectStore.call(database, 'added');
+        }).then((database) => written(IDBDatabase.prototype.transaction.call(database, ['items', 'added'], 'readwrite')))",
+    ),
+    (
+        "the connection is the other's",
+        "connected(other.indexedDB.open('identity')).then((database) =>
+            written(IDBDatabase.prototype.transaction.call(database, ['items', 'added'], 'readwrite')))",
+    ),
+    (
+        "the transaction is the other's, and so are its stores and cursors",
+        "connected(other.indexedDB.open('identity')).then((database) =>
+            written(database.transaction(['items', 'added'], 'readwrite')))",
+    ),
+    (
+        "a database goes",
+        "connected(IDBFactory.prototype.deleteDatabase.call(other.indexedDB, 'identity'))",
+    ),
+];
+
+/// What the page does with them.
+const WITH_OWN_METHODS: &str = "(() => {
+    const connected = (request, upgrade) => new Promise((resolve, reject) => {
+        request.onupgradeneeded = () => upgrade(request.result);
+        request.onsuccess = () => (window.database?.close(), resolve((window.database = request.result)));
+        request.onerror = () => reject(request.error);
+        request.onblocked = () => reject(Error('blocked'));
+    });
+    const written = (transaction) => new Promise((resolve, reject) => {
+        const store = IDBTransaction.prototype.objectStore.call(transaction, 'items');
+        const { put, add, delete: remove, openCursor } = IDBObjectStore.prototype;
+        put.call(store, 'forged', 'key');
+        remove.call(store, 'gone');
+        const name = `added ${Math.random()}`;
+        add.call(transaction.objectStore('added'), 'forged', name);
+        openCursor.call(store, 'key').onsuccess = ({ target: { result } }) => {
+            IDBCursor.prototype.update.call(result, 'forged again');
+        };
+        openCursor.call(transaction.objectStore('added'), name).onsuccess = ({ target: { result } }) => {
+            IDBCursor.prototype.delete.call(result);
+        };
+        transaction.oncomplete = () => resolve(transaction.db.close());
+        transaction.onabort = () => reject(transaction.error);
+    });";
+
+/// A page's methods work on the objects of other windows too, and so on databases that are not the
+/// origin's.
+fn own_methods_on_a_frame_that_is_left_out_tell_nothing(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let (page, popup) = page_and_popup(&rig, &browser)?;
+    let inner = rig.site.url("/identity/?inner#put=inner");
+    let between = showing(&elsewhere(&rig.site.url(PAGE)), &inner);
+    page.evaluate(&format!("embed({between:?})"))?;
+    words(&popup, "1 frame is left out")?;
+    for (how, write) in OWN_METHODS {
+        page.evaluate(&format!(
+            "{WITH_OWN_METHODS} const other = frames[0].frames[0]; return {write}.then(() => null); }})()"
+        ))
+        .context(how)?;
+        // Behind what was told of the frame, if anything was.
+        page.evaluate(&format!("put('key', {how:?})"))?;
+        rig.settled(&page).context(how)?;
+    }
+    let mut expected = vec![r#"c identity/items "key" "outer""#.to_owned()];
+    expected.extend(OWN_METHODS.map(|(how, _)| format!("u identity/items \"key\" {how:?}")));
+    let lines: Vec<String> = rig.stream()?.iter().map(lab::observe::Event::line).collect();
+    ensure!(lines.get(1..) == Some(&expected), "behind the schema: {lines:#?}");
+    Ok(())
+}
+
+/// The same with a frame of the page's own databases: all that it writes arrives.
+fn own_methods_on_a_frame_of_the_page_leave_nothing_out(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    for sandbox in ["allow-same-origin", "allow-same-origin allow-scripts"] {
+        let page = browser.open(&rig.site.url(PAGE))?;
+        page.evaluate("put('gone', 1)")?;
+        rig.settled(&page)?;
+        page.evaluate(&format!("embedEmpty({sandbox:?})"))?;
+        for (how, write) in OWN_METHODS {
+            page.evaluate(&format!(
+                "{WITH_OWN_METHODS} const other = frames[0]; return {write}.then(() => null); }})()"
+            ))
+            .and_then(|_null| rig.settled(&page))
+            .with_context(|| format!("{sandbox}: {how}"))?;
+        }
+        page.close()?;
+    }
+    Ok(())
+}
+
+/// A page that was open when its site was enabled has connections from before, of its own and of
+/// frames.
+fn connections_of_a_late_page_are_told_apart_by_their_window(kind: Kind) -> Result<()> {
+    let rig = Rig::without_consent(kind)?;
+    let browser = rig.browser_at_once(false)?;
+    let url = rig.site.url(PAGE);
+    let page = browser.open(&url)?;
+    page.evaluate("put('key', 'outer')")?;
+    let inner = rig.site.url("/identity/?inner#put=inner");
+    let between = showing(&elsewhere(&url), &inner);
+    page.evaluate(&format!("embed({between:?})"))?;
+    let opened = "(async (factory, method) => {
+        const request = method.call(factory, 'identity');
+        await new Promise((resolve) => (request.onsuccess = resolve));
+        return request.result;
+    })";
+    page.evaluate(&format!(
+        "(async () => {{
+            const opened = {opened};
+            const other = frames[0].frames[0];
+            window.old = [
+                await opened(indexedDB, IDBFactory.prototype.open),
+                await opened(other.indexedDB, other.IDBFactory.prototype.open),
+                await opened(other.indexedDB, IDBFactory.prototype.open),
+            ];
+            window.putOnOld = async (value) => {{
+                for (const connection of old) {{
+                    const transaction = IDBDatabase.prototype.transaction.call(connection, 'items', 'readwrite');
+                    IDBObjectStore.prototype.put.call(transaction.objectStore('items'), value, 'key');
+                    await new Promise((resolve) => (transaction.oncomplete = resolve));
+                    value = 'forged';
+                }}
+            }};
+            window.deleteTheirs = async () => {{
+                for (const connection of old) connection.close();
+                const request = IDBFactory.prototype.deleteDatabase.call(other.indexedDB, 'identity');
+                await new Promise((resolve) => (request.onsuccess = resolve));
+            }};
+        }})()"
+    ))?;
+    let popup = popup(&browser, &url)?;
+    words(&popup, "This site is not captured")?;
+    popup.evaluate("document.getElementById('capture').click()")?;
+    words(&popup, "1 frame is left out")?;
+    rig.settled(&page)?;
+    page.evaluate("putOnOld('told')")?;
+    page.evaluate("deleteTheirs()")?;
+    page.evaluate("put('key', 'last')")?;
+    let events = rig.settled(&page)?;
+    let lines: Vec<String> = events.iter().map(lab::observe::Event::line).collect();
+    let expected = [
+        r#"r identity/items "key" "outer""#,
+        r#"u identity/items "key" "told""#,
+        r#"u identity/items "key" "last""#,
+    ];
+    ensure!(lines == expected, "{lines:#?}");
+    Ok(())
+}
+
 lab::in_both_browsers!(
     frame_below_another_site_changes_nothing,
     frame_named_like_a_member_of_windows_is_captured,
     frames_of_the_same_site_are_captured,
     frame_is_judged_by_its_origin_not_by_its_domain,
+    own_methods_on_a_frame_that_is_left_out_tell_nothing,
+    own_methods_on_a_frame_of_the_page_leave_nothing_out,
+    connections_of_a_late_page_are_told_apart_by_their_window,
 );

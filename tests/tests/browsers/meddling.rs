@@ -5,7 +5,7 @@
 use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
-    browser::{Kind, Page},
+    browser::{Kind, Launch, Page},
     observe::Event,
     site::Site,
     wait::{self, PATIENCE, Seen},
@@ -225,6 +225,10 @@ const SURROUNDINGS: &str = "(async () => {
     return told;
 })()";
 
+fn surroundings(page: &Page<'_>) -> Result<Vec<String>> {
+    Ok(serde_json::from_value(page.evaluate(SURROUNDINGS)?)?)
+}
+
 /// Compares two lists; the error has the first lines that differ.
 fn same_lines(found: &[String], expected: &[String]) -> Result<()> {
     let different = found
@@ -248,10 +252,7 @@ fn surroundings_are_as_without_us(kind: Kind) -> Result<()> {
     // Not granted: nothing of ours runs there. (A host that is granted is so on all its ports.)
     let bare = browser.open(&elsewhere.url("/blank/").replace("localhost", "127.0.0.1"))?;
     let hooked = browser.open(&rig.site.url("/blank/"))?;
-    let read = |page: &Page<'_>| -> Result<Vec<String>> {
-        Ok(serde_json::from_value(page.evaluate(SURROUNDINGS)?)?)
-    };
-    let (expected, found) = (read(&bare)?, read(&hooked)?);
+    let (expected, found) = (surroundings(&bare)?, surroundings(&hooked)?);
     ensure!(expected.len() > 200, "only {} lines", expected.len());
     same_lines(&found, &expected)
 }
@@ -369,6 +370,94 @@ fn outcome_is_the_native_one_at_the_end_of_the_stack(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
+/// What could not be taken note of at the end of the stack is kept in a list, which has a bound.
+fn many_calls_at_the_end_of_the_stack_are_found(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(ODD)?;
+    // The first ones may be found by the comparison that follows the load.
+    for round in 0..3 {
+        transact(
+            &page,
+            &format!(
+                "const nearTheEnd = (calls, act, key) => {{
+                    let unwound = 0;
+                    const goDown = () => {{
+                        try {{ goDown(); }} catch {{}}
+                        if (unwound++ === calls) try {{ act(key); }} catch {{}}
+                    }};
+                    goDown();
+                }};
+                let key = {round} * 10_000;
+                const putOut = (key) => out.put('out', key);
+                const putMade = (key) => made.put('made', key);
+                putOut(key);
+                putMade(key);
+                for (let turn = 0; turn < 30; turn++) {{
+                    for (let calls = 0; calls < 50; calls++) nearTheEnd(calls, putOut, ++key);
+                }}
+                for (let calls = 0; calls < 50; calls++) nearTheEnd(calls, putMade, ++key)"
+            ),
+        )?;
+        rig.settled(&page)?;
+    }
+    Ok(())
+}
+
+/// A setting of Firefox takes the scheduler away that we wait by: nothing is missing, and nothing
+/// more can be seen of us.
+#[test]
+fn page_without_a_scheduler_is_captured_and_read() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    rig.profile
+        .set_preference("dom.enable_web_task_scheduling", &json!(false))?;
+    let without_us = rig.profile.start(&Launch::default())?;
+    let page = without_us.open(&rig.site.url(PAGE))?;
+    assert_eq!(page.evaluate("typeof scheduler")?, json!("undefined"));
+    page.evaluate("put('before', 1)")?;
+    without_us.quit()?;
+
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let events = rig.settled(&page)?;
+    assert_eq!(
+        events.iter().filter(|event| event.op() == "r").count(),
+        1,
+        "what was there is read"
+    );
+    // A stream, so that commits wait for each other.
+    page.evaluate(
+        "(async () => { for (let each = 0; each < 50; each++) await put(`each ${each}`, each); })()",
+    )?;
+    let events = rig.settled(&page)?;
+    assert_eq!(events.iter().filter(|event| event.op() == "c").count(), 50);
+    page.evaluate(ODD)?;
+    write_by_another_windows_method(&page, 0)?;
+    rig.settled(&page)?;
+
+    let elsewhere = Site::start()?;
+    let bare = browser.open(&elsewhere.url("/blank/").replace("localhost", "127.0.0.1"))?;
+    let hooked = browser.open(&rig.site.url("/blank/"))?;
+    same_lines(&surroundings(&hooked)?, &surroundings(&bare)?)
+}
+
+fn write_by_another_windows_method(page: &Page<'_>, key: u32) -> Result<()> {
+    page.evaluate(&format!(
+        "new Promise((resolve) => {{
+            const frame = document.createElement('iframe');
+            frame.sandbox = 'allow-same-origin';
+            frame.src = '/blank/';
+            document.body.append(frame);
+            const {{ put }} = frame.contentWindow.IDBObjectStore.prototype;
+            const transaction = odd.transaction('out', 'readwrite');
+            put.call(transaction.objectStore('out'), 'by another window', {key});
+            transaction.oncomplete = resolve;
+        }})"
+    ))
+    .map(drop)
+}
+
 /// A window that has no hook has methods of its own; a write by one of them is found, by its
 /// transaction.
 fn a_write_by_another_windows_method_is_found(kind: Kind) -> Result<()> {
@@ -378,18 +467,7 @@ fn a_write_by_another_windows_method_is_found(kind: Kind) -> Result<()> {
     page.evaluate(ODD)?;
     // The first ones may be found by the comparison that follows the load.
     for turn in 0..3 {
-        page.evaluate(&format!(
-            "new Promise((resolve) => {{
-                const frame = document.createElement('iframe');
-                frame.sandbox = 'allow-same-origin';
-                frame.src = '/blank/';
-                document.body.append(frame);
-                const {{ put }} = frame.contentWindow.IDBObjectStore.prototype;
-                const transaction = odd.transaction('out', 'readwrite');
-                put.call(transaction.objectStore('out'), 'by another window', {turn});
-                transaction.oncomplete = resolve;
-            }})"
-        ))?;
+        write_by_another_windows_method(&page, turn)?;
         rig.settled(&page)?;
     }
     Ok(())
@@ -455,6 +533,7 @@ lab::in_both_browsers!(
     surroundings_are_as_without_us,
     nothing_is_called_under_the_strictest_policy_with_other_built_ins,
     outcome_is_the_native_one_at_the_end_of_the_stack,
+    many_calls_at_the_end_of_the_stack_are_found,
     a_write_by_another_windows_method_is_found,
     a_forged_body_reaches_into_no_message,
 );

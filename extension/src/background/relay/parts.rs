@@ -2,9 +2,10 @@
 //! until the host has them.
 //!
 //! Invariants: one bound holds for all bytes together, of all documents, open or closed; a delivery
-//! of which no part comes holds no room that another one needs; what gives way is named in a gap.
+//! of which no part comes holds no room that another one needs; an origin gives way to those that
+//! hold less, never to those that hold more; what gives way is named in a gap.
 
-use std::time::Duration;
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use protocol::message::{MAX_SEQUENCE, Part, ToBridge};
 
@@ -44,9 +45,12 @@ impl Relay {
         let size = part_size(&slice.text);
         let is_next = bridge.parts_of == sequence && u32::try_from(bridge.parts.len()) == Ok(index);
         let is_too_long = bridge.part_bytes + size > LONGEST || slice.text.len() > LONGEST_MESSAGE;
-        bridge.still_alarms = 0;
+        if !slice.text.is_empty() {
+            bridge.still_alarms = 0;
+        }
+        let origin = bridge.page().origin.to_string();
         // A part of another delivery, or one that does not follow: together they are no text.
-        if !is_next || is_too_long || !self.make_room(size) {
+        if !is_next || is_too_long || !self.make_room(&origin, size) {
             return self.refuse_delivery(port, sequence);
         }
         let Some(bridge) = self.bridges.heard(port) else {
@@ -74,22 +78,68 @@ impl Relay {
         }
     }
 
-    /// Whether there is room for so many bytes more, once all has given way that can.
-    pub(super) fn make_room(&mut self, size: usize) -> bool {
+    /// Whether there is room for so many bytes more of an origin, once all has given way that can:
+    /// the origin that holds most comes first.
+    pub(super) fn make_room(&mut self, origin: &str, size: usize) -> bool {
         if self.held() + size <= MAX_HELD {
             return true;
         }
         for (port, sequence) in self.bridges.still(STILL_ALARMS) {
             self.refuse_delivery(port, sequence);
         }
-        if self.held() + size > MAX_HELD {
-            // More than is needed, so that the next delivery finds room.
-            let limit = (MAX_HELD - RESERVE).saturating_sub(self.bridges.part_bytes() + size);
-            let open = self.bridges.contexts();
-            self.outbox.shrink(limit, |context| open.contains(context));
+        let mut by_size: Vec<(String, usize)> = self.held_with(origin, size).into_iter().collect();
+        by_size.sort_by_key(|(_, bytes)| Reverse(*bytes));
+        for (largest, _) in by_size {
+            if self.held() + size <= MAX_HELD {
+                break;
+            }
+            self.drop_of_closed(&largest, size);
+            if largest == origin {
+                break;
+            }
+            self.turn_away_open(&largest, size);
         }
         let reserve = if size <= NOTE { RESERVE } else { 0 };
         self.held() + size <= MAX_HELD + reserve
+    }
+
+    /// How many bytes are held of each origin, if that many more were of this one.
+    fn held_with(&self, origin: &str, size: usize) -> BTreeMap<String, usize> {
+        let mut held = BTreeMap::from([(origin.to_owned(), size)]);
+        let parts = self.bridges.part_bytes_by_origin();
+        for (of, bytes) in self.outbox.bytes_by_origin().chain(parts) {
+            *held.entry(of.to_owned()).or_default() += bytes;
+        }
+        held
+    }
+
+    /// What closed documents of an origin have left gives way to so many bytes.
+    fn drop_of_closed(&mut self, origin: &str, size: usize) {
+        // More than is needed, so that the next delivery finds room.
+        let limit = (MAX_HELD - RESERVE).saturating_sub(self.bridges.part_bytes() + size);
+        let open = self.bridges.contexts();
+        self.outbox
+            .shrink(origin, limit, |context| open.contains(context));
+    }
+
+    /// What open documents of an origin have sent gives way to so many bytes: they are told, and
+    /// send a gap in its place.
+    fn turn_away_open(&mut self, origin: &str, size: usize) {
+        while self.held() + size > MAX_HELD
+            && let Some((port, sequence)) = self.bridges.longest_part_of(origin)
+        {
+            self.refuse_delivery(port, sequence);
+        }
+        let open = self.bridges.contexts();
+        while self.held() + size > MAX_HELD
+            && let Some((context, sequence)) =
+                self.outbox.drop_largest(origin, |context| open.contains(context))
+        {
+            let ports: Vec<u32> = self.bridges.ports_of(&context).collect();
+            for port in ports {
+                self.refuse_delivery(port, sequence);
+            }
+        }
     }
 
     /// How many bytes are held.

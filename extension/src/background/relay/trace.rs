@@ -21,6 +21,11 @@ use crate::background::{inspectors::Told, outbox::Content};
 const MAX_STACKS: usize = 1024;
 const MAX_STACK_BYTES: usize = 4 * 1024 * 1024;
 
+/// How many bytes stacks take. Empty ones take some, too.
+fn size_of_stacks(stacks: &[String]) -> usize {
+    stacks.iter().map(|stack| size_of::<String>() + stack.len()).sum()
+}
+
 /// [`protocol::commit::Body`], as far as it is looked at here.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,7 +55,7 @@ impl Relay {
 
     /// The stacks of a delivery that is about to come.
     pub(super) fn stacks_came(&mut self, port: u32, sequence: u64, stacks: Vec<String>) {
-        let bytes: usize = stacks.iter().map(String::len).sum();
+        let bytes = size_of_stacks(&stacks);
         if let Some(bridge) = self.bridges.heard(port)
             && bridge.traced
             && bridge.stacks.len() < MAX_STACKS
@@ -58,7 +63,7 @@ impl Relay {
         {
             bridge.stack_bytes += bytes;
             let before = bridge.stacks.insert(sequence, stacks);
-            bridge.stack_bytes -= before.map_or(0, |stacks| stacks.iter().map(String::len).sum());
+            bridge.stack_bytes -= before.map_or(0, |stacks| size_of_stacks(&stacks));
         }
     }
 
@@ -72,7 +77,7 @@ impl Relay {
         };
         let (tab, transaction) = (bridge.page().tab, format!("{}:{sequence}", bridge.context));
         let origin = bridge.page().origin.clone();
-        bridge.stack_bytes -= stacks.iter().map(String::len).sum::<usize>();
+        bridge.stack_bytes -= size_of_stacks(&stacks);
         (self.in_hand)(Some((&bridge.context, sequence)));
         self.tell_stacks(tab, &origin, transaction, stacks, content);
         (self.in_hand)(None);

@@ -177,11 +177,20 @@ fn deliveries_that_failed_are_left_out_unseen() {
     );
 }
 
-/// Sends the body of a delivery in slices of 1 MiB.
+/// Sends the body of a first delivery in slices of 1 MiB.
 fn send_in_parts(relay: &mut Relay, port: u32, mebibytes: u32) {
+    send_parts_of(relay, port, 1, mebibytes);
+}
+
+fn send_parts_of(relay: &mut Relay, port: u32, sequence: u64, mebibytes: u32) {
     let text = "x".repeat(1024 * 1024);
     for index in 0..mebibytes {
-        part(relay, port, index, mebibytes, &text);
+        relay.port_said(
+            port,
+            &format!(
+                r#"{{"part":{{"sequence":{sequence},"index":{index},"count":{mebibytes},"text":"{text}"}}}}"#
+            ),
+        );
     }
 }
 
@@ -338,4 +347,151 @@ fn delivery_of_which_no_part_comes_gives_way() {
             ..
         }
     )));
+}
+
+const OTHER: &str = "http://localhost:1";
+
+/// A whole delivery of so many KiB.
+fn whole(sequence: u64, kibibytes: usize) -> String {
+    let text = "x".repeat(kibibytes * 1024);
+    format!(r#"{{"deliveries":[{{"sequence":{sequence},"body":{{"commit":"{text}"}}}}]}}"#)
+}
+
+/// A relay with a host that takes all origins of `localhost`.
+fn relay_of_many_origins() -> Relay {
+    let mut relay = relay();
+    greet(&mut relay);
+    relay.host_said(&format!(
+        r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":["http://localhost:*"]}}}}"#
+    ));
+    relay
+}
+
+#[test]
+fn origin_that_holds_most_gives_way_to_others() {
+    let mut relay = relay_of_many_origins();
+    let text = "x".repeat(1024 * 1024);
+    for port in 1..=4 {
+        open(&mut relay, port, ORIGIN, &format!("busy {port}"));
+    }
+    open(&mut relay, 9, OTHER, "other");
+    relay.take_actions();
+    // Four deliveries that are never whole; the second is the longest.
+    for (port, parts) in [(1, 7), (2, 9), (3, 7), (4, 7)] {
+        for index in 0..parts {
+            part(&mut relay, port, index, 20, &text);
+        }
+    }
+    assert_eq!(turned_away(&relay.take_actions()), [0; 0]);
+    // It would take from the others what it does not have itself: it is turned away.
+    part(&mut relay, 1, 7, 20, &text);
+    part(&mut relay, 1, 8, 20, &text);
+    assert_eq!(turned_away(&relay.take_actions()), [1]);
+    for index in 0..7 {
+        part(&mut relay, 1, index, 20, &text);
+    }
+    relay.take_actions();
+    relay.port_said(9, &whole(1, 3000));
+    let actions = relay.take_actions();
+    assert_eq!(turned_away(&actions), [2]);
+    assert!(relay.outbox.holds_of("other"));
+    assert!(held(&relay) <= MAX_HELD, "{} bytes", held(&relay));
+}
+
+#[test]
+fn open_documents_of_the_largest_origin_give_way_while_there_is_no_host() {
+    let mut relay = relay();
+    for (port, mebibytes) in [(1, 14), (2, 12)] {
+        open(&mut relay, port, ORIGIN, &format!("busy {port}"));
+        relay.take_actions();
+        send_in_parts(&mut relay, port, mebibytes);
+        relay.port_said(port, &whole(2, 1024));
+    }
+    open(&mut relay, 3, OTHER, "other");
+    relay.take_actions();
+    send_in_parts(&mut relay, 3, 8);
+    assert_eq!(turned_away(&relay.take_actions()), [1]);
+    assert!(relay.outbox.holds_of("other") && relay.outbox.holds_of("busy 2"));
+    assert!(!relay.outbox.holds_of("busy 1"));
+    // What came behind it comes again, too, and finds room behind the gap.
+    relay.port_said(1, &whole(2, 1024));
+    assert!(!relay.outbox.holds_of("busy 1"));
+    relay.port_said(
+        1,
+        r#"{"deliveries":[{"sequence":1,"body":{"gap":{"reason":"r","stores":[]}}}]}"#,
+    );
+    relay.port_said(1, &whole(2, 1024));
+    assert_eq!(relay.outbox.len(), 5);
+    // It holds more than the other one, which gives it no room.
+    send_parts_of(&mut relay, 2, 3, 10);
+    assert!(sent_to(&relay.take_actions(), 2).contains(r#"{"too_much":{"sequence":3}}"#));
+    assert!(relay.outbox.holds_of("other"));
+    relay.outbox.forget("busy 1");
+    relay.outbox.forget("busy 2");
+    relay.outbox.forget("other");
+    assert_eq!(held(&relay), 0);
+}
+
+/// What was sent to a port.
+fn sent_to(actions: &[Action], of: u32) -> String {
+    let texts = actions.iter().filter_map(|action| match action {
+        Action::ToPort { port, text } if *port == of => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+#[test]
+fn closed_documents_of_the_largest_origin_give_way_first() {
+    let mut relay = relay();
+    // The oldest is that of another origin.
+    for (port, origin, count) in [(1, OTHER, 2), (2, ORIGIN, 15), (3, ORIGIN, 14)] {
+        open(&mut relay, port, origin, &format!("c{port}"));
+        for sequence in 1..=count {
+            relay.port_said(port, &whole(sequence, 1000));
+        }
+        relay.port_closed(port);
+    }
+    relay.take_actions();
+    open(&mut relay, 4, "http://localhost:2", "new");
+    relay.port_said(4, &whole(1, 2900));
+    assert_eq!(turned_away(&relay.take_actions()), [0; 0]);
+    assert!(relay.outbox.holds_of("new"));
+    // A gap stands for those of the second document.
+    assert_eq!(relay.outbox.len(), 2 + 1 + 14 + 1);
+}
+
+#[test]
+fn empty_parts_keep_no_delivery_alive() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    let text = "x".repeat(1024 * 1024);
+    part(&mut relay, 1, 0, 20, &text);
+    for index in 1..=2 {
+        relay.woken(Alarm::Parts);
+        part(&mut relay, 1, index, 20, "");
+    }
+    assert_eq!(relay.bridges.still(2), [(1, 1)]);
+}
+
+#[test]
+fn empty_stacks_are_bounded() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    if let Some(bridge) = relay.bridges.get_mut(1) {
+        bridge.traced = true;
+    }
+    let empty = serde_json::to_string(&vec![""; 200_000]).unwrap();
+    for sequence in 1..=10 {
+        relay.port_said(
+            1,
+            &format!(r#"{{"trace":{{"sequence":{sequence},"stacks":{empty}}}}}"#),
+        );
+    }
+    let bridge = relay.bridges.get_mut(1).unwrap();
+    assert_eq!(bridge.stacks.len(), 0, "{} bytes", bridge.stack_bytes);
 }
