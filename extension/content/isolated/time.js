@@ -1,6 +1,8 @@
 // Waiting without the handles of timers: they are numbers of the page's window, which a page can
 // count, and clear.
 
+import { LONGEST_IDLE } from "../shared/timing.js";
+
 const { scheduler } = /** @type {any} */ (globalThis);
 
 /**
@@ -9,9 +11,6 @@ const { scheduler } = /** @type {any} */ (globalThis);
  * @returns {Promise<void>}
  */
 export const after = (milliseconds) => scheduler.postTask(() => {}, { delay: milliseconds });
-
-/** How many milliseconds a busy page is waited for. */
-const LONGEST_IDLE = 500;
 
 /**
  * Resolves when the page has nothing to do.

@@ -10,7 +10,7 @@ use protocol::{
 };
 
 use super::{Action, PolicyWait, Relay};
-use crate::background::{backoff::Backoff, status::Problem};
+use crate::{background::status::Problem, timing};
 
 /// How far the connection to the host has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,7 @@ impl Relay {
     }
 
     fn restart_slowly(&mut self) {
-        let after = Backoff::SLOW;
+        let after = timing::SLOW_BACKOFF;
         self.actions.push(Action::StartHost { after });
     }
 

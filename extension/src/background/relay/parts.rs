@@ -4,18 +4,13 @@
 //! Invariants: one bound holds for all bytes together, of all documents, open or closed; a delivery
 //! of which no part comes holds no room that another one needs; what gives way is named in a gap.
 
-use std::time::Duration;
-
 use protocol::message::{MAX_SEQUENCE, Part, ToBridge};
 
 use super::{
     Action, Alarm, Content, LONGEST, LONGEST_MESSAGE, MAX_HELD, NOTE, RESERVE, Relay, Standing, part_size,
     to_bridge,
 };
-
-/// How long no part may come of a delivery until it gives way: up to twice as long, since an alarm
-/// looks after it.
-const STILL: Duration = Duration::from_secs(60);
+use crate::timing;
 
 /// How many alarms in a row may find no new part.
 const STILL_ALARMS: u8 = 2;
@@ -100,11 +95,12 @@ impl Relay {
     fn watch_parts(&mut self) {
         self.actions.push(Action::Wake {
             alarm: Alarm::Parts,
-            after: STILL,
+            after: timing::STILL,
         });
     }
 
-    /// An alarm after [`STILL`]: counts for each delivery that is not whole that no part came.
+    /// An alarm after [`timing::STILL`]: counts for each delivery that is not whole that no part
+    /// came.
     pub(super) fn count_still_parts(&mut self) {
         self.watches_parts = self.bridges.count_still();
         if self.watches_parts {
