@@ -4,6 +4,7 @@
 //!
 //! - [`background`]: what runs in Chromium's service worker and Firefox's event page, the same in
 //!   both.
+//! - [`timing`]: how long it waits for what.
 //!
 //! Beside this crate, `panel/` is the inspector and `pages/` the popup and the options page, each a
 //! module of its own; `content/` holds the JavaScript that must run in pages, `background.js` the
@@ -11,3 +12,4 @@
 //! build` puts it all together.
 
 pub mod background;
+pub mod timing;

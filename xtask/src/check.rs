@@ -1,7 +1,11 @@
 //! `cargo xtask test`: formatting, lints, unit tests, browser tests.
 //!
-//! Three sizes: `--quick` is for the minute between two edits, nothing is for a change that is
-//! finished, `--long` is for the night.
+//! Four sizes: `--quick` is for the minute between two edits, nothing is for a change that is
+//! finished, `--long` is for the night, `--rounds` looks for races.
+//!
+//! - [`turns`]: tests that run again and again.
+
+mod turns;
 
 use std::{
     fs,
@@ -13,6 +17,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use self::turns::Turns;
 use crate::{
     build, deny, lab, lint,
     machine::{self, Need},
@@ -23,24 +28,51 @@ use crate::{
 /// The crates that are compiled to WebAssembly, and so are checked apart from the rest.
 const EXTENSION: [&str; 3] = ["idb-relay-extension", "idb-relay-pages", "idb-relay-panel"];
 
-/// The tests of `--quick`: all that need no browser, and the views in one.
+/// The tests of `--quick`: all that need no browser but for [`SLOW`], and the views in one.
 const QUICK: &str = "not package(idb-relay-tests) | (package(idb-relay-tests) & (kind(lib) | kind(bin))) \
                      | (binary(browsers) & test(/^views::chromium::/))";
 
-/// How many random rounds `--quick` has of each kind that `--long` is made of.
-const QUICK_ROUNDS: [(&str, &str); 2] = [("IDB_RELAY_ROUNDS", "4"), ("IDB_RELAY_APPLY_ROUNDS", "1")];
+/// The files of host tests that `--quick` leaves out, since what they are about takes its time:
+/// servers that are away, slow, full or shared, and leases on their clocks; floods and full
+/// journals; random faults. A new file belongs here if its tests need more than 5 seconds by
+/// themselves.
+const SLOW: [&str; 11] = [
+    "apply",
+    "bounds",
+    "crash",
+    "flow",
+    "memcached",
+    "memcached_transport",
+    "owners",
+    "redis_flight",
+    "redis_memory",
+    "room",
+    "verify",
+];
+
+/// How much the tests of `--quick` do that generate what they do.
+const QUICK_ROUNDS: [(&str, u32); 1] = [("PROPTEST_CASES", 32)];
+
+/// How many bytes have to be free in memory for the temporary files of `--quick`, in KiB.
+const QUICK_MEMORY: u64 = 1024 * 1024;
 
 /// The tests of `--long`: those that generate what they do.
 const LONG: &str = "test(=crash::nothing_is_lost_doubled_or_stale_after_any_crash) \
                     | test(=apply::model::processes_that_come_and_go_leave_what_the_model_says) \
                     | test(/^differential::/) | test(auditor)";
 
-/// How much they do before `--long` looks at the clock again.
-const LONG_ROUNDS: [(&str, &str); 4] = [
-    ("IDB_RELAY_ROUNDS", "100"),
-    ("IDB_RELAY_PROGRAMS", "500"),
-    ("IDB_RELAY_AUDITS", "50"),
-    ("IDB_RELAY_APPLY_ROUNDS", "40"),
+/// Those that its first turn has, too: they take minutes, and do the same each time.
+const MINUTES: &str = "test(/^extremes::.*_a_million_keys$/)";
+
+/// The tests of `--rounds`.
+const ROUNDS: &str = "binary(browsers) & not (test(/^differential::/) | test(auditor))";
+
+/// How much they do in a turn with all of the work.
+const LONG_ROUNDS: [(&str, u32); 4] = [
+    ("IDB_RELAY_ROUNDS", 100),
+    ("IDB_RELAY_PROGRAMS", 500),
+    ("IDB_RELAY_AUDITS", 50),
+    ("IDB_RELAY_APPLY_ROUNDS", 40),
 ];
 
 /// The variables that name the first seed of each.
@@ -61,7 +93,12 @@ enum Run<'a> {
     /// Only what is tested is built.
     Build,
     /// What was asked for.
-    Asked,
+    Asked {
+        /// Whether it is the first turn.
+        is_first: bool,
+        /// How much is generated, at most 1.
+        share: f64,
+    },
     /// What this expression of nextest names, one test at a time.
     Alone(&'a str),
 }
@@ -75,6 +112,8 @@ pub enum Size {
     Everyday,
     /// Those that generate what they do, for so long.
     Long(Duration),
+    /// Those in browsers, so often.
+    Rounds(u32),
 }
 
 /// What `cargo xtask test` was asked.
@@ -93,7 +132,7 @@ pub struct Request<'a> {
 /// Runs the tests, and says where the time went.
 pub fn test(root: &Path, request: &Request<'_>) -> Result<()> {
     let began = Instant::now();
-    let results = results(root, "default");
+    let results = results(root, profile(&request.size));
     let alone = self::results(root, "alone");
     let starts = build::target_directory(root).join("browser-starts");
     // Of an earlier run.
@@ -129,17 +168,13 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
                 check_page_scripts(root)?;
             }
             Size::Everyday => lint(root)?,
-            Size::Long(_) => {}
+            Size::Long(_) | Size::Rounds(_) => {}
         }
     }
-    let until = match request.size {
-        Size::Long(how_long) => Some(Instant::now() + how_long),
-        _ => None,
-    };
     let mut seed = request.seed.unwrap_or_else(seed_of_today);
     let has_nextest = has_nextest();
     if !has_nextest && request.size != Size::Everyday {
-        bail!("--quick and --long need cargo-nextest: run `cargo install cargo-nextest --locked`");
+        bail!("--quick, --long and --rounds need cargo-nextest: run `cargo install cargo-nextest --locked`");
     }
     let tests = |run: &Run<'_>, seed: u64| {
         let mut tests = run::cargo(root);
@@ -161,12 +196,17 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
                 tests.env(variable, seed.to_string());
             }
         }
-        let rounds = match request.size {
-            Size::Quick => &QUICK_ROUNDS[..],
-            Size::Everyday => &[],
-            Size::Long(_) => &LONG_ROUNDS[..],
+        let (rounds, share) = match (&request.size, run) {
+            (Size::Quick, _) => (&QUICK_ROUNDS[..], 1.0),
+            (Size::Long(_), Run::Asked { share, .. }) => (&LONG_ROUNDS[..], *share),
+            _ => (&[][..], 1.0),
         };
-        tests.envs(rounds.iter().copied());
+        for (variable, most) in rounds {
+            tests.env(variable, scaled(*most, share).to_string());
+        }
+        if request.size == Size::Quick && has_room_in_memory() {
+            tests.env("TMPDIR", MEMORY);
+        }
         tests
     };
     // The host among them: built by itself, it and the crates below it would be compiled again with
@@ -176,26 +216,52 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
         build::extension(root, false)?;
     }
     build::views(root)?;
-    loop {
-        let tested = run::visibly(&format!("Testing with seed {seed}"), tests(&Run::Asked, seed));
+    let results = results(root, profile(&request.size));
+    let mut turns = Turns::of(&request.size, results.with_file_name("turns"));
+    while let Some(share) = turns.begin() {
+        let is_first = turns.is_first();
+        let asked = Run::Asked { is_first, share };
+        // Of an earlier turn.
+        let _not_there = fs::remove_file(&results);
+        let mut tested = run::visibly(&format!("Testing with seed {seed}"), tests(&asked, seed));
         // Elsewhere a person sees the failure, and looks for its cause.
-        let expression = match tested {
-            Err(_) if has_nextest && std::env::var_os("CI").is_some() => {
-                report::failed(&results(root, "default"), FEW)
-            }
-            _ => None,
-        };
-        match expression {
-            Some(expression) => {
-                run::visibly("Testing alone what failed", tests(&Run::Alone(&expression), seed))?;
-            }
-            None => tested?,
+        if tested.is_err()
+            && has_nextest
+            && !turns.are_several()
+            && std::env::var_os("CI").is_some()
+            && let Some(expression) = report::failed(&results, FEW)
+        {
+            tested = run::visibly("Testing alone what failed", tests(&Run::Alone(&expression), seed));
         }
+        turns.end(tested, &results)?;
         seed += SEEDS_APART;
-        if until.is_none_or(|until| Instant::now() >= until) {
-            return Ok(());
-        }
     }
+    turns.finish()
+}
+
+/// This share of a number of rounds, at least one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is between 0 and the number"
+)]
+fn scaled(rounds: u32, share: f64) -> u32 {
+    ((f64::from(rounds) * share) as u32).max(1)
+}
+
+/// Where Linux has files in memory. No test in there waits for a disk that others keep busy.
+const MEMORY: &str = "/dev/shm";
+
+/// Whether it is there, and as large as the tests need; containers often have 64 MB of it.
+fn has_room_in_memory() -> bool {
+    let mut df = Command::new("df");
+    df.args(["--output=avail", "-k", MEMORY]).stderr(Stdio::null());
+    let output = df
+        .output()
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok());
+    let available = output.and_then(|text| text.lines().nth(1)?.trim().parse::<u64>().ok());
+    available.is_some_and(|available| available >= QUICK_MEMORY)
 }
 
 fn needs(size: &Size) -> &'static [Need] {
@@ -220,7 +286,7 @@ fn needs(size: &Size) -> &'static [Need] {
     ];
     match size {
         Size::Quick => QUICK,
-        Size::Everyday | Size::Long(_) => ALL,
+        Size::Everyday | Size::Long(_) | Size::Rounds(_) => ALL,
     }
 }
 
@@ -235,26 +301,47 @@ fn nextest(tests: &mut Command, request: &Request<'_>, run: &Run<'_>) {
             tests.args(["--profile=alone", "--no-fail-fast", "-E", expression]);
             return;
         }
-        Run::Asked => {}
+        Run::Asked { .. } => {}
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    tests.arg("--no-fail-fast");
+    tests.args(["--no-fail-fast", "--profile", profile(&request.size)]);
     tests.arg(format!("--test-threads={}", cores * THREADS_PER_CORE));
-    let within = match request.size {
-        Size::Quick => Some(QUICK),
-        Size::Everyday => None,
-        Size::Long(_) => Some(LONG),
+    let within = match (&request.size, run) {
+        (Size::Quick, _) => Some(quick()),
+        (Size::Everyday, _) => None,
+        (Size::Long(_), Run::Asked { is_first: true, .. }) => {
+            tests.arg("--run-ignored=all");
+            Some(format!("{LONG} | {MINUTES}"))
+        }
+        (Size::Long(_), _) => Some(LONG.to_owned()),
+        (Size::Rounds(_), _) => Some(ROUNDS.to_owned()),
     };
     // Several expressions: what any of them names.
     if request.filters.is_empty() {
-        tests.args(within.map(|within| format!("-E{within}")));
+        tests.args(within.as_ref().map(|within| format!("-E{within}")));
     }
     // A file of tests is a module, so its name is part of the names of its tests.
     for text in request.filters {
-        tests.arg("-E").arg(match within {
+        tests.arg("-E").arg(match &within {
             Some(within) => format!("({within}) & test(~{text})"),
             None => format!("test(~{text})"),
         });
+    }
+}
+
+/// Nextest's expression for the tests of `--quick`.
+fn quick() -> String {
+    format!(
+        "({QUICK}) & not (package(idb-relay) & kind(test) & test(/^({})::/))",
+        SLOW.join("|")
+    )
+}
+
+/// Which profile of nextest has the settings.
+fn profile(size: &Size) -> &'static str {
+    match size {
+        Size::Long(_) => "long",
+        Size::Quick | Size::Everyday | Size::Rounds(_) => "default",
     }
 }
 
@@ -314,7 +401,8 @@ fn check_page_scripts(root: &Path) -> Result<()> {
     let mut page = Command::new("node");
     page.current_dir(root)
         .args(["tests/sites/node_modules/typescript/bin/tsc", "--project"])
-        .arg("extension/content");
+        .args(["extension/content", "--incremental", "--tsBuildInfoFile"])
+        .arg(build::target_directory(root).join("page-scripts.tsbuildinfo"));
     run::visibly("Checking the types of the page scripts", page)?;
 
     let directory = root.join("extension/content/test");
@@ -350,6 +438,24 @@ mod tests {
     #[test]
     fn the_seed_of_a_day_is_far_from_the_next_ones() {
         assert_eq!(seed_of_today() % SEEDS_APART, 0);
+    }
+
+    #[test]
+    fn files_that_quick_leaves_out_are_there() {
+        let directory = crate::root().unwrap().join("native-host/tests/host");
+        for name in SLOW {
+            assert!(
+                directory.join(name).with_extension("rs").is_file(),
+                "SLOW names {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn share_of_rounds_is_never_none() {
+        assert_eq!(scaled(100, 1.0), 100);
+        assert_eq!(scaled(100, 0.25), 25);
+        assert_eq!(scaled(5, 0.1), 1);
     }
 
     /// A file that `main.rs` does not name is compiled by nothing, so its tests would never run.

@@ -63,13 +63,19 @@ enum Task {
     ///
     /// Says at the end where the time went.
     Test {
-        /// Only what takes no minute once it is built: no browsers but one for the views, no lints
-        /// but formatting and types
-        #[arg(long, conflicts_with = "long")]
+        /// Only what takes no minute once it is built: no browsers but one for the views, no host
+        /// tests that take their time, no lints but formatting and types
+        #[arg(long, conflicts_with_all = ["long", "rounds"])]
         quick: bool,
-        /// Only the tests that generate what they do, again and again for so many hours
+        /// Only the tests that generate what they do, again and again for so many hours; those that
+        /// take minutes once
         #[arg(long, value_name = "HOURS", num_args = 0..=1, default_missing_value = "1")]
+        #[arg(conflicts_with = "rounds")]
         long: Option<f64>,
+        /// Only the tests in browsers that generate nothing, so often in a row: which fail in how
+        /// many rounds. Best while something else loads the machine
+        #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "10")]
+        rounds: Option<u32>,
         /// The first seed of the tests that generate what they do; another one each day when left
         /// out
         #[arg(long)]
@@ -135,14 +141,16 @@ fn main() -> Result<()> {
         Task::Test {
             quick,
             long,
+            rounds,
             seed,
             json,
             filters,
         } => {
-            let size = match (quick, long) {
-                (true, _) => check::Size::Quick,
-                (false, None) => check::Size::Everyday,
-                (false, Some(hours)) => check::Size::Long(
+            let size = match (quick, long, rounds) {
+                (true, ..) => check::Size::Quick,
+                (false, None, None) => check::Size::Everyday,
+                (false, None, Some(count)) => check::Size::Rounds(count),
+                (false, Some(hours), _) => check::Size::Long(
                     Duration::try_from_secs_f64(hours * 3600.0).context("--long takes a number of hours")?,
                 ),
             };

@@ -298,6 +298,15 @@ pub fn failed(results: &Path, most: usize) -> Option<String> {
         .then(|| expressions.join(" | "))
 }
 
+/// The names of the tests that failed by these results.
+pub fn names_of_failed(results: &Path) -> Vec<String> {
+    let tests = tests_of(&fs::read_to_string(results).unwrap_or_default());
+    let failed = tests.iter().filter(|test| !test.has_passed);
+    failed
+        .map(|test| format!("{} {}", test.binary, test.name))
+        .collect()
+}
+
 /// For error messages: which tests failed. A flaky one is named at the top of the table.
 pub fn failures(report: &Report) -> String {
     let mut text = String::new();

@@ -15,6 +15,7 @@
 
 import { LEAVE, STAY, TRACE, UNTRACE } from "../shared/channel.js";
 import { LEAVING, openText, SURVEY_ASKED, SURVEYED, SURVEYING } from "../shared/messages.js";
+import { HOOK_PATIENCE } from "../shared/timing.js";
 import { isHidden, isLate } from "../shared/unnamed.js";
 import { Comparisons } from "./comparisons.js";
 import { HookEnd } from "./hook_end.js";
@@ -26,10 +27,6 @@ import { BackgroundPort } from "./port.js";
 import { Surveys } from "./surveys.js";
 import { after, idle } from "./time.js";
 
-/**
- * How many milliseconds a page that is hooked late is said nothing of while its hook is on the way.
- */
-const HOOK_PATIENCE = 1000;
 
 function startBridge() {
   /** Names this document for the host; made when it has something to say. */

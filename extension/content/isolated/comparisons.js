@@ -1,14 +1,6 @@
 // Reading stores again that may have been written to unseen, at a rate that the page can bear.
 
-/** How many milliseconds it may take until a comparison can see what the page does. */
-const COMPARE_DELAY = 1000;
-/**
- * How long stores are left alone after a comparison, as a multiple of what it took, and at most, in
- * milliseconds. A page that often opens a transaction to write, and then writes nothing, is not
- * worse off for it.
- */
-const REST = 100;
-const LONGEST_REST = 600_000;
+import { COMPARE_DELAY, LONGEST_REST, REST } from "../shared/timing.js";
 
 /** @typedef {import("./read_origin.js").Store} Store */
 

@@ -1,15 +1,10 @@
 // When small commits wait for each other, as small segments do in TCP (RFC 896): each message costs
 // the machine more than what is in it, all the way to the caches.
 
+import { LONGEST_WAIT, STREAM } from "../shared/timing.js";
+
 /** Less than this many UTF-16 units wait to travel together. */
 const BATCH_UNITS = 64 * 1024;
-/** They never wait for longer than this many milliseconds after the last ones left. */
-const LONGEST_WAIT = 16;
-/**
- * A commit that did not come within this many milliseconds of the one before, while nothing is on
- * its way, never waits.
- */
-const STREAM = 3;
 
 export class Pacing {
   /** When a delivery was last sent, by `performance.now()`. */

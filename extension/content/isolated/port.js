@@ -1,9 +1,7 @@
 // The port to the background: opened when there is something to say, and again after a break, with
 // a growing delay.
 
-/** How many milliseconds pass before a port is opened again, the first time and at most. */
-const FIRST_DELAY = 100;
-const LAST_DELAY = 10_000;
+import { FIRST_DELAY, LAST_DELAY } from "../shared/timing.js";
 
 /**
  * In Firefox a port lasts as long as its document, and the messages of a new one may come too late.

@@ -20,33 +20,19 @@ import { newPace, usesLittle } from "./pace.js";
 import { inventoryText, recordText, recordsText, snapshotText } from "../shared/messages.js";
 import { bare, globalFunction, isWellFormed } from "../shared/pristine.js";
 import { after, idle } from "./time.js";
+import {
+  FIRST_PAUSE,
+  LAST_PAUSE,
+  LISTED,
+  NEXT_OPEN,
+  OPEN_PATIENCE,
+  OPENS_SLICE,
+  READING_PATIENCE,
+  SIGN,
+} from "../shared/timing.js";
 
 /** The longest text of several records in one body, in UTF-16 units; a single one may be longer. */
 const MAX_TEXT = 4 * 1024 * 1024;
-/**
- * How many milliseconds pass until what there was no room for is told again, the first time and at
- * most.
- */
-const FIRST_PAUSE = 250;
-const LAST_PAUSE = 8000;
-/**
- * How many milliseconds an `open` may take: it waits for upgrades of the page, and engines never
- * finish some of these.
- */
-const PATIENCE = 3000;
-/** How many milliseconds a reading may wait for transactions of the page, which need never end. */
-const READING = 5000;
-/**
- * How many milliseconds an `open` is waited for before the next one. The page's own wait behind
- * ours, so there is one at a time; those that never open cost one wait together.
- */
-const NEXT_OPEN = 100;
-/** After how many milliseconds of listing databases the document says that it goes on. */
-const SIGN = 1000;
-/** How many milliseconds of opens the page gets at once. */
-const SLICE = 10;
-/** How many milliseconds a database that is listed is taken to be there. */
-const LISTED = 200;
 
 /** The reading waited for others: reading less would not help. */
 class HeldUp extends Error {}
@@ -125,7 +111,7 @@ export function ask(factory, name, place) {
     const request = factory.open(name);
     let missing = false;
     let late = false;
-    void after(PATIENCE).then(() => {
+    void after(OPEN_PATIENCE).then(() => {
       late = true;
       reject(new HeldUp("the database does not open"));
     });
@@ -242,7 +228,7 @@ export async function readInventory(bucket, buckets, goesOn) {
     const shape = shapeOf(/** @type {IDBFactory} */ (factory), name);
     shapes.push(shape);
     await Promise.race([shape, after(NEXT_OPEN)]);
-    if (performance.now() - sliceBegan < SLICE) continue;
+    if (performance.now() - sliceBegan < OPENS_SLICE) continue;
     await idle();
     sliceBegan = performance.now();
     if (sliceBegan - signedAt < SIGN) continue;
@@ -264,7 +250,7 @@ export async function readInventory(bucket, buckets, goesOn) {
  * @returns {Promise<T>}
  */
 function soon(reading) {
-  const late = after(READING).then(() => {
+  const late = after(READING_PATIENCE).then(() => {
     throw new HeldUp("a transaction of the page takes its time");
   });
   return Promise.race([reading, late]);

@@ -3,8 +3,8 @@
 // A document asks for a survey when it starts, and when commits tell too little of what has
 // changed. The background chooses one document of the origin, which reads.
 
-/** How many milliseconds it may take until a survey can see what the page does. */
-const SURVEY_DELAY = 1000;
+import { SURVEY_AGAIN, SURVEY_DELAY } from "../shared/timing.js";
+
 /** How often a survey is begun again because databases changed meanwhile. */
 const MAX_ATTEMPTS = 5;
 
@@ -67,7 +67,7 @@ export class Surveys {
         // The page may change a database while it is read: what it looks like afterwards needs
         // another look.
         if (!(await this.#means.read()) && attempt < MAX_ATTEMPTS) {
-          await this.#means.after(attempt * 1000);
+          await this.#means.after(attempt * SURVEY_AGAIN);
           this.#isDue = true;
         }
       }

@@ -2,6 +2,7 @@
 // count, and clear.
 
 import { getterOf } from "../shared/pristine.js";
+import { LONGEST_IDLE, PAUSE } from "../shared/timing.js";
 
 /** Undefined where a setting of Firefox takes it away; an element may have the name there. */
 const scheduler = getterOf(window, "scheduler")?.(window);
@@ -21,12 +22,6 @@ export const after = (milliseconds) =>
  */
 const timeout = (milliseconds) =>
   new Promise((resolve) => AbortSignal.timeout(milliseconds).addEventListener("abort", () => resolve()));
-
-/** How many milliseconds a busy page is waited for. */
-const LONGEST_IDLE = 500;
-
-/** How many milliseconds the page is left alone where it can't be known what it has to do. */
-const PAUSE = 10;
 
 /**
  * Resolves when the page has nothing to do.

@@ -33,6 +33,7 @@ import { commitText, databaseText, gapText, keyMember, operationText, storeNameT
 import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { MAX_MISSED, missed } from "./replace.js";
 import { stackNow } from "./stacks.js";
+import { LOOK_AFTER } from "../shared/timing.js";
 import { asGiven } from "./cloned_keys.js";
 
 /**
@@ -89,11 +90,6 @@ const noNames = () => /** @type {any} */ ({ __proto__: null });
 
 /** @type {Map<IDBTransaction, Transaction>} Those that have not ended. */
 const transactions = sealedOff(new Map());
-/**
- * How long after it was first seen a transaction is looked after whose end was not heard of, in
- * milliseconds.
- */
-const LOOK_AFTER = 1000;
 
 /** @param {IDBObjectStore} store that is written to */
 export const transactionFor = (store) => writing(transactionOf(store));

@@ -9,9 +9,7 @@ use protocol::inspect::{FromInspector, PORT, ToInspector};
 use wasm_bindgen::prelude::*;
 
 use super::browser_api::{self, Port};
-
-/// Milliseconds until a broken port is opened again.
-const RETRY_MS: f64 = 200.0;
+use crate::timing;
 
 /// Browsers end an idle background. Then the page connects again, and the background sends its
 /// whole state again.
@@ -44,7 +42,7 @@ impl BackgroundLink {
                     link.port.replace(open_port());
                     link.subscribe();
                 });
-                browser_api::set_timeout(&reconnect, RETRY_MS);
+                browser_api::set_timeout(&reconnect, timing::RETRY_MS);
             }
         }));
         link.subscribe();

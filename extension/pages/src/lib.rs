@@ -5,7 +5,7 @@
 //! - `popup`, `options` (WASM only): the two pages.
 //! - [`site_status`]: the status of a site, in words. [`destinations`]: where its writes go.
 //! - [`rule_draft`]: redaction rules as the user writes them. [`redaction_preview`]: their effect.
-//! - [`plural`]: numbers with their nouns.
+//! - [`plural`]: numbers with their nouns. [`timing`]: how long the pages wait for what.
 //! - `background_link`, `dom`, `browser_api` (WASM only): the port to the background, elements, and
 //!   the extension API.
 //!
@@ -17,6 +17,7 @@ pub mod plural;
 pub mod redaction_preview;
 pub mod rule_draft;
 pub mod site_status;
+pub mod timing;
 
 #[cfg(target_arch = "wasm32")]
 mod background_link;

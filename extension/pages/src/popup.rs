@@ -16,10 +16,8 @@ use crate::{
     destinations::{Destination, destinations},
     dom::{add, by_id, element, fill, on, sentence, set, set_flag, text},
     site_status::site_status,
+    timing,
 };
-
-/// Milliseconds between two questions for the host's health.
-const HEALTH_INTERVAL_MS: f64 = 1000.0;
 
 #[derive(Default)]
 struct State {
@@ -86,7 +84,7 @@ fn watch_health(link: Rc<BackgroundLink>) {
         question: Question::Health {},
     }));
     let ask_again = Closure::once_into_js(move || watch_health(link));
-    browser_api::set_timeout(&ask_again, HEALTH_INTERVAL_MS);
+    browser_api::set_timeout(&ask_again, timing::HEALTH_INTERVAL_MS);
 }
 
 fn listen(state: &Rc<RefCell<State>>, link: &Rc<BackgroundLink>) {

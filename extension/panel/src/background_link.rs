@@ -19,12 +19,10 @@ use protocol::{
 };
 use wasm_bindgen::prelude::*;
 
-use crate::timers::run_later;
+use crate::{timers::run_later, timing};
 
 /// How many past events the feed begins with.
 const PAST_EVENTS: u64 = 5000;
-/// Milliseconds until a broken port is opened again, or a failed feed is requested again.
-const RETRY_MS: i32 = 500;
 
 #[wasm_bindgen]
 extern "C" {
@@ -130,7 +128,7 @@ impl BackgroundLink {
             link.port.replace(None);
             link.fail_pending();
             let link = Rc::clone(&link);
-            run_later(RETRY_MS, move || link.open_port());
+            run_later(timing::RETRY_MS, move || link.open_port());
         });
         port.on_disconnect()
             .add_listener(on_disconnect.into_js_value().unchecked_ref());
@@ -214,7 +212,7 @@ impl BackgroundLink {
             self.hand_over(LinkMessage::Feed(feed));
         } else {
             let link = Rc::clone(self);
-            run_later(RETRY_MS, move || link.request_feed());
+            run_later(timing::RETRY_MS, move || link.request_feed());
         }
     }
 

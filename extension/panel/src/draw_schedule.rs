@@ -6,13 +6,11 @@
 //! That keeps late frames few on any machine and at any rate of events. Changes by the user are
 //! drawn at once.
 
-/// The milliseconds that a draw may take without a pause: half a frame at 60 Hz.
-const FREE_MS: f64 = 8.0;
-/// Milliseconds of pause for each millisecond beyond that. At most about one frame in twenty is
-/// late.
+use crate::timing::{FREE_MS, MAX_PAUSE_MS};
+
+/// Milliseconds of pause for each millisecond beyond [`FREE_MS`]. At most about one frame in twenty
+/// is late.
 const PAUSE_FACTOR: f64 = 30.0;
-/// The longest pause in milliseconds, so that the list still moves.
-const MAX_PAUSE_MS: f64 = 600.0;
 
 /// See the [module](self). Instants are milliseconds of one clock.
 #[derive(Debug, Clone, Copy, Default)]

@@ -12,7 +12,7 @@
 //! | `background_link`, `browser` | the port to the background, the rest of the API | yes |
 //! | `observable`, `timers` | values that the screen follows, and callbacks | yes |
 //! | [`events`], [`records`] | events and records: kept, filtered, compared, described | no |
-//! | [`chart`], [`draw_schedule`], [`format`], … | one idea each | no |
+//! | [`chart`], [`timing`], [`format`], … | one idea each | no |
 //!
 //! Modules that need a browser are compiled for WASM only. The others are tested without one.
 //!
@@ -26,6 +26,7 @@ pub mod format;
 pub mod install_command;
 pub mod records;
 pub mod text_search;
+pub mod timing;
 
 #[cfg(target_arch = "wasm32")]
 mod app;

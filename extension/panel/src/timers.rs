@@ -2,6 +2,8 @@
 
 use wasm_bindgen::prelude::*;
 
+use crate::timing;
+
 /// Runs a callback once, after some milliseconds.
 pub fn run_later(milliseconds: i32, callback: impl FnOnce() + 'static) {
     let callback = callback_once(Box::new(callback));
@@ -17,7 +19,10 @@ pub fn run_with_next_frame(callback: impl FnOnce() + 'static) {
     let Some(window) = web_sys::window() else { return };
     let is_hidden = window.document().is_none_or(|document| document.hidden());
     let _waiting = if is_hidden {
-        window.set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), 100)
+        window.set_timeout_with_callback_and_timeout_and_arguments_0(
+            callback.unchecked_ref(),
+            timing::HIDDEN_FRAME_MS,
+        )
     } else {
         window.request_animation_frame(callback.unchecked_ref())
     };

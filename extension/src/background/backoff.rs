@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::timing;
+
 /// Waiting times that double from attempt to attempt.
 #[derive(Debug)]
 pub struct Backoff {
@@ -9,29 +11,24 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Before the first repetition.
-    pub const FIRST: Duration = Duration::from_millis(250);
-    /// However many attempts have failed.
-    pub const LONGEST: Duration = Duration::from_secs(30);
-    /// Where only a person can help (another version, a configuration error).
-    pub const SLOW: Duration = Duration::from_secs(60);
-
     /// How long to wait now; the next time it will be twice as long.
     pub fn advance(&mut self) -> Duration {
         let now = self.next;
-        self.next = (now * 2).min(Self::LONGEST);
+        self.next = (now * 2).min(timing::LONGEST_BACKOFF);
         now
     }
 
     /// It worked: the next failure starts from the beginning.
     pub fn reset(&mut self) {
-        self.next = Self::FIRST;
+        self.next = timing::FIRST_BACKOFF;
     }
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { next: Self::FIRST }
+        Self {
+            next: timing::FIRST_BACKOFF,
+        }
     }
 }
 
@@ -45,6 +42,6 @@ mod tests {
         let delays: Vec<u128> = (0..9).map(|_| backoff.advance().as_millis()).collect();
         assert_eq!(delays, [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
         backoff.reset();
-        assert_eq!(backoff.advance(), Backoff::FIRST);
+        assert_eq!(backoff.advance(), timing::FIRST_BACKOFF);
     }
 }

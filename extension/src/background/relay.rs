@@ -20,6 +20,7 @@ use super::{
     outbox::{Content, Entry, Outbox, part_size},
     problems,
 };
+use crate::timing;
 use protocol::{
     commit::MAX_BODY,
     json,
@@ -65,10 +66,6 @@ const LONGEST: usize = if cfg!(test) { 24 * 1024 * 1024 } else { MAX_BODY };
 /// The longest body or part in one message, in bytes. What bridges send has [`MAX_PART_UNITS`] at
 /// most.
 const LONGEST_MESSAGE: usize = 3 * MAX_PART_UNITS;
-
-/// How long the browser may take to tell the policy until a person is told. Chromium takes 3 to 5
-/// seconds after its start.
-const POLICY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -267,7 +264,7 @@ impl Relay {
         });
         relay.actions.push(Action::Wake {
             alarm: Alarm::Policy,
-            after: POLICY_PATIENCE,
+            after: timing::POLICY_PATIENCE,
         });
         relay.rules.insert("user".to_owned(), decisions.rules);
         relay.rebuild_redaction();

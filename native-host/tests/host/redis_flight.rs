@@ -147,9 +147,7 @@ fn what_goes_by_a_slow_line_goes_once() {
         thread::sleep(Duration::from_nanos(NANOSECONDS * bytes.len() as u64));
     };
     let proxy = Proxy::between(sandbox.redis.address(), line, |_| {});
-    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
-    let by_proxy = format!("redis://{}", proxy.address());
-    sandbox.write_config(&config.replace(&sandbox.redis.url(), &by_proxy));
+    sandbox.reach_redis_by(proxy.address());
     let mut host = Host::hasty(&sandbox);
     for (sequence, length) in (1..).zip(LENGTHS) {
         let value = format!("\"{}\"", "x".repeat(length));

@@ -100,6 +100,12 @@ impl Sandbox {
         self.write_config(&config.replace(&self.memcached.address(), address));
     }
 
+    /// Lets Redis be reached at this address by the programs that are started from now on.
+    pub fn reach_redis_by(&self, address: &str) {
+        let config = fs::read_to_string(self.config_path()).expect("a file");
+        self.write_config(&config.replace(&self.redis.url(), &format!("redis://{address}")));
+    }
+
     /// The program, seeing nothing of the real user.
     pub fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_idb-relay"));

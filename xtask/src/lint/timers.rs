@@ -1,12 +1,17 @@
-//! Every duration of a crate stands in one module: a reader sees them on one page, and how long the
-//! tests wait is decided in one place.
+//! Every duration of a crate, or of the page scripts, stands in one module: a reader sees them on
+//! one page, and how long the tests wait is decided in one place.
 //!
-//! Found are constants that hold a duration, by their type or name, and durations that are made of
-//! constants only. What is made of a length or a setting is no timer. Tests are left out.
+//! In Rust, found are constants that hold a duration, by their type or name, durations that are
+//! made of constants only, and timers of the browser that are given a number. What is made of a
+//! length or a setting is no timer. Tests are left out.
+//!
+//! - [`scripts`]: what is found in JavaScript.
+
+mod scripts;
 
 use anyhow::{Context as _, Result};
 use syn::{
-    Attribute, Expr, ExprCall, ImplItemConst, Item, ItemConst, ItemStatic, Type,
+    Attribute, Expr, ExprCall, ExprMethodCall, ImplItemConst, Item, ItemConst, ItemStatic, Lit, Type,
     spanned::Spanned as _,
     visit::{self, Visit},
 };
@@ -17,6 +22,13 @@ use super::{
     sources::{Language, Sources},
 };
 
+/// Functions that begin a timer, by the end of their names.
+const TIMERS: [&str; 3] = [
+    "run_later",
+    "set_timeout",
+    "set_timeout_with_callback_and_timeout_and_arguments_0",
+];
+
 /// How the name of a constant ends that holds a duration as a number.
 const UNITS: [&str; 2] = ["_MS", "_SECONDS"];
 
@@ -24,7 +36,7 @@ pub(super) fn find(sources: &Sources, settings: &Settings) -> Result<Vec<Finding
     let mut findings = Vec::new();
     for (directory, timers) in &settings.timers {
         let mut used = Vec::new();
-        for source in sources.of(&[Language::Rust]) {
+        for source in sources.of(&[Language::Rust, Language::JavaScript]) {
             let is_inside = source
                 .path
                 .strip_prefix(directory.as_str())
@@ -32,7 +44,10 @@ pub(super) fn find(sources: &Sources, settings: &Settings) -> Result<Vec<Finding
             if !is_inside || source.path == timers.module || is_test(&source.path) {
                 continue;
             }
-            let found = find_in(&source.path, &source.text)?;
+            let found = match source.language {
+                Language::JavaScript => scripts::find_in(&source.path, &source.text),
+                _ => find_in(&source.path, &source.text)?,
+            };
             if timers.others.contains_key(&source.path) {
                 used.extend((!found.is_empty()).then(|| source.path.clone()));
             } else {
@@ -52,7 +67,7 @@ pub(super) fn find(sources: &Sources, settings: &Settings) -> Result<Vec<Finding
 
 /// Modules for tests have files of their own.
 fn is_test(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
+    path.ends_with("/tests.rs") || path.contains("/tests/") || path.contains("/test/")
 }
 
 fn find_in(path: &str, text: &str) -> Result<Vec<Finding>> {
@@ -77,6 +92,13 @@ impl Visitor<'_> {
             line,
             message,
         });
+    }
+
+    /// Finds numbers among the arguments of a timer.
+    fn add_numbers<'ast>(&mut self, arguments: impl Iterator<Item = &'ast Expr>) {
+        for argument in arguments.filter(|argument| is_number(argument)) {
+            self.add(argument.span().start().line, "a timer with a number".to_owned());
+        }
     }
 
     /// Whether a constant holds a duration; then it is found.
@@ -120,7 +142,17 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         if makes_duration(call) && call.args.iter().all(is_constant) {
             self.add(call.span().start().line, "a duration without a name".to_owned());
         }
+        if begins_timer(&call.func) {
+            self.add_numbers(call.args.iter());
+        }
         visit::visit_expr_call(self, call);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        if TIMERS.contains(&call.method.to_string().as_str()) {
+            self.add_numbers(call.args.iter());
+        }
+        visit::visit_expr_method_call(self, call);
     }
 }
 
@@ -130,6 +162,27 @@ fn is_duration(of: &Type) -> bool {
         .segments
         .last()
         .is_some_and(|last| last.ident == "Duration")
+}
+
+/// A number other than 0, which is no time.
+fn is_number(expression: &Expr) -> bool {
+    let Expr::Lit(literal) = expression else {
+        return false;
+    };
+    match &literal.lit {
+        Lit::Int(number) => number.base10_digits() != "0",
+        Lit::Float(_) => true,
+        _ => false,
+    }
+}
+
+/// `run_later(…)` and its like.
+fn begins_timer(function: &Expr) -> bool {
+    let Expr::Path(path) = function else {
+        return false;
+    };
+    let last = path.path.segments.last();
+    last.is_some_and(|last| TIMERS.contains(&last.ident.to_string().as_str()))
 }
 
 /// `Duration::from_secs(…)` and its like.
@@ -192,6 +245,16 @@ mod tests {
                     sleep(Duration::ZERO);\n\
                     }\n";
         assert_eq!(lines_of(text), [2, 3]);
+    }
+
+    #[test]
+    fn timer_with_number_is_found() {
+        let text = "fn f() {\n\
+                    run_later(100, g);\n\
+                    run_later(timing::TOAST, g(0)).at(0);\n\
+                    window.set_timeout_with_callback_and_timeout_and_arguments_0(g, 5);\n\
+                    }\n";
+        assert_eq!(lines_of(text), [2, 4]);
     }
 
     #[test]

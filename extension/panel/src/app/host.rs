@@ -7,10 +7,8 @@ use protocol::{
 };
 
 use super::state::App;
-use crate::{chart::ChartSecond, timers::run_later};
+use crate::{chart::ChartSecond, timers::run_later, timing};
 
-/// Milliseconds between two questions for the host's health.
-const HEALTH_INTERVAL_MS: i32 = 1000;
 /// The most documents that are kept, so that events still name their document after it is closed.
 const MAX_DOCUMENTS: usize = 1000;
 
@@ -49,7 +47,7 @@ impl App {
             self.add_chart_second(health.as_ref(), last_head);
             self.host.health.set(health);
             self.host.health_problem.set(problem);
-            run_later(HEALTH_INTERVAL_MS, move || {
+            run_later(timing::HEALTH_INTERVAL_MS, move || {
                 self.watch_health(head.or(last_head));
             });
         });

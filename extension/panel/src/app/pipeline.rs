@@ -19,10 +19,8 @@ use crate::{
     dom::{page, row::ROW_HEIGHT},
     events::{filter::Filter, matches::Matches},
     timers::{run_later, run_with_next_frame},
+    timing,
 };
-
-/// Milliseconds between two changes of the counts: faster ones cannot be read.
-const COUNTS_INTERVAL_MS: i32 = 200;
 
 impl App {
     pub fn receive_feed(self, feed: FeedAnswer) {
@@ -155,7 +153,7 @@ impl App {
         }
     }
 
-    /// Shows the counts, at most once in [`COUNTS_INTERVAL_MS`].
+    /// Shows the counts, at most once in [`timing::COUNTS_INTERVAL_MS`].
     pub fn update_counts(self) {
         if self.pipeline.are_counts_fresh.get_untracked() {
             return;
@@ -170,7 +168,7 @@ impl App {
         if self.feed.counts.get_untracked() != counts {
             self.feed.counts.set(counts);
             self.pipeline.are_counts_fresh.replace_untracked(true);
-            run_later(COUNTS_INTERVAL_MS, move || {
+            run_later(timing::COUNTS_INTERVAL_MS, move || {
                 self.pipeline.are_counts_fresh.replace_untracked(false);
                 // During a pause the next draw updates them.
                 if !self.pipeline.is_draw_pending.get_untracked() {

@@ -4,9 +4,8 @@ use super::state::{App, Overlay, Tab};
 use crate::{
     dom::page,
     timers::{run_later, run_with_next_frame},
+    timing,
 };
-
-const TOAST_MS: i32 = 2500;
 
 impl App {
     /// Opens a dialog or closes it. The screen behind it cannot be reached meanwhile.
@@ -31,7 +30,7 @@ impl App {
     pub fn show_toast(self, text: &str) {
         let shown = text.to_owned();
         self.ui.toast.set(shown.clone());
-        run_later(TOAST_MS, move || {
+        run_later(timing::TOAST_MS, move || {
             if self.ui.toast.get_untracked() == shown {
                 self.ui.toast.set(String::new());
             }

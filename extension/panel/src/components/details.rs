@@ -7,7 +7,7 @@ use protocol::inspect::{Question, Reply};
 use super::{
     document_label::label_document,
     dynamic::{IntoViews as _, dynamic_view, on_press},
-    record_comparison::{SELECTION_DELAY_MS, record_of_event},
+    record_comparison::record_of_event,
     sentence::sentence,
     value_view::{changes_section, value_section},
 };
@@ -23,6 +23,7 @@ use crate::{
     },
     format,
     timers::{run_later, run_with_next_frame},
+    timing,
 };
 
 /// The most events of a transaction that are listed.
@@ -220,7 +221,7 @@ fn ask_for_stream_entry(app: App, row: &EventRow) {
         selected.is_some_and(|(_, row)| row.number == number)
     };
     if app.source.recording.with_untracked(Option::is_none) && row.lag(1).is_some() {
-        run_later(SELECTION_DELAY_MS, move || {
+        run_later(timing::SELECTION_DELAY_MS, move || {
             if is_selected() {
                 app.ask(Question::Entry { number }, move |reply| {
                     if let Reply::Entry(Some(id)) = reply {

@@ -9,11 +9,8 @@ use crate::{
     events::row::EventRow,
     records::comparison::{Content, RecordComparison, compare_record, content_in_page, is_redacted},
     timers::run_later,
+    timing,
 };
-
-/// Milliseconds until the servers are asked about a selected event: stepping through a list asks
-/// nothing.
-pub const SELECTION_DELAY_MS: i32 = 150;
 
 /// The record of an event.
 pub fn record_of_event(app: App, row: &EventRow) -> AnyView {
@@ -67,7 +64,7 @@ pub fn RecordComparisonView(app: App, address: Address, is_automatic: bool) -> i
     };
     if is_automatic {
         let compare = compare.clone();
-        run_later(SELECTION_DELAY_MS, move || {
+        run_later(timing::SELECTION_DELAY_MS, move || {
             // Another record may be shown by then.
             if app.is_latest_comparison(comparison) {
                 compare();

@@ -4,7 +4,7 @@ use js_sys::{Array, Date};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url};
 
-use crate::timers::run_later;
+use crate::{timers::run_later, timing};
 
 fn document() -> Option<web_sys::Document> {
     web_sys::window()?.document()
@@ -122,7 +122,7 @@ pub fn download(name: &str, text: &str) {
         anchor.set_href(&url);
         anchor.set_download(name);
         anchor.click();
-        run_later(10_000, move || {
+        run_later(timing::DOWNLOAD_MS, move || {
             let _revoked = Url::revoke_object_url(&url);
         });
         Some(())

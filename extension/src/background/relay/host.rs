@@ -12,7 +12,7 @@ use protocol::{
 use super::{Action, PolicyWait, Relay};
 use protocol::problem::Problem;
 
-use crate::background::{backoff::Backoff, problems};
+use crate::{background::problems, timing};
 
 /// How far the connection to the host has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +154,7 @@ impl Relay {
     }
 
     fn restart_slowly(&mut self) {
-        let after = Backoff::SLOW;
+        let after = timing::SLOW_BACKOFF;
         self.actions.push(Action::StartHost { after });
     }
 

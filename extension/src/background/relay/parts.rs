@@ -5,7 +5,7 @@
 //! of which no part comes holds no room that another one needs; an origin gives way to those that
 //! hold less, never to those that hold more; what gives way is named in a gap.
 
-use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use protocol::message::{MAX_SEQUENCE, Part, ToBridge};
 
@@ -13,10 +13,7 @@ use super::{
     Action, Alarm, Content, LONGEST, LONGEST_MESSAGE, MAX_HELD, NOTE, RESERVE, Relay, Standing, part_size,
     to_bridge,
 };
-
-/// How long no part may come of a delivery until it gives way: up to twice as long, since an alarm
-/// looks after it.
-const STILL: Duration = Duration::from_secs(60);
+use crate::timing;
 
 /// How many alarms in a row may find no new part.
 const STILL_ALARMS: u8 = 2;
@@ -150,11 +147,12 @@ impl Relay {
     fn watch_parts(&mut self) {
         self.actions.push(Action::Wake {
             alarm: Alarm::Parts,
-            after: STILL,
+            after: timing::STILL,
         });
     }
 
-    /// An alarm after [`STILL`]: counts for each delivery that is not whole that no part came.
+    /// An alarm after [`timing::STILL`]: counts for each delivery that is not whole that no part
+    /// came.
     pub(super) fn count_still_parts(&mut self) {
         self.watches_parts = self.bridges.count_still();
         if self.watches_parts {

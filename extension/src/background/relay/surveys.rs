@@ -6,15 +6,10 @@
 //! that is gone or silent is replaced. A document that asked is told once a reading that began
 //! after its question is over.
 
-use std::time::Duration;
-
 use protocol::{message::ToBridge, table::Table};
 
 use super::{Action, Relay, to_bridge};
-
-/// How long a reader may say nothing until another document takes over. It says something with each
-/// stretch and while it lists the stores, and waits 8 s at most for a store.
-const SILENCE: Duration = Duration::from_secs(15);
+use crate::timing;
 
 /// The reading of an origin.
 #[derive(Debug, Default)]
@@ -117,7 +112,7 @@ impl Relay {
             self.surveys.watching = true;
             self.actions.push(Action::Wake {
                 alarm: Alarm::Surveys,
-                after: SILENCE,
+                after: timing::SILENCE,
             });
         }
     }

@@ -35,7 +35,7 @@ fn relay() -> Relay {
             },
             Action::Wake {
                 alarm: Alarm::Policy,
-                after: POLICY_PATIENCE
+                after: timing::POLICY_PATIENCE
             }
         ]
     );
@@ -197,7 +197,7 @@ fn the_hosts_own_words_stay_until_it_is_back() {
     assert_eq!(
         relay.take_actions(),
         [Action::StartHost {
-            after: Backoff::FIRST
+            after: timing::FIRST_BACKOFF
         }]
     );
     let actions = greet(&mut relay);
@@ -245,7 +245,7 @@ fn a_new_host_gets_what_the_old_one_left_even_of_closed_pages() {
     assert_eq!(
         actions[1],
         Action::StartHost {
-            after: Backoff::FIRST
+            after: timing::FIRST_BACKOFF
         }
     );
     let actions = greet(&mut relay);
@@ -270,12 +270,22 @@ fn another_protocol_ends_the_connection_with_a_fix_and_without_haste() {
     assert!(
         matches!(&actions[1], Action::Show { problem: Some(problem), .. } if problem.fix.starts_with("Update the extension"))
     );
-    assert_eq!(actions[2], Action::StartHost { after: Backoff::SLOW });
+    assert_eq!(
+        actions[2],
+        Action::StartHost {
+            after: timing::SLOW_BACKOFF
+        }
+    );
 
     // One that ends at once, as it would when it turns us away, too, is still another version's.
     relay.host_gone("Native host has exited.");
     let actions = relay.take_actions();
-    assert_eq!(actions, [Action::StartHost { after: Backoff::SLOW }]);
+    assert_eq!(
+        actions,
+        [Action::StartHost {
+            after: timing::SLOW_BACKOFF
+        }]
+    );
 
     // What comes in its place speaks for itself.
     relay.host_started();
@@ -297,7 +307,12 @@ fn the_hosts_own_words_outlive_the_end_of_its_connection() {
     assert!(
         matches!(&actions[0], Action::Show { problem: Some(problem), .. } if problem.message.starts_with("line 3"))
     );
-    assert_eq!(actions[1..], [Action::StartHost { after: Backoff::SLOW }]);
+    assert_eq!(
+        actions[1..],
+        [Action::StartHost {
+            after: timing::SLOW_BACKOFF
+        }]
+    );
 }
 
 #[test]

@@ -120,9 +120,7 @@ fn what_was_missed_is_told() {
 /// A process that listens and reaches Redis through a proxy. Programs that were started before do
 /// not use the proxy.
 fn listening_by(sandbox: &Sandbox, proxy: &Proxy) -> Apply {
-    let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
-    let by_proxy = format!("redis://{}", proxy.address());
-    sandbox.write_config(&config.replace(&sandbox.redis.url(), &by_proxy));
+    sandbox.reach_redis_by(proxy.address());
     let mut apply = Apply::start_with(sandbox, "one", PUBSUB);
     apply.state("applying");
     apply

@@ -144,7 +144,7 @@ fn policy_that_does_not_come_is_named_until_it_comes() {
     let mut relay = started(Decisions::default());
     let wake = Action::Wake {
         alarm: Alarm::Policy,
-        after: POLICY_PATIENCE,
+        after: timing::POLICY_PATIENCE,
     };
     assert!(relay.take_actions().contains(&wake));
     greet(&mut relay);
