@@ -23,8 +23,9 @@ const CHECKPOINT_PAGES: i64 = 2000;
 /// seventh less; with more, a lone event would pay for it.
 const PAGE_BYTES: i64 = 8192;
 
-/// `store.complete`: the mirror is known to have every record, so a key without a row is known to
-/// be absent. Every start clears it, for the host does not know what happened in between.
+/// `store.complete`: the mirror has every record of the store, so a key without a row is absent,
+/// unless the store is written to unseen (`unseen_at`). Every start clears it, for the host does
+/// not know what happened in between.
 pub(super) const TABLES: &str = "
 CREATE TABLE meta (
     profile TEXT NOT NULL,

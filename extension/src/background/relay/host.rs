@@ -93,6 +93,7 @@ impl Relay {
                 self.questions.note_origin(&origin);
                 self.survey(&origin);
             }
+            Ok(FromHost::Unseen { origin }) => self.watch(&origin, true),
             Ok(FromHost::Servers { troubles }) => {
                 self.servers = troubles.into_iter().map(Problem::from).collect();
                 self.show_state();

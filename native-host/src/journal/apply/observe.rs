@@ -111,8 +111,12 @@ impl Batch<'_> {
             return Ok(());
         }
         let before = Before::last_known(row.as_ref(), store, self.state.redaction);
-        if !same && !reading.asked && settled == Settled::Not {
-            store.find_unseen(connection, reading.read_at)?;
+        if !same
+            && !reading.asked
+            && settled == Settled::Not
+            && store.find_unseen(connection, reading.read_at)?
+        {
+            self.outcome.unseen.insert(place.origin.clone());
         }
         let draft = Draft {
             key: Some(key.clone()),

@@ -75,7 +75,7 @@ impl<'j> Batch<'j> {
             place, version, when, ..
         } = from;
         let store = self.state.stores.get(&self.transaction, place, version)?;
-        let complete = store.complete;
+        let complete = store.knows_all();
         let reads = Reads::of(store, when);
         let source = self.sweep(from, By::Move, drafts, written)?;
         if self.is_spent() {
