@@ -18,8 +18,8 @@ import {
   FORGIVING,
   IDLE_INTERVAL,
   LAST_WAIT,
-  LONGEST_REST,
-  REST,
+  REST_LIMIT,
+  ALARM_REST,
   SCHEDULED_REST,
   SHORTEST_REST,
   UNSUSPECTED_WAIT,
@@ -178,14 +178,14 @@ export class Watch {
   #isTime() {
     const rested = performance.now() - this.#ended;
     const rest = (/** @type {number} */ factor) =>
-      Math.min(Math.max(this.#took * factor, SHORTEST_REST), LONGEST_REST);
+      Math.min(Math.max(this.#took * factor, SHORTEST_REST), REST_LIMIT);
     if (this.#isAlarmed) {
       // Rare ones are no burden.
       if (rested > this.#alarmWait * FORGIVING) this.#alarmWait = 0;
-      return this.#began === 0 || rested >= Math.max(this.#alarmWait, rest(REST));
+      return this.#began === 0 || rested >= Math.max(this.#alarmWait, rest(ALARM_REST));
     }
     if (!this.#isUnsure && !this.#meter.missesCommits) return false;
-    return rested >= Math.max(this.#scheduledWait, rest(this.#hasFound ? REST : SCHEDULED_REST));
+    return rested >= Math.max(this.#scheduledWait, rest(this.#hasFound ? ALARM_REST : SCHEDULED_REST));
   }
 
   get #scheduledWait() {

@@ -31,8 +31,8 @@ export const SHORTEST_REST = 500;
  * How long an origin is left alone after a comparison, as a multiple of what it took: if there is a
  * reason for the next one, and if it is only time for it. And at most.
  */
-export const REST = 10;
+export const ALARM_REST = 10;
 export const SCHEDULED_REST = 100;
-export const LONGEST_REST = 600_000;
+export const REST_LIMIT = 600_000;
 /** After so many times the wait behind movements that were none, they count as rare again. */
 export const FORGIVING = 10;
