@@ -390,6 +390,9 @@ impl Session<'_> {
             tracing::warn!("{}", error.message);
             self.outbox.send(FromHost::Error(error));
         }
+        for origin in outcome.unseen {
+            self.outbox.send(FromHost::Unseen { origin });
+        }
         for origin in outcome.snapshots {
             self.outbox.send(FromHost::Snapshot { origin });
         }

@@ -107,6 +107,10 @@ pub(crate) mod journal {
     /// How long a tombstone is kept, in milliseconds. *Wall clock*.
     pub(crate) const TOMBSTONE_MS: i64 = 60 * 60 * 1000;
 
+    /// How long a store counts as written to unseen after such a write was found, in milliseconds.
+    /// Several times the longest wait between two comparisons. *Wall clock*.
+    pub(crate) const UNSEEN_MS: i64 = 60 * 60 * 1000;
+
     /// How long a document is remembered after its last delivery, in milliseconds. *Wall clock*.
     pub(crate) const CONTEXT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 }

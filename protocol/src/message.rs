@@ -76,6 +76,29 @@ pub enum FromBridge<'a> {
     Surveying {},
     /// The document has read everything, as far as it could, after [`ToBridge::Snapshot`].
     Surveyed {},
+    /// A person can see the document: it may look for unseen writes.
+    Shown {},
+    /// It is hidden, and looks for unseen writes no more.
+    Hidden(Hidden),
+    /// The document has accounted for what [`ToBridge::Committed`] told it.
+    Metered {},
+}
+
+/// A document is hidden.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hidden {
+    /// What the storage meter said last, if the document has read it.
+    #[serde(default)]
+    pub meter: Option<MeterReading>,
+}
+
+/// What the storage meter of an origin said, for the next document that reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterReading {
+    /// How many bytes the origin uses.
+    pub bytes: u64,
+    /// A captured commit has come since, or may have.
+    pub committed: bool,
 }
 
 /// The stacks of a commit's operations, in their order. Further operations have none.
@@ -170,6 +193,20 @@ pub enum ToBridge<'a> {
     TooMuch {
         /// The delivery's number.
         sequence: u64,
+    },
+    /// Look for unseen writes until the document is hidden or goes away: no other document of the
+    /// origin does.
+    Meter {
+        /// What the document that did so before has read.
+        from: Option<MeterReading>,
+    },
+    /// Another document of the origin has committed. Not said again before
+    /// [`FromBridge::Metered`].
+    Committed {},
+    /// Look for unseen writes more often.
+    Watch {
+        /// A comparison has found one. If not, a document of the origin is gone.
+        found: bool,
     },
     /// Tell where writes are called from, or do so no more. A bridge that connects does not.
     Trace {
@@ -314,6 +351,12 @@ pub enum FromHost<R = Reply> {
     },
     /// The origin's stores must be compared as a whole.
     Snapshot {
+        /// Whose stores.
+        origin: String,
+    },
+    /// A comparison has found what no captured commit explains: the origin has a writer that is not
+    /// seen, such as a worker.
+    Unseen {
         /// Whose stores.
         origin: String,
     },

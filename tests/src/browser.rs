@@ -106,6 +106,8 @@ pub struct Launch {
     pub environment: Vec<(String, String)>,
     /// Whether to show a window; needs a display.
     pub window: bool,
+    /// Further arguments of the command line.
+    pub arguments: Vec<String>,
 }
 
 impl Profile {
@@ -184,7 +186,8 @@ impl Profile {
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_CACHE_HOME")
             .env_remove("XDG_DATA_HOME")
-            .envs(launch.environment.iter().map(|(name, value)| (name, value)));
+            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+            .args(&launch.arguments);
         // Without it X11 clients look for it in the home directory, which is not the user's here.
         if env::var_os("XAUTHORITY").is_none()
             && let Some(home) = env::var_os("HOME")
@@ -221,6 +224,8 @@ trait Driver: Send {
     fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()>;
     /// Has the process of a tab crash, and waits until it has.
     fn crash(&mut self, page: &str) -> Result<()>;
+    /// Does what a person does in the developer tools, in Chromium.
+    fn devtools(&mut self, page: &str, method: &str, params: &Value) -> Result<()>;
     /// Presses a key and lets it go, as a keyboard does; `control` is held meanwhile.
     fn press(&mut self, page: &str, key: Key, control: bool) -> Result<()>;
     /// Runs a script in the page that opens a dialog, and waits until it is open.
@@ -458,6 +463,11 @@ impl Page<'_> {
     /// Has the process of the tab crash, in Chromium.
     pub fn crash(self) -> Result<()> {
         self.browser.driver().crash(&self.id)
+    }
+
+    /// Does what a person does in the developer tools, in Chromium: a command of their protocol.
+    pub fn devtools(&self, method: &str, params: &Value) -> Result<()> {
+        self.browser.driver().devtools(&self.id, method, params)
     }
 
     /// Runs a script that opens a dialog, such as an `alert`, and waits until it is open. The

@@ -67,7 +67,7 @@ impl Rig {
 
     /// The same with the extension in another directory.
     pub fn browser_with(&self, extension: &Path) -> Result<Browser> {
-        let browser = self.start(extension.to_owned(), false)?;
+        let browser = self.start(extension.to_owned(), false, &[])?;
         browser.ready_to_capture()?;
         Ok(browser)
     }
@@ -82,14 +82,22 @@ impl Rig {
 
     /// Starts the browser with the extension and waits for nothing.
     pub fn browser_at_once(&self, window: bool) -> Result<Browser> {
-        self.start(artifacts::extension(self.profile.kind())?, window)
+        self.start(artifacts::extension(self.profile.kind())?, window, &[])
     }
 
-    fn start(&self, extension: PathBuf, window: bool) -> Result<Browser> {
+    /// Starts the browser with further arguments on its command line.
+    pub fn browser_with_arguments(&self, arguments: &[&str]) -> Result<Browser> {
+        let browser = self.start(artifacts::extension(self.profile.kind())?, false, arguments)?;
+        browser.ready_to_capture()?;
+        Ok(browser)
+    }
+
+    fn start(&self, extension: PathBuf, window: bool, arguments: &[&str]) -> Result<Browser> {
         self.profile.start(&Launch {
             extension: Some(extension),
             environment: self.relay.environment(),
             window,
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
         })
     }
 

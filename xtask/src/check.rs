@@ -46,7 +46,7 @@ const SLOW: [&str; 11] = [
     "owners",
     "redis_flight",
     "redis_memory",
-    "room",
+    "retention",
     "verify",
 ];
 

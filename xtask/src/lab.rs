@@ -54,7 +54,7 @@ pub fn bench(
         needs.push(Need::WasmTarget);
         needs.extend(browsers.iter().map(|browser| need(*browser)));
     }
-    if !matches!(what, Some(Measure::Latency | Measure::Panel)) {
+    if !matches!(what, Some(Measure::Latency | Measure::Panel | Measure::Meter)) {
         needs.push(Need::Node);
     }
     machine::ensure(&needs)?;
@@ -74,6 +74,7 @@ pub fn bench(
         Some(Measure::Cost) => bench.arg("cost"),
         Some(Measure::Panel) => bench.arg("panel"),
         Some(Measure::Host) => bench.arg("host"),
+        Some(Measure::Meter) => bench.arg("meter"),
         None => &mut bench,
     };
     for browser in browsers {

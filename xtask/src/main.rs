@@ -126,6 +126,8 @@ enum Measure {
     /// What the host makes of a flood and of a lone event, beside its servers alone and a
     /// hand-written peer; needs no browser
     Host,
+    /// How soon a worker's write is found, and how often captured writes are compared for nothing
+    Meter,
 }
 
 fn main() -> Result<()> {

@@ -6,6 +6,8 @@
 //   hook ──▶ HookEnd ──▶ Outbox ──▶ BackgroundPort ──▶ background
 //                          ▲              │
 //   databases ──▶ readers ─┘◀── Surveys ◀─┘ Comparisons
+//                                  ▲
+//   storage meter ────────────── Watch
 //
 // A new port starts with everything that is not acknowledged; the background keeps what arrives
 // before its welcome. Nothing in here may throw: the page would see the error event.
@@ -14,7 +16,16 @@
 // set up when it is asked for.
 
 import { LEAVE, STAY, TRACE, UNTRACE } from "../shared/channel.js";
-import { LEAVING, openText, SURVEY_ASKED, SURVEYED, SURVEYING } from "../shared/messages.js";
+import {
+  hiddenText,
+  LEAVING,
+  METERED,
+  openText,
+  SHOWN,
+  SURVEY_ASKED,
+  SURVEYED,
+  SURVEYING,
+} from "../shared/messages.js";
 import { HOOK_PATIENCE } from "../shared/timing.js";
 import { isHidden, isLate } from "../shared/unnamed.js";
 import { Comparisons } from "./comparisons.js";
@@ -26,6 +37,9 @@ import { place } from "./place.js";
 import { BackgroundPort } from "./port.js";
 import { Surveys } from "./surveys.js";
 import { after, idle } from "./time.js";
+import { readUsage } from "./usage.js";
+import { Watch } from "./watch.js";
+import { watchWorkers } from "./workers.js";
 
 
 function startBridge() {
@@ -54,11 +68,29 @@ function startBridge() {
     (await import("./read_origin.js")).readSome(stores, tellHost);
   const comparisons = new Comparisons(isStopped, readSome, after);
   const hook = new HookEnd({
-    commit: (text, blobs, stacks) => void deliver(text, { droppable: true, blobs, stacks }),
+    commit: (text, blobs, stacks) => {
+      deliver(text, { droppable: true, blobs, stacks });
+      watch?.noteCommit(text);
+    },
     compare: (stores) => void comparisons.compareSoon(stores),
     survey: () => void surveys.askSoon(),
     met: () => noteHooked(),
   });
+
+  /** Looks for unseen writes, once the background has chosen this document. */
+  /** @type {Watch | null} */
+  let watch = null;
+
+  function newWatch() {
+    const watch = new Watch({
+      read: readUsage,
+      compare: () => surveys.askNow(),
+      accounted: () => port.post(METERED),
+      after,
+    });
+    watchWorkers(() => watch.suspect());
+    return watch;
+  }
 
   function isStopped() {
     return port.isStopped;
@@ -100,6 +132,9 @@ function startBridge() {
     hook.tell(UNTRACE);
     port.post(openText({ context, late: isLate, survey: surveys.isWanted, place }));
     if (isLeaving) port.post(LEAVING);
+    // The background chooses again.
+    watch?.stop();
+    changeSight();
     outbox.send();
   }
 
@@ -122,6 +157,15 @@ function startBridge() {
       void surveys.begin();
     } else if (message.surveyed) {
       surveys.isWanted = false;
+      watch?.noteCompared();
+    } else if (message.meter) {
+      watch ??= newWatch();
+      watch.start(message.meter.from);
+    } else if (message.committed) {
+      watch?.noteOthers();
+    } else if (message.watch) {
+      if (message.watch.found) watch?.noteFound();
+      else watch?.hurry();
     } else if (message.read) {
       void readForHost(message.read);
     }
@@ -139,6 +183,7 @@ function startBridge() {
 
   function stop() {
     outbox.clear();
+    watch?.stop();
     hook.stop();
     port.stop();
   }
@@ -150,6 +195,7 @@ function startBridge() {
    */
   function leave(mayComeBack) {
     if (isLeaving) return;
+    hide();
     isLeaving = true;
     port.post(LEAVING);
     if (mayComeBack) port.becomeBrief();
@@ -168,7 +214,18 @@ function startBridge() {
     if (context !== "") port.open();
   }
 
-  watchPageLife(leave, comeBack);
+  /** A document that is hidden does not look for unseen writes: its timers are late. */
+  function changeSight() {
+    if (isLeaving) return;
+    if (isHidden(document)) hide();
+    else port.post(SHOWN);
+  }
+
+  function hide() {
+    port.post(hiddenText(watch?.stop() ?? null));
+  }
+
+  watchPageLife(leave, comeBack, changeSight);
   // Even if there is no database: perhaps there was one when this origin was seen last.
   const begin = isLate ? Promise.race([hooked, after(HOOK_PATIENCE)]).then(idle) : idle();
   if (surveys.isWanted) void begin.then(() => port.open());

@@ -56,6 +56,12 @@ export class Surveys {
     this.#isAskedSoon = false;
   }
 
+  /** Asks for a survey at once. */
+  askNow() {
+    this.isWanted = true;
+    this.#means.ask();
+  }
+
   /** This document is chosen. */
   async begin() {
     this.#isDue = true;

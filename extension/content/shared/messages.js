@@ -205,6 +205,15 @@ export const SURVEY_ASKED = '{"survey":{}}';
 export const SURVEYING = '{"surveying":{}}';
 /** The document is done with one. */
 export const SURVEYED = '{"surveyed":{}}';
+/** A person can see the document. */
+export const SHOWN = '{"shown":{}}';
+/**
+ * It is hidden.
+ * @param {{ bytes: number, committed: boolean } | null} meter
+ */
+export const hiddenText = (meter) => stringify({ hidden: { meter } });
+/** What other documents have committed is accounted for. */
+export const METERED = '{"metered":{}}';
 
 // Answers to the inspector: `protocol::inspect`.
 

@@ -65,6 +65,8 @@ pub struct Bridge {
     pub stack_bytes: usize,
     /// It goes away, or is frozen.
     pub leaving: bool,
+    /// A person can see it.
+    pub shown: bool,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
 }
@@ -144,6 +146,7 @@ impl Bridges {
             stacks: Table::new(),
             stack_bytes: 0,
             leaving: false,
+            shown: false,
             last_heard: self.clock,
         };
         self.connected.insert(port, bridge);
@@ -377,6 +380,19 @@ impl Bridges {
         self.readers_of(origin)
             .filter(|(port, _)| !silent.contains(port))
             .max_by_key(|(port, bridge)| (bridge.page().frame == 0, Some(**port) != last, bridge.last_heard))
+            .map(|(port, _)| *port)
+    }
+
+    /// Whether a bridge can read an origin.
+    pub fn is_reader(&self, port: u32, origin: &str) -> bool {
+        self.readers(origin).any(|reader| reader == port)
+    }
+
+    /// A bridge that can look for unseen writes of an origin. If possible that of a page in a tab.
+    pub fn meterer_of(&self, origin: &str) -> Option<u32> {
+        self.readers_of(origin)
+            .filter(|(_, bridge)| bridge.shown)
+            .max_by_key(|(_, bridge)| (bridge.page().frame == 0, bridge.last_heard))
             .map(|(port, _)| *port)
     }
 

@@ -46,12 +46,16 @@ impl Content {
     /// What is sent in its place. It is not looked into but for its first letters.
     #[must_use]
     pub fn left_out(&self) -> Self {
-        let begin = match self {
+        let instead = if self.is_reading() { SKIPPED } else { LOST };
+        Self::Parts(vec![instead.to_owned()])
+    }
+
+    /// Whether it says what was read, by its first letters.
+    pub fn is_reading(&self) -> bool {
+        is_reading(match self {
             Self::Whole(body) => body.get(),
             Self::Parts(parts) => parts.first().map_or("", String::as_str),
-        };
-        let instead = if is_reading(begin) { SKIPPED } else { LOST };
-        Self::Parts(vec![instead.to_owned()])
+        })
     }
 
     /// How many bytes it takes.

@@ -25,8 +25,8 @@ use protocol::{
     commit::MAX_BODY,
     json,
     message::{
-        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, MAX_CONTEXT, MAX_PART_UNITS, MAX_SEQUENCE,
-        Open, SMALLEST_WINDOW, ToBridge, Welcome,
+        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, Hidden, MAX_CONTEXT, MAX_PART_UNITS,
+        MAX_SEQUENCE, Open, SMALLEST_WINDOW, ToBridge, Welcome,
     },
     problem::Problem,
     redact::{Redaction, Rule},
@@ -36,6 +36,7 @@ use protocol::{
 mod host;
 mod inspection;
 mod look;
+mod meters;
 mod parts;
 mod questions;
 mod rules;
@@ -45,6 +46,7 @@ mod trace;
 
 use host::{Complaint, Link};
 pub use look::Looking;
+use meters::Meters;
 use questions::Questions;
 pub use surveys::Alarm;
 use surveys::Surveys;
@@ -183,6 +185,7 @@ pub struct Relay {
     link: Link,
     bridges: Bridges,
     surveys: Surveys,
+    meters: Meters,
     questions: Questions,
     /// Whether an alarm is set for deliveries of which no part comes.
     watches_parts: bool,
@@ -230,6 +233,7 @@ impl Relay {
             link: Link::Down,
             bridges: Bridges::default(),
             surveys: Surveys::default(),
+            meters: Meters::default(),
             questions: Questions::default(),
             watches_parts: false,
             outbox: Outbox::default(),
@@ -307,6 +311,8 @@ impl Relay {
         self.bridges.close(port);
         self.reader_gone(port);
         if let Some(origin) = origin {
+            // What is unseen from here on is found behind the reading.
+            self.meterer_gone(port, &origin);
             if is_sudden {
                 self.survey(&origin);
             }
@@ -362,6 +368,15 @@ impl Relay {
                 bridge.leaving = true;
                 self.reader_gone(port);
             }
+            FromBridge::Shown {} => {
+                bridge.shown = true;
+                self.meterer_shown(port);
+            }
+            FromBridge::Hidden(Hidden { meter }) => {
+                bridge.shown = false;
+                self.meterer_hidden(port, meter);
+            }
+            FromBridge::Metered {} => self.metered(port),
             FromBridge::Trace(trace) => {
                 let stacks = trace
                     .stacks
@@ -372,7 +387,7 @@ impl Relay {
             }
             FromBridge::Survey {} if bridge.standing == Standing::Welcome => {
                 let origin = bridge.page().origin.clone();
-                self.survey(&origin);
+                self.survey_by(&origin, Some(port));
             }
             // Asked for when it is welcome.
             FromBridge::Survey {} => bridge.wants_survey = true,
@@ -452,6 +467,9 @@ impl Relay {
                     }
                     break;
                 }
+                if !content.is_reading() {
+                    self.note_commit(port, &page.origin);
+                }
                 self.outbox.push(Entry {
                     context: context.clone(),
                     page: page.clone(),
@@ -489,6 +507,7 @@ impl Relay {
             if let Some(bridge) = self.bridges.heard(port) {
                 let wants_survey = std::mem::take(&mut bridge.wants_survey);
                 let origin = bridge.page().origin.clone();
+                self.choose_meterer(&origin);
                 if wants_survey {
                     self.survey(&origin);
                 } else {

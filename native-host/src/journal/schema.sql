@@ -40,8 +40,8 @@ CREATE TABLE store (
     database TEXT NOT NULL,
     name TEXT NOT NULL,
     version INTEGER NOT NULL,               -- of the database
-    -- 1: the mirror has every record, so a key without a row is known to be absent. Every start of a
-    -- host clears it.
+    -- 1: the mirror has every record, so a key without a row is absent, unless the store has an unseen
+    -- writer. Every start of a host clears it.
     complete INTEGER NOT NULL DEFAULT 0,
     -- 1: single records are to be read again (requery.rs); 2: all of it is (resync.rs). A read that
     -- began before the time of each does not end it.

@@ -8,6 +8,7 @@ use super::{
     read_mark::ReadMarks,
     stamp::{CommitSpan, ReadSpan, Stamp},
 };
+use crate::timing::journal::UNSEEN_MS;
 
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,12 +46,12 @@ pub(super) struct Store {
     pub id: i64,
     /// The database's version.
     pub version: u64,
-    /// The mirror has every record, and none that was lost.
+    /// The store was read as a whole, and nothing that was told since is missing.
     pub complete: bool,
     /// Something of it may have been lost before this time, in milliseconds: a loss that was
     /// noticed, or a start of the host.
     lapsed_at: i64,
-    /// When a whole-store read found a change without a commit; 0: the last one found none.
+    /// When a whole-store read found a change without a commit; 0: none has for long.
     unseen_writer_at: i64,
     /// A store list lacks it: as if it had never been known. The number up to which events may be
     /// about it; 0: it is there.
@@ -194,10 +195,9 @@ impl Stores {
 }
 
 impl Store {
-    /// Says whether the mirror has every record; with a writer that is not seen that is never
-    /// known.
+    /// Says whether the mirror has every record that the last read as a whole has found, and those
+    /// that were told since.
     pub(super) fn set_complete(&mut self, connection: &Connection, complete: bool) -> rusqlite::Result<()> {
-        let complete = complete && self.unseen_writer_at == 0;
         if self.complete != complete {
             connection
                 .prepare_cached("UPDATE store SET complete = ?2 WHERE id = ?1")?
@@ -238,27 +238,34 @@ impl Store {
     /// Whether the mirror's row with this stamp is what the record holds, as far as anyone has
     /// told.
     pub(super) fn knows(&self, last: Stamp) -> bool {
-        self.complete || self.unseen_writer_at == 0 && last.began >= self.lapsed_at
+        self.unseen_writer_at == 0 && (self.complete || last.began >= self.lapsed_at)
+    }
+
+    /// Whether a record without a row in the mirror is known not to be there: with a writer that is
+    /// not seen that is never known.
+    pub(super) fn knows_all(&self) -> bool {
+        self.unseen_writer_at == 0 && self.complete
     }
 
     /// A whole-store read at this time differs from the mirror. If the mirror was complete, it has
-    /// a writer that is not seen.
+    /// a writer that is not seen; whether it has.
     pub(super) fn note_unseen_writer(
         &mut self,
         connection: &Connection,
         read_at: i64,
-    ) -> rusqlite::Result<()> {
-        if self.complete || self.unseen_writer_at != 0 {
+    ) -> rusqlite::Result<bool> {
+        let is_written_unseen = self.complete || self.unseen_writer_at != 0;
+        if is_written_unseen {
             self.set_unseen_writer(connection, self.unseen_writer_at.max(read_at))?;
-            self.set_complete(connection, false)?;
         }
-        Ok(())
+        Ok(is_written_unseen)
     }
 
-    /// A whole-store read that began at this time is over. If it found no such change, there is no
-    /// such writer any more.
+    /// A whole-store read that began at this time is over. If it found no such change, and none was
+    /// found for a while, there is no such writer any more. Comparisons follow each other within
+    /// seconds: a single one says nothing.
     pub(super) fn end_whole_read(&mut self, connection: &Connection, began_at: i64) -> rusqlite::Result<()> {
-        if self.unseen_writer_at < began_at {
+        if self.unseen_writer_at != 0 && self.unseen_writer_at.saturating_add(UNSEEN_MS) < began_at {
             self.set_unseen_writer(connection, 0)?;
         }
         Ok(())

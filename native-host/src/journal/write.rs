@@ -79,6 +79,8 @@ pub struct Outcome {
     pub errors: Vec<HostError>,
     /// Origins whose stores must be compared as a whole.
     pub snapshots: BTreeSet<String>,
+    /// Origins with a writer that no hook sees: a comparison has found what it wrote.
+    pub unseen: BTreeSet<String>,
 }
 
 impl Outcome {
@@ -87,6 +89,7 @@ impl Outcome {
         self.acknowledged.extend(later.acknowledged);
         self.errors.extend(later.errors);
         self.snapshots.extend(later.snapshots);
+        self.unseen.extend(later.unseen);
     }
 }
 

@@ -354,6 +354,12 @@ impl Driver for Chromium {
         Ok(())
     }
 
+    fn devtools(&mut self, page: &str, method: &str, params: &Value) -> Result<()> {
+        let session = self.session(page)?;
+        self.rpc.call(method, params.clone(), Some(&session))?;
+        Ok(())
+    }
+
     fn open_dialog(&mut self, page: &str, script: &str) -> Result<()> {
         let session = self.session(page)?;
         self.rpc.forget_events();

@@ -315,6 +315,10 @@ impl Driver for Firefox {
         bail!("BiDi has no command that ends a tab's process");
     }
 
+    fn devtools(&mut self, _page: &str, _method: &str, _params: &Value) -> Result<()> {
+        bail!("Firefox speaks no DevTools protocol");
+    }
+
     fn open_dialog(&mut self, page: &str, script: &str) -> Result<()> {
         self.rpc.forget_events();
         self.evaluate_in(page, script)?;

@@ -35,5 +35,6 @@ mod sites;
 mod sizes;
 mod stacks;
 mod start;
+mod unseen;
 mod vectors;
 mod views;

@@ -61,7 +61,7 @@ fn one_of_two_browsers_owns_a_site(kind: Kind) -> Result<()> {
     let second = profile.start(&Launch {
         extension: Some(artifacts::extension(other)?),
         environment: rig.relay.environment(),
-        window: false,
+        ..Launch::default()
     })?;
     second.ready_to_capture()?;
     let theirs = second.open(&url)?;

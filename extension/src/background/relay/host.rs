@@ -95,6 +95,7 @@ impl Relay {
                 self.questions.note_origin(&origin);
                 self.survey(&origin);
             }
+            Ok(FromHost::Unseen { origin }) => self.watch(&origin, true),
             Ok(FromHost::Servers { problems }) => {
                 self.servers = problems;
                 self.show_state();

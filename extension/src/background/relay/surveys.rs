@@ -22,6 +22,8 @@ struct Survey {
     silent: Vec<u32>,
     /// A reading that begins from now on is asked for.
     wanted: bool,
+    /// The document that asked for it because it looks for unseen writes.
+    meterer: Option<u32>,
 }
 
 /// See the [module](self).
@@ -38,11 +40,19 @@ impl Relay {
     /// All that there is of an origin is to be read. If no document of it is open, the next one to
     /// load asks.
     pub(super) fn survey(&mut self, origin: &str) {
+        self.survey_by(origin, None);
+    }
+
+    /// The same, asked for by a document. The one that looks for unseen writes reads itself: a
+    /// person sees it, so its timers are on time.
+    pub(super) fn survey_by(&mut self, origin: &str, asker: Option<u32>) {
+        let meterer = asker.filter(|asker| self.is_meterer(*asker, origin));
         let survey = self
             .surveys
             .by_origin
             .get_or_insert_with(origin.to_owned(), Survey::default);
         survey.wanted = true;
+        survey.meterer = meterer;
         self.begin_survey(origin);
     }
 
@@ -55,7 +65,10 @@ impl Relay {
             return;
         }
         let last = self.surveys.last.get(origin).copied();
-        let reader = self.bridges.surveyor_of(origin, &survey.silent, last);
+        let reader = survey
+            .meterer
+            .filter(|port| !survey.silent.contains(port) && self.bridges.is_reader(*port, origin))
+            .or_else(|| self.bridges.surveyor_of(origin, &survey.silent, last));
         match reader {
             Some(reader) if survey.wanted => {
                 survey.reader = Some(reader);

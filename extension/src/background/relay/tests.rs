@@ -10,6 +10,7 @@ mod bounds;
 mod identity;
 mod inspection;
 mod look;
+mod meters;
 mod policy;
 mod rules;
 mod surveys;

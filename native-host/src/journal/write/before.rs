@@ -11,11 +11,14 @@
 //!    after `lapsed_at`.
 //! 4. *No one writes the store unseen.* A whole-store read that finds a change in a complete store
 //!    has found a writer that no hook sees, such as a worker. It may write again, so nothing is
-//!    known until a whole-store read finds no such change.
+//!    known until whole-store reads have found no such change for [`UNSEEN_MS`]. They may follow
+//!    each other within seconds, since the bridge compares when it notices such a write.
 //!
 //! By 3 and 4 it is known, too, that there was no record. What remains is a commit that another
-//! document has yet to report, and the first one of an unseen writer: of neither is there any sign
-//! when the event is made.
+//! document has yet to report, the first one of an unseen writer, and one of an unseen writer that
+//! has rested for longer: of none is there any sign when the event is made.
+//!
+//! [`UNSEEN_MS`]: crate::timing::journal::UNSEEN_MS
 
 use super::super::{mirror::Row, store::Store};
 
@@ -35,7 +38,7 @@ impl Before {
         match row {
             _ if in_doubt => Self::Unknown,
             Some(row) if store.knows(row.stamp) => Self::of_row(row, redaction),
-            None if store.complete => Self::Absent,
+            None if store.knows_all() => Self::Absent,
             Some(_) | None => Self::Unknown,
         }
     }
@@ -54,7 +57,7 @@ impl Before {
     pub(super) fn last_known(row: Option<&Row>, store: &Store, redaction: i64) -> Self {
         match row {
             Some(row) => Self::of_row(row, redaction),
-            None if store.complete => Self::Absent,
+            None if store.knows_all() => Self::Absent,
             None => Self::Unknown,
         }
     }

@@ -115,8 +115,12 @@ impl Batch<'_> {
             return Ok(());
         }
         let before = Before::last_known(row.as_ref(), store, self.state.redaction);
-        if !same && !reading.is_answer && settled == Resolution::Unasked {
-            store.note_unseen_writer(connection, reading.read_at)?;
+        if !same
+            && !reading.is_answer
+            && settled == Resolution::Unasked
+            && store.note_unseen_writer(connection, reading.read_at)?
+        {
+            self.outcome.unseen.insert(place.origin.clone());
         }
         let event = PendingEvent {
             key: Some(key.clone()),

@@ -76,7 +76,7 @@ impl<'j> Batch<'j> {
             place, version, when, ..
         } = from;
         let store = self.state.stores.get(&self.transaction, place, version)?;
-        let complete = store.complete;
+        let complete = store.knows_all();
         let reads = Reads::of(store, when);
         let source = self.delete_range(from, Cause::Move, events, written)?;
         if self.is_spent() {

@@ -519,7 +519,7 @@ impl Browser {
                     self.read(index, origin, &read)?;
                 }
             }
-            FromHost::Error(_) | FromHost::Hello(_) | FromHost::Servers { .. } => {}
+            FromHost::Error(_) | FromHost::Hello(_) | FromHost::Servers { .. } | FromHost::Unseen { .. } => {}
             FromHost::Answer(answer) => return Err(format!("the browser did not ask for {answer:?}")),
         }
         Ok(())

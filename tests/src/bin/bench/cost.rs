@@ -96,7 +96,7 @@ fn documents(kind: Kind, bare: &Page<'_>, captured: &Page<'_>) -> Result<Value> 
     let browser = rig.profile.start(&Launch {
         extension: Some(extension.path().to_owned()),
         environment: rig.relay.environment(),
-        window: false,
+        ..Launch::default()
     })?;
     browser.ready_to_capture()?;
     let empty = browser.open(&rig.site.url(PAGE))?;

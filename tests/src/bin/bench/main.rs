@@ -7,6 +7,8 @@
 //!   same synchronisation written by hand.
 //! - [`cost`]: what capture costs the page itself, beside the bare page, in alternation.
 //! - [`panel`]: how soon the inspector shows something, how smooth it stays, what it weighs.
+//! - [`meter`]: how soon an unseen write is found, and how often captured ones are compared for
+//!   nothing.
 //! - [`host`]: what the host makes of a flood and of a lone event, with no browser; beside it each
 //!   leg of its way alone, and a host written by hand.
 //! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging
@@ -17,6 +19,7 @@ mod cost;
 mod echo;
 mod host;
 mod latency;
+mod meter;
 mod page;
 mod panel;
 mod peer;
@@ -48,6 +51,7 @@ enum What {
     Cost,
     Panel,
     Host,
+    Meter,
 }
 
 fn main() -> Result<()> {
@@ -81,6 +85,9 @@ fn main() -> Result<()> {
             for figures in cost::measure(kind)? {
                 println!("{figures}");
             }
+        }
+        if arguments.what.is_none_or(|what| what == What::Meter) {
+            println!("{}", meter::measure(kind)?);
         }
         if arguments.what.is_none_or(|what| what == What::Panel) {
             for figures in panel::measure(kind)? {
