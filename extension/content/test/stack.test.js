@@ -1,5 +1,5 @@
-// Many calls of ours come from inside calls of the page, whose stack may be at its end. Wherever that
-// is, the next call works.
+// Many calls of ours come from inside calls of the page, whose stack may be at its end. Wherever
+// that is, the next call works.
 
 import { after, endTurns, pass } from "./support.js";
 import assert from "node:assert/strict";
@@ -14,8 +14,8 @@ import { needStack } from "../shared/stack.js";
 const CALLS = 100;
 
 /**
- * Acts so many calls from the end of the stack; whether that threw. To compile a function takes more
- * of the stack than to call it: `act` must have run before.
+ * Acts so many calls from the end of the stack; whether that threw. To compile a function takes
+ * more of the stack than to call it: `act` must have run before.
  * @template T
  * @param {number} calls
  * @param {(made: T) => void} act

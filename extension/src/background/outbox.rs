@@ -304,8 +304,8 @@ impl Outbox {
         self.forget_gone(origin);
     }
 
-    /// Drops what is not sent of a document that is open, and has it still: of all of the origin the
-    /// one with most. Its context, and the number of the first delivery that was dropped.
+    /// Drops what is not sent of a document that is open, and has it still: of all of the origin
+    /// the one with most. Its context, and the number of the first delivery that was dropped.
     pub fn drop_largest(&mut self, origin: &str, is_open: impl Fn(&str) -> bool) -> Option<(String, u64)> {
         let unsent = |held: &VecDeque<(u64, u64)>| -> Vec<(u64, u64)> {
             let is_unsent = |arrival| self.entries.get(arrival).is_some_and(|held| !held.is_sent);
