@@ -370,41 +370,6 @@ fn outcome_is_the_native_one_at_the_end_of_the_stack(kind: Kind) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
-/// What could not be taken note of at the end of the stack is kept in a list, which has a bound.
-fn many_calls_at_the_end_of_the_stack_are_found(kind: Kind) -> Result<()> {
-    let rig = Rig::new(kind)?;
-    let browser = rig.browser()?;
-    let page = browser.open(&rig.site.url(PAGE))?;
-    page.evaluate(ODD)?;
-    // The first ones may be found by the comparison that follows the load.
-    for round in 0..3 {
-        transact(
-            &page,
-            &format!(
-                "const nearTheEnd = (calls, act, key) => {{
-                    let unwound = 0;
-                    const goDown = () => {{
-                        try {{ goDown(); }} catch {{}}
-                        if (unwound++ === calls) try {{ act(key); }} catch {{}}
-                    }};
-                    goDown();
-                }};
-                let key = {round} * 10_000;
-                const putOut = (key) => out.put('out', key);
-                const putMade = (key) => made.put('made', key);
-                putOut(key);
-                putMade(key);
-                for (let turn = 0; turn < 30; turn++) {{
-                    for (let calls = 0; calls < 50; calls++) nearTheEnd(calls, putOut, ++key);
-                }}
-                for (let calls = 0; calls < 50; calls++) nearTheEnd(calls, putMade, ++key)"
-            ),
-        )?;
-        rig.settled(&page)?;
-    }
-    Ok(())
-}
-
 /// A setting of Firefox takes the scheduler away that we wait by: nothing is missing, and nothing
 /// more can be seen of us.
 #[test]
@@ -533,7 +498,6 @@ lab::in_both_browsers!(
     surroundings_are_as_without_us,
     nothing_is_called_under_the_strictest_policy_with_other_built_ins,
     outcome_is_the_native_one_at_the_end_of_the_stack,
-    many_calls_at_the_end_of_the_stack_are_found,
     a_write_by_another_windows_method_is_found,
     a_forged_body_reaches_into_no_message,
 );
