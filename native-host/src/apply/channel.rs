@@ -15,7 +15,7 @@ use std::{
     io::Write,
     mem,
     sync::mpsc::RecvTimeoutError,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use protocol::shown::shown;
@@ -256,6 +256,7 @@ fn take_in_hand<W: Write>(
     let (mut next, mut bytes) = (Some(first), 0);
     // The profiles whose transaction goes on.
     let mut open = HashSet::new();
+    let mut kept = Instant::now();
     while let Some(heard) = next {
         match heard {
             Heard::Event(event) => {
@@ -289,7 +290,7 @@ fn take_in_hand<W: Write>(
             Heard::Deaf(stop) => return Err(stop),
         }
         next = if !open.is_empty() && bytes < HELD {
-            channels.ear.next(timing::apply::REST_OF_CHANNELS).ok()
+            await_rest(session, channels, &mut kept)?
         } else if bytes < LARGE && channels.in_hand.len() < BATCH {
             channels.ear.next(Duration::ZERO).ok()
         } else {
@@ -297,4 +298,26 @@ fn take_in_hand<W: Write>(
         };
     }
     Ok(())
+}
+
+/// Waits for the rest of a transaction, and keeps the lease, which was kept last at `kept`. `None`:
+/// nothing came for so long that the rest is lost, or its host has ended.
+fn await_rest<W: Write>(
+    session: &mut Session<'_, W>,
+    channels: &mut Channels,
+    kept: &mut Instant,
+) -> Result<Option<Heard>, Stop> {
+    let begun = Instant::now();
+    loop {
+        if kept.elapsed() >= timing::apply::NO_EVENT {
+            session.go_on()?;
+            session.keep()?;
+            *kept = Instant::now();
+        }
+        match channels.ear.next(timing::apply::NO_EVENT) {
+            Ok(heard) => return Ok(Some(heard)),
+            Err(RecvTimeoutError::Timeout) if begun.elapsed() < timing::apply::REST => {}
+            Err(_) => return Ok(None),
+        }
+    }
 }
