@@ -32,6 +32,9 @@ pub enum InstallError {
     /// A file of this program's own that is compiled in.
     #[error("{0} cannot be used: {1}")]
     Template(&'static str, String),
+    /// The program's path cannot stand in a manifest, which is JSON.
+    #[error("the program's path {} is not UTF-8, and no browser could find it by a manifest", .0.display())]
+    Path(PathBuf),
     /// This system is none that the list knows.
     #[error("{0} is not known on this system")]
     System(String),
@@ -59,6 +62,9 @@ impl Failure for InstallError {
         match self {
             Self::UnknownBrowser { .. } => "Name one of the list, or \"all\".".to_owned(),
             Self::Template(..) => "This build is broken; please report it.".to_owned(),
+            Self::Path(_) => {
+                "Move the program to a directory whose name is UTF-8, then run it again.".to_owned()
+            }
             Self::System(_) => "Only Linux is supported in this version.".to_owned(),
             Self::NoHome => "Set HOME, or use --system or --user-data-dir.".to_owned(),
             Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {

@@ -318,12 +318,11 @@ pub(crate) mod apply {
     /// How often it is looked whether the end was asked for. *Short*.
     pub(crate) const END_POLL: Duration = Duration::from_millis(50);
 
-    /// How long the rest of a transaction may take to come from the stream. A host that ends in the
-    /// middle of one goes on when it is started again. *Work*.
-    pub(crate) const REST_OF_STREAM: Duration = Duration::from_secs(2);
-
-    /// How long the rest of a transaction may take to come from the channels. *Work*.
-    pub(crate) const REST_OF_CHANNELS: Duration = Duration::from_millis(200);
+    /// How long nothing more of a transaction may come before what there is of it is applied. A
+    /// machine that is slow must not cut one. The rest may never come: from the channels because it
+    /// was lost, from the stream because the host has ended in the middle and goes on when it is
+    /// started again. *Work*.
+    pub(crate) const REST: Duration = Duration::from_secs(2);
 
     /// How long a `--pubsub` process waits for an event before it keeps its lease. *Lease*.
     pub(crate) const NO_EVENT: Duration = Duration::from_millis(500);

@@ -15,7 +15,7 @@ use std::{
     io::Write,
     mem,
     sync::mpsc::RecvTimeoutError,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use protocol::shown::shown;
@@ -259,6 +259,7 @@ fn apply_received<W: Write>(
     let (mut next, mut bytes) = (Some(first), 0);
     // The profiles whose transaction goes on.
     let mut open = HashSet::new();
+    let mut kept = Instant::now();
     while let Some(heard) = next {
         match heard {
             Received::Event(event) => {
@@ -292,7 +293,7 @@ fn apply_received<W: Write>(
             Received::Deaf(stop) => return Err(stop),
         }
         next = if !open.is_empty() && bytes < HELD {
-            channels.subscriber.next(timing::apply::REST_OF_CHANNELS).ok()
+            await_rest(session, channels, &mut kept)?
         } else if bytes < LARGE && channels.in_hand.len() < BATCH {
             channels.subscriber.next(Duration::ZERO).ok()
         } else {
@@ -300,4 +301,26 @@ fn apply_received<W: Write>(
         };
     }
     Ok(())
+}
+
+/// Waits for the rest of a transaction, and keeps the lease, which was kept last at `kept`. `None`:
+/// nothing came for so long that the rest is lost, or its host has ended.
+fn await_rest<W: Write>(
+    session: &mut Session<'_, W>,
+    channels: &mut Channels,
+    kept: &mut Instant,
+) -> Result<Option<Received>, Interruption> {
+    let begun = Instant::now();
+    loop {
+        if kept.elapsed() >= timing::apply::NO_EVENT {
+            session.go_on()?;
+            session.keep()?;
+            *kept = Instant::now();
+        }
+        match channels.subscriber.next(timing::apply::NO_EVENT) {
+            Ok(heard) => return Ok(Some(heard)),
+            Err(RecvTimeoutError::Timeout) if begun.elapsed() < timing::apply::REST => {}
+            Err(_) => return Ok(None),
+        }
+    }
 }

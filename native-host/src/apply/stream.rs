@@ -117,7 +117,7 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
                 came = Instant::now();
             }
             if !in_hand.ids.is_empty() {
-                if !in_hand.goes_on() || came.elapsed() > timing::apply::REST_OF_STREAM {
+                if !in_hand.goes_on() || came.elapsed() > timing::apply::REST {
                     let in_hand = mem::take(&mut in_hand);
                     self.finish(&in_hand)?;
                     self.tell_progress(in_hand.ids.len())?;

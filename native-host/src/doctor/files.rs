@@ -147,7 +147,7 @@ fn journal(path: &Path) -> Check {
             ),
             format!(
                 "It shrinks within a minute of use unless a process holds it up, such as an idb-relay command that was stopped: `fuser -v {}` names who has the journal open.",
-                path.display()
+                shell_word(&path.to_string_lossy())
             ),
         ),
         Ok(message) => Check::ok(JOURNAL, message),

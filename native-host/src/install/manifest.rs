@@ -22,7 +22,10 @@ pub fn host(family: &str, program: &Path) -> Result<String, InstallError> {
     let (file, text) = if family == "firefox" { FIREFOX } else { CHROMIUM };
     let broken = |error: serde_json::Error| InstallError::Template(file, error.to_string());
     let mut manifest: Value = serde_json::from_str(text).map_err(broken)?;
-    manifest["path"] = json!(program);
+    let path = program
+        .to_str()
+        .ok_or_else(|| InstallError::Path(program.to_owned()))?;
+    manifest["path"] = json!(path);
     if family != "firefox" {
         manifest["allowed_origins"] = json!([format!("chrome-extension://{}/", chromium_id()?)]);
     }

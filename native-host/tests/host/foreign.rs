@@ -253,3 +253,72 @@ fn install_follows_no_link() {
     let left: Vec<_> = fs::read_dir(&directory).expect("a directory").collect();
     assert_eq!(left.len(), 2, "the manifest and the link: {left:?}");
 }
+
+#[test]
+#[cfg(unix)]
+fn program_in_directory_that_is_no_utf8_is_named() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, process::Command};
+    let sandbox = Sandbox::new();
+    let directory = sandbox.directory.path().join(OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&directory).expect("made");
+    let program = directory.join("idb-relay");
+    fs::copy(env!("CARGO_BIN_EXE_idb-relay"), &program).expect("copied");
+    let profile = sandbox.directory.path().join(OsStr::from_bytes(b"profile-\xe9"));
+    fs::create_dir_all(sandbox.directory.path().join(".config/chromium")).expect("made");
+    let run = |program: &std::path::Path, arguments: &[&OsStr]| {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("HOME", sandbox.directory.path())
+            .env("IDB_RELAY_CONFIG", sandbox.config_path())
+            .args(arguments);
+        command.output().expect("it runs")
+    };
+    let words = ["--browser", "chromium", "--user-data-dir"].map(OsStr::new);
+    for name in ["install", "uninstall"] {
+        let arguments = [&[OsStr::new(name)], &words[..], &[profile.as_os_str()]].concat();
+        let output = run(&program, &arguments);
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains("is not UTF-8") && text.contains("fix: Move"),
+            "{text}"
+        );
+    }
+    let output = run(&program, &[OsStr::new("doctor")]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(
+        text.contains("is not UTF-8") && !text.contains("panicked"),
+        "{text}"
+    );
+    // A browser's directory may have any name.
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_idb-relay"));
+    let arguments = [&[OsStr::new("install")], &words[..], &[profile.as_os_str()]].concat();
+    assert!(run(program, &arguments).status.success());
+    assert!(
+        profile
+            .join("NativeMessagingHosts/dev.idb_relay.host.json")
+            .exists()
+    );
+}
+
+#[test]
+fn doctor_quotes_the_journal_in_its_command() {
+    let sandbox = Sandbox::new();
+    let config = fs::read_to_string(sandbox.config_path()).expect("a file");
+    let directory = sandbox.directory.path().join("journal; id");
+    sandbox.write_config(&config.replace(
+        sandbox.journal_directory().to_str().expect("UTF-8"),
+        directory.to_str().expect("UTF-8"),
+    ));
+    let host = Host::start(&sandbox);
+    assert!(host.close().success());
+    let log = directory.join("profile-1.sqlite-wal");
+    // Nothing of it is in the file, but it is long.
+    fs::File::create(&log)
+        .and_then(|log| log.set_len(200 << 20))
+        .expect("made");
+    let printed = String::from_utf8(sandbox.run(&["doctor"]).stdout).expect("UTF-8");
+    let word = format!("`fuser -v '{}'`", directory.join("profile-1.sqlite").display());
+    assert!(printed.contains(&word), "{printed}");
+}

@@ -1,11 +1,16 @@
 //! By Pub/Sub, at most once.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use super::{host, large::event, sandbox};
+use serde_json::{Value, json};
+
+use super::{LEASE, host, large::event, sandbox};
 use crate::support::{
     Apply, Gate, Host, Proxy, Sandbox,
     body::{clear, commit, delete, put},
@@ -14,6 +19,9 @@ use crate::support::{
 use crate::verify::{assert_same, kinds, verify};
 
 const PUBSUB: &[&str] = &["--pubsub"];
+
+/// How long the rest of a transaction may take.
+const REST: Duration = Duration::from_secs(2);
 
 #[test]
 fn what_is_heard_is_written() {
@@ -190,6 +198,51 @@ fn an_event_that_halts_on_its_way_is_heard_whole() {
     assert!(apply.end().success());
 }
 
+#[test]
+fn transaction_that_is_heard_waits_for_its_rest() {
+    let sandbox = sandbox();
+    let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
+    apply.state("applying");
+    let mut connection = sandbox.redis.connection();
+    let mut number = 0;
+    // A machine that is slow may let the time pass that the rest has.
+    until("the rest has come in time", || {
+        number += 2;
+        let [first, second] = [(number - 1, 1), (number, 2)].map(|(number, order)| {
+            let mut event: Value = serde_json::from_str(&event(number, number, 1)).expect("JSON");
+            event["transaction"] = json!({"id": "of-two", "total_order": order, "event_count": 2});
+            event.to_string()
+        });
+        let mut publish = |event: String| {
+            redis::cmd("PUBLISH")
+                .arg("idb:http%3A//localhost%3A8080:shop:orders")
+                .arg(event)
+                .exec(&mut connection)
+                .expect("published");
+        };
+        let kept = || -> u64 {
+            let count = redis::cmd("GET").arg(format!("{LEASE}:kept")).to_owned();
+            count.query(&mut sandbox.redis.connection()).expect("a count")
+        };
+        let before = kept();
+        let begun = Instant::now();
+        publish(first);
+        // It keeps the lease while it waits.
+        until("the lease is kept", || kept() >= before + 2);
+        let early = sandbox.cached(&(number - 1).to_string());
+        let is_in_time = begun.elapsed() < REST;
+        publish(second);
+        sandbox.await_cached(&number.to_string(), Some("\"x\""));
+        assert!(sandbox.cached(&(number - 1).to_string()).is_some());
+        if is_in_time {
+            assert_eq!(early, None, "half of the transaction was written");
+        }
+        is_in_time
+    });
+    assert_eq!(apply.said("trouble"), Vec::<Value>::new());
+    assert!(apply.end().success());
+}
+
 /// A process has written `old`, and has `new` in hand: Memcached stands still.
 fn caught_with_something_in_hand() -> (Sandbox, Host, Apply) {
     let sandbox = sandbox();
@@ -218,7 +271,7 @@ fn what_was_in_hand_when_memcached_stood_still_is_written_later() {
     sandbox.await_cached("3", Some("3"));
     sandbox.await_cached("1", Some("\"new\""));
     sandbox.await_cached("2", Some("3"));
-    assert_eq!(apply.said("gap"), Vec::<serde_json::Value>::new());
+    assert_eq!(apply.said("gap"), Vec::<Value>::new());
     assert!(apply.end().success());
 }
 
@@ -285,7 +338,7 @@ fn what_the_one_that_wrote_left_is_written_by_who_heard_it_too() {
     host.deliver(2, &commit(&[put("1", "2"), put("2", "2")]));
     sandbox.await_cached("2", Some("2"));
     sandbox.await_cached("1", Some("2"));
-    assert_eq!(two.said("gap"), Vec::<serde_json::Value>::new());
+    assert_eq!(two.said("gap"), Vec::<Value>::new());
     one.kill();
 }
 
@@ -318,7 +371,7 @@ fn memory_is_bounded_however_much_is_heard() {
     until("all of it was heard and written", || {
         sandbox.cached(&EVENTS.to_string()).is_some()
     });
-    assert_eq!(apply.said("gap"), Vec::<serde_json::Value>::new());
+    assert_eq!(apply.said("gap"), Vec::<Value>::new());
     let peak = apply.peak_memory();
     assert!(peak < 48, "{peak} MB");
 }
