@@ -24,13 +24,16 @@ const ATTEMPTS: u32 = 4;
 const KEYS: usize = 256;
 const KEY_BYTES: usize = 128 * 1024;
 
-/// How many keys of one store wait to be read one by one; with more of them the whole origin is
-/// read again.
+/// How many keys of one store wait to be read one by one, and how many bytes the keys of all stores
+/// take; with more of them the whole origin is read again.
 const SINGLY: usize = 16 * 1024;
+const SINGLY_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Default)]
 pub(super) struct Requery {
     stores: HashMap<i64, Pending>,
+    /// What the keys of all stores take.
+    bytes: usize,
     /// What the transaction under way has done.
     done: Vec<Change>,
 }
@@ -62,6 +65,8 @@ pub(super) enum Resolution {
 struct Pending {
     place: Place,
     keys: BTreeMap<Vec<u8>, String>,
+    /// What these take.
+    bytes: usize,
     /// Of some of them: the document whose write was applied last.
     authors: HashMap<Vec<u8>, i64>,
     /// There were too many keys to remember them.
@@ -105,9 +110,10 @@ impl Requery {
 
     fn wait(&mut self, store: i64, place: &Place, key: Vec<u8>, text: String) {
         let now = Instant::now();
-        let doubts = self.stores.entry(store).or_insert_with(|| Pending {
+        let pending = self.stores.entry(store).or_insert_with(|| Pending {
             place: place.clone(),
             keys: BTreeMap::new(),
+            bytes: 0,
             authors: HashMap::new(),
             all: false,
             since: now,
@@ -115,27 +121,31 @@ impl Requery {
             attempts: 0,
             answered: false,
         });
-        if doubts.all || doubts.keys.len() >= SINGLY {
-            doubts.all = true;
-            doubts.keys.clear();
-            doubts.authors.clear();
-            doubts.due = (now + timing::journal::quiet())
-                .min(doubts.since + timing::journal::longest_unquiet())
+        let bytes = key.len() + text.len();
+        if pending.all || pending.keys.len() >= SINGLY || self.bytes + bytes > SINGLY_BYTES {
+            pending.all = true;
+            pending.keys.clear();
+            self.bytes -= std::mem::take(&mut pending.bytes);
+            pending.authors.clear();
+            pending.due = (now + timing::journal::quiet())
+                .min(pending.since + timing::journal::longest_unquiet())
                 .max(now);
             return;
         }
-        let new = doubts.keys.insert(key.clone(), text).is_none();
+        let new = pending.keys.insert(key.clone(), text).is_none();
         if new {
+            pending.bytes += bytes;
+            self.bytes += bytes;
             self.done.push(Change::Added { store, key });
-            doubts.due = (now + timing::journal::quiet())
-                .min(doubts.since + timing::journal::longest_unquiet())
+            pending.due = (now + timing::journal::quiet())
+                .min(pending.since + timing::journal::longest_unquiet())
                 .max(now);
-            doubts.attempts = 0;
-            doubts.answered = false;
+            pending.attempts = 0;
+            pending.answered = false;
         } else {
-            doubts.answered = true;
+            pending.answered = true;
             // Asked for already, and still in conflict: later, and at most `ATTEMPTS` times.
-            doubts.due = now + timing::journal::quiet() * (1 << doubts.attempts);
+            pending.due = now + timing::journal::quiet() * (1 << pending.attempts);
         }
     }
 
@@ -158,11 +168,14 @@ impl Requery {
     }
 
     fn remove(&mut self, store: i64, key: &[u8]) -> Option<(Place, String)> {
-        let doubts = self.stores.get_mut(&store)?;
-        let text = doubts.keys.remove(key)?;
-        doubts.authors.remove(key);
-        let place = doubts.place.clone();
-        if doubts.keys.is_empty() && !doubts.all {
+        let pending = self.stores.get_mut(&store)?;
+        let text = pending.keys.remove(key)?;
+        pending.authors.remove(key);
+        let bytes = key.len() + text.len();
+        pending.bytes -= bytes;
+        self.bytes -= bytes;
+        let place = pending.place.clone();
+        if pending.keys.is_empty() && !pending.all {
             self.stores.remove(&store);
         }
         Some((place, text))
@@ -175,54 +188,57 @@ impl Requery {
 
     /// Notes which document's write of a record that waits to be read was applied last.
     pub(super) fn set_author(&mut self, store: i64, key: &[u8], context: i64) {
-        if let Some(doubts) = self.stores.get_mut(&store)
-            && doubts.keys.contains_key(key)
+        if let Some(pending) = self.stores.get_mut(&store)
+            && pending.keys.contains_key(key)
         {
-            doubts.authors.insert(key.to_owned(), context);
+            pending.authors.insert(key.to_owned(), context);
         }
     }
 
     /// Whether this document's write of a record that waits to be read was applied last.
     pub(super) fn is_author(&self, store: i64, key: &[u8], context: i64) -> bool {
-        let doubts = self.stores.get(&store);
-        doubts.and_then(|doubts| doubts.authors.get(key)) == Some(&context)
+        let pending = self.stores.get(&store);
+        pending.and_then(|pending| pending.authors.get(key)) == Some(&context)
     }
 
     /// Whether this record of a store waits to be read.
     pub(super) fn is_pending(&self, store: i64, key: &[u8]) -> bool {
         self.stores
             .get(&store)
-            .is_some_and(|doubts| doubts.all || doubts.keys.contains_key(key))
+            .is_some_and(|pending| pending.all || pending.keys.contains_key(key))
     }
 
     /// The questions that are to be put now, and the origins of stores for which no document has
     /// answered them.
     pub(super) fn due(&mut self, now: Instant) -> (Vec<FromHost>, Vec<String>) {
         let mut given_up = Vec::new();
-        self.stores.retain(|_, doubts| {
-            let keep = doubts.due > now || doubts.attempts < ATTEMPTS;
+        self.stores.retain(|_, pending| {
+            let keep = pending.due > now || pending.attempts < ATTEMPTS;
             // An answered store is not given up: a clock that was set back keeps all in conflict,
             // whichever document reads it.
-            if !keep && !doubts.answered {
-                given_up.push(doubts.place.origin.clone());
+            if !keep {
+                self.bytes -= pending.bytes;
+                if !pending.answered {
+                    given_up.push(pending.place.origin.clone());
+                }
             }
             keep
         });
         let mut reads: Vec<FromHost> = Vec::new();
         // A snapshot resolves all that it finds, and adds again what is still in conflict.
-        self.stores.retain(|_, doubts| {
-            let ask = doubts.all && doubts.due <= now;
+        self.stores.retain(|_, pending| {
+            let ask = pending.all && pending.due <= now;
             if ask {
-                let origin = doubts.place.origin.clone();
+                let origin = pending.place.origin.clone();
                 reads.push(FromHost::Snapshot { origin });
             }
             !ask
         });
-        for doubts in self.stores.values_mut().filter(|doubts| doubts.due <= now) {
-            doubts.attempts += 1;
-            doubts.due = now + timing::journal::answer();
-            doubts.since = now;
-            questions(doubts, &mut reads);
+        for pending in self.stores.values_mut().filter(|pending| pending.due <= now) {
+            pending.attempts += 1;
+            pending.due = now + timing::journal::answer();
+            pending.since = now;
+            questions(pending, &mut reads);
         }
         (reads, given_up)
     }
@@ -231,36 +247,36 @@ impl Requery {
     /// attempts again.
     pub(super) fn ask_again(&mut self, origin: &str) {
         let now = Instant::now();
-        for doubts in self
+        for pending in self
             .stores
             .values_mut()
-            .filter(|doubts| doubts.place.origin == origin)
+            .filter(|pending| pending.place.origin == origin)
         {
-            if doubts.attempts > 0 {
-                doubts.attempts = 0;
-                doubts.due = doubts.due.min(now + timing::journal::quiet());
+            if pending.attempts > 0 {
+                pending.attempts = 0;
+                pending.due = pending.due.min(now + timing::journal::quiet());
             }
         }
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.stores.values().map(|doubts| doubts.due).min()
+        self.stores.values().map(|pending| pending.due).min()
     }
 }
 
-fn questions(doubts: &Pending, reads: &mut Vec<FromHost>) {
+fn questions(pending: &Pending, reads: &mut Vec<FromHost>) {
     let mut keys = Vec::new();
     let mut bytes = 0;
     let mut ask = |keys: &mut Vec<String>| {
         reads.push(FromHost::Read {
-            origin: doubts.place.origin.clone(),
-            bucket: doubts.place.bucket.clone(),
-            database: doubts.place.database.clone(),
-            store: doubts.place.store.clone(),
+            origin: pending.place.origin.clone(),
+            bucket: pending.place.bucket.clone(),
+            database: pending.place.database.clone(),
+            store: pending.place.store.clone(),
             keys: std::mem::take(keys),
         });
     };
-    for key in doubts.keys.values() {
+    for key in pending.keys.values() {
         if !keys.is_empty() && (keys.len() == KEYS || bytes + key.len() > KEY_BYTES) {
             ask(&mut keys);
             bytes = 0;
@@ -269,4 +285,45 @@ fn questions(doubts: &Pending, reads: &mut Vec<FromHost>) {
         keys.push(key.clone());
     }
     ask(&mut keys);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[test]
+    fn long_keys_are_not_kept_without_a_bound() {
+        let mut requery = Requery::default();
+        let place = |store: i64| Place {
+            origin: "http://localhost".to_owned(),
+            bucket: String::new(),
+            database: "d".to_owned(),
+            store: store.to_string(),
+        };
+        let key = |number: u32| {
+            let text = format!("\"{number}{}\"", "k".repeat(200_000));
+            RecordKey {
+                bytes: text.clone().into_bytes(),
+                text: RawValue::from_string(text).expect("JSON"),
+            }
+        };
+        for store in 0..4 {
+            for number in 0..100 {
+                requery.add(store, &place(store), &key(number));
+            }
+        }
+        assert!(requery.bytes <= SINGLY_BYTES, "{}", requery.bytes);
+        let kept: usize = requery.stores.values().map(|pending| pending.bytes).sum();
+        assert_eq!(kept, requery.bytes);
+        assert!(requery.is_pending(0, &key(0).bytes) && requery.stores[&3].all);
+        assert_eq!(requery.resolve(0, &key(0).bytes), Resolution::More);
+        // The store that had too much is read as a whole.
+        let (reads, _) = requery.due(Instant::now() + timing::journal::longest_unquiet() * 2);
+        let whole = |read: &&FromHost| matches!(read, FromHost::Snapshot { .. });
+        assert!(reads.iter().filter(whole).count() > 0, "{reads:?}");
+        let kept: usize = requery.stores.values().map(|pending| pending.bytes).sum();
+        assert_eq!(kept, requery.bytes);
+    }
 }
