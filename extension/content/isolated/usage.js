@@ -15,7 +15,8 @@ const PAGE = 4096;
  */
 
 /**
- * What the meter says; null where there is none: pages without TLS have no `storage`.
+ * What the meter says; null where there is none, as in pages without TLS, or as long as it says
+ * nothing.
  * @returns {Promise<Usage | null>}
  */
 export async function readUsage() {
@@ -23,6 +24,8 @@ export async function readUsage() {
     const { usage = 0, usageDetails } = /** @type {any} */ (await navigator.storage.estimate());
     if (usageDetails === undefined) return { bytes: usage, unit: "pages" };
     const bytes = usageDetails.indexedDB ?? 0;
+    // Chromium counts nothing of an origin until one of its databases is opened.
+    if (bytes === 0 && (await indexedDB.databases()).length > 0) return null;
     return { bytes, unit: bytes === 0 ? "empty" : bytes % PAGE === 0 ? "pages" : "exact" };
   } catch {
     return null;
