@@ -29,7 +29,7 @@
 //! - [`change`]: what an event means for Memcached.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
 //! - [`cursor`]: how far the hosts have come. [`cache_writer`]: who feeds a cache from the stream.
-//! - [`batch_size`]: how much goes over a line at once. [`report`]: what is printed.
+//! - [`batch_size`]: how much is sent at once. [`report`]: what is printed.
 //! - [`interruption`]: why the work stops.
 
 use std::{
@@ -169,8 +169,7 @@ impl<W: Write> Process<'_, W> {
         }
     }
 
-    /// The end was asked for: says what was heard and is not written any more, and that this is
-    /// all.
+    /// The end was asked for: reports what was received and will not be written, and the end.
     fn leave(&mut self) -> Result<(), io::Error> {
         if let Source::Channels(channels) = &mut self.source
             && let Err(Interruption::Output(error)) =

@@ -1,4 +1,4 @@
-//! How much goes over a line at once.
+//! How much is sent over a connection at once.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::timing::apply::{LONG_BATCH, SHORT_BATCH};
 /// The most, in bytes: what is gained by more is little, and it is held in memory several times.
 const MOST: usize = 1024 * 1024;
 
-/// The least. A line so slow that this takes long is kept waiting for.
+/// The least. If even this takes long, the connection is slow and is waited for.
 const LEAST: usize = 16 * 1024;
 
 /// So much at once, learnt from how long it took.
@@ -26,7 +26,7 @@ impl BatchSize {
         self.0
     }
 
-    /// Learns how long a portion took, also if it never arrived.
+    /// Learns how long a batch took, also if it never arrived.
     pub fn learn(&mut self, took: Duration) {
         if took > LONG_BATCH {
             self.0 = (self.0 / 2).max(LEAST);

@@ -1,4 +1,4 @@
-//! Who brings what a stream says to a cache, as far as Redis knows.
+//! The processes that write a stream's events to a cache, as far as Redis knows.
 
 use std::collections::HashMap;
 

@@ -1,12 +1,11 @@
 //! From Pub/Sub: events that arrive while the process listens, at most once.
 //!
-//! Redis keeps nothing for who is not there. What is missed is told by the numbers that are
-//! missing, once something comes after them. What was heard is written, however often that has to
-//! be tried; if it can't be, because another process writes now or the end was asked for, it is
-//! told.
+//! Redis keeps nothing for a subscriber that is away. Missing numbers show what was missed, once a
+//! later event arrives. A received event is written, however often that has to be tried. If that is
+//! impossible, because another process writes now or the end was asked for, it is reported.
 //!
-//! Who stands by hears the same, and holds on to what came since the one that writes gave its last
-//! signs of life: that one may not have written it.
+//! A process that stands by receives the same events. It keeps those since the last signs of life
+//! of the process that writes: that one may not have written them.
 //!
 //! - `subscriber`: what listens.
 
@@ -45,10 +44,10 @@ const SIGNS: u64 = 3;
 /// What to do about events that were missed.
 const FIX_MISSED: &str = "Pub/Sub delivers at most once. Without --pubsub nothing is missed: the stream is read instead, and Memcached is filled from it at the first start.";
 
-/// What is heard, and what has become of it.
+/// The received events, and what became of them.
 pub(super) struct Channels {
     subscriber: Subscriber,
-    /// We write, or have written and not seen anybody else do so.
+    /// We write, or have written and not seen another process do so.
     writes: bool,
     /// The last event of each profile that was taken in hand, by us or by the process that wrote
     /// before.
@@ -77,8 +76,8 @@ pub(super) fn listen(config: &Config) -> Channels {
 }
 
 impl Channels {
-    /// This process writes, and nothing of what it hears is anybody else's business. `is_clean`:
-    /// who wrote before has told what it left behind.
+    /// This process writes, and no other one writes what it receives. `is_clean`: the process that
+    /// wrote before has reported what it left behind.
     pub(super) fn take<W: Write>(
         &mut self,
         config: &Config,
@@ -132,7 +131,7 @@ impl Channels {
                 if is_old {
                     self.pass(&change);
                 } else {
-                    // It is a hole in what comes, which is told if we take over.
+                    // It is a hole in the numbers, which is reported if we take over.
                     let before = change.sequence.saturating_sub(1);
                     self.known.entry(change.profile).or_insert(before);
                 }
@@ -140,7 +139,7 @@ impl Channels {
         }
     }
 
-    /// Gives up what was heard and not written, and says so.
+    /// Gives up the events that were received and not written, and reports them.
     pub(super) fn leave<W: Write>(
         &mut self,
         config: &Config,
@@ -178,7 +177,7 @@ impl Channels {
         Ok(())
     }
 
-    /// The next event that was heard already.
+    /// The next event that was received already.
     fn next_change(&mut self, config: &Config) -> Option<Change> {
         while let Ok(heard) = self.subscriber.next(Duration::ZERO) {
             if let Received::Event(event) = heard
@@ -213,7 +212,7 @@ impl Channels {
     }
 }
 
-/// Brings what is heard to Memcached until something stops it.
+/// Brings the received events to Memcached until something interrupts it.
 pub(super) fn follow<W: Write>(
     session: &mut Session<'_, W>,
     channels: &mut Channels,
@@ -250,7 +249,7 @@ pub(super) fn follow<W: Write>(
     }
 }
 
-/// Takes this in hand, and what was heard by now, up to a bound.
+/// Applies this event, and what was received by now, up to a bound.
 fn apply_received<W: Write>(
     session: &mut Session<'_, W>,
     channels: &mut Channels,

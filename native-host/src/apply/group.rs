@@ -1,4 +1,4 @@
-//! The stream and the consumer group: which events come next, which are still owed.
+//! The stream and the consumer group: which events come next, which are still unacknowledged.
 //!
 //! All that changes the group goes through the [lease](super::lease). Before it reads anything new,
 //! the process claims all that any consumer was given and has not acknowledged: only one process
@@ -73,9 +73,9 @@ pub struct Extent {
 /// What was claimed.
 #[derive(Debug, Default)]
 pub struct Claimed {
-    /// Some of what is owed, oldest first.
+    /// Some of the unacknowledged entries, oldest first.
     pub entries: Vec<Entry>,
-    /// How many of what was owed are no longer in the stream.
+    /// How many of the unacknowledged entries are no longer in the stream.
     pub gone: usize,
     /// From which id on there may be more; `None`: there is none.
     pub next: Option<String>,
@@ -153,7 +153,7 @@ impl Group {
         Ok(lease.run(connection, &["SET", &key, &position])?.is_some())
     }
 
-    /// Claims some of what is owed, from this id on; `None` if the lease is lost.
+    /// Claims some of the unacknowledged entries, from this id on; `None` if the lease is lost.
     pub fn claim(
         &mut self,
         lease: &mut Lease,

@@ -1,5 +1,5 @@
-//! What a process of `apply` says: lines for a person, or one JSON object a line. All but what is
-//! said of each record is logged, too.
+//! What a process of `apply` prints: lines for a person, or one JSON object a line. All but the
+//! line of each record is logged, too.
 
 use std::{
     fmt,

@@ -3,10 +3,10 @@
 //! Transactions are applied as a whole: what a record holds in the middle of one never was in the
 //! database.
 //!
-//! An entry is acknowledged after its record was written and the offsets were noted, so what a
-//! process that is killed has not finished is owed to the next one. What is owed is applied as one
-//! batch, of each record only the newest: in smaller steps a record that the killed process had
-//! brought up to date already could go back.
+//! An entry is acknowledged after its record was written and the offsets were noted, so the next
+//! process applies what a killed one has not finished. It does so in one batch, of each record only
+//! the newest: in smaller steps a record that the killed process had brought up to date already
+//! could go back.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,4 +1,4 @@
-//! A thread that listens to all channels, and what it has heard.
+//! A thread that subscribes to all channels, and the queue of what it has received.
 //!
 //! Nothing tells a listener that its server has gone without a word: it waits for what never comes.
 //! So after a silence it asks to listen once more, which the server confirms, and which needs no
@@ -33,11 +33,11 @@ pub(super) enum Received {
     Listening,
     /// An event.
     Event(String),
-    /// It does not hear any more, or not yet; it keeps trying.
+    /// It receives nothing any more, or not yet; it keeps trying.
     Deaf(Interruption),
 }
 
-/// What was heard, and whether anything can be.
+/// The queue, and whether the subscriber is connected.
 pub(super) struct Subscriber {
     heard: Receiver<Received>,
     room: Arc<QueueSpace>,
@@ -95,7 +95,7 @@ impl Subscriber {
         self.open
     }
 
-    /// The next of what was heard, if there is something within this time.
+    /// The next received event, if one arrives within this time.
     pub(super) fn next(&mut self, patience: Duration) -> Result<Received, RecvTimeoutError> {
         let heard = self.heard.recv_timeout(patience)?;
         match &heard {

@@ -4,8 +4,8 @@
 //! What consumers have not finished is applied as one batch, of each record only the newest: in
 //! smaller steps a record that the process before us had brought up to date already could go back.
 //! There is no more of it than a process reads at once, unless another kind of consumer was given
-//! it; so values are held only up to a bound, and those beyond are read again when their turn
-//! comes. What is not theirs (the name of the record, the event's number) is held of each.
+//! it; so values are held only up to a bound, and those beyond are read again when they are
+//! written. The record's name and the event's number are held of each.
 
 use std::{
     collections::{HashMap, HashSet},
