@@ -26,7 +26,7 @@
 //! - [`stream`], [`group`]: events from the stream, with acknowledgement. `stream::fill`: servers
 //!   that are empty. `stream::pending`: what others have left unfinished.
 //! - [`channel`]: events from Pub/Sub, at most once.
-//! - [`change`]: what an event means for Memcached.
+//! - [`change`]: what an event means for Memcached. [`open_transactions`]: whose rest is to come.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
 //! - [`cursor`]: how far the hosts have come. [`cache_writer`]: who feeds a cache from the stream.
 //! - [`batch_size`]: how much is sent at once. [`report`]: what is printed.
@@ -53,6 +53,7 @@ pub mod cursor;
 mod group;
 mod interruption;
 pub mod lease;
+mod open_transactions;
 mod owners;
 mod ownership;
 mod report;

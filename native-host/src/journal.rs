@@ -229,6 +229,20 @@ impl Journal {
     pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
         let state = &mut self.state;
         let (mut reads, given_up) = state.requery.due(now);
+        // Which records of these origins are in conflict is no longer known one by one.
+        let whole = reads.iter().filter_map(|read| match read {
+            protocol::message::FromHost::Snapshot { origin } => Some(origin),
+            _ => None,
+        });
+        for origin in whole.chain(&given_up) {
+            let _lock = self.writer_lock.take();
+            let invalidated = state
+                .stores
+                .invalidate_origin(&self.connection, origin, resync::from_now());
+            if let Err(error) = invalidated {
+                tracing::warn!("{}", JournalError::failed(&self.path, error));
+            }
+        }
         for origin in given_up {
             state.resyncs.request(&origin);
         }

@@ -77,6 +77,11 @@ function startBridge() {
     met: () => noteHooked(),
   });
 
+  /**
+   * Chromium's pages with TLS have a meter. In Firefox, what a tab commits while it is closed got
+   * lost when its document looked for unseen writes.
+   */
+  const hasMeter = "storageBuckets" in navigator;
   /** Looks for unseen writes, once the background has chosen this document. */
   /** @type {Watch | null} */
   let watch = null;
@@ -216,13 +221,13 @@ function startBridge() {
 
   /** A document that is hidden does not look for unseen writes: its timers are late. */
   function changeSight() {
-    if (isLeaving) return;
+    if (isLeaving || !hasMeter) return;
     if (isHidden(document)) hide();
     else port.post(SHOWN);
   }
 
   function hide() {
-    port.post(hiddenText(watch?.stop() ?? null));
+    if (hasMeter) port.post(hiddenText(watch?.stop() ?? null));
   }
 
   watchPageLife(leave, comeBack, changeSight);

@@ -59,6 +59,8 @@ export class Watch {
   #hasFound = false;
   #began = 0;
   #ended = 0;
+  /** Since when the next one waits that is only due by time. */
+  #waitingSince = 0;
   #took = 0;
   /** How long the next one waits if it is only time for it, and behind a movement that was none. */
   #wait = FIRST_WAIT;
@@ -81,7 +83,8 @@ export class Watch {
     this.#meter.goOnFrom(from);
     if (this.#isChosen) return;
     this.#round += 1;
-    this.hurry();
+    this.#wait = FIRST_WAIT;
+    this.#waitingSince = performance.now();
     void this.#run(this.#round);
   }
 
@@ -121,17 +124,21 @@ export class Watch {
     this.suspect();
   }
 
-  /** The waits begin again: something may have been written unseen. */
+  /**
+   * The waits begin again: something may have been written unseen. A sign that comes while the
+   * shortest wait is under way does not prolong it: signs may come faster than that.
+   */
   hurry() {
+    if (this.#wait === FIRST_WAIT) return;
     this.#wait = FIRST_WAIT;
-    this.#ended = performance.now();
+    this.#waitingSince = performance.now();
   }
 
   /** A comparison is over that began after the last one was asked for. */
   noteCompared() {
     if (!this.#isComparing) return;
     this.#isComparing = false;
-    this.#ended = performance.now();
+    this.#ended = this.#waitingSince = performance.now();
     this.#took = this.#ended - this.#began;
     if (this.#hasFound) return;
     if (!this.#wasAlarm) this.#wait = this.#scheduledWait * 2;
@@ -176,7 +183,8 @@ export class Watch {
 
   /** Whether a comparison is due. */
   #isTime() {
-    const rested = performance.now() - this.#ended;
+    const now = performance.now();
+    const rested = now - this.#ended;
     const rest = (/** @type {number} */ factor) =>
       Math.min(Math.max(this.#took * factor, SHORTEST_REST), REST_LIMIT);
     if (this.#isAlarmed) {
@@ -185,7 +193,8 @@ export class Watch {
       return this.#began === 0 || rested >= Math.max(this.#alarmWait, rest(ALARM_REST));
     }
     if (!this.#isUnsure && !this.#meter.missesCommits) return false;
-    return rested >= Math.max(this.#scheduledWait, rest(this.#hasFound ? ALARM_REST : SCHEDULED_REST));
+    const isRested = rested >= rest(this.#hasFound ? ALARM_REST : SCHEDULED_REST);
+    return isRested && now - this.#waitingSince >= this.#scheduledWait;
   }
 
   get #scheduledWait() {

@@ -10,7 +10,8 @@ import { listen, resultOf } from "./idb.js";
 import { isOldDefault } from "./channel_end.js";
 import { getPrototypeOf, getterOf, globalFunction, indexOf, sealedOff, uncurry } from "../shared/pristine.js";
 
-const nameOfBucket = getterOf(globalFunction("StorageBucket")?.prototype, "name");
+const ofBuckets = globalFunction("StorageBucket")?.prototype;
+const nameOfBucket = getterOf(ofBuckets, "name");
 
 /** @type {WeakMap<IDBFactory, string>} */
 const factories = sealedOff(new WeakMap());
@@ -40,12 +41,13 @@ function ownFactory() {
 }
 
 /**
- * Takes note of a bucket's factory.
+ * Takes note of a bucket's factory, unless the bucket is another window's: then it may be another
+ * origin's storage.
  * @param {any} bucket
  * @param {IDBFactory} factory
  */
 export function rememberFactory(bucket, factory) {
-  factories.set(factory, nameOfBucket(bucket));
+  if (getPrototypeOf(bucket) === ofBuckets) factories.set(factory, nameOfBucket(bucket));
 }
 
 /**

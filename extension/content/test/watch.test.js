@@ -215,3 +215,17 @@ test("comparisons_take_a_fraction_of_the_time", async () => {
   await pass(600_000);
   assert.ok(seen.compared >= 9 && seen.compared <= 12, String(seen.compared));
 });
+
+test("signs_of_workers_that_come_fast_delay_no_comparison", async () => {
+  for (const unit of /** @type {const} */ (["exact", "pages"])) {
+    const { watch, seen } = newDocument(unit);
+    watch.start(null);
+    await pass(1000);
+    for (let each = 0; each < 200; each++) {
+      watch.suspect();
+      seen.bytes += 4096;
+      await pass(300);
+    }
+    assert.ok(seen.compared >= 3, `${unit}: ${seen.compared}`);
+  }
+});

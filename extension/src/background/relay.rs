@@ -563,10 +563,12 @@ impl Relay {
                 problem: problem.clone(),
                 lasting,
             });
-            let tab = bridge.page().tab;
+            let page = bridge.page();
+            let (tab, origin) = (page.tab, page.origin.clone().into_owned());
             self.actions.extend(to_bridge(port, &ToBridge::Refused {}));
             self.actions.push(Action::ShowInTab { tab, problem });
             self.reader_gone(port);
+            self.meterer_gone(port, &origin);
         }
     }
 

@@ -10,7 +10,7 @@
 //! - `subscriber`: what listens.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     io::Write,
     mem,
     sync::mpsc::RecvTimeoutError,
@@ -23,6 +23,7 @@ use serde_json::json;
 use super::{
     change::Change,
     interruption::{Interruption, fix_when_missed},
+    open_transactions::OpenTransactions,
     report::Report,
     session::Session,
 };
@@ -256,8 +257,7 @@ fn apply_received<W: Write>(
     first: Received,
 ) -> Result<(), Interruption> {
     let (mut next, mut bytes) = (Some(first), 0);
-    // The profiles whose transaction goes on.
-    let mut open = HashSet::new();
+    let mut open = OpenTransactions::default();
     let mut kept = Instant::now();
     while let Some(heard) = next {
         match heard {
@@ -267,11 +267,7 @@ fn apply_received<W: Write>(
                 match Change::read(&event, &session.config.memcached, most) {
                     Ok(change) => {
                         bytes += change.value_bytes();
-                        if change.goes_on {
-                            open.insert(change.profile.clone());
-                        } else {
-                            open.remove(&change.profile);
-                        }
+                        open.note(&change);
                         channels.accept(session.report, change)?;
                     }
                     Err(error) => {
@@ -291,8 +287,8 @@ fn apply_received<W: Write>(
             }
             Received::Deaf(stop) => return Err(stop),
         }
-        next = if !open.is_empty() && bytes < HELD {
-            await_rest(session, channels, &mut kept)?
+        next = if open.are_worth_waiting_for() && bytes < HELD {
+            await_rest(session, channels, &open, &mut kept)?
         } else if bytes < LARGE && channels.in_hand.len() < BATCH {
             channels.subscriber.next(Duration::ZERO).ok()
         } else {
@@ -307,9 +303,9 @@ fn apply_received<W: Write>(
 fn await_rest<W: Write>(
     session: &mut Session<'_, W>,
     channels: &mut Channels,
+    open: &OpenTransactions,
     kept: &mut Instant,
 ) -> Result<Option<Received>, Interruption> {
-    let begun = Instant::now();
     loop {
         if kept.elapsed() >= timing::apply::NO_EVENT {
             session.go_on()?;
@@ -318,7 +314,7 @@ fn await_rest<W: Write>(
         }
         match channels.subscriber.next(timing::apply::NO_EVENT) {
             Ok(heard) => return Ok(Some(heard)),
-            Err(RecvTimeoutError::Timeout) if begun.elapsed() < timing::apply::REST => {}
+            Err(RecvTimeoutError::Timeout) if open.are_worth_waiting_for() => {}
             Err(_) => return Ok(None),
         }
     }

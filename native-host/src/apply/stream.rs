@@ -12,7 +12,6 @@ use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
     mem,
-    time::Instant,
 };
 
 use redis::RedisError;
@@ -31,7 +30,6 @@ mod lost;
 mod pending;
 
 use self::{lost::Lost, pending::PendingChanges};
-use crate::timing;
 
 /// What is to be done when events are gone for good.
 const FIX_GAP: &str = "Run `idb-relay verify --repair` where the browsers concerned are: it puts right what differs, if it reaches this Memcached \
@@ -103,7 +101,6 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             .lease
             .tidy(&mut self.session.redis, self.group.name());
         self.asked(tidied)?;
-        let mut came = Instant::now();
         loop {
             self.session.go_on()?;
             let read = self
@@ -114,10 +111,9 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             if let Some(last) = entries.last() {
                 self.last.clone_from(&last.id);
                 self.add_entries(&mut in_hand, entries)?;
-                came = Instant::now();
             }
             if !in_hand.ids.is_empty() {
-                if !in_hand.goes_on() || came.elapsed() > timing::apply::REST {
+                if !in_hand.goes_on() {
                     let in_hand = mem::take(&mut in_hand);
                     self.finish(&in_hand)?;
                     self.tell_progress(in_hand.ids.len())?;

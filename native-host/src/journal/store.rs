@@ -221,12 +221,7 @@ impl Store {
     /// All of it is to be read again, after this time.
     pub(super) fn request_resync(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<()> {
         let resync_pending_since = self.resync_pending_since.max(after);
-        if self.lapsed_at < after {
-            connection
-                .prepare_cached("UPDATE store SET lapsed_at = ?2 WHERE id = ?1")?
-                .execute([self.id, after])?;
-            self.lapsed_at = after;
-        }
+        self.set_lapsed(connection, after)?;
         self.set_pending_reads(
             connection,
             self.pending_reads | WHOLE,
@@ -274,6 +269,39 @@ impl Store {
     /// The store is gone: an unseen writer of it says nothing of its successor.
     pub(super) fn clear_unseen_writer(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.set_unseen_writer(connection, 0)
+    }
+
+    /// When an unseen writer was found last; 0: there is none.
+    pub(super) fn unseen_writer_at(&self) -> i64 {
+        self.unseen_writer_at
+    }
+
+    /// Whether records that it has may hold something else than the mirror says.
+    pub(super) fn may_have_lapsed(&self) -> bool {
+        !self.knows_all() && (self.unseen_writer_at != 0 || self.lapsed_at != 0)
+    }
+
+    /// It gets the records of a store of which not everything was known: nothing of it is known
+    /// but what is written after this time, and the unseen writer is its own now.
+    pub(super) fn distrust(
+        &mut self,
+        connection: &Connection,
+        lapsed_at: i64,
+        unseen_writer_at: i64,
+    ) -> rusqlite::Result<()> {
+        self.set_complete(connection, false)?;
+        self.set_unseen_writer(connection, self.unseen_writer_at.max(unseen_writer_at))?;
+        self.set_lapsed(connection, lapsed_at)
+    }
+
+    fn set_lapsed(&mut self, connection: &Connection, lapsed_at: i64) -> rusqlite::Result<()> {
+        if self.lapsed_at < lapsed_at {
+            connection
+                .prepare_cached("UPDATE store SET lapsed_at = ?2 WHERE id = ?1")?
+                .execute([self.id, lapsed_at])?;
+            self.lapsed_at = lapsed_at;
+        }
+        Ok(())
     }
 
     fn set_unseen_writer(&mut self, connection: &Connection, unseen_writer_at: i64) -> rusqlite::Result<()> {

@@ -312,6 +312,43 @@ fn own_methods_on_a_frame_that_is_left_out_tell_nothing(kind: Kind) -> Result<()
     Ok(())
 }
 
+/// A bucket of another window's is no bucket of the origin's either. Only Chromium has buckets.
+#[test]
+fn bucket_of_a_frame_that_is_left_out_tells_nothing_in_chromium() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = rig.browser()?;
+    let (page, popup) = page_and_popup(&rig, &browser)?;
+    let inner = rig.site.url("/identity/?inner#put=inner");
+    let between = showing(&elsewhere(&rig.site.url(PAGE)), &inner);
+    page.evaluate(&format!("embed({between:?})"))?;
+    words(&popup, "1 frame is left out")?;
+    page.evaluate(&format!(
+        "{WITH_OWN_METHODS} return (async () => {{
+            const bucket = await frames[0].frames[0].navigator.storageBuckets.open('inner');
+            const {{ get }} = Object.getOwnPropertyDescriptor(StorageBucket.prototype, 'indexedDB');
+            const open = IDBFactory.prototype.open.call(get.call(bucket), 'identity', 1);
+            await written(IDBDatabase.prototype.transaction.call(await connected(open, (database) => {{
+                IDBDatabase.prototype.createObjectStore.call(database, 'items').put('old', 'key');
+                IDBDatabase.prototype.createObjectStore.call(database, 'added');
+            }}), ['items', 'added'], 'readwrite'));
+            return null;
+        }})(); }})()"
+    ))?;
+    // Behind what was told of the frame, if anything was.
+    page.evaluate("put('key', 'behind')")?;
+    rig.settled(&page)?;
+    let lines: Vec<String> = rig.stream()?.iter().map(lab::observe::Event::line).collect();
+    let expected = [
+        r#"c identity/items "key" "outer""#,
+        r#"u identity/items "key" "behind""#,
+    ];
+    ensure!(
+        lines.get(1..).is_some_and(|lines| lines == expected),
+        "{lines:#?}"
+    );
+    Ok(())
+}
+
 /// The same with a frame of the page's own databases: all that it writes arrives.
 fn own_methods_on_a_frame_of_the_page_leave_nothing_out(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;

@@ -7,14 +7,13 @@
 //! it; so values are held only up to a bound, and those beyond are read again when they are
 //! written. The record's name and the event's number are held of each.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io::Write,
-};
+use std::{collections::HashMap, io::Write};
 
 use serde_json::json;
 
-use super::{Change, Entry, FIX_GAP, Interruption, Stream, Target};
+use super::{
+    super::open_transactions::OpenTransactions, Change, Entry, FIX_GAP, Interruption, Stream, Target,
+};
 
 /// How many bytes of values are held.
 pub(super) const HELD: usize = 4 * 1024 * 1024;
@@ -29,8 +28,7 @@ pub(super) struct PendingChanges {
     /// The entries, oldest first.
     pub ids: Vec<String>,
     pub changes: Vec<Change>,
-    /// The profiles whose last transaction goes on.
-    open: HashSet<String>,
+    open: OpenTransactions,
     /// Which of the changes is a record's newest.
     newest: HashMap<(String, String), usize>,
     /// How many bytes of values these have.
@@ -40,15 +38,11 @@ pub(super) struct PendingChanges {
 impl PendingChanges {
     /// Whether something of a transaction is missing, and it is worth waiting for.
     pub(super) fn goes_on(&self) -> bool {
-        !self.open.is_empty() && self.ids.len() < TRANSACTION
+        self.open.are_worth_waiting_for() && self.ids.len() < TRANSACTION
     }
 
     fn push(&mut self, mut change: Change, id: &str) {
-        if change.goes_on {
-            self.open.insert(change.profile.clone());
-        } else {
-            self.open.remove(&change.profile);
-        }
+        self.open.note(&change);
         if let Some(target) = &mut change.target {
             // Of each profile: which of them may be written is not known yet.
             let of = (change.profile.clone(), target.name.clone());

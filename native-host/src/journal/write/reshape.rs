@@ -9,6 +9,7 @@ use super::{
     super::{
         key::{RecordKey, Span, raw},
         mirror::Pages,
+        resync,
         stamp::CommitSpan,
         store::{Place, Stores},
     },
@@ -77,6 +78,7 @@ impl<'j> Batch<'j> {
         } = from;
         let store = self.state.stores.get(&self.transaction, place, version)?;
         let complete = store.knows_all();
+        let (lapsed, unseen_writer_at) = (store.may_have_lapsed(), store.unseen_writer_at());
         let reads = Reads::of(store, when);
         let source = self.delete_range(from, Cause::Move, events, written)?;
         if self.is_spent() {
@@ -94,7 +96,8 @@ impl<'j> Batch<'j> {
         late |= source.late;
         if !complete {
             let store = self.state.stores.get(&self.transaction, to.place, version)?;
-            store.set_complete(&self.transaction, false)?;
+            let lapsed_at = if lapsed { resync::from_now() } else { 0 };
+            store.distrust(&self.transaction, lapsed_at, unseen_writer_at)?;
         }
         self.move_records((source.store, reads), to, events, written)?;
         if self.is_spent() {

@@ -243,6 +243,38 @@ fn transaction_that_is_heard_waits_for_its_rest() {
     assert!(apply.end().success());
 }
 
+/// A host that ended in the middle of a transaction holds up no other one.
+#[test]
+fn cut_transaction_holds_up_no_other_profile() {
+    let sandbox = sandbox();
+    let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
+    apply.state("applying");
+    let mut connection = sandbox.redis.connection();
+    let mut publish = |event: &Value| {
+        redis::cmd("PUBLISH")
+            .arg("idb:http%3A//localhost%3A8080:shop:orders")
+            .arg(event.to_string())
+            .exec(&mut connection)
+            .expect("published");
+    };
+    let event = |profile: &str, key: u64, number: u64| -> Value {
+        let mut event: Value = serde_json::from_str(&event(key, number, 1)).expect("JSON");
+        event["source"]["profile"] = profile.into();
+        event
+    };
+    let mut cut = event("profile-2", 1, 1);
+    cut["transaction"] = json!({"id": "cut", "total_order": 1, "event_count": 2});
+    publish(&cut);
+    let mut number = 0;
+    // The other one goes on writing, more often than the rest of a transaction is waited for.
+    until("a record of the other profile", || {
+        number += 1;
+        publish(&event("profile-1", 2, number));
+        sandbox.cached("2").is_some() || sandbox.cached("1").is_some()
+    });
+    assert!(apply.end().success());
+}
+
 /// A process has written `old`, and has `new` in hand: Memcached stands still.
 fn caught_with_something_in_hand() -> (Sandbox, Host, Apply) {
     let sandbox = sandbox();

@@ -147,3 +147,23 @@ fn another_document_looks_when_one_is_gone_and_more_often() {
     relay.host_said(&format!(r#"{{"unseen":{{"origin":"{ORIGIN}"}}}}"#));
     assert_eq!(said(&mut relay), one(2, r#"{"watch":{"found":true}}"#));
 }
+
+#[test]
+fn another_document_looks_once_the_site_is_on_again() {
+    let mut relay = two();
+    relay.host_gone("");
+    relay.host_started();
+    relay.host_said(&format!(
+        r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":[]}}}}"#
+    ));
+    let refused = r#"{"refused":{}}"#.to_owned();
+    assert!(said(&mut relay).contains(&(1, refused)));
+    // A document of before stays, and its tab has not been loaded again.
+    relay.port_closed(1);
+    relay.host_gone("");
+    greet(&mut relay);
+    open(&mut relay, 3, ORIGIN, "c");
+    said(&mut relay);
+    relay.port_said(3, SHOWN);
+    assert_eq!(said(&mut relay), one(3, METER));
+}

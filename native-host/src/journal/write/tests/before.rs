@@ -179,3 +179,35 @@ fn before_of_a_late_creation_is_not_told() {
     bench.commit("a", 1000, 1010, r#"{"add":{"store":"s","key":1,"value":1}}"#);
     assert_eq!(bench.last_event(), "c null→1 late");
 }
+
+#[test]
+fn before_is_not_told_of_records_that_moved_from_a_store_with_an_unseen_writer() {
+    let mut bench = Bench::new();
+    bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
+    bench.snapshot("reader", 1000, r#"{"key":1,"value":5}"#);
+    bench.commit(
+        "a",
+        2000,
+        2010,
+        r#"{"schema":{"store":"s","change":{"rename_store":{"to":"t"}}}}"#,
+    );
+    bench.commit("a", 3000, 3010, r#"{"put":{"store":"t","key":1,"value":6}}"#);
+    assert_eq!(bench.last_event(), "u 6");
+}
+
+#[test]
+fn before_is_not_told_once_a_conflict_is_no_longer_asked_for() {
+    let mut bench = Bench::new();
+    bench.snapshot("reader", -5000, r#"{"key":1,"value":1}"#);
+    bench.put("a", 0, 10, 2);
+    bench.put("b", 5, 15, 3);
+    // No document answers.
+    let begun = std::time::Instant::now();
+    for hour in 1..8 {
+        bench
+            .journal
+            .due_reads(begun + std::time::Duration::from_secs(3600 * hour));
+    }
+    bench.put("a", 5000, 5010, 4);
+    assert_eq!(bench.last_event(), "u 4");
+}
