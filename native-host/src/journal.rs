@@ -1,20 +1,20 @@
 //! The journal: one SQLite file per browser profile, in WAL mode, with mode 0600.
 //!
-//! It holds the *journal* proper (events, numbered, as long as [`retain`] says), the *mirror* (the
+//! It holds the *journal* proper (events, numbered, as long as [`limits`] says), the *mirror* (the
 //! latest value of every record, under keys whose bytes sort as IndexedDB sorts them) and the
 //! *progress* of the sinks.
 //!
 //! **Invariants:**
-//! - One process writes ([`lock`]); within it, one thread applies deliveries ([`Journal`]) and the
-//!   sinks save their progress ([`progress`]), taking turns ([`Turn`]). Any number of processes
-//!   read ([`read`]).
+//! - One process writes ([`file_lock`]); within it, one thread applies deliveries ([`Journal`]) and
+//!   the sinks save their progress ([`progress`]), one at a time ([`WriterLock`]). Any number of
+//!   processes read ([`read`]).
 //! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`]
 //!   returned is on disk.
 //! - Every change of the mirror has an event, and the mirror holds what the newest event of a key
 //!   says. So a reader that follows the journal's keys and takes values from the mirror can never
 //!   go back in time.
-//! - Other processes write nothing here; what they want they leave beside it ([`request`]). One
-//!   that has to be sure that nothing changes for a moment may hold it (`hold`).
+//! - Other processes write nothing here; what they want they leave beside it ([`requests`]).
+//!   One that has to be sure that nothing changes for a moment may freeze it ([`freeze`]).
 //! - The last events are at hand for readers of this process once they are on disk ([`recent`]);
 //!   they say what the file says.
 //! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a

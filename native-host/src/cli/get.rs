@@ -27,7 +27,7 @@ use crate::{
     profile, origin, bucket (\"\" is the default one), database, database_version, store, key\n  \
     typed, plain    both forms of the value; plain_error instead of plain if it has no such form\n  \
     complete        the store was read as a whole since the host started\n  \
-    pending_reads        some of the store's records are to be read again\n\n\
+    pending_reads   some of the store's records are to be read again\n\n\
     Examples:\n  \
     idb-relay get --origin http://localhost:8080 --database shop --store orders --key 42\n  \
     idb-relay get --origin http://localhost:8080 --database shop --store orders --key 42 --json | jq .typed")]

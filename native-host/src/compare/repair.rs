@@ -1,6 +1,6 @@
 //! Putting right what differs, also if a process writes meanwhile.
 //!
-//! From before the mirror is read until the change is answered the journal is [held](hold): no
+//! From before the mirror is read until the change is answered the journal is [frozen](freeze): no
 //! process can set a younger value then. What may be on its way to Memcached is left to the process
 //! that brings it, also if that process is in trouble: in front of the newest value an older one
 //! may be on its way, too.

@@ -1,6 +1,6 @@
-//! Telling the host that nothing is left of what it could not delete: its marks say that something
-//! may be ([`mark`](crate::sinks::memcached::mark)), and a repair that has found all servers' items
-//! and put all right has ended that.
+//! Telling the host that nothing is left of what it could not delete: its markers say that
+//! something may be ([`marker`](crate::sinks::memcached::marker)), and a repair that has found all
+//! servers' items and put all right has ended that.
 
 use super::{
     CompareError, Comparison, Feed, Observer,

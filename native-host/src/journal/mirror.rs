@@ -135,7 +135,7 @@ impl<'c> Mirror<'c> {
     }
 
     /// Makes all records of a range tombstones, but for those in conflict: the caller decides
-    /// about each. What is said of each afterwards is [`When::after`] its [`Clock::stamp`], in SQL.
+    /// about each. The new stamp is [`CommitSpan::combine_with`] its [`Clock::stamp`], in SQL.
     /// Returns how many rows that were.
     pub(super) fn write_tombstones_without_conflict(
         self,

@@ -8,8 +8,8 @@
 //!
 //! A conflict has a *most likely* outcome all the same. Transactions that write the same store do
 //! not overlap, so the younger of two commits begins later. A commit that does not
-//! ([`When::is_late`]) is reported, but it does not change the record: otherwise the caches would
-//! step back until the record is read again. That reading is what decides.
+//! ([`CommitSpan::is_late`]) is reported, but it does not change the record: otherwise the caches
+//! would step back until the record is read again. That reading is what decides.
 //!
 //! No stamp is from a time that is yet to come ([`clock`](super::clock)).
 //!
