@@ -4,6 +4,14 @@
 import { listenTo } from "../shared/unnamed.js";
 
 /**
+ * Firefox interrupts the scripts of a page that it is about to close, and ends the one that comes
+ * next if none is running: that of the first listener. A loop is where it looks.
+ */
+const beInterrupted = () => {
+  for (let turn = 0; turn < 2; turn++);
+};
+
+/**
  * @param {(mayComeBack: boolean) => void} leave
  * @param {() => void} comeBack
  * @param {() => void} changeSight
@@ -19,6 +27,7 @@ export function watchPageLife(leave, comeBack, changeSight) {
   };
   // `document.open()` removes the window's listeners. Listening twice changes nothing.
   const listen = () => {
+    listenTo(window, "pagehide", beInterrupted, { capture: true });
     for (const name of ["pagehide", "pageshow", "freeze", "resume", "visibilitychange"]) {
       listenTo(window, name, handle, { capture: true });
     }
