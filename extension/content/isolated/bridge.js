@@ -77,11 +77,6 @@ function startBridge() {
     met: () => noteHooked(),
   });
 
-  /**
-   * Chromium's pages with TLS have a meter. In Firefox, what a tab commits while it is closed got
-   * lost when its document looked for unseen writes.
-   */
-  const hasMeter = "storageBuckets" in navigator;
   /** Looks for unseen writes, once the background has chosen this document. */
   /** @type {Watch | null} */
   let watch = null;
@@ -221,13 +216,13 @@ function startBridge() {
 
   /** A document that is hidden does not look for unseen writes: its timers are late. */
   function changeSight() {
-    if (isLeaving || !hasMeter) return;
+    if (isLeaving) return;
     if (isHidden(document)) hide();
     else port.post(SHOWN);
   }
 
   function hide() {
-    if (hasMeter) port.post(hiddenText(watch?.stop() ?? null));
+    port.post(hiddenText(watch?.stop() ?? null));
   }
 
   watchPageLife(leave, comeBack, changeSight);

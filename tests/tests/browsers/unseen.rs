@@ -171,35 +171,13 @@ fn unseen_write_of_hidden_tabs_is_found_when_one_is_shown(kind: Kind) -> Result<
     rig.settled(&page).map(drop)
 }
 
-/// Firefox has no meter that counts each commit; there such writes are found by the next load.
-mod chromium {
-    use super::{Kind, Result};
-
-    #[test]
-    fn worker_writes_are_found_without_a_reload() -> Result<()> {
-        super::worker_writes_are_found_without_a_reload(Kind::Chromium)
-    }
-
-    #[test]
-    fn worker_write_is_found_while_the_page_goes_on_writing() -> Result<()> {
-        super::worker_write_is_found_while_the_page_goes_on_writing(Kind::Chromium)
-    }
-
-    #[test]
-    fn before_is_absent_once_a_worker_has_written() -> Result<()> {
-        super::before_is_absent_once_a_worker_has_written(Kind::Chromium)
-    }
-
-    #[test]
-    fn tab_in_front_compares_and_no_other() -> Result<()> {
-        super::tab_in_front_compares_and_no_other(Kind::Chromium)
-    }
-
-    #[test]
-    fn unseen_write_of_hidden_tabs_is_found_when_one_is_shown() -> Result<()> {
-        super::unseen_write_of_hidden_tabs_is_found_when_one_is_shown(Kind::Chromium)
-    }
-}
+lab::in_both_browsers!(
+    worker_writes_are_found_without_a_reload,
+    worker_write_is_found_while_the_page_goes_on_writing,
+    before_is_absent_once_a_worker_has_written,
+    tab_in_front_compares_and_no_other,
+    unseen_write_of_hidden_tabs_is_found_when_one_is_shown,
+);
 
 /// The meter alone: nothing is compared for captured writes, and once for one that is not.
 #[test]
