@@ -274,6 +274,12 @@ impl Session<'_> {
                         self.insist(|journal| journal.redacted_by(&fingerprint))?;
                     }
                     Ok(Received::Readers(origin)) => self.insist(|journal| journal.ask_again(&origin))?,
+                    Ok(Received::Worker { origin, url }) => {
+                        // Only `status` would miss it, until the next document tells of it.
+                        if let Err(error) = self.journal.note_worker(&origin, &url) {
+                            tracing::debug!("{error}");
+                        }
+                    }
                     Ok(Received::NoQuestion { id, error }) => self.outbox.answer(Answer {
                         id,
                         reply: Reply::Failed(error),

@@ -52,6 +52,7 @@ mod schema;
 mod stamp;
 mod store;
 pub mod tokens;
+mod workers;
 mod write;
 mod writer_lock;
 

@@ -113,6 +113,14 @@ pub(crate) mod journal {
 
     /// How long a document is remembered after its last delivery, in milliseconds. *Wall clock*.
     pub(crate) const CONTEXT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+    /// How long a worker that is not observed is remembered: what one that a site has no more wrote
+    /// was found long ago. A day.
+    pub(crate) const WORKER_MS: i64 = 24 * 60 * 60 * 1000;
+
+    /// How exactly it is remembered when a worker was seen: a load of its page writes at most once
+    /// in that time. A minute.
+    pub(crate) const WORKER_PRECISION_MS: i64 = 60 * 1000;
 }
 
 /// What both sinks do.

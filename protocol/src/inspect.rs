@@ -177,6 +177,31 @@ pub struct Document {
     /// Why it is not captured; absent if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Problem>,
+    /// The addresses of its workers' scripts, as far as they are known: what they write is not
+    /// observed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<String>,
+}
+
+/// The workers of these documents, which are not observed, and what that means.
+pub fn unobserved_workers<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Option<Problem> {
+    let mut urls: Vec<&str> = documents
+        .into_iter()
+        .flat_map(|document| document.workers.iter().map(String::as_str))
+        .collect();
+    urls.sort_unstable();
+    urls.dedup();
+    let named = urls.join(", ");
+    let message = match urls.len() {
+        0 => return None,
+        1 => format!("A worker is not observed: {named}"),
+        workers => format!("{workers} workers are not observed: {named}"),
+    };
+    Some(Problem {
+        message,
+        fix: "What a worker writes is found by comparison while a page of the site is visible, and told as `r` and `d` events with the last state. To see each write as it happens, write from the page."
+            .to_owned(),
+    })
 }
 
 /// A question with its number. The background, which only passes it on, takes the question as raw

@@ -47,6 +47,12 @@ pub const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 /// document repeats it twice.
 pub const MAX_CONTEXT: usize = 64;
 
+/// How many workers of a document are told of at most, and the longest address of one, in bytes.
+pub const MAX_WORKERS: usize = 16;
+
+/// See [`MAX_WORKERS`].
+pub const MAX_WORKER_URL: usize = 3 * 1024;
+
 /// How many bytes of messages to the host travel together at most, as one frame that holds an array
 /// of them. A message that is alone travels as it is.
 pub const MAX_BUNDLE: usize = 1024 * 1024;
@@ -82,6 +88,17 @@ pub enum FromBridge<'a> {
     Hidden(Hidden),
     /// The document has accounted for what [`ToBridge::Committed`] told it.
     Metered {},
+    /// The document has a worker, which no hook observes.
+    #[serde(borrow)]
+    Worker(Worker<'a>),
+}
+
+/// A worker that is not observed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Worker<'a> {
+    /// The address of its script, without what stands behind `?` or `#`.
+    #[serde(borrow)]
+    pub url: Cow<'a, str>,
 }
 
 /// A document is hidden.
@@ -244,6 +261,9 @@ pub enum ToHost<'a, B> {
     /// The documents that can read an origin are others than when the host asked last.
     #[serde(borrow)]
     Readers(Readers<'a>),
+    /// A document of an origin has a worker that is not observed.
+    #[serde(borrow)]
+    Worker(OriginWorker<'a>),
 }
 
 /// The extension introduces itself.
@@ -320,6 +340,17 @@ pub struct Readers<'a> {
     /// The origin.
     #[serde(borrow)]
     pub origin: Cow<'a, str>,
+}
+
+/// A worker of an origin that is not observed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct OriginWorker<'a> {
+    /// The origin.
+    #[serde(borrow)]
+    pub origin: Cow<'a, str>,
+    /// See [`Worker::url`].
+    #[serde(borrow)]
+    pub url: Cow<'a, str>,
 }
 
 /// Host to background.

@@ -25,6 +25,7 @@ import {
   SURVEY_ASKED,
   SURVEYED,
   SURVEYING,
+  workerText,
 } from "../shared/messages.js";
 import { HOOK_PATIENCE } from "../shared/timing.js";
 import { isHidden, isLate } from "../shared/unnamed.js";
@@ -39,7 +40,7 @@ import { Surveys } from "./surveys.js";
 import { after, idle } from "./time.js";
 import { readUsage } from "./usage.js";
 import { Watch } from "./watch.js";
-import { watchWorkers } from "./workers.js";
+import { Workers } from "./workers.js";
 
 
 function startBridge() {
@@ -81,6 +82,11 @@ function startBridge() {
   /** @type {Watch | null} */
   let watch = null;
 
+  const workers = new Workers({
+    tell: (url) => port.post(workerText(url)),
+    suspect: () => watch?.suspect(),
+  });
+
   function newWatch() {
     const watch = new Watch({
       read: readUsage,
@@ -88,7 +94,7 @@ function startBridge() {
       accounted: () => port.post(METERED),
       after,
     });
-    watchWorkers(() => watch.suspect());
+    if (workers.areKnown) watch.suspect();
     return watch;
   }
 
@@ -132,6 +138,7 @@ function startBridge() {
     hook.tell(UNTRACE);
     port.post(openText({ context, late: isLate, survey: surveys.isWanted, place }));
     if (isLeaving) port.post(LEAVING);
+    workers.tellAgain();
     // The background chooses again.
     watch?.stop();
     changeSight();
@@ -147,6 +154,7 @@ function startBridge() {
       outbox.limits = message.welcome;
       port.forgetBreaks();
       outbox.send();
+      workers.watch();
     } else if (message.too_much) {
       outbox.giveUp(message.too_much.sequence);
     } else if (message.trace) {
@@ -164,8 +172,12 @@ function startBridge() {
     } else if (message.committed) {
       watch?.noteOthers();
     } else if (message.watch) {
-      if (message.watch.found) watch?.noteFound();
-      else watch?.hurry();
+      if (message.watch.found) {
+        watch?.noteFound();
+        void workers.askForServiceWorkers();
+      } else {
+        watch?.hurry();
+      }
     } else if (message.read) {
       void readForHost(message.read);
     }

@@ -212,6 +212,11 @@ export const SHOWN = '{"shown":{}}';
  * @param {{ bytes: number, committed: boolean } | null} meter
  */
 export const hiddenText = (meter) => stringify({ hidden: { meter } });
+/**
+ * The document has a worker.
+ * @param {string} url
+ */
+export const workerText = (url) => stringify({ worker: { url } });
 /** What other documents have committed is accounted for. */
 export const METERED = '{"metered":{}}';
 

@@ -1,7 +1,7 @@
 //! The status of a site, in words.
 
 use protocol::{
-    inspect::{Background, Document, Problem},
+    inspect::{Background, Document, Problem, unobserved_workers},
     origin::OriginPattern,
 };
 
@@ -131,7 +131,7 @@ fn status_of_enabled(background: &Background, origin: &str, who: &str) -> SiteSt
     }
     SiteStatus {
         message: describe_captured(&captured, left_out.len() as u64, reason),
-        problem: refused,
+        problem: refused.or_else(|| unobserved_workers(captured.iter().copied())),
         ..enabled
     }
 }
@@ -186,6 +186,7 @@ mod tests {
             tab: 1,
             frame: 0,
             late,
+            workers: Vec::new(),
             refused: refused.map(|fix| Problem {
                 message: "It is captured later.".into(),
                 fix: fix.into(),
@@ -241,6 +242,36 @@ mod tests {
             site.message,
             "Captured: 1 document. The host's configuration says so. 2 frames are left out."
         );
+        assert_eq!(
+            site.problem.expect("a problem").fix,
+            "Open it in a tab of its own."
+        );
+    }
+
+    #[test]
+    fn workers_that_are_not_observed_are_named_once() {
+        let mut background = background(&[(ORIGIN, "user")]);
+        let with_workers = |workers: &[&str]| Document {
+            workers: workers.iter().map(|url| (*url).to_owned()).collect(),
+            ..document(false, None)
+        };
+        background.documents = vec![with_workers(&["http://a/w.js"]), with_workers(&["http://a/w.js"])];
+        let site = site_status(&background, Some(ORIGIN));
+        assert_eq!(
+            (site.state, site.problem.expect("a problem").message.as_str()),
+            ("on", "A worker is not observed: http://a/w.js")
+        );
+        background.documents.push(with_workers(&["http://a/sw.js"]));
+        let site = site_status(&background, Some(ORIGIN));
+        assert_eq!(
+            site.problem.expect("a problem").message,
+            "2 workers are not observed: http://a/sw.js, http://a/w.js"
+        );
+        // What keeps documents out comes first.
+        background
+            .documents
+            .push(document(false, Some("Open it in a tab of its own.")));
+        let site = site_status(&background, Some(ORIGIN));
         assert_eq!(
             site.problem.expect("a problem").fix,
             "Open it in a tab of its own."

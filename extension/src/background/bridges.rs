@@ -67,6 +67,8 @@ pub struct Bridge {
     pub leaving: bool,
     /// A person can see it.
     pub shown: bool,
+    /// The addresses of its workers' scripts.
+    pub workers: Vec<String>,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
 }
@@ -99,6 +101,7 @@ impl Bridge {
             frame: page.frame,
             late: self.late,
             refused: self.refused.clone().map(|refusal| refusal.problem),
+            workers: self.workers.clone(),
         }
     }
 }
@@ -147,6 +150,7 @@ impl Bridges {
             stack_bytes: 0,
             leaving: false,
             shown: false,
+            workers: Vec::new(),
             last_heard: self.clock,
         };
         self.connected.insert(port, bridge);
@@ -312,6 +316,7 @@ impl Bridges {
             frame: page.frame,
             late: false,
             refused: Some(problem),
+            workers: Vec::new(),
         };
         self.note_refused(document, true);
     }

@@ -43,6 +43,7 @@ mod rules;
 mod stamp;
 mod surveys;
 mod trace;
+mod workers;
 
 use host::{Complaint, Link};
 pub use look::Looking;
@@ -377,6 +378,7 @@ impl Relay {
                 self.meterer_hidden(port, meter);
             }
             FromBridge::Metered {} => self.metered(port),
+            FromBridge::Worker(worker) => self.worker_seen(port, &worker.url),
             FromBridge::Trace(trace) => {
                 let stacks = trace
                     .stacks

@@ -11,18 +11,24 @@ use crate::{
     config::{self, Config},
     doctor::{Verdict, feeding},
     inspect::health::health,
-    journal::{JournalError, file_lock, read::Reader},
+    journal::{
+        JournalError, file_lock,
+        read::{Reader, Worker},
+    },
     logging::{self, Log},
     output::{self, line},
     time::now_ms,
 };
 
+/// How many workers are named.
+const MOST_WORKERS: usize = 5;
+
 /// Show the journals, and how far Redis and Memcached have come
 ///
 /// For each browser profile: whether its host runs, its last event, and for each sink its servers,
 /// its state, how many events it is behind and how late it was with the last ones, and what is
-/// wrong with it and what to do about that; and how many stores are still to be read. Then, where
-/// that is not the host alone, who feeds Memcached.
+/// wrong with it and what to do about that; how many stores are still to be read; and the workers
+/// that are not observed. Then, where that is not the host alone, who feeds Memcached.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Print one JSON object
@@ -94,6 +100,7 @@ fn as_json(reader: &Reader, config: &Config) -> Result<serde_json::Value, CliErr
     status["profile"] = profile.into();
     status["browser"] = browser.into();
     status["unread_stores"] = reader.unread_stores()?.into();
+    status["workers"] = as_value(&reader.workers()?)?;
     status["running"] = file_lock::is_held(reader.path()).into();
     Ok(status)
 }
@@ -134,6 +141,7 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
             "  not known as a whole, or with records to be read again: {stores} of the stores (`idb-relay ls` names them)"
         )?,
     }
+    print_workers(&reader.workers()?, out)?;
     let failures = reader.last_failures()?;
     for sink in health.sinks.iter().filter(|sink| sink.enabled) {
         let behind = match sink.behind {
@@ -181,6 +189,26 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
                 "    {count} of the last events have a note; `idb-relay tail` shows it"
             )?,
         }
+    }
+    Ok(())
+}
+
+/// The workers that are not observed, and what that means.
+fn print_workers(workers: &[Worker], out: &mut impl Write) -> Result<(), CliError> {
+    if workers.is_empty() {
+        return Ok(());
+    }
+    line!(
+        out,
+        "  not observed, so what they write is found by comparison, while a page of the origin is visible:"
+    )?;
+    for Worker { origin, url, seen_at } in workers.iter().take(MOST_WORKERS) {
+        let minutes = (now_ms() - seen_at).max(0) / 60_000;
+        line!(out, "    the worker {url} of {origin}, seen {minutes} min ago")?;
+    }
+    match workers.len().saturating_sub(MOST_WORKERS) {
+        0 => {}
+        more => line!(out, "    and {more} more (`idb-relay status --json` names them)")?,
     }
     Ok(())
 }

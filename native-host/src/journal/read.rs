@@ -20,7 +20,7 @@ mod feed;
 mod show;
 
 pub use self::compare::{Now, Row};
-pub use self::show::{Failed, SinkSummary, StoreSummary, journals};
+pub use self::show::{Failed, SinkSummary, StoreSummary, Worker, journals};
 pub use super::store::Place;
 use super::{
     JournalError,

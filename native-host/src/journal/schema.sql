@@ -163,3 +163,11 @@ CREATE TABLE notice (
     text TEXT NOT NULL,
     PRIMARY KEY (stage, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Workers that are not observed (workers.rs).
+CREATE TABLE worker (
+    origin TEXT NOT NULL,
+    url TEXT NOT NULL,                      -- of its script
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (origin, url)
+) STRICT, WITHOUT ROWID;

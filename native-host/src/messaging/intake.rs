@@ -9,7 +9,7 @@ use memchr::memmem;
 use protocol::{
     commit::Body,
     inspect::Ask,
-    message::{Delivery, ErrorCode, ExtensionHello, HostError, Page, ToHost},
+    message::{Delivery, ErrorCode, ExtensionHello, HostError, OriginWorker, Page, ToHost},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -55,6 +55,8 @@ pub(crate) enum Received {
     Rules(String),
     /// The documents of this origin that can be asked are others than before.
     Readers(String),
+    /// A worker that is not observed.
+    Worker { origin: String, url: String },
     /// A question of which only the number can be read; the host answers it with the error.
     NoQuestion { id: u64, error: HostError },
 }
@@ -166,6 +168,10 @@ impl Intake {
             Ok(ToHost::Ask(ask)) => Ok(Some(Received::Ask(ask))),
             Ok(ToHost::Rules(rules)) => Ok(Some(Received::Rules(rules.fingerprint.into_owned()))),
             Ok(ToHost::Readers(readers)) => Ok(Some(Received::Readers(readers.origin.into_owned()))),
+            Ok(ToHost::Worker(OriginWorker { origin, url })) => Ok(Some(Received::Worker {
+                origin: origin.into_owned(),
+                url: url.into_owned(),
+            })),
             Ok(ToHost::Hello(_)) => Err(malformed("a second hello on one connection")),
             Err(error) => match serde_json::from_slice::<AnyAsk>(&frame) {
                 Ok(AnyAsk {

@@ -86,7 +86,7 @@ fn what_is_wrong_is_told_with_its_place() {
         (r#"{"open":{"context":1}}"#, "expected a string at byte 19"),
         (
             r#"{"closed":{}}"#,
-            "unknown variant `closed`, expected one of open, deliveries, part, leaving, trace, survey, surveying, surveyed, shown, hidden, metered at byte 9",
+            "unknown variant `closed`, expected one of open, deliveries, part, leaving, trace, survey, surveying, surveyed, shown, hidden, metered, worker at byte 9",
         ),
         (r#"{"deliveries":[}"#, "expected '{' at byte 15"),
         (

@@ -6,6 +6,7 @@ use lab::{
     Rig,
     browser::{Background, Browser, Kind, Page},
     observe::Record,
+    pages::popup,
     wait::{self, PATIENCE, Seen},
 };
 use serde_json::json;
@@ -171,7 +172,42 @@ fn unseen_write_of_hidden_tabs_is_found_when_one_is_shown(kind: Kind) -> Result<
     rig.settled(&page).map(drop)
 }
 
+/// Popup and `status` say which workers are not observed: a dedicated one once it runs, a service
+/// worker that is registered after the page is loaded once it has written.
+fn workers_that_are_not_observed_are_named(kind: Kind) -> Result<()> {
+    for worker in ["dedicated", "service"] {
+        let rig = Rig::new(kind)?;
+        let browser = rig.browser()?;
+        let page = open(&rig, &browser)?;
+        let operations = match worker {
+            "dedicated" => "[]",
+            _ => r#"[["put", "unseen", 1]]"#,
+        };
+        page.evaluate(&format!("writeIn({worker:?}, {operations})"))?;
+        let script = rig.site.url("/unseen/worker.js");
+        wait::until("the worker in `status`", PATIENCE, || {
+            let status = rig.relay.run_json(&["status", "--json"])?;
+            let workers = &status["profiles"][0]["workers"];
+            Ok(
+                if workers[0]["url"] == json!(script) && workers[0]["origin"] == json!(rig.site.origin()) {
+                    Seen::Ready(())
+                } else {
+                    Seen::Not(format!("{workers}"))
+                },
+            )
+        })?;
+        let text = rig.relay.run(&["status"])?;
+        ensure!(text.contains(&format!("the worker {script} of")), "{text}");
+        let popup = popup(&browser, &rig.site.url(PAGE))?;
+        popup.wait_for(&format!(
+            "document.getElementById('remark').textContent.includes({script:?})"
+        ))?;
+    }
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    workers_that_are_not_observed_are_named,
     worker_writes_are_found_without_a_reload,
     worker_write_is_found_while_the_page_goes_on_writing,
     before_is_absent_once_a_worker_has_written,

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Health, Problem, Sink},
+    inspect::{Health, Problem, Sink, unobserved_workers},
     number,
 };
 
@@ -34,6 +34,7 @@ pub fn Header(app: App) -> impl IntoView {
                 view! { {sinks} {lag_of_last_stage(health)} }
             })))}
             {dynamic_view(move || losses(app))}
+            {dynamic_view(move || unobserved(app))}
             <span class="grow"></span>
             <Chart app />
             <button title="Check everything, as idb-relay doctor does" on:click=on_press(move || app.show_overlay(Some(Overlay::Doctor)))>"Check"</button>
@@ -185,6 +186,19 @@ fn losses(app: App) -> Option<impl IntoView + use<>> {
             </button>
         }
     })
+}
+
+/// How many workers of the inspected page are not observed; which, and what that means, where the
+/// pointer rests.
+fn unobserved(app: App) -> Option<impl IntoView + use<>> {
+    let documents = app.inspected_documents();
+    let problem = unobserved_workers(&documents)?;
+    let mut urls: Vec<&String> = documents.iter().flat_map(|document| &document.workers).collect();
+    urls.sort_unstable();
+    urls.dedup();
+    let text = format!("{} not observed", format::count_noun(urls.len() as u64, "worker"));
+    let title = format!("{}. {}", problem.message, problem.fix.replace('`', ""));
+    Some(chip("waiting", title, text))
 }
 
 #[component]

@@ -54,6 +54,21 @@ async fn header_shows_host_and_servers() {
 }
 
 #[wasm_bindgen_test]
+async fn workers_that_are_not_observed_are_counted() {
+    let panel = Panel::open();
+    until_texts(".health .chip[data-state=waiting]", &[]).await;
+    let mut background = captured();
+    background.documents[0].workers = vec!["http://a/w.js".to_owned(), "http://a/sw.js".to_owned()];
+    panel.send_background(&background);
+    until_texts(".health .chip[data-state=waiting]", &["2 workers not observed"]).await;
+    let title = attribute(".health .chip[data-state=waiting]", "title").expect("a title");
+    assert!(
+        title.starts_with("2 workers are not observed: http://a/sw.js, http://a/w.js. "),
+        "{title}"
+    );
+}
+
+#[wasm_bindgen_test]
 async fn failing_server_is_shown_with_its_fix_and_at_events() {
     let panel = Panel::open();
     let mut health = healthy();

@@ -91,6 +91,7 @@ pub fn document() -> Document {
         frame: 0,
         late: false,
         refused: None,
+        workers: Vec::new(),
     }
 }
 

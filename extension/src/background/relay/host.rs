@@ -151,6 +151,7 @@ impl Relay {
         }
         self.outbox.rewind();
         self.send();
+        self.tell_workers();
         self.ask_again();
     }
 

@@ -15,6 +15,7 @@ mod policy;
 mod rules;
 mod surveys;
 mod trace;
+mod workers;
 
 const ORIGIN: &str = "http://localhost:8080";
 /// That of a top document.

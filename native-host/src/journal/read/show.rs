@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::{super::JournalError, Place, Reader, VALUE, place, value};
+use crate::{time::now_ms, timing::journal::WORKER_MS};
 
 /// How many records are read at a time, and how many bytes of them, about.
 const PAGE_RECORDS: usize = 512;
@@ -30,6 +31,17 @@ pub struct StoreSummary {
     pub pending_reads: bool,
     /// How many records the mirror holds.
     pub records: u64,
+}
+
+/// A worker that is not observed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Worker {
+    /// Whose.
+    pub origin: String,
+    /// The address of its script.
+    pub url: String,
+    /// When a document that has it was seen last, in milliseconds.
+    pub seen_at: i64,
 }
 
 /// A sink, as `status` shows it.
@@ -132,6 +144,25 @@ impl Reader {
                         pending_reads: row.get(3)?,
                         place: place(row, 4)?,
                         records: row.get(8)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// The workers that were seen within the last day, the last one first.
+    pub fn workers(&self) -> Result<Vec<Worker>, JournalError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT origin, url, seen_at FROM worker WHERE seen_at >= ?1
+                     ORDER BY seen_at DESC, origin, url",
+                )?
+                .query_map([now_ms() - WORKER_MS], |row| {
+                    Ok(Worker {
+                        origin: row.get(0)?,
+                        url: row.get(1)?,
+                        seen_at: row.get(2)?,
                     })
                 })?
                 .collect()
