@@ -6,7 +6,7 @@ use lab::{
     Rig,
     browser::{Background, Browser, Kind, Page},
     observe::Record,
-    pages::popup,
+    pages::{look_at, popup},
     wait::{self, PATIENCE, Seen},
 };
 use serde_json::json;
@@ -202,6 +202,7 @@ fn workers_that_are_not_observed_are_named(kind: Kind) -> Result<()> {
         popup.wait_for(&format!(
             "document.getElementById('remark').textContent.includes({script:?})"
         ))?;
+        look_at(&popup, &format!("popup-{worker}-worker-{}", kind.name()))?;
     }
     Ok(())
 }
