@@ -17,6 +17,7 @@
 //! - [`messaging`]: frames, and the two threads around stdin and stdout.
 //! - [`journal`]: the SQLite file: what happened, what every store holds now, who has been told.
 //! - [`sinks`]: one thread each for Redis and Memcached, resuming from their own offsets.
+//! - `memcached`: speaking to Memcached servers.
 //! - [`compare`]: what Memcached holds otherwise than the mirror, and putting it right.
 //! - [`inspect`]: answers the inspector's questions, reading the journal as the commands do.
 //! - [`apply`]: from Redis to Memcached, as a process of its own.
@@ -46,6 +47,7 @@ mod inspect;
 pub mod install;
 pub mod journal;
 pub mod logging;
+pub mod memcached;
 pub mod messaging;
 mod output;
 pub mod sinks;

@@ -28,7 +28,7 @@ pub mod server;
 
 use self::server::{Seen, Server, Write};
 use super::{interruption::Interruption, lease};
-use crate::{config, sinks::memcached::ketama::Ketama};
+use crate::{config, memcached::ring::Ring};
 
 /// What the mark of a server begins with that is being filled.
 pub const FILLING: &str = "filling ";
@@ -37,7 +37,7 @@ pub const FILLING: &str = "filling ";
 pub struct Cache {
     addresses: Vec<String>,
     servers: Vec<Server>,
-    ring: Ketama,
+    ring: Ring,
     mark: String,
     /// What is fed how; an era comes to it.
     feed: Value,
@@ -77,7 +77,7 @@ impl Cache {
         Ok(Self {
             addresses: config.servers.clone(),
             servers,
-            ring: Ketama::new(&config.servers),
+            ring: Ring::new(&config.servers),
             mark: mark_name(group),
             filled: String::new(),
             slowest: None,

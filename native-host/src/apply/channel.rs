@@ -27,7 +27,7 @@ use super::{
     report::Report,
     session::Session,
 };
-use crate::{config::Config, sinks::memcached::most_bytes, timing};
+use crate::{config::Config, memcached::most_bytes, timing};
 
 mod subscriber;
 

@@ -8,6 +8,7 @@ use redis::{Connection, RedisError};
 use crate::{
     config::Config,
     journal::condition::Problem,
+    memcached::{self, Failure},
     sinks::{self, runner::StepError},
     timing,
 };
@@ -78,10 +79,10 @@ impl Interruption {
 
     /// For what a Memcached server said, or did not.
     pub fn memcached(error: &exp::Error, server: &str) -> Self {
-        let StepError { state, trouble, .. } = sinks::memcached::failure(error, &[server.to_owned()]);
+        let Failure { state, problem } = memcached::failure(error, &[server.to_owned()]);
         Self::Trouble {
             state,
-            trouble,
+            trouble: problem,
             unanswered: true,
         }
     }

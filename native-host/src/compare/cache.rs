@@ -10,7 +10,8 @@ use memcache::exp::{
 use crate::{
     config::{self, ValueForm, endpoint::Endpoint},
     journal::condition::Problem,
-    sinks::memcached::{self, Client, Settings, ketama::Ketama},
+    memcached::{self, Client, Settings, ring::Ring},
+    sinks::memcached::value_of,
     timing,
 };
 
@@ -104,7 +105,7 @@ pub(super) struct Cache {
     clients: Vec<RefCell<Client>>,
     item_sizes: Vec<Option<u64>>,
     items: u64,
-    ring: Ketama,
+    ring: Ring,
     form: ValueForm,
 }
 
@@ -117,7 +118,7 @@ impl Cache {
             clients: Vec::new(),
             item_sizes: Vec::new(),
             items: 0,
-            ring: Ketama::new(&config.servers),
+            ring: Ring::new(&config.servers),
             form: config.value,
         };
         for endpoint in config.endpoints() {
@@ -156,7 +157,7 @@ impl Cache {
     pub(super) fn wanted(&self, address: &Address, typed: &str) -> Result<String, Refused> {
         let item_size = self.item_sizes.get(address.server).copied().flatten();
         let most = memcached::most_bytes(&address.name, item_size);
-        memcached::value_of(self.form, typed, most)
+        value_of(self.form, typed, most)
             .map(Cow::into_owned)
             .map_err(|_| Refused)
     }
@@ -228,7 +229,7 @@ impl Cache {
     }
 
     pub(super) fn trouble(&self, error: &Error, server: usize) -> Problem {
-        memcached::trouble(error, self.servers.get(server..=server).unwrap_or_default())
+        memcached::problem_of(error, self.servers.get(server..=server).unwrap_or_default())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         file_lock,
         read::{Reader, journals},
     },
-    sinks,
+    memcached, sinks,
 };
 
 /// Who brings Memcached up to date.
@@ -151,7 +151,7 @@ fn is_same(
         }
         // A single server may have another name here: it knows itself.
         if let ([_], [_]) = (&*feed.servers, &*config.servers) {
-            let found = sinks::memcached::lookup(config, mark).map_err(FeedError::Memcached)?;
+            let found = memcached::lookup(config, mark).map_err(FeedError::Memcached)?;
             let found: Option<cache_writer::Feed> = found.and_then(|mark| serde_json::from_slice(&mark).ok());
             if found.is_some_and(|found| found.era == feed.era) {
                 return Ok(());

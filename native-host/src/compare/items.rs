@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     journal::{JournalError, read::Place},
-    sinks::memcached::{
+    memcached::{
         self,
         metadump::{self, Listing, Named},
     },

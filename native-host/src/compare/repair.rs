@@ -27,7 +27,7 @@ use super::{
     feed::Reach,
     judge::{Judgement, Outcome, Suspect, Verdict},
 };
-use crate::{journal::freeze, sinks::memcached::is_too_large, timing};
+use crate::{journal::freeze, memcached::is_too_large, timing};
 
 /// How often a record is tried that others write to meanwhile.
 const ROUNDS: usize = 12;

@@ -8,7 +8,8 @@ use crate::{
         Config, Redis,
         endpoint::{Endpoint, is_loopback},
     },
-    sinks::{memcached, memcached::Settings, redis as redis_sink},
+    memcached::{self, Settings},
+    sinks::redis as redis_sink,
     timing,
 };
 

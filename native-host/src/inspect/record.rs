@@ -11,7 +11,8 @@ use crate::{
     config::{self, Config},
     failure::Failure as _,
     journal::read::{Place, Reader},
-    sinks::memcached::{self, owner},
+    memcached,
+    sinks::memcached::{owner, value_of},
 };
 
 pub(super) fn record(config: &Config, reader: &Reader, address: &Address) -> Result<Record, HostError> {
@@ -61,7 +62,7 @@ fn ask_memcached(
     record.memcached_key = config.key.record_name(place.names(), &key.to_string());
     // A value that has no form for the cache is to have no item there.
     let most = memcached::most_bytes(&record.memcached_key, None);
-    let wanted = mirror.and_then(|typed| memcached::value_of(config.value, typed, most).ok());
+    let wanted = mirror.and_then(|typed| value_of(config.value, typed, most).ok());
     record.wanted = wanted.as_deref().map(cut::text);
     let owner = owner::owners(config, &[&place.origin]).map(|mut owners| owners.pop().flatten());
     if let Ok(Some(owner)) = owner

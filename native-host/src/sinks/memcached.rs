@@ -11,22 +11,14 @@
 //! records are written to it once more. So they are at the start of every process, and where a
 //! server has an older mark than it was given: it was set back to an older state.
 //!
-//! - [`ketama`]: which server a key belongs to, as libmemcached says.
-//! - `client`: single questions, on a connection of their own.
-//! - `connection`: a connection to a server.
 //! - `marker`: what a server is told to remember of us.
-//! - `metadump`: what a server lists of its items.
 //! - `owner`: which profile writes an origin's keys, as the servers say. `owners`: what this host
 //!   makes of it. `rewrite`: bringing an origin up to date that others may have written to.
-//! - `obstacle`: what keeps a connection from its first command, with fixes.
 //! - `servers`: all of them, and what is known of what they hold.
-//! - `settings`: what a server says of itself.
 //! - `store`: what is sent, and what the answers mean.
-//! - `stream`: TCP, TLS or a local socket below the protocol, and the login.
 
 use std::{borrow::Cow, collections::HashMap, thread, time::Duration};
 
-use memcache::exp::{Error, MetaCommand, MetaOp};
 use protocol::{
     name::RecordPrefix,
     value::{PlainError, plain},
@@ -42,31 +34,18 @@ use crate::{
         read::{Changed, Changes, Reader},
         tokens::Tokens,
     },
+    memcached::Failure,
     timing,
 };
 
-mod client;
-mod connection;
-pub mod ketama;
 pub(crate) mod marker;
-pub(crate) mod metadump;
-mod obstacle;
 pub(crate) mod owner;
 mod owners;
 mod rewrite;
 mod servers;
-mod settings;
 mod store;
-mod stream;
 
-pub(crate) use self::{
-    client::Client,
-    connection::{Answer, CommandBatch, Connection},
-    rewrite::{is_empty_of, may_be_of},
-    settings::Settings,
-    store::{is_too_large, most_bytes},
-    stream::Stream,
-};
+pub(crate) use self::rewrite::{is_empty_of, may_be_of};
 use self::{
     marker::Marker,
     owners::Owners,
@@ -114,14 +93,14 @@ struct Filling {
     told: u64,
 }
 
-/// What an error of these servers is called, with its fix.
-pub(crate) fn failure(error: &Error, servers: &[String]) -> StepError {
-    store::problem(error, servers)
-}
-
-/// What a server that cannot be spoken to is in the sink's words.
-pub(crate) fn unreachable(error: std::io::Error, server: &str) -> Problem {
-    trouble(&Error::Io(error), &[server.to_owned()])
+impl From<Failure> for StepError {
+    fn from(failure: Failure) -> Self {
+        Self {
+            reached: None,
+            state: failure.state,
+            trouble: failure.problem,
+        }
+    }
 }
 
 impl MemcachedSink {
@@ -476,21 +455,6 @@ pub(crate) fn value_of(form: ValueForm, typed: &str, limit: usize) -> Result<Cow
         ValueForm::Typed if typed.len() > limit => Err(PlainError::TooLarge { limit }),
         ValueForm::Typed => Ok(Cow::Borrowed(typed)),
     }
-}
-
-/// What the server of this name holds under it, on a connection of its own.
-pub(crate) fn lookup(config: &config::Memcached, name: &str) -> Result<Option<Vec<u8>>, Problem> {
-    let mut client = Client::of_name(config, name).map_err(|error| trouble(&error, &config.servers))?;
-    let get = MetaCommand::new(MetaOp::Get, name).flag("v");
-    let found = client.run_one(get);
-    found
-        .map(|found| found.value)
-        .map_err(|error| trouble(&error, &[client.server().to_owned()]))
-}
-
-/// What an error of these servers is in the sink's words.
-pub(crate) fn trouble(error: &Error, servers: &[String]) -> Problem {
-    store::problem(error, servers).trouble
 }
 
 impl Sink for MemcachedSink {

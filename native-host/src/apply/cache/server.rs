@@ -15,7 +15,7 @@ use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaOp, ReturnCode};
 
 use crate::{
     config::endpoint::Endpoint,
-    sinks::memcached::{Answer, CommandBatch, Connection, most_bytes},
+    memcached::{Answer, CommandBatch, Connection, most_bytes},
     timing,
 };
 

@@ -19,8 +19,12 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Client, trouble};
-use crate::{config, journal::condition::Problem, time::now_ms};
+use crate::{
+    config,
+    journal::condition::Problem,
+    memcached::{Client, problem_of},
+    time::now_ms,
+};
 
 /// The longest id of a profile.
 const MAX_PROFILE: usize = 64;
@@ -105,7 +109,7 @@ pub(crate) fn owners(config: &config::Memcached, origins: &[&str]) -> Result<Vec
         Ok(found.value.as_deref().and_then(Owner::parse))
     };
     let owners: Result<Vec<Option<Owner>>, Error> = origins.iter().map(owner_of).collect();
-    owners.map_err(|error| trouble(&error, &config.servers))
+    owners.map_err(|error| problem_of(&error, &config.servers))
 }
 
 /// Makes a profile the owner of an origin. Its host notices within seconds and brings everything up
@@ -142,7 +146,7 @@ pub(crate) fn hand_over(
             }
         }
     };
-    change().map_err(|error| trouble(&error, &config.servers))
+    change().map_err(|error| problem_of(&error, &config.servers))
 }
 
 /// The item of a name with its CAS number.

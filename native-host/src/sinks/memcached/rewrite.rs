@@ -5,16 +5,14 @@ use std::{collections::HashSet, io};
 
 use protocol::name::{RecordPrefix, Template, is_shortened};
 
-use super::{
-    BATCH_BYTES, BATCH_EVENTS, Items, MemcachedSink, metadump,
-    metadump::{Listing, Named},
-    servers::Servers,
-    store::Item,
-    unreachable,
-};
+use super::{BATCH_BYTES, BATCH_EVENTS, Items, MemcachedSink, servers::Servers, store::Item};
 use crate::{
     config::endpoint::Endpoint,
     journal::read::{Place, Reader},
+    memcached::{
+        metadump::{self, Listing, Named},
+        unreachable,
+    },
     sinks::runner::StepError,
 };
 

@@ -5,21 +5,20 @@ use std::time::{Duration, Instant};
 use memcache::exp::Error;
 
 use super::{
-    connection::{Answer, Broken, CommandBatch, Connection},
-    ketama::Ketama,
     marker::{self, Marker},
-    store::{self, Item, unexpected},
+    store::{self, Item},
 };
 use crate::{
     config::{self, endpoint::Endpoint},
     journal::condition::Notice,
+    memcached::{Answer, Broken, CommandBatch, Connection, failure, most_bytes, ring::Ring, unexpected},
     sinks::runner::StepError,
 };
 
 /// All servers of the configuration.
 pub(super) struct Servers {
     all: Vec<Server>,
-    ring: Ketama,
+    ring: Ring,
     mark: String,
     /// The list's name in a mark.
     list: String,
@@ -68,7 +67,7 @@ impl Servers {
         });
         Self {
             all: all.collect(),
-            ring: Ketama::new(servers),
+            ring: Ring::new(servers),
             mark: marker::name(profile),
             list: marker::list_name(servers),
             looked: None,
@@ -82,8 +81,8 @@ impl Servers {
         for server in &mut self.all {
             if server.line.as_mut().is_none_or(|line| !line.is_open()) {
                 server.line = None;
-                let (line, greeting) = Connection::open(&server.endpoint)
-                    .map_err(|error| store::problem(&error, &server.address))?;
+                let (line, greeting) =
+                    Connection::open(&server.endpoint).map_err(|error| failure(&error, &server.address))?;
                 (server.line, server.item_size) = (Some(line), greeting.item_size);
                 // Whether it is the one that was filled, its mark says.
                 self.looked = None;
@@ -181,7 +180,7 @@ impl Servers {
     /// The longest value that the server of this name takes, as far as it has told.
     pub(super) fn most_bytes(&self, name: &str) -> usize {
         let server = self.all.get(self.home(name));
-        store::most_bytes(name, server.and_then(|server| server.item_size))
+        most_bytes(name, server.and_then(|server| server.item_size))
     }
 
     /// How many there are.
@@ -447,17 +446,17 @@ impl Servers {
     ) -> Result<T, StepError> {
         let Some(server) = self.all.get_mut(index) else {
             // The ring has as many servers as there are.
-            return Err(store::problem(&unexpected(""), &[]));
+            return Err(failure(&unexpected(""), &[]).into());
         };
         let Some(line) = &mut server.line else {
             let error = std::io::Error::from(std::io::ErrorKind::NotConnected);
-            return Err(store::problem(&Error::Io(error), &server.address));
+            return Err(failure(&Error::Io(error), &server.address).into());
         };
         run(line, server.item_size).map_err(|Broken { error, unsure }| {
             // Its name is looked up again: it may have moved.
             server.line = None;
             self.unsure |= unsure;
-            store::problem(&error, &server.address)
+            failure(&error, &server.address).into()
         })
     }
 
@@ -465,9 +464,9 @@ impl Servers {
         match self.all.get_mut(index) {
             Some(server) => {
                 server.line = None;
-                store::problem(error, &server.address)
+                failure(error, &server.address).into()
             }
-            None => store::problem(error, &[]),
+            None => failure(error, &[]).into(),
         }
     }
 }

@@ -489,10 +489,7 @@ fn several_servers_are_fed_and_filled_each_by_itself() {
     let name = |key: u32| sandbox.key(&key.to_string());
     for key in [2, 3, 4] {
         let found = [&sandbox.memcached, &second].map(|server| server.get(&name(key)));
-        let ring = idb_relay::sinks::memcached::ketama::Ketama::new(&[
-            sandbox.memcached.address(),
-            second.address(),
-        ]);
+        let ring = idb_relay::memcached::ring::Ring::new(&[sandbox.memcached.address(), second.address()]);
         assert_eq!(
             found[ring.server(name(key).as_bytes())].as_deref(),
             Some("2"),

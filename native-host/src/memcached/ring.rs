@@ -17,12 +17,12 @@ const DEFAULT_PORT: &str = ":11211";
 
 /// The ring of a list of servers, all of weight 1.
 #[derive(Debug, Clone)]
-pub struct Ketama {
+pub struct Ring {
     /// Sorted by point; equal points by server.
     points: Vec<(u32, usize)>,
 }
 
-impl Ketama {
+impl Ring {
     /// The ring of these servers, as the configuration names them.
     pub fn new(servers: &[String]) -> Self {
         let mut points = Vec::with_capacity(servers.len() * DIGESTS as usize * 4);
@@ -74,7 +74,7 @@ mod tests {
     /// `update_continuum` and `dispatch_host`), for the three servers below.
     #[test]
     fn keys_go_where_libmemcached_sends_them() {
-        let ketama = Ketama::new(&["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11212"].map(str::to_owned));
+        let ketama = Ring::new(&["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11212"].map(str::to_owned));
         assert_eq!(ketama.points.len(), 480);
         assert_eq!(ketama.points.first(), Some(&(3_706_987, 2)));
         assert_eq!(ketama.points.last(), Some(&(4_279_332_826, 1)));
@@ -89,9 +89,8 @@ mod tests {
         ] {
             assert_eq!(ketama.server(key.as_bytes()), server, "{key}");
         }
-        let secret = Ketama::new(
-            &["tls://10.0.0.1:11211", "10.0.0.2:11211", "tls://10.0.0.3:11212"].map(str::to_owned),
-        );
+        let secret =
+            Ring::new(&["tls://10.0.0.1:11211", "10.0.0.2:11211", "tls://10.0.0.3:11212"].map(str::to_owned));
         assert_eq!(secret.points, ketama.points);
         let mut counts = [0; 3];
         for number in 0..10_000 {

@@ -73,16 +73,16 @@ pub(crate) struct CommandBatch {
 }
 
 impl CommandBatch {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lengths.is_empty()
     }
 
     /// Adds a command; `flags` begin with a space each.
-    pub(super) fn push(&mut self, command: &str, name: &str, flags: &str, value: Option<&[u8]>) {
+    pub(crate) fn push(&mut self, command: &str, name: &str, flags: &str, value: Option<&[u8]>) {
         self.is_faulty |= name.is_empty() || name.bytes().any(|byte| byte <= b' ' || byte == 0x7F);
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(command.as_bytes());
@@ -291,7 +291,7 @@ impl Answer {
     }
 
     /// What the server refused, if this says so.
-    pub(super) fn refusal(&self) -> Option<Error> {
+    pub(crate) fn refusal(&self) -> Option<Error> {
         if let Some(text) = self.line.strip_prefix("SERVER_ERROR ") {
             return Some(Error::Server(text.to_owned()));
         }
@@ -301,7 +301,7 @@ impl Answer {
         (self.line == "ERROR").then(|| Error::Rejected("it knows no such command".to_owned()))
     }
 
-    pub(super) fn says(&self, code: &str) -> bool {
+    pub(crate) fn says(&self, code: &str) -> bool {
         self.line.split(' ').next() == Some(code)
     }
 }

@@ -7,8 +7,8 @@ use memcache::exp::{Error, MetaCommand, MetaCommandResult};
 
 use super::{
     connection::{Answer, CommandBatch, Connection},
-    ketama::Ketama,
-    store::unexpected,
+    problem::unexpected,
+    ring::Ring,
 };
 use crate::config::{self, endpoint::Endpoint};
 
@@ -36,7 +36,7 @@ impl Client {
         match config.servers.len() {
             // No need to ask.
             1 => 0,
-            _ => Ketama::new(&config.servers).server(name.as_bytes()),
+            _ => Ring::new(&config.servers).server(name.as_bytes()),
         }
     }
 
