@@ -52,17 +52,30 @@ pub enum JsonError {
         /// Where, in bytes from the start.
         at: usize,
     },
+    /// There are more values than the reader has room for.
+    #[error("JSON has more than {most} values")]
+    TooMany {
+        /// How many it has room for.
+        most: usize,
+    },
 }
 
 impl<'a> Json<'a> {
     /// Reads one JSON value that must fill the whole text.
     pub fn parse(text: &'a str) -> Result<Self, JsonError> {
+        Self::parse_within(text, usize::MAX).map(|(value, _)| value)
+    }
+
+    /// The same, if there are no more than so many values, those inside of it included; and how
+    /// many there are.
+    pub fn parse_within(text: &'a str, most: usize) -> Result<(Self, usize), JsonError> {
         let mut reader = Reader::new(text);
+        reader.most = most;
         reader.space();
         let value = reader.value(0)?;
         reader.space();
         if reader.at == text.len() {
-            Ok(value)
+            Ok((value, reader.values))
         } else {
             Err(reader.unexpected())
         }
@@ -213,6 +226,9 @@ pub fn quote_utf16(units: &[u16], out: &mut String) {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// How many values have been made, and how many may be.
+    values: usize,
+    most: usize,
     /// The brackets that will close what [`Reader::skip`] goes past; kept, for there are many such
     /// values in a message.
     open: Vec<u8>,
@@ -223,6 +239,8 @@ impl<'a> Reader<'a> {
         Self {
             text,
             at: 0,
+            values: 0,
+            most: usize::MAX,
             open: Vec::new(),
         }
     }
@@ -276,6 +294,10 @@ impl<'a> Reader<'a> {
         if depth > MAX_DEPTH {
             return Err(JsonError::TooDeep { at: self.at });
         }
+        if self.values == self.most {
+            return Err(JsonError::TooMany { most: self.most });
+        }
+        self.values += 1;
         match self.peek() {
             Some(b'n') => self.word("null", Json::Null),
             Some(b't') => self.word("true", Json::Bool(true)),

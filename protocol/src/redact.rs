@@ -144,6 +144,17 @@ pub enum RuleError {
 /// meet the bound.
 const MAX_GROWTH: usize = if cfg!(test) { 64 * 1024 } else { 32 * 1024 * 1024 };
 
+/// How many values redaction looks at in one body: each as often as there are fields, and twice
+/// more. It is done in one go, and browsers end a background that is busy for half a minute or so;
+/// this many take a few seconds.
+const MAX_LOOKS: usize = if cfg!(test) { 256 * 1024 } else { 16 * 1024 * 1024 };
+
+/// What there is for one body.
+const ROOM: value::Room = value::Room {
+    growth: MAX_GROWTH,
+    looks: MAX_LOOKS,
+};
+
 // What the background takes, the host takes once it is redacted.
 const _: () = assert!(MAX_BODY + MAX_GROWTH + 1024 * 1024 <= MAX_DELIVERY);
 
@@ -243,7 +254,7 @@ impl Redaction {
     /// A typed value of a store, redacted; `None` if it stays as it is. What is no typed value is
     /// replaced by an `$opaque`.
     pub fn value(&self, store: Store<'_>, typed: &str) -> Option<String> {
-        self.plan_of(store).value(typed, MAX_GROWTH)
+        self.plan_of(store).value(typed, &mut ROOM.clone())
     }
 
     /// A key of a store, redacted; `None` if it stays as it is.
@@ -326,8 +337,8 @@ impl Plan {
         self.fields == other.fields && self.key == other.key
     }
 
-    /// `room` is by how many bytes the value may grow.
-    fn value(&self, typed: &str, room: usize) -> Option<String> {
+    /// `room` is what there is for this value and for others; of that, the looks are used up.
+    fn value(&self, typed: &str, room: &mut value::Room) -> Option<String> {
         if self.fields.is_empty() {
             return None;
         }

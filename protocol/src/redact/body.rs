@@ -13,7 +13,7 @@ use std::{borrow::Cow, collections::BTreeMap, marker::PhantomData};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{MAX_GROWTH, Plan, Redaction, key::KeyPath, upgrade::Stores};
+use super::{MAX_GROWTH, MAX_LOOKS, Plan, Redaction, key::KeyPath, upgrade::Stores, value::Room};
 use crate::{
     commit::{Operation, Range, Records, Snapshot},
     json,
@@ -188,8 +188,12 @@ impl Plan {
         changes: &mut Changes<'t>,
     ) -> Result<(), Unreadable> {
         changes.replace(key, self.key(key.get())?);
-        let room = MAX_GROWTH.saturating_sub(changes.grown);
-        changes.replace(value, self.value(value.get(), room));
+        let mut room = Room {
+            growth: MAX_GROWTH.saturating_sub(changes.grown),
+            looks: changes.looks,
+        };
+        changes.replace(value, self.value(value.get(), &mut room));
+        changes.looks = room.looks;
         Ok(())
     }
 
@@ -236,13 +240,25 @@ impl Plan {
 }
 
 /// What is to be put in the place of which pieces of a text.
-#[derive(Default)]
 struct Changes<'t> {
     /// Where in memory the piece begins, how long it is, and what replaces it.
     list: Vec<(usize, usize, String)>,
     /// By how many bytes the pieces are longer than they were, without those that are shorter.
     grown: usize,
+    /// How many values may still be looked at.
+    looks: usize,
     text: PhantomData<&'t str>,
+}
+
+impl Default for Changes<'_> {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            grown: 0,
+            looks: MAX_LOOKS,
+            text: PhantomData,
+        }
+    }
 }
 
 impl<'t> Changes<'t> {

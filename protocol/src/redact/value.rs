@@ -10,7 +10,7 @@ use self::{
     writer::{TooLong, Writer},
 };
 use super::{Treatment, hash::Hasher, pointer::Step};
-use crate::json::Json;
+use crate::json::{Json, JsonError};
 
 mod components;
 mod digest;
@@ -26,17 +26,38 @@ const UNREADABLE: &str = r#"{"$opaque":{"type":"Object","reason":"unreadable for
 /// writes for what is too long.
 const TOO_LONG: &str = r#"{"$opaque":{"type":"Object","reason":"too large"}}"#;
 
-/// The value with these fields redacted. If it would be longer than it was by more than `growth`
-/// bytes, it is said to be too large.
+/// What can be written in the place of one that has too many values inside.
+const TOO_MANY: &str = r#"{"$opaque":{"type":"Object","reason":"too many values for redaction"}}"#;
+
+/// What redacting may still take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// By how many bytes values and keys may grow.
+    pub growth: usize,
+    /// How many values may be looked at.
+    pub looks: usize,
+}
+
+/// The value with these fields redacted. One that would take more room than there is, is said to be
+/// too large, or to have too many values.
 pub(super) fn redacted(
     typed: &str,
     fields: &[(Vec<Step>, Treatment)],
     hasher: &Hasher,
-    growth: usize,
+    room: &mut Room,
 ) -> String {
-    let Ok(root) = Json::parse(typed) else {
-        return UNREADABLE.to_owned();
+    // Each value inside is looked at when it is read and when it is written, and for each field.
+    let looks = fields.len() + 2;
+    let most = room.looks / looks;
+    let (root, values) = match Json::parse_within(typed, most) {
+        Ok(parsed) => parsed,
+        Err(JsonError::TooMany { .. }) => {
+            room.looks -= most;
+            return TOO_MANY.to_owned();
+        }
+        Err(_) => return UNREADABLE.to_owned(),
     };
+    room.looks -= values * looks;
     let Some(shared) = Shared::of(&root) else {
         return UNREADABLE.to_owned();
     };
@@ -51,7 +72,12 @@ pub(super) fn redacted(
     if marks.of(&root) == Some(Treatment::Drop) {
         return "null".to_owned();
     }
-    let mut writer = Writer::new(&marks, hasher, typed.len(), typed.len().saturating_add(growth));
+    let mut writer = Writer::new(
+        &marks,
+        hasher,
+        typed.len(),
+        typed.len().saturating_add(room.growth),
+    );
     writer.value(&root);
     match writer.finish() {
         Ok(text) => text,

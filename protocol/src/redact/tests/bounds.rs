@@ -121,6 +121,46 @@ fn a_value_that_grows_past_the_room_is_named_too_large() {
 }
 
 #[test]
+fn value_with_too_many_values_inside_is_named() {
+    let list = |length: usize| format!(r#"{{"cards":[{}0]}}"#, "0,".repeat(length - 1));
+    let fields = [
+        "/cards/*/number",
+        "/cards/*/cvc",
+        "/cards/*/expiry",
+        "/cards/*/holder",
+    ];
+    let named = r#"{"$opaque":{"type":"Object","reason":"too many values for redaction"}}"#;
+    // Six looks at each.
+    let most = MAX_LOOKS / 6 - 2;
+    assert_eq!(value(&fields, How::Drop, &list(most)), list(most));
+    assert_eq!(value(&fields, How::Drop, &list(most + 1)), named);
+    // The values of one body share them, and small ones still find some behind a large one.
+    let put = |key, value: &str| format!(r#"{{"put":{{"store":"s","key":{key},"value":{value}}}}}"#);
+    let body = |values: &[String]| {
+        let puts: Vec<String> = values
+            .iter()
+            .enumerate()
+            .map(|(key, value)| put(key, value))
+            .collect();
+        format!(
+            r#"{{"commit":{{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[{}]}}}}"#,
+            puts.join(",")
+        )
+    };
+    let redaction = redaction(&fields, How::Drop);
+    let half = list(most / 2 + 1);
+    let redacted = redaction
+        .body(ORIGIN, &body(&[half.clone(), half.clone(), list(9)]))
+        .into_owned();
+    assert_eq!(redacted, body(&[half.clone(), named.to_owned(), list(9)]));
+    // However many there are, no more work is done than for the largest body.
+    work::take();
+    redaction.body(ORIGIN, &body(&vec![half; 40]));
+    let work = work::take();
+    assert!(work < 2 * MAX_LOOKS, "{work}");
+}
+
+#[test]
 fn hashes_tell_values_apart_and_not_where_they_stand() {
     let hash = |typed: &str| {
         let redacted = value(&["/a"], How::Hash, typed);

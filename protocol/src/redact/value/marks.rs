@@ -57,10 +57,12 @@ impl<'j, 'a> Marks<'j, 'a> {
             self.mark(place, how);
             return;
         };
-        if !self.seen.insert((address(place), field, steps.len())) {
+        let form_of_place = form(place);
+        // No pointer leads into one, and there may be millions.
+        if matches!(form_of_place, Form::Scalar) || !self.seen.insert((address(place), field, steps.len())) {
             return;
         }
-        let content = match form(place) {
+        let content = match form_of_place {
             Form::Typed("$id", content) => match content.get("value") {
                 Some(value) => value,
                 None => return,
