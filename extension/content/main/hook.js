@@ -51,6 +51,7 @@ try {
     );
     for (const name of ["key", "primaryKey"]) copyWhatIsGiven(IDBCursor.prototype, name);
     for (const { prototype } of [IDBObjectStore, IDBIndex]) copyWhatIsGiven(prototype, "keyPath");
+    for (const name of ["lower", "upper"]) copyWhatIsGiven(IDBKeyRange.prototype, name);
     const [bucket, manager] = ["StorageBucket", "StorageBucketManager"].map((name) => globalFunction(name)?.prototype);
     if (bucket !== undefined && manager !== undefined) {
       observeGets(bucket, "indexedDB", rememberFactory);

@@ -64,6 +64,12 @@ export const shapes = (run) => ({
   get keyPath() {
     return run(this, undefined, arguments);
   },
+  get lower() {
+    return run(this, undefined, arguments);
+  },
+  get upper() {
+    return run(this, undefined, arguments);
+  },
   get indexedDB() {
     return run(this, undefined, arguments);
   },

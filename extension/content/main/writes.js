@@ -371,9 +371,9 @@ function rangeMembers(query) {
     return undefined;
   }
   const upper = upperOf(query);
-  // The page has these objects, too, and may have changed them.
-  const from = lower === undefined ? "" : encode(lower, false);
-  const to = upper === undefined ? "" : encode(upper, false);
+  // A frame's getters may have given these objects out, too, with accessors in them since.
+  const from = lower === undefined ? "" : encode(asGiven(lower), false);
+  const to = upper === undefined ? "" : encode(asGiven(upper), false);
   if (from === undefined || to === undefined) return "";
   return rangeMember(from, to, lowerOpenOf(query), upperOpenOf(query));
 }

@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     failure::json_fault,
     journal::read::{Reader, StoreSummary},
+    memcached::most_bytes,
     output,
 };
 
@@ -79,7 +80,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
         let record = as_json(&reader, &store, &key, &value)?;
         output::json_texts(out, &[&record])?;
     } else if arguments.plain {
-        let plain = plain(&value, usize::MAX).map_err(|error| CliError::Absent(error.to_string()))?;
+        let plain =
+            plain(&value, most_bytes("", None)).map_err(|error| CliError::Absent(error.to_string()))?;
         output::json_texts(out, &[&plain])?;
     } else {
         output::json_texts(out, &[&value])?;
@@ -90,7 +92,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Cli
 fn as_json(reader: &Reader, store: &StoreSummary, key: &Key, value: &str) -> Result<String, CliError> {
     let (profile, _) = reader.author()?;
     let key = key.to_string();
-    let plain = plain(value, usize::MAX);
+    let plain = plain(value, most_bytes("", None));
     let (plain, plain_error) = match &plain {
         Ok(plain) => (Some(json(plain)?), None),
         Err(error) => (None, Some(error.to_string())),

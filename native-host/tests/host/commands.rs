@@ -102,6 +102,23 @@ fn get_prints_both_forms_of_a_value_and_where_it_is_from() {
     assert!(sandbox.print(&["get", "--help"]).contains("plain_error"));
 }
 
+/// A value whose parts occur more than once may be endless in its plain form.
+#[test]
+fn get_of_a_small_record_takes_little_memory() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let doubled = (1..=60).fold("[0]".to_owned(), |value, id| {
+        format!(r#"[{{"$id":{{"id":{id},"value":{value}}}}},{{"$ref":{id}}}]"#)
+    });
+    host.deliver(1, &commit(&[put("1", &doubled)]));
+    host.acknowledged(1);
+    let record = sandbox.print(&with_store(&["get"], &["--key", "1", "--json"]));
+    let why = r#""plain_error":"the plain form of the value is larger than"#;
+    assert!(record.contains(why), "{record}");
+    let plain = sandbox.run(&with_store(&["get"], &["--key", "1", "--plain"]));
+    assert!(!plain.status.success());
+}
+
 #[test]
 fn key_needs_no_journal() {
     let sandbox = Sandbox::new();

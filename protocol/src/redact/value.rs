@@ -27,7 +27,7 @@ const UNREADABLE: &str = r#"{"$opaque":{"type":"Object","reason":"unreadable for
 const TOO_LONG: &str = r#"{"$opaque":{"type":"Object","reason":"too large"}}"#;
 
 /// What can be written in the place of one that has too many values inside.
-const TOO_MANY: &str = r#"{"$opaque":{"type":"Object","reason":"too many values for redaction"}}"#;
+const TOO_MANY: &str = r#"{"$opaque":{"type":"Object","reason":"too large for redaction"}}"#;
 
 /// What redacting may still take.
 #[derive(Debug, Clone, Copy)]

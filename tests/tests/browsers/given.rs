@@ -87,6 +87,36 @@ fn keys_and_key_paths_may_be_changed(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// The database deletes by the bounds that the range was made with.
+fn bounds_of_ranges_may_be_changed(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(GIVEN)?;
+    rig.settled(&page)?;
+    for (upper, changed, left) in [("z", "c", vec!["a"]), ("c", "z", vec!["a", "m", "y"])] {
+        transact(&page, "for (const key of ['a', 'm', 'y']) out.put(key, [key])")?;
+        let before = rig.settled(&page)?.len();
+        transact(
+            &page,
+            &format!(
+                "const range = IDBKeyRange.bound(['b'], ['{upper}']);
+                range.lower.push('more');
+                range.upper[0] = '{changed}';
+                out.delete(range);"
+            ),
+        )?;
+        let told = lines(&rig.settled(&page)?[before..]);
+        let deleted: Vec<String> = ["a", "m", "y"]
+            .into_iter()
+            .filter(|key| !left.contains(key))
+            .map(|key| format!(r#"d given/out ["{key}"]"#))
+            .collect();
+        assert_eq!(told, deleted);
+    }
+    Ok(())
+}
+
 /// A value with accessors is read back once its key is known: by then another one may stand there.
 fn value_read_back_late_is_no_later_one(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
@@ -278,6 +308,7 @@ fn store_renamed_to_a_name_that_can_be_told_is_read(kind: Kind) -> Result<()> {
 lab::in_both_browsers!(
     store_renamed_to_a_name_that_can_be_told_is_read,
     keys_and_key_paths_may_be_changed,
+    bounds_of_ranges_may_be_changed,
     value_read_back_late_is_no_later_one,
     what_is_not_cloned_is_no_key,
     names_that_cannot_be_told_hold_nothing_up,

@@ -129,7 +129,7 @@ fn value_with_too_many_values_inside_is_named() {
         "/cards/*/expiry",
         "/cards/*/holder",
     ];
-    let named = r#"{"$opaque":{"type":"Object","reason":"too many values for redaction"}}"#;
+    let named = r#"{"$opaque":{"type":"Object","reason":"too large for redaction"}}"#;
     // Six looks at each.
     let most = MAX_LOOKS / 6 - 2;
     assert_eq!(value(&fields, How::Drop, &list(most)), list(most));
