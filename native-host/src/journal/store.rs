@@ -144,6 +144,11 @@ impl Stores {
             .collect())
     }
 
+    /// The table was written: this store is read from it again when it is met next.
+    pub(super) fn forget(&mut self, store: i64) {
+        self.known.retain(|_, known| known.id != store);
+    }
+
     /// The buckets of an origin that the table knows, without the default one.
     pub(super) fn named_buckets(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<String>> {
         connection
