@@ -53,17 +53,14 @@ impl Machine {
     /// Delivers, and waits for the acknowledgement; questions are left unanswered.
     fn deliver(&mut self, context: &str, sequence: u64, body: &str) {
         self.host.deliver_as(context, sequence, body);
-        loop {
-            if let FromHost::Acknowledged {
+        let what = format!("the acknowledgement of {context}'s delivery {sequence}");
+        self.host.await_message(&what, |message| match message {
+            FromHost::Acknowledged {
                 context: of,
                 sequence: last,
-            } = self.host.receive()
-                && of == context
-                && last == sequence
-            {
-                return;
-            }
-        }
+            } => (of == context && last == sequence).then_some(()),
+            _ => None,
+        });
     }
 
     /// The store is read as a whole: one record has changed unseen, the other has gone.
