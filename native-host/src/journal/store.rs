@@ -281,9 +281,10 @@ impl Store {
         self.unseen_writer_at
     }
 
-    /// Whether records that it has may hold something else than the mirror says.
-    pub(super) fn may_have_lapsed(&self) -> bool {
-        !self.knows_all() && (self.unseen_writer_at != 0 || self.lapsed_at != 0)
+    /// Until when what it has may hold something else than the mirror says, if any of it may.
+    pub(super) fn lapsed_at(&self) -> Option<i64> {
+        let may_have_lapsed = !self.knows_all() && (self.unseen_writer_at != 0 || self.lapsed_at != 0);
+        may_have_lapsed.then_some(self.lapsed_at)
     }
 
     /// It gets the records of a store of which not everything was known: nothing of it is known
