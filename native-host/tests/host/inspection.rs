@@ -11,9 +11,12 @@ use serde_json::Value;
 
 use crate::support::{
     Host, ORIGIN, PATIENCE, Sandbox,
-    body::{commit, put},
+    body::{commit, commit_at, now, put},
     host_delivery, status, until,
 };
+
+/// In milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 const SINKS: [&str; 3] = ["journal", "redis", "memcached"];
 
@@ -379,6 +382,48 @@ fn health_says_what_status_says() {
     assert!(profile["sinks"]["redis"]["lag"]["p99"].is_number(), "{profile}");
     let text = sandbox.print(&["status"]);
     assert!(text.contains("up to date; last events after "), "{text}");
+}
+
+/// A page may say any time of a commit, and so may a clock that is wrong.
+#[test]
+fn times_that_cannot_be_right_do_not_count_as_latencies() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let forged = [0, i64::MIN, i64::MAX, now() - 30 * DAY, now() + DAY];
+    let mut sequence = 0;
+    for at in forged {
+        for body in [commit(&[put("1", "1")]), commit_at(at, &[put("1", "2")])] {
+            sequence += 1;
+            host.deliver(sequence, &body);
+        }
+    }
+    Follower::with_past(10).follow(&mut host, 10, &SINKS);
+    for sink in health(&mut host).sinks {
+        let lag = sink.lag.expect("events have passed");
+        assert!(lag.p99 < 60_000.0, "{lag:?}");
+        assert_eq!(sink.untimed, 5);
+    }
+    let profile = &status(&sandbox)["profiles"][0];
+    assert_eq!(profile["sinks"]["redis"]["untimed"], 5);
+    let text = sandbox.print(&["status"]);
+    let told = "; 5 of the last events left out, for the time of their commit cannot be right";
+    assert_eq!(text.matches(told).count(), 2, "{text}");
+}
+
+#[test]
+fn no_latency_is_told_when_no_time_can_be_right() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit_at(i64::MAX, &[put("1", "1")]));
+    Follower::with_past(1).follow(&mut host, 1, &SINKS);
+    for sink in health(&mut host).sinks {
+        assert_eq!((sink.lag, sink.untimed), (None, 1));
+    }
+    assert!(
+        sandbox
+            .print(&["status"])
+            .contains("up to date; 1 of the last events left out")
+    );
 }
 
 #[test]
