@@ -311,6 +311,48 @@ impl Watcher {
     }
 }
 
+impl Watcher {
+    /// What it holds under these names, all asked for at once; nothing if the server does not say.
+    pub fn get_all(&mut self, names: &[String]) -> Vec<(String, String)> {
+        let mut asked = || {
+            let mut reader = match self.connection.take() {
+                Some(reader) => reader,
+                None => BufReader::new(connect(self.port)?),
+            };
+            let found = ask_all(&mut reader, names)?;
+            self.connection = Some(reader);
+            io::Result::Ok(found)
+        };
+        // A server that goes in the middle has said nothing.
+        asked().unwrap_or_default()
+    }
+}
+
+fn ask_all(reader: &mut BufReader<TcpStream>, names: &[String]) -> io::Result<Vec<(String, String)>> {
+    let broken = || io::Error::from(io::ErrorKind::InvalidData);
+    let mut found = Vec::new();
+    for names in names.chunks(64) {
+        let command = format!("get {}\r\n", names.join(" "));
+        reader.get_mut().write_all(command.as_bytes())?;
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header)?;
+            if header == "END\r\n" {
+                break;
+            }
+            let words: Vec<&str> = header.split_whitespace().collect();
+            let ["VALUE", name, _, length] = words[..] else {
+                return Err(broken());
+            };
+            let mut value = vec![0; length.parse::<usize>().map_err(|_| broken())? + 2];
+            reader.read_exact(&mut value)?;
+            value.truncate(value.len() - 2);
+            found.push((name.to_owned(), String::from_utf8(value).map_err(|_| broken())?));
+        }
+    }
+    Ok(found)
+}
+
 fn ask(reader: &mut BufReader<TcpStream>, key: &str) -> io::Result<Option<String>> {
     reader.get_mut().write_all(format!("get {key}\r\n").as_bytes())?;
     let mut header = String::new();
