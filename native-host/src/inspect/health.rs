@@ -14,6 +14,7 @@ use crate::{
         read::{Reader, SinkSummary},
     },
     sinks,
+    timing::inspect::{CLOCKS_APART_MS, LATEST_REPORT_MS},
 };
 
 /// Over how many of the last events lags are told.
@@ -21,13 +22,6 @@ const RECENT: usize = 512;
 
 /// The stage in front of the sinks.
 const JOURNAL: &str = "journal";
-
-/// How late a commit may be journaled: a page may have been frozen, or the host away. One that says
-/// to be older has another reason.
-const LATEST_REPORT_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// How far two clocks of one machine may be apart, as in the journal.
-const CLOCKS_APART_MS: i64 = 250;
 
 /// From how many events on it is worth counting them.
 const MANY: u64 = 10_000_000;

@@ -1,6 +1,6 @@
 //! A machine whose clock was an hour ahead and was set right: what was stamped until then holds
-//! back no read, no list and no deletion from then on, and makes nothing certain when the clock shows
-//! that time once more.
+//! back no read, no list and no deletion from then on. Nor does it make anything certain when the
+//! clock shows that time once more.
 
 use protocol::message::FromHost;
 
