@@ -23,7 +23,8 @@ use crate::timing;
 
 /// How often a question is put that no document answers.
 const ATTEMPTS: u32 = 4;
-/// How often the pause doubles before an answered question is put again.
+/// How often the pause doubles before a question is put again that was answered, or whose records
+/// are written on and on.
 const DOUBLINGS: u32 = 8;
 /// How many keys, and bytes of keys, one question holds: far below the browsers' limit for a
 /// message.
@@ -168,17 +169,20 @@ impl Requery {
             pending.bytes += bytes;
             self.bytes += bytes;
             self.done.push(Change::Added { store, key });
+            pending.attempts = 0;
         }
         pending.unanswered = 0;
-        if new || cause == Cause::Conflict {
+        // Two documents may go on writing the same records: then each question costs a read of all
+        // of them and decides nothing.
+        let rarely = 1 << pending.attempts.min(DOUBLINGS);
+        pending.due = if new || cause == Cause::Conflict {
             // Also where the key waits already: what was asked until now may be older.
-            pending.due = (now + timing::journal::quiet())
-                .min(pending.since + timing::journal::longest_unquiet())
-                .max(now);
-            pending.attempts = 0;
+            (now + timing::journal::quiet())
+                .min(pending.since + timing::journal::longest_unquiet() * rarely)
+                .max(now)
         } else {
-            pending.due = now + timing::journal::quiet() * (1 << pending.attempts.min(DOUBLINGS));
-        }
+            now + timing::journal::quiet() * rarely
+        };
     }
 
     /// A record was read and is in no conflict.
