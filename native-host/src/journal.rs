@@ -62,9 +62,15 @@ pub use recent::{Recent, Text};
 pub use write::{Batch, Outcome};
 pub use writer_lock::WriterLock;
 
-use crate::{config::Limits, time::now_ms};
+use crate::{config::Limits, time::now_ms, timing};
 
-use self::{clock::Clock, requery::Requery, resync::Resyncs, scan::Scan, store::Stores};
+use self::{
+    clock::Clock,
+    requery::{GivenUp, Requery},
+    resync::Resyncs,
+    scan::Scan,
+    store::Stores,
+};
 
 /// Who makes the events: constant fields of their `source`.
 #[derive(Debug, Clone)]
@@ -228,31 +234,53 @@ impl Journal {
     /// The questions that are due: for records in conflict whose stores have been quiet for long
     /// enough, and for stores that may lack something.
     pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
+        self.hand_over(now);
         let state = &mut self.state;
-        let (mut reads, given_up) = state.requery.due(now);
-        // Which records of these origins are in conflict is no longer known one by one.
-        let whole = reads.iter().filter_map(|read| match read {
-            protocol::message::FromHost::Snapshot { origin } => Some(origin),
-            _ => None,
-        });
-        for origin in whole.chain(&given_up) {
-            let _lock = self.writer_lock.take();
-            let invalidated = state
-                .stores
-                .invalidate_origin(&self.connection, origin, resync::from_now());
-            if let Err(error) = invalidated {
-                tracing::warn!("{}", JournalError::failed(&self.path, error));
-            }
-        }
-        for origin in given_up {
-            state.resyncs.request(&origin);
-        }
+        let mut reads = state.requery.questions(now);
         match state.resyncs.due(&self.connection, &state.requery, now) {
             Ok(origins) => reads.extend(origins),
-            // They stay due.
-            Err(error) => tracing::warn!("{}", JournalError::failed(&self.path, error)),
+            Err(error) => {
+                tracing::warn!("{}", JournalError::failed(&self.path, error));
+                state.resyncs.postpone(now);
+            }
         }
         reads
+    }
+
+    /// Stores whose records are no longer asked for one by one are to be read as a whole. Their
+    /// records are in conflict until that is on disk: an event that told a value before, or an
+    /// answer about another record that ended the conflict, would else take them for certain.
+    fn hand_over(&mut self, now: std::time::Instant) {
+        let given_up = self.state.requery.given_up(now);
+        if given_up.is_empty() {
+            return;
+        }
+        let written = {
+            let _lock = self.writer_lock.take();
+            let ids: Vec<i64> = given_up.iter().map(|given_up| given_up.store).collect();
+            resync::request_stores(&self.connection, &ids)
+        };
+        if let Err(error) = written {
+            tracing::warn!("{}", JournalError::failed(&self.path, error));
+            for GivenUp { store, .. } in given_up {
+                self.state.requery.postpone(store, now + timing::host::retry());
+            }
+            return;
+        }
+        for GivenUp {
+            store,
+            origin,
+            too_many,
+        } in given_up
+        {
+            self.state.stores.forget(store);
+            self.state.requery.hand_over(store);
+            if too_many {
+                self.state.resyncs.request_at_once(&origin, now);
+            } else {
+                self.state.resyncs.request(&origin);
+            }
+        }
     }
 
     /// Other documents of the origin can be asked than before: what nothing has come of is asked

@@ -420,6 +420,13 @@ pub(crate) mod inspect {
     /// How often the journal is looked at while such a question waits. *Short*.
     pub(crate) const FEED_POLL: Duration = Duration::from_millis(20);
 
+    /// How late a commit may be journaled, in milliseconds, and count for the latencies: a page may
+    /// have been frozen, or the host away. An older time is most likely wrong. *Wall clock*.
+    pub(crate) const LATEST_REPORT_MS: i64 = 24 * 60 * 60 * 1000;
+
+    /// How far a page's clock may be ahead of the host's, in milliseconds, likewise. *Wall clock*.
+    pub(crate) const CLOCKS_APART_MS: i64 = 250;
+
     /// How often an inspector is told how far a comparison is. *Short*.
     pub(crate) const COMPARISON_PROGRESS: Duration = Duration::from_millis(250);
 }

@@ -170,6 +170,15 @@ fn print(reader: &Reader, config: &Config, out: &mut impl Write) -> Result<(), C
                 "; last events after {p50} ms (p50), {p95} ms (p95), {p99} ms (p99)"
             );
         }
+        match sink.untimed {
+            0 => {}
+            count => {
+                let _infallible = write!(
+                    text,
+                    "; {count} of the last events left out, for the time of their commit cannot be right"
+                );
+            }
+        }
         line!(out, "{text}")?;
         if let Some(error) = &sink.error {
             line!(out, "    {error}")?;

@@ -14,10 +14,14 @@ use crate::{
         read::{Reader, SinkSummary},
     },
     sinks,
+    timing::inspect::{CLOCKS_APART_MS, LATEST_REPORT_MS},
 };
 
 /// Over how many of the last events lags are told.
 const RECENT: usize = 512;
+
+/// The stage in front of the sinks.
+const JOURNAL: &str = "journal";
 
 /// From how many events on it is worth counting them.
 const MANY: u64 = 10_000_000;
@@ -25,7 +29,7 @@ const MANY: u64 = 10_000_000;
 /// How a journal's host is. What the journal does not say is taken from this configuration.
 pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> {
     let (tail, head) = (reader.tail()?, reader.head()?);
-    let recent = reader.recent(RECENT)?;
+    let recent = timed(reader)?;
     let (events_bytes, stripped) = reader.usage()?;
     let mut health = Health {
         version: crate::VERSION.to_owned(),
@@ -51,6 +55,7 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
         memcached.value.name().clone_into(&mut health.memcached_value);
     }
     for sink in reader.sinks()? {
+        let (lag, untimed) = lag(reader, &sink, &recent)?;
         health.sinks.push(Sink {
             servers: servers(config, &sink.name),
             client: match &config.redis {
@@ -64,7 +69,8 @@ pub fn health(config: &Config, reader: &Reader) -> Result<Health, JournalError> 
                 events => events,
             },
             notices: reader.notices(&sink.name)?,
-            lag: lag(reader, &sink, &recent)?,
+            lag,
+            untimed,
             name: sink.name,
             state: sink.state,
             since: sink.since,
@@ -98,25 +104,78 @@ fn behind(tail: u64, head: u64, sink: &SinkSummary) -> u64 {
     head - sink.number.max(tail).min(head)
 }
 
-/// How late a sink was with these events, oldest first, each with the time of its commit; those it
-/// has not passed do not count.
-fn lag(reader: &Reader, sink: &SinkSummary, recent: &[(u64, i64)]) -> Result<Option<Lag>, JournalError> {
-    let (Some((first, _)), Some((last, _))) = (recent.first(), recent.last()) else {
-        return Ok(None);
-    };
-    let passages = reader.passages(&sink.name, first - 1, *last)?;
-    let mut passages = passages.iter().peekable();
-    let mut lags = Vec::with_capacity(recent.len());
-    for (number, committed_at) in recent {
-        while passages.next_if(|(to, _)| to < number).is_some() {}
+/// An event, the time of its commit, and when it was journaled, if that is still known.
+struct Timed {
+    number: u64,
+    committed_at: i64,
+    journaled_at: Option<i64>,
+}
+
+impl Timed {
+    /// How late a stage was that was passed at this time; `None` if one of the times cannot be
+    /// right. The time of the commit comes from the page, which may say anything. A sink may have
+    /// been away for any time, but the event was journaled soon.
+    fn latency(&self, passed_at: i64) -> Option<i64> {
+        let report = self
+            .journaled_at
+            .unwrap_or(passed_at)
+            .saturating_sub(self.committed_at);
+        let latency = passed_at.saturating_sub(self.committed_at);
+        let is_right = report <= LATEST_REPORT_MS && report.min(latency) >= -CLOCKS_APART_MS;
         // A page's clock may be coarser than ours; nothing passes a stage before it happens.
-        lags.extend(
-            passages
-                .peek()
-                .map(|(_, at)| at.saturating_sub(*committed_at).max(0)),
-        );
+        is_right.then_some(latency.max(0))
     }
-    Ok(percentiles(lags))
+}
+
+/// The last events, oldest first.
+fn timed(reader: &Reader) -> Result<Vec<Timed>, JournalError> {
+    let recent = reader.recent(RECENT)?;
+    let journaled = passed_at(reader, JOURNAL, &recent)?;
+    Ok(recent
+        .into_iter()
+        .zip(journaled)
+        .map(|((number, committed_at), journaled_at)| Timed {
+            number,
+            committed_at,
+            journaled_at,
+        })
+        .collect())
+}
+
+/// When each of these events, oldest first, passed a stage.
+fn passed_at(reader: &Reader, stage: &str, events: &[(u64, i64)]) -> Result<Vec<Option<i64>>, JournalError> {
+    let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else {
+        return Ok(Vec::new());
+    };
+    let passages = reader.passages(stage, first - 1, *last)?;
+    let mut passages = passages.iter().peekable();
+    Ok(events
+        .iter()
+        .map(|(number, _)| {
+            while passages.next_if(|(to, _)| to < number).is_some() {}
+            passages.peek().map(|(_, at)| *at)
+        })
+        .collect())
+}
+
+/// How late a sink was with these events, oldest first, and how many of them are left out because
+/// a time cannot be right; those it has not passed do not count.
+fn lag(reader: &Reader, sink: &SinkSummary, recent: &[Timed]) -> Result<(Option<Lag>, u64), JournalError> {
+    let numbers: Vec<_> = recent
+        .iter()
+        .map(|event| (event.number, event.committed_at))
+        .collect();
+    let passed = passed_at(reader, &sink.name, &numbers)?;
+    let mut lags = Vec::with_capacity(recent.len());
+    let mut untimed = 0;
+    for (event, at) in recent.iter().zip(passed) {
+        match at.map(|at| event.latency(at)) {
+            Some(Some(latency)) => lags.push(latency),
+            Some(None) => untimed += 1,
+            None => {}
+        }
+    }
+    Ok((percentiles(lags), untimed))
 }
 
 fn percentiles(mut lags: Vec<i64>) -> Option<Lag> {
@@ -146,6 +205,34 @@ fn size(journal: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn latency_is_none_when_a_time_cannot_be_right() {
+        const NOW: i64 = 1_700_000_000_000;
+        let latency = |committed_at, journaled_at, passed_at: i64| {
+            let event = Timed {
+                number: 1,
+                committed_at,
+                journaled_at,
+            };
+            event.latency(passed_at)
+        };
+        assert_eq!(latency(NOW, Some(NOW + 2), NOW + 5), Some(5));
+        assert_eq!(latency(NOW, None, NOW + 5), Some(5));
+        // Clocks are apart a little.
+        assert_eq!(latency(NOW, Some(NOW - CLOCKS_APART_MS), NOW), Some(0));
+        assert_eq!(latency(NOW, Some(NOW - CLOCKS_APART_MS - 1), NOW), None);
+        // A sink was away for long, a page was not.
+        let long = 10 * LATEST_REPORT_MS;
+        assert_eq!(latency(NOW, Some(NOW), NOW + long), Some(long));
+        assert_eq!(latency(NOW, Some(NOW + long), NOW + long), None);
+        // The clock was set back after the event was journaled.
+        assert_eq!(latency(NOW, Some(NOW), NOW - 1000), None);
+        for committed_at in [i64::MIN, 0, i64::MAX] {
+            assert_eq!(latency(committed_at, Some(NOW), NOW), None);
+            assert_eq!(latency(committed_at, None, NOW), None);
+        }
+    }
 
     #[test]
     fn percentiles_are_values_that_were_seen() {

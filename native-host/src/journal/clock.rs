@@ -13,6 +13,11 @@
 //! not: no index tells which they are, and a full disk might refuse to have many rewritten. Their
 //! stamps are corrected as they are read ([`Clock::stamp`]).
 //!
+//! Once the time of such a stamp has come, it looks like any other. Then it causes conflicts, which
+//! end by a read. But it must not pass for younger than a loss. So in all stores something counts
+//! as lost at the latest time that a stamp can have: until then only stores that are known as a
+//! whole tell a value before.
+//!
 //! **Invariant:** no time that decides about a delivery is later than [`Clock::limit`].
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -30,7 +35,6 @@ const CORRECT: &[&str] = &[
     "UPDATE store SET range_deleted_at = ?1 WHERE range_deleted_at > ?2",
     "UPDATE store SET records_pending_since = ?1 WHERE records_pending_since > ?2",
     "UPDATE store SET resync_pending_since = ?1 WHERE resync_pending_since > ?2",
-    "UPDATE store SET lapsed_at = ?1 WHERE lapsed_at > ?2",
     "UPDATE store SET unseen_writer_at = ?1 WHERE unseen_writer_at > ?2",
     "UPDATE read_mark SET at = ?1 WHERE at > ?2",
     "UPDATE store_list SET began = ?3 WHERE began > ?2",
@@ -96,8 +100,21 @@ impl Clock {
     }
 }
 
-/// Corrects what is on disk of times later than now, but for records with a value.
-pub(super) fn correct(connection: &Connection, clock: Clock) -> rusqlite::Result<()> {
+/// The latest time that a stamp in the journal of a host that has ended can have.
+pub(super) fn latest_stamp(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .query_row("SELECT coalesce(max(seen_at), 0) FROM context", [], |row| {
+            row.get(0)
+        })
+        .map(|seen_at: i64| seen_at.saturating_add(SLACK_MS))
+}
+
+/// Corrects what is on disk of times later than now, but for records with a value, none of which is
+/// later than `latest`.
+pub(super) fn correct(connection: &Connection, clock: Clock, latest: i64) -> rusqlite::Result<()> {
+    if latest > clock.limit() {
+        connection.execute("UPDATE store SET lapsed_at = max(lapsed_at, ?1)", [latest])?;
+    }
     let [right, limit, began] = clock.correction();
     for sql in CORRECT {
         let mut statement = connection.prepare(sql)?;
@@ -110,9 +127,9 @@ pub(super) fn correct(connection: &Connection, clock: Clock) -> rusqlite::Result
 }
 
 /// The same, as a transaction of its own.
-pub(super) fn correct_at_once(connection: &Connection, clock: Clock) -> rusqlite::Result<()> {
+pub(super) fn correct_at_once(connection: &Connection, clock: Clock, latest: i64) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    correct(&transaction, clock)?;
+    correct(&transaction, clock, latest)?;
     transaction.commit()
 }
 

@@ -4,6 +4,10 @@
 //! record and their clocks cannot tell which came first, the host applies what arrived last. Once
 //! the store has been quiet for a moment it asks the extension for the record's value.
 //!
+//! An answer may leave the record in conflict, too: another write was about as young. As long as
+//! documents answer, the question is put again, ever more rarely. Where none answers, all of the
+//! store is asked for ([`resync`](super::resync)).
+//!
 //! The list of keys is not kept on disk. The store's `pending_reads` is: the next host
 //! ([`resync`](super::resync)) or the next page load reads the whole store.
 
@@ -17,15 +21,18 @@ use protocol::message::FromHost;
 use super::{key::RecordKey, store::Place};
 use crate::timing;
 
-/// How often a question is put.
+/// How often a question is put that no document answers.
 const ATTEMPTS: u32 = 4;
+/// How often the pause doubles before a question is put again that was answered, or whose records
+/// are written on and on.
+const DOUBLINGS: u32 = 8;
 /// How many keys, and bytes of keys, one question holds: far below the browsers' limit for a
 /// message.
 const KEYS: usize = 256;
 const KEY_BYTES: usize = 128 * 1024;
 
 /// How many keys of one store wait to be read one by one, and how many bytes the keys of all stores
-/// take; with more of them the whole origin is read again.
+/// take; with more of them the whole store is read again.
 const SINGLY: usize = 16 * 1024;
 const SINGLY_BYTES: usize = 64 * 1024 * 1024;
 
@@ -74,9 +81,27 @@ struct Pending {
     /// When the first of them came up.
     since: Instant,
     due: Instant,
+    /// How often they were asked for since the last of them came up.
     attempts: u32,
-    /// An answer came, which left keys in conflict.
-    answered: bool,
+    /// How often since a document answered for any of them.
+    unanswered: u32,
+}
+
+/// A store whose records are no longer asked for one by one.
+#[derive(Debug)]
+pub(super) struct GivenUp {
+    pub store: i64,
+    pub origin: String,
+    /// There are too many of them; otherwise, no document has answered.
+    pub too_many: bool,
+}
+
+/// Why a key waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Conflict,
+    /// It was read, and is still in conflict.
+    Answer,
 }
 
 impl Requery {
@@ -97,18 +122,25 @@ impl Requery {
                     place,
                     key,
                     text,
-                } => self.wait(store, &place, key, text),
+                } => self.wait(store, &place, key, text, Cause::Conflict),
             }
         }
         self.done.clear();
     }
 
-    /// A record must be read again.
+    /// A commit is in conflict: the record must be read again.
     pub(super) fn add(&mut self, store: i64, place: &Place, key: &RecordKey) {
-        self.wait(store, place, key.bytes.clone(), key.text.get().to_owned());
+        let text = key.text.get().to_owned();
+        self.wait(store, place, key.bytes.clone(), text, Cause::Conflict);
     }
 
-    fn wait(&mut self, store: i64, place: &Place, key: Vec<u8>, text: String) {
+    /// What was read of a record decides nothing: it must be read again.
+    pub(super) fn keep_asking(&mut self, store: i64, place: &Place, key: &RecordKey) {
+        let text = key.text.get().to_owned();
+        self.wait(store, place, key.bytes.clone(), text, Cause::Answer);
+    }
+
+    fn wait(&mut self, store: i64, place: &Place, key: Vec<u8>, text: String, cause: Cause) {
         let now = Instant::now();
         let pending = self.stores.entry(store).or_insert_with(|| Pending {
             place: place.clone(),
@@ -119,7 +151,7 @@ impl Requery {
             since: now,
             due: now,
             attempts: 0,
-            answered: false,
+            unanswered: 0,
         });
         let bytes = key.len() + text.len();
         if pending.all || pending.keys.len() >= SINGLY || self.bytes + bytes > SINGLY_BYTES {
@@ -137,16 +169,20 @@ impl Requery {
             pending.bytes += bytes;
             self.bytes += bytes;
             self.done.push(Change::Added { store, key });
-            pending.due = (now + timing::journal::quiet())
-                .min(pending.since + timing::journal::longest_unquiet())
-                .max(now);
             pending.attempts = 0;
-            pending.answered = false;
-        } else {
-            pending.answered = true;
-            // Asked for already, and still in conflict: later, and at most `ATTEMPTS` times.
-            pending.due = now + timing::journal::quiet() * (1 << pending.attempts);
         }
+        pending.unanswered = 0;
+        // Two documents may go on writing the same records: then each question costs a read of all
+        // of them and decides nothing.
+        let rarely = 1 << pending.attempts.min(DOUBLINGS);
+        pending.due = if new || cause == Cause::Conflict {
+            // Also where the key waits already: what was asked until now may be older.
+            (now + timing::journal::quiet())
+                .min(pending.since + timing::journal::longest_unquiet() * rarely)
+                .max(now)
+        } else {
+            now + timing::journal::quiet() * rarely
+        };
     }
 
     /// A record was read and is in no conflict.
@@ -160,10 +196,12 @@ impl Requery {
             key: key.to_owned(),
             text,
         });
-        if self.has_pending(store) {
-            Resolution::More
-        } else {
-            Resolution::Last
+        match self.stores.get_mut(&store) {
+            Some(pending) => {
+                pending.unanswered = 0;
+                Resolution::More
+            }
+            None => Resolution::Last,
         }
     }
 
@@ -208,39 +246,47 @@ impl Requery {
             .is_some_and(|pending| pending.all || pending.keys.contains_key(key))
     }
 
-    /// The questions that are to be put now, and the origins of stores for which no document has
-    /// answered them.
-    pub(super) fn due(&mut self, now: Instant) -> (Vec<FromHost>, Vec<String>) {
-        let mut given_up = Vec::new();
-        self.stores.retain(|_, pending| {
-            let keep = pending.due > now || pending.attempts < ATTEMPTS;
-            // An answered store is not given up: a clock that was set back keeps all in conflict,
-            // whichever document reads it.
-            if !keep {
-                self.bytes -= pending.bytes;
-                if !pending.answered {
-                    given_up.push(pending.place.origin.clone());
-                }
-            }
-            keep
-        });
+    /// The stores whose records are not asked for one by one any more. They still wait, until they
+    /// are [handed over](Self::hand_over).
+    pub(super) fn given_up(&self, now: Instant) -> Vec<GivenUp> {
+        self.stores
+            .iter()
+            .filter(|(_, pending)| pending.due <= now && (pending.all || pending.unanswered >= ATTEMPTS))
+            .map(|(store, pending)| GivenUp {
+                store: *store,
+                origin: pending.place.origin.clone(),
+                too_many: pending.all,
+            })
+            .collect()
+    }
+
+    /// It is on disk that all of the store is to be read.
+    pub(super) fn hand_over(&mut self, store: i64) {
+        if let Some(pending) = self.stores.remove(&store) {
+            self.bytes -= pending.bytes;
+        }
+    }
+
+    /// That could not be written: it is tried again at this time.
+    pub(super) fn postpone(&mut self, store: i64, until: Instant) {
+        if let Some(pending) = self.stores.get_mut(&store) {
+            pending.due = until;
+        }
+    }
+
+    /// The questions that are to be put now.
+    pub(super) fn questions(&mut self, now: Instant) -> Vec<FromHost> {
         let mut reads: Vec<FromHost> = Vec::new();
-        // A snapshot resolves all that it finds, and adds again what is still in conflict.
-        self.stores.retain(|_, pending| {
-            let ask = pending.all && pending.due <= now;
-            if ask {
-                let origin = pending.place.origin.clone();
-                reads.push(FromHost::Snapshot { origin });
-            }
-            !ask
-        });
-        for pending in self.stores.values_mut().filter(|pending| pending.due <= now) {
+        let due =
+            |pending: &&mut Pending| pending.due <= now && !pending.all && pending.unanswered < ATTEMPTS;
+        for pending in self.stores.values_mut().filter(due) {
             pending.attempts += 1;
+            pending.unanswered += 1;
             pending.due = now + timing::journal::answer();
             pending.since = now;
             questions(pending, &mut reads);
         }
-        (reads, given_up)
+        reads
     }
 
     /// Other documents of the origin can be asked than before: each record that waits has all
@@ -254,6 +300,7 @@ impl Requery {
         {
             if pending.attempts > 0 {
                 pending.attempts = 0;
+                pending.unanswered = 0;
                 pending.due = pending.due.min(now + timing::journal::quiet());
             }
         }
@@ -320,9 +367,15 @@ mod tests {
         assert!(requery.is_pending(0, &key(0).bytes) && requery.stores[&3].all);
         assert_eq!(requery.resolve(0, &key(0).bytes), Resolution::More);
         // The store that had too much is read as a whole.
-        let (reads, _) = requery.due(Instant::now() + timing::journal::longest_unquiet() * 2);
-        let whole = |read: &&FromHost| matches!(read, FromHost::Snapshot { .. });
-        assert!(reads.iter().filter(whole).count() > 0, "{reads:?}");
+        let given_up = requery.given_up(Instant::now() + timing::journal::longest_unquiet() * 2);
+        assert!(
+            given_up
+                .iter()
+                .any(|given_up| given_up.store == 3 && given_up.too_many),
+            "{given_up:?}"
+        );
+        requery.hand_over(3);
+        assert!(!requery.has_pending(3));
         let kept: usize = requery.stores.values().map(|pending| pending.bytes).sum();
         assert_eq!(kept, requery.bytes);
     }

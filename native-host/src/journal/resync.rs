@@ -11,7 +11,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use protocol::message::FromHost;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{requery::Requery, stamp::SLACK_MS, store::WHOLE};
 use crate::{time::now_ms, timing};
@@ -61,6 +61,22 @@ pub(super) fn clear(connection: &Connection, origin: &str) -> rusqlite::Result<(
         .map(|_| ())
 }
 
+/// Records of these stores are in conflict, and which ones is known no longer: all of each store
+/// is to be read, and until then nothing of it is certain.
+pub(super) fn request_stores(connection: &Connection, stores: &[i64]) -> rusqlite::Result<()> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    for store in stores {
+        transaction
+            .prepare_cached(
+                "UPDATE store SET complete = 0, lapsed_at = max(lapsed_at, ?2), pending_reads = ?3,
+                    resync_pending_since = max(resync_pending_since, records_pending_since)
+                 WHERE id = ?1",
+            )?
+            .execute(params![store, from_now(), WHOLE])?;
+    }
+    transaction.commit()
+}
+
 impl Resyncs {
     /// What an earlier host has left to be done.
     pub(super) fn resume(&mut self, connection: &Connection) -> rusqlite::Result<()> {
@@ -87,6 +103,16 @@ impl Resyncs {
             due: (now + timing::journal::quiet())
                 .min(since + timing::journal::longest_unquiet())
                 .max(now),
+            attempts: 0,
+        };
+        self.requests.insert(origin.to_owned(), wanted);
+    }
+
+    /// The same where it was quiet for long enough.
+    pub(super) fn request_at_once(&mut self, origin: &str, now: Instant) {
+        let wanted = Request {
+            unasked_since: Some(now),
+            due: now,
             attempts: 0,
         };
         self.requests.insert(origin.to_owned(), wanted);
@@ -142,8 +168,12 @@ impl Resyncs {
             .filter(|(_, wanted)| wanted.due <= now)
             .map(|(origin, _)| origin.clone())
             .collect();
-        for origin in due {
-            let missing = is_missing(connection, requery, &origin)?;
+        // All of them first: a question that is counted is put, too.
+        let missing = due
+            .iter()
+            .map(|origin| is_missing(connection, requery, origin))
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        for (origin, missing) in due.into_iter().zip(missing) {
             let Some(wanted) = self.requests.get_mut(&origin) else {
                 continue;
             };
@@ -157,6 +187,13 @@ impl Resyncs {
             questions.push(FromHost::Snapshot { origin });
         }
         Ok(questions)
+    }
+
+    /// What is due could not be looked up: it is tried again in a while.
+    pub(super) fn postpone(&mut self, now: Instant) {
+        for wanted in self.requests.values_mut().filter(|wanted| wanted.due <= now) {
+            wanted.due = now + timing::host::retry();
+        }
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {

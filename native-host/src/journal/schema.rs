@@ -106,7 +106,7 @@ fn prepare(connection: &Connection, author: &Author, clock: Clock) -> rusqlite::
         )?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
-    clock::correct(&transaction, clock)?;
+    clock::correct(&transaction, clock, clock::latest_stamp(&transaction)?)?;
     transaction.execute("UPDATE meta SET browser = ?1", [&author.browser])?;
     // Only the last host knew which records were in conflict.
     transaction.execute(

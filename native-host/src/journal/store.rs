@@ -144,6 +144,11 @@ impl Stores {
             .collect())
     }
 
+    /// The table was written: this store is read from it again when it is met next.
+    pub(super) fn forget(&mut self, store: i64) {
+        self.known.retain(|_, known| known.id != store);
+    }
+
     /// The buckets of an origin that the table knows, without the default one.
     pub(super) fn named_buckets(connection: &Connection, origin: &str) -> rusqlite::Result<Vec<String>> {
         connection
@@ -276,9 +281,10 @@ impl Store {
         self.unseen_writer_at
     }
 
-    /// Whether records that it has may hold something else than the mirror says.
-    pub(super) fn may_have_lapsed(&self) -> bool {
-        !self.knows_all() && (self.unseen_writer_at != 0 || self.lapsed_at != 0)
+    /// Until when what it has may hold something else than the mirror says, if any of it may.
+    pub(super) fn lapsed_at(&self) -> Option<i64> {
+        let may_have_lapsed = !self.knows_all() && (self.unseen_writer_at != 0 || self.lapsed_at != 0);
+        may_have_lapsed.then_some(self.lapsed_at)
     }
 
     /// It gets the records of a store of which not everything was known: nothing of it is known

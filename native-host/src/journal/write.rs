@@ -157,7 +157,8 @@ impl<'j> Batch<'j> {
         let (clock, was_set_back) = journal.state.clock.advance(now_ms());
         if was_set_back {
             tracing::warn!("the machine's clock was set back: what was stamped until now counts as older");
-            clock::correct_at_once(connection, clock).map_err(failed)?;
+            let latest = journal.state.clock.limit();
+            clock::correct_at_once(connection, clock, latest).map_err(failed)?;
             journal.state.reload(connection).map_err(failed)?;
         }
         journal.state.clock = clock;

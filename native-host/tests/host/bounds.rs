@@ -33,9 +33,10 @@ fn deliver_in_parts(host: &mut Host, context: &str, sequence: u64, body: &str) {
 /// Waits for an acknowledgement of the usual document; what else the host wants meanwhile is
 /// another matter.
 fn await_acknowledged(host: &mut Host, last: u64) {
-    while !matches!(host.receive(), FromHost::Acknowledged { context, sequence } if context == CONTEXT && sequence == last)
-    {
-    }
+    host.await_message(&format!("the acknowledgement of delivery {last}"), |message| {
+        matches!(message, FromHost::Acknowledged { context, sequence } if context == CONTEXT && sequence == last)
+            .then_some(())
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The inspector's questions, as its background passes them on.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use protocol::{
     event::Event,
@@ -10,10 +10,13 @@ use protocol::{
 use serde_json::Value;
 
 use crate::support::{
-    Host, ORIGIN, Sandbox,
-    body::{commit, put},
+    Host, ORIGIN, PATIENCE, Sandbox,
+    body::{commit, commit_at, now, put},
     host_delivery, status, until,
 };
+
+/// In milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 const SINKS: [&str; 3] = ["journal", "redis", "memcached"];
 
@@ -78,8 +81,19 @@ impl Follower {
 
     /// Follows until these stages have been passed by this many events.
     fn follow(&mut self, host: &mut Host, events: usize, stages: &[&str]) {
+        let mut deadline = Instant::now() + PATIENCE;
         while self.events.len() < events || !stages.iter().all(|stage| self.has_passed(stage)) {
+            let known = (self.events.len(), self.passages.len());
             self.step(host);
+            if known != (self.events.len(), self.passages.len()) {
+                deadline = Instant::now() + PATIENCE;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for {events} events that have passed {stages:?}; there are {}: {:?}",
+                self.events.len(),
+                self.passages
+            );
         }
         let number = |event: &Value| event["source"]["sequence"].as_u64().expect("a number");
         let numbers: Vec<u64> = self.events.iter().map(number).collect();
@@ -215,7 +229,8 @@ fn record(host: &mut Host, key: &str) -> Record {
 fn large_values_are_left_out_of_the_feed_and_their_notices_come_along() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
-    let mut follower = Follower::with_past(0);
+    // It begins with the first event, whether the host looks at the question before that or after.
+    let mut follower = Follower::with_past(3);
     follower.ask(&mut host);
     // Memcached takes a million bytes, unless it is told otherwise.
     for (sequence, bytes) in [(1, 2_000_000), (2, FEED_VALUE_BYTES + 1), (3, 10)] {
@@ -367,6 +382,48 @@ fn health_says_what_status_says() {
     assert!(profile["sinks"]["redis"]["lag"]["p99"].is_number(), "{profile}");
     let text = sandbox.print(&["status"]);
     assert!(text.contains("up to date; last events after "), "{text}");
+}
+
+/// A page may say any time of a commit, and so may a clock that is wrong.
+#[test]
+fn times_that_cannot_be_right_do_not_count_as_latencies() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let forged = [0, i64::MIN, i64::MAX, now() - 30 * DAY, now() + DAY];
+    let mut sequence = 0;
+    for at in forged {
+        for body in [commit(&[put("1", "1")]), commit_at(at, &[put("1", "2")])] {
+            sequence += 1;
+            host.deliver(sequence, &body);
+        }
+    }
+    Follower::with_past(10).follow(&mut host, 10, &SINKS);
+    for sink in health(&mut host).sinks {
+        let lag = sink.lag.expect("events have passed");
+        assert!(lag.p99 < 60_000.0, "{lag:?}");
+        assert_eq!(sink.untimed, 5);
+    }
+    let profile = &status(&sandbox)["profiles"][0];
+    assert_eq!(profile["sinks"]["redis"]["untimed"], 5);
+    let text = sandbox.print(&["status"]);
+    let told = "; 5 of the last events left out, for the time of their commit cannot be right";
+    assert_eq!(text.matches(told).count(), 2, "{text}");
+}
+
+#[test]
+fn no_latency_is_told_when_no_time_can_be_right() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    host.deliver(1, &commit_at(i64::MAX, &[put("1", "1")]));
+    Follower::with_past(1).follow(&mut host, 1, &SINKS);
+    for sink in health(&mut host).sinks {
+        assert_eq!((sink.lag, sink.untimed), (None, 1));
+    }
+    assert!(
+        sandbox
+            .print(&["status"])
+            .contains("up to date; 1 of the last events left out")
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::support::{
     Apply, Gate, Host, Proxy, Sandbox,
     body::{commit, put},
-    has, hello, status, until,
+    has, hello, output, status, until,
 };
 
 /// What sets an item.
@@ -28,14 +28,9 @@ fn repair(sandbox: &Sandbox, proxy: &Proxy) -> Option<i32> {
     let address = sandbox.memcached.address();
     let path = sandbox.directory.path().join("by-proxy.toml");
     fs::write(&path, config.replace(&address, proxy.address())).expect("written");
-    sandbox
-        .program()
-        .env("IDB_RELAY_CONFIG", path)
-        .args(["verify", "--repair"])
-        .output()
-        .expect("it runs")
-        .status
-        .code()
+    let mut program = sandbox.program();
+    program.env("IDB_RELAY_CONFIG", path).args(["verify", "--repair"]);
+    output(&mut program).status.code()
 }
 
 /// Whether a process holds the journal's writer lock for longer than any transaction of the host

@@ -17,7 +17,7 @@ use crate::{
     support::{
         Gate, Host, Machine, ORIGIN, Proxy, Sandbox,
         body::{commit, put},
-        has, hello_of, until,
+        has, hello_of, output, until,
     },
     verify::{Verified, kinds, verified, verify},
 };
@@ -31,7 +31,7 @@ fn repair(sandbox: &Sandbox, proxy: &Proxy) -> Verified {
     let mut program = sandbox.program();
     program.env("IDB_RELAY_CONFIG", path);
     program.args(["verify", "--json", "--repair", "--profile", FIRST]);
-    verified(program.output().expect("it runs"))
+    verified(output(&mut program))
 }
 
 /// A proxy that holds back the first bytes that have this in them, and all that have it until the
@@ -49,10 +49,8 @@ fn held_back(sandbox: &Sandbox, what: &'static [u8]) -> (Proxy, Arc<Gate>) {
 
 /// Lets the second profile own the origin, and waits until it has written everything.
 fn hand_over(sandbox: &Sandbox, mut own: Command) {
-    let output = own
-        .args(["own", "--origin", ORIGIN, "--profile", SECOND])
-        .output();
-    assert!(output.expect("it runs").status.success());
+    let output = output(own.args(["own", "--origin", ORIGIN, "--profile", SECOND]));
+    assert!(output.status.success());
     until("the new owner has settled", || {
         sandbox
             .memcached

@@ -1,5 +1,6 @@
 //! A machine whose clock was an hour ahead and was set right: what was stamped until then holds
-//! back no read, no list and no deletion from then on.
+//! back no read, no list and no deletion from then on. Nor does it make anything certain when the
+//! clock shows that time once more.
 
 use protocol::message::FromHost;
 
@@ -53,17 +54,14 @@ impl Machine {
     /// Delivers, and waits for the acknowledgement; questions are left unanswered.
     fn deliver(&mut self, context: &str, sequence: u64, body: &str) {
         self.host.deliver_as(context, sequence, body);
-        loop {
-            if let FromHost::Acknowledged {
+        let what = format!("the acknowledgement of {context}'s delivery {sequence}");
+        self.host.await_message(&what, |message| match message {
+            FromHost::Acknowledged {
                 context: of,
                 sequence: last,
-            } = self.host.receive()
-                && of == context
-                && last == sequence
-            {
-                return;
-            }
-        }
+            } => (of == context && last == sequence).then_some(()),
+            _ => None,
+        });
     }
 
     /// The store is read as a whole: one record has changed unseen, the other has gone.
@@ -176,5 +174,109 @@ fn loss_is_made_good_when_the_clock_was_set_back() {
     machine.set_right();
     machine.read_all(2);
     machine.assert_read();
+    assert!(!machine.has_pending_reads());
+}
+
+impl Machine {
+    /// An hour later the clock shows for the second time when the records were written.
+    fn reach_stamps(&mut self) {
+        self.clock.pass(HOUR);
+    }
+
+    /// What the last event tells of the value before, once there are so many of them.
+    fn last_before(&self, events: usize) -> Option<serde_json::Value> {
+        let events = self.sandbox.redis.await_stream(events);
+        events.last().and_then(|event| event.get("before")).cloned()
+    }
+
+    /// Answers a question about record 1.
+    fn answer(&mut self, sequence: u64, value: &str) {
+        self.host.await_message("a question about record 1", |message| {
+            matches!(message, FromHost::Read { keys, .. } if keys == ["1"]).then_some(())
+        });
+        let at = self.clock.pass(LATER);
+        let records = format!(
+            r#"{{"records":{{"database":"shop","version":1,"store":"orders","began_at":{at},"read_at":{at},"present":[{{"key":1,"value":{value}}}],"absent":[]}}}}"#
+        );
+        self.deliver("reader", sequence, &records);
+    }
+}
+
+#[test]
+fn value_before_is_unknown_behind_a_loss_when_stamps_are_reached() {
+    let mut machine = Machine::ahead();
+    machine.set_right();
+    // What the record was changed to is not known.
+    machine.deliver("writer", 2, GAP);
+    machine.reach_stamps();
+    let at = machine.clock.pass(LATER);
+    machine.deliver("writer", 3, &commit_at(at, &[put("1", "\"next\"")]));
+    machine.sandbox.await_cached("1", Some("\"next\""));
+    assert_eq!(machine.last_before(3), None);
+    let at = machine.clock.pass(LATER);
+    machine.deliver("writer", 4, &commit_at(at, &[put("1", "\"last\"")]));
+    assert_eq!(machine.last_before(4), Some("next".into()));
+}
+
+#[test]
+fn value_before_is_unknown_behind_a_start_when_stamps_are_reached() {
+    let mut machine = Machine::ahead();
+    machine.host.close_stdin();
+    machine.host.wait();
+    machine.clock.pass(-HOUR);
+    // The second start finds a journal whose clocks the first one has corrected.
+    for _ in 0..2 {
+        machine.host = start(&machine.sandbox);
+        machine.host.close_stdin();
+        machine.host.wait();
+    }
+    machine.host = start(&machine.sandbox);
+    machine.reach_stamps();
+    let at = machine.clock.pass(LATER);
+    machine.deliver("another", 1, &commit_at(at, &[put("1", "\"next\"")]));
+    machine.sandbox.await_cached("1", Some("\"next\""));
+    assert_eq!(machine.last_before(3), None);
+}
+
+#[test]
+fn commit_that_waited_is_settled_when_stamps_are_reached() {
+    let mut machine = Machine::ahead();
+    machine.set_right();
+    // Made while the clock was right, and younger than what is stamped with a later time.
+    let at = machine.clock.pass(LATER);
+    machine.reach_stamps();
+    machine.clock.pass(LATER);
+    machine.deliver("another", 1, &commit_at(at, &[put("1", "\"newer\"")]));
+    assert!(machine.has_pending_reads());
+    machine.answer(2, "\"newer\"");
+    machine.sandbox.await_cached("1", Some("\"newer\""));
+    assert!(!machine.has_pending_reads());
+}
+
+#[test]
+fn commit_at_the_very_time_of_a_stamp_is_settled() {
+    let mut machine = Machine::ahead();
+    machine.set_right();
+    // Setting it right took this long.
+    machine.clock.pass(HOUR - 2 * LATER);
+    let at = machine.clock.pass(0);
+    machine.deliver("another", 1, &commit_at(at, &[put("1", "\"newer\"")]));
+    assert!(machine.has_pending_reads());
+    machine.answer(2, "\"newer\"");
+    machine.sandbox.await_cached("1", Some("\"newer\""));
+    assert!(!machine.has_pending_reads());
+}
+
+#[test]
+fn read_that_waited_is_settled_when_stamps_are_reached() {
+    let mut machine = Machine::ahead();
+    machine.set_right();
+    let at = machine.clock.pass(LATER);
+    machine.reach_stamps();
+    machine.clock.pass(LATER);
+    let seen = [("1", "\"new\""), ("2", "\"keep\"")];
+    machine.deliver("another", 1, &snapshot_at(at, &seen));
+    machine.answer(2, "\"new\"");
+    machine.sandbox.await_cached("1", Some("\"new\""));
     assert!(!machine.has_pending_reads());
 }

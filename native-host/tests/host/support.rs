@@ -3,6 +3,7 @@
 mod apply;
 pub mod body;
 mod certificates;
+mod command;
 mod host;
 mod machine;
 mod proxy;
@@ -13,7 +14,10 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Output},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,6 +26,7 @@ use tempfile::TempDir;
 pub use self::{
     apply::Apply,
     certificates::Certificates,
+    command::output,
     host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, hello_of, pour},
     machine::Machine,
     proxy::{Gate, Proxy, has},
@@ -118,7 +123,7 @@ impl Sandbox {
 
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.program().args(arguments).output().expect("it runs")
+        output(self.program().args(arguments))
     }
 
     /// What a command prints; it must succeed.
@@ -169,6 +174,16 @@ impl Sandbox {
         until(&format!("Memcached holds {value:?} for {key}"), || {
             self.memcached.get(&name).as_deref() == value
         });
+    }
+}
+
+/// Says that what runs beside a test is over, also when the test fails: a scope waits for its
+/// threads in any case.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -12,7 +12,7 @@ use protocol::inspect::{Answer, Compared, Difference, DifferenceKind, Reply};
 use serde_json::Value;
 
 use crate::support::{
-    Host, Memcached, ORIGIN, Sandbox,
+    Host, Memcached, ORIGIN, Over, Sandbox,
     body::{clear, commit, delete, put},
     status, until,
 };
@@ -235,6 +235,7 @@ fn what_is_on_its_way_is_no_difference() {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let over = &over;
+        let ends = Over(over);
         let writer = scope.spawn(move || {
             let mut sequence = 1;
             while !over.load(Ordering::Relaxed) {
@@ -258,7 +259,7 @@ fn what_is_on_its_way_is_no_difference() {
             assert_eq!(verified.kinds(), BTreeSet::new());
             assert_eq!(verified.code, Some(0));
         }
-        over.store(true, Ordering::Relaxed);
+        drop(ends);
         let host = writer.join().expect("it writes");
         assert!(host.close().success());
     });
@@ -283,6 +284,7 @@ fn repairing_never_goes_back_in_time() {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let (sandbox, over, name) = (&sandbox, &over, &name);
+        let ends = Over(over);
         // One thread keeps deleting the item, another keeps repairing it.
         scope.spawn(move || {
             while !over.load(Ordering::Relaxed) {
@@ -308,7 +310,7 @@ fn repairing_never_goes_back_in_time() {
             host.deliver(sequence, &commit(&[put("1", &sequence.to_string())]));
             host.acknowledged(sequence);
         }
-        over.store(true, Ordering::Relaxed);
+        drop(ends);
         watcher.join().expect("never older");
     });
     up_to_date(&sandbox);

@@ -79,6 +79,9 @@ pub struct Sink {
     /// From the page's commit to this stage, over the last events; absent before there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<Lag>,
+    /// How many of the last events `lag` leaves out: the time of their commit cannot be right.
+    #[serde(default)]
+    pub untimed: u64,
 }
 
 /// Milliseconds.

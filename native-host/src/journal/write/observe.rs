@@ -90,7 +90,7 @@ impl Batch<'_> {
         if let Some(at) = younger {
             if !same {
                 store.request_records(connection, at.saturating_add(SLACK_MS))?;
-                requery.add(store.id, place, key);
+                requery.keep_asking(store.id, place, key);
             }
             return Ok(());
         }

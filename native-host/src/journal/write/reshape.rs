@@ -78,7 +78,7 @@ impl<'j> Batch<'j> {
         } = from;
         let store = self.state.stores.get(&self.transaction, place, version)?;
         let complete = store.knows_all();
-        let (lapsed, unseen_writer_at) = (store.may_have_lapsed(), store.unseen_writer_at());
+        let (lapsed_at, unseen_writer_at) = (store.lapsed_at(), store.unseen_writer_at());
         let reads = Reads::of(store, when);
         let source = self.delete_range(from, Cause::Move, events, written)?;
         if self.is_spent() {
@@ -96,7 +96,8 @@ impl<'j> Batch<'j> {
         late |= source.late;
         if !complete {
             let store = self.state.stores.get(&self.transaction, to.place, version)?;
-            let lapsed_at = if lapsed { resync::from_now() } else { 0 };
+            // A clock that was set back may have left a time that is yet to come.
+            let lapsed_at = lapsed_at.map_or(0, |lapsed_at| lapsed_at.max(resync::from_now()));
             store.distrust(&self.transaction, lapsed_at, unseen_writer_at)?;
         }
         self.move_records((source.store, reads), to, events, written)?;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     support::{
-        Apply, Host, Memcached, Sandbox,
+        Apply, Host, Memcached, Over, Sandbox,
         body::{commit, delete, put},
     },
     verify::{ask, assert_same, compared, kinds, verify},
@@ -162,6 +162,7 @@ fn comparing_and_repairing_while_apply_is_at_it_turns_nothing_back() {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let over = &over;
+        let ends = Over(over);
         let keys = &keys;
         let writer = scope.spawn(move || {
             let mut sequence = 1;
@@ -177,7 +178,7 @@ fn comparing_and_repairing_while_apply_is_at_it_turns_nothing_back() {
             let verified = verify(&sandbox, &["--repair"]);
             assert_eq!((verified.code, verified.kinds()), (Some(0), BTreeSet::new()));
         }
-        over.store(true, Ordering::Relaxed);
+        drop(ends);
         let (host, sequence) = writer.join().expect("it writes");
         sandbox.await_cached("20", Some(&sequence.to_string()));
         all_done(&sandbox);

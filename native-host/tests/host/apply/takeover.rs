@@ -1,7 +1,10 @@
 //! Several processes: they are killed, stopped in their tracks, and go on as if nothing had
 //! happened.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use idb_relay::apply::{
     cache::{
@@ -216,12 +219,12 @@ fn what_a_killed_process_left_is_done_by_the_next() {
     let last = next - 1;
     sandbox.await_cached("1", Some(&last.to_string()));
     all_done(&sandbox);
-    for sequence in 2..=last {
-        let own = sandbox
-            .memcached
-            .get(&format!("{}{}", prefix(&sandbox), 1000 + sequence));
-        assert_eq!(own, Some(sequence.to_string()));
-    }
+    let prefix = prefix(&sandbox);
+    let expected: BTreeMap<String, String> = (2..=last)
+        .map(|sequence| (format!("{prefix}{}", 1000 + sequence), sequence.to_string()))
+        .collect();
+    let names: Vec<String> = expected.keys().cloned().collect();
+    assert_eq!(sandbox.memcached.get_all(&names), expected);
     assert!(watch.end() > 0);
 }
 

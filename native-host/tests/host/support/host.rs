@@ -5,7 +5,7 @@ use std::{
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use idb_relay::messaging::frame;
@@ -139,11 +139,38 @@ impl Host {
 
     /// The next message, but for those about servers.
     pub fn receive(&mut self) -> FromHost {
+        self.await_message("a message", Some)
+    }
+
+    /// What `pick` makes of the first message that it takes; those before it are dropped, and so
+    /// are those about servers. However many come, all of it takes [`PATIENCE`] at most.
+    pub fn await_message<T>(&mut self, what: &str, mut pick: impl FnMut(FromHost) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        let (mut dropped, mut errors) = (0, Vec::new());
         loop {
-            match self.messages.recv_timeout(PATIENCE).expect("a message") {
+            let patience = deadline.saturating_duration_since(Instant::now());
+            let message = match self.messages.recv_timeout(patience) {
+                Ok(message) if !patience.is_zero() => message,
+                other => {
+                    let end = match other {
+                        Err(RecvTimeoutError::Disconnected) => "the host has ended".to_owned(),
+                        _ => format!("{PATIENCE:?} passed"),
+                    };
+                    panic!("{end} before {what} came; {dropped} other messages did, and errors {errors:?}")
+                }
+            };
+            match message {
                 FromHost::Servers { problems } => self.servers = problems,
-                other => return other,
+                message => {
+                    if let FromHost::Error(error) = &message {
+                        errors.push(error.message.clone());
+                    }
+                    if let Some(picked) = pick(message) {
+                        return picked;
+                    }
+                }
             }
+            dropped += 1;
         }
     }
 
@@ -182,44 +209,43 @@ impl Host {
         });
     }
 
+    /// The limit measures lack of progress: many deliveries may take longer on a busy machine.
     fn acknowledged_past(&mut self, context: &str, sequence: u64, is_dropped: impl Fn(&FromHost) -> bool) {
-        loop {
-            match self.receive() {
-                message if is_dropped(&message) => {}
+        let mut reached = 0;
+        while reached < sequence {
+            let what = format!("the acknowledgement of {context}'s delivery {sequence}, after {reached}");
+            reached = self.await_message(&what, |message| match message {
+                message if is_dropped(&message) => None,
                 FromHost::Acknowledged {
                     context: of,
                     sequence: last,
                 } if of == context => {
                     assert!(last <= sequence, "{last} was never sent");
-                    if last == sequence {
-                        return;
-                    }
+                    Some(last).filter(|last| *last > reached)
                 }
-                FromHost::Acknowledged { .. } => {}
-                other => panic!("no acknowledgement: {other:?}"),
-            }
+                FromHost::Acknowledged { .. } => None,
+                other => panic!("{other:?} came instead of {what}"),
+            });
         }
     }
 
     /// Waits for an error and returns it; other messages before it are dropped.
     pub fn error(&mut self, code: ErrorCode) -> HostError {
-        loop {
-            if let FromHost::Error(error) = self.receive() {
-                assert_eq!(error.code, code, "{error:?}");
-                assert!(!error.message.is_empty() && !error.fix.is_empty(), "{error:?}");
-                return error;
-            }
-        }
+        let error = self.await_message(&format!("the error {code:?}"), |message| match message {
+            FromHost::Error(error) => Some(error),
+            _ => None,
+        });
+        assert_eq!(error.code, code, "{error:?}");
+        assert!(!error.message.is_empty() && !error.fix.is_empty(), "{error:?}");
+        error
     }
 
     /// Waits for a message of the host's own accord that is no acknowledgement.
     pub fn request(&mut self) -> FromHost {
-        loop {
-            match self.receive() {
-                FromHost::Acknowledged { .. } | FromHost::Error(_) => {}
-                other => return other,
-            }
-        }
+        self.await_message("a request", |message| match message {
+            FromHost::Acknowledged { .. } | FromHost::Error(_) => None,
+            other => Some(other),
+        })
     }
 
     /// Asks a question of an inspector.
@@ -229,13 +255,11 @@ impl Host {
 
     /// Waits for the next answer; acknowledgements before it are dropped.
     pub fn answer(&mut self) -> Answer {
-        loop {
-            match self.receive() {
-                FromHost::Answer(answer) => return answer,
-                FromHost::Acknowledged { .. } => {}
-                other => panic!("no answer: {other:?}"),
-            }
-        }
+        self.await_message("an answer to an inspector's question", |message| match message {
+            FromHost::Answer(answer) => Some(answer),
+            FromHost::Acknowledged { .. } => None,
+            other => panic!("{other:?} came instead of an answer"),
+        })
     }
 
     /// Closes stdin, as a browser does.

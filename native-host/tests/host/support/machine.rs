@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf, process::Command};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Host, Sandbox, hello};
+use super::{Host, Sandbox, hello, output};
 
 /// A home with a configuration that names a sandbox's servers.
 pub struct Machine {
@@ -71,7 +71,7 @@ impl Machine {
 
     /// What a command prints.
     pub fn print(&self, arguments: &[&str]) -> String {
-        let output = self.program().args(arguments).output().expect("it runs");
+        let output = output(self.program().args(arguments));
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 

@@ -8,7 +8,6 @@ use std::{
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 use idb_relay::config::endpoint::Endpoint;
@@ -22,6 +21,19 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("bound").port()
 }
 
+/// A server on a free port. Until it has the port another process may take it, the sooner the
+/// busier the machine is: then `start` returns `None`, and another port is tried.
+fn on_free_port<T>(mut start: impl FnMut(u16) -> Option<T>) -> T {
+    const ATTEMPTS: usize = 10;
+    (0..ATTEMPTS)
+        .find_map(|_| start(free_port()))
+        .unwrap_or_else(|| panic!("a server ended at once on each of {ATTEMPTS} free ports"))
+}
+
+fn has_ended(child: Option<&mut Child>) -> bool {
+    child.is_none_or(|child| child.try_wait().expect("a child").is_some())
+}
+
 fn spawn(command: &mut Command) -> Child {
     command
         .stdin(Stdio::null())
@@ -29,6 +41,13 @@ fn spawn(command: &mut Command) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts")
+}
+
+/// Connects to a server that may be stopped in its tracks: no read from it waits without a limit.
+fn connect(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 fn answers(port: u16) -> bool {
@@ -57,13 +76,15 @@ pub struct Redis {
 
 impl Redis {
     pub fn start(directory: &Path) -> Self {
-        let mut redis = Self {
-            child: None,
-            port: free_port(),
-            directory: directory.to_owned(),
-        };
-        redis.up();
-        redis
+        on_free_port(|port| {
+            let mut redis = Self {
+                child: None,
+                port,
+                directory: directory.to_owned(),
+            };
+            redis.begin_with(&[]);
+            redis.comes_up().then_some(redis)
+        })
     }
 
     pub fn up(&mut self) {
@@ -72,8 +93,32 @@ impl Redis {
 
     /// With more options.
     pub fn up_with(&mut self, options: &[&str]) {
-        self.child = Some(self.started(options));
-        self.await_answer();
+        self.begin_with(options);
+        assert!(self.comes_up(), "Redis ended: is its port {} taken?", self.port);
+    }
+
+    /// Waits until it does what it is asked; whether it does not end before that.
+    fn comes_up(&mut self) -> bool {
+        let mut comes_up = None;
+        until("Redis answers", || {
+            let ended = has_ended(self.child.as_mut());
+            comes_up = (ended || self.answers()).then_some(!ended);
+            comes_up.is_some()
+        });
+        comes_up == Some(true)
+    }
+
+    /// Whether it does what it is asked, it and no other server that has its port.
+    fn answers(&self) -> bool {
+        let info: redis::RedisResult<String> = self
+            .connected()
+            .and_then(|mut connection| redis::cmd("INFO").arg("server").query(&mut connection));
+        let own = format!("process_id:{}\r\n", self.id());
+        // INFO answers before the data are there.
+        info.is_ok_and(|info| info.contains(&own))
+            && self
+                .connected()
+                .is_ok_and(|mut connection| redis::cmd("PING").exec(&mut connection).is_ok())
     }
 
     fn started(&self, options: &[&str]) -> Child {
@@ -98,11 +143,7 @@ impl Redis {
 
     /// Waits until it does what it is asked.
     pub fn await_answer(&self) {
-        until("Redis answers", || {
-            redis::Client::open(self.url())
-                .and_then(|client| client.get_connection())
-                .is_ok_and(|mut connection| redis::cmd("PING").exec(&mut connection).is_ok())
-        });
+        until("Redis answers", || self.answers());
     }
 
     /// Without waiting until it answers: it may have much to read.
@@ -185,10 +226,14 @@ impl Redis {
     }
 
     pub fn connection(&self) -> redis::Connection {
-        let client = redis::Client::open(self.url()).expect("an address");
-        let connection = client.get_connection().expect("a connection");
-        connection.set_read_timeout(Some(PATIENCE)).expect("set");
-        connection
+        self.connected().expect("a connection")
+    }
+
+    /// No read from it waits without a limit, neither while it connects nor later.
+    fn connected(&self) -> redis::RedisResult<redis::Connection> {
+        let connection = redis::Client::open(self.url())?.get_connection_with_timeout(PATIENCE)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        Ok(connection)
     }
 
     /// The events in the stream, as they stand there.
@@ -258,12 +303,54 @@ impl Watcher {
     pub fn get(&mut self, key: &str) -> Option<String> {
         let mut reader = match self.connection.take() {
             Some(reader) => reader,
-            None => BufReader::new(TcpStream::connect(("127.0.0.1", self.port)).ok()?),
+            None => BufReader::new(connect(self.port).ok()?),
         };
         let value = ask(&mut reader, key).ok()?;
         self.connection = Some(reader);
         value
     }
+}
+
+impl Watcher {
+    /// What it holds under these names, all asked for at once; nothing if the server does not say.
+    pub fn get_all(&mut self, names: &[String]) -> Vec<(String, String)> {
+        let mut asked = || {
+            let mut reader = match self.connection.take() {
+                Some(reader) => reader,
+                None => BufReader::new(connect(self.port)?),
+            };
+            let found = ask_all(&mut reader, names)?;
+            self.connection = Some(reader);
+            io::Result::Ok(found)
+        };
+        // A server that goes in the middle has said nothing.
+        asked().unwrap_or_default()
+    }
+}
+
+fn ask_all(reader: &mut BufReader<TcpStream>, names: &[String]) -> io::Result<Vec<(String, String)>> {
+    let broken = || io::Error::from(io::ErrorKind::InvalidData);
+    let mut found = Vec::new();
+    for names in names.chunks(64) {
+        let command = format!("get {}\r\n", names.join(" "));
+        reader.get_mut().write_all(command.as_bytes())?;
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header)?;
+            if header == "END\r\n" {
+                break;
+            }
+            let words: Vec<&str> = header.split_whitespace().collect();
+            let ["VALUE", name, _, length] = words[..] else {
+                return Err(broken());
+            };
+            let mut value = vec![0; length.parse::<usize>().map_err(|_| broken())? + 2];
+            reader.read_exact(&mut value)?;
+            value.truncate(value.len() - 2);
+            found.push((name.to_owned(), String::from_utf8(value).map_err(|_| broken())?));
+        }
+    }
+    Ok(found)
 }
 
 fn ask(reader: &mut BufReader<TcpStream>, key: &str) -> io::Result<Option<String>> {
@@ -301,14 +388,16 @@ impl Memcached {
 
     /// With more options.
     pub fn start_with(options: &'static [&'static str]) -> Self {
-        let mut memcached = Self {
-            child: None,
-            port: free_port(),
-            options,
-            login: None,
-        };
-        memcached.up();
-        memcached
+        on_free_port(|port| {
+            let mut memcached = Self {
+                child: None,
+                port,
+                options,
+                login: None,
+            };
+            memcached.begin_at("127.0.0.1", &[]);
+            memcached.comes_up().then_some(memcached)
+        })
     }
 
     pub fn up(&mut self) {
@@ -354,6 +443,27 @@ impl Memcached {
     }
 
     fn up_at(&mut self, addresses: &str, options: &[&str]) {
+        self.begin_at(addresses, options);
+        assert!(
+            self.comes_up(),
+            "Memcached ended: is its port {} taken?",
+            self.port
+        );
+    }
+
+    /// Waits until it takes connections; whether it does not end before that.
+    fn comes_up(&mut self) -> bool {
+        let mut comes_up = None;
+        until("Memcached answers", || {
+            let answers = answers(self.port);
+            let ended = has_ended(self.child.as_mut());
+            comes_up = (ended || answers).then_some(!ended);
+            comes_up.is_some()
+        });
+        comes_up == Some(true)
+    }
+
+    fn begin_at(&mut self, addresses: &str, options: &[&str]) {
         let port = self.port.to_string();
         // Root must say as whom to run; for everybody else the option means nothing.
         let usual = ["-l", addresses, "-p", &port, "-U", "0", "-u", "root"];
@@ -363,7 +473,6 @@ impl Memcached {
                 .args(self.options)
                 .args(options),
         ));
-        until("Memcached answers", || answers(self.port));
     }
 
     pub fn down(&mut self) {
@@ -390,10 +499,7 @@ impl Memcached {
     }
 
     fn command(&self, command: &str) -> BufReader<TcpStream> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .expect("set");
+        let stream = connect(self.port).expect("a connection");
         let mut reader = BufReader::new(stream);
         if let Some(login) = self.login {
             let words = login.replace(':', " ");

@@ -1,11 +1,27 @@
 //! Commits of two documents that may have happened either way round, and what is read because of
 //! them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::message::FromHost;
+use rusqlite::Connection;
 
-use super::Bench;
+use super::{Bench, LATER, NOW};
+use crate::timing::journal::longest_unquiet;
+
+impl Bench {
+    /// The keys that the host wants to read again once the next question is due.
+    fn next_questions(&mut self) -> Vec<String> {
+        let due = self.journal.next_due().expect("a question");
+        let asked = self.journal.due_reads(due).into_iter();
+        asked
+            .flat_map(|message| match message {
+                FromHost::Read { keys, .. } => keys,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+}
 
 #[test]
 fn commits_apart_are_in_no_doubt() {
@@ -129,4 +145,149 @@ fn questions_that_are_never_answered_end() {
     assert!(bench.pending_reads());
     bench.snapshot("c", 9000, r#"{"key":1,"value":1}"#);
     assert!(!bench.pending_reads());
+}
+
+#[test]
+fn record_is_asked_for_until_an_answer_decides() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    // Each answer was read while the first commit may still have been under way.
+    for _ in 0..12 {
+        assert_eq!(bench.next_questions(), ["1"]);
+        bench.answer(1100, Some(1));
+        assert!(bench.pending_reads());
+    }
+    assert_eq!(bench.next_questions(), ["1"]);
+    bench.answer(2000, Some(1));
+    assert_eq!(bench.value().as_deref(), Some("1"));
+    assert!(!bench.pending_reads());
+}
+
+#[test]
+fn undecided_record_is_settled_by_the_next_comparison() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    for _ in 0..6 {
+        assert_eq!(bench.next_questions(), ["1"]);
+        bench.answer(1100, Some(1));
+    }
+    bench.put("b", 3000, 3010, 3);
+    // What the record held before is as uncertain as it was at first.
+    assert_eq!(bench.events(), ["c 1", "u 2", "u 3"]);
+    bench.snapshot("c", 9000, r#"{"key":1,"value":1}"#);
+    assert_eq!(bench.value().as_deref(), Some("1"));
+    assert!(!bench.pending_reads());
+    assert_eq!(bench.journal.next_due(), None);
+}
+
+#[test]
+fn answered_questions_are_put_ever_more_rarely() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        assert_eq!(bench.next_questions(), ["1"]);
+        bench.answer(1100, Some(1));
+        let due = bench.journal.next_due().expect("another question");
+        pauses.push(due.saturating_duration_since(Instant::now()));
+    }
+    assert!(
+        pauses[11] > 50 * pauses[0] && pauses[11] < LATER * 2,
+        "{pauses:?}"
+    );
+}
+
+#[test]
+fn conflict_of_a_waiting_record_is_asked_about() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    for _ in 0..4 {
+        assert_eq!(bench.next_questions(), ["1"]);
+    }
+    // No document has answered until then.
+    bench.put("c", 700, 1200, 3);
+    assert_eq!(bench.next_questions(), ["1"]);
+    bench.answer(3000, Some(3));
+    assert!(!bench.pending_reads());
+}
+
+#[test]
+fn conflict_that_goes_on_is_asked_about_meanwhile() {
+    let mut bench = Bench::new();
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    let first = bench.journal.next_due().expect("a question");
+    let begun = Instant::now();
+    while begun.elapsed() < longest_unquiet() {
+        bench.put("a", 600, 1000, 3);
+    }
+    let due = bench.journal.next_due().expect("a question");
+    assert!(due <= Instant::now(), "{:?}", due - first);
+}
+
+/// Key 1 is in conflict, and no document has answered for it.
+fn give_up(bench: &mut Bench) {
+    bench.put("a", 0, 1000, 1);
+    bench.put("b", 500, 600, 2);
+    for _ in 0..4 {
+        assert_eq!(bench.next_questions(), ["1"]);
+    }
+}
+
+#[test]
+fn record_that_was_given_up_waits_for_a_whole_read() {
+    let mut bench = Bench::new();
+    give_up(&mut bench);
+    let due = bench.journal.next_due().expect("a decision");
+    bench.journal.due_reads(due);
+    // A document is there now, and answers for another record of the store.
+    for (context, began, committed) in [("a", 2000, 3000), ("b", 2500, 2600)] {
+        bench.commit(
+            context,
+            began,
+            committed,
+            r#"{"put":{"store":"s","key":2,"value":1}}"#,
+        );
+    }
+    let body = format!(
+        r#"{{"records":{{"database":"d","version":1,"store":"s","began_at":{0},"read_at":{0},"present":[{{"key":2,"value":1}}],"absent":[]}}}}"#,
+        NOW + 4000
+    );
+    bench.deliver("reader", &body);
+    assert!(bench.pending_reads());
+    assert!(bench.wants_all());
+    bench.snapshot("c", 9000, r#"{"key":1,"value":1},{"key":2,"value":1}"#);
+    assert_eq!(bench.value().as_deref(), Some("1"));
+    assert!(!bench.pending_reads());
+}
+
+#[test]
+fn conflict_is_given_up_only_on_disk() {
+    let mut bench = Bench::new();
+    bench.snapshot("c", -5000, r#"{"key":1,"value":0}"#);
+    give_up(&mut bench);
+    let other = Connection::open(bench.journal.path()).expect("the file");
+    bench
+        .journal
+        .connection
+        .busy_timeout(Duration::ZERO)
+        .expect("set");
+    other.execute_batch("BEGIN IMMEDIATE").expect("a writer");
+    let due = bench.journal.next_due().expect("a decision");
+    bench.journal.due_reads(due);
+    // It is tried again, and not at once.
+    assert!(bench.journal.next_due() > Some(due));
+    other.execute_batch("ROLLBACK").expect("ended");
+    bench.put("d", 5000, 5010, 5);
+    assert_eq!(bench.events().last().expect("an event"), "u 5");
+    let due = bench.journal.next_due().expect("another attempt");
+    bench.journal.due_reads(due);
+    let is_complete = bench.reader.stores().expect("stores")[0].complete;
+    assert!(bench.pending_reads() && !is_complete);
+    assert_eq!(bench.reader.unread_stores().expect("a count"), 1);
+    assert!(bench.wants_all());
 }

@@ -142,13 +142,18 @@ fn too_many_doubts_are_settled_by_reading_everything() {
         "{} questions",
         due.len()
     );
-    assert_eq!(bench.journal.next_due(), None);
+    // That question may be lost with the document that was to answer it.
+    let due = bench.journal.next_due().expect("another question");
+    assert_eq!(bench.journal.due_reads(due).len(), 1);
     assert!(bench.pending_reads());
     let records: Vec<String> = (0..20_000)
         .map(|key| format!(r#"{{"key":{key},"value":1}}"#))
         .collect();
     bench.snapshot("reader", 5000, &records.join(","));
     assert!(!bench.pending_reads());
+    let due = bench.journal.next_due().expect("a last look");
+    assert!(bench.journal.due_reads(due).is_empty());
+    assert_eq!(bench.journal.next_due(), None);
 }
 
 #[test]
