@@ -69,6 +69,8 @@ pub struct Bridge {
     pub shown: bool,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
+    /// When it last said something of what it reads.
+    last_reading: u64,
 }
 
 impl Bridge {
@@ -148,6 +150,7 @@ impl Bridges {
             leaving: false,
             shown: false,
             last_heard: self.clock,
+            last_reading: 0,
         };
         self.connected.insert(port, bridge);
     }
@@ -401,9 +404,16 @@ impl Bridges {
         self.readers_of(origin).map(|(port, _)| *port)
     }
 
-    /// When a bridge last said something, on a clock that counts messages.
-    pub fn last_heard(&self, port: u32) -> u64 {
-        self.connected.get(&port).map_or(0, |bridge| bridge.last_heard)
+    /// A bridge has just said something of what it reads.
+    pub fn note_reading(&mut self, port: u32) {
+        if let Some(bridge) = self.connected.get_mut(&port) {
+            bridge.last_reading = bridge.last_heard;
+        }
+    }
+
+    /// When a bridge last said something of what it reads, on a clock that counts messages.
+    pub fn last_reading(&self, port: u32) -> u64 {
+        self.connected.get(&port).map_or(0, |bridge| bridge.last_reading)
     }
 
     /// The context of a bridge; empty until it has introduced itself.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::timing;
 use protocol::{
-    commit::MAX_BODY,
+    commit::{MAX_BODY, is_reading},
     json,
     message::{
         BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, Hidden, MAX_CONTEXT, MAX_PART_UNITS,
@@ -351,6 +351,7 @@ impl Relay {
         let Some(bridge) = self.bridges.heard(port) else {
             return;
         };
+        let is_reading = shows_reading(&message);
         match message {
             // No bridge of ours has such a context, and the host takes none.
             FromBridge::Open(open) if open.context.len() > MAX_CONTEXT => {}
@@ -396,6 +397,10 @@ impl Relay {
             FromBridge::Surveyed {} => self.surveyed(port),
             FromBridge::Part(slice) => self.part_came(port, slice),
         }
+        if is_reading {
+            self.bridges.note_reading(port);
+        }
+        self.reader_spoke(port);
     }
 
     /// A document says who it is and where. Once: by then the decision is made.
@@ -513,6 +518,7 @@ impl Relay {
                 } else {
                     self.readers_changed(&origin);
                 }
+                self.reader_came(&origin);
             }
         }
         self.retrace();
@@ -631,6 +637,17 @@ impl Relay {
             let (problem, paused) = shown;
             self.actions.push(Action::Show { problem, paused });
         }
+    }
+}
+
+/// Whether a document that sends this reads databases. Of a part only its delivery knows.
+fn shows_reading(message: &FromBridge<'_>) -> bool {
+    match message {
+        FromBridge::Part(_) | FromBridge::Surveying {} => true,
+        FromBridge::Deliveries(deliveries) => {
+            deliveries.iter().any(|delivery| is_reading(delivery.body.get()))
+        }
+        _ => false,
     }
 }
 
