@@ -300,11 +300,6 @@ impl Bridges {
         (bridge.standing == Standing::Welcome).then(|| bridge.page().origin.to_string())
     }
 
-    /// Whether a bridge has said that its document goes away.
-    pub fn is_leaving(&self, port: u32) -> bool {
-        self.connected.get(&port).is_some_and(|bridge| bridge.leaving)
-    }
-
     /// A document was turned away before it could introduce itself.
     pub fn note_cut_off(&mut self, sender: &Sender, problem: Problem) {
         let page = &sender.page;

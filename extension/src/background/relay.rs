@@ -41,6 +41,7 @@ mod parts;
 mod questions;
 mod rules;
 mod stamp;
+mod sudden_ends;
 mod surveys;
 mod trace;
 
@@ -48,6 +49,7 @@ use host::{Complaint, Link};
 pub use look::Looking;
 use meters::Meters;
 use questions::Questions;
+use sudden_ends::SuddenEnds;
 pub use surveys::Alarm;
 use surveys::Surveys;
 
@@ -185,6 +187,7 @@ pub struct Relay {
     link: Link,
     bridges: Bridges,
     surveys: Surveys,
+    sudden_ends: SuddenEnds,
     meters: Meters,
     questions: Questions,
     /// Whether an alarm is set for deliveries of which no part comes.
@@ -233,6 +236,7 @@ impl Relay {
             link: Link::Down,
             bridges: Bridges::default(),
             surveys: Surveys::default(),
+            sudden_ends: SuddenEnds::default(),
             meters: Meters::default(),
             questions: Questions::default(),
             watches_parts: false,
@@ -302,20 +306,23 @@ impl Relay {
         }
     }
 
+    /// The browser has put a document into the back/forward cache, and closes its port. The document
+    /// knows, and what it has to say comes over another one.
+    pub fn document_cached(&mut self, port: u32) {
+        if let Some(bridge) = self.bridges.get_mut(port) {
+            bridge.leaving = true;
+        }
+    }
+
     /// A port is closed.
     pub fn port_closed(&mut self, port: u32) {
-        // A document that goes away says so first. If it has not (its process has died, or the
-        // browser dropped its last messages), it may have committed what it could not send.
         let origin = self.bridges.origin_of_reader(port);
-        let is_sudden = !self.bridges.is_leaving(port);
+        self.note_end(port);
         self.bridges.close(port);
         self.reader_gone(port);
         if let Some(origin) = origin {
             // What is unseen from here on is found behind the reading.
             self.meterer_gone(port, &origin);
-            if is_sudden {
-                self.survey(&origin);
-            }
             self.readers_changed(&origin);
         }
         self.grant(&[]);

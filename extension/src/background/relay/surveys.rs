@@ -221,6 +221,7 @@ impl Relay {
             Alarm::Policy => self.policy_is_late(),
             Alarm::Surveys => self.replace_silent_readers(),
             Alarm::Parts => self.count_still_parts(),
+            Alarm::Ends => self.name_ends(),
         }
     }
 }
@@ -234,4 +235,6 @@ pub enum Alarm {
     Surveys,
     /// Whether parts come of the deliveries that are not whole.
     Parts,
+    /// Whether the documents have come back whose ports were closed.
+    Ends,
 }

@@ -129,11 +129,6 @@ fn with_documents(count: u32) -> Relay {
     relay
 }
 
-fn leave(relay: &mut Relay, port: u32) {
-    relay.port_said(port, r#"{"leaving":{}}"#);
-    relay.port_closed(port);
-}
-
 #[test]
 fn silent_document_reads_when_no_other_is_left() {
     let mut relay = with_documents(2);
@@ -273,26 +268,6 @@ fn another_document_confirms_what_one_has_read() {
     relay.port_closed(2);
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
-}
-
-#[test]
-fn another_document_reads_when_one_ends_without_a_word() {
-    let mut relay = greeted();
-    load(&mut relay, 1, "a");
-    load(&mut relay, 2, "b");
-    relay.port_said(1, SURVEYED);
-    relay.port_said(2, SURVEYED);
-    relay.take_actions();
-    relay.port_closed(2);
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
-    relay.port_said(1, SURVEYED);
-    load(&mut relay, 3, "c");
-    relay.port_said(3, SURVEYED);
-    relay.take_actions();
-    // Here everything was said before the end.
-    relay.port_said(3, r#"{"leaving":{}}"#);
-    relay.port_closed(3);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
 }
 
 #[test]
