@@ -26,6 +26,6 @@ pub const STILL: Duration = Duration::from_secs(60);
 /// stretch and while it lists the stores, and waits 8 s at most for a store.
 pub const SILENCE: Duration = Duration::from_secs(15);
 
-/// Before the end of a document that did not announce it is named: one whose port only broke is back
-/// by then, and a browser that ends has ended the background.
+/// Before the end of a document that did not announce it is named: one whose port only broke is
+/// back by then, and a browser that ends has ended the background.
 pub const END_DOUBT: Duration = Duration::from_secs(1);

@@ -306,8 +306,8 @@ impl Relay {
         }
     }
 
-    /// The browser has put a document into the back/forward cache, and closes its port. The document
-    /// knows, and what it has to say comes over another one.
+    /// The browser has put a document into the back/forward cache, and closes its port. The
+    /// document knows, and what it has to say comes over another one.
     pub fn document_cached(&mut self, port: u32) {
         if let Some(bridge) = self.bridges.get_mut(port) {
             bridge.leaving = true;
