@@ -160,10 +160,11 @@ chrome.runtime.onConnect.addListener((port) => {
     }),
   );
   port.onDisconnect.addListener(() => {
-    // Chromium wants the reason to be looked at (a page in the back/forward cache, most often).
-    void chrome.runtime.lastError;
+    // Chromium cuts the port of a page that it puts into the back/forward cache. What the page says
+    // of that may not arrive.
+    const isCached = chrome.runtime.lastError?.message?.includes("back/forward cache") ?? false;
     connected.delete(number);
-    hand((to) => to.port_closed(number));
+    hand((to) => to.port_closed(number, isCached));
   });
   handFromPort((to) => to.port_opened(number, port, sender));
 });

@@ -25,3 +25,7 @@ pub const STILL: Duration = Duration::from_secs(60);
 /// How long a reader may say nothing until another document takes over. It says something with each
 /// stretch and while it lists the stores, and waits 8 s at most for a store.
 pub const SILENCE: Duration = Duration::from_secs(15);
+
+/// Before the end of a document that did not announce it is named: one whose port only broke is
+/// back by then, and a browser that ends has ended the background.
+pub const END_DOUBT: Duration = Duration::from_secs(1);

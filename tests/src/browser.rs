@@ -222,7 +222,7 @@ trait Driver: Send {
     fn evaluate(&mut self, page: &str, expression: &str) -> Result<String>;
     /// Makes the page think its window has this size, in pixels.
     fn resize(&mut self, page: &str, width: u32, height: u32) -> Result<()>;
-    /// Has the process of a tab crash, and waits until it has.
+    /// Ends the process of a tab, which crashes or is killed.
     fn crash(&mut self, page: &str) -> Result<()>;
     /// Does what a person does in the developer tools, in Chromium.
     fn devtools(&mut self, page: &str, method: &str, params: &Value) -> Result<()>;
@@ -460,7 +460,7 @@ impl Page<'_> {
         self.browser.driver().press(&self.id, key, true)
     }
 
-    /// Has the process of the tab crash, in Chromium.
+    /// Ends the process of the tab, which crashes or is killed.
     pub fn crash(self) -> Result<()> {
         self.browser.driver().crash(&self.id)
     }

@@ -1,14 +1,31 @@
 // The document's comings and goings: it may go away, freeze, go into the back/forward cache and
 // come back; it may be hidden and shown.
 
-import { listenTo } from "../shared/unnamed.js";
+import { INTERRUPTION } from "../shared/timing.js";
+import { isHidden, listenTo } from "../shared/unnamed.js";
+
+/** Firefox alone ends scripts of a page that it is about to close. */
+const endsScripts = chrome.runtime.getURL("").startsWith("moz-extension:");
+
+/** Whether Firefox has ended the listener that waits for it. */
+let wasInterrupted = false;
+
+function wait() {
+  wasInterrupted = true;
+  for (const end = performance.now() + INTERRUPTION; performance.now() < end; );
+  wasInterrupted = false;
+}
 
 /**
- * Firefox interrupts the scripts of a page that it is about to close, and ends the one that comes
- * next if none is running: that of the first listener. A loop is where it looks.
+ * Firefox interrupts the scripts of a page that it is about to close, and ends the one that runs
+ * then, or else the next one: what the page saves as it leaves would be lost, for the hook's loops
+ * are where it looks. So a listener of ours waits for it. A second interruption may follow a first.
  */
-const beInterrupted = () => {
-  for (let turn = 0; turn < 2; turn++);
+const beInterrupted = (/** @type {Event} */ event) => {
+  if (endsScripts && event.isTrusted && (event.type === "pagehide" || isHidden(document))) wait();
+};
+const beInterruptedAgain = () => {
+  if (wasInterrupted) wait();
 };
 
 /**
@@ -27,7 +44,10 @@ export function watchPageLife(leave, comeBack, changeSight) {
   };
   // `document.open()` removes the window's listeners. Listening twice changes nothing.
   const listen = () => {
-    listenTo(window, "pagehide", beInterrupted, { capture: true });
+    for (const name of ["pagehide", "visibilitychange"]) {
+      listenTo(window, name, beInterrupted, { capture: true });
+      listenTo(window, name, beInterruptedAgain, { capture: true });
+    }
     for (const name of ["pagehide", "pageshow", "freeze", "resume", "visibilitychange"]) {
       listenTo(window, name, handle, { capture: true });
     }

@@ -126,3 +126,6 @@ export const SCHEDULED_REST = 100;
 export const REST_LIMIT = 600_000;
 /** After so many times the wait behind movements that were none, they count as rare again. */
 export const FORGIVING = 10;
+
+/** How long a page that is hidden waits for Firefox to interrupt its scripts. */
+export const INTERRUPTION = 4;

@@ -71,6 +71,8 @@ pub struct Bridge {
     pub workers: Vec<String>,
     /// When it last said something, on a clock that counts messages.
     last_heard: u64,
+    /// When it last said something of what it reads.
+    last_reading: u64,
 }
 
 impl Bridge {
@@ -152,6 +154,7 @@ impl Bridges {
             shown: false,
             workers: Vec::new(),
             last_heard: self.clock,
+            last_reading: 0,
         };
         self.connected.insert(port, bridge);
     }
@@ -301,11 +304,6 @@ impl Bridges {
         (bridge.standing == Standing::Welcome).then(|| bridge.page().origin.to_string())
     }
 
-    /// Whether a bridge has said that its document goes away.
-    pub fn is_leaving(&self, port: u32) -> bool {
-        self.connected.get(&port).is_some_and(|bridge| bridge.leaving)
-    }
-
     /// A document was turned away before it could introduce itself.
     pub fn note_cut_off(&mut self, sender: &Sender, problem: Problem) {
         let page = &sender.page;
@@ -406,9 +404,16 @@ impl Bridges {
         self.readers_of(origin).map(|(port, _)| *port)
     }
 
-    /// When a bridge last said something, on a clock that counts messages.
-    pub fn last_heard(&self, port: u32) -> u64 {
-        self.connected.get(&port).map_or(0, |bridge| bridge.last_heard)
+    /// A bridge has just said something of what it reads.
+    pub fn note_reading(&mut self, port: u32) {
+        if let Some(bridge) = self.connected.get_mut(&port) {
+            bridge.last_reading = bridge.last_heard;
+        }
+    }
+
+    /// When a bridge last said something of what it reads, on a clock that counts messages.
+    pub fn last_reading(&self, port: u32) -> u64 {
+        self.connected.get(&port).map_or(0, |bridge| bridge.last_reading)
     }
 
     /// The context of a bridge; empty until it has introduced itself.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::timing;
 use protocol::{
-    commit::MAX_BODY,
+    commit::{MAX_BODY, is_reading},
     json,
     message::{
         BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, Hidden, MAX_CONTEXT, MAX_PART_UNITS,
@@ -41,6 +41,7 @@ mod parts;
 mod questions;
 mod rules;
 mod stamp;
+mod sudden_ends;
 mod surveys;
 mod trace;
 mod workers;
@@ -49,6 +50,7 @@ use host::{Complaint, Link};
 pub use look::Looking;
 use meters::Meters;
 use questions::Questions;
+use sudden_ends::SuddenEnds;
 pub use surveys::Alarm;
 use surveys::Surveys;
 
@@ -186,6 +188,7 @@ pub struct Relay {
     link: Link,
     bridges: Bridges,
     surveys: Surveys,
+    sudden_ends: SuddenEnds,
     meters: Meters,
     questions: Questions,
     /// Whether an alarm is set for deliveries of which no part comes.
@@ -234,6 +237,7 @@ impl Relay {
             link: Link::Down,
             bridges: Bridges::default(),
             surveys: Surveys::default(),
+            sudden_ends: SuddenEnds::default(),
             meters: Meters::default(),
             questions: Questions::default(),
             watches_parts: false,
@@ -303,20 +307,23 @@ impl Relay {
         }
     }
 
+    /// The browser has put a document into the back/forward cache, and closes its port. The
+    /// document knows, and what it has to say comes over another one.
+    pub fn document_cached(&mut self, port: u32) {
+        if let Some(bridge) = self.bridges.get_mut(port) {
+            bridge.leaving = true;
+        }
+    }
+
     /// A port is closed.
     pub fn port_closed(&mut self, port: u32) {
-        // A document that goes away says so first. If it has not (its process has died, or the
-        // browser dropped its last messages), it may have committed what it could not send.
         let origin = self.bridges.origin_of_reader(port);
-        let is_sudden = !self.bridges.is_leaving(port);
+        self.note_end(port);
         self.bridges.close(port);
         self.reader_gone(port);
         if let Some(origin) = origin {
             // What is unseen from here on is found behind the reading.
             self.meterer_gone(port, &origin);
-            if is_sudden {
-                self.survey(&origin);
-            }
             self.readers_changed(&origin);
         }
         self.grant(&[]);
@@ -352,6 +359,7 @@ impl Relay {
         let Some(bridge) = self.bridges.heard(port) else {
             return;
         };
+        let is_reading = shows_reading(&message);
         match message {
             // No bridge of ours has such a context, and the host takes none.
             FromBridge::Open(open) if open.context.len() > MAX_CONTEXT => {}
@@ -398,6 +406,10 @@ impl Relay {
             FromBridge::Surveyed {} => self.surveyed(port),
             FromBridge::Part(slice) => self.part_came(port, slice),
         }
+        if is_reading {
+            self.bridges.note_reading(port);
+        }
+        self.reader_spoke(port);
     }
 
     /// A document says who it is and where. Once: by then the decision is made.
@@ -515,6 +527,7 @@ impl Relay {
                 } else {
                     self.readers_changed(&origin);
                 }
+                self.reader_came(&origin);
             }
         }
         self.retrace();
@@ -633,6 +646,17 @@ impl Relay {
             let (problem, paused) = shown;
             self.actions.push(Action::Show { problem, paused });
         }
+    }
+}
+
+/// Whether a document that sends this reads databases. Of a part only its delivery knows.
+fn shows_reading(message: &FromBridge<'_>) -> bool {
+    match message {
+        FromBridge::Part(_) | FromBridge::Surveying {} => true,
+        FromBridge::Deliveries(deliveries) => {
+            deliveries.iter().any(|delivery| is_reading(delivery.body.get()))
+        }
+        _ => false,
     }
 }
 

@@ -120,10 +120,15 @@ impl Background {
         self.0.with_relay(|relay| relay.port_said(number, text));
     }
 
-    /// A port is closed.
-    pub fn port_closed(&self, number: u32) {
+    /// A port is closed: by the browser, if its document is in the back/forward cache now.
+    pub fn port_closed(&self, number: u32, is_cached: bool) {
         self.0.ports.borrow_mut().remove(&number);
-        self.0.with_relay(|relay| relay.port_closed(number));
+        self.0.with_relay(|relay| {
+            if is_cached {
+                relay.document_cached(number);
+            }
+            relay.port_closed(number);
+        });
     }
 
     /// The browser's permissions have changed.

@@ -72,7 +72,12 @@ pub(super) struct Store {
 #[derive(Default)]
 pub(super) struct Stores {
     known: HashMap<Place, Store>,
+    /// How many bytes the rows take that were added since the last reset.
+    added: u64,
 }
+
+/// What a row takes beside its names, which are in the index, too.
+const ROW: u64 = 128;
 
 impl Stores {
     /// How many are remembered.
@@ -89,7 +94,13 @@ impl Stores {
     ) -> rusqlite::Result<&mut Store> {
         // Not the entry interface: it would clone four names for every lookup that hits.
         if !self.known.contains_key(place) {
-            let store = load(connection, place, version)?;
+            let store = if let Some(store) = load(connection, place)? {
+                store
+            } else {
+                let names = [&place.origin, &place.bucket, &place.database, &place.store];
+                self.added += ROW + 2 * names.map(|name| name.len() as u64).iter().sum::<u64>();
+                add(connection, names, version)?
+            };
             self.known.insert(place.clone(), store);
         }
         let store = self
@@ -103,6 +114,16 @@ impl Stores {
             store.version = version;
         }
         Ok(store)
+    }
+
+    /// How many bytes the rows take that were added since the last reset.
+    pub(super) fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// Counts from nought what is added.
+    pub(super) fn reset_added(&mut self) {
+        self.added = 0;
     }
 
     /// The database version noted for a place; none for one that is not known, or gone.
@@ -447,7 +468,7 @@ impl Store {
     }
 }
 
-fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Result<Store> {
+fn load(connection: &Connection, place: &Place) -> rusqlite::Result<Option<Store>> {
     let names = [&place.origin, &place.bucket, &place.database, &place.store];
     let found = connection
         .prepare_cached(
@@ -476,10 +497,12 @@ fn load(connection: &Connection, place: &Place, version: u64) -> rusqlite::Resul
             })
         })
         .optional()?;
-    if let Some(mut store) = found {
-        store.read_marks = ReadMarks::load(connection, store.id)?;
-        return Ok(store);
-    }
+    let Some(mut store) = found else { return Ok(None) };
+    store.read_marks = ReadMarks::load(connection, store.id)?;
+    Ok(Some(store))
+}
+
+fn add(connection: &Connection, names: [&String; 4], version: u64) -> rusqlite::Result<Store> {
     connection
         .prepare_cached(
             "INSERT INTO store (origin, bucket, database, name, version) VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -332,6 +332,7 @@ impl<'j> Batch<'j> {
             return Ok(());
         }
         self.volume = volume::Volume::default();
+        self.state.stores.reset_added();
         if sequence > MAX_SAFE_INTEGER {
             self.malformed(name, sequence, page, "no page counts so far");
             return Ok(());
@@ -355,8 +356,10 @@ impl<'j> Batch<'j> {
             Ok(())
         });
         // Records are written before their events, and the disk may be full by then. Stretches of
-        // stores and pending events that are spilled write as much as they count as work.
-        self.state.attempted += self.single.take_attempted() + self.volume.work();
+        // stores and pending events that are spilled write as much as they count as work. Stores
+        // that were not known write rows of their own.
+        let stores = self.state.stores.added();
+        self.state.attempted += self.single.take_attempted() + self.volume.work() + stores;
         result.map_err(|source| JournalError::failed(self.path, source))
     }
 

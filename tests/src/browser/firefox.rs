@@ -7,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{Driver, Key, Launch, Profile, rpc::Rpc};
@@ -145,12 +146,17 @@ struct Firefox {
 impl Firefox {
     /// Evaluates in the browser's own window what follows on the extension.
     fn evaluate_of_extension(&mut self, rest: &str) -> Result<Value> {
+        let extension = format!("WebExtensionPolicy.getByID('{EXTENSION}')?.extension");
+        self.evaluate_in_window(&format!("{extension}{rest}"))
+    }
+
+    /// Evaluates something in the browser's own window.
+    fn evaluate_in_window(&mut self, expression: &str) -> Result<Value> {
         let tree = self
             .rpc
             .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
         let window = text(&tree["contexts"][0], "context")?;
-        let extension = format!("WebExtensionPolicy.getByID('{EXTENSION}')?.extension");
-        self.evaluate_in(&window, &format!("{extension}{rest}"))
+        self.evaluate_in(&window, expression)
     }
 
     fn tabs(&mut self) -> Result<Vec<String>> {
@@ -186,14 +192,9 @@ impl Driver for Firefox {
 
     fn open_private(&mut self, url: &str) -> Result<String> {
         let known = self.tabs()?;
-        let tree = self
-            .rpc
-            .call("browsingContext.getTree", json!({"moz:scope": "chrome"}), None)?;
-        let window = text(&tree["contexts"][0], "context")?;
-        self.evaluate_in(
-            &window,
-            &format!("void openTrustedLinkIn({url:?}, 'window', {{ private: true }})"),
-        )?;
+        self.evaluate_in_window(&format!(
+            "void openTrustedLinkIn({url:?}, 'window', {{ private: true }})"
+        ))?;
         wait::until("the page in a private window", PATIENCE, || {
             let mut tabs = self.tabs()?.into_iter();
             let Some(tab) = tabs.find(|tab| !known.contains(tab)) else {
@@ -311,8 +312,17 @@ impl Driver for Firefox {
         Ok(())
     }
 
-    fn crash(&mut self, _page: &str) -> Result<()> {
-        bail!("BiDi has no command that ends a tab's process");
+    fn crash(&mut self, page: &str) -> Result<()> {
+        let module = "chrome://remote/content/shared/NavigableManager.sys.mjs";
+        let process = self.evaluate_in_window(&format!(
+            "ChromeUtils.importESModule({module:?}).NavigableManager.getBrowsingContextById({page:?}).currentWindowGlobal.osPid"
+        ))?;
+        let process = process["value"]
+            .as_i64()
+            .and_then(|process| Pid::from_raw(i32::try_from(process).ok()?))
+            .with_context(|| format!("a tab has no process: {process}"))?;
+        kill_process(process, Signal::KILL)
+            .with_context(|| format!("cannot kill a tab's process {process:?}"))
     }
 
     fn devtools(&mut self, _page: &str, _method: &str, _params: &Value) -> Result<()> {

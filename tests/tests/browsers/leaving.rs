@@ -147,9 +147,17 @@ fn page_that_saves_and_leaves_none_behind_is_a_gap(kind: Kind) -> Result<()> {
 
 /// How many losses by documents that went away the host has named.
 fn named_losses(rig: &Rig) -> usize {
+    losses(rig, "a transaction's document went away").len()
+}
+
+/// The losses that the host has named, for this reason.
+fn losses(rig: &Rig, reason: &str) -> Vec<String> {
     let log = rig.profile.home().join(".local/state/idb-relay/idb-relay.log");
     let log = fs::read_to_string(log).unwrap_or_default();
-    log.matches("a transaction's document went away").count()
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("were lost") && line.contains(reason));
+    lines.map(str::to_owned).collect()
 }
 
 /// It comes back from the back/forward cache, where the browser has kept it, and goes on.
@@ -237,9 +245,8 @@ fn page_that_leaves_more_than_its_window_is_read(kind: Kind) -> Result<()> {
 }
 
 /// Nothing in the page can say that it ends.
-#[test]
-fn page_whose_process_crashes_is_read_by_another() -> Result<()> {
-    let rig = Rig::new(Kind::Chromium)?;
+fn page_whose_process_crashes_is_read_by_another(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let stays = browser.open(&rig.site.url("/blank/"))?;
     let page = browser.open(&rig.site.url(PAGE))?;
@@ -253,6 +260,56 @@ fn page_whose_process_crashes_is_read_by_another() -> Result<()> {
     page.crash()?;
     rig.relay.thaw_host()?;
     rig.settled(&stays).map(drop)
+}
+
+/// No page of the origin is left to read what it committed: the loss is named at once.
+fn page_whose_process_crashes_alone_is_a_gap(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    page.evaluate("frameOf('/writer/')")?;
+    page.evaluate("frames[0].put('framed', 1)")?;
+    rig.settled(&page)?;
+    // It keeps the browser alive.
+    browser.open(&elsewhere(&rig))?;
+    page.crash()?;
+    wait_for_sudden_end(&rig)?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('last', 1)")?;
+    rig.settled(&page)?;
+    // One for the page and its frame.
+    assert_eq!(losses(&rig, "").len(), 1, "{:?}", losses(&rig, ""));
+    Ok(())
+}
+
+fn wait_for_sudden_end(rig: &Rig) -> Result<()> {
+    wait::until("the host to name the loss", PATIENCE, || {
+        Ok(match losses(rig, "a document ended without a word").len() {
+            0 => Seen::Not("no loss of it".to_owned()),
+            _ => Seen::Ready(()),
+        })
+    })
+}
+
+/// The browser says of each that it goes away, and each has told all.
+fn page_that_goes_away_at_rest_is_no_gap(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let other = Site::start()?;
+    let browser = rig.browser()?;
+    for way in EVERY_WAY {
+        leave(&rig, &browser, &other, "never", "key", way)?;
+        let page = browser.open(&rig.site.url(PAGE))?;
+        page.evaluate(&format!("put('{way:?}', 1)"))?;
+        rig.settled(&page)?;
+        page.close()?;
+    }
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('last', 1)")?;
+    rig.settled(&page)?;
+    browser.quit()?;
+    assert_eq!(losses(&rig, ""), [""; 0]);
+    Ok(())
 }
 
 /// Only the browser's own events say that a document goes away.
@@ -288,6 +345,9 @@ lab::in_both_browsers!(
     page_that_saves_at_unload_is_read,
     page_that_saves_before_unload_is_told,
     page_that_saves_and_leaves_none_behind_is_a_gap,
+    page_whose_process_crashes_is_read_by_another,
+    page_whose_process_crashes_alone_is_a_gap,
+    page_that_goes_away_at_rest_is_no_gap,
     page_that_saved_and_comes_back_is_captured,
     database_deleted_while_leaving_is_missed,
     blob_of_a_frame_that_is_removed_is_read_by_its_page,

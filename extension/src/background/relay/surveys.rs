@@ -3,8 +3,9 @@
 //! Invariants: an origin has one reader at a time; what was asked for while it reads is read once
 //! more behind it, by a reading that began later, and if possible by another document, so that a
 //! store list which leaves nothing of an origin is not confirmed by the one that told it; a reader
-//! that is gone or silent is replaced. A document that asked is told once a reading that began
-//! after its question is over.
+//! that is gone or silent is replaced as soon as another document can read; what is asked for waits
+//! until a document has read it, if none is open until one is. A document that asked is told once a
+//! reading that began after its question is over.
 
 use protocol::{message::ToBridge, table::Table};
 
@@ -16,9 +17,13 @@ use crate::timing;
 struct Survey {
     /// The port of the document that reads.
     reader: Option<u32>,
-    /// When it was last heard of, as of the last alarm.
-    heard: u64,
-    /// Those that have been silent.
+    /// Those that were told to read, of which the first one that has ends the reading: the reader,
+    /// and those that it replaced.
+    asked: Vec<u32>,
+    /// When it last said something of its reading, as of the last alarm; `None`: that came before
+    /// it could say anything.
+    heard: Option<u64>,
+    /// Those that have been silent, and have not spoken since.
     silent: Vec<u32>,
     /// A reading that begins from now on is asked for.
     wanted: bool,
@@ -37,8 +42,7 @@ pub(super) struct Surveys {
 }
 
 impl Relay {
-    /// All that there is of an origin is to be read. If no document of it is open, the next one to
-    /// load asks.
+    /// All that there is of an origin is to be read, if no document of it is open by the next one.
     pub(super) fn survey(&mut self, origin: &str) {
         self.survey_by(origin, None);
     }
@@ -64,22 +68,74 @@ impl Relay {
         if survey.reader.is_some() {
             return;
         }
+        if survey.wanted {
+            survey.asked.clear();
+            self.choose_reader(origin);
+        } else {
+            self.surveys.by_origin.remove(origin);
+        }
+    }
+
+    /// Lets a document read, if one can. If it was told to already, it has the message.
+    fn choose_reader(&mut self, origin: &str) {
+        let Some(survey) = self.surveys.by_origin.get_mut(origin) else {
+            return;
+        };
         let last = self.surveys.last.get(origin).copied();
         let reader = survey
             .meterer
             .filter(|port| !survey.silent.contains(port) && self.bridges.is_reader(*port, origin))
-            .or_else(|| self.bridges.surveyor_of(origin, &survey.silent, last));
-        match reader {
-            Some(reader) if survey.wanted => {
-                survey.reader = Some(reader);
-                survey.wanted = false;
-                survey.heard = self.bridges.last_heard(reader);
-                self.actions.extend(to_bridge(reader, &ToBridge::Snapshot {}));
-                self.watch_surveys();
+            .or_else(|| self.bridges.surveyor_of(origin, &survey.silent, last))
+            // A silent one reads once its thread goes on.
+            .or_else(|| self.bridges.surveyor_of(origin, &[], last));
+        survey.reader = reader;
+        // Without any the reading waits for the next one, which may not ask by itself: it comes
+        // back, or is a frame.
+        survey.wanted = reader.is_none();
+        let Some(reader) = reader else { return };
+        survey.heard = (!self.surveys.watching).then(|| self.bridges.last_reading(reader));
+        if !survey.asked.contains(&reader) {
+            survey.asked.push(reader);
+            self.actions.extend(to_bridge(reader, &ToBridge::Snapshot {}));
+        }
+        self.watch_surveys();
+    }
+
+    /// Lets another document go on for the one that reads.
+    fn replace_reader(&mut self, origin: &str) {
+        if let Some(survey) = self.surveys.by_origin.get_mut(origin) {
+            survey.reader = None;
+            // What was asked for meanwhile is read at once.
+            if survey.wanted {
+                survey.asked.clear();
             }
-            _ => {
-                self.surveys.by_origin.remove(origin);
-            }
+            self.choose_reader(origin);
+        }
+    }
+
+    /// A document of an origin has come, or speaks again after a silence: it reads if another one
+    /// should and does not.
+    pub(super) fn reader_came(&mut self, origin: &str) {
+        let survey = self.surveys.by_origin.get(origin);
+        let needs_reader =
+            survey.is_some_and(|survey| survey.reader.is_none_or(|reader| survey.silent.contains(&reader)));
+        if needs_reader {
+            self.replace_reader(origin);
+        }
+    }
+
+    /// A document has said something. If it was silent, it is not any more.
+    pub(super) fn reader_spoke(&mut self, port: u32) {
+        let of_silent = self
+            .surveys
+            .by_origin
+            .iter_mut()
+            .find(|(_, survey)| survey.silent.contains(&port));
+        let Some((origin, survey)) = of_silent else { return };
+        survey.silent.retain(|silent| *silent != port);
+        let origin = origin.clone();
+        if self.bridges.is_reader(port, &origin) {
+            self.reader_came(&origin);
         }
     }
 
@@ -89,7 +145,7 @@ impl Relay {
             .surveys
             .by_origin
             .iter_mut()
-            .find(|(_, survey)| survey.reader == Some(port))
+            .find(|(_, survey)| survey.asked.contains(&port))
         else {
             return;
         };
@@ -107,16 +163,18 @@ impl Relay {
     /// A document reads no more: another one takes over.
     pub(super) fn reader_gone(&mut self, port: u32) {
         self.surveys.last.retain(|_, last| *last != port);
+        for survey in self.surveys.by_origin.values_mut() {
+            survey.silent.retain(|silent| *silent != port);
+            survey.asked.retain(|asked| *asked != port);
+        }
         let of_port = self
             .surveys
             .by_origin
-            .iter_mut()
-            .find(|(_, survey)| survey.reader == Some(port));
-        if let Some((origin, survey)) = of_port {
-            let origin = origin.clone();
-            survey.reader = None;
-            survey.wanted = true;
-            self.begin_survey(&origin);
+            .iter()
+            .find(|(_, survey)| survey.reader == Some(port))
+            .map(|(origin, _)| origin.clone());
+        if let Some(origin) = of_port {
+            self.replace_reader(&origin);
         }
     }
 
@@ -130,8 +188,8 @@ impl Relay {
         }
     }
 
-    /// Replaces the readers that have said nothing since the last alarm: their threads are held up,
-    /// or the browser has frozen them.
+    /// Replaces the readers that have said nothing of their reading since the last alarm: their
+    /// threads are held up, or the browser has frozen them, or the reading failed.
     fn replace_silent_readers(&mut self) {
         self.surveys.watching = false;
         let reading: Vec<String> = self.surveys.by_origin.keys().cloned().collect();
@@ -140,16 +198,17 @@ impl Relay {
                 continue;
             };
             let Some(reader) = survey.reader else { continue };
-            let heard = self.bridges.last_heard(reader);
+            let heard = Some(self.bridges.last_reading(reader));
             let context = self.bridges.context_of(reader);
             let is_silent = std::mem::replace(&mut survey.heard, heard) == heard;
             // One with deliveries here waits for the host.
             if is_silent && !self.outbox.holds_of(context) {
-                let mut silent = survey.silent.clone();
-                silent.push(reader);
-                if self.bridges.surveyor_of(&origin, &silent, None).is_some() {
-                    survey.silent = silent;
-                    self.reader_gone(reader);
+                if !survey.silent.contains(&reader) {
+                    survey.silent.push(reader);
+                }
+                // Unless all others are silent, too.
+                if self.bridges.surveyor_of(&origin, &survey.silent, None).is_some() {
+                    self.replace_reader(&origin);
                 }
             }
             self.watch_surveys();
@@ -162,6 +221,7 @@ impl Relay {
             Alarm::Policy => self.policy_is_late(),
             Alarm::Surveys => self.replace_silent_readers(),
             Alarm::Parts => self.count_still_parts(),
+            Alarm::Ends => self.name_ends(),
         }
     }
 }
@@ -175,4 +235,6 @@ pub enum Alarm {
     Surveys,
     /// Whether parts come of the deliveries that are not whole.
     Parts,
+    /// Whether the documents have come back whose ports were closed.
+    Ends,
 }

@@ -13,6 +13,7 @@ mod look;
 mod meters;
 mod policy;
 mod rules;
+mod sudden_ends;
 mod surveys;
 mod trace;
 mod workers;
@@ -81,6 +82,12 @@ fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
         port,
         &format!(r#"{{"open":{{"context":"{context}","late":false,"place":{PLACE}}}}}"#),
     );
+}
+
+/// A document goes away, and says so.
+fn leave(relay: &mut Relay, port: u32) {
+    relay.port_said(port, r#"{"leaving":{}}"#);
+    relay.port_closed(port);
 }
 
 fn deliver(relay: &mut Relay, port: u32, sequence: u64) {
@@ -180,8 +187,8 @@ fn what_a_closed_page_left_is_judged_too() {
     open(&mut relay, 2, "http://localhost:9999", "other");
     deliver(&mut relay, 1, 1);
     deliver(&mut relay, 2, 1);
-    relay.port_closed(1);
-    relay.port_closed(2);
+    leave(&mut relay, 1);
+    leave(&mut relay, 2);
     let actions = greet(&mut relay);
     assert_eq!(actions[2..], [delivery("c", 1)]);
 }
@@ -239,7 +246,7 @@ fn a_new_host_gets_what_the_old_one_left_even_of_closed_pages() {
     deliver(&mut relay, 1, 1);
     deliver(&mut relay, 1, 2);
     relay.host_said(r#"{"acknowledged":{"context":"c","sequence":1}}"#);
-    relay.port_closed(1);
+    leave(&mut relay, 1);
     relay.take_actions();
     relay.host_gone("Native host has exited.");
     let actions = relay.take_actions();

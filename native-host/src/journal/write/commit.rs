@@ -125,7 +125,13 @@ impl<'j> Batch<'j> {
             if place.store != name {
                 name.clone_into(&mut place.store);
             }
-            let late = match self.state.stores.version(&self.transaction, &place)? {
+            let version = self.state.stores.version(&self.transaction, &place)?;
+            // A rename names a store that is not known, either.
+            if self.adds_no_store() && (version.is_none() || matches!(step, Step::Reshape(_))) {
+                self.leave_new_store(scope.origin, false)?;
+                continue;
+            }
+            let late = match version {
                 // Behind an upgrade by another document: what that has moved may lack this.
                 Some(version) => commit.version < version,
                 // Perhaps behind the end of a store that is not known.

@@ -95,6 +95,9 @@ impl Batch<'_> {
                 store: name.store.clone().into_owned(),
             };
             let known = self.state.stores.version(&self.transaction, &place)?;
+            if known.is_none() && self.adds_no_store() {
+                continue;
+            }
             self.resync_store(&place, known.unwrap_or(0))?;
         }
         self.request_resync(scope.origin)
@@ -140,6 +143,10 @@ impl Batch<'_> {
                     database: database.name.clone().into_owned(),
                     store: store.clone().into_owned(),
                 };
+                if self.adds_no_store() && self.state.stores.version(&self.transaction, &place)?.is_none() {
+                    self.leave_new_store(scope.origin, true)?;
+                    continue;
+                }
                 self.rediscover_by_read(scope, &place, database.version, reading)?;
                 if let Some(since) = missing {
                     self.state
@@ -154,6 +161,9 @@ impl Batch<'_> {
         let Some(since) = missing else {
             return Ok(());
         };
+        if self.has_left_new_stores() {
+            return Ok(());
+        }
         // The default bucket comes first. What could not be looked into is looked at again.
         if inventory.bucket.is_empty() {
             self.state.surveys.insert(scope.context, reading.began_at);

@@ -10,6 +10,9 @@
 //! number of times. Past it no further range is gone through: what the delivery does to stores
 //! from there on is left out, one gap event of each store says so, and they are read again as a
 //! whole.
+//!
+//! So have the rows of stores that were not known, which repeat the names of their database: past
+//! it no further store is added, and the origin is read again as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +29,8 @@ use super::{
     retention::Loss,
 };
 
-/// How many bytes of events one delivery may write, and how many of records it may move: more than
-/// any delivery brings.
+/// How many bytes of events one delivery may write, how many of records it may move, and how many
+/// of stores it may add: more than any delivery brings.
 pub(in crate::journal) const DELIVERY_BYTES: u64 = 256 * 1024 * 1024;
 
 /// How much work on ranges of stores one delivery may cause, counted in bytes as
@@ -64,6 +67,8 @@ pub(super) struct Volume {
     work: u64,
     /// Stores that are left as they are, for there was too much to do.
     left: BTreeSet<i64>,
+    /// Whether stores that were not known are left out, for there were too many.
+    has_left_new: bool,
     /// Records that were left out because their keys are too long.
     long_keys: usize,
     /// The events that were left out, by store.
@@ -134,6 +139,28 @@ impl Batch<'_> {
             self.drop_event(store, None)?;
         }
         Ok(())
+    }
+
+    /// Whether the delivery has added so many stores that it adds no more.
+    pub(super) fn adds_no_store(&self) -> bool {
+        self.state.stores.added() >= self.state.delivery_bytes
+    }
+
+    /// Leaves out what concerns a store that is not known: the origin is read again.
+    pub(super) fn leave_new_store(&mut self, origin: &str, was_read: bool) -> rusqlite::Result<()> {
+        if std::mem::replace(&mut self.volume.has_left_new, true) {
+            return Ok(());
+        }
+        tracing::warn!(
+            "a delivery of {origin} names new stores that take more than {} MiB: the rest is left out",
+            self.state.delivery_bytes >> 20
+        );
+        self.note_loss(origin, was_read)
+    }
+
+    /// Whether it has.
+    pub(super) fn has_left_new_stores(&self) -> bool {
+        self.volume.has_left_new
     }
 
     /// Whether the delivery's next event has to do without a text.

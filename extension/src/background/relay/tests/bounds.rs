@@ -60,7 +60,7 @@ fn large_deliveries_of_many_frames_share_one_bound() {
     );
     // Documents that go give back what they took.
     for port in 1..=60 {
-        relay.port_closed(port);
+        leave(&mut relay, port);
     }
     assert_eq!(relay.bridges.part_bytes(), 0);
 }
@@ -289,7 +289,7 @@ fn small_deliveries_of_closed_documents_are_bounded() {
                 r#"{{"deliveries":[{{"sequence":1,"body":{{"commit":{{"database":"d","operations":[{{"put":{{"store":"s{port}","key":1,"value":"{text}"}}}}]}}}}}}]}}"#
             ),
         );
-        relay.port_closed(port);
+        leave(&mut relay, port);
         assert!(held(&relay) <= MAX_HELD + text.len(), "{} bytes", held(&relay));
     }
     let gaps = format!("{:?}", greet(&mut relay)).replace('\\', "");
@@ -338,7 +338,7 @@ fn delivery_of_which_no_part_comes_gives_way() {
     part(&mut relay, 1, 15, 20, &text);
     relay.take_actions();
     assert_eq!(relay.bridges.still(0), [(2, 1)]);
-    relay.port_closed(2);
+    leave(&mut relay, 2);
     relay.woken(Alarm::Parts);
     assert!(!relay.take_actions().iter().any(|action| matches!(
         action,
@@ -450,7 +450,7 @@ fn closed_documents_of_the_largest_origin_give_way_first() {
         for sequence in 1..=count {
             relay.port_said(port, &whole(sequence, 1000));
         }
-        relay.port_closed(port);
+        leave(&mut relay, port);
     }
     relay.take_actions();
     open(&mut relay, 4, "http://localhost:2", "new");

@@ -118,6 +118,126 @@ fn reader_that_says_nothing_is_replaced_unless_it_waits_for_the_host() {
     assert_eq!(relay.take_actions(), []);
 }
 
+/// The first of these documents is told to read; the others have asked for nothing.
+fn with_documents(count: u32) -> Relay {
+    let mut relay = greeted();
+    load(&mut relay, 1, "1");
+    for port in 2..=count {
+        open(&mut relay, port, ORIGIN, &port.to_string());
+    }
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    relay
+}
+
+#[test]
+fn silent_document_reads_when_no_other_is_left() {
+    let mut relay = with_documents(2);
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    leave(&mut relay, 2);
+    // It has the message, and reads once its thread goes on.
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    relay.port_said(1, SURVEYED);
+    assert_eq!(told(&mut relay, SURVEYED), [1]);
+    relay.port_said(1, SURVEYED);
+    assert_eq!(relay.take_actions(), []);
+}
+
+#[test]
+fn silent_document_that_speaks_again_reads_for_another_silent_one() {
+    let mut relay = with_documents(3);
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [3]);
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    leave(&mut relay, 2);
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    // What is asked for from now on is read behind what they were told to read.
+    relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    relay.port_said(1, r#"{"shown":{}}"#);
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    relay.port_said(3, SURVEYED);
+    assert_eq!(told(&mut relay, SURVEYED), [0; 0]);
+    relay.port_said(1, SURVEYED);
+    assert_eq!(told(&mut relay, SURVEYED), [1, 3]);
+    relay.port_said(3, SURVEYED);
+    assert_eq!(relay.take_actions(), []);
+}
+
+#[test]
+fn silent_document_reads_what_is_asked_for_behind_its_silence() {
+    let mut relay = with_documents(2);
+    relay.woken(Alarm::Surveys);
+    relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
+    relay.take_actions();
+    leave(&mut relay, 2);
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    relay.port_said(1, SURVEYED);
+    assert_eq!(told(&mut relay, SURVEYED), [1]);
+}
+
+#[test]
+fn document_that_opens_reads_what_no_document_was_there_for() {
+    let mut relay = greeted();
+    relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
+    open(&mut relay, 1, ORIGIN, "a");
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    leave(&mut relay, 1);
+    open(&mut relay, 2, ORIGIN, "a");
+    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    relay.port_said(2, SURVEYED);
+    open(&mut relay, 3, ORIGIN, "b");
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+}
+
+#[test]
+fn document_that_opens_takes_over_from_a_reader_known_to_be_silent() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    // There is no other document that could read.
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    open(&mut relay, 2, ORIGIN, "b");
+    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+}
+
+#[test]
+fn reader_that_spoke_since_it_was_silent_keeps_the_reading() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    relay.woken(Alarm::Surveys);
+    relay.port_said(1, r#"{"surveying":{}}"#);
+    relay.take_actions();
+    open(&mut relay, 2, ORIGIN, "b");
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+}
+
+#[test]
+fn reader_that_only_commits_is_replaced() {
+    let mut relay = greeted();
+    load(&mut relay, 1, "a");
+    load(&mut relay, 2, "b");
+    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    let deliver_body = |relay: &mut Relay, sequence: u64, body: &str| {
+        relay.port_said(
+            1,
+            &format!(r#"{{"deliveries":[{{"sequence":{sequence},"body":{body}}}]}}"#),
+        );
+        relay.host_said(&format!(
+            r#"{{"acknowledged":{{"context":"a","sequence":{sequence}}}}}"#
+        ));
+    };
+    deliver_body(&mut relay, 1, r#"{"inventory":{}}"#);
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    deliver_body(&mut relay, 2, r#"{"commit":{}}"#);
+    relay.woken(Alarm::Surveys);
+    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+}
+
 #[test]
 fn reader_that_lists_stores_for_long_is_not_replaced() {
     let mut relay = greeted();
@@ -148,26 +268,6 @@ fn another_document_confirms_what_one_has_read() {
     relay.port_closed(2);
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
-}
-
-#[test]
-fn another_document_reads_when_one_ends_without_a_word() {
-    let mut relay = greeted();
-    load(&mut relay, 1, "a");
-    load(&mut relay, 2, "b");
-    relay.port_said(1, SURVEYED);
-    relay.port_said(2, SURVEYED);
-    relay.take_actions();
-    relay.port_closed(2);
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
-    relay.port_said(1, SURVEYED);
-    load(&mut relay, 3, "c");
-    relay.port_said(3, SURVEYED);
-    relay.take_actions();
-    // Here everything was said before the end.
-    relay.port_said(3, r#"{"leaving":{}}"#);
-    relay.port_closed(3);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{
     super::super::{Limits, log, progress::Progress},
-    Bench,
+    Bench, NOW,
 };
 
 /// So many bytes of events each delivery may write here.
@@ -245,6 +245,101 @@ fn records_with_too_long_keys_are_left_out_and_named() {
     let outcome = bench.deliver("a", &snapshot);
     assert_eq!(outcome.errors.len(), 1);
     assert_eq!(bench.events().len(), 2);
+}
+
+/// The bytes of names in the rows of stores.
+fn names_of_stores(bench: &Bench) -> u64 {
+    bench
+        .journal
+        .connection
+        .query_row(
+            "SELECT sum(octet_length(origin) + octet_length(database) + octet_length(name)) FROM store",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a sum")
+}
+
+/// A small delivery about many stores, whose names are short in it and long in their rows.
+fn check_names(bench: &mut Bench, body: &str) {
+    bench.journal.state.delivery_bytes = BOUND;
+    bench.deliver("a", body);
+    let written = names_of_stores(bench);
+    assert!((BOUND / 4..2 * BOUND).contains(&written), "{written}");
+    let connection = &bench.journal.connection;
+    let missing = connection.query_row("SELECT count(*) FROM resync", [], |row| row.get::<_, u64>(0));
+    assert_eq!(missing, Ok(1));
+}
+
+/// `count` of something about the stores `s0`, `s1`….
+fn of_stores(count: usize, what: impl Fn(usize) -> String) -> String {
+    let all: Vec<String> = (0..count).map(what).collect();
+    all.join(",")
+}
+
+fn commit_in_long_database(operations: &str) -> String {
+    format!(
+        r#"{{"commit":{{"database":"{}","version":1,"began_at":{NOW},"committed_at":{NOW},"operations":[{operations}]}}}}"#,
+        "d".repeat(1000)
+    )
+}
+
+#[test]
+fn names_of_stores_count_as_what_a_commit_writes() {
+    let mut bench = Bench::new();
+    let puts = of_stores(2000, |store| {
+        format!(r#"{{"put":{{"store":"s{store}","key":1,"value":1}}}}"#)
+    });
+    check_names(&mut bench, &commit_in_long_database(&puts));
+}
+
+#[test]
+fn names_of_stores_count_as_what_an_upgrade_writes() {
+    let mut bench = Bench::new();
+    let renames = of_stores(2000, |store| {
+        rename(&format!("s{store}"), &format!("s{}", store + 1))
+    });
+    check_names(&mut bench, &commit_in_long_database(&renames));
+}
+
+#[test]
+fn names_of_stores_count_as_what_a_gap_writes() {
+    let mut bench = Bench::new();
+    let stores = of_stores(2000, |store| {
+        format!(r#"{{"database":"{}","store":"s{store}"}}"#, "d".repeat(1000))
+    });
+    check_names(
+        &mut bench,
+        &format!(r#"{{"gap":{{"reason":"r","stores":[{stores}]}}}}"#),
+    );
+}
+
+#[test]
+fn names_of_stores_count_as_what_a_store_list_writes() {
+    let mut bench = Bench::new();
+    bench.deliver("a", r#"{"gap":{"reason":"r","stores":[]}}"#);
+    assert!(bench.wants_all());
+    let stores = of_stores(2000, |store| format!(r#""s{store}""#));
+    let at = i64::MAX / 1_000_000;
+    check_names(
+        &mut bench,
+        &format!(
+            r#"{{"inventory":{{"began_at":{at},"read_at":{at},"databases":[{{"name":"{}","version":1,"stores":[{stores}]}}]}}}}"#,
+            "d".repeat(1000)
+        ),
+    );
+}
+
+#[test]
+fn rows_of_stores_count_where_the_disk_is_full() {
+    let mut bench = Bench::new();
+    let stores = of_stores(2000, |store| {
+        format!(r#"{{"database":"{}","store":"s{store}"}}"#, "d".repeat(1000))
+    });
+    bench.deliver("a", &format!(r#"{{"gap":{{"reason":"r","stores":[{stores}]}}}}"#));
+    let (attempted, written) = (bench.journal.attempted(), names_of_stores(&bench));
+    assert!(written > 1_000_000, "{written}");
+    assert!(attempted >= written, "{attempted} of {written}");
 }
 
 #[test]
