@@ -49,7 +49,7 @@ pub(super) fn redacted(
     // Each value inside is looked at when it is read and when it is written, and for each field.
     let looks = fields.len() + 2;
     let most = room.looks / looks;
-    let (root, values) = match Json::parse_within(typed, most) {
+    let (tree, values) = match Json::parse_within(typed, most) {
         Ok(parsed) => parsed,
         Err(JsonError::TooMany { .. }) => {
             room.looks -= most;
@@ -58,18 +58,18 @@ pub(super) fn redacted(
         Err(_) => return UNREADABLE.to_owned(),
     };
     room.looks -= values * looks;
-    let Some(shared) = Shared::of(&root) else {
+    let Some(shared) = Shared::of(&tree) else {
         return UNREADABLE.to_owned();
     };
     let mut marks = Marks::new(shared);
     for (index, (steps, how)) in fields.iter().enumerate() {
-        marks.follow(&root, index, steps, *how);
+        marks.follow(&tree, index, steps, *how);
     }
     if marks.is_empty() {
         return typed.to_owned();
     }
     marks.spread();
-    if marks.of(&root) == Some(Treatment::Drop) {
+    if marks.of(&tree) == Some(Treatment::Drop) {
         return "null".to_owned();
     }
     let mut writer = Writer::new(
@@ -78,7 +78,7 @@ pub(super) fn redacted(
         typed.len(),
         typed.len().saturating_add(room.growth),
     );
-    writer.value(&root);
+    writer.value(&tree);
     match writer.finish() {
         Ok(text) => text,
         Err(TooLong) => TOO_LONG.to_owned(),
