@@ -47,6 +47,8 @@ function startBridge() {
   /** Names this document for the host; made when it has something to say. */
   let context = "";
   let isLeaving = false;
+  /** How many steps of leaving are done. */
+  let leftSteps = 0;
   /** @type {(value?: unknown) => void} */
   let noteHooked;
   const hooked = new Promise((resolve) => (noteHooked = resolve));
@@ -202,24 +204,30 @@ function startBridge() {
 
   /**
    * The document goes away, freezes, or goes into the back/forward cache. What it writes from now
-   * on the hook tells at each call, and it leaves at once.
+   * on the hook tells at each call, and it leaves at once. Where Firefox has ended it, it goes on
+   * with the step that it was at: each may be done twice.
    * @param {boolean} mayComeBack
    */
   function leave(mayComeBack) {
-    if (isLeaving) return;
-    hide();
+    const steps = [
+      hide,
+      () => port.post(LEAVING),
+      () => mayComeBack && port.becomeBrief(),
+      () => outbox.leave(),
+      () => hook.tell(LEAVE),
+      () => outbox.isEmpty || sendAll(),
+    ];
+    // What counts as sent may have been lost.
+    if (isLeaving && leftSteps < steps.length) outbox.restart();
     isLeaving = true;
-    port.post(LEAVING);
-    if (mayComeBack) port.becomeBrief();
-    outbox.leave();
-    hook.tell(LEAVE);
-    if (!outbox.isEmpty) sendAll();
+    for (; leftSteps < steps.length; leftSteps++) steps[leftSteps]();
   }
 
   /** The document is here again. */
   function comeBack() {
     if (!isLeaving) return;
     isLeaving = false;
+    leftSteps = 0;
     port.becomeLasting();
     hook.tell(STAY);
     if (outbox.comeBack()) surveys.isWanted = true;

@@ -42,6 +42,7 @@ export function watchPageLife(leave, comeBack, changeSight) {
     else if (event.type === "visibilitychange") changeSight();
     else comeBack();
   };
+  const again = [1, 2].map(() => (/** @type {Event} */ event) => handle(event));
   // `document.open()` removes the window's listeners. Listening twice changes nothing.
   const listen = () => {
     for (const name of ["pagehide", "visibilitychange"]) {
@@ -51,6 +52,8 @@ export function watchPageLife(leave, comeBack, changeSight) {
     for (const name of ["pagehide", "pageshow", "freeze", "resume", "visibilitychange"]) {
       listenTo(window, name, handle, { capture: true });
     }
+    // To go on where the first one was ended.
+    for (const handleAgain of again) listenTo(window, "pagehide", handleAgain, { capture: true });
   };
   listen();
   // It also removes the document's children.
