@@ -183,6 +183,9 @@ pub struct Document {
     pub workers: Vec<String>,
 }
 
+/// How many workers are named.
+const NAMED_WORKERS: usize = 5;
+
 /// The workers of these documents, which are not observed, and what that means.
 pub fn unobserved_workers<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Option<Problem> {
     let mut urls: Vec<&str> = documents
@@ -191,7 +194,15 @@ pub fn unobserved_workers<'a>(documents: impl IntoIterator<Item = &'a Document>)
         .collect();
     urls.sort_unstable();
     urls.dedup();
-    let named = urls.join(", ");
+    let mut named = urls
+        .iter()
+        .take(NAMED_WORKERS)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if urls.len() > NAMED_WORKERS {
+        named.push_str(", …");
+    }
     let message = match urls.len() {
         0 => return None,
         1 => format!("A worker is not observed: {named}"),

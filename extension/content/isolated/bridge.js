@@ -139,7 +139,7 @@ function startBridge() {
     outbox.restart();
     hook.tell(UNTRACE);
     port.post(openText({ context, late: isLate, survey: surveys.isWanted, place }));
-    if (isLeaving) port.post(LEAVING);
+    if (isLeaving && !port.lasts) port.post(LEAVING);
     workers.tellAgain();
     // The background chooses again.
     watch?.stop();
@@ -211,11 +211,14 @@ function startBridge() {
   function leave(mayComeBack) {
     const steps = [
       hide,
-      () => port.post(LEAVING),
+      // Chromium cuts the port.
+      () => port.lasts || port.post(LEAVING),
       () => mayComeBack && port.becomeBrief(),
       () => outbox.leave(),
       () => hook.tell(LEAVE),
       () => outbox.isEmpty || sendAll(),
+      // Where the script is ended before this, the end of the port is a loss.
+      () => port.lasts && port.post(LEAVING),
     ];
     // What counts as sent may have been lost.
     if (isLeaving && leftSteps < steps.length) outbox.restart();

@@ -203,9 +203,9 @@ export class Outbox {
   leave() {
     this.#isLeaving = true;
     this.#turn.takeBack();
-    if (this.#queuedUnits - this.#sentUnits <= TASK_UNITS) return;
     const from = this.#firstUnsent();
     let units = unitsOf(this.#queue.slice(0, from));
+    if (this.#queuedUnits - units <= TASK_UNITS) return;
     const rest = this.#queue.slice(from).filter(({ droppable, body }) => {
       units += body.length;
       return !droppable || units <= this.limits.window;
@@ -265,7 +265,8 @@ export class Outbox {
 
   /** Where in the queue the first delivery is of which nothing has been sent. */
   #firstUnsent() {
-    return this.#partial === null ? this.#sentCount : this.#sentCount + 1;
+    const index = this.#queue.findIndex(({ sequence }) => sequence === 0);
+    return index === -1 ? this.#queue.length : index;
   }
 
   /** @param {number} index the first delivery in the queue that is to be sent again */
@@ -326,8 +327,9 @@ export class Outbox {
    * @param {Delivery} delivery
    */
   #leaveBlobs(delivery) {
-    this.#replaceBody(delivery, withoutBlobs(delivery.body));
+    // First: Firefox may end the script.
     if (!this.#lacksBlobs) this.#queue.push(newGap("a document went away before its blobs were read", []));
+    this.#replaceBody(delivery, withoutBlobs(delivery.body));
     this.#queuedUnits = unitsOf(this.#queue);
     this.#lacksBlobs = true;
   }

@@ -38,6 +38,11 @@ export class BackgroundPort {
     return this.#port !== null;
   }
 
+  /** Whether it lasts as long as its document. */
+  get lasts() {
+    return portLasts;
+  }
+
   get isStopped() {
     return this.#isStopped;
   }

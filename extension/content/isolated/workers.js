@@ -2,8 +2,8 @@
 //
 // Not seen are workers of `blob:` and `data:` addresses, and shared ones.
 
-/** What the address of a worker's script ends with, or has in it. */
-const SCRIPT = /\.[cm]?[jt]s(\?|$)|worker/i;
+/** What the address of a worker's script ends with; or its last name has it in it. */
+const SCRIPT = /\.[cm]?[jt]s(\?|$)|\/[^./?]*worker[^./?]*(\?|$)/i;
 
 /** How many scripts are told of at most, and how much of an address. */
 const MOST_SCRIPTS = 16;

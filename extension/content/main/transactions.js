@@ -332,18 +332,21 @@ function announce({ native, stores, doubtful, announced }) {
   addNew(keysOf(stores), announced, fresh);
   addNew(keysOf(doubtful), announced, fresh);
   const place = placeOf(databaseOf(native));
-  if (active && place !== "" && keysOf(fresh).length > 0) haveRead(native, WENT_AWAY, fresh, place);
+  const names = keysOf(fresh);
+  if (active && place !== "" && names.length > 0) haveRead(native, WENT_AWAY, fresh, place);
+  // Last: Firefox may have ended the script before that.
+  addNew(names, noNames(), announced);
 }
 
 /**
  * @param {string[]} names
- * @param {Names} known to which those are added that it lacks
- * @param {Names} fresh to which they are added as well
+ * @param {Names} known
+ * @param {Names} fresh to which those are added that are not known
  */
 function addNew(names, known, fresh) {
   for (let index = 0; index < names.length; index++) {
     const name = names[index];
-    if (known[name] === undefined) known[name] = fresh[name] = "";
+    if (known[name] === undefined) fresh[name] = "";
   }
 }
 

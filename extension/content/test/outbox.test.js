@@ -251,3 +251,18 @@ test("document_that_leaves_does_not_wait_for_blobs", async () => {
   assert.equal(outbox.comeBack(), true);
   assert.equal(outbox.comeBack(), false);
 });
+
+test("numbers_ascend_when_leaving_begins_again", async () => {
+  const { outbox, add, sequences } = newOutbox();
+  for (const store of ["a", "b"]) {
+    add(commit(store, 300_000));
+    await pass(1000);
+    while (endTurns() > 0);
+  }
+  assert.deepEqual(sequences(), [1, 2]);
+  // Leaving was ended, and both may be lost.
+  outbox.restart();
+  outbox.leave();
+  outbox.send();
+  assert.deepEqual(sequences(), [1, 2]);
+});

@@ -375,6 +375,8 @@ impl Relay {
             }
             FromBridge::Leaving {} => {
                 bridge.leaving = true;
+                let context = bridge.context.clone();
+                self.forget_end(&context);
                 self.reader_gone(port);
             }
             FromBridge::Shown {} => {

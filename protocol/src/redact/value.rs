@@ -9,7 +9,7 @@ use self::{
     marks::Marks,
     writer::{TooLong, Writer},
 };
-use super::{Treatment, hash::Hasher, pointer::Step};
+use super::{MAX_RECORD_LOOKS, Treatment, hash::Hasher, pointer::Step};
 use crate::json::{Json, JsonError};
 
 mod components;
@@ -46,9 +46,12 @@ pub(super) fn redacted(
     hasher: &Hasher,
     room: &mut Room,
 ) -> String {
-    // Each value inside is looked at when it is read and when it is written, and for each field.
-    let looks = fields.len() + 2;
-    let most = room.looks / looks;
+    // Each value inside is looked at when it is read and when it is written, and for each field;
+    // one that refers to itself for each step of it.
+    let has_references = typed.contains(r#"{"$ref":"#);
+    let of_field = |steps: &Vec<Step>| if has_references { steps.len() } else { 1 };
+    let looks = 2 + fields.iter().map(|(steps, _)| of_field(steps)).sum::<usize>();
+    let most = room.looks.min(MAX_RECORD_LOOKS) / looks;
     let (tree, values) = match Json::parse_within(typed, most) {
         Ok(parsed) => parsed,
         Err(JsonError::TooMany { .. }) => {

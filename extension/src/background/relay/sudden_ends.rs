@@ -58,6 +58,13 @@ impl Relay {
         recent.entry(end.page.origin.to_string()).or_default().push(end);
     }
 
+    /// A document whose port broke has come back, and announces its end.
+    pub(super) fn forget_end(&mut self, context: &str) {
+        for ends in self.sudden_ends.recent.values_mut() {
+            ends.retain(|end| end.context != context);
+        }
+    }
+
     /// Names the ends of documents that have not come back.
     pub(super) fn name_ends(&mut self) {
         for ends in std::mem::take(&mut self.sudden_ends.recent).into_values() {

@@ -52,6 +52,17 @@ fn document_that_says_that_it_leaves_is_no_gap() {
 }
 
 #[test]
+fn document_that_comes_back_and_then_leaves_is_no_gap() {
+    let mut relay = greeted();
+    open(&mut relay, 1, ORIGIN, "a");
+    deliver(&mut relay, 1, 1);
+    relay.port_closed(1);
+    open(&mut relay, 2, ORIGIN, "a");
+    leave(&mut relay, 2);
+    assert_eq!(name_ends(&mut relay), []);
+}
+
+#[test]
 fn document_that_the_browser_keeps_is_no_gap() {
     let mut relay = greeted();
     open(&mut relay, 1, ORIGIN, "a");
