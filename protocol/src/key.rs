@@ -24,6 +24,9 @@ mod read;
 /// sets no bound, engines do.
 pub const MAX_KEY_DEPTH: usize = 510;
 
+/// How many bytes of dates and buffers a key may hold again by reference.
+pub const MAX_REPEATED: usize = 1024 * 1024;
+
 /// A valid IndexedDB key. `Ord` compares as the specification does ("compare two keys").
 #[derive(Debug, Clone, PartialEq)]
 pub enum Key {
@@ -52,6 +55,9 @@ pub enum KeyError {
     /// An array key nests deeper than [`MAX_KEY_DEPTH`].
     #[error("the key nests deeper than {MAX_KEY_DEPTH} arrays")]
     TooDeep,
+    /// Dates and buffers that occur again take more than [`MAX_REPEATED`].
+    #[error("the key repeats more than {MAX_REPEATED} bytes")]
+    TooLong,
     /// Bytes that [`Key::to_bytes`] never makes.
     #[error("these bytes are not an encoded key")]
     Bytes,
@@ -232,6 +238,23 @@ pub(crate) mod tests {
         ] {
             assert!(matches!(Key::parse(text), Err(KeyError::Type(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn short_text_stands_for_no_huge_key() {
+        let buffer = format!(
+            r#"{{"$bytes":{{"type":"ArrayBuffer","base64":"{}"}}}}"#,
+            "AAAA".repeat(1000)
+        );
+        let times = |times: usize| {
+            let again = r#",{"$ref":1}"#.repeat(times);
+            format!(r#"[{{"$id":{{"id":1,"value":{buffer}}}}}{again}]"#)
+        };
+        assert!(Key::parse(&times(MAX_REPEATED / 3000)).is_ok());
+        assert_eq!(
+            Key::parse(&times(MAX_REPEATED / 3000 + 1)),
+            Err(KeyError::TooLong)
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 
-use super::{BASE64, Key, KeyError, MAX_KEY_DEPTH};
+use super::{BASE64, Key, KeyError, MAX_KEY_DEPTH, MAX_REPEATED};
 use crate::{
     date,
     json::{self, Json},
@@ -19,10 +19,12 @@ pub(super) fn key(json: &Json<'_>) -> Result<Key, KeyError> {
 }
 
 /// Dates and buffers by their ids. Arrays have none: "convert a value to a key" (Indexed Database
-/// API 3.0) refuses one that occurs twice, so a short text can't stand for a huge key.
+/// API 3.0) refuses one that occurs twice.
 #[derive(Default)]
 struct Reader<'j> {
     shared: HashMap<&'j str, Key>,
+    /// How many bytes of them stand for references: a short text must not be a huge key.
+    repeated: usize,
 }
 
 impl<'j> Reader<'j> {
@@ -96,12 +98,27 @@ impl<'j> Reader<'j> {
                 _ => None,
             },
             r#""$ref""# => match content {
-                Json::Number(id) => self.shared.get(id).cloned(),
+                Json::Number(id) => return self.again(id).and_then(|key| key.ok_or_else(|| wrong(json))),
                 _ => None,
             },
             _ => None,
         };
         found.ok_or_else(|| wrong(json))
+    }
+
+    /// A date or a buffer once more.
+    fn again(&mut self, id: &str) -> Result<Option<Key>, KeyError> {
+        let Some(key) = self.shared.get(id) else {
+            return Ok(None);
+        };
+        self.repeated += match key {
+            Key::Binary(bytes) => bytes.len(),
+            _ => size_of::<f64>(),
+        };
+        if self.repeated > MAX_REPEATED {
+            return Err(KeyError::TooLong);
+        }
+        Ok(Some(key.clone()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use protocol::{
     commit::{Commit, Operation},
     event::Op,
+    key::KeyError,
     schema::SchemaChange,
 };
 use serde_json::value::{RawValue, to_raw_value};
@@ -64,6 +65,16 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
     if key_of(operation).is_some_and(is_long) {
         return Ok(Step::LeaveOut);
     }
+    match prepare_short(operation) {
+        // What a short text stands for may be long.
+        Err(KeyError::TooLong) if key_of(operation).is_some() => Ok(Step::LeaveOut),
+        Err(KeyError::TooLong) => Ok(Step::ReadAgain),
+        step => Ok(step?),
+    }
+}
+
+/// The same for a key of a short text.
+fn prepare_short<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, KeyError> {
     Ok(Step::Write(match operation {
         Operation::Put { key, value, .. } => Write::Put {
             key: RecordKey::parse(key)?,
@@ -78,6 +89,12 @@ fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
         Operation::Delete { key, .. } => Write::Delete {
             key: RecordKey::parse(key)?,
         },
+        // It would stand in an event, which never loses it.
+        Operation::DeleteRange { range, .. }
+            if [range.lower, range.upper].into_iter().flatten().any(is_long) =>
+        {
+            return Ok(Step::ReadAgain);
+        }
         Operation::DeleteRange { range, .. } => {
             return Ok(Step::Truncate {
                 span: Span::of_range(range)?,
@@ -165,7 +182,7 @@ impl<'j> Batch<'j> {
                     )?;
                 }
                 Step::ReadAgain => self.resync_store(&place, commit.version)?,
-                Step::LeaveOut => self.note_long_keys(key_of(operation).into_iter()),
+                Step::LeaveOut => self.note_long_key(),
             }
         }
         let event_context = EventContext {

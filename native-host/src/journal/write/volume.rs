@@ -106,6 +106,11 @@ impl Batch<'_> {
         self.volume.long_keys += keys.filter(|key| is_long(key)).count();
     }
 
+    /// Counts one whose key is too long once its references are written out.
+    pub(super) fn note_long_key(&mut self) {
+        self.volume.long_keys += 1;
+    }
+
     /// Says how many these were.
     pub(super) fn report_long_keys(&mut self, context: &str, page: &Page<'_>) {
         let records = std::mem::take(&mut self.volume.long_keys);

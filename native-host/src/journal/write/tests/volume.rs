@@ -363,3 +363,38 @@ fn the_log_becomes_small_again() {
     bench.journal.tidy().expect("tidied");
     assert!(length() <= log::LIMIT, "{}", length());
 }
+
+#[test]
+fn short_text_of_a_huge_key_writes_little() {
+    let mut bench = bench();
+    let buffer = format!(
+        r#"{{"$bytes":{{"type":"ArrayBuffer","base64":"{}"}}}}"#,
+        "AAAA".repeat(10_000)
+    );
+    let key = format!(
+        r#"[{{"$id":{{"id":1,"value":{buffer}}}}}{}]"#,
+        r#",{"$ref":1}"#.repeat(1000)
+    );
+    let commit = format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"delete":{{"store":"s","key":{key}}}}}]}}}}"#,
+        NOW + 10_000
+    );
+    let outcome = bench.deliver("a", &commit);
+    assert!(
+        outcome.errors[0].message.contains("1 records of a page"),
+        "{:?}",
+        outcome.errors
+    );
+    let bytes = fs::metadata(bench.journal.path()).expect("a file").len();
+    assert!(bytes < 4 * 1024 * 1024, "{bytes}");
+    // The bounds of a range are no key of a record: its store is read again.
+    bench.commit(
+        "a",
+        20_000,
+        20_000,
+        &format!(
+            r#"{{"delete_range":{{"store":"s","range":{{"lower":{key},"lower_open":false,"upper_open":false}}}}}}"#
+        ),
+    );
+    assert!(bench.wants_all());
+}
