@@ -186,14 +186,20 @@ pub struct Document {
 /// How many workers are named.
 const NAMED_WORKERS: usize = 5;
 
-/// The workers of these documents, which are not observed, and what that means.
-pub fn unobserved_workers<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Option<Problem> {
+/// The addresses of the workers of these documents, each once. None of them is observed.
+pub fn worker_urls<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<&'a str> {
     let mut urls: Vec<&str> = documents
         .into_iter()
         .flat_map(|document| document.workers.iter().map(String::as_str))
         .collect();
     urls.sort_unstable();
     urls.dedup();
+    urls
+}
+
+/// The workers of these documents, which are not observed, and what that means.
+pub fn unobserved_workers<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Option<Problem> {
+    let urls = worker_urls(documents);
     let mut named = urls
         .iter()
         .take(NAMED_WORKERS)

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Health, Problem, Sink, unobserved_workers},
+    inspect::{Health, Problem, Sink, unobserved_workers, worker_urls},
     number,
 };
 
@@ -193,10 +193,8 @@ fn losses(app: App) -> Option<impl IntoView + use<>> {
 fn unobserved(app: App) -> Option<impl IntoView + use<>> {
     let documents = app.inspected_documents();
     let problem = unobserved_workers(&documents)?;
-    let mut urls: Vec<&String> = documents.iter().flat_map(|document| &document.workers).collect();
-    urls.sort_unstable();
-    urls.dedup();
-    let text = format!("{} not observed", format::count_noun(urls.len() as u64, "worker"));
+    let workers = worker_urls(&documents).len() as u64;
+    let text = format!("{} not observed", format::count_noun(workers, "worker"));
     let title = format!("{}. {}", problem.message, problem.fix.replace('`', ""));
     Some(chip("waiting", title, text))
 }

@@ -71,7 +71,7 @@ fn HelpDialog(app: App) -> impl IntoView {
                     <span class="strip"><i data-state="off"><s></s></i></span>"switched off"
                 </p>
                 <h3>"Not captured"</h3>
-                <p>"Writes of workers are not observed; they are found by comparison: in Chromium while a page of the site is visible, in Firefox when one loads. Private windows and frames in other sites\u{2019} pages are left out."</p>
+                <p>"Writes of workers are not observed; they are found by comparison while a page of the site is visible, in Firefox less often. Private windows and frames in other sites\u{2019} pages are left out."</p>
                 </div>
             </div>
         </div>
