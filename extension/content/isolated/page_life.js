@@ -3,9 +3,7 @@
 
 import { INTERRUPTION } from "../shared/timing.js";
 import { isHidden, listenTo } from "../shared/unnamed.js";
-
-/** Firefox alone ends scripts of a page that it is about to close. */
-const endsScripts = chrome.runtime.getURL("").startsWith("moz-extension:");
+import { isFirefox } from "./engine.js";
 
 /** Whether Firefox has ended the listener that waits for it. */
 let wasInterrupted = false;
@@ -17,12 +15,12 @@ function wait() {
 }
 
 /**
- * Firefox interrupts the scripts of a page that it is about to close, and ends the one that runs
+ * Firefox alone interrupts the scripts of a page that it is about to close, and ends the one that runs
  * then, or else the next one: what the page saves as it leaves would be lost, for the hook's loops
  * are where it looks. So a listener of ours waits for it. A second interruption may follow a first.
  */
 const beInterrupted = (/** @type {Event} */ event) => {
-  if (endsScripts && event.isTrusted && (event.type === "pagehide" || isHidden(document))) wait();
+  if (isFirefox && event.isTrusted && (event.type === "pagehide" || isHidden(document))) wait();
 };
 const beInterruptedAgain = () => {
   if (wasInterrupted) wait();

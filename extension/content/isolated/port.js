@@ -2,11 +2,7 @@
 // a growing delay.
 
 import { FIRST_DELAY, LAST_DELAY } from "../shared/timing.js";
-
-/**
- * In Firefox a port lasts as long as its document, and the messages of a new one may come too late.
- */
-const portLasts = chrome.runtime.getURL("").startsWith("moz-extension:");
+import { isFirefox } from "./engine.js";
 
 /**
  * What a port has to tell of.
@@ -38,9 +34,12 @@ export class BackgroundPort {
     return this.#port !== null;
   }
 
-  /** Whether it lasts as long as its document. */
+  /**
+   * Whether it lasts as long as its document. In Firefox it does, and the messages of a new one may
+   * come too late.
+   */
   get lasts() {
-    return portLasts;
+    return isFirefox;
   }
 
   get isStopped() {
@@ -99,7 +98,7 @@ export class BackgroundPort {
    * that takes.
    */
   becomeBrief() {
-    if (portLasts) return;
+    if (this.lasts) return;
     this.#isBrief = true;
     this.close();
   }

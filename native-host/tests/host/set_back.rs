@@ -200,6 +200,15 @@ impl Machine {
         );
         self.deliver("reader", sequence, &records);
     }
+
+    /// A commit of this time is settled by a reading.
+    fn settle_by_reading(&mut self, committed_at: i64) {
+        self.deliver("another", 1, &commit_at(committed_at, &[put("1", "\"newer\"")]));
+        assert!(self.has_pending_reads());
+        self.answer(2, "\"newer\"");
+        self.sandbox.await_cached("1", Some("\"newer\""));
+        assert!(!self.has_pending_reads());
+    }
 }
 
 #[test]
@@ -246,11 +255,7 @@ fn commit_that_waited_is_settled_when_stamps_are_reached() {
     let at = machine.clock.pass(LATER);
     machine.reach_stamps();
     machine.clock.pass(LATER);
-    machine.deliver("another", 1, &commit_at(at, &[put("1", "\"newer\"")]));
-    assert!(machine.has_pending_reads());
-    machine.answer(2, "\"newer\"");
-    machine.sandbox.await_cached("1", Some("\"newer\""));
-    assert!(!machine.has_pending_reads());
+    machine.settle_by_reading(at);
 }
 
 #[test]
@@ -260,11 +265,7 @@ fn commit_at_the_very_time_of_a_stamp_is_settled() {
     // Setting it right took this long.
     machine.clock.pass(HOUR - 2 * LATER);
     let at = machine.clock.pass(0);
-    machine.deliver("another", 1, &commit_at(at, &[put("1", "\"newer\"")]));
-    assert!(machine.has_pending_reads());
-    machine.answer(2, "\"newer\"");
-    machine.sandbox.await_cached("1", Some("\"newer\""));
-    assert!(!machine.has_pending_reads());
+    machine.settle_by_reading(at);
 }
 
 #[test]
