@@ -62,22 +62,23 @@ fn greet(relay: &mut Relay) -> Vec<Action> {
     actions
 }
 
-fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
-    let page = Page {
-        origin: origin.into(),
-        tab: 7,
-        frame: 0,
-    };
-    relay.bridge_opened(
-        port,
-        Sender {
-            page,
-            incognito: false,
-            container: String::new(),
-            top: None,
-            inactive: false,
+/// A page in a tab.
+fn sender(origin: &'static str) -> Sender {
+    Sender {
+        page: Page {
+            origin: origin.into(),
+            tab: 7,
+            frame: 0,
         },
-    );
+        incognito: false,
+        container: String::new(),
+        top: None,
+        inactive: false,
+    }
+}
+
+fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
+    relay.bridge_opened(port, sender(origin));
     relay.port_said(
         port,
         &format!(r#"{{"open":{{"context":"{context}","late":false,"place":{PLACE}}}}}"#),

@@ -51,20 +51,7 @@ fn one_document_of_an_origin_that_is_shown_looks() {
 #[test]
 fn document_shown_before_the_host_is_there_looks_before_it_reads() {
     let mut relay = relay();
-    relay.bridge_opened(
-        1,
-        Sender {
-            page: Page {
-                origin: ORIGIN.into(),
-                tab: 7,
-                frame: 0,
-            },
-            incognito: false,
-            container: String::new(),
-            top: None,
-            inactive: false,
-        },
-    );
+    relay.bridge_opened(1, sender(ORIGIN));
     relay.port_said(
         1,
         &format!(r#"{{"open":{{"context":"a","survey":true,"place":{PLACE}}}}}"#),

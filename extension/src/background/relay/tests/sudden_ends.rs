@@ -106,20 +106,7 @@ fn end_without_a_word_while_the_host_is_away_is_judged_when_it_comes() {
     open(&mut relay, 1, ORIGIN, "a");
     open(&mut relay, 2, "http://localhost:9999", "other");
     // It has not said who it is.
-    relay.bridge_opened(
-        3,
-        Sender {
-            page: Page {
-                origin: ORIGIN.into(),
-                tab: 7,
-                frame: 0,
-            },
-            incognito: false,
-            container: String::new(),
-            top: None,
-            inactive: false,
-        },
-    );
+    relay.bridge_opened(3, sender(ORIGIN));
     for port in [3, 2, 1] {
         relay.port_closed(port);
     }
