@@ -15,9 +15,10 @@ function wait() {
 }
 
 /**
- * Firefox alone interrupts the scripts of a page that it is about to close, and ends the one that runs
- * then, or else the next one: what the page saves as it leaves would be lost, for the hook's loops
- * are where it looks. So a listener of ours waits for it. A second interruption may follow a first.
+ * Firefox alone interrupts the scripts of a page that it is about to close, and ends the one that
+ * runs then, or else the next one: what the page saves as it leaves would be lost, for the hook's
+ * loops are where it looks. So a listener of ours waits for it. A second interruption may follow a
+ * first.
  */
 const beInterrupted = (/** @type {Event} */ event) => {
   if (isFirefox && event.isTrusted && (event.type === "pagehide" || isHidden(document))) wait();

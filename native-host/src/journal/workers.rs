@@ -1,7 +1,7 @@
 //! Workers of captured origins that are not observed, for `status`.
 //!
-//! Invariant: what pages have, however many and however often, takes a bounded number of rows and
-//! of writes.
+//! Invariant: what pages have takes a bounded number of rows, however many they are, and one that
+//! is there again and again is written once a minute.
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
