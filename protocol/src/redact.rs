@@ -315,6 +315,7 @@ impl Redaction {
                 .map(|(steps, (treatment, _))| (steps, treatment))
                 .collect(),
             hasher: self.hasher.of_origin(origin),
+            has_unclear_keys: *path == KeyPath::TooLong,
         }
     }
 }
@@ -325,6 +326,8 @@ struct Plan {
     fields: Vec<(Vec<Step>, Treatment)>,
     key: key::Plan,
     hasher: Hasher,
+    /// The key path is too long to be compared with the fields.
+    has_unclear_keys: bool,
 }
 
 impl Plan {
@@ -340,6 +343,9 @@ impl Plan {
 
     /// `room` is what there is for this value and for others; of that, the looks are used up.
     fn value(&self, typed: &str, room: &mut value::Room) -> Option<String> {
+        if self.has_unclear_keys && !self.is_empty() {
+            return Some(value::UNREADABLE.to_owned());
+        }
         if self.fields.is_empty() {
             return None;
         }

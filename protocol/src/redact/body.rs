@@ -30,7 +30,9 @@ enum Unreadable {
     Unwritable(#[from] serde_json::Error),
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error("a store came to its name unseen, so its key path is not known")]
+    #[error(
+        "a store's key path is too long for redaction, or not known, as the store came to its name unseen"
+    )]
     KeyPath,
     #[error("the redacted keys take {MAX_GROWTH} bytes more than they did")]
     TooLong,
@@ -150,6 +152,9 @@ impl Redaction {
     ) -> Result<(), Unreadable> {
         let path = KeyPath::read(snapshot.key_path);
         let plan = self.plan(origin, &snapshot.database, &[&snapshot.store], &path);
+        if plan.has_unclear_keys && !plan.is_empty() {
+            return Err(Unreadable::KeyPath);
+        }
         if plan.key.redacts() {
             changes.insert(text, 1, r#""unordered":true,"#.to_owned());
         }
@@ -170,6 +175,9 @@ impl Redaction {
     ) -> Result<(), Unreadable> {
         let path = KeyPath::read(records.key_path);
         let plan = self.plan(origin, &records.database, &[&records.store], &path);
+        if plan.has_unclear_keys && !plan.is_empty() {
+            return Err(Unreadable::KeyPath);
+        }
         for record in &records.present {
             plan.record(record.key, record.value, changes)?;
         }

@@ -6,7 +6,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{hash::Hasher, pointer::Step};
+use super::{MAX_STEPS, hash::Hasher, pointer::Step};
 use crate::{
     json,
     key::{Key, KeyError},
@@ -22,25 +22,38 @@ pub(super) enum KeyPath {
     One(Vec<String>),
     /// The key is an array, an element a path.
     Several(Vec<Vec<String>>),
+    /// So long that comparing it with the rules' fields would hold up everything else.
+    TooLong,
 }
+
+/// The longest key path that rules are applied to, in bytes of its text.
+const MAX_PATH_TEXT: usize = 8 * 1024;
 
 impl KeyPath {
     /// Of a store, as pages tell it: absent, `null`, a string or an array of strings. Anything else
     /// is no key path of any engine.
     pub(super) fn read(path: Option<&RawValue>) -> Self {
         let Some(path) = path else { return Self::None };
-        if let Ok(path) = json::read::<String>(path.get()) {
-            return Self::One(names(&path));
+        if path.get().len() > MAX_PATH_TEXT {
+            return Self::TooLong;
         }
-        match json::read::<Vec<String>>(path.get()) {
-            Ok(paths) => Self::Several(paths.iter().map(|path| names(path)).collect()),
-            Err(_) => Self::None,
+        let read = match json::read::<String>(path.get()) {
+            Ok(path) => Self::One(names(&path)),
+            Err(_) => match json::read::<Vec<String>>(path.get()) {
+                Ok(paths) => Self::Several(paths.iter().map(|path| names(path)).collect()),
+                Err(_) => Self::None,
+            },
+        };
+        // As deep as pointers may be.
+        match read.paths().iter().any(|path| path.len() > MAX_STEPS) {
+            true => Self::TooLong,
+            false => read,
         }
     }
 
     fn paths(&self) -> &[Vec<String>] {
         match self {
-            Self::None => &[],
+            Self::None | Self::TooLong => &[],
             Self::One(path) => std::slice::from_ref(path),
             Self::Several(paths) => paths,
         }
@@ -140,7 +153,9 @@ impl Plan {
     ) -> Self {
         let part = |path: &Vec<String>| Part::of(path, fields.clone());
         match path {
-            KeyPath::None => whole.map_or(Self::Stays, |rule| Self::Whole(Part::Hashed(rule))),
+            KeyPath::None | KeyPath::TooLong => {
+                whole.map_or(Self::Stays, |rule| Self::Whole(Part::Hashed(rule)))
+            }
             KeyPath::One(path) => match part(path) {
                 Part::Stays => Self::Stays,
                 part => Self::Whole(part),

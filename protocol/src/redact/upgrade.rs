@@ -133,7 +133,7 @@ impl Redaction {
                 && !(lineage.last.as_deref().is_none_or(same_as)
                     && (lineage.is_new || same_as(&lineage.names[0])));
             Treated {
-                is_unclear: lineage.key_path.is_none() && !plan.is_empty(),
+                is_unclear: (lineage.key_path.is_none() || plan.has_unclear_keys) && !plan.is_empty(),
                 plan,
                 is_cut,
                 read_as: lineage.last.filter(|_| is_cut),

@@ -20,7 +20,7 @@ pub(super) mod work;
 mod writer;
 
 /// What can be written in the place of a value that cannot be read.
-const UNREADABLE: &str = r#"{"$opaque":{"type":"Object","reason":"unreadable for redaction"}}"#;
+pub(super) const UNREADABLE: &str = r#"{"$opaque":{"type":"Object","reason":"unreadable for redaction"}}"#;
 
 /// What can be written in the place of one that grows too long: the same as the page's encoder
 /// writes for what is too long.

@@ -160,6 +160,22 @@ fn value_with_too_many_values_inside_is_named() {
 }
 
 #[test]
+fn long_key_path_is_compared_with_no_field() {
+    let redaction = redaction(&["@key"], How::Hash);
+    let body = |path: &str| {
+        format!(
+            r#"{{"snapshot":{{"database":"d","version":1,"store":"s","began_at":1,"read_at":2,"key_path":{path},"records":[{{"key":1,"value":{{"a":1}}}}]}}}}"#
+        )
+    };
+    let wide = format!("[{}\"a\"]", "\"a\",".repeat(40_000));
+    let deep = format!("\"{}a\"", "a.".repeat(600));
+    for path in [&wide, &deep] {
+        assert_eq!(redaction.body(ORIGIN, &body(path)), r#"{"unreadable":null}"#);
+    }
+    assert!(redaction.body(ORIGIN, &body("\"a\"")).contains("hash-"));
+}
+
+#[test]
 fn hashes_tell_values_apart_and_not_where_they_stand() {
     let hash = |typed: &str| {
         let redacted = value(&["/a"], How::Hash, typed);
