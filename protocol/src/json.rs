@@ -18,6 +18,10 @@ pub use self::read::{ReadError, read};
 /// limit.
 pub const MAX_DEPTH: usize = 1024;
 
+/// How many members of an object [`Json::get`] looks at: more than any typed form and any message
+/// has parts.
+pub const MAX_PARTS: usize = 32;
+
 /// A JSON value whose scalars are slices of the text it was read from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
@@ -112,12 +116,14 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The member called `name` of an object (`name` without quotes, free of characters that JSON
-    /// escapes).
+    /// The part called `name` of a typed form or a message, among the first [`MAX_PARTS`] (`name`
+    /// without quotes, free of characters that JSON escapes). References lead to one form any
+    /// number of times, so no look may take longer the more members there are.
     pub fn get(&self, name: &str) -> Option<&Json<'a>> {
         let Json::Object(members) = self else { return None };
         members
             .iter()
+            .take(MAX_PARTS)
             .find(|(literal, _)| unquoted(literal) == name)
             .map(|(_, value)| value)
     }

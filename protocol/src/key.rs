@@ -24,8 +24,16 @@ mod read;
 /// sets no bound, engines do.
 pub const MAX_KEY_DEPTH: usize = 510;
 
-/// How many bytes of dates and buffers a key may hold again by reference.
-pub const MAX_REPEATED: usize = 1024 * 1024;
+/// The longest key that is kept, in bytes of its text: a key stands in every row of its record.
+pub const MAX_TEXT: usize = 1024 * 1024;
+
+/// How many bytes of dates and buffers a key may hold again by reference, and how many for each
+/// byte of its text: a delivery has any number of keys.
+pub const MAX_REPEATED: usize = MAX_TEXT;
+const REPEATED_A_BYTE: usize = 2;
+
+/// How many values a key's text may have, the arrays around others included.
+pub const MAX_VALUES: usize = 1024 * 1024;
 
 /// A valid IndexedDB key. `Ord` compares as the specification does ("compare two keys").
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +63,12 @@ pub enum KeyError {
     /// An array key nests deeper than [`MAX_KEY_DEPTH`].
     #[error("the key nests deeper than {MAX_KEY_DEPTH} arrays")]
     TooDeep,
-    /// Dates and buffers that occur again take more than [`MAX_REPEATED`].
-    #[error("the key repeats more than {MAX_REPEATED} bytes")]
+    /// It has more than [`MAX_VALUES`], or dates and buffers that occur again take more than
+    /// [`MAX_REPEATED`], or more than its text warrants.
+    #[error(
+        "the key is too long: it has more than {MAX_VALUES} values, or repeats more than {MAX_REPEATED} bytes, \
+         or more than {REPEATED_A_BYTE} for each byte of its text"
+    )]
     TooLong,
     /// Bytes that [`Key::to_bytes`] never makes.
     #[error("these bytes are not an encoded key")]
@@ -66,7 +78,11 @@ pub enum KeyError {
 impl Key {
     /// Reads a key from its JSON text.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        read::key(&Json::parse(text)?)
+        match Json::parse_within(text, MAX_VALUES) {
+            Ok((json, _)) => read::key(&json, text.len()),
+            Err(JsonError::TooMany { .. }) => Err(KeyError::TooLong),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Bytes that compare as the keys do; see [`ordered`](self) for the layout in
@@ -240,21 +256,77 @@ pub(crate) mod tests {
         }
     }
 
+    /// The text of a buffer of so many bytes.
+    fn buffer(bytes: usize) -> String {
+        format!(
+            r#"{{"$bytes":{{"type":"ArrayBuffer","base64":"{}"}}}}"#,
+            "AAAA".repeat(bytes / 3)
+        )
+    }
+
     #[test]
     fn short_text_stands_for_no_huge_key() {
-        let buffer = format!(
-            r#"{{"$bytes":{{"type":"ArrayBuffer","base64":"{}"}}}}"#,
-            "AAAA".repeat(1000)
-        );
-        let times = |times: usize| {
-            let again = r#",{"$ref":1}"#.repeat(times);
-            format!(r#"[{{"$id":{{"id":1,"value":{buffer}}}}}{again}]"#)
+        let again = |bytes: usize, reference: &str, times: usize| {
+            let again = format!(",{reference}").repeat(times);
+            format!(r#"[{{"$id":{{"id":1,"value":{}}}}}{again}]"#, buffer(bytes))
         };
-        assert!(Key::parse(&times(MAX_REPEATED / 3000)).is_ok());
+        let view = r#"{"$bytes":{"type":"Uint8Array","offset":0,"length":3000,"buffer":{"$ref":1}}}"#;
+        for reference in [r#"{"$ref":1}"#, view] {
+            for bytes in [3_000, 600_000] {
+                for times in 0..400 {
+                    let text = again(bytes, reference, times);
+                    match Key::parse(&text) {
+                        Ok(key) => assert!(key.to_bytes().len() <= 6 * text.len(), "{bytes} × {times}"),
+                        Err(error) => assert_eq!(error, KeyError::TooLong),
+                    }
+                }
+            }
+        }
+        // What a page may well mean.
+        for (bytes, times) in [(12, 100), (30, 10), (3_000, 2)] {
+            assert!(
+                Key::parse(&again(bytes, r#"{"$ref":1}"#, times)).is_ok(),
+                "{bytes} × {times}"
+            );
+        }
+        let date = r#"[{"$id":{"id":1,"value":{"$date":"1970-01-01T00:00:00.000Z"}}}"#;
+        assert!(Key::parse(&(date.to_owned() + &r#",{"$ref":1}"#.repeat(1000) + "]")).is_ok());
         assert_eq!(
-            Key::parse(&times(MAX_REPEATED / 3000 + 1)),
+            Key::parse(&format!("[{}0]", "0,".repeat(MAX_VALUES))),
             Err(KeyError::TooLong)
         );
+    }
+
+    #[test]
+    fn small_views_of_a_large_shared_buffer_are_a_key() {
+        let view = |offset: usize| {
+            format!(
+                r#"{{"$bytes":{{"type":"Uint8Array","offset":{offset},"length":2,"buffer":{{"$ref":1}}}}}}"#
+            )
+        };
+        let views: Vec<String> = (0..100).map(view).collect();
+        let text = format!(
+            r#"[{{"$id":{{"id":1,"value":{}}}}},{}]"#,
+            buffer(300_000),
+            views.join(",")
+        );
+        assert!(Key::parse(&text).is_ok());
+    }
+
+    /// Each level would hold a copy of the buffer.
+    #[test]
+    fn neither_ids_nor_views_nest_in_a_key() {
+        let once = format!(r#"{{"$id":{{"id":1,"value":{}}}}}"#, buffer(3));
+        assert!(Key::parse(&once).is_ok());
+        let twice = format!(r#"{{"$id":{{"id":2,"value":{once}}}}}"#);
+        let again = format!(r#"[{once},{{"$id":{{"id":2,"value":{{"$ref":1}}}}}}]"#);
+        let view = |buffer: &str| {
+            format!(r#"{{"$bytes":{{"type":"Uint8Array","offset":0,"length":1,"buffer":{buffer}}}}}"#)
+        };
+        assert!(Key::parse(&view(&once)).is_ok());
+        for text in [twice, again, view(&view(&once))] {
+            assert!(matches!(Key::parse(&text), Err(KeyError::Type(_))), "{text}");
+        }
     }
 
     #[test]

@@ -6,25 +6,28 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 
-use super::{BASE64, Key, KeyError, MAX_KEY_DEPTH, MAX_REPEATED};
+use super::{BASE64, Key, KeyError, MAX_KEY_DEPTH, MAX_REPEATED, REPEATED_A_BYTE};
 use crate::{
     date,
     json::{self, Json},
     number,
 };
 
-/// The key that a typed value stands for.
-pub(super) fn key(json: &Json<'_>) -> Result<Key, KeyError> {
-    Reader::default().key(json, 0)
+/// The key that a typed value stands for, whose text is so long.
+pub(super) fn key(json: &Json<'_>, length: usize) -> Result<Key, KeyError> {
+    let mut reader = Reader {
+        shared: HashMap::new(),
+        repeatable: length.saturating_mul(REPEATED_A_BYTE).min(MAX_REPEATED),
+    };
+    reader.key(json, 0)
 }
 
 /// Dates and buffers by their ids. Arrays have none: "convert a value to a key" (Indexed Database
 /// API 3.0) refuses one that occurs twice.
-#[derive(Default)]
 struct Reader<'j> {
     shared: HashMap<&'j str, Key>,
-    /// How many bytes of them stand for references: a short text must not be a huge key.
-    repeated: usize,
+    /// How many bytes of them may still stand for references: a short text must not be a huge key.
+    repeatable: usize,
 }
 
 impl<'j> Reader<'j> {
@@ -35,9 +38,9 @@ impl<'j> Reader<'j> {
                 .map(|number| Key::Number(number + 0.0)),
             Json::String(literal) => Some(Key::String(json::utf16(literal))),
             Json::Array(items) => return self.array(items.iter(), depth),
-            Json::Object(members) => match &members[..] {
-                [(form, content)] => return self.form(json, form, content, depth),
-                _ => None,
+            Json::Object(_) => match form(json) {
+                Some((name, content)) => return self.form(json, name, content, depth),
+                None => None,
             },
             Json::Null | Json::Bool(_) => None,
         };
@@ -73,22 +76,16 @@ impl<'j> Reader<'j> {
             },
             r#""$date""# => content.as_plain_str().and_then(date::parse).map(Key::Date),
             r#""$bytes""# => match content.get("buffer") {
-                Some(buffer) => match self.key(buffer, depth)? {
-                    Key::Binary(bytes) => part(&bytes, content).map(Key::Binary),
-                    _ => None,
-                },
-                None => content
-                    .get("base64")
-                    .and_then(Json::as_plain_str)
-                    .and_then(|base64| BASE64.decode(base64).ok())
-                    .map(Key::Binary),
+                Some(buffer) => self.view(content, buffer)?,
+                None => bytes(content).map(Key::Binary),
             },
             r#""$sparse""# => match elements(content) {
                 Some(items) => return self.array(items.into_iter(), depth),
                 None => None,
             },
             r#""$id""# => match (content.get("id"), content.get("value")) {
-                (Some(Json::Number(id)), Some(value)) => {
+                // One in the other would be a copy for each.
+                (Some(Json::Number(id)), Some(value)) if !is_identified(value) => {
                     let key = self.key(value, depth)?;
                     if matches!(key, Key::Date(_) | Key::Binary(_)) {
                         self.shared.insert(id, key.clone());
@@ -98,7 +95,11 @@ impl<'j> Reader<'j> {
                 _ => None,
             },
             r#""$ref""# => match content {
-                Json::Number(id) => return self.again(id).and_then(|key| key.ok_or_else(|| wrong(json))),
+                Json::Number(id) => {
+                    let key = self.shared.get(id).cloned();
+                    self.repeat(key.as_ref())?;
+                    key
+                }
                 _ => None,
             },
             _ => None,
@@ -106,20 +107,71 @@ impl<'j> Reader<'j> {
         found.ok_or_else(|| wrong(json))
     }
 
-    /// A date or a buffer once more.
-    fn again(&mut self, id: &str) -> Result<Option<Key>, KeyError> {
-        let Some(key) = self.shared.get(id) else {
-            return Ok(None);
+    /// The part of a buffer that a view shows. The buffer is itself no view.
+    fn view(&mut self, view: &Json<'j>, buffer: &Json<'j>) -> Result<Option<Key>, KeyError> {
+        let (id, stored) = match form(buffer) {
+            Some((r#""$ref""#, Json::Number(id))) => (Some(*id), None),
+            Some((r#""$id""#, shared)) => match (shared.get("id"), shared.get("value")) {
+                (Some(Json::Number(id)), Some(value)) => (Some(*id), stored_bytes(value)),
+                _ => return Ok(None),
+            },
+            _ => (None, stored_bytes(buffer)),
         };
-        self.repeated += match key {
-            Key::Binary(bytes) => bytes.len(),
-            _ => size_of::<f64>(),
+        let Some(stored) = stored else {
+            let known = match id.and_then(|id| self.shared.get(id)) {
+                Some(Key::Binary(bytes)) => part(bytes, view).map(Key::Binary),
+                _ => None,
+            };
+            self.repeat(known.as_ref())?;
+            return Ok(known);
         };
-        if self.repeated > MAX_REPEATED {
-            return Err(KeyError::TooLong);
+        let key = part(&stored, view).map(Key::Binary);
+        if let Some(id) = id {
+            self.shared.insert(id, Key::Binary(stored));
         }
-        Ok(Some(key.clone()))
+        Ok(key)
     }
+
+    /// Counts a date or a buffer that stands for a reference.
+    fn repeat(&mut self, key: Option<&Key>) -> Result<(), KeyError> {
+        let bytes = match key {
+            Some(Key::Binary(bytes)) => bytes.len(),
+            Some(_) => size_of::<f64>(),
+            None => 0,
+        };
+        self.repeatable = self.repeatable.checked_sub(bytes).ok_or(KeyError::TooLong)?;
+        Ok(())
+    }
+}
+
+/// The name of a typed form, with its quotes, and its content.
+fn form<'i, 'j>(json: &'i Json<'j>) -> Option<(&'j str, &'i Json<'j>)> {
+    match json {
+        Json::Object(members) => match &members[..] {
+            [(name, content)] => Some((name, content)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether it is an object with an id, or a reference to one.
+fn is_identified(json: &Json<'_>) -> bool {
+    matches!(form(json), Some((r#""$id""# | r#""$ref""#, _)))
+}
+
+/// The bytes of a buffer that is no view of another.
+fn stored_bytes(json: &Json<'_>) -> Option<Vec<u8>> {
+    match form(json)? {
+        (r#""$bytes""#, content) if content.get("buffer").is_none() => bytes(content),
+        _ => None,
+    }
+}
+
+/// The bytes of a buffer, or of a view of a whole one.
+fn bytes(content: &Json<'_>) -> Option<Vec<u8>> {
+    let base64 = content.get("base64")?.as_plain_str()?;
+    BASE64.decode(base64).ok()
 }
 
 /// The part of a buffer that a view shows.

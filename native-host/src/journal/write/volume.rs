@@ -16,7 +16,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::message::{ErrorCode, HostError, Page};
+use protocol::{
+    key::MAX_TEXT as MAX_KEY_TEXT,
+    message::{ErrorCode, HostError, Page},
+};
 use rusqlite::params;
 use serde_json::value::RawValue;
 
@@ -47,11 +50,7 @@ const EVENT: u64 = 192;
 /// deliveries.
 pub(super) const BATCH_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The longest key that is kept, in bytes of the text that a page sends: a key stands in every row
-/// of its record.
-pub(super) const MAX_KEY_TEXT: usize = 1024 * 1024;
-
-/// Whether a record is left out because its key is longer than that.
+/// Whether a record is left out because the text that a page sends of its key is too long.
 pub(super) fn is_long(key: &RawValue) -> bool {
     key.get().len() > MAX_KEY_TEXT
 }
