@@ -150,6 +150,9 @@ const MAX_GROWTH: usize = if cfg!(test) { 64 * 1024 } else { 32 * 1024 * 1024 };
 const MAX_RECORD_LOOKS: usize = MAX_LOOKS / 4;
 const MAX_LOOKS: usize = if cfg!(test) { 1024 * 1024 } else { 64 * 1024 * 1024 };
 
+/// How many bytes that are hashed again by reference count as one look.
+const BYTES_A_LOOK: usize = 4;
+
 /// What there is for one body.
 const ROOM: value::Room = value::Room {
     growth: MAX_GROWTH,
@@ -307,6 +310,8 @@ impl Redaction {
                 }
             }
         }
+        let looks = fields.len() * path.paths().len().max(1);
+        value::work::count(looks);
         let redacted = fields.iter().map(|(steps, (_, rule))| (&steps[..], *rule));
         Plan {
             key: key::Plan::of(path, &redacted, key_rule),
@@ -316,6 +321,7 @@ impl Redaction {
                 .collect(),
             hasher: self.hasher.of_origin(origin),
             has_unclear_keys: *path == KeyPath::TooLong,
+            looks,
         }
     }
 }
@@ -328,6 +334,8 @@ struct Plan {
     hasher: Hasher,
     /// The key path is too long to be compared with the fields.
     has_unclear_keys: bool,
+    /// How often a path was compared with a field to find out.
+    looks: usize,
 }
 
 impl Plan {

@@ -34,6 +34,8 @@ enum Unreadable {
         "a store's key path is too long for redaction, or not known, as the store came to its name unseen"
     )]
     KeyPath,
+    #[error("the key paths of its stores are compared with more than {MAX_LOOKS} fields")]
+    TooManyPaths,
     #[error("the redacted keys take {MAX_GROWTH} bytes more than they did")]
     TooLong,
 }
@@ -111,7 +113,9 @@ impl Redaction {
             .map(|text| json::read(text.get()))
             .collect::<Result<Vec<Operation<'t>>, _>>()?;
         let stores = Stores::of(&operations, &commit.key_paths);
-        let (treated, of_operation) = self.treat(origin, &commit.database, stores);
+        let (treated, of_operation) = self
+            .treat(origin, &commit.database, stores, &mut changes.looks)
+            .ok_or(Unreadable::TooManyPaths)?;
         for ((text, operation), index) in commit.operations.iter().zip(&operations).zip(of_operation) {
             let treated = &treated[index];
             match operation {

@@ -24,8 +24,8 @@ const LENGTH: usize = 16;
 
 // What the input is for. The number changes with what hashes are made of: then all stores are read
 // again.
-const FINGERPRINT: &[u8] = b"idb-relay redaction 2: fingerprint\0";
-const FIELD: &[u8] = b"idb-relay redaction 2: hash\0";
+const FINGERPRINT: &[u8] = b"idb-relay redaction 3: fingerprint\0";
+const FIELD: &[u8] = b"idb-relay redaction 3: hash\0";
 
 // What is hashed. Keys and other values never share a hash.
 const AS_KEY: u8 = b'k';

@@ -29,6 +29,10 @@ pub(super) enum KeyPath {
 /// The longest key path that rules are applied to, in bytes of its text.
 const MAX_PATH_TEXT: usize = 8 * 1024;
 
+/// The most paths of a compound key that rules are applied to. Each is compared with each field,
+/// and under an `@key` rule each is a field.
+pub(super) const MAX_PATHS: usize = 64;
+
 impl KeyPath {
     /// Of a store, as pages tell it: absent, `null`, a string or an array of strings. Anything else
     /// is no key path of any engine.
@@ -44,14 +48,15 @@ impl KeyPath {
                 Err(_) => Self::None,
             },
         };
+        let paths = read.paths();
         // As deep as pointers may be.
-        match read.paths().iter().any(|path| path.len() > MAX_STEPS) {
+        match paths.len() > MAX_PATHS || paths.iter().any(|path| path.len() > MAX_STEPS) {
             true => Self::TooLong,
             false => read,
         }
     }
 
-    fn paths(&self) -> &[Vec<String>] {
+    pub(super) fn paths(&self) -> &[Vec<String>] {
         match self {
             Self::None | Self::TooLong => &[],
             Self::One(path) => std::slice::from_ref(path),

@@ -1,6 +1,6 @@
 //! JSON Pointers (RFC 6901) in which `*` stands for every member or element.
 
-use super::{MAX_STEPS, RuleError};
+use super::{MAX_STEPS, RuleError, value::work};
 use crate::json;
 
 /// One reference token of a pointer.
@@ -17,7 +17,12 @@ impl Step {
     pub(super) fn leads_to(&self, literal: &str) -> bool {
         match self {
             Step::Any => true,
-            Step::Name(name) if literal.contains('\\') => name.encode_utf16().eq(json::utf16(literal)),
+            // No unit takes more than an escape's six letters. A name may be passed many times.
+            Step::Name(name) if literal.len() > 2 + 6 * name.len() => false,
+            Step::Name(name) if literal.contains('\\') => {
+                work::count(literal.len());
+                name.encode_utf16().eq(json::utf16(literal))
+            }
             Step::Name(name) => json::unquoted(literal) == name,
         }
     }

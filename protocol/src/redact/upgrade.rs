@@ -104,6 +104,9 @@ impl<'t> Stores<'t> {
     }
 }
 
+/// How many plans are made of a store that has several names: for all of them, the first, the last.
+const MAX_PLANS: usize = 3;
+
 /// What the rules mean for one store of a transaction.
 pub(super) struct Treated<'t> {
     pub(super) plan: Plan,
@@ -118,27 +121,30 @@ pub(super) struct Treated<'t> {
 
 impl Redaction {
     /// What the rules mean for each store of a transaction, and which of them each operation is of.
+    /// `None`: that would take more looks than are left for the transaction.
     pub(super) fn treat<'t>(
         &self,
         origin: &str,
         database: &str,
         stores: Stores<'t>,
-    ) -> (Vec<Treated<'t>>, Vec<usize>) {
+        looks: &mut usize,
+    ) -> Option<(Vec<Treated<'t>>, Vec<usize>)> {
         let treated = stores.lineages.into_iter().map(|lineage| {
             let path = lineage.key_path.as_ref().unwrap_or(&KeyPath::None);
             let names: Vec<&str> = lineage.names.iter().map(|name| &**name).collect();
             let plan = self.plan(origin, database, &names, path);
             let same_as = |name: &str| self.plan(origin, database, &[name], path).is_same(&plan);
+            *looks = looks.checked_sub(plan.looks * names.len().min(MAX_PLANS))?;
             let is_cut = names.len() > 1
                 && !(lineage.last.as_deref().is_none_or(same_as)
                     && (lineage.is_new || same_as(&lineage.names[0])));
-            Treated {
+            Some(Treated {
                 is_unclear: (lineage.key_path.is_none() || plan.has_unclear_keys) && !plan.is_empty(),
                 plan,
                 is_cut,
                 read_as: lineage.last.filter(|_| is_cut),
-            }
+            })
         });
-        (treated.collect(), stores.of_operation)
+        Some((treated.collect::<Option<_>>()?, stores.of_operation))
     }
 }

@@ -7,9 +7,9 @@
 use self::{
     form::Shared,
     marks::Marks,
-    writer::{TooLong, Writer},
+    writer::{Refusal, Writer},
 };
-use super::{MAX_RECORD_LOOKS, Treatment, hash::Hasher, pointer::Step};
+use super::{BYTES_A_LOOK, MAX_RECORD_LOOKS, Treatment, hash::Hasher, pointer::Step};
 use crate::json::{Json, JsonError};
 
 mod components;
@@ -48,10 +48,11 @@ pub(super) fn redacted(
 ) -> String {
     // Each value inside is looked at when it is read and when it is written, and for each field;
     // one that refers to itself for each step of it.
-    let has_references = typed.contains(r#"{"$ref":"#);
+    let has_references = typed.contains(r#""$ref""#);
     let of_field = |steps: &Vec<Step>| if has_references { steps.len() } else { 1 };
     let looks = 2 + fields.iter().map(|(steps, _)| of_field(steps)).sum::<usize>();
-    let most = room.looks.min(MAX_RECORD_LOOKS) / looks;
+    let most_looks = room.looks.min(MAX_RECORD_LOOKS);
+    let most = most_looks / looks;
     let (tree, values) = match Json::parse_within(typed, most) {
         Ok(parsed) => parsed,
         Err(JsonError::TooMany { .. }) => {
@@ -75,15 +76,15 @@ pub(super) fn redacted(
     if marks.of(&tree) == Some(Treatment::Drop) {
         return "null".to_owned();
     }
-    let mut writer = Writer::new(
-        &marks,
-        hasher,
-        typed.len(),
-        typed.len().saturating_add(room.growth),
-    );
+    let limit = typed.len().saturating_add(room.growth);
+    // What is hashed again by reference counts as looks, too.
+    let left = (most_looks - values * looks).saturating_mul(BYTES_A_LOOK);
+    let mut writer = Writer::new(&marks, hasher, typed.len(), (limit, left));
     writer.value(&tree);
+    room.looks -= (left - writer.left()).div_ceil(BYTES_A_LOOK);
     match writer.finish() {
         Ok(text) => text,
-        Err(TooLong) => TOO_LONG.to_owned(),
+        Err(Refusal::TooLong) => TOO_LONG.to_owned(),
+        Err(Refusal::TooMuch) => TOO_MANY.to_owned(),
     }
 }

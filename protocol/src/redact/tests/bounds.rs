@@ -4,7 +4,10 @@
 use std::thread;
 
 use super::*;
-use crate::redact::value::work;
+use crate::{
+    json::MAX_PARTS,
+    redact::{key::MAX_PATHS, value::work},
+};
 
 /// A record whose `secret` holds so many objects, each of which refers to the next; the last one
 /// refers to the first.
@@ -173,6 +176,193 @@ fn long_key_path_is_compared_with_no_field() {
         assert_eq!(redaction.body(ORIGIN, &body(path)), r#"{"unreadable":null}"#);
     }
     assert!(redaction.body(ORIGIN, &body("\"a\"")).contains("hash-"));
+}
+
+/// So many lists of one buffer of so many bytes, each so many times.
+fn lists_of_a_buffer(lists: usize, bytes: usize, times: usize) -> String {
+    let buffer = format!(
+        r#"{{"$bytes":{{"type":"ArrayBuffer","base64":"{}"}}}}"#,
+        "AAAA".repeat(bytes / 3)
+    );
+    let list = format!("[{}]", vec![r#"{"$ref":1}"#; times].join(","));
+    format!(
+        r#"{{"shared":{{"$id":{{"id":1,"value":{buffer}}}}},"secret":[{}]}}"#,
+        vec![list; lists].join(",")
+    )
+}
+
+#[test]
+fn hashing_writes_out_references_up_to_a_bound() {
+    // One value that might be a key, and many: each of them is short enough for one.
+    for (field, lists, times) in [
+        ("/secret", 1, 2_000),
+        ("/secret/*", 2_000, 1),
+        ("/secret/*", 200, 10),
+    ] {
+        let typed = lists_of_a_buffer(lists, 90_000, times);
+        work::take();
+        let redacted = value(&[field], How::Hash, &typed);
+        let work = work::take();
+        assert!(
+            work < 4 * MAX_RECORD_LOOKS * BYTES_A_LOOK,
+            "{field} {lists}: {work}"
+        );
+        let is_hashed = redacted.contains("hash-");
+        let is_named = redacted == r#"{"$opaque":{"type":"Object","reason":"too large for redaction"}}"#;
+        assert!(
+            is_hashed != is_named && is_named == (lists > 1),
+            "{field} {lists}: {redacted}"
+        );
+    }
+    // All records of a body share the bound.
+    let put = |key: usize| {
+        let value = lists_of_a_buffer(6, 90_000, 1);
+        format!(r#"{{"put":{{"store":"s","key":{key},"value":{value}}}}}"#)
+    };
+    let puts: Vec<String> = (0..40).map(put).collect();
+    let body = commit(&puts.join(","));
+    let redaction = redaction(&["/secret/*"], How::Hash);
+    work::take();
+    let redacted = redaction.body(ORIGIN, &body);
+    let work = work::take();
+    assert!(work < 4 * MAX_LOOKS * BYTES_A_LOOK, "{work}");
+    assert!(redacted.contains("hash-") && redacted.contains("too large for redaction"));
+}
+
+/// The body of a commit with these operations.
+fn commit(operations: &str) -> String {
+    format!(
+        r#"{{"commit":{{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[{operations}]}}}}"#
+    )
+}
+
+#[test]
+fn hash_of_a_long_list_does_not_tell_how_its_buffers_are_shared() {
+    for times in [2, 20] {
+        let typed = lists_of_a_buffer(1, 90_000, times);
+        let shared = typed.find(r#"{"$bytes""#).expect("a buffer");
+        let buffer = &typed[shared..typed.find(r#"}},"secret""#).expect("its end")];
+        let apart = typed.replace(r#"{"$ref":1}"#, buffer);
+        let hash = |typed: &str| {
+            let redacted = value(&["/secret"], How::Hash, typed);
+            redacted[redacted.rfind("hash-").expect("hashed")..].to_owned()
+        };
+        assert!(hash(&typed) == hash(&apart), "{times}");
+    }
+}
+
+#[test]
+fn work_of_names_does_not_grow_with_steps() {
+    // The object is passed once for each step, and has a long name that is written with an escape.
+    let long = r"\u00e9".repeat(1_000);
+    let typed = format!(r#"{{"$id":{{"id":1,"value":{{"{long}":0,"a":{{"$ref":1}}}}}}}}"#);
+    let deep = "/a".repeat(400) + "/k";
+    work::take();
+    value(&[&deep], How::Drop, &typed);
+    let work = work::take();
+    assert!(work < 10_000, "{work}");
+}
+
+#[test]
+fn redaction_depth_does_not_grow_with_boxes() {
+    let mut typed = r#"{"list":["#.to_owned();
+    for id in 2..=6_000 {
+        let _infallible = write!(
+            typed,
+            r#"{{"$id":{{"id":{id},"value":{{"$boxed":{{"$ref":{}}}}}}}}},"#,
+            id - 1
+        );
+    }
+    typed += r#"{"$id":{"id":1,"value":{"$boxed":1}}}],"secret":{"$ref":6000}}"#;
+    // Two frames for each box would not fit.
+    let small = thread::Builder::new().stack_size(512 << 10);
+    let worker = small.spawn(move || {
+        value(&["/secret/a"], How::Hash, &typed);
+        value(&["/secret"], How::Hash, &typed);
+    });
+    worker.expect("a thread").join().expect("no panic");
+}
+
+#[test]
+fn form_that_no_encoder_writes_is_unreadable() {
+    let members = |count: usize| r#""m":0,"#.repeat(count);
+    let bytes = |count| {
+        format!(
+            r#"{{"$bytes":{{{}"type":"ArrayBuffer","base64":""}}}}"#,
+            members(count)
+        )
+    };
+    for (content, is_readable) in [
+        (r#"{"$id":{"id":1,"value":{}}}"#.to_owned(), true),
+        (
+            format!(r#"{{"$id":{{"id":1,{}"value":{{}}}}}}"#, members(1)),
+            false,
+        ),
+        (r#"{"$id":{"id":1,"value":{"$ref":2}}}"#.to_owned(), false),
+        (
+            r#"{"$id":{"id":1,"value":{"$id":{"id":2,"value":{}}}}}"#.to_owned(),
+            false,
+        ),
+        (r#"{"$id":{"value":{}}}"#.to_owned(), false),
+        (bytes(3), true),
+        (bytes(MAX_PARTS), false),
+        // The members of the page's own object may be as many as it likes.
+        (format!(r#"{{{}"a":0}}"#, members(MAX_PARTS * 2)), true),
+    ] {
+        let typed = format!(r#"{{"secret":1,"content":{content}}}"#);
+        let redacted = value(&["/secret"], How::Mask, &typed);
+        let expected = if is_readable {
+            format!(r#"{{"secret":"***","content":{content}}}"#)
+        } else {
+            r#"{"$opaque":{"type":"Object","reason":"unreadable for redaction"}}"#.to_owned()
+        };
+        assert_eq!(redacted, expected, "{content}");
+    }
+}
+
+#[test]
+fn references_are_counted_however_they_are_spelled() {
+    // It leads to itself at each of the steps, for each of its members.
+    let deep = "/a".repeat(400) + "/k";
+    let members = r#""m":0,"#.repeat(MAX_RECORD_LOOKS / 400);
+    let typed = format!(r#"{{"$id":{{"id":1,"value":{{{members}"a":{{ "$ref" :1}}}}}}}}"#);
+    assert_eq!(
+        value(&[&deep], How::Drop, &typed),
+        r#"{"$opaque":{"type":"Object","reason":"too large for redaction"}}"#
+    );
+}
+
+#[test]
+fn key_paths_of_a_body_are_compared_within_a_bound() {
+    let redaction = redaction(&["@key"], How::Hash);
+    let create = |store: usize, paths: usize| {
+        let paths: Vec<String> = (0..paths).map(|path| format!("\"p{path}\"")).collect();
+        format!(
+            r#"{{"schema":{{"store":"s{store}","change":{{"create_store":{{"key_path":[{}],"auto_increment":false}}}}}}}}"#,
+            paths.join(",")
+        )
+    };
+    let upgrade = |stores: usize, paths: usize| {
+        let operations: Vec<String> = (0..stores).map(|store| create(store, paths)).collect();
+        let last = r#"{"put":{"store":"s0","key":1,"value":{}}}"#;
+        commit(&format!("{},{last}", operations.join(",")))
+    };
+    work::take();
+    assert_ne!(
+        redaction.body(ORIGIN, &upgrade(9, MAX_PATHS)),
+        r#"{"commit":null}"#
+    );
+    // Too many paths in one store, and too many stores with many.
+    for (stores, paths) in [(1, MAX_PATHS + 1), (400, MAX_PATHS)] {
+        let body = upgrade(stores, paths);
+        assert_eq!(
+            redaction.body(ORIGIN, &body),
+            r#"{"commit":null}"#,
+            "{stores} {paths}"
+        );
+    }
+    let work = work::take();
+    assert!(work < 2 * MAX_LOOKS, "{work}");
 }
 
 #[test]

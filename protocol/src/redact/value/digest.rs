@@ -8,6 +8,9 @@
 //! - No reference is followed by recursion: what is shared has its digest before anything that
 //!   refers to it is written. So no stack grows deeper than the JSON text nests.
 //! - Whether an object has an `$id`, and where it stands first, changes no text.
+//!
+//! What looks like a key is the exception: its text has all that it refers to, written out. So such
+//! a text has a bound ([`MAX_TEXT`]), and so has what all of them write by reference.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -21,7 +24,7 @@ use super::{
     form::{Form, Shared, address, form},
     work,
 };
-use crate::json::Json;
+use crate::{json::Json, key::MAX_TEXT};
 
 /// What is not longer stands in the text of its parent as it is. A digest has as many digits.
 const SHORT: usize = 64;
@@ -38,6 +41,14 @@ pub(super) struct Digests<'m, 'j, 'a> {
     /// What stands for shared objects and for members of cycles in the text of their parents, by
     /// address.
     known: HashMap<usize, String>,
+}
+
+/// Why a value is not written as a key.
+enum NoKey {
+    /// It is none, or one longer than any that is kept.
+    Other,
+    /// References would be written out for more bytes than are left.
+    Spent,
 }
 
 impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
@@ -69,14 +80,16 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
         digests
     }
 
-    /// The text of a value.
-    pub(super) fn of(&self, json: &'j Json<'a>) -> String {
+    /// The text of a value. `left`: how many bytes may still be written for references in keys;
+    /// `None` if these are too few.
+    pub(super) fn of(&self, json: &'j Json<'a>, left: &mut usize) -> Option<String> {
         let object = self.object(json);
         let mut key = String::new();
-        if self.write_key(object, &mut key) {
-            return key;
+        match self.write_key(object, &mut key, left) {
+            Ok(()) => Some(key),
+            Err(NoKey::Other) => Some(self.text(object)),
+            Err(NoKey::Spent) => None,
         }
-        self.text(object)
     }
 
     /// What a place holds, without the `$id` around it.
@@ -226,33 +239,52 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
     }
 
     /// Writes what a key looks like, and may be one: a key in a field has the hash of the key.
-    /// `false`: it is not a key.
-    fn write_key(&self, json: &'j Json<'a>, out: &mut String) -> bool {
+    fn write_key(&self, json: &'j Json<'a>, out: &mut String, left: &mut usize) -> Result<(), NoKey> {
         work::count(1);
-        match json {
-            Json::Number(literal) | Json::String(literal) => out.push_str(literal),
-            Json::Array(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    let object = self.object(item);
-                    // Another place of an array would cost as much again.
-                    let is_repeated = !std::ptr::eq(object, item) && matches!(object, Json::Array(_));
-                    if is_repeated || !self.write_key(object, out) {
-                        return false;
-                    }
-                }
-                out.push(']');
+        let Json::Array(items) = json else {
+            let parts = leaf(json).ok_or(NoKey::Other)?;
+            let before = out.len();
+            out.extend(parts);
+            work::count(out.len() - before);
+            return Ok(());
+        };
+        out.push('[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
             }
-            _ => match form(json) {
-                Form::Typed("$date" | "$number", Json::String(_)) => json.write(out),
-                Form::Typed("$bytes", content) if content.get("buffer").is_none() => json.write(out),
-                _ => return false,
-            },
+            let object = self.object(item);
+            let is_reference = !std::ptr::eq(object, item);
+            let length = leaf(object).map_or(0, |parts| parts.map(str::len).iter().sum());
+            // Other arrays at another place are in no key.
+            if out.len() + length > MAX_TEXT || is_reference && matches!(object, Json::Array(_)) {
+                return Err(NoKey::Other);
+            }
+            if is_reference {
+                *left = left.checked_sub(length).ok_or(NoKey::Spent)?;
+            }
+            self.write_key(object, out, left)?;
         }
-        true
+        out.push(']');
+        Ok(())
+    }
+}
+
+/// The text of a number, string, date or buffer, in pieces.
+fn leaf<'a>(json: &Json<'a>) -> Option<[&'a str; 3]> {
+    match json {
+        Json::Number(literal) | Json::String(literal) => Some(["", literal, ""]),
+        _ => match form(json) {
+            Form::Typed("$date", Json::String(literal)) => Some([r#"{"$date":"#, literal, "}"]),
+            Form::Typed("$number", Json::String(literal)) => Some([r#"{"$number":"#, literal, "}"]),
+            Form::Typed("$bytes", content) if content.get("buffer").is_none() => {
+                match content.get("base64")? {
+                    Json::String(literal) => Some([r#"{"$bytes":{"base64":"#, literal, "}}"]),
+                    _ => None,
+                }
+            }
+            _ => None,
+        },
     }
 }
 

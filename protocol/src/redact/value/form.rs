@@ -1,8 +1,9 @@
 //! Typed values as pointers and marks see them: what stands in what, and where shared objects are.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use crate::json::{self, Json};
+use super::work;
+use crate::json::{self, Json, MAX_PARTS};
 
 /// What a typed value is made of, as far as pointers and marks are concerned.
 pub(super) enum Form<'j, 'a> {
@@ -84,20 +85,43 @@ pub(super) fn address(json: &Json<'_>) -> usize {
     std::ptr::from_ref(json).addr()
 }
 
-/// The first places of objects that occur more than once: the `$id`s by their ids.
-pub(super) struct Shared<'j, 'a>(HashMap<&'a str, &'j Json<'a>>);
+/// The two parts of a `$id`: its id, and the object, which is no reference and has no other id.
+fn identified<'j, 'a>(content: &'j Json<'a>) -> Option<(&'a str, &'j Json<'a>)> {
+    let (Json::Number(id), value) = (content.get("id")?, content.get("value")?) else {
+        return None;
+    };
+    let is_alone = matches!(content, Json::Object(parts) if parts.len() == 2);
+    (is_alone && !matches!(form(value), Form::Typed("$id" | "$ref", _))).then_some((*id, value))
+}
+
+/// Whether an encoder may have written this form. What is looked up in one must be all that there
+/// is, and cost little: references lead to it any number of times.
+fn is_sound(name: &str, content: &Json<'_>) -> bool {
+    match content {
+        _ if name == "$id" => identified(content).is_some(),
+        Json::Object(parts) => parts.len() <= MAX_PARTS,
+        _ => true,
+    }
+}
+
+/// The first places of objects that occur more than once: the `$id`s by their ids. Pages choose the
+/// ids, and could choose them so that they collide in a table of hashes.
+pub(super) struct Shared<'j, 'a>(BTreeMap<&'a str, &'j Json<'a>>);
 
 impl<'j, 'a> Shared<'j, 'a> {
-    /// `None` if an id names two objects, which no encoder writes.
+    /// `None` if an id names two objects, or a form is one that no encoder writes.
     pub(super) fn of(root: &'j Json<'a>) -> Option<Self> {
-        let mut shared = HashMap::new();
+        let mut shared = BTreeMap::new();
         let mut rest = vec![root];
         while let Some(json) = rest.pop() {
-            if let Form::Typed("$id", content) = form(json)
-                && let Some(Json::Number(id)) = content.get("id")
-                && shared.insert(*id, json).is_some()
-            {
-                return None;
+            work::count(1);
+            if let Form::Typed(name, content) = form(json) {
+                if !is_sound(name, content) {
+                    return None;
+                }
+                if name == "$id" && shared.insert(identified(content)?.0, json).is_some() {
+                    return None;
+                }
             }
             rest.extend(inside(json));
         }

@@ -51,23 +51,13 @@ impl<'j, 'a> Marks<'j, 'a> {
 
     /// Marks what the steps lead to from here.
     pub(super) fn follow(&mut self, json: &'j Json<'a>, field: usize, steps: &[Step], how: How) {
-        work::count(1);
-        let place = self.shared.place(json);
         let Some((step, rest)) = steps.split_first() else {
-            self.mark(place, how);
+            work::count(1);
+            self.mark(self.shared.place(json), how);
             return;
         };
-        let form_of_place = form(place);
-        // No pointer leads into one, and there may be millions.
-        if matches!(form_of_place, Form::Scalar) || !self.seen.insert((address(place), field, steps.len())) {
+        let Some((place, content)) = self.enter(json, field, steps.len()) else {
             return;
-        }
-        let content = match form_of_place {
-            Form::Typed("$id", content) => match content.get("value") {
-                Some(value) => value,
-                None => return,
-            },
-            _ => place,
         };
         match form(content) {
             Form::Plain(members) => self.follow_members(members, field, step, rest, how),
@@ -75,7 +65,6 @@ impl<'j, 'a> Marks<'j, 'a> {
             Form::Typed("$set", Json::Array(items)) => self.follow_elements(items, field, step, rest, how),
             Form::Typed("$sparse", content) => self.follow_members(items(content), field, step, rest, how),
             Form::Typed("$map", Json::Array(pairs)) => self.follow_pairs(pairs, field, step, rest, how),
-            Form::Typed("$boxed", content) => self.follow(content, field, steps, how),
             Form::Typed("$error", _) if step.leads_into(&["name", "message", "stack", "cause"]) => {
                 self.mark(place, how);
             }
@@ -96,6 +85,35 @@ impl<'j, 'a> Marks<'j, 'a> {
                 self.mark(place, how);
             }
             Form::Scalar | Form::Typed(..) => {}
+        }
+    }
+
+    /// The place that a field has come to with so many steps left, and what stands there without
+    /// `$id` and boxes; `None` if there is nothing inside, or the field has been there.
+    ///
+    /// Boxes and references may lead to each other for long: not by recursion.
+    fn enter(
+        &mut self,
+        mut json: &'j Json<'a>,
+        field: usize,
+        left: usize,
+    ) -> Option<(&'j Json<'a>, &'j Json<'a>)> {
+        loop {
+            work::count(1);
+            let place = self.shared.place(json);
+            let form_of_place = form(place);
+            // No pointer leads into one, and there may be millions.
+            if matches!(form_of_place, Form::Scalar) || !self.seen.insert((address(place), field, left)) {
+                return None;
+            }
+            let content = match form_of_place {
+                Form::Typed("$id", content) => content.get("value")?,
+                _ => place,
+            };
+            match form(content) {
+                Form::Typed("$boxed", boxed) => json = boxed,
+                _ => return Some((place, content)),
+            }
         }
     }
 

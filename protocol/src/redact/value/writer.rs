@@ -23,15 +23,29 @@ pub(super) struct Writer<'m, 'j, 'a> {
     hashes: HashMap<usize, String>,
     /// How long the text may become, in bytes. What is past it is not written.
     limit: usize,
+    /// How many bytes may still be hashed by reference.
+    left: usize,
+    is_spent: bool,
 }
 
-/// The text of a redacted value would be longer than it may be.
+/// Why a redacted value is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) enum Refusal {
+    /// Its text would be longer than it may be.
+    TooLong,
+    /// Too much would be hashed.
+    TooMuch,
+}
 
 impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
-    /// A writer for a text of about `length` bytes and at most `limit`.
-    pub(super) fn new(marks: &'m Marks<'j, 'a>, hasher: &'m Hasher, length: usize, limit: usize) -> Self {
+    /// A writer for a text of about `length` bytes and at most `limit`, for which at most `left` are
+    /// hashed by reference.
+    pub(super) fn new(
+        marks: &'m Marks<'j, 'a>,
+        hasher: &'m Hasher,
+        length: usize,
+        (limit, left): (usize, usize),
+    ) -> Self {
         Self {
             out: String::with_capacity(length),
             marks,
@@ -39,12 +53,21 @@ impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
             digests: None,
             hashes: HashMap::new(),
             limit,
+            left,
+            is_spent: false,
         }
     }
 
-    pub(super) fn finish(self) -> Result<String, TooLong> {
-        if self.out.len() > self.limit {
-            Err(TooLong)
+    /// How many bytes may still be hashed by reference.
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    pub(super) fn finish(self) -> Result<String, Refusal> {
+        if self.is_spent {
+            Err(Refusal::TooMuch)
+        } else if self.out.len() > self.limit {
+            Err(Refusal::TooLong)
         } else {
             Ok(self.out)
         }
@@ -52,7 +75,7 @@ impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
 
     pub(super) fn value(&mut self, json: &'j Json<'a>) {
         work::count(1);
-        if self.out.len() > self.limit {
+        if self.out.len() > self.limit || self.is_spent {
             return;
         }
         match self.marks.of(json) {
@@ -69,7 +92,11 @@ impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
         if !self.hashes.contains_key(&place) {
             let shared = self.marks.shared();
             let digests = self.digests.get_or_insert_with(|| Digests::new(shared));
-            let text = digests.of(json);
+            let Some(text) = digests.of(json, &mut self.left) else {
+                self.is_spent = true;
+                self.left = 0;
+                return;
+            };
             work::count(text.len());
             let hash = self.hasher.value(rule, &text);
             // All other places are written once.
