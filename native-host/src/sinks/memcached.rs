@@ -432,7 +432,9 @@ pub(crate) fn cause_of(problem: &PlainError) -> String {
         PlainError::TooLarge { limit } => {
             format!("it takes more than {limit} bytes, too large for the server (see its option -I)")
         }
-        PlainError::Json(_) | PlainError::Cut { .. } => problem.to_string(),
+        PlainError::Json(_) | PlainError::Cut { .. } | PlainError::TooManyReferences { .. } => {
+            problem.to_string()
+        }
     }
 }
 

@@ -7,7 +7,10 @@
 
 mod platform;
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
@@ -23,6 +26,12 @@ pub enum PlainError {
     /// `null`.
     #[error("the plain form of the value is larger than {limit} bytes")]
     TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// Objects that occur again would be gone through too often for a text of this length.
+    #[error("the value refers to its objects too often for a plain form of at most {limit} bytes")]
+    TooManyReferences {
         /// The limit, in bytes.
         limit: usize,
     },
@@ -42,6 +51,10 @@ const CUT: &str = "Object";
 /// The bytes of a hole in an array: `null,`.
 const HOLE: usize = 5;
 
+/// How much may be gone through again by reference for each byte that a plain form may have. Typed
+/// text is longer than the plain form of it, but not many times.
+const REPEATED: usize = 16;
+
 /// The plain form of a typed value, at most `limit` bytes long.
 pub fn plain(typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
     // Without a `$` at the start of a name the two forms are the same text.
@@ -57,8 +70,9 @@ pub fn plain(typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
         out: String::with_capacity(typed.len()),
         limit,
         shared: HashMap::new(),
+        repeatable: typed.len().saturating_add(limit.saturating_mul(REPEATED)),
         buffers: HashMap::new(),
-        open: Vec::new(),
+        open: HashSet::new(),
         depth: 0,
     };
     collect_shared(&json, &mut writer.shared);
@@ -79,25 +93,38 @@ fn form<'j, 'a>(json: &'j Json<'a>) -> Option<(&'a str, &'j Json<'a>)> {
     name.starts_with('$').then_some((name, content))
 }
 
-/// Finds the first places of shared objects by their ids (the ids' literals).
-fn collect_shared<'j, 'a>(json: &'j Json<'a>, shared: &mut HashMap<&'a str, &'j Json<'a>>) {
+/// A shared object, where it stands first.
+#[derive(Clone, Copy)]
+struct SharedObject<'j, 'a> {
+    value: &'j Json<'a>,
+    /// What it costs to go through it, about its length: however little is written of it.
+    cost: usize,
+}
+
+/// Finds the first places of shared objects by their ids (the ids' literals). Returns what it costs
+/// to go through the value.
+fn collect_shared<'j, 'a>(json: &'j Json<'a>, shared: &mut HashMap<&'a str, SharedObject<'j, 'a>>) -> usize {
     match json {
         Json::Array(items) => {
-            for item in items {
-                collect_shared(item, shared);
-            }
+            1 + items
+                .iter()
+                .map(|item| collect_shared(item, shared))
+                .sum::<usize>()
         }
         Json::Object(members) => {
+            let mut cost = 1;
+            for (name, value) in members {
+                cost += name.len() + collect_shared(value, shared);
+            }
             if let Some(("$id", content)) = form(json)
                 && let (Some(Json::Number(id)), Some(value)) = (content.get("id"), content.get("value"))
             {
-                shared.insert(id, value);
+                shared.insert(id, SharedObject { value, cost });
             }
-            for (_, value) in members {
-                collect_shared(value, shared);
-            }
+            cost
         }
-        _ => {}
+        Json::Number(literal) | Json::String(literal) => literal.len(),
+        Json::Null | Json::Bool(_) => 1,
     }
 }
 
@@ -112,11 +139,13 @@ fn base64_of<'a>(buffer: &Json<'a>) -> Option<&'a str> {
 struct Writer<'j, 'a> {
     out: String,
     limit: usize,
-    shared: HashMap<&'a str, &'j Json<'a>>,
+    shared: HashMap<&'a str, SharedObject<'j, 'a>>,
+    /// How much may still be gone through for references.
+    repeatable: usize,
     /// The base64 text of the shared buffers that views have referred to, by their ids.
     buffers: HashMap<&'a str, Option<&'a str>>,
     /// The ids of the shared objects around the place that is being written.
-    open: Vec<&'a str>,
+    open: HashSet<&'a str>,
     /// How many values there are around it. Shared objects that lead to one another nest deeper
     /// here than in their text.
     depth: usize,
@@ -225,7 +254,10 @@ impl<'j, 'a> Writer<'j, 'a> {
                 _ => self.out.push_str("null"),
             },
             ("$ref", Json::Number(id)) => match self.shared.get(id).copied() {
-                Some(value) => return self.shared_value(id, value),
+                Some(SharedObject { value, cost }) => {
+                    self.repeat(cost)?;
+                    return self.shared_value(id, value);
+                }
                 None => self.out.push_str("null"),
             },
             ("$opaque", _) if content.get("type").and_then(Json::as_plain_str) == Some(CUT) => {
@@ -250,14 +282,22 @@ impl<'j, 'a> Writer<'j, 'a> {
 
     /// Writes a shared object, unless this place is inside of it.
     fn shared_value(&mut self, id: &'a str, value: &'j Json<'a>) -> Result<bool, PlainError> {
-        if self.open.contains(&id) {
+        if !self.open.insert(id) {
             self.out.push_str("null");
             return Ok(true);
         }
-        self.open.push(id);
         let written = self.value(value);
-        self.open.pop();
+        self.open.remove(id);
         written
+    }
+
+    /// Counts what is gone through for one more reference. What is written says nothing about it: a
+    /// member may come to be `undefined` after a long way.
+    fn repeat(&mut self, cost: usize) -> Result<(), PlainError> {
+        let limit = self.limit;
+        let left = self.repeatable.checked_sub(cost);
+        self.repeatable = left.ok_or(PlainError::TooManyReferences { limit })?;
+        Ok(())
     }
 
     fn map(&mut self, pairs: &'j [Json<'a>]) -> Result<(), PlainError> {
@@ -315,7 +355,7 @@ impl<'j, 'a> Writer<'j, 'a> {
                 if let Some(known) = self.buffers.get(id) {
                     return *known;
                 }
-                let found = self.shared.get(id).copied().and_then(base64_of);
+                let found = self.shared.get(id).and_then(|shared| base64_of(shared.value));
                 self.buffers.insert(id, found);
                 found
             }
@@ -477,6 +517,72 @@ mod tests {
         assert_eq!(said(&list(3)), r#"[{},{"last":{}},{"last":{"last":{}}}]"#);
         let reason = "too deep".to_owned();
         assert_eq!(plain(&list(100_000), 1 << 30), Err(PlainError::Cut { reason }));
+    }
+
+    /// A value with this shared object, and so many members that refer to it.
+    fn referred(shared: &str, members: usize) -> String {
+        let references: Vec<String> = (0..members)
+            .map(|member| format!(r#""m{member}":{{"$ref":1}}"#))
+            .collect();
+        format!(r#"{{"refs":{{{}}},"shared":[{shared}]}}"#, references.join(","))
+    }
+
+    /// Objects, each of which says in these words where the next one is; the last one is undefined.
+    fn chain(links: usize, before: &str, behind: &str) -> String {
+        let links: Vec<String> = (1..=links)
+            .map(|id| {
+                let next = if id == links {
+                    r#"{"$undefined":true}"#.to_owned()
+                } else {
+                    format!(r#"{before}{{"$ref":{}}}{behind}"#, id + 1)
+                };
+                format!(r#"{{"$id":{{"id":{id},"value":{next}}}}}"#)
+            })
+            .collect();
+        links.join(",")
+    }
+
+    #[test]
+    fn work_on_references_is_bounded_by_text_and_limit() {
+        const LIMIT: usize = 64 * 1024;
+        let names: Vec<String> = (0..1000)
+            .map(|name| format!(r#""n{name}":{{"$undefined":true}}"#))
+            .collect();
+        let names = names.join(",");
+        let long = "x".repeat(50_000);
+        let base64 = "AAAA".repeat(10_000);
+        let shared = |value: String| format!(r#"{{"$id":{{"id":1,"value":{value}}}}}"#);
+        for shape in [
+            chain(150, "", ""),
+            chain(100, r#"{"$boxed":"#, "}"),
+            // Each writes two bytes.
+            shared(format!("{{{names}}}")),
+            shared(format!(r#"{{"$blob":{{{names}}}}}"#)),
+            shared(format!(r#"{{"$sparse":{{"length":0,"items":{{{names}}}}}}}"#)),
+            shared(format!(r#"{{"$error":{{"name":"E","stack":"{long}"}}}}"#)),
+            shared(format!(r#"{{"$opaque":{{"type":"{long}","reason":"x"}}}}"#)),
+            shared(format!(r#"{{"$number":"{long}"}}"#)),
+            shared(format!(
+                r#"{{"$bytes":{{"type":"Uint8Array","offset":0,"length":0,"buffer":{{"$bytes":{{"type":"ArrayBuffer","base64":"{base64}"}}}}}}}}"#
+            )),
+        ] {
+            let head = &shape[..shape.len().min(80)];
+            assert!(plain(&referred(&shape, 2), LIMIT).is_ok(), "{head}");
+            assert_eq!(
+                plain(&referred(&shape, 5_000), LIMIT),
+                Err(PlainError::TooManyReferences { limit: LIMIT }),
+                "{head}"
+            );
+        }
+    }
+
+    #[test]
+    fn references_that_are_written_out_are_no_more_than_they_write() {
+        // As much as the limit lets pass.
+        let shared = r#"{"$id":{"id":1,"value":{"name":"a name","at":{"$date":"2026-01-31T12:00:00.000Z"},"tags":["a","b"]}}}"#;
+        let typed = referred(shared, 10_000);
+        let text = plain(&typed, 1 << 20).expect("a plain form");
+        assert!(text.len() > 700_000, "{}", text.len());
     }
 
     #[test]
