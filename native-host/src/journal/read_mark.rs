@@ -20,6 +20,10 @@ struct ReadMark {
     until: Vec<u8>,
 }
 
+/// How long a key is in a mark at most, in bytes: pages may read any number of stores up to keys of
+/// any length.
+const MAX_UNTIL: usize = 1024;
+
 /// The reads of one store.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReadMarks {
@@ -63,7 +67,7 @@ impl ReadMarks {
         let new = ReadMark {
             by: reading.context,
             at: reading.read_at,
-            until,
+            until: rounded_up(until),
         };
         match self.last.take() {
             Some(last) if last.by == new.by => self.last = Some(last.merge(&new)),
@@ -115,6 +119,20 @@ impl ReadMarks {
     }
 }
 
+/// This key, or a short one behind all that begin as it does. To have seen more is safe: a record in
+/// conflict is read again.
+fn rounded_up(mut key: Vec<u8>) -> Vec<u8> {
+    if key.len() > MAX_UNTIL {
+        key.truncate(MAX_UNTIL);
+        while key.pop_if(|last| *last == u8::MAX).is_some() {}
+        if let Some(last) = key.last_mut() {
+            *last += 1;
+        }
+        key.shrink_to_fit();
+    }
+    key
+}
+
 impl ReadMark {
     /// Both, put together.
     fn merge(mut self, other: &Self) -> Self {
@@ -132,5 +150,22 @@ impl ReadMark {
             )?
             .execute(params![store, self.by, self.at, self.until])
             .map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_key_in_a_mark_is_rounded_up() {
+        for byte in [0, 7, u8::MAX] {
+            for more in [0, 1, 5_000_000] {
+                let key = [vec![1; 9], vec![byte; MAX_UNTIL - 9 + more]].concat();
+                let kept = rounded_up(key.clone());
+                assert!(kept.len() <= MAX_UNTIL && kept >= key, "{byte} {more}");
+                assert_eq!(kept == key, more == 0, "{byte} {more}");
+            }
+        }
     }
 }

@@ -1,10 +1,67 @@
 //! Whole-store reads that are under way.
+//!
+//! Keys may be long, and pages may begin as many reads as they like. So what is remembered of a key
+//! has one length, and the keys that all reads together remember have one bound.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-/// How many keys of an unordered read are remembered at most; of a larger store it is not found out
-/// this way what is gone.
-const MAX_SEEN: usize = 2_000_000;
+use sha2::{Digest as _, Sha256};
+
+/// How many keys one unordered read remembers at most, and how many all of them. Of a store that is
+/// larger it is not found out this way what is gone.
+const MAX_SEEN: usize = if cfg!(test) { 1000 } else { 2_000_000 };
+const MAX_ALL_SEEN: usize = 2 * MAX_SEEN;
+
+/// What is remembered of a key: the beginning of its SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct KeyDigest([u8; 16]);
+
+impl KeyDigest {
+    /// Of a key's bytes.
+    pub(super) fn of(key: &[u8]) -> Self {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&Sha256::digest(key)[..16]);
+        Self(digest)
+    }
+}
+
+/// How far the reads have come, by context and store.
+#[derive(Default)]
+pub(super) struct Scans(HashMap<(i64, i64), Scan>);
+
+impl Scans {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// A chunk of this read has come.
+    pub(super) fn remove(&mut self, context: i64, store: i64) -> Option<Scan> {
+        self.0.remove(&(context, store))
+    }
+
+    /// What was missing from this store may have been at a place that its reads have passed.
+    pub(super) fn forget_store(&mut self, store: i64) {
+        self.0.retain(|(_, scanned), _| *scanned != store);
+    }
+
+    /// More chunks of this read are to come. If all reads together remember too many keys, the one
+    /// with the most gives them up.
+    pub(super) fn insert(&mut self, context: i64, store: i64, scan: Scan) {
+        self.0.insert((context, store), scan);
+        let mut all: usize = self.0.values().map(Scan::seen).sum();
+        while all > MAX_ALL_SEEN
+            && let Some(Scan::Unordered(largest)) = self.0.values_mut().max_by_key(|scan| scan.seen())
+            && let Some(seen) = largest.seen.take()
+        {
+            all -= seen.len();
+            warn_unseen(MAX_ALL_SEEN);
+        }
+    }
+}
 
 /// How far the read of a store has come.
 pub(super) enum Scan {
@@ -14,22 +71,32 @@ pub(super) enum Scan {
     Unordered(Unordered),
 }
 
+impl Scan {
+    /// How many keys it remembers.
+    fn seen(&self) -> usize {
+        match self {
+            Self::Unordered(Unordered { seen: Some(seen), .. }) => seen.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// See [`Scan::Ordered`].
 pub(super) struct Ordered {
     /// Before the first chunk was read.
     pub began_at: i64,
-    /// The keys in front of this one, in bytes, have been read.
-    pub reached: Vec<u8>,
+    /// The keys in front of this one have been read.
+    pub reached: KeyDigest,
 }
 
 /// See [`Scan::Unordered`].
 pub(super) struct Unordered {
     /// Before the first chunk was read.
     pub began_at: i64,
-    /// The last key of the chunk before, in bytes.
-    pub reached: Vec<u8>,
+    /// The last key of the chunk before.
+    pub reached: KeyDigest,
     /// All keys so far; `None` if they were too many.
-    pub seen: Option<HashSet<Vec<u8>>>,
+    pub seen: Option<HashSet<KeyDigest>>,
 }
 
 impl Unordered {
@@ -37,21 +104,63 @@ impl Unordered {
     pub(super) fn new(began_at: i64) -> Self {
         Self {
             began_at,
-            reached: Vec::new(),
+            reached: KeyDigest::of(&[]),
             seen: Some(HashSet::new()),
         }
     }
 
     /// These keys are there.
-    pub(super) fn see(&mut self, keys: impl Iterator<Item = Vec<u8>>) {
+    pub(super) fn see<'k>(&mut self, keys: impl Iterator<Item = &'k [u8]>) {
         if let Some(seen) = &mut self.seen {
-            seen.extend(keys);
+            seen.extend(keys.map(KeyDigest::of));
             if seen.len() > MAX_SEEN {
-                tracing::warn!(
-                    "a store with redacted keys has more than {MAX_SEEN} records: unseen deletions are not looked for"
-                );
+                warn_unseen(MAX_SEEN);
                 self.seen = None;
             }
         }
+    }
+}
+
+fn warn_unseen(most: usize) {
+    tracing::warn!(
+        "stores with redacted keys have more than {most} records: unseen deletions of one are not looked for"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(first: u32, count: usize) -> Scan {
+        let mut scan = Unordered::new(1);
+        let keys: Vec<[u8; 4]> = (first..).take(count).map(u32::to_be_bytes).collect();
+        scan.see(keys.iter().map(|key| &key[..]));
+        Scan::Unordered(scan)
+    }
+
+    fn seen(scans: &mut Scans, store: i64) -> Option<usize> {
+        match scans.remove(1, store) {
+            Some(Scan::Unordered(scan)) => scan.seen.map(|seen| seen.len()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn keys_that_reads_remember_have_one_bound() {
+        let mut scans = Scans::default();
+        for store in 0..10 {
+            scans.insert(1, store, read(0, MAX_SEEN / 2));
+            let all: usize = scans.0.values().map(Scan::seen).sum();
+            assert!(all <= MAX_ALL_SEEN, "{all}");
+        }
+        let mut scans = Scans::default();
+        scans.insert(1, 1, read(0, MAX_SEEN / 2));
+        scans.insert(1, 2, read(0, MAX_SEEN));
+        scans.insert(1, 3, read(0, MAX_SEEN / 2));
+        scans.insert(1, 4, read(0, 1));
+        let left = [1, 2, 3, 4].map(|store| seen(&mut scans, store));
+        assert_eq!(left, [Some(MAX_SEEN / 2), None, Some(MAX_SEEN / 2), Some(1)]);
+        scans.insert(1, 1, read(0, MAX_SEEN + 1));
+        assert_eq!(seen(&mut scans, 1), None);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     super::{
         key::{RecordKey, Span},
         resync,
-        scan::{Ordered, Scan, Unordered},
+        scan::{KeyDigest, Ordered, Scan, Unordered},
         stamp::ReadSpan,
         store::Place,
     },
@@ -112,18 +112,18 @@ impl Batch<'_> {
             .stores
             .get(&self.transaction, place, snapshot.version)?;
         let id = store.id;
-        let before = self.state.scans.remove(&(context, id));
+        let before = self.state.scans.remove(context, id);
         let began_at = match before {
             _ if snapshot.after.is_none() => reading.began_at,
-            Some(Scan::Ordered(before)) if before.reached == span.from => before.began_at,
+            Some(Scan::Ordered(before)) if before.reached == KeyDigest::of(&span.from) => before.began_at,
             _ => return Ok(()),
         };
         if snapshot.until.is_some() {
             let so_far = Ordered {
                 began_at,
-                reached: span.to,
+                reached: KeyDigest::of(&span.to),
             };
-            self.state.scans.insert((context, id), Scan::Ordered(so_far));
+            self.state.scans.insert(context, id, Scan::Ordered(so_far));
             return Ok(());
         }
         Ok(self.known_as_a_whole(place, snapshot.version, began_at)?)
@@ -157,13 +157,13 @@ impl Batch<'_> {
             .stores
             .get(&self.transaction, &place, snapshot.version)?
             .id;
-        let scan = match (self.state.scans.remove(&(scope.context, store)), after) {
+        let scan = match (self.state.scans.remove(scope.context, store), after) {
             (_, None) => Some(Unordered::new(reading.began_at)),
-            (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == after => Some(scan),
+            (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == KeyDigest::of(&after) => Some(scan),
             _ => None,
         };
         let scan = scan.map(|mut scan| {
-            scan.see(observed.iter().map(|(key, _)| key.bytes.clone()));
+            scan.see(observed.iter().map(|(key, _)| &key.bytes[..]));
             scan
         });
         let event_context = |reading| {
@@ -188,17 +188,17 @@ impl Batch<'_> {
             .add_read_mark(&self.transaction, reading, passed)?;
         match (scan, until) {
             (Some(mut scan), Some(until)) => {
-                scan.reached = until;
+                scan.reached = KeyDigest::of(&until);
                 self.state
                     .scans
-                    .insert((scope.context, store), Scan::Unordered(scan));
+                    .insert(scope.context, store, Scan::Unordered(scan));
             }
             (Some(scan), None) => {
                 // When its place was passed is not known of what is not there.
                 reading.began_at = scan.began_at;
                 let Some(seen) = scan.seen else { return Ok(()) };
                 self.observe_gone(event_context(reading), &place, &Span::all(), reading, |key| {
-                    seen.contains(key)
+                    seen.contains(&KeyDigest::of(key))
                 })?;
                 self.known_as_a_whole(&place, snapshot.version, scan.began_at)?;
             }

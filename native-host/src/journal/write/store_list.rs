@@ -47,8 +47,9 @@ impl Batch<'_> {
             !unknown.contains(database) && !there.contains(&(database, place.store.as_str()))
         });
         if let Some(buckets) = &inventory.buckets {
+            let buckets: HashSet<&str> = buckets.iter().map(|bucket| &**bucket).collect();
             for bucket in Stores::named_buckets(&self.transaction, scope.origin)? {
-                if !buckets.iter().any(|there| *there == bucket) && bucket != inventory.bucket {
+                if !buckets.contains(bucket.as_str()) && bucket != inventory.bucket {
                     known.extend(Stores::of_bucket(&self.transaction, scope.origin, &bucket)?);
                 }
             }
@@ -116,7 +117,7 @@ impl Batch<'_> {
         resync::note(&self.transaction, origin)?;
         let stores = &mut self.state.stores;
         for store in stores.invalidate_origin(&self.transaction, origin, resync::from_now())? {
-            self.state.scans.retain(|(_, scanned), _| *scanned != store);
+            self.state.scans.forget_store(store);
         }
         if was_read {
             self.state.resyncs.request_unless_pending(origin);
@@ -191,8 +192,7 @@ impl Batch<'_> {
         store.set_complete(&self.transaction, false)?;
         store.request_resync(&self.transaction, resync::from_now())?;
         let id = store.id;
-        // A whole-store read that is under way may have passed the place of what was lost.
-        self.state.scans.retain(|(_, store), _| *store != id);
+        self.state.scans.forget_store(id);
         self.state.resyncs.request(&place.origin);
         Ok(())
     }
