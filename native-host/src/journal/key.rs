@@ -6,6 +6,7 @@ use protocol::{
     key::{Key, KeyError},
 };
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 /// A key in both forms.
 #[derive(Debug, Clone)]
@@ -26,10 +27,29 @@ impl RecordKey {
         })
     }
 
+    /// How many bytes it takes.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() + self.text.get().len()
+    }
+
     /// The key that a table holds.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Result<Self, KeyError> {
         let text = raw(Key::from_bytes(&bytes)?.to_string());
         Ok(Self { bytes, text })
+    }
+}
+
+/// What is remembered of a key where any number of them may come, of any length: the beginning of
+/// its SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct KeyDigest([u8; 16]);
+
+impl KeyDigest {
+    /// Of a key's bytes.
+    pub(super) fn of(key: &[u8]) -> Self {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&Sha256::digest(key)[..16]);
+        Self(digest)
     }
 }
 

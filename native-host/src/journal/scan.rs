@@ -5,25 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sha2::{Digest as _, Sha256};
+use super::key::KeyDigest;
 
 /// How many keys one unordered read remembers at most, and how many all of them. Of a store that is
 /// larger it is not found out this way what is gone.
 const MAX_SEEN: usize = if cfg!(test) { 1000 } else { 2_000_000 };
 const MAX_ALL_SEEN: usize = 2 * MAX_SEEN;
-
-/// What is remembered of a key: the beginning of its SHA-256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct KeyDigest([u8; 16]);
-
-impl KeyDigest {
-    /// Of a key's bytes.
-    pub(super) fn of(key: &[u8]) -> Self {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&Sha256::digest(key)[..16]);
-        Self(digest)
-    }
-}
 
 /// How far the reads have come, by context and store.
 #[derive(Default)]
@@ -110,9 +97,9 @@ impl Unordered {
     }
 
     /// These keys are there.
-    pub(super) fn see<'k>(&mut self, keys: impl Iterator<Item = &'k [u8]>) {
+    pub(super) fn see(&mut self, keys: impl IntoIterator<Item = KeyDigest>) {
         if let Some(seen) = &mut self.seen {
-            seen.extend(keys.map(KeyDigest::of));
+            seen.extend(keys);
             if seen.len() > MAX_SEEN {
                 warn_unseen(MAX_SEEN);
                 self.seen = None;
@@ -133,8 +120,8 @@ mod tests {
 
     fn read(first: u32, count: usize) -> Scan {
         let mut scan = Unordered::new(1);
-        let keys: Vec<[u8; 4]> = (first..).take(count).map(u32::to_be_bytes).collect();
-        scan.see(keys.iter().map(|key| &key[..]));
+        let keys = (first..).take(count);
+        scan.see(keys.map(|key| KeyDigest::of(&key.to_be_bytes())));
         Scan::Unordered(scan)
     }
 

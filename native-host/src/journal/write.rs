@@ -16,6 +16,7 @@
 //! - `before`: what an event may tell of the value before.
 //! - `known`: what is known of a record when a commit that writes it arrives.
 //! - `written`: what that commit has written so far.
+//! - `prepared`: what is read of a delivery before it is applied.
 //! - `pending`: the events of one delivery until all are known.
 //! - `event`: from pending events to the journal's rows.
 //! - `retention`: eviction of old events, and what is stripped when space runs out.
@@ -29,6 +30,7 @@ mod event;
 mod known;
 mod observe;
 mod pending;
+mod prepared;
 mod range_delete;
 mod reshape;
 mod retention;

@@ -22,13 +22,13 @@ use super::{
     event::EventContext,
     known::{Known, Reads},
     pending::{PendingEvent, PendingEvents},
+    prepared,
     range_delete::{Cause, KeyRange},
     volume::is_long,
     written::Written,
 };
 
-/// An operation whose keys have been read: from here on nothing of a commit can be malformed, so it
-/// is applied whole.
+/// An operation whose keys have been read.
 enum Write<'a> {
     Put {
         key: RecordKey,
@@ -112,6 +112,15 @@ fn prepare_short<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, KeyError>
     }))
 }
 
+/// The bytes that the keys of a step take.
+fn bytes_of(step: &Step<'_>) -> usize {
+    match step {
+        Step::Write(Write::Put { key, .. } | Write::Delete { key }) => key.len(),
+        Step::Truncate { span, .. } => span.from.len() + span.to.len(),
+        Step::Reshape(_) | Step::ReadAgain | Step::LeaveOut => 0,
+    }
+}
+
 impl<'j> Batch<'j> {
     pub(super) fn commit_body(
         &mut self,
@@ -119,11 +128,7 @@ impl<'j> Batch<'j> {
         commit: &Commit<'_>,
         id: &str,
     ) -> Result<(), Refusal> {
-        let steps = commit
-            .operations
-            .iter()
-            .map(prepare)
-            .collect::<Result<Vec<_>, _>>()?;
+        let steps = prepared::prepare(commit.operations.iter().map(prepare), bytes_of)?;
         let when = CommitSpan {
             context: scope.context,
             began_at: self.state.clock.bound(commit.began_at),
@@ -135,9 +140,14 @@ impl<'j> Batch<'j> {
             database: commit.database.clone().into_owned(),
             store: String::new(),
         };
-        let mut events = PendingEvents::of(self.connection, steps.len(), self.state.delivery_bytes);
+        let mut events = PendingEvents::of(
+            self.connection,
+            commit.operations.len(),
+            self.state.delivery_bytes,
+        );
         let mut written = Written::default();
         for (operation, step) in commit.operations.iter().zip(steps) {
+            let step = step?;
             let name = operation.store();
             if place.store != name {
                 name.clone_into(&mut place.store);

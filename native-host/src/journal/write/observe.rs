@@ -1,19 +1,19 @@
 //! What a read says about records, one by one.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use protocol::event::Op;
 use serde_json::value::RawValue;
 
 use super::{
     super::{
-        key::{RecordKey, Span},
+        key::{KeyDigest, RecordKey, Span},
         mirror::{BACKFILL_ON_READ, Pages},
         requery::Resolution,
         stamp::{ReadSpan, SLACK_MS},
         store::Place,
     },
-    Batch,
+    Batch, Refusal,
     before::Before,
     event::EventContext,
     pending::PendingEvent,
@@ -22,19 +22,27 @@ use super::{
 /// A record as it was read; without a value: nothing is there.
 pub(super) type Observed<'a> = (RecordKey, Option<&'a RawValue>);
 
+/// The bytes that its key takes.
+pub(super) fn bytes_of((key, _): &Observed<'_>) -> usize {
+    key.len()
+}
+
 impl Batch<'_> {
-    /// Compares records with what was read of them.
-    pub(super) fn observe_all(
+    /// Compares records with what was read of them. Returns their keys.
+    pub(super) fn observe_all<'a>(
         &mut self,
         event_context: EventContext<'_>,
         place: &Place,
-        observed: &[Observed<'_>],
+        observed: impl Iterator<Item = Result<Observed<'a>, Refusal>>,
         reading: ReadSpan,
-    ) -> rusqlite::Result<()> {
-        for (key, value) in observed {
-            self.observe(event_context, place, key, *value, reading)?;
+    ) -> Result<HashSet<KeyDigest>, Refusal> {
+        let mut keys = HashSet::new();
+        for observed in observed {
+            let (key, value) = observed?;
+            keys.insert(KeyDigest::of(&key.bytes));
+            self.observe(event_context, place, &key, value, reading)?;
         }
-        Ok(())
+        Ok(keys)
     }
 
     /// A range of a store was read as a whole: what the mirror has there and the read has not is
@@ -45,7 +53,7 @@ impl Batch<'_> {
         place: &Place,
         span: &Span,
         reading: ReadSpan,
-        is_there: impl Fn(&[u8]) -> bool,
+        is_there: impl Fn(KeyDigest) -> bool,
     ) -> rusqlite::Result<()> {
         let store = self
             .state
@@ -55,7 +63,7 @@ impl Batch<'_> {
         let mut live = Pages::of(store, span);
         while let Some(page) = live.keys(self.mirror())? {
             for bytes in page {
-                if !is_there(&bytes) {
+                if !is_there(KeyDigest::of(&bytes)) {
                     let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
                     self.observe(event_context, place, &key, None, reading)?;
                 }

@@ -75,7 +75,6 @@ impl<'a> PendingEvent<'a> {
 
     /// The bytes it takes, without what belongs to the delivery.
     fn bytes(&self) -> usize {
-        let key = |key: &RecordKey| key.bytes.len() + key.text.get().len();
         let before = match &self.before {
             Before::Value(value) => value.len(),
             Before::Unknown | Before::Absent => 0,
@@ -84,7 +83,7 @@ impl<'a> PendingEvent<'a> {
             Some(Cow::Owned(value)) => value.get().len(),
             Some(Cow::Borrowed(_)) | None => 0,
         };
-        size_of::<Self>() + self.key.as_ref().map_or(0, key) + before + after
+        size_of::<Self>() + self.key.as_ref().map_or(0, RecordKey::len) + before + after
     }
 }
 

@@ -1,25 +1,24 @@
 //! What was read: chunks of stores, and single records on demand.
 
-use std::collections::HashSet;
-
 use protocol::commit::{Record, Records, Snapshot};
 use serde_json::value::RawValue;
 
 use super::{
     super::{
-        key::{RecordKey, Span},
+        key::{KeyDigest, RecordKey, Span},
         resync,
-        scan::{KeyDigest, Ordered, Scan, Unordered},
+        scan::{Ordered, Scan, Unordered},
         stamp::ReadSpan,
         store::Place,
     },
     Batch, Refusal, Scope,
     event::EventContext,
-    observe::Observed,
+    observe::{Observed, bytes_of},
+    prepared::prepare,
     volume::is_long,
 };
 
-fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observed<'a>, Refusal>> {
+fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observed<'a>, Refusal>> + Clone {
     records
         .iter()
         .filter(|record| !is_long(record.key))
@@ -34,7 +33,7 @@ impl Batch<'_> {
         }
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
         let span = Span::between(snapshot.after, snapshot.until)?;
-        let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
+        let observed = prepare(present(&snapshot.records), bytes_of)?;
         let place = place_of(scope, snapshot);
         let reading = self.reading_of(scope, snapshot);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
@@ -45,9 +44,8 @@ impl Batch<'_> {
             snapshot.version,
             reading,
         );
-        self.observe_all(event_context, &place, &observed, reading)?;
-        let there: HashSet<&[u8]> = observed.iter().map(|(key, _)| &key.bytes[..]).collect();
-        self.observe_gone(event_context, &place, &span, reading, |key| there.contains(key))?;
+        let there = self.observe_all(event_context, &place, observed, reading)?;
+        self.observe_gone(event_context, &place, &span, reading, |key| there.contains(&key))?;
         self.state
             .stores
             .get(&self.transaction, &place, snapshot.version)?
@@ -62,9 +60,7 @@ impl Batch<'_> {
             .iter()
             .filter(|key| !is_long(key))
             .map(|key| Ok((RecordKey::parse(key)?, None)));
-        let observed = present(&records.present)
-            .chain(absent)
-            .collect::<Result<Vec<Observed<'_>>, Refusal>>()?;
+        let observed = prepare(present(&records.present).chain(absent), bytes_of)?;
         let place = Place {
             origin: scope.origin.to_owned(),
             bucket: records.bucket.clone().into_owned(),
@@ -84,7 +80,8 @@ impl Batch<'_> {
             records.version,
             reading,
         );
-        Ok(self.observe_all(event_context, &place, &observed, reading)?)
+        self.observe_all(event_context, &place, observed, reading)?;
+        Ok(())
     }
 
     fn reading_of(&self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> ReadSpan {
@@ -145,7 +142,7 @@ impl Batch<'_> {
     /// the mirror's: only once all chunks are there is it known what is gone.
     fn unordered(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
-        let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
+        let observed = prepare(present(&snapshot.records), bytes_of)?;
         let bytes = |key: &RawValue| RecordKey::parse(key).map(|key| key.bytes);
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
@@ -162,10 +159,6 @@ impl Batch<'_> {
             (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == KeyDigest::of(&after) => Some(scan),
             _ => None,
         };
-        let scan = scan.map(|mut scan| {
-            scan.see(observed.iter().map(|(key, _)| &key.bytes[..]));
-            scan
-        });
         let event_context = |reading| {
             event_context(
                 scope,
@@ -175,7 +168,11 @@ impl Batch<'_> {
                 reading,
             )
         };
-        self.observe_all(event_context(reading), &place, &observed, reading)?;
+        let there = self.observe_all(event_context(reading), &place, observed, reading)?;
+        let scan = scan.map(|mut scan| {
+            scan.see(there);
+            scan
+        });
         // Which keys it has passed is not known before its end.
         let passed = if scan.is_some() && until.is_none() {
             Span::all().to
@@ -198,7 +195,7 @@ impl Batch<'_> {
                 reading.began_at = scan.began_at;
                 let Some(seen) = scan.seen else { return Ok(()) };
                 self.observe_gone(event_context(reading), &place, &Span::all(), reading, |key| {
-                    seen.contains(&KeyDigest::of(key))
+                    seen.contains(&key)
                 })?;
                 self.known_as_a_whole(&place, snapshot.version, scan.began_at)?;
             }
