@@ -28,6 +28,7 @@ fn every_test_that_the_argument_names_exists() {
         .expect("a workspace");
     let mut known = functions(&root.join("native-host/tests/host"));
     known.extend(functions(&root.join("native-host/src/journal/write/tests")));
+    known.extend(functions(&root.join("protocol/src")));
     known.extend(functions(&root.join("extension/src/background/relay/tests")));
     known.extend(functions(&root.join("tests/tests")));
     let read = |file: &str| fs::read_to_string(root.join(file)).expect("text");

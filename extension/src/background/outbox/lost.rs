@@ -72,6 +72,10 @@ impl Lost {
                 Some(Json::String(bucket)) => bucket,
                 _ => "\"\"",
             };
+            // Each of thousands of operations may repeat a long name.
+            if bucket.len() + database.len() + store.len() > NAMES {
+                return;
+            }
             let name = format!(r#"{{"bucket":{bucket},"database":{database},"store":{store}}}"#);
             if self.bytes + name.len() <= NAMES && !self.stores.contains(&name) {
                 self.bytes += name.len();
