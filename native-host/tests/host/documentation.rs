@@ -15,7 +15,9 @@ fn functions(directory: &Path) -> BTreeSet<String> {
             continue;
         }
         let text = fs::read_to_string(path).expect("text");
-        let declared = text.lines().filter_map(|line| line.strip_prefix("fn "));
+        let declared = text
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("fn "));
         names.extend(declared.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
     }
     names

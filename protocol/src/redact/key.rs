@@ -50,9 +50,10 @@ impl KeyPath {
         };
         let paths = read.paths();
         // As deep as pointers may be.
-        match paths.len() > MAX_PATHS || paths.iter().any(|path| path.len() > MAX_STEPS) {
-            true => Self::TooLong,
-            false => read,
+        if paths.len() > MAX_PATHS || paths.iter().any(|path| path.len() > MAX_STEPS) {
+            Self::TooLong
+        } else {
+            read
         }
     }
 

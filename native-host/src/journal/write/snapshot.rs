@@ -50,7 +50,7 @@ impl Batch<'_> {
             .stores
             .get(&self.transaction, &place, snapshot.version)?
             .add_read_mark(&self.transaction, reading, span.to.clone())?;
-        self.scanned(&place, snapshot, span, reading)
+        self.scanned(&place, snapshot, &span, reading)
     }
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
@@ -100,7 +100,7 @@ impl Batch<'_> {
         &mut self,
         place: &Place,
         snapshot: &Snapshot<'_>,
-        span: Span,
+        span: &Span,
         reading: ReadSpan,
     ) -> Result<(), Refusal> {
         let context = reading.context;

@@ -113,7 +113,8 @@ mod tests {
                 all.push(span);
             }
             for byte in 0..60 {
-                let is_in_one = all.iter().any(|span| span.contains(&[byte]));
+                let key = vec![byte];
+                let is_in_one = all.iter().any(|span| (&span.from..&span.to).contains(&&key));
                 assert_eq!(spans.contain(&[byte]), is_in_one, "{byte} {all:?} {spans:?}");
             }
             let ends: Vec<_> = spans.0.iter().collect();
