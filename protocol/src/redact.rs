@@ -20,6 +20,7 @@
 //! - [`key`]: keys, and which parts of them a rule concerns.
 //! - [`body`]: whole bodies of deliveries.
 //! - [`upgrade`]: stores that have several names in one transaction.
+//! - [`work`]: how much was done, for tests.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,7 @@ mod pointer;
 mod tests;
 mod upgrade;
 mod value;
+mod work;
 
 use self::{hash::Hasher, key::KeyPath, pointer::Step};
 
@@ -311,7 +313,7 @@ impl Redaction {
             }
         }
         let looks = fields.len() * path.paths().len().max(1);
-        value::work::count(looks);
+        work::count(looks);
         let redacted = fields.iter().map(|(steps, (_, rule))| (&steps[..], *rule));
         Plan {
             key: key::Plan::of(path, &redacted, key_rule),

@@ -119,8 +119,8 @@ impl ReadMarks {
     }
 }
 
-/// This key, or a short one behind all that begin as it does. To have seen more is safe: a record in
-/// conflict is read again.
+/// This key, or a short one behind all that begin as it does. To have seen more is safe: a record
+/// in conflict is read again.
 fn rounded_up(mut key: Vec<u8>) -> Vec<u8> {
     if key.len() > MAX_UNTIL {
         key.truncate(MAX_UNTIL);

@@ -1,6 +1,6 @@
 //! JSON Pointers (RFC 6901) in which `*` stands for every member or element.
 
-use super::{MAX_STEPS, RuleError, value::work};
+use super::{MAX_STEPS, RuleError, work};
 use crate::json;
 
 /// One reference token of a pointer.

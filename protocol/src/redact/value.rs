@@ -16,7 +16,6 @@ mod components;
 mod digest;
 mod form;
 mod marks;
-pub(super) mod work;
 mod writer;
 
 /// What can be written in the place of a value that cannot be read.

@@ -6,7 +6,7 @@ use std::thread;
 use super::*;
 use crate::{
     json::MAX_PARTS,
-    redact::{key::MAX_PATHS, value::work},
+    redact::{key::MAX_PATHS, work},
 };
 
 /// A record whose `secret` holds so many objects, each of which refers to the next; the last one

@@ -22,9 +22,8 @@ use sha2::{Digest as _, Sha256};
 use super::{
     components::components,
     form::{Form, Shared, address, form},
-    work,
 };
-use crate::{json::Json, key::MAX_TEXT};
+use crate::{json::Json, key::MAX_TEXT, redact::work};
 
 /// What is not longer stands in the text of its parent as it is. A digest has as many digits.
 const SHORT: usize = 64;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::work;
-use crate::json::{self, Json, MAX_PARTS};
+use crate::{
+    json::{self, Json, MAX_PARTS},
+    redact::work,
+};
 
 /// What a typed value is made of, as far as pointers and marks are concerned.
 pub(super) enum Form<'j, 'a> {

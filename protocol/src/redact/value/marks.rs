@@ -2,13 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{
-    form::{Form, Shared, address, elements, form, has_names, inside, items},
-    work,
-};
+use super::form::{Form, Shared, address, elements, form, has_names, inside, items};
 use crate::{
     json::Json,
-    redact::{Treatment as How, pointer::Step},
+    redact::{Treatment as How, pointer::Step, work},
 };
 
 /// What is redacted.

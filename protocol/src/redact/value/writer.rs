@@ -6,11 +6,10 @@ use super::{
     digest::Digests,
     form::{Form, address, elements, form},
     marks::Marks,
-    work,
 };
 use crate::{
     json::{self, Json},
-    redact::{MASK, Treatment as How, hash::Hasher},
+    redact::{MASK, Treatment as How, hash::Hasher, work},
 };
 
 pub(super) struct Writer<'m, 'j, 'a> {
@@ -38,8 +37,8 @@ pub(super) enum Refusal {
 }
 
 impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
-    /// A writer for a text of about `length` bytes and at most `limit`, for which at most `left` are
-    /// hashed by reference.
+    /// A writer for a text of about `length` bytes and at most `limit`, for which at most `left`
+    /// are hashed by reference.
     pub(super) fn new(
         marks: &'m Marks<'j, 'a>,
         hasher: &'m Hasher,

@@ -11,16 +11,16 @@ thread_local! {
 
 /// Counts places that were visited, or bytes that were written.
 #[cfg(test)]
-pub(in crate::redact) fn count(steps: usize) {
+pub(super) fn count(steps: usize) {
     STEPS.set(STEPS.get() + steps);
 }
 
 /// Outside of tests there is nothing to count.
 #[cfg(not(test))]
-pub(in crate::redact) const fn count(_steps: usize) {}
+pub(super) const fn count(_steps: usize) {}
 
 /// What was counted in this thread since it was last asked.
 #[cfg(test)]
-pub(in crate::redact) fn take() -> usize {
+pub(super) fn take() -> usize {
     STEPS.take()
 }
