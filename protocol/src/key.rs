@@ -273,7 +273,7 @@ pub(crate) mod tests {
         let view = r#"{"$bytes":{"type":"Uint8Array","offset":0,"length":3000,"buffer":{"$ref":1}}}"#;
         for reference in [r#"{"$ref":1}"#, view] {
             for bytes in [3_000, 600_000] {
-                for times in 0..400 {
+                for times in [0, 1, 2, 3, 4, 9, 50, 350, 400] {
                     let text = again(bytes, reference, times);
                     match Key::parse(&text) {
                         Ok(key) => assert!(key.to_bytes().len() <= 6 * text.len(), "{bytes} × {times}"),

@@ -333,6 +333,24 @@ fn references_are_counted_however_they_are_spelled() {
 }
 
 #[test]
+fn work_of_marks_does_not_grow_with_their_depth() {
+    // By references back, the pointer leads to each level.
+    let nested = |levels: usize| {
+        let inner = format!("[{}0]", "0,".repeat(2_000));
+        let begin = r#"[{"$ref":1},"#.repeat(levels);
+        let typed = format!(
+            r#"{{"$id":{{"id":1,"value":{begin}{inner}{}}}}}"#,
+            "]".repeat(levels)
+        );
+        work::take();
+        value(&[&"/*".repeat(20)], How::Mask, &typed);
+        work::take()
+    };
+    let (few, many) = (nested(5), nested(15));
+    assert!(many < 2 * few, "{few} {many}");
+}
+
+#[test]
 fn key_paths_of_a_body_are_compared_within_a_bound() {
     let redaction = redaction(&["@key"], How::Hash);
     let create = |store: usize, paths: usize| {

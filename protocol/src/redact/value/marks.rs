@@ -13,8 +13,8 @@ pub(super) struct Marks<'j, 'a> {
     shared: Shared<'j, 'a>,
     /// By address; a shared object by that of its `$id`.
     marked: HashMap<usize, (How, &'j Json<'a>)>,
-    /// Where each field's pointer has been followed already, and from which step on: objects that
-    /// share much have very many paths.
+    /// The shared objects where each field's pointer has been followed already, and from which step
+    /// on: objects that share much have very many paths. All other places have one.
     seen: HashSet<(usize, usize, usize)>,
 }
 
@@ -98,16 +98,17 @@ impl<'j, 'a> Marks<'j, 'a> {
         loop {
             work::count(1);
             let place = self.shared.place(json);
-            let form_of_place = form(place);
-            // No pointer leads into one, and there may be millions.
-            if matches!(form_of_place, Form::Scalar) || !self.seen.insert((address(place), field, left)) {
-                return None;
-            }
-            let content = match form_of_place {
-                Form::Typed("$id", content) => content.get("value")?,
+            let content = match form(place) {
+                Form::Typed("$id", content) => {
+                    if !self.seen.insert((address(place), field, left)) {
+                        return None;
+                    }
+                    content.get("value")?
+                }
                 _ => place,
             };
             match form(content) {
+                Form::Scalar => return None,
                 Form::Typed("$boxed", boxed) => json = boxed,
                 _ => return Some((place, content)),
             }
@@ -161,17 +162,23 @@ impl<'j, 'a> Marks<'j, 'a> {
     /// Marks the objects that stand inside of marked places.
     pub(super) fn spread(&mut self) {
         let mut rest: Vec<(How, &'j Json<'a>)> = self.marked.values().copied().collect();
+        // Of places that may be come to more than once: there may be millions of other values.
         let mut done = HashSet::new();
         while let Some((how, json)) = rest.pop() {
             work::count(1);
             let place = self.shared.place(json);
-            if !done.insert((address(place), how)) {
+            let is_shared = matches!(form(place), Form::Typed("$id", _));
+            let may_come_again = is_shared || self.marked.contains_key(&address(place));
+            if may_come_again && !done.insert((address(place), how)) {
                 continue;
             }
-            if matches!(form(place), Form::Typed("$id", _)) {
+            if is_shared {
                 self.mark(place, how);
             }
-            rest.extend(inside(place).into_iter().map(|json| (how, json)));
+            let objects = inside(place)
+                .into_iter()
+                .filter(|json| !matches!(form(json), Form::Scalar));
+            rest.extend(objects.map(|json| (how, json)));
         }
     }
 
@@ -189,5 +196,26 @@ impl<'j, 'a> Marks<'j, 'a> {
             Form::Typed("$boxed", content) => marked(content),
             _ => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::pointer;
+
+    #[test]
+    fn only_shared_objects_are_remembered() {
+        let lists = vec!["[[0]]"; 1000].join(",");
+        let shared = r#"{"$id":{"id":1,"value":[[0],{"$ref":1}]}}"#;
+        let typed = format!(r#"[{lists},{shared},{{"$ref":1}}]"#);
+        let tree = Json::parse(&typed).expect("JSON");
+        let mut marks = Marks::new(Shared::of(&tree).expect("sound"));
+        let steps = pointer::parse("/*/*/*").expect("a pointer");
+        marks.follow(&tree, 0, &steps, How::Mask);
+        // Reached with two steps left, and by itself with one.
+        assert_eq!(marks.seen.len(), 2);
+        // Each list's number; of the shared list a list, its number, and itself.
+        assert_eq!(marks.marked.len(), 1003);
     }
 }
