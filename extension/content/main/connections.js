@@ -37,6 +37,35 @@ export function watch(database, ended) {
   watched.set(database, others + 1);
 }
 
+/** @type {WeakMap<IDBDatabase, number>} The same for those whose requests' events are heard. */
+const heard = sealedOff(new WeakMap());
+
+/**
+ * @param {IDBDatabase} database
+ * @param {(event: Event) => void} hear hears of each request that is done, before the page if it
+ * can
+ */
+export function hearRequests(database, hear) {
+  const others = heard.get(database) ?? 0;
+  if (others === 0) {
+    listen(database, "success", hear, true);
+    listen(database, "error", hear, true);
+  }
+  heard.set(database, others + 1);
+}
+
+/**
+ * @param {IDBDatabase} database
+ * @param {(event: Event) => void} hear
+ */
+export function stopHearing(database, hear) {
+  const others = /** @type {number} */ (heard.get(database)) - 1;
+  heard.set(database, others);
+  if (others > 0) return;
+  unlisten(database, "success", hear, true);
+  unlisten(database, "error", hear, true);
+}
+
 /**
  * @param {IDBDatabase} database
  * @param {(event: Event) => void} ended

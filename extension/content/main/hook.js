@@ -13,10 +13,10 @@ import { modeOf, nameOfIndex, nameOfStore } from "./idb.js";
 import { active, meetBridge, wantSurvey } from "./channel_end.js";
 import { globalFunction } from "../shared/pristine.js";
 import { observeCalls, observeGets, observeNamed, observeRenames } from "./replace.js";
-import { copyWhatIsGiven } from "./cloned_keys.js";
+import { copyBounds, copyKeyPaths } from "./cloned_keys.js";
 import { known } from "./transactions.js";
 import { observeDeletion, observeOpen, observeSchema } from "./upgrades.js";
-import { observe } from "./writes.js";
+import { observe, observeCursor } from "./writes.js";
 
 try {
   if (meetBridge()) {
@@ -49,9 +49,11 @@ try {
     observeRenames(IDBIndex.prototype, nameOfIndex, (self, before) =>
       observeSchema("index.name", self, undefined, before),
     );
-    for (const name of ["key", "primaryKey"]) copyWhatIsGiven(IDBCursor.prototype, name);
-    for (const { prototype } of [IDBObjectStore, IDBIndex]) copyWhatIsGiven(prototype, "keyPath");
-    for (const name of ["lower", "upper"]) copyWhatIsGiven(IDBKeyRange.prototype, name);
+    for (const { prototype } of [IDBObjectStore, IDBIndex]) {
+      observeCalls(prototype, "openCursor", (_self, request) => observeCursor(request));
+    }
+    copyKeyPaths();
+    copyBounds();
     const [bucket, manager] = ["StorageBucket", "StorageBucketManager"].map((name) => globalFunction(name)?.prototype);
     if (bucket !== undefined && manager !== undefined) {
       observeGets(bucket, "indexedDB", rememberFactory);

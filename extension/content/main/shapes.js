@@ -52,22 +52,25 @@ export const shapes = (run) => ({
   deleteIndex(/** @type {any} */ first) {
     return run(this, first, arguments);
   },
+  openCursor(/** @type {any} */ first) {
+    return run(this, first, arguments);
+  },
+  only(/** @type {any} */ first) {
+    return run(this, first, arguments);
+  },
+  lowerBound(/** @type {any} */ first) {
+    return run(this, first, arguments);
+  },
+  upperBound(/** @type {any} */ first) {
+    return run(this, first, arguments);
+  },
+  bound(/** @type {any} */ first) {
+    return run(this, first, arguments);
+  },
   set name(/** @type {any} */ first) {
     run(this, first, arguments);
   },
-  get key() {
-    return run(this, undefined, arguments);
-  },
-  get primaryKey() {
-    return run(this, undefined, arguments);
-  },
   get keyPath() {
-    return run(this, undefined, arguments);
-  },
-  get lower() {
-    return run(this, undefined, arguments);
-  },
-  get upper() {
     return run(this, undefined, arguments);
   },
   get indexedDB() {

@@ -8,7 +8,7 @@
 
 import { bucketOf } from "./buckets.js";
 import { nameOfException } from "../shared/builtins.js";
-import { unwatch, watch } from "./connections.js";
+import { hearRequests, stopHearing, unwatch, watch } from "./connections.js";
 import { encode, opaque } from "../shared/encode.js";
 import {
   databaseOf,
@@ -35,6 +35,7 @@ import { MAX_MISSED, missed } from "./replace.js";
 import { stackNow } from "./stacks.js";
 import { LOOK_AFTER } from "../shared/timing.js";
 import { asGiven } from "./cloned_keys.js";
+import { needStack } from "../shared/stack.js";
 
 /**
  * How much text one transaction may hold here and hand over, in UTF-16 units, before its stores are
@@ -54,12 +55,12 @@ const MAX_STACKS = 200;
  * @property {IDBRequest | null} request succeeded or failed by the time of `complete`; a schema
  * change has none
  * @property {string} store the store's name as JSON
- * @property {string} key of a `put` or `add` whose key is an object: its text; the page has the
- * request's result, and may change it
+ * @property {string} key of a `put` or `add` whose key is an object: its text, once it is known;
+ * the page has the request's result by the time of `complete`, and may change it
  * @property {number} readBehind how many operations there were when the value was asked for, where
  * its key had to be waited for; 0 elsewhere
- * @property {any} assumed the key under which the value was read back at once; undefined if it was
- * not
+ * @property {string} assumed the text of the key under which the value was read back at once; empty
+ * if it was not
  * @property {import("../shared/encode.js").Encoded} content the value; for operations without one
  * all members but the store, with a comma before each
  * @property {string} stack where it was called from, if that is wanted
@@ -77,6 +78,7 @@ const MAX_STACKS = 200;
  * them is known
  * @property {string} why; empty if there are none
  * @property {boolean} readsBack whether one of them was read behind others
+ * @property {((event: Event) => void) | null} hear hears of its requests before the page does
  * @property {Names} announced stores of which was told that they may be written to without more
  * being heard of it
  */
@@ -116,6 +118,7 @@ export function known(native) {
       doubtful: noNames(),
       why: "",
       readsBack: false,
+      hear: null,
       announced: noNames(),
     };
     // In this order: the stack may end at each call.
@@ -126,6 +129,22 @@ export function known(native) {
 }
 
 /**
+ * Lets the events of a transaction's requests be heard before the page hears them, to its end.
+ * @param {Transaction} transaction
+ * @param {(event: Event) => void} hear
+ */
+export function hearFirst(transaction, hear) {
+  if (transaction.hear !== null) return;
+  // Half of it would listen for good.
+  needStack(STACK_OF_HEARING);
+  hearRequests(databaseOf(transaction.native), hear);
+  transaction.hear = hear;
+}
+
+/** More calls deep than that. */
+const STACK_OF_HEARING = 20;
+
+/**
  * @param {Operation["name"]} name
  * @param {string} store the store's name as JSON
  * @param {IDBRequest | null} request
@@ -134,7 +153,7 @@ export function known(native) {
  */
 export function operationOf(name, store, request, text) {
   const content = { text, hole: null, blobs: null, units: text.length };
-  return { name, request, store, key: "", readBehind: 0, assumed: undefined, content, stack: "" };
+  return { name, request, store, key: "", readBehind: 0, assumed: "", content, stack: "" };
 }
 
 /**
@@ -214,7 +233,7 @@ function ended(event) {
     const native = targetOf(event);
     const transaction = transactions.get(native);
     if (transaction === undefined) return;
-    end(native);
+    end(transaction);
     if (active && typeOf(event) === "complete") tell(transaction);
   } catch {
     // Nothing may reach the page. What it was, a look at everything finds.
@@ -258,10 +277,11 @@ function tryToWantSurvey() {
   }
 }
 
-/** @param {IDBTransaction} native */
-function end(native) {
+/** @param {Transaction} transaction */
+function end({ native, hear }) {
   transactions.delete(native);
   unwatch(databaseOf(native), ended);
+  if (hear !== null) stopHearing(databaseOf(native), hear);
 }
 
 /**
@@ -409,7 +429,7 @@ function giveUpEnded() {
   lookedAt = now();
   transactions.forEach((transaction, native) => {
     if (transaction.openedAt > before || !hasEnded(native)) return;
-    end(native);
+    end(transaction);
     giveUp(transaction, native, "the page stopped a transaction's events");
   });
 }
@@ -517,10 +537,10 @@ function keyPathsText(stores) {
 function membersOf({ name, request, key: known, assumed, content: { text, hole } }) {
   if (name !== "put" && name !== "add") return text;
   const result = resultOf(request);
-  // An accessor may have changed the key that it was read by.
-  if (assumed !== undefined && (known === "" ? assumed !== result : known !== encode(result, false))) return undefined;
   if (known === "" && typeof result === "object") return undefined;
   const key = known === "" ? encode(result, false) : known;
+  // An accessor may have changed the key that it was read by.
+  if (assumed !== "" && assumed !== key) return undefined;
   const value = hole === null ? text : slice(text, 0, hole.at) + hole.before + key + hole.after + slice(text, hole.at);
   return keyMember(key) + valueMember(value);
 }

@@ -2,15 +2,14 @@
 
 import { encode, encodeValue } from "../shared/encode.js";
 import {
-  currentTargetOf,
   databaseOf,
   errorOf,
   generatesKeys,
   getRecord,
   keyPathOf,
-  listen,
   lowerOf,
   lowerOpenOf,
+  modeOf,
   nameOfStore,
   only,
   preventDefault,
@@ -20,7 +19,7 @@ import {
   storeOfCursor,
   targetOf,
   transactionOf,
-  unlisten,
+  transactionOfRequest,
   upperOf,
   upperOpenOf,
 } from "./idb.js";
@@ -29,8 +28,8 @@ import { active } from "./channel_end.js";
 import { keyMember, rangeMember } from "../shared/messages.js";
 import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { needStack } from "../shared/stack.js";
-import { asGiven } from "./cloned_keys.js";
-import { doubt, grow, operationOf, overwritten, record, transactionFor } from "./transactions.js";
+import { asGiven, isKnown, remember } from "./cloned_keys.js";
+import { doubt, grow, hearFirst, known, operationOf, overwritten, record, transactionFor } from "./transactions.js";
 
 /**
  * @typedef {import("./transactions.js").Operation} Operation
@@ -62,7 +61,7 @@ export function observe(method, self, request, argument, key) {
       record(transactionFor(self), operationOn(self, "clear", request, ""), self);
       break;
     case "cursor.delete":
-      recordKey(storeOfCursor(self), request, asGiven(primaryKeyOf(self)));
+      recordKey(storeOfCursor(self), request, keyOfRecord(self));
   }
 }
 
@@ -75,9 +74,9 @@ export function observe(method, self, request, argument, key) {
 const operationOn = (store, name, request, text) => operationOf(name, stringify(nameOfStore(store)), request, text);
 
 /**
- * `put`, `add` and `cursor.update`. A key that is a number or a string is the request's result,
- * asked for at `complete`; one that is an object is taken now, for the page may change what it gave
- * and what it gets.
+ * `put`, `add` and `cursor.update`. The key is the request's result. One that is a number or a
+ * string is asked for at `complete`; one that is an object before the page can have it, for the
+ * page may change that, and may have changed what it gave while the value was cloned.
  * @param {"put" | "add"} name
  * @param {IDBObjectStore} store
  * @param {IDBRequest} request
@@ -88,17 +87,14 @@ function recordValue(name, store, request, value, explicit) {
   const transaction = transactionFor(store);
   const operation = operationOn(store, name, request, "");
   const path = pathOf(store);
-  const key = copied(path === null ? explicit : keyIn(value, path));
   const encoded = encodeValue(value, false, path !== null && path.generates ? path.links[0] : null);
   if (encoded === undefined) {
-    readBack(store, transaction, operation, key);
+    readBack(store, transaction, operation, copied(path === null ? explicit : keyIn(value, path)));
   } else {
     operation.content = encoded;
-    // Accessors in it, or an array of what is no own property (the length of a string): its text is
-    // taken when there is one.
-    if (key === undefined && (explicit !== undefined || path?.isArray)) whenDone(operation, takeKey);
+    const key = path === null || path.isArray ? explicit : memberAt(value, path.links[0]);
+    if (path?.isArray || typeof key === "object") whenDone(transaction, operation, (result) => takeKey(result, transaction, operation));
   }
-  if (typeof key === "object" && key !== null) operation.key = encode(key, true) ?? "";
   record(transaction, operation, store);
 }
 
@@ -195,15 +191,61 @@ function copied(key) {
 }
 
 /**
- * Our own requests, with what they are to fill in.
- * @type {WeakMap<IDBRequest, { transaction: Transaction, operation: Operation }>}
+ * What is to be done when a request is done, before the page hears of it.
+ * @type {WeakMap<IDBRequest, (event: Event, request: IDBRequest) => void>}
  */
-const readBacks = sealedOff(new WeakMap());
+const awaited = sealedOff(new WeakMap());
+
 /**
- * @type {WeakMap<IDBDatabase, number>} Connections on which our own requests' events are caught,
- * and how many are to come.
+ * Hears of requests on their way down, at the connection: neither the transaction nor anything
+ * behind it has seen them.
+ * @param {Event} event
  */
-const intercepted = sealedOff(new WeakMap());
+function hear(event) {
+  if (!event.isTrusted) return;
+  const request = targetOf(event);
+  const action = awaited.get(request);
+  if (action === undefined) return;
+  try {
+    action(event, request);
+  } catch {
+    // The operation lacks what could not be learned.
+  }
+}
+
+/**
+ * A cursor is opened: the keys that are objects are copied as it comes to them.
+ * @param {IDBRequest} request
+ */
+export function observeCursor(request) {
+  if (!active) return;
+  const native = /** @type {IDBTransaction} */ (transactionOfRequest(request));
+  if (modeOf(native) === "readonly") return;
+  hearFirst(known(native), hear);
+  awaited.set(request, rememberPosition);
+}
+
+/**
+ * @param {Event} _event
+ * @param {IDBRequest} request
+ */
+function rememberPosition(_event, request) {
+  if (errorOf(request) !== null) return;
+  const cursor = resultOf(request);
+  if (cursor !== null) remember(primaryKeyOf(cursor));
+}
+
+/** What no key is, and no copy of one. */
+const unknownKey = () => {};
+
+/**
+ * The key of the record that a cursor is at, as the database has it.
+ * @param {IDBCursor} cursor
+ */
+function keyOfRecord(cursor) {
+  const key = primaryKeyOf(cursor);
+  return isKnown(key) ? asGiven(key) : unknownKey;
+}
 
 /**
  * The value could not be known without running the page's accessors a second time: reads the record
@@ -217,30 +259,28 @@ function readBack(store, transaction, operation, key) {
   operation.content = overwritten();
   if (typeof key === "number" || typeof key === "string" || (typeof key === "object" && key !== null)) {
     // Right behind the write, before anything else is written there.
-    operation.assumed = key;
-    tryToRead(store, key, { transaction, operation });
+    operation.assumed = encode(key, true) ?? "";
+    if (typeof key === "object") whenDone(transaction, operation, (result) => takeKey(result, transaction, operation));
+    tryToRead(store, key, transaction, operation);
     return;
   }
-  whenDone(operation, (result) => {
+  whenDone(transaction, operation, (result) => {
     operation.readBehind = transaction.operations.length;
     transaction.readsBack = true;
-    if (takeKey(result, operation)) tryToRead(store, result, { transaction, operation });
+    if (takeKey(result, transaction, operation)) tryToRead(store, result, transaction, operation);
   });
 }
 
 /**
- * For the few writes whose key is known only then: before any listener of the page at the request.
+ * For writes whose key is known only then, or safe from the page only until then.
+ * @param {Transaction} transaction
  * @param {Operation} operation
- * @param {(result: any, operation: Operation) => void} action
+ * @param {(result: any) => void} action
  */
-function whenDone(operation, action) {
-  listen(operation.request, "success", (/** @type {Event} */ event) => {
-    if (!event.isTrusted) return;
-    try {
-      action(resultOf(operation.request), operation);
-    } catch {
-      // The operation says what it lacks.
-    }
+function whenDone(transaction, operation, action) {
+  hearFirst(transaction, hear);
+  awaited.set(/** @type {IDBRequest} */ (operation.request), (_event, request) => {
+    if (errorOf(request) === null) action(resultOf(request));
   });
 }
 
@@ -248,77 +288,54 @@ function whenDone(operation, action) {
  * Whether the key could be known without running code of the page; otherwise the operation is given
  * up at `complete`.
  * @param {any} result
+ * @param {Transaction} transaction
  * @param {Operation} operation
  */
-function takeKey(result, operation) {
-  if (typeof result === "object") operation.key = encode(result, false) ?? "";
-  return typeof result !== "object" || operation.key !== "";
+function takeKey(result, transaction, operation) {
+  if (typeof result !== "object") return true;
+  operation.key = encode(result, false) ?? "";
+  grow(transaction, operation.key.length);
+  return operation.key !== "";
 }
 
 /**
  * @param {IDBObjectStore} store
  * @param {IDBValidKey} key
- * @param {{ transaction: Transaction, operation: Operation }} pending
+ * @param {Transaction} transaction
+ * @param {Operation} operation
  */
-function tryToRead(store, key, pending) {
+function tryToRead(store, key, transaction, operation) {
   // A request of ours that could not be taken note of would be the page's to hear of.
   needStack(STACK_OF_READING);
-  const database = databaseOf(transactionOf(store));
-  const others = intercepted.get(database) ?? 0;
-  if (others === 0) {
-    listen(database, "success", intercept, true);
-    listen(database, "error", intercept, true);
-  }
+  hearFirst(transaction, hear);
   let request;
   try {
     request = getRecord(store, key);
   } catch {
-    if (others === 0) stopIntercepting(database);
-    doubt(pending.transaction, pending.operation.store, "the page committed before a value with accessors could be read");
+    doubt(transaction, operation.store, "the page committed before a value with accessors could be read");
     return;
   }
-  readBacks.set(request, pending);
-  intercepted.set(database, others + 1);
+  awaited.set(request, (event, request) => takeValue(event, request, transaction, operation));
 }
 
 /** More calls deep than reading a record back is. */
 const STACK_OF_READING = 50;
 
-/** @param {IDBDatabase} database */
-function stopIntercepting(database) {
-  unlisten(database, "success", intercept, true);
-  unlisten(database, "error", intercept, true);
-}
-
 /**
- * Takes our own requests' events on their way down, at the connection: neither the transaction nor
- * anyone behind it sees them.
+ * Keeps the event of a request of ours from the page, and takes the value.
  * @param {Event} event
+ * @param {IDBRequest} request
+ * @param {Transaction} transaction
+ * @param {Operation} operation
  */
-function intercept(event) {
-  const request = targetOf(event);
-  const pending = readBacks.get(request);
-  if (pending === undefined) return;
+function takeValue(event, request, transaction, operation) {
   stopImmediatePropagation(event);
   preventDefault(event);
-  forgetListeners(event);
   if (errorOf(request) !== null) return;
   const value = resultOf(request);
   if (value === undefined) return;
-  const { transaction, operation } = pending;
   operation.content = encodeValue(value, true, null) ?? operation.content;
   grow(transaction, operation.content.units);
-}
-
-/**
- * A connection with listeners is not collected in Chromium: they go with the last request.
- * @param {Event} event
- */
-function forgetListeners(event) {
-  const database = currentTargetOf(event);
-  const others = /** @type {number} */ (intercepted.get(database)) - 1;
-  intercepted.set(database, others);
-  if (others === 0) stopIntercepting(database);
 }
 
 /**
@@ -353,7 +370,7 @@ function recordKey(store, request, key) {
 function recordDeletion(store, name, request, members) {
   const transaction = transactionFor(store);
   if (members !== "") record(transaction, operationOn(store, name, request, members), store);
-  else doubt(transaction, stringify(nameOfStore(store)), "the key of a deletion has accessors");
+  else doubt(transaction, stringify(nameOfStore(store)), "the key of a deletion is not certain");
 }
 
 /**
@@ -370,11 +387,19 @@ function rangeMembers(query) {
   } catch {
     return undefined;
   }
+  const from = lower === undefined ? "" : boundText(lower, lowerOf, query);
   const upper = upperOf(query);
-  // A frame's getters may have given these objects out, too, with accessors in them since.
-  const from = lower === undefined ? "" : encode(asGiven(lower), false);
-  const to = upper === undefined ? "" : encode(asGiven(upper), false);
+  const to = upper === undefined ? "" : boundText(upper, upperOf, query);
   if (from === undefined || to === undefined) return "";
   return rangeMember(from, to, lowerOpenOf(query), upperOpenOf(query));
 }
 
+/**
+ * The text of a range's bound; undefined if the page may have changed it by another window's
+ * accessors.
+ * @param {any} bound
+ * @param {(range: IDBKeyRange) => any} of its getter: a fresh object is as the database has it
+ * @param {IDBKeyRange} range
+ */
+const boundText = (bound, of, range) =>
+  isKnown(bound) || of(range) !== bound ? encode(asGiven(of(range)), false) : undefined;

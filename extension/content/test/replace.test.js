@@ -56,7 +56,7 @@ function callUnobserved(call, count = 3 * MAX_MISSED) {
     put() {
       return this;
     }
-    get key() {
+    get keyPath() {
       return this;
     }
   }
@@ -66,7 +66,7 @@ function callUnobserved(call, count = 3 * MAX_MISSED) {
   Object.defineProperty(prototype, "name", { configurable: true, get: () => name, set: (to) => (name = to) });
   prototype.open = prototype.put;
   observeCalls(prototype, "put", unobserved);
-  observeGets(prototype, "key", unobserved);
+  observeGets(prototype, "keyPath", unobserved);
   observeNamed(prototype, "open", unobserved);
   observeRenames(prototype, () => name, unobserved);
   missed.length = 0;
@@ -78,7 +78,7 @@ function callUnobserved(call, count = 3 * MAX_MISSED) {
 
 for (const [name, call] of /** @type {[string, (self: any) => any][]} */ ([
   ["put", (self) => self.put()],
-  ["key", (self) => self.key],
+  ["keyPath", (self) => self.keyPath],
   ["open", (self) => self.open("name")],
   ["name", (self) => ((self.name = "name"), self)],
 ])) {

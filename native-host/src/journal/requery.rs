@@ -341,6 +341,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn record_written_on_and_on_is_asked_for_ever_more_rarely() {
+        let place = Place {
+            origin: "http://localhost".to_owned(),
+            bucket: String::new(),
+            database: "d".to_owned(),
+            store: "s".to_owned(),
+        };
+        let key = RecordKey {
+            bytes: b"1".to_vec(),
+            text: RawValue::from_string("1".to_owned()).expect("JSON"),
+        };
+        let mut requery = Requery::default();
+        requery.add(0, &place, &key);
+        for attempt in 1..=6 {
+            // The question was answered a while ago, and its record was written ever since.
+            let asked = Instant::now()
+                .checked_sub(timing::journal::longest_unquiet() * 5)
+                .expect("a time");
+            requery.postpone(0, asked);
+            assert_eq!(requery.questions(asked).len(), 1);
+            requery.keep_asking(0, &place, &key);
+            let before = Instant::now();
+            requery.add(0, &place, &key);
+            let due = requery.next_due().expect("a question");
+            if attempt <= 2 {
+                assert!(due <= Instant::now(), "attempt {attempt}: {:?}", due - before);
+            } else {
+                // Not before eight times the longest wait, or a quiet moment.
+                let soonest = before + timing::journal::quiet();
+                assert!(due >= soonest, "attempt {attempt}: {:?}", due - before);
+            }
+        }
+    }
+
+    #[test]
     fn long_keys_are_not_kept_without_a_bound() {
         let mut requery = Requery::default();
         let place = |store: i64| Place {

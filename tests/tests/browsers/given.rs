@@ -118,6 +118,177 @@ fn bounds_of_ranges_may_be_changed(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// The accessors of a window that has no hook work on this window's objects, too; `theirs` gets a
+/// member by them.
+const THEIRS: &str = "(() => {
+    const frame = document.createElement('iframe');
+    frame.sandbox = 'allow-same-origin';
+    frame.src = '/blank/';
+    document.body.append(frame);
+    window.theirs = (owner, name, of) =>
+        Object.getOwnPropertyDescriptor(frame.contentWindow[owner].prototype, name).get.call(of);
+})()";
+
+/// The database writes and deletes where the cursor is, no matter what the page makes of its key.
+fn keys_of_cursors_may_be_changed_by_another_windows_accessors(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(GIVEN)?;
+    page.evaluate(THEIRS)?;
+    rig.settled(&page)?;
+    transact(
+        &page,
+        "for (const name of ['a', 'b', 'c', 'd']) out.put(name, [name]);
+        for (const name of ['e', 'f']) inside.put({ a: name, b: { c: 1 } });",
+    )?;
+    let before = rig.settled(&page)?.len();
+    transact(
+        &page,
+        "out.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+            if (cursor === null) return;
+            const key = theirs('IDBCursor', 'primaryKey', cursor);
+            const [name] = key;
+            key[0] = name === 'd' ? 'none' : 'd';
+            if (name === 'a') cursor.delete();
+            if (name === 'b') cursor.update('changed');
+            // A value with an accessor is read back.
+            if (name === 'c') cursor.update({ get x() { return 1; } });
+            if (name === 'd') cursor.delete();
+            cursor.continue();
+        };
+        inside.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+            if (cursor === null) return;
+            const key = theirs('IDBCursor', 'primaryKey', cursor);
+            const [name] = key;
+            key[0] = 'e';
+            if (name === 'e') cursor.update({ ...cursor.value, more: true });
+            if (name === 'f') cursor.delete();
+            cursor.continue();
+        };",
+    )?;
+    let mut told = lines(&rig.settled(&page)?[before..]);
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            r#"d given/in ["f",1]"#,
+            r#"d given/out ["a"]"#,
+            r#"d given/out ["d"]"#,
+            r#"u given/in ["e",1] {"a":"e","b":{"c":1},"more":true}"#,
+            r#"u given/out ["b"] "changed""#,
+            r#"u given/out ["c"] {"x":1}"#,
+        ]
+    );
+    Ok(())
+}
+
+/// A deletion by a cursor that was opened unseen is not told by guess: the store is read again.
+fn deletion_by_a_cursor_that_was_opened_unseen_is_found(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(GIVEN)?;
+    page.evaluate(THEIRS)?;
+    rig.settled(&page)?;
+    transact(&page, "for (const name of ['a', 'b']) out.put(name, [name]);")?;
+    let before = rig.settled(&page)?.len();
+    transact(
+        &page,
+        "const { openCursor } = document.querySelector('iframe').contentWindow.IDBObjectStore.prototype;
+        openCursor.call(out).onsuccess = ({ target: { result: cursor } }) => {
+            theirs('IDBCursor', 'primaryKey', cursor)[0] = 'b';
+            cursor.delete();
+        };",
+    )?;
+    let told = lines(&rig.settled(&page)?[before..]);
+    assert_eq!(told, [r#"d given/out ["a"]"#]);
+    Ok(())
+}
+
+/// The database deletes by the bounds that the range was made with.
+fn bounds_may_be_changed_by_another_windows_accessors(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(GIVEN)?;
+    page.evaluate(THEIRS)?;
+    rig.settled(&page)?;
+    for (range, left) in [
+        ("IDBKeyRange.bound(['b'], ['n'])", "ay"),
+        ("IDBKeyRange.lowerBound(['b'])", "a"),
+        ("IDBKeyRange.upperBound(['n'])", "y"),
+        ("IDBKeyRange.only(['m'])", "ay"),
+        ("frames[0].IDBKeyRange.bound(['b'], ['n'])", "ay"),
+    ] {
+        transact(&page, "for (const key of ['a', 'm', 'y']) out.put(key, [key])")?;
+        let before = rig.settled(&page)?.len();
+        transact(
+            &page,
+            &format!(
+                "const range = {range};
+                for (const name of ['lower', 'upper']) {{
+                    const bound = theirs('IDBKeyRange', name, range);
+                    if (bound !== undefined) bound[0] = name === 'lower' ? 'a' : 'z';
+                }}
+                out.delete(range);"
+            ),
+        )?;
+        let mut told = lines(&rig.settled(&page)?[before..]);
+        told.retain(|line| line.starts_with("d "));
+        let deleted: Vec<String> = ["a", "m", "y"]
+            .into_iter()
+            .filter(|key| !left.contains(key))
+            .map(|key| format!(r#"d given/out ["{key}"]"#))
+            .collect();
+        assert_eq!(told, deleted, "{range}");
+    }
+    Ok(())
+}
+
+/// The database takes the key before it clones the value. An accessor in the value that replaces
+/// itself by what it returned is not there afterwards.
+fn key_that_an_accessor_of_the_value_changes_is_the_one_before(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(GIVEN)?;
+    rig.settled(&page)?;
+    transact(
+        &page,
+        "const once = (change) => ({
+            get x() {
+                change();
+                Object.defineProperty(this, 'x', { value: 1, enumerable: true });
+                return 1;
+            },
+        });
+        const key = ['taken'];
+        out.put(once(() => (key[0] = 'changed')), key);
+        const date = new Date(1);
+        out.add(once(() => date.setTime(2)), date);
+        const bytes = new Uint8Array([1, 2]);
+        out.put(once(() => (bytes[0] = 9)), bytes);
+        inside.put({ a: ['p'], b: { c: 1 } });
+        out.put('taken', ['taken', 2]).onsuccess = ({ target }) => (target.result[0] = 'changed');
+        transaction.addEventListener('success', ({ target: { result } }) => {
+            if (Array.isArray(result)) result[0] = 'changed';
+        }, true);",
+    )?;
+    let told = lines(&rig.settled(&page)?);
+    assert_eq!(
+        told,
+        [
+            r#"c given/out ["taken"] {"x":1}"#,
+            r#"c given/out {"$date":"1970-01-01T00:00:00.001Z"} {"x":1}"#,
+            r#"c given/out {"$bytes":{"base64":"AQI=","type":"ArrayBuffer"}} {"x":1}"#,
+            r#"c given/in [["p"],1] {"a":["p"],"b":{"c":1}}"#,
+            r#"c given/out ["taken",2] "taken""#,
+        ]
+    );
+    Ok(())
+}
+
 /// A value with accessors is read back once its key is known: by then another one may stand there.
 fn value_read_back_late_is_no_later_one(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
@@ -310,6 +481,10 @@ lab::in_both_browsers!(
     store_renamed_to_a_name_that_can_be_told_is_read,
     keys_and_key_paths_may_be_changed,
     bounds_of_ranges_may_be_changed,
+    bounds_may_be_changed_by_another_windows_accessors,
+    keys_of_cursors_may_be_changed_by_another_windows_accessors,
+    deletion_by_a_cursor_that_was_opened_unseen_is_found,
+    key_that_an_accessor_of_the_value_changes_is_the_one_before,
     value_read_back_late_is_no_later_one,
     what_is_not_cloned_is_no_key,
     names_that_cannot_be_told_hold_nothing_up,
