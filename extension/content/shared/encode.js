@@ -16,7 +16,18 @@
 
 import { MARK } from "./channel.js";
 import { kindOf } from "./kinds.js";
-import { areMembersKnown, dataOf, examine, forgetExamined, isAllowed, isDense, isPlain, NOT_PLAIN, UNKNOWN } from "./plain.js";
+import {
+  areMembersKnown,
+  dataOf,
+  examine,
+  forgetExamined,
+  isAllowed,
+  isDense,
+  isPlain,
+  NOT_PLAIN,
+  startsWithDollar,
+  UNKNOWN,
+} from "./plain.js";
 import {
   bare,
   emptyList,
@@ -26,7 +37,6 @@ import {
   slice,
   stringify,
   uncurry,
-  unitAt,
 } from "./pristine.js";
 
 /**
@@ -43,7 +53,6 @@ const MAX_LENGTH = 32 * 1024 * 1024;
  */
 const MAX_NAMES = 4096;
 const MAX_KEPT_NAME = 64;
-const DOLLAR = 36;
 
 /**
  * Where an object's text stands. `inlined` marks a buffer whose bytes stand in the place of its
@@ -369,7 +378,7 @@ function writePlain(value, path) {
   const lacksKey = path !== null && !isEnumerable(value, path.name);
   const wrapped =
     (lacksKey ? names.length === 0 : names.length === 1) &&
-    unitAt(lacksKey ? path.name : names[0], 0) === DOLLAR;
+    startsWithDollar(lacksKey ? path.name : names[0]);
   if (wrapped) {
     enter(2);
     out += '{"$object":';

@@ -16,8 +16,8 @@ import {
   isArray,
   keysOf,
   sealedOff,
+  slice,
   uncurry,
-  unitAt,
 } from "./pristine.js";
 
 // What is thrown, and caught in `encode.js`.
@@ -30,7 +30,7 @@ export const NOT_PLAIN = {};
 const MAX_EXAMINED_DEPTH = 800;
 /** How long all strings are together that JSON may be given, in UTF-16 units. */
 const MAX_UNITS = 32 * 1024 * 1024;
-const DOLLAR = 36;
+const DOLLAR = "$";
 
 const { prototype: plainObject } = Object;
 const { prototype: plainArray } = Array;
@@ -116,6 +116,12 @@ function lookUpElement(list, index) {
 const elementOf = globalFunction("InternalError") === undefined ? lookUpElement : dataOf;
 
 /**
+ * Whether a name could be one of the form's.
+ * @param {string} name
+ */
+export const startsWithDollar = (name) => slice(name, 0, 1) === DOLLAR;
+
+/**
  * Whether an array has all of its indices and nothing else: they come first and ascend, so they are
  * there if the last of `length` names is the last one.
  * @param {string[]} names
@@ -146,18 +152,18 @@ function examineInner(value, depth) {
  */
 function examineObject(value, depth) {
   const isList = isArray(value);
-  if (getPrototypeOf(value) !== (isList ? plainArray : plainObject) || "toJSON" in value) return is(value, CLOSED);
-  if (!isList && (toStringTag in value || tagOf(value) !== "[object Object]")) return is(value, CLOSED);
+  if (getPrototypeOf(value) !== (isList ? plainArray : plainObject) || "toJSON" in value) return setKind(value, CLOSED);
+  if (!isList && (toStringTag in value || tagOf(value) !== "[object Object]")) return setKind(value, CLOSED);
   const names = keysOf(value);
   let plain = true;
   if (isList) {
-    if (!isDense(names, value.length)) return is(value, CLOSED);
+    if (!isDense(names, value.length)) return setKind(value, CLOSED);
     for (let index = 0; index < names.length; index++) {
       if (!isPlainMember(areStored ? value[index] : elementOf(value, index), depth)) plain = false;
     }
   } else {
     // `encode.js` marks it.
-    if (names.length === 1 && unitAt(names[0], 0) === DOLLAR) plain = false;
+    if (names.length === 1 && startsWithDollar(names[0])) plain = false;
     for (let index = 0; index < names.length; index++) {
       const name = names[index];
       units += name.length;
@@ -165,7 +171,7 @@ function examineObject(value, depth) {
     }
   }
   if (units > MAX_UNITS) throw NOT_PLAIN;
-  return plain || is(value, MIXED);
+  return plain || setKind(value, MIXED);
 }
 
 /**
@@ -173,7 +179,7 @@ function examineObject(value, depth) {
  * @param {object} value
  * @param {number} what
  */
-function is(value, what) {
+function setKind(value, what) {
   if (outermost === value) outermost = null;
   examined.set(value, what);
   return false;

@@ -32,7 +32,6 @@ export const { isArray } = Array;
 export const { parse, stringify } = JSON;
 export const { now } = Date;
 export const slice = uncurry(String.prototype.slice);
-export const unitAt = uncurry(String.prototype.charCodeAt);
 export const indexOf = uncurry(String.prototype.indexOf);
 const hasNoLoneSurrogates = uncurry(/** @type {any} */ (String.prototype).isWellFormed);
 /** The longest name that is told, in UTF-16 code units: `protocol::commit::MAX_NAME_UNITS`. */
