@@ -26,6 +26,11 @@ pub const MAX_DELIVERY: usize = 256 * 1024 * 1024;
 /// The longest body that the background takes: redaction may make it longer before the host has it.
 pub const MAX_BODY: usize = MAX_DELIVERY - 40 * 1024 * 1024;
 
+/// How deep the JSON of a body may nest: a value ([`json::MAX_DEPTH`](crate::json::MAX_DEPTH)) and
+/// what stands around it. Browsers serialise messages by recursion, and drop a whole message for
+/// one body that is too deep for that.
+pub const MAX_BODY_DEPTH: usize = crate::json::MAX_DEPTH + 16;
+
 /// How the bodies begin that tell what was read. A body that is too large, or cut off, is judged by
 /// this.
 const READINGS: [&str; 4] = ["{\"snapshot\"", "{\"records\"", "{\"inventory\"", "{\"skipped\""];

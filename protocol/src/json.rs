@@ -131,6 +131,30 @@ impl<'a> Json<'a> {
     }
 }
 
+/// Whether arrays and objects nest deeper than this in a JSON text. Of a text that is no JSON the
+/// answer says nothing.
+pub fn is_deeper_than(text: &str, most: usize) -> bool {
+    // Each level takes two brackets.
+    if text.len() < 2 * most {
+        return false;
+    }
+    let mut reader = Reader::new(text);
+    let mut depth = 0_usize;
+    while let Some(byte) = reader.peek() {
+        match byte {
+            b'"' if reader.string().is_some() => continue,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > most {
+            return true;
+        }
+        reader.at += 1;
+    }
+    false
+}
+
 /// A string literal without its quotes, escapes untouched.
 pub fn unquoted(literal: &str) -> &str {
     &literal[1..literal.len() - 1]
@@ -531,6 +555,19 @@ mod tests {
                 Err(JsonError::Syntax { at: found, .. }) => assert_eq!(found, at, "{text}"),
                 other => panic!("{text}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn depth_of_a_text_is_that_of_its_brackets_outside_of_strings() {
+        for (text, depth) in [
+            (r#"[{"a":[]},[[]]]"#.to_owned(), 3),
+            ("[]".repeat(9), 1),
+            (r#"{"[[[[":"]]\"[[\\","b":{}}"#.to_owned(), 2),
+            (format!("{}{}", r#"[{"a":"#.repeat(5), "}]".repeat(5)), 10),
+        ] {
+            assert!(is_deeper_than(&text, depth - 1), "{text}");
+            assert!(!is_deeper_than(&text, depth), "{text}");
         }
     }
 

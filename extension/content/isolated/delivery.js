@@ -38,14 +38,25 @@ export const unitsOf = (deliveries) => deliveries.reduce((units, { body }) => un
 export const withoutBlobs = (text) => text.replaceAll(MARK, "");
 
 /**
- * The stores that a body has to do with, as JSON each.
+ * The stores that a body has to do with, as JSON each; none for a body that the page made itself.
  * @param {string} body
  * @returns {string[]}
  */
 export function storesOf(body) {
   const text = withoutBlobs(body);
   if (!isJson(text)) return [];
-  const { commit, gap } = JSON.parse(text);
+  try {
+    return storesIn(JSON.parse(text));
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * @param {any} body
+ * @returns {string[]}
+ */
+function storesIn({ commit, gap }) {
   if (gap) return gap.stores.map((/** @type {object} */ store) => JSON.stringify(store));
   // A deleted database: the inventory that follows a gap finds it gone.
   if (!commit) return [];
@@ -56,11 +67,49 @@ export function storesOf(body) {
 }
 
 /**
- * Whether a text is one JSON value. The hook writes nothing else; a page that got hold of the node
- * might, to reach into the message around it.
+ * How deep the JSON of a body may nest: `protocol::commit::MAX_BODY_DEPTH`. The hook's stays below
+ * it. Browsers take and serialise messages by recursion, and drop a whole message for one body.
+ */
+const MAX_BODY_DEPTH = 1040;
+const QUOTE = 34;
+const BACKSLASH = 92;
+/** The bit by which `{` and `[` differ, and `}` and `]`. */
+const BRACKET_KIND = 32;
+const OPENING = 123;
+const CLOSING = 125;
+
+/**
+ * Whether a JSON text nests too deep. Of a text that is no JSON the answer says nothing.
+ * @param {string} text
+ */
+function isTooDeep(text) {
+  // Each level takes two brackets.
+  if (text.length < 2 * MAX_BODY_DEPTH) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === QUOTE) {
+      at += 1;
+      for (let inside; at < text.length && (inside = text.charCodeAt(at)) !== QUOTE; at++) {
+        if (inside === BACKSLASH) at += 1;
+      }
+    } else if ((unit | BRACKET_KIND) === OPENING) {
+      depth += 1;
+      if (depth > MAX_BODY_DEPTH) return true;
+    } else if ((unit | BRACKET_KIND) === CLOSING) {
+      depth -= 1;
+    }
+  }
+  return false;
+}
+
+/**
+ * Whether a text is one JSON value, nested no deeper than any that is passed on. The hook writes
+ * nothing else; a page that got hold of the node might, to reach into the message around it.
  * @param {string} text
  */
 export function isJson(text) {
+  if (isTooDeep(text)) return false;
   try {
     JSON.parse(text);
     return true;

@@ -100,7 +100,7 @@ export class HookEnd {
   #takeBody = (message) => {
     const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
     const { text, blobs, stacks } = typeof data === "string" ? { text: data, blobs: null, stacks: "" } : data;
-    if (typeof text === "string") this.#listener.commit(text, blobs, stacks === "" ? null : JSON.parse(stacks));
+    if (typeof text === "string") this.#listener.commit(text, blobs, stacks === "" ? null : stacksIn(stacks));
   };
 
   /** @type {(message: Event) => void} */
@@ -109,6 +109,16 @@ export class HookEnd {
     const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
     if (Array.isArray(stores)) this.#listener.compare(stores);
   };
+}
+
+/**
+ * Stacks are for a person to look at: what is no list of texts is left out.
+ * @param {string} text
+ * @returns {string[] | null}
+ */
+function stacksIn(text) {
+  const stacks = isJson(text) ? JSON.parse(text) : null;
+  return Array.isArray(stacks) && stacks.every((stack) => typeof stack === "string") ? stacks : null;
 }
 
 /** @param {Event} event */

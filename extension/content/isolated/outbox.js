@@ -133,8 +133,8 @@ export class Outbox {
       if (units + Math.min(body.length, this.#partUnits()) > TASK_UNITS && this.#givePageItsTurn()) break;
       // A longer one travels as text, in pieces.
       if (delivery.droppable && delivery.sequence === 0 && body.length <= this.#partUnits() && !isJson(body)) {
-        this.#queue.splice(this.#sentCount, 1);
-        this.#queuedUnits -= body.length;
+        this.#replaceBody(delivery, newGap("a page sent what is no commit", []).body);
+        delivery.stacks = null;
         continue;
       }
       this.#pacing.noteSent();

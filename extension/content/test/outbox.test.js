@@ -131,15 +131,6 @@ test("page_has_its_turn_between_two_tasks_of_text", async () => {
   assert.deepEqual(sequences(), ["2/1"]);
 });
 
-test("text_that_is_no_json_is_never_sent", async () => {
-  const { add, sequences } = newOutbox();
-  add('{"commit":{}},{"sequence":7,"body":{}');
-  await pass(100);
-  add(commit("a"));
-  await pass(100);
-  assert.deepEqual(sequences(), [1]);
-});
-
 test("commit_without_room_becomes_a_gap_and_what_follows_is_sent_again", async () => {
   const { outbox, posted, add, sequences } = newOutbox();
   add(commit("a", 1000));
@@ -212,6 +203,32 @@ test("blobs_that_fail_are_named_in_a_gap", async () => {
   await pass(100);
   const bodies = posted.flatMap((message) => message.deliveries).map(({ body }) => body);
   assert.deepEqual(bodies.map((body) => Object.keys(body)[0]), ["commit", "gap"]);
+});
+
+/** The bodies of what was posted. */
+const bodiesOf = (/** @type {any[]} */ posted) =>
+  posted.flatMap((message) => message.deliveries).map(({ body }) => body);
+
+test("body_that_the_page_made_itself_travels_as_a_gap", async () => {
+  const { posted, add } = newOutbox();
+  const deep = (/** @type {number} */ depth) => "[".repeat(depth) + "]".repeat(depth);
+  const strings = JSON.stringify([`\\"${"[".repeat(5000)}`, "{".repeat(5000)]);
+  for (const body of ["no JSON", '1},{"sequence":9,"body":1', deep(1041), deep(200_000), `${deep(1040)},1`]) add(body);
+  for (const body of [deep(1040), strings, commit("a")]) add(body);
+  await pass(100);
+  const bodies = bodiesOf(posted);
+  const gap = { gap: { reason: "a page sent what is no commit", stores: [] } };
+  assert.deepEqual(bodies.slice(0, 5), Array(5).fill(gap));
+  assert.deepEqual(bodies.slice(5).map((body) => JSON.stringify(body)), [deep(1040), strings, commit("a")]);
+});
+
+test("body_of_any_shape_with_blobs_that_fail_holds_nothing_up", async () => {
+  const { posted, add } = newOutbox({ fill: () => Promise.reject(new Error("memory")) });
+  const blobs = /** @type {any} */ ({ droppable: true, blobs: [{}] });
+  for (const body of ['{"commit":5}', '{"gap":{}}', "null", "5"]) add(body, blobs);
+  add(commit("after"));
+  await pass(100);
+  assert.equal(bodiesOf(posted).filter((body) => body?.commit?.operations).length, 1);
 });
 
 test("document_that_leaves_sends_all_at_once", async () => {

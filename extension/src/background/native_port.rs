@@ -43,11 +43,19 @@ impl NativePort {
         })
     }
 
-    /// Sends a message. A port that has just broken says so by its end; what was sent is still in
-    /// the outbox then.
+    /// Sends a message, or an array of them. A port that has just broken says so by its end; what
+    /// was sent is still in the outbox then.
     pub fn send(&self, json: &str) {
-        if let Ok(message) = js_sys::JSON::parse(json) {
-            let _broken = self.port.post_message(&message);
+        let Ok(message) = js_sys::JSON::parse(json) else {
+            return;
+        };
+        if self.port.post_message(&message).is_err()
+            && let Some(messages) = message.dyn_ref::<js_sys::Array>()
+        {
+            // One that the browser cannot serialise takes no other along.
+            for message in messages.iter() {
+                let _unsent = self.port.post_message(&message);
+            }
         }
     }
 

@@ -32,12 +32,23 @@ pub enum Content {
     Parts(Vec<String>),
 }
 
-/// What is sent in the place of a commit that the background has failed on: the host has the
-/// origin's stores read again.
-const LOST: &str = r#"{"gap":{"reason":"the extension failed on a commit, twice","stores":[]}}"#;
+/// Why the background leaves a delivery out.
+#[derive(Debug, Clone, Copy)]
+pub enum Reason {
+    /// The background has failed on it, or the host has refused it.
+    FailedTwice,
+    /// It nests too deep.
+    TooDeep,
+}
 
-/// The same for what was read: nothing is missing, and another reading would fare no better.
-const SKIPPED: &str = r#"{"skipped":{"reason":"the extension failed on it, twice"}}"#;
+impl Reason {
+    fn text(self) -> &'static str {
+        match self {
+            Self::FailedTwice => "the extension failed on it, twice",
+            Self::TooDeep => "it nests too deep",
+        }
+    }
+}
 
 /// What a part takes beside its text.
 const PART_OVERHEAD: usize = 64;
@@ -45,9 +56,19 @@ const PART_OVERHEAD: usize = 64;
 impl Content {
     /// What is sent in its place. It is not looked into but for its first letters.
     #[must_use]
-    pub fn left_out(&self) -> Self {
-        let instead = if self.is_reading() { SKIPPED } else { LOST };
-        Self::Parts(vec![instead.to_owned()])
+    pub fn left_out(&self, reason: Reason) -> Self {
+        Self::Parts(vec![self.instead(reason)])
+    }
+
+    /// The body that is sent in its place. For a commit the host has the origin's stores read
+    /// again; of what was read nothing is missing, and another reading would fare no better.
+    pub fn instead(&self, reason: Reason) -> String {
+        let reason = reason.text();
+        if self.is_reading() {
+            format!(r#"{{"skipped":{{"reason":"{reason}"}}}}"#)
+        } else {
+            format!(r#"{{"gap":{{"reason":"a delivery was left out: {reason}","stores":[]}}}}"#)
+        }
     }
 
     /// Whether it says what was read, by its first letters.
@@ -257,7 +278,7 @@ impl Outbox {
         };
         held.errors = held.errors.saturating_add(1);
         if held.errors == CHANCES {
-            let instead = held.entry.content.left_out();
+            let instead = held.entry.content.left_out(Reason::FailedTwice);
             self.replace(arrival, instead);
             // The host has what was sent behind it, and misses only this number.
             if let Some(held) = self.entries.get_mut(&arrival)

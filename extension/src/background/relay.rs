@@ -17,7 +17,7 @@ use super::{
     capture::Capture,
     identity::{self, Sender},
     inspectors::Inspectors,
-    outbox::{Content, Entry, Outbox, part_size},
+    outbox::{Content, Entry, Outbox, Reason, part_size},
     problems,
 };
 use crate::timing;
@@ -455,7 +455,7 @@ impl Relay {
         {
             for (sequence, content) in &mut deliveries {
                 if self.left_out.contains(&(bridge.context.clone(), *sequence)) {
-                    *content = content.left_out();
+                    *content = content.left_out(Reason::FailedTwice);
                 }
             }
         }

@@ -124,6 +124,44 @@ fn deliveries_that_make_no_sense_are_acknowledged_and_named() {
     assert_kept(&sandbox);
 }
 
+/// Several deliveries travel in one frame, of several pages.
+#[test]
+fn body_that_cannot_be_read_takes_no_other_delivery_of_its_frame_along() {
+    let sandbox = Sandbox::new();
+    let mut host = session(&sandbox);
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let with = |value: &str| commit(&[put("9", value)]);
+    let bodies = [
+        format!(r#"{{"gap":{{"reason":"x","stores":[]}},"deep":{deep}}}"#),
+        deep.clone(),
+        with(r#"1}},{"put":{"store":"\ud800","key":1,"value":1"#),
+        with("1").replace(r#""database":"#, r#""database":"twice","database":"#),
+        with("1").replace(r#""version":"#, r#""version":1e999,"was":"#),
+    ];
+    for (index, body) in (1..).zip(&bodies) {
+        let sequence = 2 * index;
+        let key = |place: u64| (100 * index + place).to_string();
+        let good = |place| commit(&[put(&key(place), "1")]);
+        let frame = [
+            host_delivery("other", sequence - 1, &good(1)),
+            host_delivery(CONTEXT, sequence, body),
+            host_delivery("other", sequence, &good(2)),
+            host_delivery(CONTEXT, sequence + 1, &good(3)),
+        ];
+        host.send(&format!("[{}]", frame.join(",")));
+        let error = host.error(ErrorCode::MalformedDelivery);
+        assert_eq!(
+            (error.context.as_deref(), error.sequence),
+            (Some(CONTEXT), Some(sequence)),
+            "{error:?}"
+        );
+        for place in 1..=3 {
+            sandbox.await_cached(&key(place), Some("1"));
+        }
+    }
+    assert_kept(&sandbox);
+}
+
 #[test]
 fn page_without_an_origin_is_refused_when_it_is_the_first_to_deliver() {
     let sandbox = Sandbox::new();

@@ -7,10 +7,13 @@ use lab::{
     Rig,
     browser::Kind,
     observe::Event,
+    pages::{popup, words},
     site::Site,
     wait::{self, PATIENCE, Seen},
 };
 use serde_json::json;
+
+use crate::meddling::CATCH_NODE;
 
 const PAGE: &str = "/writer/";
 
@@ -146,7 +149,39 @@ fn background_without_memory_for_a_restart_tries_again(kind: Kind) -> Result<()>
     Ok(())
 }
 
+/// What one page sends is refused alone: the deliveries of others travel in the same frame.
+fn a_forged_body_takes_no_other_pages_delivery_along(kind: Kind) -> Result<()> {
+    let (rig, other) = rig(kind, "")?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let bystander = browser.open(&other.url(PAGE))?;
+    let caught = page.evaluate(&format!("({CATCH_NODE})()"))?;
+    assert_eq!(caught, json!(true), "the page did not get hold of the node");
+    bystander.evaluate("put('before', 1)")?;
+    event_of(&rig, &other.origin(), "before")?;
+    // What waited while capture was paused leaves together.
+    let popup = popup(&browser, &rig.site.url(PAGE))?;
+    popup.evaluate("document.getElementById('pause').click()")?;
+    words(&popup, "Capture is paused")?;
+    page.evaluate(
+        "void window.node.dispatchEvent(new other.MessageEvent('body', {
+            data: `{\"gap\":{\"reason\":\"x\",\"stores\":[]},\"deep\":${'['.repeat(200000)}${']'.repeat(200000)}}`,
+        }))",
+    )?;
+    bystander.evaluate("put('during', 2)")?;
+    popup
+        .wait_for("/([2-9]|[0-9]{2}) deliveries wait/.test(document.getElementById('words').textContent)")?;
+    popup.evaluate("document.getElementById('pause').click()")?;
+    let during = event_of(&rig, &other.origin(), "during")?;
+    assert_eq!(during.op(), "c", "read again instead: {}", during.line());
+    page.evaluate("other.put('after', 3)")?;
+    let after = event_of(&rig, &rig.site.origin(), "after")?;
+    assert_eq!(after.op(), "c", "{}", after.line());
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    a_forged_body_takes_no_other_pages_delivery_along,
     background_without_memory_for_a_restart_tries_again,
     deep_references_under_a_hash_rule_stop_no_capture,
     a_delivery_that_fails_twice_is_left_out_with_a_gap,

@@ -438,6 +438,24 @@ fn a_write_by_another_windows_method_is_found(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// Opens a frame whose window is changed before our scripts run there, and gets hold of the node by
+/// which hook and bridge meet; `other` is the window.
+pub(crate) const CATCH_NODE: &str = "async () => {
+    const frame = document.createElement('iframe');
+    frame.src = '/writer/';
+    document.body.append(frame);
+    const { prototype } = frame.contentWindow.EventTarget;
+    const native = prototype.dispatchEvent;
+    prototype.dispatchEvent = function (event) {
+        if (event.type === 'body') window.node = this;
+        return native.call(this, event);
+    };
+    await new Promise((resolve) => (frame.onload = resolve));
+    window.other = frame.contentWindow;
+    await other.put('before', 1);
+    return window.node !== undefined;
+}";
+
 /// A page that changed a window's built-ins before our scripts ran there can speak for it, and no
 /// more.
 fn a_forged_body_reaches_into_no_message(kind: Kind) -> Result<()> {
@@ -445,34 +463,22 @@ fn a_forged_body_reaches_into_no_message(kind: Kind) -> Result<()> {
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url(PAGE))?;
     let caught = page.evaluate(
-        r#"(async () => {
-            const frame = document.createElement('iframe');
-            frame.src = '/writer/';
-            document.body.append(frame);
-            const { prototype } = frame.contentWindow.EventTarget;
-            const native = prototype.dispatchEvent;
-            prototype.dispatchEvent = function (event) {
-                if (event.type === 'body') window.node = this;
-                return native.call(this, event);
-            };
-            await new Promise((resolve) => (frame.onload = resolve));
-            window.other = frame.contentWindow;
-            await other.put('before', 1);
-            if (window.node === undefined) return false;
+        &format!(r#"({CATCH_NODE})().then(async (isCaught) => {{
+            if (!isCaught) return false;
             for (const data of [
-                '1},{"sequence":1000,"body":{"gap":{"reason":"forged","stores":[]}}',
-                '1}]},"open":{"context":"forged","late":false},"more":{"deliveries":[{"sequence":1,"body":1',
+                '1}},{{"sequence":1000,"body":{{"gap":{{"reason":"forged","stores":[]}}}}',
+                '1}}]}},"open":{{"context":"forged","late":false}},"more":{{"deliveries":[{{"sequence":1,"body":1',
                 'no JSON',
-                { text: '{"k":"},{\"sequence\":1000,\"body\":{\"x\":\"y\"}"}', blobs: [new Blob(['x'])], stacks: '' },
-                { text: '{"gap":{"reason":"x","stores":[]}}', blobs: null, stacks: '[]},"sequence":1000,"x":{' },
-                { text: 5, blobs: null, stacks: '' },
+                {{ text: '{{"k":"}},{{\"sequence\":1000,\"body\":{{\"x\":\"y\"}}"}}', blobs: [new Blob(['x'])], stacks: '' }},
+                {{ text: '{{"gap":{{"reason":"x","stores":[]}}}}', blobs: null, stacks: '[]}},"sequence":1000,"x":{{' }},
+                {{ text: 5, blobs: null, stacks: '' }},
                 null,
-            ]) {
-                window.node.dispatchEvent(new other.MessageEvent('body', { data }));
-            }
+            ]) {{
+                window.node.dispatchEvent(new other.MessageEvent('body', {{ data }}));
+            }}
             await other.put('after', 2);
             return true;
-        })()"#,
+        }})"#),
     )?;
     assert_eq!(caught, json!(true), "the page did not get hold of the node");
     let events = rig.settled(&page)?;

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use protocol::{
+    commit::MAX_BODY_DEPTH,
     json,
     message::{Delivery, HostPart, MAX_PART_UNITS, Part, ToHost},
     redact::Redaction,
 };
 use serde_json::value::RawValue;
 
-use crate::background::outbox::{Content, Entry};
+use crate::background::outbox::{Content, Entry, Reason};
 
 /// The messages of a delivery: one, or as many as it has parts.
 pub(super) fn messages(entry: &Entry, redaction: &Redaction) -> Vec<String> {
@@ -37,8 +38,17 @@ fn redacted(entry: &Entry, body: &str) -> Vec<String> {
         .collect()
 }
 
-/// `Default` cannot happen here or below: nothing in these messages fails to serialise.
+/// A gap takes the place of a body that is too deep: the browser would drop all of its frame.
 fn whole(entry: &Entry, body: &RawValue) -> String {
+    if json::is_deeper_than(body.get(), MAX_BODY_DEPTH) {
+        let instead = entry.content.instead(Reason::TooDeep);
+        return json::read(&instead).map_or_else(|_| String::new(), |instead| message(entry, instead));
+    }
+    message(entry, body)
+}
+
+/// `Default` cannot happen here or below: nothing in these messages fails to serialise.
+fn message(entry: &Entry, body: &RawValue) -> String {
     let message: ToHost<'_, &RawValue> = ToHost::Delivery(Delivery {
         context: entry.context.as_str().into(),
         sequence: entry.sequence,

@@ -2,6 +2,9 @@
 
 use std::cell::RefCell;
 
+use protocol::{commit::MAX_BODY_DEPTH, message::ToHost};
+use serde_json::value::RawValue;
+
 use super::*;
 
 fn part(relay: &mut Relay, port: u32, index: u32, count: u32, text: &str) {
@@ -164,7 +167,7 @@ fn deliveries_that_failed_are_left_out_unseen() {
     );
     let sent = format!("{:?}", relay.take_actions()).replace('\\', "");
     assert!(sent.contains(r#""body":{"x":-0}"#), "{sent}");
-    assert!(sent.contains("the extension failed on a commit, twice"), "{sent}");
+    assert!(sent.contains("the extension failed on it, twice"), "{sent}");
     assert!(sent.contains("skipped") && !sent.contains("snapshot"), "{sent}");
     let hands = HANDS.take();
     let expected = [Some(1), None, None, None];
@@ -174,6 +177,64 @@ fn deliveries_that_failed_are_left_out_unseen() {
             .map(|hand| hand.as_ref().map(|(_, sequence)| *sequence))
             .collect::<Vec<_>>(),
         expected
+    );
+}
+
+#[test]
+fn body_nested_too_deep_takes_no_other_along() {
+    let deep = |depth: usize| format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    relay.port_said(
+        1,
+        &format!(
+            r#"{{"deliveries":[{{"sequence":1,"body":{{"x":-0}}}},{{"sequence":2,"body":{}}},{{"sequence":3,"body":{}}},{{"sequence":4,"body":{{"snapshot":{}}}}}]}}"#,
+            deep(MAX_BODY_DEPTH),
+            deep(MAX_BODY_DEPTH - 1),
+            deep(200_000),
+        ),
+    );
+    let [Action::ToHost(frame)] = &relay.take_actions()[..] else {
+        panic!("one frame")
+    };
+    let messages: Vec<ToHost<'_, &RawValue>> = serde_json::from_str(frame).expect("messages");
+    let bodies: Vec<&str> = messages
+        .iter()
+        .map(|message| match message {
+            ToHost::Delivery(delivery) => delivery.body.get(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        bodies,
+        [
+            r#"{"x":-0}"#,
+            r#"{"gap":{"reason":"a delivery was left out: it nests too deep","stores":[]}}"#,
+            &deep(MAX_BODY_DEPTH - 1),
+            r#"{"skipped":{"reason":"it nests too deep"}}"#,
+        ]
+    );
+}
+
+#[test]
+fn body_in_parts_nested_too_deep_travels_as_a_gap_once_it_is_redacted() {
+    let mut relay = relay();
+    relay.host_started();
+    relay.host_said(&format!(
+        r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":["{ORIGIN}"],"redact":[{{"database":"e","fields":["/a"],"how":"mask"}}]}}}}"#
+    ));
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    let before = r#"{\"commit\":{\"database\":\"d\",\"version\":1,\"began_at\":1,\"committed_at\":2,\"operations\":[{\"put\":{\"store\":\"s\",\"key\":1,\"value\":"#;
+    part(&mut relay, 1, 0, 2, &format!("{before}{}", "[".repeat(100_000)));
+    part(&mut relay, 1, 1, 2, &format!("{}}}}}]}}}}", "]".repeat(100_000)));
+    let sent = format!("{:?}", relay.take_actions());
+    assert!(
+        sent.len() < 1000 && sent.contains("it nests too deep"),
+        "{}",
+        &sent[..1000.min(sent.len())]
     );
 }
 
