@@ -32,7 +32,15 @@ const ROUNDS: usize = 7;
 const PAGE: &str = "/bench/cost.html";
 
 /// The page's functions that write.
-const WRITES: [&str; 7] = ["rows", "hundreds", "singles", "documents", "texts", "buffers", "dexie"];
+const WRITES: [&str; 7] = [
+    "rows",
+    "hundreds",
+    "singles",
+    "documents",
+    "texts",
+    "buffers",
+    "dexie",
+];
 
 const WITHOUT: &str = "documents_without_indexeddb";
 
