@@ -110,6 +110,23 @@ function restart(error) {
   }, restartDelay());
 }
 
+/**
+ * Hands over what a port has said: `protocol::message`.
+ * @param {Background} to
+ * @param {number} port
+ * @param {any} message
+ */
+function say(to, port, message) {
+  if (typeof message === "string") return to.port_said(port, message);
+  // Anything else is none of a bridge's: the page's process made it.
+  const { sequence, bodies, index, count, text } = message ?? {};
+  if (!Number.isSafeInteger(sequence) || sequence < 0) return;
+  if (typeof text === "string") to.part_came(port, sequence, index, count, text);
+  else if (Array.isArray(bodies) && bodies.every((body) => typeof body === "string")) {
+    to.bodies_came(port, sequence, bodies);
+  }
+}
+
 /** Our own pages, as the browser (never they) says. Content scripts have their page's URL. */
 const own = chrome.runtime.getURL("");
 
@@ -152,10 +169,10 @@ chrome.runtime.onConnect.addListener((port) => {
     hand((to) => {
       if (connected.get(number) === port) event(to);
     });
-  port.onMessage.addListener((text) =>
+  port.onMessage.addListener((message) =>
     handFromPort((to) => {
       inHand = ours ? null : blamed;
-      to.port_said(number, text);
+      say(to, number, message);
       inHand = null;
     }),
   );

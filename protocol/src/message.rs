@@ -2,10 +2,16 @@
 //!
 //! | from | to | type | carried by |
 //! |---|---|---|---|
-//! | bridge (content script) | background | [`FromBridge`] | extension port, as JSON text |
+//! | bridge (content script) | background | [`FromBridge`], bodies, [`Part`] | extension port |
 //! | background | host | [`ToHost`] | native messaging |
 //! | host | background | [`FromHost`] | native messaging |
 //! | background | bridge | [`ToBridge`] | extension port, as JSON text |
+//!
+//! What a bridge sends is a string, a [`FromBridge`] as JSON; or an object: `{sequence, bodies}`,
+//! bodies whose numbers follow each other from the first one's on, each in a string of its own that
+//! holds the JSON of a [`crate::commit::Body`]; or `{sequence, index, count, text}`, a [`Part`].
+//! Bodies travel as data, for a page that got hold of the bridge's node may have made them: nothing
+//! in one reaches into what is around it. They are written once, in the page, and not read there.
 //!
 //! All are externally tagged (`{"hello":{…}}`), which lets bodies pass through as raw text. A
 //! *delivery* is numbered by its context (one document) from 1 without gaps; it is kept by the
@@ -15,7 +21,6 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 pub use crate::problem::{ErrorCode, HostError};
 use crate::{
@@ -64,12 +69,6 @@ pub enum FromBridge<'a> {
     /// First message on a port.
     #[serde(borrow)]
     Open(Open<'a>),
-    /// Numbered bodies that travel together, in order.
-    #[serde(borrow)]
-    Deliveries(Vec<BridgeDelivery<'a>>),
-    /// A slice of a delivery's body that is too long for one message.
-    #[serde(borrow)]
-    Part(Part<'a>),
     /// The document goes away, or is frozen: others are asked to read from now on.
     Leaving {},
     /// Where the writes of a delivery that follows were called from. Not for the host.
@@ -158,16 +157,6 @@ pub struct Place<'a> {
     /// Its databases are thrown away with it: it is in a credentialless or fenced frame, or below
     /// one.
     pub ephemeral: bool,
-}
-
-/// A body with its number; the background adds who sent it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct BridgeDelivery<'a> {
-    /// From 1, without gaps, per context.
-    pub sequence: u64,
-    /// A [`crate::commit::Body`], not looked into on the way.
-    #[serde(borrow)]
-    pub body: &'a RawValue,
 }
 
 /// A slice of the JSON text of a body. Parts of one delivery follow each other in order, nothing of
@@ -433,26 +422,24 @@ pub struct Read<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
     use crate::commit::Body;
 
     #[test]
     fn a_delivery_passes_through_the_background_untouched() {
         let body = r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[{"put":{"store":"s","key":"\ud800","value":-0}}]}}"#;
-        let sent = format!(r#"{{"deliveries":[{{"sequence":7,"body":{body}}}]}}"#);
-        let FromBridge::Deliveries(deliveries) = serde_json::from_str(&sent).expect("a message") else {
-            panic!()
-        };
-        let delivery = &deliveries[0];
+        let raw: &RawValue = serde_json::from_str(body).expect("JSON");
         let stamped: ToHost<'_, &RawValue> = ToHost::Delivery(Delivery {
             context: "c".into(),
-            sequence: delivery.sequence,
+            sequence: 7,
             page: Page {
                 origin: "https://a.example".into(),
                 tab: 1,
                 frame: 0,
             },
-            body: delivery.body,
+            body: raw,
         });
         let text = serde_json::to_string(&stamped).expect("JSON");
         let received: ToHost<'_, Body<'_>> = serde_json::from_str(&text).expect("a message");

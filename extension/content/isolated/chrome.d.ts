@@ -2,7 +2,7 @@
 
 declare namespace chrome.runtime {
   interface Port {
-    postMessage(message: string): void;
+    postMessage(message: string | object): void;
     disconnect(): void;
     onMessage: { addListener(listener: (message: string) => void): void };
     onDisconnect: { addListener(listener: () => void): void };

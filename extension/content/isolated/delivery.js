@@ -43,10 +43,8 @@ export const withoutBlobs = (text) => text.replaceAll(MARK, "");
  * @returns {string[]}
  */
 export function storesOf(body) {
-  const text = withoutBlobs(body);
-  if (!isJson(text)) return [];
   try {
-    return storesIn(JSON.parse(text));
+    return storesIn(JSON.parse(withoutBlobs(body)));
   } catch {
     return [];
   }
@@ -67,54 +65,15 @@ function storesIn({ commit, gap }) {
 }
 
 /**
- * How deep the JSON of a body may nest: `protocol::commit::MAX_BODY_DEPTH`. The hook's stays below
- * it. Browsers take and serialise messages by recursion, and drop a whole message for one body.
- */
-const MAX_BODY_DEPTH = 1040;
-const QUOTE = 34;
-const BACKSLASH = 92;
-/** The bit by which `{` and `[` differ, and `}` and `]`. */
-const BRACKET_KIND = 32;
-const OPENING = 123;
-const CLOSING = 125;
-
-/**
- * Whether a JSON text nests too deep. Of a text that is no JSON the answer says nothing.
+ * What a JSON text of the hook's says; null if the page made it, and it is no JSON.
  * @param {string} text
+ * @returns {any}
  */
-function isTooDeep(text) {
-  // Each level takes two brackets.
-  if (text.length < 2 * MAX_BODY_DEPTH) return false;
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === QUOTE) {
-      at += 1;
-      for (let inside; at < text.length && (inside = text.charCodeAt(at)) !== QUOTE; at++) {
-        if (inside === BACKSLASH) at += 1;
-      }
-    } else if ((unit | BRACKET_KIND) === OPENING) {
-      depth += 1;
-      if (depth > MAX_BODY_DEPTH) return true;
-    } else if ((unit | BRACKET_KIND) === CLOSING) {
-      depth -= 1;
-    }
-  }
-  return false;
-}
-
-/**
- * Whether a text is one JSON value, nested no deeper than any that is passed on. The hook writes
- * nothing else; a page that got hold of the node might, to reach into the message around it.
- * @param {string} text
- */
-export function isJson(text) {
-  if (isTooDeep(text)) return false;
+export function parsed(text) {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import { globalFunction } from "../shared/pristine.js";
 import { needStack } from "../shared/stack.js";
 import { isLate, listenTo, stopListeningTo } from "../shared/unnamed.js";
-import { isJson } from "./delivery.js";
+import { parsed } from "./delivery.js";
 
 /** More calls deep than taking a message of the hook's is. */
 const STACK_OF_TAKING = 100;
@@ -106,7 +106,7 @@ export class HookEnd {
   /** @type {(message: Event) => void} */
   #takeStores = (message) => {
     const { data } = /** @type {MessageEvent<string>} */ (message);
-    const stores = typeof data === "string" && isJson(data) ? JSON.parse(data) : null;
+    const stores = typeof data === "string" ? parsed(data) : null;
     if (Array.isArray(stores)) this.#listener.compare(stores);
   };
 }
@@ -117,7 +117,7 @@ export class HookEnd {
  * @returns {string[] | null}
  */
 function stacksIn(text) {
-  const stacks = isJson(text) ? JSON.parse(text) : null;
+  const stacks = parsed(text);
   return Array.isArray(stacks) && stacks.every((stack) => typeof stack === "string") ? stacks : null;
 }
 

@@ -7,8 +7,8 @@
 // is one delivery; the page has its turn after each `TASK_UNITS` of text. What there is no room for
 // is given up for a gap that names its stores.
 
-import { deliveriesText, deliveryText, partText, SKIPPED, traceText } from "../shared/messages.js";
-import { cut, isJson, newDelivery, newGap, storesOf, unitsOf, withoutBlobs } from "./delivery.js";
+import { SKIPPED, traceText } from "../shared/messages.js";
+import { cut, newDelivery, newGap, storesOf, unitsOf, withoutBlobs } from "./delivery.js";
 import { Turn } from "./turn.js";
 
 /** How much text waits here at most, in UTF-16 units, before commits are given up. */
@@ -25,7 +25,7 @@ const NOTE_UNITS = 64 * 1024;
 
 /**
  * The way to the background, as far as the outbox has to do with it.
- * @typedef {{ isOpen: boolean, post: (text: string) => void }} Port
+ * @typedef {{ isOpen: boolean, post: (message: import("./port.js").Message) => void }} Port
  */
 
 export class Outbox {
@@ -113,10 +113,13 @@ export class Outbox {
   /** Sends what may be sent now. */
   send() {
     if (this.#turn.isGiven || this.#hasToWait()) return;
-    let together = "";
+    /** @type {{ sequence: number, bodies: string[] }} */
+    let together = { sequence: 0, bodies: [] };
+    let unitsTogether = 0;
     const postTogether = () => {
-      if (together !== "") this.#port.post(deliveriesText(together));
-      together = "";
+      if (together.bodies.length > 0) this.#port.post(together);
+      together = { sequence: 0, bodies: [] };
+      unitsTogether = 0;
     };
     let units = 0;
     while (this.#port.isOpen && this.#sentCount < this.#queue.length) {
@@ -131,12 +134,6 @@ export class Outbox {
       const { body } = delivery;
       if (this.#partial === null && !this.#fitsWindow(body)) break;
       if (units + Math.min(body.length, this.#partUnits()) > TASK_UNITS && this.#givePageItsTurn()) break;
-      // A longer one travels as text, in pieces.
-      if (delivery.droppable && delivery.sequence === 0 && body.length <= this.#partUnits() && !isJson(body)) {
-        this.#replaceBody(delivery, newGap("a page sent what is no commit", []).body);
-        delivery.stacks = null;
-        continue;
-      }
       this.#pacing.noteSent();
       if (delivery.sequence === 0) delivery.sequence = ++this.#lastSequence;
       if (delivery.stacks !== null) this.#port.post(traceText(delivery.sequence, delivery.stacks));
@@ -147,8 +144,10 @@ export class Outbox {
         units += sent;
         if (!isWhole) continue;
       } else {
-        if (together.length + body.length > this.limits.part_units) postTogether();
-        together += (together && ",") + deliveryText(delivery.sequence, body);
+        if (unitsTogether + body.length > this.limits.part_units) postTogether();
+        if (together.bodies.length === 0) together.sequence = delivery.sequence;
+        together.bodies.push(body);
+        unitsTogether += body.length;
         units += body.length;
       }
       this.#sentCount += 1;
@@ -256,7 +255,7 @@ export class Outbox {
   #postPart({ sequence, body }) {
     this.#partial ??= { parts: cut(body, this.#partUnits()), index: 0 };
     const { parts, index } = this.#partial;
-    this.#port.post(partText({ sequence, index, count: parts.length, text: parts[index] }));
+    this.#port.post({ sequence, index, count: parts.length, text: parts[index] });
     // A port that broke just now is followed by another, which starts from the beginning.
     const isWhole = ++this.#partial.index === parts.length;
     if (isWhole) this.#partial = null;

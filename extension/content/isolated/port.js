@@ -5,6 +5,15 @@ import { FIRST_DELAY, LAST_DELAY } from "../shared/timing.js";
 import { isFirefox } from "./engine.js";
 
 /**
+ * What the bridge says: JSON (`protocol::message::FromBridge`), or bodies whose numbers follow each
+ * other, or a piece of one that is too long for one message. Bodies are data: nothing in them
+ * reaches into what is around them, and they are checked where no page waits for it.
+ * @typedef {{ sequence: number, bodies: string[] }} Bodies
+ * @typedef {{ sequence: number, index: number, count: number, text: string }} Part
+ * @typedef {string | Bodies | Part} Message
+ */
+
+/**
  * What a port has to tell of.
  * @typedef {object} Listener
  * @property {() => void} opened a new port is open, and nothing has been posted over it
@@ -65,10 +74,10 @@ export class BackgroundPort {
     this.#listener.opened();
   }
 
-  /** @param {string} text is lost without a port that is open */
-  post(text) {
+  /** @param {Message} message is lost without a port that is open */
+  post(message) {
     try {
-      this.#port?.postMessage(text);
+      this.#port?.postMessage(message);
     } catch {
       // The port broke just now; `onDisconnect` follows, or the extension is gone.
       this.#reopenLater();

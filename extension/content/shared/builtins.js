@@ -1,7 +1,8 @@
 // How the objects of the language look: dates, collections, bytes, regular expressions, boxed
 // primitives, errors.
 
-import { UNKNOWN, append, isStored, member, opaque, reserveText, standsForBuffer, writeValue } from "./encode.js";
+import { append, isStored, member, opaque, reserveText, standsForBuffer, writeValue } from "./encode.js";
+import { UNKNOWN } from "./plain.js";
 import { addKind } from "./kinds.js";
 import {
   bare,

@@ -6,19 +6,31 @@
 // Where a value can't be known that way, because cloning it ran an accessor, `encode` says
 // `undefined` and the caller reads the stored record instead.
 //
-// The text grows in one string. Objects remember where their text begins and ends, so one that
-// turns out to occur again is wrapped into its `$id` afterwards and nothing is walked twice. How
-// objects with internal slots look stands in `builtins.js` and `platform.js`, which write through
-// the functions at the end. The bytes of blobs can't be had at once: the text has a mark in their
-// place, and a caller that wants the whole text fills it in (`blobs.js`).
+// What JSON can write as it is, the engine writes: `plain.js` says what that is. The rest of the text
+// grows in one string, member by member. Objects remember where their text begins and ends, so one
+// that turns out to occur again is wrapped into its `$id` afterwards; where any does, the whole value
+// is written member by member. How objects with internal slots look stands in `builtins.js` and
+// `platform.js`, which write through the functions at the end. The bytes of blobs can't be had at
+// once: the text has a mark in their place, and a caller that wants the whole text fills it in
+// (`blobs.js`).
 
 import { MARK } from "./channel.js";
 import { kindOf } from "./kinds.js";
 import {
+  areMembersKnown,
+  dataOf,
+  examine,
+  forgetExamined,
+  isAllowed,
+  isDense,
+  isPlain,
+  NOT_PLAIN,
+  startsWithDollar,
+  UNKNOWN,
+} from "./plain.js";
+import {
   bare,
   emptyList,
-  getOwnPropertyDescriptor,
-  hasOwn,
   isArray,
   keysOf,
   sealedOff,
@@ -41,7 +53,6 @@ const MAX_LENGTH = 32 * 1024 * 1024;
  */
 const MAX_NAMES = 4096;
 const MAX_KEPT_NAME = 64;
-const DOLLAR = 36;
 
 /**
  * Where an object's text stands. `inlined` marks a buffer whose bytes stand in the place of its
@@ -63,13 +74,10 @@ const DOLLAR = 36;
  */
 
 // What is thrown, and caught again in here, to leave a value half written.
-/** The value can't be known without running code of the page. */
-export const UNKNOWN = {};
 const TOO_LARGE = {};
 const SHARED_BUFFER = {};
 
 const sort = uncurry(Array.prototype.sort);
-const unitAt = uncurry(String.prototype.charCodeAt);
 const isEnumerable = uncurry(Object.prototype.propertyIsEnumerable);
 
 let out = "";
@@ -88,6 +96,8 @@ let reserve = 0;
 let shareBuffers = false;
 /** Whether the value was read from the database, and hence has no accessors. */
 let stored = false;
+/** Whether the engine writes what is plain. */
+let atOnce = false;
 /** @type {Hole | null} */
 let hole = null;
 /** @type {Blob[] | null} */
@@ -129,6 +139,7 @@ export function encodeValue(value, fromStore, path) {
   stored = fromStore;
   reserve = 0;
   shareBuffers = false;
+  atOnce = isAllowed();
   try {
     // The last call may have had no stack left for this.
     forget();
@@ -169,10 +180,11 @@ function written(value, path) {
   hole = blobs = null;
   missing = depth = deepest = 0;
   try {
-    write(value, path);
+    writeNew(value, path);
   } catch (error) {
-    if (error !== SHARED_BUFFER) throw error;
-    shareBuffers = true;
+    if (error === NOT_PLAIN) atOnce = false;
+    else if (error === SHARED_BUFFER) shareBuffers = true;
+    else throw error;
     return false;
   }
   if (repeated.length === 0 || reserve === 1 || deepest * 3 <= MAX_DEPTH * 2) return true;
@@ -181,6 +193,7 @@ function written(value, path) {
 }
 
 function forget() {
+  forgetExamined();
   if (places.size > 0) places.clear();
   if (repeated.length > 0) repeated = emptyList();
 }
@@ -213,6 +226,16 @@ function withIds() {
  */
 export function opaque(type, reason) {
   return `{"$opaque":{"type":"${type}","reason":"${reason}"}}`;
+}
+
+/**
+ * Writes what was not examined with what is around it.
+ * @param {any} value
+ * @param {KeyPath | null} path
+ */
+function writeNew(value, path) {
+  if (atOnce && typeof value === "object" && value !== null) examine(bare(value), stored, depth);
+  write(value, path);
 }
 
 /**
@@ -252,6 +275,11 @@ function write(value, path) {
  * @param {KeyPath | null} path
  */
 function writeObject(value, path) {
+  if (out.length > MAX_LENGTH) throw TOO_LARGE;
+  if (atOnce) {
+    if (!isPlain(value) || !isWrittenAtOnce(value, path)) writeParts(value, path);
+    return;
+  }
   const before = places.get(value);
   if (before !== undefined) {
     if (before.inlined) throw SHARED_BUFFER;
@@ -262,9 +290,17 @@ function writeObject(value, path) {
     out += `{"$ref":${before.id}}`;
     return;
   }
-  if (out.length > MAX_LENGTH) throw TOO_LARGE;
   const place = { start: out.length, end: 0, id: 0, inlined: false };
   places.set(value, place);
+  writeParts(value, path);
+  place.end = out.length;
+}
+
+/**
+ * @param {any} value
+ * @param {KeyPath | null} path
+ */
+function writeParts(value, path) {
   enter(2 + reserve);
   if (depth > MAX_DEPTH) {
     out += opaque("Object", "too deep");
@@ -283,26 +319,36 @@ function writeObject(value, path) {
     }
   }
   depth -= 2 + reserve;
-  place.end = out.length;
+}
+
+/**
+ * Has the engine write something plain; `false` if a key goes where the engine can't leave room.
+ * @param {any} value
+ * @param {KeyPath | null} path
+ */
+function isWrittenAtOnce(value, path) {
+  const lacksKey = path !== null && !isArray(value) && !isEnumerable(value, path.name);
+  if (path !== null && (isArray(value) || (!lacksKey && (path.next !== null || typeof value[path.name] === "object")))) {
+    return false;
+  }
+  const text = stringify(value);
+  if (lacksKey && text === "{}") return false;
+  // The member by member way knows where exactly it is too much.
+  if (out.length + missing + text.length > MAX_LENGTH) throw NOT_PLAIN;
+  if (lacksKey) {
+    out += slice(text, 0, -1);
+    leaveHole(path, ",");
+    out += "}";
+  } else {
+    out += text;
+  }
+  return true;
 }
 
 /** @param {number} levels */
 function enter(levels) {
   depth += levels;
   if (depth > deepest) deepest = depth;
-}
-
-/**
- * An own property, known to exist.
- * @param {any} owner
- * @param {PropertyKey} name
- */
-export function member(owner, name) {
-  if (stored) return owner[name];
-  const descriptor = /** @type {PropertyDescriptor} */ (getOwnPropertyDescriptor(owner, name));
-  // `in` is quick; a page may have extended `Object.prototype` by a `get`.
-  if ("get" in descriptor && hasOwn(descriptor, "get")) throw UNKNOWN;
-  return descriptor.value;
 }
 
 /** @type {Map<string, string>} */
@@ -332,23 +378,19 @@ function writePlain(value, path) {
   const lacksKey = path !== null && !isEnumerable(value, path.name);
   const wrapped =
     (lacksKey ? names.length === 0 : names.length === 1) &&
-    unitAt(lacksKey ? path.name : names[0], 0) === DOLLAR;
+    startsWithDollar(lacksKey ? path.name : names[0]);
   if (wrapped) {
     enter(2);
     out += '{"$object":';
   }
   out += "{";
-  writeMembers(value, names, 0, path);
-  if (lacksKey) {
-    let before = names.length > 0 ? "," : "";
-    let after = "";
-    before += quoted(path.name);
-    for (let link = path.next; link !== null; link = link.next) {
-      before += "{" + quoted(link.name);
-      after += "}";
-    }
-    hole = { at: out.length, before, after };
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index];
+    if (index > 0) out += ",";
+    out += quoted(name);
+    writeMember(value, name, path);
   }
+  if (lacksKey) leaveHole(path, names.length > 0 ? "," : "");
   out += "}";
   if (wrapped) {
     depth -= 2;
@@ -357,39 +399,45 @@ function writePlain(value, path) {
 }
 
 /**
- * @param {any} value
- * @param {string[]} names
- * @param {number} from
+ * Leaves room for the key that the database generates.
+ * @param {KeyPath} path
+ * @param {string} comma
+ */
+function leaveHole(path, comma) {
+  let before = comma + quoted(path.name);
+  let after = "";
+  for (let link = path.next; link !== null; link = link.next) {
+    before += "{" + quoted(link.name);
+    after += "}";
+  }
+  hole = { at: out.length, before, after };
+}
+
+/**
+ * Writes what an object or array has under a name.
+ * @param {any} owner
+ * @param {any} name
  * @param {KeyPath | null} path
  */
-function writeMembers(value, names, from, path) {
-  for (let index = from; index < names.length; index++) {
-    const name = names[index];
-    if (index > from) out += ",";
-    out += quoted(name);
-    const content = member(value, name);
-    if (path === null || path.name !== name) {
-      write(content, null);
-    } else {
-      // Chromium gives the record's key back in the place of a key that was given: an `ArrayBuffer`
-      // for a view.
-      if (path.next === null && typeof content === "object") throw UNKNOWN;
-      write(content, path.next);
-    }
-  }
+function writeMember(owner, name, path) {
+  const isExamined = atOnce && areMembersKnown(owner);
+  const content = isExamined ? owner[name] : member(owner, name);
+  const isOnPath = path !== null && path.name === name;
+  // Chromium gives the record's key back in the place of a key that was given: an `ArrayBuffer` for
+  // a view.
+  if (isOnPath && path.next === null && typeof content === "object") throw UNKNOWN;
+  (isExamined ? write : writeNew)(content, isOnPath ? path.next : null);
 }
 
 /** @param {any[]} value */
 function writeArray(value) {
   const { length } = value;
   const names = keysOf(value);
-  // Indices come first and ascend: if the last of `length` names is the last index, all of them are
-  // there.
-  if (names.length === length && (length === 0 || names[length - 1] === `${length - 1}`)) {
+  if (isDense(names, length)) {
     out += "[";
     for (let index = 0; index < length; index++) {
       if (index > 0) out += ",";
-      write(member(value, index), null);
+      writeMember(value, index, null);
     }
     out += "]";
   } else {
@@ -399,7 +447,7 @@ function writeArray(value) {
       if (index > 0) out += ",";
       // Not `quoted`: there may be millions of indices.
       out += stringify(names[index]) + ":";
-      write(member(value, names[index]), null);
+      writeMember(value, names[index], null);
     }
     out += "}}}";
     depth -= 2;
@@ -408,9 +456,16 @@ function writeArray(value) {
 
 // What kinds write through.
 
+/**
+ * An own property, known to exist.
+ * @param {any} owner
+ * @param {PropertyKey} name
+ */
+export const member = (owner, name) => (stored ? owner[name] : dataOf(owner, name));
+
 /** @param {any} value */
 export function writeValue(value) {
-  write(value, null);
+  writeNew(value, null);
 }
 
 /** @param {string} text */
@@ -454,6 +509,11 @@ export function isStored() {
  */
 export function standsForBuffer(buffer) {
   if (shareBuffers) return false;
+  if (atOnce) {
+    // For it to be found if it occurs again.
+    examine(buffer, stored, depth);
+    return true;
+  }
   if (places.has(buffer)) throw SHARED_BUFFER;
   places.set(buffer, { start: 0, end: 0, id: 0, inlined: true });
   return true;

@@ -175,22 +175,6 @@ export const recordsText = (source, keyPathText, present, absent) =>
 export const openText = (opening) => stringify({ open: opening });
 
 /**
- * Bodies with their numbers, with a comma between two.
- * @param {number} sequence
- * @param {string} body
- */
-export const deliveryText = (sequence, body) => `{"sequence":${sequence},"body":${body}}`;
-
-/** @param {string} deliveries with a comma between two */
-export const deliveriesText = (deliveries) => `{"deliveries":[${deliveries}]}`;
-
-/**
- * A piece of a body that is too long for one message.
- * @param {{ sequence: number, index: number, count: number, text: string }} part
- */
-export const partText = (part) => stringify({ part });
-
-/**
  * The stacks of a delivery's operations; it follows.
  * @param {number} sequence
  * @param {string[]} stacks

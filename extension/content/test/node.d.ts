@@ -4,3 +4,4 @@ declare module "node:assert/strict";
 declare module "node:fs";
 declare module "node:test";
 declare function setImmediate(run: (value: unknown) => void): void;
+declare const process: { env: Record<string, string | undefined> };

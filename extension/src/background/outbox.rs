@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use protocol::{commit::is_reading, message::Page};
+use protocol::{commit::is_reading, json, message::Page};
 use serde_json::value::RawValue;
 
 mod lost;
@@ -39,6 +39,8 @@ pub enum Reason {
     FailedTwice,
     /// It nests too deep.
     TooDeep,
+    /// It is no JSON: the page made it itself.
+    NoJson,
 }
 
 impl Reason {
@@ -46,6 +48,7 @@ impl Reason {
         match self {
             Self::FailedTwice => "the extension failed on it, twice",
             Self::TooDeep => "it nests too deep",
+            Self::NoJson => "it is no JSON",
         }
     }
 }
@@ -54,6 +57,14 @@ impl Reason {
 const PART_OVERHEAD: usize = 64;
 
 impl Content {
+    /// A body as it came; the gap in its place if it is no JSON.
+    pub fn of(body: String) -> Self {
+        match json::read::<&RawValue>(&body) {
+            Ok(raw) => Self::Whole(raw.to_owned()),
+            Err(_) => Self::Parts(vec![body]).left_out(Reason::NoJson),
+        }
+    }
+
     /// What is sent in its place. It is not looked into but for its first letters.
     #[must_use]
     pub fn left_out(&self, reason: Reason) -> Self {

@@ -26,7 +26,7 @@ use protocol::{
     json,
     message::{
         BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, Hidden, MAX_CONTEXT, MAX_PART_UNITS,
-        MAX_SEQUENCE, Open, SMALLEST_WINDOW, ToBridge, Welcome,
+        MAX_SEQUENCE, Open, Part, SMALLEST_WINDOW, ToBridge, Welcome,
     },
     problem::Problem,
     redact::{Redaction, Rule},
@@ -359,20 +359,11 @@ impl Relay {
         let Some(bridge) = self.bridges.heard(port) else {
             return;
         };
-        let is_reading = shows_reading(&message);
+        let is_reading = matches!(message, FromBridge::Surveying {});
         match message {
             // No bridge of ours has such a context, and the host takes none.
             FromBridge::Open(open) if open.context.len() > MAX_CONTEXT => {}
             FromBridge::Open(open) => self.introduced(port, &open),
-            FromBridge::Deliveries(deliveries) => {
-                let bodies: Vec<_> = deliveries
-                    .iter()
-                    .map(|delivery| (delivery.sequence, Content::Whole(delivery.body.to_owned())))
-                    // No page counts so far, and the host acknowledges none.
-                    .take_while(|(sequence, _)| *sequence <= MAX_SEQUENCE)
-                    .collect();
-                self.take(port, bodies);
-            }
             FromBridge::Leaving {} => {
                 bridge.leaving = true;
                 let context = bridge.context.clone();
@@ -406,8 +397,34 @@ impl Relay {
             // That it was heard is all.
             FromBridge::Surveying {} => {}
             FromBridge::Surveyed {} => self.surveyed(port),
-            FromBridge::Part(slice) => self.part_came(port, slice),
         }
+        self.spoke(port, is_reading);
+    }
+
+    /// Bodies came over a port, of deliveries whose numbers follow each other.
+    pub fn bodies_came(&mut self, port: u32, first: u64, bodies: Vec<String>) {
+        if self.bridges.heard(port).is_none() {
+            return;
+        }
+        let has_read = bodies.iter().any(|body| is_reading(body));
+        // No page counts further, and the host acknowledges none.
+        let numbered = (first..=MAX_SEQUENCE).zip(bodies.into_iter().map(Content::of));
+        self.take(port, numbered.collect());
+        self.spoke(port, has_read);
+    }
+
+    /// A part of a long body came over a port.
+    pub fn part_came(&mut self, port: u32, slice: Part<'_>) {
+        if self.bridges.heard(port).is_none() {
+            return;
+        }
+        self.take_part(port, slice);
+        // Of a part only its delivery knows.
+        self.spoke(port, true);
+    }
+
+    /// A document has said something: that it reads, perhaps.
+    fn spoke(&mut self, port: u32, is_reading: bool) {
         if is_reading {
             self.bridges.note_reading(port);
         }
@@ -648,17 +665,6 @@ impl Relay {
             let (problem, paused) = shown;
             self.actions.push(Action::Show { problem, paused });
         }
-    }
-}
-
-/// Whether a document that sends this reads databases. Of a part only its delivery knows.
-fn shows_reading(message: &FromBridge<'_>) -> bool {
-    match message {
-        FromBridge::Part(_) | FromBridge::Surveying {} => true,
-        FromBridge::Deliveries(deliveries) => {
-            deliveries.iter().any(|delivery| is_reading(delivery.body.get()))
-        }
-        _ => false,
     }
 }
 

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use protocol::{PROTOCOL_VERSION, json, message::Page, problem::Problem};
+use protocol::{
+    PROTOCOL_VERSION, json,
+    message::{Page, Part},
+    problem::Problem,
+};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -118,6 +122,23 @@ impl Background {
     /// A message came over a port.
     pub fn port_said(&self, number: u32, text: &str) {
         self.0.with_relay(|relay| relay.port_said(number, text));
+    }
+
+    /// Bodies came over a port; `sequence` is a whole number, that of the first one's delivery.
+    pub fn bodies_came(&self, number: u32, sequence: f64, bodies: Vec<String>) {
+        self.0
+            .with_relay(|relay| relay.bodies_came(number, whole(sequence), bodies));
+    }
+
+    /// A part of a body came over a port; `sequence` is a whole number, that of its delivery.
+    pub fn part_came(&self, number: u32, sequence: f64, index: u32, count: u32, text: String) {
+        let part = Part {
+            sequence: whole(sequence),
+            index,
+            count,
+            text: text.into(),
+        };
+        self.0.with_relay(|relay| relay.part_came(number, part));
     }
 
     /// A port is closed: by the browser, if its document is in the back/forward cache now.
@@ -285,6 +306,16 @@ impl Service {
         });
         chrome::set_timeout(&chrome::guarded(&start).into(), after.as_secs_f64() * 1000.0);
     }
+}
+
+/// `background.js` has checked that it is one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "engines count exactly up to 2⁵³"
+)]
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// See [`super::relay::InHand`].

@@ -20,8 +20,8 @@ use serde_json::value::RawValue;
 const SAMPLES: [&str; 25] = [
     r#"{"open":{"context":"c1","late":true,"place":{"ancestors":["http://a","null"],"ephemeral":true}}}"#,
     r#" { "open" : { "context" : "\u00e9\ud83d\ude00\n\"\/" , "place" : { "ancestors" : [ ] , "ephemeral" : false } , "unknown" : [ { } , [ ] , -1.5e3 , null ] } } "#,
-    r#"{"deliveries":[{"sequence":7,"body":{"a":"\ud800 and sixteen more bytes","b":[1,{"c":[[]]}]}},{"sequence":8,"body":-0}]}"#,
-    r#"{"part":{"sequence":18446744073709551615,"index":0,"count":4294967295,"text":"{\"a\":\\\"\\u0000é日本語\\\"}"}}"#,
+    r#"{"delivery":{"context":"c","sequence":7,"page":{"origin":"o","tab":-1,"frame":0},"body":{"a":"\ud800 and sixteen more bytes","b":[1,{"c":[[]]}]}}}"#,
+    r#"{"part":{"context":"c","page":{"origin":"o","tab":1,"frame":0},"part":{"sequence":18446744073709551615,"index":0,"count":4294967295,"text":"{\"a\":\\\"\\u0000é日本語\\\"}"}}}"#,
     r#"{"trace":{"sequence":1,"stacks":["Error\n    at f (http://localhost/a.js:1:2)",""]}}"#,
     r#"{"hello":{"protocol":1,"version":"0.1.0","origins":["http://localhost:*"],"redact":[{"fields":["/a"],"how":"mask"}]}}"#,
     r#"{"hello":{"protocol":1,"version":"0.1.0","browser":"chromium/156","profile":"p"}}"#,
@@ -86,12 +86,12 @@ fn what_is_wrong_is_told_with_its_place() {
         (r#"{"open":{"context":1}}"#, "expected a string at byte 19"),
         (
             r#"{"closed":{}}"#,
-            "unknown variant `closed`, expected one of open, deliveries, part, leaving, trace, survey, surveying, surveyed, shown, hidden, metered, worker at byte 9",
+            "unknown variant `closed`, expected one of open, leaving, trace, survey, surveying, surveyed, shown, hidden, metered, worker at byte 9",
         ),
-        (r#"{"deliveries":[}"#, "expected '{' at byte 15"),
+        (r#"{"trace":[}"#, "expected '{' at byte 9"),
         (
-            r#"{"part":{"sequence":-1}}"#,
-            "expected a whole number at byte 22",
+            r#"{"trace":{"sequence":-1}}"#,
+            "expected a whole number at byte 23",
         ),
         (
             r#"{"open":{"context":"\ud800"}}"#,

@@ -20,7 +20,7 @@ const STILL_ALARMS: u8 = 2;
 
 impl Relay {
     /// A part of a long delivery has come.
-    pub(super) fn part_came(&mut self, port: u32, slice: Part<'_>) {
+    pub(super) fn take_part(&mut self, port: u32, slice: Part<'_>) {
         let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
         let Some(bridge) = self.bridges.heard(port) else {
             return;

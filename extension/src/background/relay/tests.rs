@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use protocol::{PROTOCOL_VERSION, message::Page};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::*;
 
@@ -21,6 +23,43 @@ mod workers;
 const ORIGIN: &str = "http://localhost:8080";
 /// That of a top document.
 const PLACE: &str = r#"{"ancestors":[],"ephemeral":false}"#;
+
+/// What is no JSON for itself, in the notation of these tests.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Posted<'a> {
+    #[serde(borrow)]
+    Deliveries(Vec<PostedDelivery<'a>>),
+    #[serde(borrow)]
+    Part(Part<'a>),
+}
+
+#[derive(Deserialize)]
+struct PostedDelivery<'a> {
+    sequence: u64,
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
+impl Relay {
+    /// Something came over a port.
+    fn posted(&mut self, port: u32, message: &str) {
+        match serde_json::from_str(message) {
+            Ok(Posted::Part(slice)) => self.part_came(port, slice),
+            Ok(Posted::Deliveries(deliveries)) => {
+                let first = deliveries[0].sequence;
+                assert!(
+                    (first..)
+                        .zip(&deliveries)
+                        .all(|(number, delivery)| number == delivery.sequence)
+                );
+                let bodies = deliveries.iter().map(|delivery| delivery.body.get().to_owned());
+                self.bodies_came(port, first, bodies.collect());
+            }
+            Err(_) => self.port_said(port, message),
+        }
+    }
+}
 
 fn relay() -> Relay {
     let identity = Identity {
@@ -79,7 +118,7 @@ fn sender(origin: &'static str) -> Sender {
 
 fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
     relay.bridge_opened(port, sender(origin));
-    relay.port_said(
+    relay.posted(
         port,
         &format!(r#"{{"open":{{"context":"{context}","late":false,"place":{PLACE}}}}}"#),
     );
@@ -87,12 +126,12 @@ fn open(relay: &mut Relay, port: u32, origin: &'static str, context: &str) {
 
 /// A document goes away, and says so.
 fn leave(relay: &mut Relay, port: u32) {
-    relay.port_said(port, r#"{"leaving":{}}"#);
+    relay.posted(port, r#"{"leaving":{}}"#);
     relay.port_closed(port);
 }
 
 fn deliver(relay: &mut Relay, port: u32, sequence: u64) {
-    relay.port_said(
+    relay.posted(
         port,
         &format!(r#"{{"deliveries":[{{"sequence":{sequence},"body":{{"x":-0}}}}]}}"#),
     );
@@ -143,7 +182,7 @@ fn deliveries_that_come_together_leave_together() {
     greet(&mut relay);
     open(&mut relay, 1, ORIGIN, "c");
     relay.take_actions();
-    relay.port_said(
+    relay.posted(
         1,
         r#"{"deliveries":[{"sequence":1,"body":{"x":-0}},{"sequence":2,"body":{"x":-0}}]}"#,
     );
@@ -373,7 +412,7 @@ fn private_windows_and_what_the_host_does_not_want_are_refused() {
     let actions = relay.take_actions();
     assert_eq!(actions[0], to_bridge(1, r#"{"refused":{}}"#));
     assert!(matches!(&actions[1], Action::ShowInTab { .. }));
-    relay.port_said(1, &format!(r#"{{"open":{{"context":"c","place":{PLACE}}}}}"#));
+    relay.posted(1, &format!(r#"{{"open":{{"context":"c","place":{PLACE}}}}}"#));
     deliver(&mut relay, 1, 1);
     assert_eq!(relay.take_actions(), []);
     open(&mut relay, 2, ORIGIN, "d");
@@ -381,6 +420,36 @@ fn private_windows_and_what_the_host_does_not_want_are_refused() {
     relay.take_actions();
     relay.host_said(r#"{"error":{"code":"origin_not_captured","message":"m","fix":"c","context":"d"}}"#);
     assert_eq!(relay.take_actions()[0], to_bridge(2, r#"{"refused":{}}"#));
+}
+
+#[test]
+fn body_that_is_no_json_travels_as_a_gap() {
+    let mut relay = relay();
+    greet(&mut relay);
+    open(&mut relay, 1, ORIGIN, "c");
+    relay.take_actions();
+    let forged = [
+        r#"1}},"open":{"context":"forged"#,
+        "",
+        r#"{"x":-0},{"x":1}"#,
+        r#"{"x":"\u00"}"#,
+    ];
+    let mut bodies: Vec<String> = forged.map(String::from).to_vec();
+    bodies.push(r#"{"x":-0}"#.to_owned());
+    relay.bodies_came(1, 1, bodies);
+    let [Action::ToHost(bundle)] = &relay.take_actions()[..] else {
+        panic!("one bundle")
+    };
+    let bundle = bundle.replace('\\', "");
+    let gap = r#""text":"{"gap":{"reason":"a delivery was left out: it is no JSON","stores":[]}}""#;
+    assert_eq!(bundle.matches(gap).count(), forged.len(), "{bundle}");
+    assert!(
+        bundle.contains(
+            r#""sequence":5,"page":{"origin":"http://localhost:8080","tab":7,"frame":0},"body":{"x":-0}"#
+        ),
+        "{bundle}"
+    );
+    assert!(!bundle.contains("forged"), "{bundle}");
 }
 
 #[test]
@@ -396,10 +465,10 @@ fn parts_are_stamped_too_and_nonsense_is_left_out() {
         let actions = relay.take_actions();
         let is_wake = |action: &Action| matches!(action, Action::Wake { .. });
         assert!(actions.iter().all(is_wake), "{actions:?}");
-        relay.port_said(1, &part(index));
+        relay.posted(1, &part(index));
     }
-    relay.port_said(1, "nonsense");
-    relay.port_said(9, &format!(r#"{{"open":{{"context":"x","place":{PLACE}}}}}"#));
+    relay.posted(1, "nonsense");
+    relay.posted(9, &format!(r#"{{"open":{{"context":"x","place":{PLACE}}}}}"#));
     relay.host_said("nonsense");
     let actions = relay.take_actions();
     let [Action::ToHost(bundle), Action::Show { problem: Some(_), .. }] = &actions[..] else {

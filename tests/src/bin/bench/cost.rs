@@ -1,5 +1,8 @@
 //! What capture costs the page: the same writes with and without the extension, in alternation.
 //!
+//! To capture a value is to make one copy of it. So the yardstick is structured clones: what is
+//! added, over what one clone of each value takes on the bare page in the same run.
+//!
 //! Documents that use no IndexedDB are measured beside a third browser, too, whose extension is
 //! ours with empty page scripts: what the browser itself takes to run any extension's scripts in
 //! two worlds.
@@ -18,6 +21,7 @@ use lab::{
     site::Site,
     wait::{self, PATIENCE, Seen},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::statistics;
@@ -28,7 +32,15 @@ const ROUNDS: usize = 7;
 const PAGE: &str = "/bench/cost.html";
 
 /// The page's functions that write.
-const WRITES: [&str; 5] = ["rows", "singles", "documents", "buffers", "dexie"];
+const WRITES: [&str; 7] = [
+    "rows",
+    "hundreds",
+    "singles",
+    "documents",
+    "texts",
+    "buffers",
+    "dexie",
+];
 
 const WITHOUT: &str = "documents_without_indexeddb";
 
@@ -43,25 +55,28 @@ pub fn measure(kind: Kind) -> Result<Vec<Value>> {
     let captured = captured_browser.open(&rig.site.url(PAGE))?;
     let mut figures = Vec::new();
     for case in WRITES {
-        let (mut without, mut with) = (Vec::new(), Vec::new());
+        let (mut without, mut with, mut clones) = (Vec::new(), Vec::new(), Vec::new());
         // The first round warms everything up.
         for round in 0..=ROUNDS {
-            let times = [milliseconds(&bare, case)?, milliseconds(&captured, case)?];
+            let (bare_times, times) = (run(&bare, case)?, run(&captured, case)?);
             // What one round has left to do is not the next one's to pay.
             drained(&rig, &captured, round)?;
             if round > 0 {
-                without.push(times[0]);
-                with.push(times[1]);
+                without.push(bare_times.writes);
+                clones.push(bare_times.clones);
+                with.push(times.writes);
             }
         }
-        let (without, with) = (statistics::median(&without), statistics::median(&with));
+        let [without, with, clones] = [without, with, clones].map(|times| statistics::median(&times));
         figures.push(json!({
             "bench": "cost",
             "browser": kind.name(),
             "case": case,
             "bare_ms": statistics::rounded(without),
             "captured_ms": statistics::rounded(with),
+            "clones_ms": statistics::rounded(clones),
             "ratio_to_bare": statistics::rounded(with / without),
+            "added_in_clones": statistics::rounded((with - without) / clones),
         }));
     }
     figures.push(documents(kind, &bare, &captured)?);
@@ -103,7 +118,7 @@ fn documents(kind: Kind, bare: &Page<'_>, captured: &Page<'_>) -> Result<Value> 
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
         for (page, times) in [bare, captured, &empty].into_iter().zip(&mut times) {
-            let time = milliseconds(page, WITHOUT)?;
+            let time = run(page, WITHOUT)?.writes;
             if round > 0 {
                 times.push(time);
             }
@@ -157,6 +172,15 @@ fn drained(rig: &Rig, page: &Page<'_>, round: usize) -> Result<()> {
     })
 }
 
-fn milliseconds(page: &Page<'_>, case: &str) -> Result<f64> {
+/// What the page measured of a case, in milliseconds.
+#[derive(Deserialize)]
+struct Times {
+    /// From the first call to the last `complete`.
+    writes: f64,
+    /// A structured clone of each value.
+    clones: f64,
+}
+
+fn run(page: &Page<'_>, case: &str) -> Result<Times> {
     Ok(serde_json::from_value(page.evaluate(&format!("cost.{case}()"))?)?)
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::*;
 
 fn part(relay: &mut Relay, port: u32, index: u32, count: u32, text: &str) {
-    relay.port_said(
+    relay.posted(
         port,
         &format!(r#"{{"part":{{"sequence":1,"index":{index},"count":{count},"text":"{text}"}}}}"#),
     );
@@ -52,7 +52,7 @@ fn large_deliveries_of_many_frames_share_one_bound() {
     assert!(refused.len() >= 44, "{refused:?}");
     // A gap in the place of the delivery always fits, and so does what others write.
     let port = refused[0];
-    relay.port_said(
+    relay.posted(
         port,
         r#"{"deliveries":[{"sequence":1,"body":{"gap":{"reason":"r","stores":[]}}}]}"#,
     );
@@ -75,7 +75,7 @@ fn whole_deliveries_wait_within_the_bound_while_there_is_no_host() {
     let mut refused = Vec::new();
     for port in 1..=60 {
         open(&mut relay, port, ORIGIN, &format!("c{port}"));
-        relay.port_said(
+        relay.posted(
             port,
             &format!(r#"{{"deliveries":[{{"sequence":1,"body":"{text}"}},{{"sequence":2,"body":1}}]}}"#),
         );
@@ -94,7 +94,7 @@ fn delivery_behind_one_that_was_turned_away_waits_for_it() {
     open(&mut relay, 1, ORIGIN, "c");
     relay.take_actions();
     let say = |relay: &mut Relay, text: &str| {
-        relay.port_said(1, text);
+        relay.posted(1, text);
         format!("{:?}", relay.take_actions()).replace('\\', "")
     };
     let part = |sequence: u64, index: u32| {
@@ -121,7 +121,7 @@ fn parts_of_two_deliveries_make_no_third() {
     relay.take_actions();
     let say = |relay: &mut Relay, sequence: u64, index: u32| {
         let part = format!(r#"{{"sequence":{sequence},"index":{index},"count":2,"text":"1"}}"#);
-        relay.port_said(1, &format!(r#"{{"part":{part}}}"#));
+        relay.posted(1, &format!(r#"{{"part":{part}}}"#));
         let mut actions = relay.take_actions();
         actions.retain(|action| {
             !matches!(
@@ -161,7 +161,7 @@ fn deliveries_that_failed_are_left_out_unseen() {
     greet(&mut relay);
     open(&mut relay, 1, ORIGIN, "c");
     relay.take_actions();
-    relay.port_said(
+    relay.posted(
         1,
         r#"{"deliveries":[{"sequence":1,"body":{"x":-0}},{"sequence":2,"body":{"commit":{"s":1}}},{"sequence":3,"body":{"snapshot":1}}]}"#,
     );
@@ -187,7 +187,7 @@ fn body_nested_too_deep_takes_no_other_along() {
     greet(&mut relay);
     open(&mut relay, 1, ORIGIN, "c");
     relay.take_actions();
-    relay.port_said(
+    relay.posted(
         1,
         &format!(
             r#"{{"deliveries":[{{"sequence":1,"body":{{"x":-0}}}},{{"sequence":2,"body":{}}},{{"sequence":3,"body":{}}},{{"sequence":4,"body":{{"snapshot":{}}}}}]}}"#,
@@ -246,7 +246,7 @@ fn send_in_parts(relay: &mut Relay, port: u32, mebibytes: u32) {
 fn send_parts_of(relay: &mut Relay, port: u32, sequence: u64, mebibytes: u32) {
     let text = "x".repeat(1024 * 1024);
     for index in 0..mebibytes {
-        relay.port_said(
+        relay.posted(
             port,
             &format!(
                 r#"{{"part":{{"sequence":{sequence},"index":{index},"count":{mebibytes},"text":"{text}"}}}}"#
@@ -304,7 +304,7 @@ fn delivery_that_the_host_names_twice_gives_way_to_a_gap() {
     let mut relay = relay();
     greet(&mut relay);
     open(&mut relay, 1, ORIGIN, "c");
-    relay.port_said(
+    relay.posted(
         1,
         r#"{"deliveries":[{"sequence":1,"body":{"commit":{"x":1}}},{"sequence":2,"body":{"commit":{"x":2}}}]}"#,
     );
@@ -344,7 +344,7 @@ fn small_deliveries_of_closed_documents_are_bounded() {
     let text = "x".repeat(60_000);
     for port in 1..=1200 {
         open(&mut relay, port, ORIGIN, &format!("c{port}"));
-        relay.port_said(
+        relay.posted(
             port,
             &format!(
                 r#"{{"deliveries":[{{"sequence":1,"body":{{"commit":{{"database":"d","operations":[{{"put":{{"store":"s{port}","key":1,"value":"{text}"}}}}]}}}}}}]}}"#
@@ -452,7 +452,7 @@ fn origin_that_holds_most_gives_way_to_others() {
         part(&mut relay, 1, index, 20, &text);
     }
     relay.take_actions();
-    relay.port_said(9, &whole(1, 3000));
+    relay.posted(9, &whole(1, 3000));
     let actions = relay.take_actions();
     assert_eq!(turned_away(&actions), [2]);
     assert!(relay.outbox.holds_of("other"));
@@ -466,7 +466,7 @@ fn open_documents_of_the_largest_origin_give_way_while_there_is_no_host() {
         open(&mut relay, port, ORIGIN, &format!("busy {port}"));
         relay.take_actions();
         send_in_parts(&mut relay, port, mebibytes);
-        relay.port_said(port, &whole(2, 1024));
+        relay.posted(port, &whole(2, 1024));
     }
     open(&mut relay, 3, OTHER, "other");
     relay.take_actions();
@@ -475,13 +475,13 @@ fn open_documents_of_the_largest_origin_give_way_while_there_is_no_host() {
     assert!(relay.outbox.holds_of("other") && relay.outbox.holds_of("busy 2"));
     assert!(!relay.outbox.holds_of("busy 1"));
     // What came behind it comes again, too, and finds room behind the gap.
-    relay.port_said(1, &whole(2, 1024));
+    relay.posted(1, &whole(2, 1024));
     assert!(!relay.outbox.holds_of("busy 1"));
-    relay.port_said(
+    relay.posted(
         1,
         r#"{"deliveries":[{"sequence":1,"body":{"gap":{"reason":"r","stores":[]}}}]}"#,
     );
-    relay.port_said(1, &whole(2, 1024));
+    relay.posted(1, &whole(2, 1024));
     assert_eq!(relay.outbox.len(), 5);
     // It holds more than the other one, which gives it no room.
     send_parts_of(&mut relay, 2, 3, 10);
@@ -509,13 +509,13 @@ fn closed_documents_of_the_largest_origin_give_way_first() {
     for (port, origin, count) in [(1, OTHER, 2), (2, ORIGIN, 15), (3, ORIGIN, 14)] {
         open(&mut relay, port, origin, &format!("c{port}"));
         for sequence in 1..=count {
-            relay.port_said(port, &whole(sequence, 1000));
+            relay.posted(port, &whole(sequence, 1000));
         }
         leave(&mut relay, port);
     }
     relay.take_actions();
     open(&mut relay, 4, "http://localhost:2", "new");
-    relay.port_said(4, &whole(1, 2900));
+    relay.posted(4, &whole(1, 2900));
     assert_eq!(turned_away(&relay.take_actions()), [0; 0]);
     assert!(relay.outbox.holds_of("new"));
     // A gap stands for those of the second document.
@@ -548,7 +548,7 @@ fn empty_stacks_are_bounded() {
     }
     let empty = serde_json::to_string(&vec![""; 200_000]).unwrap();
     for sequence in 1..=10 {
-        relay.port_said(
+        relay.posted(
             1,
             &format!(r#"{{"trace":{{"sequence":{sequence},"stacks":{empty}}}}}"#),
         );

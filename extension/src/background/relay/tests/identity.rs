@@ -18,7 +18,7 @@ fn sender(origin: &'static str, frame: i64, container: &str) -> Sender {
 }
 
 fn introduce(relay: &mut Relay, port: u32, context: &str, place: &str) {
-    relay.port_said(
+    relay.posted(
         port,
         &format!(r#"{{"open":{{"context":"{context}","place":{place}}}}}"#),
     );
@@ -85,7 +85,7 @@ fn document_that_does_not_say_where_it_is_is_not_captured() {
     let mut relay = relay();
     greet(&mut relay);
     relay.bridge_opened(1, sender(ORIGIN, 0, ""));
-    relay.port_said(1, r#"{"open":{"context":"c"}}"#);
+    relay.posted(1, r#"{"open":{"context":"c"}}"#);
     deliver(&mut relay, 1, 1);
     assert_eq!(relay.take_actions(), []);
 }

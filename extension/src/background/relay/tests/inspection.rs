@@ -20,7 +20,7 @@ fn told(actions: Vec<Action>) -> (Vec<(u32, Value)>, Vec<Action>) {
 
 fn inspector(relay: &mut Relay, port: u32) -> Background {
     relay.inspector_opened(port);
-    relay.port_said(port, r#"{"open":{"tab":7}}"#);
+    relay.posted(port, r#"{"open":{"tab":7}}"#);
     state(relay, port)
 }
 
@@ -47,8 +47,8 @@ fn questions_are_renumbered_and_answers_find_who_asked() {
     greet(&mut relay);
     inspector(&mut relay, 1);
     inspector(&mut relay, 2);
-    relay.port_said(1, r#"{"ask":{"id":5,"question":{"health":{}}}}"#);
-    relay.port_said(2, r#"{"ask":{"id":5,"question":{"stores":{}}}}"#);
+    relay.posted(1, r#"{"ask":{"id":5,"question":{"health":{}}}}"#);
+    relay.posted(2, r#"{"ask":{"id":5,"question":{"stores":{}}}}"#);
     assert_eq!(
         relay.take_actions(),
         [
@@ -70,7 +70,7 @@ fn a_comparison_has_several_answers() {
     let mut relay = relay();
     greet(&mut relay);
     inspector(&mut relay, 1);
-    relay.port_said(1, r#"{"ask":{"id":9,"question":{"compare":{"repair":false}}}}"#);
+    relay.posted(1, r#"{"ask":{"id":9,"question":{"compare":{"repair":false}}}}"#);
     relay.take_actions();
     let compared = |id: u64, done: bool| {
         json!({"answer": {"id": id, "reply": {"compared": {
@@ -91,8 +91,8 @@ fn a_feed_waits_for_a_host_and_everything_else_fails() {
     greet(&mut relay);
     inspector(&mut relay, 1);
     let feed = r#"{"ask":{"id":1,"question":{"feed":{"event":null,"past":3}}}}"#;
-    relay.port_said(1, feed);
-    relay.port_said(1, r#"{"ask":{"id":2,"question":{"health":{}}}}"#);
+    relay.posted(1, feed);
+    relay.posted(1, r#"{"ask":{"id":2,"question":{"health":{}}}}"#);
     relay.take_actions();
     relay.host_gone("Native host has exited.");
     let failures = |actions: Vec<Action>| -> Vec<Value> {
@@ -110,7 +110,7 @@ fn a_feed_waits_for_a_host_and_everything_else_fails() {
             .as_str()
             .is_some_and(|text| text.contains("exited"))
     );
-    relay.port_said(1, r#"{"ask":{"id":3,"question":{"health":{}}}}"#);
+    relay.posted(1, r#"{"ask":{"id":3,"question":{"health":{}}}}"#);
     assert_eq!(failures(relay.take_actions())[0]["id"], 3);
     let asked: Vec<Action> = greet(&mut relay)
         .into_iter()
@@ -160,10 +160,10 @@ fn what_the_user_switches_on_is_captured_and_remembered() {
     // It was there before, and turned away.
     open(&mut relay, 2, other, "c");
     relay.port_closed(2);
-    relay.port_said(1, r#"{"open":{"tab":7}}"#);
+    relay.posted(1, r#"{"open":{"tab":7}}"#);
     let refused = |background: Background| background.documents[0].refused.clone().expect("refused");
     assert!(refused(state(&mut relay, 1)).message.contains("is not captured"));
-    relay.port_said(
+    relay.posted(
         1,
         &format!(r#"{{"capture":{{"origin":"{other}","enabled":true}}}}"#),
     );
@@ -187,12 +187,12 @@ fn what_the_user_switches_on_is_captured_and_remembered() {
     );
     open(&mut relay, 3, other, "d");
     assert!(relay.take_actions().iter().any(is_welcome));
-    relay.port_said(
+    relay.posted(
         1,
         &format!(r#"{{"capture":{{"origin":"{other}","enabled":false}}}}"#),
     );
     assert!(relay.take_actions().contains(&to_bridge(3, r#"{"refused":{}}"#)));
-    relay.port_said(1, r#"{"capture":{"origin":"nonsense","enabled":true}}"#);
+    relay.posted(1, r#"{"capture":{"origin":"nonsense","enabled":true}}"#);
     assert_eq!(relay.take_actions(), []);
 
     // The next background knows, host or not.
@@ -211,7 +211,7 @@ fn while_capture_rests_the_host_is_sent_nothing() {
     greet(&mut relay);
     open(&mut relay, 1, ORIGIN, "c");
     inspector(&mut relay, 2);
-    relay.port_said(2, r#"{"pause":{"paused":true}}"#);
+    relay.posted(2, r#"{"pause":{"paused":true}}"#);
     let (_, actions) = told(relay.take_actions());
     assert!(matches!(
         &actions[0],
@@ -228,7 +228,7 @@ fn while_capture_rests_the_host_is_sent_nothing() {
     assert_eq!(state(&mut relay, 2).waiting, 1);
     // A new host changes nothing about it.
     assert!(!greet(&mut relay).contains(&delivery("c", 1)));
-    relay.port_said(2, r#"{"pause":{"paused":false}}"#);
+    relay.posted(2, r#"{"pause":{"paused":false}}"#);
     assert!(relay.take_actions().contains(&delivery("c", 1)));
 }
 
@@ -247,7 +247,7 @@ fn a_page_cannot_speak_as_an_inspector() {
         r#"{"trace":"all"}"#,
         r#"{"look":{"id":1,"tab":null,"look":{"counts":{"origin":"https://victim.example"}}}}"#,
     ] {
-        relay.port_said(1, text);
+        relay.posted(1, text);
         assert_eq!(relay.take_actions(), [], "{text}");
     }
 }

@@ -11,7 +11,7 @@ fn look(relay: &mut Relay, tab: Option<i64>, key: &str) {
     let look = json!({"look": {"id": 5, "tab": tab, "look": {"record": {
         "origin": ORIGIN, "database": "d", "store": "s", "key": key,
     }}}});
-    relay.port_said(9, &look.to_string());
+    relay.posted(9, &look.to_string());
 }
 
 /// What the one look that is to be taken now asks.
@@ -159,14 +159,14 @@ fn counts_are_told_as_they_are_and_no_page_is_said() {
     let mut relay = relay();
     relay.inspector_opened(9);
     let counts = format!(r#"{{"look":{{"id":5,"tab":null,"look":{{"counts":{{"origin":"{ORIGIN}"}}}}}}}}"#);
-    relay.port_said(9, &counts);
+    relay.posted(9, &counts);
     assert_eq!(
         seen(&mut relay)["failed"]["message"],
         "No page of the site is open."
     );
     open(&mut relay, 1, ORIGIN, "c");
     relay.take_actions();
-    relay.port_said(9, &counts);
+    relay.posted(9, &counts);
     let (looking, request) = asked(&mut relay);
     assert_eq!(request, json!({ "origin": ORIGIN }));
     let told = json!([{"bucket": "", "database": "d", "store": "s", "records": 3}]);

@@ -23,7 +23,7 @@ fn one(port: u32, text: &str) -> Vec<(u32, String)> {
 }
 
 fn commit(relay: &mut Relay, port: u32, sequence: u64) {
-    relay.port_said(
+    relay.posted(
         port,
         &format!(r#"{{"deliveries":[{{"sequence":{sequence},"body":{{"commit":{{}}}}}}]}}"#),
     );
@@ -35,7 +35,7 @@ fn two() -> Relay {
     greet(&mut relay);
     open(&mut relay, 1, ORIGIN, "a");
     open(&mut relay, 2, ORIGIN, "b");
-    relay.port_said(1, SHOWN);
+    relay.posted(1, SHOWN);
     assert_eq!(said(&mut relay), one(1, METER));
     relay
 }
@@ -43,8 +43,8 @@ fn two() -> Relay {
 #[test]
 fn one_document_of_an_origin_that_is_shown_looks() {
     let mut relay = two();
-    relay.port_said(2, SHOWN);
-    relay.port_said(1, SHOWN);
+    relay.posted(2, SHOWN);
+    relay.posted(1, SHOWN);
     assert_eq!(said(&mut relay), []);
 }
 
@@ -52,11 +52,11 @@ fn one_document_of_an_origin_that_is_shown_looks() {
 fn document_shown_before_the_host_is_there_looks_before_it_reads() {
     let mut relay = relay();
     relay.bridge_opened(1, sender(ORIGIN));
-    relay.port_said(
+    relay.posted(
         1,
         &format!(r#"{{"open":{{"context":"a","survey":true,"place":{PLACE}}}}}"#),
     );
-    relay.port_said(1, SHOWN);
+    relay.posted(1, SHOWN);
     assert_eq!(said(&mut relay), []);
     relay.host_started();
     relay.host_said(&format!(
@@ -69,23 +69,23 @@ fn document_shown_before_the_host_is_there_looks_before_it_reads() {
 #[test]
 fn document_that_takes_over_goes_on_from_what_the_one_before_has_read() {
     let mut relay = two();
-    relay.port_said(1, HIDDEN);
+    relay.posted(1, HIDDEN);
     assert_eq!(said(&mut relay), []);
-    relay.port_said(2, SHOWN);
+    relay.posted(2, SHOWN);
     assert_eq!(
         said(&mut relay),
         one(2, r#"{"meter":{"from":{"bytes":7,"committed":false}}}"#)
     );
     // Here the hidden one commits before it is shown again.
-    relay.port_said(2, HIDDEN);
+    relay.posted(2, HIDDEN);
     commit(&mut relay, 1, 1);
-    relay.port_said(1, SHOWN);
+    relay.posted(1, SHOWN);
     assert_eq!(
         said(&mut relay),
         one(1, r#"{"meter":{"from":{"bytes":7,"committed":true}}}"#)
     );
     // A document that is hidden and did not look says nothing of it.
-    relay.port_said(2, HIDDEN);
+    relay.posted(2, HIDDEN);
     assert_eq!(said(&mut relay), []);
 }
 
@@ -97,8 +97,8 @@ fn document_that_looks_is_told_once_of_the_others_commits() {
     commit(&mut relay, 2, 1);
     commit(&mut relay, 2, 2);
     assert_eq!(said(&mut relay), one(1, r#"{"committed":{}}"#));
-    relay.port_said(1, r#"{"metered":{}}"#);
-    relay.port_said(2, r#"{"deliveries":[{"sequence":3,"body":{"snapshot":{}}}]}"#);
+    relay.posted(1, r#"{"metered":{}}"#);
+    relay.posted(2, r#"{"deliveries":[{"sequence":3,"body":{"snapshot":{}}}]}"#);
     assert_eq!(said(&mut relay), []);
     commit(&mut relay, 2, 4);
     assert_eq!(said(&mut relay), one(1, r#"{"committed":{}}"#));
@@ -110,9 +110,9 @@ fn document_that_looks_reads_itself() {
     deliver(&mut relay, 2, 1);
     said(&mut relay);
     for _ in 0..2 {
-        relay.port_said(1, r#"{"survey":{}}"#);
+        relay.posted(1, r#"{"survey":{}}"#);
         assert_eq!(said(&mut relay), one(1, r#"{"snapshot":{}}"#));
-        relay.port_said(1, r#"{"surveyed":{}}"#);
+        relay.posted(1, r#"{"surveyed":{}}"#);
         said(&mut relay);
     }
 }
@@ -120,11 +120,11 @@ fn document_that_looks_reads_itself() {
 #[test]
 fn another_document_looks_when_one_is_gone_and_more_often() {
     let mut relay = two();
-    relay.port_said(2, SHOWN);
+    relay.posted(2, SHOWN);
     relay.port_closed(1);
     assert_eq!(said(&mut relay), one(2, METER));
     open(&mut relay, 3, ORIGIN, "c");
-    relay.port_said(3, r#"{"leaving":{}}"#);
+    relay.posted(3, r#"{"leaving":{}}"#);
     relay.port_closed(3);
     assert_eq!(said(&mut relay), one(2, r#"{"watch":{"found":false}}"#));
     relay.host_said(&format!(r#"{{"unseen":{{"origin":"{ORIGIN}"}}}}"#));
@@ -147,6 +147,6 @@ fn another_document_looks_once_the_site_is_on_again() {
     greet(&mut relay);
     open(&mut relay, 3, ORIGIN, "c");
     said(&mut relay);
-    relay.port_said(3, SHOWN);
+    relay.posted(3, SHOWN);
     assert_eq!(said(&mut relay), one(3, METER));
 }

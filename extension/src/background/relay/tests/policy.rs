@@ -33,7 +33,7 @@ fn to_host(actions: Vec<Action>) -> Vec<String> {
 const BODY: &str = r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[{"put":{"store":"s","key":1,"value":{"a":"hunter2"}}}]}}"#;
 
 fn deliver_secret(relay: &mut Relay, port: u32) {
-    relay.port_said(
+    relay.posted(
         port,
         &format!(r#"{{"deliveries":[{{"sequence":1,"body":{BODY}}}]}}"#),
     );

@@ -43,7 +43,7 @@ fn body(more: &str) -> String {
 }
 
 fn deliver_body(relay: &mut Relay, sequence: u64, body: &str) {
-    relay.port_said(
+    relay.posted(
         1,
         &format!(r#"{{"deliveries":[{{"sequence":{sequence},"body":{body}}}]}}"#),
     );
@@ -94,7 +94,7 @@ fn rules_of_all_sources_apply_together() {
     // The user adds one: the host is told before the next delivery leaves.
     relay.inspector_opened(9);
     let text = serde_json::to_string(&[rule("/c")]).expect("JSON");
-    relay.port_said(9, &format!(r#"{{"rules":{text}}}"#));
+    relay.posted(9, &format!(r#"{{"rules":{text}}}"#));
     let actions = relay.take_actions();
     assert!(
         actions
@@ -121,7 +121,7 @@ fn a_body_in_parts_is_redacted_as_a_whole() {
     let middle = body.find(SECRET).expect("there") + 3;
     for (index, text) in [&body[..middle], &body[middle..]].iter().enumerate() {
         let text = serde_json::to_string(text).expect("JSON");
-        relay.port_said(
+        relay.posted(
             1,
             &format!(r#"{{"part":{{"sequence":1,"index":{index},"count":2,"text":{text}}}}}"#),
         );
@@ -163,7 +163,7 @@ fn with_a_rule_that_cannot_be_applied_nothing_leaves() {
 
     // The user's are not even taken.
     relay.inspector_opened(9);
-    relay.port_said(9, r#"{"rules":[{"fields":[],"how":"drop"}]}"#);
+    relay.posted(9, r#"{"rules":[{"fields":[],"how":"drop"}]}"#);
     assert!(shows(&mut relay, "names no field"));
 }
 
@@ -200,7 +200,7 @@ fn upgrade_that_comes_in_parts_is_redacted_by_all_names_of_a_store() {
     let (first, second) = body.split_at(body.find("users\"").expect("the name"));
     for (index, text) in [first, second].iter().enumerate() {
         let text = serde_json::to_string(text).expect("JSON");
-        relay.port_said(
+        relay.posted(
             1,
             &format!(r#"{{"part":{{"sequence":1,"index":{index},"count":2,"text":{text}}}}}"#),
         );

@@ -22,7 +22,7 @@ fn load(relay: &mut Relay, port: u32, context: &str) {
             inactive: false,
         },
     );
-    relay.port_said(
+    relay.posted(
         port,
         &format!(r#"{{"open":{{"context":"{context}","survey":true,"place":{PLACE}}}}}"#),
     );
@@ -54,12 +54,12 @@ fn one_of_several_tabs_reads_and_once_more_for_those_that_came_later() {
     load(&mut relay, 3, "c");
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
     // What it has read may have been read before the others loaded.
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     assert_eq!(told(&mut relay, SNAPSHOT), [3]);
-    relay.port_said(3, SURVEYED);
+    relay.posted(3, SURVEYED);
     assert_eq!(told(&mut relay, SURVEYED), [1, 2, 3]);
     // Nothing is asked for any more.
-    relay.port_said(3, SURVEYED);
+    relay.posted(3, SURVEYED);
     assert_eq!(relay.take_actions(), []);
 }
 
@@ -68,7 +68,7 @@ fn documents_before_the_host_ask_once_it_is_there() {
     let mut relay = relay();
     load(&mut relay, 1, "a");
     load(&mut relay, 2, "b");
-    relay.port_said(2, r#"{"survey":{}}"#);
+    relay.posted(2, r#"{"survey":{}}"#);
     assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
     relay.host_started();
     relay.host_said(&format!(
@@ -109,9 +109,9 @@ fn reader_that_says_nothing_is_replaced_unless_it_waits_for_the_host() {
     relay.woken(Alarm::Surveys);
     relay.woken(Alarm::Surveys);
     assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     assert_eq!(told(&mut relay, SURVEYED), [0; 0]);
-    relay.port_said(2, SURVEYED);
+    relay.posted(2, SURVEYED);
     assert_eq!(told(&mut relay, SURVEYED), [1, 2]);
     // Nothing to look after.
     relay.woken(Alarm::Surveys);
@@ -138,9 +138,9 @@ fn silent_document_reads_when_no_other_is_left() {
     // It has the message, and reads once its thread goes on.
     relay.woken(Alarm::Surveys);
     assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     assert_eq!(told(&mut relay, SURVEYED), [1]);
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     assert_eq!(relay.take_actions(), []);
 }
 
@@ -156,13 +156,13 @@ fn silent_document_that_speaks_again_reads_for_another_silent_one() {
     // What is asked for from now on is read behind what they were told to read.
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
     assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
-    relay.port_said(1, r#"{"shown":{}}"#);
+    relay.posted(1, r#"{"shown":{}}"#);
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
-    relay.port_said(3, SURVEYED);
+    relay.posted(3, SURVEYED);
     assert_eq!(told(&mut relay, SURVEYED), [0; 0]);
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     assert_eq!(told(&mut relay, SURVEYED), [1, 3]);
-    relay.port_said(3, SURVEYED);
+    relay.posted(3, SURVEYED);
     assert_eq!(relay.take_actions(), []);
 }
 
@@ -174,7 +174,7 @@ fn silent_document_reads_what_is_asked_for_behind_its_silence() {
     relay.take_actions();
     leave(&mut relay, 2);
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     assert_eq!(told(&mut relay, SURVEYED), [1]);
 }
 
@@ -187,7 +187,7 @@ fn document_that_opens_reads_what_no_document_was_there_for() {
     leave(&mut relay, 1);
     open(&mut relay, 2, ORIGIN, "a");
     assert_eq!(told(&mut relay, SNAPSHOT), [2]);
-    relay.port_said(2, SURVEYED);
+    relay.posted(2, SURVEYED);
     open(&mut relay, 3, ORIGIN, "b");
     assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
 }
@@ -209,7 +209,7 @@ fn reader_that_spoke_since_it_was_silent_keeps_the_reading() {
     let mut relay = greeted();
     load(&mut relay, 1, "a");
     relay.woken(Alarm::Surveys);
-    relay.port_said(1, r#"{"surveying":{}}"#);
+    relay.posted(1, r#"{"surveying":{}}"#);
     relay.take_actions();
     open(&mut relay, 2, ORIGIN, "b");
     assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
@@ -222,7 +222,7 @@ fn reader_that_only_commits_is_replaced() {
     load(&mut relay, 2, "b");
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
     let deliver_body = |relay: &mut Relay, sequence: u64, body: &str| {
-        relay.port_said(
+        relay.posted(
             1,
             &format!(r#"{{"deliveries":[{{"sequence":{sequence},"body":{body}}}]}}"#),
         );
@@ -245,7 +245,7 @@ fn reader_that_lists_stores_for_long_is_not_replaced() {
     load(&mut relay, 2, "b");
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
     for _ in 0..3 {
-        relay.port_said(1, r#"{"surveying":{}}"#);
+        relay.posted(1, r#"{"surveying":{}}"#);
         relay.woken(Alarm::Surveys);
     }
     assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
@@ -255,15 +255,15 @@ fn reader_that_lists_stores_for_long_is_not_replaced() {
 fn another_document_confirms_what_one_has_read() {
     let mut relay = greeted();
     load(&mut relay, 1, "a");
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     load(&mut relay, 2, "b");
-    relay.port_said(2, SURVEYED);
+    relay.posted(2, SURVEYED);
     relay.take_actions();
     // It is the one that was heard of last.
     deliver(&mut relay, 2, 1);
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     // The only one that is left.
     relay.port_closed(2);
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
@@ -278,7 +278,7 @@ fn origins_do_not_wait_for_each_other() {
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
     // The host asked after it began.
-    relay.port_said(1, SURVEYED);
+    relay.posted(1, SURVEYED);
     assert_eq!(told(&mut relay, SNAPSHOT), [1]);
 }
 

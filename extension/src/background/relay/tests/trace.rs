@@ -13,8 +13,8 @@ fn commit() -> String {
 
 fn deliver_traced(relay: &mut Relay, port: u32, sequence: u64) {
     let stacks = json!({"trace": {"sequence": sequence, "stacks": [STACK, "at clear (x:1:1)", ""]}});
-    relay.port_said(port, &stacks.to_string());
-    relay.port_said(
+    relay.posted(port, &stacks.to_string());
+    relay.posted(
         port,
         &format!(
             r#"{{"deliveries":[{{"sequence":{sequence},"body":{}}}]}}"#,
@@ -49,10 +49,10 @@ fn stacks_are_taken_while_an_inspector_traces() {
     open(&mut relay, 1, ORIGIN, "c");
     relay.inspector_opened(9);
     relay.take_actions();
-    relay.port_said(9, r#"{"trace":{"tab":7}}"#);
+    relay.posted(9, r#"{"trace":{"tab":7}}"#);
     assert_eq!(relay.take_actions(), [to_bridge(1, r#"{"trace":{"on":true}}"#)]);
     // Again, or for another tab: no news.
-    relay.port_said(9, r#"{"trace":"all"}"#);
+    relay.posted(9, r#"{"trace":"all"}"#);
     assert_eq!(relay.take_actions(), []);
     // A document that comes later, and one that comes back.
     open(&mut relay, 2, ORIGIN, "d");
@@ -61,10 +61,10 @@ fn stacks_are_taken_while_an_inspector_traces() {
             .take_actions()
             .contains(&to_bridge(2, r#"{"trace":{"on":true}}"#))
     );
-    relay.port_said(9, r#"{"trace":{"tab":8}}"#);
+    relay.posted(9, r#"{"trace":{"tab":8}}"#);
     let off = r#"{"trace":{"on":false}}"#;
     assert_eq!(relay.take_actions(), [to_bridge(1, off), to_bridge(2, off)]);
-    relay.port_said(9, r#"{"trace":"all"}"#);
+    relay.posted(9, r#"{"trace":"all"}"#);
     relay.take_actions();
     // It ends with the page that wanted it.
     relay.port_closed(9);
@@ -92,7 +92,7 @@ fn a_stack_reaches_only_the_inspector_that_traces() {
     // No inspector wants them: those that still arrive are left out.
     deliver_traced(&mut relay, 1, 1);
     assert_eq!(told(&mut relay, 9), Vec::<Value>::new());
-    relay.port_said(9, r#"{"trace":{"tab":7}}"#);
+    relay.posted(9, r#"{"trace":{"tab":7}}"#);
     relay.take_actions();
     deliver_traced(&mut relay, 1, 2);
     let actions = relay.take_actions();

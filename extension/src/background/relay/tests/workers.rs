@@ -5,7 +5,7 @@ use protocol::message::{MAX_WORKER_URL, MAX_WORKERS};
 use super::*;
 
 fn worker(relay: &mut Relay, port: u32, url: &str) {
-    relay.port_said(port, &format!(r#"{{"worker":{{"url":"{url}"}}}}"#));
+    relay.posted(port, &format!(r#"{{"worker":{{"url":"{url}"}}}}"#));
 }
 
 /// The workers that the host is told of.
