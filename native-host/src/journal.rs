@@ -68,7 +68,7 @@ use self::{
     clock::Clock,
     requery::{GivenUp, Requery},
     resync::Resyncs,
-    scan::Scan,
+    scan::Scans,
     store::Stores,
 };
 
@@ -101,8 +101,8 @@ struct State {
     base: u64,
     stores: Stores,
     contexts: HashMap<String, write::Known>,
-    /// How far whole-store reads have come, by context and store.
-    scans: HashMap<(i64, i64), Scan>,
+    /// How far whole-store reads have come.
+    scans: Scans,
     /// When surveys that may find what is missing were begun, by context.
     surveys: HashMap<i64, i64>,
     /// The generation of the redaction rules that hold now: see [`rules`].
@@ -138,7 +138,7 @@ impl Journal {
             base: 0,
             stores: Stores::default(),
             contexts: HashMap::new(),
-            scans: HashMap::new(),
+            scans: Scans::default(),
             surveys: HashMap::new(),
             redaction: 0,
             clock,

@@ -1,6 +1,6 @@
 //! Whole-store reads that are under way.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// How many keys of an unordered read are remembered at most; of a larger store it is not found out
 /// this way what is gone.
@@ -12,6 +12,39 @@ pub(super) enum Scan {
     Ordered(Ordered),
     /// Stretches of redacted keys, which only follow each other.
     Unordered(Unordered),
+}
+
+/// The reads that are under way, at most one of a store by each context.
+#[derive(Default)]
+pub(super) struct Scans {
+    /// By store and context.
+    scans: BTreeMap<(i64, i64), Scan>,
+}
+
+impl Scans {
+    pub(super) fn len(&self) -> usize {
+        self.scans.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.scans.clear();
+    }
+
+    pub(super) fn insert(&mut self, store: i64, context: i64, scan: Scan) {
+        self.scans.insert((store, context), scan);
+    }
+
+    pub(super) fn remove(&mut self, store: i64, context: i64) -> Option<Scan> {
+        self.scans.remove(&(store, context))
+    }
+
+    /// Forgets the reads of a store by all contexts.
+    pub(super) fn forget(&mut self, store: i64) {
+        while let Some((key, _)) = self.scans.range((store, i64::MIN)..=(store, i64::MAX)).next() {
+            let key = *key;
+            self.scans.remove(&key);
+        }
+    }
 }
 
 /// See [`Scan::Ordered`].

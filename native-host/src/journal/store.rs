@@ -196,6 +196,29 @@ impl Stores {
             .collect()
     }
 
+    /// The places of a database that the table knows and that are there, with their versions.
+    pub(super) fn of_database(
+        connection: &Connection,
+        origin: &str,
+        bucket: &str,
+        database: &str,
+    ) -> rusqlite::Result<Vec<(Place, u64)>> {
+        connection
+            .prepare_cached(
+                "SELECT name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND gone = 0 ORDER BY id",
+            )?
+            .query_map([origin, bucket, database], |row| {
+                let place = Place {
+                    origin: origin.to_owned(),
+                    bucket: bucket.to_owned(),
+                    database: database.to_owned(),
+                    store: row.get(0)?,
+                };
+                Ok((place, row.get(1)?))
+            })?
+            .collect()
+    }
+
     /// The places of an origin's bucket that the table knows and that are there, with their
     /// versions.
     pub(super) fn of_bucket(

@@ -350,6 +350,7 @@ impl<'j> Batch<'j> {
                 self.missing(name, context.last, sequence, page)?;
             }
             apply(self, context)?;
+            self.finish_noted_loss(&page.origin)?;
             self.write_gaps()?;
             self.report_long_keys(name, page);
             self.advance(name, sequence);

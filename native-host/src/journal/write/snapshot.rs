@@ -112,7 +112,7 @@ impl Batch<'_> {
             .stores
             .get(&self.transaction, place, snapshot.version)?;
         let id = store.id;
-        let before = self.state.scans.remove(&(context, id));
+        let before = self.state.scans.remove(id, context);
         let began_at = match before {
             _ if snapshot.after.is_none() => reading.began_at,
             Some(Scan::Ordered(before)) if before.reached == span.from => before.began_at,
@@ -123,7 +123,7 @@ impl Batch<'_> {
                 began_at,
                 reached: span.to,
             };
-            self.state.scans.insert((context, id), Scan::Ordered(so_far));
+            self.state.scans.insert(id, context, Scan::Ordered(so_far));
             return Ok(());
         }
         Ok(self.known_as_a_whole(place, snapshot.version, began_at)?)
@@ -157,7 +157,7 @@ impl Batch<'_> {
             .stores
             .get(&self.transaction, &place, snapshot.version)?
             .id;
-        let scan = match (self.state.scans.remove(&(scope.context, store)), after) {
+        let scan = match (self.state.scans.remove(store, scope.context), after) {
             (_, None) => Some(Unordered::new(reading.began_at)),
             (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == after => Some(scan),
             _ => None,
@@ -189,9 +189,8 @@ impl Batch<'_> {
         match (scan, until) {
             (Some(mut scan), Some(until)) => {
                 scan.reached = until;
-                self.state
-                    .scans
-                    .insert((scope.context, store), Scan::Unordered(scan));
+                let scan = Scan::Unordered(scan);
+                self.state.scans.insert(store, scope.context, scan);
             }
             (Some(scan), None) => {
                 // When its place was passed is not known of what is not there.

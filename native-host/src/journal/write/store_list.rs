@@ -14,6 +14,7 @@ use super::{
     },
     Batch, Scope,
     event::EventContext,
+    volume::NotedLoss,
 };
 
 /// How many characters of a reason are logged: it came from the page's process.
@@ -47,8 +48,9 @@ impl Batch<'_> {
             !unknown.contains(database) && !there.contains(&(database, place.store.as_str()))
         });
         if let Some(buckets) = &inventory.buckets {
+            let buckets: HashSet<&str> = buckets.iter().map(|bucket| &**bucket).collect();
             for bucket in Stores::named_buckets(&self.transaction, scope.origin)? {
-                if !buckets.iter().any(|there| *there == bucket) && bucket != inventory.bucket {
+                if !buckets.contains(&*bucket) && bucket != inventory.bucket {
                     known.extend(Stores::of_bucket(&self.transaction, scope.origin, &bucket)?);
                 }
             }
@@ -113,15 +115,38 @@ impl Batch<'_> {
     /// next answer may fare no better: that is asked as often as any question without an answer,
     /// and no more.
     pub(super) fn note_loss(&mut self, origin: &str, was_read: bool) -> rusqlite::Result<()> {
-        resync::note(&self.transaction, origin)?;
-        let stores = &mut self.state.stores;
-        for store in stores.invalidate_origin(&self.transaction, origin, resync::from_now())? {
-            self.state.scans.retain(|(_, scanned), _| *scanned != store);
-        }
         if was_read {
             self.state.resyncs.request_unless_pending(origin);
         } else {
             self.state.resyncs.request(origin);
+        }
+        match self.volume.noted_loss {
+            NotedLoss::None => {
+                self.volume.noted_loss = NotedLoss::Once;
+                self.invalidate_origin(origin)
+            }
+            NotedLoss::Once | NotedLoss::Again => {
+                self.volume.noted_loss = NotedLoss::Again;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes once more at the end of a delivery what came out to be lost after the first time: a
+    /// store that was met since counts as known.
+    pub(super) fn finish_noted_loss(&mut self, origin: &str) -> rusqlite::Result<()> {
+        match self.volume.noted_loss {
+            NotedLoss::None | NotedLoss::Once => Ok(()),
+            NotedLoss::Again => self.invalidate_origin(origin),
+        }
+    }
+
+    /// Changes the rows of all stores of the origin, so it is done at most twice in a delivery.
+    fn invalidate_origin(&mut self, origin: &str) -> rusqlite::Result<()> {
+        resync::note(&self.transaction, origin)?;
+        let stores = &mut self.state.stores;
+        for store in stores.invalidate_origin(&self.transaction, origin, resync::from_now())? {
+            self.state.scans.forget(store);
         }
         Ok(())
     }
@@ -192,7 +217,7 @@ impl Batch<'_> {
         store.request_resync(&self.transaction, resync::from_now())?;
         let id = store.id;
         // A whole-store read that is under way may have passed the place of what was lost.
-        self.state.scans.retain(|(_, store), _| *store != id);
+        self.state.scans.forget(id);
         self.state.resyncs.request(&place.origin);
         Ok(())
     }

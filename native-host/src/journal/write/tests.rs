@@ -7,6 +7,7 @@ mod emptied;
 mod forget;
 mod handed;
 mod late;
+mod linear;
 mod lost;
 mod rules;
 mod stores;

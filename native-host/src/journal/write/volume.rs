@@ -56,6 +56,17 @@ pub(super) fn is_long(key: &RawValue) -> bool {
     key.get().len() > MAX_KEY_TEXT
 }
 
+/// Whether something of the delivery's origin was lost, as far as the delivery has told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum NotedLoss {
+    #[default]
+    None,
+    /// The stores that the origin had then were invalidated.
+    Once,
+    /// More came out to be lost since.
+    Again,
+}
+
 /// What a delivery has written so far.
 #[derive(Default)]
 pub(super) struct Volume {
@@ -67,6 +78,8 @@ pub(super) struct Volume {
     work: u64,
     /// Stores that are left as they are, for there was too much to do.
     left: BTreeSet<i64>,
+    /// Whether the origin's stores were invalidated.
+    pub noted_loss: NotedLoss,
     /// Whether stores that were not known are left out, for there were too many.
     has_left_new: bool,
     /// Records that were left out because their keys are too long.
