@@ -79,11 +79,6 @@ impl Span {
         Ok(span)
     }
 
-    /// Whether a key, in bytes, lies in it.
-    pub(super) fn contains(&self, key: &[u8]) -> bool {
-        *self.from <= *key && *key < *self.to
-    }
-
     /// What of it is behind this key.
     pub(super) fn after(self, key: &[u8]) -> Self {
         Self {

@@ -82,7 +82,8 @@ fn deletion_in_conflict_changes_few_rows() {
 fn upgrade_in_conflict_changes_few_rows() {
     let mut bench = Bench::new();
     bench.deliver("a", &puts());
-    let changes = join(|store| format!(r#"{{"schema":{{"store":"s{store}","change":{{"delete_store":{{}}}}}}}}"#));
+    let changes =
+        join(|store| format!(r#"{{"schema":{{"store":"s{store}","change":{{"delete_store":{{}}}}}}}}"#));
     let body = format!(
         r#"{{"commit":{{"database":"d","version":2,"began_at":{0},"committed_at":{0},"operations":[{changes}]}}}}"#,
         NOW + 10_000
