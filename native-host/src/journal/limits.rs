@@ -3,12 +3,12 @@
 //! - An event stays until every sink in use has passed it on, and then, for `tail` and for servers
 //!   that forget, until it is older than [`crate::config::Limits::keep`] or the events take more
 //!   than [`crate::config::Limits::keep_bytes`].
-//! - Past [`crate::config::Limits::max_bytes`] the oldest events lose their text, passed on or not.
-//!   Their rows stay, with store and key, so the sink of Memcached still learns which records have
-//!   changed; their values are in the mirror. The last row of each store that lost some becomes a
-//!   gap event. What the sink that carries texts (Redis) has missed is backfilled: an `r` or `d`
-//!   for each record concerned, as the mirror has it once all sinks have passed the gap and there
-//!   is space again.
+//! - Past [`crate::config::Limits::max_bytes`] the oldest events lose their text, passed on or not,
+//!   those about whole stores, too. Their rows stay, with store and key, so the sink of Memcached
+//!   still learns which records have changed; their values are in the mirror. The last row of each
+//!   store that lost some becomes a gap event. What the sink that carries texts (Redis) has missed
+//!   is backfilled: an `r` or `d` for each record concerned, as the mirror has it once all sinks
+//!   have passed the gap and there is space again.
 //!
 //! This module has the limits and the counters; `write::retention` acts on them.
 
@@ -24,6 +24,10 @@ pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
 /// The text of a stripped event, and of one whose record is to be backfilled.
 pub(super) const STRIPPED: &str = "";
 pub(super) const BACKFILL_PENDING: &str = "?";
+
+/// Whether a row is a gap event.
+pub(super) const IS_GAP: &str =
+    "(octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')";
 
 /// Whether a row's record is to be backfilled: its text was stripped, or it is a gap event, which
 /// has its key until then.

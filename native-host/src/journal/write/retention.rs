@@ -13,7 +13,7 @@ use super::{
     super::{
         forget,
         key::{RecordKey, raw},
-        limits::{AT_ONCE, BACKFILL_PENDING, IS_BACKFILL_PENDING, ROW_BYTES, STRIPPED},
+        limits::{AT_ONCE, BACKFILL_PENDING, IS_BACKFILL_PENDING, IS_GAP, ROW_BYTES, STRIPPED},
         schema,
         store::{Place, Stores},
     },
@@ -255,8 +255,8 @@ impl Batch<'_> {
         {
             // What tells of a gap stays: it is the only one that does.
             let query = format!(
-                "SELECT number, store, octet_length(event) FROM journal
-                 WHERE number > ?1 AND key IS NOT NULL AND octet_length(event) > 1 AND NOT {IS_BACKFILL_PENDING} ORDER BY number LIMIT ?2"
+                "SELECT number, store, octet_length(event), key IS NOT NULL FROM journal
+                 WHERE number > ?1 AND octet_length(event) > 1 AND NOT {IS_GAP} ORDER BY number LIMIT ?2"
             );
             let mut statement = self.transaction.prepare_cached(&query)?;
             let mut rows = statement.query(params![self.state.usage.stripped_to, AT_ONCE])?;
@@ -268,19 +268,20 @@ impl Batch<'_> {
                 let loss = losses.entry(row.get(1)?).or_default();
                 loss.events += 1;
                 loss.last = number;
-                gone.push(number);
+                loss.keyed = row.get(3)?;
+                gone.push((number, loss.keyed));
                 left = left.saturating_sub(bytes);
             }
         }
-        let Some(last) = gone.last().copied() else {
+        let Some((last, _)) = gone.last().copied() else {
             return Ok(false);
         };
         {
             let mut update = self
                 .transaction
                 .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1")?;
-            for number in &gone {
-                let text = if carried && *number > carried_to {
+            for (number, keyed) in &gone {
+                let text = if carried && *number > carried_to && *keyed {
                     BACKFILL_PENDING
                 } else {
                     STRIPPED
@@ -292,8 +293,8 @@ impl Batch<'_> {
         }
         for (store, loss) in &losses {
             left += self.write_gap(*store, loss)?;
-            // Every gap event is a row to backfill, whether its text was or not.
-            if !carried || loss.last <= carried_to {
+            // A gap event with a key is a row to backfill, whether its text was or not.
+            if loss.keyed && (!carried || loss.last <= carried_to) {
                 pending += 1;
             }
         }

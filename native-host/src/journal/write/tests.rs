@@ -5,6 +5,7 @@ mod before;
 mod conflict;
 mod emptied;
 mod forget;
+mod full;
 mod handed;
 mod late;
 mod linear;
