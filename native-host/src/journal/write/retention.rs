@@ -40,6 +40,16 @@ pub(super) struct Loss {
     pub keyed: bool,
 }
 
+/// What has come of the records to backfill.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Backfilled {
+    /// None could be, or none is left.
+    Nothing,
+    /// There are more.
+    Some,
+    All,
+}
+
 impl Batch<'_> {
     /// Whether there is more than there may be.
     pub(super) fn is_full(&self) -> bool {
@@ -52,13 +62,15 @@ impl Batch<'_> {
     /// Backfills, removes old events and tombstones, and strips events of their text if there is no
     /// room for it. Returns whether there is more to do at once.
     pub(super) fn retain(&mut self) -> rusqlite::Result<bool> {
-        let mut more = self.backfill()?;
+        let backfilled = self.backfill()?;
+        let mut more = backfilled == Backfilled::Some;
         more |= self.evict()?;
         if forget::tombstones(&self.transaction, false)? {
             // What is remembered of stores is older.
             self.state.stores = Stores::default();
         }
-        if !more && self.is_full() {
+        // What was just backfilled has to reach the sinks first, or it would be stripped at once.
+        if !more && backfilled == Backfilled::Nothing && self.is_full() {
             more = self.strip_values()?;
         }
         Ok(more)
@@ -145,33 +157,44 @@ impl Batch<'_> {
     /// Makes events of what the mirror holds of records whose events were stripped, once the sinks
     /// have passed the gap and are not far behind: a few at a time, so that these do not fill the
     /// journal themselves.
-    fn backfill(&mut self) -> rusqlite::Result<bool> {
+    ///
+    /// The rows themselves may fill it. They are evicted once their records are told, so that is
+    /// done in a full journal, too, unless events of some length wait to be passed on.
+    fn backfill(&mut self) -> rusqlite::Result<Backfilled> {
         let passed_on = self.passed_on()?;
+        let at_once = self.state.limits.max_bytes.unwrap_or(u64::MAX) / 4;
         if self.state.usage.backfill_pending == 0
-            || self.is_full()
             || self.state.head.saturating_sub(passed_on) > BACKFILL_AT_ONCE as u64
+            || self.is_full() && self.waiting_bytes(passed_on)? > at_once
         {
-            return Ok(false);
+            return Ok(Backfilled::Nothing);
         }
         let pending = self.backfill_rows(passed_on)?;
-        let more = pending.len() == BACKFILL_AT_ONCE;
-        let enough = self
-            .state
-            .usage
-            .bytes
-            .saturating_add(self.state.limits.max_bytes.unwrap_or(u64::MAX) / 4);
+        let done = match pending.len() {
+            0 => Backfilled::Nothing,
+            BACKFILL_AT_ONCE => Backfilled::Some,
+            _ => Backfilled::All,
+        };
+        let enough = self.state.usage.bytes.saturating_add(at_once);
         let (carried, _) = self.text_sink()?;
         let mut told = BTreeSet::new();
         for (number, store, key) in pending {
             if self.state.usage.bytes > enough || self.is_voluminous() {
-                return Ok(true);
+                return Ok(Backfilled::Some);
             }
             self.finish_backfill(number, &key)?;
             if carried && told.insert((store, key.clone())) {
                 self.backfill_record(store, key)?;
             }
         }
-        Ok(more)
+        Ok(done)
+    }
+
+    /// What the texts of the events take that wait to be passed on.
+    fn waiting_bytes(&self, passed_on: u64) -> rusqlite::Result<u64> {
+        self.transaction
+            .prepare_cached("SELECT coalesce(sum(octet_length(event)), 0) FROM journal WHERE number > ?1")?
+            .query_row([passed_on], |row| row.get(0))
     }
 
     /// The first rows to backfill that were passed on: number, store, key.

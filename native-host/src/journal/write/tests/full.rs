@@ -89,3 +89,21 @@ fn events_about_whole_stores_lose_their_text_too() {
         assert_eq!(bench.events().last().map(String::as_str), Some("c 1"));
     }
 }
+
+#[test]
+fn journal_full_of_keys_becomes_empty_once_the_sinks_are_back() {
+    let (mut bench, sink) = bench();
+    for number in 0..30 {
+        let put = format!(
+            r#"{{"put":{{"store":"s","key":{},"value":1}}}}"#,
+            long(60_000, number)
+        );
+        bench.commit("a", number * 1000, number * 1000, &put);
+    }
+    assert!(bench.event_bytes() > MIB, "{}", bench.event_bytes());
+    bench.catch_up(&sink);
+    assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
+    // Those that the sink had not had follow.
+    let events = bench.events();
+    assert!(events.iter().any(|event| event == "r 1"), "{events:?}");
+}
