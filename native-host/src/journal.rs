@@ -115,6 +115,8 @@ struct State {
     usage: limits::Usage,
     renderer: Renderer,
     resyncs: Resyncs,
+    /// Deliveries were left out, for the journal was full of rows.
+    was_overfull: bool,
     /// A transaction was begun and not committed.
     unfinished: bool,
     /// How many bytes of events one delivery may write.
@@ -148,6 +150,7 @@ impl Journal {
             usage: limits::Usage::default(),
             renderer: Renderer::default(),
             resyncs: Resyncs::default(),
+            was_overfull: false,
             unfinished: false,
             delivery_bytes: write::DELIVERY_BYTES,
             delivery_work: write::DELIVERY_WORK,

@@ -19,7 +19,7 @@ CREATE TABLE rules (                        -- at most one row: the redaction ru
 ) STRICT;
 
 CREATE TABLE usage (                        -- one row: what the events take (limits.rs)
-    bytes INTEGER NOT NULL,                 -- of all events' texts and keys
+    bytes INTEGER NOT NULL,                 -- of all events' rows, texts and keys
     stripped INTEGER NOT NULL,              -- how many events have lost their text, since the beginning
     backfill_pending INTEGER NOT NULL       -- how many rows are still to be backfilled
 ) STRICT;

@@ -111,6 +111,8 @@ pub struct Batch<'j> {
     stripped: u64,
     /// Some of its pending events were spilled to disk.
     has_spilled: bool,
+    /// Origins of which deliveries were left out, for the journal was full of rows.
+    left_out: BTreeSet<String>,
     /// What the delivery that is being applied has written.
     volume: volume::Volume,
     recent: &'j Recent,
@@ -176,6 +178,7 @@ impl<'j> Batch<'j> {
             written: Written::default(),
             stripped: journal.state.usage.stripped,
             has_spilled: false,
+            left_out: BTreeSet::new(),
             volume: volume::Volume::default(),
             recent: &journal.recent,
             state: &mut journal.state,
@@ -195,6 +198,9 @@ impl<'j> Batch<'j> {
             body,
         } = delivery;
         self.deliver(context, *sequence, page, |batch, known| {
+            if batch.is_overfull() {
+                return batch.leave_out(context, *sequence, page);
+            }
             match batch.body(delivery, known) {
                 Err(Refusal::Malformed(reason)) => {
                     batch.malformed(context, *sequence, page, &reason);

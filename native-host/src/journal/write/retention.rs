@@ -5,7 +5,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use protocol::event::{Event, Op, Source};
+use protocol::{
+    event::{Event, Op, Source},
+    message::{ErrorCode, HostError, Page},
+};
 use rusqlite::params;
 use serde_json::value::RawValue;
 
@@ -29,6 +32,10 @@ const BACKFILL_AT_ONCE: usize = 1024;
 
 /// How full the journal may be, in quarters of its bound, once it had to let go.
 const QUARTERS_LEFT: u64 = 3;
+
+/// How many times its bound the journal may take in all, with rows and keys that cannot be
+/// stripped.
+const OVERFULL: u64 = 2;
 
 /// A store that loses events' text.
 #[derive(Default)]
@@ -59,6 +66,46 @@ impl Batch<'_> {
             .is_some_and(|most| self.state.usage.bytes > most)
     }
 
+    /// Whether the rows of events that cannot lose more take so much that deliveries are given up.
+    pub(super) fn is_overfull(&self) -> bool {
+        let most = self.state.limits.max_bytes.unwrap_or(u64::MAX);
+        let usage = self.state.usage;
+        usage.unstrippable.min(usage.bytes) > most.saturating_mul(OVERFULL)
+    }
+
+    /// Leaves out what a delivery says, for there is no space for any more rows. Its origin is read
+    /// again once there is.
+    pub(super) fn leave_out(
+        &mut self,
+        context: &str,
+        sequence: u64,
+        page: &Page<'_>,
+    ) -> rusqlite::Result<()> {
+        self.state.was_overfull = true;
+        if self.left_out.insert(page.origin.clone().into_owned()) {
+            self.outcome.errors.push(HostError {
+                code: ErrorCode::DeliveriesMissing,
+                message: format!(
+                    "delivery {sequence} of a page of {} was given up: the journal is full of events that the servers have yet to take (journal.max_mib)",
+                    page.origin
+                ),
+                fix: "Start the servers that `idb-relay status` names, or raise journal.max_mib; the page's stores are read again once there is space.".to_owned(),
+                context: Some(context.to_owned()),
+                sequence: Some(sequence),
+            });
+        }
+        self.note_missing(&page.origin)
+    }
+
+    /// Asks for what was left out, once there is space for it.
+    fn ask_for_left_out(&mut self) -> rusqlite::Result<()> {
+        if self.state.was_overfull && !self.is_overfull() {
+            self.state.was_overfull = false;
+            self.state.resyncs.resume(&self.transaction)?;
+        }
+        Ok(())
+    }
+
     /// Backfills, removes old events and tombstones, and strips events of their text if there is no
     /// room for it. Returns whether there is more to do at once.
     pub(super) fn retain(&mut self) -> rusqlite::Result<bool> {
@@ -73,6 +120,7 @@ impl Batch<'_> {
         if !more && backfilled == Backfilled::Nothing && self.is_full() {
             more = self.strip_values()?;
         }
+        self.ask_for_left_out()?;
         Ok(more)
     }
 
@@ -274,7 +322,7 @@ impl Batch<'_> {
         let (carried, carried_to) = self.text_sink()?;
         let mut losses: BTreeMap<i64, Loss> = BTreeMap::new();
         let mut gone = Vec::new();
-        let (mut left, mut pending) = (self.state.usage.bytes, 0);
+        let (mut left, mut pending, mut is_last) = (self.state.usage.bytes, 0, false);
         {
             // What tells of a gap stays: it is the only one that does.
             let query = format!(
@@ -283,9 +331,11 @@ impl Batch<'_> {
             );
             let mut statement = self.transaction.prepare_cached(&query)?;
             let mut rows = statement.query(params![self.state.usage.stripped_to, AT_ONCE])?;
-            while left > enough
-                && let Some(row) = rows.next()?
-            {
+            while left > enough {
+                let Some(row) = rows.next()? else {
+                    is_last = (gone.len() as u64) < AT_ONCE;
+                    break;
+                };
                 let number = row.get(0)?;
                 let bytes: u64 = row.get(2)?;
                 let loss = losses.entry(row.get(1)?).or_default();
@@ -297,6 +347,7 @@ impl Batch<'_> {
             }
         }
         let Some((last, _)) = gone.last().copied() else {
+            self.state.usage.unstrippable = left;
             return Ok(false);
         };
         {
@@ -325,6 +376,7 @@ impl Batch<'_> {
         self.state.usage.stripped_to = last;
         self.state.usage.stripped += gone.len() as u64;
         self.state.usage.bytes = left;
+        self.state.usage.unstrippable = if is_last { left } else { 0 };
         tracing::warn!(
             "the journal is full: {} events lost their values; the records' newest ones follow once there is room",
             gone.len()

@@ -120,6 +120,11 @@ impl Batch<'_> {
         } else {
             self.state.resyncs.request(origin);
         }
+        self.note_missing(origin)
+    }
+
+    /// The same, but it is not asked for yet.
+    pub(super) fn note_missing(&mut self, origin: &str) -> rusqlite::Result<()> {
         match self.volume.noted_loss {
             NotedLoss::None => {
                 self.volume.noted_loss = NotedLoss::Once;

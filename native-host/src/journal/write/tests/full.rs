@@ -1,18 +1,24 @@
 //! A journal whose sinks are away: what it takes is bounded, and comes right once they are back.
 
+use protocol::message::ErrorCode;
+
 use super::{
     super::super::{Limits, progress::Progress},
-    Bench,
+    Bench, NOW,
 };
 
 const MIB: u64 = 1024 * 1024;
 
 /// A journal of at most a mebibyte of events, which one sink has yet to pass on.
 fn bench() -> (Bench, Progress) {
+    bench_of(MIB)
+}
+
+fn bench_of(most: u64) -> (Bench, Progress) {
     let mut bench = Bench::new();
     let sink = Progress::open(bench.journal.path(), bench.journal.turn(), "carrier").expect("a sink");
     let limits = Limits {
-        max_bytes: Some(MIB),
+        max_bytes: Some(most),
         ..Limits::default()
     };
     bench.journal.limit(limits, "carrier");
@@ -106,4 +112,45 @@ fn journal_full_of_keys_becomes_empty_once_the_sinks_are_back() {
     // Those that the sink had not had follow.
     let events = bench.events();
     assert!(events.iter().any(|event| event == "r 1"), "{events:?}");
+}
+
+#[test]
+fn journal_full_of_keys_takes_no_more_until_the_sinks_are_back() {
+    let (mut bench, sink) = bench();
+    let put = |key: &str, number: i64| {
+        format!(
+            r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"put":{{"store":"s","key":{key},"value":1}}}}]}}}}"#,
+            NOW + number * 1000
+        )
+    };
+    let mut errors = Vec::new();
+    for number in 0..100 {
+        errors.extend(bench.deliver("a", &put(&long(60_000, number), number)).errors);
+    }
+    // The bound twice, and a delivery.
+    let bytes = bench.event_bytes();
+    assert!(bytes < 2 * MIB + 200_000, "{bytes}");
+    assert!(errors.len() > 10, "{errors:?}");
+    let error = &errors[0];
+    assert!(
+        error.code == ErrorCode::DeliveriesMissing && error.message.contains("journal.max_mib"),
+        "{error:?}"
+    );
+    assert!(!bench.wants_all(), "nothing could be kept of what is read");
+    bench.catch_up(&sink);
+    assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
+    assert!(bench.wants_all());
+    bench.deliver("a", &put("1", 200));
+    assert_eq!(bench.events().last().map(String::as_str), Some("c 1"));
+}
+
+#[test]
+fn rows_without_a_text_count() {
+    let (mut bench, _sink) = bench_of(MIB / 8);
+    let clears = vec![r#"{"clear":{"store":"s"}}"#; 2000].join(",");
+    for number in 0..30 {
+        bench.commit("a", number * 1000, number * 1000, &clears);
+    }
+    let rows = bench.query("SELECT count(*) FROM journal");
+    assert!(rows < 30_000, "{rows}");
 }
