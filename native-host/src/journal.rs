@@ -66,6 +66,7 @@ use crate::{config::Limits, time::now_ms, timing};
 
 use self::{
     clock::Clock,
+    forget::Tombstones,
     requery::{GivenUp, Requery},
     resync::Resyncs,
     scan::Scans,
@@ -115,6 +116,7 @@ struct State {
     usage: limits::Usage,
     renderer: Renderer,
     resyncs: Resyncs,
+    tombstones: Tombstones,
     /// Deliveries were left out, for the journal was full of rows.
     was_overfull: bool,
     /// A transaction was begun and not committed.
@@ -150,6 +152,7 @@ impl Journal {
             usage: limits::Usage::default(),
             renderer: Renderer::default(),
             resyncs: Resyncs::default(),
+            tombstones: Tombstones::default(),
             was_overfull: false,
             unfinished: false,
             delivery_bytes: write::DELIVERY_BYTES,

@@ -152,6 +152,7 @@ impl<'j> Batch<'j> {
         }
         if std::mem::replace(&mut journal.state.unfinished, true) {
             journal.state.requery.undo();
+            journal.state.tombstones.count_again();
             journal.state.reload(connection).map_err(failed)?;
         } else if journal.state.remembers_much() {
             journal.state.reload(connection).map_err(failed)?;
@@ -305,6 +306,7 @@ impl<'j> Batch<'j> {
         if limits::is_due(self.before, self.state.head) || self.is_full() {
             self.retain()?;
         }
+        self.bound_tombstones()?;
         if self.state.head > self.before {
             limits::note_passed(&self.transaction, "journal", self.state.head, now_ms())?;
         }

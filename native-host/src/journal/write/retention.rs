@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
-        forget,
+        forget::{self, Tombstones},
         key::{RecordKey, raw},
         limits::{AT_ONCE, BACKFILL_PENDING, IS_BACKFILL_PENDING, IS_GAP, ROW_BYTES, STRIPPED},
         schema,
@@ -122,6 +122,18 @@ impl Batch<'_> {
         }
         self.ask_for_left_out()?;
         Ok(more)
+    }
+
+    /// Forgets the oldest deleted records if there are too many.
+    pub(super) fn bound_tombstones(&mut self) -> rusqlite::Result<()> {
+        let most = Tombstones::limit(&self.state.limits);
+        let tombstones = &mut self.state.tombstones;
+        tombstones.append(&mut self.single.tombstones);
+        if tombstones.bound(&self.transaction, most)? {
+            // What is remembered of stores is older.
+            self.state.stores = Stores::default();
+        }
+        Ok(())
     }
 
     /// Forgets stores that are gone and that no event is about any more; whether there may be more.
