@@ -123,6 +123,8 @@ struct State {
     unfinished: bool,
     /// How many bytes of events one delivery may write.
     delivery_bytes: u64,
+    /// How many bytes the rows of an origin's stores may take.
+    origin_bytes: u64,
     /// How much work on ranges of stores one delivery may cause.
     delivery_work: u64,
     /// How many bytes of records and events the last transaction wrote, or tried to.
@@ -156,6 +158,7 @@ impl Journal {
             was_overfull: false,
             unfinished: false,
             delivery_bytes: write::DELIVERY_BYTES,
+            origin_bytes: write::ORIGIN_BYTES,
             delivery_work: write::DELIVERY_WORK,
             attempted: 0,
         };

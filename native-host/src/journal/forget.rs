@@ -1,5 +1,5 @@
-//! What is forgotten once it is of no further use: records that were deleted, and stores that are
-//! gone.
+//! What is forgotten once it is of no further use: records that were deleted, stores that are gone,
+//! and documents.
 //!
 //! **Deleted records.** A tombstone tells a commit that is reported late that its record was
 //! deleted since. A document can be late by hours (a frozen tab), and there may be any number of
@@ -17,6 +17,10 @@
 //! list. Its row stays as long as an event refers to it, for the sinks take its name
 //! from there, and as long as it has tombstones. The row with the highest id always stays: no id is
 //! given out twice.
+//!
+//! **Documents.** What one that was forgotten delivers counts as if what it delivered before had
+//! never arrived: its origin is read again. The row with the highest id always stays, too, for
+//! stamps name documents by their ids.
 
 use std::collections::HashSet;
 
@@ -150,6 +154,28 @@ fn tombstones_past(connection: &Connection, total: u64, enough: u64) -> rusqlite
         until = Some(at);
     }
     Ok(until.map(|until| (until, left)))
+}
+
+/// How many documents of an origin are remembered: each frame is one.
+const CONTEXTS: u64 = 16 * 1024;
+
+/// Forgets documents that have delivered nothing for long, and those of an origin that has too
+/// many. Whether there were any.
+pub(super) fn contexts(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut forgotten = connection.execute(
+        "DELETE FROM context WHERE seen_at < ?1 AND id < (SELECT max(id) FROM context)",
+        [now_ms() - timing::journal::CONTEXT_MS],
+    )?;
+    let count: u64 = connection.query_row("SELECT count(*) FROM context", [], |row| row.get(0))?;
+    if count > CONTEXTS {
+        forgotten += connection.execute(
+            "DELETE FROM context WHERE id < (SELECT max(id) FROM context) AND id IN
+                (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY origin ORDER BY seen_at DESC, id DESC) AS place
+                 FROM context) WHERE place > ?1)",
+            [CONTEXTS],
+        )?;
+    }
+    Ok(forgotten > 0)
 }
 
 /// A store that is to be forgotten, with the last stamp on it.

@@ -7,7 +7,14 @@
 
 use rusqlite::{Connection, params};
 
-use super::stamp::{CommitSpan, NO_CONTEXT, ReadSpan, SLACK_MS};
+use super::{
+    key::round_up,
+    stamp::{CommitSpan, NO_CONTEXT, ReadSpan, SLACK_MS},
+};
+
+/// How many bytes of a key are kept of how far a read has come. Of longer ones it counts as having
+/// come a little further, which costs reading a few records again.
+const LONGEST_KEY: usize = 256;
 
 /// A whole-store read, finished or under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +70,7 @@ impl ReadMarks {
         let new = ReadMark {
             by: reading.context,
             at: reading.read_at,
-            until,
+            until: round_up(until, LONGEST_KEY),
         };
         match self.last.take() {
             Some(last) if last.by == new.by => self.last = Some(last.merge(&new)),

@@ -117,9 +117,6 @@ fn prepare(connection: &Connection, author: &Author, clock: Clock) -> rusqlite::
     transaction.execute("UPDATE ended SET starts = starts + 1", [])?;
     forget::tombstones(&transaction, true)?;
     failpoint::pass("journal.opening");
-    transaction.execute(
-        "DELETE FROM context WHERE seen_at < ?1",
-        [now_ms() - timing::journal::CONTEXT_MS],
-    )?;
+    forget::contexts(&transaction)?;
     transaction.commit()
 }

@@ -74,6 +74,9 @@ pub(super) struct Stores {
     known: HashMap<Place, Store>,
     /// How many bytes the rows take that were added since the last reset.
     added: u64,
+    /// How many those of an origin take, where that is known. Those that were forgotten since may
+    /// be among them.
+    of_origins: HashMap<String, u64>,
 }
 
 /// What a row takes beside its names, which are in the index, too.
@@ -98,7 +101,11 @@ impl Stores {
                 store
             } else {
                 let names = [&place.origin, &place.bucket, &place.database, &place.store];
-                self.added += ROW + 2 * names.map(|name| name.len() as u64).iter().sum::<u64>();
+                let row = ROW + 2 * names.map(|name| name.len() as u64).iter().sum::<u64>();
+                self.added += row;
+                if let Some(bytes) = self.of_origins.get_mut(&place.origin) {
+                    *bytes += row;
+                }
                 add(connection, names, version)?
             };
             self.known.insert(place.clone(), store);
@@ -119,6 +126,21 @@ impl Stores {
     /// How many bytes the rows take that were added since the last reset.
     pub(super) fn added(&self) -> u64 {
         self.added
+    }
+
+    /// How many bytes the rows of an origin's stores take, of those that are gone, too.
+    pub(super) fn bytes_of(&mut self, connection: &Connection, origin: &str) -> rusqlite::Result<u64> {
+        if let Some(bytes) = self.of_origins.get(origin) {
+            return Ok(*bytes);
+        }
+        let bytes = connection
+            .prepare_cached(
+                "SELECT coalesce(sum(?2 + 2 * (octet_length(origin) + octet_length(bucket) + octet_length(database) + octet_length(name))), 0)
+                 FROM store WHERE origin = ?1",
+            )?
+            .query_row(params![origin, ROW], |row| row.get(0))?;
+        self.of_origins.insert(origin.to_owned(), bytes);
+        Ok(bytes)
     }
 
     /// Counts from nought what is added.

@@ -57,10 +57,10 @@ use serde_json::value::RawValue;
 use self::context::Context;
 pub(super) use self::{
     context::Known,
-    volume::{DELIVERY_BYTES, DELIVERY_WORK},
+    volume::{DELIVERY_BYTES, DELIVERY_WORK, ORIGIN_BYTES},
 };
 use super::{
-    Journal, JournalError, State, WriterLock, clock, limits,
+    Journal, JournalError, State, WriterLock, clock, forget, limits,
     mirror::{Mirror, Single},
     recent::{Recent, Written},
     writer_lock::{self, PendingProgress},
@@ -113,6 +113,8 @@ pub struct Batch<'j> {
     has_spilled: bool,
     /// Origins of which deliveries were left out, for the journal was full of rows.
     left_out: BTreeSet<String>,
+    /// Origins of which stores were left out, for there were too many.
+    left_stores: BTreeSet<String>,
     /// What the delivery that is being applied has written.
     volume: volume::Volume,
     recent: &'j Recent,
@@ -180,6 +182,7 @@ impl<'j> Batch<'j> {
             stripped: journal.state.usage.stripped,
             has_spilled: false,
             left_out: BTreeSet::new(),
+            left_stores: BTreeSet::new(),
             volume: volume::Volume::default(),
             recent: &journal.recent,
             state: &mut journal.state,
@@ -313,12 +316,17 @@ impl<'j> Batch<'j> {
         self.state.usage.save(&self.transaction)
     }
 
-    /// Does what [`Self::retain`] does, and forgets stores that are gone. Returns whether there is
+    /// Does what [`Self::retain`] does, and forgets documents and stores that are gone. Returns whether there is
     /// more to do.
     pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
         let path = self.path;
         self.retain()
-            .and_then(|more| Ok(self.forget_stores()? || more))
+            .and_then(|more| {
+                if forget::contexts(&self.transaction)? {
+                    self.state.contexts.clear();
+                }
+                Ok(self.forget_stores()? || more)
+            })
             .map_err(|source| JournalError::failed(path, source))
     }
 
@@ -361,6 +369,7 @@ impl<'j> Batch<'j> {
             self.finish_noted_loss(&page.origin)?;
             self.write_gaps()?;
             self.report_long_keys(name, page);
+            self.report_left_stores(name, page);
             self.advance(name, sequence);
             Ok(())
         });

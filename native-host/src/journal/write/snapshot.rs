@@ -36,6 +36,9 @@ impl Batch<'_> {
         let span = Span::between(snapshot.after, snapshot.until)?;
         let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
         let place = place_of(scope, snapshot);
+        if self.leaves_out(&place)? {
+            return Ok(());
+        }
         let reading = self.reading_of(scope, snapshot);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
         let event_context = event_context(
@@ -71,6 +74,9 @@ impl Batch<'_> {
             database: records.database.clone().into_owned(),
             store: records.store.clone().into_owned(),
         };
+        if self.leaves_out(&place)? {
+            return Ok(());
+        }
         let reading = ReadSpan {
             context: scope.context,
             began_at: self.state.clock.bound(records.began_at),
@@ -150,6 +156,9 @@ impl Batch<'_> {
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
         let place = place_of(scope, snapshot);
+        if self.leaves_out(&place)? {
+            return Ok(());
+        }
         let mut reading = self.reading_of(scope, snapshot);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
         let store = self

@@ -97,10 +97,14 @@ impl Batch<'_> {
                 store: name.store.clone().into_owned(),
             };
             let known = self.state.stores.version(&self.transaction, &place)?;
-            if known.is_none() && self.adds_no_store() {
+            if known.is_none() && self.adds_no_store(scope.origin)? {
+                self.leave_new_store(scope.origin, false)?;
                 continue;
             }
             self.resync_store(&place, known.unwrap_or(0))?;
+        }
+        if self.has_left_new_stores() {
+            return Ok(());
         }
         self.request_resync(scope.origin)
     }
@@ -173,8 +177,7 @@ impl Batch<'_> {
                     database: database.name.clone().into_owned(),
                     store: store.clone().into_owned(),
                 };
-                if self.adds_no_store() && self.state.stores.version(&self.transaction, &place)?.is_none() {
-                    self.leave_new_store(scope.origin, true)?;
+                if self.leaves_out(&place)? {
                     continue;
                 }
                 self.rediscover_by_read(scope, &place, database.version, reading)?;

@@ -12,6 +12,7 @@ mod linear;
 mod lost;
 mod rules;
 mod stores;
+mod tables;
 mod unordered;
 mod upgrades;
 mod volume;
