@@ -36,7 +36,7 @@ pub(in crate::journal) const DELIVERY_BYTES: u64 = 256 * 1024 * 1024;
 
 /// How many bytes the rows of an origin's stores may take: tens of thousands of stores. Each store
 /// list goes through all of them.
-pub(in crate::journal) const ORIGIN_BYTES: u64 = 16 * 1024 * 1024;
+pub(in crate::journal) const ORIGIN_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How much work on ranges of stores one delivery may cause, counted in bytes as
 /// [`Volume::count_read`] and its neighbours do. A store of a million records can be cleared.

@@ -1,6 +1,7 @@
 //! What a delivery about many stores costs grows with their number, not with its square.
 
 use super::{Bench, NOW};
+use crate::time::now_ms;
 
 const STORES: usize = 1000;
 
@@ -89,4 +90,49 @@ fn upgrade_in_conflict_changes_few_rows() {
         NOW + 10_000
     );
     bench.check_rows_changed("b", &body);
+}
+
+#[test]
+fn small_delivery_about_a_loss_changes_few_rows() {
+    let mut bench = Bench::new();
+    bench.deliver("a", &puts());
+    bench.snapshot("a", 60_000, "");
+    let rows = bench.rows_changed("a", r#"{"gap":{"reason":"r","stores":[]}}"#);
+    assert!(rows <= ROWS, "{rows}");
+    assert!(bench.wants_all());
+    assert!(
+        bench
+            .reader
+            .stores()
+            .expect("stores")
+            .iter()
+            .all(|store| !store.complete)
+    );
+}
+
+#[test]
+fn store_that_is_met_after_a_loss_knows_of_it() {
+    let now = now_ms() - NOW;
+    let losses = [r#"{"gap":{"reason":"r","stores":[]}}"#; 2];
+    for (losses, expected) in [(&losses[..0], "u 1→2"), (&losses[..1], "u 2"), (&losses, "u 2")] {
+        let mut bench = Bench::new();
+        bench.put("a", now + 1000, now + 1000, 1);
+        bench.snapshot("a", now + 2000, r#"{"key":1,"value":1}"#);
+        for loss in losses {
+            bench.deliver("b", loss);
+            // What is remembered is thrown away, and stores are read from the file.
+            bench.journal.tidy().expect("tidied");
+        }
+        assert_eq!(
+            bench.reader.stores().expect("stores")[0].complete,
+            losses.is_empty()
+        );
+        bench.put("a", now + 3000, now + 3000, 2);
+        assert_eq!(bench.events().last().map(String::as_str), Some(expected));
+        // Until it is read once more.
+        bench.snapshot("a", now + 60_000, r#"{"key":1,"value":2}"#);
+        bench.journal.tidy().expect("tidied");
+        bench.put("a", now + 61_000, now + 61_000, 3);
+        assert!(bench.reader.stores().expect("stores")[0].complete);
+    }
 }
