@@ -144,7 +144,7 @@ impl Stores {
         self.added
     }
 
-    /// How many bytes the rows of an origin's stores take, of those that are gone, too.
+    /// How many bytes the rows of an origin's stores take, also of those that are gone.
     pub(super) fn bytes_of(&mut self, connection: &Connection, origin: &str) -> rusqlite::Result<u64> {
         if let Some(bytes) = self.of_origins.get(origin) {
             return Ok(*bytes);
@@ -181,8 +181,8 @@ impl Stores {
     }
 
     /// Something of this origin was lost before this time: what the mirror has, and lacks, is known
-    /// no longer. Returns the stores that are remembered. Their rows stay as they are, for there may
-    /// be many.
+    /// no longer. Returns the stores that are remembered. Their rows stay as they are, for there
+    /// may be many.
     pub(super) fn invalidate_origin(
         &mut self,
         connection: &Connection,

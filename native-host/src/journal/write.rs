@@ -316,8 +316,8 @@ impl<'j> Batch<'j> {
         self.state.usage.save(&self.transaction)
     }
 
-    /// Does what [`Self::retain`] does, and forgets documents and stores that are gone. Returns whether there is
-    /// more to do.
+    /// Does what [`Self::retain`] does, and forgets documents and stores that are gone. Returns
+    /// whether there is more to do.
     pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
         let path = self.path;
         self.retain()

@@ -212,6 +212,9 @@ fn delete_of(key: &str) -> String {
     format!(r#"{{"delete":{{"store":"s","key":{key}}}}}"#)
 }
 
+/// Makes a deleted record of a number.
+type Way<'w> = &'w dyn Fn(&mut Bench, i64);
+
 #[test]
 fn deleted_records_take_a_bounded_room() {
     let now = now_ms() - NOW - 10 * MINUTE;
@@ -246,7 +249,7 @@ fn deleted_records_take_a_bounded_room() {
             );
         }
     };
-    let ways: [(&str, &dyn Fn(&mut Bench, i64)); 5] = [
+    let ways: [(&str, Way<'_>); 5] = [
         ("delete of what never was", &delete_unknown),
         ("delete of what was", &delete_known),
         ("clear", &clear),
@@ -277,7 +280,7 @@ fn late_put_brings_no_record_back_that_was_forgotten_for_its_size() {
         let at = now + 3000 + number;
         bench.commit("b", at, at, &delete_of(&long_key(number)));
     }
-    let forgotten = r#"SELECT count(*) FROM record WHERE octet_length(key) < 100"#;
+    let forgotten = "SELECT count(*) FROM record WHERE octet_length(key) < 100";
     assert_eq!(
         bench
             .journal
