@@ -66,6 +66,7 @@ use crate::{config::Limits, time::now_ms, timing};
 
 use self::{
     clock::Clock,
+    forget::Tombstones,
     requery::{GivenUp, Requery},
     resync::Resyncs,
     scan::Scans,
@@ -115,10 +116,15 @@ struct State {
     usage: limits::Usage,
     renderer: Renderer,
     resyncs: Resyncs,
+    tombstones: Tombstones,
+    /// Deliveries were left out, for the journal was full of rows.
+    was_overfull: bool,
     /// A transaction was begun and not committed.
     unfinished: bool,
     /// How many bytes of events one delivery may write.
     delivery_bytes: u64,
+    /// How many bytes the rows of an origin's stores may take.
+    origin_bytes: u64,
     /// How much work on ranges of stores one delivery may cause.
     delivery_work: u64,
     /// How many bytes of records and events the last transaction wrote, or tried to.
@@ -148,8 +154,11 @@ impl Journal {
             usage: limits::Usage::default(),
             renderer: Renderer::default(),
             resyncs: Resyncs::default(),
+            tombstones: Tombstones::default(),
+            was_overfull: false,
             unfinished: false,
             delivery_bytes: write::DELIVERY_BYTES,
+            origin_bytes: write::ORIGIN_BYTES,
             delivery_work: write::DELIVERY_WORK,
             attempted: 0,
         };

@@ -40,6 +40,7 @@ const CORRECT: &[&str] = &[
     "UPDATE store_list SET began = ?3 WHERE began > ?2",
     "UPDATE store_list SET at = ?1 WHERE at > ?2",
     "UPDATE emptied SET read_at = ?1 WHERE read_at > ?2",
+    "UPDATE loss SET lapsed_at = ?1 WHERE lapsed_at > ?2",
     "UPDATE resync SET since = ?1 WHERE since > ?2",
     "UPDATE context SET seen_at = ?1 WHERE seen_at > ?2",
     "UPDATE delivery SET at = ?1 WHERE at > ?2",

@@ -1,5 +1,5 @@
-//! What is forgotten once it is of no further use: records that were deleted, and stores that are
-//! gone.
+//! What is forgotten once it is of no further use: records that were deleted, stores that are gone,
+//! and documents.
 //!
 //! **Deleted records.** A tombstone tells a commit that is reported late that its record was
 //! deleted since. A document can be late by hours (a frozen tab), and there may be any number of
@@ -7,18 +7,27 @@
 //! on all records that it has no row of. It says of too many records that something is known of
 //! them; such a commit is in conflict, and what the record holds is read.
 //!
+//! The same is done with the oldest of them, however young, once all take more than
+//! [`Tombstones::limit`]: a page may delete records that never were, with keys as long as it likes.
+//! Nothing that ordering needs is lost by it, since the store's stamp is no earlier than theirs. It
+//! costs reading again what arrives late.
+//!
 //! **Stores that are gone.** A store list that lacks a store marks it as gone, and from then on it
 //! is as if it had never been known: what comes of it late meets the stamp of the origin's store
 //! list. Its row stays as long as an event refers to it, for the sinks take its name
 //! from there, and as long as it has tombstones. The row with the highest id always stays: no id is
 //! given out twice.
+//!
+//! **Documents.** What one that was forgotten delivers counts as if what it delivered before had
+//! never arrived: its origin is read again. The row with the highest id always stays, too, for
+//! stamps name documents by their ids.
 
 use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::stamp::NO_CONTEXT;
-use crate::{time::now_ms, timing};
+use crate::{config::Limits, time::now_ms, timing};
 
 /// How many tombstones go at once, but for those of one instant; how many stores.
 const AT_ONCE: i64 = 32 * 1024;
@@ -33,15 +42,140 @@ pub(super) fn tombstones(connection: &Connection, all: bool) -> rusqlite::Result
         [old, limit],
         |row| row.get(0),
     )?;
-    let Some(until) = until else { return Ok(false) };
+    match until {
+        Some(until) => tombstones_until(connection, until).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Forgets the records that were deleted at this time or before. The last stamp on them stays with
+/// their stores.
+fn tombstones_until(connection: &Connection, until: i64) -> rusqlite::Result<()> {
     connection.execute(
         "UPDATE store SET range_deleted_by = ?2, range_deleted_began = max(range_deleted_began, last.began), range_deleted_at = max(range_deleted_at, last.at)
          FROM (SELECT store, max(began) AS began, max(at) AS at FROM record WHERE value IS NULL AND at <= ?1 GROUP BY store) AS last
          WHERE store.id = last.store AND (last.at > range_deleted_at OR last.began > range_deleted_began)",
         [until, NO_CONTEXT],
     )?;
-    connection.execute("DELETE FROM record WHERE value IS NULL AND at <= ?1", [until])?;
-    Ok(true)
+    connection
+        .execute("DELETE FROM record WHERE value IS NULL AND at <= ?1", [until])
+        .map(|_| ())
+}
+
+/// What a deleted record takes beside its key, which is in the table and in its index.
+const TOMBSTONE: u64 = 64;
+
+/// The most that deleted records may take.
+const TOMBSTONES: u64 = 64 * 1024 * 1024;
+
+/// What deleted records take.
+#[derive(Debug, Default)]
+pub(super) struct Tombstones {
+    /// At most so much; `None`: it has to be counted.
+    bytes: Option<u64>,
+    /// What came since.
+    added: u64,
+}
+
+impl Tombstones {
+    /// The most that they may take: a quarter of what events may.
+    pub(super) fn limit(limits: &Limits) -> u64 {
+        limits
+            .max_bytes
+            .map_or(TOMBSTONES, |most| TOMBSTONES.min(most / 4))
+    }
+
+    /// A record with a key of this length may have been deleted.
+    pub(super) fn add(&mut self, key: usize) {
+        self.added += TOMBSTONE + 2 * key as u64;
+    }
+
+    /// These were, as well.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        self.added += std::mem::take(&mut other.added);
+    }
+
+    /// What was forgotten may be there again.
+    pub(super) fn count_again(&mut self) {
+        self.bytes = None;
+    }
+
+    /// Forgets the oldest ones if all take more than this; whether it did.
+    pub(super) fn bound(&mut self, connection: &Connection, most: u64) -> rusqlite::Result<bool> {
+        if self.added == 0 {
+            return Ok(false);
+        }
+        let bytes = match self.bytes {
+            Some(bytes) => bytes.saturating_add(self.added),
+            None => u64::MAX,
+        };
+        self.added = 0;
+        self.bytes = Some(bytes);
+        if bytes <= most {
+            return Ok(false);
+        }
+        let total = tombstone_bytes(connection)?;
+        self.bytes = Some(total);
+        // With some left to grow into, so that they are not counted with each delivery.
+        if total <= most / 4 * 3 {
+            return Ok(false);
+        }
+        let Some((until, left)) = tombstones_past(connection, total, most / 2)? else {
+            return Ok(false);
+        };
+        tombstones_until(connection, until)?;
+        self.bytes = Some(left);
+        Ok(true)
+    }
+}
+
+fn tombstone_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(sum(?1 + 2 * octet_length(key)), 0) FROM record WHERE value IS NULL",
+        )?
+        .query_row([TOMBSTONE], |row| row.get(0))
+}
+
+/// When the youngest was deleted of those that have to go, so that these are left of so many bytes;
+/// and what is left.
+fn tombstones_past(connection: &Connection, total: u64, enough: u64) -> rusqlite::Result<Option<(i64, u64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT at, ?1 + 2 * octet_length(key) FROM record WHERE value IS NULL ORDER BY at",
+    )?;
+    let mut rows = statement.query([TOMBSTONE])?;
+    let (mut until, mut left) = (None, total);
+    while let Some(row) = rows.next()? {
+        let at: i64 = row.get(0)?;
+        if left <= enough && until != Some(at) {
+            break;
+        }
+        left = left.saturating_sub(row.get(1)?);
+        until = Some(at);
+    }
+    Ok(until.map(|until| (until, left)))
+}
+
+/// How many documents of an origin are remembered: each frame is one.
+const CONTEXTS: u64 = 16 * 1024;
+
+/// Forgets documents that have delivered nothing for long, and those of an origin that has too
+/// many. Whether there were any.
+pub(super) fn contexts(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut forgotten = connection.execute(
+        "DELETE FROM context WHERE seen_at < ?1 AND id < (SELECT max(id) FROM context)",
+        [now_ms() - timing::journal::CONTEXT_MS],
+    )?;
+    let count: u64 = connection.query_row("SELECT count(*) FROM context", [], |row| row.get(0))?;
+    if count > CONTEXTS {
+        forgotten += connection.execute(
+            "DELETE FROM context WHERE id < (SELECT max(id) FROM context) AND id IN
+                (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY origin ORDER BY seen_at DESC, id DESC) AS place
+                 FROM context) WHERE place > ?1)",
+            [CONTEXTS],
+        )?;
+    }
+    Ok(forgotten > 0)
 }
 
 /// A store that is to be forgotten, with the last stamp on it.

@@ -118,6 +118,23 @@ impl Span {
     }
 }
 
+/// A byte string of at most this length that is not before this one, and as close to it as that
+/// allows.
+pub(super) fn round_up(mut bytes: Vec<u8>, longest: usize) -> Vec<u8> {
+    if bytes.len() <= longest {
+        return bytes;
+    }
+    bytes.truncate(longest);
+    while let Some(last) = bytes.pop() {
+        if let Some(next) = last.checked_add(1) {
+            bytes.push(next);
+            return bytes;
+        }
+    }
+    // No key begins so.
+    Span::all().to
+}
+
 /// The first byte string after this one.
 fn next(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.push(0);
@@ -131,6 +148,19 @@ mod tests {
     fn within(span: &Span, key: &str) -> bool {
         let bytes = Key::parse(key).expect("a key").to_bytes();
         span.from <= bytes && bytes < span.to
+    }
+
+    #[test]
+    fn rounded_bytes_are_short_and_not_before() {
+        for (bytes, rounded) in [
+            (vec![1, 2], vec![1, 2]),
+            (vec![1, 2, 3], vec![1, 2, 3]),
+            (vec![1, 2, 3, 0], vec![1, 2, 4]),
+            (vec![1, 0xFF, 0xFF, 7], vec![2]),
+            (vec![0xFF, 0xFF, 0xFF, 7], vec![END]),
+        ] {
+            assert_eq!(round_up(bytes, 3), rounded);
+        }
     }
 
     #[test]

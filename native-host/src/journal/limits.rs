@@ -3,12 +3,15 @@
 //! - An event stays until every sink in use has passed it on, and then, for `tail` and for servers
 //!   that forget, until it is older than [`crate::config::Limits::keep`] or the events take more
 //!   than [`crate::config::Limits::keep_bytes`].
-//! - Past [`crate::config::Limits::max_bytes`] the oldest events lose their text, passed on or not.
-//!   Their rows stay, with store and key, so the sink of Memcached still learns which records have
-//!   changed; their values are in the mirror. The last row of each store that lost some becomes a
-//!   gap event. What the sink that carries texts (Redis) has missed is backfilled: an `r` or `d`
-//!   for each record concerned, as the mirror has it once all sinks have passed the gap and there
-//!   is space again.
+//! - Past [`crate::config::Limits::max_bytes`] the oldest events lose their text, passed on or not,
+//!   those about whole stores, too. Their rows stay, with store and key, so the sink of Memcached
+//!   still learns which records have changed; their values are in the mirror. The last row of each
+//!   store that lost some becomes a gap event. What the sink that carries texts (Redis) has missed
+//!   is backfilled: an `r` or `d` for each record concerned, as the mirror has it once all sinks
+//!   have passed the gap and there is space again.
+//! - Past twice that bound, with nothing left to strip, deliveries are given up, each as if it had
+//!   never arrived. Their origins are read again once the sinks have taken so much that there is
+//!   space.
 //!
 //! This module has the limits and the counters; `write::retention` acts on them.
 
@@ -25,22 +28,29 @@ pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
 pub(super) const STRIPPED: &str = "";
 pub(super) const BACKFILL_PENDING: &str = "?";
 
+/// Whether a row is a gap event.
+pub(super) const IS_GAP: &str =
+    "(octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')";
+
 /// Whether a row's record is to be backfilled: its text was stripped, or it is a gap event, which
 /// has its key until then.
 pub(super) const IS_BACKFILL_PENDING: &str = "(key IS NOT NULL AND (event = '?' OR (octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')))";
 
-/// What a row takes: its text and its key.
-pub(super) const ROW_BYTES: &str = "octet_length(event) + coalesce(octet_length(key), 0)";
+/// What a row takes beside its text and its key.
+const ROW: u64 = 16;
+
+/// What a row takes.
+pub(super) const ROW_BYTES: &str = "16 + octet_length(event) + coalesce(octet_length(key), 0)";
 
 /// The same of a row that is about to be written.
 pub(super) fn row_bytes(text: &str, key: Option<&[u8]>) -> u64 {
-    (text.len() + key.map_or(0, <[u8]>::len)) as u64
+    ROW + (text.len() + key.map_or(0, <[u8]>::len)) as u64
 }
 
 /// What the events take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Usage {
-    /// Bytes of texts and keys.
+    /// Bytes of rows with their texts and keys.
     pub bytes: u64,
     /// How many events have lost their text, since the beginning.
     pub stripped: u64,
@@ -48,6 +58,9 @@ pub(super) struct Usage {
     pub backfill_pending: u64,
     /// Up to this one nothing is left to lose. Only saves looking.
     pub stripped_to: u64,
+    /// What was left when the journal was last full and nothing was left to strip; 0 if something
+    /// was, and after a start.
+    pub unstrippable: u64,
 }
 
 impl Usage {
@@ -58,6 +71,7 @@ impl Usage {
                 stripped: row.get(1)?,
                 backfill_pending: row.get(2)?,
                 stripped_to: 0,
+                unstrippable: 0,
             })
         })
     }

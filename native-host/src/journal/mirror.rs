@@ -4,6 +4,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::{
     clock::Clock,
+    forget::Tombstones,
     key::Span,
     stamp::{CommitSpan, NO_CONTEXT, SLACK_MS, Stamp},
 };
@@ -34,6 +35,8 @@ pub(super) struct Single<'c> {
     clock: Clock,
     /// The bytes of keys and values that were written, or that a full disk refused.
     attempted: u64,
+    /// Records that may have become deleted ones.
+    pub tombstones: Tombstones,
 }
 
 impl<'c> Single<'c> {
@@ -58,6 +61,7 @@ impl<'c> Single<'c> {
             redaction,
             clock,
             attempted: 0,
+            tombstones: Tombstones::default(),
         })
     }
 
@@ -90,6 +94,9 @@ impl<'c> Single<'c> {
         word: Stamp,
     ) -> rusqlite::Result<()> {
         self.attempted += (key.len() + value.map_or(0, str::len)) as u64;
+        if value.is_none() {
+            self.tombstones.add(key.len());
+        }
         self.write
             .execute(params![
                 store,
@@ -105,6 +112,7 @@ impl<'c> Single<'c> {
 
     /// Stamps a record and leaves its value as it is.
     pub(super) fn stamp(&mut self, store: i64, key: &[u8], word: Stamp) -> rusqlite::Result<()> {
+        self.tombstones.add(key.len());
         self.stamp
             .execute(params![store, key, word.by, word.began, word.at])
             .map(|_| ())

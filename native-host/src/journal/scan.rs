@@ -3,7 +3,7 @@
 //! Keys may be long, and pages may begin as many reads as they like. So what is remembered of a key
 //! has one length, and the keys that all reads together remember have one bound.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::key::KeyDigest;
 
@@ -12,36 +12,43 @@ use super::key::KeyDigest;
 const MAX_SEEN: usize = if cfg!(test) { 1000 } else { 2_000_000 };
 const MAX_ALL_SEEN: usize = 2 * MAX_SEEN;
 
-/// How far the reads have come, by context and store.
+/// The reads that are under way, at most one of a store by each context: how far they have come.
 #[derive(Default)]
-pub(super) struct Scans(HashMap<(i64, i64), Scan>);
+pub(super) struct Scans {
+    /// By store and context.
+    scans: BTreeMap<(i64, i64), Scan>,
+}
 
 impl Scans {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.scans.len()
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.scans.clear();
     }
 
     /// A chunk of this read has come.
-    pub(super) fn remove(&mut self, context: i64, store: i64) -> Option<Scan> {
-        self.0.remove(&(context, store))
+    pub(super) fn remove(&mut self, store: i64, context: i64) -> Option<Scan> {
+        self.scans.remove(&(store, context))
     }
 
-    /// What was missing from this store may have been at a place that its reads have passed.
-    pub(super) fn forget_store(&mut self, store: i64) {
-        self.0.retain(|(_, scanned), _| *scanned != store);
+    /// Forgets the reads of a store by all contexts: what was missing may have been at a place that
+    /// they have passed.
+    pub(super) fn forget(&mut self, store: i64) {
+        while let Some((key, _)) = self.scans.range((store, i64::MIN)..=(store, i64::MAX)).next() {
+            let key = *key;
+            self.scans.remove(&key);
+        }
     }
 
     /// More chunks of this read are to come. If all reads together remember too many keys, the one
     /// with the most gives them up.
-    pub(super) fn insert(&mut self, context: i64, store: i64, scan: Scan) {
-        self.0.insert((context, store), scan);
-        let mut all: usize = self.0.values().map(Scan::seen).sum();
+    pub(super) fn insert(&mut self, store: i64, context: i64, scan: Scan) {
+        self.scans.insert((store, context), scan);
+        let mut all: usize = self.scans.values().map(Scan::seen).sum();
         while all > MAX_ALL_SEEN
-            && let Some(Scan::Unordered(largest)) = self.0.values_mut().max_by_key(|scan| scan.seen())
+            && let Some(Scan::Unordered(largest)) = self.scans.values_mut().max_by_key(|scan| scan.seen())
             && let Some(seen) = largest.seen.take()
         {
             all -= seen.len();
@@ -126,7 +133,7 @@ mod tests {
     }
 
     fn seen(scans: &mut Scans, store: i64) -> Option<usize> {
-        match scans.remove(1, store) {
+        match scans.remove(store, 1) {
             Some(Scan::Unordered(scan)) => scan.seen.map(|seen| seen.len()),
             _ => None,
         }
@@ -136,15 +143,15 @@ mod tests {
     fn keys_that_reads_remember_have_one_bound() {
         let mut scans = Scans::default();
         for store in 0..10 {
-            scans.insert(1, store, read(0, MAX_SEEN / 2));
-            let all: usize = scans.0.values().map(Scan::seen).sum();
+            scans.insert(store, 1, read(0, MAX_SEEN / 2));
+            let all: usize = scans.scans.values().map(Scan::seen).sum();
             assert!(all <= MAX_ALL_SEEN, "{all}");
         }
         let mut scans = Scans::default();
         scans.insert(1, 1, read(0, MAX_SEEN / 2));
-        scans.insert(1, 2, read(0, MAX_SEEN));
-        scans.insert(1, 3, read(0, MAX_SEEN / 2));
-        scans.insert(1, 4, read(0, 1));
+        scans.insert(2, 1, read(0, MAX_SEEN));
+        scans.insert(3, 1, read(0, MAX_SEEN / 2));
+        scans.insert(4, 1, read(0, 1));
         let left = [1, 2, 3, 4].map(|store| seen(&mut scans, store));
         assert_eq!(left, [Some(MAX_SEEN / 2), None, Some(MAX_SEEN / 2), Some(1)]);
         scans.insert(1, 1, read(0, MAX_SEEN + 1));

@@ -12,7 +12,7 @@ use super::{
 use crate::{failpoint, time::now_ms, timing};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
-pub(super) const FORMAT: i64 = 3;
+pub(super) const FORMAT: i64 = 4;
 
 /// How many pages the write-ahead log may take before it is brought into the file: large enough
 /// that a burst is not checkpointed every few milliseconds, small enough that readers stay quick.
@@ -117,9 +117,6 @@ fn prepare(connection: &Connection, author: &Author, clock: Clock) -> rusqlite::
     transaction.execute("UPDATE ended SET starts = starts + 1", [])?;
     forget::tombstones(&transaction, true)?;
     failpoint::pass("journal.opening");
-    transaction.execute(
-        "DELETE FROM context WHERE seen_at < ?1",
-        [now_ms() - timing::journal::CONTEXT_MS],
-    )?;
+    forget::contexts(&transaction)?;
     transaction.commit()
 }

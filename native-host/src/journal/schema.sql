@@ -19,7 +19,7 @@ CREATE TABLE rules (                        -- at most one row: the redaction ru
 ) STRICT;
 
 CREATE TABLE usage (                        -- one row: what the events take (limits.rs)
-    bytes INTEGER NOT NULL,                 -- of all events' texts and keys
+    bytes INTEGER NOT NULL,                 -- of all events' rows, texts and keys
     stripped INTEGER NOT NULL,              -- how many events have lost their text, since the beginning
     backfill_pending INTEGER NOT NULL       -- how many rows are still to be backfilled
 ) STRICT;
@@ -40,8 +40,8 @@ CREATE TABLE store (
     database TEXT NOT NULL,
     name TEXT NOT NULL,
     version INTEGER NOT NULL,               -- of the database
-    -- 1: the mirror has every record, so a key without a row is absent, unless the store has an unseen
-    -- writer. Every start of a host clears it.
+    -- One more than the losses of its origin: the mirror has every record, so a key without a row is
+    -- absent, unless the store has an unseen writer. Every start of a host clears it, every loss ends it.
     complete INTEGER NOT NULL DEFAULT 0,
     -- 1: single records are to be read again (requery.rs); 2: all of it is (resync.rs). A read that
     -- began before the time of each does not end it.
@@ -59,6 +59,13 @@ CREATE TABLE store (
     range_deleted_at INTEGER NOT NULL DEFAULT 0,
     UNIQUE (origin, bucket, database, name)
 ) STRICT;
+
+-- Origins that have lost something: what was known of their stores until then is not certain.
+CREATE TABLE loss (
+    origin TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,                -- how often
+    lapsed_at INTEGER NOT NULL              -- the last time was before this one
+) STRICT, WITHOUT ROWID;
 
 -- The mirror.
 CREATE TABLE record (

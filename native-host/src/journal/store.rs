@@ -40,6 +40,19 @@ pub(super) const RECORDS: u8 = 1;
 /// All of it: the host does not know which records are missing ([`resync`](super::resync)).
 pub(super) const WHOLE: u8 = 2;
 
+/// Whether a row of a store says that it is complete.
+pub(super) const IS_COMPLETE: &str =
+    "(complete = 1 + coalesce((SELECT number FROM loss WHERE loss.origin = store.origin), 0))";
+
+/// What an origin has lost.
+#[derive(Debug, Clone, Copy, Default)]
+struct Losses {
+    /// How often.
+    number: u64,
+    /// The last time was before this one, in milliseconds.
+    lapsed_at: i64,
+}
+
 /// What the journal knows of a store.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
@@ -48,6 +61,8 @@ pub(super) struct Store {
     pub version: u64,
     /// The store was read as a whole, and nothing that was told since is missing.
     pub complete: bool,
+    /// How often its origin has lost something.
+    losses: u64,
     /// Something of it may have been lost before this time, in milliseconds: a loss that was
     /// noticed, or a start of the host.
     lapsed_at: i64,
@@ -74,6 +89,9 @@ pub(super) struct Stores {
     known: HashMap<Place, Store>,
     /// How many bytes the rows take that were added since the last reset.
     added: u64,
+    /// How many those of an origin take, where that is known. Those that were forgotten since may
+    /// be among them.
+    of_origins: HashMap<String, u64>,
 }
 
 /// What a row takes beside its names, which are in the index, too.
@@ -98,8 +116,13 @@ impl Stores {
                 store
             } else {
                 let names = [&place.origin, &place.bucket, &place.database, &place.store];
-                self.added += ROW + 2 * names.map(|name| name.len() as u64).iter().sum::<u64>();
-                add(connection, names, version)?
+                let row = ROW + 2 * names.map(|name| name.len() as u64).iter().sum::<u64>();
+                self.added += row;
+                if let Some(bytes) = self.of_origins.get_mut(&place.origin) {
+                    *bytes += row;
+                }
+                let losses = losses(connection, &place.origin)?;
+                add(connection, names, version, losses)?
             };
             self.known.insert(place.clone(), store);
         }
@@ -119,6 +142,21 @@ impl Stores {
     /// How many bytes the rows take that were added since the last reset.
     pub(super) fn added(&self) -> u64 {
         self.added
+    }
+
+    /// How many bytes the rows of an origin's stores take, also of those that are gone.
+    pub(super) fn bytes_of(&mut self, connection: &Connection, origin: &str) -> rusqlite::Result<u64> {
+        if let Some(bytes) = self.of_origins.get(origin) {
+            return Ok(*bytes);
+        }
+        let bytes = connection
+            .prepare_cached(
+                "SELECT coalesce(sum(?2 + 2 * (octet_length(origin) + octet_length(bucket) + octet_length(database) + octet_length(name))), 0)
+                 FROM store WHERE origin = ?1",
+            )?
+            .query_row(params![origin, ROW], |row| row.get(0))?;
+        self.of_origins.insert(origin.to_owned(), bytes);
+        Ok(bytes)
     }
 
     /// Counts from nought what is added.
@@ -143,7 +181,8 @@ impl Stores {
     }
 
     /// Something of this origin was lost before this time: what the mirror has, and lacks, is known
-    /// no longer. Returns the stores.
+    /// no longer. Returns the stores that are remembered. Their rows stay as they are, for there
+    /// may be many.
     pub(super) fn invalidate_origin(
         &mut self,
         connection: &Connection,
@@ -152,14 +191,17 @@ impl Stores {
     ) -> rusqlite::Result<Vec<i64>> {
         connection
             .prepare_cached(
-                "UPDATE store SET complete = 0, lapsed_at = max(lapsed_at, ?2) WHERE origin = ?1",
+                "INSERT INTO loss (origin, number, lapsed_at) VALUES (?1, 1, ?2)
+                 ON CONFLICT DO UPDATE SET number = number + 1, lapsed_at = max(lapsed_at, ?2)",
             )?
             .execute(params![origin, lapsed_at])?;
+        let losses = losses(connection, origin)?;
         let known = self.known.iter_mut().filter(|(place, _)| place.origin == origin);
         Ok(known
             .map(|(_, store)| {
                 store.complete = false;
-                store.lapsed_at = store.lapsed_at.max(lapsed_at);
+                store.losses = losses.number;
+                store.lapsed_at = store.lapsed_at.max(losses.lapsed_at);
                 store.id
             })
             .collect())
@@ -196,6 +238,29 @@ impl Stores {
             .collect()
     }
 
+    /// The places of a database that the table knows and that are there, with their versions.
+    pub(super) fn of_database(
+        connection: &Connection,
+        origin: &str,
+        bucket: &str,
+        database: &str,
+    ) -> rusqlite::Result<Vec<(Place, u64)>> {
+        connection
+            .prepare_cached(
+                "SELECT name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND gone = 0 ORDER BY id",
+            )?
+            .query_map([origin, bucket, database], |row| {
+                let place = Place {
+                    origin: origin.to_owned(),
+                    bucket: bucket.to_owned(),
+                    database: database.to_owned(),
+                    store: row.get(0)?,
+                };
+                Ok((place, row.get(1)?))
+            })?
+            .collect()
+    }
+
     /// The places of an origin's bucket that the table knows and that are there, with their
     /// versions.
     pub(super) fn of_bucket(
@@ -227,7 +292,7 @@ impl Store {
         if self.complete != complete {
             connection
                 .prepare_cached("UPDATE store SET complete = ?2 WHERE id = ?1")?
-                .execute(params![self.id, complete])?;
+                .execute(params![self.id, if complete { 1 + self.losses } else { 0 }])?;
             self.complete = complete;
         }
         Ok(())
@@ -471,14 +536,15 @@ impl Store {
 fn load(connection: &Connection, place: &Place) -> rusqlite::Result<Option<Store>> {
     let names = [&place.origin, &place.bucket, &place.database, &place.store];
     let found = connection
-        .prepare_cached(
-            "SELECT id, version, complete, pending_reads, records_pending_since, resync_pending_since, range_deleted_by, range_deleted_began, range_deleted_at,
+        .prepare_cached(&format!(
+            "SELECT id, version, {IS_COMPLETE}, pending_reads, records_pending_since, resync_pending_since, range_deleted_by, range_deleted_began, range_deleted_at,
                 lapsed_at, unseen_writer_at, gone
              FROM store
-             WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4",
-        )?
+             WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND name = ?4"
+        ))?
         .query_row(names, |row| {
             Ok(Store {
+                losses: 0,
                 id: row.get(0)?,
                 version: row.get(1)?,
                 complete: row.get(2)?,
@@ -499,10 +565,31 @@ fn load(connection: &Connection, place: &Place) -> rusqlite::Result<Option<Store
         .optional()?;
     let Some(mut store) = found else { return Ok(None) };
     store.read_marks = ReadMarks::load(connection, store.id)?;
+    let losses = losses(connection, &place.origin)?;
+    store.losses = losses.number;
+    store.lapsed_at = store.lapsed_at.max(losses.lapsed_at);
     Ok(Some(store))
 }
 
-fn add(connection: &Connection, names: [&String; 4], version: u64) -> rusqlite::Result<Store> {
+fn losses(connection: &Connection, origin: &str) -> rusqlite::Result<Losses> {
+    let found = connection
+        .prepare_cached("SELECT number, lapsed_at FROM loss WHERE origin = ?1")?
+        .query_row([origin], |row| {
+            Ok(Losses {
+                number: row.get(0)?,
+                lapsed_at: row.get(1)?,
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+fn add(
+    connection: &Connection,
+    names: [&String; 4],
+    version: u64,
+    losses: Losses,
+) -> rusqlite::Result<Store> {
     connection
         .prepare_cached(
             "INSERT INTO store (origin, bucket, database, name, version) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -512,7 +599,8 @@ fn add(connection: &Connection, names: [&String; 4], version: u64) -> rusqlite::
         id: connection.last_insert_rowid(),
         version,
         complete: false,
-        lapsed_at: 0,
+        losses: losses.number,
+        lapsed_at: losses.lapsed_at,
         unseen_writer_at: 0,
         gone: 0,
         pending_reads: 0,

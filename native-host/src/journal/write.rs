@@ -59,10 +59,10 @@ use serde_json::value::RawValue;
 use self::context::Context;
 pub(super) use self::{
     context::Known,
-    volume::{DELIVERY_BYTES, DELIVERY_WORK},
+    volume::{DELIVERY_BYTES, DELIVERY_WORK, ORIGIN_BYTES},
 };
 use super::{
-    Journal, JournalError, State, WriterLock, clock, limits,
+    Journal, JournalError, State, WriterLock, clock, forget, limits,
     mirror::{Mirror, Single},
     recent::{Recent, Written},
     writer_lock::{self, PendingProgress},
@@ -113,6 +113,10 @@ pub struct Batch<'j> {
     stripped: u64,
     /// Some of its pending events were spilled to disk.
     has_spilled: bool,
+    /// Origins of which deliveries were left out, for the journal was full of rows.
+    left_out: BTreeSet<String>,
+    /// Origins of which stores were left out, for there were too many.
+    left_stores: BTreeSet<String>,
     /// What the delivery that is being applied has written.
     volume: volume::Volume,
     recent: &'j Recent,
@@ -152,6 +156,7 @@ impl<'j> Batch<'j> {
         }
         if std::mem::replace(&mut journal.state.unfinished, true) {
             journal.state.requery.undo();
+            journal.state.tombstones.count_again();
             journal.state.reload(connection).map_err(failed)?;
         } else if journal.state.remembers_much() {
             journal.state.reload(connection).map_err(failed)?;
@@ -178,6 +183,8 @@ impl<'j> Batch<'j> {
             written: Written::default(),
             stripped: journal.state.usage.stripped,
             has_spilled: false,
+            left_out: BTreeSet::new(),
+            left_stores: BTreeSet::new(),
             volume: volume::Volume::default(),
             recent: &journal.recent,
             state: &mut journal.state,
@@ -197,6 +204,9 @@ impl<'j> Batch<'j> {
             body,
         } = delivery;
         self.deliver(context, *sequence, page, |batch, known| {
+            if batch.is_overfull() {
+                return batch.leave_out(context, *sequence, page);
+            }
             match batch.body(delivery, known) {
                 Err(Refusal::Malformed(reason)) => {
                     batch.malformed(context, *sequence, page, &reason);
@@ -301,18 +311,24 @@ impl<'j> Batch<'j> {
         if limits::is_due(self.before, self.state.head) || self.is_full() {
             self.retain()?;
         }
+        self.bound_tombstones()?;
         if self.state.head > self.before {
             limits::note_passed(&self.transaction, "journal", self.state.head, now_ms())?;
         }
         self.state.usage.save(&self.transaction)
     }
 
-    /// Does what [`Self::retain`] does, and forgets stores that are gone. Returns whether there is
-    /// more to do.
+    /// Does what [`Self::retain`] does, and forgets documents and stores that are gone. Returns
+    /// whether there is more to do.
     pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
         let path = self.path;
         self.retain()
-            .and_then(|more| Ok(self.forget_stores()? || more))
+            .and_then(|more| {
+                if forget::contexts(&self.transaction)? {
+                    self.state.contexts.clear();
+                }
+                Ok(self.forget_stores()? || more)
+            })
             .map_err(|source| JournalError::failed(path, source))
     }
 
@@ -352,8 +368,10 @@ impl<'j> Batch<'j> {
                 self.missing(name, context.last, sequence, page)?;
             }
             apply(self, context)?;
+            self.finish_noted_loss(&page.origin)?;
             self.write_gaps()?;
             self.report_long_keys(name, page);
+            self.report_left_stores(name, page);
             self.advance(name, sequence);
             Ok(())
         });

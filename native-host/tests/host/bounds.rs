@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::support::{
     CONTEXT, Host, ORIGIN, Sandbox,
-    body::{commit, now, put},
+    body::{commit, delete, now, put},
+    until,
 };
 
 /// The journal of the usual profile.
@@ -264,4 +265,51 @@ fn slices_out_of_order_are_acknowledged_with_a_gap() {
     assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
     host.deliver(2, &commit(&[put("2", "2")]));
     await_acknowledged(&mut host, 2);
+}
+
+/// What the journal's files take, in MiB.
+fn disk_mib(sandbox: &Sandbox) -> u64 {
+    let files = fs::read_dir(sandbox.journal_directory()).expect("a directory");
+    let bytes: u64 = files
+        .map(|file| file.and_then(|file| file.metadata()).expect("a file").len())
+        .sum();
+    bytes >> 20
+}
+
+/// The write-ahead log, which is cut past 32 MiB, and twice what events may take here.
+const DISK_MIB: u64 = 32 + 2 * 8 + 16;
+
+#[test]
+fn long_keys_and_ranges_take_a_bounded_disk_while_a_server_is_away() {
+    let mut sandbox = Sandbox::new();
+    sandbox.configure("journal", "max_mib = 8\nkeep_mib = 8");
+    sandbox.redis.down();
+    let mut host = Host::start(&sandbox);
+    let filler = "x".repeat(900_000);
+    let range = |number: u64| {
+        format!(
+            r#"{{"delete_range":{{"store":"orders","range":{{"lower":"{number}{filler}","upper":"{number}{filler}y","lower_open":false,"upper_open":false}}}}}}"#
+        )
+    };
+    // Of records that never were.
+    let gone = |number: u64| delete(&format!("\"{number} {filler}\""));
+    for (number, sequence) in (0..20).zip((1..).step_by(2)) {
+        host.deliver(sequence, &commit(&[range(number)]));
+        host.deliver(sequence + 1, &commit(&[gone(number)]));
+    }
+    await_acknowledged(&mut host, 40);
+    until("the log is cut", || disk_mib(&sandbox) <= DISK_MIB);
+    // Once the server is back what has to be read again is, and all goes on.
+    sandbox.redis.up();
+    host.await_message("the question", |message| {
+        matches!(message, FromHost::Snapshot { origin } if origin == ORIGIN).then_some(())
+    });
+    host.deliver(41, &commit(&[put("1", "\"last\"")]));
+    await_acknowledged(&mut host, 41);
+    sandbox.await_cached("1", Some("\"last\""));
+    until("the stream has it", || {
+        let events = sandbox.redis.stream();
+        events.iter().any(|event| event["after"] == "last")
+    });
+    assert!(disk_mib(&sandbox) <= DISK_MIB, "{}", disk_mib(&sandbox));
 }

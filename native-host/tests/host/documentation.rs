@@ -105,3 +105,29 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_table_of_the_journal_has_a_bound() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a workspace");
+    let read = |file: &str| fs::read_to_string(root.join(file)).expect("text");
+    let schema = read("native-host/src/journal/schema.sql");
+    let made: BTreeSet<&str> = schema
+        .split("CREATE TABLE ")
+        .skip(1)
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect();
+    let text = read("docs/delivery.md");
+    let (_, list) = text
+        .split_once("| table | a row for | what bounds it |\n|---|---|---|\n")
+        .expect("the list of tables");
+    let listed: BTreeSet<&str> = list
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(made.len() > 10, "{made:?}");
+    assert_eq!(listed, made);
+}

@@ -59,14 +59,20 @@ window.putUnseen = async (store, key, value) => {
   worker.terminate();
 };
 
-// Holds a store in a transaction that may write, until `release` is called.
+// Holds a store in a transaction that may write, until `release` is called, which resolves once the
+// transaction is over.
 window.hold = async (store) => {
-  const items = (await opened()).transaction(store, "readwrite").objectStore(store);
+  const transaction = (await opened()).transaction(store, "readwrite");
+  const over = new Promise((resolve) => (transaction.oncomplete = resolve));
+  const items = transaction.objectStore(store);
   let holding = true;
   const goOn = () => {
     if (holding) items.get(0).onsuccess = goOn;
   };
-  window.release = () => (holding = false);
+  window.release = () => {
+    holding = false;
+    return over.then(() => true);
+  };
   await new Promise((resolve) => (items.get(0).onsuccess = resolve)).then(goOn);
 };
 

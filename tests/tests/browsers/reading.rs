@@ -87,10 +87,12 @@ fn deletion_waits_for_no_stalled_tab(kind: Kind) -> Result<()> {
         let browser = rig.browser()?;
         let writer = browser.open(&rig.site.url(PAGE))?;
         // More than one stretch.
-        writer.evaluate("count('first', 40)")?;
+        writer.evaluate("put('first', 0, 'seen').then(() => count('second', 40))")?;
         rig.settled(&writer)?;
-        writer.evaluate("hold('first')")?;
+        writer.evaluate("putUnseen('first', 'unseen', 1).then(() => hold('second'))")?;
         let reader = browser.open(&rig.site.url(PAGE))?;
+        // The reading of the store "first" is over, and that of "second" waits.
+        stream_holds(&rig, "the unseen record", |event| event.json()["key"] == "unseen")?;
         reader.evaluate("rounds(20)")?;
         rig.relay.freeze_host()?;
         writer.evaluate("release()")?;

@@ -9,7 +9,10 @@ use protocol::key::Key;
 use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 
-use super::{super::JournalError, Place, Reader, VALUE, place, value};
+use super::{
+    super::{JournalError, store::IS_COMPLETE},
+    Place, Reader, VALUE, place, value,
+};
 use crate::{time::now_ms, timing::journal::WORKER_MS};
 
 /// How many records are read at a time, and how many bytes of them, about.
@@ -131,11 +134,11 @@ impl Reader {
     pub fn stores(&self) -> Result<Vec<StoreSummary>, JournalError> {
         self.read(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT id, version, complete, pending_reads, origin, bucket, database, name,
+                .prepare_cached(&format!(
+                    "SELECT id, version, {IS_COMPLETE}, pending_reads, origin, bucket, database, name,
                         (SELECT count(*) FROM record WHERE store = store.id AND value IS NOT NULL)
-                     FROM store WHERE gone = 0 ORDER BY origin, bucket, database, name",
-                )?
+                     FROM store WHERE gone = 0 ORDER BY origin, bucket, database, name"
+                ))?
                 .query_map([], |row| {
                     Ok(StoreSummary {
                         id: row.get(0)?,
@@ -173,7 +176,9 @@ impl Reader {
     pub fn unread_stores(&self) -> Result<u64, JournalError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT count(*) FROM store WHERE NOT complete OR pending_reads")?
+                .prepare_cached(&format!(
+                    "SELECT count(*) FROM store WHERE NOT {IS_COMPLETE} OR pending_reads"
+                ))?
                 .query_row([], |row| row.get(0))
         })
     }

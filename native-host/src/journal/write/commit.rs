@@ -154,7 +154,9 @@ impl<'j> Batch<'j> {
             }
             let version = self.state.stores.version(&self.transaction, &place)?;
             // A rename names a store that is not known, either.
-            if self.adds_no_store() && (version.is_none() || matches!(step, Step::Reshape(_))) {
+            if (version.is_none() || matches!(step, Step::Reshape(SchemaChange::RenameStore { .. })))
+                && self.adds_no_store(scope.origin)?
+            {
                 self.leave_new_store(scope.origin, false)?;
                 continue;
             }

@@ -22,6 +22,9 @@ use super::{
     Batch,
 };
 
+/// How many are noted of an origin, the last ones. The next list of another bucket is a first one.
+const CLAIMS: i64 = 64;
+
 /// A list that left nothing.
 struct Claim {
     context: i64,
@@ -103,7 +106,13 @@ impl Batch<'_> {
     fn note_claim(&self, origin: &str, bucket: &str, reading: ReadSpan) -> rusqlite::Result<()> {
         self.transaction
             .prepare_cached("INSERT INTO emptied (origin, bucket, context, read_at) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![origin, bucket, reading.context, reading.read_at])
+            .execute(params![origin, bucket, reading.context, reading.read_at])?;
+        self.transaction
+            .prepare_cached(
+                "DELETE FROM emptied WHERE origin = ?1 AND bucket IN
+                    (SELECT bucket FROM emptied WHERE origin = ?1 ORDER BY read_at DESC, bucket LIMIT -1 OFFSET ?2)",
+            )?
+            .execute(params![origin, CLAIMS])
             .map(|_| ())
     }
 

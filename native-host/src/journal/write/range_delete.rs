@@ -98,6 +98,7 @@ impl<'j> Batch<'j> {
                     break;
                 }
                 self.volume.count_read(&bytes, row.value.as_deref());
+                self.single.tombstones.add(bytes.len());
                 let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
                 let fate = self.judge_record(id, &key, &row, (when, reads), written);
                 swept.in_conflict |= fate.in_conflict;

@@ -123,8 +123,12 @@ impl<'j> Batch<'j> {
             began_at: self.state.clock.bound(deletion.began_at),
             committed_at: self.state.clock.bound(deletion.deleted_at),
         };
-        let mut stores = Stores::of_bucket(&self.transaction, scope.origin, &deletion.bucket)?;
-        stores.retain(|(place, _)| place.database == deletion.database);
+        let stores = Stores::of_database(
+            &self.transaction,
+            scope.origin,
+            &deletion.bucket,
+            &deletion.database,
+        )?;
         let version = stores.iter().map(|(_, version)| *version).max().unwrap_or(0);
         let last = self.store_list_stamp(scope.origin)?.unwrap_or_default();
         self.set_store_list_stamp(scope.origin, when.combine_with(last))?;

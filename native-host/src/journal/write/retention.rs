@@ -5,15 +5,18 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use protocol::event::{Event, Op, Source};
+use protocol::{
+    event::{Event, Op, Source},
+    message::{ErrorCode, HostError, Page},
+};
 use rusqlite::params;
 use serde_json::value::RawValue;
 
 use super::{
     super::{
-        forget,
+        forget::{self, Tombstones},
         key::{RecordKey, raw},
-        limits::{AT_ONCE, BACKFILL_PENDING, IS_BACKFILL_PENDING, ROW_BYTES, STRIPPED},
+        limits::{AT_ONCE, BACKFILL_PENDING, IS_BACKFILL_PENDING, IS_GAP, ROW_BYTES, STRIPPED},
         schema,
         store::{Place, Stores},
     },
@@ -30,6 +33,10 @@ const BACKFILL_AT_ONCE: usize = 1024;
 /// How full the journal may be, in quarters of its bound, once it had to let go.
 const QUARTERS_LEFT: u64 = 3;
 
+/// How many times its bound the journal may take in all, with rows and keys that cannot be
+/// stripped.
+const OVERFULL: u64 = 2;
+
 /// A store that loses events' text.
 #[derive(Default)]
 pub(super) struct Loss {
@@ -38,6 +45,16 @@ pub(super) struct Loss {
     pub last: u64,
     /// Whether that one has a key.
     pub keyed: bool,
+}
+
+/// What has come of the records to backfill.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Backfilled {
+    /// None could be, or none is left.
+    Nothing,
+    /// There are more.
+    Some,
+    All,
 }
 
 impl Batch<'_> {
@@ -49,19 +66,74 @@ impl Batch<'_> {
             .is_some_and(|most| self.state.usage.bytes > most)
     }
 
+    /// Whether the rows of events that cannot lose more take so much that deliveries are given up.
+    pub(super) fn is_overfull(&self) -> bool {
+        let most = self.state.limits.max_bytes.unwrap_or(u64::MAX);
+        let usage = self.state.usage;
+        usage.unstrippable.min(usage.bytes) > most.saturating_mul(OVERFULL)
+    }
+
+    /// Leaves out what a delivery says, for there is no space for any more rows. Its origin is read
+    /// again once there is.
+    pub(super) fn leave_out(
+        &mut self,
+        context: &str,
+        sequence: u64,
+        page: &Page<'_>,
+    ) -> rusqlite::Result<()> {
+        self.state.was_overfull = true;
+        if self.left_out.insert(page.origin.clone().into_owned()) {
+            self.outcome.errors.push(HostError {
+                code: ErrorCode::DeliveriesMissing,
+                message: format!(
+                    "delivery {sequence} of a page of {} was given up: the journal is full of events that the servers have yet to take (journal.max_mib)",
+                    page.origin
+                ),
+                fix: "Start the servers that `idb-relay status` names, or raise journal.max_mib; the page's stores are read again once there is space.".to_owned(),
+                context: Some(context.to_owned()),
+                sequence: Some(sequence),
+            });
+        }
+        self.note_missing(&page.origin)
+    }
+
+    /// Asks for what was left out, once there is space for it.
+    fn ask_for_left_out(&mut self) -> rusqlite::Result<()> {
+        if self.state.was_overfull && !self.is_overfull() {
+            self.state.was_overfull = false;
+            self.state.resyncs.resume(&self.transaction)?;
+        }
+        Ok(())
+    }
+
     /// Backfills, removes old events and tombstones, and strips events of their text if there is no
     /// room for it. Returns whether there is more to do at once.
     pub(super) fn retain(&mut self) -> rusqlite::Result<bool> {
-        let mut more = self.backfill()?;
+        let backfilled = self.backfill()?;
+        let mut more = backfilled == Backfilled::Some;
         more |= self.evict()?;
         if forget::tombstones(&self.transaction, false)? {
             // What is remembered of stores is older.
             self.state.stores = Stores::default();
         }
-        if !more && self.is_full() {
+        // What was just backfilled has to reach the sinks first, or it would be stripped at once.
+        if !more && backfilled == Backfilled::Nothing && self.is_full() {
             more = self.strip_values()?;
         }
+        self.ask_for_left_out()?;
         Ok(more)
+    }
+
+    /// Forgets the oldest deleted records if there are too many.
+    pub(super) fn bound_tombstones(&mut self) -> rusqlite::Result<()> {
+        let most = Tombstones::limit(&self.state.limits);
+        let tombstones = &mut self.state.tombstones;
+        tombstones.append(&mut self.single.tombstones);
+        if tombstones.bound(&self.transaction, most)? {
+            // What is remembered of stores is older.
+            self.state.stores = Stores::default();
+        }
+        Ok(())
     }
 
     /// Forgets stores that are gone and that no event is about any more; whether there may be more.
@@ -145,33 +217,44 @@ impl Batch<'_> {
     /// Makes events of what the mirror holds of records whose events were stripped, once the sinks
     /// have passed the gap and are not far behind: a few at a time, so that these do not fill the
     /// journal themselves.
-    fn backfill(&mut self) -> rusqlite::Result<bool> {
+    ///
+    /// The rows themselves may fill it. They are evicted once their records are told, so that is
+    /// done in a full journal, too, unless events of some length wait to be passed on.
+    fn backfill(&mut self) -> rusqlite::Result<Backfilled> {
         let passed_on = self.passed_on()?;
+        let at_once = self.state.limits.max_bytes.unwrap_or(u64::MAX) / 4;
         if self.state.usage.backfill_pending == 0
-            || self.is_full()
             || self.state.head.saturating_sub(passed_on) > BACKFILL_AT_ONCE as u64
+            || self.is_full() && self.waiting_bytes(passed_on)? > at_once
         {
-            return Ok(false);
+            return Ok(Backfilled::Nothing);
         }
         let pending = self.backfill_rows(passed_on)?;
-        let more = pending.len() == BACKFILL_AT_ONCE;
-        let enough = self
-            .state
-            .usage
-            .bytes
-            .saturating_add(self.state.limits.max_bytes.unwrap_or(u64::MAX) / 4);
+        let done = match pending.len() {
+            0 => Backfilled::Nothing,
+            BACKFILL_AT_ONCE => Backfilled::Some,
+            _ => Backfilled::All,
+        };
+        let enough = self.state.usage.bytes.saturating_add(at_once);
         let (carried, _) = self.text_sink()?;
         let mut told = BTreeSet::new();
         for (number, store, key) in pending {
             if self.state.usage.bytes > enough || self.is_voluminous() {
-                return Ok(true);
+                return Ok(Backfilled::Some);
             }
             self.finish_backfill(number, &key)?;
             if carried && told.insert((store, key.clone())) {
                 self.backfill_record(store, key)?;
             }
         }
-        Ok(more)
+        Ok(done)
+    }
+
+    /// What the texts of the events take that wait to be passed on.
+    fn waiting_bytes(&self, passed_on: u64) -> rusqlite::Result<u64> {
+        self.transaction
+            .prepare_cached("SELECT coalesce(sum(octet_length(event)), 0) FROM journal WHERE number > ?1")?
+            .query_row([passed_on], |row| row.get(0))
     }
 
     /// The first rows to backfill that were passed on: number, store, key.
@@ -251,36 +334,40 @@ impl Batch<'_> {
         let (carried, carried_to) = self.text_sink()?;
         let mut losses: BTreeMap<i64, Loss> = BTreeMap::new();
         let mut gone = Vec::new();
-        let (mut left, mut pending) = (self.state.usage.bytes, 0);
+        let (mut left, mut pending, mut is_last) = (self.state.usage.bytes, 0, false);
         {
             // What tells of a gap stays: it is the only one that does.
             let query = format!(
-                "SELECT number, store, octet_length(event) FROM journal
-                 WHERE number > ?1 AND key IS NOT NULL AND octet_length(event) > 1 AND NOT {IS_BACKFILL_PENDING} ORDER BY number LIMIT ?2"
+                "SELECT number, store, octet_length(event), key IS NOT NULL FROM journal
+                 WHERE number > ?1 AND octet_length(event) > 1 AND NOT {IS_GAP} ORDER BY number LIMIT ?2"
             );
             let mut statement = self.transaction.prepare_cached(&query)?;
             let mut rows = statement.query(params![self.state.usage.stripped_to, AT_ONCE])?;
-            while left > enough
-                && let Some(row) = rows.next()?
-            {
+            while left > enough {
+                let Some(row) = rows.next()? else {
+                    is_last = (gone.len() as u64) < AT_ONCE;
+                    break;
+                };
                 let number = row.get(0)?;
                 let bytes: u64 = row.get(2)?;
                 let loss = losses.entry(row.get(1)?).or_default();
                 loss.events += 1;
                 loss.last = number;
-                gone.push(number);
+                loss.keyed = row.get(3)?;
+                gone.push((number, loss.keyed));
                 left = left.saturating_sub(bytes);
             }
         }
-        let Some(last) = gone.last().copied() else {
+        let Some((last, _)) = gone.last().copied() else {
+            self.state.usage.unstrippable = left;
             return Ok(false);
         };
         {
             let mut update = self
                 .transaction
                 .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1")?;
-            for number in &gone {
-                let text = if carried && *number > carried_to {
+            for (number, keyed) in &gone {
+                let text = if carried && *number > carried_to && *keyed {
                     BACKFILL_PENDING
                 } else {
                     STRIPPED
@@ -292,8 +379,8 @@ impl Batch<'_> {
         }
         for (store, loss) in &losses {
             left += self.write_gap(*store, loss)?;
-            // Every gap event is a row to backfill, whether its text was or not.
-            if !carried || loss.last <= carried_to {
+            // A gap event with a key is a row to backfill, whether its text was or not.
+            if loss.keyed && (!carried || loss.last <= carried_to) {
                 pending += 1;
             }
         }
@@ -301,6 +388,7 @@ impl Batch<'_> {
         self.state.usage.stripped_to = last;
         self.state.usage.stripped += gone.len() as u64;
         self.state.usage.bytes = left;
+        self.state.usage.unstrippable = if is_last { left } else { 0 };
         tracing::warn!(
             "the journal is full: {} events lost their values; the records' newest ones follow once there is room",
             gone.len()

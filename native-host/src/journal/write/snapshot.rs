@@ -35,6 +35,9 @@ impl Batch<'_> {
         let span = Span::between(snapshot.after, snapshot.until)?;
         let observed = prepare(present(&snapshot.records), bytes_of)?;
         let place = place_of(scope, snapshot);
+        if self.leaves_out(&place)? {
+            return Ok(());
+        }
         let reading = self.reading_of(scope, snapshot);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
         let event_context = event_context(
@@ -67,6 +70,9 @@ impl Batch<'_> {
             database: records.database.clone().into_owned(),
             store: records.store.clone().into_owned(),
         };
+        if self.leaves_out(&place)? {
+            return Ok(());
+        }
         let reading = ReadSpan {
             context: scope.context,
             began_at: self.state.clock.bound(records.began_at),
@@ -109,7 +115,7 @@ impl Batch<'_> {
             .stores
             .get(&self.transaction, place, snapshot.version)?;
         let id = store.id;
-        let before = self.state.scans.remove(context, id);
+        let before = self.state.scans.remove(id, context);
         let began_at = match before {
             _ if snapshot.after.is_none() => reading.began_at,
             Some(Scan::Ordered(before)) if before.reached == KeyDigest::of(&span.from) => before.began_at,
@@ -120,7 +126,7 @@ impl Batch<'_> {
                 began_at,
                 reached: KeyDigest::of(&span.to),
             };
-            self.state.scans.insert(context, id, Scan::Ordered(so_far));
+            self.state.scans.insert(id, context, Scan::Ordered(so_far));
             return Ok(());
         }
         Ok(self.known_as_a_whole(place, snapshot.version, began_at)?)
@@ -147,6 +153,9 @@ impl Batch<'_> {
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
         let place = place_of(scope, snapshot);
+        if self.leaves_out(&place)? {
+            return Ok(());
+        }
         let mut reading = self.reading_of(scope, snapshot);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
         let store = self
@@ -154,7 +163,7 @@ impl Batch<'_> {
             .stores
             .get(&self.transaction, &place, snapshot.version)?
             .id;
-        let scan = match (self.state.scans.remove(scope.context, store), after) {
+        let scan = match (self.state.scans.remove(store, scope.context), after) {
             (_, None) => Some(Unordered::new(reading.began_at)),
             (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == KeyDigest::of(&after) => Some(scan),
             _ => None,
@@ -186,9 +195,8 @@ impl Batch<'_> {
         match (scan, until) {
             (Some(mut scan), Some(until)) => {
                 scan.reached = KeyDigest::of(&until);
-                self.state
-                    .scans
-                    .insert(scope.context, store, Scan::Unordered(scan));
+                let scan = Scan::Unordered(scan);
+                self.state.scans.insert(store, scope.context, scan);
             }
             (Some(scan), None) => {
                 // When its place was passed is not known of what is not there.

@@ -14,6 +14,7 @@ use super::{
     },
     Batch, Scope,
     event::EventContext,
+    volume::NotedLoss,
 };
 
 /// How many characters of a reason are logged: it came from the page's process.
@@ -96,10 +97,14 @@ impl Batch<'_> {
                 store: name.store.clone().into_owned(),
             };
             let known = self.state.stores.version(&self.transaction, &place)?;
-            if known.is_none() && self.adds_no_store() {
+            if known.is_none() && self.adds_no_store(scope.origin)? {
+                self.leave_new_store(scope.origin, false)?;
                 continue;
             }
             self.resync_store(&place, known.unwrap_or(0))?;
+        }
+        if self.has_left_new_stores() {
+            return Ok(());
         }
         self.request_resync(scope.origin)
     }
@@ -114,15 +119,43 @@ impl Batch<'_> {
     /// next answer may fare no better: that is asked as often as any question without an answer,
     /// and no more.
     pub(super) fn note_loss(&mut self, origin: &str, was_read: bool) -> rusqlite::Result<()> {
-        resync::note(&self.transaction, origin)?;
-        let stores = &mut self.state.stores;
-        for store in stores.invalidate_origin(&self.transaction, origin, resync::from_now())? {
-            self.state.scans.forget_store(store);
-        }
         if was_read {
             self.state.resyncs.request_unless_pending(origin);
         } else {
             self.state.resyncs.request(origin);
+        }
+        self.note_missing(origin)
+    }
+
+    /// The same, but it is not asked for yet.
+    pub(super) fn note_missing(&mut self, origin: &str) -> rusqlite::Result<()> {
+        match self.volume.noted_loss {
+            NotedLoss::None => {
+                self.volume.noted_loss = NotedLoss::Once;
+                self.invalidate_origin(origin)
+            }
+            NotedLoss::Once | NotedLoss::Again => {
+                self.volume.noted_loss = NotedLoss::Again;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes once more at the end of a delivery what came out to be lost after the first time: a
+    /// store that was met since counts as known.
+    pub(super) fn finish_noted_loss(&mut self, origin: &str) -> rusqlite::Result<()> {
+        match self.volume.noted_loss {
+            NotedLoss::None | NotedLoss::Once => Ok(()),
+            NotedLoss::Again => self.invalidate_origin(origin),
+        }
+    }
+
+    /// Changes the rows of all stores of the origin, so it is done at most twice in a delivery.
+    fn invalidate_origin(&mut self, origin: &str) -> rusqlite::Result<()> {
+        resync::note(&self.transaction, origin)?;
+        let stores = &mut self.state.stores;
+        for store in stores.invalidate_origin(&self.transaction, origin, resync::from_now())? {
+            self.state.scans.forget(store);
         }
         Ok(())
     }
@@ -144,8 +177,7 @@ impl Batch<'_> {
                     database: database.name.clone().into_owned(),
                     store: store.clone().into_owned(),
                 };
-                if self.adds_no_store() && self.state.stores.version(&self.transaction, &place)?.is_none() {
-                    self.leave_new_store(scope.origin, true)?;
+                if self.leaves_out(&place)? {
                     continue;
                 }
                 self.rediscover_by_read(scope, &place, database.version, reading)?;
@@ -192,7 +224,8 @@ impl Batch<'_> {
         store.set_complete(&self.transaction, false)?;
         store.request_resync(&self.transaction, resync::from_now())?;
         let id = store.id;
-        self.state.scans.forget_store(id);
+        // A whole-store read that is under way may have passed the place of what was lost.
+        self.state.scans.forget(id);
         self.state.resyncs.request(&place.origin);
         Ok(())
     }

@@ -11,8 +11,9 @@
 //! from there on is left out, one gap event of each store says so, and they are read again as a
 //! whole.
 //!
-//! So have the rows of stores that were not known, which repeat the names of their database: past
-//! it no further store is added, and the origin is read again as a whole.
+//! So have the rows of stores that were not known, which repeat the names of their database, those
+//! of one delivery and those of all of an origin: past it no further store is added, and the origin
+//! is read again as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +37,10 @@ use super::{
 /// of stores it may add: more than any delivery brings.
 pub(in crate::journal) const DELIVERY_BYTES: u64 = 256 * 1024 * 1024;
 
+/// How many bytes the rows of an origin's stores may take: tens of thousands of stores. Each store
+/// list goes through all of them.
+pub(in crate::journal) const ORIGIN_BYTES: u64 = 8 * 1024 * 1024;
+
 /// How much work on ranges of stores one delivery may cause, counted in bytes as
 /// [`Volume::count_read`] and its neighbours do. A store of a million records can be cleared.
 pub(in crate::journal) const DELIVERY_WORK: u64 = 2 * DELIVERY_BYTES;
@@ -55,6 +60,17 @@ pub(super) fn is_long(key: &RawValue) -> bool {
     key.get().len() > MAX_KEY_TEXT
 }
 
+/// Whether something of the delivery's origin was lost, as far as the delivery has told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum NotedLoss {
+    #[default]
+    None,
+    /// The stores that the origin had then were invalidated.
+    Once,
+    /// More came out to be lost since.
+    Again,
+}
+
 /// What a delivery has written so far.
 #[derive(Default)]
 pub(super) struct Volume {
@@ -66,6 +82,8 @@ pub(super) struct Volume {
     work: u64,
     /// Stores that are left as they are, for there was too much to do.
     left: BTreeSet<i64>,
+    /// Whether the origin's stores were invalidated.
+    pub noted_loss: NotedLoss,
     /// Whether stores that were not known are left out, for there were too many.
     has_left_new: bool,
     /// Records that were left out because their keys are too long.
@@ -145,9 +163,23 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Whether the delivery has added so many stores that it adds no more.
-    pub(super) fn adds_no_store(&self) -> bool {
-        self.state.stores.added() >= self.state.delivery_bytes
+    /// Whether the delivery, or its origin, has added so many stores that no more are added.
+    pub(super) fn adds_no_store(&mut self, origin: &str) -> rusqlite::Result<bool> {
+        Ok(self.state.stores.added() >= self.state.delivery_bytes || self.has_many_stores(origin)?)
+    }
+
+    fn has_many_stores(&mut self, origin: &str) -> rusqlite::Result<bool> {
+        Ok(self.state.stores.bytes_of(&self.transaction, origin)? >= self.state.origin_bytes)
+    }
+
+    /// Whether what was read of this store is left out, for it is not known and no store is added.
+    pub(super) fn leaves_out(&mut self, place: &Place) -> rusqlite::Result<bool> {
+        let leaves = self.adds_no_store(&place.origin)?
+            && self.state.stores.version(&self.transaction, place)?.is_none();
+        if leaves {
+            self.leave_new_store(&place.origin, true)?;
+        }
+        Ok(leaves)
     }
 
     /// Leaves out what concerns a store that is not known: the origin is read again.
@@ -155,11 +187,29 @@ impl Batch<'_> {
         if std::mem::replace(&mut self.volume.has_left_new, true) {
             return Ok(());
         }
-        tracing::warn!(
-            "a delivery of {origin} names new stores that take more than {} MiB: the rest is left out",
-            self.state.delivery_bytes >> 20
-        );
+        // An origin that has too many of them has too many of them the next time, too.
+        let was_read = was_read || self.has_many_stores(origin)?;
         self.note_loss(origin, was_read)
+    }
+
+    /// Says that stores were left out, once in a batch.
+    pub(super) fn report_left_stores(&mut self, context: &str, page: &Page<'_>) {
+        if !self.volume.has_left_new || !self.left_stores.insert(page.origin.clone().into_owned()) {
+            return;
+        }
+        self.outcome.errors.push(HostError {
+            code: ErrorCode::MalformedDelivery,
+            message: format!(
+                "stores of {} were left out: all of an origin take {} MiB of names at most, those that one delivery adds {} MiB",
+                page.origin,
+                self.state.origin_bytes >> 20,
+                self.state.delivery_bytes >> 20
+            ),
+            fix: "To have them the site must use fewer stores and databases, or shorter names. Those that are gone are forgotten with their events."
+                .to_owned(),
+            context: Some(context.to_owned()),
+            sequence: None,
+        });
     }
 
     /// Whether it has.

@@ -172,3 +172,131 @@ fn store_that_waits_to_be_read_is_not_forgotten() {
     assert!(bench.pending_reads());
     assert_eq!(bench.reader.stores().expect("stores").len(), 1);
 }
+
+const KIB: u64 = 1024;
+
+/// A journal of at most a mebibyte, of which a quarter is for deleted records.
+fn bench_of_a_mebibyte() -> Bench {
+    let mut bench = Bench::new();
+    let limits = Limits {
+        max_bytes: Some(1024 * KIB),
+        ..Limits::default()
+    };
+    bench.journal.limit(limits, "");
+    bench
+}
+
+impl Bench {
+    /// What the rows of deleted records take, in the table and in its index.
+    fn tombstone_bytes(&self) -> u64 {
+        let connection = Connection::open(self.journal.path()).expect("a database");
+        connection
+            .query_row(
+                "SELECT coalesce(sum(2 * octet_length(key) + 64), 0) FROM record WHERE value IS NULL",
+                [],
+                |row| row.get(0),
+            )
+            .expect("a number")
+    }
+}
+
+fn long_key(number: i64) -> String {
+    format!("\"{number} {}\"", "k".repeat(10_000))
+}
+
+fn put_of(key: &str) -> String {
+    format!(r#"{{"put":{{"store":"s","key":{key},"value":1}}}}"#)
+}
+
+fn delete_of(key: &str) -> String {
+    format!(r#"{{"delete":{{"store":"s","key":{key}}}}}"#)
+}
+
+/// Makes a deleted record of a number.
+type Way<'w> = &'w dyn Fn(&mut Bench, i64);
+
+#[test]
+fn deleted_records_take_a_bounded_room() {
+    let now = now_ms() - NOW - 10 * MINUTE;
+    let delete_unknown = |bench: &mut Bench, number: i64| {
+        bench.commit("a", now + number, now + number, &delete_of(&long_key(number)));
+    };
+    let delete_known = |bench: &mut Bench, number: i64| {
+        let key = long_key(number);
+        let operations = [put_of(&key), delete_of(&key)].join(",");
+        bench.commit("a", now + number, now + number, &operations);
+    };
+    let clear = |bench: &mut Bench, number: i64| {
+        let operations = [&put_of(&long_key(number)), r#"{"clear":{"store":"s"}}"#].map(String::from);
+        bench.commit("a", now + number, now + number, &operations.join(","));
+    };
+    let put_late = |bench: &mut Bench, number: i64| {
+        bench.commit("b", now + 5000, now + 5000, r#"{"clear":{"store":"s"}}"#);
+        bench.commit("a", now + number, now + number, &put_of(&long_key(number)));
+    };
+    let read_absent = |bench: &mut Bench, number: i64| {
+        let key = long_key(number);
+        for (present, absent) in [
+            (format!(r#"{{"key":{key},"value":1}}"#), String::new()),
+            (String::new(), key),
+        ] {
+            let at = NOW + now + 2000 * number + i64::from(present.is_empty()) * 1000;
+            bench.deliver(
+                "a",
+                &format!(
+                    r#"{{"records":{{"database":"d","version":1,"store":"s","began_at":{at},"read_at":{at},"present":[{present}],"absent":[{absent}]}}}}"#
+                ),
+            );
+        }
+    };
+    let ways: [(&str, Way<'_>); 5] = [
+        ("delete of what never was", &delete_unknown),
+        ("delete of what was", &delete_known),
+        ("clear", &clear),
+        ("late put", &put_late),
+        ("absent as it was read", &read_absent),
+    ];
+    for (name, way) in ways {
+        let mut bench = bench_of_a_mebibyte();
+        for number in 0..60 {
+            way(&mut bench, number);
+            let bytes = bench.tombstone_bytes();
+            assert!(bytes <= 256 * KIB, "{name}: {bytes} after {number}");
+        }
+        assert!(
+            bench.tombstone_bytes() > 64 * KIB,
+            "{name}: the youngest are still there"
+        );
+    }
+}
+
+#[test]
+fn late_put_brings_no_record_back_that_was_forgotten_for_its_size() {
+    let mut bench = bench_of_a_mebibyte();
+    let now = now_ms() - NOW - 10 * MINUTE;
+    bench.put("b", now, now, 1);
+    bench.commit("b", now + 2000, now + 2000, DELETE);
+    for number in 0..100 {
+        let at = now + 3000 + number;
+        bench.commit("b", at, at, &delete_of(&long_key(number)));
+    }
+    let forgotten = "SELECT count(*) FROM record WHERE octet_length(key) < 100";
+    assert_eq!(
+        bench
+            .journal
+            .connection
+            .query_row(forgotten, [], |row| row.get::<_, u64>(0)),
+        Ok(0)
+    );
+    // By a document that was busy all the time.
+    bench.put("a", now + 1000, now + 1000, 2);
+    assert_eq!(bench.value(), None);
+    assert_eq!(bench.events().last().map(String::as_str), Some("c 2 late"));
+    assert_eq!(bench.questions(), ["1"]);
+    bench.answer(now + 5000, None);
+    assert!(!bench.pending_reads());
+    // What is written since is as it was.
+    bench.put("b", now + 6000, now + 6000, 3);
+    assert_eq!(bench.value().as_deref(), Some("3"));
+    assert_eq!(bench.questions(), [""; 0]);
+}

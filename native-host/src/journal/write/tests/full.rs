@@ -1,0 +1,156 @@
+//! A journal whose sinks are away: what it takes is bounded, and comes right once they are back.
+
+use protocol::message::ErrorCode;
+
+use super::{
+    super::super::{Limits, progress::Progress},
+    Bench, NOW,
+};
+
+const MIB: u64 = 1024 * 1024;
+
+/// A journal of at most a mebibyte of events, which one sink has yet to pass on.
+fn bench() -> (Bench, Progress) {
+    bench_of(MIB)
+}
+
+fn bench_of(most: u64) -> (Bench, Progress) {
+    let mut bench = Bench::new();
+    let sink = Progress::open(bench.journal.path(), bench.journal.turn(), "carrier").expect("a sink");
+    let limits = Limits {
+        max_bytes: Some(most),
+        ..Limits::default()
+    };
+    bench.journal.limit(limits, "carrier");
+    (bench, sink)
+}
+
+impl Bench {
+    fn query(&self, sql: &str) -> u64 {
+        let connection = &self.journal.connection;
+        connection.query_row(sql, [], |row| row.get(0)).expect("a number")
+    }
+
+    /// What the texts and keys of all events take.
+    fn event_bytes(&self) -> u64 {
+        self.query("SELECT sum(octet_length(event) + coalesce(octet_length(key), 0)) FROM journal")
+    }
+
+    /// How many events are gone, as the gaps say, which stand for one themselves.
+    fn missing(&self) -> u64 {
+        self.query(
+            "SELECT coalesce(sum(event ->> '$.gap' - 1), 0) FROM journal WHERE event LIKE '{\"op\":\"g\"%'",
+        )
+    }
+
+    /// How many events have neither a text nor a gap of their own.
+    fn stripped(&self) -> u64 {
+        self.query("SELECT count(*) FROM journal WHERE octet_length(event) < 2")
+    }
+
+    /// The sink passes everything on, until there is nothing more to do.
+    fn catch_up(&mut self, sink: &Progress) {
+        for _ in 0..100 {
+            let head = self.reader.head().expect("a head");
+            sink.save(head, &[]).expect("saved");
+            let more = self.journal.tidy().expect("tidied");
+            if !more && !self.journal.has_backfill_pending() && self.reader.head().expect("a head") == head {
+                return;
+            }
+        }
+        panic!("it does not come to rest");
+    }
+}
+
+fn long(length: usize, number: i64) -> String {
+    format!("\"{number} {}\"", "x".repeat(length))
+}
+
+#[test]
+fn events_about_whole_stores_lose_their_text_too() {
+    let range = |number| {
+        format!(
+            r#"{{"delete_range":{{"store":"s","range":{{"lower":{},"upper":{},"lower_open":false,"upper_open":false}}}}}}"#,
+            long(100_000, number),
+            long(200_000, number)
+        )
+    };
+    let key_path = |number| {
+        format!(
+            r#"{{"schema":{{"store":"s","change":{{"create_index":{{"index":"i","key_path":{},"unique":false,"multi_entry":false}}}}}}}}"#,
+            long(300_000, number)
+        )
+    };
+    let operations: [&dyn Fn(i64) -> String; 2] = [&range, &key_path];
+    for operation in operations {
+        let (mut bench, sink) = bench();
+        for number in 0..30 {
+            bench.commit("a", number * 1000, number * 1000, &operation(number));
+        }
+        assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
+        assert!(bench.stripped() > 10, "{}", bench.stripped());
+        assert_eq!(bench.missing(), bench.stripped());
+        bench.commit("a", 50_000, 50_000, r#"{"put":{"store":"s","key":1,"value":1}}"#);
+        bench.catch_up(&sink);
+        assert_eq!(bench.events().last().map(String::as_str), Some("c 1"));
+    }
+}
+
+#[test]
+fn journal_full_of_keys_becomes_empty_once_the_sinks_are_back() {
+    let (mut bench, sink) = bench();
+    for number in 0..30 {
+        let put = format!(
+            r#"{{"put":{{"store":"s","key":{},"value":1}}}}"#,
+            long(60_000, number)
+        );
+        bench.commit("a", number * 1000, number * 1000, &put);
+    }
+    assert!(bench.event_bytes() > MIB, "{}", bench.event_bytes());
+    bench.catch_up(&sink);
+    assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
+    // Those that the sink had not had follow.
+    let events = bench.events();
+    assert!(events.iter().any(|event| event == "r 1"), "{events:?}");
+}
+
+#[test]
+fn journal_full_of_keys_takes_no_more_until_the_sinks_are_back() {
+    let (mut bench, sink) = bench();
+    let put = |key: &str, number: i64| {
+        format!(
+            r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"put":{{"store":"s","key":{key},"value":1}}}}]}}}}"#,
+            NOW + number * 1000
+        )
+    };
+    let mut errors = Vec::new();
+    for number in 0..100 {
+        errors.extend(bench.deliver("a", &put(&long(60_000, number), number)).errors);
+    }
+    // The bound twice, and a delivery.
+    let bytes = bench.event_bytes();
+    assert!(bytes < 2 * MIB + 200_000, "{bytes}");
+    assert!(errors.len() > 10, "{errors:?}");
+    let error = &errors[0];
+    assert!(
+        error.code == ErrorCode::DeliveriesMissing && error.message.contains("journal.max_mib"),
+        "{error:?}"
+    );
+    assert!(!bench.wants_all(), "nothing could be kept of what is read");
+    bench.catch_up(&sink);
+    assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
+    assert!(bench.wants_all());
+    bench.deliver("a", &put("1", 200));
+    assert_eq!(bench.events().last().map(String::as_str), Some("c 1"));
+}
+
+#[test]
+fn rows_without_a_text_count() {
+    let (mut bench, _sink) = bench_of(MIB / 8);
+    let clears = vec![r#"{"clear":{"store":"s"}}"#; 2000].join(",");
+    for number in 0..30 {
+        bench.commit("a", number * 1000, number * 1000, &clears);
+    }
+    let rows = bench.query("SELECT count(*) FROM journal");
+    assert!(rows < 30_000, "{rows}");
+}
