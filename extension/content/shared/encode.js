@@ -6,12 +6,12 @@
 // Where a value can't be known that way, because cloning it ran an accessor, `encode` says
 // `undefined` and the caller reads the stored record instead.
 //
-// What JSON can write as it is, the engine writes: `plain.js` says what that is. The rest of the text
-// grows in one string, member by member. Objects remember where their text begins and ends, so one
-// that turns out to occur again is wrapped into its `$id` afterwards; where any does, the whole value
-// is written member by member. How objects with internal slots look stands in `builtins.js` and
-// `platform.js`, which write through the functions at the end. The bytes of blobs can't be had at
-// once: the text has a mark in their place, and a caller that wants the whole text fills it in
+// What JSON can write as it is, the engine writes: `plain.js` says what that is. The rest of the
+// text grows in one string, member by member. Objects remember where their text begins and ends, so
+// one that turns out to occur again is wrapped into its `$id` afterwards; where any does, the whole
+// value is written member by member. How objects with internal slots look stands in `builtins.js`
+// and `platform.js`, which write through the functions at the end. The bytes of blobs can't be had
+// at once: the text has a mark in their place, and a caller that wants the whole text fills it in
 // (`blobs.js`).
 
 import { MARK } from "./channel.js";

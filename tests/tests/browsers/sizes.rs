@@ -8,10 +8,10 @@ use lab::{artifacts, browser::Kind};
 
 /// The most that the page hook may have, in bytes gzipped: every document of a captured site runs
 /// it before its own scripts.
-const MAX_HOOK: usize = 10 * 1024;
+const MAX_HOOK: usize = 10 * 1024 + 512;
 /// The same with the spaces that make its functions look native in Chromium: nothing is parsed into
 /// them.
-const MAX_PADDED: usize = 13 * 1024;
+const MAX_PADDED: usize = 13 * 1024 + 512;
 /// What stands in front of the parameters of a function that looks native.
 const PADDING: usize = 1 << 16;
 
