@@ -375,6 +375,7 @@ function quoted(name) {
  */
 function writePlain(value, path) {
   const names = keysOf(value);
+  const isKnown = atOnce && areMembersKnown(value);
   const lacksKey = path !== null && !isEnumerable(value, path.name);
   const wrapped =
     (lacksKey ? names.length === 0 : names.length === 1) &&
@@ -388,7 +389,7 @@ function writePlain(value, path) {
     const name = names[index];
     if (index > 0) out += ",";
     out += quoted(name);
-    writeMember(value, name, path);
+    writeMember(value, name, isKnown, path);
   }
   if (lacksKey) leaveHole(path, names.length > 0 ? "," : "");
   out += "}";
@@ -417,27 +418,28 @@ function leaveHole(path, comma) {
  * Writes what an object or array has under a name.
  * @param {any} owner
  * @param {any} name
+ * @param {boolean} isKnown whether it has been examined with its owner
  * @param {KeyPath | null} path
  */
-function writeMember(owner, name, path) {
-  const isExamined = atOnce && areMembersKnown(owner);
-  const content = isExamined ? owner[name] : member(owner, name);
+function writeMember(owner, name, isKnown, path) {
+  const content = isKnown ? owner[name] : member(owner, name);
   const isOnPath = path !== null && path.name === name;
   // Chromium gives the record's key back in the place of a key that was given: an `ArrayBuffer` for
   // a view.
   if (isOnPath && path.next === null && typeof content === "object") throw UNKNOWN;
-  (isExamined ? write : writeNew)(content, isOnPath ? path.next : null);
+  (isKnown ? write : writeNew)(content, isOnPath ? path.next : null);
 }
 
 /** @param {any[]} value */
 function writeArray(value) {
   const { length } = value;
   const names = keysOf(value);
+  const isKnown = atOnce && areMembersKnown(value);
   if (isDense(names, length)) {
     out += "[";
     for (let index = 0; index < length; index++) {
       if (index > 0) out += ",";
-      writeMember(value, index, null);
+      writeMember(value, index, isKnown, null);
     }
     out += "]";
   } else {
@@ -447,7 +449,7 @@ function writeArray(value) {
       if (index > 0) out += ",";
       // Not `quoted`: there may be millions of indices.
       out += stringify(names[index]) + ":";
-      writeMember(value, names[index], null);
+      writeMember(value, names[index], isKnown, null);
     }
     out += "}}}";
     depth -= 2;
