@@ -387,6 +387,24 @@ impl Background<'_> {
             .context("the background is out of reach")?;
         serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
     }
+
+    /// Has the background call a JavaScript function, too, with each message that a document sends
+    /// from now on: with its global object, the port, and the message, a `FromBridge` or what
+    /// carries bodies (`protocol::message`).
+    pub fn observe_documents(&self, function: &str) -> Result<()> {
+        self.call(&format!(
+            "(background) => {{
+                const observe = {function};
+                background.chrome.runtime.onConnect.addListener((port) => {{
+                    if (port.name !== 'bridge') return;
+                    port.onMessage.addListener((message) => {{
+                        observe(background, port, typeof message === 'string' ? JSON.parse(message) : message);
+                    }});
+                }});
+            }}"
+        ))?;
+        Ok(())
+    }
 }
 
 /// A tab.

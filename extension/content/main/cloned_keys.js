@@ -43,8 +43,12 @@ export function copyBounds() {
   if (lowerOf(range) !== lowerOf(range)) return;
   for (const name of ["only", "lowerBound", "upperBound", "bound"]) {
     observeCalls(IDBKeyRange, name, (_class, range) => {
-      remember(lowerOf(range));
-      remember(upperOf(range));
+      try {
+        remember(lowerOf(range));
+        remember(upperOf(range));
+      } catch {
+        // No stack is left: what the bounds were is not known then.
+      }
     });
   }
 }

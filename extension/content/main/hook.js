@@ -4,7 +4,8 @@
 // Runs in the page's own world before its scripts. Invariants: the native method runs first and its
 // outcome is the page's own; nothing here throws into the page, holds policy, or can be seen by it.
 // A write costs one encoding and one record in a list: no request of ours, no listener of its own;
-// its key and its success are read when the transaction completes.
+// its success is read when the transaction completes, and so is its key, unless that is an object
+// (`writes.js`).
 
 import "../shared/builtins.js";
 import "../shared/platform.js";

@@ -32,7 +32,6 @@ export const typeOf = getterOf(Event.prototype, "type");
 export const targetOf = getterOf(Event.prototype, "target");
 export const stopImmediatePropagation = uncurry(Event.prototype.stopImmediatePropagation);
 export const preventDefault = uncurry(Event.prototype.preventDefault);
-export const currentTargetOf = getterOf(Event.prototype, "currentTarget");
 export const listen = uncurry(EventTarget.prototype.addEventListener);
 export const unlisten = uncurry(EventTarget.prototype.removeEventListener);
 export const dispatch = uncurry(EventTarget.prototype.dispatchEvent);

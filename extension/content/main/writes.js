@@ -2,7 +2,6 @@
 
 import { encode, encodeValue } from "../shared/encode.js";
 import {
-  databaseOf,
   errorOf,
   generatesKeys,
   getRecord,
@@ -18,7 +17,6 @@ import {
   stopImmediatePropagation,
   storeOfCursor,
   targetOf,
-  transactionOf,
   transactionOfRequest,
   upperOf,
   upperOpenOf,
@@ -219,10 +217,14 @@ function hear(event) {
  */
 export function observeCursor(request) {
   if (!active) return;
-  const native = /** @type {IDBTransaction} */ (transactionOfRequest(request));
-  if (modeOf(native) === "readonly") return;
-  hearFirst(known(native), hear);
-  awaited.set(request, rememberPosition);
+  try {
+    const native = /** @type {IDBTransaction} */ (transactionOfRequest(request));
+    if (modeOf(native) === "readonly") return;
+    hearFirst(known(native), hear);
+    awaited.set(request, rememberPosition);
+  } catch {
+    // No stack is left: what the keys were is not known then.
+  }
 }
 
 /**
@@ -357,7 +359,10 @@ function recordDelete(store, request, query) {
  * @param {any} key
  */
 function recordKey(store, request, key) {
-  const text = encode(key, false);
+  // As the engine gives it back for a write: without what lies around a view, and with a buffer for
+  // each place where the page had the same one.
+  const own = copied(key);
+  const text = own === undefined ? undefined : encode(own, true);
   recordDeletion(store, "delete", request, text === undefined ? "" : keyMember(text));
 }
 

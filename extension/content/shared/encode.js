@@ -331,7 +331,13 @@ function isWrittenAtOnce(value, path) {
   if (path !== null && (isArray(value) || (!lacksKey && (path.next !== null || typeof value[path.name] === "object")))) {
     return false;
   }
-  const text = stringify(value);
+  let text;
+  try {
+    text = stringify(value);
+  } catch {
+    // No string is that long; or it is a boxed bigint, which pretends to be plain.
+    throw NOT_PLAIN;
+  }
   if (lacksKey && text === "{}") return false;
   // The member by member way knows where exactly it is too much.
   if (out.length + missing + text.length > MAX_LENGTH) throw NOT_PLAIN;

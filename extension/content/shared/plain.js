@@ -5,8 +5,8 @@
 // as long as no code of the page ran since; each object is looked at once; what an object holds is
 // known to be data before it is read. JSON asks objects for `toJSON`, which nothing plain has or
 // inherits, and boxed primitives, which may pretend to be plain, for what converts them: nothing
-// plain is one. Of the same object twice JSON would write two: that is `NOT_PLAIN` for the whole
-// value.
+// plain is one, but for bigints, which JSON refuses. Of the same object twice JSON would write two:
+// that is `NOT_PLAIN` for the whole value.
 
 import {
   getOwnPropertyDescriptor,
@@ -28,7 +28,9 @@ export const NOT_PLAIN = {};
 
 /** The deepest objects that are looked at, in levels as `encode.js` counts them. */
 const MAX_EXAMINED_DEPTH = 800;
-/** How long all strings are together that JSON may be given, in UTF-16 units. */
+/**
+ * How much JSON may be given at once: the units of all names and strings, and two for each member.
+ */
 const MAX_UNITS = 32 * 1024 * 1024;
 const DOLLAR = "$";
 
@@ -156,6 +158,8 @@ function examineObject(value, depth) {
   if (!isList && (toStringTag in value || tagOf(value) !== "[object Object]")) return setKind(value, CLOSED);
   const names = keysOf(value);
   let plain = true;
+  units += 2 * names.length;
+  if (units > MAX_UNITS) throw NOT_PLAIN;
   if (isList) {
     if (!isDense(names, value.length)) return setKind(value, CLOSED);
     for (let index = 0; index < names.length; index++) {

@@ -219,6 +219,15 @@ test("members_that_the_page_lets_be_inherited_are_not_told", () => {
   }
 });
 
+test("what_json_refuses_is_written_by_members", () => {
+  const bigint = Object.setPrototypeOf(Object(1n), Object.prototype);
+  const numbers = Array.from({ length: 17_000_000 }, () => 0.5);
+  for (const value of [{ a: bigint }, numbers]) {
+    const [quick, slow] = [encodeValue(value, false, null)?.text, encodedByMembers(value, null)?.text];
+    assert.ok(quick !== undefined && quick === slow, quick?.slice(0, 100));
+  }
+});
+
 test("raw_json_is_no_text_of_ours", () => {
   const { rawJSON } = /** @type {any} */ (JSON);
   if (rawJSON === undefined) return;

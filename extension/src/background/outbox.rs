@@ -61,7 +61,14 @@ impl Content {
     pub fn of(body: String) -> Self {
         match json::read::<&RawValue>(&body) {
             Ok(raw) => Self::Whole(raw.to_owned()),
-            Err(_) => Self::Parts(vec![body]).left_out(Reason::NoJson),
+            Err(_) => {
+                let instead = Self::Parts(vec![body]).instead(Reason::NoJson);
+                // Whole: it has to find room, as any body.
+                json::read::<&RawValue>(&instead).map_or_else(
+                    |_| Self::Parts(vec![instead.clone()]),
+                    |gap| Self::Whole(gap.to_owned()),
+                )
+            }
         }
     }
 

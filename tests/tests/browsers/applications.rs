@@ -91,22 +91,16 @@ const MAKE_DATABASES: &str = "(count) => Promise.all(Array.from({ length: count 
 
 /// Notes which document (by the number of its port) asks for a reading, tells a list of all stores,
 /// and has read everything.
-const NOTE_READINGS: &str = "(background) => {
-    background.readings = [];
-    let ports = 0;
-    background.chrome.runtime.onConnect.addListener((port) => {
-        if (port.name !== 'bridge') return;
-        const number = ports++;
-        port.onMessage.addListener((text) => {
-            const message = JSON.parse(text);
-            const note = (what) => background.readings.push([what, number]);
-            if (message.open?.survey === true) note('asks');
-            for (const { body } of message.deliveries ?? []) {
-                if (body.inventory !== undefined) note('stores');
-            }
-            if (message.surveyed !== undefined) note('read');
-        });
-    });
+const NOTE_READINGS: &str = "(background, port, { open, bodies = [], surveyed }) => {
+    background.readings ??= [];
+    background.ports ??= [];
+    if (!background.ports.includes(port)) background.ports.push(port);
+    const note = (what) => background.readings.push([what, background.ports.indexOf(port)]);
+    if (open?.survey === true) note('asks');
+    for (const body of bodies) {
+        if (JSON.parse(body).inventory !== undefined) note('stores');
+    }
+    if (surveyed !== undefined) note('read');
 }";
 
 /// One tab reads them. Only behind it one more confirms what it read, since the others asked
@@ -120,10 +114,10 @@ fn databases_are_read_by_one_of_three_tabs(kind: Kind) -> Result<()> {
 
     let browser = rig.browser()?;
     let background = browser.background()?;
-    background.call(NOTE_READINGS)?;
+    background.observe_documents(NOTE_READINGS)?;
     let notes = || -> Result<Vec<(String, u32)>> {
         Ok(serde_json::from_value(
-            background.call("({ readings }) => readings")?,
+            background.call("({ readings = [] }) => readings")?,
         )?)
     };
     let elsewhere = rig.site.url("/blank/").replace("localhost", "127.0.0.1");

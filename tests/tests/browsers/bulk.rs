@@ -19,17 +19,11 @@ const LARGE_RECORDS: u32 = 5;
 const SMALL_RECORDS: u32 = 20;
 
 /// Counts the large records in each long delivery, and keeps the highest count.
-const COUNT_LARGE: &str = "(background) => {
-    background.largeRecords = {};
-    background.chrome.runtime.onConnect.addListener((port) => {
-        port.onMessage.addListener((text) => {
-            if (port.name !== 'bridge') return;
-            const { part } = JSON.parse(text);
-            if (part === undefined) return;
-            if (part.index === 0) background.largeRecords[part.sequence] = 0;
-            background.largeRecords[part.sequence] += part.text.split('$bytes').length - 1;
-        });
-    });
+const COUNT_LARGE: &str = "(background, port, { sequence, index, text }) => {
+    background.largeRecords ??= {};
+    if (text === undefined) return;
+    if (index === 0) background.largeRecords[sequence] = 0;
+    background.largeRecords[sequence] += text.split('$bytes').length - 1;
 }";
 
 /// A rig whose host has no servers: they would have to hold what passes here.
@@ -84,7 +78,7 @@ fn store_of_large_records_is_read(kind: Kind) -> Result<()> {
     browser.quit()?;
     let browser = rig.browser()?;
     let background = browser.background()?;
-    background.call(COUNT_LARGE)?;
+    background.observe_documents(COUNT_LARGE)?;
     let _page = browser.open(&rig.site.url(PAGE))?;
     store_is_mirrored(&rig, "items", SMALL_RECORDS + LARGE_RECORDS + 2)?;
     let counts = background.call("(background) => Object.values(background.largeRecords)")?;
@@ -116,19 +110,14 @@ fn store_of_large_records_is_read(kind: Kind) -> Result<()> {
 /// Lets the background turn away what was read of a store, unless it is three records or less. (It
 /// takes it all the same: with fewer it would be of the middle of a reading, which the host has
 /// then seen out of order.)
-const TURN_AWAY: &str = "(background) => {
-    background.turnedAway = [];
-    background.chrome.runtime.onConnect.addListener((port) => {
-        port.onMessage.addListener((text) => {
-            if (port.name !== 'bridge') return;
-            for (const { sequence, body } of JSON.parse(text).deliveries ?? []) {
-                const count = body.snapshot?.records.length ?? 0;
-                if (count <= 3) continue;
-                background.turnedAway.push(count);
-                port.postMessage(JSON.stringify({ too_much: { sequence } }));
-            }
-        });
-    });
+const TURN_AWAY: &str = "(background, port, { sequence, bodies = [] }) => {
+    background.turnedAway ??= [];
+    for (const [index, body] of bodies.entries()) {
+        const count = JSON.parse(body).snapshot?.records.length ?? 0;
+        if (count <= 3) continue;
+        background.turnedAway.push(count);
+        port.postMessage(JSON.stringify({ too_much: { sequence: sequence + index } }));
+    }
 }";
 
 /// Where the background has no room the reader takes less, and goes on where it was.
@@ -139,7 +128,7 @@ fn reading_that_is_turned_away_goes_on_in_pieces(kind: Kind) -> Result<()> {
     browser.quit()?;
     let browser = rig.browser()?;
     let background = browser.background()?;
-    background.call(TURN_AWAY)?;
+    background.observe_documents(TURN_AWAY)?;
     let _page = browser.open(&rig.site.url(PAGE))?;
     store_is_mirrored(&rig, "items", 20)?;
     let counts = background.call("(background) => background.turnedAway")?;

@@ -477,7 +477,30 @@ fn store_renamed_to_a_name_that_can_be_told_is_read(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// A key that names one buffer several times, or a view of little of its buffer, is short in the
+/// database.
+fn records_are_deleted_by_keys_that_are_written_otherwise(kind: Kind) -> Result<()> {
+    const KEYS: &str = "const several = Array(4).fill(new Uint8Array(3000).fill(7).buffer);
+        const little = new Uint8Array(2_000_000).fill(1).subarray(5, 15);";
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(GIVEN)?;
+    transact(
+        &page,
+        &format!("{KEYS} out.put(1, several); out.put(2, little); out.put(3, 'stays');"),
+    )?;
+    let events = rig.settled(&page)?;
+    assert_eq!(lines(&events).len(), 3);
+    transact(&page, &format!("{KEYS} out.delete(several); out.delete(little);"))?;
+    let told = lines(&rig.settled(&page)?);
+    let deleted = told.iter().filter(|line| line.starts_with("d ")).count();
+    ensure!(deleted == 2 && told.len() == 5, "{} events", told.len());
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    records_are_deleted_by_keys_that_are_written_otherwise,
     store_renamed_to_a_name_that_can_be_told_is_read,
     keys_and_key_paths_may_be_changed,
     bounds_of_ranges_may_be_changed,

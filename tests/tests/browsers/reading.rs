@@ -156,13 +156,9 @@ fn another_tab_reads_when_the_reader_closes(kind: Kind) -> Result<()> {
 }
 
 /// Counts what readers say while they have nothing to deliver.
-const COUNT_SIGNS: &str = "(background) => {
-    background.signs = 0;
-    background.chrome.runtime.onConnect.addListener((port) => {
-        port.onMessage.addListener((text) => {
-            if (port.name === 'bridge' && JSON.parse(text).surveying !== undefined) background.signs += 1;
-        });
-    });
+const COUNT_SIGNS: &str = "(background, port, { surveying }) => {
+    background.signs ??= 0;
+    if (surveying !== undefined) background.signs += 1;
 }";
 
 /// Of one that said nothing, another document would take over.
@@ -170,7 +166,7 @@ fn reader_says_that_it_waits_for_many_databases(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let background = browser.background()?;
-    background.call(COUNT_SIGNS)?;
+    background.observe_documents(COUNT_SIGNS)?;
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("makeUnopenable(25).then(() => null)")?;
     let _reader = browser.open(&rig.site.url(PAGE))?;

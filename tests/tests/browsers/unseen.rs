@@ -17,28 +17,22 @@ const PAGE: &str = "/unseen/";
 const WORKERS: [&str; 4] = ["dedicated", "blob", "shared", "service"];
 
 /// Makes the background note which tabs ask for a comparison, and which one reads.
-const NOTE_COMPARISONS: &str = "(background) => {
-    background.asked = [];
-    background.read = [];
-    background.chrome.runtime.onConnect.addListener((port) => {
-        port.onMessage.addListener((text) => {
-            if (port.name !== 'bridge') return;
-            const { survey, surveyed } = JSON.parse(text);
-            if (survey) background.asked.push(port.sender.tab.id);
-            if (surveyed) background.read.push(port.sender.tab.id);
-        });
-    });
+const NOTE_COMPARISONS: &str = "(background, port, { survey, surveyed }) => {
+    background.asked ??= [];
+    background.read ??= [];
+    if (survey) background.asked.push(port.sender.tab.id);
+    if (surveyed) background.read.push(port.sender.tab.id);
 }";
 
 /// The tabs that have asked for a comparison since this was asked last.
 fn asked(background: &Background<'_>) -> Result<Vec<i64>> {
-    let asked = background.call("(background) => background.asked.splice(0)")?;
+    let asked = background.call("(background) => (background.asked ?? []).splice(0)")?;
     Ok(serde_json::from_value(asked)?)
 }
 
 /// The tabs that have read all there is since this was asked last.
 fn read(background: &Background<'_>) -> Result<Vec<i64>> {
-    let read = background.call("(background) => background.read.splice(0)")?;
+    let read = background.call("(background) => (background.read ?? []).splice(0)")?;
     Ok(serde_json::from_value(read)?)
 }
 
@@ -127,7 +121,7 @@ fn tab_in_front_compares_and_no_other(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let background = browser.background()?;
-    background.call(NOTE_COMPARISONS)?;
+    background.observe_documents(NOTE_COMPARISONS)?;
     let first = open(&rig, &browser)?;
     first.evaluate("writeIn('shared', [['put', 'unseen', 'worker']])")?;
     rig.settled(&first)?;
@@ -222,7 +216,7 @@ fn captured_writes_are_not_compared_in_chromium() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
     let browser = rig.browser()?;
     let background = browser.background()?;
-    background.call(NOTE_COMPARISONS)?;
+    background.observe_documents(NOTE_COMPARISONS)?;
     let page = open(&rig, &browser)?;
     let second = open(&rig, &browser)?;
     wait::until("the pages to be read", PATIENCE, || {

@@ -62,13 +62,17 @@ fn key_of<'a>(operation: &Operation<'a>) -> Option<&'a RawValue> {
 }
 
 fn prepare<'a>(operation: &'a Operation<'_>) -> Result<Step<'a>, Refusal> {
+    // What a short text stands for may be long. A long one of a deletion may stand for a short key,
+    // that of a record that is here: a view of little of its buffer.
+    let too_long = match operation {
+        Operation::Put { .. } | Operation::Add { .. } => Step::LeaveOut,
+        _ => Step::ReadAgain,
+    };
     if key_of(operation).is_some_and(is_long) {
-        return Ok(Step::LeaveOut);
+        return Ok(too_long);
     }
     match prepare_short(operation) {
-        // What a short text stands for may be long.
-        Err(KeyError::TooLong) if key_of(operation).is_some() => Ok(Step::LeaveOut),
-        Err(KeyError::TooLong) => Ok(Step::ReadAgain),
+        Err(KeyError::TooLong) => Ok(too_long),
         step => Ok(step?),
     }
 }

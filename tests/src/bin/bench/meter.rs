@@ -25,13 +25,9 @@ const SAMPLES: u32 = 100;
 const PATIENCE_MS: f64 = 60_000.0;
 
 /// Makes the background count how often documents ask for a comparison.
-const COUNT: &str = "(background) => {
-    background.asked = 0;
-    background.chrome.runtime.onConnect.addListener((port) => {
-        port.onMessage.addListener((text) => {
-            if (port.name === 'bridge' && JSON.parse(text).survey) background.asked += 1;
-        });
-    });
+const COUNT: &str = "(background, port, { survey }) => {
+    background.asked ??= 0;
+    if (survey) background.asked += 1;
 }";
 
 /// A worker that puts a number, and nothing else happens; and a page that writes, with no worker.
@@ -39,7 +35,7 @@ pub fn measure(kind: Kind) -> Result<Value> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let background = browser.background()?;
-    background.call(COUNT)?;
+    background.observe_documents(COUNT)?;
     let page = browser.open(&rig.site.url("/unseen/"))?;
     page.evaluate("write([['put', 0, 'page']])")?;
     rig.settled(&page)?;
@@ -72,7 +68,9 @@ pub fn measure(kind: Kind) -> Result<Value> {
 }
 
 fn asked(background: &Background<'_>) -> Result<f64> {
-    Ok(serde_json::from_value(background.call("({ asked }) => asked")?)?)
+    Ok(serde_json::from_value(
+        background.call("({ asked = 0 }) => asked")?,
+    )?)
 }
 
 fn latencies(rig: &Rig, page: &Page<'_>) -> Result<Vec<f64>> {

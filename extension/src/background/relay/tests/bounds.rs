@@ -27,6 +27,11 @@ fn held(relay: &Relay) -> usize {
 }
 
 #[test]
+fn gap_in_the_place_of_no_json_has_to_find_room() {
+    assert!(matches!(Content::of("x".to_owned()), Content::Whole(_)));
+}
+
+#[test]
 fn large_deliveries_of_many_frames_share_one_bound() {
     let mut relay = relay();
     greet(&mut relay);

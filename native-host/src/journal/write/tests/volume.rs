@@ -247,6 +247,29 @@ fn records_with_too_long_keys_are_left_out_and_named() {
     assert_eq!(bench.events().len(), 2);
 }
 
+/// Engines write out what a page gives as references, so the record may be here.
+#[test]
+fn deletion_with_a_key_that_cannot_be_had_is_read_again() {
+    let bytes = "AAAA".repeat(1000);
+    let buffer = format!(r#"{{"$bytes":{{"type":"ArrayBuffer","base64":"{bytes}"}}}}"#);
+    let written_out = format!("[{buffer},{buffer},{buffer},{buffer}]");
+    let referring =
+        format!(r#"[{{"$id":{{"id":1,"value":{buffer}}}}},{{"$ref":1}},{{"$ref":1}},{{"$ref":1}}]"#);
+    let long = "A".repeat(2_000_000);
+    let view = format!(
+        r#"{{"$bytes":{{"type":"Uint8Array","offset":0,"length":1,"buffer":{{"$bytes":{{"type":"ArrayBuffer","base64":"{long}"}}}}}}}}"#
+    );
+    for key in [referring, view] {
+        let mut bench = Bench::new();
+        let put = format!(r#"{{"put":{{"store":"s","key":{written_out},"value":1}}}}"#);
+        bench.commit("a", 0, 0, &put);
+        bench.snapshot("a", 500, &format!(r#"{{"key":{written_out},"value":1}}"#));
+        let delete = format!(r#"{{"delete":{{"store":"s","key":{key}}}}}"#);
+        bench.commit("a", 1000, 1000, &delete);
+        assert!(bench.wants_all());
+    }
+}
+
 /// The bytes of names in the rows of stores.
 fn names_of_stores(bench: &Bench) -> u64 {
     bench
