@@ -116,14 +116,16 @@ function restart(error) {
  * @param {number} port
  * @param {any} message
  */
-function say(to, port, message) {
+function passOn(to, port, message) {
   if (typeof message === "string") return to.port_said(port, message);
-  // Anything else is none of a bridge's: the page's process made it.
+  // No bridge of ours sends anything else, but a page's process may.
   const { sequence, bodies, index, count, text } = message ?? {};
   if (!Number.isSafeInteger(sequence) || sequence < 0) return;
-  if (typeof text === "string") to.part_came(port, sequence, index, count, text);
-  else if (Array.isArray(bodies) && bodies.every((body) => typeof body === "string")) {
-    to.bodies_came(port, sequence, bodies);
+  if (Array.isArray(bodies)) {
+    // Without holes.
+    if (Array.from(bodies).every((body) => typeof body === "string")) to.receive_bodies(port, sequence, bodies);
+  } else if (typeof text === "string" && typeof index === "number" && typeof count === "number") {
+    to.receive_part(port, sequence, index, count, text);
   }
 }
 
@@ -172,7 +174,7 @@ chrome.runtime.onConnect.addListener((port) => {
   port.onMessage.addListener((message) =>
     handFromPort((to) => {
       inHand = ours ? null : blamed;
-      say(to, number, message);
+      passOn(to, number, message);
       inHand = null;
     }),
   );

@@ -69,7 +69,7 @@ function storesIn({ commit, gap }) {
  * @param {string} text
  * @returns {any}
  */
-export function parsed(text) {
+export function parseOrNull(text) {
   try {
     return JSON.parse(text);
   } catch {

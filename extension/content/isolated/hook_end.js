@@ -14,7 +14,7 @@ import {
 import { globalFunction } from "../shared/pristine.js";
 import { needStack } from "../shared/stack.js";
 import { isLate, listenTo, stopListeningTo } from "../shared/unnamed.js";
-import { parsed } from "./delivery.js";
+import { parseOrNull } from "./delivery.js";
 
 /** More calls deep than taking a message of the hook's is. */
 const STACK_OF_TAKING = 100;
@@ -106,7 +106,7 @@ export class HookEnd {
   /** @type {(message: Event) => void} */
   #takeStores = (message) => {
     const { data } = /** @type {MessageEvent<string>} */ (message);
-    const stores = typeof data === "string" ? parsed(data) : null;
+    const stores = typeof data === "string" ? parseOrNull(data) : null;
     if (Array.isArray(stores)) this.#listener.compare(stores);
   };
 }
@@ -117,7 +117,7 @@ export class HookEnd {
  * @returns {string[] | null}
  */
 function stacksIn(text) {
-  const stacks = parsed(text);
+  const stacks = parseOrNull(text);
   return Array.isArray(stacks) && stacks.every((stack) => typeof stack === "string") ? stacks : null;
 }
 

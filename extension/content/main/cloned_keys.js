@@ -2,6 +2,7 @@
 // object out again, to the methods of every window, and a page may change what it was given. So
 // each is copied before the page can have it, or when it first gets it.
 
+import { encode } from "../shared/encode.js";
 import { lowerOf, only, upperOf } from "./idb.js";
 import { active } from "./channel_end.js";
 import { sealedOff } from "../shared/pristine.js";
@@ -11,11 +12,12 @@ import { observeCalls, observeGets } from "./replace.js";
 const copies = sealedOff(new WeakMap());
 
 /**
- * Copies a key or a key path that the engine gave out.
+ * Copies a key or a key path that the engine gave out, unless the page had it before and put
+ * accessors there: copying would call them.
  * @param {any} given the names of a compound key path are an array of strings, and so a key
  */
 export function remember(given) {
-  if (!active || isKnown(given)) return;
+  if (!active || isKnown(given) || encode(given, false) === undefined) return;
   copies.set(given, lowerOf(only(given)));
 }
 

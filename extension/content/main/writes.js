@@ -117,11 +117,28 @@ function pathOf(store) {
     const native = asGiven(keyPathOf(store));
     path = native === null ? null : { links: emptyList(), isArray: isArray(native), generates: generatesKeys(store) };
     for (let index = 0; path !== null && index < (path.isArray ? native.length : 1); index++) {
-      path.links[index] = linked(path.isArray ? native[index] : native);
+      path.links[index] = path.isArray ? linkedAt(native, index) : linked(native);
     }
     paths.set(store, path);
   }
   return path;
+}
+
+/**
+ * A path that leads nowhere.
+ * @type {any}
+ */
+const NOWHERE = { name: Symbol(), next: null };
+
+/**
+ * One of several paths, in a list that the page may have had, and put accessors into.
+ * @param {any[]} paths
+ * @param {number} index
+ */
+function linkedAt(paths, index) {
+  const descriptor = getOwnPropertyDescriptor(paths, index);
+  if (descriptor === undefined || !hasOwn(descriptor, "value") || typeof descriptor.value !== "string") return NOWHERE;
+  return linked(descriptor.value);
 }
 
 /** @param {string} path */

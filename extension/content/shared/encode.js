@@ -414,8 +414,9 @@ function leaveHole(path, comma) {
   let before = comma + quoted(path.name);
   let after = "";
   for (let link = path.next; link !== null; link = link.next) {
-    before += "{" + quoted(link.name);
-    after += "}";
+    const isWrapped = startsWithDollar(link.name);
+    before += (isWrapped ? '{"$object":{' : "{") + quoted(link.name);
+    after += isWrapped ? "}}" : "}";
   }
   hole = { at: out.length, before, after };
 }

@@ -114,6 +114,19 @@ test("engine_writes_what_the_encoder_would", () => {
   assert.ok(plain > 1000, `only ${plain} were plain`);
 });
 
+test("key_fits_into_the_room_that_is_left_for_it", () => {
+  for (const names of [["id"], ["$id"], ["x", "id"], ["x", "$ref"], ["$x", "$y", "z"]]) {
+    const path = names.reduceRight((next, name) => ({ name, next }), /** @type {KeyPath | null} */ (null));
+    const key = names.slice(1).reduceRight((inner, name) => ({ [name]: inner }), /** @type {any} */ (5));
+    for (const value of [{}, { a: 1 }, { $a: [] }, { a: undefined, b: new Date(0) }]) {
+      const encoded = /** @type {any} */ (encodeValue(value, false, path));
+      const { text, hole } = encoded;
+      const filled = `${text.slice(0, hole.at)}${hole.before}5${hole.after}${text.slice(hole.at)}`;
+      assert.equal(filled, encodeValue({ ...value, [names[0]]: key }, true, null)?.text, names.join("."));
+    }
+  }
+});
+
 test("deep_value_is_written_as_the_encoder_would", () => {
   for (const levels of [300, 399, 400, 401, 402, 508, 509, 510, 511, 600]) {
     /** @type {any} */

@@ -398,11 +398,11 @@ impl Relay {
             FromBridge::Surveying {} => {}
             FromBridge::Surveyed {} => self.surveyed(port),
         }
-        self.spoke(port, is_reading);
+        self.note_activity(port, is_reading);
     }
 
     /// Bodies came over a port, of deliveries whose numbers follow each other.
-    pub fn bodies_came(&mut self, port: u32, first: u64, bodies: Vec<String>) {
+    pub fn receive_bodies(&mut self, port: u32, first: u64, bodies: Vec<String>) {
         if self.bridges.heard(port).is_none() {
             return;
         }
@@ -410,21 +410,21 @@ impl Relay {
         // No page counts further, and the host acknowledges none.
         let numbered = (first..=MAX_SEQUENCE).zip(bodies.into_iter().map(Content::of));
         self.take(port, numbered.collect());
-        self.spoke(port, has_read);
+        self.note_activity(port, has_read);
     }
 
     /// A part of a long body came over a port.
-    pub fn part_came(&mut self, port: u32, slice: Part<'_>) {
+    pub fn receive_part(&mut self, port: u32, slice: Part<'_>) {
         if self.bridges.heard(port).is_none() {
             return;
         }
         self.take_part(port, slice);
         // Of a part only its delivery knows.
-        self.spoke(port, true);
+        self.note_activity(port, true);
     }
 
     /// A document has said something: that it reads, perhaps.
-    fn spoke(&mut self, port: u32, is_reading: bool) {
+    fn note_activity(&mut self, port: u32, is_reading: bool) {
         if is_reading {
             self.bridges.note_reading(port);
         }

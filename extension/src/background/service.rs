@@ -125,20 +125,20 @@ impl Background {
     }
 
     /// Bodies came over a port; `sequence` is a whole number, that of the first one's delivery.
-    pub fn bodies_came(&self, number: u32, sequence: f64, bodies: Vec<String>) {
+    pub fn receive_bodies(&self, number: u32, sequence: f64, bodies: Vec<String>) {
         self.0
-            .with_relay(|relay| relay.bodies_came(number, whole(sequence), bodies));
+            .with_relay(|relay| relay.receive_bodies(number, as_u64(sequence), bodies));
     }
 
     /// A part of a body came over a port; `sequence` is a whole number, that of its delivery.
-    pub fn part_came(&self, number: u32, sequence: f64, index: u32, count: u32, text: String) {
+    pub fn receive_part(&self, number: u32, sequence: f64, index: u32, count: u32, text: String) {
         let part = Part {
-            sequence: whole(sequence),
+            sequence: as_u64(sequence),
             index,
             count,
             text: text.into(),
         };
-        self.0.with_relay(|relay| relay.part_came(number, part));
+        self.0.with_relay(|relay| relay.receive_part(number, part));
     }
 
     /// A port is closed: by the browser, if its document is in the back/forward cache now.
@@ -314,7 +314,7 @@ impl Service {
     clippy::cast_sign_loss,
     reason = "engines count exactly up to 2⁵³"
 )]
-fn whole(number: f64) -> u64 {
+fn as_u64(number: f64) -> u64 {
     number as u64
 }
 

@@ -499,7 +499,47 @@ fn records_are_deleted_by_keys_that_are_written_otherwise(kind: Kind) -> Result<
     Ok(())
 }
 
+/// Another window's accessors give out what the engine gives to ours, too.
+fn no_accessor_in_what_was_given_is_called(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(GIVEN)?;
+    transact(&page, "out.put('first', ['x', 1]); out.put('second', ['y', 2]);")?;
+    transact(
+        &page,
+        "const frame = document.createElement('iframe');
+        frame.sandbox = 'allow-same-origin';
+        frame.src = '/blank/';
+        document.body.append(frame);
+        const { IDBCursor, IDBObjectStore } = frame.contentWindow;
+        const getter = ({ prototype }, name) => Object.getOwnPropertyDescriptor(prototype, name).get;
+        window.calls = [];
+        const spy = (list, value, where) => Object.defineProperty(list, 0, {
+            get: () => (window.calls.push(where), value), enumerable: true, configurable: true,
+        });
+        spy(getter(IDBObjectStore, 'keyPath').call(inside), 'a', 'key path');
+        inside.put({ a: 1, b: { c: 2 } });
+        void inside.keyPath;
+        given.addEventListener('success', ({ target: { result } }) => {
+            if (result instanceof window.IDBCursor) {
+                spy(getter(IDBCursor, 'primaryKey').call(result), result.value === 'first' ? 'x' : 'y', 'key of a cursor');
+            }
+        }, true);
+        out.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+            if (cursor === null) return;
+            if (cursor.value === 'first') cursor.delete(); else cursor.update('changed');
+            void cursor.primaryKey;
+            cursor.continue();
+        };",
+    )?;
+    rig.settled(&page)?;
+    assert_eq!(page.evaluate("calls")?, json!([]));
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    no_accessor_in_what_was_given_is_called,
     records_are_deleted_by_keys_that_are_written_otherwise,
     store_renamed_to_a_name_that_can_be_told_is_read,
     keys_and_key_paths_may_be_changed,

@@ -11,7 +11,7 @@ use lab::{artifacts, browser::Kind};
 const MAX_HOOK: usize = 10 * 1024 + 512;
 /// The same with the spaces that make its functions look native in Chromium: nothing is parsed into
 /// them.
-const MAX_PADDED: usize = 13 * 1024 + 512;
+const MAX_PADDED: usize = 14 * 1024 + 512;
 /// What stands in front of the parameters of a function that looks native.
 const PADDING: usize = 1 << 16;
 

@@ -45,7 +45,7 @@ impl Relay {
     /// Something came over a port.
     fn posted(&mut self, port: u32, message: &str) {
         match serde_json::from_str(message) {
-            Ok(Posted::Part(slice)) => self.part_came(port, slice),
+            Ok(Posted::Part(slice)) => self.receive_part(port, slice),
             Ok(Posted::Deliveries(deliveries)) => {
                 let first = deliveries[0].sequence;
                 assert!(
@@ -54,7 +54,7 @@ impl Relay {
                         .all(|(number, delivery)| number == delivery.sequence)
                 );
                 let bodies = deliveries.iter().map(|delivery| delivery.body.get().to_owned());
-                self.bodies_came(port, first, bodies.collect());
+                self.receive_bodies(port, first, bodies.collect());
             }
             Err(_) => self.port_said(port, message),
         }
@@ -436,7 +436,7 @@ fn body_that_is_no_json_travels_as_a_gap() {
     ];
     let mut bodies: Vec<String> = forged.map(String::from).to_vec();
     bodies.push(r#"{"x":-0}"#.to_owned());
-    relay.bodies_came(1, 1, bodies);
+    relay.receive_bodies(1, 1, bodies);
     let [Action::ToHost(bundle)] = &relay.take_actions()[..] else {
         panic!("one bundle")
     };
