@@ -35,8 +35,8 @@ impl Batch<'_> {
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
         let span = Span::between(snapshot.after, snapshot.until)?;
         let observed = present(&snapshot.records).collect::<Result<Vec<Observed<'_>>, _>>()?;
-        let place = place_of(scope, snapshot);
-        let reading = self.reading_of(scope, snapshot);
+        let place = place_of(scope, &snapshot.bucket, &snapshot.database, &snapshot.store);
+        let reading = self.reading_of(scope, snapshot.began_at, snapshot.read_at);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
         let event_context = event_context(
             scope,
@@ -48,11 +48,7 @@ impl Batch<'_> {
         self.observe_all(event_context, &place, &observed, reading)?;
         let there: HashSet<&[u8]> = observed.iter().map(|(key, _)| &key.bytes[..]).collect();
         self.observe_gone(event_context, &place, &span, reading, |key| there.contains(key))?;
-        self.state
-            .stores
-            .get(&self.transaction, &place, snapshot.version)?
-            .add_read_mark(&self.transaction, reading, span.to.clone())?;
-        self.scanned(&place, snapshot, span, reading)
+        self.end_stretch(&place, snapshot.version, span, reading)
     }
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
@@ -65,17 +61,10 @@ impl Batch<'_> {
         let observed = present(&records.present)
             .chain(absent)
             .collect::<Result<Vec<Observed<'_>>, Refusal>>()?;
-        let place = Place {
-            origin: scope.origin.to_owned(),
-            bucket: records.bucket.clone().into_owned(),
-            database: records.database.clone().into_owned(),
-            store: records.store.clone().into_owned(),
-        };
+        let place = place_of(scope, &records.bucket, &records.database, &records.store);
         let reading = ReadSpan {
-            context: scope.context,
-            began_at: self.state.clock.bound(records.began_at),
-            read_at: self.state.clock.bound(records.read_at),
             is_answer: true,
+            ..self.reading_of(scope, records.began_at, records.read_at)
         };
         let event_context = event_context(
             scope,
@@ -87,38 +76,37 @@ impl Batch<'_> {
         Ok(self.observe_all(event_context, &place, &observed, reading)?)
     }
 
-    fn reading_of(&self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> ReadSpan {
+    pub(super) fn reading_of(&self, scope: Scope<'_>, began_at: i64, read_at: i64) -> ReadSpan {
         let clock = self.state.clock;
         ReadSpan {
             context: scope.context,
-            began_at: clock.bound(snapshot.began_at),
-            read_at: clock.bound(snapshot.read_at),
+            began_at: clock.bound(began_at),
+            read_at: clock.bound(read_at),
             is_answer: false,
         }
     }
 
-    /// Follows a whole-store read; once it has reached the end without a break, the mirror is
-    /// complete.
-    fn scanned(
+    /// A stretch was read, and each of its records is dealt with. Follows a whole-store read; once
+    /// it has reached the end without a break, the mirror is complete.
+    pub(super) fn end_stretch(
         &mut self,
         place: &Place,
-        snapshot: &Snapshot<'_>,
+        version: u64,
         span: Span,
         reading: ReadSpan,
     ) -> Result<(), Refusal> {
         let context = reading.context;
-        let store = self
-            .state
-            .stores
-            .get(&self.transaction, place, snapshot.version)?;
+        let store = self.state.stores.get(&self.transaction, place, version)?;
         let id = store.id;
+        store.add_read_mark(&self.transaction, reading, span.to.clone())?;
+        let all = Span::all();
         let before = self.state.scans.remove(&(context, id));
         let began_at = match before {
-            _ if snapshot.after.is_none() => reading.began_at,
+            _ if span.from == all.from => reading.began_at,
             Some(Scan::Ordered(before)) if before.reached == span.from => before.began_at,
             _ => return Ok(()),
         };
-        if snapshot.until.is_some() {
+        if span.to != all.to {
             let so_far = Ordered {
                 began_at,
                 reached: span.to,
@@ -126,7 +114,7 @@ impl Batch<'_> {
             self.state.scans.insert((context, id), Scan::Ordered(so_far));
             return Ok(());
         }
-        Ok(self.known_as_a_whole(place, snapshot.version, began_at)?)
+        Ok(self.known_as_a_whole(place, version, began_at)?)
     }
 
     /// Every record of the store has been read, from this time on.
@@ -149,8 +137,8 @@ impl Batch<'_> {
         let bytes = |key: &RawValue| RecordKey::parse(key).map(|key| key.bytes);
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
-        let place = place_of(scope, snapshot);
-        let mut reading = self.reading_of(scope, snapshot);
+        let place = place_of(scope, &snapshot.bucket, &snapshot.database, &snapshot.store);
+        let mut reading = self.reading_of(scope, snapshot.began_at, snapshot.read_at);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
         let store = self
             .state
@@ -212,16 +200,16 @@ impl Batch<'_> {
     }
 }
 
-fn place_of(scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Place {
+pub(super) fn place_of(scope: Scope<'_>, bucket: &str, database: &str, store: &str) -> Place {
     Place {
         origin: scope.origin.to_owned(),
-        bucket: snapshot.bucket.clone().into_owned(),
-        database: snapshot.database.clone().into_owned(),
-        store: snapshot.store.clone().into_owned(),
+        bucket: bucket.to_owned(),
+        database: database.to_owned(),
+        store: store.to_owned(),
     }
 }
 
-fn event_context<'a>(
+pub(super) fn event_context<'a>(
     scope: Scope<'a>,
     bucket: &'a str,
     database: &'a str,
