@@ -20,7 +20,7 @@ use crate::{
     failpoint,
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError, Outcome, requests},
+    journal::{Author, Journal, JournalError, Matched, Outcome, requests},
     logging,
     messaging::{
         frame::FrameError,
@@ -388,6 +388,19 @@ impl Session<'_> {
     /// Tells the extension and the sinks what is on the disk.
     fn tell(&mut self, outcome: Outcome) {
         self.sinks.wake(self.journal.head());
+        // Ahead of the acknowledgements: behind those their documents wait for nothing more.
+        for matched in outcome.matched {
+            let Matched {
+                context,
+                sequence,
+                stretches,
+            } = matched;
+            self.outbox.send(FromHost::Matched {
+                context,
+                sequence,
+                stretches,
+            });
+        }
         for (context, sequence) in outcome.acknowledged {
             self.outbox.send(FromHost::Acknowledged { context, sequence });
             failpoint::pass("session.acknowledged");

@@ -59,7 +59,7 @@ mod writer_lock;
 pub use error::JournalError;
 pub(crate) use freeze::freeze;
 pub use recent::{Recent, Text};
-pub use write::{Batch, Outcome};
+pub use write::{Batch, Matched, Outcome};
 pub use writer_lock::WriterLock;
 
 use crate::{config::Limits, time::now_ms, timing};

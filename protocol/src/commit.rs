@@ -33,7 +33,20 @@ pub const MAX_BODY_DEPTH: usize = crate::json::MAX_DEPTH + 16;
 
 /// How the bodies begin that tell what was read. A body that is too large, or cut off, is judged by
 /// this.
-const READINGS: [&str; 4] = ["{\"snapshot\"", "{\"records\"", "{\"inventory\"", "{\"skipped\""];
+const READINGS: [&str; 5] = [
+    "{\"snapshot\"",
+    "{\"digests\"",
+    "{\"records\"",
+    "{\"inventory\"",
+    "{\"skipped\"",
+];
+
+/// How many stretches one [`Digests`] has at most.
+pub const MAX_STRETCHES: usize = 64;
+
+/// How many records a stretch of [`Digests`] has at most. The host reads no more of its mirror to
+/// compare it; a longer one counts as different.
+pub const MAX_STRETCH_RECORDS: u64 = 16 * 1024;
 
 /// Whether a body, or the beginning of one, tells what was read of a page's stores and not what the
 /// page did: without it no commit is missing.
@@ -57,6 +70,10 @@ pub enum Body<'a> {
     /// One stretch of a store, read in one transaction.
     #[serde(borrow)]
     Snapshot(Snapshot<'a>),
+    /// Stretches of a store that were read, told by their digests: the host says which of them its
+    /// mirror has alike ([`crate::message::FromHost::Matched`]).
+    #[serde(borrow)]
+    Digests(Digests<'a>),
     /// Single records read again because the host was in doubt; the answer to
     /// [`crate::message::Read`].
     #[serde(borrow)]
@@ -254,6 +271,46 @@ pub struct Snapshot<'a> {
     pub records: Vec<Record<'a>>,
 }
 
+/// Stretches of a store that follow each other, in key order.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Digests<'a> {
+    /// Storage bucket; empty for the default one.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub bucket: Cow<'a, str>,
+    /// The database's name.
+    #[serde(borrow)]
+    pub database: Cow<'a, str>,
+    /// The database's version.
+    pub version: u64,
+    /// The store's name.
+    #[serde(borrow)]
+    pub store: Cow<'a, str>,
+    /// The last key of the stretch before the first of these; absent at the beginning of the store.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub after: Option<&'a RawValue>,
+    /// At most [`MAX_STRETCHES`].
+    #[serde(borrow)]
+    pub stretches: Vec<Stretch<'a>>,
+}
+
+/// One stretch of [`Digests`]: it begins behind the one before.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stretch<'a> {
+    /// The last key of this stretch; absent for the last one, which reaches to the end of the
+    /// store.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub until: Option<&'a RawValue>,
+    /// Before the first of its transactions was opened.
+    pub began_at: i64,
+    /// After the result of the last one arrived. Each record was read in between.
+    pub read_at: i64,
+    /// How many records it has.
+    pub records: u64,
+    /// [`crate::digest::RecordsDigest`].
+    #[serde(borrow)]
+    pub digest: Cow<'a, str>,
+}
+
 /// What single keys hold now.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Records<'a> {
@@ -366,7 +423,11 @@ impl Body<'_> {
     /// [`is_reading`] of a body that is understood.
     pub fn is_reading(&self) -> bool {
         match self {
-            Self::Snapshot(_) | Self::Records(_) | Self::Inventory(_) | Self::Skipped(_) => true,
+            Self::Snapshot(_)
+            | Self::Digests(_)
+            | Self::Records(_)
+            | Self::Inventory(_)
+            | Self::Skipped(_) => true,
             Self::Commit(_) | Self::Deletion(_) | Self::Gap(_) => false,
         }
     }
@@ -382,6 +443,12 @@ impl Body<'_> {
             }) => first_too_long(&[bucket, database])
                 .or_else(|| operations.iter().find_map(Operation::name_too_long)),
             Self::Snapshot(Snapshot {
+                bucket,
+                database,
+                store,
+                ..
+            })
+            | Self::Digests(Digests {
                 bucket,
                 database,
                 store,
@@ -460,6 +527,10 @@ mod tests {
             ),
             (
                 r#"{"snapshot":{"database":"d","version":1,"store":"s","began_at":1,"read_at":1,"records":[]}}"#,
+                true,
+            ),
+            (
+                r#"{"digests":{"database":"d","version":1,"store":"s","stretches":[{"began_at":1,"read_at":1,"records":0,"digest":""}]}}"#,
                 true,
             ),
             (

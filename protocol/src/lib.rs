@@ -12,6 +12,7 @@
 //! - [`value`]: the "typed" encoding of structured-clone values, and its "plain" projection.
 //! - [`date`]: ECMAScript's date-time strings, for both.
 //! - [`commit`]: what a page did: committed transactions, snapshots, reads, gaps.
+//! - [`digest`]: what is compared instead of records.
 //! - [`schema`]: changes of a database's shape.
 //! - [`event`]: the change event as it is journaled and published.
 //! - [`inspect`]: what the inspector asks and what it is told.
@@ -28,6 +29,7 @@
 
 pub mod commit;
 pub mod date;
+pub mod digest;
 pub mod event;
 pub mod inspect;
 pub mod json;

@@ -187,6 +187,14 @@ pub enum ToBridge<'a> {
         /// The last one.
         sequence: u64,
     },
+    /// The mirror has these stretches of a [`crate::commit::Digests`] as they were read. Comes
+    /// ahead of the acknowledgement; without it none is known to be alike.
+    Matched {
+        /// The delivery's number.
+        sequence: u64,
+        /// How many, counted from the first one.
+        stretches: u32,
+    },
     /// Read these records again.
     #[serde(borrow)]
     Read(Read<'a>),
@@ -354,6 +362,16 @@ pub enum FromHost<R = Reply> {
         context: String,
         /// The last one.
         sequence: u64,
+    },
+    /// The mirror has these stretches of a [`crate::commit::Digests`] as they were read. Comes
+    /// ahead of the acknowledgement, and is not said again when that is.
+    Matched {
+        /// The document's id.
+        context: String,
+        /// The delivery's number.
+        sequence: u64,
+        /// How many, counted from the first one.
+        stretches: u32,
     },
     /// These records are in doubt: let any document of the origin read them.
     Read {

@@ -6,7 +6,7 @@
 
 import { MARK } from "../shared/channel.js";
 import { BLOB_BYTES } from "../shared/platform.js";
-import { Sha256 } from "./sha256.js";
+import { hexadecimal, Sha256 } from "./sha256.js";
 
 /**
  * How many bytes are hashed at once: what `crypto.subtle` has to hold in memory, and how long our
@@ -81,6 +81,3 @@ async function hashOf(blob) {
   for (let from = 0; from < blob.size; from += SLICE_BYTES) hash.update(await bytesOf(blob.slice(from, from + SLICE_BYTES)));
   return hexadecimal(hash.digest());
 }
-
-/** @param {Uint8Array} bytes */
-const hexadecimal = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

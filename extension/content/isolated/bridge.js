@@ -62,13 +62,14 @@ function startBridge() {
   const surveys = new Surveys(place.ancestors[0] !== window.origin, {
     ask: () => (port.isOpen ? port.post(SURVEY_ASKED) : port.open()),
     // Many databases take a while to list: without a word, another document would take over.
-    read: async () => (await import("./read_origin.js")).readAll(tellHost, () => port.post(SURVEYING)),
+    read: async () => (await import("./read_origin.js")).readAll(host, () => port.post(SURVEYING)),
     end: () => port.post(SURVEYED),
     isStopped,
     after,
   });
+  const host = { tell: tellHost, compare: compareWithHost };
   const readSome = async (/** @type {import("./read_origin.js").Store[]} */ stores) =>
-    (await import("./read_origin.js")).readSome(stores, tellHost);
+    (await import("./read_origin.js")).readSome(stores, host);
   const comparisons = new Comparisons(isStopped, readSome, after);
   const hook = new HookEnd({
     commit: (text, blobs, stacks) => {
@@ -134,6 +135,17 @@ function startBridge() {
     return delivery === null ? new Promise(() => {}) : outbox.fateOf(delivery);
   }
 
+  /**
+   * Asks the host which stretches its mirror has alike.
+   * @param {string} body a `protocol::commit::Digests`
+   * @returns {Promise<number>} how many, counted from the first one
+   */
+  async function compareWithHost(body) {
+    const delivery = deliver(body, { droppable: false });
+    if (delivery === null) return new Promise(() => {});
+    return (await outbox.fateOf(delivery)) ? outbox.matchesOf(delivery) : 0;
+  }
+
   function greet() {
     context ||= randomName();
     outbox.restart();
@@ -152,6 +164,8 @@ function startBridge() {
     const message = JSON.parse(text);
     if (message.acknowledged) {
       outbox.acknowledge(message.acknowledged.sequence);
+    } else if (message.matched) {
+      outbox.noteMatched(message.matched.sequence, message.matched.stretches);
     } else if (message.welcome) {
       outbox.limits = message.welcome;
       port.forgetBreaks();

@@ -59,6 +59,11 @@ export class Outbox {
    * @type {Map<Delivery, (has: boolean) => void>}
    */
   #readers = new Map();
+  /**
+   * Of how many stretches of a delivery the host has said that its mirror has them alike.
+   * @type {WeakMap<Delivery, number>}
+   */
+  #matches = new WeakMap();
   #turn = new Turn(() => this.send());
   #port;
   #pacing;
@@ -103,6 +108,25 @@ export class Outbox {
    */
   fateOf(delivery) {
     return new Promise((resolve) => this.#readers.set(delivery, resolve));
+  }
+
+  /**
+   * The host's mirror has so many stretches of a delivery alike.
+   * @param {number} sequence
+   * @param {number} stretches
+   */
+  noteMatched(sequence, stretches) {
+    const delivery = this.#queue.find((delivery) => delivery.sequence === sequence);
+    if (delivery !== undefined) this.#matches.set(delivery, stretches);
+  }
+
+  /**
+   * How many stretches of a delivery the host's mirror has alike, once the delivery's fate is
+   * known. None if no answer has come: it may have been lost on the way.
+   * @param {Delivery} delivery
+   */
+  matchesOf(delivery) {
+    return this.#matches.get(delivery) ?? 0;
   }
 
   /** A new port is open: all that is not acknowledged is to be sent over it. */

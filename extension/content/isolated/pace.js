@@ -23,7 +23,8 @@ const FIRST_OF_LITTLE = 16;
  * @typedef {object} Pace
  * @property {number} count how many records to read next
  * @property {(texts: string[]) => void} saw hears the texts of records that were read
- * @property {() => boolean} halve says that it was too much; whether less is possible
+ * @property {(read?: number) => boolean} halve says that so many were too much, or as many as were
+ * to be read; whether less is possible
  */
 
 /**
@@ -45,11 +46,11 @@ export function newPace(isLittle) {
       const ventured = isLittle ? pace.count * 4 : 1 + Math.floor(small / SMALL_FOR_ONE);
       pace.count = Math.max(1, Math.min(MAX_RECORDS, ventured, fitting));
     },
-    halve() {
+    halve(read = pace.count) {
       if (pace.count === 1) return false;
       isLittle = false;
       small = 0;
-      pace.count = Math.ceil(pace.count / 2);
+      pace.count = Math.max(1, Math.ceil(Math.min(pace.count, read) / 2));
       return true;
     },
   };

@@ -2,7 +2,8 @@
 // stores. When that happens is up to `surveys.js` and `comparisons.js`.
 
 import { usesLittle } from "./pace.js";
-import { bucketNames, readInventory, readStore } from "./reader.js";
+import { bucketNames, readInventory } from "./reader.js";
+import { readStore } from "./store_reading.js";
 import { idle } from "./time.js";
 
 /**
@@ -11,18 +12,22 @@ import { idle } from "./time.js";
  * is not known, if it is null
  * @typedef {(body: string) => Promise<boolean>} Delivered resolves when the host has it, or there
  * was no room for it on the way
+ * @typedef {object} Host
+ * @property {Delivered} tell
+ * @property {(body: string) => Promise<number>} compare resolves with how many stretches of a
+ * `protocol::commit::Digests` the mirror has alike, counted from the first one
  */
 
 /**
- * Tells the host what is in a store, each stretch when it has the one before.
- * @param {Store} of
+ * Tells the host what it lacks of a store.
+ * @param {Store} store
  * @param {boolean} isLittle
- * @param {Delivered} delivered
+ * @param {Host} host
  * @returns {Promise<boolean>} whether everything could be read
  */
-async function readWhole({ bucket, database, store }, isLittle, delivered) {
+async function readWhole(store, isLittle, host) {
   try {
-    await readStore(bucket, database, store, isLittle, delivered);
+    await readStore(store, isLittle, host);
     return true;
   } catch {
     return false;
@@ -30,16 +35,17 @@ async function readWhole({ bucket, database, store }, isLittle, delivered) {
 }
 
 /**
- * Tells the host what is in some stores. What can't be read now is found by the next page load.
+ * Tells the host what it lacks of some stores. What can't be read now is found by the next page
+ * load.
  * @param {Somewhere[]} stores
- * @param {Delivered} delivered
+ * @param {Host} host
  */
-export async function readSome(stores, delivered) {
+export async function readSome(stores, host) {
   const isLittle = await usesLittle();
   for (const { bucket: known, database, store } of stores) {
     await idle();
     const buckets = known === null ? await allBuckets().catch(() => [""]) : [known];
-    for (const bucket of buckets) await readWhole({ bucket, database, store }, isLittle, delivered);
+    for (const bucket of buckets) await readWhole({ bucket, database, store }, isLittle, host);
   }
 }
 
@@ -48,12 +54,12 @@ async function allBuckets() {
 }
 
 /**
- * Tells the host all that there is, each piece when it has the one before.
- * @param {Delivered} delivered
+ * Tells the host what it lacks of all that there is.
+ * @param {Host} host
  * @param {() => void} goesOn says that the reading goes on while nothing is delivered
  * @returns {Promise<boolean>} whether everything could be read
  */
-export async function readAll(delivered, goesOn) {
+export async function readAll(host, goesOn) {
   let complete = true;
   try {
     await idle();
@@ -61,11 +67,11 @@ export async function readAll(delivered, goesOn) {
     const buckets = await bucketNames();
     for (const bucket of ["", ...(buckets ?? [])]) {
       const { body, databases } = await readInventory(bucket, buckets, goesOn);
-      if (!(await delivered(body))) complete = false;
+      if (!(await host.tell(body))) complete = false;
       for (const { name, stores } of databases) {
         if (stores === null) complete = false;
         for (const store of stores ?? []) {
-          if (!(await readWhole({ bucket, database: name, store }, isLittle, delivered))) complete = false;
+          if (!(await readWhole({ bucket, database: name, store }, isLittle, host))) complete = false;
         }
       }
     }

@@ -1,4 +1,4 @@
-// Reads the document's databases from the isolated world: the inventory, snapshots of whole stores,
+// Reads the document's databases from the isolated world: the inventory, stretches of stores,
 // single records.
 //
 // Invariants: never creates a database; reads little at a time, and never on the guess that the
@@ -17,7 +17,7 @@ import { filled } from "./blobs.js";
 import { encode, encodeValue, opaque } from "../shared/encode.js";
 import { decodeKey } from "./key.js";
 import { newPace, usesLittle } from "./pace.js";
-import { inventoryText, recordText, recordsText, snapshotText } from "../shared/messages.js";
+import { inventoryText, recordText, recordsText } from "../shared/messages.js";
 import { bare, globalFunction, isWellFormed } from "../shared/pristine.js";
 import { after, idle } from "./time.js";
 import {
@@ -277,7 +277,7 @@ const LOST = Symbol("lost");
  * @param {number} count
  * @returns {Promise<Stretch | null>} null if there is no such database
  */
-function readStretch(bucket, name, store, range, count) {
+export function readStretch(bucket, name, store, range, count) {
   return askIfThere(bucket, name, (database) =>
     placeOn(database, store, (objects) => {
       const keys = outcome(objects.getAllKeys(range, count));
@@ -326,68 +326,13 @@ async function readOneByOne(bucket, name, store, range, keys) {
 }
 
 /**
- * Tells what is in a store, a stretch at a time, in key order. Fails if the page changes the
- * database's shape or deletes it meanwhile: what follows such a change is another snapshot's
- * business.
- * @param {string} bucket
- * @param {string} name the database
- * @param {string} store
- * @param {boolean} isLittle what `usesLittle` says of the origin
- * @param {import("./read_origin.js").Delivered} delivered
- * @returns {Promise<void>}
- */
-export async function readStore(bucket, name, store, isLittle, delivered) {
-  const pace = newPace(isLittle);
-  /** @type {number | undefined} */
-  let version;
-  /** @type {string | undefined} */
-  let from;
-  /** @type {IDBKeyRange | undefined} */
-  let rest;
-  let delay = FIRST_PAUSE;
-  for (;;) {
-    const beganAt = Date.now();
-    const { count } = pace;
-    const stretch = await unlessTooMuch(pace, () => readStretch(bucket, name, store, rest, count));
-    if (stretch === undefined) continue;
-    if (stretch === null && version === undefined) return;
-    if (stretch === null || (version ?? stretch.version) !== stretch.version) throw new Error("the database changes");
-    const readAt = Date.now();
-    const { keyPathText, keys, values } = stretch;
-    version = stretch.version;
-    let index = 0;
-    for (;;) {
-      const { texts, next } = await someTexts(keys, values, index);
-      const isLast = keys.length < count && next === keys.length;
-      const until = isLast ? undefined : encode(keys[next - 1], true);
-      const source = { bucket, database: name, version, store, beganAt, readAt };
-      const body = snapshotText(source, { keyPathText, afterText: from, untilText: until }, texts);
-      if (!(await delivered(body))) {
-        pace.halve();
-        await after(delay);
-        delay = Math.min(delay * 2, LAST_PAUSE);
-        break;
-      }
-      if (isLast) return;
-      delay = FIRST_PAUSE;
-      pace.saw(texts);
-      from = until;
-      rest = IDBKeyRange.lowerBound(keys[next - 1], true);
-      await idle();
-      index = next;
-      if (index === keys.length) break;
-    }
-  }
-}
-
-/**
  * What is read, or undefined if it should be tried again with less.
  * @template T
  * @param {import("./pace.js").Pace} pace
  * @param {() => Promise<T>} read
  * @returns {Promise<T | undefined>}
  */
-async function unlessTooMuch(pace, read) {
+export async function unlessTooMuch(pace, read) {
   try {
     return await read();
   } catch (error) {
@@ -403,7 +348,7 @@ async function unlessTooMuch(pace, read) {
  * @param {number} from
  * @returns {Promise<{ texts: string[], next: number }>}
  */
-async function someTexts(keys, values, from) {
+export async function someTexts(keys, values, from) {
   const texts = [];
   let units = 0;
   let next = from;

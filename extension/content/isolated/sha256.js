@@ -96,3 +96,6 @@ export class Sha256 {
  * @param {number} bits
  */
 const rotated = (word, bits) => (word >>> bits) | (word << (32 - bits));
+
+/** @param {Uint8Array} bytes */
+export const hexadecimal = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

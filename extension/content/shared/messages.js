@@ -160,6 +160,32 @@ export const snapshotText = (source, { keyPathText, afterText, untilText }, reco
   `,"records":[${records}]}}`;
 
 /**
+ * `protocol::commit::Stretch`: one by its digest.
+ * @param {{
+ *   untilText: string | undefined,
+ *   beganAt: number,
+ *   readAt: number,
+ *   records: number,
+ *   digest: string,
+ * }} stretch
+ */
+export const stretchText = ({ untilText, beganAt, readAt, records, digest }) =>
+  `{${untilText === undefined ? "" : `"until":${untilText},`}"began_at":${beganAt},"read_at":${readAt},` +
+  `"records":${records},"digest":"${digest}"}`;
+
+/**
+ * `protocol::commit::Digests`: stretches of a store that follow each other, the first one from the
+ * key `afterText` on, which is not included.
+ * @param {Omit<Source, "beganAt" | "readAt">} source
+ * @param {string | undefined} afterText
+ * @param {string[]} stretches
+ */
+export const digestsText = ({ bucket, database, version, store }, afterText, stretches) =>
+  `{"digests":{${databaseText(bucket, database)},"version":${version},"store":${stringify(store)}` +
+  (afterText === undefined ? "" : `,"after":${afterText}`) +
+  `,"stretches":[${stretches}]}}`;
+
+/**
  * `protocol::commit::Records`: what there is of single records.
  * @param {Source} source
  * @param {string | undefined} keyPathText

@@ -88,6 +88,13 @@ export const OPENS_SLICE = 10;
 /** How long a database that is listed is taken to be there. */
 export const LISTED = 200;
 
+/**
+ * How long a stretch is read that is told by its digest, and how long stretches wait for others
+ * until the host is asked about them: a document that says nothing for long is taken to hang.
+ */
+export const STRETCH_TIME = 1000;
+export const DIGESTS_TIME = 3000;
+
 // The search for unseen writes (watch.js).
 
 /**

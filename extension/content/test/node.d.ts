@@ -1,6 +1,7 @@
 // What the tests use of Node.js.
 
 declare module "node:assert/strict";
+declare module "node:crypto";
 declare module "node:fs";
 declare module "node:test";
 declare function setImmediate(run: (value: unknown) => void): void;

@@ -274,3 +274,26 @@ test("numbers_ascend_when_leaving_begins_again", async () => {
   outbox.send();
   assert.deepEqual(sequences(), [1, 2]);
 });
+
+test("answer_about_stretches_is_known_with_the_deliverys_fate", async () => {
+  const { outbox, add } = newOutbox();
+  const asked = add('{"digests":{}}', { droppable: false });
+  const fate = outbox.fateOf(asked);
+  outbox.noteMatched(1, 3);
+  // The port breaks, and the host has the delivery already: it does not answer once more.
+  outbox.restart();
+  outbox.send();
+  outbox.acknowledge(1);
+  assert.deepEqual([await fate, outbox.matchesOf(asked)], [true, 3]);
+  // An answer that was lost, and one to a question that there was no room for.
+  await pass(100);
+  const unanswered = add('{"digests":{}}', { droppable: false });
+  const turnedAway = add('{"digests":{}}', { droppable: false });
+  await pass(100);
+  const fates = [outbox.fateOf(unanswered), outbox.fateOf(turnedAway)];
+  outbox.giveUp(3);
+  outbox.noteMatched(99, 1);
+  outbox.acknowledge(3);
+  assert.deepEqual(await Promise.all(fates), [true, false]);
+  assert.deepEqual([outbox.matchesOf(unanswered), outbox.matchesOf(turnedAway)], [0, 0]);
+});

@@ -8,6 +8,7 @@
 //! - `commit`: transactions.
 //! - `observe`: what a read says about one record; used by all below.
 //! - `snapshot`: ranges of stores, and single records read again.
+//! - `digests`: ranges of stores that are compared by their digests.
 //! - `store_list`: databases and stores that are gone; commits that were lost.
 //! - `emptied`: store lists that leave nothing of an origin.
 //! - `store_list_stamp`: stores that no page has reported before.
@@ -25,6 +26,7 @@
 mod before;
 mod commit;
 mod context;
+mod digests;
 mod emptied;
 mod event;
 mod known;
@@ -49,7 +51,7 @@ use std::{
 };
 
 use protocol::{
-    commit::{Body, Commit, Inventory, MAX_NAME_UNITS, Records, Snapshot, is_reading},
+    commit::{Body, Commit, Digests, Inventory, MAX_NAME_UNITS, Records, Snapshot, is_reading},
     key::KeyError,
     message::{Delivery, ErrorCode, HostError, MAX_CONTEXT, Page},
 };
@@ -77,6 +79,8 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 pub struct Outcome {
     /// Contexts, each with its last delivery that is on disk.
     pub acknowledged: BTreeMap<String, u64>,
+    /// Of deliveries with digests, how many stretches the mirror has alike; of the others nothing.
+    pub matched: Vec<Matched>,
     /// What was wrong with deliveries.
     pub errors: Vec<HostError>,
     /// Origins whose stores must be compared as a whole.
@@ -85,10 +89,22 @@ pub struct Outcome {
     pub unseen: BTreeSet<String>,
 }
 
+/// How many stretches of a delivery the mirror has alike, counted from the first one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Matched {
+    /// The document's id.
+    pub context: String,
+    /// The delivery's number.
+    pub sequence: u64,
+    /// How many.
+    pub stretches: u32,
+}
+
 impl Outcome {
     /// Adds what a later batch came to.
     pub fn append(&mut self, later: Self) {
         self.acknowledged.extend(later.acknowledged);
+        self.matched.extend(later.matched);
         self.errors.extend(later.errors);
         self.snapshots.extend(later.snapshots);
         self.unseen.extend(later.unseen);
@@ -387,6 +403,7 @@ impl<'j> Batch<'j> {
         let version = match &delivery.body {
             Body::Commit(Commit { version, .. })
             | Body::Snapshot(Snapshot { version, .. })
+            | Body::Digests(Digests { version, .. })
             | Body::Records(Records { version, .. }) => *version,
             Body::Inventory(Inventory { databases, .. }) => databases
                 .iter()
@@ -416,6 +433,17 @@ impl<'j> Batch<'j> {
                 self.commit_body(scope, commit, &id)
             }
             Body::Snapshot(snapshot) => self.snapshot(scope, snapshot),
+            Body::Digests(digests) => {
+                let stretches = self.digests(scope, digests)?;
+                if stretches > 0 {
+                    self.outcome.matched.push(Matched {
+                        context: delivery.context.clone().into_owned(),
+                        sequence: delivery.sequence,
+                        stretches,
+                    });
+                }
+                Ok(())
+            }
             Body::Records(records) => self.records(scope, records),
             Body::Inventory(inventory) => Ok(self.inventory(scope, inventory)?),
             Body::Deletion(deletion) => {

@@ -1,6 +1,6 @@
 //! Snapshots, and records read again.
 
-use protocol::message::FromHost;
+use protocol::{digest::RecordsDigest, message::FromHost};
 use serde_json::json;
 
 use crate::support::{
@@ -245,4 +245,64 @@ fn after_a_gap_the_stores_are_read() {
         listed.contains(r#""complete":true"#) && listed.contains(r#""pending_reads":false"#),
         "{listed}"
     );
+}
+
+/// The whole store by its digest, read at this time.
+fn digests_at(at: i64, records: &[(&str, &str)]) -> String {
+    let mut digest = RecordsDigest::default();
+    for (key, value) in records {
+        digest.add(key, value);
+    }
+    format!(
+        r#"{{"digests":{{"database":"shop","version":1,"store":"orders","stretches":[{{"began_at":{at},"read_at":{at},"records":{},"digest":"{}"}}]}}}}"#,
+        digest.records(),
+        digest.finish()
+    )
+}
+
+/// What the host says up to the acknowledgement of a delivery.
+fn answer_to(host: &mut Host, number: u64) -> Vec<String> {
+    let mut said = Vec::new();
+    host.await_message("the acknowledgement", |message| match message {
+        FromHost::Acknowledged { sequence, .. } => (sequence == number).then_some(()),
+        FromHost::Matched {
+            context,
+            sequence,
+            stretches,
+        } => {
+            said.push(format!("{context}:{sequence} {stretches}"));
+            None
+        }
+        _ => None,
+    });
+    said
+}
+
+#[test]
+fn store_that_is_alike_is_named_ahead_of_the_acknowledgement() {
+    let sandbox = Sandbox::new();
+    let mut host = Host::start(&sandbox);
+    let long_ago = now() - 60_000;
+    host.deliver(1, &commit_at(long_ago, &[put("1", "1"), put("[2]", "\"é\"")]));
+    host.acknowledged(1);
+    let alike = digests_at(now(), &[("1", "1"), ("[2]", "\"é\"")]);
+    host.deliver(2, &alike);
+    let said = answer_to(&mut host, 2);
+    assert!(said.len() == 1 && said[0].ends_with(":2 1"), "{said:?}");
+    // Known as a whole from here on.
+    host.deliver(3, &commit(&[put("5", "5")]));
+    host.acknowledged(3);
+    let events = sandbox.redis.await_stream(3);
+    assert_eq!(events[2].get("before"), Some(&json!(null)));
+
+    host.deliver(4, &digests_at(now(), &[("1", "1"), ("[2]", "2"), ("5", "5")]));
+    assert_eq!(answer_to(&mut host, 4), [""; 0]);
+    host.kill();
+
+    // The answer, or the acknowledgement, was lost with the host.
+    let mut host = Host::start(&sandbox);
+    host.deliver(2, &alike);
+    host.deliver(4, "{}");
+    assert_eq!(answer_to(&mut host, 4), [""; 0]);
+    assert_eq!(sandbox.redis.await_stream(3).len(), 3);
 }

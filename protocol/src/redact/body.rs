@@ -49,6 +49,8 @@ enum Outline<'a> {
     #[serde(borrow)]
     Snapshot(&'a RawValue),
     #[serde(borrow)]
+    Digests(DigestsOutline<'a>),
+    #[serde(borrow)]
     Records(Records<'a>),
     Inventory(serde::de::IgnoredAny),
     Deletion(serde::de::IgnoredAny),
@@ -64,6 +66,18 @@ struct CommitOutline<'a> {
     key_paths: BTreeMap<Cow<'a, str>, &'a RawValue>,
     #[serde(borrow)]
     operations: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct DigestsOutline<'a> {
+    #[serde(borrow)]
+    database: Cow<'a, str>,
+    #[serde(borrow)]
+    store: Cow<'a, str>,
+    #[serde(default, borrow)]
+    after: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stretches: &'a RawValue,
 }
 
 impl Redaction {
@@ -92,6 +106,7 @@ impl Redaction {
                 let snapshot: Snapshot<'_> = json::read(text.get())?;
                 self.snapshot(origin, text, &snapshot, &mut changes)?;
             }
+            Outline::Digests(digests) => self.digests(&digests, &mut changes),
             Outline::Records(records) => self.records(origin, &records, &mut changes)?,
             Outline::Inventory(_) | Outline::Deletion(_) | Outline::Gap(_) | Outline::Skipped(_) => {}
         }
@@ -169,6 +184,23 @@ impl Redaction {
             plan.record(record.key, record.value, changes)?;
         }
         Ok(())
+    }
+
+    /// Of a store that a rule concerns no digest leaves: it would tell whether a value is the one
+    /// that is guessed, and the mirror has other values. Of an empty list no stretch is alike, so
+    /// the bridge tells the records instead.
+    fn digests<'t>(&self, digests: &DigestsOutline<'t>, changes: &mut Changes<'t>) {
+        let stores = [&*digests.store];
+        if self
+            .rules
+            .iter()
+            .any(|rule| rule.concerns(&digests.database, &stores))
+        {
+            changes.replace(digests.stretches, Some("[]".to_owned()));
+            if let Some(after) = digests.after {
+                changes.replace(after, Some("null".to_owned()));
+            }
+        }
     }
 
     fn records<'t>(

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// One of each form that members, variants and texts take.
-const SAMPLES: [&str; 25] = [
+const SAMPLES: [&str; 29] = [
     r#"{"open":{"context":"c1","late":true,"place":{"ancestors":["http://a","null"],"ephemeral":true}}}"#,
     r#" { "open" : { "context" : "\u00e9\ud83d\ude00\n\"\/" , "place" : { "ancestors" : [ ] , "ephemeral" : false } , "unknown" : [ { } , [ ] , -1.5e3 , null ] } } "#,
     r#"{"delivery":{"context":"c","sequence":7,"page":{"origin":"o","tab":-1,"frame":0},"body":{"a":"\ud800 and sixteen more bytes","b":[1,{"c":[[]]}]}}}"#,
@@ -28,6 +28,10 @@ const SAMPLES: [&str; 25] = [
     r#"{"acknowledged":{"context":"c","sequence":3}}"#,
     r#"{"acknowledged":{"sequence":3}}"#,
     r#"{"read":{"origin":"http://localhost:1","bucket":"","database":"d","store":"s","keys":["[1]"]}}"#,
+    r#"{"matched":{"context":"c","sequence":3,"stretches":2}}"#,
+    r#"{"matched":{"sequence":3,"stretches":0}}"#,
+    r#"{"digests":{"database":"d","version":1,"store":"s","after":null,"stretches":[]}}"#,
+    r#"{"digests":{"database":"d","version":1,"store":"s","after":[1],"stretches":[{"until":"\ud800","began_at":-1,"read_at":2,"records":3,"digest":"00ff"},{"began_at":3,"read_at":4,"records":0,"digest":""}]}}"#,
     r#"{"answer":{"id":7,"reply":{"failed":{"code":"host_away","message":"m","fix":"c"}}}}"#,
     r#"{"answer":{"id":7,"reply":{"health":{"version":"1","protocol":1,"journal":"j","journal_bytes":1,"events_max_bytes":null,"head":1,"tail":0,"sinks":[{"name":"redis","enabled":true,"state":"running","since":-5,"number":1,"behind":0,"notices":0,"lag":{"p50":1,"p95":0.5,"p99":1e2}}],"channel":"","stream":"","memcached_key":"","memcached_value":"plain","configuration":"","program":""}}}}"#,
     r#"{"answer":{"id":7,"reply":{"compared":{"total":1,"compared":1,"done":true,"missing":1,"stale":0,"orphaned":0,"repaired":0,"differences":[{"origin":"o","database":"d","store":"s","key":"1","memcached_key":"k","kind":"missing"}]}}}}"#,

@@ -4,7 +4,7 @@
 // A test that cannot read its own inputs has failed, and says so best by panicking.
 #![allow(clippy::expect_used)]
 
-use idb_relay_protocol::{json::Json, value::plain};
+use idb_relay_protocol::{digest::RecordsDigest, json::Json, key::Key, value::plain};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -57,5 +57,42 @@ fn typed_forms_are_written_as_they_were_read() {
         let mut text = String::new();
         Json::parse(&vector.typed).expect("JSON").write(&mut text);
         assert_eq!(text, vector.typed, "{}", vector.name);
+    }
+}
+
+#[derive(Deserialize)]
+struct DigestVector {
+    name: String,
+    records: Vec<RecordTexts>,
+    digest: String,
+}
+
+#[derive(Deserialize)]
+struct RecordTexts {
+    key: String,
+    value: String,
+}
+
+#[test]
+fn digests_agree() {
+    let vectors: Vec<DigestVector> =
+        serde_json::from_str(include_str!("../../../tests/vectors/digests.json")).expect("the vectors");
+    assert!(vectors.len() > 5);
+    for DigestVector {
+        name,
+        records,
+        digest,
+    } in vectors
+    {
+        let mut made = RecordsDigest::default();
+        for RecordTexts { key, value } in &records {
+            // The host has the key in bytes, and writes its text.
+            let bytes = Key::parse(key).expect(&name).to_bytes();
+            let text = Key::from_bytes(&bytes).expect(&name).to_string();
+            assert_eq!(&text, key, "{name}");
+            made.add(&text, value);
+        }
+        assert_eq!(made.records(), records.len() as u64);
+        assert_eq!(made.finish(), digest, "{name}");
     }
 }

@@ -27,7 +27,7 @@ const COUNT_LARGE: &str = "(background, port, { sequence, index, text }) => {
 }";
 
 /// A rig whose host has no servers: they would have to hold what passes here.
-fn rig_without_servers(kind: Kind) -> Result<Rig> {
+pub fn rig_without_servers(kind: Kind) -> Result<Rig> {
     let rig = Rig::new(kind)?;
     let config = fs::read_to_string(rig.relay.config())?;
     let config = config
@@ -38,7 +38,7 @@ fn rig_without_servers(kind: Kind) -> Result<Rig> {
 }
 
 /// Waits until the mirror holds all records of a store, so many, and none of them is in doubt.
-fn store_is_mirrored(rig: &Rig, store: &str, records: u32) -> Result<()> {
+pub fn store_is_mirrored(rig: &Rig, store: &str, records: u32) -> Result<()> {
     wait::until("the whole store in the mirror", PATIENCE, || {
         let text = rig.relay.run(&["ls", "--json"])?;
         let stores: Vec<Value> = text

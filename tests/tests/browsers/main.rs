@@ -11,6 +11,7 @@ mod bulk;
 mod button;
 mod capture;
 mod churn;
+mod comparisons;
 mod consent;
 mod differential;
 mod empty;

@@ -72,6 +72,11 @@ impl Relay {
                 self.tell_context(&context, &ToBridge::Acknowledged { sequence });
                 self.send();
             }
+            Ok(FromHost::Matched {
+                context,
+                sequence,
+                stretches,
+            }) => self.tell_context(&context, &ToBridge::Matched { sequence, stretches }),
             // Records cannot be found by what stands for their keys.
             Ok(FromHost::Read { origin, keys, .. }) if keys.iter().any(|key| redact::is_redacted(key)) => {
                 self.survey(&origin);

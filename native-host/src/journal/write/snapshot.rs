@@ -34,11 +34,11 @@ impl Batch<'_> {
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
         let span = Span::between(snapshot.after, snapshot.until)?;
         let observed = prepare(present(&snapshot.records), bytes_of)?;
-        let place = place_of(scope, snapshot);
+        let place = place_of(scope, &snapshot.bucket, &snapshot.database, &snapshot.store);
         if self.leaves_out(&place)? {
             return Ok(());
         }
-        let reading = self.reading_of(scope, snapshot);
+        let reading = self.reading_of(scope, snapshot.began_at, snapshot.read_at);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
         let event_context = event_context(
             scope,
@@ -49,11 +49,7 @@ impl Batch<'_> {
         );
         let there = self.observe_all(event_context, &place, observed, reading)?;
         self.observe_gone(event_context, &place, &span, reading, |key| there.contains(&key))?;
-        self.state
-            .stores
-            .get(&self.transaction, &place, snapshot.version)?
-            .add_read_mark(&self.transaction, reading, span.to.clone())?;
-        self.scanned(&place, snapshot, &span, reading)
+        self.end_stretch(&place, snapshot.version, span, reading)
     }
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
@@ -64,20 +60,13 @@ impl Batch<'_> {
             .filter(|key| !is_long(key))
             .map(|key| Ok((RecordKey::parse(key)?, None)));
         let observed = prepare(present(&records.present).chain(absent), bytes_of)?;
-        let place = Place {
-            origin: scope.origin.to_owned(),
-            bucket: records.bucket.clone().into_owned(),
-            database: records.database.clone().into_owned(),
-            store: records.store.clone().into_owned(),
-        };
+        let place = place_of(scope, &records.bucket, &records.database, &records.store);
         if self.leaves_out(&place)? {
             return Ok(());
         }
         let reading = ReadSpan {
-            context: scope.context,
-            began_at: self.state.clock.bound(records.began_at),
-            read_at: self.state.clock.bound(records.read_at),
             is_answer: true,
+            ..self.reading_of(scope, records.began_at, records.read_at)
         };
         let event_context = event_context(
             scope,
@@ -90,38 +79,37 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn reading_of(&self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> ReadSpan {
+    pub(super) fn reading_of(&self, scope: Scope<'_>, began_at: i64, read_at: i64) -> ReadSpan {
         let clock = self.state.clock;
         ReadSpan {
             context: scope.context,
-            began_at: clock.bound(snapshot.began_at),
-            read_at: clock.bound(snapshot.read_at),
+            began_at: clock.bound(began_at),
+            read_at: clock.bound(read_at),
             is_answer: false,
         }
     }
 
-    /// Follows a whole-store read; once it has reached the end without a break, the mirror is
-    /// complete.
-    fn scanned(
+    /// A stretch was read, and each of its records is dealt with. Follows a whole-store read; once
+    /// it has reached the end without a break, the mirror is complete.
+    pub(super) fn end_stretch(
         &mut self,
         place: &Place,
-        snapshot: &Snapshot<'_>,
-        span: &Span,
+        version: u64,
+        span: Span,
         reading: ReadSpan,
     ) -> Result<(), Refusal> {
         let context = reading.context;
-        let store = self
-            .state
-            .stores
-            .get(&self.transaction, place, snapshot.version)?;
+        let store = self.state.stores.get(&self.transaction, place, version)?;
         let id = store.id;
+        store.add_read_mark(&self.transaction, reading, span.to.clone())?;
+        let all = Span::all();
         let before = self.state.scans.remove(id, context);
         let began_at = match before {
-            _ if snapshot.after.is_none() => reading.began_at,
+            _ if span.from == all.from => reading.began_at,
             Some(Scan::Ordered(before)) if before.reached == KeyDigest::of(&span.from) => before.began_at,
             _ => return Ok(()),
         };
-        if snapshot.until.is_some() {
+        if span.to != all.to {
             let so_far = Ordered {
                 began_at,
                 reached: KeyDigest::of(&span.to),
@@ -129,7 +117,7 @@ impl Batch<'_> {
             self.state.scans.insert(id, context, Scan::Ordered(so_far));
             return Ok(());
         }
-        Ok(self.known_as_a_whole(place, snapshot.version, began_at)?)
+        Ok(self.known_as_a_whole(place, version, began_at)?)
     }
 
     /// Every record of the store has been read, from this time on.
@@ -152,11 +140,11 @@ impl Batch<'_> {
         let bytes = |key: &RawValue| RecordKey::parse(key).map(|key| key.bytes);
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
-        let place = place_of(scope, snapshot);
+        let place = place_of(scope, &snapshot.bucket, &snapshot.database, &snapshot.store);
         if self.leaves_out(&place)? {
             return Ok(());
         }
-        let mut reading = self.reading_of(scope, snapshot);
+        let mut reading = self.reading_of(scope, snapshot.began_at, snapshot.read_at);
         self.rediscover_by_read(scope, &place, snapshot.version, reading)?;
         let store = self
             .state
@@ -217,16 +205,16 @@ impl Batch<'_> {
     }
 }
 
-fn place_of(scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Place {
+pub(super) fn place_of(scope: Scope<'_>, bucket: &str, database: &str, store: &str) -> Place {
     Place {
         origin: scope.origin.to_owned(),
-        bucket: snapshot.bucket.clone().into_owned(),
-        database: snapshot.database.clone().into_owned(),
-        store: snapshot.store.clone().into_owned(),
+        bucket: bucket.to_owned(),
+        database: database.to_owned(),
+        store: store.to_owned(),
     }
 }
 
-fn event_context<'a>(
+pub(super) fn event_context<'a>(
     scope: Scope<'a>,
     bucket: &'a str,
     database: &'a str,

@@ -3,6 +3,7 @@
 mod aside;
 mod before;
 mod conflict;
+mod digests;
 mod emptied;
 mod forget;
 mod full;

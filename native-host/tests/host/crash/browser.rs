@@ -50,9 +50,14 @@ struct Survey {
     todo: VecDeque<Piece>,
     /// The delivery that must be on disk before it goes on.
     awaited: u64,
+    /// It is a question about a stretch: what is read next if the host's mirror has another, and if
+    /// it has the same.
+    asked: Option<[Option<Piece>; 2]>,
+    /// The host has said that it is the same.
+    is_alike: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Piece {
     Inventory(&'static str),
     Store {
@@ -60,6 +65,8 @@ enum Piece {
         store: String,
         after: Option<Key>,
         version: Option<u64>,
+        /// The host has another stretch there: its records are told.
+        differs: bool,
     },
 }
 
@@ -406,7 +413,10 @@ impl Browser {
             self.clock.pass(400);
             let mut todo = VecDeque::from([Piece::Inventory("")]);
             todo.extend(buckets(&self.world, origin).into_iter().map(Piece::Inventory));
-            self.contexts[index].survey = Some(Survey { todo, awaited: 0 });
+            self.contexts[index].survey = Some(Survey {
+                todo,
+                ..Survey::default()
+            });
         }
         let context = &mut self.contexts[index];
         let Some(survey) = &mut context.survey else {
@@ -414,6 +424,13 @@ impl Browser {
         };
         if survey.awaited > context.acknowledged {
             return;
+        }
+        let is_alike = std::mem::take(&mut survey.is_alike);
+        if let Some(next) = survey.asked.take() {
+            let next = next.into_iter().nth(usize::from(is_alike)).flatten();
+            if let Some(piece) = next {
+                survey.todo.push_front(piece);
+            }
         }
         let Some(piece) = survey.todo.pop_front() else {
             context.survey = None;
@@ -449,6 +466,7 @@ impl Browser {
                             store: store.clone(),
                             after: None,
                             version: None,
+                            differs: false,
                         })
                     });
                 for (place, piece) in stores.enumerate() {
@@ -461,6 +479,7 @@ impl Browser {
                 store,
                 after,
                 version,
+                differs,
             } => {
                 let found = self.world.databases.get(&home);
                 let there = found.filter(|database| {
@@ -472,14 +491,26 @@ impl Browser {
                     return None;
                 };
                 let count = [1, 3, 16, 64, 200][self.rng.usize(..5)];
-                let (body, until) = Body(&home).snapshot(&self.world, &store, after, count, span);
-                if until.is_some() {
-                    survey.todo.push_front(Piece::Store {
-                        home,
-                        store,
-                        after: until,
-                        version: Some(database.version),
-                    });
+                let is_asked = !differs && self.rng.bool();
+                let body = Body(&home);
+                let (body, until) = if is_asked {
+                    body.digests(&self.world, &store, after, count, span)
+                } else {
+                    body.snapshot(&self.world, &store, after, count, span)
+                };
+                let piece = |after, differs| Piece::Store {
+                    home,
+                    store: store.clone(),
+                    after,
+                    version: Some(database.version),
+                    differs,
+                };
+                let next = until.map(|until| piece(Some(until), false));
+                if is_asked {
+                    survey.is_alike = false;
+                    survey.asked = Some([Some(piece(after, true)), next]);
+                } else if let Some(next) = next {
+                    survey.todo.push_front(next);
                 }
                 Some(body)
             }
@@ -490,6 +521,16 @@ impl Browser {
     pub fn hear(&mut self, message: FromHost) -> Result<(), String> {
         match message {
             FromHost::Acknowledged { context, sequence } => self.acknowledged(&context, sequence)?,
+            FromHost::Matched {
+                context, sequence, ..
+            } => {
+                let context = self.contexts.iter_mut().find(|known| known.name == context);
+                if let Some(survey) = context.and_then(|context| context.survey.as_mut())
+                    && survey.awaited == sequence
+                {
+                    survey.is_alike = true;
+                }
+            }
             FromHost::Snapshot { origin } => {
                 let number = self.rng.usize(..100);
                 if let Some(index) = self

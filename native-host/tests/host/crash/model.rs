@@ -1,8 +1,11 @@
 //! What the browser really holds: a small IndexedDB, and what is told of each change.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
-use protocol::name::{Names, Template};
+use protocol::{
+    digest::RecordsDigest,
+    name::{Names, Template},
+};
 
 /// A record's key by its place in the order of keys: so the model needs no order of its own to
 /// agree with.
@@ -381,6 +384,33 @@ impl Body<'_> {
         )
     }
 
+    /// The same by its digest.
+    pub fn digests(
+        &self,
+        world: &World,
+        store: &str,
+        after: Option<Key>,
+        count: usize,
+        (began_at, read_at): (i64, i64),
+    ) -> (String, Option<Key>) {
+        let (records, until) = stretch(&world.databases[self.0], store, after, count);
+        let mut digest = RecordsDigest::default();
+        for (key, value) in &records {
+            digest.add(&key_text(*key), &value.typed);
+        }
+        let text = format!(
+            r#"{{"digests":{{{},"version":{},"store":{},{}"stretches":[{{{}"began_at":{began_at},"read_at":{read_at},"records":{},"digest":"{}"}}]}}}}"#,
+            self.head(),
+            world.databases[self.0].version,
+            quoted(store),
+            bound("after", after),
+            bound("until", until),
+            records.len(),
+            digest.finish()
+        );
+        (text, until)
+    }
+
     /// The records of a store after one key, a few of them, and the last one's key if there may be
     /// more.
     pub fn snapshot(
@@ -392,28 +422,14 @@ impl Body<'_> {
         (began_at, read_at): (i64, i64),
     ) -> (String, Option<Key>) {
         let database = &world.databases[self.0];
-        let records: Vec<(Key, &Value)> = database.stores[store]
-            .iter()
-            .map(|(key, value)| (*key, value))
-            .filter(|(key, _)| after.is_none_or(|after| *key > after))
-            .take(count)
-            .collect();
-        let until = if records.len() < count {
-            None
-        } else {
-            records.last().map(|(key, _)| *key)
-        };
-        let mut bounds = String::new();
-        for (name, bound) in [("after", after), ("until", until)] {
-            if let Some(key) = bound {
-                write!(bounds, r#""{name}":{},"#, key_text(key)).expect("written");
-            }
-        }
+        let (records, until) = stretch(database, store, after, count);
         let text = format!(
-            r#"{{"snapshot":{{{},"version":{},"store":{},"began_at":{began_at},"read_at":{read_at},{bounds}"records":[{}]}}}}"#,
+            r#"{{"snapshot":{{{},"version":{},"store":{},"began_at":{began_at},"read_at":{read_at},{}{}"records":[{}]}}}}"#,
             self.head(),
             database.version,
             quoted(store),
+            bound("after", after),
+            bound("until", until),
             present(records.into_iter().map(|(key, value)| (key_text(key), value)))
         );
         (text, until)
@@ -451,6 +467,30 @@ impl Body<'_> {
             absent.join(",")
         )
     }
+}
+
+fn stretch<'w>(
+    database: &'w Database,
+    store: &str,
+    after: Option<Key>,
+    count: usize,
+) -> (Vec<(Key, &'w Value)>, Option<Key>) {
+    let records: Vec<(Key, &Value)> = database.stores[store]
+        .iter()
+        .map(|(key, value)| (*key, value))
+        .filter(|(key, _)| after.is_none_or(|after| *key > after))
+        .take(count)
+        .collect();
+    let until = if records.len() < count {
+        None
+    } else {
+        records.last().map(|(key, _)| *key)
+    };
+    (records, until)
+}
+
+fn bound(name: &str, key: Option<Key>) -> String {
+    key.map_or_else(String::new, |key| format!(r#""{name}":{},"#, key_text(key)))
 }
 
 fn present<'v>(records: impl Iterator<Item = (String, &'v Value)>) -> String {

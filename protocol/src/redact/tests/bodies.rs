@@ -84,6 +84,22 @@ fn a_body_is_redacted_in_all_its_places_and_nowhere_else() {
     let redacted = redaction.body(ORIGIN, records);
     assert!(redacted.contains(&key) && !redacted.contains("ann"), "{redacted}");
 
+    let digests = |store: &str| {
+        format!(
+            r#"{{"digests":{{"bucket":"b","database":"shop","version":1,"store":"{store}","after":"ann@w","stretches":[{{"until":"ann@x","began_at":1,"read_at":2,"records":1,"digest":"ann"}}]}}}}"#
+        )
+    };
+    assert_eq!(
+        redaction.body(ORIGIN, &digests("users")),
+        r#"{"digests":{"bucket":"b","database":"shop","version":1,"store":"users","after":null,"stretches":[]}}"#
+    );
+    let emptied = redaction.body(ORIGIN, &digests("users")).into_owned();
+    let crate::commit::Body::Digests(emptied) = serde_json::from_str(&emptied).expect("a body") else {
+        panic!("digests")
+    };
+    assert!(emptied.after.is_none() && emptied.stretches.is_empty());
+    assert_eq!(redaction.body(ORIGIN, &digests("log")), digests("log"));
+
     for (body, expected) in [
         (r#"{"commit":{"database":1}}"#, r#"{"commit":null}"#),
         (r#"{"snapshot":{"secret":1}}"#, r#"{"unreadable":null}"#),

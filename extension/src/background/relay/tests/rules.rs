@@ -209,3 +209,33 @@ fn upgrade_that_comes_in_parts_is_redacted_by_all_names_of_a_store() {
     assert!(sent.contains("***") && sent.contains("rename_store"), "{sent}");
     assert!(!sent.contains(SECRET), "{sent}");
 }
+
+/// A digest would tell whether a value that must not leave is the one that is guessed.
+#[test]
+fn digests_of_a_store_leave_unless_a_rule_concerns_it() {
+    let digests = |store: &str| {
+        format!(
+            r#"{{"digests":{{"database":"d","version":1,"store":"{store}","after":"{SECRET}","stretches":[{{"until":"{SECRET}","began_at":1,"read_at":2,"records":3,"digest":"0123"}}]}}}}"#
+        )
+    };
+    let mut relay = relay();
+    open(&mut relay, 1, ORIGIN, "c");
+    let of_users = Rule {
+        store: "users".into(),
+        ..rule("/a")
+    };
+    hello(&mut relay, &[of_users]);
+    deliver_body(&mut relay, 1, &digests("users"));
+    let sent = to_host(&mut relay).concat();
+    assert!(
+        sent.contains(r#""stretches":[]"#) && !sent.contains(SECRET),
+        "{sent}"
+    );
+    deliver_body(&mut relay, 2, &digests("orders"));
+    let sent = to_host(&mut relay).concat();
+    assert!(sent.contains(&digests("orders")), "{sent}");
+    // One that concerns every store.
+    hello(&mut relay, &[rule("/a")]);
+    deliver_body(&mut relay, 3, &digests("orders"));
+    assert!(!to_host(&mut relay).concat().contains("0123"));
+}

@@ -343,3 +343,14 @@ fn host_asks_again_when_other_documents_can_answer() {
     open(&mut relay, 4, ORIGIN, "d");
     assert!(is_told(&mut relay));
 }
+
+#[test]
+fn answer_about_stretches_goes_to_the_document_that_asked() {
+    let mut relay = with_documents(2);
+    relay.host_said(r#"{"matched":{"context":"1","sequence":7,"stretches":3}}"#);
+    let matched = r#"{"matched":{"sequence":7,"stretches":3}}"#;
+    assert_eq!(relay.take_actions(), [to_bridge(1, matched)]);
+    // Its document is gone.
+    relay.host_said(r#"{"matched":{"context":"9","sequence":7,"stretches":3}}"#);
+    assert_eq!(relay.take_actions(), []);
+}
