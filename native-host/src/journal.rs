@@ -114,6 +114,8 @@ struct State {
     /// The sink that carries events' texts.
     carrier: &'static str,
     usage: limits::Usage,
+    /// Kept when the rest is read again: at worst it keeps texts a little longer.
+    backfill_under_way: limits::BackfillUnderWay,
     renderer: Renderer,
     resyncs: Resyncs,
     tombstones: Tombstones,
@@ -152,6 +154,7 @@ impl Journal {
             limits: Limits::default(),
             carrier: "",
             usage: limits::Usage::default(),
+            backfill_under_way: limits::BackfillUnderWay::default(),
             renderer: Renderer::default(),
             resyncs: Resyncs::default(),
             tombstones: Tombstones::default(),

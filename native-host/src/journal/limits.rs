@@ -58,20 +58,22 @@ pub(super) struct Usage {
     pub backfill_pending: u64,
     /// Up to this one nothing is left to lose. Only saves looking.
     pub stripped_to: u64,
-    /// What was left when the journal was last full and nothing was left to strip; 0 if something
-    /// was, and after a start.
+    /// What cannot be stripped takes at most so much, as far as is known: what was left when the
+    /// journal was last full, 0 if something of that could be stripped. After a start it may be all
+    /// that is there, or each start would take a batch more.
     pub unstrippable: u64,
 }
 
 impl Usage {
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
         connection.query_row("SELECT bytes, stripped, backfill_pending FROM usage", [], |row| {
+            let bytes = row.get(0)?;
             Ok(Self {
-                bytes: row.get(0)?,
+                bytes,
                 stripped: row.get(1)?,
                 backfill_pending: row.get(2)?,
                 stripped_to: 0,
-                unstrippable: 0,
+                unstrippable: bytes,
             })
         })
     }
@@ -81,6 +83,31 @@ impl Usage {
             .prepare_cached("UPDATE usage SET bytes = ?1, stripped = ?2, backfill_pending = ?3 WHERE bytes <> ?1 OR stripped <> ?2 OR backfill_pending <> ?3")?
             .execute(params![self.bytes, self.stripped, self.backfill_pending])
             .map(|_| ())
+    }
+}
+
+/// What was backfilled last and has yet to reach the sinks. Its text is not stripped until then,
+/// unless other events take more and more space.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct BackfillUnderWay {
+    /// The last of these events.
+    last: u64,
+    /// What all events may take until then.
+    most: u64,
+}
+
+impl BackfillUnderWay {
+    /// These events were backfilled; others may take so much besides.
+    pub(super) fn new(last: u64, usage: Usage, besides: u64) -> Self {
+        Self {
+            last,
+            most: usage.bytes.saturating_add(besides),
+        }
+    }
+
+    /// Whether nothing is stripped yet.
+    pub(super) fn is_kept(self, passed_on: u64, usage: Usage) -> bool {
+        passed_on < self.last && usage.bytes <= self.most
     }
 }
 

@@ -113,6 +113,8 @@ pub struct Batch<'j> {
     stripped: u64,
     /// Some of its pending events were spilled to disk.
     has_spilled: bool,
+    /// Whether it has done what [`Self::retain`] does. Once is enough for a transaction.
+    is_retained: bool,
     /// Origins of which deliveries were left out, for the journal was full of rows.
     left_out: BTreeSet<String>,
     /// Origins of which stores were left out, for there were too many.
@@ -183,6 +185,7 @@ impl<'j> Batch<'j> {
             written: Written::default(),
             stripped: journal.state.usage.stripped,
             has_spilled: false,
+            is_retained: false,
             left_out: BTreeSet::new(),
             left_stores: BTreeSet::new(),
             volume: volume::Volume::default(),
@@ -308,7 +311,7 @@ impl<'j> Batch<'j> {
         self.volume = volume::Volume::default();
         self.save_contexts()?;
         writer_lock::write(&self.transaction, notes)?;
-        if limits::is_due(self.before, self.state.head) || self.is_full() {
+        if !self.is_retained && (limits::is_due(self.before, self.state.head) || self.is_full()) {
             self.retain()?;
         }
         self.bound_tombstones()?;
@@ -322,6 +325,7 @@ impl<'j> Batch<'j> {
     /// whether there is more to do.
     pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
         let path = self.path;
+        self.is_retained = true;
         self.retain()
             .and_then(|more| {
                 if forget::contexts(&self.transaction)? {
