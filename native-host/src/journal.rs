@@ -66,7 +66,7 @@ use crate::{config::Limits, time::now_ms, timing};
 
 use self::{
     clock::Clock,
-    forget::Tombstones,
+    forget::{BoundedContexts, Tombstones},
     requery::{GivenUp, Requery},
     resync::Resyncs,
     scan::Scans,
@@ -119,6 +119,7 @@ struct State {
     renderer: Renderer,
     resyncs: Resyncs,
     tombstones: Tombstones,
+    bounded_contexts: BoundedContexts,
     /// Deliveries were left out, for the journal was full of rows.
     was_overfull: bool,
     /// A transaction was begun and not committed.
@@ -158,6 +159,7 @@ impl Journal {
             renderer: Renderer::default(),
             resyncs: Resyncs::default(),
             tombstones: Tombstones::default(),
+            bounded_contexts: BoundedContexts::default(),
             was_overfull: false,
             unfinished: false,
             delivery_bytes: write::DELIVERY_BYTES,
@@ -335,6 +337,7 @@ impl State {
         self.contexts.clear();
         self.scans.clear();
         self.surveys.clear();
+        self.bounded_contexts = BoundedContexts::default();
         self.redaction = rules::generation(connection)?;
         self.head = schema::head(connection)?;
         self.base = schema::base(connection)?;

@@ -28,23 +28,33 @@ pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
 pub(super) const STRIPPED: &str = "";
 pub(super) const BACKFILL_PENDING: &str = "?";
 
+macro_rules! is_gap {
+    () => {
+        "(octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')"
+    };
+}
+
+/// What a row takes beside its text and its key.
+macro_rules! row {
+    () => {
+        16
+    };
+}
+
 /// Whether a row is a gap event.
-pub(super) const IS_GAP: &str =
-    "(octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')";
+pub(super) const IS_GAP: &str = is_gap!();
 
 /// Whether a row's record is to be backfilled: its text was stripped, or it is a gap event, which
 /// has its key until then.
-pub(super) const IS_BACKFILL_PENDING: &str = "(key IS NOT NULL AND (event = '?' OR (octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')))";
-
-/// What a row takes beside its text and its key.
-const ROW: u64 = 16;
+pub(super) const IS_BACKFILL_PENDING: &str =
+    concat!("(key IS NOT NULL AND (event = '?' OR ", is_gap!(), "))");
 
 /// What a row takes.
-pub(super) const ROW_BYTES: &str = "16 + octet_length(event) + coalesce(octet_length(key), 0)";
+pub(super) const ROW_BYTES: &str = concat!(row!(), " + octet_length(event) + coalesce(octet_length(key), 0)");
 
 /// The same of a row that is about to be written.
 pub(super) fn row_bytes(text: &str, key: Option<&[u8]>) -> u64 {
-    ROW + (text.len() + key.map_or(0, <[u8]>::len)) as u64
+    row!() + (text.len() + key.map_or(0, <[u8]>::len)) as u64
 }
 
 /// What the events take.

@@ -62,7 +62,7 @@ pub(super) use self::{
     volume::{DELIVERY_BYTES, DELIVERY_WORK, ORIGIN_BYTES},
 };
 use super::{
-    Journal, JournalError, State, WriterLock, clock, forget, limits,
+    Journal, JournalError, State, WriterLock, clock, limits,
     mirror::{Mirror, Single},
     recent::{Recent, Written},
     writer_lock::{self, PendingProgress},
@@ -328,7 +328,7 @@ impl<'j> Batch<'j> {
         self.is_retained = true;
         self.retain()
             .and_then(|more| {
-                if forget::contexts(&self.transaction)? {
+                if self.state.bounded_contexts.bound(&self.transaction)? {
                     self.state.contexts.clear();
                 }
                 Ok(self.forget_stores()? || more)

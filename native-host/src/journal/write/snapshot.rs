@@ -18,11 +18,16 @@ use super::{
     volume::is_long,
 };
 
-fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observed<'a>, Refusal>> + Clone {
-    records
-        .iter()
-        .filter(|record| !is_long(record.key))
-        .map(|record| Ok((RecordKey::parse(record.key)?, Some(record.value))))
+/// A record that is there; none if its key is too long.
+fn present<'a>(record: &'a Record<'_>) -> Result<Option<Observed<'a>>, Refusal> {
+    observed(record.key, Some(record.value))
+}
+
+fn observed<'a>(key: &RawValue, value: Option<&'a RawValue>) -> Result<Option<Observed<'a>>, Refusal> {
+    if is_long(key) {
+        return Ok(None);
+    }
+    Ok(Some((RecordKey::parse(key)?, value)))
 }
 
 impl Batch<'_> {
@@ -33,7 +38,7 @@ impl Batch<'_> {
         }
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
         let span = Span::between(snapshot.after, snapshot.until)?;
-        let observed = prepare(present(&snapshot.records), bytes_of)?;
+        let observed = prepare(&snapshot.records, present, bytes_of)?;
         let place = place_of(scope, snapshot);
         if self.leaves_out(&place)? {
             return Ok(());
@@ -58,12 +63,8 @@ impl Batch<'_> {
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
         self.note_long_keys(records.present.iter().map(|record| record.key));
-        let absent = records
-            .absent
-            .iter()
-            .filter(|key| !is_long(key))
-            .map(|key| Ok((RecordKey::parse(key)?, None)));
-        let observed = prepare(present(&records.present).chain(absent), bytes_of)?;
+        let present = prepare(&records.present, present, bytes_of)?;
+        let absent = prepare(&records.absent, |key| observed(key, None), bytes_of)?;
         let place = Place {
             origin: scope.origin.to_owned(),
             bucket: records.bucket.clone().into_owned(),
@@ -86,7 +87,7 @@ impl Batch<'_> {
             records.version,
             reading,
         );
-        self.observe_all(event_context, &place, observed, reading)?;
+        self.observe_all(event_context, &place, present.chain(absent), reading)?;
         Ok(())
     }
 
@@ -148,7 +149,7 @@ impl Batch<'_> {
     /// the mirror's: only once all chunks are there is it known what is gone.
     fn unordered(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
-        let observed = prepare(present(&snapshot.records), bytes_of)?;
+        let observed = prepare(&snapshot.records, present, bytes_of)?;
         let bytes = |key: &RawValue| RecordKey::parse(key).map(|key| key.bytes);
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;

@@ -26,11 +26,6 @@ fn bench_of(most: u64) -> (Bench, Progress) {
 }
 
 impl Bench {
-    fn query(&self, sql: &str) -> u64 {
-        let connection = &self.journal.connection;
-        connection.query_row(sql, [], |row| row.get(0)).expect("a number")
-    }
-
     /// What the texts and keys of all events take.
     fn event_bytes(&self) -> u64 {
         self.query("SELECT sum(octet_length(event) + coalesce(octet_length(key), 0)) FROM journal")
