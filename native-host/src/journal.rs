@@ -120,7 +120,7 @@ struct State {
     resyncs: Resyncs,
     tombstones: Tombstones,
     bounded_contexts: BoundedContexts,
-    /// Deliveries were left out, for the journal was full of rows.
+    /// Deliveries were given up, for the journal was full of rows.
     was_overfull: bool,
     /// A transaction was begun and not committed.
     unfinished: bool,

@@ -115,10 +115,10 @@ pub struct Batch<'j> {
     has_spilled: bool,
     /// Whether it has done what [`Self::retain`] does. Once is enough for a transaction.
     is_retained: bool,
-    /// Origins of which deliveries were left out, for the journal was full of rows.
-    left_out: BTreeSet<String>,
-    /// Origins of which stores were left out, for there were too many.
-    left_stores: BTreeSet<String>,
+    /// Origins of which deliveries were given up, for the journal was full of rows.
+    given_up_origins: BTreeSet<String>,
+    /// Origins of which new stores were refused, for there were too many.
+    refused_origins: BTreeSet<String>,
     /// What the delivery that is being applied has written.
     volume: volume::Volume,
     recent: &'j Recent,
@@ -186,8 +186,8 @@ impl<'j> Batch<'j> {
             stripped: journal.state.usage.stripped,
             has_spilled: false,
             is_retained: false,
-            left_out: BTreeSet::new(),
-            left_stores: BTreeSet::new(),
+            given_up_origins: BTreeSet::new(),
+            refused_origins: BTreeSet::new(),
             volume: volume::Volume::default(),
             recent: &journal.recent,
             state: &mut journal.state,
@@ -208,7 +208,7 @@ impl<'j> Batch<'j> {
         } = delivery;
         self.deliver(context, *sequence, page, |batch, known| {
             if batch.is_overfull() {
-                return batch.leave_out(context, *sequence, page);
+                return batch.give_up_delivery(context, *sequence, page);
             }
             match batch.body(delivery, known) {
                 Err(Refusal::Malformed(reason)) => {
@@ -375,7 +375,7 @@ impl<'j> Batch<'j> {
             self.finish_noted_loss(&page.origin)?;
             self.write_gaps()?;
             self.report_long_keys(name, page);
-            self.report_left_stores(name, page);
+            self.report_refused_stores(name, page);
             self.advance(name, sequence);
             Ok(())
         });

@@ -24,10 +24,9 @@ fn tests(directory: &Path) -> BTreeSet<String> {
 /// in both browsers.
 fn tests_of(text: &str) -> impl Iterator<Item = &str> {
     let below = text.split("#[test]").skip(1).filter_map(|rest| {
-        let declared = rest.lines().map(str::trim_start);
+        let mut declared = rest.lines().map(str::trim_start);
         declared
-            .skip_while(|line| line.is_empty() || line.starts_with(['#', '/']))
-            .next()?
+            .find(|line| !line.is_empty() && !line.starts_with(['#', '/']))?
             .strip_prefix("fn ")?
             .split('(')
             .next()

@@ -77,16 +77,16 @@ impl Batch<'_> {
         usage.unstrippable.min(usage.bytes) > most.saturating_mul(OVERFULL)
     }
 
-    /// Leaves out what a delivery says, for there is no space for any more rows. Its origin is read
-    /// again once there is.
-    pub(super) fn leave_out(
+    /// Gives up a delivery, for there is no space for any more rows. Its origin is read again once
+    /// there is.
+    pub(super) fn give_up_delivery(
         &mut self,
         context: &str,
         sequence: u64,
         page: &Page<'_>,
     ) -> rusqlite::Result<()> {
         self.state.was_overfull = true;
-        if self.left_out.insert(page.origin.clone().into_owned()) {
+        if self.given_up_origins.insert(page.origin.clone().into_owned()) {
             self.outcome.errors.push(HostError {
                 code: ErrorCode::DeliveriesMissing,
                 message: format!(
@@ -101,8 +101,8 @@ impl Batch<'_> {
         self.note_missing(&page.origin)
     }
 
-    /// Asks for what was left out, once there is space for it.
-    fn ask_for_left_out(&mut self) -> rusqlite::Result<()> {
+    /// Asks for what was given up, once there is space for it.
+    fn ask_for_given_up(&mut self) -> rusqlite::Result<()> {
         // What went away since the journal was last full does not count any more.
         let usage = &mut self.state.usage;
         usage.unstrippable = usage.unstrippable.min(usage.bytes);
@@ -127,7 +127,7 @@ impl Batch<'_> {
         if !more && backfilled == Backfilled::Nothing && self.is_full() {
             more = self.strip_values()?;
         }
-        self.ask_for_left_out()?;
+        self.ask_for_given_up()?;
         Ok(more)
     }
 

@@ -40,7 +40,7 @@ impl Batch<'_> {
         let span = Span::between(snapshot.after, snapshot.until)?;
         let observed = prepare(&snapshot.records, present, bytes_of)?;
         let place = place_of(scope, snapshot);
-        if self.leaves_out(&place)? {
+        if self.refuse_new_store(&place)? {
             return Ok(());
         }
         let reading = self.reading_of(scope, snapshot);
@@ -71,7 +71,7 @@ impl Batch<'_> {
             database: records.database.clone().into_owned(),
             store: records.store.clone().into_owned(),
         };
-        if self.leaves_out(&place)? {
+        if self.refuse_new_store(&place)? {
             return Ok(());
         }
         let reading = ReadSpan {
@@ -154,7 +154,7 @@ impl Batch<'_> {
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
         let place = place_of(scope, snapshot);
-        if self.leaves_out(&place)? {
+        if self.refuse_new_store(&place)? {
             return Ok(());
         }
         let mut reading = self.reading_of(scope, snapshot);

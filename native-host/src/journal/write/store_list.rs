@@ -177,7 +177,7 @@ impl Batch<'_> {
                     database: database.name.clone().into_owned(),
                     store: store.clone().into_owned(),
                 };
-                if self.leaves_out(&place)? {
+                if self.refuse_new_store(&place)? {
                     continue;
                 }
                 self.rediscover_by_read(scope, &place, database.version, reading)?;

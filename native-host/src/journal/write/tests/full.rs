@@ -193,7 +193,7 @@ fn backfill_of_a_full_journal_reaches_a_sink_that_lags() {
 
 #[test]
 fn backfill_of_long_values_reaches_the_sink() {
-    check_backfill_reaches_the_sink(1, 20, MIB as usize / 3);
+    check_backfill_reaches_the_sink(1, 20, 350_000);
 }
 
 #[test]
