@@ -72,6 +72,8 @@ pub(super) struct Usage {
     /// journal was last full, 0 if something of that could be stripped. After a start it may be all
     /// that is there, or each start would take a batch more.
     pub unstrippable: u64,
+    /// Whether that was looked up since the start.
+    pub is_looked_up: bool,
 }
 
 impl Usage {
@@ -84,6 +86,7 @@ impl Usage {
                 backfill_pending: row.get(2)?,
                 stripped_to: 0,
                 unstrippable: bytes,
+                is_looked_up: false,
             })
         })
     }

@@ -206,6 +206,8 @@ impl<'j> Batch<'j> {
             page,
             body,
         } = delivery;
+        self.look_up_unstrippable()
+            .map_err(|source| JournalError::failed(self.path, source))?;
         self.deliver(context, *sequence, page, |batch, known| {
             if batch.is_overfull() {
                 return batch.give_up_delivery(context, *sequence, page);

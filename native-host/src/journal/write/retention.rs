@@ -26,6 +26,7 @@ use super::{
     before::Before,
     event::EventContext,
     pending::PendingEvent,
+    volume::Volume,
 };
 use crate::time::now_ms;
 
@@ -75,6 +76,17 @@ impl Batch<'_> {
         let most = self.state.limits.max_bytes.unwrap_or(u64::MAX);
         let usage = self.state.usage;
         usage.unstrippable.min(usage.bytes) > most.saturating_mul(OVERFULL)
+    }
+
+    /// Strips what can be stripped before any delivery is given up, if that is not looked up yet:
+    /// the bound may have been higher.
+    pub(super) fn look_up_unstrippable(&mut self) -> rusqlite::Result<()> {
+        if self.is_overfull() && !self.state.usage.is_looked_up && !self.is_retained {
+            self.is_retained = true;
+            self.volume = Volume::default();
+            self.retain()?;
+        }
+        Ok(())
     }
 
     /// Gives up a delivery, for there is no space for any more rows. Its origin is read again once
@@ -375,6 +387,7 @@ impl Batch<'_> {
                 left = left.saturating_sub(bytes);
             }
         }
+        self.state.usage.is_looked_up = true;
         let Some((last, _)) = gone.last().copied() else {
             self.state.usage.unstrippable = left;
             return Ok(false);

@@ -255,3 +255,26 @@ fn overfull_journal_takes_no_more_after_a_restart() {
     );
     assert_eq!(bench.events().last().map(String::as_str), Some("c 1"));
 }
+
+#[test]
+fn lowered_bound_gives_up_no_delivery_while_values_can_be_stripped() {
+    let (mut bench, _sink) = bench_of(4 * MIB);
+    let put = |number: i64| {
+        format!(
+            r#"{{"put":{{"store":"s","key":{number},"value":{}}}}}"#,
+            long(100_000, number)
+        )
+    };
+    for number in 0..30 {
+        bench.commit("a", number * 1000, number * 1000, &put(number));
+    }
+    let limits = Limits {
+        max_bytes: Some(MIB),
+        ..Limits::default()
+    };
+    let mut bench = bench.restart();
+    bench.journal.limit(limits, "carrier");
+    bench.commit("a", 60_000, 60_000, &put(60));
+    assert_eq!(bench.query("SELECT count(*) FROM journal"), 31);
+    assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
+}
