@@ -206,6 +206,8 @@ impl<'j> Batch<'j> {
             page,
             body,
         } = delivery;
+        // A backfill does not count for a delivery, nor the last one for it.
+        self.volume = volume::Volume::default();
         self.look_up_unstrippable()
             .map_err(|source| JournalError::failed(self.path, source))?;
         self.deliver(context, *sequence, page, |batch, known| {

@@ -26,7 +26,6 @@ use super::{
     before::Before,
     event::EventContext,
     pending::PendingEvent,
-    volume::Volume,
 };
 use crate::time::now_ms;
 
@@ -83,7 +82,6 @@ impl Batch<'_> {
     pub(super) fn look_up_unstrippable(&mut self) -> rusqlite::Result<()> {
         if self.is_overfull() && !self.state.usage.is_looked_up && !self.is_retained {
             self.is_retained = true;
-            self.volume = Volume::default();
             self.retain()?;
         }
         Ok(())
