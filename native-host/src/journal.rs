@@ -66,7 +66,7 @@ use crate::{config::Limits, time::now_ms, timing};
 
 use self::{
     clock::Clock,
-    forget::Tombstones,
+    forget::{BoundedContexts, Tombstones},
     requery::{GivenUp, Requery},
     resync::Resyncs,
     scan::Scans,
@@ -114,10 +114,13 @@ struct State {
     /// The sink that carries events' texts.
     carrier: &'static str,
     usage: limits::Usage,
+    /// Kept when the rest is read again: at worst it keeps texts a little longer.
+    backfill_under_way: limits::BackfillUnderWay,
     renderer: Renderer,
     resyncs: Resyncs,
     tombstones: Tombstones,
-    /// Deliveries were left out, for the journal was full of rows.
+    bounded_contexts: BoundedContexts,
+    /// Deliveries were given up, for the journal was full of rows.
     was_overfull: bool,
     /// A transaction was begun and not committed.
     unfinished: bool,
@@ -152,9 +155,11 @@ impl Journal {
             limits: Limits::default(),
             carrier: "",
             usage: limits::Usage::default(),
+            backfill_under_way: limits::BackfillUnderWay::default(),
             renderer: Renderer::default(),
             resyncs: Resyncs::default(),
             tombstones: Tombstones::default(),
+            bounded_contexts: BoundedContexts::default(),
             was_overfull: false,
             unfinished: false,
             delivery_bytes: write::DELIVERY_BYTES,
@@ -332,6 +337,7 @@ impl State {
         self.contexts.clear();
         self.scans.clear();
         self.surveys.clear();
+        self.bounded_contexts = BoundedContexts::default();
         self.redaction = rules::generation(connection)?;
         self.head = schema::head(connection)?;
         self.base = schema::base(connection)?;

@@ -128,6 +128,17 @@ impl<'a> Json<'a> {
             .map(|(_, value)| value)
     }
 
+    /// The member of an object that has no other: its name's literal and its value.
+    pub fn only_member(&self) -> Option<(&'a str, &Json<'a>)> {
+        match self {
+            Json::Object(members) => match &members[..] {
+                [(name, content)] => Some((name, content)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The text between a string's quotes, if nothing in it is escaped.
     pub fn as_plain_str(&self) -> Option<&'a str> {
         match self {

@@ -80,6 +80,16 @@ class StoreReading {
   }
 
   async run() {
+    try {
+      await this.#readAll();
+    } catch (error) {
+      // What was read until then is not lost; why there is no more is said.
+      await this.#askCollected().catch(() => {});
+      throw error;
+    }
+  }
+
+  async #readAll() {
     const stretches = new Stretches(this.#of, WHOLE);
     for (;;) {
       const piece = await stretches.next();
@@ -123,6 +133,13 @@ class StoreReading {
     const isAlike = await this.#compare(asked);
     this.#toAsk = isAlike ? Math.min(Math.max(this.#toAsk * 2, 1), ASKED_STRETCHES) : 0;
     this.#toTell = Math.min(2 ** Math.max(this.#inVain - 1, 0) - 1, TOLD_AT_ONCE);
+  }
+
+  /** Asks about the stretches that have been put together, and about what there is of the next. */
+  async #askCollected() {
+    if (this.#pieces.length > 0) this.#stretches.push(await digested(this.#pieces));
+    this.#pieces = [];
+    await this.#compare(this.#stretches);
   }
 
   /** @param {Piece} piece the last one of the stretch */

@@ -159,23 +159,41 @@ fn tombstones_past(connection: &Connection, total: u64, enough: u64) -> rusqlite
 /// How many documents of an origin are remembered: each frame is one.
 const CONTEXTS: u64 = 16 * 1024;
 
-/// Forgets documents that have delivered nothing for long, and those of an origin that has too
-/// many. Whether there were any.
-pub(super) fn contexts(connection: &Connection) -> rusqlite::Result<bool> {
-    let mut forgotten = connection.execute(
-        "DELETE FROM context WHERE seen_at < ?1 AND id < (SELECT max(id) FROM context)",
-        [now_ms() - timing::journal::CONTEXT_MS],
-    )?;
-    let count: u64 = connection.query_row("SELECT count(*) FROM context", [], |row| row.get(0))?;
-    if count > CONTEXTS {
-        forgotten += connection.execute(
-            "DELETE FROM context WHERE id < (SELECT max(id) FROM context) AND id IN
+/// Forgets documents that have delivered nothing for long. Only at a start: a tab that is open and
+/// idle would lose its place.
+pub(super) fn old_contexts(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .execute(
+            "DELETE FROM context WHERE seen_at < ?1 AND id < (SELECT max(id) FROM context)",
+            [now_ms() - timing::journal::CONTEXT_MS],
+        )
+        .map(|_| ())
+}
+
+/// The documents among which those of an origin that has too many were looked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct BoundedContexts {
+    /// The highest id; none is given out twice.
+    last: i64,
+}
+
+impl BoundedContexts {
+    /// Forgets the oldest documents of each origin that has too many; whether there were any.
+    pub(super) fn bound(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+        let last = connection.query_row("SELECT coalesce(max(id), 0) FROM context", [], |row| row.get(0))?;
+        if std::mem::replace(&mut self.last, last) == last {
+            return Ok(false);
+        }
+        // Only origins past the bound are sorted.
+        let forgotten = connection.execute(
+            "DELETE FROM context WHERE id < ?1 AND id IN
                 (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY origin ORDER BY seen_at DESC, id DESC) AS place
-                 FROM context) WHERE place > ?1)",
-            [CONTEXTS],
+                 FROM context WHERE origin IN (SELECT origin FROM context GROUP BY origin HAVING count(*) > ?2))
+                 WHERE place > ?2)",
+            params![last, CONTEXTS],
         )?;
+        Ok(forgotten > 0)
     }
-    Ok(forgotten > 0)
 }
 
 /// A store that is to be forgotten, with the last stamp on it.

@@ -28,23 +28,33 @@ pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
 pub(super) const STRIPPED: &str = "";
 pub(super) const BACKFILL_PENDING: &str = "?";
 
+macro_rules! is_gap {
+    () => {
+        "(octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')"
+    };
+}
+
+/// What a row takes beside its text and its key.
+macro_rules! row {
+    () => {
+        16
+    };
+}
+
 /// Whether a row is a gap event.
-pub(super) const IS_GAP: &str =
-    "(octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')";
+pub(super) const IS_GAP: &str = is_gap!();
 
 /// Whether a row's record is to be backfilled: its text was stripped, or it is a gap event, which
 /// has its key until then.
-pub(super) const IS_BACKFILL_PENDING: &str = "(key IS NOT NULL AND (event = '?' OR (octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')))";
-
-/// What a row takes beside its text and its key.
-const ROW: u64 = 16;
+pub(super) const IS_BACKFILL_PENDING: &str =
+    concat!("(key IS NOT NULL AND (event = '?' OR ", is_gap!(), "))");
 
 /// What a row takes.
-pub(super) const ROW_BYTES: &str = "16 + octet_length(event) + coalesce(octet_length(key), 0)";
+pub(super) const ROW_BYTES: &str = concat!(row!(), " + octet_length(event) + coalesce(octet_length(key), 0)");
 
 /// The same of a row that is about to be written.
 pub(super) fn row_bytes(text: &str, key: Option<&[u8]>) -> u64 {
-    ROW + (text.len() + key.map_or(0, <[u8]>::len)) as u64
+    row!() + (text.len() + key.map_or(0, <[u8]>::len)) as u64
 }
 
 /// What the events take.
@@ -58,20 +68,25 @@ pub(super) struct Usage {
     pub backfill_pending: u64,
     /// Up to this one nothing is left to lose. Only saves looking.
     pub stripped_to: u64,
-    /// What was left when the journal was last full and nothing was left to strip; 0 if something
-    /// was, and after a start.
+    /// What cannot be stripped takes at most so much, as far as is known: what was left when the
+    /// journal was last full, 0 if something of that could be stripped. After a start it may be all
+    /// that is there, or each start would take a batch more.
     pub unstrippable: u64,
+    /// Whether that was looked up since the start.
+    pub is_looked_up: bool,
 }
 
 impl Usage {
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
         connection.query_row("SELECT bytes, stripped, backfill_pending FROM usage", [], |row| {
+            let bytes = row.get(0)?;
             Ok(Self {
-                bytes: row.get(0)?,
+                bytes,
                 stripped: row.get(1)?,
                 backfill_pending: row.get(2)?,
                 stripped_to: 0,
-                unstrippable: 0,
+                unstrippable: bytes,
+                is_looked_up: false,
             })
         })
     }
@@ -81,6 +96,31 @@ impl Usage {
             .prepare_cached("UPDATE usage SET bytes = ?1, stripped = ?2, backfill_pending = ?3 WHERE bytes <> ?1 OR stripped <> ?2 OR backfill_pending <> ?3")?
             .execute(params![self.bytes, self.stripped, self.backfill_pending])
             .map(|_| ())
+    }
+}
+
+/// What was backfilled last and has yet to reach the sinks. Its text is not stripped until then,
+/// unless other events take more and more space.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct BackfillUnderWay {
+    /// The last of these events.
+    last: u64,
+    /// What all events may take until then.
+    most: u64,
+}
+
+impl BackfillUnderWay {
+    /// These events were backfilled; others may take so much besides.
+    pub(super) fn new(last: u64, usage: Usage, besides: u64) -> Self {
+        Self {
+            last,
+            most: usage.bytes.saturating_add(besides),
+        }
+    }
+
+    /// Whether nothing is stripped yet.
+    pub(super) fn is_kept(self, passed_on: u64, usage: Usage) -> bool {
+        passed_on < self.last && usage.bytes <= self.most
     }
 }
 

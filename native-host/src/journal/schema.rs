@@ -117,6 +117,6 @@ fn prepare(connection: &Connection, author: &Author, clock: Clock) -> rusqlite::
     transaction.execute("UPDATE ended SET starts = starts + 1", [])?;
     forget::tombstones(&transaction, true)?;
     failpoint::pass("journal.opening");
-    forget::contexts(&transaction)?;
+    forget::old_contexts(&transaction)?;
     transaction.commit()
 }

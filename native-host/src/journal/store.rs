@@ -245,20 +245,7 @@ impl Stores {
         bucket: &str,
         database: &str,
     ) -> rusqlite::Result<Vec<(Place, u64)>> {
-        connection
-            .prepare_cached(
-                "SELECT name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND gone = 0 ORDER BY id",
-            )?
-            .query_map([origin, bucket, database], |row| {
-                let place = Place {
-                    origin: origin.to_owned(),
-                    bucket: bucket.to_owned(),
-                    database: database.to_owned(),
-                    store: row.get(0)?,
-                };
-                Ok((place, row.get(1)?))
-            })?
-            .collect()
+        Self::places(connection, origin, bucket, Some(database))
     }
 
     /// The places of an origin's bucket that the table knows and that are there, with their
@@ -268,11 +255,23 @@ impl Stores {
         origin: &str,
         bucket: &str,
     ) -> rusqlite::Result<Vec<(Place, u64)>> {
+        Self::places(connection, origin, bucket, None)
+    }
+
+    fn places(
+        connection: &Connection,
+        origin: &str,
+        bucket: &str,
+        database: Option<&str>,
+    ) -> rusqlite::Result<Vec<(Place, u64)>> {
+        // No name is NULL.
+        let of_database = if database.is_some() { "= ?3" } else { "IS NOT ?3" };
         connection
-            .prepare_cached(
-                "SELECT database, name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND gone = 0 ORDER BY id",
-            )?
-            .query_map([origin, bucket], |row| {
+            .prepare_cached(&format!(
+                "SELECT database, name, version FROM store
+                 WHERE origin = ?1 AND bucket = ?2 AND database {of_database} AND gone = 0 ORDER BY id",
+            ))?
+            .query_map(params![origin, bucket, database], |row| {
                 let place = Place {
                     origin: origin.to_owned(),
                     bucket: bucket.to_owned(),

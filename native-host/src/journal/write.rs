@@ -64,7 +64,7 @@ pub(super) use self::{
     volume::{DELIVERY_BYTES, DELIVERY_WORK, ORIGIN_BYTES},
 };
 use super::{
-    Journal, JournalError, State, WriterLock, clock, forget, limits,
+    Journal, JournalError, State, WriterLock, clock, limits,
     mirror::{Mirror, Single},
     recent::{Recent, Written},
     writer_lock::{self, PendingProgress},
@@ -129,10 +129,12 @@ pub struct Batch<'j> {
     stripped: u64,
     /// Some of its pending events were spilled to disk.
     has_spilled: bool,
-    /// Origins of which deliveries were left out, for the journal was full of rows.
-    left_out: BTreeSet<String>,
-    /// Origins of which stores were left out, for there were too many.
-    left_stores: BTreeSet<String>,
+    /// Whether it has done what [`Self::retain`] does. Once is enough for a transaction.
+    is_retained: bool,
+    /// Origins of which deliveries were given up, for the journal was full of rows.
+    given_up_origins: BTreeSet<String>,
+    /// Origins of which new stores were refused, for there were too many.
+    refused_origins: BTreeSet<String>,
     /// What the delivery that is being applied has written.
     volume: volume::Volume,
     recent: &'j Recent,
@@ -199,8 +201,9 @@ impl<'j> Batch<'j> {
             written: Written::default(),
             stripped: journal.state.usage.stripped,
             has_spilled: false,
-            left_out: BTreeSet::new(),
-            left_stores: BTreeSet::new(),
+            is_retained: false,
+            given_up_origins: BTreeSet::new(),
+            refused_origins: BTreeSet::new(),
             volume: volume::Volume::default(),
             recent: &journal.recent,
             state: &mut journal.state,
@@ -219,9 +222,13 @@ impl<'j> Batch<'j> {
             page,
             body,
         } = delivery;
+        // A backfill does not count for a delivery, nor the last one for it.
+        self.volume = volume::Volume::default();
+        self.look_up_unstrippable()
+            .map_err(|source| JournalError::failed(self.path, source))?;
         self.deliver(context, *sequence, page, |batch, known| {
             if batch.is_overfull() {
-                return batch.leave_out(context, *sequence, page);
+                return batch.give_up_delivery(context, *sequence, page);
             }
             match batch.body(delivery, known) {
                 Err(Refusal::Malformed(reason)) => {
@@ -324,7 +331,7 @@ impl<'j> Batch<'j> {
         self.volume = volume::Volume::default();
         self.save_contexts()?;
         writer_lock::write(&self.transaction, notes)?;
-        if limits::is_due(self.before, self.state.head) || self.is_full() {
+        if !self.is_retained && (limits::is_due(self.before, self.state.head) || self.is_full()) {
             self.retain()?;
         }
         self.bound_tombstones()?;
@@ -338,9 +345,10 @@ impl<'j> Batch<'j> {
     /// whether there is more to do.
     pub(super) fn tidy(&mut self) -> Result<bool, JournalError> {
         let path = self.path;
+        self.is_retained = true;
         self.retain()
             .and_then(|more| {
-                if forget::contexts(&self.transaction)? {
+                if self.state.bounded_contexts.bound(&self.transaction)? {
                     self.state.contexts.clear();
                 }
                 Ok(self.forget_stores()? || more)
@@ -387,7 +395,7 @@ impl<'j> Batch<'j> {
             self.finish_noted_loss(&page.origin)?;
             self.write_gaps()?;
             self.report_long_keys(name, page);
-            self.report_left_stores(name, page);
+            self.report_refused_stores(name, page);
             self.advance(name, sequence);
             Ok(())
         });

@@ -3,24 +3,48 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// The names of the functions in the Rust files of a directory and those below.
-fn functions(directory: &Path) -> BTreeSet<String> {
+/// The names of the tests in the Rust files of a directory and those below.
+fn tests(directory: &Path) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            names.extend(functions(&path));
+            names.extend(tests(&path));
         }
         if path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }
         let text = fs::read_to_string(path).expect("text");
-        let declared = text
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("fn "));
-        names.extend(declared.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
+        names.extend(tests_of(&text).map(str::to_owned));
     }
     names
+}
+
+/// The names of the tests in the text of a Rust file: functions below `#[test]`, and those that run
+/// in both browsers.
+fn tests_of(text: &str) -> impl Iterator<Item = &str> {
+    let below = text.split("#[test]").skip(1).filter_map(|rest| {
+        let mut declared = rest.lines().map(str::trim_start);
+        declared
+            .find(|line| !line.is_empty() && !line.starts_with(['#', '/']))?
+            .strip_prefix("fn ")?
+            .split('(')
+            .next()
+    });
+    let listed = text
+        .split("in_both_browsers!(")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .flat_map(|names| names.split(',').map(str::trim));
+    below.chain(listed)
+}
+
+#[test]
+fn only_tests_are_counted_as_tests() {
+    let text = "fn helper() {}\n#[test]\n// Why.\n#[ignore]\nfn one() {}\nfn two() {}\n
+        proptest! {\n    #[test]\n    fn three(x in any()) {}\n}\nlab::in_both_browsers!(\n    four,\n    five,\n);";
+    let found: BTreeSet<&str> = tests_of(text).filter(|name| !name.is_empty()).collect();
+    assert_eq!(found, BTreeSet::from(["five", "four", "one", "three"]));
 }
 
 #[test]
@@ -28,21 +52,21 @@ fn every_test_that_the_argument_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("a workspace");
-    let mut known = functions(&root.join("native-host/tests/host"));
-    known.extend(functions(&root.join("native-host/src/journal/write/tests")));
-    known.extend(functions(&root.join("protocol/src")));
-    known.extend(functions(&root.join("extension/src/background/relay/tests")));
-    known.extend(functions(&root.join("tests/tests")));
+    let mut known = tests(&root.join("native-host/tests/host"));
+    known.extend(tests(&root.join("native-host/src/journal/write/tests")));
+    known.extend(tests(&root.join("protocol/src")));
+    known.extend(tests(&root.join("extension/src/background/relay/tests")));
+    known.extend(tests(&root.join("tests/tests")));
     let read = |file: &str| fs::read_to_string(root.join(file)).expect("text");
     let text = read("docs/delivery.md");
     let mut named = 0;
     for (text, begin) in [(&text, "*Attacked by*"), (&read("docs/security.md"), "*Held by*")] {
         for paragraph in text.split("\n\n").filter(|text| text.starts_with(begin)) {
-            // What stands between backticks is a file or a test.
+            // What stands between backticks is a file, a command line or a test.
             for name in paragraph.split('`').skip(1).step_by(2) {
                 if name.contains('/') {
                     assert!(root.join(name).exists(), "there is no file {name:?}");
-                } else if !name.contains('.') {
+                } else if !name.contains(['.', ' ']) {
                     assert!(known.contains(name), "there is no test {name:?}");
                     named += 1;
                 }

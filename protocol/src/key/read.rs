@@ -38,7 +38,7 @@ impl<'j> Reader<'j> {
                 .map(|number| Key::Number(number + 0.0)),
             Json::String(literal) => Some(Key::String(json::utf16(literal))),
             Json::Array(items) => return self.array(items.iter(), depth),
-            Json::Object(_) => match form(json) {
+            Json::Object(_) => match json.only_member() {
                 Some((name, content)) => return self.form(json, name, content, depth),
                 None => None,
             },
@@ -109,7 +109,7 @@ impl<'j> Reader<'j> {
 
     /// The part of a buffer that a view shows. The buffer is itself no view.
     fn view(&mut self, view: &Json<'j>, buffer: &Json<'j>) -> Result<Option<Key>, KeyError> {
-        let (id, stored) = match form(buffer) {
+        let (id, stored) = match buffer.only_member() {
             Some((r#""$ref""#, Json::Number(id))) => (Some(*id), None),
             Some((r#""$id""#, shared)) => match (shared.get("id"), shared.get("value")) {
                 (Some(Json::Number(id)), Some(value)) => (Some(*id), stored_bytes(value)),
@@ -144,25 +144,14 @@ impl<'j> Reader<'j> {
     }
 }
 
-/// The name of a typed form, with its quotes, and its content.
-fn form<'i, 'j>(json: &'i Json<'j>) -> Option<(&'j str, &'i Json<'j>)> {
-    match json {
-        Json::Object(members) => match &members[..] {
-            [(name, content)] => Some((name, content)),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 /// Whether it is an object with an id, or a reference to one.
 fn is_identified(json: &Json<'_>) -> bool {
-    matches!(form(json), Some((r#""$id""# | r#""$ref""#, _)))
+    matches!(json.only_member(), Some((r#""$id""# | r#""$ref""#, _)))
 }
 
 /// The bytes of a buffer that is no view of another.
 fn stored_bytes(json: &Json<'_>) -> Option<Vec<u8>> {
-    match form(json)? {
+    match json.only_member()? {
         (r#""$bytes""#, content) if content.get("buffer").is_none() => bytes(content),
         _ => None,
     }

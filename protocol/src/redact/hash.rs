@@ -17,7 +17,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::HASH;
-use crate::key::Key;
+use crate::key::{Key, MAX_TEXT};
 
 /// How much of the digest is written, in bytes.
 const LENGTH: usize = 16;
@@ -84,11 +84,11 @@ impl Hasher {
     }
 
     /// What stands for a typed value without references. What is a key in a field has the same hash
-    /// as a key.
+    /// as a key, up to the longest key.
     pub(super) fn value(&self, rule: usize, typed: &str) -> String {
         match Key::parse(typed) {
-            Ok(key) => self.key(rule, &key),
-            Err(_) => self.hash(rule, AS_TEXT, typed.as_bytes()),
+            Ok(key) if typed.len() <= MAX_TEXT => self.key(rule, &key),
+            _ => self.hash(rule, AS_TEXT, typed.as_bytes()),
         }
     }
 }

@@ -85,10 +85,7 @@ pub fn plain(typed: &str, limit: usize) -> Result<Cow<'_, str>, PlainError> {
 
 /// The one `$` form an object stands for, with its content.
 fn form<'j, 'a>(json: &'j Json<'a>) -> Option<(&'a str, &'j Json<'a>)> {
-    let Json::Object(members) = json else { return None };
-    let [(name, content)] = &members[..] else {
-        return None;
-    };
+    let (name, content) = json.only_member()?;
     let name = crate::json::unquoted(name);
     name.starts_with('$').then_some((name, content))
 }

@@ -132,7 +132,11 @@ impl<'j> Batch<'j> {
         commit: &Commit<'_>,
         id: &str,
     ) -> Result<(), Refusal> {
-        let steps = prepared::prepare(commit.operations.iter().map(prepare), bytes_of)?;
+        let steps = prepared::prepare(
+            &commit.operations,
+            |operation| prepare(operation).map(Some),
+            bytes_of,
+        )?;
         let when = CommitSpan {
             context: scope.context,
             began_at: self.state.clock.bound(commit.began_at),

@@ -21,10 +21,14 @@ use super::{
         stamp::ReadSpan,
         store::Place,
     },
-    Batch, DELIVERY_BYTES, Refusal, Scope,
+    Batch, Refusal, Scope,
     event::EventContext,
     snapshot::{event_context, place_of},
 };
+
+/// How many bytes of the mirror one delivery is compared with at most: several times what a
+/// document asks about at once.
+const MAX_COMPARED: u64 = 64 * 1024 * 1024;
 
 /// What the mirror has of a stretch that was read alike.
 struct Alike {
@@ -38,11 +42,11 @@ impl Batch<'_> {
         self.state.resyncs.extend_deadline(scope.origin);
         let spans = spans_of(digests)?;
         let place = place_of(scope, &digests.bucket, &digests.database, &digests.store);
-        if self.leaves_out(&place)? {
+        if self.refuse_new_store(&place)? {
             return Ok(0);
         }
         let mut matched = 0;
-        let mut bytes_left = DELIVERY_BYTES;
+        let mut bytes_left = MAX_COMPARED;
         for (stretch, span) in digests.stretches.iter().zip(spans) {
             let Some(alike) = self.compare(&place, stretch, &span, &mut bytes_left)? else {
                 break;
@@ -90,6 +94,7 @@ impl Batch<'_> {
                         return Ok(None);
                     }
                     *bytes_left -= size;
+                    self.volume.count_read(&key, row.value.as_deref());
                     let key = RecordKey::from_bytes(key).map_err(super::stored)?;
                     digest.add(key.text.get(), value);
                     needs_observing |= row.redaction != self.state.redaction;

@@ -16,7 +16,9 @@ use super::{
     super::{
         forget::{self, Tombstones},
         key::{RecordKey, raw},
-        limits::{AT_ONCE, BACKFILL_PENDING, IS_BACKFILL_PENDING, IS_GAP, ROW_BYTES, STRIPPED},
+        limits::{
+            AT_ONCE, BACKFILL_PENDING, BackfillUnderWay, IS_BACKFILL_PENDING, IS_GAP, ROW_BYTES, STRIPPED,
+        },
         schema,
         store::{Place, Stores},
     },
@@ -52,6 +54,8 @@ pub(super) struct Loss {
 enum Backfilled {
     /// None could be, or none is left.
     Nothing,
+    /// Those that were backfilled last have yet to reach the sinks.
+    Waiting,
     /// There are more.
     Some,
     All,
@@ -73,16 +77,26 @@ impl Batch<'_> {
         usage.unstrippable.min(usage.bytes) > most.saturating_mul(OVERFULL)
     }
 
-    /// Leaves out what a delivery says, for there is no space for any more rows. Its origin is read
-    /// again once there is.
-    pub(super) fn leave_out(
+    /// Strips what can be stripped before any delivery is given up, if that is not looked up yet:
+    /// the bound may have been higher.
+    pub(super) fn look_up_unstrippable(&mut self) -> rusqlite::Result<()> {
+        if self.is_overfull() && !self.state.usage.is_looked_up && !self.is_retained {
+            self.is_retained = true;
+            self.retain()?;
+        }
+        Ok(())
+    }
+
+    /// Gives up a delivery, for there is no space for any more rows. Its origin is read again once
+    /// there is.
+    pub(super) fn give_up_delivery(
         &mut self,
         context: &str,
         sequence: u64,
         page: &Page<'_>,
     ) -> rusqlite::Result<()> {
         self.state.was_overfull = true;
-        if self.left_out.insert(page.origin.clone().into_owned()) {
+        if self.given_up_origins.insert(page.origin.clone().into_owned()) {
             self.outcome.errors.push(HostError {
                 code: ErrorCode::DeliveriesMissing,
                 message: format!(
@@ -97,8 +111,11 @@ impl Batch<'_> {
         self.note_missing(&page.origin)
     }
 
-    /// Asks for what was left out, once there is space for it.
-    fn ask_for_left_out(&mut self) -> rusqlite::Result<()> {
+    /// Asks for what was given up, once there is space for it.
+    fn ask_for_given_up(&mut self) -> rusqlite::Result<()> {
+        // What went away since the journal was last full does not count any more.
+        let usage = &mut self.state.usage;
+        usage.unstrippable = usage.unstrippable.min(usage.bytes);
         if self.state.was_overfull && !self.is_overfull() {
             self.state.was_overfull = false;
             self.state.resyncs.resume(&self.transaction)?;
@@ -116,11 +133,11 @@ impl Batch<'_> {
             // What is remembered of stores is older.
             self.state.stores = Stores::default();
         }
-        // What was just backfilled has to reach the sinks first, or it would be stripped at once.
+        // What was backfilled has to reach the sinks first, or it would be stripped before.
         if !more && backfilled == Backfilled::Nothing && self.is_full() {
             more = self.strip_values()?;
         }
-        self.ask_for_left_out()?;
+        self.ask_for_given_up()?;
         Ok(more)
     }
 
@@ -223,29 +240,39 @@ impl Batch<'_> {
     fn backfill(&mut self) -> rusqlite::Result<Backfilled> {
         let passed_on = self.passed_on()?;
         let at_once = self.state.limits.max_bytes.unwrap_or(u64::MAX) / 4;
+        let nothing = if self.state.backfill_under_way.is_kept(passed_on, self.state.usage) {
+            Backfilled::Waiting
+        } else {
+            Backfilled::Nothing
+        };
         if self.state.usage.backfill_pending == 0
             || self.state.head.saturating_sub(passed_on) > BACKFILL_AT_ONCE as u64
             || self.is_full() && self.waiting_bytes(passed_on)? > at_once
         {
-            return Ok(Backfilled::Nothing);
+            return Ok(nothing);
         }
         let pending = self.backfill_rows(passed_on)?;
-        let done = match pending.len() {
-            0 => Backfilled::Nothing,
+        let mut done = match pending.len() {
+            0 => return Ok(nothing),
             BACKFILL_AT_ONCE => Backfilled::Some,
             _ => Backfilled::All,
         };
+        let head = self.state.head;
         let enough = self.state.usage.bytes.saturating_add(at_once);
         let (carried, _) = self.text_sink()?;
         let mut told = BTreeSet::new();
         for (number, store, key) in pending {
             if self.state.usage.bytes > enough || self.is_voluminous() {
-                return Ok(Backfilled::Some);
+                done = Backfilled::Some;
+                break;
             }
             self.finish_backfill(number, &key)?;
             if carried && told.insert((store, key.clone())) {
                 self.backfill_record(store, key)?;
             }
+        }
+        if self.state.head > head {
+            self.state.backfill_under_way = BackfillUnderWay::new(self.state.head, self.state.usage, at_once);
         }
         Ok(done)
     }
@@ -358,6 +385,7 @@ impl Batch<'_> {
                 left = left.saturating_sub(bytes);
             }
         }
+        self.state.usage.is_looked_up = true;
         let Some((last, _)) = gone.last().copied() else {
             self.state.usage.unstrippable = left;
             return Ok(false);

@@ -18,11 +18,16 @@ use super::{
     volume::is_long,
 };
 
-fn present<'a>(records: &'a [Record<'_>]) -> impl Iterator<Item = Result<Observed<'a>, Refusal>> + Clone {
-    records
-        .iter()
-        .filter(|record| !is_long(record.key))
-        .map(|record| Ok((RecordKey::parse(record.key)?, Some(record.value))))
+/// A record that is there; none if its key is too long.
+fn present<'a>(record: &'a Record<'_>) -> Result<Option<Observed<'a>>, Refusal> {
+    observed(record.key, Some(record.value))
+}
+
+fn observed<'a>(key: &RawValue, value: Option<&'a RawValue>) -> Result<Option<Observed<'a>>, Refusal> {
+    if is_long(key) {
+        return Ok(None);
+    }
+    Ok(Some((RecordKey::parse(key)?, value)))
 }
 
 impl Batch<'_> {
@@ -33,9 +38,9 @@ impl Batch<'_> {
         }
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
         let span = Span::between(snapshot.after, snapshot.until)?;
-        let observed = prepare(present(&snapshot.records), bytes_of)?;
+        let observed = prepare(&snapshot.records, present, bytes_of)?;
         let place = place_of(scope, &snapshot.bucket, &snapshot.database, &snapshot.store);
-        if self.leaves_out(&place)? {
+        if self.refuse_new_store(&place)? {
             return Ok(());
         }
         let reading = self.reading_of(scope, snapshot.began_at, snapshot.read_at);
@@ -54,14 +59,10 @@ impl Batch<'_> {
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
         self.note_long_keys(records.present.iter().map(|record| record.key));
-        let absent = records
-            .absent
-            .iter()
-            .filter(|key| !is_long(key))
-            .map(|key| Ok((RecordKey::parse(key)?, None)));
-        let observed = prepare(present(&records.present).chain(absent), bytes_of)?;
+        let present = prepare(&records.present, present, bytes_of)?;
+        let absent = prepare(&records.absent, |key| observed(key, None), bytes_of)?;
         let place = place_of(scope, &records.bucket, &records.database, &records.store);
-        if self.leaves_out(&place)? {
+        if self.refuse_new_store(&place)? {
             return Ok(());
         }
         let reading = ReadSpan {
@@ -75,7 +76,7 @@ impl Batch<'_> {
             records.version,
             reading,
         );
-        self.observe_all(event_context, &place, observed, reading)?;
+        self.observe_all(event_context, &place, present.chain(absent), reading)?;
         Ok(())
     }
 
@@ -106,7 +107,11 @@ impl Batch<'_> {
         let before = self.state.scans.remove(id, context);
         let began_at = match before {
             _ if span.from == all.from => reading.began_at,
-            Some(Scan::Ordered(before)) if before.reached == KeyDigest::of(&span.from) => before.began_at,
+            // A document may have read this stretch before the one in front of it, which it then
+            // read again.
+            Some(Scan::Ordered(before)) if before.reached == KeyDigest::of(&span.from) => {
+                before.began_at.min(reading.began_at)
+            }
             _ => return Ok(()),
         };
         if span.to != all.to {
@@ -136,12 +141,12 @@ impl Batch<'_> {
     /// the mirror's: only once all chunks are there is it known what is gone.
     fn unordered(&mut self, scope: Scope<'_>, snapshot: &Snapshot<'_>) -> Result<(), Refusal> {
         self.note_long_keys(snapshot.records.iter().map(|record| record.key));
-        let observed = prepare(present(&snapshot.records), bytes_of)?;
+        let observed = prepare(&snapshot.records, present, bytes_of)?;
         let bytes = |key: &RawValue| RecordKey::parse(key).map(|key| key.bytes);
         let after = snapshot.after.map(bytes).transpose()?;
         let until = snapshot.until.map(bytes).transpose()?;
         let place = place_of(scope, &snapshot.bucket, &snapshot.database, &snapshot.store);
-        if self.leaves_out(&place)? {
+        if self.refuse_new_store(&place)? {
             return Ok(());
         }
         let mut reading = self.reading_of(scope, snapshot.began_at, snapshot.read_at);
@@ -153,7 +158,10 @@ impl Batch<'_> {
             .id;
         let scan = match (self.state.scans.remove(store, scope.context), after) {
             (_, None) => Some(Unordered::new(reading.began_at)),
-            (Some(Scan::Unordered(scan)), Some(after)) if scan.reached == KeyDigest::of(&after) => Some(scan),
+            (Some(Scan::Unordered(mut scan)), Some(after)) if scan.reached == KeyDigest::of(&after) => {
+                scan.began_at = scan.began_at.min(reading.began_at);
+                Some(scan)
+            }
             _ => None,
         };
         let event_context = |reading| {

@@ -142,7 +142,7 @@ impl Batch<'_> {
     }
 
     /// Notes once more at the end of a delivery what came out to be lost after the first time: a
-    /// store that was met since counts as known.
+    /// store that the delivery has made or read as a whole since then counts as complete.
     pub(super) fn finish_noted_loss(&mut self, origin: &str) -> rusqlite::Result<()> {
         match self.volume.noted_loss {
             NotedLoss::None | NotedLoss::Once => Ok(()),
@@ -150,7 +150,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Changes the rows of all stores of the origin, so it is done at most twice in a delivery.
+    /// Goes through all stores that are remembered, so it is done at most twice in a delivery.
     fn invalidate_origin(&mut self, origin: &str) -> rusqlite::Result<()> {
         resync::note(&self.transaction, origin)?;
         let stores = &mut self.state.stores;
@@ -177,7 +177,7 @@ impl Batch<'_> {
                     database: database.name.clone().into_owned(),
                     store: store.clone().into_owned(),
                 };
-                if self.leaves_out(&place)? {
+                if self.refuse_new_store(&place)? {
                     continue;
                 }
                 self.rediscover_by_read(scope, &place, database.version, reading)?;

@@ -176,6 +176,12 @@ impl Bench {
             .collect()
     }
 
+    /// The number that a query of the file returns.
+    fn query(&self, sql: &str) -> u64 {
+        let connection = &self.journal.connection;
+        connection.query_row(sql, [], |row| row.get(0)).expect("a number")
+    }
+
     /// Ops with the values after, and those before where they are known.
     fn events(&self) -> Vec<String> {
         let entries = self.reader.events(0, 1000, usize::MAX).expect("events");

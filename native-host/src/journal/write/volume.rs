@@ -172,14 +172,14 @@ impl Batch<'_> {
         Ok(self.state.stores.bytes_of(&self.transaction, origin)? >= self.state.origin_bytes)
     }
 
-    /// Whether what was read of this store is left out, for it is not known and no store is added.
-    pub(super) fn leaves_out(&mut self, place: &Place) -> rusqlite::Result<bool> {
-        let leaves = self.adds_no_store(&place.origin)?
+    /// Refuses what was read of a store if it is not known and no store is added; whether it did.
+    pub(super) fn refuse_new_store(&mut self, place: &Place) -> rusqlite::Result<bool> {
+        let is_refused = self.adds_no_store(&place.origin)?
             && self.state.stores.version(&self.transaction, place)?.is_none();
-        if leaves {
+        if is_refused {
             self.leave_new_store(&place.origin, true)?;
         }
-        Ok(leaves)
+        Ok(is_refused)
     }
 
     /// Leaves out what concerns a store that is not known: the origin is read again.
@@ -192,9 +192,9 @@ impl Batch<'_> {
         self.note_loss(origin, was_read)
     }
 
-    /// Says that stores were left out, once in a batch.
-    pub(super) fn report_left_stores(&mut self, context: &str, page: &Page<'_>) {
-        if !self.volume.has_left_new || !self.left_stores.insert(page.origin.clone().into_owned()) {
+    /// Says that new stores were refused, once in a batch.
+    pub(super) fn report_refused_stores(&mut self, context: &str, page: &Page<'_>) {
+        if !self.volume.has_left_new || !self.refused_origins.insert(page.origin.clone().into_owned()) {
             return;
         }
         self.outcome.errors.push(HostError {

@@ -6,6 +6,7 @@ use std::thread;
 use super::*;
 use crate::{
     json::MAX_PARTS,
+    key::MAX_TEXT,
     redact::{key::MAX_PATHS, work},
 };
 
@@ -416,4 +417,26 @@ fn hashes_tell_values_apart_and_not_where_they_stand() {
     let shared = format!(r#"{{"b":{{"$id":{{"id":1,"value":{date}}}}},"a":[[{{"$ref":1}},"{long}"]]}}"#);
     assert_eq!(hash(&key), hash(&shared));
     assert_ne!(hash(&key), hash(&key.replace("01-31", "01-30")));
+}
+
+#[test]
+fn field_has_the_hash_of_a_key_up_to_the_longest_key() {
+    let redaction = redaction(&["/a"], How::Hash);
+    let path = path("\"a\"");
+    // Brackets and quotes take two bytes a level.
+    let cases = [0, 1, 3].into_iter();
+    for (levels, bytes) in cases.flat_map(|levels| [(levels, MAX_TEXT), (levels, MAX_TEXT + 1)]) {
+        let text = "x".repeat(bytes - 2 * levels - 2);
+        let key = format!("{}\"{text}\"{}", "[".repeat(levels), "]".repeat(levels));
+        assert_eq!(key.len(), bytes);
+        let redacted = redaction.value(store("d", "s", None), &format!(r#"{{"a":{key}}}"#));
+        let redacted = redacted.expect("redacted");
+        let hashed = redaction.key(store("d", "s", Some(&path)), &key);
+        let hashed = hashed.expect("a key").expect("hashed");
+        assert_eq!(
+            redacted.contains(&hashed),
+            bytes <= MAX_TEXT,
+            "{bytes} bytes at {levels}: {redacted} {hashed}"
+        );
+    }
 }

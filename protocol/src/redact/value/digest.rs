@@ -265,6 +265,9 @@ impl<'m, 'j, 'a> Digests<'m, 'j, 'a> {
             self.write_key(object, out, left)?;
         }
         out.push(']');
+        if out.len() > MAX_TEXT {
+            return Err(NoKey::Other);
+        }
         Ok(())
     }
 }

@@ -26,11 +26,6 @@ fn bench_of(most: u64) -> (Bench, Progress) {
 }
 
 impl Bench {
-    fn query(&self, sql: &str) -> u64 {
-        let connection = &self.journal.connection;
-        connection.query_row(sql, [], |row| row.get(0)).expect("a number")
-    }
-
     /// What the texts and keys of all events take.
     fn event_bytes(&self) -> u64 {
         self.query("SELECT sum(octet_length(event) + coalesce(octet_length(key), 0)) FROM journal")
@@ -153,4 +148,133 @@ fn rows_without_a_text_count() {
     }
     let rows = bench.query("SELECT count(*) FROM journal");
     assert!(rows < 30_000, "{rows}");
+}
+
+/// Lets a sink fall behind while 2,000 records are written, whose keys alone fill the journal and
+/// `long` of which have values of this length. Then the sink stays `lag` events behind the head.
+/// What is backfilled has to reach it with its text.
+fn check_backfill_reaches_the_sink(lag: u64, long_values: i64, length: usize) {
+    let (mut bench, sink) = bench();
+    for commit in 0..40 {
+        let puts: Vec<String> = (commit * 50..commit * 50 + 50)
+            .map(|number| {
+                let value = if number < long_values { length } else { 1 };
+                format!(
+                    r#"{{"put":{{"store":"s","key":{},"value":{}}}}}"#,
+                    long(700, number),
+                    long(value, number)
+                )
+            })
+            .collect();
+        bench.commit("a", commit * 1000, commit * 1000, &puts.join(","));
+    }
+    assert!(bench.event_bytes() > MIB, "{}", bench.event_bytes());
+    let last_written = bench.reader.head().expect("a head");
+    for _ in 0..100 {
+        let passed_on = bench.reader.head().expect("a head") - lag;
+        sink.save(passed_on, &[]).expect("saved");
+        bench.journal.tidy().expect("tidied");
+        let lost = bench.query(&format!(
+            "SELECT count(*) FROM journal WHERE number > max({passed_on}, {last_written})
+                AND (octet_length(event) < 2 OR event LIKE '{{\"op\":\"g\"%')"
+        ));
+        assert_eq!(lost, 0, "events were stripped before the sink saw them");
+    }
+    bench.catch_up(&sink);
+    assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
+}
+
+#[test]
+fn backfill_of_a_full_journal_reaches_a_sink_that_lags() {
+    for lag in [1, 900] {
+        check_backfill_reaches_the_sink(lag, 0, 0);
+    }
+}
+
+#[test]
+fn backfill_of_long_values_reaches_the_sink() {
+    check_backfill_reaches_the_sink(1, 20, 350_000);
+}
+
+#[test]
+fn sink_that_stops_amid_a_backfill_lets_the_journal_grow_no_further() {
+    let (mut bench, sink) = bench();
+    let put = |number: i64, length: usize| {
+        format!(
+            r#"{{"put":{{"store":"s","key":{number},"value":{}}}}}"#,
+            long(length, number)
+        )
+    };
+    for number in 0..40 {
+        bench.commit("a", number * 1000, number * 1000, &put(number, 100_000));
+    }
+    sink.save(bench.reader.head().expect("a head"), &[])
+        .expect("saved");
+    bench.journal.tidy().expect("tidied");
+    for number in 40..100 {
+        bench.commit("a", number * 1000, number * 1000, &put(number, 100_000));
+        let bytes = bench.event_bytes();
+        assert!(bytes < MIB + MIB / 2 + 200_000, "{bytes}");
+    }
+    bench.catch_up(&sink);
+}
+
+#[test]
+fn overfull_journal_takes_no_more_after_a_restart() {
+    let (mut bench, sink) = bench();
+    let put = |number: i64| {
+        format!(
+            r#"{{"put":{{"store":"s","key":{},"value":1}}}}"#,
+            long(60_000, number)
+        )
+    };
+    let mut number = 0;
+    while !bench.journal.state.was_overfull {
+        bench.commit("a", number * 1000, number * 1000, &put(number));
+        number += 1;
+        assert!(number < 100, "it is never full");
+    }
+    let rows = bench.query("SELECT count(*) FROM journal");
+    // A failed transaction makes the writer read its state again, and so does a restart.
+    bench.deliver_if("a", r#"{"gap":{"reason":"r","stores":[]}}"#, false);
+    bench.commit("a", number * 1000, number * 1000, &put(number));
+    assert_eq!(bench.query("SELECT count(*) FROM journal"), rows);
+    let limits = bench.journal.state.limits;
+    let mut bench = bench.restart();
+    bench.journal.limit(limits, "carrier");
+    bench.commit("a", number * 1000, number * 1000, &put(number + 1));
+    assert_eq!(bench.query("SELECT count(*) FROM journal"), rows);
+    drop(sink);
+    let sink = Progress::open(bench.journal.path(), bench.journal.turn(), "carrier").expect("a sink");
+    bench.catch_up(&sink);
+    bench.commit(
+        "a",
+        300_000,
+        300_000,
+        r#"{"put":{"store":"s","key":1,"value":1}}"#,
+    );
+    assert_eq!(bench.events().last().map(String::as_str), Some("c 1"));
+}
+
+#[test]
+fn lowered_bound_gives_up_no_delivery_while_values_can_be_stripped() {
+    let (mut bench, _sink) = bench_of(4 * MIB);
+    let put = |number: i64| {
+        format!(
+            r#"{{"put":{{"store":"s","key":{number},"value":{}}}}}"#,
+            long(100_000, number)
+        )
+    };
+    for number in 0..30 {
+        bench.commit("a", number * 1000, number * 1000, &put(number));
+    }
+    let limits = Limits {
+        max_bytes: Some(MIB),
+        ..Limits::default()
+    };
+    let mut bench = bench.restart();
+    bench.journal.limit(limits, "carrier");
+    bench.commit("a", 60_000, 60_000, &put(60));
+    assert_eq!(bench.query("SELECT count(*) FROM journal"), 31);
+    assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
 }

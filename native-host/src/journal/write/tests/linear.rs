@@ -6,7 +6,7 @@ use crate::time::now_ms;
 const STORES: usize = 1000;
 
 /// How many rows a delivery may change for each of its stores: its row, its stamps, an event, a
-/// record, and all of that again where something of the origin was lost.
+/// record.
 const ROWS: u64 = 16;
 
 impl Bench {
@@ -18,10 +18,19 @@ impl Bench {
     }
 
     fn check_rows_changed(&mut self, context: &str, body: &str) {
+        let losses = self.losses();
         let rows = self.rows_changed(context, body);
         assert!(rows >= STORES as u64, "{rows}: it concerns the stores");
         assert!(rows <= ROWS * STORES as u64, "{rows}");
         assert!(self.wants_all(), "something was lost");
+        // Each loss goes through all stores that are remembered.
+        let losses = self.losses() - losses;
+        assert!((1..=2).contains(&losses), "{losses} losses were noted");
+    }
+
+    /// How many losses of the origin were noted.
+    fn losses(&self) -> u64 {
+        self.query("SELECT coalesce(sum(number), 0) FROM loss")
     }
 }
 

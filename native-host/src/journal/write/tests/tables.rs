@@ -15,14 +15,9 @@ fn bench() -> Bench {
 }
 
 impl Bench {
-    fn number(&self, sql: &str) -> u64 {
-        let connection = &self.journal.connection;
-        connection.query_row(sql, [], |row| row.get(0)).expect("a number")
-    }
-
     /// What the rows of stores take, with their index.
     fn store_bytes(&self) -> u64 {
-        self.number(
+        self.query(
             "SELECT sum(128 + 2 * (octet_length(origin) + octet_length(bucket) + octet_length(database) + octet_length(name))) FROM store",
         )
     }
@@ -91,7 +86,7 @@ fn stores_of_an_origin_take_a_bounded_room() {
                 .any(|error| error.message.contains(ORIGIN) && error.message.contains("stores")),
             "{name}: {errors:?}"
         );
-        assert_eq!(bench.number("SELECT count(*) FROM resync"), 1, "{name}");
+        assert_eq!(bench.query("SELECT count(*) FROM resync"), 1, "{name}");
         // What is known goes on.
         bench.commit("a", 60_000, 60_000, r#"{"put":{"store":"s","key":1,"value":2}}"#);
         let last = bench.events().last().cloned().unwrap_or_default();
@@ -128,7 +123,7 @@ fn read_mark_of_a_long_key_is_short() {
             ),
         );
     }
-    let bytes = bench.number("SELECT sum(octet_length(until)) FROM read_mark");
+    let bytes = bench.query("SELECT sum(octet_length(until)) FROM read_mark");
     assert!(bytes < 2048, "{bytes}");
     // It reaches as far as the read did: an older one of such a key decides nothing.
     bench.deliver(
@@ -157,7 +152,7 @@ fn documents_of_an_origin_are_remembered_within_bounds() {
         .expect("written");
     bench.journal.tidy().expect("tidied");
     let of = |bench: &Bench, origin: &str| {
-        bench.number(&format!("SELECT count(*) FROM context WHERE origin = '{origin}'"))
+        bench.query(&format!("SELECT count(*) FROM context WHERE origin = '{origin}'"))
     };
     assert_eq!(of(&bench, ORIGIN), 16 * 1024);
     assert_eq!(of(&bench, "http://b"), 499);
@@ -165,6 +160,29 @@ fn documents_of_an_origin_are_remembered_within_bounds() {
     let outcome = bench.deliver("first", &commit(r#"{"put":{"store":"s","key":1,"value":2}}"#));
     assert!(outcome.errors[0].message.contains("never came"), "{outcome:?}");
     assert!(bench.wants_all());
+}
+
+#[test]
+fn idle_document_is_forgotten_only_at_a_start() {
+    let mut bench = Bench::new();
+    bench.put("idle", 0, 1, 1);
+    bench.put("other", 1000, 1001, 2);
+    bench
+        .journal
+        .connection
+        .execute("UPDATE context SET seen_at = 1", [])
+        .expect("written");
+    bench.journal.tidy().expect("tidied");
+    assert_eq!(bench.query("SELECT count(*) FROM context"), 2);
+    let outcome = bench.deliver("idle", &commit(r#"{"put":{"store":"s","key":1,"value":3}}"#));
+    assert!(outcome.errors.is_empty(), "{outcome:?}");
+    bench
+        .journal
+        .connection
+        .execute("UPDATE context SET seen_at = 1", [])
+        .expect("written");
+    let bench = bench.restart();
+    assert_eq!(bench.query("SELECT count(*) FROM context"), 1);
 }
 
 #[test]
@@ -178,7 +196,7 @@ fn context_of_the_highest_id_is_never_forgotten() {
         .expect("written");
     let mut bench = bench.restart();
     bench.journal.tidy().expect("tidied");
-    assert_eq!(bench.number("SELECT count(*) FROM context"), 1);
+    assert_eq!(bench.query("SELECT count(*) FROM context"), 1);
 }
 
 #[test]
@@ -198,6 +216,6 @@ fn lists_that_leave_nothing_are_noted_within_bounds() {
             ),
         );
     }
-    let claims = bench.number("SELECT count(*) FROM emptied");
+    let claims = bench.query("SELECT count(*) FROM emptied");
     assert!((1..=64).contains(&claims), "{claims}");
 }
