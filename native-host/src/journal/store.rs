@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     read_mark::ReadMarks,
-    stamp::{CommitSpan, ReadSpan, Stamp},
+    stamp::{CommitSpan, NO_CONTEXT, ReadSpan, Stamp},
 };
 use crate::timing::journal::UNSEEN_MS;
 
@@ -39,6 +39,11 @@ impl Place {
 pub(super) const RECORDS: u8 = 1;
 /// All of it: the host does not know which records are missing ([`resync`](super::resync)).
 pub(super) const WHOLE: u8 = 2;
+
+/// The version of a store whose database was deleted, until a commit or a read names another one.
+/// The next deletion leaves it alone, so a commit that comes late meets the stamp of its origin's
+/// store list, as that of a store that is not known.
+pub(super) const DELETED: u64 = 0;
 
 /// Whether a row of a store says that it is complete.
 pub(super) const IS_COMPLETE: &str =
@@ -238,7 +243,9 @@ impl Stores {
             .collect()
     }
 
-    /// The places of a database that the table knows and that are there, with their versions.
+    /// The places of a database that the table knows and that are there, with their versions; not
+    /// those of which nothing was written or read since their database was deleted
+    /// ([`DELETED`]).
     pub(super) fn of_database(
         connection: &Connection,
         origin: &str,
@@ -247,9 +254,10 @@ impl Stores {
     ) -> rusqlite::Result<Vec<(Place, u64)>> {
         connection
             .prepare_cached(
-                "SELECT name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND gone = 0 ORDER BY id",
+                "SELECT name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND gone = 0
+                    AND version <> ?4 ORDER BY id",
             )?
-            .query_map([origin, bucket, database], |row| {
+            .query_map(params![origin, bucket, database, DELETED], |row| {
                 let place = Place {
                     origin: origin.to_owned(),
                     bucket: bucket.to_owned(),
@@ -512,6 +520,17 @@ impl Store {
         when: CommitSpan,
     ) -> rusqlite::Result<()> {
         self.set_range_delete_stamp(connection, when.combine_with(self.range_deleted))
+    }
+
+    /// Tombstones with this last stamp are forgotten: from now on the stamp of the store is no
+    /// earlier, and of no document.
+    pub(super) fn stamp_forgotten(&mut self, connection: &Connection, last: Stamp) -> rusqlite::Result<()> {
+        let stamp = Stamp {
+            by: NO_CONTEXT,
+            began: self.range_deleted.began.max(last.began),
+            at: self.range_deleted.at.max(last.at),
+        };
+        self.set_range_delete_stamp(connection, stamp)
     }
 
     fn set_range_delete_stamp(&mut self, connection: &Connection, swept: Stamp) -> rusqlite::Result<()> {

@@ -11,7 +11,7 @@ use super::{
         mirror::Pages,
         resync,
         stamp::CommitSpan,
-        store::{Place, Stores},
+        store::{DELETED, Place, Stores},
     },
     Batch, Scope,
     before::Before,
@@ -73,9 +73,8 @@ impl<'j> Batch<'j> {
         events: &mut PendingEvents<'a, 'j>,
         written: &mut Written,
     ) -> rusqlite::Result<bool> {
-        let KeyRange {
-            place, version, when, ..
-        } = from;
+        let KeyRange { version, when, .. } = from;
+        let place = from.place;
         let store = self.state.stores.get(&self.transaction, place, version)?;
         let complete = store.knows_all();
         let (lapsed_at, unseen_writer_at) = (store.lapsed_at(), store.unseen_writer_at());
@@ -106,12 +105,13 @@ impl<'j> Batch<'j> {
             self.leave_store(to.place, version)?;
             return Ok(late);
         }
-        self.write_tombstones(source.store, &Span::all(), (when, reads), written)?;
+        self.write_tombstones(from, source.tombstones, reads, written)?;
         self.after_range_delete(from.place, version, source)?;
         Ok(late)
     }
 
-    /// `deleteDatabase`: of each store that the mirror has records of.
+    /// `deleteDatabase`: of each store that the mirror has records of. A page can delete a database
+    /// any number of times, so only the first time goes through its stores.
     pub(super) fn deletion(
         &mut self,
         scope: Scope<'_>,
@@ -151,9 +151,10 @@ impl<'j> Batch<'j> {
                 };
                 self.empty(range, Cause::Shape, &mut events, &mut written)?
             };
-            if !late {
+            // What is left of a store goes with the next deletion.
+            if !late && !self.is_spent() {
                 // The next database of this name begins with any version.
-                self.state.stores.get(&self.transaction, place, 0)?;
+                self.state.stores.get(&self.transaction, place, DELETED)?;
             }
         }
         let event_context = EventContext {
@@ -179,7 +180,11 @@ impl<'j> Batch<'j> {
     ) -> rusqlite::Result<()> {
         let mut in_conflict = false;
         let mut live = Pages::of(source, &Span::all());
-        while let Some(page) = live.rows(self.mirror(), self.state.clock)? {
+        while let Some((page, skipped)) = live.rows(self.mirror(), self.state.clock)? {
+            self.volume.count_skipped(skipped);
+            if self.is_spent() {
+                return Ok(());
+            }
             for (bytes, row) in page {
                 if self.is_spent() {
                     return Ok(());
