@@ -142,6 +142,21 @@ impl<'c> Mirror<'c> {
             .query_row([store], |row| row.get(0))
     }
 
+    /// The same, and how many tombstones are in front of the first one.
+    pub(super) fn find_record(self, store: i64) -> rusqlite::Result<(bool, usize)> {
+        let mut statement =
+            self.statement("SELECT value IS NOT NULL FROM record WHERE store = ?1 ORDER BY key")?;
+        let mut rows = statement.query([store])?;
+        let mut tombstones = 0;
+        while let Some(row) = rows.next()? {
+            if row.get(0)? {
+                return Ok((true, tombstones));
+            }
+            tombstones += 1;
+        }
+        Ok((false, tombstones))
+    }
+
     /// Makes all records of a range tombstones, but for those in conflict: the caller decides
     /// about each. The new stamp is [`CommitSpan::combine_with`] its [`Clock::stamp`], in SQL.
     /// Tombstones that have this stamp stay untouched. Returns how many rows were changed.

@@ -88,6 +88,22 @@ pub(super) struct Store {
     pub read_marks: ReadMarks,
 }
 
+/// A store of a database that is deleted.
+pub(super) struct StoreOfDatabase {
+    pub place: Place,
+    pub version: u64,
+    /// Whether the mirror has a record of it.
+    pub has_records: bool,
+    range_deleted: Stamp,
+}
+
+impl StoreOfDatabase {
+    /// Whether it has no records, and a stamp of its end that this commit would leave as it is.
+    pub(super) fn is_deleted_by(&self, when: CommitSpan) -> bool {
+        !self.has_records && when.combine_with(self.range_deleted) == self.range_deleted
+    }
+}
+
 /// Stores by place, read from the table when first met.
 #[derive(Default)]
 pub(super) struct Stores {
@@ -243,18 +259,19 @@ impl Stores {
             .collect()
     }
 
-    /// The places of a database that the table knows and that are there, with their versions; not
-    /// those of which nothing was written or read since their database was deleted
-    /// ([`DELETED`]).
+    /// The stores of a database that the table knows and that are there; not those of which nothing
+    /// was written or read since their database was deleted ([`DELETED`]).
     pub(super) fn of_database(
         connection: &Connection,
         origin: &str,
         bucket: &str,
         database: &str,
-    ) -> rusqlite::Result<Vec<(Place, u64)>> {
+    ) -> rusqlite::Result<Vec<StoreOfDatabase>> {
         connection
             .prepare_cached(
-                "SELECT name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND gone = 0
+                "SELECT name, version, range_deleted_by, range_deleted_began, range_deleted_at,
+                    EXISTS (SELECT 1 FROM record WHERE store = id AND value IS NOT NULL)
+                 FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND gone = 0
                     AND version <> ?4 ORDER BY id",
             )?
             .query_map(params![origin, bucket, database, DELETED], |row| {
@@ -264,7 +281,16 @@ impl Stores {
                     database: database.to_owned(),
                     store: row.get(0)?,
                 };
-                Ok((place, row.get(1)?))
+                Ok(StoreOfDatabase {
+                    place,
+                    version: row.get(1)?,
+                    range_deleted: Stamp {
+                        by: row.get(2)?,
+                        began: row.get(3)?,
+                        at: row.get(4)?,
+                    },
+                    has_records: row.get(5)?,
+                })
             })?
             .collect()
     }

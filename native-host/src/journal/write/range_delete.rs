@@ -221,6 +221,15 @@ impl<'j> Batch<'j> {
         Ok(())
     }
 
+    /// Whether a store has any record. The search goes through tombstones as a range does.
+    pub(super) fn has_records(&mut self, place: &Place, store: i64) -> rusqlite::Result<bool> {
+        let (found, tombstones) = self.mirror().find_record(store)?;
+        if let Some(version) = self.state.stores.version(&self.transaction, place)? {
+            self.forget_many_tombstones(place, version, &Span::all(), tombstones)?;
+        }
+        Ok(found)
+    }
+
     /// Forgets the tombstones of a range that has gone through many. The last stamp on them stays
     /// with the store, and belongs to no document.
     pub(super) fn forget_many_tombstones(

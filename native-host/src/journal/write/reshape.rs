@@ -11,7 +11,7 @@ use super::{
         mirror::Pages,
         resync,
         stamp::CommitSpan,
-        store::{DELETED, Place, Stores},
+        store::{DELETED, Place, StoreOfDatabase, Stores},
     },
     Batch, Scope,
     before::Before,
@@ -73,8 +73,9 @@ impl<'j> Batch<'j> {
         events: &mut PendingEvents<'a, 'j>,
         written: &mut Written,
     ) -> rusqlite::Result<bool> {
-        let KeyRange { version, when, .. } = from;
-        let place = from.place;
+        let KeyRange {
+            place, version, when, ..
+        } = from;
         let store = self.state.stores.get(&self.transaction, place, version)?;
         let complete = store.knows_all();
         let (lapsed_at, unseen_writer_at) = (store.lapsed_at(), store.unseen_writer_at());
@@ -123,20 +124,31 @@ impl<'j> Batch<'j> {
             began_at: self.state.clock.bound(deletion.began_at),
             committed_at: self.state.clock.bound(deletion.deleted_at),
         };
-        let stores = Stores::of_database(
+        let mut stores = Stores::of_database(
             &self.transaction,
             scope.origin,
             &deletion.bucket,
             &deletion.database,
         )?;
-        let version = stores.iter().map(|(_, version)| *version).max().unwrap_or(0);
+        let known = stores.len();
+        stores.retain(|store| !store.is_deleted_by(when));
+        if stores.len() < known {
+            // It may be older than what has deleted them.
+            self.request_resync(scope.origin)?;
+        }
+        let version = stores.iter().map(|store| store.version).max().unwrap_or(0);
         let last = self.store_list_stamp(scope.origin)?.unwrap_or_default();
         self.set_store_list_stamp(scope.origin, when.combine_with(last))?;
         let mut events = PendingEvents::of(self.connection, stores.len(), self.state.delivery_bytes);
         let mut written = Written::default();
-        for (place, version) in &stores {
-            let store = self.state.stores.get(&self.transaction, place, *version)?.id;
-            let late = if self.mirror().has_records(store)? {
+        for store in &stores {
+            let StoreOfDatabase {
+                place,
+                version,
+                has_records,
+                ..
+            } = store;
+            let late = if *has_records {
                 let names = (*version, &*place.store, when);
                 let change = &SchemaChange::DeleteDatabase {};
                 self.reshape(place, names, change, &mut events, &mut written)?

@@ -174,6 +174,36 @@ fn database_that_is_deleted_again_changes_few_rows() {
 }
 
 #[test]
+fn late_deletion_changes_few_rows_the_second_time() {
+    const STORES: usize = 500;
+    let mut bench = Bench::new();
+    let clears: Vec<String> = (0..STORES)
+        .map(|store| format!(r#"{{"clear":{{"store":"s{store}"}}}}"#))
+        .collect();
+    bench.commit("a", 10_000, 10_000, &clears.join(","));
+    let rows = bench.rows_of_deletion("b", 1000);
+    assert!(rows >= STORES as u64, "{rows}");
+    let rows = bench.rows_of_deletion("b", 1000);
+    assert!(rows <= ROWS, "{rows}");
+    assert!(bench.wants_all());
+}
+
+#[test]
+fn store_list_keeps_few_tombstones() {
+    let mut bench = Bench::with_tombstones(MANY, 0);
+    bench.commit("a", 0, 0, r#"{"clear":{"store":"t"}}"#);
+    let body = format!(
+        r#"{{"inventory":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"d","version":1,"stores":["s"]}}]}}}}"#,
+        NOW + 1000
+    );
+    bench.deliver("a", &body);
+    assert_eq!(bench.tombstones(), 0);
+    bench.put("b", -100, -100, 1);
+    assert_eq!(bench.value(), None);
+    assert_eq!(bench.questions(), ["1"]);
+}
+
+#[test]
 fn late_put_meets_the_second_deletion_of_its_database() {
     let mut bench = Bench::new();
     bench.put("a", 0, 0, 1);

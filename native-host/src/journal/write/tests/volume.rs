@@ -399,7 +399,7 @@ fn short_text_of_a_huge_key_writes_little() {
         r#",{"$ref":1}"#.repeat(1000)
     );
     let commit = format!(
-        r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"delete":{{"store":"s","key":{key}}}}}]}}}}"#,
+        r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"put":{{"store":"s","key":{key},"value":1}}}}]}}}}"#,
         NOW + 10_000
     );
     let outcome = bench.deliver("a", &commit);
