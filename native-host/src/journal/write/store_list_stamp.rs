@@ -40,7 +40,8 @@ impl Batch<'_> {
             .map(|_| ())
     }
 
-    /// A commit tells of a store that is not known, or whose database was deleted; whether the store may be gone since.
+    /// A commit tells of a store that is not known, or whose database was deleted; whether the
+    /// store may be gone since.
     pub(super) fn rediscover_by_commit(
         &mut self,
         scope: Scope<'_>,
