@@ -59,17 +59,15 @@ const PART_OVERHEAD: usize = 64;
 impl Content {
     /// A body as it came; the gap in its place if it is no JSON.
     pub fn of(body: String) -> Self {
-        match json::read::<&RawValue>(&body) {
-            Ok(raw) => Self::Whole(raw.to_owned()),
-            Err(_) => {
-                let instead = Self::Parts(vec![body]).instead(Reason::NoJson);
-                // Whole: it has to find room, as any body.
-                json::read::<&RawValue>(&instead).map_or_else(
-                    |_| Self::Parts(vec![instead.clone()]),
-                    |gap| Self::Whole(gap.to_owned()),
-                )
-            }
+        if let Ok(raw) = json::read::<&RawValue>(&body) {
+            return Self::Whole(raw.to_owned());
         }
+        let instead = Self::Parts(vec![body]).instead(Reason::NoJson);
+        // Whole: it has to find room, as any body.
+        json::read::<&RawValue>(&instead).map_or_else(
+            |_| Self::Parts(vec![instead.clone()]),
+            |gap| Self::Whole(gap.to_owned()),
+        )
     }
 
     /// What is sent in its place. It is not looked into but for its first letters.

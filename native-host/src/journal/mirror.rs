@@ -1,6 +1,6 @@
 //! The mirror: the latest value of every record, as the newest event says it.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params, types::ValueRef};
 
 use super::{
     clock::Clock,
@@ -142,9 +142,24 @@ impl<'c> Mirror<'c> {
             .query_row([store], |row| row.get(0))
     }
 
+    /// The same, and how many tombstones are in front of the first one.
+    pub(super) fn find_record(self, store: i64) -> rusqlite::Result<(bool, usize)> {
+        let mut statement =
+            self.statement("SELECT value IS NOT NULL FROM record WHERE store = ?1 ORDER BY key")?;
+        let mut rows = statement.query([store])?;
+        let mut tombstones = 0;
+        while let Some(row) = rows.next()? {
+            if row.get(0)? {
+                return Ok((true, tombstones));
+            }
+            tombstones += 1;
+        }
+        Ok((false, tombstones))
+    }
+
     /// Makes all records of a range tombstones, but for those in conflict: the caller decides
     /// about each. The new stamp is [`CommitSpan::combine_with`] its [`Clock::stamp`], in SQL.
-    /// Returns how many rows that were.
+    /// Tombstones that have this stamp stay untouched. Returns how many rows were changed.
     pub(super) fn write_tombstones_without_conflict(
         self,
         store: i64,
@@ -164,7 +179,8 @@ impl<'c> Mirror<'c> {
                 value = iif(context <> ?4 AND ?6 <= iif(at > ?10, ?9, at) + iif(context = -?4, 0, ?7), value, NULL),
                 began = max(iif(began > ?10, ?11, began), ?6), at = max(iif(at > ?10, ?9, at), ?5), context =
                 CASE WHEN context <> ?4 AND ?6 <= iif(at > ?10, ?9, at) + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END
-             WHERE store = ?1 AND key >= ?2 AND key < ?3",
+             WHERE store = ?1 AND key >= ?2 AND key < ?3 AND (value IS NOT NULL OR began < ?6 OR at < ?5 OR
+                context <> CASE WHEN context <> ?4 AND ?6 <= at + iif(context = -?4, 0, ?7) THEN ?8 ELSE ?4 END)",
         )?
         .execute(params![
             store,
@@ -180,6 +196,76 @@ impl<'c> Mirror<'c> {
             unknown
         ])
     }
+
+    /// Removes the tombstones of a range that are in no conflict with this commit, and no later
+    /// than the stamp that its range delete leaves on the store. That stamp takes their place: it
+    /// conflicts with every commit that they would conflict with. Only with `same` those go, too,
+    /// that have the stamp of this commit already. Returns how many that were.
+    pub(super) fn drop_covered_tombstones(
+        self,
+        store: i64,
+        span: &Span,
+        when: CommitSpan,
+        covering: Stamp,
+        same: bool,
+    ) -> rusqlite::Result<usize> {
+        self.statement(
+            "DELETE FROM record WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NULL
+                AND (context = ?4 OR ?5 > at + iif(context = -?4, 0, ?6)) AND began <= ?7 AND at <= ?8
+                AND (?10 OR began < ?5 OR at < ?9 OR context <> ?4)",
+        )?
+        .execute(params![
+            store,
+            span.from,
+            span.to,
+            when.context,
+            when.began_at,
+            SLACK_MS,
+            covering.began,
+            covering.at,
+            when.committed_at,
+            same
+        ])
+    }
+
+    /// The last stamp on the tombstones of a range; it belongs to no document. `None`: it has none.
+    pub(super) fn last_tombstone(self, store: i64, span: &Span) -> rusqlite::Result<Option<Stamp>> {
+        self.statement(
+            "SELECT max(began), max(at) FROM record
+             WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NULL",
+        )?
+        .query_row(params![store, span.from, span.to], |row| {
+            let (began, at): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+            Ok(began.zip(at).map(|(began, at)| Stamp {
+                by: NO_CONTEXT,
+                began,
+                at,
+            }))
+        })
+    }
+
+    /// Removes the tombstones of a range. Returns how many that were.
+    pub(super) fn remove_tombstones(self, store: i64, span: &Span) -> rusqlite::Result<usize> {
+        self.statement("DELETE FROM record WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NULL")?
+            .execute(params![store, span.from, span.to])
+    }
+}
+
+/// Tombstones that were met between records.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Skipped {
+    /// How many.
+    pub rows: usize,
+    /// The bytes of their keys.
+    pub bytes: usize,
+}
+
+impl Skipped {
+    /// These were met, as well.
+    pub(super) fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.bytes += other.bytes;
+    }
 }
 
 /// How many bytes of keys and values a page holds, about: one record's at least.
@@ -189,7 +275,8 @@ const PAGE_BYTES: usize = 256 * 1024;
 pub(super) type Record = (Vec<u8>, Row);
 
 /// The records of a range that are there, in key order and page by page: however long it is, no
-/// more than a page is in memory. Between two pages anything may be written.
+/// more than a page is in memory. Between two pages anything may be written. A page ends where it
+/// has gone through enough tombstones, too, so it may hold no record.
 pub(super) struct Pages {
     store: i64,
     /// `None`: nothing is left.
@@ -205,12 +292,16 @@ impl Pages {
         }
     }
 
-    /// The next records; `None` at the end.
-    pub(super) fn rows(&mut self, mirror: Mirror<'_>, clock: Clock) -> rusqlite::Result<Option<Vec<Record>>> {
+    /// The next records, and the tombstones between them; `None` at the end.
+    pub(super) fn rows(
+        &mut self,
+        mirror: Mirror<'_>,
+        clock: Clock,
+    ) -> rusqlite::Result<Option<(Vec<Record>, Skipped)>> {
         self.page(
             mirror,
             "SELECT key, value, context, began, at, redaction FROM record
-             WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NOT NULL ORDER BY key",
+             WHERE store = ?1 AND key >= ?2 AND key < ?3 ORDER BY key",
             |row| {
                 let known = Row {
                     value: row.get(1)?,
@@ -227,33 +318,48 @@ impl Pages {
         )
     }
 
-    /// Only the keys of the next records; `None` at the end.
-    pub(super) fn keys(&mut self, mirror: Mirror<'_>) -> rusqlite::Result<Option<Vec<Vec<u8>>>> {
+    /// Only the keys of the next records, and the tombstones between them; `None` at the end.
+    pub(super) fn keys(&mut self, mirror: Mirror<'_>) -> rusqlite::Result<Option<(Vec<Vec<u8>>, Skipped)>> {
         self.page(
             mirror,
-            "SELECT key FROM record
-             WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NOT NULL ORDER BY key",
+            "SELECT key, iif(value IS NULL, NULL, 1) FROM record
+             WHERE store = ?1 AND key >= ?2 AND key < ?3 ORDER BY key",
             |row| row.get(0),
             |key| (key, 0),
         )
     }
 
-    /// Reads a page; `look` tells what was read by its key and the bytes beside it.
+    /// Reads a page; `look` tells what was read by its key and the bytes beside it. The second
+    /// column is null in a tombstone.
     fn page<T>(
         &mut self,
         mirror: Mirror<'_>,
         sql: &str,
         read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
         look: impl Fn(&T) -> (&Vec<u8>, usize),
-    ) -> rusqlite::Result<Option<Vec<T>>> {
+    ) -> rusqlite::Result<Option<(Vec<T>, Skipped)>> {
         let Some(span) = self.left.take() else {
             return Ok(None);
         };
         let mut statement = mirror.statement(sql)?;
         let mut rows = statement.query(params![self.store, span.from, span.to])?;
         let mut page = Vec::new();
+        let mut skipped = Skipped::default();
         let mut total = 0;
         while let Some(row) = rows.next()? {
+            if row.get_ref(1)? == ValueRef::Null {
+                let key = row.get_ref(0)?.as_blob()?;
+                skipped.add(Skipped {
+                    rows: 1,
+                    bytes: key.len(),
+                });
+                total += key.len() + size_of::<T>();
+                if total >= PAGE_BYTES {
+                    self.left = Some(span.after(key));
+                    break;
+                }
+                continue;
+            }
             let found = read(row)?;
             let (key, beside) = look(&found);
             total += key.len() + beside + size_of::<T>();
@@ -264,6 +370,7 @@ impl Pages {
             }
             page.push(found);
         }
-        Ok(Some(page).filter(|page| !page.is_empty()))
+        let is_end = page.is_empty() && skipped.rows == 0;
+        Ok((!is_end).then_some((page, skipped)))
     }
 }

@@ -39,7 +39,7 @@ CREATE TABLE store (
     bucket TEXT NOT NULL,
     database TEXT NOT NULL,
     name TEXT NOT NULL,
-    version INTEGER NOT NULL,               -- of the database
+    version INTEGER NOT NULL,               -- of the database; 0: it was deleted
     -- One more than the losses of its origin: the mirror has every record, so a key without a row is
     -- absent, unless the store has an unseen writer. Every start of a host clears it, every loss ends it.
     complete INTEGER NOT NULL DEFAULT 0,

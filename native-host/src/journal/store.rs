@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     read_mark::ReadMarks,
-    stamp::{CommitSpan, ReadSpan, Stamp},
+    stamp::{CommitSpan, NO_CONTEXT, ReadSpan, Stamp},
 };
 use crate::timing::journal::UNSEEN_MS;
 
@@ -39,6 +39,11 @@ impl Place {
 pub(super) const RECORDS: u8 = 1;
 /// All of it: the host does not know which records are missing ([`resync`](super::resync)).
 pub(super) const WHOLE: u8 = 2;
+
+/// The version of a store whose database was deleted, until a commit or a read names another one.
+/// The next deletion leaves it alone, so a commit that comes late meets the stamp of its origin's
+/// store list, as that of a store that is not known.
+pub(super) const DELETED: u64 = 0;
 
 /// Whether a row of a store says that it is complete.
 pub(super) const IS_COMPLETE: &str =
@@ -81,6 +86,22 @@ pub(super) struct Store {
     pub range_deleted: Stamp,
     /// Who has read it.
     pub read_marks: ReadMarks,
+}
+
+/// A store of a database that is deleted.
+pub(super) struct StoreOfDatabase {
+    pub place: Place,
+    pub version: u64,
+    /// Whether the mirror has a record of it.
+    pub has_records: bool,
+    range_deleted: Stamp,
+}
+
+impl StoreOfDatabase {
+    /// Whether it has no records, and a stamp of its end that this commit would leave as it is.
+    pub(super) fn is_deleted_by(&self, when: CommitSpan) -> bool {
+        !self.has_records && when.combine_with(self.range_deleted) == self.range_deleted
+    }
 }
 
 /// Stores by place, read from the table when first met.
@@ -238,14 +259,40 @@ impl Stores {
             .collect()
     }
 
-    /// The places of a database that the table knows and that are there, with their versions.
+    /// The stores of a database that the table knows and that are there; not those of which nothing
+    /// was written or read since their database was deleted ([`DELETED`]).
     pub(super) fn of_database(
         connection: &Connection,
         origin: &str,
         bucket: &str,
         database: &str,
-    ) -> rusqlite::Result<Vec<(Place, u64)>> {
-        Self::places(connection, origin, bucket, Some(database))
+    ) -> rusqlite::Result<Vec<StoreOfDatabase>> {
+        connection
+            .prepare_cached(
+                "SELECT name, version, range_deleted_by, range_deleted_began, range_deleted_at,
+                    EXISTS (SELECT 1 FROM record WHERE store = id AND value IS NOT NULL)
+                 FROM store WHERE origin = ?1 AND bucket = ?2 AND database = ?3 AND gone = 0
+                    AND version <> ?4 ORDER BY id",
+            )?
+            .query_map(params![origin, bucket, database, DELETED], |row| {
+                let place = Place {
+                    origin: origin.to_owned(),
+                    bucket: bucket.to_owned(),
+                    database: database.to_owned(),
+                    store: row.get(0)?,
+                };
+                Ok(StoreOfDatabase {
+                    place,
+                    version: row.get(1)?,
+                    range_deleted: Stamp {
+                        by: row.get(2)?,
+                        began: row.get(3)?,
+                        at: row.get(4)?,
+                    },
+                    has_records: row.get(5)?,
+                })
+            })?
+            .collect()
     }
 
     /// The places of an origin's bucket that the table knows and that are there, with their
@@ -255,23 +302,11 @@ impl Stores {
         origin: &str,
         bucket: &str,
     ) -> rusqlite::Result<Vec<(Place, u64)>> {
-        Self::places(connection, origin, bucket, None)
-    }
-
-    fn places(
-        connection: &Connection,
-        origin: &str,
-        bucket: &str,
-        database: Option<&str>,
-    ) -> rusqlite::Result<Vec<(Place, u64)>> {
-        // No name is NULL.
-        let of_database = if database.is_some() { "= ?3" } else { "IS NOT ?3" };
         connection
-            .prepare_cached(&format!(
-                "SELECT database, name, version FROM store
-                 WHERE origin = ?1 AND bucket = ?2 AND database {of_database} AND gone = 0 ORDER BY id",
-            ))?
-            .query_map(params![origin, bucket, database], |row| {
+            .prepare_cached(
+                "SELECT database, name, version FROM store WHERE origin = ?1 AND bucket = ?2 AND gone = 0 ORDER BY id",
+            )?
+            .query_map([origin, bucket], |row| {
                 let place = Place {
                     origin: origin.to_owned(),
                     bucket: bucket.to_owned(),
@@ -511,6 +546,17 @@ impl Store {
         when: CommitSpan,
     ) -> rusqlite::Result<()> {
         self.set_range_delete_stamp(connection, when.combine_with(self.range_deleted))
+    }
+
+    /// Tombstones with this last stamp are forgotten: from now on the stamp of the store is no
+    /// earlier, and of no document.
+    pub(super) fn stamp_forgotten(&mut self, connection: &Connection, last: Stamp) -> rusqlite::Result<()> {
+        let stamp = Stamp {
+            by: NO_CONTEXT,
+            began: self.range_deleted.began.max(last.began),
+            at: self.range_deleted.at.max(last.at),
+        };
+        self.set_range_delete_stamp(connection, stamp)
     }
 
     fn set_range_delete_stamp(&mut self, connection: &Connection, swept: Stamp) -> rusqlite::Result<()> {

@@ -15,7 +15,7 @@ use super::{
         key::{RecordKey, Span},
         requery::Requery,
         stamp::{CommitSpan, SLACK_MS},
-        store::Place,
+        store::{DELETED, Place},
     },
     Batch, Refusal, Scope,
     before::Before,
@@ -169,10 +169,10 @@ impl<'j> Batch<'j> {
                 continue;
             }
             let late = match version {
+                // Perhaps behind the end of a store that is not known, or of its database.
+                None | Some(DELETED) => self.rediscover_by_commit(scope, &place, commit.version, when)?,
                 // Behind an upgrade by another document: what that has moved may lack this.
                 Some(version) => commit.version < version,
-                // Perhaps behind the end of a store that is not known.
-                None => self.rediscover_by_commit(scope, &place, commit.version, when)?,
             };
             if late {
                 self.request_resync(scope.origin)?;

@@ -63,7 +63,7 @@ impl Batch<'_> {
                 );
                 self.observe_mirrored(event_context, &place, &span, reading)?;
             }
-            self.end_stretch(&place, digests.version, span, reading)?;
+            self.end_stretch(&place, digests.version, &span, reading)?;
             matched += 1;
         }
         Ok(matched)
@@ -86,7 +86,8 @@ impl Batch<'_> {
             let store = self.state.stores.get(&self.transaction, place, version)?.id;
             needs_observing = self.state.requery.has_pending(store);
             let mut live = Pages::of(store, span);
-            while let Some(page) = live.rows(self.mirror(), self.state.clock)? {
+            while let Some((page, skipped)) = live.rows(self.mirror(), self.state.clock)? {
+                self.volume.count_skipped(skipped);
                 for (key, row) in page {
                     let value = row.value.as_deref().unwrap_or_default();
                     let size = (key.len() + value.len()) as u64;
@@ -119,7 +120,8 @@ impl Batch<'_> {
             .get(&self.transaction, place, event_context.version)?
             .id;
         let mut live = Pages::of(store, span);
-        while let Some(page) = live.rows(self.mirror(), self.state.clock)? {
+        while let Some((page, skipped)) = live.rows(self.mirror(), self.state.clock)? {
+            self.volume.count_skipped(skipped);
             for (bytes, row) in page {
                 let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
                 let value = row.value.map(RawValue::from_string).transpose();

@@ -74,14 +74,14 @@ impl Batch<'_> {
     }
 
     /// Whether these stores hold all records that there are of their origin, and at least one.
-    fn empties(&self, origin: &str, gone: &[(Place, u64)]) -> rusqlite::Result<bool> {
+    fn empties(&mut self, origin: &str, gone: &[(Place, u64)]) -> rusqlite::Result<bool> {
         if gone.is_empty() {
             return Ok(false);
         }
         let gone: HashSet<&Place> = gone.iter().map(|(place, _)| place).collect();
         let mut lost = false;
         for (place, store) in Stores::of_origin(&self.transaction, origin)? {
-            if self.mirror().has_records(store)? {
+            if self.has_records(&place, store)? {
                 if !gone.contains(&place) {
                     return Ok(false);
                 }

@@ -55,13 +55,12 @@ impl Batch<'_> {
         reading: ReadSpan,
         is_there: impl Fn(KeyDigest) -> bool,
     ) -> rusqlite::Result<()> {
-        let store = self
-            .state
-            .stores
-            .get(&self.transaction, place, event_context.version)?
-            .id;
+        let version = event_context.version;
+        let store = self.state.stores.get(&self.transaction, place, version)?.id;
         let mut live = Pages::of(store, span);
-        while let Some(page) = live.keys(self.mirror())? {
+        let mut tombstones = 0;
+        while let Some((page, skipped)) = live.keys(self.mirror())? {
+            tombstones += skipped.rows;
             for bytes in page {
                 if !is_there(KeyDigest::of(&bytes)) {
                     let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
@@ -69,7 +68,7 @@ impl Batch<'_> {
                 }
             }
         }
-        Ok(())
+        self.forget_many_tombstones(place, version, span, tombstones)
     }
 
     /// Compares a record with what was read of it (`None`: nothing is there). A difference is an

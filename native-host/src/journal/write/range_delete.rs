@@ -4,6 +4,18 @@
 //! What holds for a single write holds for each record of the range: it stays if its last write
 //! is most likely younger. So a late deletion of any kind removes only older records, and no cache
 //! steps back until the store is read again.
+//!
+//! A page can make any number of tombstones, of records that never were, and go through them with
+//! ranges of a few bytes each. So a range goes through a tombstone a bounded number of times:
+//!
+//! - Tombstones in no conflict with the deletion are dropped, since the stamp that it leaves on the
+//!   store is no earlier than theirs, and belongs to the same document or to none.
+//! - Others stay as long as they are few. Past [`MANY_TOMBSTONES`] they are forgotten as
+//!   [`forget`](super::super::forget) does with old ones: the last stamp on them becomes the
+//!   store's, and belongs to no document. The same goes for ranges of late commits and of reads.
+//!
+//! What a range goes through counts as work of its delivery, tombstones included
+//! ([`volume`](super::volume)).
 
 use super::{
     super::{
@@ -31,6 +43,9 @@ pub(super) struct KeyRange<'s, 'a> {
     pub when: CommitSpan,
 }
 
+/// How many tombstones a range leaves at most of those that it cannot drop.
+const MANY_TOMBSTONES: usize = 1024;
+
 /// By what they go.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -53,6 +68,8 @@ pub(super) struct RangeOutcome {
     pub in_conflict: bool,
     /// Some of it most likely is, and was left.
     pub late: bool,
+    /// The tombstones that were there before.
+    pub tombstones: usize,
 }
 
 /// What becomes of one record.
@@ -87,12 +104,15 @@ impl<'j> Batch<'j> {
             store: id,
             in_conflict: when.conflicts_with(known.range_deleted),
             late: reads.are_younger || when.is_late(known.range_deleted, || written.has_deleted_range(id)),
+            tombstones: 0,
         };
         let mut asks = false;
         let mut live = Pages::of(id, span);
         while !self.is_spent()
-            && let Some(page) = live.rows(self.mirror(), self.state.clock)?
+            && let Some((page, skipped)) = live.rows(self.mirror(), self.state.clock)?
         {
+            self.volume.count_skipped(skipped);
+            swept.tombstones += skipped.rows;
             for (bytes, row) in page {
                 if self.is_spent() {
                     break;
@@ -133,7 +153,7 @@ impl<'j> Batch<'j> {
             return Ok(swept);
         }
         if by != Cause::Move {
-            self.write_tombstones(id, span, (when, reads), written)?;
+            self.write_tombstones(range, swept.tombstones, reads, written)?;
         }
         let store = self.state.stores.get(&self.transaction, place, version)?;
         store.stamp_range_delete(&self.transaction, when)?;
@@ -162,14 +182,33 @@ impl<'j> Batch<'j> {
     }
 
     /// Makes tombstones of a range, but for records in conflict: what becomes of each is decided
-    /// already.
+    /// already. So many tombstones were there before.
     pub(super) fn write_tombstones(
         &mut self,
-        store: i64,
-        span: &Span,
-        (when, reads): (CommitSpan, Reads),
+        range: KeyRange<'_, '_>,
+        mut tombstones: usize,
+        reads: Reads,
         written: &mut Written,
     ) -> rusqlite::Result<()> {
+        let KeyRange {
+            place,
+            version,
+            span,
+            when,
+            ..
+        } = range;
+        let known = self.state.stores.get(&self.transaction, place, version)?;
+        let (store, covering) = (known.id, when.combine_with(known.range_deleted));
+        if tombstones > 0 && !reads.are_younger {
+            // A few of the same commit stay: of each it is known that no record was there.
+            let same = tombstones > MANY_TOMBSTONES;
+            let dropped = self
+                .mirror()
+                .drop_covered_tombstones(store, span, when, covering, same)?;
+            self.volume.count_rows(dropped);
+            tombstones = tombstones.saturating_sub(dropped);
+        }
+        self.forget_many_tombstones(place, version, span, tombstones)?;
         if reads.are_younger {
             return Ok(());
         }
@@ -179,6 +218,47 @@ impl<'j> Batch<'j> {
             .mirror()
             .write_tombstones_without_conflict(store, span, when, clock)?;
         self.volume.count_rows(buried);
+        Ok(())
+    }
+
+    /// Whether a store has any record. The search goes through tombstones as a range does.
+    pub(super) fn has_records(&mut self, place: &Place, store: i64) -> rusqlite::Result<bool> {
+        let (found, tombstones) = self.mirror().find_record(store)?;
+        if let Some(version) = self.state.stores.version(&self.transaction, place)? {
+            self.forget_many_tombstones(place, version, &Span::all(), tombstones)?;
+        }
+        Ok(found)
+    }
+
+    /// Forgets the tombstones of a range that has gone through many. The last stamp on them stays
+    /// with the store, and belongs to no document.
+    pub(super) fn forget_many_tombstones(
+        &mut self,
+        place: &Place,
+        version: u64,
+        span: &Span,
+        tombstones: usize,
+    ) -> rusqlite::Result<()> {
+        if tombstones > MANY_TOMBSTONES {
+            self.forget_tombstones(place, version, span)?;
+        }
+        Ok(())
+    }
+
+    /// The same, however few.
+    pub(super) fn forget_tombstones(
+        &mut self,
+        place: &Place,
+        version: u64,
+        span: &Span,
+    ) -> rusqlite::Result<()> {
+        let id = self.state.stores.get(&self.transaction, place, version)?.id;
+        if let Some(last) = self.mirror().last_tombstone(id, span)? {
+            let store = self.state.stores.get(&self.transaction, place, version)?;
+            store.stamp_forgotten(&self.transaction, last)?;
+            let removed = self.mirror().remove_tombstones(id, span)?;
+            self.volume.count_rows(removed);
+        }
         Ok(())
     }
 }

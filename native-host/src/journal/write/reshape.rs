@@ -11,7 +11,7 @@ use super::{
         mirror::Pages,
         resync,
         stamp::CommitSpan,
-        store::{Place, Stores},
+        store::{DELETED, Place, StoreOfDatabase, Stores},
     },
     Batch, Scope,
     before::Before,
@@ -106,12 +106,13 @@ impl<'j> Batch<'j> {
             self.leave_store(to.place, version)?;
             return Ok(late);
         }
-        self.write_tombstones(source.store, &Span::all(), (when, reads), written)?;
+        self.write_tombstones(from, source.tombstones, reads, written)?;
         self.after_range_delete(from.place, version, source)?;
         Ok(late)
     }
 
-    /// `deleteDatabase`: of each store that the mirror has records of.
+    /// `deleteDatabase`: of each store that the mirror has records of. A page can delete a database
+    /// any number of times, so only the first time goes through its stores.
     pub(super) fn deletion(
         &mut self,
         scope: Scope<'_>,
@@ -123,20 +124,31 @@ impl<'j> Batch<'j> {
             began_at: self.state.clock.bound(deletion.began_at),
             committed_at: self.state.clock.bound(deletion.deleted_at),
         };
-        let stores = Stores::of_database(
+        let mut stores = Stores::of_database(
             &self.transaction,
             scope.origin,
             &deletion.bucket,
             &deletion.database,
         )?;
-        let version = stores.iter().map(|(_, version)| *version).max().unwrap_or(0);
+        let known = stores.len();
+        stores.retain(|store| !store.is_deleted_by(when));
+        if stores.len() < known {
+            // It may be older than what has deleted them.
+            self.request_resync(scope.origin)?;
+        }
+        let version = stores.iter().map(|store| store.version).max().unwrap_or(0);
         let last = self.store_list_stamp(scope.origin)?.unwrap_or_default();
         self.set_store_list_stamp(scope.origin, when.combine_with(last))?;
         let mut events = PendingEvents::of(self.connection, stores.len(), self.state.delivery_bytes);
         let mut written = Written::default();
-        for (place, version) in &stores {
-            let store = self.state.stores.get(&self.transaction, place, *version)?.id;
-            let late = if self.mirror().has_records(store)? {
+        for store in &stores {
+            let StoreOfDatabase {
+                place,
+                version,
+                has_records,
+                ..
+            } = store;
+            let late = if *has_records {
                 let names = (*version, &*place.store, when);
                 let change = &SchemaChange::DeleteDatabase {};
                 self.reshape(place, names, change, &mut events, &mut written)?
@@ -151,9 +163,10 @@ impl<'j> Batch<'j> {
                 };
                 self.empty(range, Cause::Shape, &mut events, &mut written)?
             };
-            if !late {
+            // What is left of a store goes with the next deletion.
+            if !late && !self.is_spent() {
                 // The next database of this name begins with any version.
-                self.state.stores.get(&self.transaction, place, 0)?;
+                self.state.stores.get(&self.transaction, place, DELETED)?;
             }
         }
         let event_context = EventContext {
@@ -179,7 +192,11 @@ impl<'j> Batch<'j> {
     ) -> rusqlite::Result<()> {
         let mut in_conflict = false;
         let mut live = Pages::of(source, &Span::all());
-        while let Some(page) = live.rows(self.mirror(), self.state.clock)? {
+        while let Some((page, skipped)) = live.rows(self.mirror(), self.state.clock)? {
+            self.volume.count_skipped(skipped);
+            if self.is_spent() {
+                return Ok(());
+            }
             for (bytes, row) in page {
                 if self.is_spent() {
                     return Ok(());

@@ -54,7 +54,7 @@ impl Batch<'_> {
         );
         let there = self.observe_all(event_context, &place, observed, reading)?;
         self.observe_gone(event_context, &place, &span, reading, |key| there.contains(&key))?;
-        self.end_stretch(&place, snapshot.version, span, reading)
+        self.end_stretch(&place, snapshot.version, &span, reading)
     }
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
@@ -96,7 +96,7 @@ impl Batch<'_> {
         &mut self,
         place: &Place,
         version: u64,
-        span: Span,
+        span: &Span,
         reading: ReadSpan,
     ) -> Result<(), Refusal> {
         let context = reading.context;

@@ -9,8 +9,9 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     super::{
+        key::Span,
         stamp::{CommitSpan, NO_CONTEXT, ReadSpan, SLACK_MS, Stamp},
-        store::Place,
+        store::{DELETED, Place},
     },
     Batch, Scope,
 };
@@ -39,7 +40,8 @@ impl Batch<'_> {
             .map(|_| ())
     }
 
-    /// A commit tells of a store that is not known; whether the store may be gone since.
+    /// A commit tells of a store that is not known, or whose database was deleted; whether the
+    /// store may be gone since.
     pub(super) fn rediscover_by_commit(
         &mut self,
         scope: Scope<'_>,
@@ -55,6 +57,10 @@ impl Batch<'_> {
             began: last.at,
             at: last.at,
         });
+        if gone.is_some() {
+            // They are older than its end, and would stand before the stamp of it.
+            self.forget_tombstones(place, version, &Span::all())?;
+        }
         let store = self.state.stores.get(&self.transaction, place, version)?;
         store.rediscover(&self.transaction, gone)?;
         Ok(last.is_some_and(|last| when.conflicts_with(last)))
@@ -68,7 +74,8 @@ impl Batch<'_> {
         version: u64,
         reading: ReadSpan,
     ) -> rusqlite::Result<()> {
-        if self.state.stores.version(&self.transaction, place)?.is_some() {
+        let known = self.state.stores.version(&self.transaction, place)?;
+        if known.is_some_and(|version| version != DELETED) {
             return Ok(());
         }
         self.state

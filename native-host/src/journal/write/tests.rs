@@ -14,6 +14,7 @@ mod lost;
 mod rules;
 mod stores;
 mod tables;
+mod tombstones;
 mod unordered;
 mod upgrades;
 mod volume;

@@ -27,6 +27,7 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         limits::{BACKFILL_PENDING, STRIPPED, row_bytes},
+        mirror::Skipped,
         store::Place,
     },
     Batch,
@@ -103,6 +104,11 @@ impl Volume {
     /// A row of a range was read. Values pass by, keys are compared and copied.
     pub(super) fn count_read(&mut self, key: &[u8], value: Option<&str>) {
         self.work += READ + key.len() as u64 + value.map_or(0, str::len) as u64 / 8;
+    }
+
+    /// Tombstones of a range were read.
+    pub(super) fn count_skipped(&mut self, skipped: Skipped) {
+        self.work += READ * skipped.rows as u64 + skipped.bytes as u64;
     }
 
     /// An event is drafted of it, which is spilled, written to the journal and looked up by its

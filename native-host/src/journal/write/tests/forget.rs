@@ -226,8 +226,10 @@ fn deleted_records_take_a_bounded_room() {
         let operations = [put_of(&key), delete_of(&key)].join(",");
         bench.commit("a", now + number, now + number, &operations);
     };
-    let clear = |bench: &mut Bench, number: i64| {
-        let operations = [&put_of(&long_key(number)), r#"{"clear":{"store":"s"}}"#].map(String::from);
+    let delete_range = |bench: &mut Bench, number: i64| {
+        let key = long_key(number);
+        let range = format!(r#"{{"delete_range":{{"store":"s","range":{{"lower":{key},"upper":{key}}}}}}}"#);
+        let operations = [put_of(&key), range];
         bench.commit("a", now + number, now + number, &operations.join(","));
     };
     let put_late = |bench: &mut Bench, number: i64| {
@@ -252,7 +254,7 @@ fn deleted_records_take_a_bounded_room() {
     let ways: [(&str, Way<'_>); 5] = [
         ("delete of what never was", &delete_unknown),
         ("delete of what was", &delete_known),
-        ("clear", &clear),
+        ("deleted range", &delete_range),
         ("late put", &put_late),
         ("absent as it was read", &read_absent),
     ];
