@@ -17,6 +17,11 @@ use lost::Lost;
 /// How many bytes of an origin may be on their way to the host unacknowledged.
 pub const HOST_WINDOW: usize = 16 * 1024 * 1024;
 
+/// What a delivery counts for in it at least, however short: the host applies all origins'
+/// deliveries in one order, and a short one may cost it much. So few of an origin stand before
+/// what another one sends.
+const SMALLEST_SHARE: usize = HOST_WINDOW / 256;
+
 /// What an entry takes beside its content.
 const OVERHEAD: usize = 512;
 
@@ -135,6 +140,11 @@ impl Held {
     fn size(&self) -> usize {
         self.entry.content.size()
     }
+
+    /// What it counts for on its way.
+    fn share(&self) -> usize {
+        self.size().max(SMALLEST_SHARE)
+    }
 }
 
 /// What waits of one origin.
@@ -237,7 +247,7 @@ impl Outbox {
             }
             if let Some(&arrival) = lane.unsent.front()
                 && let Some(held) = self.entries.get(&arrival)
-                && (lane.in_flight == 0 || lane.in_flight + held.size() <= HOST_WINDOW)
+                && (lane.in_flight == 0 || lane.in_flight + held.share() <= HOST_WINDOW)
                 && next.as_ref().is_none_or(|(oldest, _)| arrival < *oldest)
             {
                 next = Some((arrival, lane));
@@ -246,7 +256,7 @@ impl Outbox {
         let (arrival, lane) = next?;
         let held = self.entries.get_mut(&arrival)?;
         lane.unsent.pop_front();
-        lane.in_flight += held.size();
+        lane.in_flight += held.share();
         held.is_sent = true;
         Some(&held.entry)
     }
@@ -301,7 +311,7 @@ impl Outbox {
                 && let Some(lane) = self.lanes.get_mut(&*held.entry.page.origin)
                 && std::mem::take(&mut held.is_sent)
             {
-                lane.in_flight -= held.size();
+                lane.in_flight -= held.share();
                 lane.unsent.push_front(arrival);
             }
         }
@@ -441,13 +451,14 @@ impl Outbox {
     /// Puts another content into an entry.
     fn replace(&mut self, arrival: u64, content: Content) {
         if let Some(held) = self.entries.get_mut(&arrival) {
-            let (before, now) = (held.size(), content.size());
+            let (before, share_before) = (held.size(), held.share());
             held.entry.content = content;
+            let (now, share) = (held.size(), held.share());
             self.bytes = self.bytes - before + now;
             if let Some(lane) = self.lanes.get_mut(&*held.entry.page.origin) {
                 lane.bytes = lane.bytes - before + now;
                 if held.is_sent {
-                    lane.in_flight = lane.in_flight - before + now;
+                    lane.in_flight = lane.in_flight - share_before + share;
                 }
             }
         }
@@ -462,7 +473,7 @@ impl Outbox {
         if let Some(lane) = self.lanes.get_mut(origin) {
             lane.bytes -= held.size() + OVERHEAD;
             if held.is_sent {
-                lane.in_flight -= held.size();
+                lane.in_flight -= held.share();
             }
             if lane.in_flight == 0 && lane.unsent.is_empty() {
                 self.lanes.remove(origin);
@@ -551,6 +562,24 @@ mod tests {
         assert_eq!(drained(&mut outbox), ["a3"]);
         outbox.forget("a");
         assert_eq!((outbox.lanes.len(), outbox.bytes), (0, 0));
+    }
+
+    #[test]
+    fn few_short_deliveries_of_an_origin_stand_before_anothers() {
+        let mut outbox = Outbox::default();
+        for sequence in 1..=20_000 {
+            outbox.push(entry("a", sequence, 10));
+        }
+        assert_eq!(drained(&mut outbox).len(), 256);
+        outbox.push(entry("b", 1, 10));
+        assert_eq!(drained(&mut outbox), ["b1"]);
+        outbox.acknowledge("a", 100);
+        let next = drained(&mut outbox);
+        assert_eq!((next.len(), &*next[0], &*next[99]), (100, "a257", "a356"));
+        outbox.forget("a");
+        outbox.forget("b");
+        let in_flight: usize = outbox.lanes.values().map(|lane| lane.in_flight).sum();
+        assert_eq!((in_flight, outbox.bytes), (0, 0));
     }
 
     fn commit(context: &str, sequence: u64, store: &str) -> Entry {
