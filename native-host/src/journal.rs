@@ -46,6 +46,7 @@ mod renumber;
 mod requery;
 pub mod requests;
 mod resync;
+mod row_state;
 mod rules;
 mod scan;
 mod schema;

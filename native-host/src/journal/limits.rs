@@ -24,30 +24,12 @@ const INTERVAL: u64 = 8192;
 /// enough that no delivery waits for it.
 pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
 
-/// The text of a stripped event, and of one whose record is to be backfilled.
-pub(super) const STRIPPED: &str = "";
-pub(super) const BACKFILL_PENDING: &str = "?";
-
-macro_rules! is_gap {
-    () => {
-        "(octet_length(event) BETWEEN 2 AND 65536 AND substr(event, 1, 9) = '{\"op\":\"g\"')"
-    };
-}
-
 /// What a row takes beside its text and its key.
 macro_rules! row {
     () => {
         16
     };
 }
-
-/// Whether a row is a gap event.
-pub(super) const IS_GAP: &str = is_gap!();
-
-/// Whether a row's record is to be backfilled: its text was stripped, or it is a gap event, which
-/// has its key until then.
-pub(super) const IS_BACKFILL_PENDING: &str =
-    concat!("(key IS NOT NULL AND (event = '?' OR ", is_gap!(), "))");
 
 /// What a row takes.
 pub(super) const ROW_BYTES: &str = concat!(row!(), " + octet_length(event) + coalesce(octet_length(key), 0)");

@@ -152,7 +152,7 @@ impl Reader {
         }
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT number, store, event FROM journal WHERE number > ?1 AND octet_length(event) > 1
+                "SELECT number, store, event FROM journal WHERE number > ?1 AND event <> ''
                  ORDER BY number LIMIT ?2",
             )?;
             let mut rows = statement.query(params![after, count])?;

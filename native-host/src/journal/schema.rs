@@ -12,7 +12,7 @@ use super::{
 use crate::{failpoint, time::now_ms, timing};
 
 /// The format that this version writes, kept in `PRAGMA user_version`.
-pub(super) const FORMAT: i64 = 4;
+pub(super) const FORMAT: i64 = 5;
 
 /// How many pages the write-ahead log may take before it is brought into the file: large enough
 /// that a burst is not checkpointed every few milliseconds, small enough that readers stay quick.

@@ -83,9 +83,11 @@ CREATE INDEX tombstone ON record (at) WHERE value IS NULL;
 CREATE TABLE journal (
     number INTEGER PRIMARY KEY,
     store INTEGER NOT NULL REFERENCES store (id),
+    state INTEGER NOT NULL,                 -- of its text (row_state.rs)
     key BLOB,                               -- null for a truncate
-    event TEXT NOT NULL                     -- '' or '?' if its text was stripped (limits.rs)
+    event TEXT NOT NULL                     -- empty if it was stripped
 ) STRICT;
+CREATE INDEX backfill_pending ON journal (number) WHERE state IN (2, 4);
 
 -- Whole-store reads (read_mark.rs).
 CREATE TABLE read_mark (

@@ -193,7 +193,9 @@ impl<'j> Batch<'j> {
         Ok(Self {
             single: Single::of(connection, journal.state.redaction, clock).map_err(failed)?,
             insert: connection
-                .prepare_cached("INSERT INTO journal (number, store, key, event) VALUES (?1, ?2, ?3, ?4)")
+                .prepare_cached(
+                    "INSERT INTO journal (number, store, state, key, event) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )
                 .map_err(failed)?,
             transaction,
             connection,

@@ -58,7 +58,7 @@ impl Reader {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT number, event FROM (SELECT * FROM journal ORDER BY number DESC LIMIT ?1)
-                 WHERE octet_length(event) BETWEEN 2 AND ?2 ORDER BY number",
+                 WHERE octet_length(event) BETWEEN 1 AND ?2 ORDER BY number",
             )?;
             let mut rows = statement.query(params![count, TIMED_BYTES])?;
             let mut recent = Vec::new();

@@ -7,7 +7,7 @@ use rusqlite::params;
 use serde_json::value::RawValue;
 
 use super::{
-    super::{key::raw, limits::row_bytes, recent},
+    super::{key::raw, limits::row_bytes, recent, row_state::RowState},
     Batch,
     before::Before,
     pending::{PendingEvent, PendingEvents},
@@ -104,6 +104,7 @@ impl<'j> Batch<'j> {
         self.insert.execute(params![
             number,
             pending.store,
+            RowState::Whole,
             pending.key.as_ref().map(|key| &key.bytes),
             text
         ])?;

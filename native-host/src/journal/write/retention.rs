@@ -16,9 +16,8 @@ use super::{
     super::{
         forget::{self, Tombstones},
         key::{RecordKey, raw},
-        limits::{
-            AT_ONCE, BACKFILL_PENDING, BackfillUnderWay, IS_BACKFILL_PENDING, IS_GAP, ROW_BYTES, STRIPPED,
-        },
+        limits::{AT_ONCE, BackfillUnderWay, ROW_BYTES},
+        row_state::{IS_BACKFILL_PENDING, IS_WHOLE, RowState},
         schema,
         store::{Place, Stores},
     },
@@ -45,8 +44,6 @@ pub(super) struct Loss {
     pub events: u64,
     /// The last of them.
     pub last: u64,
-    /// Whether that one has a key.
-    pub keyed: bool,
 }
 
 /// What has come of the records to backfill.
@@ -179,14 +176,8 @@ impl Batch<'_> {
         let mut left = self.state.usage.bytes;
         let (mut limit, mut count) = (0, 0);
         {
-            // To tell it of a row, all of the row has to be read.
-            let is_owed = if self.state.usage.backfill_pending == 0 {
-                "0"
-            } else {
-                IS_BACKFILL_PENDING
-            };
             let query = format!(
-                "SELECT number, {ROW_BYTES}, {is_owed} FROM journal WHERE number <= ?1 ORDER BY number LIMIT ?2"
+                "SELECT number, {ROW_BYTES}, {IS_BACKFILL_PENDING} FROM journal WHERE number <= ?1 ORDER BY number LIMIT ?2"
             );
             let mut statement = self.transaction.prepare_cached(&query)?;
             let mut rows = statement.query(params![self.passed_on()?, AT_ONCE])?;
@@ -266,7 +257,7 @@ impl Batch<'_> {
                 done = Backfilled::Some;
                 break;
             }
-            self.finish_backfill(number, &key)?;
+            self.finish_backfill(number)?;
             if carried && told.insert((store, key.clone())) {
                 self.backfill_record(store, key)?;
             }
@@ -298,24 +289,12 @@ impl Batch<'_> {
     }
 
     /// A row's record needs no backfill any more.
-    fn finish_backfill(&mut self, number: u64, key: &[u8]) -> rusqlite::Result<()> {
-        let changed = self
-            .transaction
-            .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1 AND event = ?3")?
-            .execute(params![number, STRIPPED, BACKFILL_PENDING])?;
-        if changed == 0 {
-            // A gap event; its key is of no further use.
-            self.transaction
-                .prepare_cached("UPDATE journal SET key = NULL WHERE number = ?1")?
-                .execute([number])?;
-            self.state.usage.bytes = self.state.usage.bytes.saturating_sub(key.len() as u64);
-        } else {
-            self.state.usage.bytes = self
-                .state
-                .usage
-                .bytes
-                .saturating_sub(BACKFILL_PENDING.len() as u64);
-        }
+    fn finish_backfill(&mut self, number: u64) -> rusqlite::Result<()> {
+        let query = format!(
+            "UPDATE journal SET state = {} WHERE number = ?1",
+            RowState::once_backfilled()
+        );
+        self.transaction.prepare_cached(&query)?.execute([number])?;
         self.state.usage.backfill_pending = self.state.usage.backfill_pending.saturating_sub(1);
         Ok(())
     }
@@ -360,13 +339,12 @@ impl Batch<'_> {
         let enough = most / 4 * QUARTERS_LEFT;
         let (carried, carried_to) = self.text_sink()?;
         let mut losses: BTreeMap<i64, Loss> = BTreeMap::new();
-        let mut gone = Vec::new();
+        let mut gone: Vec<(u64, bool)> = Vec::new();
         let (mut left, mut pending, mut is_last) = (self.state.usage.bytes, 0, false);
         {
-            // What tells of a gap stays: it is the only one that does.
             let query = format!(
                 "SELECT number, store, octet_length(event), key IS NOT NULL FROM journal
-                 WHERE number > ?1 AND octet_length(event) > 1 AND NOT {IS_GAP} ORDER BY number LIMIT ?2"
+                 WHERE number > ?1 AND {IS_WHOLE} ORDER BY number LIMIT ?2"
             );
             let mut statement = self.transaction.prepare_cached(&query)?;
             let mut rows = statement.query(params![self.state.usage.stripped_to, AT_ONCE])?;
@@ -380,8 +358,7 @@ impl Batch<'_> {
                 let loss = losses.entry(row.get(1)?).or_default();
                 loss.events += 1;
                 loss.last = number;
-                loss.keyed = row.get(3)?;
-                gone.push((number, loss.keyed));
+                gone.push((number, row.get(3)?));
                 left = left.saturating_sub(bytes);
             }
         }
@@ -393,24 +370,15 @@ impl Batch<'_> {
         {
             let mut update = self
                 .transaction
-                .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1")?;
+                .prepare_cached("UPDATE journal SET event = '', state = ?2 WHERE number = ?1")?;
             for (number, keyed) in &gone {
-                let text = if carried && *number > carried_to && *keyed {
-                    BACKFILL_PENDING
-                } else {
-                    STRIPPED
-                };
-                update.execute(params![number, text])?;
-                left += text.len() as u64;
-                pending += text.len() as u64;
+                let needs_backfill = carried && *number > carried_to && *keyed;
+                update.execute(params![number, RowState::stripped(needs_backfill)])?;
+                pending += u64::from(needs_backfill);
             }
         }
         for (store, loss) in &losses {
             left += self.write_gap(*store, loss)?;
-            // A gap event with a key is a row to backfill, whether its text was or not.
-            if loss.keyed && (!carried || loss.last <= carried_to) {
-                pending += 1;
-            }
         }
         self.state.usage.backfill_pending += pending;
         self.state.usage.stripped_to = last;
@@ -454,8 +422,12 @@ impl Batch<'_> {
         };
         let text = serde_json::to_string(&event)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let query = format!(
+            "UPDATE journal SET event = ?2, state = {} WHERE number = ?1",
+            RowState::once_gap()
+        );
         self.transaction
-            .prepare_cached("UPDATE journal SET event = ?2 WHERE number = ?1")?
+            .prepare_cached(&query)?
             .execute(params![loss.last, text])?;
         Ok(text.len() as u64)
     }

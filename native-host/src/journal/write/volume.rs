@@ -25,11 +25,7 @@ use rusqlite::params;
 use serde_json::value::RawValue;
 
 use super::{
-    super::{
-        limits::{BACKFILL_PENDING, STRIPPED, row_bytes},
-        mirror::Skipped,
-        store::Place,
-    },
+    super::{limits::row_bytes, mirror::Skipped, row_state::RowState, store::Place},
     Batch,
     retention::Loss,
 };
@@ -244,27 +240,25 @@ impl Batch<'_> {
         }
         let number = self.state.head.max(self.state.base) + 1;
         loss.last = number;
-        loss.keyed = key.is_some();
-        let text = if carried && key.is_some() {
-            BACKFILL_PENDING
-        } else {
-            STRIPPED
-        };
-        self.insert.execute(params![number, store, key, text])?;
+        let needs_backfill = carried && key.is_some();
+        self.insert.execute(params![
+            number,
+            store,
+            RowState::stripped(needs_backfill),
+            key,
+            ""
+        ])?;
         self.state.head = number;
-        self.state.usage.bytes += row_bytes(text, key);
-        self.state.usage.backfill_pending += text.len() as u64;
+        self.state.usage.bytes += row_bytes("", key);
+        self.state.usage.backfill_pending += u64::from(needs_backfill);
         Ok(())
     }
 
     /// Lets the last row of each store that lost events tell of it.
     pub(super) fn write_gaps(&mut self) -> rusqlite::Result<()> {
         let losses = std::mem::take(&mut self.volume.losses);
-        let carried = self.volume.carried.unwrap_or(false);
         for (store, loss) in &losses {
             self.state.usage.bytes += self.write_gap(*store, loss)?;
-            // A gap event with a key is a row to backfill, whether its text was or not.
-            self.state.usage.backfill_pending += u64::from(loss.keyed && !carried);
         }
         if !losses.is_empty() {
             let events: u64 = losses.values().map(|loss| loss.events).sum();
