@@ -1,62 +1,27 @@
-//! Eviction of old events, and what is stripped when space runs out: see [`limits`].
+//! What leaves the journal, and what is stripped when space runs out: see [`limits`].
+//!
+//! [`limits`]: super::super::limits
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+mod backfill;
+mod evict;
+mod strip;
 
-use protocol::{
-    event::{Event, Op, Source},
-    message::{ErrorCode, HostError, Page},
-};
-use rusqlite::params;
-use serde_json::value::RawValue;
+use protocol::message::{ErrorCode, HostError, Page};
 
+use self::backfill::Backfilled;
+pub(super) use self::strip::Loss;
 use super::{
     super::{
         forget::{self, Tombstones},
-        key::{RecordKey, raw},
-        limits::{AT_ONCE, BackfillUnderWay, ROW_BYTES},
-        row_state::{IS_BACKFILL_PENDING, IS_WHOLE, RowState},
         schema,
         store::{Place, Stores},
     },
     Batch,
-    before::Before,
-    event::EventContext,
-    pending::PendingEvent,
 };
-use crate::time::now_ms;
-
-/// How many records are backfilled together.
-const BACKFILL_AT_ONCE: usize = 1024;
-
-/// How full the journal may be, in quarters of its bound, once it had to let go.
-const QUARTERS_LEFT: u64 = 3;
 
 /// How many times its bound the journal may take in all, with rows and keys that cannot be
 /// stripped.
 const OVERFULL: u64 = 2;
-
-/// A store that loses events' text.
-#[derive(Default)]
-pub(super) struct Loss {
-    pub events: u64,
-    /// The last of them.
-    pub last: u64,
-}
-
-/// What has come of the records to backfill.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Backfilled {
-    /// None could be, or none is left.
-    Nothing,
-    /// Those that were backfilled last have yet to reach the sinks.
-    Waiting,
-    /// There are more.
-    Some,
-    All,
-}
 
 impl Batch<'_> {
     /// Whether there is more than there may be.
@@ -165,271 +130,6 @@ impl Batch<'_> {
             [self.state.head],
             |row| row.get(0),
         )
-    }
-
-    /// Removes events that were passed on and are old, or too many.
-    fn evict(&mut self) -> rusqlite::Result<bool> {
-        let limits = self.state.limits;
-        // What was passed on gives way to what was not.
-        let keep = limits.keep_bytes.min(limits.max_bytes.unwrap_or(u64::MAX) / 2);
-        let old = self.last_event_before(limits.old_at())?;
-        let mut left = self.state.usage.bytes;
-        let (mut limit, mut count) = (0, 0);
-        {
-            let query = format!(
-                "SELECT number, {ROW_BYTES}, {IS_BACKFILL_PENDING} FROM journal WHERE number <= ?1 ORDER BY number LIMIT ?2"
-            );
-            let mut statement = self.transaction.prepare_cached(&query)?;
-            let mut rows = statement.query(params![self.passed_on()?, AT_ONCE])?;
-            while let Some(row) = rows.next()? {
-                let number = row.get(0)?;
-                if (left <= keep && number > old) || row.get(2)? {
-                    break;
-                }
-                let bytes: u64 = row.get(1)?;
-                left = left.saturating_sub(bytes);
-                (limit, count) = (number, count + 1);
-            }
-        }
-        if count == 0 {
-            return Ok(false);
-        }
-        for delete in [
-            "DELETE FROM journal WHERE number <= ?1",
-            "DELETE FROM delivery WHERE last <= ?1",
-            "DELETE FROM notice WHERE number <= ?1",
-            // If there is no event left it still has to be known how far they were numbered.
-            "UPDATE meta SET base = max(base, ?1)",
-        ] {
-            self.transaction.prepare_cached(delete)?.execute([limit])?;
-        }
-        self.state.usage.bytes = left;
-        Ok(count == AT_ONCE)
-    }
-
-    /// The last event that came at this time or before.
-    fn last_event_before(&self, at: i64) -> rusqlite::Result<u64> {
-        let mut statement = self
-            .transaction
-            .prepare_cached("SELECT last, at FROM delivery WHERE stage = 'journal' ORDER BY last")?;
-        let mut rows = statement.query([])?;
-        let mut old = 0;
-        while let Some(row) = rows.next()?
-            && row.get::<_, i64>(1)? <= at
-        {
-            old = row.get(0)?;
-        }
-        Ok(old)
-    }
-
-    /// Makes events of what the mirror holds of records whose events were stripped, once the sinks
-    /// have passed the gap and are not far behind: a few at a time, so that these do not fill the
-    /// journal themselves.
-    ///
-    /// The rows themselves may fill it. They are evicted once their records are told, so that is
-    /// done in a full journal, too, unless events of some length wait to be passed on.
-    fn backfill(&mut self) -> rusqlite::Result<Backfilled> {
-        let passed_on = self.passed_on()?;
-        let at_once = self.state.limits.max_bytes.unwrap_or(u64::MAX) / 4;
-        let nothing = if self.state.backfill_under_way.is_kept(passed_on, self.state.usage) {
-            Backfilled::Waiting
-        } else {
-            Backfilled::Nothing
-        };
-        if self.state.usage.backfill_pending == 0
-            || self.state.head.saturating_sub(passed_on) > BACKFILL_AT_ONCE as u64
-            || self.is_full() && self.waiting_bytes(passed_on)? > at_once
-        {
-            return Ok(nothing);
-        }
-        let pending = self.backfill_rows(passed_on)?;
-        let mut done = match pending.len() {
-            0 => return Ok(nothing),
-            BACKFILL_AT_ONCE => Backfilled::Some,
-            _ => Backfilled::All,
-        };
-        let head = self.state.head;
-        let enough = self.state.usage.bytes.saturating_add(at_once);
-        let (carried, _) = self.text_sink()?;
-        let mut told = BTreeSet::new();
-        for (number, store, key) in pending {
-            if self.state.usage.bytes > enough || self.is_voluminous() {
-                done = Backfilled::Some;
-                break;
-            }
-            self.finish_backfill(number)?;
-            if carried && told.insert((store, key.clone())) {
-                self.backfill_record(store, key)?;
-            }
-        }
-        if self.state.head > head {
-            self.state.backfill_under_way = BackfillUnderWay::new(self.state.head, self.state.usage, at_once);
-        }
-        Ok(done)
-    }
-
-    /// What the texts of the events take that wait to be passed on.
-    fn waiting_bytes(&self, passed_on: u64) -> rusqlite::Result<u64> {
-        self.transaction
-            .prepare_cached("SELECT coalesce(sum(octet_length(event)), 0) FROM journal WHERE number > ?1")?
-            .query_row([passed_on], |row| row.get(0))
-    }
-
-    /// The first rows to backfill that were passed on: number, store, key.
-    fn backfill_rows(&self, passed_on: u64) -> rusqlite::Result<Vec<(u64, i64, Vec<u8>)>> {
-        let query = format!(
-            "SELECT number, store, key FROM journal WHERE number <= ?1 AND {IS_BACKFILL_PENDING} ORDER BY number LIMIT ?2"
-        );
-        self.transaction
-            .prepare_cached(&query)?
-            .query_map(params![passed_on, BACKFILL_AT_ONCE], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?
-            .collect()
-    }
-
-    /// A row's record needs no backfill any more.
-    fn finish_backfill(&mut self, number: u64) -> rusqlite::Result<()> {
-        let query = format!(
-            "UPDATE journal SET state = {} WHERE number = ?1",
-            RowState::once_backfilled()
-        );
-        self.transaction.prepare_cached(&query)?.execute([number])?;
-        self.state.usage.backfill_pending = self.state.usage.backfill_pending.saturating_sub(1);
-        Ok(())
-    }
-
-    /// Makes an event of what the mirror holds of a record.
-    fn backfill_record(&mut self, store: i64, key: Vec<u8>) -> rusqlite::Result<()> {
-        let (place, version) = self.place(store)?;
-        let row = self.single.row(store, &key)?;
-        if row
-            .as_ref()
-            .is_some_and(|row| row.value.is_some() && row.redaction != self.state.redaction)
-        {
-            // Other rules made it. They may have kept what today's must not: the read that follows
-            // tells it.
-            self.single.mark_for_backfill(store, &key)?;
-            return self.resync_store(&place, version);
-        }
-        let ts_ms = row.as_ref().map_or_else(now_ms, |row| row.stamp.at);
-        let value = row.and_then(|row| row.value).map(raw);
-        let op = if value.is_some() { Op::Read } else { Op::Delete };
-        let event = PendingEvent {
-            key: Some(RecordKey::from_bytes(key).map_err(super::stored)?),
-            before: Before::Unknown,
-            after: value.as_deref().map(Cow::Borrowed),
-            ..PendingEvent::of(op, store, &place.store)
-        };
-        let event_context = EventContext {
-            origin: &place.origin,
-            bucket: &place.bucket,
-            database: &place.database,
-            version,
-            context_name: "",
-            ts_ms,
-            transaction: None,
-        };
-        self.emit_one(event_context, event)
-    }
-
-    /// Strips the oldest events of their text, until there is space.
-    fn strip_values(&mut self) -> rusqlite::Result<bool> {
-        let most = self.state.limits.max_bytes.unwrap_or(u64::MAX);
-        let enough = most / 4 * QUARTERS_LEFT;
-        let (carried, carried_to) = self.text_sink()?;
-        let mut losses: BTreeMap<i64, Loss> = BTreeMap::new();
-        let mut gone: Vec<(u64, bool)> = Vec::new();
-        let (mut left, mut pending, mut is_last) = (self.state.usage.bytes, 0, false);
-        {
-            let query = format!(
-                "SELECT number, store, octet_length(event), key IS NOT NULL FROM journal
-                 WHERE number > ?1 AND {IS_WHOLE} ORDER BY number LIMIT ?2"
-            );
-            let mut statement = self.transaction.prepare_cached(&query)?;
-            let mut rows = statement.query(params![self.state.usage.stripped_to, AT_ONCE])?;
-            while left > enough {
-                let Some(row) = rows.next()? else {
-                    is_last = (gone.len() as u64) < AT_ONCE;
-                    break;
-                };
-                let number = row.get(0)?;
-                let bytes: u64 = row.get(2)?;
-                let loss = losses.entry(row.get(1)?).or_default();
-                loss.events += 1;
-                loss.last = number;
-                gone.push((number, row.get(3)?));
-                left = left.saturating_sub(bytes);
-            }
-        }
-        self.state.usage.is_looked_up = true;
-        let Some((last, _)) = gone.last().copied() else {
-            self.state.usage.unstrippable = left;
-            return Ok(false);
-        };
-        {
-            let mut update = self
-                .transaction
-                .prepare_cached("UPDATE journal SET event = '', state = ?2 WHERE number = ?1")?;
-            for (number, keyed) in &gone {
-                let needs_backfill = carried && *number > carried_to && *keyed;
-                update.execute(params![number, RowState::stripped(needs_backfill)])?;
-                pending += u64::from(needs_backfill);
-            }
-        }
-        for (store, loss) in &losses {
-            left += self.write_gap(*store, loss)?;
-        }
-        self.state.usage.backfill_pending += pending;
-        self.state.usage.stripped_to = last;
-        self.state.usage.stripped += gone.len() as u64;
-        self.state.usage.bytes = left;
-        self.state.usage.unstrippable = if is_last { left } else { 0 };
-        tracing::warn!(
-            "the journal is full: {} events lost their values; the records' newest ones follow once there is room",
-            gone.len()
-        );
-        Ok(left > enough)
-    }
-
-    /// Lets the last event that a store lost tell of it; the length of its text.
-    pub(super) fn write_gap(&self, store: i64, loss: &Loss) -> rusqlite::Result<u64> {
-        let (place, version) = self.place(store)?;
-        let event = Event {
-            op: Op::Gap,
-            key: None,
-            range: None,
-            schema: None,
-            gap: Some(loss.events),
-            before: None,
-            after: RawValue::NULL,
-            ts_ms: now_ms(),
-            source: Source {
-                version: Cow::Borrowed(crate::VERSION),
-                browser: Cow::Borrowed(&self.state.author.browser),
-                profile: Cow::Borrowed(&self.state.author.profile),
-                origin: Cow::Borrowed(&place.origin),
-                bucket: Cow::Borrowed(&place.bucket),
-                database: Cow::Borrowed(&place.database),
-                database_version: version,
-                store: Cow::Borrowed(&place.store),
-                context: Cow::Borrowed(""),
-                sequence: loss.last,
-                snapshot: false,
-                late: false,
-            },
-            transaction: None,
-        };
-        let text = serde_json::to_string(&event)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        let query = format!(
-            "UPDATE journal SET event = ?2, state = {} WHERE number = ?1",
-            RowState::once_gap()
-        );
-        self.transaction
-            .prepare_cached(&query)?
-            .execute(params![loss.last, text])?;
-        Ok(text.len() as u64)
     }
 
     /// Whether the sink that carries texts is in use, and how far it is.
