@@ -36,7 +36,7 @@ use protocol::{
 use crate::{
     config,
     failure::Failure,
-    journal::{JournalError, condition::Problem, read::Place},
+    journal::{JournalError, progress::condition::Problem, read::Place},
     timing,
 };
 

@@ -9,7 +9,9 @@
 
 use serde::Serialize;
 
-use crate::{config::Config, config::ConfigError, failure::Failure as _, journal::condition::Problem};
+use crate::{
+    config::Config, config::ConfigError, failure::Failure as _, journal::progress::condition::Problem,
+};
 
 mod browsers;
 pub mod feeding;

@@ -20,7 +20,7 @@ use crate::{
     failpoint,
     failure::Failure,
     inspect::Inspection,
-    journal::{Author, Journal, JournalError, Matched, Outcome, requests},
+    journal::{Author, Journal, JournalError, Matched, Outcome, side_files::requests},
     logging,
     messaging::{
         frame::FrameError,

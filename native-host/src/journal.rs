@@ -1,24 +1,30 @@
 //! The journal: one SQLite file per browser profile, in WAL mode, with mode 0600.
 //!
-//! It holds the *journal* proper (events, numbered, as long as [`limits`] says), the *mirror* (the
-//! latest value of every record, under keys whose bytes sort as IndexedDB sorts them) and the
-//! *progress* of the sinks.
+//! It holds the *journal* proper (events, numbered, as long as [`retention::limits`] says), the
+//! *mirror* (the latest value of every record, under keys whose bytes sort as IndexedDB sorts them)
+//! and the *progress* of the sinks.
 //!
 //! **Invariants:**
-//! - One process writes ([`file_lock`]); within it, one thread applies deliveries ([`Journal`]) and
-//!   the sinks save their progress ([`progress`]), one at a time ([`WriterLock`]). Any number of
-//!   processes read ([`read`]).
+//! - One process writes ([`side_files::file_lock`]); within it, one thread applies deliveries
+//!   ([`Journal`]) and the sinks save their progress ([`progress`]), one at a time
+//!   ([`WriterLock`]). Any number of processes read ([`read`]).
 //! - A delivery is applied in one transaction with `synchronous=FULL`; what [`Batch::commit`]
 //!   returned is on disk.
 //! - Every change of the mirror has an event, and the mirror holds what the newest event of a key
 //!   says. So a reader that follows the journal's keys and takes values from the mirror can never
 //!   go back in time.
-//! - Other processes write nothing here; what they want they leave beside it ([`requests`]).
-//!   One that has to be sure that nothing changes for a moment may freeze it ([`freeze`]).
+//! - Other processes write nothing here; what they want they leave beside it
+//!   ([`side_files::requests`]). One that has to be sure that nothing changes for a moment may
+//!   freeze it ([`freeze`]).
 //! - The last events are at hand for readers of this process once they are on disk ([`recent`]);
 //!   they say what the file says.
 //! - Event numbers grow by one. A new journal starts at the microsecond of its creation, so a
 //!   profile whose journal was deleted does not give its old numbers out again.
+//!
+//! Where to look: [`write`](self::write) makes events and mirror of what pages deliver,
+//! [`conflict`] decides which of two statements is the younger one, [`retention`] what may stay,
+//! [`progress`] is what the sinks write, [`read`] what they and the commands read, and
+//! [`side_files`] has the lock, the requests and the write-ahead log.
 
 use std::{
     collections::HashMap,
@@ -29,48 +35,47 @@ use protocol::event::Renderer;
 use rusqlite::Connection;
 
 mod clock;
-pub mod condition;
+mod conflict;
 mod error;
-pub mod file_lock;
-mod forget;
 mod freeze;
 mod key;
-mod limits;
-pub mod log;
 mod mirror;
+mod place;
 pub mod progress;
 pub mod read;
-mod read_mark;
 mod recent;
 mod renumber;
-mod requery;
-pub mod requests;
-mod resync;
+mod retention;
 mod row_state;
 mod rules;
 mod scan;
 mod schema;
-mod stamp;
+pub mod side_files;
 mod store;
 pub mod tokens;
 mod workers;
 mod write;
-mod writer_lock;
 
 pub use error::JournalError;
 pub(crate) use freeze::freeze;
+pub use progress::writer_lock::WriterLock;
 pub use recent::{Recent, Text};
 pub use write::{Batch, Matched, Outcome};
-pub use writer_lock::WriterLock;
 
 use crate::{config::Limits, time::now_ms, timing};
 
 use self::{
     clock::Clock,
-    forget::{BoundedContexts, Tombstones},
-    requery::{GivenUp, Requery},
-    resync::Resyncs,
+    conflict::{
+        requery::{GivenUp, Requery},
+        resync::{self, Resyncs},
+    },
+    retention::{
+        forget::{BoundedContexts, Tombstones},
+        limits,
+    },
     scan::Scans,
+    side_files::{file_lock, log},
     store::Stores,
 };
 

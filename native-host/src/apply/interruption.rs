@@ -7,7 +7,7 @@ use redis::{Connection, RedisError};
 
 use crate::{
     config::Config,
-    journal::condition::Problem,
+    journal::progress::condition::Problem,
     memcached::{self, Failure},
     sinks::{self, runner::StepError},
     timing,

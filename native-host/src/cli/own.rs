@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliError, place::readers};
 use crate::{
     config::Config,
-    journal::{file_lock, read::Reader},
+    journal::{read::Reader, side_files::file_lock},
     output::line,
     sinks::memcached::owner::hand_over,
 };

@@ -7,7 +7,10 @@ use clap::Args;
 use super::{CliError, place::readers};
 use crate::{
     config::Config,
-    journal::{file_lock, read::Reader, requests},
+    journal::{
+        read::Reader,
+        side_files::{file_lock, requests},
+    },
     output::line,
     timing,
 };

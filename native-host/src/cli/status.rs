@@ -12,8 +12,9 @@ use crate::{
     doctor::{Verdict, feeding},
     inspect::health::health,
     journal::{
-        JournalError, file_lock,
+        JournalError,
         read::{Reader, Worker},
+        side_files::file_lock,
     },
     logging::{self, Log},
     output::{self, line},

@@ -9,7 +9,7 @@ use memcache::exp::{
 
 use crate::{
     config::{self, ValueForm, endpoint::Endpoint},
-    journal::condition::Problem,
+    journal::progress::condition::Problem,
     memcached::{self, Client, Settings, ring::Ring},
     sinks::memcached::value_of,
     timing,

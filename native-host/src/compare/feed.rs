@@ -14,9 +14,9 @@ use crate::{
     failure::Failure,
     journal::{
         JournalError,
-        condition::Problem,
-        file_lock,
+        progress::condition::Problem,
         read::{Reader, journals},
+        side_files::file_lock,
     },
     memcached, sinks,
 };

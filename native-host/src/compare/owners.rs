@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config,
-    journal::condition::Problem,
+    journal::progress::condition::Problem,
     sinks::memcached::{
         may_be_of,
         owner::{Owner, owner_name},

@@ -6,7 +6,7 @@ use super::Check;
 use crate::{
     apply::cache_writer::{CacheWriter, cache_writers},
     config::{Config, MemcachedMode, Redis},
-    journal::condition::Problem,
+    journal::progress::condition::Problem,
     sinks::redis as redis_sink,
 };
 

@@ -9,8 +9,9 @@ use crate::{
     config::{self, Config},
     failure::Failure as _,
     journal::{
-        JournalError, file_lock, log,
+        JournalError,
         read::{Reader, journals},
+        side_files::{file_lock, log},
     },
     temporary,
 };

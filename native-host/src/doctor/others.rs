@@ -5,8 +5,9 @@ use super::Check;
 use crate::{
     config::Config,
     journal::{
-        JournalError, file_lock,
+        JournalError,
         read::{Reader, journals},
+        side_files::file_lock,
     },
     sinks::{self, runner},
 };

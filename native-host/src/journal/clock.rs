@@ -22,7 +22,7 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::stamp::{SLACK_MS, Stamp};
+use super::conflict::stamp::{SLACK_MS, Stamp};
 
 /// When the span of a stamp began, if it began while the clock was ahead: not known. So no commit
 /// counts as older because of it, and no stamp as younger than a loss.

@@ -4,9 +4,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params, type
 
 use super::{
     clock::Clock,
-    forget::Tombstones,
+    conflict::stamp::{CommitSpan, NO_CONTEXT, SLACK_MS, Stamp},
     key::Span,
-    stamp::{CommitSpan, NO_CONTEXT, SLACK_MS, Stamp},
+    retention::forget::Tombstones,
 };
 
 /// What the mirror knows of a key.

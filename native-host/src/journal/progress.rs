@@ -7,11 +7,14 @@ use std::{path::Path, sync::MutexGuard};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{
-    JournalError, WriterLock,
+pub mod condition;
+pub(super) mod writer_lock;
+
+use self::{
     condition::{Condition, Notice, Problem},
-    log, renumber, schema, writer_lock,
+    writer_lock::WriterLock,
 };
+use super::{JournalError, renumber, schema, side_files::log};
 use crate::{failpoint, time::now_ms};
 
 /// A sink's own connection.

@@ -21,7 +21,7 @@ mod show;
 
 pub use self::compare::{Now, Row};
 pub use self::show::{Failed, SinkSummary, StoreSummary, Worker, journals};
-pub use super::store::Place;
+pub use super::place::Place;
 use super::{
     JournalError,
     recent::{Handed, Recent, Text},

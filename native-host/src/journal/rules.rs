@@ -10,7 +10,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Journal, JournalError, resync, store::Stores};
+use super::{Journal, JournalError, conflict::resync, store::Stores};
 
 impl Journal {
     /// From here on deliveries are redacted by the rules with this fingerprint. If they were others

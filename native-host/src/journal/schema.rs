@@ -7,7 +7,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use super::{
     Author, JournalError,
     clock::{self, Clock},
-    file_lock, forget, log,
+    retention::forget,
+    side_files::{file_lock, log},
 };
 use crate::{failpoint, time::now_ms, timing};
 

@@ -1,6 +1,6 @@
 -- The tables of a journal. Their format's number is `FORMAT` in schema.rs.
 --
--- Times are milliseconds since the epoch. A stamp (stamp.rs) is who wrote last, and the span of time
+-- Times are milliseconds since the epoch. A stamp (conflict/stamp.rs) is who wrote last, and the span of time
 -- that encloses the moment: a context (negative: it read; 0: several), `began` and `at`.
 
 CREATE TABLE meta (                         -- one row
@@ -18,7 +18,7 @@ CREATE TABLE rules (                        -- at most one row: the redaction ru
     generation INTEGER NOT NULL             -- values have generation 0 until rules are first named
 ) STRICT;
 
-CREATE TABLE usage (                        -- one row: what the events take (limits.rs)
+CREATE TABLE usage (                        -- one row: what the events take (retention/limits.rs)
     bytes INTEGER NOT NULL,                 -- of all events' rows, texts and keys
     stripped INTEGER NOT NULL,              -- how many events have lost their text, since the beginning
     backfill_pending INTEGER NOT NULL       -- how many rows are still to be backfilled
@@ -43,7 +43,7 @@ CREATE TABLE store (
     -- One more than the losses of its origin: the mirror has every record, so a key without a row is
     -- absent, unless the store has an unseen writer. Every start of a host clears it, every loss ends it.
     complete INTEGER NOT NULL DEFAULT 0,
-    -- 1: single records are to be read again (requery.rs); 2: all of it is (resync.rs). A read that
+    -- 1: single records are to be read again (conflict/requery.rs); 2: all of it is (conflict/resync.rs). A read that
     -- began before the time of each does not end it.
     pending_reads INTEGER NOT NULL DEFAULT 0,
     records_pending_since INTEGER NOT NULL DEFAULT 0,
@@ -51,7 +51,7 @@ CREATE TABLE store (
     -- Whether a value before is known: see write/before.rs.
     lapsed_at INTEGER NOT NULL DEFAULT 0,
     unseen_writer_at INTEGER NOT NULL DEFAULT 0,
-    -- Not 0: a store list lacks it, and no event after this number is about it (forget.rs).
+    -- Not 0: a store list lacks it, and no event after this number is about it (retention/forget.rs).
     gone INTEGER NOT NULL DEFAULT 0,
     -- The stamp of the last clear or range delete.
     range_deleted_by INTEGER NOT NULL DEFAULT 0,
@@ -89,7 +89,7 @@ CREATE TABLE journal (
 ) STRICT;
 CREATE INDEX backfill_pending ON journal (number) WHERE state IN (2, 4);
 
--- Whole-store reads (read_mark.rs).
+-- Whole-store reads (conflict/read_mark.rs).
 CREATE TABLE read_mark (
     store INTEGER NOT NULL,
     context INTEGER NOT NULL,               -- 0: several
@@ -115,7 +115,7 @@ CREATE TABLE emptied (
     PRIMARY KEY (origin, bucket)
 ) STRICT, WITHOUT ROWID;
 
--- Origins that lost something in a store that is not known (resync.rs).
+-- Origins that lost something in a store that is not known (conflict/resync.rs).
 CREATE TABLE resync (
     origin TEXT PRIMARY KEY,
     since INTEGER NOT NULL                  -- a read that began earlier does not end it

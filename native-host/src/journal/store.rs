@@ -5,40 +5,14 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    read_mark::ReadMarks,
-    stamp::{CommitSpan, NO_CONTEXT, ReadSpan, Stamp},
+    conflict::{
+        RECORDS, WHOLE,
+        read_mark::ReadMarks,
+        stamp::{CommitSpan, NO_CONTEXT, ReadSpan, Stamp},
+    },
+    place::Place,
 };
 use crate::timing::journal::UNSEEN_MS;
-
-/// Where a store is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
-    /// Serialised origin.
-    pub origin: String,
-    /// Storage bucket; empty for the default one.
-    pub bucket: String,
-    /// The database's name.
-    pub database: String,
-    /// The object store's name.
-    pub store: String,
-}
-
-impl Place {
-    /// For the templates of [`protocol::name`].
-    pub fn names(&self) -> protocol::name::Names<'_> {
-        protocol::name::Names {
-            origin: &self.origin,
-            bucket: &self.bucket,
-            database: &self.database,
-            store: &self.store,
-        }
-    }
-}
-
-/// Single records are to be read ([`requery`](super::requery)).
-pub(super) const RECORDS: u8 = 1;
-/// All of it: the host does not know which records are missing ([`resync`](super::resync)).
-pub(super) const WHOLE: u8 = 2;
 
 /// The version of a store whose database was deleted, until a commit or a read names another one.
 /// The next deletion leaves it alone, so a commit that comes late meets the stamp of its origin's

@@ -20,7 +20,7 @@
 //! - `prepared`: what is read of a delivery before it is applied.
 //! - `pending`: the events of one delivery until all are known.
 //! - `event`: from pending events to the journal's rows.
-//! - `retention`: eviction of old events, and what is stripped when space runs out.
+//! - `retain`: eviction of old events, and what is stripped when space runs out.
 //! - `volume`: what one delivery may write.
 
 mod before;
@@ -35,7 +35,7 @@ mod pending;
 mod prepared;
 mod range_delete;
 mod reshape;
-mod retention;
+mod retain;
 mod snapshot;
 mod store_list;
 mod store_list_stamp;
@@ -64,10 +64,11 @@ pub(super) use self::{
     volume::{DELIVERY_BYTES, DELIVERY_WORK, ORIGIN_BYTES},
 };
 use super::{
-    Journal, JournalError, State, WriterLock, clock, limits,
+    Journal, JournalError, State, WriterLock, clock,
     mirror::{Mirror, Single},
+    progress::writer_lock::{self, PendingProgress},
     recent::{Recent, Written},
-    writer_lock::{self, PendingProgress},
+    retention::limits,
 };
 use crate::{failpoint, failure::json_fault, time::now_ms};
 

@@ -30,7 +30,7 @@ use crate::{
     failpoint,
     journal::{
         JournalError,
-        condition::{Notice, Problem},
+        progress::condition::{Notice, Problem},
         read::{Changed, Changes, Reader},
         tokens::Tokens,
     },

@@ -32,7 +32,7 @@ use crate::{
     config, failpoint,
     journal::{
         JournalError,
-        condition::Problem,
+        progress::condition::Problem,
         read::{Entry, Reader},
         tokens::Tokens,
     },

@@ -9,8 +9,10 @@ use crate::{
     failpoint,
     journal::{
         JournalError,
-        condition::{Condition, Notice, Problem},
-        progress::Progress,
+        progress::{
+            Progress,
+            condition::{Condition, Notice, Problem},
+        },
         read::Reader,
     },
     timing,

@@ -12,10 +12,13 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     super::{
+        conflict::{
+            requery::Requery,
+            stamp::{CommitSpan, SLACK_MS},
+        },
         key::{RecordKey, Span},
-        requery::Requery,
-        stamp::{CommitSpan, SLACK_MS},
-        store::{DELETED, Place},
+        place::Place,
+        store::DELETED,
     },
     Batch, Refusal, Scope,
     before::Before,

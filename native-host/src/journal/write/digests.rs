@@ -16,10 +16,10 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
+        conflict::stamp::ReadSpan,
         key::{RecordKey, Span},
         mirror::Pages,
-        stamp::ReadSpan,
-        store::Place,
+        place::Place,
     },
     Batch, Refusal, Scope,
     event::EventContext,

@@ -15,10 +15,7 @@ use std::collections::HashSet;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{
-    super::{
-        stamp::ReadSpan,
-        store::{Place, Stores},
-    },
+    super::{conflict::stamp::ReadSpan, place::Place, store::Stores},
     Batch,
 };
 

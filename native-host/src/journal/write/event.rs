@@ -7,7 +7,7 @@ use rusqlite::params;
 use serde_json::value::RawValue;
 
 use super::{
-    super::{key::raw, limits::row_bytes, recent, row_state::RowState},
+    super::{key::raw, recent, retention::limits::row_bytes, row_state::RowState},
     Batch,
     before::Before,
     pending::{PendingEvent, PendingEvents},

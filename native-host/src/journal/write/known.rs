@@ -2,10 +2,12 @@
 
 use super::{
     super::{
+        conflict::{
+            requery::Requery,
+            stamp::{CommitSpan, Stamp},
+        },
         key::RecordKey,
         mirror::Single,
-        requery::Requery,
-        stamp::{CommitSpan, Stamp},
         store::Store,
     },
     before::Before,

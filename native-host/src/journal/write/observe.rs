@@ -7,11 +7,13 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
+        conflict::{
+            requery::Resolution,
+            stamp::{ReadSpan, SLACK_MS},
+        },
         key::{KeyDigest, RecordKey, Span},
         mirror::{BACKFILL_ON_READ, Pages},
-        requery::Resolution,
-        stamp::{ReadSpan, SLACK_MS},
-        store::Place,
+        place::Place,
     },
     Batch, Refusal,
     before::Before,

@@ -19,10 +19,10 @@
 
 use super::{
     super::{
+        conflict::stamp::{CommitSpan, SLACK_MS},
         key::{RecordKey, Span},
         mirror::{Pages, Row},
-        stamp::{CommitSpan, SLACK_MS},
-        store::Place,
+        place::Place,
     },
     Batch,
     before::Before,

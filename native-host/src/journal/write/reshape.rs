@@ -7,11 +7,11 @@ use protocol::{commit::Deletion, event::Op, schema::SchemaChange};
 
 use super::{
     super::{
+        conflict::{resync, stamp::CommitSpan},
         key::{RecordKey, Span, raw},
         mirror::Pages,
-        resync,
-        stamp::CommitSpan,
-        store::{DELETED, Place, StoreOfDatabase, Stores},
+        place::Place,
+        store::{DELETED, StoreOfDatabase, Stores},
     },
     Batch, Scope,
     before::Before,

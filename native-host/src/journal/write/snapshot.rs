@@ -5,11 +5,10 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
+        conflict::{resync, stamp::ReadSpan},
         key::{KeyDigest, RecordKey, Span},
-        resync,
+        place::Place,
         scan::{Ordered, Scan, Unordered},
-        stamp::ReadSpan,
-        store::Place,
     },
     Batch, Refusal, Scope,
     event::EventContext,

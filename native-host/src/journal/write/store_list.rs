@@ -6,11 +6,11 @@ use protocol::commit::{Gap, Inventory};
 
 use super::{
     super::{
+        conflict::{resync, stamp::ReadSpan},
         key::Span,
         mirror::Mirror,
-        resync,
-        stamp::ReadSpan,
-        store::{Place, Stores},
+        place::Place,
+        store::Stores,
     },
     Batch, Scope,
     event::EventContext,

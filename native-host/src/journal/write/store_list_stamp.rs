@@ -9,9 +9,10 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     super::{
+        conflict::stamp::{CommitSpan, NO_CONTEXT, ReadSpan, SLACK_MS, Stamp},
         key::Span,
-        stamp::{CommitSpan, NO_CONTEXT, ReadSpan, SLACK_MS, Stamp},
-        store::{DELETED, Place},
+        place::Place,
+        store::DELETED,
     },
     Batch, Scope,
 };

@@ -25,9 +25,9 @@ use rusqlite::params;
 use serde_json::value::RawValue;
 
 use super::{
-    super::{limits::row_bytes, mirror::Skipped, row_state::RowState, store::Place},
+    super::{mirror::Skipped, place::Place, retention::limits::row_bytes, row_state::RowState},
     Batch,
-    retention::Loss,
+    retain::Loss,
 };
 
 /// How many bytes of events one delivery may write, how many of records it may move, and how many

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config,
-    journal::condition::Problem,
+    journal::progress::condition::Problem,
     memcached::{Client, problem_of},
     time::now_ms,
 };

@@ -26,7 +26,7 @@ use super::{
     servers::{Servers, Stored},
 };
 use crate::{
-    journal::{condition::Problem, tokens::Tokens},
+    journal::{progress::condition::Problem, tokens::Tokens},
     sinks::runner::{PROFILE_IN_USE, StepError},
     time::now_ms,
     timing::{self, memcached::SIGN_LASTS_SECONDS},

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{self, endpoint::Endpoint},
-    journal::condition::Notice,
+    journal::progress::condition::Notice,
     memcached::{Answer, Broken, CommandBatch, Connection, failure, most_bytes, ring::Ring, unexpected},
     sinks::runner::StepError,
 };

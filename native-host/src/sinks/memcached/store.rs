@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    journal::condition::Notice,
+    journal::progress::condition::Notice,
     memcached::{Answer, Broken, CommandBatch, Connection, fits, is_too_large, unexpected},
 };
 

@@ -10,7 +10,7 @@ use super::{
     link::{connect, newest_first},
     problem,
 };
-use crate::{config, journal::condition::Problem};
+use crate::{config, journal::progress::condition::Problem};
 
 /// How far from the time at which the host saw an event pass it is looked for, in milliseconds: a
 /// server has a clock of its own, and gives its answer after it has taken the event.

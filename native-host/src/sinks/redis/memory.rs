@@ -8,7 +8,7 @@
 use redis::{Connection, ErrorKind, RedisError};
 
 use super::StepError;
-use crate::{config, journal::condition::Problem};
+use crate::{config, journal::progress::condition::Problem};
 
 /// The state of a sink whose server has no room for more.
 pub(super) const FULL: &str = "server_full";

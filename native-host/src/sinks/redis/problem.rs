@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::{journal::condition::Problem, sinks::runner::StepError};
+use crate::{journal::progress::condition::Problem, sinks::runner::StepError};
 
 /// The first word of a refusal for want of a right.
 pub(super) const NOT_PERMITTED: &str = "NOPERM";

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{
-    super::super::{Limits, log, progress::Progress},
+    super::super::{Limits, progress::Progress, side_files::log},
     Bench, NOW,
 };
 

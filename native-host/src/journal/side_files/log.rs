@@ -32,12 +32,12 @@ pub fn bytes(journal: &Path) -> u64 {
 }
 
 /// Lets a connection that writes cut the log when it begins again at the front.
-pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
+pub(in crate::journal) fn limit(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_size_limit", LIMIT)
 }
 
 /// Brings the log into the file and cuts it, if it is long. Waits for no reader.
-pub(super) fn shrink(connection: &Connection, journal: &Path) -> rusqlite::Result<()> {
+pub(in crate::journal) fn shrink(connection: &Connection, journal: &Path) -> rusqlite::Result<()> {
     if bytes(journal) <= LIMIT {
         return Ok(());
     }

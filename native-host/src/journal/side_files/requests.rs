@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{JournalError, file_lock::private};
+use super::{super::JournalError, file_lock::private};
 
 /// Upper bound on what is read of the file. No legitimate request comes close.
 const MAX_BYTES: u64 = 1024 * 1024;

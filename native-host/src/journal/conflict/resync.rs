@@ -13,14 +13,14 @@ use std::{collections::HashMap, time::Instant};
 use protocol::message::FromHost;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::{requery::Requery, stamp::SLACK_MS, store::WHOLE};
+use super::{WHOLE, requery::Requery, stamp::SLACK_MS};
 use crate::{time::now_ms, timing};
 
 /// How often a question is put. After that the next page load answers it, or the next host asks.
 const ATTEMPTS: u32 = 4;
 
 #[derive(Default)]
-pub(super) struct Resyncs {
+pub(in crate::journal) struct Resyncs {
     requests: HashMap<String, Request>,
 }
 
@@ -32,12 +32,12 @@ struct Request {
 }
 
 /// A read that begins at this time or later finds what is missing now, by any document's clock.
-pub(super) fn from_now() -> i64 {
+pub(in crate::journal) fn from_now() -> i64 {
     now_ms().saturating_add(SLACK_MS)
 }
 
 /// Notes on disk that something of this origin is missing.
-pub(super) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
+pub(in crate::journal) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO resync (origin, since) VALUES (?1, ?2)")?
         .execute(params![origin, from_now()])
@@ -46,7 +46,7 @@ pub(super) fn note(connection: &Connection, origin: &str) -> rusqlite::Result<()
 
 /// Since when something of this origin is missing, if it is. A read that begins no earlier may find
 /// it.
-pub(super) fn since(connection: &Connection, origin: &str) -> rusqlite::Result<Option<i64>> {
+pub(in crate::journal) fn since(connection: &Connection, origin: &str) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT since FROM resync WHERE origin = ?1")?
         .query_row([origin], |row| row.get(0))
@@ -54,7 +54,7 @@ pub(super) fn since(connection: &Connection, origin: &str) -> rusqlite::Result<O
 }
 
 /// What was missing is on the way, store by store.
-pub(super) fn clear(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
+pub(in crate::journal) fn clear(connection: &Connection, origin: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM resync WHERE origin = ?1")?
         .execute([origin])
@@ -63,7 +63,7 @@ pub(super) fn clear(connection: &Connection, origin: &str) -> rusqlite::Result<(
 
 /// Records of these stores are in conflict, and which ones is known no longer: all of each store
 /// is to be read, and until then nothing of it is certain.
-pub(super) fn request_stores(connection: &Connection, stores: &[i64]) -> rusqlite::Result<()> {
+pub(in crate::journal) fn request_stores(connection: &Connection, stores: &[i64]) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     for store in stores {
         transaction
@@ -79,7 +79,7 @@ pub(super) fn request_stores(connection: &Connection, stores: &[i64]) -> rusqlit
 
 impl Resyncs {
     /// What an earlier host has left to be done.
-    pub(super) fn resume(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(in crate::journal) fn resume(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let mut origins = connection
             .prepare("SELECT origin FROM store WHERE pending_reads UNION SELECT origin FROM resync")?;
         for origin in origins.query_map([], |row| row.get::<_, String>(0))? {
@@ -94,7 +94,7 @@ impl Resyncs {
     }
 
     /// Something of it is missing; it is asked for soon.
-    pub(super) fn request(&mut self, origin: &str) {
+    pub(in crate::journal) fn request(&mut self, origin: &str) {
         let now = Instant::now();
         let since = self.requests.get(origin).and_then(|wanted| wanted.unasked_since);
         let since = since.unwrap_or(now);
@@ -109,7 +109,7 @@ impl Resyncs {
     }
 
     /// The same where it was quiet for long enough.
-    pub(super) fn request_at_once(&mut self, origin: &str, now: Instant) {
+    pub(in crate::journal) fn request_at_once(&mut self, origin: &str, now: Instant) {
         let wanted = Request {
             unasked_since: Some(now),
             due: now,
@@ -119,14 +119,14 @@ impl Resyncs {
     }
 
     /// An answer is missing: it is asked for as if none had come.
-    pub(super) fn request_unless_pending(&mut self, origin: &str) {
+    pub(in crate::journal) fn request_unless_pending(&mut self, origin: &str) {
         if !self.requests.contains_key(origin) {
             self.request(origin);
         }
     }
 
     /// The origin's stores are being read: no need to ask for it while they are.
-    pub(super) fn extend_deadline(&mut self, origin: &str) {
+    pub(in crate::journal) fn extend_deadline(&mut self, origin: &str) {
         // What has not been asked for yet, these reads may have passed.
         if let Some(wanted) = self.requests.get_mut(origin)
             && wanted.unasked_since.is_none()
@@ -137,7 +137,7 @@ impl Resyncs {
 
     /// Other documents of the origin can be asked than before: what nothing has come of is asked
     /// for once more.
-    pub(super) fn ask_again(
+    pub(in crate::journal) fn ask_again(
         &mut self,
         connection: &Connection,
         requery: &Requery,
@@ -155,7 +155,7 @@ impl Resyncs {
     }
 
     /// The questions that are to be put now.
-    pub(super) fn due(
+    pub(in crate::journal) fn due(
         &mut self,
         connection: &Connection,
         requery: &Requery,
@@ -190,13 +190,13 @@ impl Resyncs {
     }
 
     /// What is due could not be looked up: it is tried again in a while.
-    pub(super) fn postpone(&mut self, now: Instant) {
+    pub(in crate::journal) fn postpone(&mut self, now: Instant) {
         for wanted in self.requests.values_mut().filter(|wanted| wanted.due <= now) {
             wanted.due = now + timing::host::retry();
         }
     }
 
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(in crate::journal) fn next_due(&self) -> Option<Instant> {
         self.requests.values().map(|wanted| wanted.due).min()
     }
 }

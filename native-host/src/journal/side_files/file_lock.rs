@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use super::JournalError;
+use super::super::JournalError;
 use crate::timing;
 
 /// Held as long as the journal may be written to.
@@ -51,7 +51,7 @@ pub fn is_held(journal: &Path) -> bool {
 
 /// Opens a file for writing, made with mode 0600 if it is not there. SQLite gives its side files
 /// the mode of the main one.
-pub(super) fn private(path: &Path) -> Result<File, JournalError> {
+pub(in crate::journal) fn private(path: &Path) -> Result<File, JournalError> {
     let mut options = OpenOptions::new();
     options.create(true).read(true).append(true);
     #[cfg(unix)]

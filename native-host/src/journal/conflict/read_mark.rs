@@ -8,7 +8,7 @@
 use rusqlite::{Connection, params};
 
 use super::{
-    key::round_up,
+    super::key::round_up,
     stamp::{CommitSpan, NO_CONTEXT, ReadSpan, SLACK_MS},
 };
 
@@ -29,14 +29,14 @@ struct ReadMark {
 
 /// The reads of one store.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ReadMarks {
+pub(in crate::journal) struct ReadMarks {
     last: Option<ReadMark>,
     others: Option<ReadMark>,
 }
 
 impl ReadMarks {
     /// Those of a store that the file knows.
-    pub(super) fn load(connection: &Connection, store: i64) -> rusqlite::Result<Self> {
+    pub(in crate::journal) fn load(connection: &Connection, store: i64) -> rusqlite::Result<Self> {
         let mut looks = Self::default();
         let mut rows =
             connection.prepare_cached("SELECT context, at, until FROM read_mark WHERE store = ?1")?;
@@ -60,7 +60,7 @@ impl ReadMarks {
     }
 
     /// Another chunk was read: the keys in front of this one have been seen.
-    pub(super) fn add(
+    pub(in crate::journal) fn add(
         &mut self,
         connection: &Connection,
         store: i64,
@@ -97,7 +97,7 @@ impl ReadMarks {
 
     /// Whether a commit may be older than what was seen; how far the reads have come does not
     /// count.
-    pub(super) fn conflict_with(&self, when: CommitSpan) -> bool {
+    pub(in crate::journal) fn conflict_with(&self, when: CommitSpan) -> bool {
         let mut looks = self.last.iter().chain(&self.others);
         looks.any(|look| when.began_at <= look.at.saturating_add(when.clock_slack(-look.by)))
     }
@@ -105,14 +105,14 @@ impl ReadMarks {
     /// Whether a commit that may be older than what was seen most likely is. Since a read passes
     /// over the store for a while, a commit reported in time may be younger than the read of its
     /// record.
-    pub(super) fn are_younger_than(&self, when: CommitSpan) -> bool {
+    pub(in crate::journal) fn are_younger_than(&self, when: CommitSpan) -> bool {
         let mut looks = self.last.iter().chain(&self.others);
         looks.any(|look| when.committed_at.saturating_add(SLACK_MS) < look.at)
     }
 
     /// When another document saw the record with this key, if that may have been after this
     /// reading.
-    pub(super) fn later_read(&self, reading: ReadSpan, key: &[u8]) -> Option<i64> {
+    pub(in crate::journal) fn later_read(&self, reading: ReadSpan, key: &[u8]) -> Option<i64> {
         let looks = self.last.iter().chain(&self.others);
         looks
             .filter(|look| look.by != reading.context && key < &look.until[..])

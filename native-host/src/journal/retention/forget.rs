@@ -26,7 +26,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::stamp::NO_CONTEXT;
+use super::super::conflict::stamp::NO_CONTEXT;
 use crate::{config::Limits, time::now_ms, timing};
 
 /// How many tombstones go at once, but for those of one instant; how many stores.
@@ -34,7 +34,7 @@ const AT_ONCE: i64 = 32 * 1024;
 const STORES: usize = 1024;
 
 /// Forgets deleted records, all or only so many; whether there were any.
-pub(super) fn tombstones(connection: &Connection, all: bool) -> rusqlite::Result<bool> {
+pub(in crate::journal) fn tombstones(connection: &Connection, all: bool) -> rusqlite::Result<bool> {
     let old = now_ms().saturating_sub(timing::journal::TOMBSTONE_MS);
     let limit = if all { i64::MAX } else { AT_ONCE };
     let until: Option<i64> = connection.query_row(
@@ -70,7 +70,7 @@ const TOMBSTONES: u64 = 64 * 1024 * 1024;
 
 /// What deleted records take.
 #[derive(Debug, Default)]
-pub(super) struct Tombstones {
+pub(in crate::journal) struct Tombstones {
     /// At most so much; `None`: it has to be counted.
     bytes: Option<u64>,
     /// What came since.
@@ -79,29 +79,29 @@ pub(super) struct Tombstones {
 
 impl Tombstones {
     /// The most that they may take: a quarter of what events may.
-    pub(super) fn limit(limits: &Limits) -> u64 {
+    pub(in crate::journal) fn limit(limits: &Limits) -> u64 {
         limits
             .max_bytes
             .map_or(TOMBSTONES, |most| TOMBSTONES.min(most / 4))
     }
 
     /// A record with a key of this length may have been deleted.
-    pub(super) fn add(&mut self, key: usize) {
+    pub(in crate::journal) fn add(&mut self, key: usize) {
         self.added += TOMBSTONE + 2 * key as u64;
     }
 
     /// These were, as well.
-    pub(super) fn append(&mut self, other: &mut Self) {
+    pub(in crate::journal) fn append(&mut self, other: &mut Self) {
         self.added += std::mem::take(&mut other.added);
     }
 
     /// What was forgotten may be there again.
-    pub(super) fn count_again(&mut self) {
+    pub(in crate::journal) fn count_again(&mut self) {
         self.bytes = None;
     }
 
     /// Forgets the oldest ones if all take more than this; whether it did.
-    pub(super) fn bound(&mut self, connection: &Connection, most: u64) -> rusqlite::Result<bool> {
+    pub(in crate::journal) fn bound(&mut self, connection: &Connection, most: u64) -> rusqlite::Result<bool> {
         if self.added == 0 {
             return Ok(false);
         }
@@ -161,7 +161,7 @@ const CONTEXTS: u64 = 16 * 1024;
 
 /// Forgets documents that have delivered nothing for long. Only at a start: a tab that is open and
 /// idle would lose its place.
-pub(super) fn old_contexts(connection: &Connection) -> rusqlite::Result<()> {
+pub(in crate::journal) fn old_contexts(connection: &Connection) -> rusqlite::Result<()> {
     connection
         .execute(
             "DELETE FROM context WHERE seen_at < ?1 AND id < (SELECT max(id) FROM context)",
@@ -172,14 +172,14 @@ pub(super) fn old_contexts(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The documents among which those of an origin that has too many were looked for.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct BoundedContexts {
+pub(in crate::journal) struct BoundedContexts {
     /// The highest id; none is given out twice.
     last: i64,
 }
 
 impl BoundedContexts {
     /// Forgets the oldest documents of each origin that has too many; whether there were any.
-    pub(super) fn bound(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+    pub(in crate::journal) fn bound(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         let last = connection.query_row("SELECT coalesce(max(id), 0) FROM context", [], |row| row.get(0))?;
         if std::mem::replace(&mut self.last, last) == last {
             return Ok(false);
@@ -206,7 +206,7 @@ struct Gone {
 
 /// Forgets some of the stores that were gone when the events up to this one, which are no longer
 /// there, were made. Whether there may be more.
-pub(super) fn stores(connection: &Connection, tail: u64) -> rusqlite::Result<bool> {
+pub(in crate::journal) fn stores(connection: &Connection, tail: u64) -> rusqlite::Result<bool> {
     let found = {
         let mut rows = connection.prepare_cached(
             "SELECT id, origin, range_deleted_began, max(range_deleted_at, coalesce((SELECT max(at) FROM read_mark WHERE store = id), 0))

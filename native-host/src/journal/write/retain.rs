@@ -1,6 +1,6 @@
 //! What leaves the journal, and what is stripped when space runs out: see [`limits`].
 //!
-//! [`limits`]: super::super::limits
+//! [`limits`]: super::super::retention::limits
 
 mod backfill;
 mod evict;
@@ -12,9 +12,10 @@ use self::backfill::Backfilled;
 pub(super) use self::strip::Loss;
 use super::{
     super::{
-        forget::{self, Tombstones},
+        place::Place,
+        retention::forget::{self, Tombstones},
         schema,
-        store::{Place, Stores},
+        store::Stores,
     },
     Batch,
 };

@@ -11,14 +11,14 @@
 //! ([`CommitSpan::is_late`]) is reported, but it does not change the record: otherwise the caches
 //! would step back until the record is read again. That reading is what decides.
 //!
-//! No stamp is from a time that is yet to come ([`clock`](super::clock)).
+//! No stamp is from a time that is yet to come ([`clock`](super::super::clock)).
 //!
 //! **Invariant:** a stamp in conflict belongs to no document. If it belonged to the latest writer,
 //! that document's next commit would be accepted unchecked although another document's write may be
 //! younger.
 
 /// How far two documents' clocks and the granularity of `Date.now()` may mislead.
-pub(super) const SLACK_MS: i64 = 250;
+pub(in crate::journal) const SLACK_MS: i64 = 250;
 
 /// How far two clocks of one machine are apart that show the same instant: `Date.now()` has
 /// milliseconds.
@@ -26,7 +26,7 @@ const TICK_MS: i64 = 1;
 
 /// The source of what is known, and when it was true.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(in crate::journal) struct Stamp {
     /// The context that wrote it; the negative of the one that read it; [`NO_CONTEXT`].
     pub by: i64,
     /// When the span begins that encloses the instant at which it was true.
@@ -36,11 +36,11 @@ pub(super) struct Stamp {
 }
 
 /// Several documents at about the same time, or an unknown one.
-pub(super) const NO_CONTEXT: i64 = 0;
+pub(in crate::journal) const NO_CONTEXT: i64 = 0;
 
 /// A commit: it took place between these two times.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CommitSpan {
+pub(in crate::journal) struct CommitSpan {
     pub context: i64,
     pub began_at: i64,
     pub committed_at: i64,
@@ -48,7 +48,7 @@ pub(super) struct CommitSpan {
 
 impl CommitSpan {
     /// Whether it may be older than this stamp.
-    pub(super) fn conflicts_with(self, last: Stamp) -> bool {
+    pub(in crate::journal) fn conflicts_with(self, last: Stamp) -> bool {
         if last.by == self.context {
             // Its own commits come in order.
             return false;
@@ -58,7 +58,7 @@ impl CommitSpan {
 
     /// How far the clock of a stamp by this context may differ from the commit's. A read by the
     /// same document goes by the same clock.
-    pub(super) fn clock_slack(self, by: i64) -> i64 {
+    pub(in crate::journal) fn clock_slack(self, by: i64) -> i64 {
         if by == -self.context { 0 } else { SLACK_MS }
     }
 
@@ -68,7 +68,7 @@ impl CommitSpan {
     /// first may have waited with its first write. Where the clock cannot tell the beginnings apart
     /// the record stays as it is. Neither matters if the stamp is `own`: the same document was the
     /// last to write the record.
-    pub(super) fn is_late(self, last: Stamp, own: impl FnOnce() -> bool) -> bool {
+    pub(in crate::journal) fn is_late(self, last: Stamp, own: impl FnOnce() -> bool) -> bool {
         if !self.conflicts_with(last) {
             return false;
         }
@@ -79,7 +79,7 @@ impl CommitSpan {
     }
 
     /// The last stamp after this commit.
-    pub(super) fn combine_with(self, last: Stamp) -> Stamp {
+    pub(in crate::journal) fn combine_with(self, last: Stamp) -> Stamp {
         Stamp {
             by: if self.conflicts_with(last) {
                 NO_CONTEXT
@@ -94,7 +94,7 @@ impl CommitSpan {
 
 /// A read transaction: it took place between these two times.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ReadSpan {
+pub(in crate::journal) struct ReadSpan {
     pub context: i64,
     pub began_at: i64,
     pub read_at: i64,
@@ -104,7 +104,7 @@ pub(super) struct ReadSpan {
 
 impl ReadSpan {
     /// What it saw was true.
-    pub(super) fn stamp(self) -> Stamp {
+    pub(in crate::journal) fn stamp(self) -> Stamp {
         Stamp {
             by: -self.context,
             began: self.began_at,
@@ -113,12 +113,12 @@ impl ReadSpan {
     }
 
     /// Whether it may be older than something that was true at this time.
-    pub(super) fn may_precede(self, at: i64) -> bool {
+    pub(in crate::journal) fn may_precede(self, at: i64) -> bool {
         at >= self.began_at.saturating_sub(SLACK_MS)
     }
 
     /// The last stamp after this read, of something that it found unchanged.
-    pub(super) fn combine_with(self, last: Stamp) -> Stamp {
+    pub(in crate::journal) fn combine_with(self, last: Stamp) -> Stamp {
         let contested = last.by != -self.context && self.may_precede(last.at);
         Stamp {
             by: if contested { NO_CONTEXT } else { -self.context },

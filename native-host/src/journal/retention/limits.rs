@@ -13,7 +13,7 @@
 //!   never arrived. Their origins are read again once the sinks have taken so much that there is
 //!   space.
 //!
-//! This module has the limits and the counters; `write::retention` acts on them.
+//! This module has the limits and the counters; `write::retain` acts on them.
 
 use rusqlite::{Connection, params};
 
@@ -22,7 +22,7 @@ const INTERVAL: u64 = 8192;
 
 /// How many go at once: more than come in an interval, so that a long backlog goes too, and few
 /// enough that no delivery waits for it.
-pub(super) const AT_ONCE: u64 = 4 * INTERVAL;
+pub(in crate::journal) const AT_ONCE: u64 = 4 * INTERVAL;
 
 /// What a row takes beside its text and its key.
 macro_rules! row {
@@ -32,16 +32,17 @@ macro_rules! row {
 }
 
 /// What a row takes.
-pub(super) const ROW_BYTES: &str = concat!(row!(), " + octet_length(event) + coalesce(octet_length(key), 0)");
+pub(in crate::journal) const ROW_BYTES: &str =
+    concat!(row!(), " + octet_length(event) + coalesce(octet_length(key), 0)");
 
 /// The same of a row that is about to be written.
-pub(super) fn row_bytes(text: &str, key: Option<&[u8]>) -> u64 {
+pub(in crate::journal) fn row_bytes(text: &str, key: Option<&[u8]>) -> u64 {
     row!() + (text.len() + key.map_or(0, <[u8]>::len)) as u64
 }
 
 /// What the events take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Usage {
+pub(in crate::journal) struct Usage {
     /// Bytes of rows with their texts and keys.
     pub bytes: u64,
     /// How many events have lost their text, since the beginning.
@@ -59,7 +60,7 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(in crate::journal) fn load(connection: &Connection) -> rusqlite::Result<Self> {
         connection.query_row("SELECT bytes, stripped, backfill_pending FROM usage", [], |row| {
             let bytes = row.get(0)?;
             Ok(Self {
@@ -73,7 +74,7 @@ impl Usage {
         })
     }
 
-    pub(super) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(in crate::journal) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
             .prepare_cached("UPDATE usage SET bytes = ?1, stripped = ?2, backfill_pending = ?3 WHERE bytes <> ?1 OR stripped <> ?2 OR backfill_pending <> ?3")?
             .execute(params![self.bytes, self.stripped, self.backfill_pending])
@@ -84,7 +85,7 @@ impl Usage {
 /// What was backfilled last and has yet to reach the sinks. Its text is not stripped until then,
 /// unless other events take more and more space.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct BackfillUnderWay {
+pub(in crate::journal) struct BackfillUnderWay {
     /// The last of these events.
     last: u64,
     /// What all events may take until then.
@@ -93,7 +94,7 @@ pub(super) struct BackfillUnderWay {
 
 impl BackfillUnderWay {
     /// These events were backfilled; others may take so much besides.
-    pub(super) fn new(last: u64, usage: Usage, besides: u64) -> Self {
+    pub(in crate::journal) fn new(last: u64, usage: Usage, besides: u64) -> Self {
         Self {
             last,
             most: usage.bytes.saturating_add(besides),
@@ -101,13 +102,18 @@ impl BackfillUnderWay {
     }
 
     /// Whether nothing is stripped yet.
-    pub(super) fn is_kept(self, passed_on: u64, usage: Usage) -> bool {
+    pub(in crate::journal) fn is_kept(self, passed_on: u64, usage: Usage) -> bool {
         passed_on < self.last && usage.bytes <= self.most
     }
 }
 
 /// Notes when all events up to this one had passed a stage.
-pub(super) fn note_passed(connection: &Connection, stage: &str, last: u64, at: i64) -> rusqlite::Result<()> {
+pub(in crate::journal) fn note_passed(
+    connection: &Connection,
+    stage: &str,
+    last: u64,
+    at: i64,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO delivery (stage, last, at) VALUES (?1, ?2, ?3)")?
         .execute(params![stage, last, at])
@@ -115,6 +121,6 @@ pub(super) fn note_passed(connection: &Connection, stage: &str, last: u64, at: i
 }
 
 /// Whether the head has passed a multiple of the interval.
-pub(super) fn is_due(before: u64, head: u64) -> bool {
+pub(in crate::journal) fn is_due(before: u64, head: u64) -> bool {
     before / INTERVAL != head / INTERVAL
 }

@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::super::{
     super::{
         key::{RecordKey, raw},
-        limits::BackfillUnderWay,
+        retention::limits::BackfillUnderWay,
         row_state::{IS_BACKFILL_PENDING, RowState},
     },
     Batch,

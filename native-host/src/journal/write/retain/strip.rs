@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::super::{
     super::{
-        limits::AT_ONCE,
+        retention::limits::AT_ONCE,
         row_state::{IS_WHOLE, RowState},
     },
     Batch,

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::super::{
     super::{
-        limits::{AT_ONCE, ROW_BYTES},
+        retention::limits::{AT_ONCE, ROW_BYTES},
         row_state::IS_BACKFILL_PENDING,
     },
     Batch,

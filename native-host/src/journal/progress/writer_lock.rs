@@ -17,8 +17,8 @@ use std::sync::{
 use rusqlite::{Connection, params};
 
 use super::{
+    super::retention::limits,
     condition::{Condition, Notice},
-    limits,
 };
 use crate::time::now_ms;
 
@@ -40,7 +40,7 @@ struct Shared {
 
 /// Something that a sink wants written.
 #[derive(Debug)]
-pub(super) struct PendingProgress {
+pub(in crate::journal) struct PendingProgress {
     sink: &'static str,
     at: i64,
     content: Content,
@@ -56,12 +56,12 @@ enum Content {
 
 impl WriterLock {
     /// Waits for the lock.
-    pub(super) fn take(&self) -> MutexGuard<'_, ()> {
+    pub(in crate::journal) fn take(&self) -> MutexGuard<'_, ()> {
         self.0.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the lock if it is free.
-    pub(super) fn try_take(&self) -> Option<MutexGuard<'_, ()>> {
+    pub(in crate::journal) fn try_take(&self) -> Option<MutexGuard<'_, ()>> {
         match self.0.lock.try_lock() {
             Ok(turn) => Some(turn),
             Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
@@ -70,21 +70,21 @@ impl WriterLock {
     }
 
     /// Lets the journal's thread look at its numbers again.
-    pub(super) fn set_renumbered(&self) {
+    pub(in crate::journal) fn set_renumbered(&self) {
         self.0.renumbered.store(true, Ordering::SeqCst);
     }
 
     /// Whether it must, from now on no more.
-    pub(super) fn was_renumbered(&self) -> bool {
+    pub(in crate::journal) fn was_renumbered(&self) -> bool {
         self.0.renumbered.swap(false, Ordering::SeqCst)
     }
 
-    pub(super) fn post_passed(&self, sink: &'static str, number: u64, notices: &[Notice]) {
+    pub(in crate::journal) fn post_passed(&self, sink: &'static str, number: u64, notices: &[Notice]) {
         let notices = notices.to_vec();
         self.post(sink, Content::Passed { number, notices });
     }
 
-    pub(super) fn post_condition(&self, sink: &'static str, condition: &Condition) {
+    pub(in crate::journal) fn post_condition(&self, sink: &'static str, condition: &Condition) {
         self.post(sink, Content::Condition(condition.clone()));
     }
 
@@ -105,18 +105,18 @@ impl WriterLock {
     }
 
     /// Whether all that was posted is written, or about to be.
-    pub(super) fn is_saved(&self) -> bool {
+    pub(in crate::journal) fn is_saved(&self) -> bool {
         self.pending().is_empty()
     }
 
     /// The pending progress, for the transaction of the thread that has the lock. If that fails it
     /// must be
     /// [put back](Self::put_back).
-    pub(super) fn take_pending(&self) -> Vec<PendingProgress> {
+    pub(in crate::journal) fn take_pending(&self) -> Vec<PendingProgress> {
         std::mem::take(&mut *self.pending())
     }
 
-    pub(super) fn put_back(&self, mut earlier: Vec<PendingProgress>) {
+    pub(in crate::journal) fn put_back(&self, mut earlier: Vec<PendingProgress>) {
         let mut notes = self.pending();
         earlier.append(&mut notes);
         *notes = earlier;
@@ -136,7 +136,7 @@ impl PendingProgress {
 }
 
 /// Writes progress within a transaction.
-pub(super) fn write(connection: &Connection, notes: &[PendingProgress]) -> rusqlite::Result<()> {
+pub(in crate::journal) fn write(connection: &Connection, notes: &[PendingProgress]) -> rusqlite::Result<()> {
     for PendingProgress { sink, at, content } in notes {
         match content {
             Content::Passed { number, notices } => {

@@ -18,7 +18,7 @@ use std::{
 
 use protocol::message::FromHost;
 
-use super::{key::RecordKey, store::Place};
+use super::super::{key::RecordKey, place::Place};
 use crate::timing;
 
 /// How often a question is put that no document answers.
@@ -37,7 +37,7 @@ const SINGLY: usize = 16 * 1024;
 const SINGLY_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Default)]
-pub(super) struct Requery {
+pub(in crate::journal) struct Requery {
     stores: HashMap<i64, Pending>,
     /// What the keys of all stores take.
     bytes: usize,
@@ -61,7 +61,7 @@ enum Change {
 
 /// What a read did to the keys that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Resolution {
+pub(in crate::journal) enum Resolution {
     /// The key did not wait.
     Unasked,
     /// Other keys of the store still wait.
@@ -89,7 +89,7 @@ struct Pending {
 
 /// A store whose records are no longer asked for one by one.
 #[derive(Debug)]
-pub(super) struct GivenUp {
+pub(in crate::journal) struct GivenUp {
     pub store: i64,
     pub origin: String,
     /// There are too many of them; otherwise, no document has answered.
@@ -106,12 +106,12 @@ enum Cause {
 
 impl Requery {
     /// What was done since the last transaction is kept.
-    pub(super) fn keep(&mut self) {
+    pub(in crate::journal) fn keep(&mut self) {
         self.done.clear();
     }
 
     /// What was done since the last transaction was kept never happened.
-    pub(super) fn undo(&mut self) {
+    pub(in crate::journal) fn undo(&mut self) {
         for done in std::mem::take(&mut self.done).into_iter().rev() {
             match done {
                 Change::Added { store, key } => {
@@ -129,13 +129,13 @@ impl Requery {
     }
 
     /// A commit is in conflict: the record must be read again.
-    pub(super) fn add(&mut self, store: i64, place: &Place, key: &RecordKey) {
+    pub(in crate::journal) fn add(&mut self, store: i64, place: &Place, key: &RecordKey) {
         let text = key.text.get().to_owned();
         self.wait(store, place, key.bytes.clone(), text, Cause::Conflict);
     }
 
     /// What was read of a record decides nothing: it must be read again.
-    pub(super) fn keep_asking(&mut self, store: i64, place: &Place, key: &RecordKey) {
+    pub(in crate::journal) fn keep_asking(&mut self, store: i64, place: &Place, key: &RecordKey) {
         let text = key.text.get().to_owned();
         self.wait(store, place, key.bytes.clone(), text, Cause::Answer);
     }
@@ -186,7 +186,7 @@ impl Requery {
     }
 
     /// A record was read and is in no conflict.
-    pub(super) fn resolve(&mut self, store: i64, key: &[u8]) -> Resolution {
+    pub(in crate::journal) fn resolve(&mut self, store: i64, key: &[u8]) -> Resolution {
         let Some((place, text)) = self.remove(store, key) else {
             return Resolution::Unasked;
         };
@@ -220,12 +220,12 @@ impl Requery {
     }
 
     /// Whether a record of the store waits to be read again.
-    pub(super) fn has_pending(&self, store: i64) -> bool {
+    pub(in crate::journal) fn has_pending(&self, store: i64) -> bool {
         self.stores.contains_key(&store)
     }
 
     /// Notes which document's write of a record that waits to be read was applied last.
-    pub(super) fn set_author(&mut self, store: i64, key: &[u8], context: i64) {
+    pub(in crate::journal) fn set_author(&mut self, store: i64, key: &[u8], context: i64) {
         if let Some(pending) = self.stores.get_mut(&store)
             && pending.keys.contains_key(key)
         {
@@ -234,13 +234,13 @@ impl Requery {
     }
 
     /// Whether this document's write of a record that waits to be read was applied last.
-    pub(super) fn is_author(&self, store: i64, key: &[u8], context: i64) -> bool {
+    pub(in crate::journal) fn is_author(&self, store: i64, key: &[u8], context: i64) -> bool {
         let pending = self.stores.get(&store);
         pending.and_then(|pending| pending.authors.get(key)) == Some(&context)
     }
 
     /// Whether this record of a store waits to be read.
-    pub(super) fn is_pending(&self, store: i64, key: &[u8]) -> bool {
+    pub(in crate::journal) fn is_pending(&self, store: i64, key: &[u8]) -> bool {
         self.stores
             .get(&store)
             .is_some_and(|pending| pending.all || pending.keys.contains_key(key))
@@ -248,7 +248,7 @@ impl Requery {
 
     /// The stores whose records are not asked for one by one any more. They still wait, until they
     /// are [handed over](Self::hand_over).
-    pub(super) fn given_up(&self, now: Instant) -> Vec<GivenUp> {
+    pub(in crate::journal) fn given_up(&self, now: Instant) -> Vec<GivenUp> {
         self.stores
             .iter()
             .filter(|(_, pending)| pending.due <= now && (pending.all || pending.unanswered >= ATTEMPTS))
@@ -261,21 +261,21 @@ impl Requery {
     }
 
     /// It is on disk that all of the store is to be read.
-    pub(super) fn hand_over(&mut self, store: i64) {
+    pub(in crate::journal) fn hand_over(&mut self, store: i64) {
         if let Some(pending) = self.stores.remove(&store) {
             self.bytes -= pending.bytes;
         }
     }
 
     /// That could not be written: it is tried again at this time.
-    pub(super) fn postpone(&mut self, store: i64, until: Instant) {
+    pub(in crate::journal) fn postpone(&mut self, store: i64, until: Instant) {
         if let Some(pending) = self.stores.get_mut(&store) {
             pending.due = until;
         }
     }
 
     /// The questions that are to be put now.
-    pub(super) fn questions(&mut self, now: Instant) -> Vec<FromHost> {
+    pub(in crate::journal) fn questions(&mut self, now: Instant) -> Vec<FromHost> {
         let mut reads: Vec<FromHost> = Vec::new();
         let due =
             |pending: &&mut Pending| pending.due <= now && !pending.all && pending.unanswered < ATTEMPTS;
@@ -291,7 +291,7 @@ impl Requery {
 
     /// Other documents of the origin can be asked than before: each record that waits has all
     /// attempts again.
-    pub(super) fn ask_again(&mut self, origin: &str) {
+    pub(in crate::journal) fn ask_again(&mut self, origin: &str) {
         let now = Instant::now();
         for pending in self
             .stores
@@ -306,7 +306,7 @@ impl Requery {
         }
     }
 
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(in crate::journal) fn next_due(&self) -> Option<Instant> {
         self.stores.values().map(|pending| pending.due).min()
     }
 }
