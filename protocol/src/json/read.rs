@@ -15,12 +15,16 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{JsonError, Reader, unescaped, unquoted};
+use super::{
+    JsonError,
+    literal::{unescaped, unquoted},
+    parser::Parser,
+};
 use crate::number;
 
 /// Reads a value that must fill the whole text.
 pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ReadError> {
-    let mut reader = Reader::new(text);
+    let mut reader = Parser::new(text);
     let value = T::deserialize(&mut reader).map_err(|error| error.found_at(reader.at))?;
     reader.end()?;
     Ok(value)
@@ -107,7 +111,7 @@ impl de::Error for ReadError {
 /// type of ours begins so.
 const RAW: char = '$';
 
-impl<'de> Reader<'de> {
+impl<'de> Parser<'de> {
     /// The first byte of what comes next.
     fn next(&mut self) -> Option<u8> {
         self.space();
@@ -182,7 +186,7 @@ impl<'de> Reader<'de> {
     }
 }
 
-impl<'de> Reader<'de> {
+impl<'de> Parser<'de> {
     /// The name of an object's next member, up to where its value is; nothing at the object's end.
     fn member(&mut self, first: &mut bool) -> Result<Option<Cow<'de, str>>, ReadError> {
         if !self.another(first, b'}')? {
@@ -194,7 +198,7 @@ impl<'de> Reader<'de> {
     }
 }
 
-impl<'de> Deserializer<'de> for &mut Reader<'de> {
+impl<'de> Deserializer<'de> for &mut Parser<'de> {
     type Error = ReadError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -360,7 +364,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
 /// The items of an array.
 struct Items<'r, 'de> {
-    reader: &'r mut Reader<'de>,
+    reader: &'r mut Parser<'de>,
     first: bool,
 }
 
@@ -377,7 +381,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_, 'de> {
 
 /// The members of an object.
 struct Members<'r, 'de> {
-    reader: &'r mut Reader<'de>,
+    reader: &'r mut Parser<'de>,
     first: bool,
 }
 
@@ -421,13 +425,13 @@ impl<'de> Deserializer<'de> for Name<'de> {
 
 /// An enum's variant: `"name"` or `{"name":content}`.
 struct Variant<'r, 'de> {
-    reader: &'r mut Reader<'de>,
+    reader: &'r mut Parser<'de>,
     has_content: bool,
 }
 
 impl<'r, 'de> Variant<'r, 'de> {
     /// Where the content is.
-    fn content(self) -> Result<&'r mut Reader<'de>, ReadError> {
+    fn content(self) -> Result<&'r mut Parser<'de>, ReadError> {
         if self.has_content {
             return Ok(self.reader);
         }
