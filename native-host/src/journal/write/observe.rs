@@ -48,7 +48,9 @@ impl Batch<'_> {
     }
 
     /// A range of a store was read as a whole: what the mirror has there and the read has not is
-    /// gone.
+    /// gone. Returns whether all of the range was gone through: what a delivery of few bytes can
+    /// cause here has the bound of a deleted range. Past it the store is left, and read again; the
+    /// next read finds what this one has done.
     pub(super) fn observe_gone(
         &mut self,
         event_context: EventContext<'_>,
@@ -56,21 +58,36 @@ impl Batch<'_> {
         span: &Span,
         reading: ReadSpan,
         is_there: impl Fn(KeyDigest) -> bool,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<bool> {
         let version = event_context.version;
         let store = self.state.stores.get(&self.transaction, place, version)?.id;
         let mut live = Pages::of(store, span);
         let mut tombstones = 0;
-        while let Some((page, skipped)) = live.keys(self.mirror())? {
+        while !self.is_spent()
+            && let Some((page, skipped)) = live.keys(self.mirror())?
+        {
+            self.volume.count_skipped(skipped);
             tombstones += skipped.rows;
             for bytes in page {
+                if self.is_spent() {
+                    break;
+                }
+                self.volume.count_read(&bytes, None);
                 if !is_there(KeyDigest::of(&bytes)) {
+                    // Also without an event: reading a store again and again costs as much.
+                    self.volume.count_event(&bytes);
                     let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
                     self.observe(event_context, place, &key, None, reading)?;
                 }
             }
         }
-        self.forget_many_tombstones(place, version, span, tombstones)
+        // Also of a read that does not finish: the next one could come no further otherwise.
+        self.forget_many_tombstones(place, version, span, tombstones)?;
+        if self.is_spent() {
+            self.leave_store(place, version)?;
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// Compares a record with what was read of it (`None`: nothing is there). A difference is an

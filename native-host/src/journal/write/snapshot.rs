@@ -52,8 +52,16 @@ impl Batch<'_> {
             reading,
         );
         let there = self.observe_all(event_context, &place, observed, reading)?;
-        self.observe_gone(event_context, &place, &span, reading, |key| there.contains(&key))?;
-        self.end_stretch(&place, snapshot.version, &span, reading)
+        let is_finished =
+            self.observe_gone(event_context, &place, &span, reading, |key| there.contains(&key))?;
+        if is_finished {
+            return self.end_stretch(&place, snapshot.version, &span, reading);
+        }
+        let store = self
+            .state
+            .stores
+            .get(&self.transaction, &place, snapshot.version)?;
+        Ok(store.add_read_mark(&self.transaction, reading, span.to)?)
     }
 
     pub(super) fn records(&mut self, scope: Scope<'_>, records: &Records<'_>) -> Result<(), Refusal> {
@@ -197,10 +205,13 @@ impl Batch<'_> {
                 // When its place was passed is not known of what is not there.
                 reading.began_at = scan.began_at;
                 let Some(seen) = scan.seen else { return Ok(()) };
-                self.observe_gone(event_context(reading), &place, &Span::all(), reading, |key| {
-                    seen.contains(&key)
-                })?;
-                self.known_as_a_whole(&place, snapshot.version, scan.began_at)?;
+                let is_finished =
+                    self.observe_gone(event_context(reading), &place, &Span::all(), reading, |key| {
+                        seen.contains(&key)
+                    })?;
+                if is_finished {
+                    self.known_as_a_whole(&place, snapshot.version, scan.began_at)?;
+                }
             }
             // A chunk is missing; most likely another host had it. All of them are needed.
             (None, None) => {

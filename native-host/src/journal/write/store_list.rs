@@ -68,12 +68,16 @@ impl Batch<'_> {
                 ts_ms: reading.read_at,
                 transaction: None,
             };
-            self.observe_gone(event_context, &place, &Span::all(), reading, |_| false)?;
+            let is_finished = self.observe_gone(event_context, &place, &Span::all(), reading, |_| false)?;
             // No document can read a store that is gone, so the inventory counts as a read of all
             // of it. Records that wait to be read one by one stay in conflict.
             let store = self.state.stores.get(&self.transaction, &place, version)?;
             let records = !self.state.requery.has_pending(store.id);
             store.add_read_mark(&self.transaction, reading, Span::all().to)?;
+            if !is_finished {
+                // The origin is asked for another list, which meets the rest and the other stores.
+                break;
+            }
             store.finish_resync(&self.transaction, reading.began_at, records)?;
             store.clear_unseen_writer(&self.transaction)?;
             let id = store.id;

@@ -7,6 +7,7 @@ mod digests;
 mod emptied;
 mod forget;
 mod full;
+mod gone;
 mod handed;
 mod late;
 mod linear;
