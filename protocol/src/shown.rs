@@ -90,7 +90,12 @@ pub fn shown_json(text: &str) -> Cow<'_, str> {
 }
 
 /// A word for a POSIX shell. Hidden characters are written as the bytes that they are, in `$'…'`.
+/// No word can have U+0000, and shells end it there: it becomes the text `\u{0}`, so that the word
+/// does not name something else.
 pub fn shell_word(word: &str) -> String {
+    if word.contains('\0') {
+        return shell_word(&word.replace('\0', "\\u{0}"));
+    }
     let plain = |char: char| char.is_ascii_alphanumeric() || "_-./:@%+,".contains(char);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -163,15 +168,16 @@ mod tests {
             "-x",
             "\\'\n",
             "a\u{202e}'b",
+            "shop\0x",
         ] {
-            let word = word.replace('\0', "");
-            let quoted = shell_word(&word);
+            let quoted = shell_word(word);
             assert!(!quoted.contains(is_hidden), "{quoted}");
             if let Ok(output) = std::process::Command::new("bash")
                 .args(["-c", &format!("printf %s {quoted}")])
                 .output()
             {
-                assert_eq!(String::from_utf8_lossy(&output.stdout), word, "{quoted}");
+                let expected = word.replace('\0', "\\u{0}");
+                assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{quoted}");
             }
         }
         assert_eq!(shell_word("http://localhost:1"), "http://localhost:1");

@@ -120,6 +120,8 @@ fn problem(origin: &str, foreign: &Foreign) -> Problem {
 /// browser. Those with different hosts may be, too (`a.shop.example` and `shop.example`), which
 /// takes a list of all public suffixes to tell: they count as two sites.
 fn site_of(url: &str) -> Option<(&str, &str)> {
+    // A blob's document has the origin that made the blob, which its address begins with.
+    let url = url.strip_prefix("blob:").unwrap_or(url);
     let (scheme, rest) = url.split_once("://")?;
     if !matches!(scheme, "http" | "https") {
         return None;
@@ -168,6 +170,9 @@ mod tests {
             (0, None, true),
             (3, Some("http://localhost:9090/a?b#c"), true),
             (3, Some("http://user@localhost/"), true),
+            (3, Some("blob:http://localhost:8080/2f6e"), true),
+            (3, Some("blob:https://localhost:8080/2f6e"), false),
+            (3, Some("blob:null/http://localhost:8080/2f6e"), false),
             (3, Some("https://localhost:8080/"), false),
             (3, Some("https://shop.example/http://localhost/"), false),
             (3, Some("http://localhost.example/"), false),

@@ -79,7 +79,12 @@ pub fn server_names(row: &EventRow, health: Option<&Health>) -> ServerNames {
 
 fn plain_value(row: &EventRow) -> PlainValue {
     if left_out_bytes(row.after()).is_some() {
-        return PlainValue::TooLarge(get_command(row));
+        return match get_command(row) {
+            Some(command) => PlainValue::TooLarge(command),
+            None => PlainValue::Unavailable(
+                "The value is too large for the feed, and no command can have U+0000 in a name.".to_owned(),
+            ),
+        };
     }
     match plain(row.after(), MAX_PLAIN_BYTES) {
         Ok(text) => PlainValue::Text(text.into_owned()),
@@ -87,9 +92,15 @@ fn plain_value(row: &EventRow) -> PlainValue {
     }
 }
 
-/// The command that prints the current record.
-fn get_command(row: &EventRow) -> String {
+/// The command that prints the current record; none if its names cannot stand in a command.
+fn get_command(row: &EventRow) -> Option<String> {
     let source = &row.source;
+    if [&source.bucket, &source.database, &source.store]
+        .iter()
+        .any(|name| name.contains('\0'))
+    {
+        return None;
+    }
     let mut command = "idb-relay get".to_owned();
     let mut option = |name: &str, value: &str| {
         command.push(' ');
@@ -102,7 +113,7 @@ fn get_command(row: &EventRow) -> String {
     option("--database", &source.database);
     option("--store", &source.store);
     option("--key", &shown_json(row.key()));
-    command
+    Some(command)
 }
 
 /// The command that prints the stream entry of an id.
@@ -260,6 +271,18 @@ mod tests {
                 r#"idb-relay get --origin http://localhost:1 --database shop --store orders --key '"it'\''s"'"#.to_owned()
             ))
         );
+    }
+
+    #[test]
+    fn name_with_nul_has_no_command() {
+        let marker = protocol::inspect::left_out("feed", 70_000);
+        let mut row = crate::events::log::tests::row("u", "1", marker.get());
+        let source = std::sync::Arc::get_mut(&mut row.source).expect("its own");
+        source.database = "shop\0x".into();
+        assert!(matches!(
+            server_names(&row, None).plain_value,
+            Some(PlainValue::Unavailable(_))
+        ));
     }
 
     #[test]
