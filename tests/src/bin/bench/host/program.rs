@@ -12,7 +12,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use lab::servers::{MemcachedServer, RedisServer};
+use lab::{
+    servers::{MemcachedServer, RedisServer},
+    wait::{self, Seen},
+};
 use protocol::message::FromHost;
 use tempfile::TempDir;
 
@@ -23,6 +26,9 @@ const WINDOW: usize = 16 * 1024 * 1024;
 
 /// How long an acknowledgement may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long it may take to end once its stdin is closed.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// Which program.
 pub enum Launch {
@@ -35,7 +41,8 @@ pub enum Launch {
 /// A running host. It ends with its stdin, and is killed when this goes.
 pub struct Program {
     child: Child,
-    stdin: ChildStdin,
+    /// Closed at the end.
+    stdin: Option<ChildStdin>,
     acknowledged: Receiver<u64>,
     /// Frames on their way: the last delivery of each, and its length.
     flying: VecDeque<(u64, usize)>,
@@ -109,7 +116,7 @@ impl Launch {
         });
         let mut program = Program {
             child,
-            stdin,
+            stdin: Some(stdin),
             acknowledged,
             flying: VecDeque::new(),
             flying_bytes: 0,
@@ -158,8 +165,9 @@ impl Program {
 
     fn write(&mut self, text: &[u8]) -> Result<()> {
         let length = u32::try_from(text.len())?;
-        self.stdin.write_all(&length.to_ne_bytes())?;
-        self.stdin.write_all(text)?;
+        let stdin = self.stdin.as_mut().context("its stdin is closed")?;
+        stdin.write_all(&length.to_ne_bytes())?;
+        stdin.write_all(text)?;
         Ok(())
     }
 
@@ -186,7 +194,15 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ended = self.child.kill();
+        // A profiler writes what it has found when the program ends by itself.
+        drop(self.stdin.take());
+        let _ended = wait::until("the end of the host", GRACE, || {
+            Ok(match self.child.try_wait()? {
+                Some(_) => Seen::Ready(()),
+                None => Seen::Not("it runs".to_owned()),
+            })
+        });
+        let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
 }

@@ -155,18 +155,27 @@ fn redis_benchmark(server: &RedisServer, events: u64, command: &[&str]) -> Resul
         .with_context(|| format!("redis-benchmark said {said:?}"))
 }
 
+/// Where the script calls keep how far they are, and whose token they carry.
+const CURSOR: &str = "{idb:events}:cursor:bench";
+const TOKEN: &str = "bench";
+
 /// Script calls as the relay makes them, ready made; some in flight.
 fn evalsha(server: &RedisServer, events: u64) -> Result<f64> {
     let mut connection = server.connect()?;
     let script = Script::new(SCRIPT);
     script.load(&mut connection)?;
+    // The script does nothing for a caller whose token is not the one beside the cursor.
+    redis::cmd("SET")
+        .arg(format!("{CURSOR}:host"))
+        .arg(TOKEN)
+        .exec(&mut connection)?;
     let mut calls = Vec::new();
     let mut last = 0;
     while last < events {
         let mut call = redis::cmd("EVALSHA");
         call.arg(script.get_hash()).arg(2);
-        call.arg("{idb:events}:cursor:bench").arg("idb:events");
-        call.arg(0).arg(last).arg(0).arg(last + 1);
+        call.arg(CURSOR).arg("idb:events");
+        call.arg(TOKEN).arg(0).arg(last).arg(0).arg(last + 1);
         let end = (last + BATCH).min(events);
         call.arg(CHANNEL).arg(end - last);
         for number in last + 1..=end {
