@@ -149,7 +149,7 @@ pub(in crate::journal) fn write(connection: &Connection, notes: &[PendingProgres
                         .prepare_cached(
                             "INSERT OR REPLACE INTO notice (stage, number, text) VALUES (?1, ?2, ?3)",
                         )?
-                        .execute(params![sink, notice.number, notice.text])?;
+                        .execute(params![sink, notice.number, limits::notice_text(&notice.text)])?;
                 }
             }
             Content::Condition(Condition {

@@ -15,6 +15,8 @@
 //!
 //! This module has the limits and the counters; `write::retain` acts on them.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, params};
 
 /// How often old events are looked for, in events.
@@ -117,6 +119,31 @@ pub(in crate::journal) fn note_passed(
     connection
         .prepare_cached("INSERT OR REPLACE INTO delivery (stage, last, at) VALUES (?1, ?2, ?3)")?
         .execute(params![stage, last, at])
+        .map(|_| ())
+}
+
+/// How many notices of events stay, the last ones.
+const NOTICES: usize = if cfg!(test) { 1000 } else { 65_536 };
+
+/// How long the text of one is at most, in bytes: a page may have a part in it.
+const NOTICE_BYTES: usize = 256;
+
+/// What of a notice's text is kept.
+pub(in crate::journal) fn notice_text(text: &str) -> Cow<'_, str> {
+    if text.len() <= NOTICE_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(NOTICE_BYTES - '…'.len_utf8());
+    Cow::Owned(format!("{}…", &text[..end]))
+}
+
+/// Removes the oldest notices, if there are too many.
+pub(in crate::journal) fn bound_notices(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM notice WHERE number <= (SELECT number FROM notice ORDER BY number DESC LIMIT 1 OFFSET ?1)",
+        )?
+        .execute([NOTICES])
         .map(|_| ())
 }
 

@@ -13,7 +13,10 @@ pub(super) use self::strip::Loss;
 use super::{
     super::{
         place::Place,
-        retention::forget::{self, Tombstones},
+        retention::{
+            forget::{self, Tombstones},
+            limits,
+        },
         schema,
         store::Stores,
     },
@@ -92,6 +95,7 @@ impl Batch<'_> {
         let backfilled = self.backfill()?;
         let mut more = backfilled == Backfilled::Some;
         more |= self.evict()?;
+        limits::bound_notices(&self.transaction)?;
         if forget::tombstones(&self.transaction, false)? {
             // What is remembered of stores is older.
             self.state.stores = Stores::default();

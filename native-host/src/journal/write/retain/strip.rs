@@ -61,15 +61,10 @@ impl Batch<'_> {
             self.state.usage.unstrippable = left;
             return Ok(false);
         };
-        {
-            let mut update = self
-                .transaction
-                .prepare_cached("UPDATE journal SET event = '', state = ?2 WHERE number = ?1")?;
-            for (number, keyed) in &gone {
-                let needs_backfill = carried && *number > carried_to && *keyed;
-                update.execute(params![number, RowState::stripped(needs_backfill)])?;
-                pending += u64::from(needs_backfill);
-            }
+        for (number, keyed) in &gone {
+            let needs_backfill = carried && *number > carried_to && *keyed;
+            self.strip_row(*number, RowState::stripped(needs_backfill))?;
+            pending += u64::from(needs_backfill);
         }
         for (store, loss) in &losses {
             left += self.write_gap(*store, loss)?;
@@ -84,6 +79,18 @@ impl Batch<'_> {
             gone.len()
         );
         Ok(left > enough)
+    }
+
+    /// Takes a row's text away. The row is removed and written again: SQLite merges pages that have
+    /// become nearly empty when a row is removed, not when it becomes shorter, and then the file
+    /// would keep the space of all texts that it ever had.
+    fn strip_row(&mut self, number: u64, state: RowState) -> rusqlite::Result<()> {
+        let (store, key): (i64, Option<Vec<u8>>) = self
+            .transaction
+            .prepare_cached("DELETE FROM journal WHERE number = ?1 RETURNING store, key")?
+            .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.insert.execute(params![number, store, state, key, ""])?;
+        Ok(())
     }
 
     /// Lets the last event that a store lost tell of it; the length of its text.

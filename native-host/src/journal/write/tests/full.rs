@@ -3,7 +3,10 @@
 use protocol::message::ErrorCode;
 
 use super::{
-    super::super::{Limits, progress::Progress},
+    super::super::{
+        Limits,
+        progress::{Progress, condition::Notice},
+    },
     Bench, NOW,
 };
 
@@ -41,6 +44,12 @@ impl Bench {
     /// How many events have neither a text nor a gap of their own.
     fn stripped(&self) -> u64 {
         self.query("SELECT count(*) FROM journal WHERE event = ''")
+    }
+
+    /// Whether tables and indexes agree.
+    fn journal_is_sound(&self) {
+        let problems = self.query("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'");
+        assert_eq!(problems, 0);
     }
 
     /// The sink passes everything on, until there is nothing more to do.
@@ -277,4 +286,50 @@ fn lowered_bound_gives_up_no_delivery_while_values_can_be_stripped() {
     bench.commit("a", 60_000, 60_000, &put(60));
     assert_eq!(bench.query("SELECT count(*) FROM journal"), 31);
     assert!(bench.event_bytes() <= MIB, "{}", bench.event_bytes());
+}
+
+#[test]
+fn file_does_not_grow_with_texts_that_were_stripped() {
+    // Several rows share a page of the file, and all of a page's rows lose their texts.
+    for length in [1600, 300] {
+        let (mut bench, _sink) = bench();
+        let mut pages = Vec::new();
+        for turn in 0..10 {
+            for commit in 0..5 {
+                let puts: Vec<String> = (0..200)
+                    .map(|key| format!(r#"{{"put":{{"store":"s","key":{key},"value":{}}}}}"#, long(length, key)))
+                    .collect();
+                let at = (turn * 5 + commit) * 1000;
+                bench.commit("a", at, at, &puts.join(","));
+            }
+            while bench.journal.tidy().expect("tidied") {}
+            pages.push(bench.query("SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"));
+        }
+        // Rows and mirror take their room, and the texts that are kept.
+        let bytes = pages[9] * 8192;
+        assert!(bytes < 4 * MIB, "{length}: {pages:?}");
+        bench.journal_is_sound();
+    }
+}
+
+#[test]
+fn notices_are_short_and_few() {
+    let (mut bench, sink) = bench();
+    let puts: Vec<String> = (0..2000)
+        .map(|key| format!(r#"{{"put":{{"store":"s","key":{key},"value":1}}}}"#))
+        .collect();
+    bench.commit("a", 0, 0, &puts.join(","));
+    let head = bench.reader.head().expect("a head");
+    let notices: Vec<Notice> = (head - 1999..=head)
+        .map(|number| Notice {
+            number,
+            text: format!("{number}: {}", "é".repeat(10_000)),
+        })
+        .collect();
+    sink.save(head - 2000, &notices).expect("saved");
+    bench.commit("a", 1000, 1000, r#"{"put":{"store":"s","key":1,"value":2}}"#);
+    bench.journal.tidy().expect("tidied");
+    assert_eq!(bench.query("SELECT max(octet_length(text)) > 256 FROM notice"), 0);
+    assert_eq!(bench.query("SELECT count(*) FROM notice"), 1000);
+    assert_eq!(bench.query("SELECT max(number) FROM notice"), head);
 }
