@@ -20,14 +20,30 @@ pub(super) struct Row {
     pub redaction: i64,
 }
 
+impl Row {
+    /// The bytes of its value.
+    pub(super) fn bytes(&self) -> usize {
+        self.value.as_ref().map_or(0, String::len)
+    }
+}
+
 /// The generation of a value that is to be backfilled although the present rules may forbid it: the
 /// next read of the record makes the event, even if it finds what the mirror has.
 pub(super) const BACKFILL_ON_READ: i64 = -1;
+
+/// A record that becomes shorter by more than so many bytes is removed and written again, so that
+/// the file gives back its space: SQLite merges pages that have become nearly empty when a row is
+/// removed, not when it becomes shorter.
+const SHORTER: usize = 64;
+
+/// How many tombstones are removed and written again together.
+const TOMBSTONES_AT_ONCE: usize = 1024;
 
 /// Single records, within a transaction: its statements stay at hand, for there are many.
 pub(super) struct Single<'c> {
     row: CachedStatement<'c>,
     write: CachedStatement<'c>,
+    remove: CachedStatement<'c>,
     stamp: CachedStatement<'c>,
     mark_for_backfill: CachedStatement<'c>,
     /// The generation of the redaction rules that made what is written.
@@ -51,6 +67,7 @@ impl<'c> Single<'c> {
                  ON CONFLICT DO UPDATE SET value = excluded.value, context = excluded.context,
                     began = excluded.began, at = excluded.at, redaction = excluded.redaction",
             )?,
+            remove: connection.prepare_cached("DELETE FROM record WHERE store = ?1 AND key = ?2")?,
             stamp: connection.prepare_cached(
                 "INSERT INTO record (store, key, context, began, at) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT DO UPDATE SET context = excluded.context, began = excluded.began,
@@ -86,16 +103,22 @@ impl<'c> Single<'c> {
             .optional()
     }
 
+    /// Writes a record that has, or had, a value of so many bytes.
     pub(super) fn write(
         &mut self,
         store: i64,
         key: &[u8],
+        replaced: usize,
         value: Option<&str>,
         word: Stamp,
     ) -> rusqlite::Result<()> {
-        self.attempted += (key.len() + value.map_or(0, str::len)) as u64;
+        let bytes = value.map_or(0, str::len);
+        self.attempted += (key.len() + bytes) as u64;
         if value.is_none() {
             self.tombstones.add(key.len());
+        }
+        if replaced > bytes + SHORTER {
+            self.remove.execute(params![store, key])?;
         }
         self.write
             .execute(params![
@@ -195,6 +218,46 @@ impl<'c> Mirror<'c> {
             limit,
             unknown
         ])
+    }
+
+    /// Removes the tombstones of a range and writes them again, for the space of the values that
+    /// they had ([`SHORTER`]).
+    pub(super) fn compact_tombstones(self, store: i64, span: &Span) -> rusqlite::Result<()> {
+        let mut left = Some(span.clone());
+        while let Some(span) = left.take() {
+            let tombstones: Vec<(Vec<u8>, Stamp, i64)> = self
+                .statement(
+                    "SELECT key, context, began, at, redaction FROM record
+                     WHERE store = ?1 AND key >= ?2 AND key < ?3 AND value IS NULL ORDER BY key LIMIT ?4",
+                )?
+                .query_map(params![store, span.from, span.to, TOMBSTONES_AT_ONCE], |row| {
+                    let stamp = Stamp {
+                        by: row.get(1)?,
+                        began: row.get(2)?,
+                        at: row.get(3)?,
+                    };
+                    Ok((row.get(0)?, stamp, row.get(4)?))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            let Some((last, ..)) = tombstones.last() else {
+                break;
+            };
+            let from = span.from.clone();
+            let rest = span.after(last);
+            let done = Span {
+                from,
+                to: rest.from.clone(),
+            };
+            self.remove_tombstones(store, &done)?;
+            let mut insert = self.statement(
+                "INSERT INTO record (store, key, context, began, at, redaction) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?;
+            for (key, stamp, redaction) in &tombstones {
+                insert.execute(params![store, key, stamp.by, stamp.began, stamp.at, redaction])?;
+            }
+            left = Some(rest);
+        }
+        Ok(())
     }
 
     /// Removes the tombstones of a range that are in no conflict with this commit, and no later

@@ -7,7 +7,7 @@ use super::{
             stamp::{CommitSpan, Stamp},
         },
         key::RecordKey,
-        mirror::Single,
+        mirror::{Row, Single},
         store::Store,
     },
     before::Before,
@@ -45,6 +45,8 @@ pub(super) struct Known {
     pub late: bool,
     /// What was said last of it.
     last: Stamp,
+    /// The bytes of its value.
+    bytes: usize,
 }
 
 impl Known {
@@ -64,7 +66,7 @@ impl Known {
         if self.contested {
             written.write(store, key);
         }
-        single.write(store, key, value, stamp)
+        single.write(store, key, self.bytes, value, stamp)
     }
 
     pub(super) fn of(
@@ -91,6 +93,7 @@ impl Known {
                     written.has(store.id, key, live) || requery.is_author(store.id, &key.bytes, when.context)
                 }),
             last,
+            bytes: row.as_ref().map_or(0, Row::bytes),
         })
     }
 }

@@ -12,7 +12,7 @@ use super::{
             stamp::{ReadSpan, SLACK_MS},
         },
         key::{KeyDigest, RecordKey, Span},
-        mirror::{BACKFILL_ON_READ, Pages},
+        mirror::{BACKFILL_ON_READ, Pages, Row},
         place::Place,
     },
     Batch, Refusal,
@@ -135,7 +135,8 @@ impl Batch<'_> {
         // What a whole-store read leaves as it is, it need not touch: the store remembers the read
         // itself.
         if !same || !redacted || reading.is_answer || settled != Resolution::Unasked {
-            single.write(store.id, &key.bytes, value_read, reading.stamp())?;
+            let replaced = row.as_ref().map_or(0, Row::bytes);
+            single.write(store.id, &key.bytes, replaced, value_read, reading.stamp())?;
         }
         if same && !untold {
             return Ok(());

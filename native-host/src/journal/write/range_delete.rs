@@ -46,6 +46,9 @@ pub(super) struct KeyRange<'s, 'a> {
 /// How many tombstones a range leaves at most of those that it cannot drop.
 const MANY_TOMBSTONES: usize = 1024;
 
+/// How many bytes of values a range deletes at least for their space to be given back at once.
+const MANY_BYTES: usize = 64 * 1024;
+
 /// By what they go.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -70,6 +73,8 @@ pub(super) struct RangeOutcome {
     pub late: bool,
     /// The tombstones that were there before.
     pub tombstones: usize,
+    /// The bytes of the values that it has gone through.
+    pub bytes: usize,
 }
 
 /// What becomes of one record.
@@ -105,6 +110,7 @@ impl<'j> Batch<'j> {
             in_conflict: when.conflicts_with(known.range_deleted),
             late: reads.are_younger || when.is_late(known.range_deleted, || written.has_deleted_range(id)),
             tombstones: 0,
+            bytes: 0,
         };
         let mut asks = false;
         let mut live = Pages::of(id, span);
@@ -118,6 +124,7 @@ impl<'j> Batch<'j> {
                     break;
                 }
                 self.volume.count_read(&bytes, row.value.as_deref());
+                swept.bytes += row.bytes();
                 self.single.tombstones.add(bytes.len());
                 let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
                 let fate = self.judge_record(id, &key, &row, (when, reads), written);
@@ -131,7 +138,7 @@ impl<'j> Batch<'j> {
                 }
                 if !fate.late && fate.in_conflict && by != Cause::Move {
                     self.single
-                        .write(id, &key.bytes, None, when.combine_with(row.stamp))?;
+                        .write(id, &key.bytes, row.bytes(), None, when.combine_with(row.stamp))?;
                 }
                 let is_told = fate.late && (by == Cause::NewShape || !written.note_late(id, &key.bytes));
                 // Also without an event: reading a store again and again costs as much.
@@ -153,7 +160,7 @@ impl<'j> Batch<'j> {
             return Ok(swept);
         }
         if by != Cause::Move {
-            self.write_tombstones(range, swept.tombstones, reads, written)?;
+            self.write_tombstones(range, swept, reads, written)?;
         }
         let store = self.state.stores.get(&self.transaction, place, version)?;
         store.stamp_range_delete(&self.transaction, when)?;
@@ -182,11 +189,11 @@ impl<'j> Batch<'j> {
     }
 
     /// Makes tombstones of a range, but for records in conflict: what becomes of each is decided
-    /// already. So many tombstones were there before.
+    /// already. `swept` is what the range has gone through.
     pub(super) fn write_tombstones(
         &mut self,
         range: KeyRange<'_, '_>,
-        mut tombstones: usize,
+        swept: RangeOutcome,
         reads: Reads,
         written: &mut Written,
     ) -> rusqlite::Result<()> {
@@ -197,6 +204,7 @@ impl<'j> Batch<'j> {
             when,
             ..
         } = range;
+        let mut tombstones = swept.tombstones;
         let known = self.state.stores.get(&self.transaction, place, version)?;
         let (store, covering) = (known.id, when.combine_with(known.range_deleted));
         if tombstones > 0 && !reads.are_younger {
@@ -218,6 +226,10 @@ impl<'j> Batch<'j> {
             .mirror()
             .write_tombstones_without_conflict(store, span, when, clock)?;
         self.volume.count_rows(buried);
+        if swept.bytes > MANY_BYTES {
+            self.volume.count_rows(2 * buried);
+            self.mirror().compact_tombstones(store, span)?;
+        }
         Ok(())
     }
 

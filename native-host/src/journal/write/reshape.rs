@@ -106,7 +106,7 @@ impl<'j> Batch<'j> {
             self.leave_store(to.place, version)?;
             return Ok(late);
         }
-        self.write_tombstones(from, source.tombstones, reads, written)?;
+        self.write_tombstones(from, source, reads, written)?;
         self.after_range_delete(from.place, version, source)?;
         Ok(late)
     }
@@ -209,8 +209,13 @@ impl<'j> Batch<'j> {
                     continue;
                 }
                 if fate.in_conflict {
-                    self.single
-                        .write(source, &key.bytes, None, to.when.combine_with(row.stamp))?;
+                    self.single.write(
+                        source,
+                        &key.bytes,
+                        row.bytes(),
+                        None,
+                        to.when.combine_with(row.stamp),
+                    )?;
                 }
                 let length =
                     row.value.as_ref().map_or(0, String::len) + key.bytes.len() + key.text.get().len();

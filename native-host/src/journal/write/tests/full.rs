@@ -48,7 +48,8 @@ impl Bench {
 
     /// Whether tables and indexes agree.
     fn journal_is_sound(&self) {
-        let problems = self.query("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'");
+        let problems =
+            self.query("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'");
         assert_eq!(problems, 0);
     }
 
@@ -297,13 +298,22 @@ fn file_does_not_grow_with_texts_that_were_stripped() {
         for turn in 0..10 {
             for commit in 0..5 {
                 let puts: Vec<String> = (0..200)
-                    .map(|key| format!(r#"{{"put":{{"store":"s","key":{key},"value":{}}}}}"#, long(length, key)))
+                    .map(|key| {
+                        format!(
+                            r#"{{"put":{{"store":"s","key":{key},"value":{}}}}}"#,
+                            long(length, key)
+                        )
+                    })
                     .collect();
                 let at = (turn * 5 + commit) * 1000;
                 bench.commit("a", at, at, &puts.join(","));
             }
             while bench.journal.tidy().expect("tidied") {}
-            pages.push(bench.query("SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"));
+            pages.push(
+                bench.query(
+                    "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count",
+                ),
+            );
         }
         // Rows and mirror take their room, and the texts that are kept.
         let bytes = pages[9] * 8192;

@@ -231,3 +231,34 @@ fn database_comes_again_unasked_after_its_deletion() {
     assert_eq!(bench.events().last().map(String::as_str), Some("c null→2"));
     assert!(!bench.pending_reads() && !bench.wants_all());
 }
+
+#[test]
+fn file_does_not_keep_the_space_of_values_that_are_gone() {
+    const LIVE: i64 = 200;
+    let put = |key: i64, value: &str| format!(r#"{{"put":{{"store":"s","key":{key},"value":{value}}}}}"#);
+    let long = format!("\"{}\"", "x".repeat(1900));
+    let delete = |key: i64| format!(r#"{{"delete":{{"store":"s","key":{key}}}}}"#);
+    // How the records of a turn go, or become short.
+    let ways: [&dyn Fn(i64) -> Vec<String>; 3] = [
+        &|from| (from..from + LIVE).map(delete).collect(),
+        &|from| (from..from + LIVE).map(|key| put(key, "1")).collect(),
+        &|from| {
+            let range = format!(r#"{{"lower":{from},"upper":{}}}"#, from + LIVE);
+            vec![format!(r#"{{"delete_range":{{"store":"s","range":{range}}}}}"#)]
+        },
+    ];
+    for (number, way) in ways.iter().enumerate() {
+        let mut bench = Bench::new();
+        let mut pages = Vec::new();
+        for turn in 0..20 {
+            let from = turn * LIVE;
+            let puts: Vec<String> = (from..from + LIVE).map(|key| put(key, &long)).collect();
+            bench.commit("a", 2 * turn * 1000, 2 * turn * 1000, &puts.join(","));
+            let at = (2 * turn + 1) * 1000;
+            bench.commit("a", at, at, &way(from).join(","));
+            pages.push(bench.query("SELECT count(*) FROM dbstat WHERE name = 'record'"));
+        }
+        // All values together take a thousand pages.
+        assert!(pages.iter().all(|pages| *pages < 150), "way {number}: {pages:?}");
+    }
+}
