@@ -162,7 +162,7 @@ impl Channels {
                 let (Some(first), Some(last)) = (run.first(), run.last()) else {
                     continue;
                 };
-                let count = last - first + 1;
+                let count = last.saturating_sub(*first).saturating_add(1);
                 report.print(
                     "gap",
                     format_args!(

@@ -116,7 +116,7 @@ impl<W: Write> Report<W> {
 
     /// Says that events never came.
     pub fn gap(&mut self, profile: &str, first: u64, last: u64, fix: &str) -> io::Result<()> {
-        let count = last - first + 1;
+        let count = last.saturating_sub(first).saturating_add(1);
         self.print(
             "gap",
             format_args!(

@@ -149,8 +149,9 @@ impl<W: Write> Stream<'_, '_, W> {
                 if missing > 0 {
                     holes.ranges.push((before + 1, change.sequence - 1));
                 }
-                holes.missing += missing;
-                holes.left_out += left_out;
+                // A writer to the stream can claim any number.
+                holes.missing = holes.missing.saturating_add(missing);
+                holes.left_out = holes.left_out.saturating_add(left_out);
                 is_new = true;
             }
             if change.target.is_some()

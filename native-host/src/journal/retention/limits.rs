@@ -133,7 +133,10 @@ pub(in crate::journal) fn notice_text(text: &str) -> Cow<'_, str> {
     if text.len() <= NOTICE_BYTES {
         return Cow::Borrowed(text);
     }
-    let end = text.floor_char_boundary(NOTICE_BYTES - '…'.len_utf8());
+    let mut end = NOTICE_BYTES - '…'.len_utf8();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
     Cow::Owned(format!("{}…", &text[..end]))
 }
 

@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use super::{host, sandbox};
+use super::{host, sandbox, stream::outstanding};
 use crate::{
     owners::OWNER,
     support::{
@@ -305,6 +305,28 @@ fn apply_escapes_foreign_text_when_it_holds_events() {
     process.kill().expect("ended");
     process.wait().expect("gone");
     assert!(held.contains(r"firefox/1)\u{a}up to date; following)"), "{held}");
+}
+
+#[test]
+fn apply_goes_on_when_gaps_of_any_number_are_forged() {
+    let sandbox = sandbox();
+    let mut first = host(&sandbox);
+    let apply = Apply::after_first_event(&sandbox, &mut first);
+    let mut event = sandbox.redis.await_stream(1).remove(0);
+    event["op"] = "g".into();
+    event["gap"] = u64::MAX.into();
+    event["key"] = serde_json::Value::Null;
+    event["after"] = serde_json::Value::Null;
+    let sequence = event["source"]["sequence"].as_u64().expect("a number");
+    for number in [sequence + 3, sequence + 6, u64::MAX - 1, u64::MAX] {
+        event["source"]["sequence"] = number.into();
+        let text = event.to_string();
+        sandbox
+            .redis
+            .command(&["XADD", "idb:events", "*", "event", &text]);
+    }
+    until("all of the stream is taken", || outstanding(&sandbox) == Some(0));
+    assert!(apply.end().success());
 }
 
 #[test]
