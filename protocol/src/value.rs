@@ -27,4 +27,5 @@
 
 mod plain;
 
+pub(crate) use plain::computed_names;
 pub use plain::{PlainError, plain};

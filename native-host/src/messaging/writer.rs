@@ -12,7 +12,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use protocol::{inspect::Answer, message::FromHost};
+use protocol::{
+    inspect::{Answer, Reply},
+    message::{ErrorCode, FromHost, HostError},
+};
 
 use super::frame;
 
@@ -128,14 +131,17 @@ impl Outbox {
 
     fn write_all(&self, mut stream: impl Write) {
         while let Some(message) = self.next() {
-            let bytes = match serde_json::to_vec(&message) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    tracing::error!("a message could not be written as JSON: {error}");
-                    continue;
-                }
-            };
-            match frame::write(&mut stream, &bytes, protocol::MAX_MESSAGE_FROM_HOST) {
+            let mut written = write(&mut stream, &message);
+            if let (
+                Err(error @ frame::FrameError::TooLong { length, .. }),
+                FromHost::Answer(Answer { id, .. }),
+            ) = (&written, &message)
+            {
+                tracing::error!("{error}");
+                // An inspector that gets no answer asks nothing more.
+                written = write(&mut stream, &FromHost::Answer(too_long(*id, *length)));
+            }
+            match written {
                 Ok(()) => {}
                 Err(error @ frame::FrameError::TooLong { .. }) => tracing::error!("{error}"),
                 Err(error) => return tracing::warn!("{error}"),
@@ -144,10 +150,53 @@ impl Outbox {
     }
 }
 
+/// Writes a message as a frame. One that cannot be put into JSON is left out.
+fn write(stream: &mut impl Write, message: &FromHost) -> Result<(), frame::FrameError> {
+    match serde_json::to_vec(message) {
+        Ok(bytes) => frame::write(stream, &bytes, protocol::MAX_MESSAGE_FROM_HOST),
+        Err(error) => {
+            tracing::error!("a message could not be written as JSON: {error}");
+            Ok(())
+        }
+    }
+}
+
+/// What is answered in place of an answer that no message takes.
+fn too_long(id: u64, bytes: usize) -> Answer {
+    Answer {
+        id,
+        reply: Reply::Failed(HostError {
+            code: ErrorCode::QuestionFailed,
+            message: format!("the answer takes {bytes} bytes, more than a message may"),
+            fix: "Use `idb-relay ls`, `get` or `tail` in a terminal.".to_owned(),
+            context: None,
+            sequence: None,
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::Reply;
+
+    #[test]
+    fn answer_that_is_too_long_is_replaced_by_an_error() {
+        let outbox = Outbox::default();
+        let message = "x".repeat(protocol::MAX_MESSAGE_FROM_HOST);
+        let mut long = too_long(7, 0);
+        if let Reply::Failed(error) = &mut long.reply {
+            error.message = message;
+        }
+        outbox.answer(long);
+        outbox.change(|waiting| waiting.closed = true);
+        let mut written = Vec::new();
+        outbox.write_all(&mut written);
+        let text = String::from_utf8_lossy(&written);
+        assert!(
+            text.contains(r#""id":7"#) && text.contains("more than a message may"),
+            "{text:.200}"
+        );
+    }
 
     #[test]
     fn answers_wait_for_everything_else() {

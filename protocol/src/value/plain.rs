@@ -7,6 +7,8 @@
 
 mod platform;
 
+pub(crate) use platform::computed_names;
+
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},

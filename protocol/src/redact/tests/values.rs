@@ -95,6 +95,18 @@ fn fields_are_left_out_masked_or_hashed() {
             r#"{"p":"***"}"#,
         ),
         (
+            &["/r/top"],
+            Mask,
+            r#"{"r":{"$platform":{"type":"DOMRect","x":1,"y":2,"width":3,"height":4}}}"#,
+            r#"{"r":"***"}"#,
+        ),
+        (
+            &["/m/f", "/n/isIdentity"],
+            Mask,
+            r#"{"m":{"$platform":{"type":"DOMMatrix","m42":1}},"n":{"$platform":{"type":"DOMMatrixReadOnly","m42":1}}}"#,
+            r#"{"m":"***","n":"***"}"#,
+        ),
+        (
             &["/d/x"],
             Mask,
             r#"{"d":{"$date":null}}"#,

@@ -6,6 +6,7 @@ use super::form::{Form, Shared, address, elements, form, has_names, inside, item
 use crate::{
     json::Json,
     redact::{Treatment as How, pointer::Step, work},
+    value::computed_names,
 };
 
 /// What is redacted.
@@ -77,7 +78,9 @@ impl<'j, 'a> Marks<'j, 'a> {
                 self.mark(place, how);
             }
             Form::Typed("$platform", Json::Object(members))
-                if step.is_index() || members.iter().any(|(name, _)| step.leads_to(name)) =>
+                if step.is_index()
+                    || members.iter().any(|(name, _)| step.leads_to(name))
+                    || computed_names().any(|name| step.leads_into(&[name])) =>
             {
                 self.mark(place, how);
             }

@@ -15,6 +15,20 @@ const ALIASES: [(&str, &str); 6] = [
     ("f", "m42"),
 ];
 
+/// The members of a `DOMRect` that are computed.
+const EDGES: [&str; 4] = ["top", "right", "bottom", "left"];
+/// One of a `DOMMatrix`.
+const IDENTITY: &str = "isIdentity";
+
+/// The members that the plain form of a platform object has and its typed value lacks.
+pub(crate) fn computed_names() -> impl Iterator<Item = &'static str> {
+    ALIASES
+        .iter()
+        .map(|(alias, _)| *alias)
+        .chain(EDGES)
+        .chain([IDENTITY])
+}
+
 /// A number as a typed value has it; anything else is `NaN`.
 fn number_at(content: &Json<'_>, name: &str) -> f64 {
     match content.get(name) {
