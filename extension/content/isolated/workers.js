@@ -1,13 +1,17 @@
-// Which workers the page has, as far as it shows without touching the page: none is hooked.
+// Which workers the page has that are not hooked, as far as it shows without touching the page.
 //
 // Not seen are workers of `blob:` and `data:` addresses, and shared ones.
+
+import { LONGEST_ADDRESS } from "../shared/channel.js";
 
 /** What the address of a worker's script ends with; or its last name has it in it. */
 const SCRIPT = /\.[cm]?[jt]s(\?|$)|\/[^./?]*worker[^./?]*(\?|$)/i;
 
-/** How many scripts are told of at most, and how much of an address. */
+/** How many scripts are told of at most. */
 const MOST_SCRIPTS = 16;
-const LONGEST_ADDRESS = 1024;
+
+/** How many scripts are remembered that are hooked, until the browser tells of them. */
+const MOST_HOOKED = 1024;
 
 /**
  * What a document's workers are told to.
@@ -22,6 +26,8 @@ export class Workers {
   #isWatching = false;
   /** @type {string[]} */
   #urls = [];
+  /** @type {Set<string>} The addresses of the last scripts that were hooked. */
+  #hooked = new Set();
 
   /** @param {WorkerListener} listener */
   constructor(listener) {
@@ -38,6 +44,26 @@ export class Workers {
     this.#isWatching = true;
     this.#watchScripts();
     void this.askForServiceWorkers();
+  }
+
+  /**
+   * The next worker with this script is hooked: its writes are told. One without a hook that is
+   * known stays so.
+   * @param {string} address
+   */
+  noteHooked(address) {
+    this.#hooked.add(withoutFragment(address));
+    const [oldest] = this.#hooked;
+    if (this.#hooked.size > MOST_HOOKED) this.#hooked.delete(oldest);
+  }
+
+  /**
+   * It runs without a hook after all.
+   * @param {string} address
+   */
+  noteMissed(address) {
+    this.#hooked.delete(withoutFragment(address));
+    this.#see(address);
   }
 
   /** To a background that knows none. */
@@ -75,10 +101,20 @@ export class Workers {
 
   /** @param {string} address */
   #see(address) {
+    if (this.#hooked.has(withoutFragment(address))) return;
     this.#listener.suspect();
-    const url = address.replace(/[?#].*$/s, "").slice(0, LONGEST_ADDRESS);
+    const url = withoutSecrets(address);
     if (this.#urls.length === MOST_SCRIPTS || this.#urls.includes(url)) return;
     this.#urls.push(url);
     this.#listener.tell(url);
   }
 }
+
+/** @param {string} address */
+const withoutFragment = (address) => address.replace(/#.*$/s, "");
+
+/**
+ * An address without what stands behind `?` or `#`.
+ * @param {string} address
+ */
+const withoutSecrets = (address) => address.replace(/[?#].*$/s, "").slice(0, LONGEST_ADDRESS);

@@ -39,3 +39,4 @@ mod start;
 mod unseen;
 mod vectors;
 mod views;
+mod workers_captured;

@@ -140,6 +140,7 @@ impl Batch<'_> {
             database: &place.database,
             version,
             context_name: "",
+            writer: None,
             ts_ms,
             transaction: None,
         };

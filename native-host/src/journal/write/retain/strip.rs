@@ -115,6 +115,7 @@ impl Batch<'_> {
                 database_version: version,
                 store: Cow::Borrowed(&place.store),
                 context: Cow::Borrowed(""),
+                writer: None,
                 sequence: loss.last,
                 snapshot: false,
                 late: false,
