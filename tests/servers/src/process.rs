@@ -106,6 +106,16 @@ impl Process {
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
+    /// Lets the leader do nothing (SIGSTOP) until it is resumed.
+    pub fn pause(&self) -> Result<()> {
+        Ok(kill_process(self.leader(), Signal::STOP)?)
+    }
+
+    /// Lets a paused leader go on (SIGCONT).
+    pub fn resume(&self) -> Result<()> {
+        Ok(kill_process(self.leader(), Signal::CONT)?)
+    }
+
     /// Asks the leader to end (SIGTERM) and waits for the whole group; kills it when it takes too
     /// long.
     pub fn terminate(&mut self) -> Result<()> {
