@@ -211,7 +211,7 @@ fn values_that_grow_in_their_plain_form_take_no_memory_together() {
     assert!(peak < 100, "{peak} MiB");
     assert!(host.close().success());
     // The next host goes through all of them after the server has forgotten them.
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.tell("flush_all");
     let host = Host::start(&sandbox);
     sandbox.await_cached("300", Some("\"last\""));
     let peak = peak_mib(host.id());

@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
+use test_servers::MemcachedOptions;
 
 use crate::support::{
     Host, Memcached, Proxy, Sandbox, assert_stream,
@@ -41,7 +42,7 @@ fn a_flushed_server_is_filled_again() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("1", "1"), put("2", "2")]));
-    assert_eq!(sandbox.memcached.tell("flush_all\r\n"), "OK\r\n");
+    assert_eq!(sandbox.memcached.tell("flush_all"), "OK");
     sandbox.await_cached("1", Some("1"));
     sandbox.await_cached("2", Some("2"));
 }
@@ -109,7 +110,9 @@ fn a_value_that_no_item_holds_is_not_even_sent() {
 fn a_large_value_on_a_slow_line_arrives_and_what_is_behind_it() {
     let mut sandbox = Sandbox::new();
     sandbox.memcached.down();
-    sandbox.memcached.up_with(&["-I", "16m"]);
+    sandbox
+        .memcached
+        .up_with(&MemcachedOptions::default().arguments(&["-I", "16m"]));
     // Four million bytes a second; the whole takes longer than an answer may.
     let proxy = Proxy::start(&sandbox.memcached, |_, _, bytes| {
         thread::sleep(Duration::from_nanos(250 * bytes.len() as u64));

@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use test_servers::RedisOptions;
+
 use crate::support::{
     CONTEXT, Host, Proxy, Sandbox, assert_stream,
     body::{commit, put},
@@ -97,7 +99,9 @@ fn a_refusal_of_one_of_several_calls_keeps_the_order() {
     let mut host = Host::start(&sandbox);
     pour_events(&mut host, 1..=4000);
     // With room for some of the calls that are on their way, then for some more.
-    sandbox.redis.up_with(&["--maxmemory", "2500000"]);
+    sandbox
+        .redis
+        .up_with(&RedisOptions::default().arguments(&["--maxmemory", "2500000"]));
     let full = || {
         until("redis is full", || {
             status(&sandbox)["profiles"][0]["sinks"]["redis"]["state"] == "out_of_memory"

@@ -2,6 +2,8 @@
 
 use std::{fs, ops::RangeInclusive};
 
+use test_servers::RedisOptions;
+
 use crate::support::{
     Host, Sandbox, assert_stream,
     body::{commit, commit_in_turn, put},
@@ -105,7 +107,9 @@ fn what_an_older_copy_lacks_is_passed_on_again_without_a_write() {
 fn a_refusal_in_the_middle_of_a_repetition_leaves_nothing_out() {
     let mut sandbox = Sandbox::new();
     let mut host = set_back(&mut sandbox);
-    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    sandbox
+        .redis
+        .up_with(&RedisOptions::default().arguments(&["--maxmemory", "1"]));
     await_state(&sandbox, "out_of_memory");
     deliver(&mut host, 11..=12);
     sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -117,7 +121,9 @@ fn a_refusal_in_the_middle_of_a_repetition_leaves_nothing_out() {
 fn a_repetition_goes_on_with_the_next_host() {
     let mut sandbox = Sandbox::new();
     let host = set_back(&mut sandbox);
-    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    sandbox
+        .redis
+        .up_with(&RedisOptions::default().arguments(&["--maxmemory", "1"]));
     await_state(&sandbox, "out_of_memory");
     assert!(host.close().success());
     sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -135,7 +141,9 @@ fn a_server_that_comes_back_empty_gets_the_stream_again_and_the_channels_nothing
     sandbox.redis.down();
     sandbox.redis.restore(&[]);
     // It takes nothing before the subscription is there.
-    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    sandbox
+        .redis
+        .up_with(&RedisOptions::default().arguments(&["--maxmemory", "1"]));
     let mut connection = sandbox.redis.connection();
     let mut subscriber = connection.as_pubsub();
     subscriber.psubscribe("idb:*").expect("subscribed");

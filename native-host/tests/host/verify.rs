@@ -10,6 +10,7 @@ use std::{
 
 use protocol::inspect::{Answer, Compared, Difference, DifferenceKind, Reply};
 use serde_json::Value;
+use test_servers::MemcachedOptions;
 
 use crate::support::{
     Host, Memcached, ORIGIN, Over, Sandbox,
@@ -480,7 +481,7 @@ fn names_that_had_to_be_shortened_are_told_apart() {
 #[test]
 fn a_server_that_does_not_list_its_items_is_told() {
     let mut sandbox = Sandbox::new();
-    let silent = Memcached::start_with(&["-o", "no_lru_crawler"]);
+    let silent = Memcached::start_with(&MemcachedOptions::default().arguments(&["-o", "no_lru_crawler"]));
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     sandbox.write_config(&config.replace(&sandbox.memcached.address(), &silent.address()));
     sandbox.memcached = silent;

@@ -10,6 +10,7 @@ use idb_relay::apply::{
     },
     lease::{LENGTH, Lease, Takeover},
 };
+use test_servers::MemcachedOptions;
 
 use crate::support::{Memcached, Sandbox, plain, until};
 
@@ -114,13 +115,13 @@ fn a_creation_that_lost_its_second_half_ends_by_itself() {
     let mut next = Process::of(&memcached);
     let fence = next.fence();
     // A process that was killed between two packets.
-    memcached.tell(&format!("ms a 1 ME T{fence}\r\n1\r\n"));
+    memcached.tell(&format!("ms a 1 ME T{fence}\r\n1"));
     assert_eq!(memcached.get("a").as_deref(), Some("1"));
     next.await_clock(fence);
     assert_eq!(memcached.get("a"), None);
     // The next process's write stays, even if it still replaces that item.
     let fence = next.fence();
-    memcached.tell(&format!("ms b 1 ME T{fence}\r\n1\r\n"));
+    memcached.tell(&format!("ms b 1 ME T{fence}\r\n1"));
     next.set("b", Some("1"));
     assert_eq!(memcached.about("b"), Some(("1".to_owned(), "f0 t-1".to_owned())));
 }
@@ -161,7 +162,7 @@ fn what_a_server_takes_is_known_before_it_is_offered() {
 fn a_server_without_cas_is_not_taken() {
     let mut memcached = Memcached::start();
     memcached.down();
-    memcached.up_with(&["-C"]);
+    memcached.up_with(&MemcachedOptions::default().arguments(&["-C"]));
     let error = Server::open(&plain(&memcached.address())).err().expect("refused");
     assert!(error.to_string().contains("without CAS"), "{error}");
 }

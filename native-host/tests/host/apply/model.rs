@@ -111,7 +111,7 @@ fn lose(sandbox: &mut Sandbox, random: &mut Rng) -> bool {
     match random.u8(..12) {
         0 => {
             println!("  memcached flushed");
-            sandbox.memcached.tell("flush_all\r\n");
+            sandbox.memcached.tell("flush_all");
         }
         1 => {
             println!("  memcached restarted");

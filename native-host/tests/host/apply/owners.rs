@@ -73,7 +73,7 @@ fn the_first_profile_owns_the_keys_until_they_change_hands() {
     // one's.
     second.deliver(2, &commit(&[put("1", "\"second\"")]));
     second.acknowledged(2);
-    assert_eq!(sandbox.memcached.tell("flush_all\r\n"), "OK\r\n");
+    assert_eq!(sandbox.memcached.tell("flush_all"), "OK");
     apply.says("filled");
     await_all_of_first(&sandbox);
 

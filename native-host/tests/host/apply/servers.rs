@@ -45,13 +45,13 @@ fn a_memcached_that_is_empty_is_filled_without_an_event() {
     assert_eq!(apply.says("filled")["records"], keys.len() - 1 + 1);
     apply.state("applying");
     filled(&sandbox);
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.tell("flush_all");
     apply.says("filled");
     apply.state("applying");
     filled(&sandbox);
     // `apply` also fills the server after a flush while no process ran.
     assert!(apply.end().success());
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.tell("flush_all");
     let mut apply = Apply::start(&sandbox, "two");
     apply.says("filled");
     apply.state("applying");
@@ -197,7 +197,7 @@ fn a_server_is_filled_from_the_stream_s_end_wherever_the_group_is() {
     sandbox
         .redis
         .command(&["XGROUP", "CREATE", "idb:events", "memcached", &events.ids[999].id]);
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.tell("flush_all");
     let mut apply = Apply::start(&sandbox, "two");
     apply.says("filled");
     assert_eq!(sandbox.cached("1").as_deref(), Some("2000"));
@@ -240,7 +240,7 @@ fn a_stream_that_is_given_again_what_it_lost_is_waited_for() {
     sandbox
         .redis
         .command(&["SET", &cursor, &(last - 1001).to_string()]);
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.tell("flush_all");
     let mut apply = Apply::start(&sandbox, "two");
     apply.state("waiting");
     assert_eq!(sandbox.cached("1"), None);
@@ -370,7 +370,7 @@ fn the_permissions_that_are_asked_for_are_enough() {
     sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
     let mut apply = Apply::start(&sandbox, "two");
     apply.says("gap");
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.tell("flush_all");
     apply.says("filled");
     host.deliver(3, &commit(&[put("3", "1")]));
     sandbox.await_cached("3", Some("1"));

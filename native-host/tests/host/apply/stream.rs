@@ -203,7 +203,7 @@ fn a_stream_that_was_cut_is_told_of() {
     sandbox.await_cached("19", Some("1"));
     assert_eq!(sandbox.cached("3"), None);
     // A Memcached that comes back empty can have no more than there is.
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.tell("flush_all");
     let trimmed = apply.says("trimmed");
     assert_eq!(trimmed["events"], 16);
 }

@@ -11,6 +11,7 @@ use std::{
 
 use idb_relay::journal;
 use tempfile::TempDir;
+use test_servers::RedisOptions;
 
 use super::{
     clock,
@@ -67,9 +68,7 @@ impl Lab {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let disk = Disk::small(&directory.path().join("disk"));
-        let data = directory.path().join("redis");
-        fs::create_dir(&data).expect("made");
-        let redis = Redis::start(&data);
+        let redis = Redis::start();
         let memcached = Memcached::start();
         let lab = Self {
             disk,
@@ -199,17 +198,8 @@ impl Lab {
                 }
             }
             RedisState::Locked => {
-                let url = self
-                    .redis
-                    .url()
-                    .replace("redis://", &format!("redis://:{PASSWORD}@"));
-                let mut connection = redis::Client::open(url)
-                    .and_then(|client| client.get_connection())
-                    .expect("a connection");
-                redis::cmd("CONFIG")
-                    .arg(&["SET", "requirepass", ""])
-                    .exec(&mut connection)
-                    .expect("set");
+                let open = ["CONFIG", "SET", "requirepass", ""];
+                self.redis.command_with_password(PASSWORD, &open);
             }
             RedisState::StreamAside => self.put_back("idb:events"),
             RedisState::CursorAside => {
@@ -311,17 +301,8 @@ impl Lab {
             RedisFault::PasswordWanted => {
                 self.redis.command(&["CONFIG", "SET", "requirepass", PASSWORD]);
                 self.redis_state = RedisState::Locked;
-                let url = self
-                    .redis
-                    .url()
-                    .replace("redis://", &format!("redis://:{PASSWORD}@"));
-                let mut connection = redis::Client::open(url)
-                    .and_then(|client| client.get_connection())
-                    .expect("a connection");
-                redis::cmd("CLIENT")
-                    .arg(&["KILL", "TYPE", "normal"])
-                    .exec(&mut connection)
-                    .expect("killed");
+                let end = ["CLIENT", "KILL", "TYPE", "normal"];
+                self.redis.command_with_password(PASSWORD, &end);
             }
             RedisFault::ClientsKilled => self.redis.command(&["CLIENT", "KILL", "TYPE", "normal"]),
         }
@@ -335,12 +316,12 @@ impl Lab {
         self.redis.command(&["BGREWRITEAOF"]);
         crate::support::until("the file is written", || !self.redis.is_rewriting());
         self.redis.down();
-        self.redis.begin_with(&[
+        self.redis.begin_with(&RedisOptions::default().arguments(&[
             "--key-load-delay",
             "2000",
             "--loading-process-events-interval-bytes",
             "1024",
-        ]);
+        ]));
         self.redis_state = RedisState::Refuses(&[]);
     }
 
