@@ -52,7 +52,7 @@ fn await_all(sandbox: &Sandbox) {
     // It is much: as long as some more have come, all is well.
     for part in 1..=10 {
         until("the stream has more", || {
-            sandbox.redis.length() >= DELIVERIES / 10 * part
+            sandbox.redis.stream_length() >= DELIVERIES / 10 * part
         });
     }
     let name = sandbox.key("0");
@@ -89,13 +89,13 @@ fn servers_that_hang_hold_up_no_acknowledgement_and_take_no_memory() {
 #[test]
 fn servers_that_are_away_hold_up_no_acknowledgement_and_take_no_memory() {
     let mut sandbox = Sandbox::new();
-    sandbox.redis.down();
-    sandbox.memcached.down();
+    sandbox.redis.kill();
+    sandbox.memcached.kill();
     let mut host = Host::start(&sandbox);
     flood(&mut host);
     assert!(peak(host.id()) < BOUND, "{} bytes", peak(host.id()));
-    sandbox.redis.up();
-    sandbox.memcached.up();
+    sandbox.redis.restart();
+    sandbox.memcached.restart();
     await_all(&sandbox);
     // Nor does what has piled up.
     assert!(peak(host.id()) < BOUND, "{} bytes", peak(host.id()));
@@ -138,10 +138,10 @@ fn mirror_takes_no_memory_by(bodies: impl FnOnce() -> Vec<String>, events: u64, 
     let total = RECORDS + events;
     for part in 1..=4 {
         until("the stream has more", || {
-            sandbox.redis.length() >= total / 4 * part
+            sandbox.redis.stream_length() >= total / 4 * part
         });
     }
-    let newest = sandbox.redis.newest();
+    let newest = sandbox.redis.newest_event();
     assert!(newest.contains(last), "{newest}");
     let held = peak(host.id());
     assert!(held < BOUND, "{held} bytes, {before} before");

@@ -40,8 +40,8 @@ impl Secured {
 
     /// Empties the server.
     fn restart(&mut self) {
-        self.sandbox.memcached.down();
-        self.sandbox.memcached.up_with(&self.options());
+        self.sandbox.memcached.kill();
+        self.sandbox.memcached.restart_with(&self.options());
     }
 
     fn options(&self) -> MemcachedOptions {
@@ -161,8 +161,8 @@ fn memcached_is_fed_and_repaired_over_tls() {
     secured.trust(&secured.certificates.authority);
     let options = secured.options();
     does_all_that_plain_does(&mut secured.sandbox, |sandbox| {
-        sandbox.memcached.down();
-        sandbox.memcached.up_with(&options);
+        sandbox.memcached.kill();
+        sandbox.memcached.restart_with(&options);
     });
 }
 
@@ -170,7 +170,7 @@ fn memcached_is_fed_and_repaired_over_tls() {
 fn memcached_of_unknown_authority_is_not_trusted() {
     let secured = Secured::for_name("localhost", "");
     fails(&secured.sandbox, "not_trusted", "memcached.ca_file");
-    assert!(secured.sandbox.memcached.names().is_empty());
+    assert!(secured.sandbox.memcached.keys().is_empty());
     secured.trust(&secured.certificates.authority);
     brings_what_was_kept(&secured.sandbox);
 }
@@ -182,7 +182,7 @@ fn memcached_of_other_authority_is_not_trusted() {
     fs::create_dir(&elsewhere).expect("made");
     secured.trust(&Certificates::for_name(&elsewhere, "localhost").authority);
     fails(&secured.sandbox, "not_trusted", "memcached.ca_file");
-    assert!(secured.sandbox.memcached.names().is_empty());
+    assert!(secured.sandbox.memcached.keys().is_empty());
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn memcached_with_other_name_is_not_trusted() {
     let secured = Secured::for_name("elsewhere.example", "");
     secured.trust(&secured.certificates.authority);
     fails(&secured.sandbox, "not_trusted", "by the name in its certificate");
-    assert!(secured.sandbox.memcached.names().is_empty());
+    assert!(secured.sandbox.memcached.keys().is_empty());
 }
 
 #[test]
@@ -247,26 +247,26 @@ fn memcached_with_tls_is_named_when_plain_is_configured() {
 #[test]
 fn memcached_is_fed_and_repaired_behind_login() {
     let mut sandbox = Sandbox::new();
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     sandbox
         .memcached
-        .up_with(&MemcachedOptions::default().login(LOGIN));
+        .restart_with(&MemcachedOptions::default().login(LOGIN));
     log_in(&sandbox, "ann", PASSWORD);
     does_all_that_plain_does(&mut sandbox, |sandbox| {
-        sandbox.memcached.down();
+        sandbox.memcached.kill();
         sandbox
             .memcached
-            .up_with(&MemcachedOptions::default().login(LOGIN));
+            .restart_with(&MemcachedOptions::default().login(LOGIN));
     });
 }
 
 #[test]
 fn wrong_password_is_named_and_never_printed() {
     let mut sandbox = Sandbox::new();
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     sandbox
         .memcached
-        .up_with(&MemcachedOptions::default().login(LOGIN));
+        .restart_with(&MemcachedOptions::default().login(LOGIN));
     let config = fs::read_to_string(sandbox.config_path()).expect("a file");
     log_in(&sandbox, "ann", "hunter2");
     let said = fails(
@@ -297,7 +297,7 @@ fn password_is_not_sent_to_server_that_asks_for_none() {
     let found = doctor(&sandbox);
     assert!(found.contains("did not ask for user and password"), "{found}");
     assert!(host.close().success());
-    let held = sandbox.memcached.get_all(&sandbox.memcached.names());
+    let held = sandbox.memcached.get_all(&sandbox.memcached.keys());
     assert!(!held.is_empty());
     assert!(held.values().all(|value| !value.contains("hunter2")), "{held:?}");
 }
@@ -306,9 +306,9 @@ fn password_is_not_sent_to_server_that_asks_for_none() {
 fn memcached_is_fed_by_apply_over_tls_and_behind_login() {
     let mut secured = Secured::for_name("localhost", "mode = \"off\"\n");
     secured.trust(&secured.certificates.authority);
-    secured.sandbox.memcached.down();
+    secured.sandbox.memcached.kill();
     let options = secured.options().login(LOGIN);
-    secured.sandbox.memcached.up_with(&options);
+    secured.sandbox.memcached.restart_with(&options);
     let sandbox = &mut secured.sandbox;
     log_in(sandbox, "ann", PASSWORD);
     let mut host = Host::start(sandbox);
@@ -327,10 +327,10 @@ fn memcached_is_fed_by_apply_over_tls_and_behind_login() {
 #[test]
 fn apply_names_wrong_password() {
     let mut sandbox = Sandbox::with_config("mode = \"off\"\n");
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     sandbox
         .memcached
-        .up_with(&MemcachedOptions::default().login(LOGIN));
+        .restart_with(&MemcachedOptions::default().login(LOGIN));
     log_in(&sandbox, "ann", "hunter2");
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));
@@ -345,13 +345,13 @@ fn apply_names_wrong_password() {
 fn memcached_is_fed_by_socket_as_soon_as_there_is_one() {
     let mut sandbox = Sandbox::new();
     let socket = sandbox.directory.path().join("memcached.sock");
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     sandbox.reach_memcached_by(&format!("unix://{}", socket.display()));
     fails(&sandbox, "unreachable", "Start the server with this socket (-s)");
 
     sandbox
         .memcached
-        .up_with(&MemcachedOptions::default().socket(&socket));
+        .restart_with(&MemcachedOptions::default().socket(&socket));
     let mut host = Host::start(&sandbox);
     sandbox.await_cached("1", Some("\"kept\""));
     let large = format!("\"{}\"", "x".repeat(500_000));
@@ -367,10 +367,10 @@ fn memcached_is_fed_by_socket_as_soon_as_there_is_one() {
     assert_eq!(sandbox.run(&["verify"]).status.code(), Some(0));
 
     // It comes back empty.
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     sandbox
         .memcached
-        .up_with(&MemcachedOptions::default().socket(&socket));
+        .restart_with(&MemcachedOptions::default().socket(&socket));
     sandbox.await_cached("1", Some("2"));
     assert!(sandbox.run(&["verify", "--repair"]).status.success());
     assert!(host.close().success());

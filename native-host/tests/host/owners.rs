@@ -280,7 +280,7 @@ fn an_owner_that_starts_again_or_is_forgotten_stays_the_owner() {
     first.acknowledged_as("again", 1);
     await_state(&sandbox, FIRST, "running");
     sandbox.await_cached("6", Some("6"));
-    assert_eq!(sandbox.memcached.tell("flush_all"), "OK");
+    assert_eq!(sandbox.memcached.send_command("flush_all"), "OK");
     await_all_of_first(&sandbox);
     sandbox.await_cached("6", Some("6"));
     await_state(&sandbox, SECOND, "not_owner");

@@ -23,10 +23,10 @@ impl Secured {
         let mut sandbox = Sandbox::with_config(more);
         let certificates = Certificates::for_name(sandbox.directory.path(), name);
         let port = free_port();
-        sandbox.redis.down();
+        sandbox.redis.kill();
         sandbox
             .redis
-            .up_with(&RedisOptions::default().tls(certificates.tls(port)));
+            .restart_with(&RedisOptions::default().tls(certificates.tls(port)));
         let config = fs::read_to_string(sandbox.config_path()).expect("a file");
         let url = format!("rediss://localhost:{port}");
         sandbox.write_config(&config.replace(&sandbox.redis.url(), &url));

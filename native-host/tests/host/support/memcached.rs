@@ -26,16 +26,16 @@ impl Memcached {
         Self(MemcachedServer::start_with(options).expect("Memcached starts"))
     }
 
-    pub fn up(&mut self) {
+    pub fn restart(&mut self) {
         self.0.restart().expect("Memcached starts again");
     }
 
     /// With other options.
-    pub fn up_with(&mut self, options: &MemcachedOptions) {
+    pub fn restart_with(&mut self, options: &MemcachedOptions) {
         self.0.restart_with(options).expect("Memcached starts again");
     }
 
-    pub fn down(&mut self) {
+    pub fn kill(&mut self) {
         self.0.kill().expect("Memcached is killed");
     }
 
@@ -69,18 +69,18 @@ impl Memcached {
 
     /// A value, and what else the server says of its item: `f` flags, `t` seconds to live (-1: it
     /// does not expire).
-    pub fn about(&self, key: &str) -> Option<(String, String)> {
+    pub fn get_with_flags(&self, key: &str) -> Option<(String, String)> {
         let item = self.client().get_with_flags(key).expect("an answer");
         item.map(|(value, flags)| (String::from_utf8(value).expect("UTF-8"), flags))
     }
 
     /// The keys of all that it holds.
-    pub fn names(&self) -> Vec<String> {
+    pub fn keys(&self) -> Vec<String> {
         self.client().keys().expect("a list")
     }
 
     /// Sends a command; the answer is one line.
-    pub fn tell(&self, command: &str) -> String {
+    pub fn send_command(&self, command: &str) -> String {
         self.client().send_command(command).expect("an answer")
     }
 
@@ -93,7 +93,7 @@ impl Memcached {
     }
 
     /// How many keys it holds, without what the usual host leaves there for itself.
-    pub fn count(&self) -> usize {
+    pub fn count_keys(&self) -> usize {
         let own = [
             "idb-relay-host:profile-1",
             "idb-relay-run:profile-1",
@@ -105,7 +105,7 @@ impl Memcached {
     }
 
     /// How often something was set.
-    pub fn sets(&self) -> u64 {
+    pub fn count_sets(&self) -> u64 {
         self.client().statistic("cmd_set").expect("a number")
     }
 

@@ -26,17 +26,17 @@ impl Redis {
         Self(RedisServer::start().expect("Redis starts"))
     }
 
-    pub fn up(&mut self) {
+    pub fn restart(&mut self) {
         self.0.restart().expect("Redis starts again");
     }
 
     /// With other options.
-    pub fn up_with(&mut self, options: &RedisOptions) {
+    pub fn restart_with(&mut self, options: &RedisOptions) {
         self.0.restart_with(options).expect("Redis starts again");
     }
 
     /// Without waiting until it answers: it may have much to read.
-    pub fn begin_with(&mut self, options: &RedisOptions) {
+    pub fn restart_without_waiting(&mut self, options: &RedisOptions) {
         self.0.restart_without_waiting(options).expect("Redis starts");
     }
 
@@ -45,7 +45,7 @@ impl Redis {
         self.0.await_answer().expect("Redis answers");
     }
 
-    pub fn down(&mut self) {
+    pub fn kill(&mut self) {
         self.0.kill().expect("Redis is killed");
     }
 
@@ -77,12 +77,12 @@ impl Redis {
     }
 
     /// Sends a command; it must succeed.
-    pub fn command(&self, words: &[&str]) {
+    pub fn send_command(&self, words: &[&str]) {
         send(&mut self.connection(), words);
     }
 
     /// The same where the server asks for a password.
-    pub fn command_with_password(&self, password: &str, words: &[&str]) {
+    pub fn send_command_with_password(&self, password: &str, words: &[&str]) {
         let connection = self.0.connect_with_password(password);
         send(&mut connection.expect("a connection"), words);
     }
@@ -119,17 +119,17 @@ impl Redis {
     }
 
     /// How many events are in the stream.
-    pub fn length(&self) -> u64 {
+    pub fn stream_length(&self) -> u64 {
         self.connection().xlen(STREAM).expect("a stream")
     }
 
     /// Cuts off all of the stream.
-    pub fn trim(&self) {
-        self.command(&["XTRIM", STREAM, "MAXLEN", "0"]);
+    pub fn trim_stream(&self) {
+        self.send_command(&["XTRIM", STREAM, "MAXLEN", "0"]);
     }
 
     /// The text of the last event in the stream.
-    pub fn newest(&self) -> String {
+    pub fn newest_event(&self) -> String {
         let reply: StreamRangeReply = self
             .connection()
             .xrevrange_count(STREAM, "+", "-", 1)
@@ -140,7 +140,7 @@ impl Redis {
     /// Waits until the stream has so many events.
     pub fn await_stream(&self, count: usize) -> Vec<serde_json::Value> {
         until(&format!("the stream has {count} events"), || {
-            self.length() >= count as u64
+            self.stream_length() >= count as u64
         });
         self.stream()
     }
