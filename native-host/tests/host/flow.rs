@@ -1,7 +1,5 @@
 //! Flow control: what comes faster than it can go on.
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use crate::support::{
     CONTEXT, Host, Sandbox,
     body::{clear, commit, deletion, now, put, schema, snapshot_at},
@@ -14,11 +12,6 @@ const VALUE_BYTES: usize = 32 * 1024;
 
 /// How much memory the host may take.
 const BOUND: u64 = 100 * 1024 * 1024;
-
-fn signal(id: u32, signal: Signal) {
-    let id = i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process");
-    kill_process(id, signal).expect("sent");
-}
 
 /// The most that a process has ever held in memory.
 fn peak(id: u32) -> u64 {
@@ -72,15 +65,12 @@ fn servers_that_hang_hold_up_no_acknowledgement_and_take_no_memory() {
     host.deliver_as("another", 1, &commit(&[put("\"first\"", "1")]));
     sandbox.await_cached("\"first\"", Some("1"));
     sandbox.redis.await_stream(1);
-    let servers = [sandbox.redis.id(), sandbox.memcached.id()];
-    for id in servers {
-        signal(id, Signal::STOP);
-    }
+    sandbox.redis.pause();
+    sandbox.memcached.pause();
     flood(&mut host);
     let held = peak(host.id());
-    for id in servers {
-        signal(id, Signal::CONT);
-    }
+    sandbox.redis.resume();
+    sandbox.memcached.resume();
     assert!(held < BOUND, "{held} bytes");
     await_all(&sandbox);
     assert!(peak(host.id()) < BOUND, "{} bytes", peak(host.id()));

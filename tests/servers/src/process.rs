@@ -106,16 +106,6 @@ impl Process {
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
-    /// Lets the leader do nothing (SIGSTOP) until it is resumed.
-    pub fn pause(&self) -> Result<()> {
-        Ok(kill_process(self.leader(), Signal::STOP)?)
-    }
-
-    /// Lets a paused leader go on (SIGCONT).
-    pub fn resume(&self) -> Result<()> {
-        Ok(kill_process(self.leader(), Signal::CONT)?)
-    }
-
     /// Asks the leader to end (SIGTERM) and waits for the whole group; kills it when it takes too
     /// long.
     pub fn terminate(&mut self) -> Result<()> {
@@ -166,6 +156,27 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _nothing_more_to_do = self.kill();
     }
+}
+
+/// Lets a process do nothing (SIGSTOP) until it is resumed.
+pub fn pause(id: u32) -> Result<()> {
+    send_signal(id, Signal::STOP)
+}
+
+/// Lets a paused process go on (SIGCONT).
+pub fn resume(id: u32) -> Result<()> {
+    send_signal(id, Signal::CONT)
+}
+
+/// Asks a process to end (SIGTERM).
+pub fn ask_to_end(id: u32) -> Result<()> {
+    send_signal(id, Signal::TERM)
+}
+
+fn send_signal(id: u32, signal: Signal) -> Result<()> {
+    let process = i32::try_from(id).ok().and_then(Pid::from_raw);
+    let process = process.with_context(|| format!("{id} is no process"))?;
+    kill_process(process, signal).with_context(|| format!("cannot signal process {id}"))
 }
 
 /// Kills every process that a [`Process`] owns: what they were doing then fails, and their owners

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{
     port::on_free_port,
-    process::Process,
+    process::{self, Process},
     wait::{self, PATIENCE, Seen},
 };
 
@@ -120,12 +120,12 @@ impl<P: Program> Server<P> {
 
     /// Lets it do nothing (SIGSTOP) until it is resumed. What it is sent waits.
     pub fn pause(&self) -> Result<()> {
-        self.running()?.pause()
+        process::pause(self.running()?.id())
     }
 
     /// Lets a paused server go on.
     pub fn resume(&self) -> Result<()> {
-        self.running()?.resume()
+        process::resume(self.running()?.id())
     }
 
     /// Where its files are.

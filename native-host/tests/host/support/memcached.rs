@@ -39,11 +39,6 @@ impl Memcached {
         self.0.kill().expect("Memcached is killed");
     }
 
-    /// The process, while it is up.
-    pub fn id(&self) -> u32 {
-        self.0.id().expect("up")
-    }
-
     pub fn pause(&self) {
         self.0.pause().expect("Memcached is up");
     }

@@ -49,11 +49,6 @@ impl Redis {
         self.0.kill().expect("Redis is killed");
     }
 
-    /// The process, while it is up.
-    pub fn id(&self) -> u32 {
-        self.0.id().expect("up")
-    }
-
     pub fn pause(&self) {
         self.0.pause().expect("Redis is up");
     }
