@@ -127,7 +127,6 @@ fn a_copy_of_an_older_state_leaves_the_original_alone() {
     let mut sandbox = Sandbox::new();
     let (mut original, machine) = host_and_copy(&sandbox);
     // The original connects again, which the copy does not know of.
-    sandbox.redis.kill();
     sandbox.redis.restart();
     deliver(&mut original, "a", 100..=109);
     await_passed_on(&sandbox);

@@ -55,7 +55,6 @@ fn a_server_that_goes_without_a_word_is_filled_again() {
     let mut host = Host::hasty(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("1", "1"), put("2", "2")]));
     proxy.tell_no_end();
-    sandbox.memcached.kill();
     sandbox.memcached.restart();
     sandbox.await_cached("1", Some("1"));
     sandbox.await_cached("2", Some("2"));
@@ -109,7 +108,6 @@ fn a_value_that_no_item_holds_is_not_even_sent() {
 #[test]
 fn a_large_value_on_a_slow_line_arrives_and_what_is_behind_it() {
     let mut sandbox = Sandbox::new();
-    sandbox.memcached.kill();
     sandbox
         .memcached
         .restart_with(&MemcachedOptions::default().arguments(&["-I", "16m"]));

@@ -31,7 +31,6 @@ fn state<'k>(sandbox: &Sandbox, server: &Memcached, keys: impl IntoIterator<Item
 
 /// Sets a server back: it is another process, with what was there then.
 fn set_back(server: &mut Memcached, state: &State) {
-    server.kill();
     server.restart();
     for (name, value) in state {
         server.set(name, value);

@@ -161,7 +161,6 @@ fn memcached_is_fed_and_repaired_over_tls() {
     secured.trust(&secured.certificates.authority);
     let options = secured.options();
     does_all_that_plain_does(&mut secured.sandbox, |sandbox| {
-        sandbox.memcached.kill();
         sandbox.memcached.restart_with(&options);
     });
 }
@@ -247,13 +246,11 @@ fn memcached_with_tls_is_named_when_plain_is_configured() {
 #[test]
 fn memcached_is_fed_and_repaired_behind_login() {
     let mut sandbox = Sandbox::new();
-    sandbox.memcached.kill();
     sandbox
         .memcached
         .restart_with(&MemcachedOptions::default().login(LOGIN));
     log_in(&sandbox, "ann", PASSWORD);
     does_all_that_plain_does(&mut sandbox, |sandbox| {
-        sandbox.memcached.kill();
         sandbox
             .memcached
             .restart_with(&MemcachedOptions::default().login(LOGIN));
@@ -263,7 +260,6 @@ fn memcached_is_fed_and_repaired_behind_login() {
 #[test]
 fn wrong_password_is_named_and_never_printed() {
     let mut sandbox = Sandbox::new();
-    sandbox.memcached.kill();
     sandbox
         .memcached
         .restart_with(&MemcachedOptions::default().login(LOGIN));
@@ -306,7 +302,6 @@ fn password_is_not_sent_to_server_that_asks_for_none() {
 fn memcached_is_fed_by_apply_over_tls_and_behind_login() {
     let mut secured = Secured::for_name("localhost", "mode = \"off\"\n");
     secured.trust(&secured.certificates.authority);
-    secured.sandbox.memcached.kill();
     let options = secured.options().login(LOGIN);
     secured.sandbox.memcached.restart_with(&options);
     let sandbox = &mut secured.sandbox;
@@ -327,7 +322,6 @@ fn memcached_is_fed_by_apply_over_tls_and_behind_login() {
 #[test]
 fn apply_names_wrong_password() {
     let mut sandbox = Sandbox::with_config("mode = \"off\"\n");
-    sandbox.memcached.kill();
     sandbox
         .memcached
         .restart_with(&MemcachedOptions::default().login(LOGIN));
@@ -367,7 +361,6 @@ fn memcached_is_fed_by_socket_as_soon_as_there_is_one() {
     assert_eq!(sandbox.run(&["verify"]).status.code(), Some(0));
 
     // It comes back empty.
-    sandbox.memcached.kill();
     sandbox
         .memcached
         .restart_with(&MemcachedOptions::default().socket(&socket));

@@ -23,7 +23,6 @@ impl Secured {
         let mut sandbox = Sandbox::with_config(more);
         let certificates = Certificates::for_name(sandbox.directory.path(), name);
         let port = free_port();
-        sandbox.redis.kill();
         sandbox
             .redis
             .restart_with(&RedisOptions::default().tls(certificates.tls(port)));

@@ -200,7 +200,6 @@ fn who_reads_no_further_is_told_nothing_untrue_and_ends_no_repair() {
     host.deliver(1, &commit(&puts));
     settled(&sandbox, &mut host, 1);
     assert!(host.close().success());
-    sandbox.memcached.kill();
     sandbox.memcached.restart();
     assert_eq!(cut_off(&sandbox, &["verify"]), Some(1));
     assert_eq!(cut_off(&sandbox, &["verify", "--json"]), Some(1));

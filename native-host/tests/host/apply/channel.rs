@@ -151,7 +151,6 @@ fn a_server_that_goes_without_a_word_is_listened_to_again() {
     host.deliver(1, &commit(&[put("1", "1")]));
     sandbox.await_cached("1", Some("1"));
     proxy.tell_no_end();
-    sandbox.redis.kill();
     sandbox.redis.restart();
     until("it listens again", || patterns(&sandbox) > 0);
     host.deliver(2, &commit(&[put("1", "2")]));

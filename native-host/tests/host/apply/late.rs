@@ -144,7 +144,6 @@ fn nothing_that_was_looked_up_before_a_restart_is_written_after_it() {
     let mut late = Process::of(&memcached);
     late.set("a", Some("1"));
     let (present, absent, fence) = (late.look("a"), late.look("b"), late.fence());
-    memcached.kill();
     memcached.restart();
     let mut other = Process::of(&memcached);
     // The CAS values start again, so one number stands for two items.
@@ -173,7 +172,6 @@ fn what_a_server_takes_is_known_before_it_is_offered() {
 #[test]
 fn a_server_without_cas_is_not_taken() {
     let mut memcached = Memcached::start();
-    memcached.kill();
     memcached.restart_with(&MemcachedOptions::default().arguments(&["-C"]));
     let error = Server::open(&plain(&memcached.address())).err().expect("refused");
     assert!(error.to_string().contains("without CAS"), "{error}");

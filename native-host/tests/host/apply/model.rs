@@ -115,7 +115,6 @@ fn lose(sandbox: &mut Sandbox, random: &mut Rng) -> bool {
         }
         1 => {
             println!("  memcached restarted");
-            sandbox.memcached.kill();
             sandbox.memcached.restart();
         }
         2 => {
@@ -124,7 +123,6 @@ fn lose(sandbox: &mut Sandbox, random: &mut Rng) -> bool {
         }
         3 => {
             println!("  redis restarted");
-            sandbox.redis.kill();
             sandbox.redis.restart();
         }
         4 => {

@@ -460,7 +460,6 @@ fn several_servers_are_fed_and_filled_each_by_itself() {
         first > 20 && other > 20 && first + other == 200,
         "{first} and {other}"
     );
-    second.kill();
     second.restart();
     apply.says("filled");
     apply.state("applying");

@@ -260,7 +260,6 @@ fn how_much_there_is_to_catch_up_with_is_known_though_redis_does_not_know() {
     write(&sandbox, &mut host, 3, 0..10);
     all_done(&sandbox);
     apply.kill();
-    sandbox.redis.kill();
     sandbox.redis.restart();
     assert_eq!(outstanding(&sandbox), Some(0));
     write(&sandbox, &mut host, 4, 0..700);

@@ -101,7 +101,6 @@ impl Lab {
         self.redis.kill();
         self.redis.restore(&[]);
         self.redis.restart();
-        self.memcached.kill();
         self.memcached.restart();
         self.older.clear();
         self.story.clear();
@@ -253,7 +252,6 @@ impl Lab {
                 self.redis_state = RedisState::Down;
             }
             RedisFault::Restarted => {
-                self.redis.kill();
                 self.redis.restart();
             }
             RedisFault::Emptied => self.empty_redis(&[]),
@@ -316,7 +314,6 @@ impl Lab {
         self.redis.send_command(&["EVAL", fill, "0"]);
         self.redis.send_command(&["BGREWRITEAOF"]);
         crate::support::until("the file is written", || !self.redis.is_rewriting());
-        self.redis.kill();
         self.redis
             .restart_without_waiting(&RedisOptions::default().arguments(&[
                 "--key-load-delay",
@@ -335,7 +332,6 @@ impl Lab {
                 self.memcached_state = MemcachedState::Down;
             }
             MemcachedFault::Restarted => {
-                self.memcached.kill();
                 self.memcached.restart();
             }
             MemcachedFault::Paused => {
