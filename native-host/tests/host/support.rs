@@ -9,6 +9,7 @@ mod machine;
 mod memcached;
 mod proxy;
 mod redis;
+mod server;
 
 use std::{
     collections::HashMap,

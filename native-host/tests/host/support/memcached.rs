@@ -1,52 +1,15 @@
 //! A Memcached server, and what the host has written there.
 
-use std::{collections::BTreeMap, ops::Deref};
+use std::collections::BTreeMap;
 
-use test_servers::{Client, Item, MemcachedOptions, MemcachedServer};
+use test_servers::{Client, Item};
+
+use super::server::TestServer;
 
 /// A Memcached server.
-pub struct Memcached(MemcachedServer);
-
-/// What cannot fail.
-impl Deref for Memcached {
-    type Target = MemcachedServer;
-
-    fn deref(&self) -> &MemcachedServer {
-        &self.0
-    }
-}
+pub type Memcached = TestServer<test_servers::memcached::Memcached>;
 
 impl Memcached {
-    pub fn start() -> Self {
-        Self::start_with(&MemcachedOptions::default())
-    }
-
-    /// With options that restarts keep.
-    pub fn start_with(options: &MemcachedOptions) -> Self {
-        Self(MemcachedServer::start_with(options).expect("Memcached starts"))
-    }
-
-    pub fn restart(&mut self) {
-        self.0.restart().expect("Memcached starts again");
-    }
-
-    /// With other options.
-    pub fn restart_with(&mut self, options: &MemcachedOptions) {
-        self.0.restart_with(options).expect("Memcached starts again");
-    }
-
-    pub fn kill(&mut self) {
-        self.0.kill().expect("Memcached is killed");
-    }
-
-    pub fn pause(&self) {
-        self.0.pause().expect("Memcached is up");
-    }
-
-    pub fn resume(&self) {
-        self.0.resume().expect("Memcached is up");
-    }
-
     fn client(&self) -> Client {
         self.0.connect().expect("a connection")
     }

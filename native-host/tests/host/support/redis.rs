@@ -1,62 +1,17 @@
 //! A Redis server, and what the host has written there.
 
-use std::{ops::Deref, path::PathBuf};
+use std::path::PathBuf;
 
 use redis::{Commands as _, streams::StreamRangeReply};
-use test_servers::{RedisOptions, RedisServer};
 
-use super::until;
+use super::{server::TestServer, until};
 
 const STREAM: &str = "idb:events";
 
 /// A Redis server that syncs every write, so that it comes back with what it had.
-pub struct Redis(RedisServer);
-
-/// What cannot fail.
-impl Deref for Redis {
-    type Target = RedisServer;
-
-    fn deref(&self) -> &RedisServer {
-        &self.0
-    }
-}
+pub type Redis = TestServer<test_servers::redis::Redis>;
 
 impl Redis {
-    pub fn start() -> Self {
-        Self(RedisServer::start().expect("Redis starts"))
-    }
-
-    pub fn restart(&mut self) {
-        self.0.restart().expect("Redis starts again");
-    }
-
-    /// With other options.
-    pub fn restart_with(&mut self, options: &RedisOptions) {
-        self.0.restart_with(options).expect("Redis starts again");
-    }
-
-    /// Without waiting until it answers: it may have much to read.
-    pub fn restart_without_waiting(&mut self, options: &RedisOptions) {
-        self.0.restart_without_waiting(options).expect("Redis starts");
-    }
-
-    /// Waits until it does what it is asked.
-    pub fn await_answer(&mut self) {
-        self.0.await_answer().expect("Redis answers");
-    }
-
-    pub fn kill(&mut self) {
-        self.0.kill().expect("Redis is killed");
-    }
-
-    pub fn pause(&self) {
-        self.0.pause().expect("Redis is up");
-    }
-
-    pub fn resume(&self) {
-        self.0.resume().expect("Redis is up");
-    }
-
     /// While it is down: the files of all that it holds.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         self.0.files().expect("files")
