@@ -27,15 +27,13 @@ pub mod directories;
 pub mod observe;
 pub mod pages;
 pub mod panel;
-pub mod process;
 pub mod relay;
 mod rig;
-pub mod servers;
 pub mod site;
 pub mod views;
-pub mod wait;
 
 pub use rig::Rig;
+pub use test_servers::{self as servers, process, wait};
 
 /// Makes one test a browser of each function: `chromium::name` and `firefox::name`.
 #[macro_export]

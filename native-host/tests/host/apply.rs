@@ -46,7 +46,7 @@ fn sandbox_without_lease() -> Sandbox {
 /// Frees the lease of `apply`: only tests about taking it over wait for the fences of earlier
 /// processes.
 fn free_lease(sandbox: &Sandbox) {
-    sandbox.redis.command(&["SET", LEASE, "free"]);
+    sandbox.redis.send_command(&["SET", LEASE, "free"]);
 }
 
 /// Looks at records all the time. Their values are whole numbers, each greater than what any write

@@ -56,7 +56,7 @@ fn names_past_the_limit_are_refused_and_others_go_on() {
     host.deliver(1, &commit(&[put("1", "\"other\"")]));
     await_acknowledged(&mut host, 1);
     sandbox.await_cached("1", Some("\"other\""));
-    assert_eq!(sandbox.redis.length(), 1);
+    assert_eq!(sandbox.redis.stream_length(), 1);
     assert!(log_bytes(&sandbox) < 8 << 20, "{}", log_bytes(&sandbox));
     // The longest name that is taken, and every other place of a name.
     let longest = "é".repeat(1024);
@@ -86,7 +86,7 @@ fn names_past_the_limit_are_refused_and_others_go_on() {
     }
     host.deliver_as(&"c".repeat(65), 1, &commit(&[put("1", "1")]));
     host.error(ErrorCode::MalformedDelivery);
-    assert_eq!(sandbox.redis.length(), 2);
+    assert_eq!(sandbox.redis.stream_length(), 2);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn values_that_grow_in_their_plain_form_take_no_memory_together() {
     assert!(peak < 100, "{peak} MiB");
     assert!(host.close().success());
     // The next host goes through all of them after the server has forgotten them.
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.send_command("flush_all");
     let host = Host::start(&sandbox);
     sandbox.await_cached("300", Some("\"last\""));
     let peak = peak_mib(host.id());
@@ -283,7 +283,7 @@ const DISK_MIB: u64 = 32 + 2 * 8 + 16;
 fn long_keys_and_ranges_take_a_bounded_disk_while_a_server_is_away() {
     let mut sandbox = Sandbox::new();
     sandbox.configure("journal", "max_mib = 8\nkeep_mib = 8");
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut host = Host::start(&sandbox);
     let filler = "x".repeat(900_000);
     let range = |number: u64| {
@@ -300,7 +300,7 @@ fn long_keys_and_ranges_take_a_bounded_disk_while_a_server_is_away() {
     await_acknowledged(&mut host, 40);
     until("the log is cut", || disk_mib(&sandbox) <= DISK_MIB);
     // Once the server is back what has to be read again is, and all goes on.
-    sandbox.redis.up();
+    sandbox.redis.restart();
     host.await_message("the question", |message| {
         matches!(message, FromHost::Snapshot { origin } if origin == ORIGIN).then_some(())
     });

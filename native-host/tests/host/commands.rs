@@ -316,8 +316,8 @@ fn doctor_names_each_problem_with_its_fix() {
     let (well, report) = examine(&sandbox);
     assert!(well, "{report}");
 
-    sandbox.redis.command(&["SET", "idb:events", "text"]);
-    sandbox.memcached.down();
+    sandbox.redis.send_command(&["SET", "idb:events", "text"]);
+    sandbox.memcached.kill();
     let (well, report) = examine(&sandbox);
     assert!(!well);
     assert_eq!(report["problems"], 2);

@@ -52,7 +52,7 @@ fn values(sandbox: &Sandbox) -> Vec<u64> {
 fn assert_each_once(sandbox: &Sandbox, expected: impl IntoIterator<Item = u64>) {
     let expected: BTreeSet<u64> = expected.into_iter().collect();
     until(&format!("the stream has {} events", expected.len()), || {
-        sandbox.redis.length() >= expected.len() as u64
+        sandbox.redis.stream_length() >= expected.len() as u64
     });
     let found = values(sandbox);
     assert_eq!(found.len(), expected.len(), "{found:?}");
@@ -127,8 +127,7 @@ fn a_copy_of_an_older_state_leaves_the_original_alone() {
     let mut sandbox = Sandbox::new();
     let (mut original, machine) = host_and_copy(&sandbox);
     // The original connects again, which the copy does not know of.
-    sandbox.redis.down();
-    sandbox.redis.up();
+    sandbox.redis.restart();
     deliver(&mut original, "a", 100..=109);
     await_passed_on(&sandbox);
     let mut copy = machine.hasty();
@@ -147,11 +146,11 @@ fn a_copy_of_an_older_state_leaves_the_original_alone() {
 #[test]
 fn a_copy_publishes_nothing_that_the_original_has_published() {
     let mut sandbox = Sandbox::new();
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut original = Host::hasty(&sandbox);
     deliver(&mut original, "a", 1..=5);
     let machine = Machine::copy_of(&sandbox);
-    sandbox.redis.up();
+    sandbox.redis.restart();
     deliver(&mut original, "b", 6..=10);
     assert_stream(&sandbox, 1..=10);
     assert!(original.close().success());

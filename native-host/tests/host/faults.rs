@@ -58,7 +58,7 @@ fn redis_away_and_back() {
     host.deliver(1, &commit(&[put("1", "1")]));
     host.acknowledged(1);
     sandbox.redis.await_stream(1);
-    sandbox.redis.down();
+    sandbox.redis.kill();
     for sequence in 2..=50 {
         host.deliver(sequence, &commit(&[put("1", &sequence.to_string())]));
     }
@@ -73,7 +73,7 @@ fn redis_away_and_back() {
                 .as_str()
                 .is_some_and(|fix| fix.contains("Start the server"))
     });
-    sandbox.redis.up();
+    sandbox.redis.restart();
     assert_stream(&sandbox, 1..=50);
     until("the status says so", || {
         let redis = status(&sandbox)["profiles"][0]["sinks"]["redis"].clone();
@@ -84,14 +84,14 @@ fn redis_away_and_back() {
 #[test]
 fn redis_away_over_a_restart_of_the_host() {
     let mut sandbox = Sandbox::new();
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut host = Host::start(&sandbox);
     for sequence in 1..=20 {
         host.deliver(sequence, &commit(&[put("1", &sequence.to_string())]));
     }
     host.acknowledged(20);
     assert!(host.close().success());
-    sandbox.redis.up();
+    sandbox.redis.restart();
     let _host = Host::start(&sandbox);
     assert_stream(&sandbox, 1..=20);
 }
@@ -157,7 +157,7 @@ fn memcached_away_and_back() {
     host.deliver(1, &commit(&[put("1", "1"), put("2", "1")]));
     host.acknowledged(1);
     sandbox.await_cached("2", Some("1"));
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     for sequence in 2..=50 {
         host.deliver(sequence, &commit(&[put("1", &sequence.to_string())]));
     }
@@ -167,7 +167,7 @@ fn memcached_away_and_back() {
     until("the status says so", || {
         status(&sandbox)["profiles"][0]["sinks"]["memcached"]["state"] == "unreachable"
     });
-    sandbox.memcached.up();
+    sandbox.memcached.restart();
     sandbox.await_cached("1", Some("50"));
     sandbox.await_cached("3", Some("3"));
     assert_eq!(sandbox.cached("2"), None);
@@ -183,15 +183,14 @@ fn memcached_that_comes_back_empty_is_filled_again_without_a_write() {
     host.acknowledged(2);
     sandbox.await_cached("1499", Some("1"));
     sandbox.await_cached("7", None);
-    sandbox.memcached.down();
-    sandbox.memcached.up();
+    sandbox.memcached.restart();
     // It is filled in key order. Only once the last key is there does an absent one say anything.
     sandbox.await_cached("1499", Some("1"));
     for key in [0, 6, 511, 512] {
         assert_eq!(sandbox.cached(&key.to_string()).as_deref(), Some("1"), "{key}");
     }
     assert_eq!(sandbox.cached("7"), None);
-    assert_eq!(sandbox.memcached.count(), 1499);
+    assert_eq!(sandbox.memcached.count_keys(), 1499);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Flow control: what comes faster than it can go on.
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use crate::support::{
     CONTEXT, Host, Sandbox,
     body::{clear, commit, deletion, now, put, schema, snapshot_at},
@@ -14,11 +12,6 @@ const VALUE_BYTES: usize = 32 * 1024;
 
 /// How much memory the host may take.
 const BOUND: u64 = 100 * 1024 * 1024;
-
-fn signal(id: u32, signal: Signal) {
-    let id = i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process");
-    kill_process(id, signal).expect("sent");
-}
 
 /// The most that a process has ever held in memory.
 fn peak(id: u32) -> u64 {
@@ -52,7 +45,7 @@ fn await_all(sandbox: &Sandbox) {
     // It is much: as long as some more have come, all is well.
     for part in 1..=10 {
         until("the stream has more", || {
-            sandbox.redis.length() >= DELIVERIES / 10 * part
+            sandbox.redis.stream_length() >= DELIVERIES / 10 * part
         });
     }
     let name = sandbox.key("0");
@@ -72,15 +65,12 @@ fn servers_that_hang_hold_up_no_acknowledgement_and_take_no_memory() {
     host.deliver_as("another", 1, &commit(&[put("\"first\"", "1")]));
     sandbox.await_cached("\"first\"", Some("1"));
     sandbox.redis.await_stream(1);
-    let servers = [sandbox.redis.id(), sandbox.memcached.id()];
-    for id in servers {
-        signal(id, Signal::STOP);
-    }
+    sandbox.redis.pause();
+    sandbox.memcached.pause();
     flood(&mut host);
     let held = peak(host.id());
-    for id in servers {
-        signal(id, Signal::CONT);
-    }
+    sandbox.redis.resume();
+    sandbox.memcached.resume();
     assert!(held < BOUND, "{held} bytes");
     await_all(&sandbox);
     assert!(peak(host.id()) < BOUND, "{} bytes", peak(host.id()));
@@ -89,13 +79,13 @@ fn servers_that_hang_hold_up_no_acknowledgement_and_take_no_memory() {
 #[test]
 fn servers_that_are_away_hold_up_no_acknowledgement_and_take_no_memory() {
     let mut sandbox = Sandbox::new();
-    sandbox.redis.down();
-    sandbox.memcached.down();
+    sandbox.redis.kill();
+    sandbox.memcached.kill();
     let mut host = Host::start(&sandbox);
     flood(&mut host);
     assert!(peak(host.id()) < BOUND, "{} bytes", peak(host.id()));
-    sandbox.redis.up();
-    sandbox.memcached.up();
+    sandbox.redis.restart();
+    sandbox.memcached.restart();
     await_all(&sandbox);
     // Nor does what has piled up.
     assert!(peak(host.id()) < BOUND, "{} bytes", peak(host.id()));
@@ -138,10 +128,10 @@ fn mirror_takes_no_memory_by(bodies: impl FnOnce() -> Vec<String>, events: u64, 
     let total = RECORDS + events;
     for part in 1..=4 {
         until("the stream has more", || {
-            sandbox.redis.length() >= total / 4 * part
+            sandbox.redis.stream_length() >= total / 4 * part
         });
     }
-    let newest = sandbox.redis.newest();
+    let newest = sandbox.redis.newest_event();
     assert!(newest.contains(last), "{newest}");
     let held = peak(host.id());
     assert!(held < BOUND, "{held} bytes, {before} before");

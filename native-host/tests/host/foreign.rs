@@ -40,7 +40,7 @@ fn commands_print_foreign_names_as_numbers() {
         let sinks = &crate::support::status(&sandbox)["profiles"][0]["sinks"];
         sinks["redis"]["state"] == "running" && sinks["memcached"]["behind"] == 0
     });
-    for name in sandbox.memcached.names() {
+    for name in sandbox.memcached.keys() {
         sandbox.memcached.delete(&name);
     }
     let store = ["--origin", ORIGIN, "--database", NAME, "--store", NAME];

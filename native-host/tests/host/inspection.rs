@@ -172,7 +172,7 @@ fn waiting_feed_blocks_no_other_request_and_wakes_on_write() {
 #[test]
 fn passages_come_when_a_sink_that_was_away_is_back() {
     let mut sandbox = Sandbox::new();
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("1", "1"), put("2", "2")]));
     let mut follower = Follower::with_past(2);
@@ -191,7 +191,7 @@ fn passages_come_when_a_sink_that_was_away_is_back() {
     });
     let tried = status(&sandbox)["profiles"][0]["sinks"]["redis"]["attempts"].as_u64();
     assert!(tried.is_some_and(|tried| tried > first.attempts), "{tried:?}");
-    sandbox.redis.up();
+    sandbox.redis.restart();
     follower.follow(&mut host, 2, &SINKS);
     until("no trouble", || {
         let redis = redis(&mut host);
@@ -305,7 +305,7 @@ fn stores_and_records_are_shown_as_they_are() {
     sandbox.memcached.set(&sandbox.key("1"), "stale");
     let stale = record(&mut host, "1");
     assert_eq!((stale.found.as_deref(), stale.same), (Some("stale"), Some(false)));
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     let unknown = record(&mut host, "1");
     assert_eq!((unknown.found, unknown.same), (None, None));
     assert!(

@@ -92,7 +92,7 @@ fn repaired_while_it_changes_and_goes(sandbox: &Sandbox, host: &mut Host, first:
                 let found = memcached.get(&name);
                 assert_eq!(found, None, "it went back from {newest}");
             } else {
-                if let Some((value, about)) = memcached.about(&name)
+                if let Some((value, about)) = memcached.get_with_flags(&name)
                     && value != newest
                 {
                     // Were the repair killed now, it would go by itself.
@@ -108,7 +108,7 @@ fn repaired_while_it_changes_and_goes(sandbox: &Sandbox, host: &mut Host, first:
     });
     assert!(writes.load(Ordering::SeqCst) > 2);
     assert_eq!(memcached.get(&name), Some(last.to_string()));
-    let about = memcached.about(&name).expect("an item").1;
+    let about = memcached.get_with_flags(&name).expect("an item").1;
     assert!(about.contains("t-1"), "it lasts: {about}");
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
+use test_servers::MemcachedOptions;
 
 use crate::support::{
     Host, Memcached, Proxy, Sandbox, assert_stream,
@@ -41,7 +42,7 @@ fn a_flushed_server_is_filled_again() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("1", "1"), put("2", "2")]));
-    assert_eq!(sandbox.memcached.tell("flush_all\r\n"), "OK\r\n");
+    assert_eq!(sandbox.memcached.send_command("flush_all"), "OK");
     sandbox.await_cached("1", Some("1"));
     sandbox.await_cached("2", Some("2"));
 }
@@ -54,8 +55,7 @@ fn a_server_that_goes_without_a_word_is_filled_again() {
     let mut host = Host::hasty(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("1", "1"), put("2", "2")]));
     proxy.tell_no_end();
-    sandbox.memcached.down();
-    sandbox.memcached.up();
+    sandbox.memcached.restart();
     sandbox.await_cached("1", Some("1"));
     sandbox.await_cached("2", Some("2"));
     up_to_date(&sandbox);
@@ -69,7 +69,7 @@ fn a_connection_that_is_closed_is_no_reason_to_fill() {
     let mut host = Host::start(&sandbox);
     let puts: Vec<_> = (0..500).map(|key| put(&key.to_string(), "1")).collect();
     pass_on(&sandbox, &mut host, 1, &commit(&puts));
-    let before = sandbox.memcached.sets();
+    let before = sandbox.memcached.count_sets();
     for sequence in 2..5 {
         proxy.cut();
         until("it has come back", || proxy.connections() > 0);
@@ -81,7 +81,7 @@ fn a_connection_that_is_closed_is_no_reason_to_fill() {
         );
         sandbox.await_cached("1", Some(&sequence.to_string()));
     }
-    let sets = sandbox.memcached.sets() - before;
+    let sets = sandbox.memcached.count_sets() - before;
     assert!(sets < 100, "{sets} sets");
 }
 
@@ -108,8 +108,9 @@ fn a_value_that_no_item_holds_is_not_even_sent() {
 #[test]
 fn a_large_value_on_a_slow_line_arrives_and_what_is_behind_it() {
     let mut sandbox = Sandbox::new();
-    sandbox.memcached.down();
-    sandbox.memcached.up_with(&["-I", "16m"]);
+    sandbox
+        .memcached
+        .restart_with(&MemcachedOptions::default().arguments(&["-I", "16m"]));
     // Four million bytes a second; the whole takes longer than an answer may.
     let proxy = Proxy::start(&sandbox.memcached, |_, _, bytes| {
         thread::sleep(Duration::from_nanos(250 * bytes.len() as u64));
@@ -152,7 +153,7 @@ fn the_server_that_fails_is_named() {
     sandbox.reach_memcached_by(&both);
     let mut host = Host::start(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("1", "1")]));
-    second.down();
+    second.kill();
     let mut told = Value::Null;
     until("it is told", || {
         told = sink(&sandbox);
@@ -161,7 +162,7 @@ fn the_server_that_fails_is_named() {
     let error = told["error"].as_str().expect("an error");
     assert!(error.contains(&second.address()), "{error}");
     assert!(!error.contains(&sandbox.memcached.address()), "{error}");
-    second.up();
+    second.restart();
     up_to_date(&sandbox);
     let last = &sink(&sandbox)["last_error"];
     assert_eq!(last["error"], error);
@@ -191,13 +192,13 @@ fn a_server_that_was_left_out_is_told_what_was_deleted_meanwhile() {
     let together = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     let mut host = Host::start(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&all("1")));
-    assert!(second.count() > 0 && sandbox.memcached.count() > 0);
+    assert!(second.count_keys() > 0 && sandbox.memcached.count_keys() > 0);
     assert!(host.close().success());
     sandbox.write_config(&alone);
     let mut host = Host::start(&sandbox);
     let gone: Vec<_> = keys[1..].iter().map(|key| delete(key)).collect();
     pass_on(&sandbox, &mut host, 2, &commit(&gone));
-    assert!(second.count() > 0);
+    assert!(second.count_keys() > 0);
     assert!(host.close().success());
     sandbox.write_config(&together);
     let mut host = Host::start(&sandbox);

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::{
@@ -32,16 +31,10 @@ fn state<'k>(sandbox: &Sandbox, server: &Memcached, keys: impl IntoIterator<Item
 
 /// Sets a server back: it is another process, with what was there then.
 fn set_back(server: &mut Memcached, state: &State) {
-    server.down();
-    server.up();
+    server.restart();
     for (name, value) in state {
         server.set(name, value);
     }
-}
-
-fn signal(host: &Host, signal: Signal) {
-    let id = Pid::from_raw(i32::try_from(host.id()).expect("fits")).expect("a process");
-    kill_process(id, signal).expect("it is there");
 }
 
 /// What `status` says of Memcached.
@@ -94,7 +87,7 @@ fn changed_since() -> (Sandbox, Host, State) {
 fn server_is_filled_again_when_set_back_while_host_runs() {
     for restarted in [true, false] {
         let (mut sandbox, host, old) = changed_since();
-        signal(&host, Signal::STOP);
+        host.pause();
         if restarted {
             set_back(&mut sandbox.memcached, &old);
         } else {
@@ -104,7 +97,7 @@ fn server_is_filled_again_when_set_back_while_host_runs() {
                 sandbox.memcached.set(name, value);
             }
         }
-        signal(&host, Signal::CONT);
+        host.resume();
         sandbox.await_cached("1", Some("2"));
         sandbox.await_cached("2", None);
         sandbox.await_cached("3", Some("2"));
@@ -119,9 +112,9 @@ fn server_is_filled_again_when_its_mark_is_of_another_journal() {
     let mut other: Value = serde_json::from_str(mark).expect("JSON");
     other["journal"] = 7.into();
     *mark = other.to_string();
-    signal(&host, Signal::STOP);
+    host.pause();
     set_back(&mut sandbox.memcached, &old);
-    signal(&host, Signal::CONT);
+    host.resume();
     sandbox.await_cached("1", Some("2"));
     sandbox.await_cached("3", Some("2"));
     // Which records have been deleted since is unknown.
@@ -158,9 +151,9 @@ fn one_of_several_servers_learns_of_deletions_when_set_back() {
             set_back(&mut second, &old);
             Host::start(&sandbox)
         } else {
-            signal(&host, Signal::STOP);
+            host.pause();
             set_back(&mut second, &old);
-            signal(&host, Signal::CONT);
+            host.resume();
             host
         };
         assert!(keys.iter().any(|key| old.contains_key(&sandbox.key(key))));

@@ -1,14 +1,10 @@
 //! Memcached by TLS, behind a login, and by a local socket: what is promised of a plain connection
 //! holds of each, and each failure has a name, a fix, and costs no event.
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    os::unix::net::UnixStream,
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use serde_json::Value;
+use test_servers::MemcachedOptions;
 
 use crate::support::{
     Apply, Certificates, Host, Sandbox,
@@ -44,10 +40,12 @@ impl Secured {
 
     /// Empties the server.
     fn restart(&mut self) {
-        self.sandbox.memcached.down();
-        self.sandbox
-            .memcached
-            .up_with_tls(self.port, &self.certificates, &[]);
+        self.sandbox.memcached.kill();
+        self.sandbox.memcached.restart_with(&self.options());
+    }
+
+    fn options(&self) -> MemcachedOptions {
+        MemcachedOptions::default().tls(self.certificates.tls(self.port))
     }
 
     fn trust(&self, authority: &Path) {
@@ -161,14 +159,9 @@ fn does_all_that_plain_does(sandbox: &mut Sandbox, restart: impl FnOnce(&mut San
 fn memcached_is_fed_and_repaired_over_tls() {
     let mut secured = Secured::for_name("localhost", "");
     secured.trust(&secured.certificates.authority);
-    let Secured {
-        sandbox,
-        certificates,
-        port,
-    } = &mut secured;
-    does_all_that_plain_does(sandbox, |sandbox| {
-        sandbox.memcached.down();
-        sandbox.memcached.up_with_tls(*port, certificates, &[]);
+    let options = secured.options();
+    does_all_that_plain_does(&mut secured.sandbox, |sandbox| {
+        sandbox.memcached.restart_with(&options);
     });
 }
 
@@ -176,7 +169,7 @@ fn memcached_is_fed_and_repaired_over_tls() {
 fn memcached_of_unknown_authority_is_not_trusted() {
     let secured = Secured::for_name("localhost", "");
     fails(&secured.sandbox, "not_trusted", "memcached.ca_file");
-    assert!(secured.sandbox.memcached.names().is_empty());
+    assert!(secured.sandbox.memcached.keys().is_empty());
     secured.trust(&secured.certificates.authority);
     brings_what_was_kept(&secured.sandbox);
 }
@@ -188,7 +181,7 @@ fn memcached_of_other_authority_is_not_trusted() {
     fs::create_dir(&elsewhere).expect("made");
     secured.trust(&Certificates::for_name(&elsewhere, "localhost").authority);
     fails(&secured.sandbox, "not_trusted", "memcached.ca_file");
-    assert!(secured.sandbox.memcached.names().is_empty());
+    assert!(secured.sandbox.memcached.keys().is_empty());
 }
 
 #[test]
@@ -196,7 +189,7 @@ fn memcached_with_other_name_is_not_trusted() {
     let secured = Secured::for_name("elsewhere.example", "");
     secured.trust(&secured.certificates.authority);
     fails(&secured.sandbox, "not_trusted", "by the name in its certificate");
-    assert!(secured.sandbox.memcached.names().is_empty());
+    assert!(secured.sandbox.memcached.keys().is_empty());
 }
 
 #[test]
@@ -253,22 +246,23 @@ fn memcached_with_tls_is_named_when_plain_is_configured() {
 #[test]
 fn memcached_is_fed_and_repaired_behind_login() {
     let mut sandbox = Sandbox::new();
-    let users = sandbox.directory.path().join("users");
-    sandbox.memcached.down();
-    sandbox.memcached.up_with_login(&users, LOGIN);
+    sandbox
+        .memcached
+        .restart_with(&MemcachedOptions::default().login(LOGIN));
     log_in(&sandbox, "ann", PASSWORD);
     does_all_that_plain_does(&mut sandbox, |sandbox| {
-        sandbox.memcached.down();
-        sandbox.memcached.up_with_login(&users, LOGIN);
+        sandbox
+            .memcached
+            .restart_with(&MemcachedOptions::default().login(LOGIN));
     });
 }
 
 #[test]
 fn wrong_password_is_named_and_never_printed() {
     let mut sandbox = Sandbox::new();
-    let users = sandbox.directory.path().join("users");
-    sandbox.memcached.down();
-    sandbox.memcached.up_with_login(&users, LOGIN);
+    sandbox
+        .memcached
+        .restart_with(&MemcachedOptions::default().login(LOGIN));
     let config = fs::read_to_string(sandbox.config_path()).expect("a file");
     log_in(&sandbox, "ann", "hunter2");
     let said = fails(
@@ -299,7 +293,7 @@ fn password_is_not_sent_to_server_that_asks_for_none() {
     let found = doctor(&sandbox);
     assert!(found.contains("did not ask for user and password"), "{found}");
     assert!(host.close().success());
-    let held = sandbox.memcached.get_all(&sandbox.memcached.names());
+    let held = sandbox.memcached.get_all(&sandbox.memcached.keys());
     assert!(!held.is_empty());
     assert!(held.values().all(|value| !value.contains("hunter2")), "{held:?}");
 }
@@ -308,16 +302,9 @@ fn password_is_not_sent_to_server_that_asks_for_none() {
 fn memcached_is_fed_by_apply_over_tls_and_behind_login() {
     let mut secured = Secured::for_name("localhost", "mode = \"off\"\n");
     secured.trust(&secured.certificates.authority);
-    let users = secured.sandbox.directory.path().join("users");
-    fs::write(&users, format!("{LOGIN}\n")).expect("written");
-    secured.sandbox.memcached.down();
-    secured.sandbox.memcached.up_with_tls(
-        secured.port,
-        &secured.certificates,
-        &["-Y", users.to_str().expect("UTF-8")],
-    );
+    let options = secured.options().login(LOGIN);
+    secured.sandbox.memcached.restart_with(&options);
     let sandbox = &mut secured.sandbox;
-    sandbox.memcached.expect_login(LOGIN);
     log_in(sandbox, "ann", PASSWORD);
     let mut host = Host::start(sandbox);
     let mut apply = Apply::after_first_event(sandbox, &mut host);
@@ -335,9 +322,9 @@ fn memcached_is_fed_by_apply_over_tls_and_behind_login() {
 #[test]
 fn apply_names_wrong_password() {
     let mut sandbox = Sandbox::with_config("mode = \"off\"\n");
-    let users = sandbox.directory.path().join("users");
-    sandbox.memcached.down();
-    sandbox.memcached.up_with_login(&users, LOGIN);
+    sandbox
+        .memcached
+        .restart_with(&MemcachedOptions::default().login(LOGIN));
     log_in(&sandbox, "ann", "hunter2");
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));
@@ -348,43 +335,23 @@ fn apply_names_wrong_password() {
     assert!(!trouble.contains("hunter2"), "{trouble}");
 }
 
-/// What a server at a socket holds under a name.
-fn held(socket: &Path, name: &str) -> Option<String> {
-    let mut reader = BufReader::new(UnixStream::connect(socket).expect("a socket"));
-    reader
-        .get_mut()
-        .write_all(format!("get {name}\r\n").as_bytes())
-        .expect("sent");
-    let mut header = String::new();
-    reader.read_line(&mut header).expect("an answer");
-    let (_, length) = header.trim_end().rsplit_once(' ')?;
-    let mut value = vec![0; length.parse().expect("a length")];
-    reader.read_exact(&mut value).expect("the value");
-    Some(String::from_utf8(value).expect("UTF-8"))
-}
-
-fn await_held(socket: &Path, name: &str, value: Option<&str>) {
-    until(&format!("{name} is {value:?}"), || {
-        held(socket, name).as_deref() == value
-    });
-}
-
 #[test]
 fn memcached_is_fed_by_socket_as_soon_as_there_is_one() {
     let mut sandbox = Sandbox::new();
     let socket = sandbox.directory.path().join("memcached.sock");
-    let name = sandbox.key("1");
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     sandbox.reach_memcached_by(&format!("unix://{}", socket.display()));
     fails(&sandbox, "unreachable", "Start the server with this socket (-s)");
 
-    sandbox.memcached.up_at_socket(&socket);
+    sandbox
+        .memcached
+        .restart_with(&MemcachedOptions::default().socket(&socket));
     let mut host = Host::start(&sandbox);
-    await_held(&socket, &name, Some("\"kept\""));
+    sandbox.await_cached("1", Some("\"kept\""));
     let large = format!("\"{}\"", "x".repeat(500_000));
     host.deliver(2, &commit(&[put("2", &large), put("1", "2")]));
-    await_held(&socket, &name, Some("2"));
-    assert_eq!(held(&socket, &sandbox.key("2")), Some(large));
+    sandbox.await_cached("1", Some("2"));
+    assert_eq!(sandbox.cached("2"), Some(large));
     let found = doctor(&sandbox);
     assert!(
         found.contains("ok       memcached      memcached at unix:///"),
@@ -394,9 +361,10 @@ fn memcached_is_fed_by_socket_as_soon_as_there_is_one() {
     assert_eq!(sandbox.run(&["verify"]).status.code(), Some(0));
 
     // It comes back empty.
-    sandbox.memcached.down();
-    sandbox.memcached.up_at_socket(&socket);
-    await_held(&socket, &name, Some("2"));
+    sandbox
+        .memcached
+        .restart_with(&MemcachedOptions::default().socket(&socket));
+    sandbox.await_cached("1", Some("2"));
     assert!(sandbox.run(&["verify", "--repair"]).status.success());
     assert!(host.close().success());
 }

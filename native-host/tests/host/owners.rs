@@ -232,22 +232,14 @@ fn what_the_former_owner_writes_late_does_not_stay() {
     let sandbox = Sandbox::new();
     let (first, _second) = both(&sandbox);
     // It looked after its keys, and does not get to write for a while.
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(i32::try_from(first.id()).expect("fits")).expect("a process"),
-        rustix::process::Signal::STOP,
-    )
-    .expect("stopped");
+    first.pause();
     sandbox.print(&["own", "--origin", ORIGIN, "--profile", SECOND]);
     await_state(&sandbox, SECOND, "running");
     await_all_of_second(&sandbox);
     // As if that had been on its way.
     sandbox.memcached.set(&sandbox.key("1"), "\"first\"");
     sandbox.memcached.set(&sandbox.key("3"), "\"only first\"");
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(i32::try_from(first.id()).expect("fits")).expect("a process"),
-        rustix::process::Signal::CONT,
-    )
-    .expect("goes on");
+    first.resume();
     await_state(&sandbox, FIRST, "not_owner");
     await_all_of_second(&sandbox);
 }
@@ -280,7 +272,7 @@ fn an_owner_that_starts_again_or_is_forgotten_stays_the_owner() {
     first.acknowledged_as("again", 1);
     await_state(&sandbox, FIRST, "running");
     sandbox.await_cached("6", Some("6"));
-    assert_eq!(sandbox.memcached.tell("flush_all\r\n"), "OK\r\n");
+    assert_eq!(sandbox.memcached.send_command("flush_all"), "OK");
     await_all_of_first(&sandbox);
     sandbox.await_cached("6", Some("6"));
     await_state(&sandbox, SECOND, "not_owner");

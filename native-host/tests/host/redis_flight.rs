@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use test_servers::RedisOptions;
+
 use crate::support::{
     CONTEXT, Host, Proxy, Sandbox, assert_stream,
     body::{commit, put},
@@ -45,9 +47,9 @@ fn a_script_that_is_flushed_is_loaded_again_and_no_call_is_lost_or_doubled() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     for round in 0..20 {
-        sandbox.redis.command(&["SCRIPT", "FLUSH"]);
+        sandbox.redis.send_command(&["SCRIPT", "FLUSH"]);
         pour_events(&mut host, round * 200 + 1..=round * 200 + 200);
-        sandbox.redis.command(&["SCRIPT", "FLUSH"]);
+        sandbox.redis.send_command(&["SCRIPT", "FLUSH"]);
     }
     assert!(numbers(&sandbox, 8000).iter().copied().eq(1..=4000));
     assert_eq!(
@@ -74,12 +76,12 @@ fn calls(sandbox: &Sandbox) -> (usize, usize) {
 #[test]
 fn a_batch_is_one_script_call() {
     let mut sandbox = Sandbox::new();
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut host = Host::start(&sandbox);
     let puts: Vec<String> = (0..5000).map(|key: u32| put(&key.to_string(), "1")).collect();
     host.deliver(1, &commit(&puts));
     host.acknowledged(1);
-    sandbox.redis.up();
+    sandbox.redis.restart();
     sandbox.redis.await_stream(5000);
     let (by_hash, by_text) = calls(&sandbox);
     // The script is not there at first: the first calls under way are refused and made again.
@@ -93,11 +95,13 @@ fn a_batch_is_one_script_call() {
 #[test]
 fn a_refusal_of_one_of_several_calls_keeps_the_order() {
     let mut sandbox = Sandbox::new();
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut host = Host::start(&sandbox);
     pour_events(&mut host, 1..=4000);
     // With room for some of the calls that are on their way, then for some more.
-    sandbox.redis.up_with(&["--maxmemory", "2500000"]);
+    sandbox
+        .redis
+        .restart_with(&RedisOptions::default().arguments(&["--maxmemory", "2500000"]));
     let full = || {
         until("redis is full", || {
             status(&sandbox)["profiles"][0]["sinks"]["redis"]["state"] == "out_of_memory"
@@ -115,11 +119,11 @@ fn a_refusal_of_one_of_several_calls_keeps_the_order() {
     for megabytes in [4, 5, 6] {
         sandbox
             .redis
-            .command(&["CONFIG", "SET", "maxmemory", &format!("{megabytes}mb")]);
+            .send_command(&["CONFIG", "SET", "maxmemory", &format!("{megabytes}mb")]);
         until("the stream is longer", || length() > before);
         before = length();
     }
-    sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    sandbox.redis.send_command(&["CONFIG", "SET", "maxmemory", "0"]);
     assert!(numbers(&sandbox, 8000).iter().copied().eq(1..=4000));
 }
 
@@ -129,7 +133,7 @@ fn a_connection_that_breaks_with_calls_on_their_way_repeats_none() {
     let mut host = Host::start(&sandbox);
     for round in 0..20 {
         pour_events(&mut host, round * 100 + 1..=round * 100 + 100);
-        sandbox.redis.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+        sandbox.redis.send_command(&["CLIENT", "KILL", "TYPE", "normal"]);
     }
     assert!(numbers(&sandbox, 4000).iter().copied().eq(1..=2000));
 }

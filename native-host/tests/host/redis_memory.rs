@@ -2,6 +2,8 @@
 
 use std::{fs, ops::RangeInclusive};
 
+use test_servers::RedisOptions;
+
 use crate::support::{
     Host, Sandbox, assert_stream,
     body::{commit, commit_in_turn, put},
@@ -23,13 +25,13 @@ fn set_back(sandbox: &mut Sandbox) -> Host {
     deliver(&mut host, 1..=5);
     assert_stream(sandbox, 1..=5);
     await_passed_on(sandbox);
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let older = sandbox.redis.files();
-    sandbox.redis.up();
+    sandbox.redis.restart();
     deliver(&mut host, 6..=10);
     assert_stream(sandbox, 1..=10);
     await_passed_on(sandbox);
-    sandbox.redis.down();
+    sandbox.redis.kill();
     sandbox.redis.restore(&older);
     host
 }
@@ -65,7 +67,7 @@ fn a_server_that_is_full_gets_no_more_and_loses_nothing() {
         host.acknowledged(last);
         status(&sandbox)["profiles"][0]["sinks"]["redis"]["state"] == "server_full"
     });
-    let full = sandbox.redis.length();
+    let full = sandbox.redis.stream_length();
     for _ in 0..100 {
         last += 1;
         host.deliver(
@@ -80,13 +82,15 @@ fn a_server_that_is_full_gets_no_more_and_loses_nothing() {
             .cached("1")
             .is_some_and(|value| value.starts_with(&format!(r#"{{"n":{last},"#)))
     });
-    assert_eq!(sandbox.redis.length(), full);
+    assert_eq!(sandbox.redis.stream_length(), full);
     // A reader that has read all may cut the stream, and misses nothing.
     let number = |event: &serde_json::Value| event["after"]["n"].as_u64().expect("a number");
     let mut numbers: Vec<u64> = sandbox.redis.stream().iter().map(number).collect();
     assert_eq!(numbers.len() as u64, full);
-    sandbox.redis.trim();
-    until("the rest is there", || sandbox.redis.length() == last - full);
+    sandbox.redis.trim_stream();
+    until("the rest is there", || {
+        sandbox.redis.stream_length() == last - full
+    });
     numbers.extend(sandbox.redis.stream().iter().map(number));
     assert_eq!(numbers, (1..=last).collect::<Vec<_>>());
 }
@@ -95,7 +99,7 @@ fn a_server_that_is_full_gets_no_more_and_loses_nothing() {
 fn what_an_older_copy_lacks_is_passed_on_again_without_a_write() {
     let mut sandbox = Sandbox::new();
     let mut host = set_back(&mut sandbox);
-    sandbox.redis.up();
+    sandbox.redis.restart();
     assert_stream(&sandbox, 1..=10);
     deliver(&mut host, 11..=11);
     assert_stream(&sandbox, 1..=11);
@@ -105,10 +109,12 @@ fn what_an_older_copy_lacks_is_passed_on_again_without_a_write() {
 fn a_refusal_in_the_middle_of_a_repetition_leaves_nothing_out() {
     let mut sandbox = Sandbox::new();
     let mut host = set_back(&mut sandbox);
-    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    sandbox
+        .redis
+        .restart_with(&RedisOptions::default().arguments(&["--maxmemory", "1"]));
     await_state(&sandbox, "out_of_memory");
     deliver(&mut host, 11..=12);
-    sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    sandbox.redis.send_command(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_stream(&sandbox, 1..=12);
     await_state(&sandbox, "running");
 }
@@ -117,10 +123,12 @@ fn a_refusal_in_the_middle_of_a_repetition_leaves_nothing_out() {
 fn a_repetition_goes_on_with_the_next_host() {
     let mut sandbox = Sandbox::new();
     let host = set_back(&mut sandbox);
-    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    sandbox
+        .redis
+        .restart_with(&RedisOptions::default().arguments(&["--maxmemory", "1"]));
     await_state(&sandbox, "out_of_memory");
     assert!(host.close().success());
-    sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    sandbox.redis.send_command(&["CONFIG", "SET", "maxmemory", "0"]);
     let _host = Host::start(&sandbox);
     assert_stream(&sandbox, 1..=10);
 }
@@ -132,14 +140,16 @@ fn a_server_that_comes_back_empty_gets_the_stream_again_and_the_channels_nothing
     deliver(&mut host, 1..=1200);
     assert_stream(&sandbox, 1..=1200);
     await_passed_on(&sandbox);
-    sandbox.redis.down();
+    sandbox.redis.kill();
     sandbox.redis.restore(&[]);
     // It takes nothing before the subscription is there.
-    sandbox.redis.up_with(&["--maxmemory", "1"]);
+    sandbox
+        .redis
+        .restart_with(&RedisOptions::default().arguments(&["--maxmemory", "1"]));
     let mut connection = sandbox.redis.connection();
     let mut subscriber = connection.as_pubsub();
     subscriber.psubscribe("idb:*").expect("subscribed");
-    sandbox.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    sandbox.redis.send_command(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_stream(&sandbox, 1..=1200);
 
     deliver(&mut host, 1201..=1201);
@@ -159,7 +169,7 @@ fn a_server_that_is_emptied_behind_an_open_connection_is_noticed_before_the_next
     for round in 1..=20 {
         deliver(&mut host, round..=round);
         assert_stream(&sandbox, 1..=round);
-        sandbox.redis.command(&["FLUSHALL"]);
+        sandbox.redis.send_command(&["FLUSHALL"]);
     }
     deliver(&mut host, 21..=21);
     assert_stream(&sandbox, 1..=21);
@@ -177,10 +187,10 @@ fn a_lost_cursor_is_found_again_in_the_stream() {
         let event = r#"{"source":{"profile":"profile-2","sequence":1}}"#;
         sandbox
             .redis
-            .command(&["XADD", "idb:events", "*", "event", event]);
+            .send_command(&["XADD", "idb:events", "*", "event", event]);
     }
     let cursor = "{idb:events}:cursor:profile-1";
-    sandbox.redis.command(&["DEL", cursor]);
+    sandbox.redis.send_command(&["DEL", cursor]);
     until("the cursor is back", || sandbox.redis.exists(cursor));
     deliver(&mut host, 11..=11);
     let after: Vec<u64> = sandbox
@@ -208,7 +218,9 @@ fn a_cursor_and_an_offset_that_are_lost_together_double_nothing() {
         .execute("UPDATE sink SET number = 0 WHERE name = 'redis'", [])
         .expect("set back");
     drop(connection);
-    sandbox.redis.command(&["DEL", "{idb:events}:cursor:profile-1"]);
+    sandbox
+        .redis
+        .send_command(&["DEL", "{idb:events}:cursor:profile-1"]);
     let mut host = Host::start(&sandbox);
     deliver(&mut host, 11..=11);
     assert_stream(&sandbox, 1..=11);
@@ -221,14 +233,14 @@ fn a_server_that_goes_while_all_is_quiet_is_named() {
     deliver(&mut host, 1..=1);
     assert_stream(&sandbox, 1..=1);
     await_passed_on(&sandbox);
-    sandbox.redis.down();
+    sandbox.redis.kill();
     await_state(&sandbox, "unreachable");
     let printed = sandbox.print(&["status"]);
     assert!(
         printed.contains(": unreachable, no event waits for it") && printed.contains("Start the server"),
         "{printed}"
     );
-    sandbox.redis.up();
+    sandbox.redis.restart();
     await_state(&sandbox, "running");
     let printed = sandbox.print(&["status"]);
     let line = printed.lines().find(|line| line.starts_with("  redis at "));
@@ -241,7 +253,7 @@ fn a_server_that_goes_while_all_is_quiet_is_named() {
 #[test]
 fn a_server_that_is_away_before_the_first_event_is_named() {
     let mut sandbox = Sandbox::new();
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let _host = Host::start(&sandbox);
     await_state(&sandbox, "unreachable");
 }
@@ -253,13 +265,13 @@ fn a_repetition_that_ends_where_the_host_was_leaves_out_nothing_behind_it() {
     deliver(&mut host, 1..=1);
     assert_stream(&sandbox, 1..=1);
     await_passed_on(&sandbox);
-    sandbox.redis.down();
+    sandbox.redis.kill();
     sandbox.redis.restore(&[]);
     // Too large to travel with the first one, which so is all of the first repetition.
     let large = format!("\"{}\"", "x".repeat(2 * 1024 * 1024));
     host.deliver(2, &commit(&[put("1", &large)]));
     deliver(&mut host, 3..=10);
-    sandbox.redis.up();
+    sandbox.redis.restart();
     until("the stream has all events", || {
         sandbox.redis.stream_text().len() == 10
     });
@@ -353,11 +365,11 @@ fn what_a_journal_that_was_set_back_has_waiting_is_passed_on() {
     for more in [3, 20] {
         let mut sandbox = Sandbox::new();
         journal_set_back(&sandbox);
-        sandbox.redis.down();
+        sandbox.redis.kill();
         let mut host = Host::start(&sandbox);
         // Fewer than were passed on before, or more: then their numbers say nothing.
         deliver_from_new_document(&mut host, "context-2", 100..=100 + more);
-        sandbox.redis.up();
+        sandbox.redis.restart();
         assert_goes_on(&sandbox, 100..=100 + more);
         deliver_from_new_document(&mut host, "context-3", 101 + more..=105 + more);
         assert_goes_on(&sandbox, 100..=105 + more);

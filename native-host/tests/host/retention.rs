@@ -50,7 +50,7 @@ fn write(host: &mut Host, from: u64, count: u64) {
 fn events_go_once_all_have_passed_them_on_and_there_are_many() {
     let mut sandbox = Sandbox::new();
     sandbox.configure("journal", "keep_mib = 1");
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut host = Host::start(&sandbox);
     write(&mut host, 1, 2 * MANY);
     // Redis has not had them: all stay.
@@ -58,7 +58,7 @@ fn events_go_once_all_have_passed_them_on_and_there_are_many() {
     assert_eq!(number(&before["head"]) - number(&before["tail"]), 2 * MANY);
     let bytes = number(&before["events_bytes"]);
     assert!(bytes > 2 * MANY * 400, "{bytes}");
-    sandbox.redis.up();
+    sandbox.redis.restart();
     up_to_date(&sandbox);
     write(&mut host, 2 * MANY / 100 + 1, MANY);
     let after = profile(&sandbox);
@@ -124,8 +124,8 @@ fn past_the_bound_values_go_and_all_converges() {
     host.deliver(1, &commit(&[put("\"early\"", "1"), put("\"gone\"", "1")]));
     host.acknowledged(1);
     up_to_date(&sandbox);
-    sandbox.redis.down();
-    sandbox.memcached.down();
+    sandbox.redis.kill();
+    sandbox.memcached.kill();
     // Of these only the first events know; they lose their text first.
     host.deliver(
         2,
@@ -151,8 +151,8 @@ fn past_the_bound_values_go_and_all_converges() {
 
     // Also over a restart, in whose memory none of this is.
     assert!(host.close().success());
-    sandbox.redis.up();
-    sandbox.memcached.up();
+    sandbox.redis.restart();
+    sandbox.memcached.restart();
     let mut host = Host::start(&sandbox);
     up_to_date(&sandbox);
     assert_eq!(sandbox.run(&["verify"]).status.code(), Some(0));
@@ -197,7 +197,7 @@ fn written(sequence: u64) -> BTreeMap<String, Value> {
 fn what_was_told_of_a_gap_stays_so_over_restarts() {
     let mut sandbox = Sandbox::new();
     sandbox.configure("journal", "max_mib = 1");
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut host = Host::start(&sandbox);
     let before = number(&profile(&sandbox)["head"]);
     write(&mut host, 1, 6000);
@@ -208,7 +208,7 @@ fn what_was_told_of_a_gap_stays_so_over_restarts() {
     write(&mut host, 61, 6000);
     assert!(number(&profile(&sandbox)["stripped"]) > stripped + 3000);
     assert!(backfill_pending(&sandbox) > 6000);
-    sandbox.redis.up();
+    sandbox.redis.restart();
     until("everything is backfilled", || backfill_pending(&sandbox) == 0);
     up_to_date(&sandbox);
     let (mut missing, mut told, mut gaps, mut last) = (0, 0, 0, before);
@@ -232,13 +232,13 @@ fn what_was_told_of_a_gap_stays_so_over_restarts() {
 fn backfill_ends_though_the_page_is_never_quiet() {
     let mut sandbox = Sandbox::new();
     sandbox.configure("journal", "max_mib = 1");
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("\"once\"", "1")]));
     host.acknowledged(1);
     write(&mut host, 2, 6000);
     assert!(number(&profile(&sandbox)["stripped"]) > 3000);
-    sandbox.redis.up();
+    sandbox.redis.restart();
     let (mut sequence, mut written_at) = (61, Instant::now());
     until("the stream has what it was owed", || {
         if written_at.elapsed() > Duration::from_millis(200) {
@@ -260,7 +260,7 @@ fn backfill_ends_though_the_page_is_never_quiet() {
 fn a_stream_that_misses_nothing_is_told_of_no_gap() {
     let mut sandbox = Sandbox::new();
     sandbox.configure("journal", "max_mib = 1");
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     let mut host = Host::start(&sandbox);
     for round in 0..30_u64 {
         let value = format!("\"{}\"", "x".repeat(100_000));
@@ -282,7 +282,7 @@ fn a_stream_that_misses_nothing_is_told_of_no_gap() {
         "{numbers:?}"
     );
     assert!(events.iter().all(|event| event["op"] != "g"));
-    sandbox.memcached.up();
+    sandbox.memcached.restart();
     sandbox.await_cached("1", Some("29"));
     assert_eq!(sandbox.run(&["verify"]).status.code(), Some(0));
 }

@@ -42,7 +42,7 @@ fn doctor_fix_for_redis_user_is_line_that_makes_sink_work() {
     ] {
         let sandbox = sandbox_of_user();
         let user = ["ACL", "SETUSER", "relay", "reset", "on", ">secret"];
-        sandbox.redis.command(&[&user[..], rules].concat());
+        sandbox.redis.send_command(&[&user[..], rules].concat());
         let found = checks(&sandbox, "redis");
         assert_eq!(found[0]["verdict"], "problem", "{rules:?}: {found:?}");
         let fix = found[0]["fix"].as_str().expect("text").to_owned();
@@ -55,7 +55,7 @@ fn doctor_fix_for_redis_user_is_line_that_makes_sink_work() {
             sink["state"] == "not_permitted" && sink["fix"].as_str().is_some_and(|text| text.contains(&fix))
         });
         let words: Vec<&str> = fix.split(' ').collect();
-        sandbox.redis.command(&words);
+        sandbox.redis.send_command(&words);
         assert_eq!(sandbox.redis.await_stream(1).len(), 1);
         let found = checks(&sandbox, "redis");
         assert!(

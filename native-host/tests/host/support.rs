@@ -6,7 +6,9 @@ mod certificates;
 mod command;
 mod host;
 mod machine;
+mod memcached;
 mod proxy;
+mod redis;
 mod server;
 
 use std::{
@@ -18,10 +20,12 @@ use std::{
         Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use idb_relay::config::endpoint::Endpoint;
 use tempfile::TempDir;
+use test_servers::{port, wait};
 
 pub use self::{
     apply::Apply,
@@ -29,8 +33,9 @@ pub use self::{
     command::output,
     host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, hello_of, pour},
     machine::Machine,
+    memcached::Memcached,
     proxy::{Gate, Proxy, has},
-    server::{Memcached, Redis, free_port, plain},
+    redis::Redis,
 };
 
 /// Upper bound on waiting for a condition. Generous, because a test machine may be busy.
@@ -54,7 +59,7 @@ impl Sandbox {
     /// With both servers running, and more lines for the configuration's `[memcached]` section.
     pub fn with_config(more: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let redis = Redis::start(directory.path());
+        let redis = Redis::start();
         let memcached = Memcached::start();
         let sandbox = Self {
             directory,
@@ -189,11 +194,23 @@ impl Drop for Over<'_> {
 
 /// Waits for a condition.
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let waited = wait::until(&format!("the moment when {what}"), PATIENCE, || {
+        Ok(if condition() {
+            wait::Seen::Ready(())
+        } else {
+            wait::Seen::Not("it has not come".to_owned())
+        })
+    });
+    waited.unwrap_or_else(|error| panic!("{error}"));
+}
+
+pub fn free_port() -> u16 {
+    port::free_port().expect("a port")
+}
+
+/// A server at this address, as a connection needs it.
+pub fn plain(address: &str) -> Endpoint {
+    Endpoint::new(address, None, None)
 }
 
 /// Asserts that the stream has these values for key 1, each once and in order.

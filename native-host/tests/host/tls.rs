@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
+use test_servers::RedisOptions;
+
 use crate::support::{
     Apply, Certificates, Host, Sandbox,
     body::{commit, put},
@@ -19,27 +21,18 @@ impl Secured {
     /// With a certificate for this name.
     fn for_name(name: &str, more: &str) -> Self {
         let mut sandbox = Sandbox::with_config(more);
-        let Certificates {
-            authority,
-            certificate,
-            key,
-        } = Certificates::for_name(sandbox.directory.path(), name);
-        let port = free_port().to_string();
-        sandbox.redis.down();
-        sandbox.redis.up_with(&[
-            "--tls-port",
-            &port,
-            "--tls-cert-file",
-            certificate.to_str().expect("UTF-8"),
-            "--tls-key-file",
-            key.to_str().expect("UTF-8"),
-            "--tls-auth-clients",
-            "no",
-        ]);
+        let certificates = Certificates::for_name(sandbox.directory.path(), name);
+        let port = free_port();
+        sandbox
+            .redis
+            .restart_with(&RedisOptions::default().tls(certificates.tls(port)));
         let config = fs::read_to_string(sandbox.config_path()).expect("a file");
         let url = format!("rediss://localhost:{port}");
         sandbox.write_config(&config.replace(&sandbox.redis.url(), &url));
-        Self { sandbox, authority }
+        Self {
+            sandbox,
+            authority: certificates.authority,
+        }
     }
 
     fn trust(&self, authority: &str) {

@@ -10,6 +10,7 @@ use std::{
 
 use protocol::inspect::{Answer, Compared, Difference, DifferenceKind, Reply};
 use serde_json::Value;
+use test_servers::MemcachedOptions;
 
 use crate::support::{
     Host, Memcached, ORIGIN, Over, Sandbox,
@@ -167,7 +168,7 @@ fn each_kind_of_difference_is_named_and_put_right() {
         assert_eq!(sandbox.cached("\"a b\"").as_deref(), Some("1"));
         assert_eq!(sandbox.cached("7"), None);
         // The two of others are there still.
-        assert_eq!(sandbox.memcached.count(), 602);
+        assert_eq!(sandbox.memcached.count_keys(), 602);
         if let Some(host) = host.take() {
             assert!(host.close().success());
         }
@@ -199,8 +200,7 @@ fn who_reads_no_further_is_told_nothing_untrue_and_ends_no_repair() {
     host.deliver(1, &commit(&puts));
     settled(&sandbox, &mut host, 1);
     assert!(host.close().success());
-    sandbox.memcached.down();
-    sandbox.memcached.up();
+    sandbox.memcached.restart();
     assert_eq!(cut_off(&sandbox, &["verify"]), Some(1));
     assert_eq!(cut_off(&sandbox, &["verify", "--json"]), Some(1));
     assert_eq!(cut_off(&sandbox, &["verify", "--repair"]), Some(0));
@@ -343,7 +343,7 @@ fn a_value_that_memcached_refuses_is_no_difference() {
     settled(&sandbox, &mut host, 2);
     let verified = verify(&sandbox, &[]);
     assert_eq!((verified.code, verified.kinds()), (Some(0), BTreeSet::new()));
-    let there = u64::try_from(sandbox.memcached.count()).expect("fits");
+    let there = u64::try_from(sandbox.memcached.count_keys()).expect("fits");
     assert!((1..24).contains(&there), "the limit is among them: {there}");
     assert_eq!(verified.compared.refused, 26 - there);
     // What is left of it from before is one.
@@ -403,7 +403,7 @@ fn a_server_that_is_away_is_no_difference_but_an_error() {
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));
     settled(&sandbox, &mut host, 1);
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     for arguments in [&["verify"][..], &["verify", "--json"], &["verify", "--repair"]] {
         let output = sandbox.run(arguments);
         assert_eq!(output.status.code(), Some(3));
@@ -435,7 +435,7 @@ fn several_servers_each_hold_their_own() {
     host.deliver(1, &commit(&puts));
     settled(&sandbox, &mut host, 1);
     let servers = [&sandbox.memcached, &second, &third];
-    assert!(servers.iter().all(|server| server.count() > 0));
+    assert!(servers.iter().all(|server| server.count_keys() > 0));
     assert_same(&sandbox, 300);
     // What lies on a server that is not its key's is never found by a client, but comes back when
     // servers leave.
@@ -447,7 +447,10 @@ fn several_servers_each_hold_their_own() {
     assert_eq!(found.kinds(), kinds([("1", "orphaned")]));
     assert_eq!((found.compared.orphaned, found.code), (2, Some(0)));
     assert_same(&sandbox, 300);
-    assert_eq!(servers.iter().map(|server| server.count()).sum::<usize>(), 300);
+    assert_eq!(
+        servers.iter().map(|server| server.count_keys()).sum::<usize>(),
+        300
+    );
 }
 
 #[test]
@@ -474,13 +477,13 @@ fn names_that_had_to_be_shortened_are_told_apart() {
             .any(|difference| difference.memcached_key == stranger)
     );
     assert_same(&sandbox, 50);
-    assert_eq!(sandbox.memcached.count(), 50);
+    assert_eq!(sandbox.memcached.count_keys(), 50);
 }
 
 #[test]
 fn a_server_that_does_not_list_its_items_is_told() {
     let mut sandbox = Sandbox::new();
-    let silent = Memcached::start_with(&["-o", "no_lru_crawler"]);
+    let silent = Memcached::start_with(&MemcachedOptions::default().arguments(&["-o", "no_lru_crawler"]));
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     sandbox.write_config(&config.replace(&sandbox.memcached.address(), &silent.address()));
     sandbox.memcached = silent;
@@ -556,7 +559,7 @@ fn the_inspector_compares_and_repairs() {
     assert_eq!(compared(&mut host, 4).missing, 0);
     assert_same(&sandbox, 500);
 
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     ask(&mut host, 5, false);
     let Reply::Failed(error) = host.answer().reply else {
         panic!("no failure")

@@ -214,7 +214,7 @@ fn any_record_is_looked_up_by_its_key(kind: Kind) -> Result<()> {
         "none of the three has this record",
     )?;
     let gone = item("", "writer", r#""gone""#).memcached_key(&rig.site.origin())?;
-    rig.memcached.connect()?.delete(&gone)?;
+    ensure!(rig.memcached.connect()?.delete(&gone)?, "{gone} was not there");
     let places = ["1", "1", none];
     look_up(
         &panel,
@@ -275,7 +275,8 @@ fn a_buckets_stores_are_compared_by_themselves() -> Result<()> {
         &item("drafts", "places", r#""key""#).memcached_key(&origin)?,
         "spoilt",
     )?;
-    memcached.delete(&item("other", "places", r#""key""#).memcached_key(&origin)?)?;
+    let other = item("other", "places", r#""key""#).memcached_key(&origin)?;
+    ensure!(memcached.delete(&other)?, "{other} was not there");
     let drift = |told: [&str; 3]| {
         let told = json!(told);
         panel.wait_for(&format!(

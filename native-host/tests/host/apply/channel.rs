@@ -108,7 +108,7 @@ fn what_was_missed_is_told() {
     // Its connection goes, and events pass before it listens again.
     sandbox
         .redis
-        .command(&["CLIENT", "KILL", "ID", &client.to_string()]);
+        .send_command(&["CLIENT", "KILL", "ID", &client.to_string()]);
     host.deliver(2, &commit(&[put("1", "2"), put("2", "2")]));
     host.acknowledged(2);
     sandbox.redis.await_stream(3);
@@ -122,7 +122,7 @@ fn what_was_missed_is_told() {
             .as_str()
             .is_some_and(|fix| fix.contains("Without --pubsub"))
     );
-    sandbox.redis.down();
+    sandbox.redis.kill();
 }
 
 /// A process that listens and reaches Redis through a proxy. Programs that were started before do
@@ -151,8 +151,7 @@ fn a_server_that_goes_without_a_word_is_listened_to_again() {
     host.deliver(1, &commit(&[put("1", "1")]));
     sandbox.await_cached("1", Some("1"));
     proxy.tell_no_end();
-    sandbox.redis.down();
-    sandbox.redis.up();
+    sandbox.redis.restart();
     until("it listens again", || patterns(&sandbox) > 0);
     host.deliver(2, &commit(&[put("1", "2")]));
     sandbox.await_cached("1", Some("2"));
@@ -381,7 +380,7 @@ fn memory_is_bounded_however_much_is_heard() {
     // Else it would cut off who is so slow.
     sandbox
         .redis
-        .command(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
+        .send_command(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
     let mut apply = Apply::hasty(&sandbox, "one", PUBSUB);
     apply.state("applying");
     let mut connection = sandbox.redis.connection();

@@ -75,11 +75,11 @@ fn doctor_notes_missing_cache_writer_when_mode_is_off() {
     );
     sandbox
         .redis
-        .command(&["XGROUP", "DESTROY", "idb:events", "memcached"]);
+        .send_command(&["XGROUP", "DESTROY", "idb:events", "memcached"]);
     assert_one(&feeding(&sandbox), &[no_writer]);
     sandbox
         .redis
-        .command(&["XGROUP", "CREATE", "idb:events", "python", "0"]);
+        .send_command(&["XGROUP", "CREATE", "idb:events", "python", "0"]);
     assert_one(&feeding(&sandbox), &["ok: group python reads the stream"]);
     sandbox.configure("redis", "enabled = false");
     assert_one(&feeding(&sandbox), &[no_writer, "switched off"]);

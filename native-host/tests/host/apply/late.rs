@@ -10,6 +10,7 @@ use idb_relay::apply::{
     },
     lease::{LENGTH, Lease, Takeover},
 };
+use test_servers::MemcachedOptions;
 
 use crate::support::{Memcached, Sandbox, plain, until};
 
@@ -53,11 +54,17 @@ fn an_item_is_as_any_client_would_write_it() {
     let memcached = Memcached::start();
     let mut one = Process::of(&memcached);
     one.set("a", Some("1"));
-    assert_eq!(memcached.about("a"), Some(("1".to_owned(), "f0 t-1".to_owned())));
+    assert_eq!(
+        memcached.get_with_flags("a"),
+        Some(("1".to_owned(), "f0 t-1".to_owned()))
+    );
     one.set("a", Some(""));
-    assert_eq!(memcached.about("a"), Some((String::new(), "f0 t-1".to_owned())));
+    assert_eq!(
+        memcached.get_with_flags("a"),
+        Some((String::new(), "f0 t-1".to_owned()))
+    );
     one.set("a", None);
-    assert_eq!(memcached.about("a"), None);
+    assert_eq!(memcached.get_with_flags("a"), None);
     // What is not there can be deleted, too.
     one.set("a", None);
 }
@@ -88,7 +95,10 @@ fn a_late_creation_does_not_replace() {
     let (seen, fence) = (late.look("a"), late.fence());
     other.set("a", Some("2"));
     assert!(!late.write("a", Some("1"), &seen, fence));
-    assert_eq!(memcached.about("a"), Some(("2".to_owned(), "f0 t-1".to_owned())));
+    assert_eq!(
+        memcached.get_with_flags("a"),
+        Some(("2".to_owned(), "f0 t-1".to_owned()))
+    );
 }
 
 #[test]
@@ -114,15 +124,18 @@ fn a_creation_that_lost_its_second_half_ends_by_itself() {
     let mut next = Process::of(&memcached);
     let fence = next.fence();
     // A process that was killed between two packets.
-    memcached.tell(&format!("ms a 1 ME T{fence}\r\n1\r\n"));
+    memcached.send_command(&format!("ms a 1 ME T{fence}\r\n1"));
     assert_eq!(memcached.get("a").as_deref(), Some("1"));
     next.await_clock(fence);
     assert_eq!(memcached.get("a"), None);
     // The next process's write stays, even if it still replaces that item.
     let fence = next.fence();
-    memcached.tell(&format!("ms b 1 ME T{fence}\r\n1\r\n"));
+    memcached.send_command(&format!("ms b 1 ME T{fence}\r\n1"));
     next.set("b", Some("1"));
-    assert_eq!(memcached.about("b"), Some(("1".to_owned(), "f0 t-1".to_owned())));
+    assert_eq!(
+        memcached.get_with_flags("b"),
+        Some(("1".to_owned(), "f0 t-1".to_owned()))
+    );
 }
 
 #[test]
@@ -131,8 +144,7 @@ fn nothing_that_was_looked_up_before_a_restart_is_written_after_it() {
     let mut late = Process::of(&memcached);
     late.set("a", Some("1"));
     let (present, absent, fence) = (late.look("a"), late.look("b"), late.fence());
-    memcached.down();
-    memcached.up();
+    memcached.restart();
     let mut other = Process::of(&memcached);
     // The CAS values start again, so one number stands for two items.
     other.set("a", Some("2"));
@@ -160,8 +172,7 @@ fn what_a_server_takes_is_known_before_it_is_offered() {
 #[test]
 fn a_server_without_cas_is_not_taken() {
     let mut memcached = Memcached::start();
-    memcached.down();
-    memcached.up_with(&["-C"]);
+    memcached.restart_with(&MemcachedOptions::default().arguments(&["-C"]));
     let error = Server::open(&plain(&memcached.address())).err().expect("refused");
     assert!(error.to_string().contains("without CAS"), "{error}");
 }
@@ -196,7 +207,9 @@ fn the_lease_is_one_process_s_at_a_time() {
     assert_ne!(two.keepings(), seen);
     // A server that lost the lease gave it to another: the first one hears it from the server, at
     // once.
-    sandbox.redis.command(&["DEL", "{idb:events}:apply:memcached"]);
+    sandbox
+        .redis
+        .send_command(&["DEL", "{idb:events}:apply:memcached"]);
     assert_eq!(two.take(&mut connection).expect("an answer"), Takeover::Unknown);
     assert!(!one.keep(&mut connection).expect("an answer"));
     two.release(&mut connection).expect("an answer");
@@ -210,10 +223,10 @@ fn the_lease_is_one_process_s_at_a_time() {
     });
     sandbox
         .redis
-        .command(&["XADD", "idb:events", "1-1", "event", "{}"]);
+        .send_command(&["XADD", "idb:events", "1-1", "event", "{}"]);
     sandbox
         .redis
-        .command(&["XGROUP", "CREATE", "idb:events", "memcached", "0"]);
+        .send_command(&["XGROUP", "CREATE", "idb:events", "memcached", "0"]);
     let read = [
         "XREADGROUP",
         "GROUP",
@@ -236,7 +249,7 @@ fn a_lease_that_was_not_kept_is_given_up_though_redis_says_yes() {
     // As a server would that was set back to a state in which the lease was this one's.
     sandbox
         .redis
-        .command(&["PERSIST", "{idb:events}:apply:memcached"]);
+        .send_command(&["PERSIST", "{idb:events}:apply:memcached"]);
     let (began, length) = (Instant::now(), Duration::from_secs(u64::from(LENGTH)));
     until("so much time has passed", || began.elapsed() > length);
     assert!(!lease.keep(&mut connection).expect("an answer"));

@@ -111,25 +111,25 @@ fn lose(sandbox: &mut Sandbox, random: &mut Rng) -> bool {
     match random.u8(..12) {
         0 => {
             println!("  memcached flushed");
-            sandbox.memcached.tell("flush_all\r\n");
+            sandbox.memcached.send_command("flush_all");
         }
         1 => {
             println!("  memcached restarted");
-            sandbox.memcached.down();
-            sandbox.memcached.up();
+            sandbox.memcached.restart();
         }
         2 => {
             println!("  redis flushed");
-            sandbox.redis.command(&["FLUSHALL"]);
+            sandbox.redis.send_command(&["FLUSHALL"]);
         }
         3 => {
             println!("  redis restarted");
-            sandbox.redis.down();
-            sandbox.redis.up();
+            sandbox.redis.restart();
         }
         4 => {
             println!("  stream cut");
-            sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "5"]);
+            sandbox
+                .redis
+                .send_command(&["XTRIM", "idb:events", "MAXLEN", "5"]);
             return true;
         }
         _ => {}

@@ -73,7 +73,7 @@ fn the_first_profile_owns_the_keys_until_they_change_hands() {
     // one's.
     second.deliver(2, &commit(&[put("1", "\"second\"")]));
     second.acknowledged(2);
-    assert_eq!(sandbox.memcached.tell("flush_all\r\n"), "OK\r\n");
+    assert_eq!(sandbox.memcached.send_command("flush_all"), "OK");
     apply.says("filled");
     await_all_of_first(&sandbox);
 
@@ -262,7 +262,7 @@ fn forge(sandbox: &Sandbox, event: &serde_json::Value, changes: &[(&str, &str)])
     let text = event.to_string();
     sandbox
         .redis
-        .command(&["XADD", "idb:events", "*", "event", &text]);
+        .send_command(&["XADD", "idb:events", "*", "event", &text]);
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn apply_refuses_foreign_names_when_it_listens() {
         event["source"][field] = text.into();
         sandbox
             .redis
-            .command(&["PUBLISH", "idb:forged:shop:orders", &event.to_string()]);
+            .send_command(&["PUBLISH", "idb:forged:shop:orders", &event.to_string()]);
         assert!(
             apply.says("unreadable")["problem"]
                 .as_str()

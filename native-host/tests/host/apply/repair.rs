@@ -118,7 +118,9 @@ fn what_the_stream_has_lost_is_put_right() {
         );
         host.acknowledged(sequence);
         sandbox.redis.await_stream(before + 3);
-        sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
+        sandbox
+            .redis
+            .send_command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
         if behind {
             host.deliver(sequence + 1, &commit(&[put("\"behind\"", "1")]));
             host.acknowledged(sequence + 1);
@@ -240,7 +242,7 @@ fn what_is_not_fed_from_here_is_named() {
         );
         reconfigure(&sandbox, &to, &from);
     }
-    assert_eq!(other.count(), 0);
+    assert_eq!(other.count_keys(), 0);
     // The same server under another name is the same server.
     let named = address.replace("127.0.0.1", "localhost");
     reconfigure(
@@ -252,12 +254,12 @@ fn what_is_not_fed_from_here_is_named() {
     // A browser of another machine uses the stream: what has no record here may have one there.
     sandbox
         .redis
-        .command(&["SET", "{idb:events}:cursor:another-profile", "7"]);
+        .send_command(&["SET", "{idb:events}:cursor:another-profile", "7"]);
     sandbox.memcached.set(&sandbox.key("2"), "theirs");
     let verified = verify(&sandbox, &["--repair"]);
     assert_eq!((verified.code, verified.kinds()), (Some(0), BTreeSet::new()));
     assert!(verified.compared.unlisted[0].contains("other machines"));
     assert_eq!(sandbox.cached("2").as_deref(), Some("theirs"));
-    sandbox.redis.down();
+    sandbox.redis.kill();
     assert!(refusal(&sandbox, &[]).contains("redis at 127.0.0.1"));
 }

@@ -35,23 +35,23 @@ fn a_memcached_that_is_empty_is_filled_without_an_event() {
         assert_eq!(sandbox.cached("7"), None);
         // The records but one, the first one of all, and what the server remembers of us: the mark
         // and one profile's offset.
-        assert_eq!(sandbox.memcached.count(), keys.len() - 1 + 1 + 2);
+        assert_eq!(sandbox.memcached.count_keys(), keys.len() - 1 + 1 + 2);
     };
     // Only ever the newest value of each.
     let watch = Watch::of(&sandbox, &keys[..20]);
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     apply.trouble("unreachable");
-    sandbox.memcached.up();
+    sandbox.memcached.restart();
     assert_eq!(apply.says("filled")["records"], keys.len() - 1 + 1);
     apply.state("applying");
     filled(&sandbox);
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.send_command("flush_all");
     apply.says("filled");
     apply.state("applying");
     filled(&sandbox);
     // `apply` also fills the server after a flush while no process ran.
     assert!(apply.end().success());
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.send_command("flush_all");
     let mut apply = Apply::start(&sandbox, "two");
     apply.says("filled");
     apply.state("applying");
@@ -64,9 +64,9 @@ fn what_it_does_and_what_goes_wrong_is_in_its_log() {
     let mut sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
     let error = apply.trouble("unreachable")["error"].clone();
-    sandbox.memcached.up();
+    sandbox.memcached.restart();
     apply.says("filled");
     assert!(apply.end().success());
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
@@ -94,7 +94,7 @@ fn redis_that_is_away_is_named_and_waited_for() {
     let mut sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
-    sandbox.redis.down();
+    sandbox.redis.kill();
     let trouble = apply.trouble("unreachable");
     assert!(
         trouble["fix"]
@@ -103,7 +103,7 @@ fn redis_that_is_away_is_named_and_waited_for() {
     );
     host.deliver(2, &commit(&[put("1", "1")]));
     host.acknowledged(2);
-    sandbox.redis.up();
+    sandbox.redis.restart();
     sandbox.await_cached("1", Some("1"));
     apply.state("applying");
 }
@@ -128,7 +128,7 @@ fn redis_that_forgets_does_not_turn_memcached_back() {
         sandbox.await_cached("5", Some(&newest));
         all_done(&sandbox);
         // The host passes all of it on again: old events, with new ids.
-        sandbox.redis.command(&["FLUSHALL"]);
+        sandbox.redis.send_command(&["FLUSHALL"]);
         sequence += 1;
         host.deliver(sequence, &commit(&[put("9", &newest)]));
         sandbox.await_cached("9", Some(&newest));
@@ -161,7 +161,7 @@ fn old_events_with_new_ids_change_nothing() {
     for event in &events[..3] {
         sandbox
             .redis
-            .command(&["XADD", "idb:events", "*", "event", &event.to_string()]);
+            .send_command(&["XADD", "idb:events", "*", "event", &event.to_string()]);
     }
     all_done(&sandbox);
     assert_eq!(sandbox.cached("1").as_deref(), Some("2"));
@@ -186,7 +186,7 @@ fn a_server_is_filled_from_the_stream_s_end_wherever_the_group_is() {
     written_often(&sandbox, &mut host, 2000);
     let watch = Watch::of(&sandbox, &["1".to_owned()]);
     sandbox.await_cached("1", Some("2000"));
-    sandbox.redis.command(&["FLUSHALL"]);
+    sandbox.redis.send_command(&["FLUSHALL"]);
     sandbox.redis.await_stream(2001);
     // A process was in the middle of the events that came again, when Memcached was lost, too.
     let events = sandbox
@@ -196,8 +196,8 @@ fn a_server_is_filled_from_the_stream_s_end_wherever_the_group_is() {
     let events: redis::streams::StreamRangeReply = events.expect("a stream");
     sandbox
         .redis
-        .command(&["XGROUP", "CREATE", "idb:events", "memcached", &events.ids[999].id]);
-    sandbox.memcached.tell("flush_all\r\n");
+        .send_command(&["XGROUP", "CREATE", "idb:events", "memcached", &events.ids[999].id]);
+    sandbox.memcached.send_command("flush_all");
     let mut apply = Apply::start(&sandbox, "two");
     apply.says("filled");
     assert_eq!(sandbox.cached("1").as_deref(), Some("2000"));
@@ -213,7 +213,7 @@ fn a_stream_that_is_given_again_what_it_lost_is_waited_for() {
     written_often(&sandbox, &mut host, 2000);
     let watch = Watch::of(&sandbox, &["1".to_owned()]);
     sandbox.await_cached("1", Some("2000"));
-    sandbox.redis.command(&["FLUSHALL"]);
+    sandbox.redis.send_command(&["FLUSHALL"]);
     let events = sandbox.redis.await_stream(2001);
     let last = events[2000]["source"]["sequence"].as_u64().expect("a number");
     let profile = events[0]["source"]["profile"].as_str().expect("text");
@@ -236,11 +236,11 @@ fn a_stream_that_is_given_again_what_it_lost_is_waited_for() {
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     sandbox
         .redis
-        .command(&[&["XDEL", "idb:events"], &rest[..]].concat());
+        .send_command(&[&["XDEL", "idb:events"], &rest[..]].concat());
     sandbox
         .redis
-        .command(&["SET", &cursor, &(last - 1001).to_string()]);
-    sandbox.memcached.tell("flush_all\r\n");
+        .send_command(&["SET", &cursor, &(last - 1001).to_string()]);
+    sandbox.memcached.send_command("flush_all");
     let mut apply = Apply::start(&sandbox, "two");
     apply.state("waiting");
     assert_eq!(sandbox.cached("1"), None);
@@ -289,9 +289,9 @@ fn refusals_are_named_with_their_fixes() {
             .as_str()
             .is_some_and(|error| error.contains("idb:events"))
     );
-    sandbox.redis.command(&["SET", "idb:events", "in the way"]);
+    sandbox.redis.send_command(&["SET", "idb:events", "in the way"]);
     apply.trouble("wrong_type");
-    sandbox.redis.command(&["DEL", "idb:events"]);
+    sandbox.redis.send_command(&["DEL", "idb:events"]);
     apply.trouble("no_stream");
     let mut host = host(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));
@@ -301,7 +301,7 @@ fn refusals_are_named_with_their_fixes() {
     apply.state("applying");
     sandbox
         .redis
-        .command(&["XGROUP", "DESTROY", "idb:events", "memcached"]);
+        .send_command(&["XGROUP", "DESTROY", "idb:events", "memcached"]);
     apply.trouble("no_group");
     host.deliver(2, &commit(&[put("2", "2")]));
     sandbox.await_cached("2", Some("2"));
@@ -345,7 +345,7 @@ fn the_permissions_that_are_asked_for_are_enough() {
     sandbox.redis.await_stream(1);
     let user = |rules: &[&str]| {
         let all = [&["ACL", "SETUSER", "apply", "reset", "on", ">secret"], rules].concat();
-        sandbox.redis.command(&all);
+        sandbox.redis.send_command(&all);
     };
     user(&["~idb:events", "~{idb:events}:*", "&*", "+get"]);
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
@@ -367,10 +367,12 @@ fn the_permissions_that_are_asked_for_are_enough() {
     host.deliver(2, &commit(&[put("2", "1")]));
     host.acknowledged(2);
     sandbox.redis.await_stream(2);
-    sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
+    sandbox
+        .redis
+        .send_command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
     let mut apply = Apply::start(&sandbox, "two");
     apply.says("gap");
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.send_command("flush_all");
     apply.says("filled");
     host.deliver(3, &commit(&[put("3", "1")]));
     sandbox.await_cached("3", Some("1"));
@@ -386,7 +388,7 @@ fn the_permissions_that_a_host_and_the_commands_beside_it_ask_for_are_enough() {
     let sandbox = sandbox();
     let user = |rules: &[&str]| {
         let all = [&["ACL", "SETUSER", "host", "reset", "on", ">secret"], rules].concat();
-        sandbox.redis.command(&all);
+        sandbox.redis.send_command(&all);
     };
     let keys = ["~idb:events", "~{idb:events}:*", "&*"];
     // An `apply` process feeds Memcached, with permissions of its own.
@@ -458,8 +460,7 @@ fn several_servers_are_fed_and_filled_each_by_itself() {
         first > 20 && other > 20 && first + other == 200,
         "{first} and {other}"
     );
-    second.down();
-    second.up();
+    second.restart();
     apply.says("filled");
     apply.state("applying");
     assert_eq!((held(&sandbox.memcached), held(&second)), (first, other));
@@ -495,5 +496,5 @@ fn several_servers_are_fed_and_filled_each_by_itself() {
         [&sandbox.memcached, &second].map(|server| server.get(&name(1))),
         [None, None]
     );
-    sandbox.memcached.down();
+    sandbox.memcached.kill();
 }

@@ -57,7 +57,11 @@ fn what_the_host_would_write_is_written() {
     );
     host.acknowledged(1);
     sandbox.redis.await_stream(2);
-    assert_eq!(sandbox.memcached.count(), 0, "the host leaves Memcached alone");
+    assert_eq!(
+        sandbox.memcached.count_keys(),
+        0,
+        "the host leaves Memcached alone"
+    );
     let mut apply = Apply::writing(&sandbox, "one");
     sandbox.await_cached("1", Some(r#"{"total":9.50,"at":"2026-01-31T12:00:00.000Z"}"#));
     sandbox.await_cached("\"a\"", Some("null"));
@@ -163,11 +167,11 @@ fn what_is_no_event_is_told_and_left_out() {
     for event in ["{}", "no JSON", r#"{"op":"c"}"#] {
         sandbox
             .redis
-            .command(&["XADD", "idb:events", "*", "event", event]);
+            .send_command(&["XADD", "idb:events", "*", "event", event]);
     }
     sandbox
         .redis
-        .command(&["XADD", "idb:events", "*", "something", "else"]);
+        .send_command(&["XADD", "idb:events", "*", "something", "else"]);
     for _ in 0..4 {
         assert!(
             !apply.says("unreadable")["problem"]
@@ -191,7 +195,9 @@ fn a_stream_that_was_cut_is_told_of() {
     host.deliver(2, &commit(&puts));
     host.acknowledged(2);
     sandbox.redis.await_stream(21);
-    sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "5"]);
+    sandbox
+        .redis
+        .send_command(&["XTRIM", "idb:events", "MAXLEN", "5"]);
     apply = Apply::start(&sandbox, "two");
     let gap = apply.says("gap");
     assert_eq!(gap["events"], 15);
@@ -203,7 +209,7 @@ fn a_stream_that_was_cut_is_told_of() {
     sandbox.await_cached("19", Some("1"));
     assert_eq!(sandbox.cached("3"), None);
     // A Memcached that comes back empty can have no more than there is.
-    sandbox.memcached.tell("flush_all\r\n");
+    sandbox.memcached.send_command("flush_all");
     let trimmed = apply.says("trimmed");
     assert_eq!(trimmed["events"], 16);
 }
@@ -254,8 +260,7 @@ fn how_much_there_is_to_catch_up_with_is_known_though_redis_does_not_know() {
     write(&sandbox, &mut host, 3, 0..10);
     all_done(&sandbox);
     apply.kill();
-    sandbox.redis.down();
-    sandbox.redis.up();
+    sandbox.redis.restart();
     assert_eq!(outstanding(&sandbox), Some(0));
     write(&sandbox, &mut host, 4, 0..700);
     let mut apply = Apply::start(&sandbox, "three");
@@ -275,7 +280,7 @@ fn how_much_there_is_to_catch_up_with_is_known_though_redis_does_not_know() {
     let events: redis::streams::StreamRangeReply = events.expect("a stream");
     sandbox
         .redis
-        .command(&["XGROUP", "SETID", "idb:events", "memcached", &events.ids[499].id]);
+        .send_command(&["XGROUP", "SETID", "idb:events", "memcached", &events.ids[499].id]);
     let mut apply = Apply::start(&sandbox, "four");
     let text = apply.state("catching_up")["text"].to_string();
     assert!(text.contains("some of 3211 events"), "{text}");
@@ -290,7 +295,7 @@ fn what_the_host_has_left_out_is_no_loss() {
     let mut host = host(&sandbox);
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
     all_done(&sandbox);
-    sandbox.redis.down();
+    sandbox.redis.kill();
     // More than the journal may hold, in two stores, and with something in between that is about a
     // store.
     let deliveries = (2..100_u64).map(|sequence| {
@@ -311,7 +316,7 @@ fn what_the_host_has_left_out_is_no_loss() {
     });
     pour(host.stdin(), deliveries);
     host.acknowledged(99);
-    sandbox.redis.up();
+    sandbox.redis.restart();
     let value = format!("\"{:0200}\"", 99);
     sandbox.await_cached("99", Some(&value));
     all_done(&sandbox);
@@ -333,7 +338,9 @@ fn what_was_cut_off_is_told_though_nothing_comes_after_it() {
         .expect("a number");
     assert!(apply.end().success());
     write(&sandbox, &mut host, 2, 0..20);
-    sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
+    sandbox
+        .redis
+        .send_command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
     apply = Apply::start(&sandbox, "two");
     let gap = apply.says("gap");
     assert_eq!(
@@ -353,7 +360,9 @@ fn what_was_cut_off_is_told_though_nothing_comes_after_it() {
     host.deliver(4, &commit(&[put("31", "1")]));
     until("it is given to it", || outstanding(&sandbox) == Some(1));
     write(&sandbox, &mut host, 5, 0..20);
-    sandbox.redis.command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
+    sandbox
+        .redis
+        .send_command(&["XTRIM", "idb:events", "MAXLEN", "0"]);
     sandbox.memcached.resume();
     let gap = apply.says("gap");
     assert_eq!(gap["last"], first + 42);
@@ -428,7 +437,7 @@ fn never_misses_what_is_always_there(options: &[&str]) {
         let last =
             [("key", RECORDS - 1), ("after", round)].map(|(name, number)| format!("\"{name}\":{number},"));
         until("the round is in Redis", || {
-            let newest = sandbox.redis.newest();
+            let newest = sandbox.redis.newest_event();
             last.iter().all(|part| newest.contains(part))
         });
         gate.open();

@@ -130,7 +130,7 @@ fn a_lease_that_redis_lost_is_waited_out_all_the_same() {
     come_and_gone(&sandbox, &mut host(&sandbox));
     let mut ghost = Ghost::about(&sandbox, "1");
     // Redis no longer shows that a process held the lease.
-    sandbox.redis.command(&["DEL", LEASE]);
+    sandbox.redis.send_command(&["DEL", LEASE]);
     let _apply = Apply::writing(&sandbox, "one");
     assert!(!ghost.write("1"));
     assert_eq!(sandbox.cached("1"), None);
@@ -162,7 +162,7 @@ fn who_ends_while_it_waits_does_not_vouch_for_those_before() {
     let sandbox = sandbox_without_lease();
     come_and_gone(&sandbox, &mut host(&sandbox));
     let mut ghost = Ghost::about(&sandbox, "1");
-    sandbox.redis.command(&["DEL", LEASE]);
+    sandbox.redis.send_command(&["DEL", LEASE]);
     let mut one = Apply::start(&sandbox, "one");
     one.state("taking_over");
     assert!(one.end().success());

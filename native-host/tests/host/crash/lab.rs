@@ -11,6 +11,7 @@ use std::{
 
 use idb_relay::journal;
 use tempfile::TempDir;
+use test_servers::RedisOptions;
 
 use super::{
     clock,
@@ -67,9 +68,7 @@ impl Lab {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let disk = Disk::small(&directory.path().join("disk"));
-        let data = directory.path().join("redis");
-        fs::create_dir(&data).expect("made");
-        let redis = Redis::start(&data);
+        let redis = Redis::start();
         let memcached = Memcached::start();
         let lab = Self {
             disk,
@@ -99,11 +98,10 @@ impl Lab {
     pub fn begin(&mut self, profile: &str) {
         self.heal();
         profile.clone_into(&mut self.profile);
-        self.redis.down();
+        self.redis.kill();
         self.redis.restore(&[]);
-        self.redis.up();
-        self.memcached.down();
-        self.memcached.up();
+        self.redis.restart();
+        self.memcached.restart();
         self.older.clear();
         self.story.clear();
         self.began = Instant::now();
@@ -190,26 +188,17 @@ impl Lab {
     fn heal_redis(&mut self) {
         match std::mem::replace(&mut self.redis_state, RedisState::Well) {
             RedisState::Well => {}
-            RedisState::Down => self.redis.up(),
+            RedisState::Down => self.redis.restart(),
             RedisState::Paused => self.redis.resume(),
             RedisState::Refuses(fixes) => {
                 self.redis.await_answer();
                 for fix in fixes {
-                    self.redis.command(fix);
+                    self.redis.send_command(fix);
                 }
             }
             RedisState::Locked => {
-                let url = self
-                    .redis
-                    .url()
-                    .replace("redis://", &format!("redis://:{PASSWORD}@"));
-                let mut connection = redis::Client::open(url)
-                    .and_then(|client| client.get_connection())
-                    .expect("a connection");
-                redis::cmd("CONFIG")
-                    .arg(&["SET", "requirepass", ""])
-                    .exec(&mut connection)
-                    .expect("set");
+                let open = ["CONFIG", "SET", "requirepass", ""];
+                self.redis.send_command_with_password(PASSWORD, &open);
             }
             RedisState::StreamAside => self.put_back("idb:events"),
             RedisState::CursorAside => {
@@ -222,7 +211,7 @@ impl Lab {
     fn heal_memcached(&mut self) {
         match std::mem::replace(&mut self.memcached_state, MemcachedState::Well) {
             MemcachedState::Well => {}
-            MemcachedState::Down => self.memcached.up(),
+            MemcachedState::Down => self.memcached.restart(),
             MemcachedState::Paused => self.memcached.resume(),
         }
     }
@@ -237,19 +226,19 @@ impl Lab {
         let script = "redis.call('DEL', 'aside')
             if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('RENAME', KEYS[1], 'aside') end
             redis.call('RPUSH', KEYS[1], 'in the way')";
-        self.redis.command(&["EVAL", script, "1", key]);
+        self.redis.send_command(&["EVAL", script, "1", key]);
     }
 
     fn put_back(&mut self, key: &str) {
         let script = "redis.call('DEL', KEYS[1])
             if redis.call('EXISTS', 'aside') == 1 then redis.call('RENAME', 'aside', KEYS[1]) end";
-        self.redis.command(&["EVAL", script, "1", key]);
+        self.redis.send_command(&["EVAL", script, "1", key]);
     }
 
     fn empty_redis(&mut self, files: &[(PathBuf, Vec<u8>)]) {
-        self.redis.down();
+        self.redis.kill();
         self.redis.restore(files);
-        self.redis.up();
+        self.redis.restart();
         self.redis_forgot = true;
     }
 
@@ -259,12 +248,11 @@ impl Lab {
         self.redis_failed = true;
         match fault {
             RedisFault::Killed => {
-                self.redis.down();
+                self.redis.kill();
                 self.redis_state = RedisState::Down;
             }
             RedisFault::Restarted => {
-                self.redis.down();
-                self.redis.up();
+                self.redis.restart();
             }
             RedisFault::Emptied => self.empty_redis(&[]),
             RedisFault::SetBack => {
@@ -272,26 +260,26 @@ impl Lab {
                 self.empty_redis(&older);
             }
             RedisFault::Remember => {
-                self.redis.down();
+                self.redis.kill();
                 self.older = self.redis.files();
-                self.redis.up();
+                self.redis.restart();
             }
             RedisFault::FlushedAll => {
-                self.redis.command(&["FLUSHALL"]);
+                self.redis.send_command(&["FLUSHALL"]);
                 self.redis_forgot = true;
             }
-            RedisFault::ScriptsFlushed => self.redis.command(&["SCRIPT", "FLUSH"]),
+            RedisFault::ScriptsFlushed => self.redis.send_command(&["SCRIPT", "FLUSH"]),
             RedisFault::Paused => {
                 self.redis.pause();
                 self.redis_state = RedisState::Paused;
             }
             RedisFault::Resumed => {}
             RedisFault::ReadOnly => {
-                self.redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
+                self.redis.send_command(&["REPLICAOF", "127.0.0.1", "1"]);
                 self.redis_state = RedisState::Refuses(&[&["REPLICAOF", "NO", "ONE"]]);
             }
             RedisFault::OutOfMemory => {
-                self.redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+                self.redis.send_command(&["CONFIG", "SET", "maxmemory", "1"]);
                 self.redis_state = RedisState::Refuses(&[&["CONFIG", "SET", "maxmemory", "0"]]);
             }
             RedisFault::StreamOfOtherType => {
@@ -305,25 +293,17 @@ impl Lab {
             }
             RedisFault::CursorLost => {
                 let cursor = self.cursor();
-                self.redis.command(&["DEL", &cursor]);
+                self.redis.send_command(&["DEL", &cursor]);
             }
             RedisFault::Loading => self.load_slowly(),
             RedisFault::PasswordWanted => {
-                self.redis.command(&["CONFIG", "SET", "requirepass", PASSWORD]);
+                self.redis
+                    .send_command(&["CONFIG", "SET", "requirepass", PASSWORD]);
                 self.redis_state = RedisState::Locked;
-                let url = self
-                    .redis
-                    .url()
-                    .replace("redis://", &format!("redis://:{PASSWORD}@"));
-                let mut connection = redis::Client::open(url)
-                    .and_then(|client| client.get_connection())
-                    .expect("a connection");
-                redis::cmd("CLIENT")
-                    .arg(&["KILL", "TYPE", "normal"])
-                    .exec(&mut connection)
-                    .expect("killed");
+                let end = ["CLIENT", "KILL", "TYPE", "normal"];
+                self.redis.send_command_with_password(PASSWORD, &end);
             }
-            RedisFault::ClientsKilled => self.redis.command(&["CLIENT", "KILL", "TYPE", "normal"]),
+            RedisFault::ClientsKilled => self.redis.send_command(&["CLIENT", "KILL", "TYPE", "normal"]),
         }
     }
 
@@ -331,16 +311,16 @@ impl Lab {
     /// from is read slowly, so all goes there.
     fn load_slowly(&mut self) {
         let fill = "for i = 1, 200 do redis.call('SET', 'filler:' .. i, string.rep('x', 200)) end";
-        self.redis.command(&["EVAL", fill, "0"]);
-        self.redis.command(&["BGREWRITEAOF"]);
+        self.redis.send_command(&["EVAL", fill, "0"]);
+        self.redis.send_command(&["BGREWRITEAOF"]);
         crate::support::until("the file is written", || !self.redis.is_rewriting());
-        self.redis.down();
-        self.redis.begin_with(&[
-            "--key-load-delay",
-            "2000",
-            "--loading-process-events-interval-bytes",
-            "1024",
-        ]);
+        self.redis
+            .restart_without_waiting(&RedisOptions::default().arguments(&[
+                "--key-load-delay",
+                "2000",
+                "--loading-process-events-interval-bytes",
+                "1024",
+            ]));
         self.redis_state = RedisState::Refuses(&[]);
     }
 
@@ -348,12 +328,11 @@ impl Lab {
         self.heal_memcached();
         match fault {
             MemcachedFault::Killed => {
-                self.memcached.down();
+                self.memcached.kill();
                 self.memcached_state = MemcachedState::Down;
             }
             MemcachedFault::Restarted => {
-                self.memcached.down();
-                self.memcached.up();
+                self.memcached.restart();
             }
             MemcachedFault::Paused => {
                 self.memcached.pause();
@@ -365,7 +344,7 @@ impl Lab {
 
     /// Everything that Memcached holds.
     pub fn cached(&self) -> BTreeMap<String, String> {
-        let mut names = self.memcached.names();
+        let mut names = self.memcached.keys();
         names.retain(|name| !name.starts_with("idb-relay-"));
         self.memcached.get_all(&names)
     }

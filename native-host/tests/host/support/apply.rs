@@ -10,8 +10,8 @@ use std::{
     time::Instant,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use test_servers::process;
 
 use super::{
     Host, PATIENCE, Sandbox,
@@ -136,11 +136,6 @@ impl Apply {
             .collect()
     }
 
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("fits")).expect("not 0");
-        kill_process(pid, signal).expect("it is there");
-    }
-
     /// The most memory that it has ever had, in MB.
     pub fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
@@ -151,12 +146,12 @@ impl Apply {
 
     /// Stops it in its tracks.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        process::pause(self.child.id()).expect("it runs");
     }
 
     /// Lets it go on as if nothing had happened.
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
+        process::resume(self.child.id()).expect("it runs");
     }
 
     /// Kills it without warning.
@@ -167,13 +162,13 @@ impl Apply {
 
     /// Asks it to end.
     pub fn end(mut self) -> ExitStatus {
-        self.signal(Signal::TERM);
+        self.ask_to_end();
         self.wait()
     }
 
     /// Asks it to end, without waiting for it.
     pub fn ask_to_end(&self) {
-        self.signal(Signal::TERM);
+        process::ask_to_end(self.child.id()).expect("it runs");
     }
 
     /// Waits for its end.

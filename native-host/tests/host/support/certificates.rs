@@ -6,6 +6,7 @@ use std::{
 };
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use test_servers::Tls;
 
 /// Files of a server's certificate and of the authority that vouches for it.
 pub struct Certificates {
@@ -37,6 +38,15 @@ impl Certificates {
             authority: write("ca.pem", &authority_pem),
             certificate: write("server.pem", &server.pem()),
             key: write("server.key", &key.serialize_pem()),
+        }
+    }
+
+    /// TLS with these, on this port.
+    pub fn tls(&self, port: u16) -> Tls {
+        Tls {
+            port,
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
         }
     }
 }

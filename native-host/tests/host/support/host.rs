@@ -13,6 +13,7 @@ use protocol::{
     inspect::{Answer, Problem},
     message::{ErrorCode, FromHost, HostError},
 };
+use test_servers::process;
 
 use super::{PATIENCE, Sandbox, until};
 
@@ -117,6 +118,15 @@ impl Host {
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Lets it do nothing until it is resumed.
+    pub fn pause(&self) {
+        process::pause(self.id()).expect("it runs");
+    }
+
+    pub fn resume(&self) {
+        process::resume(self.id()).expect("it runs");
     }
 
     pub fn stdin(&mut self) -> &mut ChildStdin {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use lab::{
     relay::STREAM,
-    servers::{MemcachedServer, RedisServer},
+    servers::{MemcachedOptions, MemcachedServer, RedisOptions, RedisServer},
 };
 use redis::Commands as _;
 use rusqlite::{Connection, OpenFlags};
@@ -43,8 +43,10 @@ pub struct Servers {
 impl Servers {
     pub fn start() -> Result<Self> {
         Ok(Self {
-            redis: RedisServer::start_volatile()?,
-            memcached: MemcachedServer::of_size(MEMCACHED_MEGABYTES)?,
+            redis: RedisServer::start_with(&RedisOptions::default().volatile())?,
+            memcached: MemcachedServer::start_with(
+                &MemcachedOptions::default().megabytes(MEMCACHED_MEGABYTES),
+            )?,
         })
     }
 }

@@ -158,6 +158,27 @@ impl Drop for Process {
     }
 }
 
+/// Lets a process do nothing (SIGSTOP) until it is resumed.
+pub fn pause(id: u32) -> Result<()> {
+    send_signal(id, Signal::STOP)
+}
+
+/// Lets a paused process go on (SIGCONT).
+pub fn resume(id: u32) -> Result<()> {
+    send_signal(id, Signal::CONT)
+}
+
+/// Asks a process to end (SIGTERM).
+pub fn ask_to_end(id: u32) -> Result<()> {
+    send_signal(id, Signal::TERM)
+}
+
+fn send_signal(id: u32, signal: Signal) -> Result<()> {
+    let process = i32::try_from(id).ok().and_then(Pid::from_raw);
+    let process = process.with_context(|| format!("{id} is no process"))?;
+    kill_process(process, signal).with_context(|| format!("cannot signal process {id}"))
+}
+
 /// Kills every process that a [`Process`] owns: what they were doing then fails, and their owners
 /// clean up. For Ctrl-C, which does not reach the groups by itself.
 pub fn kill_all() {
