@@ -20,6 +20,7 @@ mod faults;
 mod flow;
 mod foreign;
 mod inspection;
+mod install;
 mod late;
 mod memcached;
 mod memcached_set_back;
