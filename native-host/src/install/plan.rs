@@ -196,10 +196,10 @@ impl Plan {
                         .delete(*hive, key)
                         .map_err(key_failed(&shown, "removed"))?;
                     outcome.changed.push(PathBuf::from(&shown));
-                    // Of the place where the program was then.
-                    if let Some(manifest) = manifests.first_mut() {
-                        manifest.path = PathBuf::from(path);
-                    }
+                    // Beside the program that was named then, which may be another one.
+                    let named = PathBuf::from(path);
+                    let other = manifests.first().filter(|own| own.path != named).cloned();
+                    manifests.extend(other.map(|own| Manifest { path: named, ..own }));
                 }
                 Some(Value::Text(path)) => {
                     outcome.notes.push(format!("left {shown}, which names {path}"));

@@ -37,3 +37,4 @@ mod support;
 mod tls;
 mod upgrades;
 mod verify;
+mod windows;
