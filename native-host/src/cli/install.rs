@@ -9,7 +9,7 @@ use super::CliError;
 use crate::{
     install::{
         self, InstallError, Plan,
-        browsers::{self, Browser, Scope},
+        browsers::{self, Scope},
         copy,
         plan::Outcome,
         surroundings::Surroundings,
@@ -84,23 +84,14 @@ impl Target {
             (None, false) => Scope::User,
         }
     }
-
-    /// Those of these browsers that have a place in this scope: what is sandboxed has one for its
-    /// user alone.
-    fn fitting(&self, browsers: Vec<Browser>) -> Vec<Browser> {
-        let is_for_user = matches!(self.scope(), Scope::User);
-        browsers
-            .into_iter()
-            .filter(|browser| is_for_user || !browser.is_sandboxed())
-            .collect()
-    }
 }
 
 pub(super) fn install(command: &Install, out: &mut impl Write) -> Result<(), CliError> {
     let target = &command.target;
     let surroundings = Surroundings::find();
     let browser = target.browser.as_deref();
-    let browsers = target.fitting(browsers::chosen(browser, &surroundings)?);
+    let scope = target.scope();
+    let browsers = browsers::chosen(browser, &scope, &surroundings)?;
     let mut program = env::current_exe().map_err(CliError::Program)?;
     if command.copy {
         let copy = copy::path(&surroundings)?;
@@ -111,7 +102,7 @@ pub(super) fn install(command: &Install, out: &mut impl Write) -> Result<(), Cli
         }
         program = copy;
     }
-    let plans = install::plan(&browsers, &target.scope(), &surroundings, &program)?;
+    let plans = install::plan(&browsers, &scope, &surroundings, &program)?;
     let mut failure = None;
     for (browser, plan) in browsers.iter().zip(&plans) {
         if let Some(why) = browser.cannot() {
@@ -198,13 +189,11 @@ pub(super) fn uninstall(command: &Uninstall, out: &mut impl Write) -> Result<(),
     let target = &command.target;
     let surroundings = Surroundings::find();
     let program = env::current_exe().map_err(CliError::Program)?;
+    let scope = target.scope();
     let plans = |name: Option<&str>| -> Result<Vec<Plan>, InstallError> {
-        let browsers = target.fitting(browsers::named(name, surroundings.system)?);
-        let browsers: Vec<_> = browsers
-            .into_iter()
-            .filter(|browser| browser.cannot().is_none())
-            .collect();
-        install::plan(&browsers, &target.scope(), &surroundings, &program)
+        let mut browsers = browsers::named(name, &scope, surroundings.system)?;
+        browsers.retain(|browser| browser.cannot().is_none());
+        install::plan(&browsers, &scope, &surroundings, &program)
     };
     let name = target.browser.as_deref().filter(|name| *name != "all");
     let all = plans(None)?;

@@ -168,9 +168,13 @@ pub fn all(system: System) -> Result<Vec<Browser>, InstallError> {
 }
 
 /// The browsers that `install` means: one by name, `all`, or, without a name, those that are there.
-/// What comes as a Flatpak or Snap has to be there in any case.
-pub fn chosen(name: Option<&str>, surroundings: &Surroundings) -> Result<Vec<Browser>, InstallError> {
-    let found = named(name, surroundings.system)?;
+/// What comes as a Flatpak or Snap has to be there in any case, and has no place but its user's.
+pub fn chosen(
+    name: Option<&str>,
+    scope: &Scope,
+    surroundings: &Surroundings,
+) -> Result<Vec<Browser>, InstallError> {
+    let found = named(name, scope, surroundings.system)?;
     let is_there = |browser: &Browser| browser.presence(surroundings) > Presence::Absent;
     let has_sandboxed = found.iter().any(|one| one.is_sandboxed() && is_there(one));
     let chosen: Vec<_> = found
@@ -191,9 +195,12 @@ pub fn chosen(name: Option<&str>, surroundings: &Surroundings) -> Result<Vec<Bro
     Ok(chosen)
 }
 
-/// The browsers of this name, however they come; without one, or by `all`, all of them.
-pub fn named(name: Option<&str>, system: System) -> Result<Vec<Browser>, InstallError> {
-    let all = all(system)?;
+/// The browsers of this name that have a place in this scope, however they come; without one, or
+/// by `all`, all of them.
+pub fn named(name: Option<&str>, scope: &Scope, system: System) -> Result<Vec<Browser>, InstallError> {
+    let is_for_user = matches!(scope, Scope::User);
+    let mut all = all(system)?;
+    all.retain(|browser| is_for_user || !browser.is_sandboxed());
     let Some(name) = name.filter(|name| *name != "all") else {
         return Ok(all);
     };

@@ -153,7 +153,7 @@ fn windows_browsers_read_four_keys() {
 fn browser_is_found_before_its_first_start() {
     let found = |machine: &Machine| -> Vec<String> {
         let surroundings = machine.surroundings();
-        let found = chosen(None, &surroundings).unwrap_or_default();
+        let found = chosen(None, &Scope::User, &surroundings).unwrap_or_default();
         for browser in &found {
             assert_eq!(browser.presence(&surroundings), Presence::Installed);
         }
@@ -161,7 +161,7 @@ fn browser_is_found_before_its_first_start() {
     };
     let linux = Machine::new(System::Xdg);
     assert!(matches!(
-        chosen(None, &linux.surroundings()),
+        chosen(None, &Scope::User, &linux.surroundings()),
         Err(InstallError::NoBrowser)
     ));
     linux.file("bin/vivaldi-stable");
@@ -236,7 +236,7 @@ fn manifests_alone_do_not_make_a_browser() {
     machine.file("home/.config/chromium/NativeMessagingHosts/another.json");
     machine.file("home/.mozilla/native-messaging-hosts/another.json");
     assert!(matches!(
-        chosen(None, &machine.surroundings()),
+        chosen(None, &Scope::User, &machine.surroundings()),
         Err(InstallError::NoBrowser)
     ));
 }
@@ -244,15 +244,22 @@ fn manifests_alone_do_not_make_a_browser() {
 #[test]
 fn named_browser_is_served_as_it_comes() {
     let machine = Machine::new(System::Xdg);
-    let of = |name| chosen(Some(name), &machine.surroundings()).expect("known");
+    let of = |name| chosen(Some(name), &Scope::User, &machine.surroundings()).expect("known");
     assert_eq!(titles(&of("firefox")), ["Firefox"]);
     assert!(of("all").iter().all(|browser| !browser.is_sandboxed()));
     machine.directory("home/.var/app/org.mozilla.firefox");
     assert_eq!(titles(&of("firefox")), ["Firefox (Flatpak)"]);
+    // The Flatpak has no place for one profile, nor for everybody.
+    for scope in [Scope::System, Scope::Directory("/profile".into())] {
+        let found = chosen(Some("firefox"), &scope, &machine.surroundings()).expect("known");
+        assert_eq!(titles(&found), ["Firefox"]);
+        let none = chosen(None, &scope, &machine.surroundings());
+        assert!(matches!(none, Err(InstallError::NoBrowser)));
+    }
     machine.file("bin/firefox");
     assert_eq!(titles(&of("firefox")), ["Firefox", "Firefox (Flatpak)"]);
     assert!(matches!(
-        chosen(Some("netscape"), &machine.surroundings()),
+        chosen(Some("netscape"), &Scope::User, &machine.surroundings()),
         Err(InstallError::UnknownBrowser { .. })
     ));
 }
