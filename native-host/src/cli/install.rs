@@ -292,3 +292,36 @@ fn readers(plan: &Plan, all: &[Plan]) -> String {
         format!(" (which {} read, too)", titles.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::directories::System;
+
+    #[test]
+    fn help_lists_the_browsers_of_the_table() {
+        let command = super::super::Arguments::command();
+        let install = command.find_subcommand("install").expect("a command");
+        let mut arguments = install.get_arguments();
+        let browser = arguments
+            .find(|argument| argument.get_id() == "browser")
+            .expect("an option");
+        let help = browser.get_help().expect("text").to_string();
+        let listed: Vec<_> = help
+            .split(", ")
+            .map(|name| name.trim_start_matches("or "))
+            .collect();
+        for system in [System::Xdg, System::Apple, System::Windows] {
+            for one in browsers::all(system).expect("a list") {
+                assert!(
+                    listed.contains(&one.name.as_str()),
+                    "{} is not in {help}",
+                    one.name
+                );
+            }
+        }
+        assert_eq!(listed.len(), 20, "19 browsers, and all of them");
+    }
+}

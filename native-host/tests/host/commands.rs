@@ -1,6 +1,9 @@
 //! The commands that people run.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use protocol::message::FromHost;
 use serde_json::Value;
@@ -329,4 +332,37 @@ fn no_command_and_no_log_tells_a_password() {
     told += &fs::read_to_string(log).expect("a log");
     assert!(told.contains("redis"), "{told}");
     assert!(!told.contains("s3cr3t"), "{told}");
+}
+
+#[test]
+fn bash_completes_commands_and_options() {
+    let sandbox = Sandbox::new();
+    let script = sandbox.directory.path().join("completions.bash");
+    fs::write(&script, sandbox.print(&["completions", "bash"])).expect("written");
+    let complete = |words: &[&str]| {
+        let last = words.last().copied().unwrap_or_default();
+        let before = words.len().checked_sub(2).map_or("", |index| words[index]);
+        // As bash calls it: by the name that the script has registered.
+        let line = format!(
+            "source '{}'; name=$(complete -p idb-relay | sed 's/.*-F \\([^ ]*\\).*/\\1/'); COMP_WORDS=({}); \
+             COMP_CWORD={}; $name idb-relay '{last}' '{before}'; echo ${{COMPREPLY[@]}}",
+            script.display(),
+            words.join(" "),
+            words.len() - 1,
+        );
+        let output = crate::support::output(Command::new("bash").args(["--norc", "-c", &line]));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    assert_eq!(complete(&["idb-relay", "uni"]), "uninstall\n");
+    assert_eq!(complete(&["idb-relay", "install", "--user"]), "--user-data-dir\n");
+    for shell in ["zsh", "fish", "powershell", "elvish"] {
+        let script = sandbox.print(&["completions", shell]);
+        assert!(
+            script.contains("uninstall") && script.contains("user-data-dir"),
+            "{shell}"
+        );
+    }
+    assert_eq!(sandbox.run(&["completions", "tcsh"]).status.code(), Some(2));
+    // What is not a terminal gets no colours.
+    assert!(!sandbox.print(&["--help"]).contains('\u{1b}'));
 }
