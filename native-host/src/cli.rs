@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod apply;
+mod completions;
 mod doctor;
 mod error;
 mod get;
@@ -63,6 +64,7 @@ enum Command {
     Resync(resync::Arguments),
     Own(own::Arguments),
     Apply(apply::Arguments),
+    Completions(completions::Arguments),
 }
 
 /// Runs what these arguments (with the program's name first) ask for.
@@ -97,6 +99,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Resync(arguments) => resync::run(&arguments, &mut out),
         Command::Own(arguments) => own::run(&arguments, &mut out),
         Command::Apply(arguments) => apply::run(arguments, &mut out),
+        Command::Completions(arguments) => completions::run(&arguments, &mut out),
     };
     // Also what a command has printed that failed in the end.
     let flushed = out.flush();

@@ -23,13 +23,17 @@ pub(crate) struct Directories {
 
 /// A family of systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum System {
+pub enum System {
+    /// Linux, and what else follows the XDG base directories.
     Xdg,
+    /// macOS.
     Apple,
+    /// Windows.
     Windows,
 }
 
-const THIS: System = if cfg!(target_os = "macos") {
+/// The one that this program was built for.
+pub(crate) const THIS: System = if cfg!(target_os = "macos") {
     System::Apple
 } else if cfg!(windows) {
     System::Windows
@@ -43,7 +47,7 @@ impl Directories {
         Self::of(THIS, env::home_dir(), env::var_os)
     }
 
-    fn of(
+    pub(crate) fn of(
         system: System,
         home: Option<PathBuf>,
         variable: impl Fn(&'static str) -> Option<OsString>,

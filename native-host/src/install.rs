@@ -1,22 +1,31 @@
-//! Telling browsers where the host is: a manifest file in a directory of each.
+//! Telling browsers where the host is: a manifest file in a directory of each, on Windows a
+//! registry key that names one.
 //!
 //! - [`browsers`]: which browsers there are and where they look, from `manifests/browsers.toml`.
+//! - [`surroundings`]: this machine and user, and [`registry`], which only Windows has.
 //! - [`manifest`]: what the file says.
+//! - [`plan`]: what is to be written for a browser, writing it, and taking it back.
+//! - [`copy`]: a copy of this program in a place that stays.
+//!
+//! A file is made under another name and renamed, so a browser never sees half a manifest, and a
+//! link that lies in its place is replaced, not followed.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use protocol::message::ErrorCode;
 
-use crate::{failure::Failure, temporary};
+use crate::failure::Failure;
 
 pub mod browsers;
+pub mod copy;
 pub mod manifest;
+pub mod plan;
+pub mod registry;
+pub mod surroundings;
+#[cfg(test)]
+pub(crate) mod testing;
 
-use self::browsers::{Browser, Scope};
+pub use self::plan::{Plan, plan};
 
 /// Why an installation failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,15 +38,26 @@ pub enum InstallError {
         /// All names.
         known: String,
     },
+    /// None of the list is there.
+    #[error("no browser was found")]
+    NoBrowser,
     /// A file of this program's own that is compiled in.
     #[error("{0} cannot be used: {1}")]
     Template(&'static str, String),
     /// The program's path cannot stand in a manifest, which is JSON.
     #[error("the program's path {} is not UTF-8, and no browser could find it by a manifest", .0.display())]
     Path(PathBuf),
-    /// This system is none that the list knows.
-    #[error("{0} is not known on this system")]
-    System(String),
+    /// A browser has no such place.
+    #[error("{browser} has no place for that: {why}")]
+    NoPlace {
+        /// Its title.
+        browser: String,
+        /// What it lacks.
+        why: &'static str,
+    },
+    /// A manifest of this name that says something else.
+    #[error("{} belongs to another program: it does not let this extension start a host", .0.display())]
+    Foreign(PathBuf),
     /// This user has no home directory.
     #[error("this user has no home directory")]
     NoHome,
@@ -46,6 +66,24 @@ pub enum InstallError {
     File {
         /// Which one.
         path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A program that runs, and so is locked.
+    #[error("{} cannot be replaced: {source}", path.display())]
+    InUse {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A registry key.
+    #[error("the registry key {key} cannot be {doing}: {source}")]
+    Key {
+        /// Which one.
+        key: String,
         /// What was tried.
         doing: &'static str,
         /// Why not.
@@ -61,83 +99,35 @@ impl Failure for InstallError {
     fn fix(&self) -> String {
         match self {
             Self::UnknownBrowser { .. } => "Name one of the list, or \"all\".".to_owned(),
+            Self::NoBrowser => {
+                "Name one: `idb-relay install --browser chromium`; --help lists them, and \"all\" means each."
+                    .to_owned()
+            }
             Self::Template(..) => "This build is broken; please report it.".to_owned(),
             Self::Path(_) => {
                 "Move the program to a directory whose name is UTF-8, then run it again.".to_owned()
             }
-            Self::System(_) => "Only Linux is supported in this version.".to_owned(),
+            Self::NoPlace { .. } => "Leave --system and --user-data-dir out.".to_owned(),
+            Self::Foreign(_) => {
+                "See what it is for. If nothing needs it, move it away and run this again.".to_owned()
+            }
             Self::NoHome => "Set HOME, or use --system or --user-data-dir.".to_owned(),
-            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "Run it as a user who may write there (--system needs root).".to_owned()
+            Self::InUse { .. } => {
+                "A browser is running it. Close the browsers, then run this again.".to_owned()
+            }
+            Self::File { source, .. } | Self::Key { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                if cfg!(windows) {
+                    "Run it as a user who may write there (--system needs an administrator), or from a \
+                     directory of your own: `idb-relay install --copy`."
+                        .to_owned()
+                } else {
+                    "Run it as a user who may write there (--system needs root).".to_owned()
+                }
             }
             Self::File { .. } => "Check the path.".to_owned(),
-        }
-    }
-}
-
-/// A manifest's place, and what it is to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The browser's title.
-    pub browser: String,
-    /// The file.
-    pub path: PathBuf,
-    /// Its content.
-    pub content: String,
-}
-
-/// What is to be written so that these browsers find the host.
-pub fn plan(browsers: &[Browser], scope: &Scope, host: &Path) -> Result<Vec<Plan>, InstallError> {
-    let mut plans: Vec<Plan> = Vec::new();
-    for browser in browsers {
-        let path = browser
-            .directory(scope)?
-            .join(format!("{}.json", protocol::HOST_NAME));
-        // Chrome and Chrome Beta share one directory for everybody.
-        if plans.iter().any(|plan| plan.path == path) {
-            continue;
-        }
-        plans.push(Plan {
-            browser: browser.title.clone(),
-            path,
-            content: manifest::host(&browser.family, host)?,
-        });
-    }
-    Ok(plans)
-}
-
-impl Plan {
-    /// Writes the manifest, making its directory.
-    pub fn write(&self) -> Result<(), InstallError> {
-        let failed = |doing, path: &Path| {
-            let path = path.to_owned();
-            move |source| InstallError::File { path, doing, source }
-        };
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(directory).map_err(failed("made", directory))?;
-        // By way of another name: a browser never sees half a manifest.
-        let name = format!("{}.json.new", protocol::HOST_NAME);
-        let (mut file, draft) =
-            temporary::create(directory, &name, false).map_err(failed("written", &self.path))?;
-        let written = file
-            .write_all(self.content.as_bytes())
-            .and_then(|()| fs::rename(&draft, &self.path));
-        if written.is_err() {
-            let _left_behind = fs::remove_file(&draft);
-        }
-        written.map_err(failed("written", &self.path))
-    }
-
-    /// Removes the manifest; `false` if there was none.
-    pub fn remove(&self) -> Result<bool, InstallError> {
-        match fs::remove_file(&self.path) {
-            Ok(()) => Ok(true),
-            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(InstallError::File {
-                path: self.path.clone(),
-                doing: "removed",
-                source,
-            }),
+            Self::Key { .. } => "Look at the key with regedit.".to_owned(),
         }
     }
 }

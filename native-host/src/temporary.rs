@@ -17,9 +17,8 @@ const ATTEMPTS: u32 = 16;
 pub(crate) fn create(directory: &Path, name: &str, private: bool) -> io::Result<(File, PathBuf)> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
     if private {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        keep_private(&mut options);
     }
     let mut attempt = 0;
     loop {
@@ -31,6 +30,15 @@ pub(crate) fn create(directory: &Path, name: &str, private: bool) -> io::Result<
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Lets no other user read what is made. On Windows the rights of the directory hold: a user's own
+/// is closed to others.
+fn keep_private(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
 }
 
 #[cfg(all(test, unix))]

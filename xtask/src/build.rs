@@ -20,6 +20,7 @@ mod wasm;
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result};
@@ -70,6 +71,37 @@ pub fn extension(root: &Path, release: bool) -> Result<()> {
 /// Builds the tests of the extension's views.
 pub fn views(root: &Path) -> Result<()> {
     views::build(root)
+}
+
+/// The Rust target of the host for Windows.
+pub const WINDOWS: &str = "x86_64-pc-windows-gnu";
+
+/// The C compiler that it needs.
+pub const WINDOWS_COMPILER: &str = "x86_64-w64-mingw32-gcc";
+
+/// Builds the host for Windows, and the one library that Wine lacks for it.
+pub fn windows_host(root: &Path) -> Result<()> {
+    let mut cargo = run::cargo(root);
+    cargo.args([
+        "build",
+        "--package",
+        "idb-relay",
+        "--bin",
+        "idb-relay",
+        "--target",
+        WINDOWS,
+    ]);
+    run::visibly("Building the host for Windows", cargo)?;
+    let library = target_directory(root)
+        .join(WINDOWS)
+        .join("debug/bcryptprimitives.dll");
+    let mut compiler = Command::new(WINDOWS_COMPILER);
+    compiler
+        .current_dir(root)
+        .args(["-shared", "-o"])
+        .arg(library)
+        .args(["native-host/tests/windows/prng.c", "-ladvapi32"]);
+    run::quietly("Building what Wine lacks", compiler)
 }
 
 /// Builds the host alone.

@@ -36,7 +36,7 @@ const QUICK: &str = "not package(idb-relay-tests) | (package(idb-relay-tests) & 
 /// servers that are away, slow, full or shared, and leases on their clocks; floods and full
 /// journals; random faults. A new file belongs here if its tests need more than 5 seconds by
 /// themselves.
-const SLOW: [&str; 11] = [
+const SLOW: [&str; 12] = [
     "apply",
     "bounds",
     "crash",
@@ -48,6 +48,8 @@ const SLOW: [&str; 11] = [
     "redis_memory",
     "retention",
     "verify",
+    // Needs the host for Windows.
+    "windows",
 ];
 
 /// How much the tests of `--quick` do that generate what they do.
@@ -215,6 +217,9 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     if with_browsers {
         build::extension(root, false)?;
     }
+    if request.size == Size::Everyday {
+        build::windows_host(root)?;
+    }
     build::views(root)?;
     let results = results(root, profile(&request.size));
     let mut turns = Turns::of(&request.size, results.with_file_name("turns"));
@@ -284,9 +289,21 @@ fn needs(size: &Size) -> &'static [Need] {
         Need::Node,
         Need::Python,
     ];
+    const EVERYDAY: &[Need] = &[
+        Need::WasmTarget,
+        Need::Linters,
+        Need::Chromium,
+        Need::Firefox,
+        Need::Redis,
+        Need::Memcached,
+        Need::Node,
+        Need::Python,
+        Need::Windows,
+    ];
     match size {
         Size::Quick => QUICK,
-        Size::Everyday | Size::Long(_) | Size::Rounds(_) => ALL,
+        Size::Everyday => EVERYDAY,
+        Size::Long(_) | Size::Rounds(_) => ALL,
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Result, bail, ensure};
 
-use crate::run;
+use crate::{build, run};
 
 /// Something that a task cannot do without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,10 +33,12 @@ pub enum Need {
     Node,
     /// Python with the clients that an example in `docs/` uses.
     Python,
+    /// What the host for Windows is built with, and Wine, which runs it.
+    Windows,
 }
 
-/// Where programs of administrators are, which a user's `PATH` may lack.
-const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+/// Where programs of administrators are, which a user's `PATH` may lack, and where Debian has Wine.
+const SYSTEM_DIRECTORIES: [&str; 4] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/wine"];
 
 impl Need {
     /// The programs that have to be there, each under one of its names, with Debian's package.
@@ -48,6 +50,10 @@ impl Need {
             Self::Redis => &[(&["redis-server"], "redis-server")],
             Self::Memcached => &[(&["memcached"], "memcached")],
             Self::Node => &[(&["node"], "nodejs"), (&["npm"], "npm")],
+            Self::Windows => &[
+                (&[build::WINDOWS_COMPILER], "gcc-mingw-w64-x86-64"),
+                (&["wine64", "wine"], "wine64"),
+            ],
         }
     }
 }
@@ -55,7 +61,10 @@ impl Need {
 /// Makes sure that everything is there, installing what is not.
 pub fn ensure(needs: &[Need]) -> Result<()> {
     if needs.contains(&Need::WasmTarget) {
-        ensure_wasm_target()?;
+        ensure_target("The extension is built for WebAssembly", "wasm32-unknown-unknown")?;
+    }
+    if needs.contains(&Need::Windows) {
+        ensure_target("The host is built for Windows, too", build::WINDOWS)?;
     }
     if needs.contains(&Need::Linters) {
         ensure_linters()?;
@@ -195,20 +204,16 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|this_process| this_process.uid() == 0)
 }
 
-fn ensure_wasm_target() -> Result<()> {
-    const TARGET: &str = "wasm32-unknown-unknown";
+fn ensure_target(why: &str, target: &str) -> Result<()> {
     let output = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", TARGET])
+        .args(["--print", "target-libdir", "--target", target])
         .stderr(Stdio::null())
         .output()?;
     let directory = String::from_utf8_lossy(&output.stdout);
     if Path::new(directory.trim()).is_dir() {
         return Ok(());
     }
-    rustup(
-        "The extension is built for WebAssembly",
-        &["target", "add", TARGET],
-    )
+    rustup(why, &["target", "add", target])
 }
 
 fn ensure_linters() -> Result<()> {

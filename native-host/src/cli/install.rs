@@ -3,21 +3,29 @@
 use std::{env, io::Write, path::PathBuf};
 
 use clap::Args;
+use protocol::shown::shell_word;
 
 use super::CliError;
 use crate::{
-    install::{self, browsers, browsers::Scope},
+    install::{
+        self, InstallError, Plan,
+        browsers::{self, Scope},
+        copy,
+        plan::Outcome,
+        surroundings::Surroundings,
+    },
     output::line,
 };
 
 /// Tell browsers where this program is
 ///
-/// Browsers start a native host only if a manifest file in a directory of theirs names it. Without
-/// --browser the browsers that you have run are served; if none is found, all that are known. Run
-/// it again after moving the program.
+/// Browsers start a native host only if a manifest in a place of theirs names it: a file in a
+/// directory, on Windows a registry key. Without --browser those that are there are served. Run it
+/// again after moving the program, or let --copy put it where it stays.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  idb-relay install                                  for your browsers\n  \
+    idb-relay install --copy                           copy the program first, out of a download\n  \
     idb-relay install --browser firefox --dry-run      show what would be written\n  \
     idb-relay install --browser chromium --user-data-dir /tmp/profile\n  \
     sudo idb-relay install --system --browser all      for everybody"
@@ -25,22 +33,34 @@ use crate::{
 pub(super) struct Install {
     #[command(flatten)]
     target: Target,
+    /// Copy this program to your own programs (~/.local/bin, on Windows
+    /// %LOCALAPPDATA%\Programs\idb-relay), and name the copy
+    #[arg(long, conflicts_with = "system")]
+    copy: bool,
+    /// With --dry-run: show what the manifests say, too
+    #[arg(long, requires = "dry_run")]
+    verbose: bool,
 }
 
 /// Remove what install has told browsers
 ///
-/// Takes the options of install and removes the files that it would write. Journals and
-/// configuration stay.
+/// Takes the options of install and removes what an install has written, wherever the program was
+/// then; without --browser, for all browsers. Journals and configuration stay.
 #[derive(Debug, Args)]
 pub(super) struct Uninstall {
     #[command(flatten)]
     target: Target,
+    /// Remove the copy that `install --copy` has made, too
+    #[arg(long, conflicts_with = "system")]
+    copy: bool,
 }
 
 // Not a doc comment: clap would take it for the text about the command that flattens it.
 #[derive(Debug, Args)]
 struct Target {
-    /// chromium, chrome, chrome-beta, brave, edge, firefox, or all
+    /// chromium, chrome, chrome-beta, chrome-dev, chrome-canary, edge, edge-beta, edge-dev, brave,
+    /// brave-beta, vivaldi, opera, arc, firefox, firefox-esr, firefox-developer, librewolf,
+    /// waterfox, zen, or all
     #[arg(long, value_name = "NAME")]
     browser: Option<String>,
     /// For every user of this machine
@@ -57,43 +77,251 @@ struct Target {
 }
 
 impl Target {
-    fn plans(&self) -> Result<Vec<install::Plan>, CliError> {
-        let scope = match (&self.user_data_dir, self.system) {
+    fn scope(&self) -> Scope {
+        match (&self.user_data_dir, self.system) {
             (Some(directory), _) => Scope::Directory(directory.clone()),
             (None, true) => Scope::System,
             (None, false) => Scope::User,
-        };
-        let browsers = browsers::chosen(self.browser.as_deref())?;
-        let program = env::current_exe().map_err(CliError::Program)?;
-        Ok(install::plan(&browsers, &scope, &program)?)
+        }
     }
 }
 
-pub(super) fn install(Install { target }: &Install, out: &mut impl Write) -> Result<(), CliError> {
-    for plan in target.plans()? {
+pub(super) fn install(command: &Install, out: &mut impl Write) -> Result<(), CliError> {
+    let target = &command.target;
+    let surroundings = Surroundings::find();
+    let browser = target.browser.as_deref();
+    let scope = target.scope();
+    let browsers = browsers::chosen(browser, &scope, &surroundings)?;
+    let mut program = env::current_exe().map_err(CliError::Program)?;
+    if command.copy {
+        let copy = copy::path(&surroundings)?;
         if target.dry_run {
-            line!(out, "{}: would write {}", plan.browser, plan.path.display())?;
-            for text in plan.content.lines() {
+            line!(out, "would copy this program to {}", copy.display())?;
+        } else if copy::write(&program, &copy)? {
+            line!(out, "copied this program to {}", copy.display())?;
+        }
+        program = copy;
+    }
+    let plans = install::plan(&browsers, &scope, &surroundings, &program)?;
+    let mut failure = None;
+    for (browser, plan) in browsers.iter().zip(&plans) {
+        if let Some(why) = browser.cannot() {
+            line!(out, "{}: skipped: {why}", plan.browser)?;
+        } else if target.dry_run {
+            line!(out, "{}: would write {}", plan.browser, places(plan))?;
+            if command.verbose {
+                show(plan, out)?;
+            }
+        } else {
+            match plan.write(&*surroundings.registry) {
+                Ok(outcome) => line!(out, "{}: {}", plan.browser, told(plan, &outcome))?,
+                // One that cannot be served must not keep the others from it.
+                Err(error) => {
+                    line!(out, "{}: failed: {error}", plan.browser)?;
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(id) = &plan.flatpak {
+            line!(
+                out,
+                "  It reaches programs outside of its sandbox once you allow it to: {}",
+                permission(id)
+            )?;
+        }
+    }
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The command that lets a Flatpak start programs outside of it.
+fn permission(id: &str) -> String {
+    format!(
+        "flatpak override --user --talk-name=org.freedesktop.Flatpak {}",
+        shell_word(id)
+    )
+}
+
+/// Where a plan's manifests lie, or the key that names them.
+fn places(plan: &Plan) -> String {
+    if let Some((hive, key)) = &plan.key {
+        return install::plan::key_name(*hive, key);
+    }
+    let paths: Vec<_> = plan
+        .manifests
+        .iter()
+        .map(|manifest| manifest.path.display().to_string())
+        .collect();
+    paths.join(" and ")
+}
+
+fn told(plan: &Plan, outcome: &Outcome) -> String {
+    let done = if outcome.changed.is_empty() {
+        "has it already, in"
+    } else {
+        "wrote"
+    };
+    let notes = if outcome.notes.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", outcome.notes.join("; "))
+    };
+    format!("{done} {}{notes}", places(plan))
+}
+
+fn show(plan: &Plan, out: &mut impl Write) -> Result<(), CliError> {
+    for manifest in &plan.manifests {
+        line!(out, "{}", manifest.path.display())?;
+        for text in manifest.content.lines() {
+            line!(out, "{text}")?;
+        }
+        if let Some(wrapper) = &manifest.wrapper {
+            line!(out, "{}", wrapper.path.display())?;
+            for text in wrapper.content.lines() {
                 line!(out, "{text}")?;
             }
-            line!(out, "")?;
-        } else {
-            plan.write()?;
-            line!(out, "{}: wrote {}", plan.browser, plan.path.display())?;
         }
     }
+    line!(out, "")?;
     Ok(())
 }
 
-pub(super) fn uninstall(Uninstall { target }: &Uninstall, out: &mut impl Write) -> Result<(), CliError> {
-    for plan in target.plans()? {
-        if target.dry_run {
-            line!(out, "{}: would remove {}", plan.browser, plan.path.display())?;
-        } else if plan.remove()? {
-            line!(out, "{}: removed {}", plan.browser, plan.path.display())?;
+pub(super) fn uninstall(command: &Uninstall, out: &mut impl Write) -> Result<(), CliError> {
+    let target = &command.target;
+    let surroundings = Surroundings::find();
+    let program = env::current_exe().map_err(CliError::Program)?;
+    let scope = target.scope();
+    let plans = |name: Option<&str>| -> Result<Vec<Plan>, InstallError> {
+        let mut browsers = browsers::named(name, &scope, surroundings.system)?;
+        browsers.retain(|browser| browser.cannot().is_none());
+        install::plan(&browsers, &scope, &surroundings, &program)
+    };
+    let name = target.browser.as_deref().filter(|name| *name != "all");
+    let all = plans(None)?;
+    let mut failure = None;
+    let mut silent = true;
+    for plan in plans(name)? {
+        let outcome = if target.dry_run {
+            would_remove(&plan, &surroundings)
         } else {
-            line!(out, "{}: nothing at {}", plan.browser, plan.path.display())?;
+            plan.remove(&*surroundings.registry, &all)
+        };
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                line!(out, "{}: failed: {error}", plan.browser)?;
+                failure.get_or_insert(error);
+                continue;
+            }
+        };
+        let mut parts: Vec<String> = Vec::new();
+        if !outcome.changed.is_empty() {
+            let paths: Vec<_> = outcome
+                .changed
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            let done = if target.dry_run { "would remove" } else { "removed" };
+            // Of all browsers each tells its own.
+            let shared = name.map(|_| readers(&plan, &all)).unwrap_or_default();
+            parts.push(format!("{done} {}{shared}", paths.join(" and ")));
+        }
+        parts.extend(outcome.notes);
+        if parts.is_empty() {
+            if name.is_none() {
+                continue;
+            }
+            parts.push(format!("nothing at {}", places(&plan)));
+        }
+        silent = false;
+        line!(out, "{}: {}", plan.browser, parts.join("; "))?;
+    }
+    if silent && failure.is_none() {
+        line!(out, "no browser had been told of a host")?;
+    }
+    if command.copy {
+        let copy = copy::path(&surroundings)?;
+        if target.dry_run {
+            line!(out, "would remove {}", copy.display())?;
+        } else if copy::remove(&copy)? {
+            line!(out, "removed {}", copy.display())?;
         }
     }
-    Ok(())
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// What lies there now.
+fn would_remove(plan: &Plan, surroundings: &Surroundings) -> Result<Outcome, InstallError> {
+    let mut outcome = Outcome::default();
+    let Some((hive, key)) = &plan.key else {
+        let there = plan.manifests.iter().filter(|manifest| manifest.path.exists());
+        outcome.changed = there.map(|manifest| manifest.path.clone()).collect();
+        return Ok(outcome);
+    };
+    let shown = install::plan::key_name(*hive, key);
+    let found = surroundings.registry.read(*hive, key);
+    if found
+        .map_err(install::plan::key_failed(&shown, "read"))?
+        .is_some()
+    {
+        outcome.changed.push(PathBuf::from(&shown));
+    }
+    Ok(outcome)
+}
+
+/// Which other browsers read the same place.
+fn readers(plan: &Plan, all: &[Plan]) -> String {
+    let is_shared = |other: &Plan| {
+        let same_path = other
+            .manifests
+            .iter()
+            .any(|theirs| plan.manifests.iter().any(|ours| ours.path == theirs.path));
+        if plan.key.is_some() {
+            other.key == plan.key
+        } else {
+            same_path
+        }
+    };
+    let titles: Vec<_> = all
+        .iter()
+        .filter(|other| other.browser != plan.browser && is_shared(other))
+        .map(|other| other.browser.as_str())
+        .collect();
+    if titles.is_empty() {
+        String::new()
+    } else {
+        format!(" (which {} read, too)", titles.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::directories::System;
+
+    #[test]
+    fn help_lists_the_browsers_of_the_table() {
+        let command = super::super::Arguments::command();
+        let install = command.find_subcommand("install").expect("a command");
+        let mut arguments = install.get_arguments();
+        let browser = arguments
+            .find(|argument| argument.get_id() == "browser")
+            .expect("an option");
+        let help = browser.get_help().expect("text").to_string();
+        let listed: Vec<_> = help
+            .split(", ")
+            .map(|name| name.trim_start_matches("or "))
+            .collect();
+        for system in [System::Xdg, System::Apple, System::Windows] {
+            for one in browsers::all(system).expect("a list") {
+                assert!(
+                    listed.contains(&one.name.as_str()),
+                    "{} is not in {help}",
+                    one.name
+                );
+            }
+        }
+        assert_eq!(listed.len(), 20, "19 browsers, and all of them");
+    }
 }

@@ -34,6 +34,22 @@ pub fn host(family: &str, program: &Path) -> Result<String, InstallError> {
     Ok(text)
 }
 
+/// How a wrapper begins: what tells it from another program's.
+pub(crate) const WRAPPER: &str = "#!/bin/sh\n# Written by idb-relay install:";
+
+/// A script that starts the host from inside a Flatpak, outside of it. The host ends with the
+/// browser, also one that was killed.
+pub fn wrapper(program: &Path) -> Result<String, InstallError> {
+    let path = program
+        .to_str()
+        .ok_or_else(|| InstallError::Path(program.to_owned()))?;
+    let quoted = path.replace('\'', r"'\''");
+    Ok(format!(
+        "{WRAPPER} starts the host outside of this Flatpak's sandbox.\n\
+         exec flatpak-spawn --host --watch-bus '{quoted}' \"$@\"\n"
+    ))
+}
+
 const EXTENSION: (&str, &str) = (
     "manifests/extension.chromium.json",
     include_str!("../../../manifests/extension.chromium.json"),

@@ -266,7 +266,7 @@ fn socket(path: &Path) -> io::Result<Kind> {
 /// The configuration refuses such an address here; this is for the compiler.
 #[cfg(not(unix))]
 fn socket(_path: &Path) -> io::Result<Kind> {
-    Err(ErrorKind::Unsupported.into())
+    Err(Obstacle::Socket(ErrorKind::Unsupported, "this system has none".to_owned()).into())
 }
 
 /// Makes a connection secret, and sure of whose it is.

@@ -264,7 +264,9 @@ fn program_in_directory_that_is_no_utf8_is_named() {
     let program = directory.join("idb-relay");
     fs::copy(env!("CARGO_BIN_EXE_idb-relay"), &program).expect("copied");
     let profile = sandbox.directory.path().join(OsStr::from_bytes(b"profile-\xe9"));
-    fs::create_dir_all(sandbox.directory.path().join(".config/chromium")).expect("made");
+    let used = sandbox.directory.path().join(".config/chromium");
+    fs::create_dir_all(&used).expect("made");
+    fs::write(used.join("Local State"), "{}").expect("written");
     let run = |program: &std::path::Path, arguments: &[&OsStr]| {
         let mut command = Command::new(program);
         command

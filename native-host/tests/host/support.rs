@@ -4,6 +4,7 @@ mod apply;
 pub mod body;
 mod certificates;
 mod command;
+mod desk;
 mod host;
 mod machine;
 mod memcached;
@@ -31,6 +32,7 @@ pub use self::{
     apply::Apply,
     certificates::Certificates,
     command::output,
+    desk::Desk,
     host::{CONTEXT, Host, ORIGIN, delivery as host_delivery, hello, hello_of, pour},
     machine::Machine,
     memcached::Memcached,
