@@ -323,7 +323,7 @@ fn apply_goes_on_when_gaps_of_any_number_are_forged() {
         let text = event.to_string();
         sandbox
             .redis
-            .command(&["XADD", "idb:events", "*", "event", &text]);
+            .send_command(&["XADD", "idb:events", "*", "event", &text]);
     }
     until("all of the stream is taken", || outstanding(&sandbox) == Some(0));
     assert!(apply.end().success());
