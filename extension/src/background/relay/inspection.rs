@@ -85,6 +85,9 @@ impl Relay {
                 self.inspectors.trace(port, wanted);
                 self.retrace();
             }
+            FromInspector::DeepCapture { tab, enabled } => {
+                self.actions.push(Action::CaptureDeeply { tab, enabled });
+            }
             FromInspector::Capture { origin, enabled } => {
                 if self.capture.set_user(&origin, enabled) {
                     self.save();
@@ -196,6 +199,9 @@ impl Relay {
                 .map_or_else(Vec::new, |granted| self.capture.ungranted(granted)),
             rules: self.rules.clone(),
             documents: self.bridges.documents(tab),
+            deep_capture: tab
+                .and_then(|tab| self.deep_captures.get(&tab))
+                .map(|deep| Box::new(deep.clone())),
         }
     }
 }
