@@ -73,7 +73,6 @@ globalThis.idbRelayGuarded = guarded;
 // Its listeners, too, have to be there at once.
 const deepCapture = new DeepCapture({
   report: (tab, state) => hand((to) => to.deep_capture_changed(tab, state)),
-  missed: (tab, url) => hand((to) => to.worker_missed(tab, url)),
   documents: () =>
     [...connected.values()].filter(({ name }) => name === "bridge").map(({ sender }) => sender ?? {}),
 });

@@ -33,7 +33,6 @@
  * What deep capture is told of and tells.
  * @typedef {object} Surroundings
  * @property {(tab: number, state: string) => void} report the state as JSON; empty: off
- * @property {(tab: number, url: string) => void} missed a worker has no hook
  * @property {() => chrome.runtime.MessageSender[]} documents those with a bridge
  */
 
@@ -317,9 +316,31 @@ export class DeepCapture {
         tab.hooked.add(target.targetId);
         this.#report(tab);
       } else if (session.sessionId === undefined || tab.sessions.has(session.sessionId)) {
-        this.#around.missed(tab.id, target.url);
+        this.#missed(tab, target.url);
       }
     }
+  }
+
+  /**
+   * A worker runs without a hook: the tab's documents of its origin name it.
+   * @param {Tab} tab
+   * @param {string} url
+   */
+  #missed(tab, url) {
+    for (const { frame } of this.#documentsOf(tab, url)) {
+      void chrome.tabs.sendMessage(tab.id, { worker: { url, isMissed: true } }, { frameId: frame }).catch(() => {});
+    }
+  }
+
+  /**
+   * A tab's documents of a worker's origin, as far as they have come.
+   * @param {Tab} tab
+   * @param {string} url
+   */
+  #documentsOf(tab, url) {
+    const origin = originOf(url);
+    const senders = this.#around.documents().filter((of) => of.origin === origin && of.tab?.id === tab.id);
+    return senders.map(({ frameId = 0 }) => ({ tab: tab.id, frame: frameId }));
   }
 
   /**
@@ -344,12 +365,11 @@ export class DeepCapture {
   async #channelOf(tab, target) {
     const isOwned = target.type === "worker";
     const route = isOwned ? undefined : this.#routes.get(target.targetId);
-    const channel = route?.channel ?? crypto.randomUUID();
     for (const place of this.#placesFor(tab, target, route)) {
-      if (await this.#asksToListen(place, channel, target.url)) {
-        if (!isOwned) this.#routes.set(target.targetId, { channel, ...place });
-        return channel;
-      }
+      const channel = await this.#askToListen(place, target.url, route?.channel);
+      if (channel === null) continue;
+      if (!isOwned) this.#routes.set(target.targetId, { channel, ...place });
+      return channel;
     }
     return null;
   }
@@ -362,12 +382,9 @@ export class DeepCapture {
    * @returns {{ tab: number, frame: number }[]}
    */
   #placesFor(tab, { url, parentFrameId }, route) {
-    const origin = originOf(url);
+    // It may be too young to have a port.
     const top = { tab: tab.id, frame: 0 };
-    const frames = this.#around
-      .documents()
-      .filter((sender) => sender.origin === origin && sender.tab?.id === tab.id && sender.frameId !== 0)
-      .map((sender) => ({ tab: tab.id, frame: /** @type {number} */ (sender.frameId) }));
+    const frames = this.#documentsOf(tab, url).filter(({ frame }) => frame !== 0);
     const isOfTop = parentFrameId === undefined || parentFrameId === tab.frame;
     const places = isOfTop ? [top, ...frames] : [...frames, top];
     // Two that listen would tell of each write twice.
@@ -375,17 +392,19 @@ export class DeepCapture {
   }
 
   /**
-   * Whether a document listens to a worker from now on.
+   * Has a document listen to a worker; the name of the channel, or null if it does not.
    * @param {{ tab: number, frame: number }} place
-   * @param {string} channel
    * @param {string} url
+   * @param {string} [channel] the one that the worker has
+   * @returns {Promise<string | null>}
    */
-  async #asksToListen({ tab, frame }, channel, url) {
+  async #askToListen({ tab, frame }, url, channel) {
     try {
-      return (await chrome.tabs.sendMessage(tab, { worker: { channel, url } }, { frameId: frame })) === true;
+      const name = await chrome.tabs.sendMessage(tab, { worker: { url, channel } }, { frameId: frame });
+      return typeof name === "string" ? name : null;
     } catch {
       // It has no bridge.
-      return false;
+      return null;
     }
   }
 
@@ -423,7 +442,7 @@ export class DeepCapture {
     try {
       await api.attach(session, VERSION);
     } catch {
-      return this.#around.missed(tab.id, url);
+      return this.#missed(tab, url);
     }
     await this.#hookWorker(tab, session, { targetId: id, url, type: "shared_worker" });
     await api.detach(session).catch(() => {});

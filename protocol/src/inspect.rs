@@ -127,7 +127,7 @@ pub enum FromInspector<Q = Question> {
 #[serde(rename_all = "snake_case")]
 pub enum ToInspector<R = Reply> {
     /// How the extension is.
-    Background(Background),
+    Background(Box<Background>),
     /// The host's answer.
     Answer(Answer<R>),
     /// What a page's databases hold.
@@ -171,7 +171,7 @@ pub struct Background {
     pub documents: Vec<Document>,
     /// Deep capture of the inspected tab; absent if it is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deep_capture: Option<Box<DeepCapture>>,
+    pub deep_capture: Option<DeepCapture>,
 }
 
 /// A document that runs the page scripts.

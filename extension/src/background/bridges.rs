@@ -404,18 +404,6 @@ impl Bridges {
         self.readers_of(origin).map(|(port, _)| *port)
     }
 
-    /// The ports of the documents in a tab whose deliveries are taken.
-    pub fn readers_in(&self, tab: i64) -> Vec<u32> {
-        let welcome = self.welcome().into_iter();
-        welcome
-            .filter(|port| {
-                self.connected
-                    .get(port)
-                    .is_some_and(|bridge| bridge.page().tab == tab)
-            })
-            .collect()
-    }
-
     /// A bridge has just said something of what it reads.
     pub fn note_reading(&mut self, port: u32) {
         if let Some(bridge) = self.connected.get_mut(&port) {

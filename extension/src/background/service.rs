@@ -159,11 +159,6 @@ impl Background {
             .with_relay(|relay| relay.deep_capture_changed(tab.into(), state));
     }
 
-    /// A worker has no hook although it should.
-    pub fn worker_missed(&self, tab: i32, url: &str) {
-        self.0.with_relay(|relay| relay.worker_missed(tab.into(), url));
-    }
-
     /// The browser's permissions have changed.
     pub fn permissions_changed(&self) {
         self.0.with_relay(Relay::permissions_changed);

@@ -52,7 +52,7 @@ impl App {
     }
 
     /// Deep capture of the inspected tab; `None`: it is off.
-    pub fn deep_capture(self) -> Option<Box<DeepCapture>> {
+    pub fn deep_capture(self) -> Option<DeepCapture> {
         self.host
             .background
             .with(|background| background.as_ref()?.deep_capture.clone())

@@ -199,9 +199,7 @@ impl Relay {
                 .map_or_else(Vec::new, |granted| self.capture.ungranted(granted)),
             rules: self.rules.clone(),
             documents: self.bridges.documents(tab),
-            deep_capture: tab
-                .and_then(|tab| self.deep_captures.get(&tab))
-                .map(|deep| Box::new(deep.clone())),
+            deep_capture: tab.and_then(|tab| self.deep_captures.get(&tab)).cloned(),
         }
     }
 }

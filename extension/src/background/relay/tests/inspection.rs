@@ -34,7 +34,7 @@ fn state(relay: &mut Relay, port: u32) -> Background {
         },
         _ => None,
     });
-    last.unwrap_or_else(|| panic!("nothing new: {actions:?}"))
+    *last.unwrap_or_else(|| panic!("nothing new: {actions:?}"))
 }
 
 fn answer(id: u64) -> String {
