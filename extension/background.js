@@ -81,6 +81,7 @@ const deepCapture = new DeepCapture({
  * A person wants the workers of a tab captured as they write, or no more.
  * @param {number} tab
  * @param {boolean} isWanted
+ * @returns {Promise<void>}
  */
 globalThis.idbRelayDeepCapture = (tab, isWanted) => deepCapture.set(tab, isWanted);
 

@@ -138,17 +138,18 @@ export class DeepCapture {
    * A person wants it for a tab, or no more.
    * @param {number} id
    * @param {boolean} isWanted
+   * @returns {Promise<void>} resolves when it is done, or has failed
    */
-  set(id, isWanted) {
+  async set(id, isWanted) {
     const known = this.#tabs.get(id);
     if (!isWanted) {
       if (known === undefined) return;
       this.#tabs.delete(id);
       this.#keep();
       this.#around.report(id, "");
-      api?.detach({ tabId: id }).catch(() => {});
+      await api?.detach({ tabId: id }).catch(() => {});
     } else if (known === undefined || known.state === "ended") {
-      void this.#attach(id);
+      await this.#attach(id);
     }
   }
 
@@ -250,7 +251,7 @@ export class DeepCapture {
       await chrome.tabs.get(tab.id);
       this.#end(tab, leftForOther(), true);
     } catch {
-      if (this.#tabs.get(tab.id) === tab) this.set(tab.id, false);
+      if (this.#tabs.get(tab.id) === tab) void this.set(tab.id, false);
     }
   }
 
