@@ -11,7 +11,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::schema::SchemaChange;
+use crate::{event::WriterKind, schema::SchemaChange};
 
 /// The longest name of a database, store, index or bucket that is told, in UTF-16 code units. Every
 /// event repeats the names of its store, so a page that may choose them as long as it likes writes
@@ -92,6 +92,18 @@ pub enum Body<'a> {
     Skipped(Skipped<'a>),
 }
 
+/// The worker that wrote, of a document that tells of it. The page says so, and may say anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WritingWorker<'a> {
+    /// What kind of worker.
+    pub kind: WriterKind,
+    /// The address of its script, of at most [`MAX_NAME_UNITS`].
+    #[serde(borrow)]
+    pub url: Cow<'a, str>,
+    /// Tells it from the other workers of the document. What one worker writes is told in its order.
+    pub id: u32,
+}
+
 /// The write operations of one committed transaction, in the order of the calls; requests that
 /// failed are left out.
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,6 +120,9 @@ pub struct Commit<'a> {
     pub began_at: i64,
     /// When `complete` fired.
     pub committed_at: i64,
+    /// The worker that wrote; absent if the document itself did.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<WritingWorker<'a>>,
     /// The key paths of the stores that were written to, as they were at the first operation under
     /// the store's name; those without a key path are left out.
     #[serde(default, borrow, skip_serializing_if = "BTreeMap::is_empty")]
@@ -384,6 +399,9 @@ pub struct Deletion<'a> {
     pub began_at: i64,
     /// When it succeeded.
     pub deleted_at: i64,
+    /// The worker that deleted it; absent if the document itself did.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<WritingWorker<'a>>,
 }
 
 /// Stores of which commits were lost on the way, and why.
@@ -432,15 +450,16 @@ impl Body<'_> {
         }
     }
 
-    /// The first name in it that is longer than [`MAX_NAME_UNITS`], if there is one.
+    /// The first name or address in it that is longer than [`MAX_NAME_UNITS`], if there is one.
     pub fn name_too_long(&self) -> Option<&str> {
         match self {
             Self::Commit(Commit {
                 bucket,
                 database,
                 operations,
+                writer,
                 ..
-            }) => first_too_long(&[bucket, database])
+            }) => first_too_long(&[bucket, database, url_of(writer.as_ref())])
                 .or_else(|| operations.iter().find_map(Operation::name_too_long)),
             Self::Snapshot(Snapshot {
                 bucket,
@@ -479,13 +498,22 @@ impl Body<'_> {
                             .or_else(|| stores.into_iter().find_map(|store| first_too_long(&[store])))
                     })
                 }),
-            Self::Deletion(Deletion { bucket, database, .. }) => first_too_long(&[bucket, database]),
+            Self::Deletion(Deletion {
+                bucket,
+                database,
+                writer,
+                ..
+            }) => first_too_long(&[bucket, database, url_of(writer.as_ref())]),
             Self::Gap(Gap { stores, .. }) => stores
                 .iter()
                 .find_map(|name| first_too_long(&[&name.bucket, &name.database, &name.store])),
             Self::Skipped(_) => None,
         }
     }
+}
+
+fn url_of<'w>(writer: Option<&'w WritingWorker<'_>>) -> &'w str {
+    writer.map_or("", |writer| &writer.url)
 }
 
 fn first_too_long<'n>(names: &[&'n str]) -> Option<&'n str> {

@@ -96,6 +96,39 @@ pub struct Event<'a> {
     pub transaction: Option<Transaction<'a>>,
 }
 
+/// What kind of context wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriterKind {
+    /// A dedicated worker.
+    Worker,
+    /// A shared worker.
+    SharedWorker,
+    /// A service worker.
+    ServiceWorker,
+}
+
+/// The worker that wrote. The page says so; the browser confirms nothing of it but the origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer<'a> {
+    /// What kind of worker.
+    pub kind: WriterKind,
+    /// The address of its script, without what stands behind `?` or `#`.
+    #[serde(borrow)]
+    pub url: Cow<'a, str>,
+}
+
+impl WriterKind {
+    /// For a person.
+    pub fn title(self) -> &'static str {
+        match self {
+            WriterKind::Worker => "worker",
+            WriterKind::SharedWorker => "shared worker",
+            WriterKind::ServiceWorker => "service worker",
+        }
+    }
+}
+
 /// Where a change happened.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Source<'a> {
@@ -125,6 +158,9 @@ pub struct Source<'a> {
     /// The document's random id.
     #[serde(borrow)]
     pub context: Cow<'a, str>,
+    /// The worker that wrote; absent if the document itself did, or if it was read.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<Writer<'a>>,
     /// The event's number in its profile: it grows by one from event to event.
     pub sequence: u64,
     /// Whether it was read rather than observed.

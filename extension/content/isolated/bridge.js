@@ -3,11 +3,11 @@
 // Runs in the isolated world, which shares the document with the page but none of its objects. This
 // module only joins the parts; each has its own module:
 //
-//   hook ──▶ HookEnd ──▶ Outbox ──▶ BackgroundPort ──▶ background
-//                          ▲              │
-//   databases ──▶ readers ─┘◀── Surveys ◀─┘ Comparisons
-//                                  ▲
-//   storage meter ────────────── Watch
+//   hook ──▶ HookEnd ──────────▶ Outbox ──▶ BackgroundPort ──▶ background
+//   workers ──▶ WorkerChannels ──┘ ▲              │
+//   databases ──▶ readers ─────────┘◀── Surveys ◀─┘ Comparisons
+//                                          ▲
+//   storage meter ────────────────────── Watch
 //
 // A new port starts with everything that is not acknowledged; the background keeps what arrives
 // before its welcome. Nothing in here may throw: the page would see the error event.
@@ -35,11 +35,13 @@ import { Outbox } from "./outbox.js";
 import { Pacing } from "./pacing.js";
 import { watchPageLife } from "./page_life.js";
 import { place } from "./place.js";
-import { BackgroundPort } from "./port.js";
+import { BackgroundPort, hearBackground } from "./port.js";
+import { randomName } from "./random_name.js";
 import { Surveys } from "./surveys.js";
 import { after, idle } from "./time.js";
 import { readUsage } from "./usage.js";
 import { Watch } from "./watch.js";
+import { WorkerChannels } from "./worker_channels.js";
 import { Workers } from "./workers.js";
 
 
@@ -71,15 +73,17 @@ function startBridge() {
   const readSome = async (/** @type {import("./read_origin.js").Store[]} */ stores) =>
     (await import("./read_origin.js")).readSome(stores, host);
   const comparisons = new Comparisons(isStopped, readSome, after);
-  const hook = new HookEnd({
+  /** @type {import("./hook_messages.js").HookListener} */
+  const listener = {
     commit: (text, blobs, stacks) => {
       deliver(text, { droppable: true, blobs, stacks });
       watch?.noteCommit(text);
     },
     compare: (stores) => void comparisons.compareSoon(stores),
     survey: () => void surveys.askSoon(),
-    met: () => noteHooked(),
-  });
+  };
+  const hook = new HookEnd(listener, () => noteHooked());
+  const channels = new WorkerChannels(listener);
 
   /** Looks for unseen writes, once the background has chosen this document. */
   /** @type {Watch | null} */
@@ -213,6 +217,7 @@ function startBridge() {
     outbox.clear();
     watch?.stop();
     hook.stop();
+    channels.stop();
     port.stop();
   }
 
@@ -228,6 +233,7 @@ function startBridge() {
       // Chromium cuts the port.
       () => port.lasts || port.post(LEAVING),
       () => mayComeBack && port.becomeBrief(),
+      () => mayComeBack && channels.rest(),
       () => outbox.leave(),
       () => hook.tell(LEAVE),
       () => outbox.isEmpty || sendAll(),
@@ -246,6 +252,7 @@ function startBridge() {
     isLeaving = false;
     leftSteps = 0;
     port.becomeLasting();
+    channels.comeBack();
     hook.tell(STAY);
     if (outbox.comeBack()) surveys.isWanted = true;
     if (context !== "") port.open();
@@ -262,14 +269,27 @@ function startBridge() {
     port.post(hiddenText(watch?.stop() ?? null));
   }
 
+  /**
+   * A worker of this document is about to be hooked, or is not after all. Answers with the name of
+   * its channel: a worker must not tell of its writes before this document listens.
+   * @param {import("./port.js").StartingWorker} worker
+   */
+  function answerForWorker({ url, isImport = false, isMissed = false }) {
+    if (isMissed) {
+      workers.noteMissed(url);
+      return undefined;
+    }
+    if (port.isStopped || isLeaving) return undefined;
+    if (!isImport) workers.noteHooked(url);
+    return channels.nameFor(url, isImport);
+  }
+
+  hearBackground(({ worker }) => (worker === undefined ? undefined : answerForWorker(worker)));
   watchPageLife(leave, comeBack, changeSight);
   // Even if there is no database: perhaps there was one when this origin was seen last.
   const begin = isLate ? Promise.race([hooked, after(HOOK_PATIENCE)]).then(idle) : idle();
   if (surveys.isWanted) void begin.then(() => port.open());
 }
-
-const randomName = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 // The window, and with it this world, may serve a second document (an `about:blank` that is
 // navigated or written to), and the scripts may be injected twice. One bridge is enough: the second

@@ -14,7 +14,7 @@ import {
 import { globalFunction } from "../shared/pristine.js";
 import { needStack } from "../shared/stack.js";
 import { isLate, listenTo, stopListeningTo } from "../shared/unnamed.js";
-import { parseOrNull } from "./delivery.js";
+import { takeBody, takeStores } from "./hook_messages.js";
 
 /** More calls deep than taking a message of the hook's is. */
 const STACK_OF_TAKING = 100;
@@ -22,24 +22,21 @@ const STACK_OF_TAKING = 100;
 /** In Firefox only: makes a function of the page's world that calls another one. */
 const makeNative = globalFunction("exportFunction");
 
-/**
- * What the hook has to tell of.
- * @typedef {object} HookListener
- * @property {(text: string, blobs: ArrayLike<Blob> | null, stacks: string[] | null) => void} commit
- * @property {(stores: import("./read_origin.js").Store[]) => void} compare stores may have been
- * written to unseen
- * @property {() => void} survey something changed that only a look at everything can tell
- * @property {() => void} met the hook is there
- */
+/** @typedef {import("./hook_messages.js").HookListener} HookListener */
 
 export class HookEnd {
   /** @type {HTMLElement | null} */
   #node = null;
   #listener;
+  #met;
 
-  /** @param {HookListener} listener */
-  constructor(listener) {
+  /**
+   * @param {HookListener} listener
+   * @param {() => void} met the hook is there
+   */
+  constructor(listener, met) {
     this.#listener = listener;
+    this.#met = met;
     for (const name of [HANDSHAKE, LATE_HANDSHAKE]) listenTo(document, name, this.#meet);
   }
 
@@ -71,7 +68,7 @@ export class HookEnd {
     }
     if (makeNative !== undefined) node.addEventListener(EXPORT, giveNative);
     this.tell(READY);
-    void tellOfBuckets(node).then(this.#listener.met);
+    void tellOfBuckets(node).then(this.#met);
   };
 
   /**
@@ -98,27 +95,13 @@ export class HookEnd {
 
   /** @type {(message: Event) => void} */
   #takeBody = (message) => {
-    const { data } = /** @type {MessageEvent<string | import("./blobs.js").Marked & { stacks: string }>} */ (message);
-    const { text, blobs, stacks } = typeof data === "string" ? { text: data, blobs: null, stacks: "" } : data;
-    if (typeof text === "string") this.#listener.commit(text, blobs, stacks === "" ? null : stacksIn(stacks));
+    takeBody(/** @type {MessageEvent} */ (message).data, this.#listener);
   };
 
   /** @type {(message: Event) => void} */
   #takeStores = (message) => {
-    const { data } = /** @type {MessageEvent<string>} */ (message);
-    const stores = typeof data === "string" ? parseOrNull(data) : null;
-    if (Array.isArray(stores)) this.#listener.compare(stores);
+    takeStores(/** @type {MessageEvent} */ (message).data, this.#listener);
   };
-}
-
-/**
- * Stacks are for a person to look at: what is no list of texts is left out.
- * @param {string} text
- * @returns {string[] | null}
- */
-function stacksIn(text) {
-  const stacks = parseOrNull(text);
-  return Array.isArray(stacks) && stacks.every((stack) => typeof stack === "string") ? stacks : null;
 }
 
 /** @param {Event} event */

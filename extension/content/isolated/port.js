@@ -21,6 +21,26 @@ import { isFirefox } from "./engine.js";
  * @property {() => void} refused the extension accepts nothing more from this document
  */
 
+/**
+ * A worker of this document, before its script runs.
+ * @typedef {object} StartingWorker
+ * @property {string} url of its script
+ * @property {boolean} [isImport] a module that it imports comes next; it may be hooked already
+ * @property {boolean} [isMissed] it runs without a hook after all
+ */
+
+/**
+ * Answers what the background asks this document alone, without a port: it may ask before one is
+ * open. Only the extension's own pages and its background can ask.
+ * @param {(question: { worker?: StartingWorker }) => unknown} answer undefined: there is none
+ */
+export function hearBackground(answer) {
+  chrome.runtime.onMessage.addListener((question, _sender, respond) => {
+    const given = answer(question);
+    if (given !== undefined) respond(given);
+  });
+}
+
 export class BackgroundPort {
   /** @type {chrome.runtime.Port | null} */
   #port = null;

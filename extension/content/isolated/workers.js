@@ -1,13 +1,14 @@
-// Which workers the page has, as far as it shows without touching the page: none is hooked.
+// Which workers the page has that are not hooked, as far as it shows without touching the page.
 //
 // Not seen are workers of `blob:` and `data:` addresses, and shared ones.
+
+import { LONGEST_ADDRESS } from "../shared/channel.js";
 
 /** What the address of a worker's script ends with; or its last name has it in it. */
 const SCRIPT = /\.[cm]?[jt]s(\?|$)|\/[^./?]*worker[^./?]*(\?|$)/i;
 
-/** How many scripts are told of at most, and how much of an address. */
+/** How many scripts are told of at most. */
 const MOST_SCRIPTS = 16;
-const LONGEST_ADDRESS = 1024;
 
 /**
  * What a document's workers are told to.
@@ -22,6 +23,8 @@ export class Workers {
   #isWatching = false;
   /** @type {string[]} */
   #urls = [];
+  /** @type {Set<string>} Of scripts that are hooked. */
+  #hooked = new Set();
 
   /** @param {WorkerListener} listener */
   constructor(listener) {
@@ -38,6 +41,24 @@ export class Workers {
     this.#isWatching = true;
     this.#watchScripts();
     void this.askForServiceWorkers();
+  }
+
+  /**
+   * The next worker with this script is hooked: its writes are told. One without a hook that is
+   * known stays so.
+   * @param {string} address
+   */
+  noteHooked(address) {
+    this.#hooked.add(withoutSecrets(address));
+  }
+
+  /**
+   * It runs without a hook after all.
+   * @param {string} address
+   */
+  noteMissed(address) {
+    this.#hooked.delete(withoutSecrets(address));
+    this.#see(address);
   }
 
   /** To a background that knows none. */
@@ -75,10 +96,17 @@ export class Workers {
 
   /** @param {string} address */
   #see(address) {
+    const url = withoutSecrets(address);
+    if (this.#hooked.has(url)) return;
     this.#listener.suspect();
-    const url = address.replace(/[?#].*$/s, "").slice(0, LONGEST_ADDRESS);
     if (this.#urls.length === MOST_SCRIPTS || this.#urls.includes(url)) return;
     this.#urls.push(url);
     this.#listener.tell(url);
   }
 }
+
+/**
+ * An address without what stands behind `?` or `#`.
+ * @param {string} address
+ */
+const withoutSecrets = (address) => address.replace(/[?#].*$/s, "").slice(0, LONGEST_ADDRESS);

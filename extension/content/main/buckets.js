@@ -25,13 +25,16 @@ const defaultFactory = ownFactory();
 if (defaultFactory !== null) factories.set(defaultFactory, "");
 
 /**
- * The window's own factory, if it has one. A page that is hooked late may have put something of its
+ * The window's or the worker's own factory, if it has one. A page that is hooked late may have put something of its
  * own there, which must not be called.
  * @returns {IDBFactory | null}
  */
 function ownFactory() {
   try {
-    const getter = Object.getOwnPropertyDescriptor(globalThis, "indexedDB")?.get;
+    // Workers inherit it.
+    let owner = globalThis;
+    while (!Object.hasOwn(owner, "indexedDB")) owner = getPrototypeOf(owner);
+    const getter = Object.getOwnPropertyDescriptor(owner, "indexedDB")?.get;
     const text = uncurry(Function.prototype.toString)(getter);
     return indexOf(text, "[native code]") < 0 ? null : uncurry(/** @type {Function} */ (getter))(globalThis);
   } catch {

@@ -1,4 +1,5 @@
-// The hook's end of the way to the bridge.
+// The hook's end of the way to the bridge, in a page. In a worker the build puts
+// `worker/channel_end.js` in the place of this module; both export the same names.
 //
 // A detached node that the two worlds share: no other script can reach it, except as `channel.js`
 // says. Its events carry the messages, synchronously, so that a commit is on its way out of this
@@ -70,6 +71,9 @@ listen(node, STAY, () => {
  * @param {() => void} action
  */
 export const whenLeaving = (action) => listen(node, LEAVE, action);
+
+/** Who writes, as a member of bodies; empty for the page. */
+export const writer = "";
 
 /** The reason of a gap that a document leaves behind. */
 export const WENT_AWAY = "a transaction's document went away";

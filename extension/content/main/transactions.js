@@ -28,7 +28,17 @@ import {
   typeOf,
   versionOf,
 } from "./idb.js";
-import { active, hand, leaving, tracing, wantComparison, wantSurvey, WENT_AWAY, whenLeaving } from "./channel_end.js";
+import {
+  active,
+  hand,
+  leaving,
+  tracing,
+  wantComparison,
+  wantSurvey,
+  WENT_AWAY,
+  whenLeaving,
+  writer,
+} from "./channel_end.js";
 import { commitText, databaseText, gapText, keyMember, operationText, storeNameText, valueMember } from "../shared/messages.js";
 import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { MAX_MISSED, missed } from "./replace.js";
@@ -485,7 +495,7 @@ function bodyOf(transaction, place, version) {
     }
   }
   if (text === "") return "";
-  return commitText(place, version, { beganAt, committedAt: now() }, keyPathsText(stores), text);
+  return commitText(place, writer, version, { beganAt, committedAt: now() }, keyPathsText(stores), text);
 }
 
 /** @type {Map<string, number>} Of each record the next write; for `forgetOverwritten` only. */

@@ -16,7 +16,7 @@ import {
   transactionOf,
   transactionOfRequest,
 } from "./idb.js";
-import { active, hand, leaving, wantSurvey, whenLeaving } from "./channel_end.js";
+import { active, hand, leaving, wantSurvey, whenLeaving, writer } from "./channel_end.js";
 import {
   changeMember,
   createIndexText,
@@ -141,6 +141,6 @@ export function observeDeletion(factory, request, name) {
       wantSurvey();
       return;
     }
-    hand(deletionText(place, beganAt, now()), null, "");
+    hand(deletionText(place, writer, beganAt, now()), null, "");
   });
 }

@@ -213,6 +213,6 @@ for (const type of ["Error", "EvalError", "RangeError", "ReferenceError", "Synta
   addKind(scope[type], probeError, writeError);
   storedNames.add(type);
   errorNames.set(scope[type].prototype, type);
-  // The isolated world of Firefox reads errors of the page's.
-  errorNames.set(bare(scope.window[type].prototype), type);
+  // The isolated world of Firefox reads errors of the page's. Workers have no window.
+  errorNames.set(bare((scope.window ?? scope)[type].prototype), type);
 }

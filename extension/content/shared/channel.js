@@ -60,5 +60,13 @@ export const EXPORT = "export";
  * stacks of its operations come along, as JSON.
  */
 export const BODY = "body";
+
+// From the hook of a worker there is no node but a `BroadcastChannel` (`worker/channel_end.js`).
+// What is posted on it is the `data` of `BODY`; or `{compare}`, with the `data` of `COMPARE`; or
+// `{survey: true}`.
+
+/** How much of a worker's address is told, in UTF-16 units. */
+export const LONGEST_ADDRESS = 1024;
+
 /** In a body's text where a blob's bytes are missing: no JSON text has it. */
 export const MARK = "\u0001";

@@ -85,25 +85,35 @@ export const deleteIndexText = (index) => `{"delete_index":{"index":${stringify(
 export const renameIndexText = (index, to) => `{"rename_index":{"index":${stringify(index)},"to":${stringify(to)}}}`;
 
 /**
+ * `protocol::commit::WritingWorker`, with a comma in front.
+ * @param {string} kind
+ * @param {string} url
+ * @param {number} id
+ */
+export const writerMember = (kind, url, id) => `,"writer":{"kind":"${kind}","url":${stringify(url)},"id":${id}}`;
+
+/**
  * `protocol::commit::Commit`.
  * @param {string} inDatabaseText
+ * @param {string} writerText a member with a comma in front; empty for the page
  * @param {number} version
  * @param {{ beganAt: number, committedAt: number }} times in milliseconds since the epoch
  * @param {string} keyPathsText the members of an object that has each store's key path
  * @param {string} operationsText with commas between
  */
-export const commitText = (inDatabaseText, version, times, keyPathsText, operationsText) =>
-  `{"commit":{${inDatabaseText},"version":${version},"began_at":${times.beganAt},"committed_at":${times.committedAt},` +
-  `${keyPathsText === "" ? "" : `"key_paths":{${keyPathsText}},`}"operations":[${operationsText}]}}`;
+export const commitText = (inDatabaseText, writerText, version, times, keyPathsText, operationsText) =>
+  `{"commit":{${inDatabaseText},"version":${version},"began_at":${times.beganAt},"committed_at":${times.committedAt}` +
+  `${writerText}${keyPathsText === "" ? "" : `,"key_paths":{${keyPathsText}}`},"operations":[${operationsText}]}}`;
 
 /**
  * `protocol::commit::Deletion`: a database is gone.
  * @param {string} inDatabaseText
+ * @param {string} writerText as of a commit
  * @param {number} beganAt
  * @param {number} deletedAt
  */
-export const deletionText = (inDatabaseText, beganAt, deletedAt) =>
-  `{"deletion":{${inDatabaseText},"began_at":${beganAt},"deleted_at":${deletedAt}}}`;
+export const deletionText = (inDatabaseText, writerText, beganAt, deletedAt) =>
+  `{"deletion":{${inDatabaseText},"began_at":${beganAt},"deleted_at":${deletedAt}${writerText}}}`;
 
 /**
  * `protocol::commit::Gap`: has stores read again.

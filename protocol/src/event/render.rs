@@ -7,7 +7,7 @@ use std::{fmt::Write as _, ops::Range};
 
 use serde_json::{Error, value::RawValue};
 
-use super::{Event, Source, Transaction};
+use super::{Event, Source, Transaction, Writer};
 
 /// Remembers how the last event's source and transaction were rendered.
 #[derive(Debug, Default)]
@@ -122,6 +122,10 @@ impl RenderedSource {
             database_version: source.database_version,
             store: owned(&source.store),
             context: owned(&source.context),
+            writer: source.writer.as_ref().map(|writer| Writer {
+                kind: writer.kind,
+                url: owned(&writer.url),
+            }),
             sequence: 0,
             snapshot: source.snapshot,
             late: source.late,
@@ -135,6 +139,7 @@ impl RenderedSource {
         // What changes most often comes first.
         self.of.store == source.store
             && self.of.context == source.context
+            && self.of.writer == source.writer
             && self.of.database == source.database
             && self.of.snapshot == source.snapshot
             && self.of.late == source.late
@@ -156,7 +161,10 @@ fn around(text: &str, member: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{event::Op, schema::SchemaChange};
+    use crate::{
+        event::{Op, WriterKind},
+        schema::SchemaChange,
+    };
     use proptest::prelude::*;
 
     fn raw(json: &str) -> &RawValue {
@@ -217,6 +225,10 @@ mod tests {
                         database_version: *count,
                         store: store.into(),
                         context: context.into(),
+                        writer: is(2).then(|| Writer {
+                            kind: WriterKind::SharedWorker,
+                            url: store.into(),
+                        }),
                         sequence: *number,
                         snapshot: *snapshot,
                         late: is(0) && is(4),

@@ -11,7 +11,7 @@ mod padding;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use oxc::{
     allocator::Allocator,
     codegen::{Codegen, CodegenOptions},
@@ -26,47 +26,95 @@ pub struct Script {
     pub name: &'static str,
     /// The module that it is made of, with those that this one imports.
     entry: &'static str,
-    /// What stacks call it, where the page sees them: error reporters pass over errors with an
-    /// extension's file at the top.
-    alias: Option<&'static str>,
+    /// Where it runs.
+    world: World,
 }
 
+/// Where a script runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum World {
+    /// With the page's own scripts.
+    Main,
+    /// With the document, apart from the page's scripts.
+    Isolated,
+    /// In front of a worker's own script, as an expression.
+    Worker,
+}
+
+/// What stacks call a script where the page sees them: error reporters pass over errors with an
+/// extension's file at the top.
+const ALIAS: &str = "indexedDB";
+
+/// The modules that a worker has in the place of others.
+const INSTEAD: [(&str, &str); 1] = [("main/channel_end.js", "worker/channel_end.js")];
+
+/// What stands around a worker's script until it is minified: an expression alone would be removed.
+const HOLDER: &str = "self.hook=";
+
 /// All of them.
-pub const SCRIPTS: [Script; 3] = [
+pub const SCRIPTS: [Script; 4] = [
     Script {
         name: "hook.js",
         entry: "main/hook.js",
-        alias: Some("indexedDB"),
+        world: World::Main,
+    },
+    Script {
+        name: "worker_hook.js",
+        entry: "worker/hook.js",
+        world: World::Worker,
     },
     Script {
         name: "bridge.js",
         entry: "isolated/bridge.js",
-        alias: None,
+        world: World::Isolated,
     },
     Script {
         name: "inspect.js",
         entry: "isolated/inspect.js",
-        alias: None,
+        world: World::Isolated,
     },
 ];
 
 impl Script {
     /// Its text for a browser.
     pub fn text(&self, directory: &Path, browser: &str) -> Result<String> {
-        let text = bundle::bundle(directory, self.entry)?;
-        // What has an alias runs in the page's own world.
-        let Some(alias) = self.alias else {
-            return minified(&text);
+        let instead: &[_] = match self.world {
+            World::Worker => &INSTEAD,
+            World::Main | World::Isolated => &[],
         };
-        lint::check(&text)?;
-        let mut script = minified(&text)?;
-        if browser == "chromium" {
-            script = padding::padded(&script)?;
+        let text = bundle::bundle(directory, self.entry, instead)?;
+        match self.world {
+            World::Isolated => minified(&format!("(() => {{\n\"use strict\";\n{text}}})();\n")),
+            World::Main => {
+                let text = format!("(() => {{\n\"use strict\";\n{text}}})();\n");
+                lint::check(&text)?;
+                let mut script = minified(&text)?;
+                if browser == "chromium" {
+                    script = padding::padded(&script)?;
+                }
+                script.push_str("\n//# sourceURL=");
+                script.push_str(ALIAS);
+                Ok(script)
+            }
+            World::Worker => {
+                let text = format!(
+                    "{HOLDER}function (channelName) {{\n\"use strict\";\ntry {{\n{text}}} catch {{}}\n}};\n"
+                );
+                lint::check(&text)?;
+                expression(&minified(&text)?)
+            }
         }
-        script.push_str("\n//# sourceURL=");
-        script.push_str(alias);
-        Ok(script)
     }
+}
+
+/// A worker's script as one expression that the worker's own lines can follow in its line.
+fn expression(script: &str) -> Result<String> {
+    let held = script.trim_end().trim_end_matches(';');
+    let function = held
+        .strip_prefix(HOLDER)
+        .context("the worker's hook is not one function any more")?;
+    ensure!(!function.contains('\n'), "the worker's hook has a line break");
+    Ok(format!("({function})"))
 }
 
 /// The same program in fewer letters.

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use protocol::inspect::{Question, Reply};
 
 use super::{
-    document_label::label_document,
+    document_label::{describe_writer, label_document},
     dynamic::{IntoViews as _, dynamic_view, on_press},
     record_comparison::record_of_event,
     sentence::sentence,
@@ -63,6 +63,8 @@ fn Head(app: App, row: EventRow) -> impl IntoView {
     let copied = key.clone();
     let source = &row.source;
     let (document, badge) = label_document(app, &row);
+    let writer = source.writer.as_ref().map(describe_writer);
+    let writer = writer.map(|writer| view! { <p class="faint writer">{writer}</p> });
     let bucket = (!source.bucket.is_empty()).then(|| format!(" · bucket {}", source.bucket));
     view! {
         <header>
@@ -73,6 +75,7 @@ fn Head(app: App, row: EventRow) -> impl IntoView {
             <button class="icon" aria-label="Close details" title="Close (Esc)" on:click=on_press(move || app.close_details())>"×"</button>
             <p class="faint">{source.origin.clone()}" › "<span class="name">{source.database.clone()}</span>" › "<span class="name">{source.store.clone()}</span>{bucket}</p>
             <p class="faint">{page::time_of_day(row.committed_at)}" · event "{row.number}" · "<span title=document>{badge.1}</span></p>
+            {writer}
         </header>
     }
 }

@@ -1,8 +1,34 @@
 //! Names the document that wrote an event.
 
+use protocol::{
+    event::{Writer, WriterKind},
+    shown::shown,
+};
+
 use crate::{app::state::App, dom::row::DocumentLabel, events::row::EventRow};
 
 pub fn label_document(app: App, row: &EventRow) -> DocumentLabel {
+    let (title, badge) = label_page(app, row);
+    let Some(writer) = &row.source.writer else {
+        return (title, badge);
+    };
+    let badge = match writer.kind {
+        WriterKind::Worker => "worker",
+        WriterKind::SharedWorker => "shared",
+        WriterKind::ServiceWorker => "service",
+    };
+    (
+        format!("{}. {title}", describe_writer(writer)),
+        ("worker", badge.to_owned()),
+    )
+}
+
+/// The page decides the address.
+pub fn describe_writer(writer: &Writer<'_>) -> String {
+    format!("Written by a {} {}", writer.kind.title(), shown(&writer.url))
+}
+
+fn label_page(app: App, row: &EventRow) -> DocumentLabel {
     if row.is_snapshot {
         return (
             "Read from the database: its write was not observed".to_owned(),

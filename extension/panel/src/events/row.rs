@@ -28,6 +28,8 @@ pub struct RowSource {
     pub store: String,
     /// The document's id.
     pub context: String,
+    /// The worker that wrote, if it was one.
+    pub writer: Option<event::Writer<'static>>,
 }
 
 impl RowSource {
@@ -38,11 +40,16 @@ impl RowSource {
             database: source.database.clone().into_owned(),
             store: source.store.clone().into_owned(),
             context: source.context.clone().into_owned(),
+            writer: source.writer.as_ref().map(|writer| event::Writer {
+                kind: writer.kind,
+                url: writer.url.clone().into_owned().into(),
+            }),
         }
     }
 
     pub(super) fn matches(&self, source: &event::Source<'_>) -> bool {
         self.context == source.context
+            && self.writer == source.writer
             && self.store == source.store
             && self.database == source.database
             && self.origin == source.origin

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, io::Write};
 
-use protocol::event::{Event, Op};
+use protocol::event::{Event, Op, Writer};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -94,8 +94,12 @@ impl<'s> Stages<'s> {
     ) -> Result<(), CliError> {
         let event: Event<'_> = parse(entry)?;
         let source = &event.source;
+        let writer = source.writer.as_ref();
+        let writer = writer.map_or_else(String::new, |Writer { kind, url }| {
+            format!(" by {} {url}", kind.title())
+        });
         let mut text = format!(
-            "{}  {} › {} › {}  {}{}  {}",
+            "{}  {} › {} › {}  {}{}{writer}  {}",
             reader.local_time(event.ts_ms)?,
             source.origin,
             source.database,

@@ -138,7 +138,7 @@ impl<'j> Batch<'j> {
             bytes_of,
         )?;
         let when = CommitSpan {
-            context: scope.context,
+            context: self.writing_context(scope, commit.writer.as_ref())?,
             began_at: self.state.clock.bound(commit.began_at),
             committed_at: self.state.clock.bound(commit.committed_at),
         };
@@ -211,6 +211,7 @@ impl<'j> Batch<'j> {
             database: &commit.database,
             version: commit.version,
             context_name: scope.context_name,
+            writer: commit.writer.as_ref(),
             ts_ms: commit.committed_at,
             transaction: Some(id),
         };

@@ -1,9 +1,12 @@
 //! Documents and the numbers of their deliveries: which were applied, which never came.
 
-use protocol::message::{ErrorCode, HostError, Page};
+use protocol::{
+    commit::WritingWorker,
+    message::{ErrorCode, HostError, MAX_CONTEXT, Page},
+};
 use rusqlite::{OptionalExtension as _, params};
 
-use super::Batch;
+use super::{Batch, Scope};
 use crate::time::now_ms;
 
 /// A document that delivers.
@@ -38,6 +41,23 @@ impl Batch<'_> {
                 .insert(name.to_owned(), Known { context, origin });
         }
         Ok(context)
+    }
+
+    /// The context that the stamps of a commit name. A document and its workers deliver under one
+    /// name, but only the commits of one of them come in order: so each worker has a context of its
+    /// own.
+    pub(super) fn writing_context(
+        &mut self,
+        scope: Scope<'_>,
+        worker: Option<&WritingWorker<'_>>,
+    ) -> rusqlite::Result<i64> {
+        let Some(worker) = worker else {
+            return Ok(scope.context);
+        };
+        // No document has a name as long: it would be refused.
+        let name = format!("{:-<MAX_CONTEXT$}/{:08x}", scope.context_name, worker.id);
+        let context = self.context(&name, scope.origin)?;
+        Ok(context.map_or(scope.context, |context| context.id))
     }
 
     fn load_context(&self, name: &str, origin: &str) -> rusqlite::Result<Option<Context>> {

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use protocol::event::{Event, Rendered, Source, Transaction};
+use protocol::{
+    commit::WritingWorker,
+    event::{Event, Rendered, Source, Transaction, Writer},
+};
 use rusqlite::params;
 use serde_json::value::RawValue;
 
@@ -21,6 +24,8 @@ pub(super) struct EventContext<'a> {
     pub database: &'a str,
     pub version: u64,
     pub context_name: &'a str,
+    /// None: the document itself wrote, or it was read.
+    pub writer: Option<&'a WritingWorker<'a>>,
     pub ts_ms: i64,
     /// None: it was read, not observed.
     pub transaction: Option<&'a str>,
@@ -86,6 +91,10 @@ impl<'j> Batch<'j> {
                 database_version: event_context.version,
                 store: Cow::Borrowed(pending.store_name),
                 context: Cow::Borrowed(event_context.context_name),
+                writer: event_context.writer.map(|worker| Writer {
+                    kind: worker.kind,
+                    url: Cow::Borrowed(&worker.url),
+                }),
                 sequence: number,
                 snapshot: event_context.transaction.is_none(),
                 late: pending.late,

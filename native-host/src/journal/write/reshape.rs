@@ -120,7 +120,7 @@ impl<'j> Batch<'j> {
         id: &str,
     ) -> rusqlite::Result<()> {
         let when = CommitSpan {
-            context: scope.context,
+            context: self.writing_context(scope, deletion.writer.as_ref())?,
             began_at: self.state.clock.bound(deletion.began_at),
             committed_at: self.state.clock.bound(deletion.deleted_at),
         };
@@ -175,6 +175,7 @@ impl<'j> Batch<'j> {
             database: &deletion.database,
             version,
             context_name: scope.context_name,
+            writer: deletion.writer.as_ref(),
             ts_ms: deletion.deleted_at,
             transaction: Some(id),
         };

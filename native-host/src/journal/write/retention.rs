@@ -348,6 +348,7 @@ impl Batch<'_> {
             database: &place.database,
             version,
             context_name: "",
+            writer: None,
             ts_ms,
             transaction: None,
         };
@@ -446,6 +447,7 @@ impl Batch<'_> {
                 database_version: version,
                 store: Cow::Borrowed(&place.store),
                 context: Cow::Borrowed(""),
+                writer: None,
                 sequence: loss.last,
                 snapshot: false,
                 late: false,

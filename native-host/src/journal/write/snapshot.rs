@@ -235,6 +235,7 @@ pub(super) fn event_context<'a>(
         database,
         version,
         context_name: scope.context_name,
+        writer: None,
         ts_ms: reading.read_at,
         transaction: None,
     }

@@ -65,6 +65,7 @@ impl Batch<'_> {
                 database: &place.database,
                 version,
                 context_name: scope.context_name,
+                writer: None,
                 ts_ms: reading.read_at,
                 transaction: None,
             };

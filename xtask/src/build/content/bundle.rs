@@ -1,8 +1,8 @@
 //! Puts a script together from its modules.
 //!
 //! Content scripts are no modules. So the modules that an entry imports, directly or not, are laid
-//! one behind the other into one function, each behind those that it imports, and nothing of them
-//! is global. What the entry's modules ask for by `import()` is laid into a function of its own,
+//! one behind the other, each behind those that it imports; the caller puts a function around them,
+//! so that nothing of them is global. What the entry's modules ask for by `import()` is laid into a function of its own,
 //! which runs when it is first asked for.
 //!
 //! The modules share one scope: two of them may not declare one name, and an import keeps the name
@@ -28,10 +28,10 @@ use oxc::{
     span::{GetSpan as _, SourceType, Span},
 };
 
-/// The text of a script whose entry is this module, a path below `directory`: one function, called
-/// at once.
-pub fn bundle(directory: &Path, entry: &str) -> Result<String> {
-    let mut order = Order::new(directory);
+/// The text of a script whose entry is this module, a path below `directory`: the body of a
+/// function. `instead` names modules, and those that take their places.
+pub fn bundle(directory: &Path, entry: &str, instead: &[(&str, &str)]) -> Result<String> {
+    let mut order = Order::new(directory, instead);
     order.add(&PathBuf::from(entry))?;
     let first = order.modules.len();
     let wanted: Vec<PathBuf> = order
@@ -44,7 +44,7 @@ pub fn bundle(directory: &Path, entry: &str) -> Result<String> {
     }
     declare_once(&order.modules)?;
     let (now, later) = order.modules.split_at(first);
-    let mut text = String::from("(() => {\n\"use strict\";\n");
+    let mut text = String::new();
     text.extend(now.iter().map(|module| module.text.as_str()));
     if !wanted.is_empty() {
         text.push_str("let loaded;\nfunction later() {\nreturn loaded ??= (() => {\n");
@@ -59,7 +59,6 @@ pub fn bundle(directory: &Path, entry: &str) -> Result<String> {
             .collect();
         writeln!(text, "return {{ {} }};\n}})();\n}}", names.join(", "))?;
     }
-    text.push_str("})();\n");
     Ok(text)
 }
 
@@ -80,6 +79,8 @@ struct Module {
 /// Modules, each behind those that it imports.
 struct Order<'a> {
     directory: &'a Path,
+    /// Modules, and those that take their places.
+    instead: &'a [(&'a str, &'a str)],
     modules: Vec<Module>,
     added: HashSet<PathBuf>,
     /// Those whose imports are being added, the entry first.
@@ -87,9 +88,10 @@ struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    fn new(directory: &'a Path) -> Self {
+    fn new(directory: &'a Path, instead: &'a [(&'a str, &'a str)]) -> Self {
         Self {
             directory,
+            instead,
             modules: Vec::new(),
             added: HashSet::new(),
             open: Vec::new(),
@@ -97,6 +99,8 @@ impl<'a> Order<'a> {
     }
 
     fn add(&mut self, path: &Path) -> Result<()> {
+        let other = self.instead.iter().find(|(module, _)| Path::new(module) == path);
+        let path = other.map_or(path, |(_, other)| Path::new(other));
         if let Some(start) = self.open.iter().position(|module| module == path) {
             let circle: Vec<String> = self.open[start..]
                 .iter()
@@ -282,7 +286,7 @@ mod tests {
             fs::create_dir_all(path.parent().context("a directory")?)?;
             fs::write(path, source)?;
         }
-        bundle(directory.path(), sources[0].0)
+        bundle(directory.path(), sources[0].0, &[])
     }
 
     fn refusal(sources: &[(&str, &str)]) -> String {
@@ -330,6 +334,21 @@ mod tests {
             text.contains("return { x };") && !text.contains("import("),
             "{text}"
         );
+        Ok(())
+    }
+
+    #[test]
+    fn module_takes_the_place_of_another() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        for (name, source) in [
+            ("a.js", "import { x } from \"./b.js\";\nx();\n"),
+            ("b.js", "import \"./absent.js\";\nexport const x = 1;\n"),
+            ("c.js", "export const x = 2;\n"),
+        ] {
+            fs::write(directory.path().join(name), source)?;
+        }
+        let text = bundle(directory.path(), "a.js", &[("b.js", "c.js")])?;
+        assert!(text.contains("x = 2") && !text.contains("x = 1"), "{text}");
         Ok(())
     }
 

@@ -151,6 +151,7 @@ impl Feed {
                 version: 1,
                 began_at: at,
                 committed_at: at,
+                writer: None,
                 key_paths: BTreeMap::new(),
                 operations,
             }),

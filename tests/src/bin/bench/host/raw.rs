@@ -119,6 +119,7 @@ fn event(number: u64) -> Result<String> {
             database_version: 1,
             store: "rows".into(),
             context: feed::CONTEXT.into(),
+            writer: None,
             sequence: 1_790_000_000_000_000 + number,
             late: false,
             snapshot: false,

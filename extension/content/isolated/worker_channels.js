@@ -1,0 +1,101 @@
+// The channels on which the hooks of this document's workers tell of their writes.
+//
+// The background asks for a channel before a worker's script runs, and lets the script run once
+// this document listens. Only the document that owns a worker is asked, so no other tab pays for
+// it. A channel has a secret for a name, and stays open as long as the document: nothing tells when
+// a worker ends. What comes over one is data of the page's origin, as little trusted as what the
+// page's own hook says.
+
+import { takeBody, takeStores } from "./hook_messages.js";
+import { randomName } from "./random_name.js";
+
+/** @typedef {import("./hook_messages.js").HookListener} HookListener */
+
+/**
+ * How many channels a document has at most. Further workers share them: that costs a copy of each
+ * message for each worker, and changes nothing else, for hooks say who they are.
+ */
+const MOST_CHANNELS = 256;
+
+export class WorkerChannels {
+  /** @type {Map<string, BroadcastChannel | null>} By their names; null while the document rests. */
+  #channels = new Map();
+  /**
+   * The names of the channels for the workers of the last scripts, the latest one last.
+   * @type {Map<string, string>}
+   */
+  #ofScripts = new Map();
+  #listener;
+
+  /** @param {HookListener} listener */
+  constructor(listener) {
+    this.#listener = listener;
+  }
+
+  /**
+   * The name of a channel for a worker; this document listens on it.
+   * @param {string} url of its script
+   * @param {boolean} isKnown it is a worker that may have a channel already
+   */
+  nameFor(url, isKnown) {
+    const name = (isKnown ? this.#ofScripts.get(url) : undefined) ?? this.#nextName();
+    this.#ofScripts.delete(url);
+    this.#ofScripts.set(url, name);
+    if (this.#ofScripts.size > MOST_CHANNELS) this.#ofScripts.delete(this.#ofScripts.keys().next().value ?? "");
+    return name;
+  }
+
+  /** A new one; or the one that was given out longest ago. */
+  #nextName() {
+    const [oldest] = this.#channels.keys();
+    const isFull = this.#channels.size === MOST_CHANNELS;
+    const name = isFull ? oldest : randomName();
+    const channel = this.#channels.get(name) ?? this.#opened(name);
+    this.#channels.delete(name);
+    this.#channels.set(name, channel);
+    return name;
+  }
+
+  /** The document rests, and its workers do: an open channel may keep it out of the cache. */
+  rest() {
+    for (const [name, channel] of this.#channels) {
+      channel?.close();
+      this.#channels.set(name, null);
+    }
+  }
+
+  /** The document is back. */
+  comeBack() {
+    for (const [name, channel] of this.#channels) {
+      if (channel === null) this.#channels.set(name, this.#opened(name));
+    }
+  }
+
+  /** Nothing is wanted any more. */
+  stop() {
+    this.rest();
+    this.#channels.clear();
+  }
+
+  /** @param {string} name */
+  #opened(name) {
+    const channel = new BroadcastChannel(name);
+    channel.onmessage = ({ data }) => this.#take(data);
+    // What can't be read here may have been a commit.
+    channel.onmessageerror = () => this.#listener.survey();
+    return channel;
+  }
+
+  /** @param {any} data see `channel.js` */
+  #take(data) {
+    try {
+      const { compare, survey } = typeof data === "string" ? { compare: undefined, survey: false } : data;
+      if (survey) this.#listener.survey();
+      else if (compare !== undefined) takeStores(compare, this.#listener);
+      else takeBody(data, this.#listener);
+    } catch {
+      // A script of the page has made it; or there was no memory.
+      this.#listener.survey();
+    }
+  }
+}

@@ -1,0 +1,86 @@
+// The hook's end of the way to the bridge, in a worker: the build puts this module in the place of
+// `main/channel_end.js`.
+//
+// A worker shares no node with its document. So what the hook has to tell goes through a
+// `BroadcastChannel` whose name no script of the page knows, to the one bridge that listens on it
+// (`isolated/worker_channels.js`). The channel is opened for the first message: a worker that
+// writes nothing has none. Nothing comes back on it, and the hook is active from the beginning.
+
+import { LONGEST_ADDRESS } from "../shared/channel.js";
+import { writerMember } from "../shared/messages.js";
+import { globalFunction, indexOf, slice, uncurry } from "../shared/pristine.js";
+
+const Channel = BroadcastChannel;
+const postMessage = uncurry(BroadcastChannel.prototype.postMessage);
+
+/** @type {BroadcastChannel | null} */
+let channel = null;
+
+/** @param {unknown} message see `shared/channel.js` */
+function post(message) {
+  channel ??= new Channel(channelName);
+  postMessage(channel, message);
+}
+
+export const active = true;
+/** A hook that is there first has seen all that the worker opened. */
+export const isOldDefault = false;
+/** Inspectors get no stacks of workers. */
+export const tracing = false;
+/** No event tells a worker that it ends. */
+export const leaving = false;
+export const whenLeaving = () => {};
+export const WENT_AWAY = "";
+
+/** Who writes, as a member of bodies. */
+export const writer = writerMember(kindOfWorker(), addressOf(location.href), idOfWorker());
+
+function kindOfWorker() {
+  if (globalFunction("DedicatedWorkerGlobalScope") !== undefined) return "worker";
+  return globalFunction("SharedWorkerGlobalScope") === undefined ? "service_worker" : "shared_worker";
+}
+
+/**
+ * Without what stands behind `?` or `#`, where secrets may be.
+ * @param {string} url
+ */
+function addressOf(url) {
+  // The rest is the script itself.
+  if (slice(url, 0, 5) === "data:") return "data:";
+  let end = LONGEST_ADDRESS;
+  for (const mark of ["?", "#"]) {
+    const at = indexOf(url, mark);
+    if (at >= 0 && at < end) end = at;
+  }
+  return slice(url, 0, end);
+}
+
+function idOfWorker() {
+  return crypto.getRandomValues(new Uint32Array(1))[0];
+}
+
+/**
+ * Nothing in a worker makes native functions.
+ * @param {Function} method
+ * @param {string} _name
+ */
+export const exported = (method, _name) => method;
+
+/**
+ * Lets the bridge compare some stores, in a while.
+ * @param {string} stores as JSON
+ */
+export const wantComparison = (stores) => post({ __proto__: null, compare: stores });
+
+/** Lets the bridge look, in a while, at what is there. */
+export const wantSurvey = () => post({ __proto__: null, survey: true });
+
+/**
+ * Gives a body to the bridge.
+ * @param {string} text
+ * @param {Blob[] | null} blobs whose bytes are missing in it
+ * @param {string} stacks
+ */
+export function hand(text, blobs, stacks) {
+  post(blobs === null || blobs.length === 0 ? text : { __proto__: null, text, blobs, stacks });
+}
