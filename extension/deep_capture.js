@@ -401,7 +401,8 @@ export class DeepCapture {
    */
   async #askToListen({ tab, frame }, url, channel) {
     try {
-      const name = await chrome.tabs.sendMessage(tab, { worker: { url, channel } }, { frameId: frame });
+      const worker = { url, from: originOf(url), channel };
+      const name = await chrome.tabs.sendMessage(tab, { worker }, { frameId: frame });
       return typeof name === "string" ? name : null;
     } catch {
       // It has no bridge.

@@ -274,14 +274,14 @@ function startBridge() {
    * its channel: a worker must not tell of its writes before this document listens.
    * @param {import("./port.js").StartingWorker} worker
    */
-  function answerForWorker({ url, isImport = false, isMissed = false }) {
+  function answerForWorker({ url, isImport = false, isMissed = false, from = origin, channel }) {
     if (isMissed) {
       workers.noteMissed(url);
       return undefined;
     }
-    if (port.isStopped || isLeaving) return undefined;
+    if (port.isStopped || isLeaving || from !== origin) return undefined;
     if (!isImport) workers.noteHooked(url);
-    return channels.nameFor(url, isImport);
+    return channel === undefined ? channels.nameFor(url, isImport) : channels.goOnWith(channel);
   }
 
   hearBackground(({ worker }) => (worker === undefined ? undefined : answerForWorker(worker)));

@@ -27,6 +27,8 @@ import { isFirefox } from "./engine.js";
  * @property {string} url of its script
  * @property {boolean} [isImport] a module that it imports comes next; it may be hooked already
  * @property {boolean} [isMissed] it runs without a hook after all
+ * @property {string} [from] its origin: the asker does not know who is asked
+ * @property {string} [channel] the one that it has, from a document that is gone
  */
 
 /**

@@ -2,7 +2,7 @@
 
 "use strict";
 
-importScripts(`${origin}/workers/write.js`);
+importScripts(`${origin}/unseen/write.js`);
 
 const writeOnce = async (value) => {
   await write([["put", value, globalThis.name || "service"]]);

@@ -1,6 +1,6 @@
 // The same as a module.
 
-import "/workers/write.js";
+import "/unseen/write.js";
 
 const writeOnce = async (value) => {
   await write([["put", value, name]]);
