@@ -247,7 +247,11 @@ chrome.runtime.onInstalled.addListener(() => {});
 const wake = () => {};
 chrome.tabs.onUpdated.addListener(wake);
 /** From now on the page scripts wake it, and other sites' tabs no longer do. */
-globalThis.scriptsRegistered = () => chrome.tabs.onUpdated.removeListener(wake);
+globalThis.scriptsRegistered = () => {
+  chrome.tabs.onUpdated.removeListener(wake);
+  // In Firefox: `worker_scripts.js`.
+  void globalThis.watchWorkers?.();
+};
 
 /** Begins with what is stored; what came meanwhile is handed over. */
 async function start() {

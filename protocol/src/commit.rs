@@ -100,7 +100,7 @@ pub struct WritingWorker<'a> {
     /// The address of its script, of at most [`MAX_NAME_UNITS`].
     #[serde(borrow)]
     pub url: Cow<'a, str>,
-    /// Tells it from the other workers of the document. What one worker writes is told in its order.
+    /// Tells it from the other workers of the document. What one worker writes is told in order.
     pub id: u32,
 }
 

@@ -28,6 +28,12 @@ pub const HOLD: &str = "/hold/";
 /// In the query of any other page: once it is answered, this name is released.
 const RELEASE: &str = "release=";
 
+/// In the query of a script: twenty million more letters follow.
+const LENGTHEN: &str = "lengthen";
+
+/// In the query of any other page: the browser may keep the answer.
+const KEEP: &str = "keep";
+
 /// The names that are released.
 #[derive(Debug, Default)]
 struct Releases {
@@ -159,17 +165,23 @@ fn answer(stream: TcpStream, root: &Path, releases: &Releases) -> io::Result<()>
             "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         );
     }
-    let answered = answer_with_file(&mut stream, root, path);
+    let answered = answer_with_file(&mut stream, root, path, query);
     if let Some(name) = query.strip_prefix(RELEASE) {
         releases.release(name);
     }
     answered
 }
 
-fn answer_with_file(stream: &mut TcpStream, root: &Path, path: &str) -> io::Result<()> {
+fn answer_with_file(stream: &mut TcpStream, root: &Path, path: &str, query: &str) -> io::Result<()> {
     let file = file_of(root, path);
     match file.as_ref().map(fs::read) {
-        Some(Ok(body)) => {
+        Some(Ok(mut body)) => {
+            if query == LENGTHEN {
+                body.extend(b"\n/* ");
+                body.resize(body.len() + 20_000_000, b'x');
+                body.extend(b" */\nvar isWhole = true;\n");
+            }
+            let keep = if query == KEEP { "max-age=3600" } else { "no-store" };
             let kind = file.as_deref().map_or("", mime);
             let clear = if path == CLEARING {
                 "Clear-Site-Data: \"storage\"\r\n"
@@ -178,7 +190,7 @@ fn answer_with_file(stream: &mut TcpStream, root: &Path, path: &str) -> io::Resu
             };
             write!(
                 stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{clear}Connection: close\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: {keep}\r\n{clear}Connection: close\r\n\r\n",
                 body.len()
             )?;
             stream.write_all(&body)

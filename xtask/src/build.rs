@@ -70,6 +70,9 @@ const PAGES: [&str; 11] = [
     "revive.js",
 ];
 
+/// What hooks workers in Firefox.
+const WORKER_SCRIPTS: [&str; 2] = ["script_start.js", "worker_scripts.js"];
+
 /// Builds everything that the demo, the benchmarks and most tests run.
 pub fn build(root: &Path, release: bool) -> Result<()> {
     host(root, release)?;
@@ -131,6 +134,11 @@ fn assemble(root: &Path, build: &Build, modules: &[PathBuf], directory: &Path) -
     }
     for script in ["background.js", "deep_capture.js", "restart.js"] {
         copy(&source.join(script), &directory.join(script))?;
+    }
+    if browser == "firefox" {
+        for script in WORKER_SCRIPTS {
+            copy(&source.join(script), &directory.join(script))?;
+        }
     }
     copy(&source.join("ui/icons"), &directory.join("icons"))?;
     fs::create_dir_all(directory.join("ui"))?;

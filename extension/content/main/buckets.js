@@ -25,8 +25,8 @@ const defaultFactory = ownFactory();
 if (defaultFactory !== null) factories.set(defaultFactory, "");
 
 /**
- * The window's or the worker's own factory, if it has one. A page that is hooked late may have put something of its
- * own there, which must not be called.
+ * The window's or the worker's own factory, if it has one. A page that is hooked late may have put
+ * something of its own there, which must not be called.
  * @returns {IDBFactory | null}
  */
 function ownFactory() {

@@ -141,6 +141,29 @@ fn the_event_on_the_page_is_one() {
     let written: Value = serde_json::to_value(&event).expect("JSON");
     assert_eq!(written, value, "reading and writing loses nothing");
 
+    // A worker that wrote is told, and nothing of it beside its kind and its address.
+    let by_worker = |writer: Value| {
+        let mut event = value.clone();
+        event["source"]["writer"] = writer;
+        event
+    };
+    let url = "http://localhost:8080/worker.js";
+    for kind in ["worker", "shared_worker", "service_worker"] {
+        let written = by_worker(serde_json::json!({"kind": kind, "url": url}));
+        assert!(schema.is_valid(&written), "{kind}");
+        let text = written.to_string();
+        let event: Event<'_> = serde_json::from_str(&text).expect("an event");
+        assert_eq!(serde_json::to_value(&event).expect("JSON"), written);
+    }
+    for wrong in [
+        serde_json::json!({"kind": "page", "url": url}),
+        serde_json::json!({"kind": "worker"}),
+        serde_json::json!({"kind": "worker", "url": url, "id": 1}),
+        serde_json::json!({"kind": "worker", "url": "a".repeat(1025)}),
+    ] {
+        assert!(!schema.is_valid(&by_worker(wrong.clone())), "{wrong}");
+    }
+
     for (change, reason) in [
         (("op", Value::from("x")), "an unknown operation"),
         (("op", Value::from("t")), "a truncate with a key"),

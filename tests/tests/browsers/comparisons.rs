@@ -137,7 +137,7 @@ fn changed_records_are_found_and_little_else_is_told(kind: Kind) -> Result<()> {
     store_is_mirrored(&rig, "items", RECORDS)?;
     // Far from each other: changed, added, deleted.
     let operations = r#"[["put", {"name": "by a worker"}, 1234], ["put", {"name": "added"}, 9876.5], ["delete", 16000], ["delete", 16001]]"#;
-    page.evaluate(&format!("writeIn('dedicated', {operations})"))?;
+    page.evaluate(&format!("writeIn('blob', {operations})"))?;
     value_is_mirrored(&rig, "1234", "by a worker")?;
     value_is_mirrored(&rig, "9876.5", "added")?;
     store_is_mirrored(&rig, "items", RECORDS - 1)?;
@@ -164,7 +164,7 @@ fn changed_record_of_a_redacted_store_is_found(kind: Kind) -> Result<()> {
     let readings = read_again(&background, &page)?;
     let told: u32 = readings.snapshots.iter().sum();
     ensure!(told == records, "{readings:?}");
-    page.evaluate(r#"writeIn("dedicated", [["put", {"name": "by a worker", "secret": "hush"}, 1234]])"#)?;
+    page.evaluate(r#"writeIn("blob", [["put", {"name": "by a worker", "secret": "hush"}, 1234]])"#)?;
     value_is_mirrored(&rig, "1234", "by a worker")?;
     Ok(())
 }

@@ -40,3 +40,4 @@ mod start;
 mod unseen;
 mod vectors;
 mod views;
+mod workers_captured;

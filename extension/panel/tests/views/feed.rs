@@ -38,6 +38,23 @@ async fn transaction_has_bracket_and_one_count() {
 }
 
 #[wasm_bindgen_test]
+async fn worker_that_wrote_is_named() {
+    let panel = Panel::open();
+    let mut event = created(1, &json!(1));
+    event["source"]["writer"] = json!({"kind": "shared_worker", "url": "http://a/\u{202e}w.js"});
+    panel.send_events(&[event]).await;
+    until_keys(&["1"]).await;
+    assert_eq!(texts(".row .from"), ["shared"]);
+    assert_eq!(attributes(".row .from span", "data-from"), ["worker"]);
+    click(".row .key");
+    // The page decides the address.
+    let named = "Written by a shared worker http://a/\\u{202e}w.js";
+    until_texts(".details .writer", &[named]).await;
+    let titles = attributes(".row .from span", "title");
+    assert!(titles[0].starts_with(named), "{titles:?}");
+}
+
+#[wasm_bindgen_test]
 async fn rows_are_reused_and_stay_in_order() {
     let panel = Panel::open();
     let events: Vec<_> = (1..=400).map(|number| created(number, &json!(number))).collect();

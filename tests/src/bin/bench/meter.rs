@@ -85,7 +85,7 @@ fn latencies(rig: &Rig, page: &Page<'_>) -> Result<Vec<f64>> {
     (0..SAMPLES)
         .map(|number| {
             let committed = page.evaluate(&format!(
-                "writeIn('dedicated', [['put', {number}, 'worker']])
+                "writeIn('blob', [['put', {number}, 'worker']])
                     .then(() => performance.timeOrigin + performance.now())"
             ))?;
             let committed: f64 = serde_json::from_value(committed)?;

@@ -2,8 +2,8 @@
 //!
 //! Content scripts are no modules. So the modules that an entry imports, directly or not, are laid
 //! one behind the other, each behind those that it imports; the caller puts a function around them,
-//! so that nothing of them is global. What the entry's modules ask for by `import()` is laid into a function of its own,
-//! which runs when it is first asked for.
+//! so that nothing of them is global. What the entry's modules ask for by `import()` is laid into a
+//! function of its own, which runs when it is first asked for.
 //!
 //! The modules share one scope: two of them may not declare one name, and an import keeps the name
 //! that it has in its module. Both are checked here; that an imported name exists is checked by

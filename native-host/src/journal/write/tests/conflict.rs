@@ -291,3 +291,35 @@ fn conflict_is_given_up_only_on_disk() {
     assert_eq!(bench.reader.unread_stores().expect("a count"), 1);
     assert!(bench.wants_all());
 }
+
+/// A document's commits come one way, those of its worker another: neither is in order with the
+/// other. Those of one worker are.
+#[test]
+fn worker_and_page_conflict_like_two_documents() {
+    let mut bench = Bench::new();
+    let put = |bench: &mut Bench, worker: Option<u32>, at: i64, value: i64| {
+        let writer = worker.map_or_else(String::new, |id| {
+            format!(r#""writer":{{"kind":"worker","url":"http://localhost/w.js","id":{id}}},"#)
+        });
+        let body = format!(
+            r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},{writer}"operations":[{{"put":{{"store":"s","key":1,"value":{value}}}}}]}}}}"#,
+            NOW + at
+        );
+        bench.deliver("a", &body);
+    };
+    put(&mut bench, Some(1), 10, 1);
+    put(&mut bench, Some(1), 10, 2);
+    assert_eq!(bench.events(), ["c 1", "u 1→2"]);
+    assert!(!bench.pending_reads());
+    // What the page did at 20 was told ahead of what its worker did at 15.
+    put(&mut bench, None, 20, 3);
+    put(&mut bench, Some(1), 15, 4);
+    assert_eq!(bench.events()[2..], ["u 3", "u 4 late"]);
+    assert!(bench.pending_reads());
+    bench.answer(2000, Some(3));
+    assert!(!bench.pending_reads());
+    // So is one worker with another.
+    put(&mut bench, Some(2), 3000, 5);
+    put(&mut bench, Some(1), 3001, 6);
+    assert!(bench.pending_reads());
+}

@@ -1,0 +1,163 @@
+// Hooks workers in Firefox: puts the hook in front of a worker's script while that is loaded.
+//
+// In a captured document a worker's script, and each module that a module worker imports, is asked
+// for with a header `Sec-Fetch-Dest: worker`. The bridge of the document names a channel and
+// listens on it; then the hook is put in front of the script's first bytes, and the rest passes
+// without us. Invariants: nothing else of the script changes; it waits for us for a bounded time,
+// then it passes as it is, and its worker is named as not captured.
+//
+// Only in documents with a bridge is there an answer: the page scripts run where a person, the
+// configuration or a policy wants it. Workers of `blob:` and `data:` addresses are not asked for in
+// any way that can be seen, shared workers in no tab, and a service worker that is another one with
+// each load would be updated without end: what they write is found by comparison.
+
+import { startOf } from "./script_start.js";
+
+/** How long a script waits for its document, in milliseconds: that may be busy. */
+const PATIENCE = 1000;
+
+/** How many bytes of a script are collected to find out whether it is strict. */
+const MOST_COLLECTED = 1024 * 1024;
+
+/** Where the match patterns of captured sites are kept: each start adds listeners at once. */
+const PATTERNS = "worker_patterns";
+
+const hook = fetch(chrome.runtime.getURL("content/worker_hook.js")).then((answer) => answer.text());
+hook.catch(() => {});
+
+/**
+ * The workers whose scripts are on their way, by the requests, with the channels that their
+ * documents name.
+ * @type {Map<string, { url: string, channel: Promise<string | undefined> }>}
+ */
+const starting = new Map();
+
+/**
+ * Tells the bridge of the document that a request is of, and resolves with its answer.
+ * @param {any} request
+ * @param {object} worker
+ * @returns {Promise<string | undefined>} undefined without a bridge
+ */
+const tell = ({ tabId, frameId }, worker) =>
+  chrome.tabs.sendMessage(tabId, { worker }, { frameId }).catch(() => undefined);
+
+/**
+ * @param {{ name: string, value?: string }[]} headers
+ * @param {string} wanted
+ */
+const headerOf = (headers, wanted) => headers.find(({ name }) => name.toLowerCase() === wanted)?.value;
+
+/** @param {any} request whose headers are sent: the document is asked meanwhile. */
+function noteRequest(request) {
+  const { requestId, tabId, url, documentUrl, incognito, cookieStoreId, requestHeaders } = request;
+  if (tabId < 0 || incognito || cookieStoreId !== "firefox-default") return;
+  if (headerOf(requestHeaders, "sec-fetch-dest") !== "worker") return;
+  // A module is asked for by the worker, a worker's script by the document.
+  const isImport = headerOf(requestHeaders, "sec-fetch-mode") !== "same-origin";
+  const worker = { url: isImport ? documentUrl : url, isImport };
+  starting.set(requestId, { url: worker.url, channel: tell(request, worker) });
+}
+
+/** @param {any} request whose answer begins */
+async function hookScript(request) {
+  const { requestId, statusCode } = request;
+  // A redirection is followed by another request of the same number.
+  if (statusCode >= 300 && statusCode < 400) return {};
+  const worker = starting.get(requestId);
+  starting.delete(requestId);
+  if (worker === undefined || statusCode < 200 || statusCode >= 300) return {};
+  const missed = () => void tell(request, { url: worker.url, isMissed: true });
+  const isOver = new Promise((resolve) => setTimeout(resolve, PATIENCE, null));
+  try {
+    const ready = await Promise.race([Promise.all([worker.channel, hook]), isOver]);
+    if (ready === null) {
+      missed();
+    } else if (typeof ready[0] === "string") {
+      putInFront(requestId, `${ready[1]}(${JSON.stringify(ready[0])});`, missed);
+    }
+  } catch {
+    // The request is over, most likely.
+    missed();
+  }
+  return {};
+}
+
+/**
+ * @param {string} requestId
+ * @param {string} call of the hook
+ * @param {() => void} missed
+ */
+function putInFront(requestId, call, missed) {
+  const filter = browser.webRequest.filterResponseData(requestId);
+  let bytes = new Uint8Array();
+  /** @param {boolean} isWhole */
+  const pass = (isWhole) => {
+    const start = startOf(bytes, isWhole);
+    if (start === undefined && bytes.length < MOST_COLLECTED) return;
+    if (start === undefined) {
+      missed();
+      filter.write(bytes);
+    } else if (bytes.length > 0) {
+      filter.write(bytes.slice(0, start.at));
+      filter.write(new TextEncoder().encode((start.isStrict ? '"use strict";' : "") + call));
+      filter.write(bytes.slice(start.at));
+    }
+    // The rest passes without us.
+    filter.disconnect();
+  };
+  filter.ondata = ({ data }) => {
+    const more = new Uint8Array(data);
+    const joined = new Uint8Array(bytes.length + more.length);
+    joined.set(bytes);
+    joined.set(more, bytes.length);
+    bytes = joined;
+    pass(false);
+  };
+  filter.onstop = () => pass(true);
+  // The request is over, and the worker with it.
+  filter.onerror = () => {};
+}
+
+/** @param {any} request that has failed */
+const forget = ({ requestId }) => void starting.delete(requestId);
+
+/** @param {string[]} urls match patterns */
+function listen(urls) {
+  const { webRequest } = browser;
+  webRequest.onSendHeaders.removeListener(noteRequest);
+  webRequest.onHeadersReceived.removeListener(hookScript);
+  webRequest.onErrorOccurred.removeListener(forget);
+  if (urls.length === 0) return;
+  const scripts = { urls, types: ["script"] };
+  webRequest.onSendHeaders.addListener(noteRequest, scripts, ["requestHeaders"]);
+  webRequest.onHeadersReceived.addListener(hookScript, scripts, ["blocking"]);
+  webRequest.onErrorOccurred.addListener(forget, scripts);
+}
+
+/** The patterns that page scripts were registered under when this was asked last. */
+function patternsKept() {
+  try {
+    return localStorage.getItem(PATTERNS) ?? "[]";
+  } catch {
+    // A setting of Firefox denies it.
+    return "[]";
+  }
+}
+
+let patterns = patternsKept();
+listen(JSON.parse(patterns));
+
+/** Page scripts were registered, perhaps under other patterns: scripts of their sites are seen. */
+globalThis.watchWorkers = async () => {
+  const scripts = await chrome.scripting.getRegisteredContentScripts();
+  const found = JSON.stringify([...new Set(scripts.flatMap(({ matches }) => matches))].sort());
+  if (found === patterns) return;
+  patterns = found;
+  listen(JSON.parse(found));
+  try {
+    localStorage.setItem(PATTERNS, found);
+  } catch {
+    // The next start listens once it has asked.
+  }
+};
+void globalThis.watchWorkers().catch(() => {});

@@ -1,0 +1,3 @@
+import { answer } from "./imported.mjs";
+
+globalThis.onmessage = answer;

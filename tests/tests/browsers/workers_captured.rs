@@ -1,0 +1,358 @@
+//! Workers that are captured as they write, in Firefox.
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{
+    Rig,
+    browser::{Browser, Kind, Page},
+    observe::Event,
+    pages::popup,
+    wait::{self, PATIENCE, Seen},
+};
+use serde_json::{Value, json};
+
+const PAGE: &str = "/workers/";
+
+/// Opens the page, with a record that was captured and compared.
+fn open<'b>(rig: &Rig, browser: &'b Browser) -> Result<Page<'b>> {
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("write([['put', 'of the page', 0]])")?;
+    rig.settled(&page)?;
+    Ok(page)
+}
+
+/// What the events tell of the writes of workers, and of what was read: the operation, the key, the
+/// value, and the worker.
+fn told(rig: &Rig, events: &[Event]) -> Vec<Value> {
+    let told = events.iter().map(Event::json).filter(|event| {
+        let source = &event["source"];
+        source.get("writer").is_some() || source["snapshot"] == true
+    });
+    told.map(|event| {
+        let url = event["source"]["writer"]["url"].as_str().unwrap_or_default();
+        json!([
+            event["op"],
+            event["key"],
+            event["after"],
+            event["source"]["writer"]["kind"],
+            url.strip_prefix(&rig.site.origin()).unwrap_or(url),
+        ])
+    })
+    .collect()
+}
+
+/// Waits for the event that tells of a worker's write of this value; there is one.
+fn told_once(rig: &Rig, value: &str) -> Result<Event> {
+    let event = wait::until("the event", PATIENCE, || {
+        let events = rig.stream()?;
+        let found = events.into_iter().find(|event| event.json()["after"] == value);
+        Ok(found.map_or(Seen::Not(String::new()), Seen::Ready))
+    })?;
+    let times = rig
+        .stream()?
+        .iter()
+        .filter(|event| event.json()["after"] == value)
+        .count();
+    ensure!(times == 1, "{value} is told {times} times");
+    ensure!(
+        event.json()["source"]["writer"]["kind"] == "worker",
+        "{}",
+        event.json()
+    );
+    Ok(event)
+}
+
+#[test]
+fn writes_of_workers_are_captured_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    let before = rig.stream()?.len();
+    page.evaluate("writeIn('module', [['add', 'd', 3]])")?;
+    page.evaluate(
+        "writeIn('classic', [['put', 'a', 1], ['put', 'b', 1], ['put', 'c', 2], ['delete', 2], ['clear']])",
+    )?;
+    let events = rig.settled(&page)?;
+    let events = events.get(before..).context("events")?;
+    let classic =
+        |op: &str, key: Value, after: Value| json!([op, key, after, "worker", "/workers/classic.js"]);
+    let module =
+        |op: &str, key: Value, after: Value| json!([op, key, after, "worker", "/workers/module.mjs"]);
+    let expected = json!([
+        // By a module that it imports, ahead of its own body.
+        module("c", json!("imported"), json!("from an import")),
+        module("c", json!(3), json!("d")),
+        classic("c", json!(1), json!("a")),
+        classic("u", json!(1), json!("b")),
+        classic("c", json!(2), json!("c")),
+        classic("d", json!(2), json!(null)),
+        classic("t", json!(null), json!(null)),
+        classic("d", json!(0), json!(null)),
+        classic("d", json!(1), json!(null)),
+        classic("d", json!(3), json!(null)),
+        classic("d", json!("imported"), json!(null)),
+    ]);
+    let told = json!(told(&rig, events));
+    ensure!(told == expected, "{told}");
+    // What one worker writes is in order, and so is known.
+    let befores: Vec<_> = events[2..6].iter().map(|event| &event.json()["before"]).collect();
+    ensure!(
+        befores == [&json!(null), &json!("a"), &json!(null), &json!("c")],
+        "{befores:?}"
+    );
+    Ok(())
+}
+
+/// The schema of a database that a worker makes and deletes.
+#[test]
+fn upgrade_of_worker_is_told_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    page.evaluate(
+        "evaluateIn('classic', `new Promise((resolve) => {
+            const request = indexedDB.open('made', 3);
+            request.onupgradeneeded = () => request.result.createObjectStore('made', { keyPath: 'id' }).put({ id: 1 });
+            request.onsuccess = () => {
+                request.result.close();
+                indexedDB.deleteDatabase('made').onsuccess = () => resolve(null);
+            };
+        })`)",
+    )?;
+    let events = rig.settled(&page)?;
+    let of_database = events.iter().filter(|event| event.database() == "made");
+    let lines: Vec<String> = of_database
+        .map(|event| format!("{} by {}", event.line(), event.json()["source"]["writer"]["kind"]))
+        .collect();
+    ensure!(
+        lines
+            == [
+                r#"s made/made {"create_store":{"auto_increment":false,"key_path":"id"}} by "worker""#,
+                r#"c made/made 1 {"id":1} by "worker""#,
+                r#"s made/made {"delete_database":{}} by "worker""#,
+                r#"d made/made 1 by "worker""#,
+            ],
+        "{lines:#?}"
+    );
+    Ok(())
+}
+
+/// A worker that is captured is not named as one that is not.
+#[test]
+fn captured_worker_is_not_named_as_unobserved_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    page.evaluate("writeIn('classic', [['put', 'captured', 1]])")?;
+    told_once(&rig, "captured")?;
+    // What is named comes behind it: a script that no hook is put in front of.
+    page.evaluate("fetch('write.js?worker.js').then(() => null)")?;
+    page.evaluate("navigator.serviceWorker.register('service.js').then(() => navigator.serviceWorker.ready).then(() => null)")?;
+    page.evaluate("writeIn('blob', [['put', 'unseen', 1]])")?;
+    rig.settled(&page)?;
+    let named = wait::until("the service worker in `status`", PATIENCE, || {
+        let status = rig.relay.run_json(&["status", "--json"])?;
+        let workers = status["profiles"][0]["workers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        Ok(if workers.is_empty() {
+            Seen::Not(String::new())
+        } else {
+            Seen::Ready(workers)
+        })
+    })?;
+    let service = rig.site.url("/workers/service.js");
+    ensure!(
+        named.iter().all(|worker| worker["url"] == json!(service)),
+        "{named:?}"
+    );
+    let popup = popup(&browser, &rig.site.url(PAGE))?;
+    popup.wait_for(&format!(
+        "document.getElementById('remark').textContent.includes({service:?})"
+    ))?;
+    popup.wait_for("!document.getElementById('remark').textContent.includes('classic.js')")
+}
+
+#[test]
+fn worker_script_stays_as_strict_as_it_was_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    ensure!(
+        page.evaluate("evaluateIn('strict', 'isStrict')")? == true,
+        "it is sloppy"
+    );
+    ensure!(
+        page.evaluate("evaluateIn('classic', 'isSloppy && isFirstSloppy')")? == true,
+        "it is strict"
+    );
+    for kind in ["strict", "classic"] {
+        page.evaluate(&format!("writeIn({kind:?}, [['put', {kind:?}, 1]])"))?;
+        told_once(&rig, kind)?;
+    }
+    // A line of the script keeps its number.
+    let line = page.evaluate("evaluateIn('classic', 'lineOfScript')")?;
+    ensure!(line == 3, "{line}");
+    rig.settled(&page).map(drop)
+}
+
+#[test]
+fn scripts_of_all_lengths_and_from_the_cache_are_hooked_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    page.evaluate("writeIn('long', [['put', 'long', 1]])")?;
+    told_once(&rig, "long")?;
+    ensure!(
+        page.evaluate("evaluateIn('long', 'isWhole')")? == true,
+        "the end is missing"
+    );
+    for value in ["first", "from the cache"] {
+        page.evaluate("void (evaluateIn.kept = undefined)")?;
+        page.evaluate(&format!("writeIn('kept', [['put', {value:?}, 2]])"))?;
+        told_once(&rig, value)?;
+    }
+    rig.settled(&page).map(drop)
+}
+
+#[test]
+fn script_that_fails_fails_as_ever_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    for script in ["absent.js", "broken.js"] {
+        let fate = page.evaluate(&format!("fateOf({script:?})"))?;
+        ensure!(fate == "error", "{script}: {fate}");
+    }
+    // Terminated at once, or empty: nothing follows, and nothing breaks.
+    page.evaluate(
+        "void Array.from({ length: 20 }, (_, count) => new Worker(`classic.js?${count}`).terminate())",
+    )?;
+    page.evaluate("void new Worker('empty.js')")?;
+    page.evaluate("writeIn('classic', [['put', 'afterwards', 1]])")?;
+    told_once(&rig, "afterwards")?;
+    rig.settled(&page).map(drop)
+}
+
+/// Beside the source of the functions, a worker's script sees what it sees without us.
+#[test]
+fn captured_worker_looks_like_another_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    let hooked = page.evaluate("fateOf('messages.js')")?;
+    let origin = rig.site.origin();
+    let bare = page.evaluate(&format!(
+        "fetch('{origin}/workers/messages.js').then((answer) => answer.text())
+            .then((text) => fateOf(URL.createObjectURL(new Blob([text]))))"
+    ))?;
+    ensure!(hooked == bare, "{hooked}\n{bare}");
+    ensure!(hooked != "error", "it ends with an error");
+    // The channel is no script's to hear.
+    page.evaluate("void (globalThis.heard = [], new BroadcastChannel('page').onmessage = ({ data }) => heard.push(data))")?;
+    page.evaluate("writeIn('classic', [['put', 'unheard', 1]])")?;
+    told_once(&rig, "unheard")?;
+    ensure!(page.evaluate("heard.length")? == 0, "it is heard");
+    Ok(())
+}
+
+/// Page and workers write the same records at once: in the end all agree.
+#[test]
+fn page_and_workers_that_write_at_once_converge_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    let operations = |writer: &str| {
+        format!(
+            "Array.from({{ length: 60 }}, (_, count) => count % 7 === 6 ? ['delete', count % 5] : ['put', `{writer} ${{count}}`, count % 5])"
+        )
+    };
+    page.evaluate(&format!(
+        "Promise.all([write({}), writeIn('classic', {}), writeIn('module', {})]).then(() => null)",
+        operations("page"),
+        operations("classic"),
+        operations("module"),
+    ))?;
+    rig.settled(&page).map(drop)
+}
+
+/// Of two tabs the one that owns the worker tells of its writes.
+#[test]
+fn only_the_owner_tells_of_its_worker_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let first = open(&rig, &browser)?;
+    let second = browser.open(&rig.site.url(PAGE))?;
+    first.evaluate("writeIn('classic', [['put', 'of the first', 1]])")?;
+    second.evaluate("writeIn('classic', [['put', 'of the second', 2]])")?;
+    let of_first = told_once(&rig, "of the first")?;
+    let of_second = told_once(&rig, "of the second")?;
+    let context = |event: &Event| event.json()["source"]["context"].clone();
+    ensure!(
+        context(&of_first) != context(&of_second),
+        "one document tells of both"
+    );
+    first.evaluate("write([['put', 'by the page', 3]])")?;
+    let events = rig.settled(&first)?;
+    let own = events.iter().find(|event| event.json()["after"] == "by the page");
+    ensure!(
+        own.map(context) == Some(context(&of_first)),
+        "another document tells of it"
+    );
+    for value in ["of the first", "of the second"] {
+        told_once(&rig, value)?;
+    }
+    Ok(())
+}
+
+/// More workers than a document has channels.
+#[test]
+fn many_workers_are_captured_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    for _ in 0..15 {
+        page.evaluate("startMany(20)")?;
+    }
+    rig.settled(&page)?;
+    let events = rig.stream()?;
+    let by_workers = events.iter().filter(|event| {
+        let event = event.json();
+        event["key"].as_str().is_some_and(|key| key.starts_with("many "))
+            && event["source"].get("writer").is_some()
+    });
+    let count = by_workers.count();
+    ensure!(count == 300, "{count} writes are told as they happen");
+    Ok(())
+}
+
+/// The background may sleep when a worker starts.
+#[test]
+fn worker_that_wakes_the_background_is_captured_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    for value in ["first", "second"] {
+        browser.end_background()?;
+        page.evaluate("void (evaluateIn.classic = undefined)")?;
+        page.evaluate(&format!("writeIn('classic', [['put', {value:?}, 1]])"))?;
+        told_once(&rig, value)?;
+    }
+    rig.settled(&page).map(drop)
+}
+
+/// A document that comes back from the back/forward cache hears its workers again.
+#[test]
+fn worker_is_captured_when_its_page_is_back_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    page.evaluate("writeIn('classic', [['put', 'before', 1]])")?;
+    told_once(&rig, "before")?;
+    page.navigate(&rig.site.url("/blank/"))?;
+    page.evaluate("void history.back()")?;
+    page.wait_for("globalThis.writeIn !== undefined")?;
+    page.evaluate("writeIn('classic', [['put', 'behind', 1]])")?;
+    told_once(&rig, "behind")?;
+    rig.settled(&page).map(drop)
+}
