@@ -135,7 +135,7 @@ fn assemble(root: &Path, build: &Build, modules: &[PathBuf], directory: &Path) -
     for script in ["background.js", "deep_capture.js", "restart.js"] {
         copy(&source.join(script), &directory.join(script))?;
     }
-    if browser == "firefox" {
+    if build.browser == "firefox" {
         for script in WORKER_SCRIPTS {
             copy(&source.join(script), &directory.join(script))?;
         }

@@ -32,9 +32,9 @@ export const leaving = false;
 export const whenLeaving = () => {};
 export const WENT_AWAY = "";
 
-const locationOf = getterOf(WorkerGlobalScope.prototype, "location");
-const hrefOf = getterOf(WorkerLocation.prototype, "href");
-const scope = globalThis;
+/** Of nothing: a getter of the global object takes that for itself. */
+const locationOf = getterOf(globalFunction("WorkerGlobalScope")?.prototype, "location");
+const hrefOf = getterOf(globalFunction("WorkerLocation")?.prototype, "href");
 const kind = kindOfWorker();
 const [id] = crypto.getRandomValues(new Uint32Array(1));
 let writerText = "";
@@ -45,7 +45,7 @@ let writerText = "";
  * and with it the page's.
  */
 export function writer() {
-  if (writerText === "") writerText = writerMember(kind, addressOf(hrefOf(locationOf(scope))), id);
+  if (writerText === "") writerText = writerMember(kind, addressOf(hrefOf(locationOf(undefined))), id);
   return writerText;
 }
 

@@ -29,6 +29,8 @@ window.again = (name, value) => {
 // The same by the service worker.
 window.againInService = async (value) => (await navigator.serviceWorker.ready).active.postMessage(value);
 
+window.times = (count, action) => Array.from({ length: count }, (_, number) => void action(number)).length;
+
 // In the page's first script.
 const wanted = new URLSearchParams(location.search).get("start");
 if (wanted !== null) start(wanted, "at the load");

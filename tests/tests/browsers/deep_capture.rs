@@ -147,7 +147,10 @@ fn service_worker_is_captured_after_it_was_stopped_and_the_page_reloaded() -> Re
     page.reload()?;
     is_hooked_soon(&rig, &page, "againInService(VALUE)", "service_worker")?;
     page.devtools("ServiceWorker.enable", &json!({}))?;
-    page.devtools("ServiceWorker.unregister", &json!({"scopeURL": rig.site.url(PAGE)}))?;
+    page.devtools(
+        "ServiceWorker.unregister",
+        &json!({"scopeURL": rig.site.url(PAGE)}),
+    )?;
     page.reload()?;
     start(&page, "service", "service")?;
     let pong = page.evaluate("fetch('ping').then((answer) => answer.text())")?;
@@ -162,13 +165,21 @@ fn switching_off_in_mid_stream_breaks_nothing() -> Result<()> {
     let browser = deep_browser(&rig)?;
     let page = open(&rig, &browser)?;
     start(&page, "classic", "hooked")?;
-    page.evaluate("for (let n = 0; n < 200; n++) again('hooked', `value ${n}`)")?;
+    page.evaluate("times(200, (n) => again('hooked', `value ${n}`))")?;
     capture_deeply(&browser, &page, false)?;
     committed(&page, "value 199")?;
     start(&page, "classic", "later")?;
     let events = rig.settled(&page)?;
-    ensure!(told(&events, "hooked").len() == 201, "{}", told(&events, "hooked").len());
-    ensure!(told(&events, "later") == [json!(["r", "later", null])], "{:?}", told(&events, "later"));
+    ensure!(
+        told(&events, "hooked").len() == 201,
+        "{}",
+        told(&events, "hooked").len()
+    );
+    ensure!(
+        told(&events, "later") == [json!(["r", "later", null])],
+        "{:?}",
+        told(&events, "later")
+    );
     page.evaluate("again('hooked', 'still')")?;
     committed(&page, "still")?;
     let events = rig.settled(&page)?;
@@ -187,9 +198,9 @@ fn workers_go_on_when_the_background_ends() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
     let browser = deep_browser(&rig)?;
     let page = open(&rig, &browser)?;
-    page.evaluate("for (let n = 0; n < 5; n++) start('classic', `before ${n}`)")?;
+    page.evaluate("times(5, (n) => start('classic', `before ${n}`))")?;
     browser.end_background()?;
-    page.evaluate("for (let n = 0; n < 5; n++) start('classic', `after ${n}`)")?;
+    page.evaluate("times(5, (n) => start('classic', `after ${n}`))")?;
     for number in 0..5 {
         committed(&page, &format!("before {number}"))?;
         committed(&page, &format!("after {number}"))?;
@@ -216,16 +227,22 @@ fn workers_that_fail_or_end_at_once_hold_up_nothing() -> Result<()> {
     let browser = deep_browser(&rig)?;
     let page = open(&rig, &browser)?;
     page.evaluate("new Promise((resolve) => (new Worker('absent.js').onerror = resolve)).then(() => null)")?;
-    page.evaluate("new Promise((resolve) => (new Worker('data:,throw 1').onerror = resolve)).then(() => null)")?;
-    page.evaluate("for (let n = 0; n < 20; n++) new Worker('first.js', { name: 'ended' }).terminate()")?;
-    page.evaluate("for (let n = 0; n < 50; n++) start('classic', `many ${n}`)")?;
+    page.evaluate(
+        "new Promise((resolve) => (new Worker('data:,throw 1').onerror = resolve)).then(() => null)",
+    )?;
+    page.evaluate("times(20, (n) => new Worker('first.js', { name: 'ended' }).terminate())")?;
+    page.evaluate("times(50, (n) => start('classic', `many ${n}`))")?;
     for number in 0..50 {
         committed(&page, &format!("many {number}"))?;
     }
     let events = rig.settled(&page)?;
     for number in 0..50 {
         let name = format!("many {number}");
-        ensure!(told(&events, &name) == [json!(["c", name, "worker"])], "{:?}", told(&events, &name));
+        ensure!(
+            told(&events, &name) == [json!(["c", name, "worker"])],
+            "{:?}",
+            told(&events, &name)
+        );
     }
     Ok(())
 }
