@@ -185,7 +185,7 @@ export class DeepCapture {
   /** @param {Tab} tab */
   #report(tab) {
     const { id, state, problem, hooked } = tab;
-    this.#around.report(id, JSON.stringify({ state, hooked: hooked.size, ...(problem === null ? {} : { problem }) }));
+    this.#around.report(id, JSON.stringify({ tab: id, state, hooked: hooked.size, ...(problem && { problem }) }));
   }
 
   /** @param {number} id */

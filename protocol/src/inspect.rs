@@ -169,9 +169,9 @@ pub struct Background {
     pub rules: Table<String, Vec<Rule>>,
     /// The documents with a bridge in the inspected tab, and those that were turned away.
     pub documents: Vec<Document>,
-    /// Deep capture of the inspected tab; absent if it is off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deep_capture: Option<DeepCapture>,
+    /// Deep capture of the inspected tab, or of all tabs; none of those where it is off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deep_captures: Vec<DeepCapture>,
 }
 
 /// A document that runs the page scripts.

@@ -7,6 +7,8 @@ use crate::problem::Problem;
 /// How far it is, of one tab. `extension/deep_capture.js` makes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeepCapture {
+    /// The tab's id.
+    pub tab: i64,
     /// Whether workers are hooked before they start.
     pub state: DeepCaptureState,
     /// How many workers have a hook.

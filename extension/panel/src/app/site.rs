@@ -53,9 +53,11 @@ impl App {
 
     /// Deep capture of the inspected tab; `None`: it is off.
     pub fn deep_capture(self) -> Option<DeepCapture> {
-        self.host
-            .background
-            .with(|background| background.as_ref()?.deep_capture.clone())
+        let inspected = self.site.inspected_tab?;
+        self.host.background.with(|background| {
+            let mut tabs = background.as_ref()?.deep_captures.iter();
+            tabs.find(|deep| deep.tab == inspected).cloned()
+        })
     }
 
     /// Switches deep capture of the inspected tab.

@@ -199,7 +199,12 @@ impl Relay {
                 .map_or_else(Vec::new, |granted| self.capture.ungranted(granted)),
             rules: self.rules.clone(),
             documents: self.bridges.documents(tab),
-            deep_capture: tab.and_then(|tab| self.deep_captures.get(&tab)).cloned(),
+            deep_captures: self
+                .deep_captures
+                .values()
+                .filter(|deep| tab.is_none_or(|tab| tab == deep.tab))
+                .cloned()
+                .collect(),
         }
     }
 }
