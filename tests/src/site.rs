@@ -34,6 +34,9 @@ const LENGTHEN: &str = "lengthen";
 /// In the query of any other page: the browser may keep the answer.
 const KEEP: &str = "keep";
 
+/// In the query of any other page: its policy allows nothing that is not in the answer.
+const POLICY: &str = "policy";
+
 /// The names that are released.
 #[derive(Debug, Default)]
 struct Releases {
@@ -181,6 +184,11 @@ fn answer_with_file(stream: &mut TcpStream, root: &Path, path: &str, query: &str
                 body.resize(body.len() + 20_000_000, b'x');
                 body.extend(b" */\nvar isWhole = true;\n");
             }
+            let policy = if query == POLICY {
+                "Content-Security-Policy: default-src 'none'\r\n"
+            } else {
+                ""
+            };
             let keep = if query == KEEP { "max-age=3600" } else { "no-store" };
             let kind = file.as_deref().map_or("", mime);
             let clear = if path == CLEARING {
@@ -190,7 +198,7 @@ fn answer_with_file(stream: &mut TcpStream, root: &Path, path: &str, query: &str
             };
             write!(
                 stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: {keep}\r\n{clear}Connection: close\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: {keep}\r\n{clear}{policy}Connection: close\r\n\r\n",
                 body.len()
             )?;
             stream.write_all(&body)

@@ -10,6 +10,9 @@ const SCRIPT = /\.[cm]?[jt]s(\?|$)|\/[^./?]*worker[^./?]*(\?|$)/i;
 /** How many scripts are told of at most. */
 const MOST_SCRIPTS = 16;
 
+/** How many scripts are remembered that are hooked, until the browser tells of them. */
+const MOST_HOOKED = 1024;
+
 /**
  * What a document's workers are told to.
  * @typedef {object} WorkerListener
@@ -23,7 +26,7 @@ export class Workers {
   #isWatching = false;
   /** @type {string[]} */
   #urls = [];
-  /** @type {Set<string>} Of scripts that are hooked. */
+  /** @type {Set<string>} The addresses of the last scripts that were hooked. */
   #hooked = new Set();
 
   /** @param {WorkerListener} listener */
@@ -49,7 +52,9 @@ export class Workers {
    * @param {string} address
    */
   noteHooked(address) {
-    this.#hooked.add(withoutSecrets(address));
+    this.#hooked.add(withoutFragment(address));
+    const [oldest] = this.#hooked;
+    if (this.#hooked.size > MOST_HOOKED) this.#hooked.delete(oldest);
   }
 
   /**
@@ -57,7 +62,7 @@ export class Workers {
    * @param {string} address
    */
   noteMissed(address) {
-    this.#hooked.delete(withoutSecrets(address));
+    this.#hooked.delete(withoutFragment(address));
     this.#see(address);
   }
 
@@ -96,14 +101,17 @@ export class Workers {
 
   /** @param {string} address */
   #see(address) {
-    const url = withoutSecrets(address);
-    if (this.#hooked.has(url)) return;
+    if (this.#hooked.has(withoutFragment(address))) return;
     this.#listener.suspect();
+    const url = withoutSecrets(address);
     if (this.#urls.length === MOST_SCRIPTS || this.#urls.includes(url)) return;
     this.#urls.push(url);
     this.#listener.tell(url);
   }
 }
+
+/** @param {string} address */
+const withoutFragment = (address) => address.replace(/#.*$/s, "");
 
 /**
  * An address without what stands behind `?` or `#`.

@@ -2,6 +2,7 @@
 
 const workers = {
   long: () => new Worker("classic.js?lengthen"),
+  served: () => new Worker("classic.js?served"),
   kept: () => new Worker("classic.js?keep"),
   classic: () => new Worker("classic.js?secret#hash"),
   strict: () => new Worker("strict.js"),

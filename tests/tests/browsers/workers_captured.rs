@@ -248,6 +248,15 @@ fn captured_worker_looks_like_another_in_firefox() -> Result<()> {
     ))?;
     ensure!(hooked == bare, "{hooked}\n{bare}");
     ensure!(hooked != "error", "it ends with an error");
+    let orders = ["classic", "module", "blob"]
+        .map(|kind| page.evaluate(&format!("evaluateIn({kind:?}, 'orderOfCalls()')")));
+    let [classic, module, bare] = orders;
+    let bare = bare?;
+    ensure!(
+        bare.as_str().is_some_and(|order| order.contains("complete")),
+        "{bare}"
+    );
+    ensure!(classic? == bare && module? == bare, "another order than {bare}");
     // The channel is no script's to hear.
     page.evaluate("void (globalThis.heard = [], new BroadcastChannel('page').onmessage = ({ data }) => heard.push(data))")?;
     page.evaluate("writeIn('classic', [['put', 'unheard', 1]])")?;
@@ -355,4 +364,47 @@ fn worker_is_captured_when_its_page_is_back_in_firefox() -> Result<()> {
     page.evaluate("writeIn('classic', [['put', 'behind', 1]])")?;
     told_once(&rig, "behind")?;
     rig.settled(&page).map(drop)
+}
+
+/// The hook is in the script itself, so no policy of the script's forbids it.
+#[test]
+fn worker_under_a_policy_is_captured_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    let can_evaluate = page.evaluate("fateOf('lone.js?policy')")?;
+    ensure!(
+        can_evaluate == false,
+        "the policy forbids nothing: {can_evaluate}"
+    );
+    told_once(&rig, "lone")?;
+    rig.settled(&page).map(drop)
+}
+
+/// A script that a service worker answers for is seen by nothing that could put a hook in front of
+/// it: its worker is named, and what it writes is found.
+#[test]
+fn worker_that_is_not_captured_is_named_beside_one_that_is_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    page.evaluate("writeIn('classic', [['put', 'captured', 1]])")?;
+    told_once(&rig, "captured")?;
+    page.evaluate("navigator.serviceWorker.register('service.js').then(() => null)")?;
+    page.wait_for("navigator.serviceWorker.controller !== null")?;
+    page.evaluate("writeIn('served', [['put', 'served', 1]])")?;
+    rig.settled(&page)?;
+    let script = rig.site.url("/workers/classic.js");
+    wait::until("the worker in `status`", PATIENCE, || {
+        let status = rig.relay.run_json(&["status", "--json"])?;
+        let workers = status["profiles"][0]["workers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        Ok(if workers.iter().any(|worker| worker["url"] == json!(script)) {
+            Seen::Ready(())
+        } else {
+            Seen::Not(format!("{workers:?}"))
+        })
+    })
 }
