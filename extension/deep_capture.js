@@ -75,6 +75,23 @@ const send = (target, method, params) => api.sendCommand(target, method, params)
 /** @param {chrome.debugger.DebuggerSession} session */
 const letGo = (session) => send(session, "Runtime.runIfWaitingForDebugger");
 
+/**
+ * Tells a tab's documents that the workers which start from now on have no hook.
+ * @param {number} tab
+ */
+const freeWorkers = (tab) => void chrome.tabs.sendMessage(tab, { areWorkersFree: true }).catch(() => {});
+
+/**
+ * Hooks a worker that has run before, in it: what it has opened can only be told if there is one
+ * storage bucket.
+ * @param {(channel: string, isOldInDefault: boolean) => void} hook
+ * @param {string} channel
+ */
+const hookOld = async (hook, channel) => {
+  const buckets = (await /** @type {any} */ (navigator).storageBuckets?.keys()) ?? [];
+  hook(channel, buckets.length === 0);
+};
+
 /** @param {string} url */
 function originOf(url) {
   try {
@@ -148,6 +165,7 @@ export class DeepCapture {
       this.#keep();
       this.#around.report(id, "");
       await api?.detach({ tabId: id }).catch(() => {});
+      freeWorkers(id);
     } else if (known === undefined || known.state === "ended") {
       await this.#attach(id);
     }
@@ -235,6 +253,7 @@ export class DeepCapture {
     tab.problem = problem;
     tab.returns = returns;
     tab.sessions.clear();
+    freeWorkers(tab.id);
     this.#keep();
     this.#report(tab);
   }
@@ -267,7 +286,7 @@ export class DeepCapture {
     if (method === "Target.attachedToTarget") {
       const session = { tabId, sessionId: params.sessionId };
       if (tab === undefined) void letGo(session);
-      else void this.#begin(tab, source, session, params.targetInfo);
+      else void this.#begin(tab, source, session, { ...params.targetInfo, isOld: !params.waitingForDebugger });
     } else if (method === "Target.detachedFromTarget" && tab !== undefined) {
       const target = tab.sessions.get(params.sessionId);
       tab.sessions.delete(params.sessionId);
@@ -311,7 +330,7 @@ export class DeepCapture {
       channel = await Promise.race([this.#channelOf(tab, target), after(PATIENCE).then(() => null)]);
     } finally {
       // In this order; a service worker answers nothing before it goes on.
-      const evaluated = channel === null ? undefined : this.#evaluate(session, channel);
+      const evaluated = channel === null ? undefined : this.#evaluate(session, channel, target.isOld);
       void letGo(session);
       if (await evaluated) {
         tab.hooked.add(target.targetId);
@@ -348,11 +367,13 @@ export class DeepCapture {
    * Evaluates the hook in a worker; whether that went well.
    * @param {chrome.debugger.DebuggerSession} session
    * @param {string} channel
+   * @param {boolean} isOld the worker has run before
    */
-  async #evaluate(session, channel) {
-    const expression = `${this.#hook}(${JSON.stringify(channel)})`;
+  async #evaluate(session, channel, isOld) {
+    const name = JSON.stringify(channel);
+    const expression = isOld ? `(${hookOld})(${this.#hook}, ${name})` : `${this.#hook}(${name})`;
     // A worker that is busy, or whose script never comes, does not answer.
-    const answered = send(session, "Runtime.evaluate", { expression, silent: true });
+    const answered = send(session, "Runtime.evaluate", { expression, awaitPromise: isOld, silent: true });
     const answer = await Promise.race([answered, after(PATIENCE).then(() => undefined)]);
     return answer !== undefined && answer.exceptionDetails === undefined;
   }
@@ -446,7 +467,7 @@ export class DeepCapture {
     } catch {
       return this.#missed(tab, url);
     }
-    await this.#hookWorker(tab, session, { targetId: id, url, type: "shared_worker" });
+    await this.#hookWorker(tab, session, { targetId: id, url, type: "shared_worker", isOld: true });
     await api.detach(session).catch(() => {});
   }
 }

@@ -284,7 +284,10 @@ function startBridge() {
     return channel === undefined ? channels.nameFor(url, isImport) : channels.goOnWith(channel);
   }
 
-  hearBackground(({ worker }) => (worker === undefined ? undefined : answerForWorker(worker)));
+  hearBackground(({ worker, areWorkersFree = false }) => {
+    if (areWorkersFree) workers.forgetHooked();
+    return worker === undefined ? undefined : answerForWorker(worker);
+  });
   watchPageLife(leave, comeBack, changeSight);
   // Even if there is no database: perhaps there was one when this origin was seen last.
   const begin = isLate ? Promise.race([hooked, after(HOOK_PATIENCE)]).then(idle) : idle();

@@ -34,7 +34,8 @@ import { isFirefox } from "./engine.js";
 /**
  * Answers what the background asks this document alone, without a port: it may ask before one is
  * open. Only the extension's own pages and its background can ask.
- * @param {(question: { worker?: StartingWorker }) => unknown} answer undefined: there is none
+ * @param {(question: { worker?: StartingWorker, areWorkersFree?: boolean }) => unknown} answer
+ * undefined: there is none. `areWorkersFree`: those that start from now on have no hook
  */
 export function hearBackground(answer) {
   chrome.runtime.onMessage.addListener((question, _sender, respond) => {

@@ -24,7 +24,7 @@ function post(message) {
 
 export const active = true;
 /** A hook that is there first has seen all that the worker opened. */
-export const isOldDefault = false;
+export const isOldDefault = isOldInDefault === true;
 /** Inspectors get no stacks of workers. */
 export const tracing = false;
 /** No event tells a worker that it ends. */
