@@ -327,3 +327,41 @@ fn build_without_the_permission_names_the_one_with_it() -> Result<()> {
     panel.accessible()?;
     panel.picture("deep-capture-missing")
 }
+
+/// What is captured explains how the meter moves, in workers as in pages.
+#[test]
+fn captured_writes_of_workers_are_not_compared() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let background = browser.background()?;
+    background.observe_documents(
+        "(background, port, { survey, surveyed }) => {
+            background.asked = (background.asked ?? 0) + (survey === undefined ? 0 : 1);
+            background.surveyed = (background.surveyed ?? 0) + (surveyed === undefined ? 0 : 1);
+        }",
+    )?;
+    let page = open(&rig, &browser)?;
+    wait::until("the page to be read", PATIENCE, || {
+        Ok(
+            match background.call("({ surveyed }) => surveyed ?? 0")?.as_u64() {
+                Some(1..) => Seen::Ready(()),
+                readings => Seen::Not(format!("{readings:?}")),
+            },
+        )
+    })?;
+    background.call("(background) => (background.asked = 0)")?;
+    start(&page, "classic", "first")?;
+    page.evaluate(
+        "(async () => {
+            for (let n = 0; n < 100; n++) {
+                again('first', `value ${n}`);
+                await new Promise((resolve) => setTimeout(resolve, 20));
+            }
+        })()",
+    )?;
+    committed(&page, "value 99")?;
+    rig.settled(&page)?;
+    let asked = background.call("({ asked }) => asked")?;
+    ensure!(asked == 0, "{asked} comparisons");
+    Ok(())
+}
