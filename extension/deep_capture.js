@@ -1,10 +1,10 @@
 // Deep capture, Chromium only: hooks the workers of a tab before their first line, by the browser's
 // debugger (`chrome.debugger`).
 //
-// The debugger lets each new worker wait. A document of the worker's origin is asked to listen on a
-// channel (`content/isolated/worker_channels.js`); then the hook is evaluated in the worker, and the
-// worker goes on. The hook needs no debugger from then on: what is hooked stays hooked when deep
-// capture ends.
+// The debugger lets each new worker wait. A document of the worker's origin is asked to listen on
+// a channel (`content/isolated/worker_channels.js`); then the hook is evaluated in the worker, and
+// the worker goes on. The hook needs no debugger from then on: what is hooked stays hooked when
+// deep capture ends.
 //
 // Invariants:
 // - A worker that waits is let go, no matter what fails: at once where no document is there to
@@ -13,7 +13,10 @@
 //   before it begins.
 // - A service worker has no session for longer than it takes to hook it. The browser would keep it
 //   running for a session, and its next start would wait for one that nothing answers.
-// - When a person closes the browser's banner, nothing is attached again before a person asks for it.
+// - When a person closes the browser's banner, nothing is attached again before a person asks for
+//   it.
+// - What the hook does before the worker's script is there asks for nothing but built-ins: Chromium
+//   ends the page's process if it asks for the worker's address or opens a channel.
 
 /** @typedef {{ message: string, fix: string }} Problem */
 

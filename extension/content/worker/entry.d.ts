@@ -4,7 +4,7 @@
 declare const channelName: string;
 
 /**
- * Whether the worker has run already, and its origin has no storage bucket but the default one: what
- * it has opened is that one's.
+ * Whether the worker has run already, and its origin has no storage bucket but the default one:
+ * what it has opened is that one's.
  */
 declare const isOldInDefault: boolean | undefined;
