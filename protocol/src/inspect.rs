@@ -229,7 +229,7 @@ pub fn unobserved_workers<'a>(documents: impl IntoIterator<Item = &'a Document>)
     };
     Some(Problem {
         message,
-        fix: "What a worker writes is found by comparison while a page of the site is visible, and told as `r` and `d` events with the last state. To see each write as it happens, write from the page."
+        fix: "What a worker writes is found by comparison while a page of the site is visible, and told as `r` and `d` events with the last state. To see each write as it happens, write from the page; in Chromium deep capture (`Workers` in the panel) shows it, too."
             .to_owned(),
     })
 }
