@@ -3,6 +3,7 @@
 // come: everything is queued for the Rust side in order.
 
 import init, { Background, __wbg_reset_state as renew } from "./wasm/idb_relay.js";
+import { DeepCapture } from "./deep_capture.js";
 import { blame, leftOut, mayEnter, restartDelay } from "./restart.js";
 
 /** @type {((background: Background) => void)[] | null} */
@@ -68,6 +69,21 @@ const guarded = (enter) => {
   };
 };
 globalThis.idbRelayGuarded = guarded;
+
+// Its listeners, too, have to be there at once.
+const deepCapture = new DeepCapture({
+  report: (tab, state) => hand((to) => to.deep_capture_changed(tab, state)),
+  documents: () =>
+    [...connected.values()].filter(({ name }) => name === "bridge").map(({ sender }) => sender ?? {}),
+});
+
+/**
+ * A person wants the workers of a tab captured as they write, or no more.
+ * @param {number} tab
+ * @param {boolean} isWanted
+ * @returns {Promise<void>}
+ */
+globalThis.idbRelayDeepCapture = (tab, isWanted) => deepCapture.set(tab, isWanted);
 
 /** @param {any} error */
 const isTrap = (error) =>
@@ -186,6 +202,7 @@ chrome.runtime.onConnect.addListener((port) => {
     hand((to) => to.port_closed(number, isCached));
   });
   handFromPort((to) => to.port_opened(number, port, sender));
+  if (!ours && tab !== undefined) deepCapture.documentOpened(tab.id);
 });
 
 /**
@@ -246,6 +263,7 @@ async function start() {
   queue = null;
   // One that fails takes no other along.
   for (const event of waiting) queueMicrotask(() => hand(event));
+  deepCapture.reportAll();
 }
 
 /** @param {any} error */

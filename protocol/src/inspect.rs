@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 
 use crate::{json, problem::HostError, redact::Rule, table::Table};
 
+mod deep_capture;
 mod health;
 mod look;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod trace;
 pub use crate::problem::{Problem, pieces};
 
 pub use self::{
+    deep_capture::{DeepCapture, DeepCaptureState},
     health::{Health, Lag, Sink},
     look::{Look, Seen, Sight, StoreCount},
     trace::{Trace, Traced, Tracing},
@@ -104,6 +106,14 @@ pub enum FromInspector<Q = Question> {
     /// Have documents tell where they call each write from; it ends with the port. Each such commit
     /// is told by [`ToInspector::Trace`].
     Trace(Tracing),
+    /// Capture the workers of a tab as they write, by the browser's debugger, or do so no more.
+    /// Chromium only.
+    DeepCapture {
+        /// The tab.
+        tab: i64,
+        /// Whether they are to be captured.
+        enabled: bool,
+    },
     /// Send the host no deliveries for a while; the background and the bridges keep them up to
     /// their bounds. `false`: go on.
     Pause {
@@ -117,7 +127,7 @@ pub enum FromInspector<Q = Question> {
 #[serde(rename_all = "snake_case")]
 pub enum ToInspector<R = Reply> {
     /// How the extension is.
-    Background(Background),
+    Background(Box<Background>),
     /// The host's answer.
     Answer(Answer<R>),
     /// What a page's databases hold.
@@ -159,6 +169,9 @@ pub struct Background {
     pub rules: Table<String, Vec<Rule>>,
     /// The documents with a bridge in the inspected tab, and those that were turned away.
     pub documents: Vec<Document>,
+    /// Deep capture of the inspected tab, or of all tabs; none of those where it is off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deep_captures: Vec<DeepCapture>,
 }
 
 /// A document that runs the page scripts.
@@ -216,7 +229,7 @@ pub fn unobserved_workers<'a>(documents: impl IntoIterator<Item = &'a Document>)
     };
     Some(Problem {
         message,
-        fix: "What a worker writes is found by comparison while a page of the site is visible, and told as `r` and `d` events with the last state. To see each write as it happens, write from the page."
+        fix: "What a worker writes is found by comparison while a page of the site is visible, and told as `r` and `d` events with the last state. To see each write as it happens, write from the page; in Chromium deep capture (`Workers` in the panel) shows it, too."
             .to_owned(),
     })
 }

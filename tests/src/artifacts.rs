@@ -19,6 +19,11 @@ pub fn extension(kind: Kind) -> Result<PathBuf> {
     built(target_directory()?.join("extension").join(kind.name()))
 }
 
+/// Chromium's extension that may hook workers by the debugger.
+pub fn deep_extension() -> Result<PathBuf> {
+    built(target_directory()?.join("extension/chromium-deep"))
+}
+
 /// The tests of the extension's views, with the page that runs them.
 pub fn views() -> Result<PathBuf> {
     built(target_directory()?.join("views"))

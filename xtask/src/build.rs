@@ -3,7 +3,7 @@
 //! The extension is three WASM modules (the background, the popup with the options page, and the
 //! panel), the page scripts, a few files as they are and a manifest each:
 //! `target/extension/chromium` and `target/extension/firefox` can be loaded by the browsers as they
-//! stand.
+//! stand; so can `target/extension/chromium-deep`, which may hook workers by the debugger.
 //!
 //! # Layout
 //!
@@ -27,8 +27,34 @@ use anyhow::{Context as _, Result};
 
 use crate::{deny::notices, run};
 
-/// The browsers that an extension is built for.
-const BROWSERS: [&str; 2] = ["chromium", "firefox"];
+/// The builds of the extension, by their directories.
+const BUILDS: [Build; 3] = [
+    Build {
+        name: "chromium",
+        browser: "chromium",
+        overlay: None,
+    },
+    // Chromium refuses this permission as an optional one.
+    Build {
+        name: "chromium-deep",
+        browser: "chromium",
+        overlay: Some("debugger"),
+    },
+    Build {
+        name: "firefox",
+        browser: "firefox",
+        overlay: None,
+    },
+];
+
+/// An unpacked extension.
+struct Build {
+    /// Its directory.
+    name: &'static str,
+    browser: &'static str,
+    /// What else is laid over the browser's manifest: `manifests/extension.<overlay>.json`.
+    overlay: Option<&'static str>,
+}
 
 /// What the extension's own pages consist of besides the WASM, in `extension/ui`.
 const PAGES: [&str; 11] = [
@@ -59,9 +85,9 @@ pub fn extension(root: &Path, release: bool) -> Result<()> {
     let target = target_directory(root);
     let modules = wasm::build(root, &target, release)?;
     let others = notices::notices(root, &wasm::packages())?;
-    for browser in BROWSERS {
-        let directory = target.join("extension").join(browser);
-        assemble(root, browser, &modules, &directory)?;
+    for build in BUILDS {
+        let directory = target.join("extension").join(build.name);
+        assemble(root, &build, &modules, &directory)?;
         write(&directory.join(notices::FILE), &others)?;
         run::announce(&format!("{} is ready", directory.display()));
     }
@@ -125,23 +151,23 @@ pub fn target_directory(root: &Path) -> PathBuf {
     }
 }
 
-fn assemble(root: &Path, browser: &str, modules: &[PathBuf], directory: &Path) -> Result<()> {
+fn assemble(root: &Path, build: &Build, modules: &[PathBuf], directory: &Path) -> Result<()> {
     if directory.exists() {
         fs::remove_dir_all(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
     }
     let source = root.join("extension");
     write(
         &directory.join("manifest.json"),
-        &manifest::manifest(&root.join("manifests"), browser)?,
+        &manifest::manifest(&root.join("manifests"), build.browser, build.overlay)?,
     )?;
     for script in content::SCRIPTS {
-        let text = script.text(&source.join("content"), browser)?;
+        let text = script.text(&source.join("content"), build.browser)?;
         write(&directory.join("content").join(script.name), &text)?;
     }
-    for script in ["background.js", "restart.js"] {
+    for script in ["background.js", "deep_capture.js", "restart.js"] {
         copy(&source.join(script), &directory.join(script))?;
     }
-    if browser == "firefox" {
+    if build.browser == "firefox" {
         for script in WORKER_SCRIPTS {
             copy(&source.join(script), &directory.join(script))?;
         }

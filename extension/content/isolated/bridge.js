@@ -274,17 +274,20 @@ function startBridge() {
    * its channel: a worker must not tell of its writes before this document listens.
    * @param {import("./port.js").StartingWorker} worker
    */
-  function answerForWorker({ url, isImport = false, isMissed = false }) {
+  function answerForWorker({ url, isImport = false, isMissed = false, from = origin, channel }) {
     if (isMissed) {
       workers.noteMissed(url);
       return undefined;
     }
-    if (port.isStopped || isLeaving) return undefined;
+    if (port.isStopped || isLeaving || from !== origin) return undefined;
     if (!isImport) workers.noteHooked(url);
-    return channels.nameFor(url, isImport);
+    return channel === undefined ? channels.nameFor(url, isImport) : channels.goOnWith(channel);
   }
 
-  hearBackground(({ worker }) => (worker === undefined ? undefined : answerForWorker(worker)));
+  hearBackground(({ worker, areWorkersFree = false }) => {
+    if (areWorkersFree) workers.forgetHooked();
+    return worker === undefined ? undefined : answerForWorker(worker);
+  });
   watchPageLife(leave, comeBack, changeSight);
   // Even if there is no database: perhaps there was one when this origin was seen last.
   const begin = isLate ? Promise.race([hooked, after(HOOK_PATIENCE)]).then(idle) : idle();

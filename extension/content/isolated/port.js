@@ -27,12 +27,15 @@ import { isFirefox } from "./engine.js";
  * @property {string} url of its script
  * @property {boolean} [isImport] a module that it imports comes next; it may be hooked already
  * @property {boolean} [isMissed] it runs without a hook after all
+ * @property {string} [from] its origin: the asker does not know who is asked
+ * @property {string} [channel] the one that it has, from a document that is gone
  */
 
 /**
  * Answers what the background asks this document alone, without a port: it may ask before one is
  * open. Only the extension's own pages and its background can ask.
- * @param {(question: { worker?: StartingWorker }) => unknown} answer undefined: there is none
+ * @param {(question: { worker?: StartingWorker, areWorkersFree?: boolean }) => unknown} answer
+ * undefined: there is none. `areWorkersFree`: those that start from now on have no hook
  */
 export function hearBackground(answer) {
   chrome.runtime.onMessage.addListener((question, _sender, respond) => {

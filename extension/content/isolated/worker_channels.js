@@ -45,6 +45,15 @@ export class WorkerChannels {
     return name;
   }
 
+  /**
+   * Listens on the channel of a worker that has outlived its document; its name.
+   * @param {string} name
+   */
+  goOnWith(name) {
+    if (!this.#channels.has(name)) this.#channels.set(name, this.#opened(name));
+    return name;
+  }
+
   /** A new one; or the one that was given out longest ago. */
   #nextName() {
     const [oldest] = this.#channels.keys();

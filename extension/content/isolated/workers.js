@@ -66,6 +66,12 @@ export class Workers {
     this.#see(address);
   }
 
+  /** Workers that start from now on have no hook. */
+  forgetHooked() {
+    this.#hooked.clear();
+    this.#listener.suspect();
+  }
+
   /** To a background that knows none. */
   tellAgain() {
     for (const url of this.#urls) this.#listener.tell(url);

@@ -73,7 +73,7 @@ listen(node, STAY, () => {
 export const whenLeaving = (action) => listen(node, LEAVE, action);
 
 /** Who writes, as a member of bodies; empty for the page. */
-export const writer = "";
+export const writer = () => "";
 
 /** The reason of a gap that a document leaves behind. */
 export const WENT_AWAY = "a transaction's document went away";

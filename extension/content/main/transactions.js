@@ -495,7 +495,7 @@ function bodyOf(transaction, place, version) {
     }
   }
   if (text === "") return "";
-  return commitText(place, writer, version, { beganAt, committedAt: now() }, keyPathsText(stores), text);
+  return commitText(place, writer(), version, { beganAt, committedAt: now() }, keyPathsText(stores), text);
 }
 
 /** @type {Map<string, number>} Of each record the next write; for `forgetOverwritten` only. */

@@ -141,6 +141,6 @@ export function observeDeletion(factory, request, name) {
       wantSurvey();
       return;
     }
-    hand(deletionText(place, writer, beganAt, now()), null, "");
+    hand(deletionText(place, writer(), beganAt, now()), null, "");
   });
 }

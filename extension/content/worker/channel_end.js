@@ -8,7 +8,7 @@
 
 import { LONGEST_ADDRESS } from "../shared/channel.js";
 import { writerMember } from "../shared/messages.js";
-import { globalFunction, indexOf, slice, uncurry } from "../shared/pristine.js";
+import { getterOf, globalFunction, indexOf, slice, uncurry } from "../shared/pristine.js";
 
 const Channel = BroadcastChannel;
 const postMessage = uncurry(BroadcastChannel.prototype.postMessage);
@@ -24,7 +24,7 @@ function post(message) {
 
 export const active = true;
 /** A hook that is there first has seen all that the worker opened. */
-export const isOldDefault = false;
+export const isOldDefault = isOldInDefault === true;
 /** Inspectors get no stacks of workers. */
 export const tracing = false;
 /** No event tells a worker that it ends. */
@@ -32,8 +32,22 @@ export const leaving = false;
 export const whenLeaving = () => {};
 export const WENT_AWAY = "";
 
-/** Who writes, as a member of bodies. */
-export const writer = writerMember(kindOfWorker(), addressOf(location.href), idOfWorker());
+/** Of nothing: a getter of the global object takes that for itself. */
+const locationOf = getterOf(globalFunction("WorkerGlobalScope")?.prototype, "location");
+const hrefOf = getterOf(globalFunction("WorkerLocation")?.prototype, "href");
+const kind = kindOfWorker();
+const [id] = crypto.getRandomValues(new Uint32Array(1));
+let writerText = "";
+
+/**
+ * Who writes, as a member of bodies. Asked for when something is written, as channels are opened:
+ * before a worker's script is there, Chromium ends the process that asks where the worker is from,
+ * and with it the page's.
+ */
+export function writer() {
+  if (writerText === "") writerText = writerMember(kind, addressOf(hrefOf(locationOf(undefined))), id);
+  return writerText;
+}
 
 function kindOfWorker() {
   if (globalFunction("DedicatedWorkerGlobalScope") !== undefined) return "worker";
@@ -47,16 +61,16 @@ function kindOfWorker() {
 function addressOf(url) {
   // The rest is the script itself.
   if (slice(url, 0, 5) === "data:") return "data:";
-  let end = LONGEST_ADDRESS;
-  for (const mark of ["?", "#"]) {
-    const at = indexOf(url, mark);
-    if (at >= 0 && at < end) end = at;
-  }
-  return slice(url, 0, end);
+  return slice(upTo(upTo(url, "?"), "#"), 0, LONGEST_ADDRESS);
 }
 
-function idOfWorker() {
-  return crypto.getRandomValues(new Uint32Array(1))[0];
+/**
+ * @param {string} text
+ * @param {string} mark
+ */
+function upTo(text, mark) {
+  const at = indexOf(text, mark);
+  return at < 0 ? text : slice(text, 0, at);
 }
 
 /**

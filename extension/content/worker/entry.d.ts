@@ -2,3 +2,9 @@
 
 /** The secret name of the channel to the bridge. */
 declare const channelName: string;
+
+/**
+ * Whether the worker has run already, and its origin has no storage bucket but the default one:
+ * what it has opened is that one's.
+ */
+declare const isOldInDefault: boolean | undefined;

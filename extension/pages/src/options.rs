@@ -52,7 +52,7 @@ pub async fn open_options() {
     let (known, link_later) = (Rc::clone(&state), Rc::clone(&link_cell));
     let link = BackgroundLink::open(None, move |message| {
         if let ToInspector::Background(background) = message {
-            known.borrow_mut().background = background;
+            known.borrow_mut().background = *background;
             if let Some(link) = link_later.get() {
                 render(&known, link);
             }

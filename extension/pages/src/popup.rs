@@ -49,7 +49,7 @@ pub async fn open_popup() {
     let known = Rc::clone(&state);
     let link = BackgroundLink::open(tab.map(|tab| tab.id), move |message| {
         match message {
-            ToInspector::Background(background) => known.borrow_mut().background = Some(background),
+            ToInspector::Background(background) => known.borrow_mut().background = Some(*background),
             ToInspector::Seen(_) | ToInspector::Trace(_) => {}
             ToInspector::Answer(answer) => {
                 known.borrow_mut().health = match answer.reply {

@@ -181,7 +181,7 @@ impl BackgroundLink {
 
     fn receive(self: &Rc<Self>, message: ToInspector) {
         match message {
-            ToInspector::Background(background) => self.hand_over(LinkMessage::Background(background)),
+            ToInspector::Background(background) => self.hand_over(LinkMessage::Background(*background)),
             ToInspector::Answer(answer) if *self.feed_id.borrow() == Some(answer.id) => {
                 self.receive_feed(answer);
             }

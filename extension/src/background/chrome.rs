@@ -85,6 +85,10 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = lookInto)]
     pub async fn look_into(place: &JsValue, request: &str) -> Result<JsValue, JsValue>;
 
+    /// Captures the workers of a tab as they write, or does so no more; `background.js` has it.
+    #[wasm_bindgen(js_name = idbRelayDeepCapture)]
+    pub fn capture_deeply(tab: &JsValue, is_wanted: bool);
+
     /// Page scripts are registered, and wake the background; `background.js` has it.
     #[wasm_bindgen(js_name = scriptsRegistered)]
     pub fn scripts_registered();

@@ -163,7 +163,7 @@ impl Inspectors {
     pub fn news(&mut self, state: impl Fn(Option<i64>) -> Background) -> Vec<(u32, String)> {
         let mut news = Vec::new();
         for (port, page) in self.pages.iter_mut().filter(|(_, page)| page.opened) {
-            let Ok(text) = serde_json::to_string(&Told::Background(state(page.tab))) else {
+            let Ok(text) = serde_json::to_string(&Told::Background(Box::new(state(page.tab)))) else {
                 continue;
             };
             if text != page.told {

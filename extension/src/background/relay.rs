@@ -23,6 +23,7 @@ use super::{
 use crate::timing;
 use protocol::{
     commit::{MAX_BODY, is_reading},
+    inspect::DeepCapture,
     json,
     message::{
         BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, Hidden, MAX_CONTEXT, MAX_PART_UNITS,
@@ -33,6 +34,7 @@ use protocol::{
     table::Table,
 };
 
+mod deep_capture;
 mod host;
 mod inspection;
 mod look;
@@ -115,6 +117,13 @@ pub enum Action {
         tab: i64,
         /// Why, and what to do about it.
         problem: Problem,
+    },
+    /// Capture the workers of a tab as they write, or do so no more.
+    CaptureDeeply {
+        /// The tab's id.
+        tab: i64,
+        /// Whether they are to be captured.
+        enabled: bool,
     },
     /// Ask a page's isolated world what its databases hold, and tell [`Relay::looked`].
     Look {
@@ -203,6 +212,8 @@ pub struct Relay {
     shown: (Option<Problem>, bool),
     host_version: Option<String>,
     inspectors: Inspectors,
+    /// Deep capture by the tab.
+    deep_captures: Table<i64, DeepCapture>,
     /// How much each bridge may have on its way.
     window: usize,
     /// By who made them.
@@ -249,6 +260,7 @@ impl Relay {
             shown: (None, false),
             host_version: None,
             inspectors: Inspectors::default(),
+            deep_captures: Table::new(),
             window: BRIDGE_WINDOW,
             rules: Table::new(),
             unreadable_policy: None,

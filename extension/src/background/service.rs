@@ -152,6 +152,13 @@ impl Background {
         });
     }
 
+    /// Deep capture of a tab has changed; `state` is JSON, empty if it is off.
+    pub fn deep_capture_changed(&self, tab: i32, state: &str) {
+        let state = json::read(state).ok();
+        self.0
+            .with_relay(|relay| relay.deep_capture_changed(tab.into(), state));
+    }
+
     /// The browser's permissions have changed.
     pub fn permissions_changed(&self) {
         self.0.with_relay(Relay::permissions_changed);
@@ -239,6 +246,9 @@ impl Service {
             Action::Save(decisions) => spawn_local(save(decisions)),
             Action::Show { problem, paused } => spawn_local(show(problem, paused)),
             Action::ShowInTab { tab, problem } => spawn_local(show_in_tab(tab, problem)),
+            Action::CaptureDeeply { tab, enabled } => {
+                chrome::capture_deeply(&chrome::number(tab), enabled);
+            }
             Action::Look { looking, request } => {
                 let service = Rc::clone(self);
                 spawn_local(async move {

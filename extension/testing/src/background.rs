@@ -57,7 +57,7 @@ impl TestBackground {
 
     /// Sends the state of the extension.
     pub fn send_state(&self, state: Background) {
-        self.send(&ToInspector::Background(state));
+        self.send(&ToInspector::Background(Box::new(state)));
     }
 
     pub fn answer(&self, id: u64, reply: Reply) {

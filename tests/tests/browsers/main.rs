@@ -13,6 +13,7 @@ mod capture;
 mod churn;
 mod comparisons;
 mod consent;
+mod deep_capture;
 mod differential;
 mod empty;
 mod extremes;

@@ -98,7 +98,7 @@ impl Script {
             }
             World::Worker => {
                 let text = format!(
-                    "{HOLDER}function (channelName) {{\n\"use strict\";\ntry {{\n{text}}} catch {{}}\n}};\n"
+                    "{HOLDER}function (channelName, isOldInDefault) {{\n\"use strict\";\ntry {{\n{text}}} catch {{}}\n}};\n"
                 );
                 lint::check(&text)?;
                 expression(&minified(&text)?)

@@ -1,18 +1,20 @@
 //! The extension's manifest: `manifests/extension.json` with `manifests/extension.<browser>.json`
-//! laid over it.
+//! laid over it, and perhaps one more.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-/// The text of a browser's manifest. Its version is the workspace's.
-pub fn manifest(directory: &Path, browser: &str) -> Result<String> {
+/// The text of a browser's manifest, with an overlay. Its version is the workspace's.
+pub fn manifest(directory: &Path, browser: &str, overlay: Option<&str>) -> Result<String> {
     let mut manifest = read(&directory.join("extension.json"))?;
-    lay_over(
-        &mut manifest,
-        read(&directory.join(format!("extension.{browser}.json")))?,
-    );
+    for overlay in [Some(browser), overlay].into_iter().flatten() {
+        lay_over(
+            &mut manifest,
+            read(&directory.join(format!("extension.{overlay}.json")))?,
+        );
+    }
     manifest["version"] = env!("CARGO_PKG_VERSION").into();
     Ok(serde_json::to_string_pretty(&manifest)? + "\n")
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Document, FromInspector, Look, Sight},
+    inspect::{DeepCapture, DeepCaptureState, Document, FromInspector, Look, Sight},
     origin::OriginPattern,
 };
 
@@ -39,6 +39,38 @@ impl App {
                 .cloned()
                 .collect()
         })
+    }
+
+    /// Whether the workers of the inspected tab can be captured as they write: in Chromium alone.
+    pub fn has_deep_capture(self) -> bool {
+        self.site.inspected_tab.is_some()
+            && self.host.background.with(|background| {
+                background
+                    .as_ref()
+                    .is_some_and(|background| background.browser.starts_with("chromium"))
+            })
+    }
+
+    /// Deep capture of the inspected tab; `None`: it is off.
+    pub fn deep_capture(self) -> Option<DeepCapture> {
+        let inspected = self.site.inspected_tab?;
+        self.host.background.with(|background| {
+            let mut tabs = background.as_ref()?.deep_captures.iter();
+            tabs.find(|deep| deep.tab == inspected).cloned()
+        })
+    }
+
+    /// Switches deep capture of the inspected tab.
+    pub fn toggle_deep_capture(self) {
+        let Some(tab) = self.site.inspected_tab.filter(|_| self.has_deep_capture()) else {
+            return;
+        };
+        let is_on = self
+            .deep_capture()
+            .is_some_and(|deep| deep.state != DeepCaptureState::Ended);
+        self.link.with_value(|link| {
+            link.send(&FromInspector::DeepCapture { tab, enabled: !is_on });
+        });
     }
 
     /// Starts or stops capturing the site. Call it while a click is handled.

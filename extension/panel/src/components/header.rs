@@ -251,6 +251,7 @@ pub fn Problems(app: App) -> impl IntoView {
             let documents = app.inspected_documents();
             problems.extend(documents.into_iter().filter_map(|document| document.refused));
         }
+        problems.extend(app.deep_capture().and_then(|deep| deep.problem));
         problems.extend(app.host.health_problem.get());
         app.host.health.with(|health| {
             let sinks = health

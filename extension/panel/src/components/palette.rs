@@ -21,6 +21,7 @@ const COMMANDS: &[Command] = &[
     ("Pause or resume capture", "", App::toggle_capture_pause),
     ("Toggle Follow", "f", App::toggle_follow),
     ("Toggle recording of stacks", "", App::toggle_tracing),
+    ("Toggle deep capture of workers", "", App::toggle_deep_capture),
     ("Clear the events", "", App::clear_events),
     ("Clear the filter", "", |app| app.set_filter(String::new())),
     ("Show only events with problems", "", |app| {

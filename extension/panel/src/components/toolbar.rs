@@ -1,6 +1,7 @@
 //! The tabs, the filter with its chips, and the buttons.
 
 use leptos::{ev, html, prelude::*};
+use protocol::inspect::{DeepCapture, DeepCaptureState};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::dynamic::{IntoViews as _, aria_bool, dynamic_text, dynamic_view, on_press};
@@ -57,6 +58,11 @@ pub fn Toolbar(app: App) -> impl IntoView {
                 <button title="Record the call stack of each write of the inspected page from now on. Slows the page down a little"
                     aria-pressed=aria_bool(move || app.source.is_tracing.get())
                     on:click=on_press(move || app.toggle_tracing())>"Stacks"</button>
+                {dynamic_view(move || app.has_deep_capture().then(|| view! {
+                    <button class="deep" title="Deep capture: capture the workers of this tab as they write, by the browser's debugger. The browser shows a banner meanwhile; closing the banner ends deep capture"
+                        aria-pressed=aria_bool(move || app.deep_capture().is_some_and(|deep| deep.state == DeepCaptureState::On))
+                        on:click=on_press(move || app.toggle_deep_capture())>"Workers"</button>
+                }))}
                 <button title="Remove the events from the display; the journal keeps them" on:click=on_press(move || app.clear_events())>"Clear"</button>
             </div>
             <div class="buttons">
@@ -71,6 +77,9 @@ pub fn Toolbar(app: App) -> impl IntoView {
             {dynamic_view(move || app.source.recording.get().map(|name| view! {
                 <span class="recording">"Recording "<b>{name}</b></span>
                 <button class="primary" on:click=on_press(move || app.return_to_live())>"Back to live"</button>
+            }))}
+            {dynamic_view(move || app.deep_capture().and_then(|deep| describe_deep_capture(&deep)).map(|text| view! {
+                <span class="recording" role="status">{text}</span>
             }))}
             <span class="grow"></span>
             {dynamic_view(move || app.feed.is_paused.get().then(|| view! { <span class="paused">"Display paused"</span> }))}
@@ -108,6 +117,22 @@ fn chips(app: App) -> AnyView {
             .into_any(),
     };
     view! { {site} {terms} }.into_any()
+}
+
+/// What deep capture does, and what ends it. Why it has ended stands with the problems.
+fn describe_deep_capture(deep: &DeepCapture) -> Option<String> {
+    match (deep.state, deep.hooked) {
+        (DeepCaptureState::Ended, _) => None,
+        (DeepCaptureState::Attaching, _) => Some("Deep capture is starting…".to_owned()),
+        (DeepCaptureState::On, 0) => Some(
+            "Deep capture is on: workers that start from now on are captured as they write. Closing the browser's banner ends it."
+                .to_owned(),
+        ),
+        (DeepCaptureState::On, hooked) => Some(format!(
+            "Deep capture: {} captured. Closing the browser's banner ends it.",
+            format::count_noun(hooked.into(), "worker")
+        )),
+    }
 }
 
 /// The number of events shown, of all events, and the limits.

@@ -85,6 +85,9 @@ impl Relay {
                 self.inspectors.trace(port, wanted);
                 self.retrace();
             }
+            FromInspector::DeepCapture { tab, enabled } => {
+                self.actions.push(Action::CaptureDeeply { tab, enabled });
+            }
             FromInspector::Capture { origin, enabled } => {
                 if self.capture.set_user(&origin, enabled) {
                     self.save();
@@ -196,6 +199,12 @@ impl Relay {
                 .map_or_else(Vec::new, |granted| self.capture.ungranted(granted)),
             rules: self.rules.clone(),
             documents: self.bridges.documents(tab),
+            deep_captures: self
+                .deep_captures
+                .values()
+                .filter(|deep| tab.is_none_or(|tab| tab == deep.tab))
+                .cloned()
+                .collect(),
         }
     }
 }

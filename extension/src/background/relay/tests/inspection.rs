@@ -1,6 +1,6 @@
 //! Inspectors, consent and pause.
 
-use protocol::inspect::{Background, ToInspector};
+use protocol::inspect::{Background, DeepCapture, DeepCaptureState, ToInspector};
 use serde_json::{Value, json};
 
 use super::*;
@@ -34,7 +34,7 @@ fn state(relay: &mut Relay, port: u32) -> Background {
         },
         _ => None,
     });
-    last.unwrap_or_else(|| panic!("nothing new: {actions:?}"))
+    *last.unwrap_or_else(|| panic!("nothing new: {actions:?}"))
 }
 
 fn answer(id: u64) -> String {
@@ -250,4 +250,42 @@ fn a_page_cannot_speak_as_an_inspector() {
         relay.posted(1, text);
         assert_eq!(relay.take_actions(), [], "{text}");
     }
+}
+
+#[test]
+fn deep_capture_is_told_to_inspectors_of_its_tab_and_of_all() {
+    let on = DeepCapture {
+        tab: 7,
+        state: DeepCaptureState::On,
+        hooked: 2,
+        problem: None,
+    };
+    for (tab, is_told) in [("7", true), ("null", true), ("5", false)] {
+        let mut relay = relay();
+        relay.inspector_opened(8);
+        relay.port_said(8, &format!(r#"{{"open":{{"tab":{tab}}}}}"#));
+        relay.port_said(8, r#"{"deep_capture":{"tab":7,"enabled":true}}"#);
+        relay.deep_capture_changed(7, Some(on.clone()));
+        let (told, others) = told(relay.take_actions());
+        let wanted = Action::CaptureDeeply {
+            tab: 7,
+            enabled: true,
+        };
+        assert!(others.contains(&wanted));
+        let captures = told
+            .last()
+            .map(|(_, told)| told["background"]["deep_captures"].clone());
+        let expected = if is_told {
+            json!([{"tab": 7, "state": "on", "hooked": 2}])
+        } else {
+            Value::Null
+        };
+        assert_eq!(captures, Some(expected));
+    }
+    let mut relay = relay();
+    inspector(&mut relay, 8);
+    relay.deep_capture_changed(7, Some(on));
+    assert_eq!(state(&mut relay, 8).deep_captures.len(), 1);
+    relay.deep_capture_changed(7, None);
+    assert!(state(&mut relay, 8).deep_captures.is_empty());
 }

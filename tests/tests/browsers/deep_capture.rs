@@ -1,0 +1,367 @@
+//! Chromium hooks workers by its debugger, before their first line.
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{
+    Rig, artifacts,
+    browser::{Browser, Kind, Page},
+    observe::Event,
+    panel::Panel,
+    wait::{self, PATIENCE, Seen},
+};
+use serde_json::{Value, json};
+
+const PAGE: &str = "/deep/";
+
+/// The kinds whose first line is captured, with what events call them.
+const KINDS: [(&str, &str); 5] = [
+    ("classic", "worker"),
+    ("module", "worker"),
+    ("blob", "worker"),
+    ("nested", "worker"),
+    ("service", "service_worker"),
+];
+
+/// The browser with the build that may debug.
+fn deep_browser(rig: &Rig) -> Result<Browser> {
+    rig.browser_with(&artifacts::deep_extension()?)
+}
+
+/// Switches deep capture of the page's tab, and waits until that is done.
+fn capture_deeply(browser: &Browser, page: &Page<'_>, is_wanted: bool) -> Result<()> {
+    let url = page.evaluate("location.href")?;
+    let switched = browser.background()?.call(&format!(
+        "async (background) => {{
+            const tabs = await background.chrome.tabs.query({{}});
+            await background.idbRelayDeepCapture(tabs.find((tab) => tab.url === {url}).id, {is_wanted});
+        }}"
+    ));
+    switched.map(drop)
+}
+
+/// Opens the page with deep capture.
+fn open<'b>(rig: &Rig, browser: &'b Browser) -> Result<Page<'b>> {
+    let page = browser.open(&rig.site.url(PAGE))?;
+    capture_deeply(browser, &page, true)?;
+    page.evaluate("write([['put', 'of the page', 0]])")?;
+    rig.settled(&page)?;
+    Ok(page)
+}
+
+/// Starts a worker, and waits until it has written its first record.
+fn start(page: &Page<'_>, kind: &str, name: &str) -> Result<()> {
+    page.evaluate(&format!("start({kind:?}, {name:?})"))?;
+    committed(page, name)
+}
+
+fn committed(page: &Page<'_>, value: &str) -> Result<()> {
+    page.wait_for(&format!("committed.includes({value:?})"))
+}
+
+/// The events of a record, as `[op, after, kind of the writer]`.
+fn told(events: &[Event], key: &str) -> Vec<Value> {
+    let of_key = events.iter().map(Event::json).filter(|event| event["key"] == key);
+    of_key
+        .map(|event| json!([event["op"], event["after"], event["source"]["writer"]["kind"]]))
+        .collect()
+}
+
+/// Has a worker write until one of its writes comes as an event of this kind of writer: one that
+/// runs already is hooked soon, at no time that shows in the page.
+fn is_hooked_soon(rig: &Rig, page: &Page<'_>, call: &str, kind: &str) -> Result<()> {
+    let mut number = 0;
+    wait::until("a captured write", PATIENCE, || {
+        number += 1;
+        let value = format!("{call} {number}");
+        page.evaluate(&call.replace("VALUE", &format!("{value:?}")))?;
+        committed(page, &value)?;
+        let events = rig.settled(page)?;
+        let is_captured = |event: &&Event| {
+            event.json()["after"] == value && event.json()["source"]["writer"]["kind"] == kind
+        };
+        Ok(match events.iter().find(is_captured) {
+            Some(_) => Seen::Ready(()),
+            None => Seen::Not(format!("{number} writes without a hook")),
+        })
+    })
+}
+
+#[test]
+fn workers_are_captured_from_their_first_line() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
+    for (kind, writer) in KINDS {
+        start(&page, kind, kind)?;
+        let again = format!("{kind} again");
+        match kind {
+            "service" => page.evaluate(&format!("againInService({again:?})"))?,
+            _ => page.evaluate(&format!("again({kind:?}, {again:?})"))?,
+        };
+        committed(&page, &again)?;
+        let events = rig.settled(&page)?;
+        let expected = [json!(["c", kind, writer]), json!(["u", again, writer])];
+        ensure!(told(&events, kind) == expected, "{:?}", told(&events, kind));
+    }
+    Ok(())
+}
+
+#[test]
+fn worker_of_the_first_script_is_captured_after_a_reload() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
+    for (kind, writer) in [("classic", "worker"), ("blob", "worker")] {
+        page.evaluate("write([['delete', 'at the load']])")?;
+        rig.settled(&page)?;
+        page.navigate(&rig.site.url(&format!("{PAGE}?start={kind}")))?;
+        committed(&page, "at the load")?;
+        let events = rig.settled(&page)?;
+        let last = told(&events, "at the load").pop().context("an event")?;
+        ensure!(last == json!(["c", "at the load", writer]), "{kind}: {last}");
+    }
+    Ok(())
+}
+
+/// Those that run when deep capture begins, and shared ones, whose start nothing tells of.
+#[test]
+fn running_workers_are_hooked_soon() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    start(&page, "classic", "early")?;
+    rig.settled(&page)?;
+    capture_deeply(&browser, &page, true)?;
+    is_hooked_soon(&rig, &page, "again('early', VALUE)", "worker")?;
+    start(&page, "shared", "shared")?;
+    is_hooked_soon(&rig, &page, "again('shared', VALUE)", "shared_worker")
+}
+
+/// It is stopped, as the browser does when it rests, and started again by a request of the page,
+/// which must not wait.
+#[test]
+fn service_worker_is_captured_after_it_was_stopped_and_the_page_reloaded() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
+    start(&page, "service", "service")?;
+    page.reload()?;
+    is_hooked_soon(&rig, &page, "againInService(VALUE)", "service_worker")?;
+    page.devtools("ServiceWorker.enable", &json!({}))?;
+    page.devtools(
+        "ServiceWorker.unregister",
+        &json!({"scopeURL": rig.site.url(PAGE)}),
+    )?;
+    page.reload()?;
+    start(&page, "service", "service")?;
+    let pong = page.evaluate("fetch('ping').then((answer) => answer.text())")?;
+    ensure!(pong == "pong", "{pong}");
+    is_hooked_soon(&rig, &page, "againInService(VALUE)", "service_worker")
+}
+
+/// Workers that are hooked stay so; later ones are found by comparison.
+#[test]
+fn switching_off_in_mid_stream_breaks_nothing() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
+    start(&page, "classic", "hooked")?;
+    page.evaluate("times(200, (n) => again('hooked', `value ${n}`))")?;
+    capture_deeply(&browser, &page, false)?;
+    committed(&page, "value 199")?;
+    start(&page, "classic", "later")?;
+    let events = rig.settled(&page)?;
+    ensure!(
+        told(&events, "hooked").len() == 201,
+        "{}",
+        told(&events, "hooked").len()
+    );
+    ensure!(
+        told(&events, "later") == [json!(["r", "later", null])],
+        "{:?}",
+        told(&events, "later")
+    );
+    page.evaluate("again('hooked', 'still')")?;
+    committed(&page, "still")?;
+    let events = rig.settled(&page)?;
+    ensure!(told(&events, "hooked").last() == Some(&json!(["u", "still", "worker"])));
+    // On again.
+    capture_deeply(&browser, &page, true)?;
+    start(&page, "module", "last")?;
+    let events = rig.settled(&page)?;
+    ensure!(told(&events, "last") == [json!(["c", "last", "worker"])]);
+    Ok(())
+}
+
+/// Attachments outlive the background, and workers would wait for it without end.
+#[test]
+fn workers_go_on_when_the_background_ends() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
+    page.evaluate("times(5, (n) => start('classic', `before ${n}`))")?;
+    browser.end_background()?;
+    page.evaluate("times(5, (n) => start('classic', `after ${n}`))")?;
+    for number in 0..5 {
+        committed(&page, &format!("before {number}"))?;
+        committed(&page, &format!("after {number}"))?;
+    }
+    rig.settled(&page)?;
+    // It has begun again by itself.
+    let mut number = 0;
+    wait::until("a captured worker", PATIENCE, || {
+        number += 1;
+        let name = format!("again {number}");
+        start(&page, "classic", &name)?;
+        let told = told(&rig.settled(&page)?, &name);
+        Ok(if told == [json!(["c", name, "worker"])] {
+            Seen::Ready(())
+        } else {
+            Seen::Not(format!("{told:?}"))
+        })
+    })
+}
+
+#[test]
+fn workers_that_fail_or_end_at_once_hold_up_nothing() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
+    page.evaluate("new Promise((resolve) => (new Worker('absent.js').onerror = resolve)).then(() => null)")?;
+    page.evaluate(
+        "new Promise((resolve) => (new Worker('data:,throw 1').onerror = resolve)).then(() => null)",
+    )?;
+    page.evaluate("times(20, (n) => new Worker('first.js', { name: 'ended' }).terminate())")?;
+    page.evaluate("times(50, (n) => start('classic', `many ${n}`))")?;
+    for number in 0..50 {
+        committed(&page, &format!("many {number}"))?;
+    }
+    let events = rig.settled(&page)?;
+    for number in 0..50 {
+        let name = format!("many {number}");
+        ensure!(
+            told(&events, &name) == [json!(["c", name, "worker"])],
+            "{:?}",
+            told(&events, &name)
+        );
+    }
+    Ok(())
+}
+
+/// DevTools attach to the same workers.
+#[test]
+fn another_debugger_goes_on_beside_it() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
+    page.devtools("Debugger.enable", &json!({}))?;
+    page.devtools(
+        "Target.setAutoAttach",
+        &json!({"autoAttach": true, "waitForDebuggerOnStart": false, "flatten": true}),
+    )?;
+    start(&page, "classic", "beside")?;
+    let events = rig.settled(&page)?;
+    ensure!(told(&events, "beside") == [json!(["c", "beside", "worker"])]);
+    Ok(())
+}
+
+/// The tab goes elsewhere, even to where no extension may debug, and comes back.
+#[test]
+fn deep_capture_comes_back_with_the_page() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
+    for elsewhere in ["about:blank", "chrome://version/"] {
+        page.navigate(elsewhere)?;
+        page.navigate(&rig.site.url(PAGE))?;
+        page.evaluate("write([['clear']])")?;
+        let mut number = 0;
+        wait::until("a captured worker", PATIENCE, || {
+            number += 1;
+            let name = format!("back {number}");
+            start(&page, "classic", &name)?;
+            let told = told(&rig.settled(&page)?, &name);
+            Ok(if told.last() == Some(&json!(["c", name, "worker"])) {
+                Seen::Ready(())
+            } else {
+                Seen::Not(format!("{told:?}"))
+            })
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn panel_switches_deep_capture_and_says_how_it_is() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("write([['put', 'of the page', 0]])")?;
+    rig.settled(&page)?;
+    let panel = Panel::of(&browser, &rig.site.url(PAGE))?;
+    panel.click("button.deep")?;
+    panel.wait_for("$('.chips').textContent.includes('workers that start from now on')")?;
+    panel.wait_for("$('button.deep').ariaPressed === 'true'")?;
+    start(&page, "classic", "first")?;
+    start(&page, "blob", "second")?;
+    panel.wait_for("$('.chips').textContent.includes('2 workers captured')")?;
+    panel.page.activate()?;
+    panel.wait_for("$$('.row').length >= 3")?;
+    panel.picture("deep-capture")?;
+    panel.fits()?;
+    panel.click("button.deep")?;
+    panel.wait_for("!$('.chips').textContent.includes('Deep capture')")?;
+    panel.wait_for("$('button.deep').ariaPressed === 'false'")
+}
+
+/// The build that people load by default may not debug.
+#[test]
+fn build_without_the_permission_names_the_one_with_it() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("write([['put', 'of the page', 0]])")?;
+    rig.settled(&page)?;
+    let panel = Panel::of(&browser, &rig.site.url(PAGE))?;
+    panel.click("button.deep")?;
+    panel.wait_for("$('.problems').textContent.includes('chromium-deep')")?;
+    panel.accessible()?;
+    panel.picture("deep-capture-missing")
+}
+
+/// What is captured explains how the meter moves, in workers as in pages.
+#[test]
+fn captured_writes_of_workers_are_not_compared() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let background = browser.background()?;
+    background.observe_documents(
+        "(background, port, { survey, surveyed }) => {
+            background.asked = (background.asked ?? 0) + (survey === undefined ? 0 : 1);
+            background.surveyed = (background.surveyed ?? 0) + (surveyed === undefined ? 0 : 1);
+        }",
+    )?;
+    let page = open(&rig, &browser)?;
+    wait::until("the page to be read", PATIENCE, || {
+        Ok(
+            match background.call("({ surveyed }) => surveyed ?? 0")?.as_u64() {
+                Some(1..) => Seen::Ready(()),
+                readings => Seen::Not(format!("{readings:?}")),
+            },
+        )
+    })?;
+    background.call("(background) => (background.asked = 0)")?;
+    start(&page, "classic", "first")?;
+    page.evaluate(
+        "(async () => {
+            for (let n = 0; n < 100; n++) {
+                again('first', `value ${n}`);
+                await new Promise((resolve) => setTimeout(resolve, 20));
+            }
+        })()",
+    )?;
+    committed(&page, "value 99")?;
+    rig.settled(&page)?;
+    let asked = background.call("({ asked }) => asked")?;
+    ensure!(asked == 0, "{asked} comparisons");
+    Ok(())
+}
