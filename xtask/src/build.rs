@@ -117,6 +117,8 @@ pub fn windows_host(root: &Path) -> Result<()> {
         "--target",
         WINDOWS,
     ]);
+    // It is run by tests alone: a third of the room, and Wine loads it sooner.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
     run::visibly("Building the host for Windows", cargo)?;
     let library = target_directory(root)
         .join(WINDOWS)

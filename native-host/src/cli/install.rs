@@ -1,6 +1,6 @@
 //! `idb-relay install` and `idb-relay uninstall`.
 
-use std::{env, io::Write, path::PathBuf};
+use std::{collections::BTreeSet, env, io::Write, path::PathBuf};
 
 use clap::Args;
 use protocol::shown::shell_word;
@@ -199,13 +199,10 @@ pub(super) fn uninstall(command: &Uninstall, out: &mut impl Write) -> Result<(),
     let all = plans(None)?;
     let mut failure = None;
     let mut silent = true;
+    let mut told = BTreeSet::new();
     for plan in plans(name)? {
-        let outcome = if target.dry_run {
-            would_remove(&plan, &surroundings)
-        } else {
-            plan.remove(&*surroundings.registry, &all)
-        };
-        let outcome = match outcome {
+        let outcome = plan.remove(&*surroundings.registry, &all, !target.dry_run);
+        let mut outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
                 line!(out, "{}: failed: {error}", plan.browser)?;
@@ -213,6 +210,8 @@ pub(super) fn uninstall(command: &Uninstall, out: &mut impl Write) -> Result<(),
                 continue;
             }
         };
+        // What several browsers read is gone once.
+        outcome.changed.retain(|path| told.insert(path.clone()));
         let mut parts: Vec<String> = Vec::new();
         if !outcome.changed.is_empty() {
             let paths: Vec<_> = outcome
@@ -247,25 +246,6 @@ pub(super) fn uninstall(command: &Uninstall, out: &mut impl Write) -> Result<(),
         }
     }
     failure.map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// What lies there now.
-fn would_remove(plan: &Plan, surroundings: &Surroundings) -> Result<Outcome, InstallError> {
-    let mut outcome = Outcome::default();
-    let Some((hive, key)) = &plan.key else {
-        let there = plan.manifests.iter().filter(|manifest| manifest.path.exists());
-        outcome.changed = there.map(|manifest| manifest.path.clone()).collect();
-        return Ok(outcome);
-    };
-    let shown = install::plan::key_name(*hive, key);
-    let found = surroundings.registry.read(*hive, key);
-    if found
-        .map_err(install::plan::key_failed(&shown, "read"))?
-        .is_some()
-    {
-        outcome.changed.push(PathBuf::from(&shown));
-    }
-    Ok(outcome)
 }
 
 /// Which other browsers read the same place.

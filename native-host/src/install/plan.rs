@@ -182,8 +182,14 @@ impl Plan {
     }
 
     /// Removes what an `install` has written. `others`: all plans of the same scope, for a manifest
-    /// that another browser's key still names stays.
-    pub fn remove(&self, registry: &dyn Registry, others: &[Self]) -> Result<Outcome, InstallError> {
+    /// that another browser's key still names stays. Without `acts` it only says what it would
+    /// remove.
+    pub fn remove(
+        &self,
+        registry: &dyn Registry,
+        others: &[Self],
+        acts: bool,
+    ) -> Result<Outcome, InstallError> {
         let mut outcome = Outcome::default();
         let mut manifests = self.manifests.clone();
         if let Some((hive, key)) = &self.key {
@@ -192,9 +198,11 @@ impl Plan {
             match found {
                 None => {}
                 Some(Value::Text(path)) if manifests.iter().any(|one| has_name_of(&path, one)) => {
-                    registry
-                        .delete(*hive, key)
-                        .map_err(key_failed(&shown, "removed"))?;
+                    if acts {
+                        registry
+                            .delete(*hive, key)
+                            .map_err(key_failed(&shown, "removed"))?;
+                    }
                     outcome.changed.push(PathBuf::from(&shown));
                     // Beside the program that was named then, which may be another one.
                     let named = PathBuf::from(path);
@@ -213,7 +221,7 @@ impl Plan {
             let is_named = |manifest: &Manifest| {
                 others
                     .iter()
-                    .filter_map(|other| other.key.as_ref())
+                    .filter_map(|other| other.key.as_ref().filter(|_| other.key != self.key))
                     .any(|(hive, key)| {
                         let path = manifest.path.to_str().unwrap_or_default();
                         registry.read(*hive, key).ok().flatten() == Some(Value::Text(path.to_owned()))
@@ -222,7 +230,7 @@ impl Plan {
             manifests.retain(|manifest| !is_named(manifest));
         }
         for manifest in &manifests {
-            manifest.remove(&mut outcome)?;
+            manifest.remove(&mut outcome, acts)?;
         }
         Ok(outcome)
     }
@@ -286,12 +294,14 @@ impl Manifest {
         })
     }
 
-    fn remove(&self, outcome: &mut Outcome) -> Result<(), InstallError> {
+    fn remove(&self, outcome: &mut Outcome, acts: bool) -> Result<(), InstallError> {
         let left = |why| format!("left {}, which {why}", self.path.display());
         match self.look()? {
             Found::Nothing => {}
             Found::Same | Found::Ours(_) => {
-                fs::remove_file(&self.path).map_err(failed(&self.path, "removed"))?;
+                if acts {
+                    fs::remove_file(&self.path).map_err(failed(&self.path, "removed"))?;
+                }
                 outcome.changed.push(self.path.clone());
             }
             Found::Link => outcome.notes.push(left("is a link that no install has made")),
@@ -304,7 +314,7 @@ impl Manifest {
         // For any program that it starts: the path of this one may have changed.
         let is_ours = fs::read_to_string(&wrapper.path)
             .is_ok_and(|text| !is_link(&wrapper.path) && text.starts_with(manifest::WRAPPER));
-        if is_ours {
+        if is_ours && acts {
             fs::remove_file(&wrapper.path).map_err(failed(&wrapper.path, "removed"))?;
         }
         Ok(())

@@ -66,6 +66,9 @@ fn install_writes_what_browsers_read() {
     assert!(printed.starts_with("Firefox: has it already"), "{printed}");
 
     // Without a name all that was written is taken back.
+    let dry = sandbox.print(&["uninstall", "--dry-run"]);
+    assert_eq!(dry, format!("Firefox: would remove {}\n", firefox.display()));
+    assert!(firefox.exists());
     let printed = sandbox.print(&["uninstall"]);
     assert_eq!(printed, format!("Firefox: removed {}\n", firefox.display()));
     assert!(!firefox.exists());

@@ -53,13 +53,14 @@ fn everything_written_is_taken_back() {
         }
         assert_eq!(files(&machine.path("")), written);
         for plan in &plans {
-            plan.remove(&*registry, &plans).expect("removed");
+            let said = plan.remove(&*registry, &plans, false).expect("asked");
+            assert_eq!(said, plan.remove(&*registry, &plans, true).expect("removed"));
         }
         assert_eq!(files(&machine.path("")), before, "{system:?}");
         assert_eq!((machine.get(CHROME), machine.get(EDGE)), (None, None));
         for plan in &plans {
             assert_eq!(
-                plan.remove(&*registry, &plans).expect("removed"),
+                plan.remove(&*registry, &plans, true).expect("removed"),
                 Outcome::default()
             );
         }
@@ -83,11 +84,13 @@ fn windows_key_names_the_manifest_beside_the_program() {
     let said: Said = serde_json::from_slice(&fs::read(&manifest).expect("written")).expect("JSON");
     assert_eq!(said.path, program);
     // Edge's key still names the file.
-    of(&plans, "Brave").remove(&*registry, &plans).expect("removed");
+    of(&plans, "Brave")
+        .remove(&*registry, &plans, true)
+        .expect("removed");
     assert_eq!((machine.get(CHROME), machine.get(EDGE)), (None, named));
     assert!(manifest.exists());
     of(&plans, "Microsoft Edge")
-        .remove(&*registry, &plans)
+        .remove(&*registry, &plans, true)
         .expect("removed");
     assert!(!manifest.exists() && program.exists());
 }
@@ -103,7 +106,9 @@ fn moved_program_is_taken_back_from_its_old_place() {
         .write(&*registry)
         .expect("written");
     let plans = plans(&machine, System::Windows, &new);
-    of(&plans, "Zen").remove(&*registry, &plans).expect("removed");
+    of(&plans, "Zen")
+        .remove(&*registry, &plans, true)
+        .expect("removed");
     assert_eq!(files(&machine.path("")), before);
 }
 
@@ -115,7 +120,7 @@ fn key_of_another_type_is_replaced_but_not_removed() {
     let plans = plans(&machine, System::Windows, &program);
     let plan = of(&plans, "Google Chrome");
     machine.set_other(CHROME);
-    let left = plan.remove(&*registry, &plans).expect("left");
+    let left = plan.remove(&*registry, &plans, true).expect("left");
     assert!(
         left.changed.is_empty() && left.notes[0].contains("not a string"),
         "{left:?}"
@@ -124,7 +129,7 @@ fn key_of_another_type_is_replaced_but_not_removed() {
     assert!(written.notes[0].contains("was not a string"), "{written:?}");
     // Another program's manifest.
     machine.set(Hive::User, CHROME, r"C:\other\manifest.json");
-    let left = plan.remove(&*registry, &plans).expect("left");
+    let left = plan.remove(&*registry, &plans, true).expect("left");
     assert!(left.notes[0].contains(r"C:\other\manifest.json"), "{left:?}");
     assert!(machine.get(CHROME).is_some());
 }
@@ -157,7 +162,7 @@ fn foreign_manifest_is_neither_replaced_nor_removed() {
     let foreign = r#"{"name":"dev.idb_relay.host","path":"/bin/other","allowed_origins":[]}"#;
     for (text, is_foreign) in [(foreign, true), ("[]", true), ("{\"name\": \"dev.", false)] {
         fs::write(&path, text).expect("written");
-        let left = plan.remove(&*registry, &plans).expect("left");
+        let left = plan.remove(&*registry, &plans, true).expect("left");
         assert!(left.changed.is_empty() && left.notes.len() == 1, "{left:?}");
         assert_eq!(fs::read_to_string(&path).expect("there"), text);
         match plan.write(&*registry) {
@@ -188,11 +193,11 @@ fn link_in_the_place_is_replaced_but_not_removed() {
     for text in ["precious", plan.manifests[0].content.as_str()] {
         fs::write(&aim, text).expect("written");
         std::os::unix::fs::symlink(&aim, path).expect("a link");
-        let left = plan.remove(&*registry, &plans).expect("left");
+        let left = plan.remove(&*registry, &plans, true).expect("left");
         assert!(left.notes[0].contains("is a link"), "{left:?}");
         plan.write(&*registry).expect("written");
         assert!(!is_link(path) && fs::read_to_string(&aim).expect("there") == text);
-        plan.remove(&*registry, &plans).expect("removed");
+        plan.remove(&*registry, &plans, true).expect("removed");
         assert!(!path.exists() && aim.exists());
     }
 }
@@ -230,6 +235,6 @@ fn flatpak_starts_the_host_by_a_wrapper() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "a manifest.json id@x\n");
     // Another's script in its place stays.
     fs::write(&wrapper.path, "#!/bin/sh\n").expect("written");
-    plan.remove(&*registry, &plans).expect("removed");
+    plan.remove(&*registry, &plans, true).expect("removed");
     assert!(wrapper.path.exists() && !plan.manifests[0].path.exists());
 }
