@@ -202,7 +202,7 @@ chrome.runtime.onConnect.addListener((port) => {
     hand((to) => to.port_closed(number, isCached));
   });
   handFromPort((to) => to.port_opened(number, port, sender));
-  if (!ours && tab !== undefined) deepCapture.documentOpened(tab.id);
+  if (!ours && tab !== undefined) deepCapture.documentOpened(tab.id, frameId ?? 0, origin ?? "");
 });
 
 /**

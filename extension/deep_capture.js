@@ -137,9 +137,11 @@ export class DeepCapture {
   /**
    * Shared and service workers outlive documents. Of each its channel, and the document that
    * listens.
-   * @type {Map<string, { channel: string, tab: number, frame: number }>}
+   * @type {Map<string, { url: string, channel: string, tab: number, frame: number }>}
    */
   #routes = new Map();
+  /** @type {Map<string, string>} Service workers without a hook: none listened. Their addresses. */
+  #unheard = new Map();
   #around;
   /** The text of a function, once it is read. */
   #hook = "";
@@ -180,12 +182,25 @@ export class DeepCapture {
   }
 
   /**
-   * A tab has a captured document.
-   * @param {number} id
+   * A document has a bridge.
+   * @param {number} id its tab
+   * @param {number} frame
+   * @param {string} origin
    */
-  documentOpened(id) {
+  documentOpened(id, frame, origin) {
     const tab = this.#tabs.get(id);
-    if (tab?.state === "ended" && tab.returns) void this.#attach(id);
+    if (tab === undefined) return;
+    if (tab.state === "ended" && tab.returns) void this.#attach(id);
+    if (tab.state !== "on") return;
+    // The one before it may have been asked: it was about to go.
+    for (const { url, channel, ...place } of this.#routes.values()) {
+      if (place.tab === id && place.frame === frame) void this.#askToListen(place, url, channel);
+    }
+    for (const [target, url] of this.#unheard) {
+      if (originOf(url) !== origin) continue;
+      this.#unheard.delete(target);
+      void this.#hookRunning(tab, "service_worker", { id: target, url });
+    }
   }
 
   /** Ends what an earlier life of this script has left, and begins where it was wanted. */
@@ -284,7 +299,10 @@ export class DeepCapture {
    */
   #handle(source, method, params) {
     const { tabId } = source;
-    if (tabId === undefined) return;
+    if (tabId === undefined) {
+      if (method === "Inspector.targetReloadedAfterCrash") void letGo(source);
+      return;
+    }
     const tab = this.#tabs.get(tabId);
     if (method === "Target.attachedToTarget") {
       const session = { tabId, sessionId: params.sessionId };
@@ -335,7 +353,9 @@ export class DeepCapture {
       // In this order; a service worker answers nothing before it goes on.
       const evaluated = channel === null ? undefined : this.#evaluate(session, channel, target.isOld);
       void letGo(session);
+      if (channel === null && target.type === "service_worker") this.#unheard.set(target.targetId, target.url);
       if (await evaluated) {
+        this.#unheard.delete(target.targetId);
         tab.hooked.add(target.targetId);
         this.#report(tab);
       } else if (session.sessionId === undefined || tab.sessions.has(session.sessionId)) {
@@ -393,7 +413,7 @@ export class DeepCapture {
     for (const place of this.#placesFor(tab, target, route)) {
       const channel = await this.#askToListen(place, target.url, route?.channel);
       if (channel === null) continue;
-      if (!isOwned) this.#routes.set(target.targetId, { channel, ...place });
+      if (!isOwned) this.#routes.set(target.targetId, { url: target.url, channel, ...place });
       return channel;
     }
     return null;
@@ -452,7 +472,7 @@ export class DeepCapture {
         const tab = tabs.find(({ id }) => documents.some((of) => of.tab?.id === id && of.origin === origin));
         if (tab === undefined) continue;
         known.add(target.id);
-        void this.#hookShared(tab, target);
+        void this.#hookRunning(tab, "shared_worker", target);
       }
       await after(SHARED_INTERVAL);
     }
@@ -461,16 +481,17 @@ export class DeepCapture {
 
   /**
    * @param {Tab} tab
-   * @param {chrome.debugger.TargetInfo} target
+   * @param {string} type
+   * @param {{ id: string, url: string }} target
    */
-  async #hookShared(tab, { id, url }) {
+  async #hookRunning(tab, type, { id, url }) {
     const session = { targetId: id };
     try {
       await api.attach(session, VERSION);
     } catch {
       return this.#missed(tab, url);
     }
-    await this.#hookWorker(tab, session, { targetId: id, url, type: "shared_worker", isOld: true });
+    await this.#hookWorker(tab, session, { targetId: id, url, type, isOld: true });
     await api.detach(session).catch(() => {});
   }
 }

@@ -136,26 +136,41 @@ fn running_workers_are_hooked_soon() -> Result<()> {
     is_hooked_soon(&rig, &page, "again('shared', VALUE)", "shared_worker")
 }
 
-/// It is stopped, as the browser does when it rests, and started again by a request of the page,
-/// which must not wait.
+/// What the page loads waits for its service worker, and must not wait for a debugger.
 #[test]
-fn service_worker_is_captured_after_it_was_stopped_and_the_page_reloaded() -> Result<()> {
+fn service_worker_is_captured_after_a_reload_and_an_update() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
     let browser = deep_browser(&rig)?;
     let page = open(&rig, &browser)?;
     start(&page, "service", "service")?;
     page.reload()?;
     is_hooked_soon(&rig, &page, "againInService(VALUE)", "service_worker")?;
-    page.devtools("ServiceWorker.enable", &json!({}))?;
-    page.devtools(
-        "ServiceWorker.unregister",
-        &json!({"scopeURL": rig.site.url(PAGE)}),
-    )?;
-    page.reload()?;
+    // Another script.
+    page.evaluate("start('service', 'updated')")?;
+    committed(&page, "service")?;
+    ping(&page)?;
+    is_hooked_soon(&rig, &page, "againInService(VALUE)", "service_worker")
+}
+
+/// The extension's own is stopped with the page's, as when a machine sleeps.
+#[test]
+fn stopped_service_worker_starts_although_the_background_ended() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = open(&rig, &browser)?;
     start(&page, "service", "service")?;
+    page.wait_for("navigator.serviceWorker.controller !== null")?;
+    page.devtools("ServiceWorker.enable", &json!({}))?;
+    page.devtools("ServiceWorker.stopAllWorkers", &json!({}))?;
+    ping(&page)?;
+    is_hooked_soon(&rig, &page, "againInService(VALUE)", "service_worker")
+}
+
+/// Has the service worker answer.
+fn ping(page: &Page<'_>) -> Result<()> {
     let pong = page.evaluate("fetch('ping').then((answer) => answer.text())")?;
     ensure!(pong == "pong", "{pong}");
-    is_hooked_soon(&rig, &page, "againInService(VALUE)", "service_worker")
+    Ok(())
 }
 
 /// Workers that are hooked stay so; later ones are found by comparison.
