@@ -91,7 +91,7 @@ pub fn shown_json(text: &str) -> Cow<'_, str> {
 
 /// A word for a POSIX shell. Hidden characters are written as the bytes that they are, in `$'…'`.
 /// No word can have U+0000, and shells end it there: it becomes the text `\u{0}`, so that the word
-/// does not name something else.
+/// is not cut there.
 pub fn shell_word(word: &str) -> String {
     if word.contains('\0') {
         return shell_word(&word.replace('\0', "\\u{0}"));

@@ -34,7 +34,7 @@ pub(super) const BACKFILL_ON_READ: i64 = -1;
 /// A record that becomes shorter by more than so many bytes is removed and written again, so that
 /// the file gives back its space: SQLite merges pages that have become nearly empty when a row is
 /// removed, not when it becomes shorter.
-const SHORTER: usize = 64;
+pub(super) const SHORTER: usize = 64;
 
 /// How many tombstones are removed and written again together.
 const TOMBSTONES_AT_ONCE: usize = 1024;

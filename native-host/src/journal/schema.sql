@@ -172,6 +172,7 @@ CREATE TABLE notice (
     text TEXT NOT NULL,
     PRIMARY KEY (stage, number)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX notice_number ON notice (number);
 
 -- Workers that are not observed (workers.rs).
 CREATE TABLE worker (

@@ -184,10 +184,11 @@ impl BoundedContexts {
         if std::mem::replace(&mut self.last, last) == last {
             return Ok(false);
         }
-        // Only origins past the bound are sorted.
+        // Only origins past the bound are sorted. Workers go first, of which nothing is delivered
+        // in their own name: their rows only tell their stamps from those of others.
         let forgotten = connection.execute(
             "DELETE FROM context WHERE id < ?1 AND id IN
-                (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY origin ORDER BY seen_at DESC, id DESC) AS place
+                (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY origin ORDER BY last_sequence > 0 DESC, seen_at DESC, id DESC) AS place
                  FROM context WHERE origin IN (SELECT origin FROM context GROUP BY origin HAVING count(*) > ?2))
                  WHERE place > ?2)",
             params![last, CONTEXTS],

@@ -86,7 +86,9 @@ impl Batch<'_> {
             let store = self.state.stores.get(&self.transaction, place, version)?.id;
             needs_observing = self.state.requery.has_pending(store);
             let mut live = Pages::of(store, span);
-            while let Some((page, skipped)) = live.rows(self.mirror(), self.state.clock)? {
+            while !self.is_spent()
+                && let Some((page, skipped)) = live.rows(self.mirror(), self.state.clock)?
+            {
                 self.volume.count_skipped(skipped);
                 for (key, row) in page {
                     let value = row.value.as_deref().unwrap_or_default();
@@ -101,6 +103,9 @@ impl Batch<'_> {
                     needs_observing |= row.redaction != self.state.redaction;
                 }
             }
+        }
+        if self.is_spent() {
+            return Ok(None);
         }
         let is_alike = digest.records() == stretch.records && digest.finish() == stretch.digest;
         Ok(is_alike.then_some(Alike { needs_observing }))

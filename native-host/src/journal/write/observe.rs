@@ -63,31 +63,33 @@ impl Batch<'_> {
         let store = self.state.stores.get(&self.transaction, place, version)?.id;
         let mut live = Pages::of(store, span);
         let mut tombstones = 0;
-        while !self.is_spent()
-            && let Some((page, skipped)) = live.keys(self.mirror())?
-        {
+        let mut is_left = false;
+        while !is_left && let Some((page, skipped)) = live.keys(self.mirror())? {
             self.volume.count_skipped(skipped);
             tombstones += skipped.rows;
             for bytes in page {
-                if self.is_spent() {
+                // What is there is no work of this kind: the read had to deliver it, and a large
+                // store of which nothing is gone would never be finished.
+                if is_there(KeyDigest::of(&bytes)) {
+                    continue;
+                }
+                is_left = self.is_spent();
+                if is_left {
                     break;
                 }
+                // Also without an event: reading a store again and again costs as much.
                 self.volume.count_read(&bytes, None);
-                if !is_there(KeyDigest::of(&bytes)) {
-                    // Also without an event: reading a store again and again costs as much.
-                    self.volume.count_event(&bytes);
-                    let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
-                    self.observe(event_context, place, &key, None, reading)?;
-                }
+                self.volume.count_event(&bytes);
+                let key = RecordKey::from_bytes(bytes).map_err(super::stored)?;
+                self.observe(event_context, place, &key, None, reading)?;
             }
         }
         // Also of a read that does not finish: the next one could come no further otherwise.
         self.forget_many_tombstones(place, version, span, tombstones)?;
-        if self.is_spent() {
+        if is_left {
             self.leave_store(place, version)?;
-            return Ok(false);
         }
-        Ok(true)
+        Ok(!is_left)
     }
 
     /// Compares a record with what was read of it (`None`: nothing is there). A difference is an

@@ -21,7 +21,7 @@ use super::{
     super::{
         conflict::stamp::{CommitSpan, SLACK_MS},
         key::{RecordKey, Span},
-        mirror::{Pages, Row},
+        mirror::{Pages, Row, SHORTER},
         place::Place,
     },
     Batch,
@@ -45,9 +45,6 @@ pub(super) struct KeyRange<'s, 'a> {
 
 /// How many tombstones a range leaves at most of those that it cannot drop.
 const MANY_TOMBSTONES: usize = 1024;
-
-/// How many bytes of values a range deletes at least for their space to be given back at once.
-const MANY_BYTES: usize = 64 * 1024;
 
 /// By what they go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -226,7 +223,7 @@ impl<'j> Batch<'j> {
             .mirror()
             .write_tombstones_without_conflict(store, span, when, clock)?;
         self.volume.count_rows(buried);
-        if swept.bytes > MANY_BYTES {
+        if swept.bytes > SHORTER * buried {
             self.volume.count_rows(2 * buried);
             self.mirror().compact_tombstones(store, span)?;
         }

@@ -34,6 +34,9 @@ impl Batch<'_> {
         let (carried, carried_to) = self.text_sink()?;
         let mut losses: BTreeMap<i64, Loss> = BTreeMap::new();
         let mut gone: Vec<(u64, bool)> = Vec::new();
+        // A delivery may have written more than goes at once: the next ones must not come in faster
+        // than these go.
+        let at_once = AT_ONCE.max(2 * (self.state.head - self.before));
         let (mut left, mut pending, mut is_last) = (self.state.usage.bytes, 0, false);
         {
             let query = format!(
@@ -41,10 +44,10 @@ impl Batch<'_> {
                  WHERE number > ?1 AND {IS_WHOLE} ORDER BY number LIMIT ?2"
             );
             let mut statement = self.transaction.prepare_cached(&query)?;
-            let mut rows = statement.query(params![self.state.usage.stripped_to, AT_ONCE])?;
+            let mut rows = statement.query(params![self.state.usage.stripped_to, at_once])?;
             while left > enough {
                 let Some(row) = rows.next()? else {
-                    is_last = (gone.len() as u64) < AT_ONCE;
+                    is_last = (gone.len() as u64) < at_once;
                     break;
                 };
                 let number = row.get(0)?;

@@ -346,6 +346,11 @@ fn digests_and_snapshots_leave_the_same_journal() {
     for seed in 0..8 {
         let mut rngs = [Rng::with_seed(seed), Rng::with_seed(seed)];
         let mut benches = [Bench::new(), Bench::new()];
+        for bench in &mut benches {
+            // Old tombstones go whenever the number of events passes a certain multiple: neither
+            // journal may do so here, for they begin at different numbers.
+            bench.journal.state.head = bench.journal.state.head.next_multiple_of(1 << 20);
+        }
         let mut at = 0;
         for round in 0..8 {
             for (bench, rng) in benches.iter_mut().zip(&mut rngs) {

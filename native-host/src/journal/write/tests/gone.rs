@@ -99,3 +99,18 @@ fn stale_read_of_nothing_goes_through_a_bounded_number_of_records() {
     assert_eq!(bench.head() - head, 1);
     assert!(bench.wants_all());
 }
+
+#[test]
+fn large_store_of_which_nothing_is_gone_is_read_to_its_end() {
+    let keys: Vec<String> = (0..RECORDS / 5).map(|key| key.to_string()).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let mut bench = bench(&[]);
+    bench.journal.state.delivery_work = 1000;
+    let head = bench.head();
+    bench.unordered("b", now_ms() + 1000 - NOW, "", "", &keys);
+    assert_eq!(bench.head() - head, RECORDS / 5, "only what was read is new");
+    let head = bench.head();
+    bench.unordered("b", now_ms() + 2000 - NOW, "", "", &keys);
+    assert_eq!((bench.head() - head, bench.gaps()), (0, 0));
+    assert!(!bench.pending_reads());
+}
