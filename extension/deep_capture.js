@@ -146,6 +146,8 @@ export class DeepCapture {
   /** The text of a function, once it is read. */
   #hook = "";
   #isLooking = false;
+  /** Resolves when nothing of an earlier life of this script is attached any more. */
+  #resumed = Promise.resolve();
 
   /** @param {Surroundings} around */
   constructor(around) {
@@ -153,7 +155,7 @@ export class DeepCapture {
     if (api === undefined) return;
     api.onEvent.addListener((source, method, params) => this.#handle(source, method, params));
     api.onDetach.addListener((source, reason) => this.#detached(source, reason));
-    void this.#resume();
+    this.#resumed = this.#resume().catch(() => {});
   }
 
   /**
@@ -163,6 +165,7 @@ export class DeepCapture {
    * @returns {Promise<void>} resolves when it is done, or has failed
    */
   async set(id, isWanted) {
+    await this.#resumed;
     const known = this.#tabs.get(id);
     if (!isWanted) {
       if (known === undefined) return;
@@ -206,9 +209,9 @@ export class DeepCapture {
   /** Ends what an earlier life of this script has left, and begins where it was wanted. */
   async #resume() {
     const { [KEPT]: wanted = [] } = await chrome.storage.session.get(KEPT);
-    for (const { attached, tabId } of await api.getTargets()) {
+    for (const { attached, tabId, id } of await api.getTargets()) {
       // It fails for what others have attached.
-      if (attached && tabId !== undefined) await api.detach({ tabId }).catch(() => {});
+      if (attached) await api.detach(tabId === undefined ? { targetId: id } : { tabId }).catch(() => {});
     }
     for (const id of wanted) if (!this.#tabs.has(id)) void this.#attach(id);
   }
@@ -426,14 +429,35 @@ export class DeepCapture {
    * @param {{ tab: number, frame: number } | undefined} route where it was sent before
    * @returns {{ tab: number, frame: number }[]}
    */
-  #placesFor(tab, { url, parentFrameId }, route) {
+  #placesFor(tab, { url }, route) {
     // It may be too young to have a port.
     const top = { tab: tab.id, frame: 0 };
-    const frames = this.#documentsOf(tab, url).filter(({ frame }) => frame !== 0);
-    const isOfTop = parentFrameId === undefined || parentFrameId === tab.frame;
-    const places = isOfTop ? [top, ...frames] : [...frames, top];
-    // Two that listen would tell of each write twice.
-    return route === undefined ? places : [{ tab: route.tab, frame: route.frame }, ...places];
+    // A page outlives its frames. It does not answer for a worker of another origin.
+    const places = [top, ...this.#documentsOf(tab, url).filter(({ frame }) => frame !== 0)];
+    // Two that listen would tell of each write twice. One that rests does not answer.
+    return route !== undefined && this.#isThere(route)
+      ? [{ tab: route.tab, frame: route.frame }, ...places]
+      : places;
+  }
+
+  /**
+   * Whether a document has its bridge yet.
+   * @param {{ tab: number, frame: number }} place
+   */
+  #isThere({ tab, frame }) {
+    return this.#around.documents().some((of) => of.tab?.id === tab && (of.frameId ?? 0) === frame);
+  }
+
+  /** Workers whose document is gone, and that live on: another one listens. */
+  async #handOn() {
+    for (const [target, route] of this.#routes) {
+      if (this.#isThere(route)) continue;
+      const heir = this.#around.documents().find((of) => of.origin === originOf(route.url));
+      if (heir?.tab?.id === undefined) continue;
+      const place = { tab: heir.tab.id, frame: heir.frameId ?? 0 };
+      const channel = await this.#askToListen(place, route.url, route.channel);
+      if (channel !== null) this.#routes.set(target, { ...route, ...place });
+    }
   }
 
   /**
@@ -458,6 +482,14 @@ export class DeepCapture {
   async #lookForShared() {
     if (this.#isLooking) return;
     this.#isLooking = true;
+    try {
+      await this.#lookWhileOn();
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  async #lookWhileOn() {
     /** @type {Set<string>} */
     let known = new Set();
     for (;;) {
@@ -474,9 +506,9 @@ export class DeepCapture {
         known.add(target.id);
         void this.#hookRunning(tab, "shared_worker", target);
       }
+      await this.#handOn();
       await after(SHARED_INTERVAL);
     }
-    this.#isLooking = false;
   }
 
   /**

@@ -19,6 +19,9 @@ const PATIENCE = 1000;
 /** How many bytes of a script are collected to find out whether it is strict. */
 const MOST_COLLECTED = 1024 * 1024;
 
+/** The types of scripts (MIME Sniffing, "JavaScript MIME type"). */
+const SCRIPT_TYPE = /^\s*(?:text|application)\/(?:x-)?(?:java|ecma|j|live)script/i;
+
 /** Where the match patterns of captured sites are kept: each start adds listeners at once. */
 const PATTERNS = "worker_patterns";
 
@@ -60,12 +63,14 @@ function noteRequest(request) {
 
 /** @param {any} request whose answer begins */
 async function hookScript(request) {
-  const { requestId, statusCode } = request;
+  const { requestId, statusCode, responseHeaders } = request;
   // A redirection is followed by another request of the same number.
   if (statusCode >= 300 && statusCode < 400) return {};
   const worker = starting.get(requestId);
   starting.delete(requestId);
   if (worker === undefined || statusCode < 200 || statusCode >= 300) return {};
+  // A module may import what is no script.
+  if (!SCRIPT_TYPE.test(headerOf(responseHeaders, "content-type") ?? "")) return {};
   const missed = () => void tell(request, { url: worker.url, isMissed: true });
   const isOver = new Promise((resolve) => setTimeout(resolve, PATIENCE, null));
   try {
@@ -90,8 +95,12 @@ async function hookScript(request) {
 function putInFront(requestId, call, missed) {
   const filter = browser.webRequest.filterResponseData(requestId);
   let bytes = new Uint8Array();
+  /** How many there are before it is worth looking again. */
+  let enough = 0;
   /** @param {boolean} isWhole */
-  const pass = (isWhole) => {
+  const look = (isWhole) => {
+    if (!isWhole && bytes.length < enough) return;
+    enough = 2 * bytes.length;
     const start = startOf(bytes, isWhole);
     if (start === undefined && bytes.length < MOST_COLLECTED) return;
     if (start === undefined) {
@@ -105,6 +114,16 @@ function putInFront(requestId, call, missed) {
     // The rest passes without us.
     filter.disconnect();
   };
+  /** @param {boolean} isWhole */
+  const pass = (isWhole) => {
+    try {
+      look(isWhole);
+    } catch {
+      missed();
+      filter.write(bytes);
+      filter.disconnect();
+    }
+  };
   filter.ondata = ({ data }) => {
     const more = new Uint8Array(data);
     const joined = new Uint8Array(bytes.length + more.length);
@@ -114,11 +133,11 @@ function putInFront(requestId, call, missed) {
     pass(false);
   };
   filter.onstop = () => pass(true);
-  // The request is over, and the worker with it.
-  filter.onerror = () => {};
+  // What comes now passes as it is, or the request is over.
+  filter.onerror = missed;
 }
 
-/** @param {any} request that has failed */
+/** @param {any} request that has failed or is done */
 const forget = ({ requestId }) => void starting.delete(requestId);
 
 /** @param {string[]} urls match patterns */
@@ -127,11 +146,13 @@ function listen(urls) {
   webRequest.onSendHeaders.removeListener(noteRequest);
   webRequest.onHeadersReceived.removeListener(hookScript);
   webRequest.onErrorOccurred.removeListener(forget);
+  webRequest.onCompleted.removeListener(forget);
   if (urls.length === 0) return;
   const scripts = { urls, types: ["script"] };
   webRequest.onSendHeaders.addListener(noteRequest, scripts, ["requestHeaders"]);
-  webRequest.onHeadersReceived.addListener(hookScript, scripts, ["blocking"]);
+  webRequest.onHeadersReceived.addListener(hookScript, scripts, ["blocking", "responseHeaders"]);
   webRequest.onErrorOccurred.addListener(forget, scripts);
+  webRequest.onCompleted.addListener(forget, scripts);
 }
 
 /** The patterns that page scripts were registered under when this was asked last. */

@@ -253,6 +253,8 @@ function startBridge() {
     leftSteps = 0;
     port.becomeLasting();
     channels.comeBack();
+    // Workers may have written before this document listened again.
+    if (channels.areUsed) surveys.isWanted = true;
     hook.tell(STAY);
     if (outbox.comeBack()) surveys.isWanted = true;
     if (context !== "") port.open();

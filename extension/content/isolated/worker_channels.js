@@ -57,7 +57,7 @@ export class WorkerChannels {
   /** A new one; or the one that was given out longest ago. */
   #nextName() {
     const [oldest] = this.#channels.keys();
-    const isFull = this.#channels.size === MOST_CHANNELS;
+    const isFull = this.#channels.size >= MOST_CHANNELS;
     const name = isFull ? oldest : randomName();
     const channel = this.#channels.get(name) ?? this.#opened(name);
     this.#channels.delete(name);
@@ -71,6 +71,11 @@ export class WorkerChannels {
       channel?.close();
       this.#channels.set(name, null);
     }
+  }
+
+  /** Whether any worker has one. */
+  get areUsed() {
+    return this.#channels.size > 0;
   }
 
   /** The document is back. */

@@ -136,3 +136,6 @@ export const FORGIVING = 10;
 
 /** How long a page that is hidden waits for Firefox to interrupt its scripts. */
 export const INTERRUPTION = 4;
+
+/** How long a worker's channel stays open behind its last message, in milliseconds. */
+export const CHANNEL_IDLE = 1000;

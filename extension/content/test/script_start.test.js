@@ -77,6 +77,7 @@ test("mark and first line for a shell stay in front", () => {
   for (const [text, at] of /** @type {[string, number][]} */ ([
     ["\ufeff'use strict';", 3],
     ["#!/bin/node\n'use strict';", 12],
+    ["#!/bin/node\r\n'use strict';", 13],
     ["\ufeff#!/bin/node\u2028'use strict';", 17],
   ])) {
     assert.deepEqual(startOf(bytesOf(text), true), { at, isStrict: true }, text);

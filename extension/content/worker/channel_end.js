@@ -3,23 +3,52 @@
 //
 // A worker shares no node with its document. So what the hook has to tell goes through a
 // `BroadcastChannel` whose name no script of the page knows, to the one bridge that listens on it
-// (`isolated/worker_channels.js`). The channel is opened for the first message: a worker that
-// writes nothing has none. Nothing comes back on it, and the hook is active from the beginning.
+// (`isolated/worker_channels.js`). The channel is opened for a message and closed soon after the
+// last one: Firefox keeps a worker with an open channel that the page has forgotten. Nothing comes
+// back on it, and the hook is active from the beginning.
 
 import { LONGEST_ADDRESS } from "../shared/channel.js";
 import { writerMember } from "../shared/messages.js";
-import { getterOf, globalFunction, indexOf, slice, uncurry } from "../shared/pristine.js";
+import { getterOf, globalFunction, indexOf, now, slice, uncurry } from "../shared/pristine.js";
+import { CHANNEL_IDLE } from "../shared/timing.js";
 
 const Channel = BroadcastChannel;
 const postMessage = uncurry(BroadcastChannel.prototype.postMessage);
+const closeChannel = uncurry(BroadcastChannel.prototype.close);
+const postTask = uncurry(globalFunction("Scheduler")?.prototype.postTask);
+const schedulerOf = getterOf(globalFunction("WorkerGlobalScope")?.prototype, "scheduler");
 
 /** @type {BroadcastChannel | null} */
 let channel = null;
+let postedAt = 0;
 
 /** @param {unknown} message see `shared/channel.js` */
 function post(message) {
+  const isNew = channel === null;
   channel ??= new Channel(channelName);
   postMessage(channel, message);
+  postedAt = now();
+  if (isNew) closeLater();
+}
+
+function closeLater() {
+  try {
+    // A timer would have a handle that the worker's script can see.
+    postTask(schedulerOf(undefined), closeIfIdle, { __proto__: null, delay: CHANNEL_IDLE });
+  } catch {
+    // A setting of Firefox takes the scheduler away: each message has a channel of its own.
+    close();
+  }
+}
+
+function closeIfIdle() {
+  if (now() - postedAt < CHANNEL_IDLE) closeLater();
+  else close();
+}
+
+function close() {
+  if (channel !== null) closeChannel(channel);
+  channel = null;
 }
 
 export const active = true;

@@ -110,14 +110,15 @@ fn worker_of_the_first_script_is_captured_after_a_reload() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
     let browser = deep_browser(&rig)?;
     let page = open(&rig, &browser)?;
-    for (kind, writer) in [("classic", "worker"), ("blob", "worker")] {
+    for (number, kind) in ["classic", "blob"].iter().enumerate() {
         page.evaluate("write([['delete', 'at the load']])")?;
         rig.settled(&page)?;
         page.navigate(&rig.site.url(&format!("{PAGE}?start={kind}")))?;
         committed(&page, "at the load")?;
-        let events = rig.settled(&page)?;
-        let last = told(&events, "at the load").pop().context("an event")?;
-        ensure!(last == json!(["c", "at the load", writer]), "{kind}: {last}");
+        // What the page reads when it loads may come before or behind it.
+        let events = told(&rig.settled(&page)?, "at the load");
+        let captured = events.iter().filter(|event| event[2] == "worker").count();
+        ensure!(captured == number + 1, "{kind}: {events:?}");
     }
     Ok(())
 }
