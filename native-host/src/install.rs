@@ -58,6 +58,9 @@ pub enum InstallError {
     /// A manifest of this name that says something else.
     #[error("{} belongs to another program: it does not let this extension start a host", .0.display())]
     Foreign(PathBuf),
+    /// A script in the place of a wrapper that starts something else.
+    #[error("{} belongs to another program: no install has written it", .0.display())]
+    ForeignWrapper(PathBuf),
     /// This user has no home directory.
     #[error("this user has no home directory")]
     NoHome,
@@ -78,6 +81,17 @@ pub enum InstallError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// The program that runs, which Windows keeps.
+    #[error("{} cannot be removed: it is the program that is running", .0.display())]
+    Running(PathBuf),
+    /// In the place of the copy lies something else.
+    #[error("{} is {what}, which `install --copy` has not made", path.display())]
+    NoCopy {
+        /// Which one.
+        path: PathBuf,
+        /// What it is instead.
+        what: &'static str,
     },
     /// A registry key.
     #[error("the registry key {key} cannot be {doing}: {source}")]
@@ -108,13 +122,19 @@ impl Failure for InstallError {
                 "Move the program to a directory whose name is UTF-8, then run it again.".to_owned()
             }
             Self::NoPlace { .. } => "Leave --system and --user-data-dir out.".to_owned(),
-            Self::Foreign(_) => {
-                "See what it is for. If nothing needs it, move it away and run this again.".to_owned()
+            Self::Foreign(_) | Self::ForeignWrapper(_) => {
+                "See what it is for. If nothing needs it, move it away and run `idb-relay install` again."
+                    .to_owned()
             }
             Self::NoHome => "Set HOME, or use --system or --user-data-dir.".to_owned(),
             Self::InUse { .. } => {
                 "A browser is running it. Close the browsers, then run this again.".to_owned()
             }
+            Self::Running(path) => format!(
+                "Windows lets no running program remove itself: delete {} afterwards.",
+                path.display()
+            ),
+            Self::NoCopy { .. } => "It was left there. If nothing needs it, remove it yourself.".to_owned(),
             Self::File { source, .. } | Self::Key { source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {

@@ -105,6 +105,23 @@ enum Run<'a> {
     Alone(&'a str),
 }
 
+/// The file of tests that run the host for Windows.
+const WINDOWS_FILE: &str = "native-host/tests/host/windows.rs";
+
+/// Nextest's expression for them.
+const WINDOWS: &str = "package(idb-relay) & kind(test) & test(/^windows::/)";
+
+/// What a run does about the tests of the host for Windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Windows {
+    /// It has none of them.
+    NotAsked,
+    /// It builds the host that they start.
+    Built,
+    /// It leaves them out.
+    LeftOut,
+}
+
 /// Which tests are to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Size {
@@ -158,6 +175,7 @@ pub fn test(root: &Path, request: &Request<'_>) -> Result<()> {
 
 fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     machine::ensure(needs(&request.size))?;
+    let windows = windows(root, request)?;
     let with_browsers = request.size != Size::Quick;
     if with_browsers {
         lab::packages(root, "tests/peer")?;
@@ -181,7 +199,7 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     let tests = |run: &Run<'_>, seed: u64| {
         let mut tests = run::cargo(root);
         if has_nextest {
-            nextest(&mut tests, request, run);
+            nextest(&mut tests, request, run, windows);
         } else {
             // About as many browsers at a time as .config/nextest.toml allows.
             tests.args(["test", "--workspace", "--no-fail-fast"]);
@@ -189,6 +207,9 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
                 tests.arg("--no-run");
             } else {
                 tests.args(["--", "--test-threads=3"]).args(request.filters);
+                if windows == Windows::LeftOut {
+                    tests.args(["--skip", "windows::"]);
+                }
             }
         }
         lab::with_browsers(&mut tests);
@@ -217,7 +238,7 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     if with_browsers {
         build::extension(root, false)?;
     }
-    if request.size == Size::Everyday {
+    if windows == Windows::Built {
         build::windows_host(root)?;
     }
     build::views(root)?;
@@ -269,6 +290,36 @@ fn has_room_in_memory() -> bool {
     available.is_some_and(|available| available >= QUICK_MEMORY)
 }
 
+/// What to do about the tests of the host for Windows. Only a full or a filtered run has them, and
+/// they are left out where their tools cannot be had. CI has to have the tools.
+fn windows(root: &Path, request: &Request<'_>) -> Result<Windows> {
+    if request.size != Size::Everyday {
+        return Ok(Windows::NotAsked);
+    }
+    let file = root.join(WINDOWS_FILE);
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    if !names_windows_test(request.filters, &text) {
+        return Ok(Windows::NotAsked);
+    }
+    match machine::ensure(&[Need::Windows]) {
+        Ok(()) => Ok(Windows::Built),
+        Err(error) if std::env::var_os("CI").is_some() => Err(error),
+        Err(error) => {
+            eprintln!("Leaving out the tests of the host for Windows: {error:#}");
+            Ok(Windows::LeftOut)
+        }
+    }
+}
+
+/// Whether these filters run a test of this file of host tests.
+fn names_windows_test(filters: &[String], file: &str) -> bool {
+    let functions = file.lines().filter_map(|line| line.strip_prefix("fn "));
+    let mut tests = functions
+        .filter_map(|rest| rest.split_once("()"))
+        .map(|(name, _)| format!("windows::{name}"));
+    filters.is_empty() || tests.any(|test| filters.iter().any(|text| test.contains(text.as_str())))
+}
+
 fn needs(size: &Size) -> &'static [Need] {
     const QUICK: &[Need] = &[
         Need::WasmTarget,
@@ -289,25 +340,13 @@ fn needs(size: &Size) -> &'static [Need] {
         Need::Node,
         Need::Python,
     ];
-    const EVERYDAY: &[Need] = &[
-        Need::WasmTarget,
-        Need::Linters,
-        Need::Chromium,
-        Need::Firefox,
-        Need::Redis,
-        Need::Memcached,
-        Need::Node,
-        Need::Python,
-        Need::Windows,
-    ];
     match size {
         Size::Quick => QUICK,
-        Size::Everyday => EVERYDAY,
-        Size::Long(_) | Size::Rounds(_) => ALL,
+        Size::Everyday | Size::Long(_) | Size::Rounds(_) => ALL,
     }
 }
 
-fn nextest(tests: &mut Command, request: &Request<'_>, run: &Run<'_>) {
+fn nextest(tests: &mut Command, request: &Request<'_>, run: &Run<'_>, windows: Windows) {
     tests.args(["nextest", "run", "--workspace"]);
     match run {
         Run::Build => {
@@ -325,6 +364,7 @@ fn nextest(tests: &mut Command, request: &Request<'_>, run: &Run<'_>) {
     tests.arg(format!("--test-threads={}", cores * THREADS_PER_CORE));
     let within = match (&request.size, run) {
         (Size::Quick, _) => Some(quick()),
+        (Size::Everyday, _) if windows == Windows::LeftOut => Some(format!("not ({WINDOWS})")),
         (Size::Everyday, _) => None,
         (Size::Long(_), Run::Asked { is_first: true, .. }) => {
             tests.arg("--run-ignored=all");
@@ -466,6 +506,41 @@ mod tests {
                 "SLOW names {name}"
             );
         }
+    }
+
+    #[test]
+    fn windows_host_is_built_only_if_a_filter_names_its_tests() {
+        let text = fs::read_to_string(crate::root().unwrap().join(WINDOWS_FILE)).unwrap();
+        let names = |filter: &str| names_windows_test(&[filter.to_owned()], &text);
+        assert!(names_windows_test(&[], &text));
+        assert!(names("windows") && names("install_makes_registry_keys") && names("frames_over"));
+        assert!(!names("crash") && !names("retention") && !names("chrome"));
+    }
+
+    #[test]
+    fn windows_tests_that_are_left_out_are_run_by_no_filter() {
+        let filters = ["install".to_owned()];
+        let request = Request {
+            size: Size::Everyday,
+            filters: &filters,
+            seed: None,
+            json: None,
+        };
+        let asked = Run::Asked {
+            is_first: true,
+            share: 1.0,
+        };
+        let arguments = |windows| {
+            let mut tests = Command::new("cargo");
+            nextest(&mut tests, &request, &asked, windows);
+            let last = tests.get_args().last().unwrap();
+            last.to_string_lossy().into_owned()
+        };
+        assert_eq!(arguments(Windows::Built), "test(~install)");
+        assert_eq!(
+            arguments(Windows::LeftOut),
+            format!("(not ({WINDOWS})) & test(~install)")
+        );
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! `idb-relay install` and `idb-relay uninstall`.
 
-use std::{collections::BTreeSet, env, io::Write, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    env,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use protocol::shown::shell_word;
@@ -186,14 +191,22 @@ fn show(plan: &Plan, out: &mut impl Write) -> Result<(), CliError> {
 }
 
 pub(super) fn uninstall(command: &Uninstall, out: &mut impl Write) -> Result<(), CliError> {
-    let target = &command.target;
-    let surroundings = Surroundings::find();
     let program = env::current_exe().map_err(CliError::Program)?;
+    uninstall_from(command, &Surroundings::find(), &program, out)
+}
+
+fn uninstall_from(
+    command: &Uninstall,
+    surroundings: &Surroundings,
+    program: &Path,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let target = &command.target;
     let scope = target.scope();
     let plans = |name: Option<&str>| -> Result<Vec<Plan>, InstallError> {
         let mut browsers = browsers::named(name, &scope, surroundings.system)?;
         browsers.retain(|browser| browser.cannot().is_none());
-        install::plan(&browsers, &scope, &surroundings, &program)
+        install::plan(&browsers, &scope, surroundings, program)
     };
     let name = target.browser.as_deref().filter(|name| *name != "all");
     let all = plans(None)?;
@@ -201,7 +214,7 @@ pub(super) fn uninstall(command: &Uninstall, out: &mut impl Write) -> Result<(),
     let mut silent = true;
     let mut told = BTreeSet::new();
     for plan in plans(name)? {
-        let outcome = plan.remove(&*surroundings.registry, &all, !target.dry_run);
+        let outcome = plan.remove(&*surroundings.registry, &all, &told, !target.dry_run);
         let mut outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -238,14 +251,61 @@ pub(super) fn uninstall(command: &Uninstall, out: &mut impl Write) -> Result<(),
         line!(out, "no browser had been told of a host")?;
     }
     if command.copy {
-        let copy = copy::path(&surroundings)?;
-        if target.dry_run {
-            line!(out, "would remove {}", copy.display())?;
-        } else if copy::remove(&copy)? {
-            line!(out, "removed {}", copy.display())?;
+        if failure.is_some() {
+            // An error of the copy would hide the one that came before.
+            if let Ok(copy) = copy::path(surroundings)
+                && copy::is_there(&copy).is_ok_and(|is_there| is_there)
+            {
+                line!(out, "left {}, for a browser may still start it", copy.display())?;
+            }
+        } else {
+            remove_copy(command, surroundings, program, &told, out)?;
         }
     }
     failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Removes the copy unless a browser still starts it. `gone`: what is removed already, or would be.
+fn remove_copy(
+    command: &Uninstall,
+    surroundings: &Surroundings,
+    program: &Path,
+    gone: &BTreeSet<PathBuf>,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let copy = copy::path(surroundings)?;
+    let shown = copy.display();
+    if !copy::is_there(&copy)? {
+        return Ok(());
+    }
+    for scope in [Scope::User, Scope::System] {
+        let mut browsers = browsers::named(None, &scope, surroundings.system)?;
+        browsers.retain(|browser| browser.cannot().is_none());
+        let plans = install::plan(&browsers, &scope, surroundings, program)?;
+        let starts = |plan: &&Plan| plan.starts(&copy, &*surroundings.registry, gone);
+        if let Some(plan) = plans.iter().find(starts) {
+            let target = &command.target;
+            let is_for_some =
+                target.browser.as_deref().is_some_and(|name| name != "all") || target.user_data_dir.is_some();
+            let fix = match scope {
+                Scope::System => "run `idb-relay uninstall --system` as an administrator first",
+                _ if is_for_some => "run `idb-relay uninstall --copy` with no other option",
+                _ => "see what that is for, remove it, and run this again",
+            };
+            let (browser, place) = (&plan.browser, places(plan));
+            line!(
+                out,
+                "left {shown}, which {browser} still starts by {place}; to remove it, {fix}"
+            )?;
+            return Ok(());
+        }
+    }
+    if command.target.dry_run {
+        line!(out, "would remove {shown}")?;
+    } else if copy::remove(&copy, program)? {
+        line!(out, "removed {shown}")?;
+    }
+    Ok(())
 }
 
 /// Which other browsers read the same place.
@@ -278,7 +338,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
-    use crate::directories::System;
+    use crate::{directories::System, install::testing::Machine};
 
     #[test]
     fn help_lists_the_browsers_of_the_table() {
@@ -303,5 +363,69 @@ mod tests {
             }
         }
         assert_eq!(listed.len(), 20, "19 browsers, and all of them");
+    }
+
+    /// What `uninstall` prints, and whether it succeeds.
+    fn uninstalled(machine: &Machine, browser: Option<&str>, dry_run: bool) -> (String, bool) {
+        let command = Uninstall {
+            target: Target {
+                browser: browser.map(str::to_owned),
+                system: false,
+                user_data_dir: None,
+                dry_run,
+            },
+            copy: true,
+        };
+        let mut out = Vec::new();
+        let program = machine.path("Downloads/idb-relay");
+        let done = uninstall_from(&command, &machine.surroundings(), &program, &mut out);
+        (String::from_utf8(out).expect("UTF-8"), done.is_ok())
+    }
+
+    /// Makes the copy, and tells these browsers of it.
+    fn copied(machine: &Machine, system: System, names: &[&str]) -> PathBuf {
+        let surroundings = machine.surroundings();
+        let copy = copy::path(&surroundings).expect("a home");
+        copy::write(&machine.file("Downloads/idb-relay"), &copy).expect("written");
+        for name in names {
+            let browsers = browsers::named(Some(name), &Scope::User, system).expect("a list");
+            for plan in install::plan(&browsers, &Scope::User, &surroundings, &copy).expect("plans") {
+                if !plan.manifests.is_empty() {
+                    plan.write(&*surroundings.registry).expect("written");
+                }
+            }
+        }
+        copy
+    }
+
+    #[test]
+    fn uninstall_leaves_copy_that_another_browser_starts() {
+        for system in [System::Xdg, System::Apple, System::Windows] {
+            let machine = Machine::new(system);
+            let copy = copied(&machine, system, &["firefox", "chromium"]);
+            for dry_run in [true, false] {
+                let (printed, _) = uninstalled(&machine, Some("firefox"), dry_run);
+                let left = format!("left {}, which Chromium", copy.display());
+                assert!(printed.contains(&left) && copy.exists(), "{printed}");
+                assert!(printed.contains("with no other option"), "{printed}");
+            }
+            let (printed, _) = uninstalled(&machine, None, true);
+            let last = format!("would remove {}\n", copy.display());
+            assert!(printed.ends_with(&last) && copy.exists(), "{printed}");
+            let (printed, is_done) = uninstalled(&machine, None, false);
+            assert!(is_done && !copy.exists(), "{printed}");
+        }
+    }
+
+    #[test]
+    fn uninstall_leaves_copy_when_a_browser_failed() {
+        let machine = Machine::new(System::Xdg);
+        let copy = copied(&machine, System::Xdg, &["vivaldi"]);
+        // A manifest that cannot be read.
+        let place = "home/.config/chromium/NativeMessagingHosts/dev.idb_relay.host.json";
+        machine.directory(place);
+        let (printed, is_done) = uninstalled(&machine, None, false);
+        assert!(printed.contains("Chromium: failed:"), "{printed}");
+        assert!(!is_done && copy.exists(), "{printed}");
     }
 }

@@ -89,6 +89,13 @@ fn check(
             let Some(manifest) = plan.manifests.first() else {
                 continue;
             };
+            // `install` makes another beside it if a registry key names it elsewhere.
+            let is_foreign = plan.manifests.iter().any(|one| one.path == path) && is_foreign(&text, manifest);
+            let again = if is_foreign {
+                InstallError::Foreign(path.clone()).fix()
+            } else {
+                again
+            };
             return Ok(match verdict(&text, &path, manifest, program) {
                 Ok(message) => match permission(&plan, surroundings) {
                     Some(fix) => Check::note(
@@ -129,6 +136,16 @@ fn found(plan: &Plan, surroundings: &Surroundings) -> Result<Option<(PathBuf, St
             Ok(text) => Ok(Some((PathBuf::from(path), text))),
             Err(error) => Err(format!("{shown} names {path}, which cannot be read: {error}")),
         },
+    }
+}
+
+/// Whether `install` refuses to replace a manifest.
+fn is_foreign(found: &str, plan: &Manifest) -> bool {
+    let wanted = serde_json::from_str::<Said>(&plan.content);
+    match (serde_json::from_str::<Said>(found), wanted) {
+        (Ok(found), Ok(wanted)) => !found.allows(&wanted),
+        // No JSON at all belongs to no program.
+        _ => serde_json::from_str::<serde_json::Value>(found).is_ok(),
     }
 }
 
@@ -232,6 +249,12 @@ mod tests {
             assert!(message.contains(part), "{message}");
         };
         problem("{", "no host manifest");
+        assert!(!is_foreign("{", &plan) && !is_foreign(&content, &plan));
+        assert!(is_foreign("[]", &plan));
+        assert!(is_foreign(
+            &content.replace("chrome-extension://", "chrome-extension://x"),
+            &plan
+        ));
         problem(
             &content.replace("chrome-extension://", "chrome-extension://x"),
             "this extension",

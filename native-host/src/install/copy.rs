@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{InstallError, surroundings::Surroundings};
+use super::{InstallError, plan::is_same_file, surroundings::Surroundings};
 use crate::temporary;
 
 /// Where the copy lies.
@@ -59,22 +59,57 @@ pub fn write(program: &Path, copy: &Path) -> Result<bool, InstallError> {
     renamed.map(|()| true)
 }
 
-/// Removes the copy; `false` if there is none.
-pub fn remove(copy: &Path) -> Result<bool, InstallError> {
+/// Whether there is a copy to remove; fails if another file lies in its place.
+pub fn is_there(copy: &Path) -> Result<bool, InstallError> {
+    let foreign = |what| InstallError::NoCopy {
+        path: copy.to_owned(),
+        what,
+    };
+    match fs::symlink_metadata(copy) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(InstallError::File {
+            path: copy.to_owned(),
+            doing: "read",
+            source,
+        }),
+        Ok(metadata) if metadata.is_symlink() => Err(foreign("a link")),
+        Ok(metadata) if !metadata.is_file() => Err(foreign("no file")),
+        Ok(_) if is_script(copy) => Err(foreign("a script")),
+        Ok(_) => Ok(true),
+    }
+}
+
+/// Whether a file is for an interpreter, as no program of ours is.
+fn is_script(path: &Path) -> bool {
+    let mut begin = [0; 2];
+    let read = fs::File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut begin));
+    read.is_ok() && begin == *b"#!"
+}
+
+/// Removes the copy; `false` if there is none. `running`: the program that does it.
+pub fn remove(copy: &Path, running: &Path) -> Result<bool, InstallError> {
+    if !is_there(copy)? {
+        return Ok(false);
+    }
     match fs::remove_file(copy) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) if cfg!(windows) && source.kind() == io::ErrorKind::PermissionDenied => {
-            Err(InstallError::InUse {
-                path: copy.to_owned(),
-                source,
-            })
+        Err(source) => {
+            let is_locked = cfg!(windows) && source.kind() == io::ErrorKind::PermissionDenied;
+            Err(unremoved(copy, running, source, is_locked))
         }
-        Err(source) => Err(InstallError::File {
-            path: copy.to_owned(),
-            doing: "removed",
-            source,
-        }),
+    }
+}
+
+fn unremoved(copy: &Path, running: &Path, source: io::Error, is_locked: bool) -> InstallError {
+    let path = copy.to_owned();
+    if !is_locked {
+        let doing = "removed";
+        InstallError::File { path, doing, source }
+    } else if is_same_file(copy, running) {
+        InstallError::Running(path)
+    } else {
+        InstallError::InUse { path, source }
     }
 }
 
@@ -103,7 +138,39 @@ mod tests {
                 .count(),
             1
         );
-        assert!(remove(&copy).expect("removed") && !remove(&copy).expect("gone"));
+        assert!(remove(&copy, &program).expect("removed"));
+        assert!(!remove(&copy, &program).expect("gone"));
+    }
+
+    #[test]
+    fn remove_refuses_what_is_no_copy() {
+        let machine = Machine::new(System::Xdg);
+        let program = machine.file("idb-relay");
+        let copy = path(&machine.surroundings()).expect("a home");
+        let refused = || remove(&copy, &program).expect_err("refused").to_string();
+        fs::create_dir_all(&copy).expect("made");
+        assert!(refused().contains("is no file"));
+        fs::remove_dir(&copy).expect("removed");
+        fs::write(&copy, "#!/bin/sh\n").expect("written");
+        assert!(refused().contains("is a script"));
+        #[cfg(unix)]
+        {
+            fs::remove_file(&copy).expect("removed");
+            std::os::unix::fs::symlink(&program, &copy).expect("a link");
+            assert!(refused().contains("is a link") && copy.is_symlink());
+        }
+    }
+
+    #[test]
+    fn locked_copy_that_runs_is_told_from_one_a_browser_runs() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let (copy, other) = (Path::new("/copy"), Path::new("/other"));
+        let itself = unremoved(copy, copy, denied(), true);
+        assert!(matches!(itself, InstallError::Running(_)), "{itself}");
+        let browser = unremoved(copy, other, denied(), true);
+        assert!(matches!(browser, InstallError::InUse { .. }), "{browser}");
+        let elsewhere = unremoved(copy, copy, denied(), false);
+        assert!(matches!(elsewhere, InstallError::File { .. }), "{elsewhere}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The host manifest: where the program is, and which extension may start it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
@@ -50,6 +50,13 @@ pub fn wrapper(program: &Path) -> Result<String, InstallError> {
     ))
 }
 
+/// The program that a wrapper's text starts.
+pub(crate) fn wrapped(text: &str) -> Option<PathBuf> {
+    let (_, quoted) = text.split_once(" --watch-bus '")?;
+    let (path, _) = quoted.rsplit_once("' \"$@\"")?;
+    Some(path.replace(r"'\''", "'").into())
+}
+
 const EXTENSION: (&str, &str) = (
     "manifests/extension.chromium.json",
     include_str!("../../../manifests/extension.chromium.json"),
@@ -88,6 +95,14 @@ mod tests {
         // SHA-256 of nothing starts with e3b0c442 98fc1c14 9afbf4c8 996fb924.
         assert_eq!(id_of(b""), "odlameecjipmbmbejkplpemijjgpljce");
         assert_eq!(chromium_id().expect("a key").len(), 32);
+    }
+
+    #[test]
+    fn wrapper_says_which_program_it_starts() {
+        let program = Path::new("/opt/it's 'mine'/idb-relay");
+        let text = wrapper(program).expect("UTF-8");
+        assert_eq!(wrapped(&text).as_deref(), Some(program));
+        assert_eq!(wrapped("#!/bin/sh\n"), None);
     }
 
     #[test]

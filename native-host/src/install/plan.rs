@@ -4,6 +4,7 @@
 //! has put in its place is left there, and named.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -56,7 +57,7 @@ pub struct Wrapper {
 /// What was done for a browser.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The manifests that were written or removed.
+    /// The files and keys that were written or removed.
     pub changed: Vec<PathBuf>,
     /// What else is to be said: what was replaced, or left, and why.
     pub notes: Vec<String>,
@@ -139,15 +140,28 @@ impl Plan {
     /// Writes the manifests, making their directories, and then the key.
     pub fn write(&self, registry: &dyn Registry) -> Result<Outcome, InstallError> {
         let mut outcome = Outcome::default();
+        // Before the first file is written: a failed install changes nothing.
+        let mut found = Vec::new();
         for manifest in &self.manifests {
-            if let Some(wrapper) = &manifest.wrapper {
-                let is_same = fs::read_to_string(&wrapper.path).is_ok_and(|text| text == wrapper.content);
-                if !is_same || is_link(&wrapper.path) {
-                    write_new(&wrapper.path, &wrapper.content, true)?;
-                }
+            found.push(manifest.look()?);
+            if let Some(Found::Foreign) = found.last() {
+                return Err(InstallError::Foreign(manifest.path.clone()));
+            }
+            if let Some(wrapper) = &manifest.wrapper
+                && matches!(wrapper.look()?, Found::Foreign)
+            {
+                return Err(InstallError::ForeignWrapper(wrapper.path.clone()));
+            }
+        }
+        for (manifest, found) in self.manifests.iter().zip(found) {
+            if let Some(wrapper) = &manifest.wrapper
+                && !matches!(wrapper.look()?, Found::Same)
+            {
+                write_new(&wrapper.path, &wrapper.content, true)?;
+                outcome.changed.push(wrapper.path.clone());
             }
             let path = &manifest.path;
-            match manifest.look()? {
+            match found {
                 Found::Same => continue,
                 Found::Foreign => return Err(InstallError::Foreign(path.clone())),
                 Found::Nothing => {}
@@ -181,13 +195,14 @@ impl Plan {
         Ok(outcome)
     }
 
-    /// Removes what an `install` has written. `others`: all plans of the same scope, for a manifest
-    /// that another browser's key still names stays. Without `acts` it only says what it would
-    /// remove.
+    /// Removes what an `install` has written. `others`: the plans of all browsers, for a manifest
+    /// that another key still names stays, unless the key is among those `gone`. Without `acts` it
+    /// only says what it would remove.
     pub fn remove(
         &self,
         registry: &dyn Registry,
         others: &[Self],
+        gone: &BTreeSet<PathBuf>,
         acts: bool,
     ) -> Result<Outcome, InstallError> {
         let mut outcome = Outcome::default();
@@ -198,16 +213,29 @@ impl Plan {
             match found {
                 None => {}
                 Some(Value::Text(path)) if manifests.iter().any(|one| has_name_of(&path, one)) => {
+                    // Beside the program that was named then, which may be another one.
+                    let named = PathBuf::from(path);
+                    let other = manifests
+                        .first()
+                        .filter(|own| !is_same_on_windows(&own.path, &named));
+                    let other = other.cloned();
+                    manifests.extend(other.map(|own| Manifest { path: named, ..own }));
+                    // A key that is gone leads to no manifest that cannot be removed.
+                    if let Some(named) = manifests.last()
+                        && matches!(named.look()?, Found::Foreign)
+                    {
+                        let path = named.path.display();
+                        outcome.notes.push(format!(
+                            "left {shown}, which names {path}, which belongs to another program"
+                        ));
+                        return Ok(outcome);
+                    }
                     if acts {
                         registry
                             .delete(*hive, key)
                             .map_err(key_failed(&shown, "removed"))?;
                     }
                     outcome.changed.push(PathBuf::from(&shown));
-                    // Beside the program that was named then, which may be another one.
-                    let named = PathBuf::from(path);
-                    let other = manifests.first().filter(|own| own.path != named).cloned();
-                    manifests.extend(other.map(|own| Manifest { path: named, ..own }));
                 }
                 Some(Value::Text(path)) => {
                     outcome.notes.push(format!("left {shown}, which names {path}"));
@@ -219,12 +247,15 @@ impl Plan {
                 }
             }
             let is_named = |manifest: &Manifest| {
-                others
-                    .iter()
-                    .filter_map(|other| other.key.as_ref().filter(|_| other.key != self.key))
-                    .any(|(hive, key)| {
-                        let path = manifest.path.to_str().unwrap_or_default();
-                        registry.read(*hive, key).ok().flatten() == Some(Value::Text(path.to_owned()))
+                let keys = others.iter().filter_map(|other| other.key.as_ref());
+                keys.flat_map(|(_, key)| [(Hive::User, key), (Hive::Machine, key)])
+                    .filter(|(other, name)| (other, *name) != (hive, key))
+                    .filter(|(hive, key)| !gone.contains(Path::new(&key_name(*hive, key))))
+                    .any(|(hive, key)| match registry.read(hive, key) {
+                        Ok(Some(Value::Text(path))) => is_same_on_windows(Path::new(&path), &manifest.path),
+                        Ok(_) => false,
+                        // What cannot be read may name it.
+                        Err(_) => true,
                     })
             };
             manifests.retain(|manifest| !is_named(manifest));
@@ -236,14 +267,38 @@ impl Plan {
     }
 }
 
-/// What lies at a manifest's place.
+impl Plan {
+    /// Whether the browser still starts a program, but by what is among those `gone`.
+    pub fn starts(&self, program: &Path, registry: &dyn Registry, gone: &BTreeSet<PathBuf>) -> bool {
+        let Some((hive, key)) = &self.key else {
+            let there = self.manifests.iter().filter(|one| !gone.contains(&one.path));
+            return there.into_iter().any(|manifest| manifest.starts(program));
+        };
+        if gone.contains(Path::new(&key_name(*hive, key))) {
+            return false;
+        }
+        match registry.read(*hive, key) {
+            Ok(Some(Value::Text(path))) => fs::read(path)
+                .ok()
+                .and_then(|text| serde_json::from_slice::<Said>(&text).ok())
+                .is_some_and(|said| {
+                    is_same_on_windows(&said.path, program) || is_same_file(&said.path, program)
+                }),
+            Ok(_) => false,
+            // What cannot be read may name it.
+            Err(_) => true,
+        }
+    }
+}
+
+/// What lies at the place of a manifest, or of a wrapper.
 enum Found {
     Nothing,
     /// Exactly what is to be there.
     Same,
     /// What an `install` has written, for this program.
     Ours(PathBuf),
-    /// A manifest that does not let our extension start a host.
+    /// A manifest that does not let our extension start a host; a script of another program.
     Foreign,
     /// No manifest.
     Broken,
@@ -304,21 +359,96 @@ impl Manifest {
                 }
                 outcome.changed.push(self.path.clone());
             }
-            Found::Link => outcome.notes.push(left("is a link that no install has made")),
-            Found::Broken => outcome.notes.push(left("is no manifest")),
-            Found::Foreign => outcome.notes.push(left("belongs to another program")),
+            // What stays may start the wrapper, so the wrapper stays as well.
+            Found::Link => {
+                outcome.notes.push(left("is a link that no install has made"));
+                return Ok(());
+            }
+            Found::Broken => {
+                outcome.notes.push(left("is no manifest"));
+                return Ok(());
+            }
+            Found::Foreign => {
+                outcome.notes.push(left("belongs to another program"));
+                return Ok(());
+            }
         }
-        let Some(wrapper) = &self.wrapper else {
-            return Ok(());
+        match &self.wrapper {
+            Some(wrapper) => wrapper.remove(outcome, acts),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a browser that reads this manifest starts a program.
+    fn starts(&self, program: &Path) -> bool {
+        let said = fs::read(&self.path).ok();
+        let Some(said) = said.and_then(|text| serde_json::from_slice::<Said>(&text).ok()) else {
+            return false;
         };
-        // For any program that it starts: the path of this one may have changed.
-        let is_ours = fs::read_to_string(&wrapper.path)
-            .is_ok_and(|text| !is_link(&wrapper.path) && text.starts_with(manifest::WRAPPER));
-        if is_ours && acts {
-            fs::remove_file(&wrapper.path).map_err(failed(&wrapper.path, "removed"))?;
+        if is_same_file(&said.path, program) {
+            return true;
+        }
+        self.wrapper.as_ref().is_some_and(|wrapper| {
+            is_same_file(&said.path, &wrapper.path)
+                && fs::read_to_string(&wrapper.path)
+                    .ok()
+                    .and_then(|text| manifest::wrapped(&text))
+                    .is_some_and(|wrapped| is_same_file(&wrapped, program))
+        })
+    }
+}
+
+impl Wrapper {
+    fn look(&self) -> Result<Found, InstallError> {
+        if is_link(&self.path) {
+            return Ok(Found::Link);
+        }
+        match fs::read(&self.path) {
+            Ok(found) if found == self.content.as_bytes() => Ok(Found::Same),
+            Ok(found) => {
+                let text = String::from_utf8_lossy(&found);
+                Ok(if text.starts_with(manifest::WRAPPER) {
+                    Found::Ours(manifest::wrapped(&text).unwrap_or_default())
+                } else {
+                    Found::Foreign
+                })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) => Err(failed(&self.path, "read")(error)),
+        }
+    }
+
+    /// Removes it, for any program that it starts: the path of this one may have changed.
+    fn remove(&self, outcome: &mut Outcome, acts: bool) -> Result<(), InstallError> {
+        match self.look()? {
+            Found::Nothing => {}
+            Found::Same | Found::Ours(_) => {
+                if acts {
+                    fs::remove_file(&self.path).map_err(failed(&self.path, "removed"))?;
+                }
+                outcome.changed.push(self.path.clone());
+            }
+            Found::Link | Found::Broken | Found::Foreign => {
+                let path = self.path.display();
+                outcome
+                    .notes
+                    .push(format!("left {path}, which no install has written"));
+            }
         }
         Ok(())
     }
+}
+
+/// Whether two paths lead to the same file, also by links.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    let resolve = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    one == other || resolve(one) == resolve(other)
+}
+
+/// Whether Windows, which ignores the case of letters, takes two paths for one.
+fn is_same_on_windows(one: &Path, other: &Path) -> bool {
+    let plain = |path: &Path| path.to_string_lossy().replace('/', "\\").to_lowercase();
+    plain(one) == plain(other)
 }
 
 fn is_link(path: &Path) -> bool {

@@ -173,6 +173,15 @@ fn install_goes_on_after_a_browser_that_cannot_be_served() {
         text.contains("belongs to another program") && text.contains("fix: See"),
         "{text}"
     );
+    // `install` again would fail again.
+    let checks = examined(&sandbox.run(&["doctor", "--json"]));
+    let chromium = checks.iter().find(|check| {
+        check["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("Chromium:"))
+    });
+    let fix = chromium.expect("looked at")["fix"].as_str().expect("a fix");
+    assert!(fix.starts_with("See what it is for."), "{fix}");
 }
 
 #[test]

@@ -6,6 +6,9 @@ use crate::{directories::System, install::testing::Machine};
 const CHROME: &str = r"Software\Google\Chrome\NativeMessagingHosts\dev.idb_relay.host";
 const EDGE: &str = r"Software\Microsoft\Edge\NativeMessagingHosts\dev.idb_relay.host";
 
+/// No key is gone already.
+const NONE: BTreeSet<PathBuf> = BTreeSet::new();
+
 fn plans(machine: &Machine, system: System, program: &Path) -> Vec<Plan> {
     let browsers: Vec<_> = all(system)
         .expect("a list")
@@ -53,14 +56,17 @@ fn everything_written_is_taken_back() {
         }
         assert_eq!(files(&machine.path("")), written);
         for plan in &plans {
-            let said = plan.remove(&*registry, &plans, false).expect("asked");
-            assert_eq!(said, plan.remove(&*registry, &plans, true).expect("removed"));
+            let said = plan.remove(&*registry, &plans, &NONE, false).expect("asked");
+            assert_eq!(
+                said,
+                plan.remove(&*registry, &plans, &NONE, true).expect("removed")
+            );
         }
         assert_eq!(files(&machine.path("")), before, "{system:?}");
         assert_eq!((machine.get(CHROME), machine.get(EDGE)), (None, None));
         for plan in &plans {
             assert_eq!(
-                plan.remove(&*registry, &plans, true).expect("removed"),
+                plan.remove(&*registry, &plans, &NONE, true).expect("removed"),
                 Outcome::default()
             );
         }
@@ -85,12 +91,12 @@ fn windows_key_names_the_manifest_beside_the_program() {
     assert_eq!(said.path, program);
     // Edge's key still names the file.
     of(&plans, "Brave")
-        .remove(&*registry, &plans, true)
+        .remove(&*registry, &plans, &NONE, true)
         .expect("removed");
     assert_eq!((machine.get(CHROME), machine.get(EDGE)), (None, named));
     assert!(manifest.exists());
     of(&plans, "Microsoft Edge")
-        .remove(&*registry, &plans, true)
+        .remove(&*registry, &plans, &NONE, true)
         .expect("removed");
     assert!(!manifest.exists() && program.exists());
 }
@@ -107,7 +113,7 @@ fn moved_program_is_taken_back_from_its_old_place() {
         .expect("written");
     let plans = plans(&machine, System::Windows, &new);
     of(&plans, "Zen")
-        .remove(&*registry, &plans, true)
+        .remove(&*registry, &plans, &NONE, true)
         .expect("removed");
     assert_eq!(files(&machine.path("")), before);
 }
@@ -120,7 +126,7 @@ fn key_of_another_type_is_replaced_but_not_removed() {
     let plans = plans(&machine, System::Windows, &program);
     let plan = of(&plans, "Google Chrome");
     machine.set_other(CHROME);
-    let left = plan.remove(&*registry, &plans, true).expect("left");
+    let left = plan.remove(&*registry, &plans, &NONE, true).expect("left");
     assert!(
         left.changed.is_empty() && left.notes[0].contains("not a string"),
         "{left:?}"
@@ -129,7 +135,7 @@ fn key_of_another_type_is_replaced_but_not_removed() {
     assert!(written.notes[0].contains("was not a string"), "{written:?}");
     // Another program's manifest.
     machine.set(Hive::User, CHROME, r"C:\other\manifest.json");
-    let left = plan.remove(&*registry, &plans, true).expect("left");
+    let left = plan.remove(&*registry, &plans, &NONE, true).expect("left");
     assert!(left.notes[0].contains(r"C:\other\manifest.json"), "{left:?}");
     assert!(machine.get(CHROME).is_some());
 }
@@ -162,7 +168,7 @@ fn foreign_manifest_is_neither_replaced_nor_removed() {
     let foreign = r#"{"name":"dev.idb_relay.host","path":"/bin/other","allowed_origins":[]}"#;
     for (text, is_foreign) in [(foreign, true), ("[]", true), ("{\"name\": \"dev.", false)] {
         fs::write(&path, text).expect("written");
-        let left = plan.remove(&*registry, &plans, true).expect("left");
+        let left = plan.remove(&*registry, &plans, &NONE, true).expect("left");
         assert!(left.changed.is_empty() && left.notes.len() == 1, "{left:?}");
         assert_eq!(fs::read_to_string(&path).expect("there"), text);
         match plan.write(&*registry) {
@@ -193,11 +199,11 @@ fn link_in_the_place_is_replaced_but_not_removed() {
     for text in ["precious", plan.manifests[0].content.as_str()] {
         fs::write(&aim, text).expect("written");
         std::os::unix::fs::symlink(&aim, path).expect("a link");
-        let left = plan.remove(&*registry, &plans, true).expect("left");
+        let left = plan.remove(&*registry, &plans, &NONE, true).expect("left");
         assert!(left.notes[0].contains("is a link"), "{left:?}");
         plan.write(&*registry).expect("written");
         assert!(!is_link(path) && fs::read_to_string(&aim).expect("there") == text);
-        plan.remove(&*registry, &plans, true).expect("removed");
+        plan.remove(&*registry, &plans, &NONE, true).expect("removed");
         assert!(!path.exists() && aim.exists());
     }
 }
@@ -235,6 +241,93 @@ fn flatpak_starts_the_host_by_a_wrapper() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "a manifest.json id@x\n");
     // Another's script in its place stays.
     fs::write(&wrapper.path, "#!/bin/sh\n").expect("written");
-    plan.remove(&*registry, &plans, true).expect("removed");
+    plan.remove(&*registry, &plans, &NONE, true).expect("removed");
     assert!(wrapper.path.exists() && !plan.manifests[0].path.exists());
+}
+
+#[test]
+fn foreign_manifest_leaves_the_wrapper_as_it_is() {
+    let machine = Machine::new(System::Xdg);
+    let registry = machine.surroundings().registry;
+    let plans = plans(&machine, System::Xdg, &machine.file("bin/idb-relay"));
+    let manifest = &of(&plans, "Firefox (Flatpak)").manifests[0];
+    let wrapper = manifest.wrapper.as_ref().expect("a wrapper");
+    let plan = of(&plans, "Firefox (Flatpak)");
+    fs::create_dir_all(manifest.path.parent().expect("a directory")).expect("made");
+    let old = manifest::wrapper(Path::new("/old/idb-relay")).expect("UTF-8");
+    let is_left = || {
+        assert_eq!(fs::read_to_string(&wrapper.path).expect("there"), old);
+        assert!(manifest.path.exists());
+    };
+    fs::write(&manifest.path, "[]").expect("written");
+    fs::write(&wrapper.path, &old).expect("written");
+    let error = plan.write(&*registry).expect_err("refused");
+    assert!(matches!(error, InstallError::Foreign(_)), "{error}");
+    is_left();
+    plan.remove(&*registry, &plans, &NONE, true).expect("left");
+    is_left();
+    // Ours again.
+    fs::remove_file(&manifest.path).expect("removed");
+    plan.write(&*registry).expect("written");
+    let removed = plan.remove(&*registry, &plans, &NONE, true).expect("removed");
+    assert_eq!(removed.changed, [manifest.path.clone(), wrapper.path.clone()]);
+}
+
+#[test]
+fn foreign_wrapper_is_not_replaced() {
+    let machine = Machine::new(System::Xdg);
+    let registry = machine.surroundings().registry;
+    let plans = plans(&machine, System::Xdg, &machine.file("bin/idb-relay"));
+    let plan = of(&plans, "Firefox (Flatpak)");
+    let wrapper = plan.manifests[0].wrapper.as_ref().expect("a wrapper");
+    fs::create_dir_all(wrapper.path.parent().expect("a directory")).expect("made");
+    fs::write(&wrapper.path, "#!/bin/sh\n").expect("written");
+    let error = plan.write(&*registry).expect_err("refused");
+    assert!(matches!(error, InstallError::ForeignWrapper(_)), "{error}");
+    assert_eq!(fs::read_to_string(&wrapper.path).expect("there"), "#!/bin/sh\n");
+    assert!(!plan.manifests[0].path.exists());
+}
+
+#[test]
+fn manifest_stays_while_a_key_of_either_hive_names_it() {
+    let machine = Machine::new(System::Windows);
+    let registry = machine.surroundings().registry;
+    let program = machine.file("idb-relay.exe");
+    let plans = plans(&machine, System::Windows, &program);
+    let chrome = of(&plans, "Google Chrome");
+    let manifest = &chrome.manifests[0].path;
+    // As an administrator, and as another way of writing it.
+    let shouted = manifest.to_str().expect("UTF-8").to_uppercase();
+    for (hive, key) in [(Hive::Machine, CHROME), (Hive::User, EDGE)] {
+        chrome.write(&*registry).expect("written");
+        machine.set(hive, key, &shouted);
+        let gone = BTreeSet::from([PathBuf::from(key_name(hive, key))]);
+        let said = chrome.remove(&*registry, &plans, &gone, false).expect("asked");
+        assert!(said.changed.contains(manifest), "{said:?}");
+        let said = chrome.remove(&*registry, &plans, &NONE, true).expect("removed");
+        assert!(!said.changed.contains(manifest) && manifest.exists(), "{said:?}");
+        assert_eq!(machine.get(CHROME), None);
+        registry.delete(hive, key).expect("there");
+    }
+}
+
+#[test]
+fn key_stays_when_its_manifest_cannot_be_removed() {
+    let machine = Machine::new(System::Windows);
+    let registry = machine.surroundings().registry;
+    let program = machine.file("idb-relay.exe");
+    let plans = plans(&machine, System::Windows, &program);
+    let plan = of(&plans, "Google Chrome");
+    plan.write(&*registry).expect("written");
+    let manifest = &plan.manifests[0].path;
+    fs::write(manifest, "[]").expect("written");
+    let left = plan.remove(&*registry, &plans, &NONE, true).expect("left");
+    assert!(left.notes[0].contains("another program"), "{left:?}");
+    assert!(machine.get(CHROME).is_some());
+    // Not to be read.
+    fs::remove_file(manifest).expect("removed");
+    fs::create_dir(manifest).expect("made");
+    plan.remove(&*registry, &plans, &NONE, true)
+        .expect_err("it is a directory");
+    assert!(machine.get(CHROME).is_some());
 }
