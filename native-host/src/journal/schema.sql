@@ -1,7 +1,7 @@
 -- The tables of a journal. Their format's number is `FORMAT` in schema.rs.
 --
--- Times are milliseconds since the epoch. A stamp (conflict/stamp.rs) is who wrote last, and the span of time
--- that encloses the moment: a context (negative: it read; 0: several), `began` and `at`.
+-- Times are milliseconds since the epoch. A stamp (conflict/stamp.rs) is who wrote last, and the
+-- span of time that encloses the moment: a context (negative: it read; 0: several), `began` and `at`.
 
 CREATE TABLE meta (                         -- one row
     profile TEXT NOT NULL,
@@ -41,10 +41,11 @@ CREATE TABLE store (
     name TEXT NOT NULL,
     version INTEGER NOT NULL,               -- of the database; 0: it was deleted
     -- One more than the losses of its origin: the mirror has every record, so a key without a row is
-    -- absent, unless the store has an unseen writer. Every start of a host clears it, every loss ends it.
+    -- absent, unless the store has an unseen writer. Every start of a host clears it, every loss
+    -- ends it.
     complete INTEGER NOT NULL DEFAULT 0,
-    -- 1: single records are to be read again (conflict/requery.rs); 2: all of it is (conflict/resync.rs). A read that
-    -- began before the time of each does not end it.
+    -- 1: single records are to be read again (conflict/requery.rs); 2: all of it is
+    -- (conflict/resync.rs). A read that began before the time of each does not end it.
     pending_reads INTEGER NOT NULL DEFAULT 0,
     records_pending_since INTEGER NOT NULL DEFAULT 0,
     resync_pending_since INTEGER NOT NULL DEFAULT 0,
