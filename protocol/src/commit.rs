@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 
 use crate::{event::WriterKind, schema::SchemaChange};
 
-/// The longest name of a database, store, index or bucket that is told, in UTF-16 code units. Every
-/// event repeats the names of its store, so a page that may choose them as long as it likes writes
-/// far more than it stores. What has a longer name is left out by the page's scripts, as is a name
-/// with a lone surrogate, and refused by the host.
+/// The longest name of a database, store, index or bucket that is captured, in UTF-16 code units.
+/// Every event repeats the names of its store, so a page that may choose them as long as it likes
+/// writes far more than it stores. What has a longer name is left out by the page's scripts, as is
+/// a name with a lone surrogate, and refused by the host.
 pub const MAX_NAME_UNITS: usize = 1024;
 
 /// The longest body of a delivery that the host takes, in bytes. An event holds a value twice,
@@ -54,7 +54,7 @@ pub fn is_reading(body: &str) -> bool {
     READINGS.iter().any(|begin| body.starts_with(begin))
 }
 
-/// Whether a name is longer than any that is told.
+/// Whether a name is longer than any that is captured.
 pub fn is_too_long(name: &str) -> bool {
     // No UTF-16 unit takes less than a byte.
     name.len() > MAX_NAME_UNITS && name.encode_utf16().count() > MAX_NAME_UNITS
@@ -70,8 +70,8 @@ pub enum Body<'a> {
     /// One stretch of a store, read in one transaction.
     #[serde(borrow)]
     Snapshot(Snapshot<'a>),
-    /// Stretches of a store that were read, told by their digests: the host says which of them its
-    /// mirror has alike ([`crate::message::FromHost::Matched`]).
+    /// Stretches of a store that were read, reported by their digests: the host says which of them
+    /// its mirror has alike ([`crate::message::FromHost::Matched`]).
     #[serde(borrow)]
     Digests(Digests<'a>),
     /// Single records read again because the host was in doubt; the answer to
@@ -100,7 +100,7 @@ pub struct WritingWorker<'a> {
     /// The address of its script, of at most [`MAX_NAME_UNITS`].
     #[serde(borrow)]
     pub url: Cow<'a, str>,
-    /// Tells it from the other workers of the document. What one worker writes is told in order.
+    /// Identifies the worker within its document. The writes of one worker are reported in order.
     pub id: u32,
 }
 
@@ -179,8 +179,8 @@ pub enum Operation<'a> {
         #[serde(borrow)]
         range: Range<'a>,
     },
-    /// `delete(range)` in a store whose keys are redacted: which records went can't be told, so the
-    /// store is to be read again.
+    /// `delete(range)` in a store whose keys are redacted: which records it deleted is unknown, so
+    /// the store must be read again.
     DeleteUnknown {
         /// The object store's name.
         #[serde(borrow)]
@@ -277,11 +277,11 @@ pub struct Snapshot<'a> {
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub until: Option<&'a RawValue>,
     /// The keys are redacted, so they don't stand in the order in which they were read: `after` and
-    /// `until` only tell which stretch follows which, and what is gone is known when the last one
+    /// `until` only tell which stretch follows which, and deletions are known when the last one
     /// is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unordered: bool,
-    /// What is there.
+    /// The records found.
     #[serde(borrow)]
     pub records: Vec<Record<'a>>,
 }
@@ -415,7 +415,8 @@ pub struct Gap<'a> {
     pub stores: Vec<StoreName<'a>>,
 }
 
-/// Something that was read is not told: it was too large, say. Only the number goes on.
+/// Stands for a body that was left out, for example because it was too large. Only its number is
+/// sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Skipped<'a> {
     /// For a person: why.

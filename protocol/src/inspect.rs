@@ -1,4 +1,4 @@
-//! What the inspector (panel, popup, options) asks, and what it is told.
+//! The inspector's requests (panel, popup, options) and the answers to them.
 //!
 //! | from | to | type | carried by |
 //! |---|---|---|---|
@@ -103,8 +103,8 @@ pub enum FromInspector<Q = Question> {
     },
     /// Replace the user's redaction rules.
     Rules(Vec<Rule>),
-    /// Have documents tell where they call each write from; it ends with the port. Each such commit
-    /// is told by [`ToInspector::Trace`].
+    /// Have documents record the stack of each write until the port closes. Each such commit is
+    /// reported by [`ToInspector::Trace`].
     Trace(Tracing),
     /// Capture the workers of a tab as they write, by the browser's debugger, or do so no more.
     /// Chromium only.
@@ -229,7 +229,7 @@ pub fn unobserved_workers<'a>(documents: impl IntoIterator<Item = &'a Document>)
     };
     Some(Problem {
         message,
-        fix: "What a worker writes is found by comparison while a page of the site is visible, and told as `r` and `d` events with the last state. To see each write as it happens, write from the page; in Chromium deep capture (`Workers` in the panel) shows it, too."
+        fix: "A worker's writes are found by comparison while a page of the site is visible, and reported as `r` and `d` events with the last state. To see each write as it happens, write from the page; in Chromium deep capture (`Workers` in the panel) shows it, too."
             .to_owned(),
     })
 }
@@ -278,7 +278,7 @@ pub enum Question {
         /// Whether to write what differs.
         repair: bool,
     },
-    /// Look for what is wrong on the way, as `idb-relay doctor` does.
+    /// Check the pipeline for problems, as `idb-relay doctor` does.
     Doctor {},
     /// Let a page of the origin read all stores again.
     Resync {

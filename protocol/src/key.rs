@@ -56,8 +56,8 @@ pub enum KeyError {
     /// The text is not JSON at all.
     #[error("the key is {0}; write keys as JSON, such as 42, \"alice\" or [1,\"a\"]")]
     Json(#[from] JsonError),
-    /// JSON, but of no type that IndexedDB takes as a key. What it is instead is told, not what it
-    /// says: that may be a secret.
+    /// JSON, but of no type that IndexedDB takes as a key. The error names the type, not the value:
+    /// the value may be a secret.
     #[error("{0} is not an IndexedDB key: a key is a number, a string, a date, bytes, or an array of these")]
     Type(&'static str),
     /// An array key nests deeper than [`MAX_KEY_DEPTH`].

@@ -12,16 +12,16 @@
 //! - [`value`]: the "typed" encoding of structured-clone values, and its "plain" projection.
 //! - [`date`]: ECMAScript's date-time strings, for both.
 //! - [`commit`]: what a page did: committed transactions, snapshots, reads, gaps.
-//! - [`digest`]: what is compared instead of records.
+//! - [`digest`]: digests that are compared instead of records.
 //! - [`schema`]: changes of a database's shape.
 //! - [`event`]: the change event as it is journaled and published.
-//! - [`inspect`]: what the inspector asks and what it is told.
+//! - [`inspect`]: the inspector's requests and the answers to them.
 //! - [`message`]: every message between page script, background and host.
 //! - [`number`]: numbers as JavaScript reads and writes them.
 //! - [`name`]: the templates that name Redis channels and Memcached keys.
 //! - [`origin`]: which origins a rule means.
 //! - [`table`]: a map of few entries.
-//! - [`problem`]: what is wrong, in words, with its fix.
+//! - [`problem`]: a problem in words, with its fix.
 //! - [`redact`]: what must not leave the browser.
 //! - [`shown`]: how foreign text is shown.
 //!

@@ -52,7 +52,7 @@ pub const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 /// document repeats it twice.
 pub const MAX_CONTEXT: usize = 64;
 
-/// How many workers of a document are told of at most, and the longest address of one, in bytes.
+/// How many workers of a document are reported at most, and the longest address of one, in bytes.
 pub const MAX_WORKERS: usize = 16;
 
 /// See [`MAX_WORKERS`].
@@ -83,9 +83,9 @@ pub enum FromBridge<'a> {
     Surveyed {},
     /// A person can see the document: it may look for unseen writes.
     Shown {},
-    /// It is hidden, and looks for unseen writes no more.
+    /// The document is hidden and stops looking for unseen writes.
     Hidden(Hidden),
-    /// The document has accounted for what [`ToBridge::Committed`] told it.
+    /// The document has accounted for the commits reported by [`ToBridge::Committed`].
     Metered {},
     /// The document has a worker, which no hook observes.
     #[serde(borrow)]
@@ -387,7 +387,7 @@ pub enum FromHost<R = Reply> {
         /// See [`Read`].
         keys: Vec<String>,
     },
-    /// The origin's stores must be compared as a whole.
+    /// The origin's stores must be compared completely.
     Snapshot {
         /// Whose stores.
         origin: String,

@@ -1,11 +1,11 @@
-//! What is wrong, in words for a person, with what to do about it.
+//! A problem in words for a person, with its fix.
 
 use serde::{Deserialize, Serialize};
 
 /// A problem in words, with its fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// What is wrong, with what.
+    /// What failed, with what.
     pub message: String,
     /// What to do about it.
     pub fix: String,

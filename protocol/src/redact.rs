@@ -6,7 +6,7 @@
 //! the host. `docs/formats.md` ("Redaction") is the specification.
 //!
 //! **Invariants:**
-//! - What cannot be understood is replaced as a whole, never passed on.
+//! - A value that cannot be understood is replaced entirely, never passed on.
 //! - An object that stands in a redacted field is redacted wherever it stands, so nothing leaks
 //!   through a `$ref`.
 //! - A redacted key is always hashed: two records never become one, and every later event of the
@@ -268,8 +268,8 @@ impl Redaction {
         self.plan_of(store).key(key)
     }
 
-    /// Which of a store's keys is told under this name: the only way back from a hash is to make it
-    /// again.
+    /// Which of a store's keys is published under this name. A hash cannot be reversed, so each key
+    /// is hashed and compared.
     pub fn named<'k>(
         &self,
         store: Store<'_>,

@@ -119,7 +119,7 @@ impl<K: Ord, V> Table<K, V> {
         self.find(key).is_ok()
     }
 
-    /// Sets the value of a key; what it was.
+    /// Sets the value of a key and returns the old one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.find(&key) {
             Ok(at) => Some(mem::replace(&mut self.0[at].1, value)),

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Address, Problem};
 
-/// What is looked at.
+/// The object to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Look {

@@ -143,7 +143,7 @@ impl<'a> Parser<'a> {
                 }
                 _ => return None,
             }
-            // A value has ended, and with it perhaps what it stands in.
+            // A value has ended, and with it perhaps the value that contains it.
             loop {
                 let Some(last) = self.open.last().copied() else {
                     return Some(());

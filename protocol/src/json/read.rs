@@ -70,8 +70,7 @@ impl de::Error for ReadError {
         Self::new(format_args!("{message}"))
     }
 
-    // What was found is not printed: its place is told, and serde's words for it know how to print
-    // everything.
+    // The error leaves the found value out: the code that prints any value is large.
     fn invalid_type(_: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         Self::new(format_args!("expected {expected}"))
     }
@@ -479,8 +478,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// A value's text as it is, told as `serde_json`'s type for it wants to be told: under its own
-/// name.
+/// A value's text as it is, in the form that `serde_json`'s raw value expects: under its own name.
 struct Raw<'de> {
     name: &'static str,
     text: &'de str,

@@ -283,7 +283,7 @@ impl Plan {
     }
 }
 
-/// What is to be put in the place of which pieces of a text.
+/// Replacements for pieces of a text.
 struct Changes<'t> {
     /// Where in memory the piece begins, how long it is, and what replaces it.
     list: Vec<(usize, usize, String)>,

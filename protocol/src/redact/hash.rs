@@ -5,8 +5,8 @@
 //! page could store guesses in its own database, and find by their hashes what another page's
 //! records hold.
 //!
-//! The input is unambiguous: what it is for, the origin and the rule with their lengths, and then
-//! what is hashed.
+//! The input is unambiguous: its purpose, the origin and the rule with their lengths, and then the
+//! hashed bytes.
 
 use std::{
     fmt::{self, Write as _},
@@ -27,7 +27,7 @@ const LENGTH: usize = 16;
 const FINGERPRINT: &[u8] = b"idb-relay redaction 3: fingerprint\0";
 const FIELD: &[u8] = b"idb-relay redaction 3: hash\0";
 
-// What is hashed. Keys and other values never share a hash.
+// The kinds of input. Keys and other values never share a hash.
 const AS_KEY: u8 = b'k';
 const AS_TEXT: u8 = b'v';
 

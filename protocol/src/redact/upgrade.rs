@@ -4,8 +4,8 @@
 //! Rules name stores. A record that is written under one name and stands under another when the
 //! upgrade has committed is redacted by the rules of both. Records that were written in earlier
 //! transactions were redacted by the rules of the name that their store had then. If those of its
-//! new name are others, a rename must not take them along: the store is told as deleted under its
-//! old name, and is read under the new one.
+//! new name are others, a rename must not take them along: the store is reported as deleted under
+//! its old name, and is read under the new one.
 
 use std::{
     borrow::Cow,
@@ -64,7 +64,7 @@ impl<'t> Stores<'t> {
                     stores.begin(name.clone(), Some(KeyPath::read(Some(key_path))), true)
                 }
                 (_, Some(Some(index))) => index,
-                // A key path is told of the first store that has the name.
+                // The key path belongs to the first store that has the name.
                 (_, Some(None)) => stores.begin(name.clone(), None, false),
                 (_, None) => {
                     let key_path = KeyPath::read(key_paths.get(name).copied());
@@ -112,8 +112,8 @@ pub(super) struct Treated<'t> {
     pub(super) plan: Plan,
     /// The rules hold, but the store's key path is not known.
     pub(super) is_unclear: bool,
-    /// Its renames are told as deletions, since what it held is not redacted as its new name wants
-    /// it.
+    /// Its renames are reported as deletions, since its records were not redacted by the rules of
+    /// its new name.
     pub(super) is_cut: bool,
     /// The name under which it is to be read for that reason.
     pub(super) read_as: Option<Cow<'t, str>>,

@@ -1,8 +1,8 @@
-//! Typed values: finding what is redacted, and writing what is left.
+//! Typed values: finding the redacted parts, and writing the rest.
 //!
 //! First every place that a pointer leads to is marked, references followed. Then the marks spread:
 //! an object that stands inside of a marked place is marked itself, wherever its other places are,
-//! until nothing new is found. What is then written has no reference to anything that is not there.
+//! until nothing new is found. The text that is then written has no dangling reference.
 
 use self::{
     form::Shared,
@@ -76,7 +76,7 @@ pub(super) fn redacted(
         return "null".to_owned();
     }
     let limit = typed.len().saturating_add(room.growth);
-    // What is hashed again by reference counts as looks, too.
+    // Nodes that are hashed again by reference count as looks, too.
     let left = (most_looks - values * looks).saturating_mul(BYTES_A_LOOK);
     let mut writer = Writer::new(&marks, hasher, typed.len(), (limit, left));
     writer.value(&tree);

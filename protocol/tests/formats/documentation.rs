@@ -141,7 +141,7 @@ fn the_event_on_the_page_is_one() {
     let written: Value = serde_json::to_value(&event).expect("JSON");
     assert_eq!(written, value, "reading and writing loses nothing");
 
-    // A worker that wrote is told, and nothing of it beside its kind and its address.
+    // A worker that wrote is reported by its kind and its address only.
     let by_worker = |writer: Value| {
         let mut event = value.clone();
         event["source"]["writer"] = writer;

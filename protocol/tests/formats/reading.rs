@@ -84,8 +84,8 @@ fn messages_are_read_alike() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place() {
-    for (text, told) in [
+fn error_names_the_place_of_what_is_wrong() {
+    for (text, message) in [
         (r#"{"open":{"late":true}}"#, "missing field `context` at byte 20"),
         (r#"{"open":{"context":1}}"#, "expected a string at byte 19"),
         (
@@ -107,7 +107,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
     ] {
         let error = read::<FromBridge<'_>>(text).expect_err("wrong");
-        assert_eq!(error.to_string(), told, "{text}");
+        assert_eq!(error.to_string(), message, "{text}");
     }
 }
 

@@ -80,8 +80,8 @@ fn rename_into_a_ruled_name_is_delete_and_read() {
     );
 }
 
-/// Whether a rename is told as one.
-fn is_told(redacted: &str, store: &str, to: &str) -> bool {
+/// Whether a redacted upgrade still has a rename.
+fn has_rename(redacted: &str, store: &str, to: &str) -> bool {
     redacted.contains(&rename(store, to))
 }
 
@@ -96,8 +96,8 @@ fn rename_out_of_a_ruled_name_and_back_keeps_the_record_redacted() {
     ];
     let redacted = upgrade(&users(), "", &operations);
     assert!(!redacted.contains("PASSWORD"), "{redacted}");
-    // What it held before was redacted by the same rule.
-    assert!(is_told(&redacted, "users", "old") && is_told(&redacted, "old", "users"));
+    // The records were redacted by the same rule before.
+    assert!(has_rename(&redacted, "users", "old") && has_rename(&redacted, "old", "users"));
 
     // Out in one upgrade, and back in another.
     let redacted = upgrade(&users(), "", &[rename("users", "old"), put("old")]);
@@ -107,7 +107,7 @@ fn rename_out_of_a_ruled_name_and_back_keeps_the_record_redacted() {
         "{redacted}"
     );
     let redacted = upgrade(&users(), "", &[rename("old", "users")]);
-    assert!(!is_told(&redacted, "old", "users"), "{redacted}");
+    assert!(!has_rename(&redacted, "old", "users"), "{redacted}");
     assert!(
         redacted.contains(r#"{"delete_unknown":{"store":"users"}}"#),
         "{redacted}"
@@ -158,7 +158,7 @@ fn each_of_several_renames_counts() {
 }
 
 #[test]
-fn rename_is_told_where_the_same_rules_hold() {
+fn rename_is_reported_where_the_same_rules_hold() {
     let of_database = Rule {
         database: "d".into(),
         ..rule(&["/password", "@key"], How::Hash)
@@ -169,10 +169,10 @@ fn rename_is_told_where_the_same_rules_hold() {
         &[put("people"), rename("people", "users"), put("users")],
     );
     assert!(!redacted.contains("PASSWORD"), "{redacted}");
-    assert!(is_told(&redacted, "people", "users") && !redacted.contains("delete_unknown"));
+    assert!(has_rename(&redacted, "people", "users") && !redacted.contains("delete_unknown"));
     // The rule of another store does not count.
     let redacted = upgrade(&users(), "", &[put("a"), rename("a", "b")]);
-    assert!(is_told(&redacted, "a", "b") && redacted.contains("PASSWORD"));
+    assert!(has_rename(&redacted, "a", "b") && redacted.contains("PASSWORD"));
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn keys_are_hashed_alike_under_each_name() {
     // The key path under the name is the deleted store's.
     let redacted = upgrade(&rules, r#""users":"id""#, &operations);
     assert!(!redacted.contains("ann"), "{redacted}");
-    assert!(is_told(&redacted, "users_new", "users"));
+    assert!(has_rename(&redacted, "users_new", "users"));
     let redaction = Redaction::new(&rules, &SECRET).expect("rules");
     let key = redaction.key(store("d", "users", Some(&path("\"mail\""))), "\"ann\"");
     let key = key.expect("a key").expect("redacted");
@@ -203,7 +203,7 @@ fn keys_are_hashed_alike_under_each_name() {
 
 #[test]
 fn store_that_came_to_its_name_unseen_is_read_again() {
-    // The hook leaves names with lone surrogates out: a rename from one is not told.
+    // The hook leaves names with lone surrogates out: a rename from one is not reported.
     let operations = [delete("users"), put("users")];
     assert_eq!(upgrade(&users(), "", &operations), r#"{"commit":null}"#);
     let operations = [delete("people"), put("people")];

@@ -9,7 +9,7 @@ use crate::{
     value::computed_names,
 };
 
-/// What is redacted.
+/// The redacted parts of a value.
 pub(super) struct Marks<'j, 'a> {
     shared: Shared<'j, 'a>,
     /// By address; a shared object by that of its `$id`.

@@ -1,4 +1,4 @@
-//! What is left of a value, written.
+//! Writes the rest of a redacted value.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ pub(super) struct Writer<'m, 'j, 'a> {
     digests: Option<Digests<'m, 'j, 'a>>,
     /// The hashes of shared objects, by address: each is made once.
     hashes: HashMap<usize, String>,
-    /// How long the text may become, in bytes. What is past it is not written.
+    /// How long the text may become, in bytes. The rest is not written.
     limit: usize,
     /// How many bytes may still be hashed by reference.
     left: usize,
@@ -200,7 +200,7 @@ impl<'m, 'j, 'a> Writer<'m, 'j, 'a> {
         self.out.push(']');
     }
 
-    /// What is left of a plain object; one that now looks like another form is escaped.
+    /// The rest of a plain object. One that now looks like another form is escaped.
     fn plain(&mut self, members: &'j [(&'a str, Json<'a>)]) {
         let mut left = members.iter().filter(|(_, value)| self.stays(value));
         let escaped = match (left.next(), left.next()) {
