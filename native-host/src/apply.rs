@@ -174,7 +174,7 @@ impl<W: Write> Process<'_, W> {
     fn leave(&mut self) -> Result<(), io::Error> {
         if let Source::Channels(channels) = &mut self.source
             && let Err(Interruption::Output(error)) =
-                channels.leave(self.config, &mut self.report, "this process was told to end")
+                channels.leave(self.config, &mut self.report, "this process was asked to end")
         {
             return Err(error);
         }

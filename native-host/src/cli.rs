@@ -38,7 +38,7 @@ pub use self::error::{CliError, Drift};
     version,
     about = "Watch IndexedDB writes reach Redis and Memcached",
     long_about = "idb-relay sees every write that a page commits to IndexedDB, journals it, publishes it to Redis and brings \
-        Memcached up to date.\n\nBrowsers start this program by themselves once `idb-relay install` has told them where it is and \
+        Memcached up to date.\n\nBrowsers start this program by themselves once `idb-relay install` has registered it and \
         the extension is loaded. The commands below look at the journals that it keeps, one for each browser profile; \
         they may run at any time.",
     after_help = "The configuration is read from $IDB_RELAY_CONFIG, else from config.toml in the platform's configuration \
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn browsers_are_told_from_people() {
+    fn browser_calls_differ_from_calls_by_people() {
         assert!(browser(&[
             "idb-relay",
             "chrome-extension://abc/",

@@ -89,7 +89,7 @@ impl Scope {
     }
 }
 
-/// Who is told while it lasts.
+/// Receives the progress and the differences of a comparison.
 pub trait Observer {
     /// A record differs, and is put right or not.
     fn differs(&mut self, difference: Difference) -> io::Result<()>;
@@ -143,7 +143,7 @@ struct Comparison<'c, O> {
     cache: Cache,
     owners: Owners,
     so_far: Compared,
-    /// The names of orphaned items that were told.
+    /// The names of orphaned items that were reported.
     orphaned: Names,
     /// The shortened names of the mirrors' records, as they were at these generations of the
     /// journals.
@@ -153,8 +153,8 @@ struct Comparison<'c, O> {
     undisturbed: bool,
 }
 
-/// Compares what the scope means of the chosen journals with Memcached, and puts it right if asked
-/// to. The observer is told of each difference; what is returned counts them, and has none itself.
+/// Compares the chosen journals with Memcached, within the scope, and repairs Memcached if asked
+/// to. The observer gets each difference; the result only counts them.
 pub fn compare<O: Observer>(
     config: &config::Memcached,
     feed: &Feed,

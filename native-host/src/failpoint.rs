@@ -6,7 +6,7 @@
 //! used.)
 //!
 //! - `IDB_RELAY_FAIL_POINT=journal.committed:3`: the third time that point is passed, the process
-//!   ends on the spot. Nothing is flushed, closed or told, as with `kill -9`.
+//!   ends immediately, without flushing, closing or reporting anything, as with `kill -9`.
 //! - `IDB_RELAY_CLOCK=/a/file`: the time is what that file says, eight bytes, little-endian, in
 //!   milliseconds. So a test that plays the browser can let time pass for pages and host alike.
 //!

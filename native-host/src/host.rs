@@ -91,7 +91,7 @@ impl Failure for SessionError {
 }
 
 /// Runs a session on these streams until the input ends. Failure means that it ended for a reason
-/// that was told on the output.
+/// that was sent on the output.
 pub fn run(
     config: Result<Config, ConfigError>,
     input: impl Read + Send + 'static,
@@ -251,7 +251,7 @@ impl Session<'_> {
     fn tidy(&mut self) -> bool {
         let head = self.journal.head();
         let more = self.journal.tidy().unwrap_or_else(|error| {
-            // What keeps it from being written will be told when there is something to write.
+            // The next write reports why the journal cannot be written.
             tracing::debug!("{error}");
             false
         });
@@ -422,12 +422,12 @@ impl Session<'_> {
         &mut self,
         mut attempt: impl FnMut(&mut Journal) -> Result<T, JournalError>,
     ) -> Result<T, SessionError> {
-        let mut told = false;
+        let mut reported = false;
         loop {
             match attempt(self.journal) {
                 Ok(done) => return Ok(done),
                 Err(error) if error.is_transient() => {
-                    if !std::mem::replace(&mut told, true) {
+                    if !std::mem::replace(&mut reported, true) {
                         tracing::error!("{error}");
                         self.outbox.send(FromHost::Error(error.to_message()));
                     }

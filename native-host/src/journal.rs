@@ -267,9 +267,9 @@ impl Journal {
         reads
     }
 
-    /// Stores whose records are no longer asked for one by one are to be read as a whole. Their
-    /// records are in conflict until that is on disk: an event that told a value before, or an
-    /// answer about another record that ended the conflict, would else take them for certain.
+    /// Requests a full read of the stores whose record requeries were given up. Their records stay
+    /// in conflict until that request is on disk. Otherwise an event with a value before, or an
+    /// answer about another record that ends the conflict, would treat them as certain.
     fn hand_over(&mut self, now: std::time::Instant) {
         let given_up = self.state.requery.given_up(now);
         if given_up.is_empty() {

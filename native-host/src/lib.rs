@@ -15,7 +15,8 @@
 //!
 //! - [`host`]: a session with the extension; owns messaging, journal, sinks and inspection.
 //! - [`messaging`]: frames, and the two threads around stdin and stdout.
-//! - [`journal`]: the SQLite file: what happened, what every store holds now, who has been told.
+//! - [`journal`]: the SQLite file: the events, the mirror of every store, the progress of each
+//!   sink.
 //! - [`sinks`]: one thread each for Redis and Memcached, resuming from their own offsets.
 //! - `memcached`: speaking to Memcached servers.
 //! - [`compare`]: what Memcached holds otherwise than the mirror, and putting it right.

@@ -49,7 +49,7 @@ pub(crate) mod host {
         paced(Duration::from_secs(1))
     }
 
-    /// How often the extension is told what is wrong with the servers.
+    /// How often the servers' problems are sent to the extension.
     pub(crate) fn server_problems() -> Duration {
         paced(Duration::from_secs(1))
     }
@@ -427,7 +427,7 @@ pub(crate) mod inspect {
     /// How far a page's clock may be ahead of the host's, in milliseconds, likewise. *Wall clock*.
     pub(crate) const CLOCKS_APART_MS: i64 = 250;
 
-    /// How often an inspector is told how far a comparison is. *Short*.
+    /// How often the progress of a comparison is sent to an inspector. *Short*.
     pub(crate) const COMPARISON_PROGRESS: Duration = Duration::from_millis(250);
 }
 

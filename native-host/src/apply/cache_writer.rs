@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::lease::Lease;
 
-/// The group of `idb-relay apply` unless it is told another.
+/// The default group of `idb-relay apply`.
 pub const USUAL_GROUP: &str = "memcached";
 
 /// What the name of a process ends with that listens to the channels. No name given by a person has

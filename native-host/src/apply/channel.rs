@@ -166,7 +166,7 @@ impl Channels {
                 report.print(
                     "gap",
                     format_args!(
-                        "gap: {count} events of profile {} were heard and not written ({first} to {last}), for {}; what they changed may be \
+                        "gap: {count} events of profile {} were received and not written ({first} to {last}), for {}; what they changed may be \
                          stale in Memcached\n   fix: {FIX_MISSED}",
                         shown(&profile),
                         shown(why)
@@ -180,8 +180,8 @@ impl Channels {
 
     /// The next event that was received already.
     fn next_change(&mut self, config: &Config) -> Option<Change> {
-        while let Ok(heard) = self.subscriber.next(Duration::ZERO) {
-            if let Received::Event(event) = heard
+        while let Ok(received) = self.subscriber.next(Duration::ZERO) {
+            if let Received::Event(event) = received
                 && let Ok(change) = Change::read(&event, &config.memcached, most_bytes("", None))
             {
                 return Some(change);
@@ -239,7 +239,7 @@ pub(super) fn follow<W: Write>(
             session.report.flush()?;
         }
         match channels.subscriber.next(timing::apply::NO_EVENT) {
-            Ok(heard) => apply_received(session, channels, heard)?,
+            Ok(received) => apply_received(session, channels, received)?,
             Err(RecvTimeoutError::Timeout) => {
                 session.keep()?;
                 // What changes hands is not filled from here, either.
@@ -259,8 +259,8 @@ fn apply_received<W: Write>(
     let (mut next, mut bytes) = (Some(first), 0);
     let mut open = OpenTransactions::default();
     let mut kept = Instant::now();
-    while let Some(heard) = next {
-        match heard {
+    while let Some(received) = next {
+        match received {
             Received::Event(event) => {
                 bytes += event.len();
                 let most = session.cache.most_bytes();
@@ -313,7 +313,7 @@ fn await_rest<W: Write>(
             *kept = Instant::now();
         }
         match channels.subscriber.next(timing::apply::NO_EVENT) {
-            Ok(heard) => return Ok(Some(heard)),
+            Ok(received) => return Ok(Some(received)),
             Err(RecvTimeoutError::Timeout) if open.are_worth_waiting_for() => {}
             Err(_) => return Ok(None),
         }

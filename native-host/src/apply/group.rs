@@ -110,9 +110,9 @@ impl Group {
 
     /// What the stream is like; `None` if there is none.
     pub fn extent(&self, connection: &mut Connection) -> Result<Option<Extent>, RedisError> {
-        type Told = (usize, i64, String, Option<String>);
-        let told: Option<Told> = self.extent.key(&self.stream).invoke(connection)?;
-        Ok(told.map(|(length, added, last, first)| Extent {
+        type Reply = (usize, i64, String, Option<String>);
+        let reply: Option<Reply> = self.extent.key(&self.stream).invoke(connection)?;
+        Ok(reply.map(|(length, added, last, first)| Extent {
             length,
             added: added.try_into().ok(),
             first,

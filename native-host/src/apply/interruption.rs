@@ -94,11 +94,11 @@ impl From<io::Error> for Interruption {
     }
 }
 
-/// How a fix ends that holds for the stream, and for the channels.
+/// How a fix ends for the stream, and how for the channels.
 const KEPT: &str = "; nothing is lost meanwhile.";
-const MISSED: &str = "; what was heard is kept and tried again, and what is missed meanwhile is told as a gap once more comes.";
+const MISSED: &str = "; received events are kept and tried again, and events missed meanwhile are reported as a gap once more events arrive.";
 
-/// A fix for who listens to the channels.
+/// The same fix for a subscriber of the channels.
 pub fn fix_when_missed(fix: &str) -> String {
     match fix.strip_suffix(KEPT) {
         Some(fix) => format!("{fix}{MISSED}"),

@@ -34,8 +34,8 @@ pub enum CliError {
     Problems(usize),
     /// The host of this journal runs, and does not take requests.
     #[error("the host of {} did not take the request", .0.display())]
-    NotHeard(PathBuf),
-    /// Who feeds Memcached is not known, so what is on its way cannot be told from drift.
+    RequestIgnored(PathBuf),
+    /// The writer of Memcached is unknown, so writes in transit look like drift.
     #[error(transparent)]
     Feed(#[from] FeedError),
     /// Memcached cannot be asked.
@@ -108,7 +108,7 @@ impl CliError {
             Self::Profiles(_) => "Name one with --profile.".to_owned(),
             Self::Absent(_) => "`idb-relay ls` shows what there is.".to_owned(),
             Self::Problems(_) => "See the fix listed with each.".to_owned(),
-            Self::NotHeard(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
+            Self::RequestIgnored(_) => "Is it stuck, or older than this program? Restart the browser.".to_owned(),
             Self::Feed(error) => error.fix(),
             Self::Memcached { fix, .. } => fix.clone(),
             Self::Drift(_) => {

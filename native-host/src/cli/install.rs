@@ -47,7 +47,7 @@ pub(super) struct Install {
     verbose: bool,
 }
 
-/// Remove what install has told browsers
+/// Remove the registrations that `install` has made
 ///
 /// Takes the options of install and removes what an install has written, wherever the program was
 /// then; without --browser, for all browsers. Journals and configuration stay.
@@ -119,7 +119,7 @@ pub(super) fn install(command: &Install, out: &mut impl Write) -> Result<(), Cli
             }
         } else {
             match plan.write(&*surroundings.registry) {
-                Ok(outcome) => line!(out, "{}: {}", plan.browser, told(plan, &outcome))?,
+                Ok(outcome) => line!(out, "{}: {}", plan.browser, describe_outcome(plan, &outcome))?,
                 // One that cannot be served must not keep the others from it.
                 Err(error) => {
                     line!(out, "{}: failed: {error}", plan.browser)?;
@@ -159,7 +159,7 @@ fn places(plan: &Plan) -> String {
     paths.join(" and ")
 }
 
-fn told(plan: &Plan, outcome: &Outcome) -> String {
+fn describe_outcome(plan: &Plan, outcome: &Outcome) -> String {
     let done = if outcome.changed.is_empty() {
         "has it already, in"
     } else {
@@ -212,9 +212,9 @@ fn uninstall_from(
     let all = plans(None)?;
     let mut failure = None;
     let mut silent = true;
-    let mut told = BTreeSet::new();
+    let mut removed = BTreeSet::new();
     for plan in plans(name)? {
-        let outcome = plan.remove(&*surroundings.registry, &all, &told, !target.dry_run);
+        let outcome = plan.remove(&*surroundings.registry, &all, &removed, !target.dry_run);
         let mut outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -223,8 +223,8 @@ fn uninstall_from(
                 continue;
             }
         };
-        // What several browsers read is gone once.
-        outcome.changed.retain(|path| told.insert(path.clone()));
+        // A file that several browsers read is removed once.
+        outcome.changed.retain(|path| removed.insert(path.clone()));
         let mut parts: Vec<String> = Vec::new();
         if !outcome.changed.is_empty() {
             let paths: Vec<_> = outcome
@@ -248,7 +248,7 @@ fn uninstall_from(
         line!(out, "{}: {}", plan.browser, parts.join("; "))?;
     }
     if silent && failure.is_none() {
-        line!(out, "no browser had been told of a host")?;
+        line!(out, "no browser had a host registered")?;
     }
     if command.copy {
         if failure.is_some() {
@@ -259,7 +259,7 @@ fn uninstall_from(
                 line!(out, "left {}, for a browser may still start it", copy.display())?;
             }
         } else {
-            remove_copy(command, surroundings, program, &told, out)?;
+            remove_copy(command, surroundings, program, &removed, out)?;
         }
     }
     failure.map_or(Ok(()), |error| Err(error.into()))

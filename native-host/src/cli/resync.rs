@@ -67,7 +67,7 @@ fn ask(reader: &Reader, origins: &BTreeSet<String>, out: &mut impl Write) -> Res
     let deadline = Instant::now() + timing::cli::RESYNC;
     while !requests::is_empty(journal) {
         if Instant::now() > deadline {
-            return Err(CliError::NotHeard(journal.to_owned()));
+            return Err(CliError::RequestIgnored(journal.to_owned()));
         }
         thread::sleep(timing::cli::RESYNC_POLL);
     }

@@ -106,7 +106,7 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
         out,
         json: arguments.json,
         repair: arguments.repair,
-        told: 0,
+        differences: 0,
         bar: None,
     };
     let compared = compare(
@@ -117,11 +117,11 @@ fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Compared, CliEr
         arguments.repair,
         &mut printer,
     );
-    let Printer { out, told, .. } = printer;
+    let Printer { out, differences, .. } = printer;
     let compared = match compared {
         // Each difference that was found is one, also if the comparison did not finish.
         Err(CompareError::Output(error)) if has_had_enough(&error) => {
-            return Err(CliError::Drift(Drift::AtLeast(told)));
+            return Err(CliError::Drift(Drift::AtLeast(differences)));
         }
         compared => compared?,
     };
@@ -162,7 +162,7 @@ struct Printer<'o, W> {
     /// What differs is put right, whether or not anybody reads of it.
     repair: bool,
     /// How many differences there were.
-    told: u64,
+    differences: u64,
     bar: Option<Bar>,
 }
 
@@ -197,10 +197,10 @@ impl<W: Write> Observer for Printer<'_, W> {
             out,
             json,
             repair,
-            told,
+            differences,
             bar,
         } = self;
-        *told += 1;
+        *differences += 1;
         let seen = bar.as_ref().filter(|bar| !bar.bar.is_hidden());
         let mut write = || {
             if *json {

@@ -43,7 +43,7 @@ pub struct Applied {
     pub(super) others: bool,
 }
 
-/// Why it can't be told who does.
+/// Why the writer of Memcached cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// Neither the host nor anybody that is known.

@@ -19,14 +19,14 @@ use crate::{
     },
 };
 
-/// How many suspects one listing brings at most; if there are more, it is made again when these are
-/// told.
+/// How many suspects one listing brings at most. If there are more, the listing is repeated once
+/// these are reported.
 const SUSPECTS: usize = 50_000;
 
 /// How many suspects are looked at together: each may be as large as an item can be.
 const LOOKED_AT: usize = 32;
 
-/// After how many items the observer is told.
+/// After how many items the observer is notified.
 const TELL: u64 = 8192;
 
 /// What a listing is held against.
@@ -73,21 +73,21 @@ impl<O: Observer> Comparison<'_, O> {
                 let Some(haul) = self.haul(server, &mut known, &mut looked)? else {
                     break;
                 };
-                let told = self.so_far.orphaned;
+                let reported = self.so_far.orphaned;
                 for together in haul.suspects.chunks(LOOKED_AT) {
                     self.resolve(together.to_vec())?;
                     self.observer
                         .advanced(&self.so_far, Some((looked, self.cache.items())))?;
                 }
-                let none_was_told = self.so_far.orphaned == told;
-                if haul.more && none_was_told {
+                let none_was_reported = self.so_far.orphaned == reported;
+                if haul.more && none_was_reported {
                     // They are all on their way, and no list will be shorter soon.
                     let server = self.server(server);
                     self.so_far.unlisted.push(format!(
                         "{server}: the first {SUSPECTS} items that may be orphaned were about to go, and further ones were not looked for; run it again"
                     ));
                 }
-                if !haul.more || none_was_told {
+                if !haul.more || none_was_reported {
                     self.so_far.strangers += haul.strangers;
                     break;
                 }
@@ -168,7 +168,7 @@ impl<O: Observer> Comparison<'_, O> {
         let misplaced = belongs.server != server;
         let address = Address { server, ..belongs };
         if self.orphaned.has(&address) {
-            // Told already: the mirror remembered it, or the list is read again.
+            // Reported already: the mirror remembered it, or the list is read again.
             return Ok(());
         }
         let record = match record {

@@ -85,8 +85,8 @@ pub(super) struct Judgement {
 }
 
 impl<O: Observer> Comparison<'_, O> {
-    /// Looks at suspects until each is right, or has had its time. What remains is put right if
-    /// that was asked for, and told.
+    /// Checks suspects until each is correct or its time is up. The rest is repaired if asked for,
+    /// and reported.
     pub(super) fn resolve(&mut self, mut suspects: Vec<Suspect>) -> Result<(), CompareError> {
         let begin = Instant::now();
         let mut improved = begin;
@@ -327,7 +327,7 @@ impl<O: Observer> Comparison<'_, O> {
         Ok(false)
     }
 
-    /// The names that records have and that had to be shortened: such a name does not tell its
+    /// The names that records have and that had to be shortened: such a name does not reveal its
     /// record. They are sought among all keys only if a journal has changed since the last time.
     pub(super) fn shortened(&self) -> Result<Rc<Names>, JournalError> {
         let readers = self.journals.all();
@@ -381,7 +381,7 @@ fn right(found: Found) -> Judgement {
     }
 }
 
-/// The address of an item that does not tell its record.
+/// The address of an item whose name does not reveal its record.
 fn nowhere() -> inspect::Address {
     inspect::Address {
         origin: String::new(),

@@ -1,4 +1,4 @@
-//! Many names in little room: what was told already, what a mirror has.
+//! Many names in little memory: those reported already, those that a mirror has.
 
 use std::{
     collections::HashSet,

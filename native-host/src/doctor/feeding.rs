@@ -32,7 +32,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
             let message = format!("who feeds Memcached is not known: {error}");
             return vec![Check::note(MEMCACHED, message, &fix)];
         }
-        // What is wrong with Redis is told where it is looked at.
+        // The check of Redis itself reports this problem.
         Err(_) => return Vec::new(),
     };
     match config.memcached.mode {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) fn examine(config: &Config) -> Vec<Check> {
-    // What is wrong with a journal, or its directory, is told where these are looked at.
+    // The checks of the journals and their directory report this problem.
     let paths = journals(&config.journal.directory).unwrap_or_default();
     let running = paths.iter().filter(|path| file_lock::is_held(path));
     running

@@ -60,7 +60,7 @@ impl CompareWorker {
             let mut teller = ProgressReporter {
                 id: task.id,
                 outbox: &self.outbox,
-                told_at: Instant::now(),
+                reported_at: Instant::now(),
                 waiting: Vec::new(),
                 differences: 0,
                 bytes: 0,
@@ -87,7 +87,7 @@ impl CompareWorker {
 struct ProgressReporter<'t> {
     id: u64,
     outbox: &'t Outbox,
-    told_at: Instant,
+    reported_at: Instant,
     /// Differences that the next answer tells.
     waiting: Vec<Difference>,
     /// How many all answers tell, and bytes of them.
@@ -97,7 +97,7 @@ struct ProgressReporter<'t> {
 
 impl ProgressReporter<'_> {
     fn tell(&mut self, so_far: Compared) {
-        self.told_at = Instant::now();
+        self.reported_at = Instant::now();
         self.outbox.answer(Answer {
             id: self.id,
             reply: Reply::Compared(Compared {
@@ -120,7 +120,7 @@ impl Observer for ProgressReporter<'_> {
     }
 
     fn advanced(&mut self, so_far: &Compared, _items: Option<(u64, u64)>) -> io::Result<()> {
-        if self.told_at.elapsed() >= timing::inspect::COMPARISON_PROGRESS {
+        if self.reported_at.elapsed() >= timing::inspect::COMPARISON_PROGRESS {
             self.tell(so_far.clone());
         }
         Ok(())

@@ -107,8 +107,8 @@ impl Feeds {
         while let Some(Pending { since, until, .. }) = self.pending.get_mut(index) {
             if changed || now >= *until {
                 let feed = read(&reader, since)?;
-                // An inspector that begins with what is to come has begun, even if it is not told
-                // yet.
+                // An inspector that asked for future events only keeps this position, even without
+                // an answer yet.
                 since.clone_from(&feed.next);
                 let news = !feed.events.is_empty() || !feed.passages.is_empty();
                 if news || now >= *until {

@@ -17,7 +17,7 @@ use crate::{
     timing::inspect::{CLOCKS_APART_MS, LATEST_REPORT_MS},
 };
 
-/// Over how many of the last events lags are told.
+/// Over how many of the last events lags are reported.
 const RECENT: usize = 512;
 
 /// The stage in front of the sinks.

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn locked_copy_that_runs_is_told_from_one_a_browser_runs() {
+    fn locked_copy_error_names_the_running_process() {
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
         let (copy, other) = (Path::new("/copy"), Path::new("/other"));
         let itself = unremoved(copy, copy, denied(), true);

@@ -464,7 +464,7 @@ impl<'j> Batch<'j> {
             Body::Gap(gap) => Ok(self.gap(scope, gap)?),
             Body::Skipped(skipped) => {
                 let reason: String = skipped.reason.chars().take(200).collect();
-                tracing::warn!("what was read of {} is not told: {reason:?}", scope.origin);
+                tracing::warn!("records read of {} were not sent: {reason:?}", scope.origin);
                 Ok(())
             }
         }

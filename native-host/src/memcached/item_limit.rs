@@ -4,8 +4,8 @@ use memcache::exp::Error;
 
 use super::problem::cause;
 
-/// The largest value that is offered to a server that does not tell what it takes: no server takes
-/// more without being told to, and few take more than 1 MiB.
+/// The largest value that is offered to a server that does not report its limit. No server takes
+/// more unless configured to, and few take more than 1 MiB.
 const MAX_VALUE: usize = 32 * 1024 * 1024;
 
 /// What an item takes beyond its key and value in every version of Memcached: header, CAS number,
@@ -13,7 +13,7 @@ const MAX_VALUE: usize = 32 * 1024 * 1024;
 /// refuses.
 const ITEM_BYTES: usize = 48 + 8 + 1 + 2;
 
-/// Whether a server takes an item of this size, as far as it has told what it takes.
+/// Whether a server takes an item of this size, as far as its limit is known.
 pub(crate) fn fits(name: &str, value: &str, item_size: Option<u64>) -> bool {
     item_size.is_none_or(|most| (name.len() + value.len() + ITEM_BYTES) as u64 <= most)
 }

@@ -68,7 +68,7 @@ pub(crate) fn unreachable(error: std::io::Error, server: &str) -> Problem {
     problem_of(&Error::Io(error), &[server.to_owned()])
 }
 
-/// An unexpected answer; only its first word is told, for a key may follow.
+/// An unexpected answer; only its first word is reported, for a key may follow.
 pub(crate) fn unexpected(line: &str) -> Error {
     let word = line.split(' ').next().unwrap_or_default();
     Error::Protocol(format!("{word:?} is no answer to what was asked"))

@@ -215,7 +215,7 @@ fn without_body(frame: &[u8], error: &serde_json::Error) -> Option<Assembled> {
     }
 }
 
-/// Whether a frame is an array of deliveries, as far as can be told without reading it.
+/// Whether a frame is an array of deliveries, as far as a search of its bytes shows.
 fn is_all_deliveries(frame: &[u8]) -> bool {
     frame.starts_with(DELIVERIES) && OTHERS.iter().all(|other| memmem::find(frame, other).is_none())
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_told_from_what_is_none() {
+    fn invalid_origins_are_refused() {
         for origin in [
             "http://localhost",
             "http://localhost:8080",

@@ -22,7 +22,7 @@ pub(crate) struct Assembled {
 #[error("{reason}")]
 pub(crate) struct Unusable {
     pub reason: String,
-    /// It told what was read, of which nothing is missing.
+    /// The body reported a read, so no write is missing.
     pub is_read: bool,
 }
 

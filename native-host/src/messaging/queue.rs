@@ -41,8 +41,8 @@ pub(crate) enum Taken {
     Frames(Vec<Vec<u8>>),
     /// Nothing came in the given time.
     Idle,
-    /// Nothing waits and nothing will come: the input ended, cleanly or not. Told once; then it is
-    /// a clean end.
+    /// Nothing waits and nothing will come: the input ended, cleanly or not. A failure is returned
+    /// once; afterwards the end is clean.
     End(Result<(), FrameError>),
 }
 

@@ -11,7 +11,7 @@
 //! records are written to it once more. So they are at the start of every process, and where a
 //! server has an older mark than it was given: it was set back to an older state.
 //!
-//! - `marker`: what a server is told to remember of us.
+//! - `marker`: the item by which a server remembers its state.
 //! - `owner`: which profile writes an origin's keys, as the servers say. `owners`: what this host
 //!   makes of it. `rewrite`: bringing an origin up to date that others may have written to.
 //! - `servers`: all of them, and what is known of what they hold.
@@ -62,7 +62,7 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// How many stores' names are remembered. Pages can make as many as they like.
 const REMEMBERED: usize = 4096;
 
-/// How often servers are filled that are emptied meanwhile, before that is told.
+/// How often servers that are emptied meanwhile are filled again before that is reported.
 const ROUNDS: usize = 4;
 
 /// The sink.
@@ -89,8 +89,8 @@ struct Filling {
     found: Found,
     /// What the mark is to go on from.
     mark: Option<Marker>,
-    /// It knows of all deletions up to this event.
-    told: u64,
+    /// The server has all deletions up to this event.
+    deletions_until: u64,
 }
 
 impl From<Failure> for StepError {
@@ -150,8 +150,8 @@ impl MemcachedSink {
         Err(emptied())
     }
 
-    /// Writes everything to these servers that the mirror has, then tells them of what was deleted
-    /// since they were told last. What cannot be written was told when it changed.
+    /// Writes the whole mirror to these servers, then the deletions that they have missed. A value
+    /// that cannot be written was reported when it changed.
     fn fill(
         &mut self,
         reader: &Reader,
@@ -171,8 +171,8 @@ impl MemcachedSink {
         let passed = fillings.iter().filter_map(of_list).max().unwrap_or(0).min(after);
         let tail = reader.tail()?;
         for filling in &mut fillings {
-            if filling.told < tail && !self.servers.is_set_back(filling.index) {
-                filling.told = filling.told.max(passed);
+            if filling.deletions_until < tail && !self.servers.is_set_back(filling.index) {
+                filling.deletions_until = filling.deletions_until.max(passed);
             }
         }
         let mut last = None;
@@ -228,24 +228,24 @@ impl MemcachedSink {
         let Some(found) = found else {
             return Ok(None);
         };
-        let told = match &found.mark {
-            Some(mark) => mark.told(journal, self.servers.list(), reader.head()?),
+        let deletions_until = match &found.mark {
+            Some(mark) => mark.deletions_until(journal, self.servers.list(), reader.head()?),
             None => None,
         };
         Ok(Some(Filling {
             index,
-            mark: match told {
+            mark: match deletions_until {
                 Some(_) => found.mark.clone(),
                 // Another journal's deletions, or such as this one has forgotten.
                 None => Some(Marker::lacking()),
             },
-            told: told.map_or(after, |told| told.min(after)),
+            deletions_until: deletions_until.map_or(after, |until| until.min(after)),
             found,
         }))
     }
 
-    /// Deletes what was deleted since the servers were told of it; notes where that is no longer
-    /// known.
+    /// Deletes the records whose deletion the servers have missed, and marks the servers for which
+    /// these are no longer known.
     fn delete_evicted(
         &mut self,
         reader: &Reader,
@@ -253,12 +253,16 @@ impl MemcachedSink {
         fillings: &mut [Filling],
         indexes: &[usize],
     ) -> Result<(), StepError> {
-        let mut told = fillings.iter().map(|filling| filling.told).min().unwrap_or(after);
-        while told < after {
-            let changes = reader.changes(told, BATCH_EVENTS, BATCH_BYTES)?;
+        let mut done = fillings
+            .iter()
+            .map(|filling| filling.deletions_until)
+            .min()
+            .unwrap_or(after);
+        while done < after {
+            let changes = reader.changes(done, BATCH_EVENTS, BATCH_BYTES)?;
             let tail = reader.tail()?;
             for filling in fillings.iter_mut() {
-                if tail > told.max(filling.told) {
+                if tail > done.max(filling.deletions_until) {
                     filling.mark.get_or_insert_default().lacks = true;
                 }
             }
@@ -275,10 +279,10 @@ impl MemcachedSink {
                 }
             }
             self.servers.store(&items, Some(indexes), None)?;
-            if changes.last <= told {
+            if changes.last <= done {
                 break;
             }
-            told = changes.last;
+            done = changes.last;
         }
         Ok(())
     }

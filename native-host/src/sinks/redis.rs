@@ -7,8 +7,8 @@
 //! **A server may remember less than was passed on**: it was restored from an older copy, lost its
 //! last second, or came back empty. The cursor shows it whenever a connection is made and once a
 //! second while all is quiet, and the script refuses to leave a gap in between. Then the stream
-//! gets again what it lost, as far as the journal still has it; the channels do not, for who
-//! listened there has heard it.
+//! gets again what it lost, as far as the journal still has it; the channels do not, as their
+//! subscribers have received it.
 //!
 //! **Two hosts with copies of one journal** would each take the other's events for their own. Only
 //! one at a time publishes (`claim`), the other says so; when it takes over, what it has gets
@@ -291,7 +291,7 @@ impl RedisSink {
             return Ok(former == Former::Other);
         };
         let ours = reader.events(number - 1, 1, 0)?.pop();
-        // A gap is told in the place of another event.
+        // A gap stands in the place of another event.
         Ok(ours.is_some_and(|ours| {
             ours.number == number && *ours.event != *theirs && !ours.event.starts_with(GAP)
         }))

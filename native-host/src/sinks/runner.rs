@@ -299,8 +299,8 @@ impl<S: Sink> Runner<S> {
         if condition == self.condition {
             return;
         }
-        let told = condition.state == self.condition.state && condition.problem == self.condition.problem;
-        if told {
+        let is_known = condition.state == self.condition.state && condition.problem == self.condition.problem;
+        if is_known {
             tracing::debug!(
                 "{}: {} for the {}. time",
                 self.sink.name(),
@@ -331,11 +331,11 @@ mod tests {
     use crate::journal::{Author, Journal};
     use std::sync::{Arc, mpsc};
 
-    /// Tells what it is asked to do, and does nothing.
-    struct Told(mpsc::Sender<&'static str>);
+    /// Records its calls and does nothing.
+    struct CallRecorder(mpsc::Sender<&'static str>);
 
-    impl Told {
-        fn tell(&self, what: &'static str, after: u64) -> Step {
+    impl CallRecorder {
+        fn record(&self, what: &'static str, after: u64) -> Step {
             let _receiver_gone = self.0.send(what);
             Step {
                 reached: after,
@@ -344,17 +344,17 @@ mod tests {
         }
     }
 
-    impl Sink for Told {
+    impl Sink for CallRecorder {
         fn name(&self) -> &'static str {
-            "told"
+            "recorder"
         }
 
         fn step(&mut self, _reader: &Reader, after: u64) -> Result<Step, StepError> {
-            Ok(self.tell("step", after))
+            Ok(self.record("step", after))
         }
 
         fn idle(&mut self, _reader: &Reader, after: u64) -> Result<Step, StepError> {
-            Ok(self.tell("idle", after))
+            Ok(self.record("idle", after))
         }
     }
 
@@ -366,14 +366,15 @@ mod tests {
             profile: "p".to_owned(),
         };
         let journal = Journal::open(directory.path(), author).expect("a journal");
-        let (sender, told) = mpsc::channel();
-        let progress = Progress::open(journal.path(), journal.turn(), "told").expect("progress");
+        let (sender, calls) = mpsc::channel();
+        let progress = Progress::open(journal.path(), journal.turn(), "recorder").expect("progress");
         let reader = Reader::open(journal.path()).expect("a reader");
         let wake = Arc::new(Wake::default());
-        let runner = Runner::new(Told(sender), reader, progress, Arc::clone(&wake)).expect("a runner");
+        let runner =
+            Runner::new(CallRecorder(sender), reader, progress, Arc::clone(&wake)).expect("a runner");
         wake.advance(journal.head());
         let thread = std::thread::spawn(move || runner.run());
-        let next = || told.recv_timeout(Duration::from_secs(10)).expect("a call");
+        let next = || calls.recv_timeout(Duration::from_secs(10)).expect("a call");
         // Not again and again: there is nothing to do but to look after the server.
         assert_eq!([next(), next()], ["idle", "idle"]);
         wake.finish(Instant::now());

@@ -32,7 +32,7 @@ impl NamedRecord {
 
 impl Template {
     /// The record whose name by this template this is. `None`: it is the name of no record, or one
-    /// that had to be shortened ([`is_shortened`]), which does not tell its record any more.
+    /// that had to be shortened ([`is_shortened`]), which does not reveal its record any more.
     pub fn read(&self, name: &str) -> Option<NamedRecord> {
         let mut record = NamedRecord {
             origin: String::new(),

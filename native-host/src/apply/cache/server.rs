@@ -55,7 +55,9 @@ impl Server {
             // It would take any CAS value for the right one.
             return Err(Error::Rejected("it runs without CAS (option -C)".to_owned()));
         }
-        let item_size = greeting.item_size.ok_or_else(|| untold("item_size_max"))?;
+        let item_size = greeting
+            .item_size
+            .ok_or_else(|| missing_setting("item_size_max"))?;
         Ok(Self { line, item_size })
     }
 
@@ -63,7 +65,7 @@ impl Server {
     pub fn clock(&mut self) -> Result<u32, Error> {
         let answers = self.line.stats("stats")?;
         let time = answers.get("time").and_then(|time| time.parse().ok());
-        time.ok_or_else(|| untold("time"))
+        time.ok_or_else(|| missing_setting("time"))
     }
 
     /// Whether a value fits into an item. Larger ones must not even be offered: the server answers
@@ -186,6 +188,6 @@ fn found(result: MetaCommandResult) -> Result<Seen, Error> {
     }
 }
 
-fn untold(name: &str) -> Error {
-    Error::Protocol(format!("the server does not tell its {name}"))
+fn missing_setting(name: &str) -> Error {
+    Error::Protocol(format!("the server does not report its {name}"))
 }

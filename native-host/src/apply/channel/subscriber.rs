@@ -39,7 +39,7 @@ pub(super) enum Received {
 
 /// The queue, and whether the subscriber is connected.
 pub(super) struct Subscriber {
-    heard: Receiver<Received>,
+    received: Receiver<Received>,
     room: Arc<QueueSpace>,
     open: bool,
 }
@@ -72,7 +72,7 @@ impl QueueSpace {
 impl Subscriber {
     /// Starts a thread that listens until the [`Subscriber`] is dropped.
     pub(super) fn open(config: &Config) -> Self {
-        let (sender, heard) = sync_channel(QUEUE);
+        let (sender, received) = sync_channel(QUEUE);
         let (config, room) = (config.clone(), Arc::<QueueSpace>::default());
         let filled = Arc::clone(&room);
         thread::spawn(move || {
@@ -84,7 +84,7 @@ impl Subscriber {
             }
         });
         Self {
-            heard,
+            received,
             room,
             open: false,
         }
@@ -97,13 +97,13 @@ impl Subscriber {
 
     /// The next received event, if one arrives within this time.
     pub(super) fn next(&mut self, patience: Duration) -> Result<Received, RecvTimeoutError> {
-        let heard = self.heard.recv_timeout(patience)?;
-        match &heard {
+        let received = self.received.recv_timeout(patience)?;
+        match &received {
             Received::Listening => self.open = true,
             Received::Deaf(_) => self.open = false,
             Received::Event(event) => self.room.leave(event.len()),
         }
-        Ok(heard)
+        Ok(received)
     }
 }
 
@@ -160,8 +160,8 @@ impl SubscriberConnection {
 
     /// The next message; `None`: it was the answer.
     fn before_the_answer(&mut self) -> Result<Option<Msg>, RedisError> {
-        let heard = self.connection.recv_response().and_then(Value::extract_error)?;
-        Ok(Msg::from_owned_value(heard))
+        let received = self.connection.recv_response().and_then(Value::extract_error)?;
+        Ok(Msg::from_owned_value(received))
     }
 
     /// The next message; `None`: none for a while. What has come of one by then is kept.

@@ -1,12 +1,12 @@
 //! Events that were gone from the stream before they were read: cut off (`redis.max_stream_length`,
 //! `XTRIM`), or forgotten by a Redis whose host no longer has them either.
 //!
-//! Each profile numbers its events without a hole. Those that are missing between what its first
-//! server in Memcached has and what comes next are told when that comes, unless the host itself
-//! says that it has left them out. But nothing may come: the profile's last events are gone, and
-//! its browser is closed. So when all that there is has been read, the number of entries that there
-//! have been says whether any was missed, and then what each host says to have put into the stream
-//! (its cursor) says which.
+//! Each profile numbers its events without a hole. Events missing between the cursor in the
+//! profile's first Memcached server and the next event are reported with that event, unless the
+//! host itself says that it has left them out. But none may follow: the profile's last events are
+//! lost, and its browser is closed. So when the whole stream has been read, the number of entries
+//! that there have been says whether any was missed, and then what each host says to have put into
+//! the stream (its cursor) says which.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -189,7 +189,7 @@ fn browser_is_found_before_its_first_start() {
 }
 
 #[test]
-fn browser_that_was_started_is_told_from_one_that_was_not() {
+fn browser_counts_as_used_once_it_was_started() {
     for (system, title, file) in [
         (System::Xdg, "Chromium", "home/.config/chromium/Local State"),
         (

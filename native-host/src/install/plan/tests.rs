@@ -225,7 +225,7 @@ fn flatpak_starts_the_host_by_a_wrapper() {
     let said: Said =
         serde_json::from_slice(&fs::read(&plan.manifests[0].path).expect("written")).expect("JSON");
     assert_eq!(said.path, wrapper.path);
-    // A stand-in for what leaves the sandbox: starts what it is told to.
+    // A stand-in for the program that leaves the sandbox: starts the given command.
     let bin = machine.file("bin/flatpak-spawn");
     write_new(
         &bin,

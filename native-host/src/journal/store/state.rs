@@ -32,7 +32,7 @@ pub(in crate::journal) struct Store {
     pub id: i64,
     /// The database's version.
     pub version: u64,
-    /// The store was read as a whole, and nothing that was told since is missing.
+    /// The whole store was read, and the mirror has every write reported since.
     pub complete: bool,
     /// How often its origin has lost something.
     losses: u64,
@@ -68,8 +68,8 @@ impl Store {
         self.lapsed_at = self.lapsed_at.max(losses.lapsed_at);
     }
 
-    /// Says whether the mirror has every record that the last read as a whole has found, and those
-    /// that were told since.
+    /// Says whether the mirror has every record that the last full read has found, and those that
+    /// were reported since.
     pub(in crate::journal) fn set_complete(
         &mut self,
         connection: &Connection,
@@ -115,8 +115,7 @@ impl Store {
         )
     }
 
-    /// Whether the mirror's row with this stamp is what the record holds, as far as anyone has
-    /// told.
+    /// Whether the mirror's row with this stamp is the record's value, by all reports so far.
     pub(in crate::journal) fn knows(&self, last: Stamp) -> bool {
         self.unseen_writer_at == 0 && (self.complete || last.began >= self.lapsed_at)
     }

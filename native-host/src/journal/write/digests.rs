@@ -1,4 +1,4 @@
-//! Stretches of a store that were read and are told by their digests.
+//! Stretches of a store that were read and are reported by their digests.
 //!
 //! A stretch of which the mirror has the same digest was read with what the mirror has. It is dealt
 //! with as a [`snapshot`](super::snapshot) of just these records would be: conflicts end, stamps

@@ -126,8 +126,8 @@ impl Batch<'_> {
         let redacted = row
             .as_ref()
             .is_none_or(|row| row.value.is_none() || row.redaction == self.state.redaction);
-        // It is to be backfilled, and other rules had made the mirror's value.
-        let untold = row
+        // The record awaits a backfill, and the mirror's value was made by other rules.
+        let backfill_pending = row
             .as_ref()
             .is_some_and(|row| row.value.is_some() && row.redaction == BACKFILL_ON_READ);
         let settled = requery.resolve(store.id, &key.bytes);
@@ -140,7 +140,7 @@ impl Batch<'_> {
             let replaced = row.as_ref().map_or(0, Row::bytes);
             single.write(store.id, &key.bytes, replaced, value_read, reading.stamp())?;
         }
-        if same && !untold {
+        if same && !backfill_pending {
             return Ok(());
         }
         let before = Before::last_known(row.as_ref(), store, self.state.redaction);

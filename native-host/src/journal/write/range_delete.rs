@@ -137,10 +137,10 @@ impl<'j> Batch<'j> {
                     self.single
                         .write(id, &key.bytes, row.bytes(), None, when.combine_with(row.stamp))?;
                 }
-                let is_told = fate.late && (by == Cause::NewShape || !written.note_late(id, &key.bytes));
+                let is_published = fate.late && (by == Cause::NewShape || !written.note_late(id, &key.bytes));
                 // Also without an event: reading a store again and again costs as much.
                 self.volume.count_event(&key.bytes);
-                if !is_told {
+                if !is_published {
                     events.push(PendingEvent {
                         key: Some(key),
                         before,

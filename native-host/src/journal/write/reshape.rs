@@ -224,8 +224,8 @@ impl<'j> Batch<'j> {
                 if row.redaction != self.state.redaction
                     || self.volume.moved + length > self.state.delivery_bytes
                 {
-                    // By the rules of today it may not be told again, or there is too much; it is
-                    // read by its new name.
+                    // The present rules may forbid publishing it again, or it is too much. The
+                    // store is read under its new name.
                     self.resync_store(to.place, to.version)?;
                     continue;
                 }

@@ -57,7 +57,7 @@ pub(super) fn is_long(key: &RawValue) -> bool {
     key.get().len() > MAX_KEY_TEXT
 }
 
-/// Whether something of the delivery's origin was lost, as far as the delivery has told.
+/// Whether something of the delivery's origin was lost, as far as the delivery says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum NotedLoss {
     #[default]

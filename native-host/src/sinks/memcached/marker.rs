@@ -1,10 +1,9 @@
-//! What each server is told to remember of us: a small item, the *marker*.
+//! The *marker*: a small item by which each server remembers how far it is.
 //!
 //! It goes with all else that the server holds. So a server without it is empty, also if its
 //! connections never broke, and one that has it was not emptied, however often these were closed.
-//! It says up to which event the server has everything, by which deleted records are found that it
-//! has not been told of: while it was left out of the list, or while another process fed it. And a
-//! server whose mark says less than it was told was set back to an older state.
+//! It says up to which event the server has everything, so missed deletions are found: those while
+//! it was left out of the list, or while another process fed it. And a server whose marker says less than was written to it was set back to an older state.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +18,8 @@ const LISTS: usize = 8;
 pub(crate) struct Marker {
     /// Which journal's numbers these are.
     journal: i64,
-    /// For each list of servers in which this one has been: up to which event it was told all that
-    /// concerns it.
+    /// For each list of servers in which this one has been: up to which event it got everything
+    /// that concerns it.
     passed: BTreeMap<String, u64>,
     /// Records may be here that were deleted: it is unknown which.
     #[serde(default)]
@@ -90,14 +89,14 @@ impl Marker {
         self.journal != later.journal || self.passed(list) < later.passed(list)
     }
 
-    /// Up to which event all servers of a list were told all, when it was written.
+    /// Up to which event all servers of a list had everything when the marker was written.
     pub(super) fn passed(&self, list: &str) -> Option<u64> {
         self.passed.get(list).copied()
     }
 
-    /// Up to which event of this journal the server was told of deletions; `None`: of another
-    /// journal's, or of more than there are.
-    pub(super) fn told(&self, journal: i64, list: &str, head: u64) -> Option<u64> {
+    /// Up to which event of this journal the server has all deletions. `None`: the marker is of
+    /// another journal, or names more events than there are.
+    pub(super) fn deletions_until(&self, journal: i64, list: &str, head: u64) -> Option<u64> {
         if self.journal != journal || self.passed.values().any(|passed| *passed > head) {
             return None;
         }

@@ -224,7 +224,7 @@ impl MemcachedSink {
         Ok(Some(names))
     }
 
-    /// The names of an origin's records that had to be shortened: such a name does not tell its
+    /// The names of an origin's records that had to be shortened: such a name does not reveal its
     /// record.
     fn shortened(&self, reader: &Reader, origin: &str) -> Result<HashSet<String>, StepError> {
         let mut names = HashSet::new();

@@ -130,8 +130,8 @@ impl Servers {
     }
 
     /// Puts a value under a name on its own server: in the place of the item with this number, or
-    /// where there is none; it ends by itself after so many seconds, if it is told to. Whether that
-    /// was done.
+    /// where there is none; it expires after so many seconds if these are given. Returns whether
+    /// that was done.
     pub(super) fn put(
         &mut self,
         name: &str,
@@ -177,7 +177,7 @@ impl Servers {
         }
     }
 
-    /// The longest value that the server of this name takes, as far as it has told.
+    /// The longest value that the server of this name takes, as far as its limit is known.
     pub(super) fn most_bytes(&self, name: &str) -> usize {
         let server = self.all.get(self.home(name));
         most_bytes(name, server.and_then(|server| server.item_size))
@@ -381,8 +381,8 @@ impl Servers {
 
     /// Brings the servers to hold what the items say that are theirs: all of them, or only these.
     /// One that fails does not keep the others from it. `passed`: by a journal, up to which event
-    /// all servers have everything then; the mark of one of them says so before anybody else is
-    /// told.
+    /// all servers have everything then; the marker of one of them says so before it is reported
+    /// anywhere else.
     pub(super) fn store(
         &mut self,
         items: &[Item<'_>],

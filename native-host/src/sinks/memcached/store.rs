@@ -19,9 +19,9 @@ pub(super) struct Item<'a> {
     pub value: Option<Cow<'a, str>>,
 }
 
-/// Brings a server to hold what the items say; values that are too large for it are deleted there
-/// and told. All answers are waited for, also behind a refusal. A last command goes along and is
-/// executed after all others; its answer is returned, too.
+/// Writes the items to a server. Values that are too large for it are deleted there and reported.
+/// All answers are awaited, also behind a refusal. A last command is sent along and executed after
+/// all others; its answer is returned, too.
 pub(super) fn store<'i>(
     line: &mut Connection,
     item_size: Option<u64>,

@@ -137,8 +137,7 @@ impl Link {
     /// Asks whether the server is there and remembers what it did. A server can forget without
     /// closing a connection: `FLUSHALL`, or a proxy that has put another one in its place.
     pub(super) fn is_unbroken(&mut self) -> bool {
-        // What is wrong with it, if something is, is told by the connection that takes this one's
-        // place.
+        // Ignore the error: the connection that replaces this one reports it.
         self.is_open()
             && self.ask().is_ok_and(|cursor| cursor == self.cursor)
             && self

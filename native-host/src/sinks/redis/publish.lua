@@ -69,11 +69,11 @@ while refused == '' and index < #ARGV do
         end
       end
       if number > published then
-        local heard = call('PUBLISH', channel, event)
-        if type(heard) == 'table' then
+        local reply = call('PUBLISH', channel, event)
+        if type(reply) == 'table' then
           -- Neither or both: the next try does the whole event again.
           if id then redis.call('XDEL', stream, id) end
-          refused = heard.err
+          refused = reply.err
           break
         end
       end

@@ -287,7 +287,7 @@ fn caught_with_something_in_hand() -> (Sandbox, Host, Apply) {
     let trouble = apply.trouble("slow");
     let fix = trouble["fix"].as_str().expect("text");
     assert!(
-        fix.contains("told as a gap") && !fix.contains("nothing is lost"),
+        fix.contains("reported as a gap") && !fix.contains("nothing is lost"),
         "{fix}"
     );
     (sandbox, host, apply)

@@ -39,8 +39,8 @@ impl Batch<'_> {
     /// have passed the gap and are not far behind: a few at a time, so that these do not fill the
     /// journal themselves.
     ///
-    /// The rows themselves may fill it. They are evicted once their records are told, so that is
-    /// done in a full journal, too, unless events of some length wait to be passed on.
+    /// The rows themselves may fill it. They are evicted once their records are backfilled, so
+    /// a full journal is backfilled, too, unless events of some length wait to be passed on.
     pub(super) fn backfill(&mut self) -> rusqlite::Result<Backfilled> {
         let passed_on = self.passed_on()?;
         let at_once = self.state.limits.max_bytes.unwrap_or(u64::MAX) / 4;
@@ -64,14 +64,14 @@ impl Batch<'_> {
         let head = self.state.head;
         let enough = self.state.usage.bytes.saturating_add(at_once);
         let (carried, _) = self.text_sink()?;
-        let mut told = BTreeSet::new();
+        let mut backfilled = BTreeSet::new();
         for (number, store, key) in pending {
             if self.state.usage.bytes > enough || self.is_voluminous() {
                 done = Backfilled::Some;
                 break;
             }
             self.finish_backfill(number)?;
-            if carried && told.insert((store, key.clone())) {
+            if carried && backfilled.insert((store, key.clone())) {
                 self.backfill_record(store, key)?;
             }
         }

@@ -25,7 +25,7 @@ fn fill(bench: &mut Bench, at: i64) {
 
 /// The events of the last delivery: op, store, key, and what the values before and after begin
 /// with. Each says rightly which of how many it is.
-fn told(bench: &Bench, after: u64) -> Vec<String> {
+fn published_events(bench: &Bench, after: u64) -> Vec<String> {
     let begin = |value: Option<&Value>| match value {
         Some(Value::String(text)) => text.split(' ').next().expect("a word").to_owned(),
         Some(other) => other.to_string(),
@@ -74,12 +74,12 @@ fn expected_of_sweeps() -> Vec<String> {
 }
 
 #[test]
-fn what_is_laid_aside_is_told_in_its_order() {
+fn spilled_events_keep_their_order() {
     let mut bench = Bench::new();
     fill(&mut bench, 0);
     let head = bench.journal.head();
     bench.commit("a", 1, 1, SWEEPS);
-    assert_eq!(told(&bench, head), expected_of_sweeps());
+    assert_eq!(published_events(&bench, head), expected_of_sweeps());
     // And again, once the table has gone with its file.
     let tables = "SELECT count(*) FROM temp.sqlite_schema";
     let left: u64 = bench
@@ -91,11 +91,11 @@ fn what_is_laid_aside_is_told_in_its_order() {
     fill(&mut bench, 2);
     let head = bench.journal.head();
     bench.commit("a", 3, 3, SWEEPS);
-    assert_eq!(told(&bench, head), expected_of_sweeps());
+    assert_eq!(published_events(&bench, head), expected_of_sweeps());
 }
 
 #[test]
-fn what_was_laid_aside_by_a_transaction_that_failed_is_not_told() {
+fn spilled_events_of_a_failed_transaction_are_dropped() {
     let mut bench = Bench::new();
     fill(&mut bench, 0);
     let head = bench.journal.head();
@@ -104,9 +104,9 @@ fn what_was_laid_aside_by_a_transaction_that_failed_is_not_told() {
         super::NOW + 1
     );
     assert!(bench.deliver_if("a", &body, false).is_none());
-    assert_eq!(told(&bench, head), [""; 0]);
+    assert_eq!(published_events(&bench, head), [""; 0]);
     bench.deliver("a", &body);
-    assert_eq!(told(&bench, head), expected_of_sweeps());
+    assert_eq!(published_events(&bench, head), expected_of_sweeps());
 }
 
 #[test]
@@ -121,11 +121,11 @@ fn a_store_too_large_for_memory_goes_and_comes_by_its_new_name() {
     expected.extend((1..=RECORDS).map(|key| format!("d s {key} {key}→null")));
     expected.push("d t \"unseen\" 1→null".to_owned());
     expected.extend((1..=RECORDS).map(|key| format!("c t {key} null→{key}")));
-    assert_eq!(told(&bench, head), expected);
+    assert_eq!(published_events(&bench, head), expected);
     // The mirror has them there, and only there.
     let head = bench.journal.head();
     bench.commit("a", 3, 3, r#"{"clear":{"store":"s"}},{"clear":{"store":"t"}}"#);
     let mut expected = vec!["t s null ?→null".to_owned(), "t t null ?→null".to_owned()];
     expected.extend((1..=RECORDS).map(|key| format!("d t {key} {key}→null")));
-    assert_eq!(told(&bench, head), expected);
+    assert_eq!(published_events(&bench, head), expected);
 }

@@ -26,7 +26,7 @@ impl Bench {
 }
 
 #[test]
-fn before_is_told_of_a_store_that_was_read_as_a_whole() {
+fn before_is_published_once_the_whole_store_was_read() {
     let mut bench = Bench::new();
     bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
     bench.put("a", 1000, 1010, 2);
@@ -37,7 +37,7 @@ fn before_is_told_of_a_store_that_was_read_as_a_whole() {
 }
 
 #[test]
-fn before_is_not_told_once_a_worker_was_found_to_write() {
+fn before_is_left_out_once_a_worker_was_found_to_write() {
     let mut bench = Bench::new();
     bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
     // A worker has written both, and goes on to.
@@ -77,7 +77,7 @@ fn before_is_not_told_once_a_worker_was_found_to_write() {
 }
 
 #[test]
-fn before_is_not_told_after_a_gap_until_the_record_is_known_again() {
+fn before_is_left_out_between_a_gap_and_the_next_known_value() {
     let mut bench = Bench::new();
     let now = now_ms() - NOW;
     bench.snapshot("reader", now - 9000, r#"{"key":1,"value":1}"#);
@@ -127,7 +127,7 @@ fn read_begun_before_a_loss_tells_nothing_of_what_was_before() {
 }
 
 #[test]
-fn before_of_an_earlier_run_of_the_host_is_not_told() {
+fn before_is_left_out_after_a_restart_of_the_host() {
     let mut bench = Bench::new();
     bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
     let mut bench = bench.restart();
@@ -140,7 +140,7 @@ fn before_of_an_earlier_run_of_the_host_is_not_told() {
 }
 
 #[test]
-fn before_of_records_that_go_together_is_not_told_in_doubt() {
+fn before_of_a_range_is_left_out_in_conflict() {
     let clear = r#"{"clear":{"store":"s"}}"#;
     let delete = r#"{"schema":{"store":"s","change":{"delete_store":{}}}}"#;
     let rename = r#"{"schema":{"store":"s","change":{"rename_store":{"to":"t"}}}}"#;
@@ -166,7 +166,7 @@ fn before_of_records_that_go_together_is_not_told_in_doubt() {
 }
 
 #[test]
-fn before_of_a_late_creation_is_not_told() {
+fn before_of_a_late_creation_is_left_out() {
     let mut bench = Bench::new();
     bench.snapshot("reader", 0, "");
     bench.put("b", 2000, 2010, 2);
@@ -181,7 +181,7 @@ fn before_of_a_late_creation_is_not_told() {
 }
 
 #[test]
-fn before_is_not_told_of_records_that_moved_from_a_store_with_an_unseen_writer() {
+fn before_is_left_out_after_a_move_from_an_unseen_writer() {
     let mut bench = Bench::new();
     bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
     bench.snapshot("reader", 1000, r#"{"key":1,"value":5}"#);
@@ -196,7 +196,7 @@ fn before_is_not_told_of_records_that_moved_from_a_store_with_an_unseen_writer()
 }
 
 #[test]
-fn before_is_not_told_once_a_conflict_is_no_longer_asked_for() {
+fn before_is_left_out_once_a_requery_was_given_up() {
     let mut bench = Bench::new();
     bench.snapshot("reader", -5000, r#"{"key":1,"value":1}"#);
     bench.put("a", 0, 10, 2);

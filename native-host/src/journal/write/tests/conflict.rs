@@ -311,7 +311,7 @@ fn worker_and_page_conflict_like_two_documents() {
     put(&mut bench, Some(1), 10, 2);
     assert_eq!(bench.events(), ["c 1", "u 1→2"]);
     assert!(!bench.pending_reads());
-    // What the page did at 20 was told ahead of what its worker did at 15.
+    // The page's write at 20 was reported ahead of its worker's write at 15.
     put(&mut bench, None, 20, 3);
     put(&mut bench, Some(1), 15, 4);
     assert_eq!(bench.events()[2..], ["u 3", "u 4 late"]);

@@ -82,7 +82,7 @@ impl Bench {
         matched(&outcome)
     }
 
-    /// The same, and what differs is told, as the bridge does it.
+    /// The same, and sends the stretches that differ, as the bridge does.
     fn read_by_digests(&mut self, context: &str, records: &Records, reads: &[Read]) {
         let mut after = None;
         let mut left = reads;
@@ -141,7 +141,9 @@ impl Bench {
                 let cells = (0..columns).map(|index| {
                     Ok(match row.get::<_, Cell>(index)? {
                         Cell::Integer(time) if time > NOW + 1_000_000_000 => "now".to_owned(),
-                        Cell::Text(event) if table == "journal" && index == columns - 1 => told(&event),
+                        Cell::Text(event) if table == "journal" && index == columns - 1 => {
+                            normalize_event(&event)
+                        }
                         cell => format!("{cell:?}"),
                     })
                 });
@@ -155,7 +157,7 @@ impl Bench {
     }
 }
 
-fn told(event: &str) -> String {
+fn normalize_event(event: &str) -> String {
     let mut event: Value = serde_json::from_str(event).expect("JSON");
     event["ts_ms"] = Value::Null;
     event["source"]["sequence"] = Value::Null;
@@ -249,7 +251,7 @@ fn conflict_ends_by_a_stretch_that_is_alike() {
 }
 
 #[test]
-fn value_before_is_told_once_new_rules_have_read_the_same_digest() {
+fn before_is_published_once_new_rules_read_the_same_digest() {
     let mut bench = Bench::new();
     bench.put("writer", -9000, -9000, 1);
     bench.journal.redacted_by("some").expect("noted");
@@ -391,7 +393,7 @@ fn digests_and_snapshots_leave_the_same_journal() {
     }
     assert!(
         now_ms() > NOW + 1_000_000_000,
-        "times of this machine are told apart"
+        "times of this machine are recognized"
     );
 }
 

@@ -1,5 +1,5 @@
-//! What a document tells late, behind what others have told of the same: nothing of it passes
-//! unquestioned.
+//! Late reports of a document, behind reports of other documents about the same records: none is
+//! accepted unchecked.
 
 use super::{Bench, NOW};
 use crate::time::{now_ms, pass};
@@ -28,7 +28,7 @@ impl Bench {
         self.deliver(context, &body);
     }
 
-    /// A commit that is told late has made key 1 be asked for; it is not there.
+    /// A commit that was reported late has caused a requery of key 1, which is absent.
     fn settles_as_absent(&mut self) {
         assert!(self.pending_reads());
         assert_eq!(self.questions(), ["1"]);
@@ -80,7 +80,7 @@ fn stamp_in_conflict_has_no_owner_until_a_later_write() {
 }
 
 #[test]
-fn a_commit_told_behind_a_read_that_changed_nothing_is_read_again() {
+fn commit_behind_a_read_without_change_is_requeried() {
     // The delete behind the put was lost, and the read has made up for it.
     let mut bench = Bench::new();
     bench.snapshot("b", 2000, "");
@@ -108,7 +108,7 @@ fn no_later_host_forgets_a_read() {
 }
 
 #[test]
-fn a_delete_told_behind_a_read_is_read_again() {
+fn delete_behind_a_read_is_requeried() {
     for delete in [DELETE, CLEAR] {
         let mut bench = Bench::new();
         bench.put("a", 0, 10, 1);
@@ -187,7 +187,7 @@ fn two_that_read_a_store_at_once_do_not_doubt_what_only_one_has_reached() {
 }
 
 #[test]
-fn a_store_first_told_of_behind_the_end_of_its_database_is_looked_for() {
+fn store_reported_after_its_database_was_deleted_is_read() {
     let deletion = format!(
         r#"{{"deletion":{{"database":"d","began_at":{0},"deleted_at":{0}}}}}"#,
         NOW + 2000

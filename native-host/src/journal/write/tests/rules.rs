@@ -1,9 +1,9 @@
-//! What events tell once other redaction rules hold.
+//! Events after the redaction rules have changed.
 
 use super::{Bench, Journal, NOW};
 
 #[test]
-fn when_the_rules_change_what_they_may_forbid_is_not_told_again() {
+fn values_that_new_rules_may_redact_are_not_republished() {
     let mut bench = Bench::new();
     let now = crate::time::now_ms() - NOW;
     bench.journal.redacted_by("").expect("noted");
@@ -31,7 +31,7 @@ fn stores_are_asked_for_again_until_new_rules_have_read_them() {
 }
 
 #[test]
-fn before_of_old_rules_is_not_told_when_a_clock_was_ahead() {
+fn before_of_old_rules_is_left_out_when_a_clock_was_ahead() {
     let mut bench = Bench::new();
     let now = crate::time::now_ms() - NOW;
     let hour = 60 * 60 * 1000;
@@ -66,7 +66,7 @@ fn before_of_old_rules_is_not_told_when_a_clock_was_ahead() {
 }
 
 #[test]
-fn before_is_told_again_once_new_rules_have_read_the_same_value() {
+fn before_is_published_once_new_rules_read_the_same_value() {
     let mut bench = Bench::new();
     bench.put("writer", -9000, -9000, 1);
     bench.journal.redacted_by("some").expect("noted");
@@ -76,7 +76,7 @@ fn before_is_told_again_once_new_rules_have_read_the_same_value() {
 }
 
 #[test]
-fn what_new_rules_may_forbid_is_not_told_by_a_new_name_either() {
+fn renamed_store_hides_values_that_new_rules_may_redact() {
     let mut bench = Bench::new();
     let now = crate::time::now_ms() - NOW;
     bench.put("writer", now - 9000, now - 9000, 3);

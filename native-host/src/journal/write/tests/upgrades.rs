@@ -48,15 +48,15 @@ impl Bench {
 #[test]
 fn late_upgrade_keeps_records_that_others_wrote_since() {
     for reshape in [CREATE.to_owned(), DELETE.to_owned(), format!("{DELETE},{CREATE}")] {
-        // Told in a moment, and by a tab that was busy.
-        for told in [1010, 9000] {
+        // Reported at once, and by a tab that was busy.
+        for reported in [1010, 9000] {
             let mut bench = Bench::new();
             bench.commit("old", -9000, -8990, &put("s", 2, 20));
             bench.commit_upgraded("b", 2000, 2010, &put("s", 1, 1));
             let upgrade = format!("{reshape},{},{}", put("s", 1, 7), put("s", 3, 30));
-            bench.commit_upgraded("a", 1000, told, &upgrade);
+            bench.commit_upgraded("a", 1000, reported, &upgrade);
             // What was there before is gone; what the upgrade wrote is there, unless it is older.
-            assert_eq!(bench.held("s"), ["1", "30"], "{reshape} told at {told}");
+            assert_eq!(bench.held("s"), ["1", "30"], "{reshape} reported at {reported}");
             assert!(bench.wants_all());
             let events = bench.events();
             assert!(events.contains(&"s null late".to_owned()), "{events:?}");
@@ -78,7 +78,7 @@ fn late_upgrade_keeps_records_that_others_wrote_since() {
 }
 
 #[test]
-fn upgrade_told_in_time_empties_its_stores() {
+fn upgrade_reported_in_time_empties_its_stores() {
     let mut bench = Bench::new();
     bench.put("b", 0, 10, 1);
     bench.commit_upgraded("a", 1000, 1010, &format!("{DELETE},{CREATE},{}", put("s", 2, 2)));
@@ -98,7 +98,7 @@ fn late_deletion_of_a_database_keeps_what_its_successor_holds() {
         bench.commit("old", -9000, -8990, &put("t", 1, 10));
         bench.commit("b", 2000, 2010, &put("s", 1, 1));
         bench.delete_database("a", 1000, deleted);
-        assert_eq!(bench.held("s"), ["1"], "told at {deleted}");
+        assert_eq!(bench.held("s"), ["1"], "reported at {deleted}");
         assert_eq!(bench.held("t"), [""; 0]);
         assert!(bench.wants_all());
     }

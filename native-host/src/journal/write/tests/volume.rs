@@ -159,7 +159,7 @@ fn long_keys_count_as_what_a_delivery_writes() {
 }
 
 #[test]
-fn a_record_is_told_late_once_in_a_commit() {
+fn record_is_published_late_once_in_a_commit() {
     let mut bench = bench();
     let known = bench.events().len();
     let clears = [r#"{"clear":{"store":"s"}}"#; 50].join(",");
@@ -203,7 +203,8 @@ fn a_read_tells_what_was_owed_when_the_rules_changed() {
         .filter(|text| text.contains("secret"))
         .count();
     assert_eq!(after, before, "{:?}", texts(&bench));
-    // The read finds what the mirror has: by today's rules it may be told, and the stream lacks it.
+    // The read finds the mirror's values. The present rules allow publishing them, and the stream
+    // lacks them.
     bench.journal.state.delivery_bytes = BOUND;
     bench.snapshot(
         "a",
@@ -211,8 +212,8 @@ fn a_read_tells_what_was_owed_when_the_rules_changed() {
         r#"{"key":1,"value":"secret"},{"key":2,"value":"secret"},{"key":3,"value":"masked"}"#,
     );
     let events = bench.events();
-    let told: Vec<&String> = events.iter().filter(|event| event.starts_with("r ")).collect();
-    assert_eq!(told, ["r \"secret\"", "r \"masked\""], "{events:?}");
+    let published: Vec<&String> = events.iter().filter(|event| event.starts_with("r ")).collect();
+    assert_eq!(published, ["r \"secret\"", "r \"masked\""], "{events:?}");
 }
 
 #[test]
