@@ -78,7 +78,7 @@ fn frames_that_are_no_messages() {
         "[]",
         "[[]]",
         "[{}",
-        r#"{"unheard_of":{}}"#,
+        r#"{"unknown_message":{}}"#,
         r#"{"delivery":{}}"#,
         r#"{"delivery":"#,
         &hello(1),
@@ -100,7 +100,7 @@ fn deliveries_that_make_no_sense_are_acknowledged_and_named() {
         (r#"{"commit":{"database":1}}"#.to_owned(), true),
         (commit(&[put("true", "1")]), true),
         (commit(&[put("[[null]]", "1")]), true),
-        (r#"{"unheard_of":{}}"#.to_owned(), false),
+        (r#"{"unknown_message":{}}"#.to_owned(), false),
         ("null".to_owned(), false),
         (r#"{"snapshot":{"database":"d"}}"#.to_owned(), false),
         (r#"{"inventory":{"buckets":[],"began_at":1,"read_at":1,"databases":[{"name":"d","version":10000000000000000000,"stores":["s"]}]}}"#.to_owned(), false),
@@ -218,7 +218,7 @@ fn a_page_without_an_origin_is_refused_and_nothing_of_it_is_kept() {
     let mut host = session(&sandbox);
     let bodies = [
         commit(&[put("2", "\"from nowhere\"")]),
-        "{\"unheard_of\":{}}".to_owned(),
+        "{\"unknown_message\":{}}".to_owned(),
     ];
     for origin in ["null", "", "localhost:8080", "file://"] {
         let named = |message: String| message.replace(ORIGIN, origin);

@@ -171,7 +171,7 @@ fn gives_up_without_room(megabytes: u64) {
             _ => {}
         }
     }
-    let error = given_up.expect("it is told");
+    let error = given_up.expect("it is reported");
     assert!(
         error.message.contains("no room") && error.context.as_deref() == Some("greedy"),
         "{error:?}"

@@ -262,7 +262,7 @@ fn doctor_names_each_problem_with_its_fix() {
     assert_eq!(of(&report, "memcached")[0]["verdict"], "ok");
     assert_eq!(of(&report, "journal")[0]["verdict"], "note");
 
-    // A browser that this user has run and that was told nothing.
+    // A browser that this user has run, without a registered host.
     let used = sandbox.directory.path().join(".config/chromium/Local State");
     fs::create_dir_all(used.parent().expect("a directory")).expect("made");
     fs::write(used, "{}").expect("written");
@@ -315,7 +315,7 @@ fn no_command_and_no_log_tells_a_password() {
         crate::support::status(&sandbox)["profiles"][0]["sinks"]["redis"]["error"].is_string()
     });
     host.ask(1, r#"{"health":{}}"#);
-    let mut told = format!("{:?}", host.answer());
+    let mut shown = format!("{:?}", host.answer());
     host.close();
     for command in [
         &["status"][..],
@@ -325,13 +325,13 @@ fn no_command_and_no_log_tells_a_password() {
         &["tail", "--no-follow"],
     ] {
         let output = sandbox.run(command);
-        told += &String::from_utf8_lossy(&output.stdout);
-        told += &String::from_utf8_lossy(&output.stderr);
+        shown += &String::from_utf8_lossy(&output.stdout);
+        shown += &String::from_utf8_lossy(&output.stderr);
     }
     let log = sandbox.log("idb-relay.log");
-    told += &fs::read_to_string(log).expect("a log");
-    assert!(told.contains("redis"), "{told}");
-    assert!(!told.contains("s3cr3t"), "{told}");
+    shown += &fs::read_to_string(log).expect("a log");
+    assert!(shown.contains("redis"), "{shown}");
+    assert!(!shown.contains("s3cr3t"), "{shown}");
 }
 
 #[test]

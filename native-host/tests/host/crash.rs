@@ -10,7 +10,7 @@
 //! failure names its seed, leaves what was done and said in `target/tmp/crash/SEED/`, and prints
 //! the smallest schedule that showed it; with `IDB_RELAY_SHRINK=0` it does not look for that.
 //!
-//! - `model`: what the browser's databases hold, and what is told of each change.
+//! - `model`: the browser's databases, and the report of each change.
 //! - `browser`: documents, and the background that keeps what is not acknowledged.
 //! - `clock`: what time it is, for pages and host alike.
 //! - `schedule`: what happens in a round.

@@ -40,14 +40,14 @@ fn a_commit_reaches_stream_channel_and_cache() {
     );
     host.acknowledged(1);
 
-    let heard = subscriber.get_message().expect("a message");
+    let message = subscriber.get_message().expect("a message");
     assert_eq!(
-        heard.get_channel_name(),
+        message.get_channel_name(),
         "idb:http%3A//localhost%3A8080:shop:orders"
     );
-    let first: Value = serde_json::from_str(&heard.get_payload::<String>().expect("text")).expect("JSON");
-    let heard = subscriber.get_message().expect("a message");
-    let second: Value = serde_json::from_str(&heard.get_payload::<String>().expect("text")).expect("JSON");
+    let first: Value = serde_json::from_str(&message.get_payload::<String>().expect("text")).expect("JSON");
+    let message = subscriber.get_message().expect("a message");
+    let second: Value = serde_json::from_str(&message.get_payload::<String>().expect("text")).expect("JSON");
     let events = sandbox.redis.await_stream(2);
     assert_eq!(events, [first.clone(), second.clone()]);
 
@@ -157,7 +157,7 @@ fn messages_travel_together_and_a_bad_one_spoils_no_other() {
     let mut host = Host::start(&sandbox);
     let first = host_delivery(CONTEXT, 1, &commit(&[put("1", "1")]));
     let second = host_delivery(CONTEXT, 2, &commit(&[put("1", "2")]));
-    host.send(&format!("[{first},{{\"unheard_of\":{{}}}},{second}]"));
+    host.send(&format!("[{first},{{\"unknown_message\":{{}}}},{second}]"));
     host.acknowledged(2);
     host.error(ErrorCode::MalformedMessage);
     sandbox.await_cached("1", Some("2"));

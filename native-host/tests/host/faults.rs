@@ -215,7 +215,7 @@ fn memcached_never_goes_back_in_time() {
 }
 
 #[test]
-fn a_value_that_memcached_refuses_is_deleted_there_and_told() {
+fn value_that_memcached_refuses_is_deleted_and_reported() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     let large = format!("\"{}\"", "x".repeat(2 * 1024 * 1024));

@@ -143,18 +143,18 @@ fn no_log_and_no_message_tells_a_key_or_a_value() {
     host.send(r#"{"delivery":{"context":"hunter2","sequence":"hunter2"}}"#);
     host.send(r#"{"hunter2":"hunter2"}"#);
     host.send(r#"{"ask":{"id":7,"question":{"record":{"hunter2":1}}}}"#);
-    let mut told = String::new();
+    let mut replies = String::new();
     // Unknown members are ignored, and the gap is valid.
-    while told.matches("MalformedDelivery").count() < 5
-        || told.matches("MalformedMessage").count() < 2
-        || !told.contains("MalformedQuestion")
+    while replies.matches("MalformedDelivery").count() < 5
+        || replies.matches("MalformedMessage").count() < 2
+        || !replies.contains("MalformedQuestion")
     {
-        writeln!(told, "{:?}", host.receive()).expect("a text grows");
+        writeln!(replies, "{:?}", host.receive()).expect("a text grows");
     }
     host.close();
     let log = fs::read_to_string(sandbox.log("idb-relay.log")).expect("a log");
     assert!(log.contains("was dropped"), "{log}");
-    for text in [&told, &log] {
+    for text in [&replies, &log] {
         assert!(!text.contains("hunter2"), "{text}");
     }
     assert!(

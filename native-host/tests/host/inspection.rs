@@ -232,7 +232,7 @@ fn large_values_are_left_out_of_the_feed_and_their_notices_come_along() {
     // It begins with the first event, whether the host looks at the question before that or after.
     let mut follower = Follower::with_past(3);
     follower.ask(&mut host);
-    // Memcached takes a million bytes, unless it is told otherwise.
+    // Memcached takes a million bytes, unless configured otherwise.
     for (sequence, bytes) in [(1, 2_000_000), (2, FEED_VALUE_BYTES + 1), (3, 10)] {
         let value = format!("\"{}\"", "x".repeat(bytes));
         host.deliver(sequence, &commit(&[put(&sequence.to_string(), &value)]));
@@ -406,12 +406,12 @@ fn times_that_cannot_be_right_do_not_count_as_latencies() {
     let profile = &status(&sandbox)["profiles"][0];
     assert_eq!(profile["sinks"]["redis"]["untimed"], 5);
     let text = sandbox.print(&["status"]);
-    let told = "; 5 of the last events left out, for the time of their commit cannot be right";
-    assert_eq!(text.matches(told).count(), 2, "{text}");
+    let notice = "; 5 of the last events left out, for the time of their commit cannot be right";
+    assert_eq!(text.matches(notice).count(), 2, "{text}");
 }
 
 #[test]
-fn no_latency_is_told_when_no_time_can_be_right() {
+fn no_latency_is_reported_when_no_time_can_be_right() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     host.deliver(1, &commit_at(i64::MAX, &[put("1", "1")]));
@@ -439,10 +439,10 @@ fn passwords_are_in_no_answer() {
 }
 
 #[test]
-fn what_is_no_question_is_told_so() {
+fn invalid_question_is_refused() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
-    host.ask(7, r#"{"unheard_of":{}}"#);
+    host.ask(7, r#"{"unknown_message":{}}"#);
     let answer = host.answer();
     assert_eq!(answer.id, 7);
     assert_eq!(failure(answer).code, ErrorCode::MalformedQuestion);
@@ -453,8 +453,8 @@ fn what_is_no_question_is_told_so() {
     assert_eq!(failure(host.answer()).code, ErrorCode::QuestionFailed);
     host.send(r#"{"ask":{"question":{"health":{}}}}"#);
     host.error(ErrorCode::MalformedMessage);
-    // A question in one frame with a delivery, and more feeds than may wait: those beyond are told
-    // so at once.
+    // A question in one frame with a delivery, and more feeds than may wait: those beyond are
+    // refused at once.
     host.send(&format!(
         r#"[{},{{"ask":{{"id":9,"question":{{"health":{{}}}}}}}}]"#,
         host_delivery("context-2", 1, &commit(&[put("1", "1")]))

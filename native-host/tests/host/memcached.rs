@@ -126,19 +126,19 @@ fn a_large_value_on_a_slow_line_arrives_and_what_is_behind_it() {
 }
 
 #[test]
-fn what_a_slow_server_was_asked_for_is_not_told() {
+fn slow_server_problem_hides_the_keys() {
     let sandbox = Sandbox::new();
     let mut host = Host::hasty(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("\"secret\"", "1")]));
     sandbox.memcached.pause();
     host.deliver(2, &commit(&[put("\"secret\"", "2")]));
     host.acknowledged(2);
-    let mut told = Value::Null;
+    let mut status = Value::Null;
     until("it is called slow", || {
-        told = sink(&sandbox);
-        told["state"] == "slow"
+        status = sink(&sandbox);
+        status["state"] == "slow"
     });
-    let error = told["error"].as_str().expect("an error");
+    let error = status["error"].as_str().expect("an error");
     assert!(error.contains(&sandbox.memcached.address()), "{error}");
     assert!(!error.contains("secret"), "{error}");
     sandbox.memcached.resume();
@@ -154,12 +154,12 @@ fn the_server_that_fails_is_named() {
     let mut host = Host::start(&sandbox);
     pass_on(&sandbox, &mut host, 1, &commit(&[put("1", "1")]));
     second.kill();
-    let mut told = Value::Null;
-    until("it is told", || {
-        told = sink(&sandbox);
-        told["state"] == "unreachable"
+    let mut status = Value::Null;
+    until("the status says so", || {
+        status = sink(&sandbox);
+        status["state"] == "unreachable"
     });
-    let error = told["error"].as_str().expect("an error");
+    let error = status["error"].as_str().expect("an error");
     assert!(error.contains(&second.address()), "{error}");
     assert!(!error.contains(&sandbox.memcached.address()), "{error}");
     second.restart();
@@ -178,7 +178,7 @@ fn the_server_that_fails_is_named() {
 }
 
 #[test]
-fn a_server_that_was_left_out_is_told_what_was_deleted_meanwhile() {
+fn returning_server_gets_the_deletions_that_it_missed() {
     let second = Memcached::start();
     let sandbox = Sandbox::new();
     let first = sandbox.memcached.address();
@@ -266,17 +266,17 @@ fn sink_stays_incomplete_until_verify_when_deletion_is_evicted() {
         host.deliver(3, &commit(&[put("3", "3")]));
         host.acknowledged(3);
         sandbox.await_cached("3", Some("3"));
-        until("it is told", || {
-            let told = sink(&sandbox);
-            told["state"] == "incomplete"
-                && told["fix"]
+        until("the status says so", || {
+            let status = sink(&sandbox);
+            status["state"] == "incomplete"
+                && status["fix"]
                     .as_str()
                     .is_some_and(|fix| fix.contains("idb-relay verify --repair"))
         });
         assert!(host.close().success());
     }
     let _host = Host::start(&sandbox);
-    until("it is told", || sink(&sandbox)["state"] == "incomplete");
+    until("the status says so", || sink(&sandbox)["state"] == "incomplete");
     sandbox.run(&["verify", "--repair"]);
     assert_eq!(sandbox.cached("1"), None);
     assert_eq!(sandbox.cached("2").as_deref(), Some("2"));

@@ -118,10 +118,10 @@ fn server_is_filled_again_when_its_mark_is_of_another_journal() {
     sandbox.await_cached("1", Some("2"));
     sandbox.await_cached("3", Some("2"));
     // Which records have been deleted since is unknown.
-    until("it is told", || {
-        let told = sink(&sandbox);
-        let fix = told["fix"].as_str().unwrap_or_default();
-        told["state"] == "incomplete" && fix.contains("idb-relay verify --repair")
+    until("the status says so", || {
+        let status = sink(&sandbox);
+        let fix = status["fix"].as_str().unwrap_or_default();
+        status["state"] == "incomplete" && fix.contains("idb-relay verify --repair")
     });
     sandbox.run(&["verify", "--repair"]);
     assert_eq!(sandbox.cached("2"), None);

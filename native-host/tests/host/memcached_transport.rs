@@ -72,17 +72,17 @@ fn fails(sandbox: &Sandbox, state: &str, fix: &str) -> String {
     let mut host = Host::start(sandbox);
     host.deliver(1, &commit(&[put("1", "\"kept\"")]));
     host.acknowledged(1);
-    let mut told = Value::Null;
+    let mut status = Value::Null;
     until(&format!("the sink is {state}"), || {
-        told = sink(sandbox);
-        told["state"] == state
+        status = sink(sandbox);
+        status["state"] == state
     });
-    let said = told["fix"].as_str().expect("a fix");
-    assert!(said.contains(fix), "{told}");
+    let said = status["fix"].as_str().expect("a fix");
+    assert!(said.contains(fix), "{status}");
     let found = doctor(sandbox);
     assert!(found.contains(fix), "{found}");
     assert!(host.close().success());
-    told.to_string()
+    status.to_string()
 }
 
 /// A new host brings what was delivered before.
@@ -218,9 +218,9 @@ fn memcached_without_tls_is_named_when_tls_is_configured() {
     // By what the handshake's bytes happen to be the server answers, or waits for the end of a
     // line.
     until("the sink says what is wrong", || {
-        let told = sink(&sandbox);
-        ["slow", "no_tls"].contains(&told["state"].as_str().unwrap_or_default())
-            && told["fix"]
+        let status = sink(&sandbox);
+        ["slow", "no_tls"].contains(&status["state"].as_str().unwrap_or_default())
+            && status["fix"]
                 .as_str()
                 .is_some_and(|fix| fix.contains("remove tls://"))
     });

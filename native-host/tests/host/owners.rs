@@ -113,14 +113,14 @@ fn the_first_profile_owns_the_keys_and_the_other_says_so() {
     }
     let tail = sandbox.print(&["tail", "-n", "100", "--no-follow", "--profile", SECOND]);
     assert!(tail.contains("not written: the keys of"), "{tail}");
-    // What the popup's button and the panel are told.
-    let told = |host: &mut Host| {
-        until("the extension is told", || {
+    // The messages to the popup's button and to the panel.
+    let await_problem = |host: &mut Host| {
+        until("the extension is notified", || {
             let mut problems = host.servers().iter();
             problems.any(|problem| problem.message.contains(owned))
         });
     };
-    told(&mut second);
+    await_problem(&mut second);
     second.ask(1, r#"{"health":{}}"#);
     let Reply::Health(health) = second.answer().reply else {
         panic!("no health");

@@ -59,7 +59,7 @@ fn what_two_tabs_wrote_at_once_is_read_again() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     let at = now() - 5000;
-    // The second tab's commit happened first and is told last.
+    // The second tab's commit happened first and is reported last.
     host.deliver_as("tab-1", 1, &commit_at(at, &[put("1", "\"truth\"")]));
     host.deliver_as("tab-2", 1, &commit_at(at - 100, &[put("1", "\"stale\"")]));
     host.acknowledged_as("tab-2", 1);

@@ -182,13 +182,13 @@ fn the_stream_keeps_about_its_greatest_length() {
         status(&sandbox)["profiles"][0]["sinks"]["redis"]["behind"] == 0
     });
     let events = sandbox.redis.stream();
-    // Redis trims by whole nodes, of 100 entries unless it is told otherwise.
+    // Redis trims by whole nodes, of 100 entries unless configured otherwise.
     assert!((1000..1100).contains(&events.len()), "{}", events.len());
     assert_eq!(events.last().expect("events")["after"], 3000);
 }
 
 #[test]
-fn channels_of_several_stores_hear_their_own_events_in_order() {
+fn each_channel_gets_its_store_s_events_in_order() {
     let sandbox = Sandbox::new();
     let mut connection = sandbox.redis.connection();
     let mut subscriber = connection.as_pubsub();
@@ -203,10 +203,10 @@ fn channels_of_several_stores_hear_their_own_events_in_order() {
     host.deliver(1, &commit(&operations));
     host.acknowledged(1);
     for (store, key) in stores.iter().zip(1..) {
-        let heard = subscriber.get_message().expect("a message");
-        assert!(heard.get_channel_name().ends_with(&format!(":shop:{store}")));
+        let message = subscriber.get_message().expect("a message");
+        assert!(message.get_channel_name().ends_with(&format!(":shop:{store}")));
         let event: serde_json::Value =
-            serde_json::from_str(&heard.get_payload::<String>().expect("text")).expect("JSON");
+            serde_json::from_str(&message.get_payload::<String>().expect("text")).expect("JSON");
         assert_eq!(
             (&event["source"]["store"], &event["key"]),
             (&(*store).into(), &key.into())

@@ -1,4 +1,5 @@
-//! Redis servers that remember less than they were told, and servers that go while nothing happens.
+//! Redis servers that remember less than they were sent, and servers that end while nothing
+//! happens.
 
 use std::{fs, ops::RangeInclusive};
 
@@ -154,12 +155,12 @@ fn a_server_that_comes_back_empty_gets_the_stream_again_and_the_channels_nothing
 
     deliver(&mut host, 1201..=1201);
     assert_stream(&sandbox, 1..=1201);
-    let heard: String = subscriber
+    let message: String = subscriber
         .get_message()
         .expect("a message")
         .get_payload()
         .expect("text");
-    assert!(heard.contains(r#""after":1201"#), "{heard}");
+    assert!(message.contains(r#""after":1201"#), "{message}");
 }
 
 #[test]

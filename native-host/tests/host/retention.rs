@@ -92,8 +92,8 @@ fn events_go_when_they_are_old() {
     assert_eq!(sandbox.cached("1").as_deref(), Some("1"));
 }
 
-/// What a reader of the stream makes of it: the last value of each key, and how many events it was
-/// told are missing.
+/// The state that a reader derives from the stream: the last value of each key, and how many events
+/// are reported as missing.
 fn replay(events: &[Value]) -> (BTreeMap<String, Value>, u64) {
     let mut values = BTreeMap::new();
     let mut missing = 0;
@@ -194,7 +194,7 @@ fn written(sequence: u64) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn what_was_told_of_a_gap_stays_so_over_restarts() {
+fn reported_gap_stays_the_same_over_restarts() {
     let mut sandbox = Sandbox::new();
     sandbox.configure("journal", "max_mib = 1");
     sandbox.redis.kill();
@@ -211,7 +211,7 @@ fn what_was_told_of_a_gap_stays_so_over_restarts() {
     sandbox.redis.restart();
     until("everything is backfilled", || backfill_pending(&sandbox) == 0);
     up_to_date(&sandbox);
-    let (mut missing, mut told, mut gaps, mut last) = (0, 0, 0, before);
+    let (mut missing, mut reported, mut gaps, mut last) = (0, 0, 0, before);
     let events = sandbox.redis.stream();
     for event in &events {
         let sequence = number(&event["source"]["sequence"]);
@@ -220,11 +220,11 @@ fn what_was_told_of_a_gap_stays_so_over_restarts() {
         if event["op"] == "g" {
             gaps += 1;
             // Itself is there.
-            told += number(&event["gap"]) - 1;
+            reported += number(&event["gap"]) - 1;
         }
     }
     assert!(gaps >= 2, "{gaps}");
-    assert_eq!(told, missing);
+    assert_eq!(reported, missing);
     assert_eq!(replay(&events).0, written(120));
 }
 
@@ -257,7 +257,7 @@ fn backfill_ends_though_the_page_is_never_quiet() {
 }
 
 #[test]
-fn a_stream_that_misses_nothing_is_told_of_no_gap() {
+fn complete_stream_gets_no_gap_event() {
     let mut sandbox = Sandbox::new();
     sandbox.configure("journal", "max_mib = 1");
     sandbox.memcached.kill();

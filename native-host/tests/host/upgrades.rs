@@ -20,8 +20,8 @@ use crate::support::{
 
 const CREATE: &str = r#"{"create_store":{"key_path":null,"auto_increment":false}}"#;
 
-/// A body with other times: as if it had taken place between them.
-fn told_late(body: &str, milliseconds: i64) -> String {
+/// Moves the times of a body back.
+fn delay_body(body: &str, milliseconds: i64) -> String {
     let mut body: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let content = body
         .as_object_mut()
@@ -67,12 +67,12 @@ impl Watch {
     }
 }
 
-/// The record is there by another tab; this is told a minute late, and takes away only what is
-/// older.
+/// The record is there by another tab. The upgrade is reported a minute late, and deletes only
+/// older records.
 fn keeps_what_is_newer(late: &str) {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
-    host.deliver_as("old", 1, &told_late(&commit_in_turn(&[put("2", "2")]), 600_000));
+    host.deliver_as("old", 1, &delay_body(&commit_in_turn(&[put("2", "2")]), 600_000));
     host.deliver_as("tab-b", 1, &commit_in_turn(&[put("1", "\"newer\"")]));
     host.acknowledged_as("tab-b", 1);
     sandbox.await_cached("1", Some("\"newer\""));
@@ -95,13 +95,13 @@ fn keeps_what_is_newer(late: &str) {
 #[test]
 fn late_upgrade_takes_no_newer_record_from_memcached() {
     let upgrade = [schema("orders", CREATE), put("1", "\"older\"")];
-    keeps_what_is_newer(&told_late(&commit_in_turn(&upgrade), 60_000));
+    keeps_what_is_newer(&delay_body(&commit_in_turn(&upgrade), 60_000));
 }
 
 #[test]
 fn late_store_deletion_takes_no_newer_record_from_memcached() {
     let upgrade = [schema("orders", r#"{"delete_store":{}}"#)];
-    keeps_what_is_newer(&told_late(&commit_in_turn(&upgrade), 60_000));
+    keeps_what_is_newer(&delay_body(&commit_in_turn(&upgrade), 60_000));
 }
 
 #[test]
@@ -117,13 +117,13 @@ fn late_database_deletion_takes_no_newer_record_from_memcached() {
 fn late_clear_takes_no_newer_record_from_memcached() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
-    host.deliver_as("old", 1, &told_late(&commit_in_turn(&[put("2", "2")]), 600_000));
+    host.deliver_as("old", 1, &delay_body(&commit_in_turn(&[put("2", "2")]), 600_000));
     host.deliver_as("tab-b", 1, &commit_in_turn(&[put("1", "\"newer\"")]));
     host.acknowledged_as("tab-b", 1);
     sandbox.await_cached("1", Some("\"newer\""));
     let watch = Watch::of(&sandbox, "1", "\"newer\"");
     let clear = commit_in_turn(&[crate::support::body::clear()]);
-    host.deliver_as("tab-a", 1, &told_late(&clear, 60_000));
+    host.deliver_as("tab-a", 1, &delay_body(&clear, 60_000));
     sandbox.await_cached("2", None);
     let FromHost::Read { keys, .. } = host.request() else {
         panic!("no question")

@@ -115,7 +115,7 @@ fn each_kind_of_difference_is_named_and_put_right() {
         sandbox.memcached.delete(&sandbox.key("599"));
         sandbox.memcached.set(&sandbox.key("\"a b\""), "2");
         sandbox.memcached.set(&sandbox.key("7"), "gone");
-        // Records that the mirror has never heard of, in stores that it knows, and that it does
+        // Records that the mirror never had, in stores that it knows, and that it does
         // not.
         sandbox.memcached.set(&name("shop:orders", "1000"), "1");
         sandbox.memcached.set(&name("shop:dropped", "1"), "1");
@@ -193,7 +193,7 @@ fn cut_off(sandbox: &Sandbox, arguments: &[&str]) -> Option<i32> {
 }
 
 #[test]
-fn who_reads_no_further_is_told_nothing_untrue_and_ends_no_repair() {
+fn closed_output_neither_hides_drift_nor_ends_a_repair() {
     let mut sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     let puts: Vec<_> = (0..3000).map(|key| put(&key.to_string(), "1")).collect();
@@ -454,7 +454,7 @@ fn several_servers_each_hold_their_own() {
 }
 
 #[test]
-fn names_that_had_to_be_shortened_are_told_apart() {
+fn shortened_names_stay_distinct() {
     let sandbox = Sandbox::new();
     let mut host = Host::start(&sandbox);
     let long = |number: u32| format!("\"{}{number}\"", "x".repeat(300));
@@ -481,7 +481,7 @@ fn names_that_had_to_be_shortened_are_told_apart() {
 }
 
 #[test]
-fn a_server_that_does_not_list_its_items_is_told() {
+fn server_that_does_not_list_its_items_is_reported() {
     let mut sandbox = Sandbox::new();
     let silent = Memcached::start_with(&MemcachedOptions::default().arguments(&["-o", "no_lru_crawler"]));
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");

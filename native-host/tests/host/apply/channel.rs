@@ -24,7 +24,7 @@ const PUBSUB: &[&str] = &["--pubsub"];
 const REST: Duration = Duration::from_secs(2);
 
 #[test]
-fn what_is_heard_is_written() {
+fn received_event_is_written() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     host.deliver(1, &commit(&[put("0", "0")]));
@@ -52,7 +52,7 @@ fn what_is_heard_is_written() {
 }
 
 #[test]
-fn one_writes_what_all_hear() {
+fn one_of_several_subscribers_writes() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut one = Apply::start_with(&sandbox, "one", PUBSUB);
@@ -85,7 +85,7 @@ fn one_writes_what_all_hear() {
 }
 
 #[test]
-fn what_was_missed_is_told() {
+fn missed_events_are_reported_as_gap() {
     let mut sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
@@ -159,7 +159,7 @@ fn a_server_that_goes_without_a_word_is_listened_to_again() {
 }
 
 #[test]
-fn an_event_that_halts_on_its_way_is_heard_whole() {
+fn event_that_stalls_in_transit_is_received_whole() {
     const HALF: usize = 150_000;
     let sandbox = sandbox();
     let (gate, halted) = (Arc::new(Gate::default()), Arc::new(AtomicBool::default()));
@@ -198,7 +198,7 @@ fn an_event_that_halts_on_its_way_is_heard_whole() {
 }
 
 #[test]
-fn transaction_that_is_heard_waits_for_its_rest() {
+fn received_transaction_waits_for_its_rest() {
     let sandbox = sandbox();
     let mut apply = Apply::start_with(&sandbox, "one", PUBSUB);
     apply.state("applying");
@@ -307,7 +307,7 @@ fn what_was_in_hand_when_memcached_stood_still_is_written_later() {
 }
 
 #[test]
-fn what_is_in_hand_at_the_end_is_told() {
+fn unwritten_events_are_reported_at_the_end() {
     let (sandbox, _host, mut apply) = caught_with_something_in_hand();
     apply.ask_to_end();
     let gap = apply.says("gap");
@@ -355,7 +355,7 @@ fn missed_events_are_a_difference_while_apply_listens() {
 }
 
 #[test]
-fn what_the_one_that_wrote_left_is_written_by_who_heard_it_too() {
+fn standby_writes_what_a_killed_writer_left() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut one = Apply::start_with(&sandbox, "one", PUBSUB);
@@ -374,10 +374,10 @@ fn what_the_one_that_wrote_left_is_written_by_who_heard_it_too() {
 }
 
 #[test]
-fn memory_is_bounded_however_much_is_heard() {
+fn memory_is_bounded_for_any_number_of_received_events() {
     const EVENTS: u64 = 160;
     let sandbox = sandbox();
-    // Else it would cut off who is so slow.
+    // Otherwise Redis would disconnect so slow a subscriber.
     sandbox
         .redis
         .send_command(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
@@ -399,7 +399,7 @@ fn memory_is_bounded_however_much_is_heard() {
     }
     apply.trouble("slow");
     sandbox.memcached.resume();
-    until("all of it was heard and written", || {
+    until("all of it was received and written", || {
         sandbox.cached(&EVENTS.to_string()).is_some()
     });
     assert_eq!(apply.said("gap"), Vec::<Value>::new());

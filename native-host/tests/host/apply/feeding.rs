@@ -104,7 +104,7 @@ fn a_cache_that_is_fed_twice_is_warned_of() {
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
     assert!(apply.said("warning").is_empty());
     assert!(host.close().success());
-    // The host of this machine is told to feed it as well.
+    // The host of this machine is configured to feed it as well.
     let config = std::fs::read_to_string(sandbox.config_path()).expect("a file");
     sandbox.write_config(&config.replace("mode = \"off\"\n", ""));
     let address = sandbox.memcached.address();

@@ -83,7 +83,7 @@ fn a_long_answer_comes(prepare: impl FnOnce(&Sandbox, &mut Connection) -> Apply)
     gate.open();
     sandbox.await_cached("7", Some(&format!("\"{}\"", "x".repeat(1000))));
     all_done(&sandbox);
-    for line in apply.told() {
+    for line in apply.unread_lines() {
         assert!(
             line.get("trouble").is_none() && line["state"]["state"] != "lease_lost",
             "{line}"

@@ -205,8 +205,8 @@ fn the_lease_is_one_process_s_at_a_time() {
         Takeover::By("one".to_owned())
     );
     assert_ne!(two.keepings(), seen);
-    // A server that lost the lease gave it to another: the first one hears it from the server, at
-    // once.
+    // A server that lost the lease gave it to another: the server's answer says so to the first one
+    // at once.
     sandbox
         .redis
         .send_command(&["DEL", "{idb:events}:apply:memcached"]);

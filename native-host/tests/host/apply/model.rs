@@ -2,7 +2,7 @@
 //!
 //! `IDB_RELAY_APPLY_SEED` repeats a run, `IDB_RELAY_APPLY_ROUNDS` makes it longer.
 
-#![allow(clippy::print_stdout, reason = "what was done is told when the test fails")]
+#![allow(clippy::print_stdout, reason = "the steps are printed when the test fails")]
 
 use std::{
     collections::BTreeMap,
@@ -92,7 +92,7 @@ fn meddle(slots: &mut [Slot], sandbox: &Sandbox, started: &mut u32, random: &mut
             }
             (Some(_), 6..8) => {
                 if let Some((mut process, _)) = slot.take() {
-                    println!("  {index}: killed; it had said {:?}", process.told());
+                    println!("  {index}: killed; it had said {:?}", process.unread_lines());
                     process.kill();
                 }
             }

@@ -246,7 +246,7 @@ fn apply_that_listens_takes_over_from_owner_whose_host_is_gone() {
     first.kill();
     second.deliver(1, &commit(&[put("1", "\"second\"")]));
     second.acknowledged(1);
-    // What comes before it has taken over is not heard again.
+    // Events published before it has taken over are not received again.
     assert_eq!(apply.says("succeeded")["owner"], SECOND);
     second.deliver(2, &commit(&[put("2", "\"only second\"")]));
     second.acknowledged(2);

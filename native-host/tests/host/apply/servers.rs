@@ -222,7 +222,7 @@ fn a_stream_that_is_given_again_what_it_lost_is_waited_for() {
         .redis
         .connection()
         .get(format!("{cursor}:again"))
-        .expect("it was told");
+        .expect("the cursor was written");
     assert_eq!(again, last);
     // As it was in the middle of that, with a host that was killed there.
     host.kill();

@@ -140,7 +140,7 @@ fn typed_values_and_other_names_are_taken_from_the_configuration() {
 }
 
 #[test]
-fn a_value_that_memcached_would_refuse_is_deleted_there_and_told() {
+fn value_too_large_for_memcached_is_deleted_and_reported() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     host.deliver(1, &commit(&[put("1", "1"), put("2", "2")]));
@@ -160,7 +160,7 @@ fn a_value_that_memcached_would_refuse_is_deleted_there_and_told() {
 }
 
 #[test]
-fn what_is_no_event_is_told_and_left_out() {
+fn stream_entry_without_event_is_reported_and_skipped() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
@@ -186,7 +186,7 @@ fn what_is_no_event_is_told_and_left_out() {
 }
 
 #[test]
-fn a_stream_that_was_cut_is_told_of() {
+fn trimmed_stream_is_reported() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
@@ -328,7 +328,7 @@ fn what_the_host_has_left_out_is_no_loss() {
 }
 
 #[test]
-fn what_was_cut_off_is_told_though_nothing_comes_after_it() {
+fn trimmed_events_are_reported_without_a_later_event() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
@@ -452,17 +452,17 @@ fn never_misses_what_is_always_there(options: &[&str]) {
 }
 
 #[test]
-fn transaction_of_any_size_is_applied_as_whole() {
+fn transaction_of_any_size_is_applied_atomically() {
     never_misses_what_is_always_there(&[]);
 }
 
 #[test]
-fn transaction_that_is_heard_is_applied_as_whole() {
+fn received_transaction_is_applied_atomically() {
     never_misses_what_is_always_there(&["--pubsub"]);
 }
 
 #[test]
-fn apply_told_to_end_reports_no_interrupted_call() {
+fn apply_asked_to_end_reports_no_interrupted_call() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     host.deliver(1, &commit(&[put("1", "1")]));

@@ -13,7 +13,7 @@ use fastrand::Rng;
 use protocol::message::{FromHost, Read};
 
 use super::clock::Clock;
-use super::model::{Body, HOMES, Home, Key, Told, World, buckets, inventory};
+use super::model::{Body, HOMES, Home, Key, Transaction, World, buckets, inventory};
 
 /// A delivery that the background keeps.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ struct Context {
     skew: i64,
     sequence: u64,
     /// Commits whose `complete` it has not come to handle yet.
-    incomplete: Vec<(Home, Told, i64)>,
+    incomplete: Vec<(Home, Transaction, i64)>,
     /// Numbered, and still in the page's process.
     held: VecDeque<(u64, String)>,
     /// Too busy to send anything.
@@ -65,7 +65,7 @@ enum Piece {
         store: String,
         after: Option<Key>,
         version: Option<u64>,
-        /// The host has another stretch there: its records are told.
+        /// The host has another stretch there: its records are sent.
         differs: bool,
     },
 }
@@ -149,13 +149,13 @@ impl Browser {
         (!open.is_empty()).then(|| open[number % open.len()])
     }
 
-    /// A transaction of a document. If `late`, the document is too busy to hear of its end for now.
+    /// A transaction of a document. If `late`, the document is too busy to handle its end for now.
     pub fn commit(
         &mut self,
         document: usize,
         home: usize,
         late: bool,
-        run: impl FnOnce(&mut World, Home) -> Told,
+        run: impl FnOnce(&mut World, Home) -> Transaction,
     ) {
         let home = HOMES[home % HOMES.len()];
         let Some(index) = self.of_origin(document, home.origin) else {
@@ -167,16 +167,18 @@ impl Browser {
             .get(&home)
             .map_or(0, |database| database.version);
         let (began_at, _) = self.span();
-        let told = run(&mut self.world, home);
-        if told.operations.is_empty() {
+        let transaction = run(&mut self.world, home);
+        if transaction.operations.is_empty() {
             return;
         }
-        if told.version != before {
+        if transaction.version != before {
             // An upgrade waits until all connections are closed, and those close behind their
             // transactions' ends.
             self.complete_all(home.origin);
         }
-        self.contexts[index].incomplete.push((home, told, began_at));
+        self.contexts[index]
+            .incomplete
+            .push((home, transaction, began_at));
         if !late {
             self.complete(index);
         }
@@ -184,12 +186,12 @@ impl Browser {
 
     /// A document comes to handle the ends of its transactions.
     fn complete(&mut self, index: usize) {
-        for (home, told, began_at) in std::mem::take(&mut self.contexts[index].incomplete) {
+        for (home, transaction, began_at) in std::mem::take(&mut self.contexts[index].incomplete) {
             let (_, committed_at) = self.span();
             let skew = self.contexts[index].skew;
-            let body = Body(&home).commit(&told, began_at + skew, committed_at + skew);
+            let body = Body(&home).commit(&transaction, began_at + skew, committed_at + skew);
             let sequence = self.deliver(index, body);
-            if told.eventful {
+            if transaction.eventful {
                 let id = format!("{}:{sequence}", self.contexts[index].name);
                 self.eventful.insert(id);
             }
@@ -219,24 +221,29 @@ impl Browser {
     }
 
     /// Writes to a database without a message to the host.
-    pub fn write_unseen(&mut self, home: usize, run: impl FnOnce(&mut World, Home) -> Told) {
+    pub fn write_unseen(&mut self, home: usize, run: impl FnOnce(&mut World, Home) -> Transaction) {
         let home = HOMES[home % HOMES.len()];
         self.span();
         run(&mut self.world, home);
         self.lost[home.origin] = true;
     }
 
-    /// A commit for which there was no room: only that it is missing is told.
-    pub fn overflow(&mut self, document: usize, home: usize, run: impl FnOnce(&mut World, Home) -> Told) {
+    /// A commit for which there was no room: only a gap is reported.
+    pub fn overflow(
+        &mut self,
+        document: usize,
+        home: usize,
+        run: impl FnOnce(&mut World, Home) -> Transaction,
+    ) {
         let home = HOMES[home % HOMES.len()];
         let Some(index) = self.of_origin(document, home.origin) else {
             return;
         };
         self.complete(index);
         self.span();
-        let told = run(&mut self.world, home);
-        if !told.operations.is_empty() {
-            self.deliver(index, Body(&home).gap(&told));
+        let transaction = run(&mut self.world, home);
+        if !transaction.operations.is_empty() {
+            self.deliver(index, Body(&home).gap(&transaction));
         }
     }
 
@@ -245,16 +252,16 @@ impl Browser {
         &mut self,
         document: usize,
         home: usize,
-        first: impl FnOnce(&mut World, Home) -> Told,
-        second: impl FnOnce(&mut World, Home) -> Told,
+        first: impl FnOnce(&mut World, Home) -> Transaction,
+        second: impl FnOnce(&mut World, Home) -> Transaction,
     ) {
         let Some(index) = self.of_origin(document, HOMES[home % HOMES.len()].origin) else {
             return;
         };
         self.complete(index);
         self.span();
-        let told = first(&mut self.world, HOMES[home % HOMES.len()]);
-        if !told.operations.is_empty() {
+        let transaction = first(&mut self.world, HOMES[home % HOMES.len()]);
+        if !transaction.operations.is_empty() {
             self.contexts[index].sequence += 1;
         }
         let after = self.contexts[index].sequence;
@@ -518,7 +525,7 @@ impl Browser {
     }
 
     /// A message from the host that is for the browser.
-    pub fn hear(&mut self, message: FromHost) -> Result<(), String> {
+    pub fn receive(&mut self, message: FromHost) -> Result<(), String> {
         match message {
             FromHost::Acknowledged { context, sequence } => self.acknowledged(&context, sequence)?,
             FromHost::Matched {

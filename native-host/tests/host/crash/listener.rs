@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-/// The channel on which the listener is told that it has heard all.
+/// The channel whose message says to the listener that it has received all.
 const LAST: &str = "idb-end";
 
 /// A message: its channel and its text.
-pub type Heard = (String, String);
+pub type Message = (String, String);
 
 pub struct Listener {
-    heard: Arc<Mutex<Vec<Heard>>>,
+    messages: Arc<Mutex<Vec<Message>>>,
     ended: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -25,24 +25,28 @@ pub struct Listener {
 impl Listener {
     /// Listens from now on.
     pub fn start(url: &str) -> Self {
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let messages = Arc::new(Mutex::new(Vec::new()));
         let ended = Arc::new(AtomicBool::new(false));
         let (ready, is_ready) = mpsc::channel();
         let thread = thread::spawn({
-            let (heard, ended, url) = (Arc::clone(&heard), Arc::clone(&ended), url.to_owned());
+            let (messages, ended, url) = (Arc::clone(&messages), Arc::clone(&ended), url.to_owned());
             move || {
                 while !ended.load(Ordering::SeqCst) {
-                    let _broken = listen(&url, &heard, &ready);
+                    let _broken = listen(&url, &messages, &ready);
                     thread::sleep(Duration::from_millis(2));
                 }
             }
         });
         is_ready.recv().expect("subscribed");
-        Self { heard, ended, thread }
+        Self {
+            messages,
+            ended,
+            thread,
+        }
     }
 
-    /// All that was heard. The server must be well.
-    pub fn end(self, url: &str) -> Vec<Heard> {
+    /// All received messages. The server must be well.
+    pub fn end(self, url: &str) -> Vec<Message> {
         self.ended.store(true, Ordering::SeqCst);
         let mut connection = redis::Client::open(url)
             .and_then(|client| client.get_connection())
@@ -64,27 +68,27 @@ impl Listener {
                     redis::cmd("CLIENT")
                         .arg(&["KILL", "TYPE", kind])
                         .exec(&mut connection)
-                        .expect("told");
+                        .expect("sent");
                 }
             }
         }
         self.thread.join().expect("it listened");
-        std::mem::take(&mut self.heard.lock().expect("whole"))
+        std::mem::take(&mut self.messages.lock().expect("whole"))
     }
 }
 
-/// Listens until the connection breaks, or the end is told.
-fn listen(url: &str, heard: &Mutex<Vec<Heard>>, ready: &mpsc::Sender<()>) -> redis::RedisResult<()> {
+/// Listens until the connection breaks, or the last message arrives.
+fn listen(url: &str, messages: &Mutex<Vec<Message>>, ready: &mpsc::Sender<()>) -> redis::RedisResult<()> {
     let mut connection = redis::Client::open(url)?.get_connection()?;
     let mut subscriber = connection.as_pubsub();
     subscriber.psubscribe("idb*")?;
-    let _told_before = ready.send(());
+    let _sent_before = ready.send(());
     loop {
         let message = subscriber.get_message()?;
         if message.get_channel_name() == LAST {
             return Ok(());
         }
-        let heard_now = (message.get_channel_name().to_owned(), message.get_payload()?);
-        heard.lock().expect("whole").push(heard_now);
+        let message = (message.get_channel_name().to_owned(), message.get_payload()?);
+        messages.lock().expect("whole").push(message);
     }
 }

@@ -1,4 +1,4 @@
-//! What the browser really holds: a small IndexedDB, and what is told of each change.
+//! What the browser really holds: a small IndexedDB, and the report of each change.
 
 use std::collections::BTreeMap;
 
@@ -162,9 +162,9 @@ pub enum Change {
     CreateIndex { store: u8 },
 }
 
-/// What a transaction did: its operations as the hook tells them.
+/// What a transaction did: its operations as the hook reports them.
 #[derive(Debug, Default, Clone)]
-pub struct Told {
+pub struct Transaction {
     pub version: u64,
     pub operations: Vec<String>,
     /// The stores it wrote to.
@@ -185,19 +185,19 @@ fn quoted(text: &str) -> String {
 
 impl World {
     /// Runs a transaction; what it needs is made in an upgrade that is part of it.
-    pub fn run(&mut self, home: Home, change: Option<Change>, requests: &[Request]) -> Told {
-        let mut told = Told::default();
+    pub fn run(&mut self, home: Home, change: Option<Change>, requests: &[Request]) -> Transaction {
+        let mut transaction = Transaction::default();
         let database = self.databases.entry(home).or_default();
         let mut upgrade = database.version == 0;
         if let Some(change) = change {
-            upgrade |= reshape(database, change, &mut told);
+            upgrade |= reshape(database, change, &mut transaction);
         }
         for request in requests {
-            upgrade |= request.run(database, &mut self.values, &mut told);
+            upgrade |= request.run(database, &mut self.values, &mut transaction);
         }
         database.version += u64::from(upgrade);
-        told.version = database.version;
-        told
+        transaction.version = database.version;
+        transaction
     }
 
     /// `deleteDatabase`; whether there was one.
@@ -206,8 +206,8 @@ impl World {
     }
 }
 
-impl Told {
-    fn tell(&mut self, store: &str, operation: String) {
+impl Transaction {
+    fn record(&mut self, store: &str, operation: String) {
         self.operations.push(operation);
         if !self.stores.iter().any(|known| known == store) {
             self.stores.push(store.to_owned());
@@ -217,7 +217,7 @@ impl Told {
     fn schema(&mut self, store: &str, change: &str) {
         self.eventful = true;
         let text = format!(r#"{{"schema":{{"store":{},"change":{change}}}}}"#, quoted(store));
-        self.tell(store, text);
+        self.record(store, text);
     }
 }
 
@@ -225,12 +225,12 @@ fn name(store: u8) -> &'static str {
     STORES[usize::from(store) % STORES.len()]
 }
 
-fn reshape(database: &mut Database, change: Change, told: &mut Told) -> bool {
+fn reshape(database: &mut Database, change: Change, transaction: &mut Transaction) -> bool {
     match change {
         Change::DeleteStore { store } => {
             let there = database.stores.remove(name(store)).is_some();
             if there {
-                told.schema(name(store), r#"{"delete_store":{}}"#);
+                transaction.schema(name(store), r#"{"delete_store":{}}"#);
             }
             there
         }
@@ -242,7 +242,7 @@ fn reshape(database: &mut Database, change: Change, told: &mut Told) -> bool {
                 return false;
             };
             database.stores.insert(name(to).to_owned(), records);
-            told.schema(
+            transaction.schema(
                 name(store),
                 &format!(r#"{{"rename_store":{{"to":{}}}}}"#, quoted(name(to))),
             );
@@ -253,7 +253,7 @@ fn reshape(database: &mut Database, change: Change, told: &mut Told) -> bool {
             if there {
                 let index =
                     r#"{"create_index":{"index":"by","key_path":"n","unique":false,"multi_entry":false}}"#;
-                told.schema(name(store), index);
+                transaction.schema(name(store), index);
             }
             there
         }
@@ -273,18 +273,22 @@ impl Request {
     }
 
     /// Whether a store had to be made for it.
-    fn run(self, database: &mut Database, values: &mut u64, told: &mut Told) -> bool {
+    fn run(self, database: &mut Database, values: &mut u64, transaction: &mut Transaction) -> bool {
         let store = self.store();
         let made = !database.stores.contains_key(store);
         if made {
-            told.schema(
+            transaction.schema(
                 store,
                 r#"{"create_store":{"key_path":null,"auto_increment":false}}"#,
             );
         }
         let records = database.stores.entry(store.to_owned()).or_default();
         let quoted_store = quoted(store);
-        let mut put = |told: &mut Told, records: &mut BTreeMap<Key, Value>, what: &str, key: Key, kind| {
+        let mut put = |transaction: &mut Transaction,
+                       records: &mut BTreeMap<Key, Value>,
+                       what: &str,
+                       key: Key,
+                       kind| {
             *values += 1;
             let value = value(kind, *values);
             let text = format!(
@@ -292,21 +296,21 @@ impl Request {
                 key_text(key),
                 value.typed
             );
-            told.eventful = true;
-            told.tell(store, text);
+            transaction.eventful = true;
+            transaction.record(store, text);
             records.insert(key, value);
         };
         match self {
-            Self::Put { key, kind, .. } => put(told, records, "put", key, kind),
+            Self::Put { key, kind, .. } => put(transaction, records, "put", key, kind),
             Self::Fill { key, count, .. } => {
                 for key in key..(key + count).min(NUMBERS) {
-                    put(told, records, "put", key, u8::MAX);
+                    put(transaction, records, "put", key, u8::MAX);
                 }
             }
             // One of a key that is there fails, and is left out.
             Self::Add { key, kind, .. } => {
                 if !records.contains_key(&key) {
-                    put(told, records, "add", key, kind);
+                    put(transaction, records, "add", key, kind);
                 }
             }
             Self::Delete { key, .. } => {
@@ -315,7 +319,7 @@ impl Request {
                     r#"{{"delete":{{"store":{quoted_store},"key":{}}}}}"#,
                     key_text(key)
                 );
-                told.tell(store, text);
+                transaction.record(store, text);
             }
             Self::DeleteRange { from, to, open, .. } => {
                 records.retain(|key, _| {
@@ -331,13 +335,13 @@ impl Request {
                     key_text(from),
                     key_text(to)
                 );
-                told.eventful = true;
-                told.tell(store, text);
+                transaction.eventful = true;
+                transaction.record(store, text);
             }
             Self::Clear { .. } => {
                 records.clear();
-                told.eventful = true;
-                told.tell(store, format!(r#"{{"clear":{{"store":{quoted_store}}}}}"#));
+                transaction.eventful = true;
+                transaction.record(store, format!(r#"{{"clear":{{"store":{quoted_store}}}}}"#));
             }
         }
         made
@@ -356,12 +360,12 @@ impl Body<'_> {
         )
     }
 
-    pub fn commit(&self, told: &Told, began_at: i64, committed_at: i64) -> String {
+    pub fn commit(&self, transaction: &Transaction, began_at: i64, committed_at: i64) -> String {
         format!(
             r#"{{"commit":{{{},"version":{},"began_at":{began_at},"committed_at":{committed_at},"operations":[{}]}}}}"#,
             self.head(),
-            told.version,
-            told.operations.join(",")
+            transaction.version,
+            transaction.operations.join(",")
         )
     }
 
@@ -372,8 +376,8 @@ impl Body<'_> {
         )
     }
 
-    pub fn gap(&self, told: &Told) -> String {
-        let stores: Vec<String> = told
+    pub fn gap(&self, transaction: &Transaction) -> String {
+        let stores: Vec<String> = transaction
             .stores
             .iter()
             .map(|store| format!(r#"{{{},"store":{}}}"#, self.head(), quoted(store)))

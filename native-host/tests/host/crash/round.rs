@@ -16,7 +16,7 @@ use super::{
     clock::Clock,
     lab::Lab,
     listener::Listener,
-    model::{Home, Told, World},
+    model::{Home, Transaction, World},
     schedule::{DOCUMENTS, Step, Tear, Work},
     verdict, wal,
 };
@@ -100,13 +100,13 @@ pub fn play(
         lab, browser, report, ..
     } = round;
     lab.heal();
-    let heard = listener.end(&lab.redis.url());
+    let messages = listener.end(&lab.redis.url());
     outcome?;
     // What was published and not confirmed, since the host was killed or Redis itself was, is
     // published again if the server forgot it.
     let may_repeat = lab.redis_forgot;
     let reader = Reader::open(&lab.journal()).map_err(|error| error.to_string())?;
-    verdict::channels_kept_order(&heard, &reader, !lab.redis_failed, may_repeat)?;
+    verdict::channels_kept_order(&messages, &reader, !lab.redis_failed, may_repeat)?;
     // The host is gone, and with it everything that was still on its way.
     verdict::stream_is_whole(lab, &reader, &browser)?;
     verdict::cache_is_exact(lab, &browser)?;
@@ -231,7 +231,7 @@ impl Round<'_> {
         while let Ok(message) = host.receive_within(crate::support::PATIENCE) {
             let message = message.ok_or("the host does not end")?;
             self.lab.tell(&format!("< {message:?}"));
-            self.browser.hear(message)?;
+            self.browser.receive(message)?;
         }
         let status = host.wait();
         self.judge_end(status)
@@ -257,7 +257,7 @@ impl Round<'_> {
         }
     }
 
-    /// Hears what the host says, starts it if it is gone, and sends what there is.
+    /// Receives the host's messages, starts the host if it has ended, and sends the pending bodies.
     fn pump(&mut self) -> Result<(), String> {
         loop {
             let Some(host) = &mut self.host else {
@@ -277,7 +277,7 @@ impl Round<'_> {
                 }
                 Ok(Some(message)) => {
                     self.lab.tell(&format!("< {message:?}"));
-                    self.browser.hear(message)?;
+                    self.browser.receive(message)?;
                 }
                 Ok(None) => break,
                 Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {
@@ -357,6 +357,6 @@ impl Round<'_> {
     }
 }
 
-fn doing(work: &Work) -> impl FnOnce(&mut World, Home) -> Told {
+fn doing(work: &Work) -> impl FnOnce(&mut World, Home) -> Transaction {
     move |world, home| world.run(home, work.change, &work.requests)
 }

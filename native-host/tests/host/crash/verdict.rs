@@ -11,7 +11,7 @@ use protocol::{
 use super::{
     browser::Browser,
     lab::Lab,
-    listener::Heard,
+    listener::Message,
     model::{Address, Value},
 };
 
@@ -175,36 +175,39 @@ fn apply(event: &Event<'_>, replica: &mut BTreeMap<Address, String>) -> Verdict 
     Ok(())
 }
 
-/// What was heard is what the journal has, in order and on the right channels; all of it if the
-/// server was always well.
-pub fn channels_kept_order(heard: &[Heard], reader: &Reader, all: bool, may_repeat: bool) -> Verdict {
+/// Checks that the received messages are the journal's events, in order and on the right channels,
+/// and all of them if the server was always well.
+pub fn channels_kept_order(messages: &[Message], reader: &Reader, all: bool, may_repeat: bool) -> Verdict {
     let template = Template::channel("idb:{origin}:{database}:{store}").expect("the default");
     let journal = reader
         .events(0, usize::MAX >> 1, usize::MAX)
         .map_err(|error| error.to_string())?;
     let first = journal.first().map_or(0, |entry| entry.number);
     let mut last = 0;
-    for (channel, text) in heard {
+    for (channel, text) in messages {
         let event: Event<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let number = event.source.sequence;
         if number <= last && !may_repeat {
-            return Err(format!("event {number} was heard after {last}"));
+            return Err(format!("event {number} was received after {last}"));
         }
         last = last.max(number);
         let place = usize::try_from(number.wrapping_sub(first)).unwrap_or(usize::MAX);
         let entry = journal.get(place).filter(|entry| *entry.event == **text);
         let Some(entry) = entry else {
-            return Err(format!("{} was heard, which is not event {number}", shown(text)));
+            return Err(format!(
+                "{} was received, which is not event {number}",
+                shown(text)
+            ));
         };
         let place = reader.place(entry.store).map_err(|error| error.to_string())?;
         if *channel != template.store_name(place.names()) {
-            return Err(format!("event {number} was heard on {channel}"));
+            return Err(format!("event {number} was received on {channel}"));
         }
     }
-    if all && heard.len() != journal.len() {
+    if all && messages.len() != journal.len() {
         return Err(format!(
-            "{} of {} events were heard, though the server was always there",
-            heard.len(),
+            "{} of {} events were received, though the server was always there",
+            messages.len(),
             journal.len()
         ));
     }

@@ -128,7 +128,7 @@ impl Apply {
     }
 
     /// All lines that the test has not asked for yet, except those about single records.
-    pub fn told(&mut self) -> Vec<&Value> {
+    pub fn unread_lines(&mut self) -> Vec<&Value> {
         self.said.extend(self.lines.try_iter());
         self.said
             .iter()
