@@ -4,7 +4,7 @@ import { encode } from "../shared/encode.js";
 import { countsText, keysText } from "../shared/messages.js";
 import { ask, askIfThere, bucketNames, factoryOf, keyPathTextOf, outcome, placeOn } from "./reader.js";
 
-/** How many keys of a store are told at most. */
+/** How many keys of a store are shown at most. */
 const MAX_KEYS = 20_000;
 
 /**

@@ -2,7 +2,7 @@
 //
 // Invariants: a movement that comes without a commit is unexplained, no matter how many commits
 // follow; a movement is never explained by a commit that the meter showed before. What is written
-// unseen between two readings with a commit between them is not told apart from it.
+// unseen between two readings with a commit between them looks the same as it.
 
 import { CLEANUP, OTHERS_PATIENCE, OWN_PATIENCE } from "../shared/timing.js";
 

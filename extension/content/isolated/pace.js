@@ -22,7 +22,7 @@ const FIRST_OF_LITTLE = 16;
 /**
  * @typedef {object} Pace
  * @property {number} count how many records to read next
- * @property {(texts: string[]) => void} saw hears the texts of records that were read
+ * @property {(texts: string[]) => void} saw receives the texts of records that were read
  * @property {(read?: number) => boolean} halve says that so many were too much, or as many as were
  * to be read; whether less is possible
  */

@@ -85,7 +85,7 @@ export class BackgroundPort {
     try {
       port = chrome.runtime.connect({ name: "bridge" });
       port.onMessage.addListener((text) => this.#listener.received(text));
-      // The end of an older one may be told late.
+      // The end of an older port may be reported late.
       port.onDisconnect.addListener(() => this.#port === port && this.#reopenLater());
     } catch {
       // The extension was updated or removed, so it accepts nothing more from this document.

@@ -6,7 +6,7 @@
 // is read once more, in smaller pieces; and each request that it begins ends without this thread,
 // which a dialog, a debugger or a long task of the page may hold up at any time. So each connection
 // places all its requests at once, commits, and closes behind them (`ask`): no write in another tab
-// waits for longer than the requests take, and no upgrade or deletion is told that it is blocked.
+// waits for longer than the requests take, and no upgrade or deletion gets a `blocked` event.
 // (Chromium closes a connection only on its thread: an upgrade or a deletion waits for a thread
 // that is held up while it reads.) Each result carries the times before and after the reading, so
 // that the host can tell what is newer.
@@ -96,7 +96,7 @@ const running = new WeakMap();
 
 /**
  * Opens an existing database and resolves with what `place` returns, or with null if there is no
- * such database; rejects if that can't be told.
+ * such database; rejects if that is unknown.
  *
  * `place` places all its requests before it returns, and commits (`placeOn`): the connection is
  * closed behind them, and the engine answers without this thread.
@@ -219,7 +219,7 @@ async function shapeOf(factory, name) {
 export async function readInventory(bucket, buckets, goesOn) {
   const began = Date.now();
   const factory = await factoryOf(bucket);
-  // What has a name that can't be told is left out.
+  // Leave out names that cannot be sent.
   const found = ((await factory?.databases()) ?? []).filter(({ name = "" }) => isWellFormed(name));
   const shapes = [];
   let sliceBegan = performance.now();
@@ -382,7 +382,7 @@ export async function readRecordsOf(asked, delivered) {
     if (await delivered(answer.body)) {
       delay = FIRST_PAUSE;
       pace.saw(answer.present);
-      keys = keys.slice(answer.told);
+      keys = keys.slice(answer.sent);
     } else {
       pace.halve();
       await after(delay);
@@ -409,7 +409,7 @@ export async function readRecords(asked) {
  * The body that answers as much of a question as fits into one: how many of the keys it tells of,
  * and the texts of what is there.
  * @param {Asked} asked
- * @returns {Promise<{ body: string, told: number, present: string[] }>}
+ * @returns {Promise<{ body: string, sent: number, present: string[] }>}
  */
 async function readSomeRecords({ bucket, database: name, store, keys }) {
   const beganAt = Date.now();
@@ -430,10 +430,10 @@ async function readSomeRecords({ bucket, database: name, store, keys }) {
   const present = [];
   const absent = [];
   let units = 0;
-  let told = 0;
-  for (; told < keys.length && units < MAX_TEXT; told++) {
-    const text = keys[told];
-    const [there, value] = reading?.found[told] ?? [];
+  let sent = 0;
+  for (; sent < keys.length && units < MAX_TEXT; sent++) {
+    const text = keys[sent];
+    const [there, value] = reading?.found[sent] ?? [];
     if (there === undefined) {
       absent.push(text);
       continue;
@@ -444,7 +444,7 @@ async function readSomeRecords({ bucket, database: name, store, keys }) {
     present.push(record);
   }
   const source = { bucket, database: name, version: reading?.version ?? 0, store, beganAt, readAt };
-  return { body: recordsText(source, reading?.keyPathText, present, absent), told, present };
+  return { body: recordsText(source, reading?.keyPathText, present, absent), sent, present };
 }
 
 /**

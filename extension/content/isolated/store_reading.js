@@ -2,13 +2,13 @@
 //
 // Most stores are as the host knows them. So it is asked first, by the digests of long stretches,
 // which of them its mirror has alike. One that differs is read again and divided: the host is asked
-// about each of its pieces, and only a piece that differs is read once more and told. Where the
+// about each of its pieces, and only a piece that differs is read once more and sent. Where the
 // answers say that nothing is alike (a store that is new to the host, or one that a redaction rule
-// concerns), records are told at once, and it is asked ever more rarely.
+// concerns), records are sent at once, and it is asked ever more rarely.
 //
 // Invariants: stretches are dealt with in the order of their keys, so that the host can follow a
-// reading from the store's beginning to its end; what no answer calls alike is told; no more text
-// than that of one stretch is kept while the host is asked.
+// reading from the store's beginning to its end; every piece that no answer calls equal is sent; no
+// more text than that of one stretch is kept while the host is asked.
 
 import { digestsText, snapshotText, stretchText } from "../shared/messages.js";
 import { DIGESTS_TIME, FIRST_PAUSE, LAST_PAUSE, STRETCH_TIME } from "../shared/timing.js";
@@ -17,24 +17,24 @@ import { newPace } from "./pace.js";
 import { Stretches, WHOLE } from "./stretches.js";
 import { after, idle } from "./time.js";
 
-/** How much a stretch that is told by its digest has at most, unless it is one piece. */
+/** How much a stretch that is reported by its digest has at most, unless it is one piece. */
 const STRETCH_RECORDS = 2048;
 const STRETCH_UNITS = 512 * 1024;
 const STRETCH_PIECES = 32;
 /** How many stretches, and how much text of them, one question is about at most. */
 const ASKED_STRETCHES = 64;
 const ASKED_UNITS = 16 * 1024 * 1024;
-/** A store with less text than that is told: its digest would take as much. */
+/** A store with less text than that is sent: its digest would take as much. */
 const SHORT_UNITS = 512;
-/** After so many answers in a row that call nothing alike what the question was about is told. */
+/** After so many answers in a row that call nothing equal the pieces in question are sent. */
 const ASKED_IN_VAIN = 4;
-/** How many pieces are told at most between two questions that find nothing alike. */
-const TOLD_AT_ONCE = 63;
+/** How many pieces are sent at most between two questions that find nothing equal. */
+const SENT_AT_ONCE = 63;
 
 /** @typedef {import("./stretches.js").Piece} Piece */
 
 /**
- * A stretch that was read and is told by its digest.
+ * A stretch that was read and is reported by its digest.
  * @typedef {import("./stretches.js").Range & {
  *   text: string,
  *   units: number,
@@ -66,8 +66,8 @@ class StoreReading {
   #toAsk = 0;
   /** How many answers in a row did not. */
   #inVain = 0;
-  /** How many pieces are told before the host is asked again. */
-  #toTell = 0;
+  /** How many pieces are sent before the host is asked again. */
+  #toSend = 0;
   #delay = FIRST_PAUSE;
 
   /**
@@ -95,9 +95,9 @@ class StoreReading {
       const piece = await stretches.next();
       if (piece === null) return;
       const isWhole = piece.after === undefined && piece.until === undefined;
-      if (this.#toTell > 0 || (isWhole && unitsOfPiece(piece) < SHORT_UNITS)) {
+      if (this.#toSend > 0 || (isWhole && unitsOfPiece(piece) < SHORT_UNITS)) {
         if (!(await this.#tell(stretches, piece))) continue;
-        this.#toTell -= 1;
+        this.#toSend -= 1;
       } else {
         stretches.accept(piece);
         await this.#add(piece);
@@ -132,7 +132,7 @@ class StoreReading {
     this.#stretches = [];
     const isAlike = await this.#compare(asked);
     this.#toAsk = isAlike ? Math.min(Math.max(this.#toAsk * 2, 1), ASKED_STRETCHES) : 0;
-    this.#toTell = Math.min(2 ** Math.max(this.#inVain - 1, 0) - 1, TOLD_AT_ONCE);
+    this.#toSend = Math.min(2 ** Math.max(this.#inVain - 1, 0) - 1, SENT_AT_ONCE);
   }
 
   /** Asks about the stretches that have been put together, and about what there is of the next. */

@@ -47,7 +47,7 @@ export class Watch {
 
   /** Whether a worker is known, or unseen writes were found. */
   #isSuspect = false;
-  /** Whether others' commits have been told that the background does not know accounted for. */
+  /** Whether others' commits were reported that the background still takes for unaccounted. */
   #owesOthers = false;
   /** What calls for a comparison: an unexplained movement; commits that may hide one. */
   #isAlarmed = false;

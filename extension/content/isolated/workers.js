@@ -7,17 +7,17 @@ import { LONGEST_ADDRESS } from "../shared/channel.js";
 /** What the address of a worker's script ends with; or its last name has it in it. */
 const SCRIPT = /\.[cm]?[jt]s(\?|$)|\/[^./?]*worker[^./?]*(\?|$)/i;
 
-/** How many scripts are told of at most. */
+/** How many scripts are reported at most. */
 const MOST_SCRIPTS = 16;
 
 /** How many scripts are remembered that are hooked, until the browser tells of them. */
 const MOST_HOOKED = 1024;
 
 /**
- * What a document's workers are told to.
+ * The receivers of a document's workers.
  * @typedef {object} WorkerListener
- * @property {(url: string) => void} tell a script that was not told of; without what stands behind
- * `?` or `#`, where secrets may be
+ * @property {(url: string) => void} tell a script that was not reported yet; without what stands
+ * behind `?` or `#`, where secrets may be
  * @property {() => void} suspect a worker may be about to write
  */
 
@@ -47,7 +47,7 @@ export class Workers {
   }
 
   /**
-   * The next worker with this script is hooked: its writes are told. One without a hook that is
+   * The next worker with this script is hooked: its writes are captured. One without a hook that is
    * known stays so.
    * @param {string} address
    */

@@ -26,7 +26,7 @@ import { createElement, isLate } from "../shared/unnamed.js";
 
 const node = createElement("b");
 
-/** Whether the bridge wants to hear of writes. */
+/** Whether the bridge wants writes. */
 export let active = false;
 
 listen(node, READY, () => {
@@ -54,8 +54,8 @@ listen(node, UNTRACE, () => {
 });
 
 /**
- * Whether the document goes away. What is written now is told at the call: the end of its
- * transaction will most likely not be heard.
+ * Whether the document goes away. A write is now sent at its call: the end of its transaction will
+ * most likely not be seen.
  */
 export let leaving = false;
 
@@ -67,7 +67,7 @@ listen(node, STAY, () => {
 });
 
 /**
- * Lets something be done while the document can still be heard.
+ * Runs something while the document can still send.
  * @param {() => void} action
  */
 export const whenLeaving = (action) => listen(node, LEAVE, action);

@@ -3,7 +3,7 @@
 // Chromium does not collect a connection that has listeners, and one that is not collected holds up
 // upgrades and deletions until its document ends: a page that forgets its connections must not be
 // worse off with us. If the page set one of the usual handlers it is kept anyway; then we stay,
-// too, and hear when the browser closes it.
+// too, and learn when the browser closes it.
 
 import { listen, unlisten } from "./idb.js";
 import { wantSurvey } from "./channel_end.js";
@@ -24,7 +24,7 @@ function closed(event) {
 
 /**
  * @param {IDBDatabase} database
- * @param {(event: Event) => void} ended hears of each transaction that ends, before the page if it
+ * @param {(event: Event) => void} ended gets each transaction that ends, before the page if it
  * can
  */
 export function watch(database, ended) {
@@ -37,33 +37,33 @@ export function watch(database, ended) {
   watched.set(database, others + 1);
 }
 
-/** @type {WeakMap<IDBDatabase, number>} The same for those whose requests' events are heard. */
-const heard = sealedOff(new WeakMap());
+/** @type {WeakMap<IDBDatabase, number>} The same for those whose requests' events are observed. */
+const observed = sealedOff(new WeakMap());
 
 /**
  * @param {IDBDatabase} database
- * @param {(event: Event) => void} hear hears of each request that is done, before the page if it
+ * @param {(event: Event) => void} observe gets each request that is done, before the page if it
  * can
  */
-export function hearRequests(database, hear) {
-  const others = heard.get(database) ?? 0;
+export function observeRequests(database, observe) {
+  const others = observed.get(database) ?? 0;
   if (others === 0) {
-    listen(database, "success", hear, true);
-    listen(database, "error", hear, true);
+    listen(database, "success", observe, true);
+    listen(database, "error", observe, true);
   }
-  heard.set(database, others + 1);
+  observed.set(database, others + 1);
 }
 
 /**
  * @param {IDBDatabase} database
- * @param {(event: Event) => void} hear
+ * @param {(event: Event) => void} observe
  */
-export function stopHearing(database, hear) {
-  const others = /** @type {number} */ (heard.get(database)) - 1;
-  heard.set(database, others);
+export function stopObserving(database, observe) {
+  const others = /** @type {number} */ (observed.get(database)) - 1;
+  observed.set(database, others);
   if (others > 0) return;
-  unlisten(database, "success", hear, true);
-  unlisten(database, "error", hear, true);
+  unlisten(database, "success", observe, true);
+  unlisten(database, "error", observe, true);
 }
 
 /**

@@ -21,7 +21,7 @@ export function observeAll() {
   }
   observeCalls(IDBCursor.prototype, "update", (self, request, value) => observe("update", self, request, value));
   observeCalls(IDBCursor.prototype, "delete", (self, request) => observe("cursor.delete", self, request, undefined));
-  // From its beginning: what another window's methods write in it is not told to us.
+  // From its beginning: writes by another window's methods in it are not visible here.
   observeCalls(IDBDatabase.prototype, "transaction", (_self, transaction) => {
     if (active && modeOf(transaction) === "readwrite") known(transaction);
   });

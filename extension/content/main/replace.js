@@ -10,8 +10,8 @@ const nativeText = uncurry(Function.prototype.toString);
 /** How many objects `missed` holds at most: once it is full everything is read. */
 export const MAX_MISSED = 100;
 /**
- * The objects whose methods were called while there was no stack left to take note of it. Told when
- * there is: `transactions.js`.
+ * The objects whose methods were called while there was no stack left to take note of it. Reported
+ * when there is: `transactions.js`.
  * @type {any[]}
  */
 export const missed = emptyList();
@@ -33,7 +33,7 @@ function replace(owner, name, half, make) {
 }
 
 /**
- * Lets a method or an accessor be called as ever, and an observer hear of each call that did not
+ * Lets a method or an accessor be called as ever, and an observer see each call that did not
  * throw.
  * @param {any} owner
  * @param {string} name
@@ -71,7 +71,7 @@ export const observeGets = (owner, name, observer) => observeHalf(owner, name, "
  * Observes the setter of a name.
  * @param {any} owner
  * @param {(self: any) => string} nameOf its getter
- * @param {(self: any, before: string) => void} observer hears the name that was there before
+ * @param {(self: any, before: string) => void} observer gets the name that was there before
  */
 export function observeRenames(owner, nameOf, observer) {
   const nameNow = (/** @type {any} */ self) => {
@@ -95,8 +95,8 @@ export function observeRenames(owner, nameOf, observer) {
 }
 
 /**
- * As `observeCalls`, for a method whose first argument is a name; the observer hears which name it
- * took.
+ * As `observeCalls`, for a method whose first argument is a name; the observer gets the name that
+ * it took.
  * @param {any} owner
  * @param {string} name
  * @param {(self: any, result: any, name: string) => void} observer

@@ -2,13 +2,13 @@
 // handed over when they commit.
 //
 // No request gets a listener: whether it succeeded, and with which key, is asked of it at
-// `complete`. A transaction whose end is not heard of, because its document goes away or the page
+// `complete`. A transaction whose end is not seen, because its document goes away or the page
 // stops the event, is given up: its stores are read again. One in which no write was seen may have
 // had some by methods of a window that has no hook: its stores are compared, at leisure.
 
 import { bucketOf } from "./buckets.js";
 import { nameOfException } from "../shared/builtins.js";
-import { hearRequests, stopHearing, unwatch, watch } from "./connections.js";
+import { observeRequests, stopObserving, unwatch, watch } from "./connections.js";
 import { encode, opaque } from "../shared/encode.js";
 import {
   databaseOf,
@@ -88,9 +88,9 @@ const MAX_STACKS = 200;
  * them is known
  * @property {string} why; empty if there are none
  * @property {boolean} readsBack whether one of them was read behind others
- * @property {((event: Event) => void) | null} hear hears of its requests before the page does
- * @property {Names} announced stores of which was told that they may be written to without more
- * being heard of it
+ * @property {((event: Event) => void) | null} observe gets its requests before the page does
+ * @property {Names} announced stores that were announced as possibly written to without a
+ * further report
  */
 /**
  * @typedef {Record<string, string>} Names names of stores as JSON, with their key paths; empty
@@ -128,7 +128,7 @@ export function known(native) {
       doubtful: noNames(),
       why: "",
       readsBack: false,
-      hear: null,
+      observe: null,
       announced: noNames(),
     };
     // In this order: the stack may end at each call.
@@ -139,16 +139,16 @@ export function known(native) {
 }
 
 /**
- * Lets the events of a transaction's requests be heard before the page hears them, to its end.
+ * Observes the events of a transaction's requests before the page does, until its end.
  * @param {Transaction} transaction
- * @param {(event: Event) => void} hear
+ * @param {(event: Event) => void} observe
  */
-export function hearFirst(transaction, hear) {
-  if (transaction.hear !== null) return;
+export function observeFirst(transaction, observe) {
+  if (transaction.observe !== null) return;
   // Half of it would listen for good.
   needStack(STACK_OF_HEARING);
-  hearRequests(databaseOf(transaction.native), hear);
-  transaction.hear = hear;
+  observeRequests(databaseOf(transaction.native), observe);
+  transaction.observe = observe;
 }
 
 /** More calls deep than that. */
@@ -196,7 +196,7 @@ export function record(transaction, operation, store) {
 }
 
 /**
- * Whether a name can be told: stores of others are left out.
+ * Whether a name can be sent: stores of others are left out.
  * @param {string} name as JSON
  */
 const isTellable = (name) => (name.length <= MAX_NAME && indexOf(name, "\\ud") < 0) || isWellFormed(parse(name));
@@ -265,7 +265,7 @@ function tell(transaction) {
     return;
   }
   try {
-    // Here, so that a commit which can't be told leaves nothing to the next one.
+    // Here, so that a commit which can't be sent leaves nothing to the next one.
     handed = emptyList();
     stacks = emptyList();
     const text = bodyOf(transaction, place, versionOf(database));
@@ -288,14 +288,14 @@ function tryToWantSurvey() {
 }
 
 /** @param {Transaction} transaction */
-function end({ native, hear }) {
+function end({ native, observe }) {
   transactions.delete(native);
   unwatch(databaseOf(native), ended);
-  if (hear !== null) stopHearing(databaseOf(native), hear);
+  if (observe !== null) stopObserving(databaseOf(native), observe);
 }
 
 /**
- * The members that name a database; empty if its name can't be told. A bucket that is not known is
+ * The members that name a database; empty if its name can't be sent. A bucket that is not known is
  * null, which only comparisons understand.
  * @param {IDBDatabase} database
  */
@@ -338,7 +338,7 @@ function giveUp(transaction, native, why) {
  */
 function compareScope(native, place) {
   // An upgrade may have changed which stores there are. What leaves with the document is for
-  // another one, which is told no null.
+  // another one, which gets no null.
   if (modeOf(native) === "versionchange" || (leaving && bucketOf(databaseOf(native)) === undefined)) {
     wantSurvey();
     return;
@@ -354,7 +354,7 @@ function compareScope(native, place) {
 
 /**
  * Has the stores read again that a transaction may yet write to. For documents that go away: they
- * hear nothing more of it, most likely.
+ * get no more of its events, most likely.
  * @param {Transaction} transaction
  */
 function announce({ native, stores, doubtful, announced }) {
@@ -430,7 +430,7 @@ function storeOf(self) {
 /** When `giveUpEnded` looked last. */
 let lookedAt = 0;
 
-/** Transactions that have ended without being heard of: the page stopped the event. */
+/** Transactions that have ended unseen: the page stopped the event. */
 function giveUpEnded() {
   const before = now() - LOOK_AFTER;
   // Each that waits costs an exception: a page with thousands of them would pay for it with each
@@ -454,7 +454,7 @@ function hasEnded(native) {
   }
 }
 
-// A transaction may commit when the hook can no longer hear of it, for example after its frame was
+// A transaction may commit when the hook can no longer see it, for example after its frame was
 // taken out of the page.
 whenLeaving(() => {
   try {
@@ -511,7 +511,7 @@ function forgetOverwritten(operations) {
     const { name, store, request, key, readBehind } = operations[index];
     if ((name !== "put" && name !== "add") || request === null || errorOf(request) !== null) continue;
     const result = key === "" ? resultOf(request) : null;
-    // An object that the page has, too: its value is not told at all.
+    // An object that the page has, too: its value is not sent at all.
     if (typeof result === "object" && key === "") continue;
     const record = `${store} ${key === "" ? encode(result, false) : key}`;
     if (readBehind > (nextWrites.get(record) ?? operations.length)) operations[index].content = overwritten();

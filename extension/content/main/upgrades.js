@@ -76,11 +76,11 @@ export function observeSchema(method, self, result, name) {
       break;
     case "store.name": {
       const to = nameOfStore(self);
-      // What has no name that can be told is gone as far as anybody else can see.
+      // A store whose name cannot be sent has disappeared for every reader of events.
       const change = isWellFormed(to) ? renameStoreText(to) : DELETE_STORE;
       if (to !== name) recordSchema(transactionOf(self), name, change, self);
-      // Nothing of its records was told under the name before.
-      if (!isWellFormed(name)) doubt(writing(transactionOf(self)), stringify(to), "a store got a name that can be told");
+      // None of its records was sent under the name before.
+      if (!isWellFormed(name)) doubt(writing(transactionOf(self)), stringify(to), "a store got a name that can be sent");
       break;
     }
     case "index.name": {
@@ -113,7 +113,7 @@ export function observeOpen(factory, request) {
 /** How many databases are being deleted. */
 let deletions = 0;
 
-// They go although the document hears nothing of it any more.
+// They go although the document gets no event of it any more.
 whenLeaving(() => {
   if (deletions > 0) wantSurvey();
 });

@@ -27,7 +27,7 @@ import { keyMember, rangeMember } from "../shared/messages.js";
 import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { needStack } from "../shared/stack.js";
 import { asGiven, isKnown, remember } from "./cloned_keys.js";
-import { doubt, grow, hearFirst, known, operationOf, overwritten, record, transactionFor } from "./transactions.js";
+import { doubt, grow, observeFirst, known, operationOf, overwritten, record, transactionFor } from "./transactions.js";
 
 /**
  * @typedef {import("./transactions.js").Operation} Operation
@@ -206,17 +206,17 @@ function copied(key) {
 }
 
 /**
- * What is to be done when a request is done, before the page hears of it.
+ * What is to be done when a request is done, before the page sees it.
  * @type {WeakMap<IDBRequest, (event: Event, request: IDBRequest) => void>}
  */
 const awaited = sealedOff(new WeakMap());
 
 /**
- * Hears of requests on their way down, at the connection: neither the transaction nor anything
+ * Observes requests on their way down, at the connection: neither the transaction nor anything
  * behind it has seen them.
  * @param {Event} event
  */
-function hear(event) {
+function observeRequest(event) {
   if (!event.isTrusted) return;
   const request = targetOf(event);
   const action = awaited.get(request);
@@ -237,7 +237,7 @@ export function observeCursor(request) {
   try {
     const native = /** @type {IDBTransaction} */ (transactionOfRequest(request));
     if (modeOf(native) === "readonly") return;
-    hearFirst(known(native), hear);
+    observeFirst(known(native), observeRequest);
     awaited.set(request, rememberPosition);
   } catch {
     // No stack is left: what the keys were is not known then.
@@ -297,7 +297,7 @@ function readBack(store, transaction, operation, key) {
  * @param {(result: any) => void} action
  */
 function whenDone(transaction, operation, action) {
-  hearFirst(transaction, hear);
+  observeFirst(transaction, observeRequest);
   awaited.set(/** @type {IDBRequest} */ (operation.request), (_event, request) => {
     if (errorOf(request) === null) action(resultOf(request));
   });
@@ -324,9 +324,9 @@ function takeKey(result, transaction, operation) {
  * @param {Operation} operation
  */
 function tryToRead(store, key, transaction, operation) {
-  // A request of ours that could not be taken note of would be the page's to hear of.
+  // A request of ours that could not be taken note of would be visible to the page.
   needStack(STACK_OF_READING);
-  hearFirst(transaction, hear);
+  observeFirst(transaction, observeRequest);
   let request;
   try {
     request = getRecord(store, key);

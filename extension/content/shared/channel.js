@@ -65,7 +65,7 @@ export const BODY = "body";
 // What is posted on it is the `data` of `BODY`; or `{compare}`, with the `data` of `COMPARE`; or
 // `{survey: true}`.
 
-/** How much of a worker's address is told, in UTF-16 units. */
+/** How much of a worker's address is sent, in UTF-16 units. */
 export const LONGEST_ADDRESS = 1024;
 
 /** In a body's text where a blob's bytes are missing: no JSON text has it. */

@@ -6,7 +6,7 @@
 // In the page.
 
 /**
- * After how long a transaction is looked after whose end was not heard of: the page may have
+ * After how long a transaction is checked whose end was not seen: the page may have
  * stopped its events. Long enough that most have ended by themselves.
  */
 export const LOOK_AFTER = 1000;
@@ -60,7 +60,7 @@ export const LONGEST_REST = 600_000;
 
 // Reading.
 
-/** The first pause until what there was no room for is told again, and the longest. */
+/** The first pause until a refused delivery is sent again, and the longest. */
 export const FIRST_PAUSE = 250;
 export const LAST_PAUSE = 8000;
 
@@ -89,7 +89,7 @@ export const OPENS_SLICE = 10;
 export const LISTED = 200;
 
 /**
- * How long a stretch is read that is told by its digest, and how long stretches wait for others
+ * How long a stretch is read that is reported by its digest, and how long stretches wait for others
  * until the host is asked about them: a document that says nothing for long is taken to hang.
  */
 export const STRETCH_TIME = 1000;

@@ -206,7 +206,7 @@ test("no_code_that_the_page_lets_be_inherited_runs", () => {
     const before = Object.getOwnPropertyDescriptor(owner, name);
     let ran = 0;
     const value = { a: [1, "x", true, setPrototypeOf(Object(5), Object.prototype)] };
-    const run = () => ((ran += 1), () => "told");
+    const run = () => ((ran += 1), () => "ran");
     let text;
     Object.defineProperty(owner, name, { get: run, configurable: true });
     try {
@@ -220,7 +220,7 @@ test("no_code_that_the_page_lets_be_inherited_runs", () => {
   }
 });
 
-test("members_that_the_page_lets_be_inherited_are_not_told", () => {
+test("members_inherited_from_the_page_are_not_sent", () => {
   const objects = /** @type {any} */ (Object.prototype);
   objects.inherited = 1;
   objects.get = () => 1;

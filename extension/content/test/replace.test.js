@@ -46,7 +46,7 @@ const unobserved = () => {
 };
 
 /**
- * Calls something of so many objects, of which no observer hears; whether each call has returned
+ * Calls something of so many objects, unseen by any observer; whether each call has returned
  * what the native function does.
  * @param {(self: any) => any} call
  */

@@ -90,7 +90,7 @@ const textsOf = (/** @type {Records} */ records, after = -Infinity, until = Infi
  * @param {Records} mirror
  */
 function newHost(mirror) {
-  const seen = { asked: 0, told: 0, bodies: 0, bytes: 0, snapshots: /** @type {number[]} */ ([]) };
+  const seen = { asked: 0, sent: 0, bodies: 0, bytes: 0, snapshots: /** @type {number[]} */ ([]) };
   /** @type {number | undefined} */
   let reached;
   let isOver = false;
@@ -125,7 +125,7 @@ function newHost(mirror) {
       pass(after === -Infinity ? undefined : after, until === Infinity ? undefined : until);
       for (const key of [...mirror.keys()]) if (key > after && key <= until) mirror.delete(key);
       for (const { key, value } of records) mirror.set(key, value);
-      seen.told += records.length;
+      seen.sent += records.length;
       seen.snapshots.push(records.length);
       return true;
     },
@@ -156,24 +156,24 @@ test("unchanged_store_costs_one_reading_and_a_few_kilobytes", async () => {
   const records = many(20_000);
   const whole = await read(records, new Map(), false);
   const again = await read(records, new Map(records), false);
-  assert.equal(again.told, 0);
+  assert.equal(again.sent, 0);
   assert.ok(again.bodies <= 6 && again.bytes < 3000, JSON.stringify(again));
   assert.ok(whole.bytes > 500 * again.bytes, JSON.stringify(whole));
   // The last one may find that nothing is left.
   assert.ok(again.transactions <= whole.transactions + 1, JSON.stringify([again, whole]));
 });
 
-test("only_the_pieces_that_differ_are_told", async () => {
+test("only_differing_pieces_are_sent", async () => {
   const records = many(20_000);
   const mirror = new Map(records);
   mirror.set(12_345, "another").delete(3);
   mirror.set(18_000.5, "gone since");
-  const { told, asked, bytes } = await read(records, mirror, false);
-  assert.ok(told <= 600 && asked < 40 && bytes < 120_000, JSON.stringify({ told, asked, bytes }));
+  const { sent, asked, bytes } = await read(records, mirror, false);
+  assert.ok(sent <= 600 && asked < 40 && bytes < 120_000, JSON.stringify({ sent, asked, bytes }));
 });
 
 /** The page goes on writing, and what it has captured is with the host before what is read. */
-test("page_that_goes_on_writing_has_little_told", async () => {
+test("steady_writes_send_few_records", async () => {
   const records = many(20_000);
   const mirror = new Map(records);
   const { host, seen } = newHost(mirror);
@@ -190,17 +190,17 @@ test("page_that_goes_on_writing_has_little_told", async () => {
   await readStore(OF, false, host);
   database.read = () => {};
   assert.deepEqual(sorted(mirror), database.records);
-  assert.ok(seen.told < 6000, JSON.stringify(seen));
+  assert.ok(seen.sent < 6000, JSON.stringify(seen));
 });
 
-test("store_that_the_host_lacks_is_told_once", async () => {
+test("store_that_the_host_lacks_is_sent_once", async () => {
   const records = many(20_000);
-  const { told, asked } = await read(records, new Map(), false);
-  assert.equal(told, 20_000);
+  const { sent, asked } = await read(records, new Map(), false);
+  assert.equal(sent, 20_000);
   assert.ok(asked <= 10, String(asked));
 });
 
-test("short_store_is_told_without_a_question", async () => {
+test("short_store_is_sent_without_a_question", async () => {
   for (const count of [0, 1, 3]) {
     const { asked, bodies } = await read(many(count), many(count), true);
     assert.deepEqual([asked, bodies], [0, 1]);
@@ -208,8 +208,8 @@ test("short_store_is_told_without_a_question", async () => {
 });
 
 test("store_of_a_few_records_is_asked_for_once", async () => {
-  const { asked, told } = await read(many(12), many(12), true);
-  assert.deepEqual([asked, told], [1, 0]);
+  const { asked, sent } = await read(many(12), many(12), true);
+  assert.deepEqual([asked, sent], [1, 0]);
 });
 
 test("host_ends_with_what_is_there_after_any_difference", async () => {
@@ -233,7 +233,7 @@ test("host_ends_with_what_is_there_after_any_difference", async () => {
   }
 });
 
-test("what_no_answer_calls_alike_is_told", async () => {
+test("pieces_without_an_equal_are_sent", async () => {
   const records = many(3000);
   database.records = sorted(records);
   const { host, seen } = newHost(new Map());
@@ -245,11 +245,11 @@ test("what_no_answer_calls_alike_is_told", async () => {
       return 0;
     },
   });
-  assert.equal(seen.told, 3000);
+  assert.equal(seen.sent, 3000);
   assert.ok(asked > 0 && asked <= 10, String(asked));
 });
 
-test("piece_that_there_was_no_room_for_is_told_in_smaller_ones", async () => {
+test("refused_piece_is_sent_in_smaller_ones", async () => {
   const records = many(64);
   database.records = sorted(records);
   const { host, seen } = newHost(new Map());
@@ -266,7 +266,7 @@ test("piece_that_there_was_no_room_for_is_told_in_smaller_ones", async () => {
   });
   await reading;
   assert.deepEqual(turnedAway.slice(0, 3), [16, 8, 4]);
-  assert.equal(seen.told, 64);
+  assert.equal(seen.sent, 64);
 });
 
 test("database_that_changes_meanwhile_is_left_to_another_reading", async () => {

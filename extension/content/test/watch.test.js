@@ -50,7 +50,7 @@ test("captured_commits_are_not_compared", async () => {
   assert.equal(seen.compared, 0);
 });
 
-test("commit_that_is_told_later_explains_a_movement", async () => {
+test("commit_reported_later_explains_a_movement", async () => {
   const { watch, seen } = newDocument("exact");
   watch.start(null);
   await pass(1000);
