@@ -14,8 +14,8 @@ pub const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// The pause where only a person can help (another version, a configuration error).
 pub const SLOW_BACKOFF: Duration = Duration::from_secs(60);
 
-/// How long the browser may take to tell the policy until a person is told. Chromium takes 3 to 5
-/// seconds after its start.
+/// How long the browser may take to report the policy before the user is notified. Chromium takes 3
+/// to 5 seconds after its start.
 pub const POLICY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long no part may come of a delivery until it gives way: up to twice as long, since an alarm

@@ -54,6 +54,9 @@ mod tests {
             command(&["Chromium"], "MacIntel"),
             "idb-relay install --browser chromium"
         );
-        assert_eq!(command(&["Unheard Of"], ""), "idb-relay install --browser all");
+        assert_eq!(
+            command(&["No Such Browser"], ""),
+            "idb-relay install --browser all"
+        );
     }
 }

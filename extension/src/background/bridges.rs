@@ -57,7 +57,7 @@ pub struct Bridge {
     pub still_alarms: u8,
     /// The delivery that there was no room for: what else comes of it is dropped.
     pub turned_away: Option<u64>,
-    /// Whether it was told to tell where writes are called from.
+    /// Whether it was asked for the stacks of writes.
     pub traced: bool,
     /// The stacks of deliveries that are about to come, by their numbers.
     pub stacks: Table<u64, Vec<String>>,
@@ -70,7 +70,7 @@ pub struct Bridge {
     /// The addresses of its workers' scripts.
     pub workers: Vec<String>,
     /// When it last said something, on a clock that counts messages.
-    last_heard: u64,
+    last_message: u64,
     /// When it last said something of what it reads.
     last_reading: u64,
 }
@@ -93,7 +93,7 @@ impl Bridge {
         self.still_alarms = 0;
     }
 
-    /// As inspectors are told.
+    /// The document as inspectors see it.
     fn document(&self) -> Document {
         let page = self.page();
         Document {
@@ -153,7 +153,7 @@ impl Bridges {
             leaving: false,
             shown: false,
             workers: Vec::new(),
-            last_heard: self.clock,
+            last_message: self.clock,
             last_reading: 0,
         };
         self.connected.insert(port, bridge);
@@ -234,10 +234,10 @@ impl Bridges {
     }
 
     /// The bridge at a port that has just said something.
-    pub fn heard(&mut self, port: u32) -> Option<&mut Bridge> {
+    pub fn note_message(&mut self, port: u32) -> Option<&mut Bridge> {
         self.clock += 1;
         let bridge = self.connected.get_mut(&port)?;
-        bridge.last_heard = self.clock;
+        bridge.last_message = self.clock;
         Some(bridge)
     }
 
@@ -366,12 +366,12 @@ impl Bridges {
             .map(|(port, _)| *port)
     }
 
-    /// A bridge that can read records of an origin, other than these: the one that was heard of
+    /// A bridge that can read records of an origin, other than these: the one that sent a message
     /// last is the least likely to be frozen.
     pub fn reader_of(&self, origin: &str, asked: &[u32]) -> Option<u32> {
         self.readers_of(origin)
             .filter(|(port, _)| !asked.contains(port))
-            .max_by_key(|(_, bridge)| bridge.last_heard)
+            .max_by_key(|(_, bridge)| bridge.last_message)
             .map(|(port, _)| *port)
     }
 
@@ -382,7 +382,13 @@ impl Bridges {
     pub fn surveyor_of(&self, origin: &str, silent: &[u32], last: Option<u32>) -> Option<u32> {
         self.readers_of(origin)
             .filter(|(port, _)| !silent.contains(port))
-            .max_by_key(|(port, bridge)| (bridge.page().frame == 0, Some(**port) != last, bridge.last_heard))
+            .max_by_key(|(port, bridge)| {
+                (
+                    bridge.page().frame == 0,
+                    Some(**port) != last,
+                    bridge.last_message,
+                )
+            })
             .map(|(port, _)| *port)
     }
 
@@ -395,7 +401,7 @@ impl Bridges {
     pub fn meterer_of(&self, origin: &str) -> Option<u32> {
         self.readers_of(origin)
             .filter(|(_, bridge)| bridge.shown)
-            .max_by_key(|(_, bridge)| (bridge.page().frame == 0, bridge.last_heard))
+            .max_by_key(|(_, bridge)| (bridge.page().frame == 0, bridge.last_message))
             .map(|(port, _)| *port)
     }
 
@@ -407,7 +413,7 @@ impl Bridges {
     /// A bridge has just said something of what it reads.
     pub fn note_reading(&mut self, port: u32) {
         if let Some(bridge) = self.connected.get_mut(&port) {
-            bridge.last_reading = bridge.last_heard;
+            bridge.last_reading = bridge.last_message;
         }
     }
 
@@ -453,7 +459,7 @@ mod tests {
         let mut bridges = Bridges::default();
         for (port, origin) in [(1, "http://a"), (2, "http://a"), (3, "http://b"), (4, "http://a")] {
             bridges.open(port, sender(origin, 0));
-            bridges.heard(port);
+            bridges.note_message(port);
             bridges.introduce(port, &format!("c{port}"), false, false);
         }
         assert_eq!(bridges.reader_of("http://a", &[]), None);
@@ -463,12 +469,12 @@ mod tests {
             }
         }
         assert_eq!(bridges.reader_of("http://a", &[]), Some(2));
-        bridges.heard(1);
+        bridges.note_message(1);
         assert_eq!(bridges.reader_of("http://a", &[]), Some(1));
         assert_eq!(bridges.reader_of("http://a", &[1]), Some(2));
         bridges.close(1);
         assert_eq!(bridges.reader_of("http://a", &[]), Some(2));
-        bridges.heard(2).expect("open").leaving = true;
+        bridges.note_message(2).expect("open").leaving = true;
         assert_eq!(bridges.reader_of("http://a", &[]), None);
         assert_eq!(bridges.ports_of("c3").collect::<Vec<_>>(), [3]);
     }
@@ -477,7 +483,7 @@ mod tests {
         let mut bridges = Bridges::default();
         for (port, frame) in [(1, 0), (2, 5)] {
             bridges.open(port, sender("http://a", frame));
-            bridges.heard(port).expect("open").standing = Standing::Welcome;
+            bridges.note_message(port).expect("open").standing = Standing::Welcome;
         }
         assert_eq!(bridges.reader_of("http://a", &[]), Some(2));
         assert_eq!(bridges.surveyor_of("http://a", &[], None), Some(1));
@@ -492,7 +498,7 @@ mod tests {
         let mut bridges = Bridges::default();
         let refuse = |bridges: &mut Bridges, port: u32, frame: i64| {
             bridges.open(port, sender("http://a", frame));
-            bridges.heard(port).expect("open").refused = Some(Refusal {
+            bridges.note_message(port).expect("open").refused = Some(Refusal {
                 problem: problems::ephemeral("http://a"),
                 lasting: true,
             });

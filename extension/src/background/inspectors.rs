@@ -13,8 +13,8 @@ use protocol::{
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-/// What a page is told. An answer's content is passed on as it is.
-pub type Told = ToInspector<Box<RawValue>>;
+/// A message to a page. An answer's content is passed on as it is.
+pub type Notification = ToInspector<Box<RawValue>>;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -30,8 +30,8 @@ struct Page {
     opened: bool,
     /// The tab that it looks at; none means all.
     tab: Option<i64>,
-    /// What it was told of the background last.
-    told: String,
+    /// The state of the background that it was sent last.
+    sent: String,
     /// Whose stacks it wants.
     tracing: Tracing,
 }
@@ -73,12 +73,12 @@ impl Inspectors {
         self.pages.is_empty()
     }
 
-    /// The page wants to be told about this tab, or about all.
+    /// The page asks for notifications about this tab, or about all.
     pub fn open(&mut self, port: u32, tab: Option<i64>) {
         if let Some(page) = self.pages.get_mut(&port) {
             page.opened = true;
             page.tab = tab;
-            page.told.clear();
+            page.sent.clear();
         }
     }
 
@@ -159,15 +159,15 @@ impl Inspectors {
         .collect()
     }
 
-    /// What pages are to be told of the background, each of its own tab, if it is new to them.
+    /// The background's state for pages, each for its own tab, if it is new to them.
     pub fn news(&mut self, state: impl Fn(Option<i64>) -> Background) -> Vec<(u32, String)> {
         let mut news = Vec::new();
         for (port, page) in self.pages.iter_mut().filter(|(_, page)| page.opened) {
-            let Ok(text) = serde_json::to_string(&Told::Background(Box::new(state(page.tab)))) else {
+            let Ok(text) = serde_json::to_string(&Notification::Background(Box::new(state(page.tab)))) else {
                 continue;
             };
-            if text != page.told {
-                page.told.clone_from(&text);
+            if text != page.sent {
+                page.sent.clone_from(&text);
                 news.push((*port, text));
             }
         }

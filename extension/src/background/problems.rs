@@ -139,10 +139,10 @@ pub fn broken_rule(error: &RuleError) -> Problem {
     }
 }
 
-/// The browser has not told the policy yet.
+/// The browser has not reported the policy yet.
 pub fn policy_awaited() -> Problem {
     Problem {
-        message: "Nothing is sent: the browser has not told the managed policy yet.".into(),
+        message: "Nothing is sent: the browser has not reported the managed policy yet.".into(),
         fix: "Try again in a few seconds: browsers read policies after their start.".into(),
     }
 }
@@ -150,7 +150,7 @@ pub fn policy_awaited() -> Problem {
 /// The same, when it should have long ago.
 pub fn policy_late() -> Problem {
     Problem {
-        message: "Nothing is sent: for half a minute the browser has not told the managed policy.".into(),
+        message: "Nothing is sent: for half a minute the browser has not reported the managed policy.".into(),
         fix: "Restart the browser. If this stays, let your administrator look at the browser's policies."
             .into(),
     }

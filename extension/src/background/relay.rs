@@ -5,7 +5,7 @@
 //! captured only if its databases are that origin's own ([`identity`](super::identity)), and its
 //! context is its origin's alone; nothing of a document reaches the host before the host has said
 //! hello, and never if its origin is not enabled; what leaves is redacted by all rules, and nothing
-//! leaves while one of them cannot be applied or the browser has not told the policy's; a lone
+//! leaves while one of them cannot be applied or the browser has not reported the policy's; a lone
 //! delivery leaves at once.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -152,8 +152,8 @@ impl Default for Policy {
     }
 }
 
-/// Is told which delivery is about to be looked into, by its context and number, and when that is
-/// over (`None`).
+/// Called with the context and number of a delivery before it is inspected, and with `None`
+/// afterwards.
 pub type InHand = fn(Option<(&str, u64)>);
 
 /// What makes the hashes of this browser profile its own. It never leaves the browser.
@@ -178,14 +178,14 @@ pub struct Decisions {
 /// Who we are, for the host.
 pub type Identity = ExtensionHello<'static>;
 
-/// Whether the browser has told the policy.
+/// Whether the browser has reported the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PolicyWait {
     /// It has.
     Over,
     /// Not yet.
     Short,
-    /// It should have by now: a person is told.
+    /// It should have by now: the user is notified.
     Long,
 }
 
@@ -220,8 +220,8 @@ pub struct Relay {
     rules: Table<String, Vec<Rule>>,
     /// Why the policy's rules are not among them.
     unreadable_policy: Option<String>,
-    /// The browser has not told the policy yet: Chromium takes seconds. Until then no document is
-    /// turned away, and nothing leaves.
+    /// The browser has not reported the policy yet: Chromium takes seconds. Until then no document
+    /// is turned away, and nothing leaves.
     policy_wait: PolicyWait,
     /// This profile's own.
     secret: Secret,
@@ -231,7 +231,7 @@ pub struct Relay {
     paused: bool,
     /// The match patterns for which we have the browser's permission, once that is known.
     granted: Option<Vec<String>>,
-    /// Whether inspectors may have to be told something.
+    /// Whether inspectors may need a notification.
     changed: bool,
     /// Deliveries that are not to be looked into: the background has failed on them.
     left_out: BTreeSet<(String, u64)>,
@@ -295,8 +295,8 @@ impl Relay {
         relay
     }
 
-    /// The same behind a background that failed, twice on each of these deliveries. What is looked
-    /// into is told from now on.
+    /// The same behind a background that failed, twice on each of these deliveries. Deliveries are
+    /// reported from now on before they are inspected.
     #[must_use]
     pub fn after_traps(mut self, left_out: impl IntoIterator<Item = (String, u64)>, in_hand: InHand) -> Self {
         self.left_out = left_out.into_iter().collect();
@@ -368,7 +368,7 @@ impl Relay {
         let Ok(message) = json::read(text) else {
             return;
         };
-        let Some(bridge) = self.bridges.heard(port) else {
+        let Some(bridge) = self.bridges.note_message(port) else {
             return;
         };
         let is_reading = matches!(message, FromBridge::Surveying {});
@@ -406,7 +406,7 @@ impl Relay {
             }
             // Asked for when it is welcome.
             FromBridge::Survey {} => bridge.wants_survey = true,
-            // That it was heard is all.
+            // Counting the message is all.
             FromBridge::Surveying {} => {}
             FromBridge::Surveyed {} => self.surveyed(port),
         }
@@ -415,7 +415,7 @@ impl Relay {
 
     /// Bodies came over a port, of deliveries whose numbers follow each other.
     pub fn receive_bodies(&mut self, port: u32, first: u64, bodies: Vec<String>) {
-        if self.bridges.heard(port).is_none() {
+        if self.bridges.note_message(port).is_none() {
             return;
         }
         let has_read = bodies.iter().any(|body| is_reading(body));
@@ -427,7 +427,7 @@ impl Relay {
 
     /// A part of a long body came over a port.
     pub fn receive_part(&mut self, port: u32, slice: Part<'_>) {
-        if self.bridges.heard(port).is_none() {
+        if self.bridges.note_message(port).is_none() {
             return;
         }
         self.take_part(port, slice);
@@ -445,7 +445,7 @@ impl Relay {
 
     /// A document says who it is and where. Once: by then the decision is made.
     fn introduced(&mut self, port: u32, open: &Open<'_>) {
-        let Some(bridge) = self.bridges.heard(port) else {
+        let Some(bridge) = self.bridges.note_message(port) else {
             return;
         };
         if !bridge.context.is_empty() {
@@ -479,7 +479,7 @@ impl Relay {
 
     /// Whole deliveries have come, each with its number.
     fn take(&mut self, port: u32, mut deliveries: Vec<(u64, Content)>) {
-        if let Some(bridge) = self.bridges.heard(port)
+        if let Some(bridge) = self.bridges.note_message(port)
             && !self.left_out.is_empty()
         {
             for (sequence, content) in &mut deliveries {
@@ -491,13 +491,13 @@ impl Relay {
         for (sequence, content) in &deliveries {
             self.tell_trace(port, *sequence, content);
         }
-        if let Some(bridge) = self.bridges.heard(port)
+        if let Some(bridge) = self.bridges.note_message(port)
             && !bridge.context.is_empty()
             && bridge.standing != Standing::Refused
         {
             let (context, page) = (bridge.context.clone(), bridge.page().clone());
             for (sequence, content) in deliveries {
-                let Some(bridge) = self.bridges.heard(port) else {
+                let Some(bridge) = self.bridges.note_message(port) else {
                     return;
                 };
                 if bridge.waits_for_earlier(sequence) {
@@ -549,7 +549,7 @@ impl Relay {
         }
         self.grant(&welcome);
         for port in welcome {
-            if let Some(bridge) = self.bridges.heard(port) {
+            if let Some(bridge) = self.bridges.note_message(port) {
                 let wants_survey = std::mem::take(&mut bridge.wants_survey);
                 let origin = bridge.page().origin.clone();
                 self.choose_meterer(&origin);
@@ -569,7 +569,7 @@ impl Relay {
     }
 
     /// Tells bridges how much they may have on its way: these, and all others if it is not what
-    /// they were told before.
+    /// they were granted before.
     fn grant(&mut self, new: &[u32]) {
         let ports = self.bridges.welcome();
         // By powers of two, so that not every document that comes or goes is news for all others.
@@ -599,7 +599,7 @@ impl Relay {
 
     fn turn_away(&mut self, port: u32, problem: Problem, lasting: bool) {
         self.changed = true;
-        if let Some(bridge) = self.bridges.heard(port) {
+        if let Some(bridge) = self.bridges.note_message(port) {
             // The first reason stays.
             if bridge.standing == Standing::Refused {
                 return;

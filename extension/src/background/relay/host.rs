@@ -28,7 +28,7 @@ pub(super) struct Complaint {
     /// Its next start will fail too, unless a person does something.
     hopeless: bool,
     /// What is wrong is in its own words, on this connection.
-    told: bool,
+    explained: bool,
     /// The next acknowledgement ends what is wrong.
     passing: bool,
 }
@@ -38,7 +38,7 @@ impl Relay {
     pub fn host_started(&mut self) {
         self.link = Link::Greeting;
         self.complaint.hopeless = false;
-        self.complaint.told = false;
+        self.complaint.explained = false;
         self.tell_host(&ToHost::<()>::Hello(self.identity.clone()));
     }
 
@@ -51,7 +51,7 @@ impl Relay {
             self.restart_slowly();
         } else {
             // Its own words say more than the browser's.
-            if !self.complaint.told {
+            if !self.complaint.explained {
                 self.show(Some(problems::host_gone(reason)));
             }
             let after = self.backoff.advance();
@@ -121,7 +121,7 @@ impl Relay {
             self.show(Some(problems::protocol_mismatch(hello)));
             // Should it end by itself before it is stopped: this has been said, and haste does not
             // help.
-            self.complaint.told = true;
+            self.complaint.explained = true;
             self.complaint.hopeless = true;
             self.restart_slowly();
             self.fail_questions();
@@ -133,7 +133,7 @@ impl Relay {
         self.rules
             .insert("configuration".to_owned(), hello.redact.clone());
         self.rebuild_redaction();
-        self.complaint.told = false;
+        self.complaint.explained = false;
         self.complaint.passing = false;
         self.backoff.reset();
         let known = self.capture.host();
@@ -166,7 +166,7 @@ impl Relay {
     }
 
     fn failed(&mut self, error: HostError) {
-        self.complaint.told = true;
+        self.complaint.explained = true;
         self.complaint.passing = matches!(
             error.code,
             ErrorCode::MalformedMessage

@@ -1,4 +1,4 @@
-//! What inspectors ask and are told, and what the user decides there.
+//! The inspectors' requests, the answers and notifications, and the user's decisions there.
 
 use protocol::{
     inspect::{Answer, Background, FromInspector, Problem},
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{Action, Decisions, Link, PolicyWait, Relay};
-use crate::background::inspectors::{Ask, Told, failed};
+use crate::background::inspectors::{Ask, Notification, failed};
 
 /// [`protocol::message::ToHost::Ask`], with the question as raw JSON.
 #[derive(Serialize)]
@@ -142,7 +142,7 @@ impl Relay {
         }
     }
 
-    /// Tells inspectors what has changed since they were told last.
+    /// Notifies inspectors of the changes since the last notification.
     pub(super) fn tell_news(&mut self) {
         if !std::mem::take(&mut self.changed) || self.inspectors.is_empty() {
             return;
@@ -155,7 +155,7 @@ impl Relay {
     }
 
     fn tell_inspector(&mut self, port: u32, answer: Answer<Box<RawValue>>) {
-        if let Ok(text) = serde_json::to_string(&Told::Answer(answer)) {
+        if let Ok(text) = serde_json::to_string(&Notification::Answer(answer)) {
             self.actions.push(Action::ToPort { port, text });
         }
     }

@@ -1,7 +1,7 @@
 //! Looks into the databases of open pages, for inspectors.
 //!
-//! Invariant: what a page tells here is redacted as what it delivers is, before anybody sees it;
-//! while the rules are not known, or one of them cannot be applied, no value is told at all. How
+//! Invariant: a page's answer is redacted as its deliveries are, before it is shown; while the
+//! rules are not known, or one of them cannot be applied, no value is shown at all. How
 //! many records there are is nothing that rules hide.
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Action, Relay};
-use crate::background::inspectors::Told;
+use crate::background::inspectors::Notification;
 
 /// A look that is being taken: who wants it, and at what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Relay {
     }
 
     fn tell_sight(&mut self, port: u32, id: u64, sight: Sight) {
-        let seen = Told::Seen(Seen { id, sight });
+        let seen = Notification::Seen(Seen { id, sight });
         // One that is closed meanwhile misses nothing.
         if let (true, Ok(text)) = (self.inspectors.has(port), serde_json::to_string(&seen)) {
             self.actions.push(Action::ToPort { port, text });

@@ -1,8 +1,8 @@
 //! Which document looks for unseen writes of an origin, and what it has to know of the others.
 //!
 //! Invariants: at most one document of an origin looks, and only while a person can see it; it is
-//! told that another document has committed before it can take that commit for an unseen write, as
-//! far as the way here is fast enough; a document that takes over goes on from what the one before
+//! notified of another document's commit before it can take that commit for an unseen write, as far
+//! as the messages are fast enough; a document that takes over goes on from what the one before
 //! has read.
 
 use protocol::{

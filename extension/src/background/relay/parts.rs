@@ -22,7 +22,7 @@ impl Relay {
     /// A part of a long delivery has come.
     pub(super) fn take_part(&mut self, port: u32, slice: Part<'_>) {
         let (sequence, index, count) = (slice.sequence, slice.index, slice.count);
-        let Some(bridge) = self.bridges.heard(port) else {
+        let Some(bridge) = self.bridges.note_message(port) else {
             return;
         };
         if bridge.waits_for_earlier(sequence) {
@@ -50,7 +50,7 @@ impl Relay {
         if !is_next || is_too_long || !self.make_room(&origin, size) {
             return self.refuse_delivery(port, sequence);
         }
-        let Some(bridge) = self.bridges.heard(port) else {
+        let Some(bridge) = self.bridges.note_message(port) else {
             return;
         };
         bridge.part_bytes += size;
@@ -65,7 +65,7 @@ impl Relay {
         }
     }
 
-    /// There is no room for a delivery: its document is told, and drops it for a gap.
+    /// There is no room for a delivery: its document is notified, and drops it for a gap.
     pub(super) fn refuse_delivery(&mut self, port: u32, sequence: u64) {
         if let Some(bridge) = self.bridges.get_mut(port) {
             bridge.drop_parts();
@@ -119,8 +119,8 @@ impl Relay {
             .shrink(origin, limit, |context| open.contains(context));
     }
 
-    /// What open documents of an origin have sent gives way to so many bytes: they are told, and
-    /// send a gap in its place.
+    /// What open documents of an origin have sent gives way to so many bytes: they are notified,
+    /// and send a gap in its place.
     fn turn_away_open(&mut self, origin: &str, size: usize) {
         while self.held() + size > MAX_HELD
             && let Some((port, sequence)) = self.bridges.longest_part_of(origin)

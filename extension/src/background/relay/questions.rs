@@ -1,7 +1,7 @@
 //! Which document is asked for single records.
 //!
 //! Invariants: the same question goes to another document each time, until all have been asked; the
-//! host is told when the documents of an origin change that it has asked for.
+//! host is notified when the documents change of an origin that it has asked for.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,7 +19,7 @@ pub(super) struct Questions {
     asked: BTreeMap<String, Vec<u32>>,
     /// The questions in their order.
     order: VecDeque<String>,
-    /// The origins that the host has asked for, since it was told of other documents of them.
+    /// The origins that the host has asked for, since it was last notified of their documents.
     origins: BTreeSet<String>,
 }
 

@@ -26,7 +26,7 @@ impl Relay {
         self.changed = true;
     }
 
-    /// The same, with everybody told who has to know.
+    /// The same, and notifies the host, documents and inspectors.
     pub(super) fn rules_changed(&mut self) {
         let shown = self.rules_problem();
         self.rebuild_redaction();
@@ -46,8 +46,8 @@ impl Relay {
         problem.filter(|_| self.policy_wait != PolicyWait::Short)
     }
 
-    /// The browser has had time to tell the policy. Until it does nothing leaves, and a person is
-    /// told why.
+    /// The browser has had time to tell the policy. Until it does nothing leaves, and the user
+    /// sees why.
     pub(super) fn policy_is_late(&mut self) {
         if self.policy_wait == PolicyWait::Short {
             self.policy_wait = PolicyWait::Long;

@@ -2,10 +2,10 @@
 //!
 //! Invariants: an origin has one reader at a time; what was asked for while it reads is read once
 //! more behind it, by a reading that began later, and if possible by another document, so that a
-//! store list which leaves nothing of an origin is not confirmed by the one that told it; a reader
+//! store list which leaves nothing of an origin is not confirmed by the one that sent it; a reader
 //! that is gone or silent is replaced as soon as another document can read; what is asked for waits
-//! until a document has read it, if none is open until one is. A document that asked is told once a
-//! reading that began after its question is over.
+//! until a document has read it, if none is open until one is. A document that asked is notified
+//! once a reading that began after its question is over.
 
 use protocol::{message::ToBridge, table::Table};
 
@@ -17,12 +17,12 @@ use crate::timing;
 struct Survey {
     /// The port of the document that reads.
     reader: Option<u32>,
-    /// Those that were told to read, of which the first one that has ends the reading: the reader,
+    /// Those that were asked to read, of which the first one that has ends the reading: the reader,
     /// and those that it replaced.
     asked: Vec<u32>,
     /// When it last said something of its reading, as of the last alarm; `None`: that came before
     /// it could say anything.
-    heard: Option<u64>,
+    last_message: Option<u64>,
     /// Those that have been silent, and have not spoken since.
     silent: Vec<u32>,
     /// A reading that begins from now on is asked for.
@@ -76,7 +76,7 @@ impl Relay {
         }
     }
 
-    /// Lets a document read, if one can. If it was told to already, it has the message.
+    /// Lets a document read, if one can. If it was asked already, it has the message.
     fn choose_reader(&mut self, origin: &str) {
         let Some(survey) = self.surveys.by_origin.get_mut(origin) else {
             return;
@@ -93,7 +93,7 @@ impl Relay {
         // back, or is a frame.
         survey.wanted = reader.is_none();
         let Some(reader) = reader else { return };
-        survey.heard = (!self.surveys.watching).then(|| self.bridges.last_reading(reader));
+        survey.last_message = (!self.surveys.watching).then(|| self.bridges.last_reading(reader));
         if !survey.asked.contains(&reader) {
             survey.asked.push(reader);
             self.actions.extend(to_bridge(reader, &ToBridge::Snapshot {}));
@@ -139,7 +139,7 @@ impl Relay {
         }
     }
 
-    /// A document has read all that it was told to.
+    /// A document has read all that it was asked to.
     pub(super) fn surveyed(&mut self, port: u32) {
         let Some((origin, survey)) = self
             .surveys
@@ -198,9 +198,9 @@ impl Relay {
                 continue;
             };
             let Some(reader) = survey.reader else { continue };
-            let heard = Some(self.bridges.last_reading(reader));
+            let last_message = Some(self.bridges.last_reading(reader));
             let context = self.bridges.context_of(reader);
-            let is_silent = std::mem::replace(&mut survey.heard, heard) == heard;
+            let is_silent = std::mem::replace(&mut survey.last_message, last_message) == last_message;
             // One with deliveries here waits for the host.
             if is_silent && !self.outbox.holds_of(context) {
                 if !survey.silent.contains(&reader) {
@@ -229,7 +229,7 @@ impl Relay {
 /// What is to be looked at after a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alarm {
-    /// Whether the browser has told the managed policy.
+    /// Whether the browser has reported the managed policy.
     Policy,
     /// Whether the documents that read databases go on.
     Surveys,

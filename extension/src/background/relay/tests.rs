@@ -486,7 +486,7 @@ fn many_documents_share_what_may_be_on_its_way() {
     let mut relay = relay();
     greet(&mut relay);
     let windows = |relay: &mut Relay| -> BTreeMap<u32, u64> {
-        let told = relay
+        let sent = relay
             .take_actions()
             .into_iter()
             .filter_map(|action| match action {
@@ -496,7 +496,7 @@ fn many_documents_share_what_may_be_on_its_way() {
                 }
                 _ => None,
             });
-        told.collect()
+        sent.collect()
     };
     let mut known = BTreeMap::new();
     for port in 1..=100 {

@@ -14,7 +14,7 @@ use protocol::{
 use serde::Deserialize;
 
 use super::{Action, Relay, to_bridge};
-use crate::background::{inspectors::Told, outbox::Content};
+use crate::background::{inspectors::Notification, outbox::Content};
 
 /// Of how many deliveries a bridge's stacks are kept until they come, and how many bytes of them:
 /// they come at once.
@@ -56,7 +56,7 @@ impl Relay {
     /// The stacks of a delivery that is about to come.
     pub(super) fn stacks_came(&mut self, port: u32, sequence: u64, stacks: Vec<String>) {
         let bytes = size_of_stacks(&stacks);
-        if let Some(bridge) = self.bridges.heard(port)
+        if let Some(bridge) = self.bridges.note_message(port)
             && bridge.traced
             && bridge.stacks.len() < MAX_STACKS
             && bridge.stack_bytes + bytes <= MAX_STACK_BYTES
@@ -69,7 +69,7 @@ impl Relay {
 
     /// The delivery has come: tells inspectors where its writes were called from, if that is known.
     pub(super) fn tell_trace(&mut self, port: u32, sequence: u64, content: &Content) {
-        let Some(bridge) = self.bridges.heard(port) else {
+        let Some(bridge) = self.bridges.note_message(port) else {
             return;
         };
         let Some(stacks) = bridge.stacks.remove(&sequence) else {
@@ -118,7 +118,7 @@ impl Relay {
                 stack,
             })
             .collect();
-        let trace = Told::Trace(Trace { transaction, writes });
+        let trace = Notification::Trace(Trace { transaction, writes });
         if let Ok(text) = serde_json::to_string(&trace) {
             let ports = self.inspectors.tracers(tab);
             self.actions.extend(ports.map(|port| Action::ToPort {

@@ -48,7 +48,7 @@ fn large_deliveries_of_many_frames_share_one_bound() {
             refused.extend(turned_away(&relay.take_actions()));
         }
     }
-    // Each was told once, however much of its delivery came after that.
+    // Each was notified once, although more of its delivery followed.
     refused.sort_unstable();
     assert_eq!(
         refused,

@@ -5,17 +5,19 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What inspectors and bridges were told, and the actions that are none of that.
-fn told(actions: Vec<Action>) -> (Vec<(u32, Value)>, Vec<Action>) {
-    let mut told = Vec::new();
+/// The messages to inspectors and bridges, and the other actions.
+fn split_messages(actions: Vec<Action>) -> (Vec<(u32, Value)>, Vec<Action>) {
+    let mut messages = Vec::new();
     let mut others = Vec::new();
     for action in actions {
         match action {
-            Action::ToPort { port, text } => told.push((port, serde_json::from_str(&text).expect("JSON"))),
+            Action::ToPort { port, text } => {
+                messages.push((port, serde_json::from_str(&text).expect("JSON")))
+            }
             other => others.push(other),
         }
     }
-    (told, others)
+    (messages, others)
 }
 
 fn inspector(relay: &mut Relay, port: u32) -> Background {
@@ -24,7 +26,7 @@ fn inspector(relay: &mut Relay, port: u32) -> Background {
     state(relay, port)
 }
 
-/// What the inspector is told of the background now; there must be something new.
+/// The inspector's new state of the background; there must be something new.
 fn state(relay: &mut Relay, port: u32) -> Background {
     let actions = relay.take_actions();
     let last = actions.iter().rev().find_map(|action| match action {
@@ -81,8 +83,8 @@ fn a_comparison_has_several_answers() {
     for done in [false, true, true] {
         relay.host_said(&compared(1, done).to_string());
     }
-    let (told, _) = told(relay.take_actions());
-    assert_eq!(told, [(1, compared(9, false)), (1, compared(9, true))]);
+    let (messages, _) = split_messages(relay.take_actions());
+    assert_eq!(messages, [(1, compared(9, false)), (1, compared(9, true))]);
 }
 
 #[test]
@@ -96,8 +98,9 @@ fn a_feed_waits_for_a_host_and_everything_else_fails() {
     relay.take_actions();
     relay.host_gone("Native host has exited.");
     let failures = |actions: Vec<Action>| -> Vec<Value> {
-        let (told, _) = told(actions);
-        told.into_iter()
+        let (messages, _) = split_messages(actions);
+        messages
+            .into_iter()
             .filter_map(|(_, message)| message.get("answer").cloned())
             .collect()
     };
@@ -120,7 +123,7 @@ fn a_feed_waits_for_a_host_and_everything_else_fails() {
 }
 
 #[test]
-fn inspectors_are_told_what_changes_and_nothing_twice() {
+fn inspectors_get_each_change_once() {
     let mut relay = relay();
     let before = inspector(&mut relay, 1);
     assert!(!before.connected && before.origins.is_empty());
@@ -167,10 +170,10 @@ fn what_the_user_switches_on_is_captured_and_remembered() {
         1,
         &format!(r#"{{"capture":{{"origin":"{other}","enabled":true}}}}"#),
     );
-    let (told, actions) = told(relay.take_actions());
-    assert_eq!(told[0].1["background"]["origins"][other], "user");
+    let (messages, actions) = split_messages(relay.take_actions());
+    assert_eq!(messages[0].1["background"]["origins"][other], "user");
     assert_eq!(
-        told[0].1["background"]["documents"][0]["refused"]["fix"],
+        messages[0].1["background"]["documents"][0]["refused"]["fix"],
         "The page was loaded before its site was enabled: reload it."
     );
     let decisions = Decisions {
@@ -212,7 +215,7 @@ fn while_capture_rests_the_host_is_sent_nothing() {
     open(&mut relay, 1, ORIGIN, "c");
     inspector(&mut relay, 2);
     relay.posted(2, r#"{"pause":{"paused":true}}"#);
-    let (_, actions) = told(relay.take_actions());
+    let (_, actions) = split_messages(relay.take_actions());
     assert!(matches!(
         &actions[0],
         Action::Save(Decisions { paused: true, .. })
@@ -253,29 +256,29 @@ fn a_page_cannot_speak_as_an_inspector() {
 }
 
 #[test]
-fn deep_capture_is_told_to_inspectors_of_its_tab_and_of_all() {
+fn deep_capture_is_sent_to_inspectors_of_its_tab_and_of_all() {
     let on = DeepCapture {
         tab: 7,
         state: DeepCaptureState::On,
         hooked: 2,
         problem: None,
     };
-    for (tab, is_told) in [("7", true), ("null", true), ("5", false)] {
+    for (tab, is_notified) in [("7", true), ("null", true), ("5", false)] {
         let mut relay = relay();
         relay.inspector_opened(8);
         relay.port_said(8, &format!(r#"{{"open":{{"tab":{tab}}}}}"#));
         relay.port_said(8, r#"{"deep_capture":{"tab":7,"enabled":true}}"#);
         relay.deep_capture_changed(7, Some(on.clone()));
-        let (told, others) = told(relay.take_actions());
+        let (messages, others) = split_messages(relay.take_actions());
         let wanted = Action::CaptureDeeply {
             tab: 7,
             enabled: true,
         };
         assert!(others.contains(&wanted));
-        let captures = told
+        let captures = messages
             .last()
-            .map(|(_, told)| told["background"]["deep_captures"].clone());
-        let expected = if is_told {
+            .map(|(_, messages)| messages["background"]["deep_captures"].clone());
+        let expected = if is_notified {
             json!([{"tab": 7, "state": "on", "hooked": 2}])
         } else {
             Value::Null

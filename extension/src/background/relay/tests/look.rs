@@ -1,4 +1,4 @@
-//! Looks into pages: which page is asked, and that nothing of it is told that a rule hides.
+//! Looks into pages: which page is asked, and that nothing is shown that a rule hides.
 
 use protocol::redact::{self, How};
 use serde_json::{Value, json};
@@ -30,13 +30,13 @@ fn asked(relay: &mut Relay) -> (Looking, Value) {
     (looking.clone(), serde_json::from_str(request).expect("JSON"))
 }
 
-/// What the inspector was told that was seen.
+/// The contents that were sent to the inspector.
 fn seen(relay: &mut Relay) -> Value {
-    let told = relay.take_actions().into_iter().find_map(|action| match action {
+    let sent = relay.take_actions().into_iter().find_map(|action| match action {
         Action::ToPort { port: 9, text } if text.starts_with(r#"{"seen""#) => Some(text),
         _ => None,
     });
-    let seen: Value = serde_json::from_str(&told.expect("told")).expect("JSON");
+    let seen: Value = serde_json::from_str(&sent.expect("sent")).expect("JSON");
     assert_eq!(seen["seen"]["id"], 5);
     seen["seen"]["sight"].clone()
 }
@@ -68,7 +68,7 @@ fn records(key: &str, value: &str) -> String {
 }
 
 #[test]
-fn a_record_is_told_as_it_would_leave() {
+fn record_is_shown_as_it_would_be_sent() {
     let mut relay = with_rules("/a", How::Mask);
     look(&mut relay, None, "1");
     let (looking, request) = asked(&mut relay);
@@ -131,7 +131,7 @@ fn a_record_is_found_by_what_stands_for_its_key() {
 }
 
 #[test]
-fn without_the_rules_no_value_is_told() {
+fn no_value_is_shown_without_the_rules() {
     let mut relay = relay();
     relay.inspector_opened(9);
     look(&mut relay, Some(3), "1");
@@ -155,7 +155,7 @@ fn without_the_rules_no_value_is_told() {
 }
 
 #[test]
-fn counts_are_told_as_they_are_and_no_page_is_said() {
+fn counts_are_shown_unchanged_without_their_page() {
     let mut relay = relay();
     relay.inspector_opened(9);
     let counts = format!(r#"{{"look":{{"id":5,"tab":null,"look":{{"counts":{{"origin":"{ORIGIN}"}}}}}}}}"#);
@@ -169,9 +169,9 @@ fn counts_are_told_as_they_are_and_no_page_is_said() {
     relay.posted(9, &counts);
     let (looking, request) = asked(&mut relay);
     assert_eq!(request, json!({ "origin": ORIGIN }));
-    let told = json!([{"bucket": "", "database": "d", "store": "s", "records": 3}]);
-    relay.looked(looking.clone(), Some(&told.to_string()));
-    assert_eq!(seen(&mut relay)["counts"], told);
+    let counts = json!([{"bucket": "", "database": "d", "store": "s", "records": 3}]);
+    relay.looked(looking.clone(), Some(&counts.to_string()));
+    assert_eq!(seen(&mut relay)["counts"], counts);
     relay.looked(looking.clone(), Some("{}"));
     assert!(seen(&mut relay)["failed"].is_object());
     // An inspector that is gone gets no answer.

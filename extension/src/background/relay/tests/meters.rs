@@ -90,7 +90,7 @@ fn document_that_takes_over_goes_on_from_what_the_one_before_has_read() {
 }
 
 #[test]
-fn document_that_looks_is_told_once_of_the_others_commits() {
+fn metering_document_is_notified_once_of_others_commits() {
     let mut relay = two();
     commit(&mut relay, 1, 1);
     assert_eq!(said(&mut relay), []);

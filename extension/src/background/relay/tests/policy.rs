@@ -1,4 +1,4 @@
-//! The first seconds of a browser, in which it has not told the managed policy yet.
+//! The first seconds of a browser, in which it has not reported the managed policy yet.
 
 use protocol::redact::How;
 

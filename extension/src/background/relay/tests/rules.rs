@@ -91,7 +91,7 @@ fn rules_of_all_sources_apply_together() {
     let sent = to_host(&mut relay);
     assert!(!sent[0].contains(SECRET) && !sent[0].contains("more"), "{sent:?}");
 
-    // The user adds one: the host is told before the next delivery leaves.
+    // The user adds one: the host is notified before the next delivery leaves.
     relay.inspector_opened(9);
     let text = serde_json::to_string(&[rule("/c")]).expect("JSON");
     relay.posted(9, &format!(r#"{{"rules":{text}}}"#));

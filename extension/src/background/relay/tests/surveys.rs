@@ -28,8 +28,8 @@ fn load(relay: &mut Relay, port: u32, context: &str) {
     );
 }
 
-/// The ports that are told this.
-fn told(relay: &mut Relay, wanted: &str) -> Vec<u32> {
+/// The ports that get this message.
+fn ports_sent(relay: &mut Relay, wanted: &str) -> Vec<u32> {
     let ports = relay
         .take_actions()
         .into_iter()
@@ -52,12 +52,12 @@ fn one_of_several_tabs_reads_and_once_more_for_those_that_came_later() {
     load(&mut relay, 1, "a");
     load(&mut relay, 2, "b");
     load(&mut relay, 3, "c");
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     // What it has read may have been read before the others loaded.
     relay.posted(1, SURVEYED);
-    assert_eq!(told(&mut relay, SNAPSHOT), [3]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [3]);
     relay.posted(3, SURVEYED);
-    assert_eq!(told(&mut relay, SURVEYED), [1, 2, 3]);
+    assert_eq!(ports_sent(&mut relay, SURVEYED), [1, 2, 3]);
     // Nothing is asked for any more.
     relay.posted(3, SURVEYED);
     assert_eq!(relay.take_actions(), []);
@@ -69,12 +69,12 @@ fn documents_before_the_host_ask_once_it_is_there() {
     load(&mut relay, 1, "a");
     load(&mut relay, 2, "b");
     relay.posted(2, r#"{"survey":{}}"#);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     relay.host_started();
     relay.host_said(&format!(
         r#"{{"hello":{{"protocol":{PROTOCOL_VERSION},"version":"0.1.0","origins":["{ORIGIN}"]}}}}"#
     ));
-    assert_eq!(told(&mut relay, SNAPSHOT).len(), 1);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT).len(), 1);
 }
 
 #[test]
@@ -82,13 +82,13 @@ fn reader_that_closes_is_replaced() {
     let mut relay = greeted();
     load(&mut relay, 1, "a");
     load(&mut relay, 2, "b");
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     relay.port_closed(1);
-    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [2]);
     // With the last document goes the question: the next one asks by itself.
     relay.port_closed(2);
     load(&mut relay, 3, "c");
-    assert_eq!(told(&mut relay, SNAPSHOT), [3]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [3]);
 }
 
 #[test]
@@ -96,36 +96,36 @@ fn reader_that_says_nothing_is_replaced_unless_it_waits_for_the_host() {
     let mut relay = greeted();
     load(&mut relay, 1, "a");
     load(&mut relay, 2, "b");
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     deliver(&mut relay, 1, 1);
     relay.woken(Alarm::Surveys);
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     relay.host_said(r#"{"acknowledged":{"context":"a","sequence":1}}"#);
     // It does nothing with it.
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [2]);
     // There is no other document left.
     relay.woken(Alarm::Surveys);
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     relay.posted(1, SURVEYED);
-    assert_eq!(told(&mut relay, SURVEYED), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SURVEYED), [0; 0]);
     relay.posted(2, SURVEYED);
-    assert_eq!(told(&mut relay, SURVEYED), [1, 2]);
+    assert_eq!(ports_sent(&mut relay, SURVEYED), [1, 2]);
     // Nothing to look after.
     relay.woken(Alarm::Surveys);
     assert_eq!(relay.take_actions(), []);
 }
 
-/// The first of these documents is told to read; the others have asked for nothing.
+/// The first of these documents is asked to read; the others have asked for nothing.
 fn with_documents(count: u32) -> Relay {
     let mut relay = greeted();
     load(&mut relay, 1, "1");
     for port in 2..=count {
         open(&mut relay, port, ORIGIN, &port.to_string());
     }
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     relay
 }
 
@@ -133,13 +133,13 @@ fn with_documents(count: u32) -> Relay {
 fn silent_document_reads_when_no_other_is_left() {
     let mut relay = with_documents(2);
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [2]);
     leave(&mut relay, 2);
     // It has the message, and reads once its thread goes on.
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     relay.posted(1, SURVEYED);
-    assert_eq!(told(&mut relay, SURVEYED), [1]);
+    assert_eq!(ports_sent(&mut relay, SURVEYED), [1]);
     relay.posted(1, SURVEYED);
     assert_eq!(relay.take_actions(), []);
 }
@@ -148,20 +148,20 @@ fn silent_document_reads_when_no_other_is_left() {
 fn silent_document_that_speaks_again_reads_for_another_silent_one() {
     let mut relay = with_documents(3);
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [3]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [3]);
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [2]);
     leave(&mut relay, 2);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
-    // What is asked for from now on is read behind what they were told to read.
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
+    // Later requests are read behind the readings already asked for.
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     relay.posted(1, r#"{"shown":{}}"#);
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     relay.posted(3, SURVEYED);
-    assert_eq!(told(&mut relay, SURVEYED), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SURVEYED), [0; 0]);
     relay.posted(1, SURVEYED);
-    assert_eq!(told(&mut relay, SURVEYED), [1, 3]);
+    assert_eq!(ports_sent(&mut relay, SURVEYED), [1, 3]);
     relay.posted(3, SURVEYED);
     assert_eq!(relay.take_actions(), []);
 }
@@ -173,9 +173,9 @@ fn silent_document_reads_what_is_asked_for_behind_its_silence() {
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
     relay.take_actions();
     leave(&mut relay, 2);
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     relay.posted(1, SURVEYED);
-    assert_eq!(told(&mut relay, SURVEYED), [1]);
+    assert_eq!(ports_sent(&mut relay, SURVEYED), [1]);
 }
 
 #[test]
@@ -183,25 +183,25 @@ fn document_that_opens_reads_what_no_document_was_there_for() {
     let mut relay = greeted();
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
     open(&mut relay, 1, ORIGIN, "a");
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     leave(&mut relay, 1);
     open(&mut relay, 2, ORIGIN, "a");
-    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [2]);
     relay.posted(2, SURVEYED);
     open(&mut relay, 3, ORIGIN, "b");
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
 }
 
 #[test]
 fn document_that_opens_takes_over_from_a_reader_known_to_be_silent() {
     let mut relay = greeted();
     load(&mut relay, 1, "a");
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     // There is no other document that could read.
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     open(&mut relay, 2, ORIGIN, "b");
-    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [2]);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn reader_that_spoke_since_it_was_silent_keeps_the_reading() {
     relay.posted(1, r#"{"surveying":{}}"#);
     relay.take_actions();
     open(&mut relay, 2, ORIGIN, "b");
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn reader_that_only_commits_is_replaced() {
     let mut relay = greeted();
     load(&mut relay, 1, "a");
     load(&mut relay, 2, "b");
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     let deliver_body = |relay: &mut Relay, sequence: u64, body: &str| {
         relay.posted(
             1,
@@ -232,10 +232,10 @@ fn reader_that_only_commits_is_replaced() {
     };
     deliver_body(&mut relay, 1, r#"{"inventory":{}}"#);
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     deliver_body(&mut relay, 2, r#"{"commit":{}}"#);
     relay.woken(Alarm::Surveys);
-    assert_eq!(told(&mut relay, SNAPSHOT), [2]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [2]);
 }
 
 #[test]
@@ -243,12 +243,12 @@ fn reader_that_lists_stores_for_long_is_not_replaced() {
     let mut relay = greeted();
     load(&mut relay, 1, "a");
     load(&mut relay, 2, "b");
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     for _ in 0..3 {
         relay.posted(1, r#"{"surveying":{}}"#);
         relay.woken(Alarm::Surveys);
     }
-    assert_eq!(told(&mut relay, SNAPSHOT), [0; 0]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
 }
 
 #[test]
@@ -259,15 +259,15 @@ fn another_document_confirms_what_one_has_read() {
     load(&mut relay, 2, "b");
     relay.posted(2, SURVEYED);
     relay.take_actions();
-    // It is the one that was heard of last.
+    // It is the one that sent the last message.
     deliver(&mut relay, 2, 1);
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     relay.posted(1, SURVEYED);
     // The only one that is left.
     relay.port_closed(2);
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
 }
 
 #[test]
@@ -276,10 +276,10 @@ fn origins_do_not_wait_for_each_other() {
     load(&mut relay, 1, "a");
     relay.host_said(r#"{"snapshot":{"origin":"http://localhost:1"}}"#);
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
     // The host asked after it began.
     relay.posted(1, SURVEYED);
-    assert_eq!(told(&mut relay, SNAPSHOT), [1]);
+    assert_eq!(ports_sent(&mut relay, SNAPSHOT), [1]);
 }
 
 /// The ports that are asked for single records.
@@ -326,22 +326,22 @@ fn host_asks_again_when_other_documents_can_answer() {
     let mut relay = greeted();
     open(&mut relay, 1, ORIGIN, "a");
     let readers = Action::ToHost(format!(r#"{{"readers":{{"origin":"{ORIGIN}"}}}}"#));
-    let is_told = |relay: &mut Relay| relay.take_actions().contains(&readers);
+    let is_notified = |relay: &mut Relay| relay.take_actions().contains(&readers);
     open(&mut relay, 2, ORIGIN, "b");
-    assert!(!is_told(&mut relay));
+    assert!(!is_notified(&mut relay));
     relay.host_said(&format!(
         r#"{{"read":{{"origin":"{ORIGIN}","bucket":"","database":"d","store":"s","keys":["1"]}}}}"#
     ));
-    assert!(!is_told(&mut relay));
+    assert!(!is_notified(&mut relay));
     relay.port_closed(2);
-    assert!(is_told(&mut relay));
+    assert!(is_notified(&mut relay));
     // The host has asked for nothing since.
     open(&mut relay, 3, ORIGIN, "c");
-    assert!(!is_told(&mut relay));
+    assert!(!is_notified(&mut relay));
     relay.host_said(&format!(r#"{{"snapshot":{{"origin":"{ORIGIN}"}}}}"#));
     relay.take_actions();
     open(&mut relay, 4, ORIGIN, "d");
-    assert!(is_told(&mut relay));
+    assert!(is_notified(&mut relay));
 }
 
 #[test]

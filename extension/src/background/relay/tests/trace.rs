@@ -23,7 +23,7 @@ fn deliver_traced(relay: &mut Relay, port: u32, sequence: u64) {
     );
 }
 
-fn told(relay: &mut Relay, port: u32) -> Vec<Value> {
+fn take_sent(relay: &mut Relay, port: u32) -> Vec<Value> {
     let actions = relay.take_actions().into_iter();
     actions
         .filter_map(|action| match action {
@@ -33,7 +33,7 @@ fn told(relay: &mut Relay, port: u32) -> Vec<Value> {
             Action::ToHost(text) => {
                 assert!(
                     !text.contains("app.js") && !text.contains("trace"),
-                    "told the host: {text}"
+                    "sent to the host: {text}"
                 );
                 None
             }
@@ -91,7 +91,7 @@ fn a_stack_reaches_only_the_inspector_that_traces() {
     }
     // No inspector wants them: those that still arrive are left out.
     deliver_traced(&mut relay, 1, 1);
-    assert_eq!(told(&mut relay, 9), Vec::<Value>::new());
+    assert_eq!(take_sent(&mut relay, 9), Vec::<Value>::new());
     relay.posted(9, r#"{"trace":{"tab":7}}"#);
     relay.take_actions();
     deliver_traced(&mut relay, 1, 2);
@@ -102,8 +102,8 @@ fn a_stack_reaches_only_the_inspector_that_traces() {
             .any(|action| matches!(action, Action::ToPort { port: 8, .. }))
     );
     relay.actions = actions;
-    let told = told(&mut relay, 9);
-    let [trace] = &told[..] else { panic!("{told:?}") };
+    let sent = take_sent(&mut relay, 9);
+    let [trace] = &sent[..] else { panic!("{sent:?}") };
     let trace = &trace["trace"];
     assert_eq!(trace["transaction"], "c:2");
     assert_eq!(trace["writes"].as_array().map(Vec::len), Some(2), "{trace}");
