@@ -99,7 +99,7 @@ addEventListener("unhandledrejection", ({ reason }) => isTrap(reason) && restart
  * @param {any} error
  */
 function restart(error) {
-  // An instance traps once; what is heard of it after that is over.
+  // An instance traps once; later messages of it are ignored.
   if (isOver) return;
   isOver = true;
   instances += 1;

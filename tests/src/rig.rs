@@ -72,7 +72,7 @@ impl Rig {
         Ok(browser)
     }
 
-    /// The same, in a window if told so.
+    /// The same, in a window if asked to.
     pub fn browser_in(&self, window: bool) -> Result<Browser> {
         let browser = self.browser_at_once(window)?;
         browser.ready_to_capture()?;

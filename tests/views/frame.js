@@ -6,13 +6,13 @@ const { default: init, WasmBindgenTestContext: Context, ...exported } = await im
 // What went wrong where no test was looking: in a listener, a timer, a promise.
 const faults = [];
 addEventListener("error", ({ message, error }) => {
-  // A list that changes its size while it is laid out is told so once more in the next frame.
+  // A list that changes its size during layout is notified once more in the next frame.
   if (!message.startsWith("ResizeObserver loop")) faults.push(error?.stack ?? message);
 });
 addEventListener("unhandledrejection", ({ reason }) => faults.push(reason?.stack ?? String(reason)));
 
 // Of what is said on the console the context keeps what is said while the test itself runs; errors
-// are told whenever they come.
+// are reported whenever they come.
 const errors = [];
 for (const method of ["debug", "log", "info", "warn", "error"]) {
   const keep = exported[`__wbgtest_console_${method}`];

@@ -19,7 +19,7 @@ use crate::wait::{self, PATIENCE, Seen};
 /// The groups that are alive, for [`kill_all`].
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
-/// Becomes the program it is told to run, and leaves a watchman in the process group: at the end of
+/// Becomes the given program, and leaves a watchman in the process group: at the end of
 /// its input, which is ours to close and closes with us, it kills the group.
 const WATCHED: &str = r#"exec 3<&0 </dev/null; { read line <&3; kill -KILL 0; } & exec "$@" 3<&-"#;
 
@@ -113,7 +113,7 @@ impl Process {
         self.wait_or_kill()
     }
 
-    /// Waits for a leader that was told to end by other means; kills the group when it takes too
+    /// Waits for a leader that was asked to end by other means; kills the group when it takes too
     /// long.
     pub fn wait_or_kill(&mut self) -> Result<()> {
         let name = self.name.clone();

@@ -1,4 +1,4 @@
-// A worker that writes in its first lines, under its name; and again whenever it is told to.
+// A worker that writes in its first lines, under its name; and again whenever it is asked to.
 
 "use strict";
 

@@ -88,7 +88,7 @@ window.rounds = async (count) => {
 const stalls = new BroadcastChannel("stalls");
 stalls.onmessage = () => (window.otherStalls = true);
 
-// Does not let go of the page's thread for so many milliseconds. Other tabs hear of it.
+// Blocks the page's thread for so many milliseconds. Other tabs are notified.
 window.stall = (milliseconds) => {
   stalls.postMessage("now");
   for (const end = performance.now() + milliseconds; performance.now() < end; );

@@ -93,7 +93,7 @@ window.written = async () => {
   });
 };
 
-// Which records go can't be told by what stands for their keys.
+// The hashes of the keys do not say which records go.
 window.swept = () =>
   transact((store) => {
     store("users").delete(IDBKeyRange.bound("hush-c", "hush-d"));

@@ -1,4 +1,4 @@
-// A worker of any kind: writes what it is told to, and answers when that has committed.
+// A worker of any kind: writes the given values, and answers when that has committed.
 
 "use strict";
 

@@ -31,7 +31,7 @@ window.count = async (from, to) => {
   for (let number = from; number < to; number++) await window.put(number, number);
 };
 
-// Puts `times` values under one key, one after the other, each told apart by the writer's name.
+// Puts `times` values under one key, one after the other, each marked with the writer's name.
 window.hammer = async (key, name, times) => {
   for (let time = 0; time < times; time++) await window.put(key, `${name} ${time}`);
 };

@@ -176,7 +176,7 @@ impl<'a> Tester<'a> {
             || {
                 self.receive()?;
                 let mut captured = self.described(&self.model.content(&prefix))?;
-                // That a database went is told of its stores with records.
+                // The deletion of a database is reported for its stores with records.
                 for (name, stores) in &mut captured {
                     let there = expected.get(name);
                     stores.retain(|store, records| {

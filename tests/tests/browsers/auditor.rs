@@ -29,7 +29,7 @@ use lab::{
 
 const PAGE: &str = "/writer/";
 
-/// How many rounds run unless told otherwise: one of each fault.
+/// The default number of rounds: one of each fault.
 const EVERYDAY: usize = FAULTS.len();
 
 /// How far the tabs count in a round.

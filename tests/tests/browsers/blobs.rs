@@ -94,8 +94,8 @@ fn a_page_that_leaves_before_its_blob_is_read_tells_of_it(kind: Kind) -> Result<
 /// Longer than what is carried, and no longer than what the browser hashes in one go.
 const HASHED_AT_ONCE: &str = "new Blob([new Uint8Array(60 * 1024 * 1024)])";
 
-/// Another site gets another process, and Chromium cuts the document's port before it hears that it
-/// goes.
+/// Another site gets another process, and Chromium cuts the document's port before it learns that
+/// it goes.
 fn a_page_that_goes_to_another_site_takes_nothing_along(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;

@@ -124,7 +124,7 @@ fn a_delivery_that_fails_twice_is_left_out_with_a_gap(kind: Kind) -> Result<()> 
     let background = browser.background()?;
     background.call(FAIL)?;
     page.evaluate("put('fatal', 1)")?;
-    // It is read again instead: told as a snapshot, not as a commit.
+    // It is read again instead: sent as a snapshot, not as a commit.
     assert_eq!(event_of(&rig, &rig.site.origin(), "fatal")?.op(), "r");
     assert_eq!(background.call("(background) => background.failures")?, json!(2));
     bystander.evaluate("put('after', 2)")?;

@@ -66,7 +66,8 @@ fn put_large_records(page: &Page<'_>) -> Result<()> {
             SMALL_RECORDS + record
         ))?;
     }
-    // Past what is carried of a value: told as such, and the records behind it as they are.
+    // Past the limit of a value: reported as such, and the records behind it are published as they
+    // are.
     page.evaluate("put('too large', new ArrayBuffer(26_000_000))")?;
     page.evaluate("put('z, behind it', 1)").map(drop)
 }

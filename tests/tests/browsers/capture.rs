@@ -131,7 +131,7 @@ fn databases_that_went_unseen_are_missed_at_the_next_load(kind: Kind) -> Result<
     )?;
     browser.quit()?;
 
-    // Nothing is left of the origin; that must be told, too.
+    // Nothing is left of the origin; that must be reported, too.
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url("/blank/"))?;
     let events = rig.settled(&page)?;

@@ -1,4 +1,5 @@
-//! What a comparison of a store costs: what is alike is told by digests, and what differs is found.
+//! What a comparison of a store costs: equal pieces are compared by digests, and differing ones are
+//! found.
 
 use std::fs;
 
@@ -110,8 +111,8 @@ fn value_is_mirrored(rig: &Rig, key: &str, wanted: &str) -> Result<()> {
     })
 }
 
-/// No record of a store that is as the host knows it is told.
-fn unchanged_store_is_told_by_a_few_digests(kind: Kind) -> Result<()> {
+/// No record of a store that is as the host knows it is sent.
+fn unchanged_store_is_compared_by_a_few_digests(kind: Kind) -> Result<()> {
     let rig = rig_without_servers(kind)?;
     let browser = rig.browser()?;
     let background = browser.background()?;
@@ -126,8 +127,8 @@ fn unchanged_store_is_told_by_a_few_digests(kind: Kind) -> Result<()> {
     store_is_mirrored(&rig, "items", RECORDS)
 }
 
-/// Of a store in which a worker has changed some records, only those beside them are told.
-fn changed_records_are_found_and_little_else_is_told(kind: Kind) -> Result<()> {
+/// Of a store in which a worker has changed some records, only those beside them are sent.
+fn changed_records_are_found_with_few_others_sent(kind: Kind) -> Result<()> {
     let rig = rig_without_servers(kind)?;
     let browser = rig.browser()?;
     let background = browser.background()?;
@@ -142,9 +143,9 @@ fn changed_records_are_found_and_little_else_is_told(kind: Kind) -> Result<()> {
     value_is_mirrored(&rig, "9876.5", "added")?;
     store_is_mirrored(&rig, "items", RECORDS - 1)?;
     let readings = readings(&background)?;
-    let told: u32 = readings.snapshots.iter().sum();
+    let sent: u32 = readings.snapshots.iter().sum();
     // Three pieces, or more where several comparisons have come.
-    ensure!((3..=1000).contains(&told), "{readings:?}");
+    ensure!((3..=1000).contains(&sent), "{readings:?}");
     Ok(())
 }
 
@@ -162,15 +163,15 @@ fn changed_record_of_a_redacted_store_is_found(kind: Kind) -> Result<()> {
     read_again(&background, &page)?;
     store_is_mirrored(&rig, "items", records)?;
     let readings = read_again(&background, &page)?;
-    let told: u32 = readings.snapshots.iter().sum();
-    ensure!(told == records, "{readings:?}");
+    let sent: u32 = readings.snapshots.iter().sum();
+    ensure!(sent == records, "{readings:?}");
     page.evaluate(r#"writeIn("blob", [["put", {"name": "by a worker", "secret": "hush"}, 1234]])"#)?;
     value_is_mirrored(&rig, "1234", "by a worker")?;
     Ok(())
 }
 
-/// The host knows nothing of the store: all of it is told once.
-fn store_that_is_new_to_the_host_is_told_once(kind: Kind) -> Result<()> {
+/// The host knows nothing of the store: all of it is sent once.
+fn store_that_is_new_to_the_host_is_sent_once(kind: Kind) -> Result<()> {
     let rig = rig_without_servers(kind)?;
     let browser = rig.profile.start(&lab::browser::Launch::default())?;
     open_with_store(&rig, &browser, RECORDS)?;
@@ -181,15 +182,15 @@ fn store_that_is_new_to_the_host_is_told_once(kind: Kind) -> Result<()> {
     let _page = browser.open(&rig.site.url(PAGE))?;
     store_is_mirrored(&rig, "items", RECORDS)?;
     let readings = readings(&background)?;
-    let told: u32 = readings.snapshots.iter().sum();
+    let sent: u32 = readings.snapshots.iter().sum();
     // A document that asks while another reads has it read once more, by digests.
-    ensure!(told == RECORDS && readings.digests < 32, "{readings:?}");
+    ensure!(sent == RECORDS && readings.digests < 32, "{readings:?}");
     Ok(())
 }
 
 lab::in_both_browsers!(
-    unchanged_store_is_told_by_a_few_digests,
-    changed_records_are_found_and_little_else_is_told,
+    unchanged_store_is_compared_by_a_few_digests,
+    changed_records_are_found_with_few_others_sent,
     changed_record_of_a_redacted_store_is_found,
-    store_that_is_new_to_the_host_is_told_once,
+    store_that_is_new_to_the_host_is_sent_once,
 );

@@ -18,7 +18,7 @@ use lab::{
     wait::{self, PATIENCE, Seen},
 };
 
-/// How many programs run unless told otherwise.
+/// The default number of programs.
 const EVERYDAY: u64 = 200;
 
 fn number(variable: &str, default: u64) -> Result<u64> {

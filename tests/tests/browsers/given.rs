@@ -106,14 +106,14 @@ fn bounds_of_ranges_may_be_changed(kind: Kind) -> Result<()> {
                 out.delete(range);"
             ),
         )?;
-        let mut told = lines(&rig.settled(&page)?[before..]);
-        told.retain(|line| line.starts_with("d "));
+        let mut published = lines(&rig.settled(&page)?[before..]);
+        published.retain(|line| line.starts_with("d "));
         let deleted: Vec<String> = ["a", "m", "y"]
             .into_iter()
             .filter(|key| !left.contains(key))
             .map(|key| format!(r#"d given/out ["{key}"]"#))
             .collect();
-        assert_eq!(told, deleted);
+        assert_eq!(published, deleted);
     }
     Ok(())
 }
@@ -167,10 +167,10 @@ fn keys_of_cursors_may_be_changed_by_another_windows_accessors(kind: Kind) -> Re
             cursor.continue();
         };",
     )?;
-    let mut told = lines(&rig.settled(&page)?[before..]);
-    told.sort();
+    let mut published = lines(&rig.settled(&page)?[before..]);
+    published.sort();
     assert_eq!(
-        told,
+        published,
         [
             r#"d given/in ["f",1]"#,
             r#"d given/out ["a"]"#,
@@ -183,7 +183,7 @@ fn keys_of_cursors_may_be_changed_by_another_windows_accessors(kind: Kind) -> Re
     Ok(())
 }
 
-/// A deletion by a cursor that was opened unseen is not told by guess: the store is read again.
+/// A deletion by a cursor that was opened unseen is not guessed: the store is read again.
 fn deletion_by_a_cursor_that_was_opened_unseen_is_found(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -201,8 +201,8 @@ fn deletion_by_a_cursor_that_was_opened_unseen_is_found(kind: Kind) -> Result<()
             cursor.delete();
         };",
     )?;
-    let told = lines(&rig.settled(&page)?[before..]);
-    assert_eq!(told, [r#"d given/out ["a"]"#]);
+    let published = lines(&rig.settled(&page)?[before..]);
+    assert_eq!(published, [r#"d given/out ["a"]"#]);
     Ok(())
 }
 
@@ -234,14 +234,14 @@ fn bounds_may_be_changed_by_another_windows_accessors(kind: Kind) -> Result<()> 
                 out.delete(range);"
             ),
         )?;
-        let mut told = lines(&rig.settled(&page)?[before..]);
-        told.retain(|line| line.starts_with("d "));
+        let mut published = lines(&rig.settled(&page)?[before..]);
+        published.retain(|line| line.starts_with("d "));
         let deleted: Vec<String> = ["a", "m", "y"]
             .into_iter()
             .filter(|key| !left.contains(key))
             .map(|key| format!(r#"d given/out ["{key}"]"#))
             .collect();
-        assert_eq!(told, deleted, "{range}");
+        assert_eq!(published, deleted, "{range}");
     }
     Ok(())
 }
@@ -275,9 +275,9 @@ fn key_that_an_accessor_of_the_value_changes_is_the_one_before(kind: Kind) -> Re
             if (Array.isArray(result)) result[0] = 'changed';
         }, true);",
     )?;
-    let told = lines(&rig.settled(&page)?);
+    let published = lines(&rig.settled(&page)?);
     assert_eq!(
-        told,
+        published,
         [
             r#"c given/out ["taken"] {"x":1}"#,
             r#"c given/out {"$date":"1970-01-01T00:00:00.001Z"} {"x":1}"#,
@@ -311,21 +311,21 @@ fn value_read_back_late_is_no_later_one(kind: Kind) -> Result<()> {
         counted.put({ get id() { return 8; }, get n() { return 'last'; } });",
     )?;
     let events = rig.settled(&page)?;
-    let told = |key: &Value| -> Vec<String> {
+    let published = |key: &Value| -> Vec<String> {
         let mut events = lines_of(&events, key);
         events.retain(|line| !line.contains("overwritten"));
         events
     };
-    assert_eq!(told(&json!(7)), [r#"u given/counted 7 {"id":7,"n":2}"#]);
+    assert_eq!(published(&json!(7)), [r#"u given/counted 7 {"id":7,"n":2}"#]);
     assert_eq!(
-        told(&json!(8)),
+        published(&json!(8)),
         [
             r#"c given/counted 8 {"id":8,"n":"plain"}"#,
             r#"u given/counted 8 {"id":8,"n":"last"}"#
         ]
     );
-    assert_eq!(told(&json!(9)), ["d given/counted 9"]);
-    assert_eq!(told(&json!(["k"])), [r#"u given/out ["k"] [11]"#]);
+    assert_eq!(published(&json!(9)), ["d given/counted 9"]);
+    assert_eq!(published(&json!(["k"])), [r#"u given/out ["k"] [11]"#]);
     Ok(())
 }
 
@@ -396,7 +396,7 @@ fn connections_that_are_forgotten_are_collected() -> Result<()> {
 
 /// Names with lone surrogates, and those that are too long, are left out; what stands beside them
 /// is not.
-fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
+fn unsendable_names_hold_nothing_up(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url(PAGE))?;
@@ -405,16 +405,16 @@ fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
             const request = indexedDB.open('given', 1);
             request.onupgradeneeded = () => {
                 const ok = request.result.createObjectStore('ok');
-                const untold = request.result.createObjectStore('\udc00store');
+                const unsent = request.result.createObjectStore('\udc00store');
                 const renamed = request.result.createObjectStore('renamed');
                 const long = 'n'.repeat(1025);
-                request.result.createObjectStore(long).put('untold', 1);
+                request.result.createObjectStore(long).put('unsent', 1);
                 ok.createIndex(long, 'a');
                 ok.createIndex('\ud800', 'a');
                 renamed.put('gone', 1);
                 renamed.name = '\udc00';
                 ok.put('beside', 1);
-                untold.put('untold', 1);
+                unsent.put('unsent', 1);
                 ok.put('beside', 2);
             };
             request.onsuccess = () => resolve(true);
@@ -431,7 +431,7 @@ fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
     page.evaluate(
         r"new Promise((resolve) => {
             const request = indexedDB.open('n'.repeat(1025));
-            request.onupgradeneeded = () => request.result.createObjectStore('ok').put('untold', 1);
+            request.onupgradeneeded = () => request.result.createObjectStore('ok').put('unsent', 1);
             request.onsuccess = request.onerror = () => resolve();
         })",
     )?;
@@ -450,12 +450,15 @@ fn names_that_cannot_be_told_hold_nothing_up(kind: Kind) -> Result<()> {
         .filter(|line| line.contains("beside"))
         .collect();
     assert_eq!(beside, [r#"c given/ok 1 "beside""#, r#"c given/ok 2 "beside""#]);
-    let told = lines(&events).join("\n");
-    ensure!(!told.contains("untold") && !told.contains("nnnn"), "{told}");
+    let published = lines(&events).join("\n");
+    ensure!(
+        !published.contains("unsent") && !published.contains("nnnn"),
+        "{published}"
+    );
     Ok(())
 }
 
-fn store_renamed_to_a_name_that_can_be_told_is_read(kind: Kind) -> Result<()> {
+fn store_renamed_to_a_sendable_name_is_read(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let page = browser.open(&rig.site.url(PAGE))?;
@@ -493,9 +496,9 @@ fn records_are_deleted_by_keys_that_are_written_otherwise(kind: Kind) -> Result<
     let events = rig.settled(&page)?;
     assert_eq!(lines(&events).len(), 3);
     transact(&page, &format!("{KEYS} out.delete(several); out.delete(little);"))?;
-    let told = lines(&rig.settled(&page)?);
-    let deleted = told.iter().filter(|line| line.starts_with("d ")).count();
-    ensure!(deleted == 2 && told.len() == 5, "{} events", told.len());
+    let published = lines(&rig.settled(&page)?);
+    let deleted = published.iter().filter(|line| line.starts_with("d ")).count();
+    ensure!(deleted == 2 && published.len() == 5, "{} events", published.len());
     Ok(())
 }
 
@@ -541,7 +544,7 @@ fn no_accessor_in_what_was_given_is_called(kind: Kind) -> Result<()> {
 lab::in_both_browsers!(
     no_accessor_in_what_was_given_is_called,
     records_are_deleted_by_keys_that_are_written_otherwise,
-    store_renamed_to_a_name_that_can_be_told_is_read,
+    store_renamed_to_a_sendable_name_is_read,
     keys_and_key_paths_may_be_changed,
     bounds_of_ranges_may_be_changed,
     bounds_may_be_changed_by_another_windows_accessors,
@@ -550,5 +553,5 @@ lab::in_both_browsers!(
     key_that_an_accessor_of_the_value_changes_is_the_one_before,
     value_read_back_late_is_no_later_one,
     what_is_not_cloned_is_no_key,
-    names_that_cannot_be_told_hold_nothing_up,
+    unsendable_names_hold_nothing_up,
 );

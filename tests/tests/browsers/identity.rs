@@ -103,8 +103,8 @@ fn frame_named_like_a_member_of_windows_is_captured(kind: Kind) -> Result<()> {
         let found = top.evaluate(&format!("embed({inner:?}, {{ name: {name:?} }})"))?;
         ensure!(found == json!(before), "it has other databases: {found}");
         lab::wait::until("the frame's write", lab::wait::PATIENCE, || {
-            let told = rig.stream()?.iter().any(|event| event.json()["after"] == name);
-            Ok(if told {
+            let published = rig.stream()?.iter().any(|event| event.json()["after"] == name);
+            Ok(if published {
                 lab::wait::Seen::Ready(())
             } else {
                 lab::wait::Seen::Not("nothing of it".to_owned())
@@ -302,7 +302,7 @@ fn own_methods_on_a_frame_that_is_left_out_tell_nothing(kind: Kind) -> Result<()
             "{WITH_OWN_METHODS} const other = frames[0].frames[0]; return {write}.then(() => null); }})()"
         ))
         .context(how)?;
-        // Behind what was told of the frame, if anything was.
+        // Behind the frame's events, if any.
         page.evaluate(&format!("put('key', {how:?})"))?;
         rig.settled(&page).context(how)?;
     }
@@ -335,7 +335,7 @@ fn bucket_of_a_frame_that_is_left_out_tells_nothing_in_chromium() -> Result<()> 
             return null;
         }})(); }})()"
     ))?;
-    // Behind what was told of the frame, if anything was.
+    // Behind the frame's events, if any.
     page.evaluate("put('key', 'behind')")?;
     rig.settled(&page)?;
     let lines: Vec<String> = rig.stream()?.iter().map(lab::observe::Event::line).collect();
@@ -373,7 +373,7 @@ fn own_methods_on_a_frame_of_the_page_leave_nothing_out(kind: Kind) -> Result<()
 
 /// A page that was open when its site was enabled has connections from before, of its own and of
 /// frames.
-fn connections_of_a_late_page_are_told_apart_by_their_window(kind: Kind) -> Result<()> {
+fn connections_of_a_late_page_are_assigned_by_window(kind: Kind) -> Result<()> {
     let rig = Rig::without_consent(kind)?;
     let browser = rig.browser_at_once(false)?;
     let url = rig.site.url(PAGE);
@@ -416,14 +416,14 @@ fn connections_of_a_late_page_are_told_apart_by_their_window(kind: Kind) -> Resu
     popup.evaluate("document.getElementById('capture').click()")?;
     words(&popup, "1 frame is left out")?;
     rig.settled(&page)?;
-    page.evaluate("putOnOld('told')")?;
+    page.evaluate("putOnOld('captured')")?;
     page.evaluate("deleteTheirs()")?;
     page.evaluate("put('key', 'last')")?;
     let events = rig.settled(&page)?;
     let lines: Vec<String> = events.iter().map(lab::observe::Event::line).collect();
     let expected = [
         r#"r identity/items "key" "outer""#,
-        r#"u identity/items "key" "told""#,
+        r#"u identity/items "key" "captured""#,
         r#"u identity/items "key" "last""#,
     ];
     ensure!(lines == expected, "{lines:#?}");
@@ -437,5 +437,5 @@ lab::in_both_browsers!(
     frame_is_judged_by_its_origin_not_by_its_domain,
     own_methods_on_a_frame_that_is_left_out_tell_nothing,
     own_methods_on_a_frame_of_the_page_leave_nothing_out,
-    connections_of_a_late_page_are_told_apart_by_their_window,
+    connections_of_a_late_page_are_assigned_by_window,
 );

@@ -277,10 +277,10 @@ fn a_buckets_stores_are_compared_by_themselves() -> Result<()> {
     )?;
     let other = item("other", "places", r#""key""#).memcached_key(&origin)?;
     ensure!(memcached.delete(&other)?, "{other} was not there");
-    let drift = |told: [&str; 3]| {
-        let told = json!(told);
+    let drift = |shown: [&str; 3]| {
+        let shown = json!(shown);
         panel.wait_for(&format!(
-            "JSON.stringify($$('.stores tbody tr td:nth-child(5) > span').map((drift) => drift.textContent)) === JSON.stringify({told})"
+            "JSON.stringify($$('.stores tbody tr td:nth-child(5) > span').map((drift) => drift.textContent)) === JSON.stringify({shown})"
         ))
     };
     let compare = |row: usize| {
@@ -364,14 +364,14 @@ how = "drop"
     panel.picture(&format!("redacted-{}", kind.name()))?;
     ensure!(!panel.text("body")?.contains("hush"), "the panel shows a secret");
 
-    // Who knows the key that the page uses is told that the record goes by another here.
+    // The page's own key finds a note that the record has another key here.
     panel.press("Stores")?;
     panel.wait_for("$('[aria-label=\"Look up a record in sessions\"]') !== null")?;
     panel.click("[aria-label='Look up a record in sessions']")?;
     panel.wait_for("document.activeElement.id === 'lookup-key'")?;
-    let told =
+    let note =
         "A redaction rule gives the record another key. Look it up by the key that its newest event has.";
-    let places = [told, "no such record", "no such record"];
+    let places = [note, "no such record", "no such record"];
     let title = r#"vault › sessions › "hush-token-found""#;
     look_up(
         &panel,

@@ -1,4 +1,4 @@
-//! Pages that save while they leave: what they commit is told, or its store is read again by
+//! Pages that save while they leave: their commits are published, or the store is read again by
 //! another page, or at least the loss is named.
 
 use std::fs;
@@ -64,7 +64,7 @@ fn elsewhere(rig: &Rig) -> String {
 
 /// Waits for the event that tells of a record: written, or found by a page that stays open. The
 /// browser may have dropped what the page saved in its last moment; then there is nothing to tell.
-fn told_if_committed(rig: &Rig, stays: &Page<'_>, key: &str) -> Result<()> {
+fn ensure_published_if_committed(rig: &Rig, stays: &Page<'_>, key: &str) -> Result<()> {
     wait::until(&format!("an event of {key}"), PATIENCE, || {
         Ok(if rig.stream()?.iter().any(|event| event.json()["key"] == key) {
             Seen::Ready(())
@@ -93,7 +93,7 @@ fn saves_in(kind: Kind, event: &str, ways: &[Way]) -> Result<()> {
     for way in ways {
         let key = format!("{event} {way:?}");
         leave(&rig, &browser, &other, event, &key, *way)?;
-        told_if_committed(&rig, &stays, &key)?;
+        ensure_published_if_committed(&rig, &stays, &key)?;
     }
     rig.settled(&stays).map(drop)
 }
@@ -120,7 +120,7 @@ fn page_that_saves_at_unload_is_read(kind: Kind) -> Result<()> {
     saves_in(kind, "unload", &EVERY_WAY[..5])
 }
 
-fn page_that_saves_before_unload_is_told(kind: Kind) -> Result<()> {
+fn page_that_saves_before_unload_is_captured(kind: Kind) -> Result<()> {
     // Neither a frame that is removed nor a tab that is closed from outside gets this event.
     saves_in(kind, "beforeunload", &EVERY_WAY[..4])
 }
@@ -194,14 +194,14 @@ fn page_that_saved_and_comes_back_is_captured(kind: Kind) -> Result<()> {
         page.evaluate(&format!("put({round:?}, 1)"))?;
         page.evaluate(&format!("saveWhenLeaving('pagehide', 'left {round}', 'bye')"))?;
         page.navigate(&elsewhere(&rig))?;
-        told_if_committed(&rig, &stays, &format!("left {round}"))?;
+        ensure_published_if_committed(&rig, &stays, &format!("left {round}"))?;
         page.evaluate("void history.back()")?;
         page.wait_for("typeof put === 'function'")?;
     }
     page.evaluate("put('back', 1)")?;
     let events = rig.settled(&page)?;
-    let told = events.iter().find(|event| event.json()["key"] == "back");
-    ensure!(told.is_some_and(|event| event.op() == "c"), "{told:?}");
+    let published = events.iter().find(|event| event.json()["key"] == "back");
+    ensure!(published.is_some_and(|event| event.op() == "c"), "{published:?}");
     Ok(())
 }
 
@@ -223,7 +223,7 @@ fn database_deleted_while_leaving_is_missed(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// Its commit is told without the bytes, which were still being read.
+/// Its commit is published without the bytes, which were still being read.
 fn blob_of_a_frame_that_is_removed_is_read_by_its_page(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -316,7 +316,7 @@ fn wait_for_sudden_end(rig: &Rig) -> Result<()> {
     })
 }
 
-/// The browser says of each that it goes away, and each has told all.
+/// The browser says of each that it goes away, and each has sent everything.
 fn page_that_goes_away_at_rest_is_no_gap(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let other = Site::start()?;
@@ -367,7 +367,7 @@ lab::in_both_browsers!(
     page_that_saves_at_pagehide_is_read,
     page_that_saves_when_hidden_is_read,
     page_that_saves_at_unload_is_read,
-    page_that_saves_before_unload_is_told,
+    page_that_saves_before_unload_is_captured,
     page_that_saves_and_leaves_none_behind_is_a_gap,
     page_whose_process_crashes_is_read_by_another,
     page_whose_process_crashes_alone_is_a_gap,

@@ -32,9 +32,9 @@ fn transact(page: &Page<'_>, body: &str) -> Result<Value> {
         "new Promise((resolve) => {{
             const transaction = odd.transaction(['out', 'in', 'made', 'long'], 'readwrite');
             const [out, inside, made, long] = ['out', 'in', 'made', 'long'].map((name) => transaction.objectStore(name));
-            let told = null;
+            let findings = null;
             {body};
-            transaction.oncomplete = () => resolve(told);
+            transaction.oncomplete = () => resolve(findings);
         }})"
     ))
 }
@@ -69,7 +69,7 @@ fn keys_are_those_that_the_database_took(kind: Kind) -> Result<()> {
         inside.put({ a: [1], b: { c: 'd' } }).onsuccess = ({ target }) => (target.result.length = 0);
         made.put('generated');
         long.put({ name: 'Ada', id: 1 }).onsuccess = ({ target }) => target.result.reverse();
-        transaction.addEventListener('complete', () => (told = calls))",
+        transaction.addEventListener('complete', () => (findings = calls))",
     )?;
     assert_eq!(calls, json!(0), "accessors that only the page may run");
     let events = rig.settled(&page)?;
@@ -156,7 +156,7 @@ fn what_accessors_wrote_is_read_before_it_is_overwritten(kind: Kind) -> Result<(
     Ok(())
 }
 
-/// What could not be heard of is read again when the page writes next, or goes.
+/// Unseen writes are read again when the page writes next, or goes.
 fn a_page_that_stops_its_events_hides_no_commit(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -166,14 +166,14 @@ fn a_page_that_stops_its_events_hides_no_commit(kind: Kind) -> Result<()> {
     page.evaluate(
         "new Promise((resolve) => {
             const transaction = odd.transaction('out', 'readwrite');
-            transaction.objectStore('out').put('unheard', 1).onsuccess = () => setTimeout(resolve, 100);
+            transaction.objectStore('out').put('unseen', 1).onsuccess = () => setTimeout(resolve, 100);
         })",
     )?;
     wait::until("the commit to be found", PATIENCE, || {
         page.evaluate("put('next', 1)")?;
         let found = lines(&rig.stream()?)
             .iter()
-            .any(|line| line.ends_with(r#"1 "unheard""#));
+            .any(|line| line.ends_with(r#"1 "unseen""#));
         Ok(if found {
             Seen::Ready(())
         } else {
@@ -185,8 +185,8 @@ fn a_page_that_stops_its_events_hides_no_commit(kind: Kind) -> Result<()> {
 
 /// What a page can find out about its surroundings, as one text.
 const SURROUNDINGS: &str = "(async () => {
-    const told = [];
-    const tell = (name, value) => told.push(`${name}: ${value}`);
+    const findings = [];
+    const tell = (name, value) => findings.push(`${name}: ${value}`);
     const failure = (name, run) => { try { tell(name, run()); } catch (error) { tell(name, `${error.name}: ${error.message}`); } };
     tell('globals', Object.getOwnPropertyNames(window).filter((name) => /relay|idb/i.test(name)).sort());
     tell('idle', requestIdleCallback(() => {}));
@@ -212,17 +212,17 @@ const SURROUNDINGS: &str = "(async () => {
     const frame = document.createElement('iframe');
     frame.src = '/blank/';
     document.body.append(frame);
-    const heard = [];
+    const received = [];
     for (const type of ['load', 'ready', 'stop', 'body', 'survey', 'dev.idb_relay.handshake']) {
-        frame.contentWindow.addEventListener(type, (event) => event.isTrusted || heard.push(type), true);
+        frame.contentWindow.addEventListener(type, (event) => event.isTrusted || received.push(type), true);
     }
     await new Promise((resolve) => (frame.onload = resolve));
-    tell('heard', heard);
+    tell('received', received);
     tell('a frame of its own', frame.contentWindow.IDBObjectStore.prototype.put === IDBObjectStore.prototype.put);
     const detached = frame.contentWindow.indexedDB;
     frame.remove();
     failure('a detached document', () => detached?.open('x'));
-    return told;
+    return findings;
 })()";
 
 fn surroundings(page: &Page<'_>) -> Result<Vec<String>> {

@@ -436,7 +436,7 @@ fn a_server_that_is_away_is_named_with_its_fix(kind: Kind) -> Result<()> {
 
 /// What the host says of its own journal stands with what is wrong, and the numbers that it had
 /// said before go.
-fn a_journal_that_is_damaged_is_told_with_its_fix(kind: Kind) -> Result<()> {
+fn damaged_journal_is_reported_with_its_fix(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let url = rig.site.url(WRITER);
@@ -517,7 +517,7 @@ fn a_background_that_starts_again_is_asked_again(kind: Kind) -> Result<()> {
 }
 
 /// What is too large for the feed is said to be, and never taken for something else.
-fn a_value_too_large_for_the_list_is_told_as_that(kind: Kind) -> Result<()> {
+fn value_too_large_for_the_list_says_so(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
     let url = rig.site.url(WRITER);
@@ -552,8 +552,8 @@ fn a_value_too_large_for_the_list_is_told_as_that(kind: Kind) -> Result<()> {
 
 lab::in_both_browsers!(
     a_background_that_starts_again_is_asked_again,
-    a_journal_that_is_damaged_is_told_with_its_fix,
-    a_value_too_large_for_the_list_is_told_as_that,
+    damaged_journal_is_reported_with_its_fix,
+    value_too_large_for_the_list_says_so,
     each_write_is_shown_on_its_way,
     lines_show_their_events_wherever_the_list_is,
     pausing_the_display_is_not_pausing_capture,

@@ -229,7 +229,7 @@ fn bucket_of_a_late_page_is_not_the_default_one() -> Result<()> {
             .collect();
         assert_eq!(of_default, [r#"r places/items "key" "default""#], "after {act}");
     }
-    // What is opened from now on is told as ever.
+    // Databases opened from now on are captured as usual.
     page.evaluate("putBy(indexedDB, 'later', 1)")?;
     let events = rig.settled(&page)?;
     assert_eq!(keys(&events, "c"), BTreeSet::from(["later"]));

@@ -127,7 +127,7 @@ fn no_reading_blocks_an_upgrade_or_a_deletion(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// What a tab has asked for is told when it goes on.
+/// A tab gets the answer to its question when it continues.
 fn stalled_tab_goes_on_reading(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -230,7 +230,7 @@ fn value_whose_file_is_gone_hides_no_other(kind: Kind) -> Result<()> {
         lost.len() == 6 && lost.iter().filter(|lost| **lost).count() == 2,
         "{lost:?}"
     );
-    // What can be read again is told, and the store is no longer in doubt.
+    // The readable records are published, and the store is no longer in conflict.
     page.evaluate("Promise.all([0, 1, 2, 3, 4, 5].map((key) => put('first', key, key)))")?;
     rig.settled(&page).map(drop)
 }

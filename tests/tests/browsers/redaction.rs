@@ -157,7 +157,7 @@ fn holds(place: &[u8], text: &str) -> bool {
 }
 
 /// Looks for secrets everywhere, and makes sure that it would have found them.
-fn nothing_is_told(rig: &Rig, published: &[(String, String)]) -> Result<()> {
+fn ensure_nothing_leaks(rig: &Rig, published: &[(String, String)]) -> Result<()> {
     let mut places = places(rig)?;
     places.extend(
         published
@@ -215,7 +215,7 @@ fn secrets_are_nowhere_but_in_the_browser(kind: Kind) -> Result<()> {
         ("plain", 3),
     ];
     let written = settled(&rig, &counts)?;
-    nothing_is_told(&rig, &subscriber.messages())?;
+    ensure_nothing_leaks(&rig, &subscriber.messages())?;
 
     // The same record has the same key, whichever way it came.
     let user = |name: &str, records: &BTreeMap<String, Records>| {
@@ -280,10 +280,10 @@ fn secrets_are_nowhere_but_in_the_browser(kind: Kind) -> Result<()> {
         news.iter().all(|event| event.op() != "d"),
         "a snapshot lost a record: {news:?}"
     );
-    nothing_is_told(&rig, &subscriber.messages())
+    ensure_nothing_leaks(&rig, &subscriber.messages())
 }
 
-/// A rule that comes later: what is told from then on is redacted, also of what was there.
+/// A rule that comes later: later events are redacted, those of existing records, too.
 fn a_rule_that_comes_later_reaches_the_caches(kind: Kind) -> Result<()> {
     let rig = rig(kind, "")?;
     let browser = rig.browser()?;
@@ -329,11 +329,11 @@ fn a_rule_that_comes_later_reaches_the_caches(kind: Kind) -> Result<()> {
         let line = event.line();
         ensure!(
             event.op() == "d" || !format!("{event:?}").contains(SECRET),
-            "told again: {line}"
+            "published again: {line}"
         );
         ensure!(
             !format!("{event:?}").contains("hush-card"),
-            "told as before: {line}"
+            "published as before: {line}"
         );
     }
     Ok(())
@@ -428,9 +428,10 @@ fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
             ("users:3", "open-3"),
         ],
     )?;
-    nothing_is_told(&rig, &subscriber.messages())?;
+    ensure_nothing_leaks(&rig, &subscriber.messages())?;
 
-    // A store that has no rule gets the name later: what it held was told, but never by that name.
+    // A store that has no rule gets the name later: its records were published, but never by that
+    // name.
     page.evaluate(
         "upgrade(4, (database) => {
           database.createObjectStore('people', { keyPath: 'id' }).put({ id: 9, password: 'bare-9', name: 'open-9' });
@@ -450,13 +451,19 @@ fn upgrades_redact_by_every_name_of_a_store(kind: Kind) -> Result<()> {
     )?;
     accounts_are(&rig, &[("users:9", "\"***\"")])?;
     let events = rig.stream()?;
-    let told: Vec<_> = events
+    let published: Vec<_> = events
         .iter()
         .filter(|event| event.json()["source"]["store"] == "users" && event.database() == "accounts")
         .map(|event| event.json().to_string())
         .collect();
-    ensure!(told.iter().any(|event| event.contains("open-9")), "{told:?}");
-    ensure!(!told.iter().any(|event| event.contains("bare-9")), "{told:?}");
+    ensure!(
+        published.iter().any(|event| event.contains("open-9")),
+        "{published:?}"
+    );
+    ensure!(
+        !published.iter().any(|event| event.contains("bare-9")),
+        "{published:?}"
+    );
     let of_users = |channel: &str| channel.ends_with(":accounts:users");
     ensure!(
         !subscriber

@@ -1,4 +1,4 @@
-//! Stacks of writes: where they lead, who is told of them, and that the page can't tell.
+//! Stacks of writes: where they lead, which inspectors get them, and that the page can't notice.
 
 use anyhow::{Result, ensure};
 use lab::{

@@ -3,7 +3,8 @@
 //! It goes with all else that the server holds. So a server without it is empty, also if its
 //! connections never broke, and one that has it was not emptied, however often these were closed.
 //! It says up to which event the server has everything, so missed deletions are found: those while
-//! it was left out of the list, or while another process fed it. And a server whose marker says less than was written to it was set back to an older state.
+//! it was left out of the list, or while another process fed it. And a server whose marker says
+//! less than was written to it was set back to an older state.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ const loaded = (address) =>
     document.head.append(script);
   });
 
-// Puts numbers, each behind the one before, until it is told to end.
+// Puts numbers, each behind the one before, until it is asked to end.
 function keepWriting(connection) {
   const transaction = connection.transaction("items", "readwrite");
   const items = transaction.objectStore("items");

@@ -16,7 +16,7 @@ use lab::{
 use serde::Deserialize;
 use serde_json::json;
 
-/// Set for the native program, which cannot be told by arguments.
+/// Set for the native program, which gets no arguments.
 pub const VARIABLE: &str = "IDB_RELAY_LAB_ECHO";
 
 /// The name in `tests/echo/background.js`.

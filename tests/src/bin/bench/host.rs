@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use self::{feed::Shape, flood::Flood, program::Launch, raw::Legs};
 use crate::statistics::rounded;
 
-/// How many events a flood has unless it is told otherwise.
+/// The default number of events of a flood.
 pub const EVENTS: u64 = 1_000_000;
 
 /// What is measured beside is given one in so many of the events: its rate does not depend on how
