@@ -2,7 +2,7 @@
 //! by the lists in `deny.toml`.
 //!
 //! The file is that of `cargo deny`, which has some hundred packages of its own to compile before
-//! it can be run; so what of it can be told from `cargo metadata` is checked here. Advisories
+//! it can be run; so the checks that `cargo metadata` allows are made here. Advisories
 //! cannot: their database is fetched from the network.
 //!
 //! # Layout

@@ -27,14 +27,14 @@ pub fn build(root: &Path) -> Result<()> {
     cargo.args(["test", "--no-run", "--test", TESTS, "--target", TARGET]);
     cargo.args(CRATES.map(|(_, package)| format!("--package={package}")));
     cargo.arg("--message-format=json-render-diagnostics");
-    let told = run::read("Building the tests of views", cargo)?;
+    let output = run::read("Building the tests of views", cargo)?;
 
     let views = target_directory(root).join("views");
     if views.exists() {
         fs::remove_dir_all(&views).with_context(|| format!("cannot clear {}", views.display()))?;
     }
     copy(&root.join("tests/views"), &views)?;
-    let built: Vec<_> = told.lines().filter_map(executable).collect();
+    let built: Vec<_> = output.lines().filter_map(executable).collect();
     for (directory, package) in CRATES {
         let manifest = root.join("extension").join(directory).join("Cargo.toml");
         let test = built.iter().find(|(of, _)| *of == manifest);

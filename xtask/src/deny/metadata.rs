@@ -48,18 +48,18 @@ impl Metadata {
         for target in targets {
             cargo.args(["--filter-platform", target]);
         }
-        let told: Value = serde_json::from_str(&run::output(cargo)?)?;
-        Self::of(&told).context("cargo metadata tells something else than it should")
+        let output: Value = serde_json::from_str(&run::output(cargo)?)?;
+        Self::of(&output).context("cargo metadata tells something else than it should")
     }
 
-    fn of(told: &Value) -> Option<Self> {
+    fn of(output: &Value) -> Option<Self> {
         let mut packages = BTreeMap::new();
-        for package in told["packages"].as_array()? {
+        for package in output["packages"].as_array()? {
             packages.insert(package["id"].as_str()?.to_owned(), Package::of(package)?);
         }
         let mut links = BTreeMap::new();
         let mut used = BTreeSet::new();
-        for node in told["resolve"]["nodes"].as_array()? {
+        for node in output["resolve"]["nodes"].as_array()? {
             let id = node["id"].as_str()?.to_owned();
             let linked = node["deps"].as_array()?.iter().filter(|dependency| {
                 let kinds = dependency["dep_kinds"].as_array();
@@ -99,21 +99,21 @@ impl Metadata {
 }
 
 impl Package {
-    fn of(told: &Value) -> Option<Self> {
-        let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
-        let targets = told["targets"].as_array()?;
+    fn of(output: &Value) -> Option<Self> {
+        let text = |key: &str| output[key].as_str().unwrap_or_default().to_owned();
+        let targets = output["targets"].as_array()?;
         Some(Self {
-            name: told["name"].as_str()?.to_owned(),
+            name: output["name"].as_str()?.to_owned(),
             version: text("version"),
             license: text("license"),
-            source: told["source"].as_str().map(str::to_owned),
+            source: output["source"].as_str().map(str::to_owned),
             repository: text("repository"),
-            authors: told["authors"]
+            authors: output["authors"]
                 .as_array()?
                 .iter()
                 .filter_map(|author| author.as_str().map(str::to_owned))
                 .collect(),
-            directory: Path::new(told["manifest_path"].as_str()?).parent()?.to_owned(),
+            directory: Path::new(output["manifest_path"].as_str()?).parent()?.to_owned(),
             is_macro: targets.iter().any(|target| {
                 let kinds = target["kind"].as_array();
                 kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "proc-macro"))
@@ -150,7 +150,7 @@ mod tests {
             })
         };
         let needs = |name: &str, kind: Value| json!({ "pkg": name, "dep_kinds": [{ "kind": kind }] });
-        let told = json!({
+        let output = json!({
             "packages": [
                 package("ours", Value::Null, "lib"), package("linked", "r".into(), "lib"), package("below", "r".into(), "lib"),
                 package("built", "r".into(), "lib"), package("macro", "r".into(), "proc-macro"), package("other", "r".into(), "lib"),
@@ -161,7 +161,7 @@ mod tests {
                 { "id": "below", "deps": [] }, { "id": "built", "deps": [] }, { "id": "macro", "deps": [] },
             ] },
         });
-        let metadata = Metadata::of(&told).expect("as it should be");
+        let metadata = Metadata::of(&output).expect("as it should be");
         let linked: Vec<String> = metadata
             .linked_into(&["ours"])
             .iter()
