@@ -127,7 +127,7 @@ fn no_reading_blocks_an_upgrade_or_a_deletion(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// A tab gets the answer to its question when it continues.
+/// A tab that was asked to read sends its reading when it continues.
 fn stalled_tab_goes_on_reading(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
