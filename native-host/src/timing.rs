@@ -328,7 +328,7 @@ pub(crate) mod apply {
 
     /// How long nothing more of a transaction may come before what there is of it is applied. A
     /// machine that is slow must not cut one. The rest may never come: from the channels because it
-    /// was lost, from the stream because the host has ended in the middle and goes on when it is
+    /// was lost, from the stream because the host has ended in the middle and continues when it is
     /// started again. *Work*.
     pub(crate) const REST: Duration = Duration::from_secs(2);
 

@@ -21,9 +21,9 @@ pub struct Change {
     /// How many events the host itself has left out for it, which is one of them: its journal was
     /// full, and their records follow.
     pub left_out: u64,
-    /// Whether its transaction goes on behind it.
+    /// Whether more events of its transaction follow.
     pub goes_on: bool,
-    /// What it means for Memcached; `None`: nothing, for events that are about a store as a whole.
+    /// The change in Memcached. `None` for events that concern the store itself.
     /// A `d` or `c` for each record follows those.
     pub target: Option<Target>,
 }

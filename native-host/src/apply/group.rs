@@ -214,8 +214,8 @@ impl Group {
         }))
     }
 
-    /// Waits a while for something to come after this entry. It is given as a whole, and read again
-    /// later: Redis has no other way of waiting.
+    /// Waits a while for something to come after this entry. It is returned complete, and read
+    /// again later: Redis has no other way of waiting.
     pub fn wait(&self, lease: &Lease, connection: &mut Connection, after: &str) -> Result<(), RedisError> {
         let _waiting = lease.wait();
         redis::cmd("XREAD")

@@ -1,6 +1,6 @@
 //! From the stream: every event, once it is acknowledged, is in Memcached.
 //!
-//! Transactions are applied as a whole: what a record holds in the middle of one never was in the
+//! Transactions are applied atomically: what a record holds in the middle of one never was in the
 //! database.
 //!
 //! An entry is acknowledged after its record was written and the offsets were noted, so the next

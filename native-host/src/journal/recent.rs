@@ -46,7 +46,7 @@ pub(super) struct Event {
     pub text: String,
     /// Where in the text the record's key is, and what it holds from then on; `None`: it is gone.
     pub record: Option<(Range<usize>, Option<Range<usize>>)>,
-    /// Whether its transaction goes on behind it.
+    /// Whether more events of its transaction follow.
     pub goes_on: bool,
 }
 
@@ -124,7 +124,7 @@ impl Recent {
     }
 
     /// The events after this one, as long as the caller wants another. The caller is given how many
-    /// there are already, and whether the transaction of the last one goes on.
+    /// there are already, and whether the transaction of the last one has more events.
     fn take_after(&self, number: u64, mut wants: impl FnMut(usize, bool) -> bool) -> Option<Vec<Handed>> {
         let kept = self.lock();
         let begin = kept.batches.partition_point(|written| written.last() <= number);

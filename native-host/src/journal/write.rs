@@ -84,7 +84,7 @@ pub struct Outcome {
     pub matched: Vec<Matched>,
     /// What was wrong with deliveries.
     pub errors: Vec<HostError>,
-    /// Origins whose stores must be compared as a whole.
+    /// Origins whose stores must be compared completely.
     pub snapshots: BTreeSet<String>,
     /// Origins with a writer that no hook sees: a comparison has found what it wrote.
     pub unseen: BTreeSet<String>,

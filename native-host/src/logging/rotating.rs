@@ -4,7 +4,7 @@
 //! Hosts of several browser profiles may write to the same file, each by appending. The first host
 //! that notices that it is full puts it aside. The others go on in the file put aside until they
 //! notice, too, and lose nothing but its being bounded to the byte. A host that cannot rotate the
-//! file goes on with the one it has: a log is no reason to stop.
+//! file continues with the one it has: a log is no reason to stop.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -117,7 +117,7 @@ mod tests {
             fs::read_dir(directory.path().join("state")).expect("it").count(),
             2
         );
-        // The next process goes on with it.
+        // The next process continues with it.
         drop(log);
         writeln!(Rotating::open(&path, LIMIT).expect("a log"), "{:9}", 1000).expect("written");
         assert_eq!(lines(&path).last(), Some(&1000));

@@ -244,7 +244,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Goes on while eight bytes at once are nothing special in a string: neither a quote nor a
+    /// Advances while eight bytes at once are nothing special in a string: neither a quote nor a
     /// backslash nor a control character.
     pub(super) fn plain(&mut self) {
         const ONES: u64 = u64::MAX / 0xFF;

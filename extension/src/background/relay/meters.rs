@@ -2,7 +2,7 @@
 //!
 //! Invariants: at most one document of an origin looks, and only while a person can see it; it is
 //! notified of another document's commit before it can take that commit for an unseen write, as far
-//! as the messages are fast enough; a document that takes over goes on from what the one before
+//! as the messages are fast enough; a document that takes over continues from what the one before
 //! has read.
 
 use protocol::{

@@ -3,7 +3,7 @@
 //!
 //! Invariants: such an end is named to the host, which has the origin read again, however often the
 //! host or the background ends before it has been; one gap stands for all ends of an origin that
-//! come together. It is sent under a context of its own: a document whose port only broke goes on
+//! come together. It is sent under a context of its own: a document whose port only broke continues
 //! under its own one, and with its own numbers. Such a document is no end, nor is the browser's.
 
 use std::collections::BTreeMap;

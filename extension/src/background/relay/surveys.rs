@@ -86,7 +86,7 @@ impl Relay {
             .meterer
             .filter(|port| !survey.silent.contains(port) && self.bridges.is_reader(*port, origin))
             .or_else(|| self.bridges.surveyor_of(origin, &survey.silent, last))
-            // A silent one reads once its thread goes on.
+            // A silent one reads once its thread continues.
             .or_else(|| self.bridges.surveyor_of(origin, &[], last));
         survey.reader = reader;
         // Without any the reading waits for the next one, which may not ask by itself: it comes

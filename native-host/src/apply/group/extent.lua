@@ -1,4 +1,4 @@
--- What a stream is like, without its entries: XINFO gives the first and the last one as a whole.
+-- What a stream is like, without its entries: XINFO returns the first and the last one complete.
 --
 -- KEYS: the stream. Returns nothing if there is none; else how many entries it has, how many it has
 -- had (-1: the server does not tell), the id of the last one it has had, and of the first one that

@@ -401,7 +401,7 @@ mod tests {
         assert_eq!(kept, requery.bytes);
         assert!(requery.is_pending(0, &key(0).bytes) && requery.stores[&3].all);
         assert_eq!(requery.resolve(0, &key(0).bytes), Resolution::More);
-        // The store that had too much is read as a whole.
+        // The store that had too much is read completely.
         let given_up = requery.given_up(Instant::now() + timing::journal::longest_unquiet() * 2);
         assert!(
             given_up

@@ -1,4 +1,4 @@
-//! Origins whose stores must be read again as a whole, until they have been.
+//! Origins whose stores must be read again completely, until they have been.
 //!
 //! What is missing is kept on disk, so no crash loses it: in `store.pending_reads` if the store is
 //! known, or in a row of `resync` for the origin. The row goes with the last store list of a survey

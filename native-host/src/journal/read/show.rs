@@ -172,7 +172,7 @@ impl Reader {
         })
     }
 
-    /// How many stores have not been read as a whole, or have records to be read again.
+    /// How many stores have not been read completely, or have records to be read again.
     pub fn unread_stores(&self) -> Result<u64, JournalError> {
         self.read(|connection| {
             connection

@@ -47,7 +47,7 @@ impl Batch<'_> {
         Ok(keys)
     }
 
-    /// A range of a store was read as a whole: what the mirror has there and the read has not is
+    /// A range of a store was read completely: what the mirror has there and the read has not is
     /// gone. Returns whether all of the range was gone through: what a delivery of few bytes can
     /// cause here has the bound of a deleted range. Past it the store is left, and read again; the
     /// next read finds what this one has done.

@@ -147,7 +147,7 @@ impl Batch<'_> {
     }
 
     /// Notes once more at the end of a delivery what came out to be lost after the first time: a
-    /// store that the delivery has made or read as a whole since then counts as complete.
+    /// store that the delivery has made or read completely since then counts as complete.
     pub(super) fn finish_noted_loss(&mut self, origin: &str) -> rusqlite::Result<()> {
         match self.volume.noted_loss {
             NotedLoss::None | NotedLoss::Once => Ok(()),

@@ -13,7 +13,7 @@
 //!
 //! So have the rows of stores that were not known, which repeat the names of their database, those
 //! of one delivery and those of all of an origin: past it no further store is added, and the origin
-//! is read again as a whole.
+//! is read again completely.
 
 use std::collections::{BTreeMap, BTreeSet};
 

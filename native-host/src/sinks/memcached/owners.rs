@@ -129,7 +129,7 @@ impl Owners {
         }
     }
 
-    /// Origins that this profile owns and has yet to write as a whole.
+    /// Origins that this profile owns and has yet to write completely.
     pub(super) fn unsettled(&self) -> Vec<String> {
         let unsettled = |(_, standing): &(&String, &OriginStatus)| {
             matches!(standing.holder, Holder::Own { unsettled: Some(_) })

@@ -9,7 +9,7 @@
 //!   is replaced.
 //! - One that it does not know is *challenged*: if its host runs it answers within a second, and
 //!   keeps the cursor. If there is no answer that host has ended, and the cursor is taken over.
-//! - The host that is challenged says so as long as that goes on; the one that has no cursor says
+//! - The host that is challenged says so as long as that lasts; the one that has no cursor says
 //!   so, too, and tries again.
 
 use std::{thread, time::Instant};

@@ -63,7 +63,7 @@ fn fields_are_left_out_masked_or_hashed() {
             r#"{"$sparse":{"length":3,"items":{"1":5,"2":6,"x":7}}}"#,
             r#"{"$sparse":{"length":3,"items":{"2":6}}}"#,
         ),
-        // Things are redacted as a whole: a stack repeats the message.
+        // Things are redacted completely: a stack repeats the message.
         (
             &["/e/message"],
             Mask,

@@ -155,7 +155,7 @@ impl<'j, 'a> Marks<'j, 'a> {
                 continue;
             }
             match rest.split_first() {
-                // The pair as a whole.
+                // The whole pair.
                 None => pair.iter().for_each(|item| self.follow(item, field, rest, how)),
                 Some((step, rest)) => self.follow_elements(pair, field, step, rest, how),
             }

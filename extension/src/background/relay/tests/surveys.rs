@@ -135,7 +135,7 @@ fn silent_document_reads_when_no_other_is_left() {
     relay.woken(Alarm::Surveys);
     assert_eq!(ports_sent(&mut relay, SNAPSHOT), [2]);
     leave(&mut relay, 2);
-    // It has the message, and reads once its thread goes on.
+    // It has the message, and reads once its thread continues.
     relay.woken(Alarm::Surveys);
     assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     relay.posted(1, SURVEYED);

@@ -40,7 +40,7 @@ fn before_is_published_once_the_whole_store_was_read() {
 fn before_is_left_out_once_a_worker_was_found_to_write() {
     let mut bench = Bench::new();
     bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
-    // A worker has written both, and goes on to.
+    // A worker has written both, and keeps writing.
     bench.snapshot("reader", 1000, r#"{"key":1,"value":5},{"key":2,"value":5}"#);
     bench.put("a", 2000, 2010, 2);
     assert_eq!(bench.last_event(), "u 2");

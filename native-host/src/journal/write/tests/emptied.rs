@@ -63,7 +63,7 @@ fn each_bucket_is_confirmed_by_its_own_list() {
         r#"{{"commit":{{"bucket":"side","database":"d","version":1,"began_at":{NOW},"committed_at":{NOW},"operations":[{{"put":{{"store":"s","key":1,"value":10}}}}]}}}}"#
     );
     bench.deliver("a", &put);
-    // The default bucket has nothing, and never had; the survey goes on with the other one.
+    // The default bucket has nothing, and never had; the survey continues with the other one.
     let buckets = r#""buckets":["side"],"databases":[]"#;
     assert!(bench.lists("a", (1000, 1001), "", buckets));
     assert!(bench.lists("a", (1002, 1003), "side", buckets));

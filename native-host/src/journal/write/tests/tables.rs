@@ -87,7 +87,7 @@ fn stores_of_an_origin_take_a_bounded_room() {
             "{name}: {errors:?}"
         );
         assert_eq!(bench.query("SELECT count(*) FROM resync"), 1, "{name}");
-        // What is known goes on.
+        // Writes to known stores are still recorded.
         bench.commit("a", 60_000, 60_000, r#"{"put":{"store":"s","key":1,"value":2}}"#);
         let last = bench.events().last().cloned().unwrap_or_default();
         assert!(last.ends_with('2'), "{name}: {last}");

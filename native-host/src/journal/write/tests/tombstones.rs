@@ -13,7 +13,7 @@ const CLEAR: &str = r#"{"clear":{"store":"s"}}"#;
 const HALF: &str = r#"{"delete_range":{"store":"s","range":{"lower":0}}}"#;
 
 impl Bench {
-    /// A store that was read as a whole, and of which so many records were deleted at a time.
+    /// A store that was read completely, with so many records deleted at a time.
     fn with_tombstones(count: usize, at: i64) -> Self {
         let mut bench = Self::new();
         bench.snapshot("a", at - 10_000, "");
