@@ -23,6 +23,7 @@ mod get;
 mod install;
 mod key;
 mod ls;
+mod man;
 mod own;
 mod place;
 mod resync;
@@ -65,6 +66,7 @@ enum Command {
     Own(own::Arguments),
     Apply(apply::Arguments),
     Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Runs what these arguments (with the program's name first) ask for.
@@ -100,6 +102,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Own(arguments) => own::run(&arguments, &mut out),
         Command::Apply(arguments) => apply::run(arguments, &mut out),
         Command::Completions(arguments) => completions::run(&arguments, &mut out),
+        Command::Man(arguments) => man::run(&arguments, &mut out),
     };
     // Also what a command has printed that failed in the end.
     let flushed = out.flush();

@@ -15,7 +15,7 @@
 mod content;
 mod manifest;
 mod views;
-mod wasm;
+pub(crate) mod wasm;
 
 use std::{
     env, fs,

@@ -21,6 +21,7 @@ use self::turns::Turns;
 use crate::{
     build, deny, lab, lint,
     machine::{self, Need},
+    package,
     report::{self, Report},
     run,
 };
@@ -237,6 +238,9 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     run::visibly("Building the host and the tests", tests(&Run::Build, seed))?;
     if with_browsers {
         build::extension(root, false)?;
+    }
+    if request.size == Size::Everyday && request.filters.is_empty() {
+        package::check(root)?;
     }
     if windows == Windows::Built {
         build::windows_host(root)?;

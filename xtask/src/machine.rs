@@ -35,6 +35,9 @@ pub enum Need {
     Python,
     /// What the host for Windows is built with, and Wine, which runs it.
     Windows,
+    /// What packages of the host are made with: mingw, a Python that can install Zig, and Debian's
+    /// packager.
+    Packages,
 }
 
 /// Where programs of administrators are, which a user's `PATH` may lack, and where Debian has Wine.
@@ -50,6 +53,11 @@ impl Need {
             Self::Redis => &[(&["redis-server"], "redis-server")],
             Self::Memcached => &[(&["memcached"], "memcached")],
             Self::Node => &[(&["node"], "nodejs"), (&["npm"], "npm")],
+            Self::Packages => &[
+                (&[build::WINDOWS_COMPILER], "gcc-mingw-w64-x86-64"),
+                (&["dpkg-deb"], "dpkg"),
+                (&["python3"], "python3"),
+            ],
             Self::Windows => &[
                 (&[build::WINDOWS_COMPILER], "gcc-mingw-w64-x86-64"),
                 (&["wine64", "wine"], "wine64"),
@@ -110,14 +118,22 @@ fn missing_packages(needs: &[Need]) -> Vec<&'static str> {
     if needs.contains(&Need::Python) && !has_python_modules() {
         packages.extend(["python3", "python3-redis", "python3-pymemcache"]);
     }
+    if needs.contains(&Need::Packages) && !has_module("python3", "ensurepip") {
+        packages.push("python3-venv");
+    }
     packages
 }
 
 /// Whether the system's Python, which is not always the first in `PATH`, has what the packages
 /// bring.
 fn has_python_modules() -> bool {
-    Command::new("/usr/bin/python3")
-        .args(["-c", "import redis, pymemcache"])
+    has_module("/usr/bin/python3", "redis, pymemcache")
+}
+
+/// Whether a Python has these modules.
+fn has_module(python: &str, modules: &str) -> bool {
+    Command::new(python)
+        .args(["-c", &format!("import {modules}")])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -204,7 +220,8 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|this_process| this_process.uid() == 0)
 }
 
-fn ensure_target(why: &str, target: &str) -> Result<()> {
+/// Makes sure that Rust can compile for a target.
+pub fn ensure_target(why: &str, target: &str) -> Result<()> {
     let output = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", target])
         .stderr(Stdio::null())

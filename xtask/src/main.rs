@@ -9,6 +9,7 @@
 //! - [`lab`]: the programs that stand on the test crate: the demo and the benchmarks.
 //! - [`machine`]: what has to be installed, and installing it.
 //! - [`lint`]: rules about how the sources read.
+//! - [`package`]: what a release consists of.
 //! - [`run`]: running other programs so that a person sees what goes on.
 
 mod build;
@@ -17,6 +18,7 @@ mod deny;
 mod lab;
 mod lint;
 mod machine;
+mod package;
 mod report;
 mod run;
 
@@ -90,6 +92,21 @@ enum Task {
     },
     /// Check how the sources read: width of comments, words, circles of modules, links of documents
     Lint,
+    /// Make the packages of a release in target/packages/
+    ///
+    /// The extension for the stores, its sources for Mozilla's reviewers, the host for Linux,
+    /// Windows and macOS, Debian packages, checksums.
+    Package {
+        /// What to make; everything when left out
+        #[arg(value_enum)]
+        what: Option<Packages>,
+        /// Only the host for this system, such as linux-x86_64; may be repeated
+        #[arg(long = "target", value_name = "SYSTEM")]
+        targets: Vec<String>,
+        /// Make the extension a second time, from the archive of its sources, and compare
+        #[arg(long)]
+        verify: bool,
+    },
     /// Make the pictures of the inspector that the README shows (docs/panel.png,
     /// docs/panel-dark.png)
     Picture,
@@ -111,6 +128,14 @@ enum Task {
 enum Browser {
     Chromium,
     Firefox,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Packages {
+    /// The extension, and in a checkout its sources
+    Extension,
+    /// The host
+    Host,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -167,6 +192,18 @@ fn main() -> Result<()> {
             )
         }
         Task::Lint => lint::check(&root),
+        Task::Package {
+            what,
+            targets,
+            verify,
+        } => package::package(
+            &root,
+            &package::Request {
+                extension: what != Some(Packages::Host),
+                targets: (what != Some(Packages::Extension)).then_some(&targets),
+                verify,
+            },
+        ),
         Task::Picture => lab::picture(&root),
         Task::Bench {
             what,

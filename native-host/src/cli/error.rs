@@ -64,6 +64,15 @@ pub enum CliError {
     /// Where this program is could not be found out.
     #[error("the path of this program cannot be found: {0}")]
     Program(#[source] io::Error),
+    /// The man pages.
+    #[error("the man pages cannot be written to {}: {source}", .directory.display())]
+    Pages {
+        /// Where to.
+        directory: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The output.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -123,6 +132,7 @@ impl CliError {
                 "Name the stream, here and where the hosts run; or use --pubsub, which may miss events."
                     .to_owned()
             }
+            Self::Pages { .. } => "Name a directory in which you may write.".to_owned(),
             Self::Signals(_) | Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
         }
     }

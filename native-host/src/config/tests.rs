@@ -51,6 +51,7 @@ fn everything_has_a_default() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "it has paths of Unix")]
 fn everything_can_be_set() {
     let config = parse(
         r#"
@@ -283,6 +284,7 @@ fn mistakes_in_rules_name_line_and_fix() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "it has paths of Unix")]
 fn tls_needs_an_address_and_a_file_that_are_for_it() {
     let parse = |text: &str| Config::parse(text, Path::new("c.toml"));
     let config =
@@ -337,6 +339,7 @@ fn what_this_version_cannot_do_is_said_without_the_address() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "it has paths of Unix")]
 fn mistakes_in_memcached_access_name_line_and_fix() {
     for (lines, message) in [
         (

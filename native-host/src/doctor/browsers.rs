@@ -233,6 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(windows, ignore = "it has paths of Unix")]
     fn what_is_wrong_with_a_manifest_is_named() {
         let program = env::current_exe().expect("a path");
         let content = install::manifest::host("chromium", &program).expect("a manifest");

@@ -89,6 +89,8 @@ pub(crate) struct Linux {
     desktop: Vec<String>,
     user: Vec<String>,
     system: Vec<String>,
+    #[serde(default)]
+    lib64: Vec<String>,
     #[serde(rename = "override")]
     below: String,
 }
@@ -314,10 +316,33 @@ impl Browser {
                 return Ok(below.map(|below| join(directory, below)).into_iter().collect());
             }
         };
+        let also = match (&self.package, scope) {
+            (Package::Linux(linux), Scope::System) => linux.lib64_here(surroundings),
+            _ => &[],
+        };
         paths
             .iter()
+            .chain(also)
             .map(|path| surroundings.resolve(path).ok_or(InstallError::NoHome))
             .collect()
+    }
+}
+
+impl Linux {
+    /// The directories below `/usr/lib64`, if this machine has such a browser there, or had.
+    fn lib64_here(&self, surroundings: &Surroundings) -> &[String] {
+        let own = self
+            .lib64
+            .iter()
+            .filter_map(|path| Path::new(path).parent()?.to_str());
+        let own = own.map(str::to_owned);
+        let programs = self.programs.iter().map(|name| format!("/usr/lib64/{name}"));
+        let signs: Vec<String> = own.chain(programs).collect();
+        if surroundings.has_any(&signs) {
+            &self.lib64
+        } else {
+            &[]
+        }
     }
 }
 

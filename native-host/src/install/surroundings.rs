@@ -3,6 +3,8 @@
 use std::{
     env,
     ffi::OsString,
+    fs,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -118,17 +120,21 @@ impl Surroundings {
             .any(|path| path.exists())
     }
 
-    /// Whether a program of one of these names can be started. Those of Snaps do not count: they
-    /// are browsers of their own.
+    /// Whether a program of one of these names can be started. Those of Snaps do not count, nor
+    /// what only starts one: they are browsers of their own.
     pub(crate) fn has_program(&self, names: &[String]) -> bool {
-        let snaps = [Path::new("/snap"), Path::new("/var/lib/snapd/snap")];
-        self.path
-            .iter()
-            .filter(|directory| !snaps.iter().any(|snap| directory.starts_with(snap)))
-            .any(|directory| names.iter().any(|name| directory.join(name).is_file()))
+        names.iter().any(|name| self.program(name).is_some())
     }
 
-    /// Whether there is a desktop file of one of these names. Those of Flatpaks do not count.
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        self.path
+            .iter()
+            .map(|directory| directory.join(name))
+            .find(|program| program.is_file() && !starts_snap(program))
+    }
+
+    /// Whether there is a desktop file of one of these names. Those of Flatpaks do not count, nor
+    /// those that start a Snap.
     pub(crate) fn has_desktop_file(&self, names: &[String]) -> bool {
         let is_exported = |directory: &Path| {
             directory
@@ -138,11 +144,29 @@ impl Surroundings {
         self.shared
             .iter()
             .filter(|directory| !is_exported(directory))
-            .any(|directory| {
+            .flat_map(|directory| {
                 names
                     .iter()
-                    .any(|name| directory.join("applications").join(name).is_file())
+                    .map(move |name| directory.join("applications").join(name))
             })
+            .any(|file| file.is_file() && !self.is_of_snap(&file))
+    }
+
+    /// Whether all that a desktop file starts is a Snap.
+    fn is_of_snap(&self, file: &Path) -> bool {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let Some(command) = text.lines().find_map(|line| line.strip_prefix("Exec=")) else {
+            return false;
+        };
+        let program = command.split_whitespace().next().unwrap_or_default();
+        if program.contains('/') {
+            return starts_snap(Path::new(program));
+        }
+        let is_there = self
+            .path
+            .iter()
+            .any(|directory| directory.join(program).is_file());
+        is_there && self.program(program).is_none()
     }
 
     /// Whether one of these keys is in the registry, for this user or for everybody.
@@ -163,4 +187,25 @@ impl Surroundings {
             .flatten()
             .any(|directory| names.iter().any(|name| directory.join(name).is_dir()))
     }
+}
+
+/// How much of a script is looked at. Ubuntu's have 2 KB.
+const SCRIPT: u64 = 16 * 1024;
+
+/// Whether a program is a Snap's, or a script that starts one: Ubuntu's `chromium-browser` and
+/// `firefox` tell of the Snap and start `/snap/bin/…`.
+fn starts_snap(program: &Path) -> bool {
+    let snaps = [Path::new("/snap"), Path::new("/var/lib/snapd/snap")];
+    let is_snap = |path: &Path| snaps.iter().any(|snap| path.starts_with(snap));
+    if is_snap(program) || fs::read_link(program).is_ok_and(|target| is_snap(&target)) {
+        return true;
+    }
+    let mut script = Vec::new();
+    let read = fs::File::open(program).and_then(|file| file.take(SCRIPT).read_to_end(&mut script));
+    let text = String::from_utf8_lossy(&script);
+    read.is_ok()
+        && text.starts_with("#!")
+        && text
+            .lines()
+            .any(|line| !line.trim_start().starts_with('#') && line.contains("/snap/bin/"))
 }

@@ -335,6 +335,20 @@ fn no_command_and_no_log_tells_a_password() {
 }
 
 #[test]
+fn man_writes_page_of_each_command() {
+    let sandbox = Sandbox::new();
+    let directory = sandbox.directory.path().join("man/man1");
+    sandbox.print(&["man", directory.to_str().expect("UTF-8")]);
+    let page = |name: &str| fs::read_to_string(directory.join(name)).expect("a page");
+    assert!(page("idb-relay.1").contains("idb\\-relay\\-install(1)"));
+    assert!(page("idb-relay-install.1").contains("\\-\\-user\\-data\\-dir"));
+    // A directory that cannot be made.
+    let refused = sandbox.run(&["man", "/dev/null/man"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("/dev/null/man") && said.contains("fix: "), "{said}");
+}
+
+#[test]
 fn bash_completes_commands_and_options() {
     let sandbox = Sandbox::new();
     let script = sandbox.directory.path().join("completions.bash");

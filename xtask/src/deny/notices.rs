@@ -47,10 +47,20 @@ LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRA
 CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 ";
 
-/// The notices for all that is linked into these packages of the workspace.
+/// The notices for all that is linked into these packages of the workspace, on any system.
 pub fn notices(root: &Path, names: &[&str]) -> Result<String> {
     let lists = Lists::read(root)?;
-    let metadata = Metadata::read(root, &lists.targets)?;
+    collect(root, names, &lists, &lists.targets)
+}
+
+/// The same for these systems alone.
+pub fn notices_for(root: &Path, names: &[&str], targets: &[&str]) -> Result<String> {
+    let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    collect(root, names, &Lists::read(root)?, &targets)
+}
+
+fn collect(root: &Path, names: &[&str], lists: &Lists, targets: &[String]) -> Result<String> {
+    let metadata = Metadata::read(root, targets)?;
     // Many packages have the same text.
     let mut texts = BTreeMap::<String, Vec<String>>::new();
     let rust = format!("Copyright (c) The Rust Project Contributors\n\n{MIT}");

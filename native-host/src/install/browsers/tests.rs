@@ -80,6 +80,52 @@ fn each_place_can_be_resolved() {
 }
 
 #[test]
+fn firefox_of_lib64_is_served_there_too() {
+    let machine = Machine::new(System::Xdg);
+    let found = |title| {
+        let found = titled(System::Xdg, title).directories(&Scope::System, &machine.surroundings());
+        let found = found.expect("places");
+        let found: Vec<_> = found.iter().map(|path| slashes(&machine.below(path))).collect();
+        found
+    };
+    let own = "usr/lib/mozilla/native-messaging-hosts";
+    assert_eq!(found("Firefox"), [own]);
+    machine.directory("usr/lib64/firefox");
+    assert_eq!(
+        found("Firefox"),
+        [own, "usr/lib64/mozilla/native-messaging-hosts"]
+    );
+    assert_eq!(found("LibreWolf"), ["usr/lib/librewolf/native-messaging-hosts"]);
+    // What an `install` has made is found again, also without the browser.
+    machine.directory("usr/lib64/librewolf/native-messaging-hosts");
+    assert_eq!(found("LibreWolf").len(), 2);
+}
+
+#[test]
+fn script_that_starts_a_snap_is_no_browser() {
+    // As Ubuntu's package chromium-browser has it.
+    const WRAPPER: &str = "#!/bin/sh\n\nif ! [ -x /snap/bin/chromium ]; then\n    exit 1\nfi\n\
+        exec /snap/bin/chromium \"$@\"\n";
+    let machine = Machine::new(System::Xdg);
+    let presence = || titled(System::Xdg, "Chromium").presence(&machine.surroundings());
+    let program = machine.file("bin/chromium-browser");
+    let entry = machine.file("usr/share/applications/chromium-browser.desktop");
+    assert_eq!(presence(), Presence::Installed);
+    std::fs::write(&program, WRAPPER).expect("written");
+    std::fs::write(&entry, "[Desktop Entry]\nExec=chromium-browser %U\n").expect("written");
+    assert_eq!(presence(), Presence::Absent);
+    // Debian's is a script, too.
+    let own = "#!/bin/sh\n# Not /snap/bin/chromium.\nexec /usr/lib/chromium/chromium \"$@\"\n";
+    std::fs::write(&program, own).expect("written");
+    assert_eq!(presence(), Presence::Installed);
+    std::fs::remove_file(&program).expect("removed");
+    // A program that is elsewhere.
+    assert_eq!(presence(), Presence::Installed);
+    std::fs::write(&entry, "[Desktop Entry]\nExec=/snap/bin/chromium %U\n").expect("written");
+    assert_eq!(presence(), Presence::Absent);
+}
+
+#[test]
 fn linux_directories_are_those_of_the_vendors() {
     let user = |title| directories(System::Xdg, title, &Scope::User);
     let hosts = "home/.config/google-chrome/NativeMessagingHosts";

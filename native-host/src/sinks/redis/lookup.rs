@@ -99,6 +99,7 @@ mod tests {
     use protocol::name::Template;
 
     #[test]
+    #[cfg_attr(windows, ignore = "it has paths of Unix")]
     fn the_clients_command_names_all_but_the_password() {
         let words = |url: &str| {
             let config = config::Redis {

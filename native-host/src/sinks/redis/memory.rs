@@ -82,6 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(windows, ignore = "it has paths of Unix")]
     fn the_bound_is_the_servers_own_or_half_of_its_machine() {
         let config = |text: &str| {
             let file = std::path::Path::new("config.toml");
