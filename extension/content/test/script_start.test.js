@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createContext, runInContext } from "node:vm";
 
-import { startOf } from "../../script_start.js";
+import { startOf } from "../../background/script_start.js";
 
 /** @param {string} text */
 const bytesOf = (text) => new TextEncoder().encode(text);
