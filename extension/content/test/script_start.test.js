@@ -73,6 +73,23 @@ test("start is the same in all pieces that a script may come in", () => {
   }
 });
 
+test("comment that begins a line stays in front", () => {
+  for (const [text, front] of /** @type {[string, string][]} */ ([
+    ["--> a\n'use strict';", "--> a\n"],
+    [" /* a */ --> b\r\n'use strict';", " /* a */ --> b\r\n"],
+    ["--> a\n\t--> b\u2028'use strict';", "--> a\n\t--> b\u2028"],
+    ["\ufeff#!/bin/node\n--> a\n'use strict';", "\ufeff#!/bin/node\n--> a\n"],
+    ["/* \n */ --> a\n'use strict';", ""],
+    ["\n--> a\n'use strict';", ""],
+  ])) {
+    const start = { at: bytesOf(front).length, isStrict: true };
+    assert.deepEqual(startOf(bytesOf(text), true), start, text);
+    assert.doesNotThrow(() => runInContext(`${front}void 0;${text.slice(front.length)}`.replace("\ufeff", ""), createContext()));
+  }
+  assert.equal(startOf(bytesOf("--> a"), false), undefined);
+  assert.deepEqual(startOf(bytesOf("--> a"), true), { at: 5, isStrict: false });
+});
+
 test("mark and first line for a shell stay in front", () => {
   for (const [text, at] of /** @type {[string, number][]} */ ([
     ["\ufeff'use strict';", 3],
