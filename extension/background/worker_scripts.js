@@ -78,7 +78,7 @@ async function hookScript(request) {
     if (ready === null) {
       missed();
     } else if (typeof ready[0] === "string") {
-      putInFront(requestId, `${ready[1]}(${JSON.stringify(ready[0])});`, missed);
+      putInFront(requestId, `${ready[1]}(${JSON.stringify(ready[0])},false,true);`, missed);
     }
   } catch {
     // The request is over, most likely.

@@ -72,10 +72,11 @@ const PAGES: [&str; 11] = [
 ];
 
 /// What the background's JavaScript consists of, in `extension`.
-const BACKGROUND: [&str; 3] = [
+const BACKGROUND: [&str; 4] = [
     "background.js",
     "background/deep_capture.js",
     "background/restart.js",
+    "background/routes.js",
 ];
 
 /// What hooks workers in Firefox, in `extension`.
