@@ -446,6 +446,47 @@ fn worker_scripts_with_odd_first_lines_run_and_are_captured_in_firefox() -> Resu
     rig.settled(&page).map(drop)
 }
 
+#[test]
+fn workers_of_first_scripts_are_captured_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    open(&rig, &browser)?.close()?;
+    for load in 0..20 {
+        let tab = browser.open(&rig.site.url(&format!("{PAGE}first.html?{load}")))?;
+        tab.wait_for("globalThis.isWritten === true")?;
+        tab.close()?;
+    }
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let events = rig.settled(&page)?;
+    let captured = |load: &usize| {
+        let mut events = events.iter().map(Event::json);
+        events.any(|event| event["key"] == format!("?{load}") && event["source"].get("writer").is_some())
+    };
+    let missed: Vec<usize> = (0..20).filter(|load| !captured(load)).collect();
+    ensure!(missed.is_empty(), "not captured: {missed:?}");
+    Ok(())
+}
+
+/// The document may be so young that the browser finds nothing in it that listens.
+#[test]
+fn document_that_is_not_reached_is_asked_again_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    browser.background()?.call(
+        "(background) => {
+            const send = background.chrome.tabs.sendMessage;
+            background.chrome.tabs.sendMessage = () => {
+                background.chrome.tabs.sendMessage = send;
+                return Promise.reject(new Error('Could not establish connection. Receiving end does not exist.'));
+            };
+        }",
+    )?;
+    page.evaluate("writeIn('classic', [['put', 'asked again', 1]])")?;
+    told_once(&rig, "asked again")?;
+    rig.settled(&page).map(drop)
+}
+
 /// A site that is captured no more has no hooks at work, in workers as little as in pages.
 #[test]
 fn hook_of_worker_stops_with_its_site_in_firefox() -> Result<()> {
