@@ -3,8 +3,8 @@
 // come: everything is queued for the Rust side in order.
 
 import init, { Background, __wbg_reset_state as renew } from "./wasm/idb_relay.js";
-import { DeepCapture } from "./deep_capture.js";
-import { blame, leftOut, mayEnter, restartDelay } from "./restart.js";
+import { DeepCapture } from "./background/deep_capture.js";
+import { blame, leftOut, mayEnter, restartDelay } from "./background/restart.js";
 
 /** @type {((background: Background) => void)[] | null} */
 let queue = [];
@@ -249,7 +249,7 @@ chrome.tabs.onUpdated.addListener(wake);
 /** From now on the page scripts wake it, and other sites' tabs no longer do. */
 globalThis.scriptsRegistered = () => {
   chrome.tabs.onUpdated.removeListener(wake);
-  // In Firefox: `worker_scripts.js`.
+  // In Firefox: `background/worker_scripts.js`.
   void globalThis.watchWorkers?.();
 };
 

@@ -71,8 +71,16 @@ const PAGES: [&str; 11] = [
     "revive.js",
 ];
 
-/// What hooks workers in Firefox.
-const WORKER_SCRIPTS: [&str; 2] = ["script_start.js", "worker_scripts.js"];
+/// What the background's JavaScript consists of, in `extension`.
+const BACKGROUND: [&str; 4] = [
+    "background.js",
+    "background/deep_capture.js",
+    "background/restart.js",
+    "background/routes.js",
+];
+
+/// What hooks workers in Firefox, in `extension`.
+const WORKER_SCRIPTS: [&str; 2] = ["background/script_start.js", "background/worker_scripts.js"];
 
 /// Builds everything that the demo, the benchmarks and most tests run.
 pub fn build(root: &Path, release: bool) -> Result<()> {
@@ -166,7 +174,8 @@ fn assemble(root: &Path, build: &Build, modules: &[PathBuf], directory: &Path) -
         let text = script.text(&source.join("content"), build.browser)?;
         write(&directory.join("content").join(script.name), &text)?;
     }
-    for script in ["background.js", "deep_capture.js", "restart.js"] {
+    fs::create_dir_all(directory.join("background"))?;
+    for script in BACKGROUND {
         copy(&source.join(script), &directory.join(script))?;
     }
     if build.browser == "firefox" {

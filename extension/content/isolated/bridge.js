@@ -83,7 +83,7 @@ function startBridge() {
     survey: () => void surveys.askSoon(),
   };
   const hook = new HookEnd(listener, () => noteHooked());
-  const channels = new WorkerChannels(listener);
+  const channels = new WorkerChannels({ ...listener, miss: (url) => workers.noteMissed(url) });
 
   /** Looks for unseen writes, once the background has chosen this document. */
   /** @type {Watch | null} */
@@ -276,14 +276,21 @@ function startBridge() {
    * its channel: a worker must not tell of its writes before this document listens.
    * @param {import("./port.js").StartingWorker} worker
    */
-  function answerForWorker({ url, isImport = false, isMissed = false, from = origin, channel }) {
+  function answerForWorker({ url, isImport = false, isMissed = false, from = origin, ...lent }) {
     if (isMissed) {
       workers.noteMissed(url);
       return undefined;
     }
+    if (lent.isElsewhere) {
+      channels.leave(lent.channel ?? "");
+      return undefined;
+    }
     if (port.isStopped || isLeaving || from !== origin) return undefined;
     if (!isImport) workers.noteHooked(url);
-    return channel === undefined ? channels.nameFor(url, isImport) : channels.goOnWith(channel);
+    if (!lent.outlives) return channels.nameFor(url, isImport);
+    // It may have written while no document listened.
+    if (lent.channel !== undefined) void surveys.askSoon();
+    return channels.lend(lent.channel);
   }
 
   hearBackground(({ worker, areWorkersFree = false }) => {

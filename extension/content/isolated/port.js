@@ -28,7 +28,9 @@ import { isFirefox } from "./engine.js";
  * @property {boolean} [isImport] a module that it imports comes next; it may be hooked already
  * @property {boolean} [isMissed] it runs without a hook after all
  * @property {string} [from] its origin: the asker does not know who is asked
- * @property {string} [channel] the one that it has, from a document that is gone
+ * @property {boolean} [outlives] it may outlive this document
+ * @property {string} [channel] of one that may: the one that it has, from a document that is gone
+ * @property {boolean} [isElsewhere] another document listens on this channel
  */
 
 /**

@@ -5,6 +5,10 @@
 // it. A channel has a secret for a name, and stays open as long as the document: nothing tells when
 // a worker ends. What comes over one is data of the page's origin, as little trusted as what the
 // page's own hook says.
+//
+// Shared and service workers outlive documents, and another document may have listened while this
+// one rested: two would tell of each write twice. So this one forgets their channels when it rests,
+// and the background asks it again.
 
 import { takeBody, takeStores } from "./hook_messages.js";
 import { randomName } from "./random_name.js";
@@ -17,6 +21,12 @@ import { randomName } from "./random_name.js";
  */
 const MOST_CHANNELS = 256;
 
+/**
+ * What the channels tell of, besides writes.
+ * @typedef {object} ChannelListener
+ * @property {(url: string) => void} miss the hook of a worker with this script has failed
+ */
+
 export class WorkerChannels {
   /** @type {Map<string, BroadcastChannel | null>} By their names; null while the document rests. */
   #channels = new Map();
@@ -25,9 +35,15 @@ export class WorkerChannels {
    * @type {Map<string, string>}
    */
   #ofScripts = new Map();
+  /**
+   * The names of those of workers that outlive this document.
+   * @type {Set<string>}
+   */
+  #lent = new Set();
+  #isStopped = false;
   #listener;
 
-  /** @param {HookListener} listener */
+  /** @param {HookListener & ChannelListener} listener */
   constructor(listener) {
     this.#listener = listener;
   }
@@ -46,19 +62,31 @@ export class WorkerChannels {
   }
 
   /**
-   * Listens on the channel of a worker that has outlived its document; its name.
+   * The name of a channel for a worker that may outlive this document.
+   * @param {string | undefined} name the one that it has, from a document that is gone
+   */
+  lend(name = randomName()) {
+    if (!this.#channels.has(name)) {
+      this.#channels.set(name, this.#opened(name));
+      this.#lent.add(name);
+    }
+    return name;
+  }
+
+  /**
+   * Another document listens on a channel that was lent.
    * @param {string} name
    */
-  goOnWith(name) {
-    if (!this.#channels.has(name)) this.#channels.set(name, this.#opened(name));
-    return name;
+  leave(name) {
+    if (!this.#lent.delete(name)) return;
+    this.#channels.get(name)?.close();
+    this.#channels.delete(name);
   }
 
   /** A new one; or the one that was given out longest ago. */
   #nextName() {
-    const [oldest] = this.#channels.keys();
-    const isFull = this.#channels.size >= MOST_CHANNELS;
-    const name = isFull ? oldest : randomName();
+    const own = [...this.#channels.keys()].filter((name) => !this.#lent.has(name));
+    const name = own.length >= MOST_CHANNELS ? own[0] : randomName();
     const channel = this.#channels.get(name) ?? this.#opened(name);
     this.#channels.delete(name);
     this.#channels.set(name, channel);
@@ -67,6 +95,7 @@ export class WorkerChannels {
 
   /** The document rests, and its workers do: an open channel may keep it out of the cache. */
   rest() {
+    for (const name of [...this.#lent]) this.leave(name);
     for (const [name, channel] of this.#channels) {
       channel?.close();
       this.#channels.set(name, null);
@@ -85,26 +114,35 @@ export class WorkerChannels {
     }
   }
 
-  /** Nothing is wanted any more. */
+  /** Nothing is wanted any more: that is the answer to each hook of this document's own workers. */
   stop() {
-    this.rest();
-    this.#channels.clear();
+    this.#isStopped = true;
+    for (const name of [...this.#lent]) this.leave(name);
+    for (const channel of this.#channels.values()) channel?.postMessage({ stop: true });
   }
 
   /** @param {string} name */
   #opened(name) {
     const channel = new BroadcastChannel(name);
-    channel.onmessage = ({ data }) => this.#take(data);
+    channel.onmessage = ({ data }) => {
+      if (this.#isStopped) channel.postMessage({ stop: true });
+      else this.#take(data, channel);
+    };
     // What can't be read here may have been a commit.
-    channel.onmessageerror = () => this.#listener.survey();
+    channel.onmessageerror = () => this.#isStopped || this.#listener.survey();
     return channel;
   }
 
-  /** @param {any} data see `channel.js` */
-  #take(data) {
+  /**
+   * @param {any} data see `channel.js`
+   * @param {BroadcastChannel} channel that it came over
+   */
+  #take(data, channel) {
     try {
-      const { compare, survey } = typeof data === "string" ? { compare: undefined, survey: false } : data;
-      if (survey) this.#listener.survey();
+      const { compare, survey, ask, id, missed } = typeof data === "string" ? /** @type {any} */ ({}) : data;
+      if (typeof ask === "number") channel.postMessage({ taken: ask, id });
+      else if (typeof missed === "string") this.#listener.miss(missed);
+      else if (survey) this.#listener.survey();
       else if (compare !== undefined) takeStores(compare, this.#listener);
       else takeBody(data, this.#listener);
     } catch {

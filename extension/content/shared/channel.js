@@ -63,7 +63,10 @@ export const BODY = "body";
 
 // From the hook of a worker there is no node but a `BroadcastChannel` (`worker/channel_end.js`).
 // What is posted on it is the `data` of `BODY`; or `{compare}`, with the `data` of `COMPARE`; or
-// `{survey: true}`.
+// `{survey: true}`; or `{missed}`, the address of a worker whose hook has failed; or `{ask, id}`,
+// how much the hook with this number has posted. To the last one the bridge answers with
+// `{taken, id}` when it has taken so much; and to anything with `{stop: true}` when nothing is
+// wanted any more.
 
 /** How much of a worker's address is sent, in UTF-16 units. */
 export const LONGEST_ADDRESS = 1024;

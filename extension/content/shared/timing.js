@@ -139,3 +139,6 @@ export const INTERRUPTION = 4;
 
 /** How long a worker's channel stays open behind its last message, in milliseconds. */
 export const CHANNEL_IDLE = 1000;
+
+/** How often the bridge is asked again how far it is, by a worker that gives up commits. */
+export const ASK_AGAIN = 1000;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createContext, runInContext } from "node:vm";
 
-import { startOf } from "../../script_start.js";
+import { startOf } from "../../background/script_start.js";
 
 /** @param {string} text */
 const bytesOf = (text) => new TextEncoder().encode(text);
@@ -71,6 +71,23 @@ test("start is the same in all pieces that a script may come in", () => {
       if (start !== undefined) assert.deepEqual(start, whole, `${text} ${length}`);
     }
   }
+});
+
+test("comment that begins a line stays in front", () => {
+  for (const [text, front] of /** @type {[string, string][]} */ ([
+    ["--> a\n'use strict';", "--> a\n"],
+    [" /* a */ --> b\r\n'use strict';", " /* a */ --> b\r\n"],
+    ["--> a\n\t--> b\u2028'use strict';", "--> a\n\t--> b\u2028"],
+    ["\ufeff#!/bin/node\n--> a\n'use strict';", "\ufeff#!/bin/node\n--> a\n"],
+    ["/* \n */ --> a\n'use strict';", ""],
+    ["\n--> a\n'use strict';", ""],
+  ])) {
+    const start = { at: bytesOf(front).length, isStrict: true };
+    assert.deepEqual(startOf(bytesOf(text), true), start, text);
+    assert.doesNotThrow(() => runInContext(`${front}void 0;${text.slice(front.length)}`.replace("\ufeff", ""), createContext()));
+  }
+  assert.equal(startOf(bytesOf("--> a"), false), undefined);
+  assert.deepEqual(startOf(bytesOf("--> a"), true), { at: 5, isStrict: false });
 });
 
 test("mark and first line for a shell stay in front", () => {

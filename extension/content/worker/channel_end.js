@@ -4,13 +4,29 @@
 // A worker shares no node with its document. So what the hook has to tell goes through a
 // `BroadcastChannel` whose name no script of the page knows, to the one bridge that listens on it
 // (`isolated/worker_channels.js`). The channel is opened for a message and closed soon after the
-// last one: Firefox keeps a worker with an open channel that the page has forgotten. Nothing comes
-// back on it, and the hook is active from the beginning.
+// last one: Firefox keeps a worker with an open channel that the page has forgotten. The hook is
+// active from the beginning.
+//
+// The document's thread may take messages more slowly than they come, or not at all for a while;
+// then they would wait in memory without a bound. So the bridge is asked now and then how far it
+// is, and what is on the way is bounded: further commits are given up for a gap, as in the bridge's
+// own outbox, until the bridge has taken all that was posted.
 
+import { listen } from "../main/idb.js";
 import { LONGEST_ADDRESS } from "../shared/channel.js";
-import { writerMember } from "../shared/messages.js";
+import { gapText, writerMember } from "../shared/messages.js";
 import { getterOf, globalFunction, indexOf, now, slice, uncurry } from "../shared/pristine.js";
-import { CHANNEL_IDLE } from "../shared/timing.js";
+import { ASK_AGAIN, CHANNEL_IDLE } from "../shared/timing.js";
+
+/** How much text is on its way at most, in UTF-16 units, before commits are given up. */
+const MOST_ON_WAY = 8 * 1024 * 1024;
+/** After so many units the bridge is asked how far it is. */
+const ASK_UNITS = 512 * 1024;
+/** What any message counts for besides its text. */
+const MESSAGE_UNITS = 64;
+
+/** The reason of the gap in the place of what was given up. */
+const TOO_FAST = "a worker wrote faster than its page could take it";
 
 const Channel = BroadcastChannel;
 const postMessage = uncurry(BroadcastChannel.prototype.postMessage);
@@ -21,14 +37,93 @@ const schedulerOf = getterOf(globalFunction("WorkerGlobalScope")?.prototype, "sc
 /** @type {BroadcastChannel | null} */
 let channel = null;
 let postedAt = 0;
+let isClosedAtOnce = false;
+const answerIn = getterOf(MessageEvent.prototype, "data");
 
-/** @param {unknown} message see `shared/channel.js` */
-function post(message) {
+/** How much has been posted, in units, and how much of it the bridge has taken for sure. */
+let posted = 0;
+let taken = 0;
+/** What of it the bridge was last asked about, and when. */
+let asked = 0;
+let askedAt = 0;
+/** Whether commits are given up. */
+let isLosing = false;
+
+/** Whether the bridge wants to hear of writes. */
+export let active = true;
+
+/**
+ * @param {unknown} message see `shared/channel.js`
+ * @param {number} units of text in it
+ */
+function post(message, units) {
+  if (isLosing || !hasRoomFor(units)) return giveUpCommit();
+  postNow(message, units);
+  if (posted - asked >= ASK_UNITS) ask();
+}
+
+/** @param {number} units One message has room in any case. */
+const hasRoomFor = (units) => posted === taken || posted - taken + units <= MOST_ON_WAY;
+
+function giveUpCommit() {
+  // At once: the worker may end before the bridge answers.
+  if (!isLosing) tellLoss();
+  isLosing = true;
+  if (now() - askedAt > ASK_AGAIN || asked !== posted) ask();
+}
+
+function tellLoss() {
+  const text = gapText(TOO_FAST, "[]");
+  postNow(text, text.length);
+}
+
+function ask() {
+  asked = posted;
+  askedAt = now();
+  postNow({ __proto__: null, ask: asked, id }, 0);
+}
+
+/**
+ * @param {unknown} message
+ * @param {number} units
+ */
+function postNow(message, units) {
   const isNew = channel === null;
-  channel ??= new Channel(channelName);
+  channel ??= newChannel();
   postMessage(channel, message);
+  if (units > 0) posted += units + MESSAGE_UNITS;
   postedAt = now();
-  if (isNew) closeLater();
+  if (isNew || isClosedAtOnce) closeLater();
+}
+
+function newChannel() {
+  const made = new Channel(channelName);
+  listen(made, "message", hearAnswer);
+  return made;
+}
+
+/** @param {MessageEvent} event what the bridge answers, or other workers tell it */
+function hearAnswer(event) {
+  const data = answerIn(event);
+  if (typeof data !== "object" || data === null) return;
+  if (data.stop === true) {
+    active = isLosing = false;
+    close();
+  } else if (data.id === id && typeof data.taken === "number") {
+    hearTaken(data.taken);
+  }
+}
+
+/** @param {number} units */
+function hearTaken(units) {
+  taken = units;
+  if (isLosing && taken === posted) {
+    isLosing = false;
+    // What was given up since the first one.
+    tellLoss();
+  } else if (isClosedAtOnce) {
+    closeLater();
+  }
 }
 
 function closeLater() {
@@ -36,13 +131,15 @@ function closeLater() {
     // A timer would have a handle that the worker's script can see.
     postTask(schedulerOf(undefined), closeIfIdle, { __proto__: null, delay: CHANNEL_IDLE });
   } catch {
-    // A setting of Firefox takes the scheduler away: each message has a channel of its own.
-    close();
+    // A setting of Firefox takes the scheduler away: each message has a channel of its own, if no
+    // answer is on its way.
+    isClosedAtOnce = true;
+    if (taken === asked) close();
   }
 }
 
 function closeIfIdle() {
-  if (now() - postedAt < CHANNEL_IDLE) closeLater();
+  if (isLosing || now() - postedAt < CHANNEL_IDLE) closeLater();
   else close();
 }
 
@@ -51,7 +148,6 @@ function close() {
   channel = null;
 }
 
-export const active = true;
 /** A hook that is there first has seen all that the worker opened. */
 export const isOldDefault = isOldInDefault === true;
 /** Inspectors get no stacks of workers. */
@@ -113,10 +209,10 @@ export const exported = (method, _name) => method;
  * Lets the bridge compare some stores, in a while.
  * @param {string} stores as JSON
  */
-export const wantComparison = (stores) => post({ __proto__: null, compare: stores });
+export const wantComparison = (stores) => post({ __proto__: null, compare: stores }, stores.length);
 
 /** Lets the bridge look, in a while, at what is there. */
-export const wantSurvey = () => post({ __proto__: null, survey: true });
+export const wantSurvey = () => active && post({ __proto__: null, survey: true }, 1);
 
 /**
  * Gives a body to the bridge.
@@ -125,5 +221,5 @@ export const wantSurvey = () => post({ __proto__: null, survey: true });
  * @param {string} stacks
  */
 export function hand(text, blobs, stacks) {
-  post(blobs === null || blobs.length === 0 ? text : { __proto__: null, text, blobs, stacks });
+  post(blobs === null || blobs.length === 0 ? text : { __proto__: null, text, blobs, stacks }, text.length);
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
-/// How far it is, of one tab. `extension/deep_capture.js` makes it.
+/// How far it is, of one tab. `extension/background/deep_capture.js` makes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeepCapture {
     /// The tab's id.

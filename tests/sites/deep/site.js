@@ -2,7 +2,10 @@
 
 // The names of the workers that have committed.
 window.committed = [];
-new BroadcastChannel("committed").onmessage = ({ data }) => committed.push(data);
+const channel = new BroadcastChannel("committed");
+channel.onmessage = ({ data }) => committed.push(data);
+// Chromium keeps no page with a channel that brings messages.
+onpagehide = () => channel.close();
 
 const address = (script) => `${location.origin}/deep/${script}`;
 
@@ -11,6 +14,8 @@ const kinds = {
   module: (name) => new Worker("first.mjs", { name, type: "module" }),
   blob: (name) =>
     new Worker(URL.createObjectURL(new Blob([`importScripts(${JSON.stringify(address("first.js"))})`])), { name }),
+  wrapped: (name) => new Worker("wrapped.js", { name }),
+  frozen: (name) => new Worker("frozen.js", { name }),
   nested: (name) => new Worker("outer.js", { name }),
   shared: (name) => new SharedWorker("first.js", { name }),
   // A service worker has no name.

@@ -7,6 +7,10 @@ const workers = {
   classic: () => new Worker("classic.js?secret#hash"),
   strict: () => new Worker("strict.js"),
   module: () => new Worker("module.mjs", { type: "module" }),
+  wrapped: () => new Worker("wrapped.mjs", { type: "module" }),
+  frozen: () => new Worker("frozen.mjs", { type: "module" }),
+  shell: () => new Worker("shell.js"),
+  arrow: () => new Worker("arrow.js"),
   shared: () => new SharedWorker("classic.js").port,
   sharedModule: () => new SharedWorker("module.mjs", { type: "module" }).port,
   blob: () => new Worker(URL.createObjectURL(new Blob([`importScripts("${location.origin}/workers/classic.js")`]))),
@@ -42,6 +46,15 @@ window.startMany = async (count) => {
     worker.terminate();
   });
   await Promise.all(done);
+};
+
+// Has a worker of this kind commit the operations while this thread has something else to do, for
+// some seconds. (A request that it waits for would not do: Firefox takes messages meanwhile.)
+window.writeWhileBusy = async (kind, operations) => {
+  await evaluateIn(kind, "opened().then(() => null)");
+  const written = evaluateIn(kind, `write(${operations}).then(() => null)`);
+  for (const end = performance.now() + 5000; performance.now() < end; );
+  await written;
 };
 
 // Resolves when a worker of this kind has committed the operations.

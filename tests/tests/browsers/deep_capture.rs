@@ -6,6 +6,7 @@ use lab::{
     browser::{Browser, Kind, Page},
     observe::Event,
     panel::Panel,
+    site::Site,
     wait::{self, PATIENCE, Seen},
 };
 use serde_json::{Value, json};
@@ -72,13 +73,14 @@ fn is_hooked_soon(rig: &Rig, page: &Page<'_>, call: &str, kind: &str) -> Result<
     wait::until("a captured write", PATIENCE, || {
         number += 1;
         let value = format!("{call} {number}");
+        let before = rig.stream()?.len();
         page.evaluate(&call.replace("VALUE", &format!("{value:?}")))?;
         committed(page, &value)?;
         let events = rig.settled(page)?;
         let is_captured = |event: &&Event| {
             event.json()["after"] == value && event.json()["source"]["writer"]["kind"] == kind
         };
-        Ok(match events.iter().find(is_captured) {
+        Ok(match events.iter().skip(before).find(is_captured) {
             Some(_) => Seen::Ready(()),
             None => Seen::Not(format!("{number} writes without a hook")),
         })
@@ -143,6 +145,76 @@ fn running_workers_are_hooked_soon() -> Result<()> {
     is_hooked_soon(&rig, &page, "again('early', VALUE)", "worker")?;
     start(&page, "shared", "shared")?;
     is_hooked_soon(&rig, &page, "again('shared', VALUE)", "shared_worker")
+}
+
+/// What has no hook is not counted, and what a library has replaced can have one.
+#[test]
+fn only_workers_with_a_hook_are_counted() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    start(&page, "frozen", "frozen")?;
+    start(&page, "wrapped", "wrapped")?;
+    rig.settled(&page)?;
+    let panel = Panel::of(&browser, &rig.site.url(PAGE))?;
+    panel.click("button.deep")?;
+    panel.wait_for("$('.chips').textContent.includes('captured')")?;
+    is_hooked_soon(&rig, &page, "again('wrapped', VALUE)", "worker")?;
+    // The next one is hooked behind those that ran before.
+    start(&page, "classic", "last")?;
+    panel.wait_for("$('.chips').textContent.includes('2 workers captured')")
+}
+
+/// A worker that outlives its document keeps its channel, also where the background was ended.
+#[test]
+fn shared_worker_is_handed_on_after_the_background_ended() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let browser = deep_browser(&rig)?;
+    let first = open(&rig, &browser)?;
+    start(&first, "shared", "shared")?;
+    is_hooked_soon(&rig, &first, "again('shared', VALUE)", "shared_worker")?;
+    let second = browser.open(&rig.site.url(&format!("{PAGE}?second")))?;
+    capture_deeply(&browser, &second, true)?;
+    second.evaluate("start('shared', 'shared')")?;
+    browser.end_background()?;
+    // It has begun again by itself.
+    is_hooked_soon(&rig, &second, "start('classic', VALUE)", "worker")?;
+    first.close()?;
+    is_hooked_soon(&rig, &second, "again('shared', VALUE)", "shared_worker")
+}
+
+/// A document that comes back finds its service worker's channel in the hands of another.
+#[test]
+fn service_worker_is_told_once_when_its_page_is_back() -> Result<()> {
+    let rig = Rig::new(Kind::Chromium)?;
+    let elsewhere = Site::start()?;
+    let browser = deep_browser(&rig)?;
+    let first = open(&rig, &browser)?;
+    start(&first, "service", "service")?;
+    let second = browser.open(&rig.site.url(&format!("{PAGE}?second")))?;
+    capture_deeply(&browser, &second, true)?;
+    // Chromium keeps no page that is debugged.
+    capture_deeply(&browser, &first, false)?;
+    first.evaluate("void (window.mark = 1)")?;
+    first.navigate(&elsewhere.url("/blank/"))?;
+    is_hooked_soon(&rig, &second, "againInService(VALUE)", "service_worker")?;
+    first.evaluate("void history.back()")?;
+    first.wait_for("globalThis.againInService !== undefined")?;
+    ensure!(first.evaluate("window.mark")? == 1, "it was loaded again");
+    first.evaluate("write([['put', 'back', 0]])")?;
+    rig.settled(&first)?;
+    for number in 0..5 {
+        let value = format!("once {number}");
+        second.evaluate(&format!("againInService({value:?})"))?;
+        committed(&second, &value)?;
+        let events = rig.settled(&second)?;
+        let times = events
+            .iter()
+            .filter(|event| event.json()["after"] == value)
+            .count();
+        ensure!(times == 1, "{value} is told {times} times");
+    }
+    Ok(())
 }
 
 /// What the page loads waits for its service worker, and must not wait for a debugger.

@@ -61,6 +61,22 @@ fn told_once(rig: &Rig, value: &str) -> Result<Event> {
     Ok(event)
 }
 
+/// Waits until `status` names a worker that is not captured; all that it names.
+fn named(rig: &Rig, script: &str) -> Result<Vec<Value>> {
+    wait::until("the worker in `status`", PATIENCE, || {
+        let status = rig.relay.run_json(&["status", "--json"])?;
+        let workers = status["profiles"][0]["workers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        Ok(if workers.iter().any(|worker| worker["url"] == json!(script)) {
+            Seen::Ready(workers)
+        } else {
+            Seen::Not(format!("{workers:?}"))
+        })
+    })
+}
+
 #[test]
 fn writes_of_workers_are_captured_in_firefox() -> Result<()> {
     let rig = Rig::new(Kind::Firefox)?;
@@ -149,19 +165,8 @@ fn captured_worker_is_not_named_as_unobserved_in_firefox() -> Result<()> {
     page.evaluate("navigator.serviceWorker.register('service.js').then(() => navigator.serviceWorker.ready).then(() => null)")?;
     page.evaluate("writeIn('blob', [['put', 'unseen', 1]])")?;
     rig.settled(&page)?;
-    let named = wait::until("the service worker in `status`", PATIENCE, || {
-        let status = rig.relay.run_json(&["status", "--json"])?;
-        let workers = status["profiles"][0]["workers"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        Ok(if workers.is_empty() {
-            Seen::Not(String::new())
-        } else {
-            Seen::Ready(workers)
-        })
-    })?;
     let service = rig.site.url("/workers/service.js");
+    let named = named(&rig, &service)?;
     ensure!(
         named.iter().all(|worker| worker["url"] == json!(service)),
         "{named:?}"
@@ -394,17 +399,174 @@ fn worker_that_is_not_captured_is_named_beside_one_that_is_in_firefox() -> Resul
     page.wait_for("navigator.serviceWorker.controller !== null")?;
     page.evaluate("writeIn('served', [['put', 'served', 1]])")?;
     rig.settled(&page)?;
-    let script = rig.site.url("/workers/classic.js");
-    wait::until("the worker in `status`", PATIENCE, || {
-        let status = rig.relay.run_json(&["status", "--json"])?;
-        let workers = status["profiles"][0]["workers"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        Ok(if workers.iter().any(|worker| worker["url"] == json!(script)) {
+    named(&rig, &rig.site.url("/workers/classic.js")).map(drop)
+}
+
+/// A library may have replaced methods before the first of a module's scripts that we see.
+#[test]
+fn worker_with_replaced_methods_is_captured_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    page.evaluate("writeIn('wrapped', [['put', 'wrapped', 1]])")?;
+    told_once(&rig, "wrapped")?;
+    told_once(&rig, "from an import")?;
+    rig.settled(&page).map(drop)
+}
+
+#[test]
+fn worker_whose_hook_fails_is_named_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    page.evaluate("writeIn('frozen', [['put', 'frozen', 1]])")?;
+    named(&rig, &rig.site.url("/workers/frozen.mjs"))?;
+    rig.settled(&page).map(drop)
+}
+
+/// Neither a line for a shell nor a comment as HTML has them begins a statement.
+#[test]
+fn worker_scripts_with_odd_first_lines_run_and_are_captured_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    for script in ["shell.js", "arrow.js"] {
+        page.evaluate(&format!(
+            "void (new Worker({script:?}).onerror = () => (window.failed = {script:?}))"
+        ))?;
+    }
+    for kind in ["shell", "arrow"] {
+        page.evaluate(&format!("void writeIn({kind:?}, [['put', {kind:?}, 1]])"))?;
+        told_once(&rig, kind)?;
+    }
+    ensure!(
+        page.evaluate("globalThis.failed")?.is_null(),
+        "a script does not run"
+    );
+    rig.settled(&page).map(drop)
+}
+
+#[test]
+fn workers_of_first_scripts_are_captured_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    open(&rig, &browser)?.close()?;
+    for load in 0..20 {
+        let tab = browser.open(&rig.site.url(&format!("{PAGE}first.html?{load}")))?;
+        tab.wait_for("globalThis.isWritten === true")?;
+        tab.close()?;
+    }
+    let page = browser.open(&rig.site.url(PAGE))?;
+    let events = rig.settled(&page)?;
+    let captured = |load: &usize| {
+        let mut events = events.iter().map(Event::json);
+        events.any(|event| event["key"] == format!("?{load}") && event["source"].get("writer").is_some())
+    };
+    let missed: Vec<usize> = (0..20).filter(|load| !captured(load)).collect();
+    ensure!(missed.is_empty(), "not captured: {missed:?}");
+    Ok(())
+}
+
+/// The document may be so young that the browser finds nothing in it that listens.
+#[test]
+fn document_that_is_not_reached_is_asked_again_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    browser.background()?.call(
+        "(background) => {
+            const send = background.chrome.tabs.sendMessage;
+            background.chrome.tabs.sendMessage = () => {
+                background.chrome.tabs.sendMessage = send;
+                return Promise.reject(new Error('Could not establish connection. Receiving end does not exist.'));
+            };
+        }",
+    )?;
+    page.evaluate("writeIn('classic', [['put', 'asked again', 1]])")?;
+    told_once(&rig, "asked again")?;
+    rig.settled(&page).map(drop)
+}
+
+/// A site that is captured no more has no hooks at work, in workers as little as in pages.
+#[test]
+fn hook_of_worker_stops_with_its_site_in_firefox() -> Result<()> {
+    let rig = Rig::without_consent(Kind::Firefox)?;
+    let browser = rig.browser_at_once(false)?;
+    let url = rig.site.url(PAGE);
+    let page = browser.open(&url)?;
+    let popup = popup(&browser, &url)?;
+    popup.evaluate("document.getElementById('capture').click()")?;
+    popup.wait_for("!document.getElementById('words').textContent.includes('not captured')")?;
+    page.evaluate("write([['put', 'of the page', 0]])")?;
+    rig.settled(&page)?;
+    page.reload()?;
+    page.wait_for("globalThis.writeIn !== undefined")?;
+    // A script of the page that knows the channel.
+    browser.background()?.call(
+        "(background) => {
+            const send = background.chrome.tabs.sendMessage;
+            background.chrome.tabs.sendMessage = (...given) => {
+                const answer = send(...given);
+                void answer.then((name) => (background.named = name ?? background.named), () => {});
+                return answer;
+            };
+        }",
+    )?;
+    page.evaluate("writeIn('classic', [['put', 'captured', 1]])")?;
+    told_once(&rig, "captured")?;
+    let name = browser.background()?.call("(background) => background.named")?;
+    ensure!(name.is_string(), "no channel: {name}");
+    page.evaluate(&format!(
+        "void (globalThis.heard = [], new BroadcastChannel({name}).onmessage = ({{ data }}) => heard.push(data))"
+    ))?;
+    page.evaluate("writeIn('classic', [['put', 'heard', 1]])")?;
+    page.wait_for("heard.some((data) => `${data}`.includes('heard'))")?;
+    popup.evaluate("document.getElementById('capture').click()")?;
+    page.wait_for("heard.some(({ stop }) => stop === true)")?;
+    page.evaluate("writeIn('classic', [['put', 'unheard', 1]])")?;
+    // Another worker's message comes behind what the first one would have said.
+    page.evaluate(&format!(
+        "evaluateIn('classic', `void new BroadcastChannel({name}).postMessage('end')`)"
+    ))?;
+    page.wait_for("heard.includes('end')")?;
+    ensure!(
+        page.evaluate("heard.some((data) => `${data}`.includes('unheard'))")? == false,
+        "the hook tells of writes"
+    );
+    Ok(())
+}
+
+/// What a document's thread does not take waits in memory.
+#[test]
+fn worker_faster_than_its_page_gives_up_commits_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    // More than may be on its way, and less than the page itself would let wait.
+    page.evaluate(
+        "writeWhileBusy('classic', `Array.from({ length: 60 }, (_, count) => ['put', 'x'.repeat(400000), 'large ' + count])`)",
+    )?;
+    page.evaluate("writeIn('classic', [['put', 'afterwards', 'small']])")?;
+    let events = rig.settled(&page)?;
+    let large = events.iter().map(Event::json).filter(|event| {
+        let is_large = event["key"].as_str().is_some_and(|key| key.starts_with("large "));
+        is_large && event["source"].get("writer").is_some()
+    });
+    let count = large.count();
+    ensure!(
+        (1..60).contains(&count),
+        "{count} of 60 writes waited for the page"
+    );
+    // It goes on once the page has taken what waited.
+    wait::until("a captured write", PATIENCE, || {
+        page.evaluate("writeIn('classic', [['put', 'again', 'small']])")?;
+        let events = rig.settled(&page)?;
+        let captured = events.iter().map(Event::json);
+        let mut captured = captured.filter(|event| event["source"].get("writer").is_some());
+        Ok(if captured.any(|event| event["after"] == "again") {
             Seen::Ready(())
         } else {
-            Seen::Not(format!("{workers:?}"))
+            Seen::Not(String::new())
         })
     })
 }

@@ -51,6 +51,19 @@ const INSTEAD: [(&str, &str); 1] = [("main/channel_end.js", "worker/channel_end.
 /// What stands around a worker's script until it is minified: an expression alone would be removed.
 const HOLDER: &str = "self.hook=";
 
+/// What a worker's hook does that has ended early, for `reason`: `true` if there is another one
+/// (`worker/once.js`). Nothing may be thrown into the worker's script.
+const WORKER_FAILURE: &str = r"
+if (reason !== true && tellsFailure === true) {
+  try {
+    const channel = new BroadcastChannel(channelName);
+    channel.postMessage({ missed: location.href });
+    channel.close();
+  } catch {}
+}
+return reason === true;
+";
+
 /// All of them.
 pub const SCRIPTS: [Script; 4] = [
     Script {
@@ -98,7 +111,8 @@ impl Script {
             }
             World::Worker => {
                 let text = format!(
-                    "{HOLDER}function (channelName, isOldInDefault) {{\n\"use strict\";\ntry {{\n{text}}} catch {{}}\n}};\n"
+                    "{HOLDER}function (channelName, isOldInDefault, tellsFailure) {{\n\"use strict\";\n\
+                     try {{\n{text}return true;\n}} catch (reason) {{\n{WORKER_FAILURE}}}\n}};\n"
                 );
                 lint::check(&text)?;
                 expression(&minified(&text)?)

@@ -1,4 +1,4 @@
-//! Deep capture, as far as inspectors see it; `deep_capture.js` does it.
+//! Deep capture, as far as inspectors see it; `background/deep_capture.js` does it.
 
 use protocol::inspect::DeepCapture;
 

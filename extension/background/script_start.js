@@ -1,8 +1,9 @@
 // Where the hook goes in a worker's script, and whether the script is strict from its beginning.
 //
 // What stands in front of a script must change nothing of it: a byte order mark and a line `#!…`
-// stay the first, and a directive such as "use strict" only counts in front of everything else. So
-// it is looked for here, and said again ahead of the hook.
+// stay the first, a comment `-->…` only counts where nothing but comments stands in front of it in
+// its line, and a directive such as "use strict" in front of everything else. So the hook goes
+// behind such lines, and the directive is looked for here and said again ahead of the hook.
 
 /**
  * @typedef {object} Start
@@ -17,7 +18,8 @@
  * @returns {Start | undefined}
  */
 export function startOf(bytes, isWhole) {
-  const at = beginningOf(bytes, isWhole);
+  const beginning = beginningOf(bytes, isWhole);
+  const at = beginning === undefined ? undefined : behindArrows(bytes, beginning, isWhole);
   if (at === undefined) return undefined;
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const isStrict = hasUseStrict(decoder.decode(bytes.subarray(at), { stream: !isWhole }), isWhole);
@@ -49,6 +51,38 @@ function beginningOf(bytes, isWhole) {
     if (end !== undefined) return at + end.length;
   }
   return isWhole ? at : undefined;
+}
+
+/** White space and comments, as far as they stand in one line. */
+const IN_LINE = /^(?:[^\S\n\r\u2028\u2029]|\/\*(?:(?!\*\/)[^\n\r\u2028\u2029])*\*\/)*/;
+
+/** A beginning of a comment that may yet end in its line, or of `-->`. */
+const OPEN_IN_LINE = /^(?:\/|\/\*[^\n\r\u2028\u2029]*|-{0,2})$/;
+
+/** A comment `-->…` with the end of its line; and one that does not end here. */
+const ARROW = /^-->[^\n\r\u2028\u2029]*(?:\r\n|[\n\r\u2028\u2029])/;
+const OPEN_ARROW = /^-->[^\n\r\u2028\u2029]*\r?$/;
+
+/**
+ * Behind the lines that are comments `-->…`: they are none behind a statement.
+ * @param {Uint8Array} bytes
+ * @param {number} from
+ * @param {boolean} isWhole
+ */
+function behindArrows(bytes, from, isWhole) {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const text = decoder.decode(bytes.subarray(from), { stream: !isWhole });
+  for (let at = 0; ; ) {
+    const space = IN_LINE.exec(text.slice(at))?.[0].length ?? 0;
+    const rest = text.slice(at + space);
+    if (!isWhole && (OPEN_IN_LINE.test(rest) || OPEN_ARROW.test(rest))) return undefined;
+    const arrow = ARROW.exec(rest)?.[0].length ?? (OPEN_ARROW.test(rest) ? rest.length : 0);
+    const front = text.slice(0, at);
+    // In another encoding it has another length.
+    if (front.includes("\ufffd")) throw new Error("the script is not in UTF-8");
+    if (arrow === 0) return from + new TextEncoder().encode(front).length;
+    at += space + arrow;
+  }
 }
 
 /** More letters than any token has that decides here. */

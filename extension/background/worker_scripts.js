@@ -16,6 +16,10 @@ import { startOf } from "./script_start.js";
 /** How long a script waits for its document, in milliseconds: that may be busy. */
 const PATIENCE = 1000;
 
+/** How often a document that is not reached is asked again, and how long after. */
+const MOST_ATTEMPTS = 4;
+const ASK_AGAIN = 50;
+
 /** How many bytes of a script are collected to find out whether it is strict. */
 const MOST_COLLECTED = 1024 * 1024;
 
@@ -45,6 +49,24 @@ const tell = ({ tabId, frameId }, worker) =>
   chrome.tabs.sendMessage(tabId, { worker }, { frameId }).catch(() => undefined);
 
 /**
+ * Asks the bridge of the document for a channel. One that has just begun is not reached at once: a
+ * worker may start in its first script.
+ * @param {any} request
+ * @param {object} worker
+ * @returns {Promise<string | undefined>} undefined without a bridge
+ */
+async function askForChannel({ tabId, frameId }, worker) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await chrome.tabs.sendMessage(tabId, { worker }, { frameId });
+    } catch {
+      if (attempt === MOST_ATTEMPTS) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN));
+    }
+  }
+}
+
+/**
  * @param {{ name: string, value?: string }[]} headers
  * @param {string} wanted
  */
@@ -58,7 +80,7 @@ function noteRequest(request) {
   // A module is asked for by the worker, a worker's script by the document.
   const isImport = headerOf(requestHeaders, "sec-fetch-mode") !== "same-origin";
   const worker = { url: isImport ? documentUrl : url, isImport };
-  starting.set(requestId, { url: worker.url, channel: tell(request, worker) });
+  starting.set(requestId, { url: worker.url, channel: askForChannel(request, worker) });
 }
 
 /** @param {any} request whose answer begins */
@@ -78,7 +100,10 @@ async function hookScript(request) {
     if (ready === null) {
       missed();
     } else if (typeof ready[0] === "string") {
-      putInFront(requestId, `${ready[1]}(${JSON.stringify(ready[0])});`, missed);
+      putInFront(requestId, `${ready[1]}(${JSON.stringify(ready[0])},false,true);`, missed);
+    } else {
+      // The bridge may have come since.
+      missed();
     }
   } catch {
     // The request is over, most likely.

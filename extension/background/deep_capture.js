@@ -18,6 +18,8 @@
 // - What the hook does before the worker's script is there asks for nothing but built-ins: Chromium
 //   ends the page's process if it asks for the worker's address or opens a channel.
 
+import { Routes } from "./routes.js";
+
 /** @typedef {{ message: string, fix: string }} Problem */
 
 /**
@@ -53,6 +55,8 @@ const SHARED_INTERVAL = 1000;
 
 /** Where the tabs are kept for the case that this script is ended: for as long as the browser. */
 const KEPT = "deepCapture";
+/** Where the routes are kept likewise. */
+const KEPT_ROUTES = "deepCaptureRoutes";
 
 /** Workers; and frames of other processes, for theirs. */
 const AUTO_ATTACH = {
@@ -87,12 +91,12 @@ const freeWorkers = (tab) => void chrome.tabs.sendMessage(tab, { areWorkersFree:
 /**
  * Hooks a worker that has run before, in it: what it has opened can only be told if there is one
  * storage bucket.
- * @param {(channel: string, isOldInDefault: boolean) => void} hook
+ * @param {(channel: string, isOldInDefault: boolean) => boolean} hook
  * @param {string} channel
  */
 const hookOld = async (hook, channel) => {
   const buckets = (await /** @type {any} */ (navigator).storageBuckets?.keys()) ?? [];
-  hook(channel, buckets.length === 0);
+  return hook(channel, buckets.length === 0);
 };
 
 /** @param {string} url */
@@ -134,12 +138,13 @@ const couldNotAttach = (error) => ({
 export class DeepCapture {
   /** @type {Map<number, Tab>} */
   #tabs = new Map();
-  /**
-   * Shared and service workers outlive documents. Of each its channel, and the document that
-   * listens.
-   * @type {Map<string, { url: string, channel: string, tab: number, frame: number }>}
-   */
-  #routes = new Map();
+  #routes = new Routes(
+    (routes) => void chrome.storage.session?.set({ [KEPT_ROUTES]: routes }),
+    ({ tab, frame, url, channel }) => {
+      const worker = { url, channel, isElsewhere: true };
+      void chrome.tabs.sendMessage(tab, { worker }, { frameId: frame }).catch(() => {});
+    },
+  );
   /** @type {Map<string, string>} Service workers without a hook: none listened. Their addresses. */
   #unheard = new Map();
   #around;
@@ -196,8 +201,8 @@ export class DeepCapture {
     if (tab.state === "ended" && tab.returns) void this.#attach(id);
     if (tab.state !== "on") return;
     // The one before it may have been asked: it was about to go.
-    for (const { url, channel, ...place } of this.#routes.values()) {
-      if (place.tab === id && place.frame === frame) void this.#askToListen(place, url, channel);
+    for (const [target, route] of this.#routes.all()) {
+      if (route.tab === id && route.frame === frame) void this.#askAgain(target, route);
     }
     for (const [target, url] of this.#unheard) {
       if (originOf(url) !== origin) continue;
@@ -206,9 +211,19 @@ export class DeepCapture {
     }
   }
 
+  /**
+   * @param {string} target
+   * @param {import("./routes.js").Route} route to a document that may not listen any more
+   */
+  async #askAgain(target, route) {
+    const { url, channel } = route;
+    if ((await this.#askToListen(route, url, { outlives: true, channel })) !== null) this.#routes.confirm(target, route);
+  }
+
   /** Ends what an earlier life of this script has left, and begins where it was wanted. */
   async #resume() {
-    const { [KEPT]: wanted = [] } = await chrome.storage.session.get(KEPT);
+    const { [KEPT]: wanted = [], [KEPT_ROUTES]: routes = [] } = await chrome.storage.session.get([KEPT, KEPT_ROUTES]);
+    this.#routes.restore(routes);
     for (const { attached, tabId, id } of await api.getTargets()) {
       // It fails for what others have attached.
       if (attached) await api.detach(tabId === undefined ? { targetId: id } : { tabId }).catch(() => {});
@@ -390,7 +405,7 @@ export class DeepCapture {
   }
 
   /**
-   * Evaluates the hook in a worker; whether that went well.
+   * Evaluates the hook in a worker; whether the worker is hooked then.
    * @param {chrome.debugger.DebuggerSession} session
    * @param {string} channel
    * @param {boolean} isOld the worker has run before
@@ -399,9 +414,14 @@ export class DeepCapture {
     const name = JSON.stringify(channel);
     const expression = isOld ? `(${hookOld})(${this.#hook}, ${name})` : `${this.#hook}(${name})`;
     // A worker that is busy, or whose script never comes, does not answer.
-    const answered = send(session, "Runtime.evaluate", { expression, awaitPromise: isOld, silent: true });
+    const answered = send(session, "Runtime.evaluate", {
+      expression,
+      awaitPromise: isOld,
+      returnByValue: true,
+      silent: true,
+    });
     const answer = await Promise.race([answered, after(PATIENCE).then(() => undefined)]);
-    return answer !== undefined && answer.exceptionDetails === undefined;
+    return answer?.result?.value === true;
   }
 
   /**
@@ -414,7 +434,7 @@ export class DeepCapture {
     const isOwned = target.type === "worker";
     const route = isOwned ? undefined : this.#routes.get(target.targetId);
     for (const place of this.#placesFor(tab, target, route)) {
-      const channel = await this.#askToListen(place, target.url, route?.channel);
+      const channel = await this.#askToListen(place, target.url, { outlives: !isOwned, channel: route?.channel });
       if (channel === null) continue;
       if (!isOwned) this.#routes.set(target.targetId, { url: target.url, channel, ...place });
       return channel;
@@ -450,12 +470,12 @@ export class DeepCapture {
 
   /** Workers whose document is gone, and that live on: another one listens. */
   async #handOn() {
-    for (const [target, route] of this.#routes) {
+    for (const [target, route] of this.#routes.all()) {
       if (this.#isThere(route)) continue;
       const heir = this.#around.documents().find((of) => of.origin === originOf(route.url));
       if (heir?.tab?.id === undefined) continue;
       const place = { tab: heir.tab.id, frame: heir.frameId ?? 0 };
-      const channel = await this.#askToListen(place, route.url, route.channel);
+      const channel = await this.#askToListen(place, route.url, { outlives: true, channel: route.channel });
       if (channel !== null) this.#routes.set(target, { ...route, ...place });
     }
   }
@@ -464,12 +484,13 @@ export class DeepCapture {
    * Has a document listen to a worker; the name of the channel, or null if it does not.
    * @param {{ tab: number, frame: number }} place
    * @param {string} url
-   * @param {string} [channel] the one that the worker has
+   * @param {{ outlives: boolean, channel?: string }} about whether the worker may outlive the
+   * document, and the channel that it has
    * @returns {Promise<string | null>}
    */
-  async #askToListen({ tab, frame }, url, channel) {
+  async #askToListen({ tab, frame }, url, { outlives, channel }) {
     try {
-      const worker = { url, from: originOf(url), channel };
+      const worker = { url, from: originOf(url), channel, outlives };
       const name = await chrome.tabs.sendMessage(tab, { worker }, { frameId: frame });
       return typeof name === "string" ? name : null;
     } catch {

@@ -1,0 +1,4 @@
+// A worker in which no method can be replaced.
+
+Object.freeze(IDBObjectStore.prototype);
+importScripts("first.js");
