@@ -35,7 +35,7 @@ import { Routes } from "./routes.js";
  */
 
 /**
- * What deep capture is told of and tells.
+ * What deep capture is notified of and tells.
  * @typedef {object} Surroundings
  * @property {(tab: number, state: string) => void} report the state as JSON; empty: off
  * @property {() => chrome.runtime.MessageSender[]} documents those with a bridge
@@ -89,7 +89,7 @@ const letGo = (session) => send(session, "Runtime.runIfWaitingForDebugger");
 const freeWorkers = (tab) => void chrome.tabs.sendMessage(tab, { areWorkersFree: true }).catch(() => {});
 
 /**
- * Hooks a worker that has run before, in it: what it has opened can only be told if there is one
+ * Hooks a worker that has run before, in it: what it has opened is known only if there is one
  * storage bucket.
  * @param {(channel: string, isOldInDefault: boolean) => boolean} hook
  * @param {string} channel

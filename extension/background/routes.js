@@ -42,7 +42,7 @@ export class Routes {
   }
 
   /**
-   * A document listens; the one before it is told to stop.
+   * A document listens; the one before it is notified to stop.
    * @param {string} target
    * @param {Route} route
    */
@@ -55,7 +55,7 @@ export class Routes {
 
   /**
    * A document listens that was asked because it had the route. If another has it by now, the
-   * document is told to stop.
+   * document is notified to stop.
    * @param {string} target
    * @param {Route} route
    */

@@ -164,7 +164,7 @@ fn extension(root: &Path, directory: &Path, verify: bool) -> Result<()> {
 }
 
 /// Makes the archives of the extension from the sources in another place, by the command that the
-/// reviewers are told, and compares them.
+/// reviewers read, and compares them.
 fn make_again(sources: &Files, archives: &[PathBuf]) -> Result<()> {
     let elsewhere = tempfile::tempdir()?;
     sources.unpack(elsewhere.path())?;

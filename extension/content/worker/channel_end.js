@@ -49,7 +49,7 @@ let askedAt = 0;
 /** Whether commits are given up. */
 let isLosing = false;
 
-/** Whether the bridge wants to hear of writes. */
+/** Whether the bridge wants to receive of writes. */
 export let active = true;
 
 /**

@@ -1,7 +1,11 @@
 //! More than fits at once: large records, and transactions whose text is larger than a string can
 //! be.
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use lab::{
@@ -180,7 +184,66 @@ fn transaction_with_long_names_is_a_gap(kind: Kind) -> Result<()> {
     store_is_mirrored(&rig, &name, WRITES).context("behind the large transaction")
 }
 
+/// Clears a store and fills it again, in one transaction that is longer than a batch of the sinks.
+const MAKE_REFILL: &str = "(async () => {
+    const { default: Dexie } = await import('/node_modules/dexie/dist/dexie.mjs');
+    const database = new Dexie('refilled');
+    database.version(1).stores({ items: '' });
+    const keys = Array.from({ length: 2000 }, (_, number) => number);
+    window.refill = (round) =>
+        database.transaction('rw', database.items, async () => {
+            await database.items.clear();
+            await database.items.bulkPut(keys.map((key) => `${key} of ${round}`), keys);
+        });
+    await refill(0);
+})()";
+
+/// Every state that was committed has them.
+fn rows_of_refilled_store_are_never_missing(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate(MAKE_REFILL)?;
+    rig.settled(&page)?;
+    let origin = rig.site.origin().replace(':', "%3A");
+    let names = [0, 600, 1999].map(|key| format!("idb:{origin}:refilled:items:{key}"));
+    let mut cache = rig.memcached.connect()?;
+    let is_over = AtomicBool::new(false);
+    let missing = thread::scope(|scope| {
+        let watcher = scope.spawn(|| -> Result<Vec<&String>> {
+            let mut missing = Vec::new();
+            loop {
+                let is_last = is_over.load(Ordering::Relaxed);
+                for name in &names {
+                    if cache.get(name)?.is_none() {
+                        missing.push(name);
+                    }
+                }
+                if is_last {
+                    return Ok(missing);
+                }
+            }
+        });
+        let refilled = (1..=3).try_for_each(|round| {
+            page.evaluate(&format!("refill({round})"))?;
+            rig.settled(&page).map(drop)
+        });
+        is_over.store(true, Ordering::Relaxed);
+        let missing = watcher.join();
+        refilled?;
+        missing.map_err(|_| anyhow::anyhow!("the watcher panicked"))?
+    })?;
+    ensure!(
+        missing.is_empty(),
+        "{} times, first {:?}",
+        missing.len(),
+        missing[0]
+    );
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    rows_of_refilled_store_are_never_missing,
     store_of_large_records_is_read,
     reading_that_is_turned_away_goes_on_in_pieces,
     transaction_with_long_names_is_a_gap,

@@ -59,7 +59,7 @@ fn committed(page: &Page<'_>, value: &str) -> Result<()> {
 }
 
 /// The events of a record, as `[op, after, kind of the writer]`.
-fn told(events: &[Event], key: &str) -> Vec<Value> {
+fn published(events: &[Event], key: &str) -> Vec<Value> {
     let of_key = events.iter().map(Event::json).filter(|event| event["key"] == key);
     of_key
         .map(|event| json!([event["op"], event["after"], event["source"]["writer"]["kind"]]))
@@ -102,7 +102,11 @@ fn workers_are_captured_from_their_first_line() -> Result<()> {
         committed(&page, &again)?;
         let events = rig.settled(&page)?;
         let expected = [json!(["c", kind, writer]), json!(["u", again, writer])];
-        ensure!(told(&events, kind) == expected, "{:?}", told(&events, kind));
+        ensure!(
+            published(&events, kind) == expected,
+            "{:?}",
+            published(&events, kind)
+        );
     }
     Ok(())
 }
@@ -124,7 +128,7 @@ fn worker_of_the_first_script_is_captured_after_a_reload() -> Result<()> {
             rig.settled(&page)?;
             page.navigate(&rig.site.url(&format!("{PAGE}?start={kind}")))?;
             committed(&page, "at the load")?;
-            let events = told(&rig.settled(&page)?, "at the load");
+            let events = published(&rig.settled(&page)?, "at the load");
             let last = events.last().context("an event")?;
             ensure!(last[1] == "at the load", "{kind}: {last}");
             captured = events.iter().filter(|event| event[2] == "worker").count();
@@ -185,7 +189,7 @@ fn shared_worker_is_handed_on_after_the_background_ended() -> Result<()> {
 
 /// A document that comes back finds its service worker's channel in the hands of another.
 #[test]
-fn service_worker_is_told_once_when_its_page_is_back() -> Result<()> {
+fn service_worker_is_published_once_when_its_page_is_back() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
     let elsewhere = Site::start()?;
     let browser = deep_browser(&rig)?;
@@ -212,7 +216,7 @@ fn service_worker_is_told_once_when_its_page_is_back() -> Result<()> {
             .iter()
             .filter(|event| event.json()["after"] == value)
             .count();
-        ensure!(times == 1, "{value} is told {times} times");
+        ensure!(times == 1, "{value} is published {times} times");
     }
     Ok(())
 }
@@ -267,24 +271,24 @@ fn switching_off_in_mid_stream_breaks_nothing() -> Result<()> {
     start(&page, "classic", "later")?;
     let events = rig.settled(&page)?;
     ensure!(
-        told(&events, "hooked").len() == 201,
+        published(&events, "hooked").len() == 201,
         "{}",
-        told(&events, "hooked").len()
+        published(&events, "hooked").len()
     );
     ensure!(
-        told(&events, "later") == [json!(["r", "later", null])],
+        published(&events, "later") == [json!(["r", "later", null])],
         "{:?}",
-        told(&events, "later")
+        published(&events, "later")
     );
     page.evaluate("again('hooked', 'still')")?;
     committed(&page, "still")?;
     let events = rig.settled(&page)?;
-    ensure!(told(&events, "hooked").last() == Some(&json!(["u", "still", "worker"])));
+    ensure!(published(&events, "hooked").last() == Some(&json!(["u", "still", "worker"])));
     // On again.
     capture_deeply(&browser, &page, true)?;
     start(&page, "module", "last")?;
     let events = rig.settled(&page)?;
-    ensure!(told(&events, "last") == [json!(["c", "last", "worker"])]);
+    ensure!(published(&events, "last") == [json!(["c", "last", "worker"])]);
     Ok(())
 }
 
@@ -308,11 +312,11 @@ fn workers_go_on_when_the_background_ends() -> Result<()> {
         number += 1;
         let name = format!("again {number}");
         start(&page, "classic", &name)?;
-        let told = told(&rig.settled(&page)?, &name);
-        Ok(if told == [json!(["c", name, "worker"])] {
+        let published = published(&rig.settled(&page)?, &name);
+        Ok(if published == [json!(["c", name, "worker"])] {
             Seen::Ready(())
         } else {
-            Seen::Not(format!("{told:?}"))
+            Seen::Not(format!("{published:?}"))
         })
     })
 }
@@ -335,9 +339,9 @@ fn workers_that_fail_or_end_at_once_hold_up_nothing() -> Result<()> {
     for number in 0..50 {
         let name = format!("many {number}");
         ensure!(
-            told(&events, &name) == [json!(["c", name, "worker"])],
+            published(&events, &name) == [json!(["c", name, "worker"])],
             "{:?}",
-            told(&events, &name)
+            published(&events, &name)
         );
     }
     Ok(())
@@ -356,7 +360,7 @@ fn another_debugger_goes_on_beside_it() -> Result<()> {
     )?;
     start(&page, "classic", "beside")?;
     let events = rig.settled(&page)?;
-    ensure!(told(&events, "beside") == [json!(["c", "beside", "worker"])]);
+    ensure!(published(&events, "beside") == [json!(["c", "beside", "worker"])]);
     Ok(())
 }
 
@@ -375,11 +379,11 @@ fn deep_capture_comes_back_with_the_page() -> Result<()> {
             number += 1;
             let name = format!("back {number}");
             start(&page, "classic", &name)?;
-            let told = told(&rig.settled(&page)?, &name);
-            Ok(if told.last() == Some(&json!(["c", name, "worker"])) {
+            let published = published(&rig.settled(&page)?, &name);
+            Ok(if published.last() == Some(&json!(["c", name, "worker"])) {
                 Seen::Ready(())
             } else {
-                Seen::Not(format!("{told:?}"))
+                Seen::Not(format!("{published:?}"))
             })
         })?;
     }

@@ -1,14 +1,14 @@
 //! Commits that one tab reports after another tab's younger one: neither the caches nor a reader of
 //! the stream goes back.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use lab::{
     Rig,
     browser::Kind,
     observe::{Event, checks},
     wait::{self, PATIENCE, Seen},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PAGE: &str = "/writer/";
 
@@ -75,7 +75,56 @@ fn busy_tab_is_late(kind: Kind, old: Option<&str>, new: Option<&str>) -> Result<
     bail!("the busy tab was never the later one to report");
 }
 
+/// The busy tab creates the record and the other one replaces it. What is told late says that it
+/// is, and claims nothing of what was there before.
+fn record_that_busy_tab_created_is_published_without_before(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let busy = browser.open(&rig.site.url(PAGE))?;
+    let other = browser.open(&rig.site.url(PAGE))?;
+    busy.evaluate("put('first', 1)")?;
+    rig.settled(&busy)?;
+    for milliseconds in [1000, 4000, 16_000] {
+        let key = format!("made while busy for {milliseconds}");
+        let create = format!("putAndBeBusy({key:?}, 'old', {milliseconds})");
+        busy.evaluate(&format!("void setTimeout(() => {create})"))?;
+        other.evaluate(&format!("seen({key:?}, 'old').then(() => put({key:?}, 'new'))"))?;
+        wait::until("the busy tab's report", PATIENCE, || {
+            let is_it = |event: &Event| event.json()["key"] == *key && event.json()["after"] == "old";
+            Ok(if rig.stream()?.iter().any(is_it) {
+                Seen::Ready(())
+            } else {
+                Seen::Not("nothing of it".to_owned())
+            })
+        })?;
+        let events = rig.settled(&other)?;
+        let of_key = events
+            .iter()
+            .map(Event::json)
+            .filter(|event| event["key"] == *key);
+        let of_key: Vec<_> = of_key.collect();
+        let told = |value: &str| {
+            let is_it = |event: &&Value| event["op"] != "r" && event["after"] == value;
+            of_key.iter().position(is_it)
+        };
+        let (Some(created), Some(replaced)) = (told("old"), told("new")) else {
+            bail!("not told: {of_key:?}");
+        };
+        if created < replaced {
+            assert_eq!(of_key[replaced]["before"], "old");
+            continue;
+        }
+        let late = of_key[created];
+        assert_eq!(late["source"]["late"], true, "{late}");
+        ensure!(late.get("before").is_none(), "{late}");
+        assert_eq!(checks::kept(&events, &key).last(), Some(&&json!("new")));
+        return Ok(());
+    }
+    bail!("the busy tab was never the later one to report");
+}
+
 lab::in_both_browsers!(
+    record_that_busy_tab_created_is_published_without_before,
     busy_tab_takes_no_younger_value_back,
     busy_tabs_deletion_takes_no_younger_value_away,
     busy_tabs_value_comes_not_back_behind_a_deletion,

@@ -32,10 +32,14 @@ enum Way {
     FrameRemoved,
 }
 
-/// Lets a new page save `key` in listeners of `event`, and go away.
-fn leave(rig: &Rig, browser: &Browser, other: &Site, event: &str, key: &str, way: Way) -> Result<()> {
+/// Puts `bye` under a key in each event of that name, and commits.
+fn saving_in(event: &str, key: &str) -> String {
+    format!("saveWhenLeaving({event:?}, {key:?}, 'bye')")
+}
+
+/// Lets a new page prepare by the script `save` that it saves `key` when it leaves, and go away.
+fn leave(rig: &Rig, browser: &Browser, other: &Site, save: &str, key: &str, way: Way) -> Result<()> {
     let page = browser.open(&rig.site.url(PAGE))?;
-    let save = format!("saveWhenLeaving({event:?}, {key:?}, 'bye')");
     if let Way::FrameRemoved = way {
         page.evaluate("frameOf('/writer/')")?;
         page.evaluate(&format!("frames[0].{save}"))?;
@@ -45,7 +49,7 @@ fn leave(rig: &Rig, browser: &Browser, other: &Site, event: &str, key: &str, way
     // Its port is open once this has arrived.
     page.evaluate(&format!("put('open', {key:?})"))?;
     rig.settled(&page)?;
-    page.evaluate(&save)?;
+    page.evaluate(save)?;
     let goes_to = |url: &str| page.evaluate(&format!("void (location.href = {url:?})"));
     match way {
         Way::OtherSite => drop(goes_to(&elsewhere(rig))?),
@@ -92,7 +96,7 @@ fn saves_in(kind: Kind, event: &str, ways: &[Way]) -> Result<()> {
     rig.settled(&stays)?;
     for way in ways {
         let key = format!("{event} {way:?}");
-        leave(&rig, &browser, &other, event, &key, *way)?;
+        leave(&rig, &browser, &other, &saving_in(event, &key), &key, *way)?;
         ensure_published_if_committed(&rig, &stays, &key)?;
     }
     rig.settled(&stays).map(drop)
@@ -125,6 +129,40 @@ fn page_that_saves_before_unload_is_captured(kind: Kind) -> Result<()> {
     saves_in(kind, "beforeunload", &EVERY_WAY[..4])
 }
 
+/// idb calls IndexedDB by proxies.
+const SAVE_WITH_IDB: &str = "async (key) => {
+    const { openDB } = await import('/node_modules/idb/build/index.js');
+    const database = await openDB('idb', 1, { upgrade: (upgraded) => void upgraded.createObjectStore('items') });
+    addEventListener('pagehide', () => {
+        const transaction = database.transaction('items', 'readwrite');
+        transaction.store.put('bye', key);
+        transaction.commit();
+    });
+}";
+
+fn page_that_saves_with_idb_is_read(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let other = Site::start()?;
+    let browser = rig.browser()?;
+    let stays = browser.open(&rig.site.url(PAGE))?;
+    for way in [Way::OtherSite, Way::OtherPort, Way::Closed] {
+        let key = format!("idb {way:?}");
+        leave(
+            &rig,
+            &browser,
+            &other,
+            &format!("({SAVE_WITH_IDB})({key:?})"),
+            &key,
+            way,
+        )?;
+        ensure_published_if_committed(&rig, &stays, &key)?;
+    }
+    let events = rig.settled(&stays)?;
+    let is_saved = events.iter().any(|event| event.json()["after"] == "bye");
+    ensure!(is_saved, "the page saved nothing in three departures");
+    Ok(())
+}
+
 /// No page of the origin is left: the loss is named at once, and the next page brings the record.
 fn page_that_saves_and_leaves_none_behind_is_a_gap(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
@@ -146,7 +184,7 @@ fn page_that_saves_and_leaves_none_behind_is_a_gap(kind: Kind) -> Result<()> {
 fn is_saved_and_named(rig: &Rig, browser: &Browser, other: &Site, way: Way) -> Result<bool> {
     let before = named_losses(rig);
     let key = format!("alone {way:?} {before}");
-    leave(rig, browser, other, "pagehide", &key, way)?;
+    leave(rig, browser, other, &saving_in("pagehide", &key), &key, way)?;
     let named_within = |patience| {
         wait::until("the host to name the loss", patience, || {
             Ok(match named_losses(rig) {
@@ -322,7 +360,7 @@ fn page_that_goes_away_at_rest_is_no_gap(kind: Kind) -> Result<()> {
     let other = Site::start()?;
     let browser = rig.browser()?;
     for way in EVERY_WAY {
-        leave(&rig, &browser, &other, "never", "key", way)?;
+        leave(&rig, &browser, &other, &saving_in("never", "key"), "key", way)?;
         let page = browser.open(&rig.site.url(PAGE))?;
         page.evaluate(&format!("put('{way:?}', 1)"))?;
         rig.settled(&page)?;
@@ -368,6 +406,7 @@ lab::in_both_browsers!(
     page_that_saves_when_hidden_is_read,
     page_that_saves_at_unload_is_read,
     page_that_saves_before_unload_is_captured,
+    page_that_saves_with_idb_is_read,
     page_that_saves_and_leaves_none_behind_is_a_gap,
     page_whose_process_crashes_is_read_by_another,
     page_whose_process_crashes_alone_is_a_gap,

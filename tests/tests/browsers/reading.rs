@@ -21,6 +21,16 @@ const PAGE: &str = "/reading/";
 enum Stall {
     Dialog,
     BusyLoop,
+    /// At a breakpoint of the developer tools.
+    Debugger,
+}
+
+/// What a test can do in the browser.
+fn stalls(kind: Kind) -> &'static [Stall] {
+    match kind {
+        Kind::Chromium => &[Stall::Dialog, Stall::BusyLoop, Stall::Debugger],
+        Kind::Firefox => &[Stall::Dialog, Stall::BusyLoop],
+    }
 }
 
 fn stream_holds(rig: &Rig, what: &str, wanted: impl Fn(&Event) -> bool) -> Result<()> {
@@ -39,6 +49,11 @@ fn stall(writer: &Page<'_>, reader: &Page<'_>, stall: Stall) -> Result<()> {
         Stall::BusyLoop => {
             // Longer than anything is waited for: the browser is ended before.
             reader.evaluate("void setTimeout(() => stall(120_000))")?;
+            writer.wait_for("window.otherStalls === true")
+        }
+        Stall::Debugger => {
+            reader.devtools("Debugger.enable", &json!({}))?;
+            reader.evaluate("void setTimeout(() => { stall(0); debugger; })")?;
             writer.wait_for("window.otherStalls === true")
         }
     }
@@ -68,7 +83,7 @@ fn stall_while_reading<'b>(
 }
 
 fn write_waits_for_no_stalled_tab(kind: Kind) -> Result<()> {
-    for how in [Stall::Dialog, Stall::BusyLoop] {
+    for how in stalls(kind).iter().copied() {
         let rig = Rig::new(kind)?;
         let browser = rig.browser()?;
         let writer = browser.open(&rig.site.url(PAGE))?;
@@ -82,7 +97,7 @@ fn write_waits_for_no_stalled_tab(kind: Kind) -> Result<()> {
 
 /// While a stretch is on its way to the host the database is not open.
 fn deletion_waits_for_no_stalled_tab(kind: Kind) -> Result<()> {
-    for how in [Stall::Dialog, Stall::BusyLoop] {
+    for how in stalls(kind).iter().copied() {
         let rig = Rig::new(kind)?;
         let browser = rig.browser()?;
         let writer = browser.open(&rig.site.url(PAGE))?;

@@ -22,26 +22,27 @@ fn open<'b>(rig: &Rig, browser: &'b Browser) -> Result<Page<'b>> {
 
 /// What the events tell of the writes of workers, and of what was read: the operation, the key, the
 /// value, and the worker.
-fn told(rig: &Rig, events: &[Event]) -> Vec<Value> {
-    let told = events.iter().map(Event::json).filter(|event| {
+fn published(rig: &Rig, events: &[Event]) -> Vec<Value> {
+    let published = events.iter().map(Event::json).filter(|event| {
         let source = &event["source"];
         source.get("writer").is_some() || source["snapshot"] == true
     });
-    told.map(|event| {
-        let url = event["source"]["writer"]["url"].as_str().unwrap_or_default();
-        json!([
-            event["op"],
-            event["key"],
-            event["after"],
-            event["source"]["writer"]["kind"],
-            url.strip_prefix(&rig.site.origin()).unwrap_or(url),
-        ])
-    })
-    .collect()
+    published
+        .map(|event| {
+            let url = event["source"]["writer"]["url"].as_str().unwrap_or_default();
+            json!([
+                event["op"],
+                event["key"],
+                event["after"],
+                event["source"]["writer"]["kind"],
+                url.strip_prefix(&rig.site.origin()).unwrap_or(url),
+            ])
+        })
+        .collect()
 }
 
 /// Waits for the event that tells of a worker's write of this value; there is one.
-fn told_once(rig: &Rig, value: &str) -> Result<Event> {
+fn published_once(rig: &Rig, value: &str) -> Result<Event> {
     let event = wait::until("the event", PATIENCE, || {
         let events = rig.stream()?;
         let found = events.into_iter().find(|event| event.json()["after"] == value);
@@ -52,7 +53,7 @@ fn told_once(rig: &Rig, value: &str) -> Result<Event> {
         .iter()
         .filter(|event| event.json()["after"] == value)
         .count();
-    ensure!(times == 1, "{value} is told {times} times");
+    ensure!(times == 1, "{value} is published {times} times");
     ensure!(
         event.json()["source"]["writer"]["kind"] == "worker",
         "{}",
@@ -107,8 +108,8 @@ fn writes_of_workers_are_captured_in_firefox() -> Result<()> {
         classic("d", json!(3), json!(null)),
         classic("d", json!("imported"), json!(null)),
     ]);
-    let told = json!(told(&rig, events));
-    ensure!(told == expected, "{told}");
+    let published = json!(published(&rig, events));
+    ensure!(published == expected, "{published}");
     // What one worker writes is in order, and so is known.
     let befores: Vec<_> = events[2..6].iter().map(|event| &event.json()["before"]).collect();
     ensure!(
@@ -120,7 +121,7 @@ fn writes_of_workers_are_captured_in_firefox() -> Result<()> {
 
 /// The schema of a database that a worker makes and deletes.
 #[test]
-fn upgrade_of_worker_is_told_in_firefox() -> Result<()> {
+fn upgrade_of_worker_is_published_in_firefox() -> Result<()> {
     let rig = Rig::new(Kind::Firefox)?;
     let browser = rig.browser()?;
     let page = open(&rig, &browser)?;
@@ -159,7 +160,7 @@ fn captured_worker_is_not_named_as_unobserved_in_firefox() -> Result<()> {
     let browser = rig.browser()?;
     let page = open(&rig, &browser)?;
     page.evaluate("writeIn('classic', [['put', 'captured', 1]])")?;
-    told_once(&rig, "captured")?;
+    published_once(&rig, "captured")?;
     // What is named comes behind it: a script that no hook is put in front of.
     page.evaluate("fetch('write.js?worker.js').then(() => null)")?;
     page.evaluate("navigator.serviceWorker.register('service.js').then(() => navigator.serviceWorker.ready).then(() => null)")?;
@@ -193,7 +194,7 @@ fn worker_script_stays_as_strict_as_it_was_in_firefox() -> Result<()> {
     );
     for kind in ["strict", "classic"] {
         page.evaluate(&format!("writeIn({kind:?}, [['put', {kind:?}, 1]])"))?;
-        told_once(&rig, kind)?;
+        published_once(&rig, kind)?;
     }
     // A line of the script keeps its number.
     let line = page.evaluate("evaluateIn('classic', 'lineOfScript')")?;
@@ -207,7 +208,7 @@ fn scripts_of_all_lengths_and_from_the_cache_are_hooked_in_firefox() -> Result<(
     let browser = rig.browser()?;
     let page = open(&rig, &browser)?;
     page.evaluate("writeIn('long', [['put', 'long', 1]])")?;
-    told_once(&rig, "long")?;
+    published_once(&rig, "long")?;
     ensure!(
         page.evaluate("evaluateIn('long', 'isWhole')")? == true,
         "the end is missing"
@@ -215,7 +216,7 @@ fn scripts_of_all_lengths_and_from_the_cache_are_hooked_in_firefox() -> Result<(
     for value in ["first", "from the cache"] {
         page.evaluate("void (evaluateIn.kept = undefined)")?;
         page.evaluate(&format!("writeIn('kept', [['put', {value:?}, 2]])"))?;
-        told_once(&rig, value)?;
+        published_once(&rig, value)?;
     }
     rig.settled(&page).map(drop)
 }
@@ -235,7 +236,7 @@ fn script_that_fails_fails_as_ever_in_firefox() -> Result<()> {
     )?;
     page.evaluate("void new Worker('empty.js')")?;
     page.evaluate("writeIn('classic', [['put', 'afterwards', 1]])")?;
-    told_once(&rig, "afterwards")?;
+    published_once(&rig, "afterwards")?;
     rig.settled(&page).map(drop)
 }
 
@@ -265,7 +266,7 @@ fn captured_worker_looks_like_another_in_firefox() -> Result<()> {
     // The channel is no script's to hear.
     page.evaluate("void (globalThis.heard = [], new BroadcastChannel('page').onmessage = ({ data }) => heard.push(data))")?;
     page.evaluate("writeIn('classic', [['put', 'unheard', 1]])")?;
-    told_once(&rig, "unheard")?;
+    published_once(&rig, "unheard")?;
     ensure!(page.evaluate("heard.length")? == 0, "it is heard");
     Ok(())
 }
@@ -299,8 +300,8 @@ fn only_the_owner_tells_of_its_worker_in_firefox() -> Result<()> {
     let second = browser.open(&rig.site.url(PAGE))?;
     first.evaluate("writeIn('classic', [['put', 'of the first', 1]])")?;
     second.evaluate("writeIn('classic', [['put', 'of the second', 2]])")?;
-    let of_first = told_once(&rig, "of the first")?;
-    let of_second = told_once(&rig, "of the second")?;
+    let of_first = published_once(&rig, "of the first")?;
+    let of_second = published_once(&rig, "of the second")?;
     let context = |event: &Event| event.json()["source"]["context"].clone();
     ensure!(
         context(&of_first) != context(&of_second),
@@ -314,7 +315,7 @@ fn only_the_owner_tells_of_its_worker_in_firefox() -> Result<()> {
         "another document tells of it"
     );
     for value in ["of the first", "of the second"] {
-        told_once(&rig, value)?;
+        published_once(&rig, value)?;
     }
     Ok(())
 }
@@ -336,7 +337,7 @@ fn many_workers_are_captured_in_firefox() -> Result<()> {
             && event["source"].get("writer").is_some()
     });
     let count = by_workers.count();
-    ensure!(count == 300, "{count} writes are told as they happen");
+    ensure!(count == 300, "{count} writes are published as they happen");
     Ok(())
 }
 
@@ -350,7 +351,7 @@ fn worker_that_wakes_the_background_is_captured_in_firefox() -> Result<()> {
         browser.end_background()?;
         page.evaluate("void (evaluateIn.classic = undefined)")?;
         page.evaluate(&format!("writeIn('classic', [['put', {value:?}, 1]])"))?;
-        told_once(&rig, value)?;
+        published_once(&rig, value)?;
     }
     rig.settled(&page).map(drop)
 }
@@ -362,12 +363,12 @@ fn worker_is_captured_when_its_page_is_back_in_firefox() -> Result<()> {
     let browser = rig.browser()?;
     let page = open(&rig, &browser)?;
     page.evaluate("writeIn('classic', [['put', 'before', 1]])")?;
-    told_once(&rig, "before")?;
+    published_once(&rig, "before")?;
     page.navigate(&rig.site.url("/blank/"))?;
     page.evaluate("void history.back()")?;
     page.wait_for("globalThis.writeIn !== undefined")?;
     page.evaluate("writeIn('classic', [['put', 'behind', 1]])")?;
-    told_once(&rig, "behind")?;
+    published_once(&rig, "behind")?;
     rig.settled(&page).map(drop)
 }
 
@@ -382,7 +383,7 @@ fn worker_under_a_policy_is_captured_in_firefox() -> Result<()> {
         can_evaluate == false,
         "the policy forbids nothing: {can_evaluate}"
     );
-    told_once(&rig, "lone")?;
+    published_once(&rig, "lone")?;
     rig.settled(&page).map(drop)
 }
 
@@ -394,7 +395,7 @@ fn worker_that_is_not_captured_is_named_beside_one_that_is_in_firefox() -> Resul
     let browser = rig.browser()?;
     let page = open(&rig, &browser)?;
     page.evaluate("writeIn('classic', [['put', 'captured', 1]])")?;
-    told_once(&rig, "captured")?;
+    published_once(&rig, "captured")?;
     page.evaluate("navigator.serviceWorker.register('service.js').then(() => null)")?;
     page.wait_for("navigator.serviceWorker.controller !== null")?;
     page.evaluate("writeIn('served', [['put', 'served', 1]])")?;
@@ -409,8 +410,8 @@ fn worker_with_replaced_methods_is_captured_in_firefox() -> Result<()> {
     let browser = rig.browser()?;
     let page = open(&rig, &browser)?;
     page.evaluate("writeIn('wrapped', [['put', 'wrapped', 1]])")?;
-    told_once(&rig, "wrapped")?;
-    told_once(&rig, "from an import")?;
+    published_once(&rig, "wrapped")?;
+    published_once(&rig, "from an import")?;
     rig.settled(&page).map(drop)
 }
 
@@ -437,7 +438,7 @@ fn worker_scripts_with_odd_first_lines_run_and_are_captured_in_firefox() -> Resu
     }
     for kind in ["shell", "arrow"] {
         page.evaluate(&format!("void writeIn({kind:?}, [['put', {kind:?}, 1]])"))?;
-        told_once(&rig, kind)?;
+        published_once(&rig, kind)?;
     }
     ensure!(
         page.evaluate("globalThis.failed")?.is_null(),
@@ -483,7 +484,7 @@ fn document_that_is_not_reached_is_asked_again_in_firefox() -> Result<()> {
         }",
     )?;
     page.evaluate("writeIn('classic', [['put', 'asked again', 1]])")?;
-    told_once(&rig, "asked again")?;
+    published_once(&rig, "asked again")?;
     rig.settled(&page).map(drop)
 }
 
@@ -513,7 +514,7 @@ fn hook_of_worker_stops_with_its_site_in_firefox() -> Result<()> {
         }",
     )?;
     page.evaluate("writeIn('classic', [['put', 'captured', 1]])")?;
-    told_once(&rig, "captured")?;
+    published_once(&rig, "captured")?;
     let name = browser.background()?.call("(background) => background.named")?;
     ensure!(name.is_string(), "no channel: {name}");
     page.evaluate(&format!(

@@ -12,7 +12,7 @@ fn split_messages(actions: Vec<Action>) -> (Vec<(u32, Value)>, Vec<Action>) {
     for action in actions {
         match action {
             Action::ToPort { port, text } => {
-                messages.push((port, serde_json::from_str(&text).expect("JSON")))
+                messages.push((port, serde_json::from_str(&text).expect("JSON")));
             }
             other => others.push(other),
         }
