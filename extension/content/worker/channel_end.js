@@ -15,7 +15,15 @@
 import { listen } from "../main/idb.js";
 import { LONGEST_ADDRESS } from "../shared/channel.js";
 import { gapText, writerMember } from "../shared/messages.js";
-import { getterOf, globalFunction, indexOf, now, slice, uncurry } from "../shared/pristine.js";
+import {
+  getOwnPropertyDescriptor,
+  getterOf,
+  globalFunction,
+  indexOf,
+  now,
+  slice,
+  uncurry,
+} from "../shared/pristine.js";
 import { ASK_AGAIN, CHANNEL_IDLE } from "../shared/timing.js";
 
 /** How much text is on its way at most, in UTF-16 units, before commits are given up. */
@@ -49,7 +57,7 @@ let askedAt = 0;
 /** Whether commits are given up. */
 let isLosing = false;
 
-/** Whether the bridge wants to receive of writes. */
+/** Whether the bridge wants to receive writes. */
 export let active = true;
 
 /**
@@ -98,24 +106,33 @@ function postNow(message, units) {
 
 function newChannel() {
   const made = new Channel(channelName);
-  listen(made, "message", hearAnswer);
+  listen(made, "message", takeAnswer);
   return made;
 }
 
-/** @param {MessageEvent} event what the bridge answers, or other workers tell it */
-function hearAnswer(event) {
+/**
+ * A member of a message. What it lacks must not be looked for in `Object.prototype`: a getter that
+ * the worker's script has put there would be called.
+ * @param {object} message
+ * @param {string} name
+ */
+const memberOf = (message, name) => getOwnPropertyDescriptor(message, name)?.value;
+
+/** @param {MessageEvent} event what the bridge answers, or other workers send it */
+function takeAnswer(event) {
   const data = answerIn(event);
   if (typeof data !== "object" || data === null) return;
-  if (data.stop === true) {
+  const upTo = memberOf(data, "taken");
+  if (memberOf(data, "stop") === true) {
     active = isLosing = false;
     close();
-  } else if (data.id === id && typeof data.taken === "number") {
-    hearTaken(data.taken);
+  } else if (memberOf(data, "id") === id && typeof upTo === "number") {
+    confirmTaken(upTo);
   }
 }
 
 /** @param {number} units */
-function hearTaken(units) {
+function confirmTaken(units) {
   taken = units;
   if (isLosing && taken === posted) {
     isLosing = false;

@@ -425,6 +425,28 @@ fn worker_whose_hook_fails_is_named_in_firefox() -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
+/// The document answers the hook on the channel; members that answers lack are not looked for in
+/// what they inherit.
+#[test]
+fn answers_to_worker_hook_call_no_inherited_getter_in_firefox() -> Result<()> {
+    let rig = Rig::new(Kind::Firefox)?;
+    let browser = rig.browser()?;
+    let page = open(&rig, &browser)?;
+    let getter = "get() { globalThis.isSeen = true; return true; }";
+    page.evaluate(&format!(
+        "evaluateIn('classic', `Object.defineProperty(Object.prototype, 'stop', {{ {getter} }}) && null`)"
+    ))?;
+    // So much that the hook asks how far the document is.
+    let long = "x".repeat(600_000);
+    page.evaluate("writeIn('classic', [['put', 'x'.repeat(600000), 1]])")?;
+    published_once(&rig, &long)?;
+    page.evaluate("writeIn('classic', [['put', 'after the answer', 2]])")?;
+    published_once(&rig, "after the answer")?;
+    let seen = page.evaluate("evaluateIn('classic', 'globalThis.isSeen ?? null')")?;
+    ensure!(seen.is_null(), "the worker's own getter was called");
+    rig.settled(&page).map(drop)
+}
+
 /// Neither a line for a shell nor a comment as HTML has them begins a statement.
 #[test]
 fn worker_scripts_with_odd_first_lines_run_and_are_captured_in_firefox() -> Result<()> {
