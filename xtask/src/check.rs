@@ -178,9 +178,7 @@ fn run_tests(root: &Path, request: &Request<'_>, starts: &Path) -> Result<()> {
     machine::ensure(needs(&request.size))?;
     let windows = windows(root, request)?;
     let with_browsers = request.size != Size::Quick;
-    if with_browsers {
-        lab::packages(root, "tests/peer")?;
-    }
+    lab::packages(root, "tests/peer")?;
     lab::site_packages(root)?;
     if request.filters.is_empty() {
         match request.size {

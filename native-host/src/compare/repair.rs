@@ -36,7 +36,7 @@ const ROUNDS: usize = 12;
 const ALONE: usize = 256 * 1024;
 
 impl<O: Observer> Comparison<'_, O> {
-    /// Puts these right.
+    /// Repairs these. What is on its way is waited for, about one and a half seconds at most.
     pub(super) fn put_right(
         &mut self,
         differing: &[(Suspect, DifferenceKind)],
@@ -48,6 +48,7 @@ impl<O: Observer> Comparison<'_, O> {
                 thread::sleep(timing::memcached::AFTERMATH);
             }
         }
+        let mut pause = timing::compare::FIRST_LOOK;
         for _ in 0..ROUNDS {
             let left: Vec<usize> = (0..differing.len())
                 .filter(|index| outcomes.get(*index) == Some(&Outcome::Left))
@@ -76,6 +77,11 @@ impl<O: Observer> Comparison<'_, O> {
                         differing.entry(journal).or_default().push(suspect);
                     }
                 }
+            }
+            if differing.is_empty() && outcomes.contains(&Outcome::Left) {
+                // All that is left is on its way: who brings it needs time, not another question.
+                thread::sleep(pause);
+                pause = (pause * 2).min(timing::compare::LONGEST_LOOK);
             }
             for (journal, suspects) in differing {
                 self.change(journal, &suspects)?;
