@@ -17,6 +17,7 @@
 //! - [`Rig`]: all of these put together.
 //! - [`panel`]: the inspector, as a page of its own.
 //! - [`differential`]: generated programs that prove capture complete and invisible.
+//! - [`workload`]: generated work of several tabs and workers, with faults.
 //! - [`views`]: the tests of the extension's views, run in a browser.
 //! - [`process`], [`wait`], [`artifacts`], [`directories`]: what the rest stands on.
 
@@ -31,6 +32,7 @@ pub mod relay;
 mod rig;
 pub mod site;
 pub mod views;
+pub mod workload;
 
 pub use rig::Rig;
 pub use test_servers::{self as servers, process, wait};

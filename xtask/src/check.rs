@@ -62,19 +62,21 @@ const QUICK_MEMORY: u64 = 1024 * 1024;
 /// The tests of `--long`: those that generate what they do.
 const LONG: &str = "test(=crash::nothing_is_lost_doubled_or_stale_after_any_crash) \
                     | test(=apply::model::processes_that_come_and_go_leave_what_the_model_says) \
-                    | test(/^differential::/) | test(auditor)";
+                    | test(/^differential::/) | test(auditor) | test(/^workloads::/)";
 
 /// Those that its first turn has, too: they take minutes, and do the same each time.
 const MINUTES: &str = "test(/^extremes::.*_a_million_keys$/)";
 
 /// The tests of `--rounds`.
-const ROUNDS: &str = "binary(browsers) & not (test(/^differential::/) | test(auditor))";
+const ROUNDS: &str =
+    "binary(browsers) & not (test(/^differential::/) | test(auditor) | test(/^workloads::/))";
 
 /// How much they do in a turn with all of the work.
-const LONG_ROUNDS: [(&str, u32); 4] = [
+const LONG_ROUNDS: [(&str, u32); 5] = [
     ("IDB_RELAY_ROUNDS", 100),
     ("IDB_RELAY_PROGRAMS", 500),
     ("IDB_RELAY_AUDITS", 50),
+    ("IDB_RELAY_WORKLOADS", 30),
     ("IDB_RELAY_APPLY_ROUNDS", 40),
 ];
 

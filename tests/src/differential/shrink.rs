@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The lists of a program whose elements may go.
-const LISTS: [&str; 7] = [
+const LISTS: [&str; 9] = [
     "steps",
     "parts",
     "list",
@@ -11,6 +11,8 @@ const LISTS: [&str; 7] = [
     "upgrade",
     "then",
     "otherwise",
+    "writers",
+    "faults",
 ];
 
 /// The smallest program that the search reaches and of which `fails` still holds. Greedy: each pass

@@ -41,3 +41,4 @@ mod unseen;
 mod vectors;
 mod views;
 mod workers_captured;
+mod workloads;
