@@ -141,7 +141,8 @@ globalThis.Performer = class {
     };
     const connection = await requested(request);
     this.#keep(database, connection);
-    this.#note({ database, number: this.#number, at: await done });
+    // Another writer may have made the same version first.
+    if (done !== undefined) this.#note({ database, number: this.#number, at: await done });
   }
 
   async delete({ database }) {
@@ -180,6 +181,7 @@ globalThis.Performer = class {
 globalThis.performAll = async ({ name, steps }, report) => {
   const performer = new Performer(name, (note) => report({ note }));
   for (const step of steps) {
+    report({ begun: `${step.step} ${step.database ?? ""}` });
     try {
       await performer.perform(step);
       report({ done: 1 });

@@ -14,9 +14,10 @@ const workers = {
 window.writers = {};
 
 window.start = (writer) => {
-  const state = { done: 0, ended: false, notes: [], errors: [] };
+  const state = { begun: "", done: 0, ended: false, notes: [], errors: [] };
   writers[writer.name] = state;
-  const report = ({ done, ended, note, error }) => {
+  const report = ({ begun, done, ended, note, error }) => {
+    state.begun = begun ?? state.begun;
     state.done += done ?? 0;
     state.ended ||= ended ?? false;
     if (note !== undefined) state.notes.push(note);

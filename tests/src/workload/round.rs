@@ -94,6 +94,8 @@ struct PlannedFault {
 /// What the page reports of a writer.
 #[derive(Debug, Deserialize)]
 struct State {
+    /// The step that is under way, or was the last one.
+    begun: String,
     done: usize,
     ended: bool,
     notes: Vec<Note>,
@@ -291,7 +293,7 @@ fn await_step(pages: &[Option<Page<'_>>], program: &Program, writer: &str, steps
         let states = states(page)?;
         let state = states.iter().find(|(name, _)| name == writer);
         Ok(match state {
-            Some((_, state)) if !state.ended && state.done < steps => Seen::Not(format!("{state:?}")),
+            Some((_, state)) if !state.ended && state.done < steps => Seen::Not(format!("{states:?}")),
             _ => Seen::Ready(()),
         })
     })

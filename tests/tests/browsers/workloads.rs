@@ -75,6 +75,7 @@ fn rest_is_consistent(kind: Kind) -> Result<()> {
                 match play(&mut rig, browser, &program) {
                     Ok((next, round)) => {
                         browser = next;
+                        println!("{}: {class:?}, seed {seed}: at rest", kind.name());
                         report.add(class, &round);
                     }
                     Err(error) => {
