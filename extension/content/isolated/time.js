@@ -1,6 +1,11 @@
 // Waiting without the handles of timers: they are numbers of the page's window, which a page can
 // count, and clear.
+//
+// Not by delayed tasks in Firefox: now and then one keeps all timers and idle callbacks of a hidden
+// tab from running, the page's among them, for minutes
+// (`timers_of_hidden_tabs_go_off` in tests/tests/browsers/workloads.rs).
 
+import { isFirefox } from "./engine.js";
 import { getterOf } from "../shared/pristine.js";
 import { LONGEST_IDLE, PAUSE } from "../shared/timing.js";
 
@@ -13,7 +18,9 @@ const scheduler = getterOf(window, "scheduler")?.(window);
  * @returns {Promise<void>}
  */
 export const after = (milliseconds) =>
-  scheduler === undefined ? timeout(milliseconds) : scheduler.postTask(() => {}, { delay: milliseconds });
+  scheduler === undefined || isFirefox
+    ? timeout(milliseconds)
+    : scheduler.postTask(() => {}, { delay: milliseconds });
 
 /**
  * A signal's timer has no handle either.

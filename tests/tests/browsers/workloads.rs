@@ -93,4 +93,37 @@ fn rest_is_consistent(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-lab::in_both_browsers!(rest_is_consistent);
+/// In Firefox a delayed task of ours could stop all timers of a hidden tab for minutes.
+fn timers_of_hidden_tabs_go_off(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    for round in 0..4 {
+        let database = format!("{round} a");
+        let put = json!({"step": "write", "database": database, "operations": [["put", "items", 1, 1]], "aborts": false});
+        let deletion = json!({"step": "delete", "database": database});
+        let pause = json!({"step": "pause", "milliseconds": 20});
+        let mut steps: Vec<Value> = Vec::new();
+        for step in 0..12 {
+            steps.extend([put.clone(), put.clone(), pause.clone()]);
+            if step % 4 == 3 {
+                steps.push(deletion.clone());
+            }
+        }
+        let mut pages = Vec::new();
+        for tab in 0..4 {
+            let page = browser.open(&rig.site.url("/workload/"))?;
+            page.evaluate(&format!(
+                "start({})",
+                json!({"name": format!("w{tab}"), "kind": "page", "steps": steps})
+            ))?;
+            pages.push(page);
+        }
+        for page in pages {
+            page.wait_for("Object.values(writers).every(({ ended }) => ended)")?;
+            page.close()?;
+        }
+    }
+    Ok(())
+}
+
+lab::in_both_browsers!(rest_is_consistent, timers_of_hidden_tabs_go_off);
