@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{PROTOCOL_VERSION, message::Page};
+use protocol::{
+    PROTOCOL_VERSION,
+    message::{BRIDGES_WINDOW, MAX_PART_UNITS, Page, Part, SMALLEST_WINDOW},
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use protocol::{commit::MAX_BODY_DEPTH, message::ToHost};
 use serde_json::value::RawValue;
 
-use super::*;
+use super::{parts::MAX_HELD, *};
+use crate::background::outbox::Content;
 
 fn part(relay: &mut Relay, port: u32, index: u32, count: u32, text: &str) {
     relay.posted(
