@@ -27,7 +27,7 @@ import { keyMember, rangeMember } from "../shared/messages.js";
 import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { needStack } from "../shared/stack.js";
 import { asGiven, isKnown, remember } from "./cloned_keys.js";
-import { doubt, grow, observeFirst, known, operationOf, overwritten, record, transactionFor } from "./transactions.js";
+import { markForResync, grow, observeFirst, known, operationOf, overwritten, record, transactionFor } from "./transactions.js";
 
 /**
  * @typedef {import("./transactions.js").Operation} Operation
@@ -331,7 +331,7 @@ function tryToRead(store, key, transaction, operation) {
   try {
     request = getRecord(store, key);
   } catch {
-    doubt(transaction, operation.store, "the page committed before a value with accessors could be read");
+    markForResync(transaction, operation.store, "the page committed before a value with accessors could be read");
     return;
   }
   awaited.set(request, (event, request) => takeValue(event, request, transaction, operation));
@@ -392,7 +392,7 @@ function recordKey(store, request, key) {
 function recordDeletion(store, name, request, members) {
   const transaction = transactionFor(store);
   if (members !== "") record(transaction, operationOn(store, name, request, members), store);
-  else doubt(transaction, stringify(nameOfStore(store)), "the key of a deletion is not certain");
+  else markForResync(transaction, stringify(nameOfStore(store)), "the key of a deletion is not certain");
 }
 
 /**
