@@ -3,13 +3,11 @@
 use protocol::inspect::{DifferenceKind, Reply};
 use serde_json::Value;
 
-use crate::{
-    support::{
-        Host, Machine, ORIGIN, Sandbox,
-        body::{commit, commit_in_turn, delete, put},
-        hello_of, host_delivery, status, until,
-    },
-    verify::verify,
+use crate::support::verify::verify;
+use crate::support::{
+    Host, Machine, ORIGIN, Sandbox,
+    body::{commit, commit_in_turn, delete, put},
+    hello_of, host_delivery, status, until,
 };
 
 pub const FIRST: &str = "profile-1";
