@@ -127,7 +127,7 @@ function restart(error) {
 }
 
 /**
- * Hands over what a port has said: `protocol::message`.
+ * Hands over what a port has said: `protocol::wire::bridge`.
  * @param {Background} to
  * @param {number} port
  * @param {any} message

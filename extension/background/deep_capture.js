@@ -23,7 +23,7 @@ import { Routes } from "./routes.js";
 /** @typedef {{ message: string, fix: string }} Problem */
 
 /**
- * What is known of a tab: `protocol::inspect::DeepCapture`, and what is attached.
+ * What is known of a tab: `protocol::wire::inspector::DeepCapture`, and what is attached.
  * @typedef {object} Tab
  * @property {number} id
  * @property {"attaching" | "on" | "ended"} state

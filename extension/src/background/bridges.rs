@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{inspect::Document, message::Page, table::Table};
+use protocol::{
+    table::Table,
+    wire::{host::Page, inspector::Document},
+};
 
 use protocol::problem::Problem;
 

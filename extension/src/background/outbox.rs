@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use protocol::{commit::is_reading, json, message::Page};
+use protocol::{body::is_reading, json, wire::host::Page};
 use serde_json::value::RawValue;
 
 mod lost;

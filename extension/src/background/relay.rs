@@ -21,12 +21,15 @@ use super::{
 };
 use crate::timing;
 use protocol::{
-    inspect::DeepCapture,
     json,
-    message::{BRIDGE_WINDOW, ExtensionHello, FromBridge, Hidden, MAX_CONTEXT, ToBridge},
     problem::Problem,
     redact::{Redaction, Rule},
     table::Table,
+    wire::{
+        bridge::{BRIDGE_WINDOW, FromBridge, Hidden, MAX_CONTEXT, ToBridge},
+        host::ExtensionHello,
+        inspector::DeepCapture,
+    },
 };
 
 mod admission;

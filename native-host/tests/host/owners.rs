@@ -1,6 +1,6 @@
 //! Two browser profiles that use one site: who writes its keys in Memcached.
 
-use protocol::inspect::{DifferenceKind, Reply};
+use protocol::wire::inspector::{DifferenceKind, Reply};
 use serde_json::Value;
 
 use crate::support::verify::verify;

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use protocol::inspect::{Compared, DifferenceKind::Missing, Reply};
+use protocol::wire::inspector::{Compared, DifferenceKind::Missing, Reply};
 use serde_json::Value;
 use test_servers::MemcachedOptions;
 
@@ -449,7 +449,10 @@ fn the_inspector_compares_and_repairs() {
     host.ask(2, r#"{"stores":{}}"#);
     let found = compared(&mut host, 1);
     assert_eq!((found.compared, found.missing, found.repaired), (500, 200, 0));
-    assert_eq!(found.differences.len(), protocol::inspect::MAX_DIFFERENCES);
+    assert_eq!(
+        found.differences.len(),
+        protocol::wire::inspector::MAX_DIFFERENCES
+    );
     let first = &found.differences[0];
     assert_eq!((first.kind, &*first.address.key), (Missing, "0"));
     ask(&mut host, 3, true);

@@ -4,8 +4,8 @@
 //! hello; no document is turned away while the policy may still allow it.
 
 use protocol::{
-    message::{BRIDGE_WINDOW, BRIDGES_WINDOW, MAX_PART_UNITS, Open, SMALLEST_WINDOW, ToBridge, Welcome},
     problem::Problem,
+    wire::bridge::{BRIDGE_WINDOW, BRIDGES_WINDOW, MAX_PART_UNITS, Open, SMALLEST_WINDOW, ToBridge, Welcome},
 };
 
 use super::{Action, Link, PolicyWait, Relay, to_bridge};

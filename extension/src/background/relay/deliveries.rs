@@ -2,8 +2,8 @@
 //! there to the host.
 
 use protocol::{
-    commit::is_reading,
-    message::{MAX_SEQUENCE, Part},
+    body::is_reading,
+    wire::bridge::{MAX_SEQUENCE, Part},
 };
 
 use super::{

@@ -8,8 +8,8 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use protocol::{
-    commit::MAX_BODY,
-    message::{MAX_PART_UNITS, MAX_SEQUENCE, Part, ToBridge},
+    body::MAX_BODY,
+    wire::bridge::{MAX_PART_UNITS, MAX_SEQUENCE, Part, ToBridge},
 };
 
 use super::{Action, Alarm, Relay, to_bridge};

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use protocol::{
     PROTOCOL_VERSION,
-    message::{BRIDGES_WINDOW, MAX_PART_UNITS, Page, Part, SMALLEST_WINDOW},
+    wire::{
+        bridge::{BRIDGES_WINDOW, MAX_PART_UNITS, Part, SMALLEST_WINDOW},
+        host::Page,
+    },
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;

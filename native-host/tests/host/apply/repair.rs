@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use protocol::inspect::Reply;
+use protocol::wire::inspector::Reply;
 
 use super::{
     Watch, host, sandbox,

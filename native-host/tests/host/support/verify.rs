@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, process::Output};
 
-use protocol::inspect::{Answer, Compared, Difference, DifferenceKind, Reply};
+use protocol::wire::inspector::{Answer, Compared, Difference, DifferenceKind, Reply};
 
 use super::{Host, ORIGIN, Sandbox, status, until};
 

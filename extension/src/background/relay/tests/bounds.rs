@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use protocol::{commit::MAX_BODY_DEPTH, message::ToHost};
+use protocol::{body::MAX_BODY_DEPTH, wire::host::ToHost};
 use serde_json::value::RawValue;
 
 use super::{parts::MAX_HELD, *};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use protocol::message::{FromHost, Read};
+use protocol::wire::{bridge::Read, host::FromHost};
 
 use super::Browser;
 use crate::crash::model::{Body, HOMES};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Browser;
-use crate::crash::model::{Body, Home, Key, buckets, inventory};
+use crate::crash::model::{Body, Home, Key, buckets, store_list};
 
 /// A document tells everything that is there, a piece at a time.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Survey {
 
 #[derive(Debug, Clone)]
 enum Piece {
-    Inventory(&'static str),
+    StoreList(&'static str),
     Store {
         home: Home,
         store: String,
@@ -40,8 +40,8 @@ impl Browser {
                 return;
             }
             self.clock.pass(400);
-            let mut todo = VecDeque::from([Piece::Inventory("")]);
-            todo.extend(buckets(&self.world, origin).into_iter().map(Piece::Inventory));
+            let mut todo = VecDeque::from([Piece::StoreList("")]);
+            todo.extend(buckets(&self.world, origin).into_iter().map(Piece::StoreList));
             self.contexts[index].survey = Some(Survey {
                 todo,
                 ..Survey::default()
@@ -82,7 +82,7 @@ impl Browser {
         let context = &mut self.contexts[index];
         let survey = context.survey.as_mut()?;
         match piece {
-            Piece::Inventory(bucket) => {
+            Piece::StoreList(bucket) => {
                 let origin = context.origin;
                 let stores = self
                     .world
@@ -101,7 +101,7 @@ impl Browser {
                 for (place, piece) in stores.enumerate() {
                     survey.todo.insert(place, piece);
                 }
-                Some(inventory(&self.world, origin, bucket, span))
+                Some(store_list(&self.world, origin, bucket, span))
             }
             Piece::Store {
                 home,
