@@ -44,7 +44,6 @@ import { Watch } from "./watch.js";
 import { WorkerChannels } from "./worker_channels.js";
 import { Workers } from "./workers.js";
 
-
 function startBridge() {
   /** Names this document for the host; made when it has something to say. */
   let context = "";

@@ -18,7 +18,13 @@ import { databaseText, gapText, storeNameText } from "../shared/messages.js";
  * @param {{ droppable: boolean, blobs?: ArrayLike<Blob> | null, stacks?: string[] | null }} about
  * @returns {Delivery}
  */
-export const newDelivery = (body, { droppable, blobs = null, stacks = null }) => ({ sequence: 0, body, blobs, stacks, droppable });
+export const newDelivery = (body, { droppable, blobs = null, stacks = null }) => ({
+  sequence: 0,
+  body,
+  blobs,
+  stacks,
+  droppable,
+});
 
 /**
  * A gap: these stores are to be read again, each named once.
@@ -26,7 +32,8 @@ export const newDelivery = (body, { droppable, blobs = null, stacks = null }) =>
  * @param {string[]} stores `protocol::body::StoreName`s, as JSON; all stores are meant if there
  * are none
  */
-export const newGap = (reason, stores) => newDelivery(gapText(reason, `[${[...new Set(stores)]}]`), { droppable: true });
+export const newGap = (reason, stores) =>
+  newDelivery(gapText(reason, `[${[...new Set(stores)]}]`), { droppable: true });
 
 /** @param {Delivery[]} deliveries */
 export const unitsOf = (deliveries) => deliveries.reduce((units, { body }) => units + body.length, 0);
@@ -84,7 +91,7 @@ export function parseOrNull(text) {
  */
 export function cut(text, units) {
   const parts = [];
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     let to = Math.min(from + units, text.length);
     // Not between the halves of a surrogate pair: half a character is no JSON text.
     if (to < text.length && text.codePointAt(to - 1) !== text.charCodeAt(to - 1)) to -= 1;

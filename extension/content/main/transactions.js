@@ -23,16 +23,7 @@ import {
   typeOf,
   versionOf,
 } from "./idb.js";
-import {
-  active,
-  hand,
-  leaving,
-  tracing,
-  wantSurvey,
-  WENT_AWAY,
-  whenLeaving,
-  writer,
-} from "./channel_end.js";
+import { active, hand, leaving, tracing, wantSurvey, WENT_AWAY, whenLeaving, writer } from "./channel_end.js";
 import { commitText, gapText, keyMember, operationText, valueMember } from "../shared/messages.js";
 import { emptyList, keysOf, now, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { MAX_MISSED, missed } from "./replace.js";

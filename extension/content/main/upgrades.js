@@ -80,7 +80,8 @@ export function observeSchema(method, self, result, name) {
       const change = isWellFormed(to) ? renameStoreText(to) : DELETE_STORE;
       if (to !== name) recordSchema(transactionOf(self), name, change, self);
       // None of its records was sent under the name before.
-      if (!isWellFormed(name)) markForResync(writing(transactionOf(self)), stringify(to), "a store got a name that can be sent");
+      if (!isWellFormed(name))
+        markForResync(writing(transactionOf(self)), stringify(to), "a store got a name that can be sent");
       break;
     }
     case "index.name": {

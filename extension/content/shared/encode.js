@@ -28,16 +28,7 @@ import {
   startsWithDollar,
   UNKNOWN,
 } from "./plain.js";
-import {
-  bare,
-  emptyList,
-  isArray,
-  keysOf,
-  sealedOff,
-  slice,
-  stringify,
-  uncurry,
-} from "./pristine.js";
+import { bare, emptyList, isArray, keysOf, sealedOff, slice, stringify, uncurry } from "./pristine.js";
 import { quoted } from "./property_names.js";
 import { withIds } from "./repeated_objects.js";
 
@@ -301,7 +292,10 @@ function writeParts(value, path) {
  */
 function isWrittenAtOnce(value, path) {
   const lacksKey = path !== null && !isArray(value) && !isEnumerable(value, path.name);
-  if (path !== null && (isArray(value) || (!lacksKey && (path.next !== null || typeof value[path.name] === "object")))) {
+  if (
+    path !== null &&
+    (isArray(value) || (!lacksKey && (path.next !== null || typeof value[path.name] === "object")))
+  ) {
     return false;
   }
   let text;
@@ -339,8 +333,7 @@ function writePlain(value, path) {
   const isKnown = atOnce && areMembersKnown(value);
   const lacksKey = path !== null && !isEnumerable(value, path.name);
   const wrapped =
-    (lacksKey ? names.length === 0 : names.length === 1) &&
-    startsWithDollar(lacksKey ? path.name : names[0]);
+    (lacksKey ? names.length === 0 : names.length === 1) && startsWithDollar(lacksKey ? path.name : names[0]);
   if (wrapped) {
     enter(2);
     out += '{"$object":';

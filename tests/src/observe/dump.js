@@ -25,7 +25,8 @@
     return key;
   };
 
-  const hexadecimal = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hexadecimal = (bytes) =>
+    Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
   const plainBlob = async (blob) => {
     const { type, size, name, lastModified } = blob;
@@ -84,4 +85,4 @@
     database.close();
   }
   return records;
-})()
+})();
