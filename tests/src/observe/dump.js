@@ -25,8 +25,7 @@
     return key;
   };
 
-  const hexadecimal = (bytes) =>
-    Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hexadecimal = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
   const plainBlob = async (blob) => {
     const { type, size, name, lastModified } = blob;
@@ -85,4 +84,4 @@
     database.close();
   }
   return records;
-})();
+})()
