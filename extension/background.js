@@ -73,8 +73,7 @@ globalThis.idbRelayGuarded = guarded;
 // Its listeners, too, have to be there at once.
 const deepCapture = new DeepCapture({
   report: (tab, state) => hand((to) => to.deep_capture_changed(tab, state)),
-  documents: () =>
-    [...connected.values()].filter(({ name }) => name === "bridge").map(({ sender }) => sender ?? {}),
+  documents: () => [...connected.values()].filter(({ name }) => name === "bridge").map(({ sender }) => sender ?? {}),
 });
 
 /**
@@ -127,7 +126,7 @@ function restart(error) {
 }
 
 /**
- * Hands over what a port has said: `protocol::message`.
+ * Hands over what a port has said: `protocol::wire::bridge`.
  * @param {Background} to
  * @param {number} port
  * @param {any} message

@@ -23,7 +23,7 @@ import { Routes } from "./routes.js";
 /** @typedef {{ message: string, fix: string }} Problem */
 
 /**
- * What is known of a tab: `protocol::inspect::DeepCapture`, and what is attached.
+ * What is known of a tab: `protocol::wire::inspector::DeepCapture`, and what is attached.
  * @typedef {object} Tab
  * @property {number} id
  * @property {"attaching" | "on" | "ended"} state
@@ -217,7 +217,8 @@ export class DeepCapture {
    */
   async #askAgain(target, route) {
     const { url, channel } = route;
-    if ((await this.#askToListen(route, url, { outlives: true, channel })) !== null) this.#routes.confirm(target, route);
+    if ((await this.#askToListen(route, url, { outlives: true, channel })) !== null)
+      this.#routes.confirm(target, route);
   }
 
   /** Ends what an earlier life of this script has left, and begins where it was wanted. */
@@ -455,9 +456,7 @@ export class DeepCapture {
     // A page outlives its frames. It does not answer for a worker of another origin.
     const places = [top, ...this.#documentsOf(tab, url).filter(({ frame }) => frame !== 0)];
     // Two that listen would tell of each write twice. One that rests does not answer.
-    return route !== undefined && this.#isThere(route)
-      ? [{ tab: route.tab, frame: route.frame }, ...places]
-      : places;
+    return route !== undefined && this.#isThere(route) ? [{ tab: route.tab, frame: route.frame }, ...places] : places;
   }
 
   /**

@@ -72,7 +72,7 @@ const OPEN_ARROW = /^-->[^\n\r\u2028\u2029]*\r?$/;
 function behindArrows(bytes, from, isWhole) {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const text = decoder.decode(bytes.subarray(from), { stream: !isWhole });
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const space = IN_LINE.exec(text.slice(at))?.[0].length ?? 0;
     const rest = text.slice(at + space);
     if (!isWhole && (OPEN_IN_LINE.test(rest) || OPEN_ARROW.test(rest))) return undefined;
@@ -102,7 +102,7 @@ const OPEN_LITERAL = /^(["'])(?:\\(?:\r\n|[^])|(?!\1)[^\\\n\r])*\\?$/;
  */
 function hasUseStrict(text, isWhole) {
   const isOpen = (/** @type {number} */ at) => !isWhole && at + AHEAD > text.length;
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const { at: from } = behindSpace(text, at, at === 0);
     if (isOpen(from)) return undefined;
     const literal = LITERAL.exec(text.slice(from));
@@ -126,7 +126,7 @@ function hasUseStrict(text, isWhole) {
  * @param {boolean} isNewLine
  */
 function behindSpace(text, from, isNewLine) {
-  for (let at = from; ; ) {
+  for (let at = from; ;) {
     const rest = text.slice(at, at + 4);
     let end = at;
     if (/^[\s\ufeff]/.test(rest)) {

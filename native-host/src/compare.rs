@@ -28,9 +28,9 @@
 
 use std::{cell::RefCell, io, rc::Rc, time::Duration};
 
-use protocol::{
-    inspect::{Compared, Difference},
-    message::ErrorCode,
+use protocol::wire::{
+    host::ErrorCode,
+    inspector::{Compared, Difference},
 };
 
 use crate::{

@@ -19,7 +19,7 @@ mod files;
 mod others;
 mod servers;
 
-pub use protocol::inspect::Verdict;
+pub use protocol::wire::inspector::Verdict;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
@@ -65,7 +65,7 @@ impl Check {
     }
 }
 
-impl From<Check> for protocol::inspect::Check {
+impl From<Check> for protocol::wire::inspector::Check {
     fn from(check: Check) -> Self {
         Self {
             area: check.area.to_owned(),

@@ -1,7 +1,7 @@
 //! What every named error of this program offers: a message that says what failed with what, and a
 //! fix.
 
-use protocol::message::{ErrorCode, HostError};
+use protocol::wire::host::{ErrorCode, HostError};
 
 /// What is wrong with foreign JSON, without anything of what it says: serde's message repeats
 /// values, which may be secrets.
@@ -49,7 +49,7 @@ pub trait Failure: std::error::Error {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{commit::Body, message::ToHost};
+    use protocol::{body::Body, wire::host::ToHost};
     use serde_json::value::RawValue;
 
     use super::*;

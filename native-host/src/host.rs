@@ -11,8 +11,10 @@ use std::{
 
 use protocol::{
     PROTOCOL_VERSION,
-    inspect::{Answer, Ask, Problem, Question, Reply},
-    message::{ErrorCode, FromHost, HostHello},
+    wire::{
+        host::{ErrorCode, FromHost, HostHello},
+        inspector::{Answer, Ask, Problem, Question, Reply},
+    },
 };
 
 use crate::{

@@ -1,4 +1,4 @@
-//! Answers the inspector's questions ([`protocol::inspect`]).
+//! Answers the inspector's questions ([`protocol::wire::inspector`]).
 //!
 //! **Invariants:** it reads the journal on connections of its own and never writes to it; it never
 //! talks to stdin, and to stdout only through the one writer, behind everything else. Nothing is
@@ -18,9 +18,9 @@ use std::{
     sync::mpsc::{self, SyncSender, TrySendError},
 };
 
-use protocol::{
-    inspect::{Answer, Ask, MAX_QUESTIONS, Question, Reply, Since},
-    message::{ErrorCode, HostError},
+use protocol::wire::{
+    host::{ErrorCode, HostError},
+    inspector::{Answer, Ask, MAX_QUESTIONS, Question, Reply, Since},
 };
 
 use crate::{compare::Scope, config::Config, messaging::writer::Outbox, threads};

@@ -12,7 +12,7 @@
 
 use std::{io, path::PathBuf};
 
-use protocol::message::ErrorCode;
+use protocol::wire::host::ErrorCode;
 
 use crate::failure::Failure;
 

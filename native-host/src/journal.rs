@@ -253,7 +253,7 @@ impl Journal {
 
     /// The questions that are due: for records in conflict whose stores have been quiet for long
     /// enough, and for stores that may lack something.
-    pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::message::FromHost> {
+    pub fn due_reads(&mut self, now: std::time::Instant) -> Vec<protocol::wire::host::FromHost> {
         self.hand_over(now);
         let state = &mut self.state;
         let mut reads = state.requery.questions(now);

@@ -410,7 +410,7 @@ pub(crate) mod compare {
 
 /// Inspectors' questions.
 pub(crate) mod inspect {
-    use protocol::inspect::FEED_PATIENCE_MS;
+    use protocol::wire::inspector::FEED_PATIENCE_MS;
 
     use super::Duration;
 

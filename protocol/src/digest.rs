@@ -1,6 +1,6 @@
 //! The digest of a stretch of records: what is compared instead of the records themselves.
 //!
-//! It is made of the text that the records would have in a [`Snapshot`](crate::commit::Snapshot):
+//! It is made of the text that the records would have in a [`Snapshot`](crate::body::Snapshot):
 //! `{"key":…,"value":…}` in the order of keys, with a comma between two. Keys and values are JSON,
 //! so two lists of records have the same text only if they are the same.
 //! `extension/content/isolated/digest.js` makes the same one of what it has read; both keep to

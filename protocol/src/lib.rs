@@ -11,12 +11,10 @@
 //! - [`key`]: IndexedDB keys: their JSON text, their order, the bytes that sort like them.
 //! - [`value`]: the "typed" encoding of structured-clone values, and its "plain" projection.
 //! - [`date`]: ECMAScript's date-time strings, for both.
-//! - [`commit`]: what a page did: committed transactions, snapshots, reads, gaps.
+//! - [`body`]: what a page did: committed transactions, snapshots, reads, gaps.
 //! - [`digest`]: digests that are compared instead of records.
 //! - [`schema`]: changes of a database's shape.
 //! - [`event`]: the change event as it is journaled and published.
-//! - [`inspect`]: the inspector's requests and the answers to them.
-//! - [`message`]: every message between page script, background and host.
 //! - [`number`]: numbers as JavaScript reads and writes them.
 //! - [`name`]: the templates that name Redis channels and Memcached keys.
 //! - [`origin`]: which origins a rule means.
@@ -24,17 +22,16 @@
 //! - [`problem`]: a problem in words, with its fix.
 //! - [`redact`]: what must not leave the browser.
 //! - [`shown`]: how foreign text is shown.
+//! - [`wire`]: every message between page script, background and host.
 //!
 //! The formats are specified for readers in other languages in `docs/formats.md`.
 
-pub mod commit;
+pub mod body;
 pub mod date;
 pub mod digest;
 pub mod event;
-pub mod inspect;
 pub mod json;
 pub mod key;
-pub mod message;
 pub mod name;
 pub mod number;
 pub mod origin;
@@ -44,6 +41,7 @@ pub mod schema;
 pub mod shown;
 pub mod table;
 pub mod value;
+pub mod wire;
 
 /// The version of the messages between extension and host. It changes only when one side can no
 /// longer understand the other; the packages' own versions move freely.

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::commit::{MAX_BODY, MAX_DELIVERY};
+use crate::body::{MAX_BODY, MAX_DELIVERY};
 
 mod body;
 mod hash;

@@ -27,35 +27,47 @@ async function mustEnd(how, ended) {
 export async function writeBelow(expect, store, record, stored) {
   const database = await opened(expect.database);
 
-  await mustEnd("abort", transact(database, store, (objects, transaction) => {
-    objects.put(...record("aborted", 0));
-    objects.clear();
-    transaction.abort();
-  }));
+  await mustEnd(
+    "abort",
+    transact(database, store, (objects, transaction) => {
+      objects.put(...record("aborted", 0));
+      objects.clear();
+      transaction.abort();
+    }),
+  );
 
-  await mustEnd("complete", transact(database, store, (objects) => {
-    objects.put(...record("one", 1));
-    objects.add(...record("one", "the key is taken")).onerror = (event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      objects.add(...record("two", 2));
-    };
-  }));
+  await mustEnd(
+    "complete",
+    transact(database, store, (objects) => {
+      objects.put(...record("one", 1));
+      objects.add(...record("one", "the key is taken")).onerror = (event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        objects.add(...record("two", 2));
+      };
+    }),
+  );
   expect.created(store, "one", stored("one", 1));
   expect.created(store, "two", stored("two", 2));
 
-  await mustEnd("complete", transact(database, store, (objects) => {
-    objects.openCursor().onsuccess = ({ target: { result: cursor } }) => {
-      if (!cursor) return;
-      if (cursor.key === "one") cursor.delete();
-      else cursor.update(stored("two", "seen"));
-      cursor.continue();
-    };
-  }));
+  await mustEnd(
+    "complete",
+    transact(database, store, (objects) => {
+      objects.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+        if (!cursor) return;
+        if (cursor.key === "one") cursor.delete();
+        else cursor.update(stored("two", "seen"));
+        cursor.continue();
+      };
+    }),
+  );
   expect.deleted(store, "one");
   expect.updated(store, "two", stored("two", "seen"));
 
-  await mustEnd("complete", transact(database, store, (objects) => objects.clear()));
+  await mustEnd(
+    "complete",
+    transact(database, store, (objects) => objects.clear()),
+  );
   expect.truncated(store, "two");
   database.close();
 }

@@ -32,7 +32,12 @@ function decodeTyped(text) {
   const members = (/** @type {any} */ object, /** @type {any} */ typed, /** @type {(value: any) => void} */ known) => {
     known(object);
     for (const name of Object.keys(typed)) {
-      Object.defineProperty(object, name, { value: read(typed[name]), writable: true, enumerable: true, configurable: true });
+      Object.defineProperty(object, name, {
+        value: read(typed[name]),
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
     }
     return object;
   };
@@ -40,11 +45,16 @@ function decodeTyped(text) {
   const form = (/** @type {string} */ name, /** @type {any} */ content, /** @type {(value: any) => void} */ known) => {
     const made = (/** @type {any} */ value) => (known(value), value);
     switch (name) {
-      case "$undefined": return undefined;
-      case "$number": return Number(content);
-      case "$bigint": return BigInt(content);
-      case "$date": return made(new Date(content ?? NaN));
-      case "$regexp": return made(new RegExp(content.source, content.flags));
+      case "$undefined":
+        return undefined;
+      case "$number":
+        return Number(content);
+      case "$bigint":
+        return BigInt(content);
+      case "$date":
+        return made(new Date(content ?? NaN));
+      case "$regexp":
+        return made(new RegExp(content.source, content.flags));
       case "$map": {
         const map = made(new Map());
         for (const [key, value] of content) {
@@ -58,35 +68,47 @@ function decodeTyped(text) {
         for (const item of content) set.add(read(item));
         return set;
       }
-      case "$bytes": return made(bytes(content));
-      case "$error": return made(error(content));
-      case "$blob": return made(blob(content));
-      case "$platform": return made(platform(content));
-      case "$boxed": return made(Object(read(content)));
+      case "$bytes":
+        return made(bytes(content));
+      case "$error":
+        return made(error(content));
+      case "$blob":
+        return made(blob(content));
+      case "$platform":
+        return made(platform(content));
+      case "$boxed":
+        return made(Object(read(content)));
       case "$sparse": {
         const array = members([], content.items, known);
         array.length = content.length;
         return array;
       }
-      case "$id": return read(content.value, (value) => shared.set(content.id, value));
+      case "$id":
+        return read(content.value, (value) => shared.set(content.id, value));
       case "$ref": {
         if (!shared.has(content)) throw new Error(`{"$ref":${content}} before its $id`);
         return shared.get(content);
       }
-      case "$object": return members({}, content, known);
-      default: return made({ [name]: content });
+      case "$object":
+        return members({}, content, known);
+      default:
+        return made({ [name]: content });
     }
   };
 
   const bytes = (/** @type {any} */ content) => {
-    const View = (/** @type {any} */ (globalThis))[content.type];
+    const View = /** @type {any} */ (globalThis)[content.type];
     if (content.buffer !== undefined) {
       const buffer = read(content.buffer);
-      return new View(buffer, content.offset, content.type === "DataView" ? content.length : content.length / View.BYTES_PER_ELEMENT);
+      return new View(
+        buffer,
+        content.offset,
+        content.type === "DataView" ? content.length : content.length / View.BYTES_PER_ELEMENT,
+      );
     }
     const fixed = Uint8Array.from(atob(content.base64), (char) => char.charCodeAt(0));
     if (content.maxByteLength !== undefined) {
-      const resizable = new (/** @type {any} */ (ArrayBuffer))(fixed.length, { maxByteLength: content.maxByteLength });
+      const resizable = new /** @type {any} */ (ArrayBuffer)(fixed.length, { maxByteLength: content.maxByteLength });
       new Uint8Array(resizable).set(fixed);
       return resizable;
     }
@@ -100,8 +122,12 @@ function decodeTyped(text) {
   };
 
   const platform = (/** @type {any} */ { type, ...rest }) => {
-    const { x, y, z, w, width, height, p1, p2, p3, p4, data, colorSpace, items, is2D, ...cells } = members({}, rest, () => {});
-    const Type = (/** @type {any} */ (globalThis))[type];
+    const { x, y, z, w, width, height, p1, p2, p3, p4, data, colorSpace, items, is2D, ...cells } = members(
+      {},
+      rest,
+      () => {},
+    );
+    const Type = /** @type {any} */ (globalThis)[type];
     if (type === "ImageData") return new Type(data, width, height, colorSpace && { colorSpace });
     if (type === "DOMQuad") return new Type(p1, p2, p3, p4);
     if (type.startsWith("DOMPoint")) return new Type(x, y, z, w);
@@ -118,8 +144,9 @@ function decodeTyped(text) {
   const error = (/** @type {any} */ content) => {
     // Errors of the language have one of their seven names; others are the platform's.
     if (!(content.name in globalThis)) return new DOMException(content.message, content.name);
-    const made = new (/** @type {any} */ (globalThis))[content.name](content.message);
-    if ("cause" in content) Object.defineProperty(made, "cause", { value: read(content.cause), configurable: true, writable: true });
+    const made = new /** @type {any} */ (globalThis)[content.name](content.message);
+    if ("cause" in content)
+      Object.defineProperty(made, "cause", { value: read(content.cause), configurable: true, writable: true });
     return made;
   };
 

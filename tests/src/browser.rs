@@ -390,7 +390,7 @@ impl Background<'_> {
 
     /// Has the background call a JavaScript function, too, with each message that a document sends
     /// from now on: with its global object, the port, and the message, a `FromBridge` or what
-    /// carries bodies (`protocol::message`).
+    /// carries bodies (`protocol::wire`).
     pub fn observe_documents(&self, function: &str) -> Result<()> {
         self.call(&format!(
             "(background) => {{

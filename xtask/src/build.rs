@@ -102,6 +102,13 @@ pub fn extension(root: &Path, release: bool) -> Result<()> {
     Ok(())
 }
 
+/// A page script for a browser, by the name of its file.
+pub fn page_script(root: &Path, name: &str, browser: &str) -> Result<String> {
+    let script = content::SCRIPTS.iter().find(|script| script.name == name);
+    let script = script.with_context(|| format!("there is no script {name}"))?;
+    script.text(&root.join("extension/content"), browser)
+}
+
 /// Builds the tests of the extension's views.
 pub fn views(root: &Path) -> Result<()> {
     views::build(root)

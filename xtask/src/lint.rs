@@ -4,6 +4,8 @@
 //! - [`words`]: words that `docs/glossary.md` or plain English replaces.
 //! - [`modules`]: no circle between modules, no arrow up between the floors of the host.
 //! - [`timers`]: the durations of a crate stand in one module.
+//! - [`sizes`]: page scripts and WASM modules stay within their budgets.
+//! - [`formatting`]: JavaScript and CSS look as Prettier prints them.
 //! - [`links`]: links and anchors of the documents lead somewhere.
 //!
 //! Each rule has its findings, and a fix for all of them. `xtask/lint.toml` says which directories
@@ -12,10 +14,11 @@
 //! lowered.
 
 mod comments;
+mod formatting;
 mod links;
 mod modules;
 mod settings;
-mod sources;
+mod sizes;
 mod timers;
 mod words;
 
@@ -23,8 +26,8 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Instant};
 
 use anyhow::{Result, bail};
 
-use self::{settings::Settings, sources::Sources};
-use crate::run;
+use self::settings::Settings;
+use crate::{run, sources::Sources};
 
 /// What a rule found in one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +54,7 @@ const LISTED: usize = 20;
 pub fn check(root: &Path) -> Result<()> {
     run::announce("Linting how the sources read");
     let began = Instant::now();
+    let formatting = formatting::begin(root)?;
     let settings = Settings::read(root)?;
     let sources = Sources::read(root)?;
     let rules = [
@@ -79,6 +83,16 @@ pub fn check(root: &Path) -> Result<()> {
             name: "links",
             fix: "Correct the link, or the heading that it names.",
             findings: links::find(&sources),
+        },
+        Rule {
+            name: "sizes",
+            fix: "Take out what is not needed; a larger budget (xtask/src/sizes.rs) needs its reason in the commit.",
+            findings: sizes::find(root, &sources)?,
+        },
+        Rule {
+            name: "formatting",
+            fix: "Run `node tests/sites/node_modules/prettier/bin/prettier.cjs --write extension tests`.",
+            findings: formatting.find()?,
         },
     ];
     let mut problems = String::new();

@@ -10,7 +10,10 @@
 //! - [`machine`]: what has to be installed, and installing it.
 //! - [`lint`]: rules about how the sources read.
 //! - [`package`]: what a release consists of.
+//! - [`report`]: what tests took, and what failed.
 //! - [`run`]: running other programs so that a person sees what goes on.
+//! - [`sizes`]: how large what browsers load may be.
+//! - [`sources`]: the files that rules read.
 
 mod build;
 mod check;
@@ -21,6 +24,8 @@ mod machine;
 mod package;
 mod report;
 mod run;
+mod sizes;
+mod sources;
 
 use std::{
     path::{Path, PathBuf},

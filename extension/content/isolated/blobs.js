@@ -78,6 +78,7 @@ async function hashOf(blob) {
     return hexadecimal(new Uint8Array(await crypto.subtle.digest("SHA-256", await bytesOf(blob))));
   }
   const hash = new Sha256();
-  for (let from = 0; from < blob.size; from += SLICE_BYTES) hash.update(await bytesOf(blob.slice(from, from + SLICE_BYTES)));
+  for (let from = 0; from < blob.size; from += SLICE_BYTES)
+    hash.update(await bytesOf(blob.slice(from, from + SLICE_BYTES)));
   return hexadecimal(hash.digest());
 }

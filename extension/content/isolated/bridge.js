@@ -44,7 +44,6 @@ import { Watch } from "./watch.js";
 import { WorkerChannels } from "./worker_channels.js";
 import { Workers } from "./workers.js";
 
-
 function startBridge() {
   /** Names this document for the host; made when it has something to say. */
   let context = "";
@@ -141,7 +140,7 @@ function startBridge() {
 
   /**
    * Asks the host which stretches its mirror has alike.
-   * @param {string} body a `protocol::commit::Digests`
+   * @param {string} body a `protocol::body::Digests`
    * @returns {Promise<number>} how many, counted from the first one
    */
   async function compareWithHost(body) {
@@ -163,7 +162,7 @@ function startBridge() {
     outbox.send();
   }
 
-  /** @param {string} text a `protocol::message::ToBridge` */
+  /** @param {string} text a `protocol::wire::bridge::ToBridge` */
   function receive(text) {
     const message = JSON.parse(text);
     if (message.acknowledged) {
@@ -203,7 +202,7 @@ function startBridge() {
     }
   }
 
-  /** @param {any} asked a `protocol::message::Read` */
+  /** @param {any} asked a `protocol::wire::bridge::Read` */
   async function readForHost(asked) {
     try {
       const { readRecordsOf } = await import("./reader.js");

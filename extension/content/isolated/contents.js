@@ -8,8 +8,8 @@ import { ask, askIfThere, bucketNames, factoryOf, keyPathTextOf, outcome, placeO
 const MAX_KEYS = 20_000;
 
 /**
- * How many records each store has, as JSON (`protocol::inspect::StoreCount`). A transaction for
- * each store: none of the page's waits longer than for one `count`.
+ * How many records each store has, as JSON (`protocol::wire::inspector::StoreCount`). A transaction
+ * for each store: none of the page's waits longer than for one `count`.
  * @returns {Promise<string>}
  */
 export async function countRecords() {

@@ -6,7 +6,7 @@ import { databaseText, gapText, storeNameText } from "../shared/messages.js";
 /**
  * @typedef {object} Delivery
  * @property {number} sequence 0 until it is first sent
- * @property {string} body a `protocol::commit::Body`, as JSON
+ * @property {string} body a `protocol::body::Body`, as JSON
  * @property {ArrayLike<Blob> | null} blobs whose bytes the body lacks; they are filled in when it
  * is the delivery's turn
  * @property {string[] | null} stacks of its operations, until it is first sent; null without any
@@ -18,15 +18,22 @@ import { databaseText, gapText, storeNameText } from "../shared/messages.js";
  * @param {{ droppable: boolean, blobs?: ArrayLike<Blob> | null, stacks?: string[] | null }} about
  * @returns {Delivery}
  */
-export const newDelivery = (body, { droppable, blobs = null, stacks = null }) => ({ sequence: 0, body, blobs, stacks, droppable });
+export const newDelivery = (body, { droppable, blobs = null, stacks = null }) => ({
+  sequence: 0,
+  body,
+  blobs,
+  stacks,
+  droppable,
+});
 
 /**
  * A gap: these stores are to be read again, each named once.
  * @param {string} reason
- * @param {string[]} stores `protocol::commit::StoreName`s, as JSON; all stores are meant if there
+ * @param {string[]} stores `protocol::body::StoreName`s, as JSON; all stores are meant if there
  * are none
  */
-export const newGap = (reason, stores) => newDelivery(gapText(reason, `[${[...new Set(stores)]}]`), { droppable: true });
+export const newGap = (reason, stores) =>
+  newDelivery(gapText(reason, `[${[...new Set(stores)]}]`), { droppable: true });
 
 /** @param {Delivery[]} deliveries */
 export const unitsOf = (deliveries) => deliveries.reduce((units, { body }) => units + body.length, 0);
@@ -56,7 +63,7 @@ export function storesOf(body) {
  */
 function storesIn({ commit, gap }) {
   if (gap) return gap.stores.map((/** @type {object} */ store) => JSON.stringify(store));
-  // A deleted database: the inventory that follows a gap finds it gone.
+  // A deleted database: the store list that follows a gap finds it gone.
   if (!commit) return [];
   const place = databaseText(commit.bucket, commit.database);
   return commit.operations.map((/** @type {Record<string, { store: string }>} */ operation) =>
@@ -84,7 +91,7 @@ export function parseOrNull(text) {
  */
 export function cut(text, units) {
   const parts = [];
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     let to = Math.min(from + units, text.length);
     // Not between the halves of a surrogate pair: half a character is no JSON text.
     if (to < text.length && text.codePointAt(to - 1) !== text.charCodeAt(to - 1)) to -= 1;

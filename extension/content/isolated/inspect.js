@@ -10,7 +10,7 @@ import { readRecords } from "./reader.js";
 const world = globalThis;
 
 /**
- * A record (the text of a `protocol::commit::Records` body), the keys of a store if `keys` is null,
+ * A record (the text of a `protocol::body::Records` body), the keys of a store if `keys` is null,
  * or how many records each store has if no store is named. Null where another origin is.
  * @param {{ origin: string, bucket: string, database: string, store?: string, keys: string[] | null
  * }} look

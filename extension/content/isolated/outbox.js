@@ -17,7 +17,7 @@ const MAX_QUEUE = 64 * 1024 * 1024;
 const TASK_UNITS = 512 * 1024;
 /**
  * Shorter deliveries of a document that goes away leave in any case:
- * `protocol::message::SMALLEST_WINDOW`.
+ * `protocol::wire::bridge::SMALLEST_WINDOW`.
  */
 const NOTE_UNITS = 64 * 1024;
 
@@ -30,7 +30,7 @@ const NOTE_UNITS = 64 * 1024;
 
 export class Outbox {
   /**
-   * Until the background says otherwise: `protocol::message::BRIDGE_WINDOW`, `MAX_PART_UNITS`.
+   * Until the background says otherwise: `protocol::wire::bridge::BRIDGE_WINDOW`, `MAX_PART_UNITS`.
    */
   limits = { window: 4 * 1024 * 1024, part_units: 4 * 1024 * 1024 };
 

@@ -10,7 +10,7 @@ let wasInterrupted = false;
 
 function wait() {
   wasInterrupted = true;
-  for (const end = performance.now() + INTERRUPTION; performance.now() < end; );
+  for (const end = performance.now() + INTERRUPTION; performance.now() < end;);
   wasInterrupted = false;
 }
 

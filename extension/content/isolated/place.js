@@ -53,7 +53,7 @@ function isEphemeral() {
 }
 
 /**
- * `protocol::message::Place`. Taken before a script of the page runs: later, `document.domain` may
- * hide ancestors.
+ * `protocol::wire::bridge::Place`. Taken before a script of the page runs: later, `document.domain`
+ * may hide ancestors.
  */
 export const place = { ancestors: ancestorOrigins(), ephemeral: isEphemeral() };

@@ -5,8 +5,8 @@ import { FIRST_DELAY, LAST_DELAY } from "../shared/timing.js";
 import { isFirefox } from "./engine.js";
 
 /**
- * What the bridge says: JSON (`protocol::message::FromBridge`), or bodies whose numbers follow each
- * other, or a piece of one that is too long for one message. Bodies are data: nothing in them
+ * What the bridge says: JSON (`protocol::wire::bridge::FromBridge`), or bodies whose numbers follow
+ * each other, or a piece of one that is too long for one message. Bodies are data: nothing in them
  * reaches into what is around them, and they are checked where no page waits for it.
  * @typedef {{ sequence: number, bodies: string[] }} Bodies
  * @typedef {{ sequence: number, index: number, count: number, text: string }} Part

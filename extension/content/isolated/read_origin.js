@@ -1,8 +1,8 @@
-// Reads the origin's databases: the inventory, then each store, a stretch at a time; or only some
+// Reads the origin's databases: the store list, then each store, a stretch at a time; or only some
 // stores. When that happens is up to `surveys.js` and `comparisons.js`.
 
 import { usesLittle } from "./pace.js";
-import { bucketNames, readInventory } from "./reader.js";
+import { bucketNames, readStoreList } from "./reader.js";
 import { readStore } from "./store_reading.js";
 import { idle } from "./time.js";
 
@@ -15,7 +15,7 @@ import { idle } from "./time.js";
  * @typedef {object} Host
  * @property {Delivered} tell
  * @property {(body: string) => Promise<number>} compare resolves with how many stretches of a
- * `protocol::commit::Digests` the mirror has alike, counted from the first one
+ * `protocol::body::Digests` the mirror has alike, counted from the first one
  */
 
 /**
@@ -66,7 +66,7 @@ export async function readAll(host, goesOn) {
     const isLittle = await usesLittle();
     const buckets = await bucketNames();
     for (const bucket of ["", ...(buckets ?? [])]) {
-      const { body, databases } = await readInventory(bucket, buckets, goesOn);
+      const { body, databases } = await readStoreList(bucket, buckets, goesOn);
       if (!(await host.tell(body))) complete = false;
       for (const { name, stores } of databases) {
         if (stores === null) complete = false;

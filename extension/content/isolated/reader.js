@@ -1,4 +1,4 @@
-// Reads the document's databases from the isolated world: the inventory, stretches of stores,
+// Reads the document's databases from the isolated world: the store list, stretches of stores,
 // single records.
 //
 // Invariants: never creates a database; reads little at a time, and never on the guess that the
@@ -17,7 +17,7 @@ import { filled } from "./blobs.js";
 import { encode, encodeValue, opaque } from "../shared/encode.js";
 import { decodeKey } from "./key.js";
 import { newPace, usesLittle } from "./pace.js";
-import { inventoryText, recordText, recordsText } from "../shared/messages.js";
+import { storeListText, recordText, recordsText } from "../shared/messages.js";
 import { bare, globalFunction, isWellFormed } from "../shared/pristine.js";
 import { after, idle } from "./time.js";
 import {
@@ -209,14 +209,14 @@ async function shapeOf(factory, name) {
 }
 
 /**
- * The body of an inventory, with what the snapshots need.
+ * The body of a store list, with what the snapshots need.
  * @param {string} bucket
  * @param {string[] | undefined} buckets all that exist, if that is known
  * @param {() => void} goesOn says that the reading goes on
  * @returns {Promise<{ body: string, databases: { name: string, stores: string[] | null }[] }>}
  *   `stores` are null if they could not be read
  */
-export async function readInventory(bucket, buckets, goesOn) {
+export async function readStoreList(bucket, buckets, goesOn) {
   const began = Date.now();
   const factory = await factoryOf(bucket);
   // Leave out names that cannot be sent.
@@ -237,7 +237,7 @@ export async function readInventory(bucket, buckets, goesOn) {
   }
   const databases = (await Promise.all(shapes)).filter((shape) => shape !== null);
   return {
-    body: inventoryText({ bucket, buckets, began_at: began, read_at: Date.now(), databases }),
+    body: storeListText({ bucket, buckets, began_at: began, read_at: Date.now(), databases }),
     databases,
   };
 }
@@ -365,8 +365,8 @@ export async function someTexts(keys, values, from) {
 }
 
 /**
- * Tells what there is of single records: the answer to `protocol::message::Read`, in as many bodies
- * as it takes.
+ * Tells what there is of single records: the answer to `protocol::wire::bridge::Read`, in as many
+ * bodies as it takes.
  * @param {Asked} asked
  * @param {import("./read_origin.js").Delivered} delivered
  * @returns {Promise<void>}

@@ -12,7 +12,9 @@ let tables;
  */
 function makeTables() {
   const primes = Array.from({ length: 312 }, (_, number) => number).filter(
-    (number) => number > 1 && !Array.from({ length: number - 2 }, (_, index) => index + 2).some((divisor) => number % divisor === 0),
+    (number) =>
+      number > 1 &&
+      !Array.from({ length: number - 2 }, (_, index) => index + 2).some((divisor) => number % divisor === 0),
   );
   /** @param {number} power */
   const fractions = (power) => Uint32Array.from(primes, (prime) => (prime ** power % 1) * 2 ** 32);
@@ -76,7 +78,12 @@ export class Sha256 {
     let [a, b, c, d, e, f, g, h] = this.#state;
     for (let index = 0; index < 64; index++) {
       const first =
-        (h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g)) + constants[index] + words[index]) | 0;
+        (h +
+          (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) +
+          ((e & f) ^ (~e & g)) +
+          constants[index] +
+          words[index]) |
+        0;
       const second = ((rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
       h = g;
       g = f;

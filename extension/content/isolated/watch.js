@@ -185,8 +185,7 @@ export class Watch {
   #isTime() {
     const now = performance.now();
     const rested = now - this.#ended;
-    const rest = (/** @type {number} */ factor) =>
-      Math.min(Math.max(this.#took * factor, SHORTEST_REST), REST_LIMIT);
+    const rest = (/** @type {number} */ factor) => Math.min(Math.max(this.#took * factor, SHORTEST_REST), REST_LIMIT);
     if (this.#isAlarmed) {
       // Rare ones are no burden.
       if (rested > this.#alarmWait * FORGIVING) this.#alarmWait = 0;

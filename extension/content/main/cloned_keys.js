@@ -36,8 +36,7 @@ export function asGiven(given) {
 }
 
 /** Copies the key paths of stores when the page asks for them. */
-export const copyKeyPaths = () =>
-  observeGets(IDBObjectStore.prototype, "keyPath", (_store, given) => remember(given));
+export const copyKeyPaths = () => observeGets(IDBObjectStore.prototype, "keyPath", (_store, given) => remember(given));
 
 /** Copies the bounds of ranges when they are made, where the engine gives them out again. */
 export function copyBounds() {

@@ -14,13 +14,8 @@ import {
   databaseOf,
   errorOf,
   keyPathOf,
-  lengthOfNames,
-  modeOf,
-  nameAt,
-  nameOfDatabase,
   nameOfStore,
   resultOf,
-  scopeOf,
   storeOfCursor,
   storeOfTransaction,
   targetOf,
@@ -28,20 +23,11 @@ import {
   typeOf,
   versionOf,
 } from "./idb.js";
-import {
-  active,
-  hand,
-  leaving,
-  tracing,
-  wantComparison,
-  wantSurvey,
-  WENT_AWAY,
-  whenLeaving,
-  writer,
-} from "./channel_end.js";
-import { commitText, databaseText, gapText, keyMember, operationText, storeNameText, valueMember } from "../shared/messages.js";
-import { emptyList, indexOf, isWellFormed, keysOf, MAX_NAME, now, parse, sealedOff, slice, stringify } from "../shared/pristine.js";
+import { active, hand, leaving, tracing, wantSurvey, WENT_AWAY, whenLeaving, writer } from "./channel_end.js";
+import { commitText, gapText, keyMember, operationText, valueMember } from "../shared/messages.js";
+import { emptyList, keysOf, now, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { MAX_MISSED, missed } from "./replace.js";
+import { addNew, compareScope, isSendable, noNames, placeOf, requestResync, storesText } from "./resync.js";
 import { stackNow } from "./stacks.js";
 import { LOOK_AFTER } from "../shared/timing.js";
 import { asGiven } from "./cloned_keys.js";
@@ -83,23 +69,15 @@ const MAX_STACKS = 200;
  * @property {number} beganAt when its first write was seen; 0 before that
  * @property {Operation[]} operations
  * @property {number} length of all texts; past `MAX_COMMIT` nothing is kept
- * @property {Names} stores that were written to
- * @property {Names} doubtful stores that have to be read again, since not all that was written to
- * them is known
+ * @property {import("./resync.js").Names} stores that were written to
+ * @property {import("./resync.js").Names} toResync stores that have to be read again, since not all
+ * that was written to them is known
  * @property {string} why; empty if there are none
  * @property {boolean} readsBack whether one of them was read behind others
  * @property {((event: Event) => void) | null} observe gets its requests before the page does
- * @property {Names} announced stores that were announced as possibly written to without a
- * further report
+ * @property {import("./resync.js").Names} announced stores that were announced as possibly written
+ * to without a further report
  */
-/**
- * @typedef {Record<string, string>} Names names of stores as JSON, with their key paths; empty
- * where that is not known
- */
-
-/** @returns {Names} */
-const noNames = () => /** @type {any} */ ({ __proto__: null });
-
 /** @type {Map<IDBTransaction, Transaction>} Those that have not ended. */
 const transactions = sealedOff(new Map());
 
@@ -125,7 +103,7 @@ export function known(native) {
       operations: emptyList(),
       length: 0,
       stores: noNames(),
-      doubtful: noNames(),
+      toResync: noNames(),
       why: "",
       readsBack: false,
       observe: null,
@@ -172,9 +150,9 @@ export function operationOf(name, store, request, text) {
  * @param {string} store its name as JSON
  * @param {string} why
  */
-export function doubt(transaction, store, why) {
-  if (!isTellable(store)) return;
-  transaction.doubtful[store] = "";
+export function markForResync(transaction, store, why) {
+  if (!isSendable(store)) return;
+  transaction.toResync[store] = "";
   transaction.why = why;
   if (leaving) announce(transaction);
 }
@@ -186,7 +164,7 @@ export function doubt(transaction, store, why) {
  */
 export function record(transaction, operation, store) {
   const { operations, stores } = transaction;
-  if (!isTellable(operation.store)) return;
+  if (!isSendable(operation.store)) return;
   if (!stores[operation.store]) stores[operation.store] = store === null ? "" : keyPathText(store);
   if (leaving) announce(transaction);
   if (transaction.length > MAX_COMMIT) return;
@@ -194,12 +172,6 @@ export function record(transaction, operation, store) {
   operations[operations.length] = operation;
   grow(transaction, operation.content.units + operation.store.length + operation.key.length + OPERATION_UNITS);
 }
-
-/**
- * Whether a name can be sent: stores of others are left out.
- * @param {string} name as JSON
- */
-const isTellable = (name) => (name.length <= MAX_NAME && indexOf(name, "\\ud") < 0) || isWellFormed(parse(name));
 
 /** @param {IDBObjectStore} store */
 function keyPathText(store) {
@@ -214,7 +186,7 @@ function keyPathText(store) {
 export function grow(transaction, length) {
   transaction.length += length;
   if (transaction.length <= MAX_COMMIT) return;
-  doubtAll(transaction, TOO_MUCH);
+  markAllForResync(transaction, TOO_MUCH);
 }
 
 /**
@@ -222,11 +194,11 @@ export function grow(transaction, length) {
  * @param {Transaction} transaction
  * @param {string} why
  */
-function doubtAll(transaction, why) {
+function markAllForResync(transaction, why) {
   transaction.operations = emptyList();
-  addNew(keysOf(transaction.doubtful), transaction.stores, noNames());
+  addNew(keysOf(transaction.toResync), transaction.stores, noNames());
   // One list: what is written to later is in it, too.
-  transaction.doubtful = transaction.stores;
+  transaction.toResync = transaction.stores;
   transaction.why = why;
 }
 
@@ -271,11 +243,11 @@ function tell(transaction) {
     const text = bodyOf(transaction, place, versionOf(database));
     if (text !== "") hand(text, handed, stacks.length === 0 ? "" : stringify(stacks));
   } catch {
-    doubtAll(transaction, "a commit could not be put into words");
+    markAllForResync(transaction, "a commit could not be put into words");
   }
   handed = emptyList();
-  const { why, doubtful } = transaction;
-  if (why !== "") hand(gapText(why, storesText(doubtful, place)), null, "");
+  const { why, toResync } = transaction;
+  if (why !== "") hand(gapText(why, storesText(toResync, place)), null, "");
   else if (transaction.beganAt === 0) compareScope(native, place);
 }
 
@@ -295,61 +267,17 @@ function end({ native, observe }) {
 }
 
 /**
- * The members that name a database; empty if its name can't be sent. A bucket that is not known is
- * null, which only comparisons understand.
- * @param {IDBDatabase} database
- */
-function placeOf(database) {
-  const name = nameOfDatabase(database);
-  return isWellFormed(name) ? databaseText(bucketOf(database) ?? null, name) : "";
-}
-
-/**
- * Lets some stores of a transaction be read again; if its bucket is not known, all of its scope in
- * every bucket.
- * @param {IDBTransaction} native
- * @param {string} why
- * @param {Names} stores
- * @param {string} place not empty
- */
-function haveRead(native, why, stores, place) {
-  if (bucketOf(databaseOf(native)) === undefined) compareScope(native, place);
-  else hand(gapText(why, storesText(stores, place)), null, "");
-}
-
-/**
  * Lets all stores be read again that a transaction wrote to.
  * @param {Transaction} transaction
  * @param {IDBTransaction} native
  * @param {string} why
  */
 function giveUp(transaction, native, why) {
-  doubtAll(transaction, why);
+  markAllForResync(transaction, why);
   const place = placeOf(databaseOf(native));
   if (!active || place === "") return;
-  if (keysOf(transaction.stores).length > 0) haveRead(native, why, transaction.stores, place);
+  if (keysOf(transaction.stores).length > 0) requestResync(native, why, transaction.stores, place);
   else compareScope(native, place);
-}
-
-/**
- * Lets the stores be compared that a transaction could have written to, unseen by us.
- * @param {IDBTransaction} native
- * @param {string} place
- */
-function compareScope(native, place) {
-  // An upgrade may have changed which stores there are. What leaves with the document is for
-  // another one, which gets no null.
-  if (modeOf(native) === "versionchange" || (leaving && bucketOf(databaseOf(native)) === undefined)) {
-    wantSurvey();
-    return;
-  }
-  const scope = scopeOf(native);
-  const stores = noNames();
-  for (let index = 0; index < lengthOfNames(scope); index++) {
-    const name = nameAt(scope, index);
-    if (isWellFormed(name)) stores[stringify(name)] = "";
-  }
-  wantComparison(storesText(stores, place));
 }
 
 /**
@@ -357,27 +285,15 @@ function compareScope(native, place) {
  * get no more of its events, most likely.
  * @param {Transaction} transaction
  */
-function announce({ native, stores, doubtful, announced }) {
+function announce({ native, stores, toResync, announced }) {
   const fresh = noNames();
   addNew(keysOf(stores), announced, fresh);
-  addNew(keysOf(doubtful), announced, fresh);
+  addNew(keysOf(toResync), announced, fresh);
   const place = placeOf(databaseOf(native));
   const names = keysOf(fresh);
-  if (active && place !== "" && names.length > 0) haveRead(native, WENT_AWAY, fresh, place);
+  if (active && place !== "" && names.length > 0) requestResync(native, WENT_AWAY, fresh, place);
   // Last: Firefox may have ended the script before that.
   addNew(names, noNames(), announced);
-}
-
-/**
- * @param {string[]} names
- * @param {Names} known
- * @param {Names} fresh to which those are added that are not known
- */
-function addNew(names, known, fresh) {
-  for (let index = 0; index < names.length; index++) {
-    const name = names[index];
-    if (known[name] === undefined) fresh[name] = "";
-  }
 }
 
 /** Takes note of the calls for which there was no stack left; for events, where there is some. */
@@ -401,11 +317,11 @@ function missWrite(store) {
   const place = placeOf(databaseOf(native));
   const transaction = transactions.get(native);
   if (transaction !== undefined) {
-    doubt(transaction, name, why);
-  } else if (place !== "" && isTellable(name)) {
-    const doubtful = noNames();
-    doubtful[name] = "";
-    haveRead(native, why, doubtful, place);
+    markForResync(transaction, name, why);
+  } else if (place !== "" && isSendable(name)) {
+    const toResync = noNames();
+    toResync[name] = "";
+    requestResync(native, why, toResync, place);
   }
 }
 
@@ -480,13 +396,13 @@ function bodyOf(transaction, place, version) {
     if (operation.request === null || errorOf(operation.request) === null) {
       const members = membersOf(operation);
       if (members === undefined) {
-        doubt(transaction, operation.store, "the key of a write could not be read before the page had it");
+        markForResync(transaction, operation.store, "the key of a write could not be read before the page had it");
         continue;
       }
       text += (text === "" ? "" : ",") + operationText(operation.name, operation.store, members);
       // Keys are known only now.
       if (text.length > MAX_COMMIT) {
-        doubtAll(transaction, TOO_MUCH);
+        markAllForResync(transaction, TOO_MUCH);
         return "";
       }
       if (tracing && stacks.length < MAX_STACKS) stacks[stacks.length] = operation.stack;
@@ -528,7 +444,7 @@ export function overwritten() {
 
 /**
  * The key paths that there are, by store.
- * @param {Names} stores
+ * @param {import("./resync.js").Names} stores
  */
 function keyPathsText(stores) {
   const names = keysOf(stores);
@@ -553,17 +469,4 @@ function membersOf({ name, request, key: known, assumed, content: { text, hole }
   if (assumed !== "" && assumed !== key) return undefined;
   const value = hole === null ? text : slice(text, 0, hole.at) + hole.before + key + hole.after + slice(text, hole.at);
   return keyMember(key) + valueMember(value);
-}
-
-/**
- * @param {Names} stores
- * @param {string} place
- */
-function storesText(stores, place) {
-  const names = keysOf(stores);
-  let text = "";
-  for (let index = 0; index < names.length; index++) {
-    text += (index === 0 ? "" : ",") + storeNameText(place, names[index]);
-  }
-  return `[${text}]`;
 }

@@ -29,7 +29,7 @@ import {
   renameStoreText,
 } from "../shared/messages.js";
 import { isWellFormed, now, sealedOff, stringify } from "../shared/pristine.js";
-import { doubt, known, operationOf, record, writing } from "./transactions.js";
+import { markForResync, known, operationOf, record, writing } from "./transactions.js";
 
 /** @type {WeakMap<IDBDatabase, IDBTransaction>} The upgrades that are under way, or were. */
 const upgrades = sealedOff(new WeakMap());
@@ -80,7 +80,8 @@ export function observeSchema(method, self, result, name) {
       const change = isWellFormed(to) ? renameStoreText(to) : DELETE_STORE;
       if (to !== name) recordSchema(transactionOf(self), name, change, self);
       // None of its records was sent under the name before.
-      if (!isWellFormed(name)) doubt(writing(transactionOf(self)), stringify(to), "a store got a name that can be sent");
+      if (!isWellFormed(name))
+        markForResync(writing(transactionOf(self)), stringify(to), "a store got a name that can be sent");
       break;
     }
     case "index.name": {

@@ -24,10 +24,27 @@ import {
 import { kindOf } from "../shared/kinds.js";
 import { active } from "./channel_end.js";
 import { keyMember, rangeMember } from "../shared/messages.js";
-import { emptyList, getOwnPropertyDescriptor, hasOwn, isArray, sealedOff, slice, stringify } from "../shared/pristine.js";
+import {
+  emptyList,
+  getOwnPropertyDescriptor,
+  hasOwn,
+  isArray,
+  sealedOff,
+  slice,
+  stringify,
+} from "../shared/pristine.js";
 import { needStack } from "../shared/stack.js";
 import { asGiven, isKnown, remember } from "./cloned_keys.js";
-import { doubt, grow, observeFirst, known, operationOf, overwritten, record, transactionFor } from "./transactions.js";
+import {
+  markForResync,
+  grow,
+  observeFirst,
+  known,
+  operationOf,
+  overwritten,
+  record,
+  transactionFor,
+} from "./transactions.js";
 
 /**
  * @typedef {import("./transactions.js").Operation} Operation
@@ -91,7 +108,8 @@ function recordValue(name, store, request, value, explicit) {
   } else {
     operation.content = encoded;
     const key = path === null || path.isArray ? explicit : memberAt(value, path.links[0]);
-    if (path?.isArray || typeof key === "object") whenDone(transaction, operation, (result) => takeKey(result, transaction, operation));
+    if (path?.isArray || typeof key === "object")
+      whenDone(transaction, operation, (result) => takeKey(result, transaction, operation));
   }
   record(transaction, operation, store);
 }
@@ -146,7 +164,7 @@ function linked(path) {
   /** @type {import("../shared/encode.js").KeyPath | null} */
   let link = null;
   // Not by `split`: a page may decide what it does.
-  for (let end = path.length; end >= 0 && path !== ""; ) {
+  for (let end = path.length; end >= 0 && path !== "";) {
     let start = end;
     while (start > 0 && path[start - 1] !== ".") start -= 1;
     link = { name: slice(path, start, end), next: link };
@@ -331,7 +349,7 @@ function tryToRead(store, key, transaction, operation) {
   try {
     request = getRecord(store, key);
   } catch {
-    doubt(transaction, operation.store, "the page committed before a value with accessors could be read");
+    markForResync(transaction, operation.store, "the page committed before a value with accessors could be read");
     return;
   }
   awaited.set(request, (event, request) => takeValue(event, request, transaction, operation));
@@ -392,7 +410,7 @@ function recordKey(store, request, key) {
 function recordDeletion(store, name, request, members) {
   const transaction = transactionFor(store);
   if (members !== "") record(transaction, operationOn(store, name, request, members), store);
-  else doubt(transaction, stringify(nameOfStore(store)), "the key of a deletion is not certain");
+  else markForResync(transaction, stringify(nameOfStore(store)), "the key of a deletion is not certain");
 }
 
 /**

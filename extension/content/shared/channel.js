@@ -44,7 +44,7 @@ export const STAY = "stay";
 /** On the node, from the hook: something changed that only a look at everything can tell. */
 export const SURVEY = "survey";
 /**
- * On the node, from the hook: `data` is the JSON text of a list of `protocol::commit::StoreName`s,
+ * On the node, from the hook: `data` is the JSON text of a list of `protocol::body::StoreName`s,
  * of a transaction that may have written although no write of it was seen. Where the bucket is
  * null it is not known: the stores of all buckets are meant.
  */
@@ -55,7 +55,7 @@ export const COMPARE = "compare";
  */
 export const EXPORT = "export";
 /**
- * On the node, from the hook: `data` is the JSON text of a `protocol::commit::Body`, or
+ * On the node, from the hook: `data` is the JSON text of a `protocol::body::Body`, or
  * `{text, blobs, stacks}` where bytes of blobs are missing in the text, see `blobs.js`, or the
  * stacks of its operations come along, as JSON.
  */

@@ -28,16 +28,9 @@ import {
   startsWithDollar,
   UNKNOWN,
 } from "./plain.js";
-import {
-  bare,
-  emptyList,
-  isArray,
-  keysOf,
-  sealedOff,
-  slice,
-  stringify,
-  uncurry,
-} from "./pristine.js";
+import { bare, emptyList, isArray, keysOf, sealedOff, slice, stringify, uncurry } from "./pristine.js";
+import { quoted } from "./property_names.js";
+import { withIds } from "./repeated_objects.js";
 
 /**
  * The deepest JSON that is written, a little below `protocol::json::MAX_DEPTH`. An object or array
@@ -47,13 +40,6 @@ import {
 const MAX_DEPTH = 1020;
 /** The longest text of one value, in UTF-16 units. */
 const MAX_LENGTH = 32 * 1024 * 1024;
-/**
- * How many property names are kept in their quoted form, and of what length at most: longer ones
- * are data more often than names.
- */
-const MAX_NAMES = 4096;
-const MAX_KEPT_NAME = 64;
-
 /**
  * Where an object's text stands. `inlined` marks a buffer whose bytes stand in the place of its
  * view.
@@ -77,7 +63,6 @@ const MAX_KEPT_NAME = 64;
 const TOO_LARGE = {};
 const SHARED_BUFFER = {};
 
-const sort = uncurry(Array.prototype.sort);
 const isEnumerable = uncurry(Object.prototype.propertyIsEnumerable);
 
 let out = "";
@@ -148,7 +133,7 @@ export function encodeValue(value, fromStore, path) {
     if (repeated.length === 0) return encoded(out);
     // Objects that occur again are the same objects with the key in them: that is more than a hole
     // can say.
-    return hole === null ? encoded(withIds()) : undefined;
+    return hole === null ? encoded(withIds(out, repeated)) : undefined;
   } catch (error) {
     hole = blobs = null;
     missing = 0;
@@ -196,27 +181,6 @@ function forget() {
   forgetExamined();
   if (places.size > 0) places.clear();
   if (repeated.length > 0) repeated = emptyList();
-}
-
-/**
- * The text with `$id` around each object that occurs again.
- */
-function withIds() {
-  const cuts = emptyList();
-  for (let index = 0; index < repeated.length; index++) {
-    const { start, end, id } = repeated[index];
-    cuts[cuts.length] = { at: start, text: `{"$id":{"id":${id},"value":` };
-    cuts[cuts.length] = { at: end, text: "}}" };
-  }
-  sort(cuts, (/** @type {{ at: number }} */ a, /** @type {{ at: number }} */ b) => a.at - b.at);
-  let text = "";
-  let from = 0;
-  for (let index = 0; index < cuts.length; index++) {
-    const { at, text: inserted } = cuts[index];
-    text += slice(out, from, at) + inserted;
-    from = at;
-  }
-  return text + slice(out, from);
 }
 
 /**
@@ -328,7 +292,10 @@ function writeParts(value, path) {
  */
 function isWrittenAtOnce(value, path) {
   const lacksKey = path !== null && !isArray(value) && !isEnumerable(value, path.name);
-  if (path !== null && (isArray(value) || (!lacksKey && (path.next !== null || typeof value[path.name] === "object")))) {
+  if (
+    path !== null &&
+    (isArray(value) || (!lacksKey && (path.next !== null || typeof value[path.name] === "object")))
+  ) {
     return false;
   }
   let text;
@@ -357,24 +324,6 @@ function enter(levels) {
   if (depth > deepest) deepest = depth;
 }
 
-/** @type {Map<string, string>} */
-const quotedNames = sealedOff(new Map());
-
-/**
- * A property name as `"name":`.
- * @param {string} name
- */
-function quoted(name) {
-  if (name.length > MAX_KEPT_NAME) return stringify(name) + ":";
-  let text = quotedNames.get(name);
-  if (text === undefined) {
-    text = stringify(name) + ":";
-    if (quotedNames.size >= MAX_NAMES) quotedNames.clear();
-    quotedNames.set(name, text);
-  }
-  return text;
-}
-
 /**
  * @param {any} value
  * @param {KeyPath | null} path
@@ -384,8 +333,7 @@ function writePlain(value, path) {
   const isKnown = atOnce && areMembersKnown(value);
   const lacksKey = path !== null && !isEnumerable(value, path.name);
   const wrapped =
-    (lacksKey ? names.length === 0 : names.length === 1) &&
-    startsWithDollar(lacksKey ? path.name : names[0]);
+    (lacksKey ? names.length === 0 : names.length === 1) && startsWithDollar(lacksKey ? path.name : names[0]);
   if (wrapped) {
     enter(2);
     out += '{"$object":';

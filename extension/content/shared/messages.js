@@ -2,7 +2,7 @@
 //
 // Texts, not objects: what is in them was encoded as it was at the call, and is never parsed again
 // before it is in the host. What is called `…Text` is JSON already; everything else is a plain
-// string or number. The shapes are those of `protocol::commit` (bodies) and `protocol::message`.
+// string or number. The shapes are those of `protocol::body` (bodies) and `protocol::wire::bridge`.
 
 import { stringify } from "./pristine.js";
 
@@ -16,14 +16,14 @@ import { stringify } from "./pristine.js";
 export const databaseText = (bucket, database) => `"bucket":${stringify(bucket)},"database":${stringify(database)}`;
 
 /**
- * `protocol::commit::StoreName`.
+ * `protocol::body::StoreName`.
  * @param {string} inDatabaseText
  * @param {string} storeText
  */
 export const storeNameText = (inDatabaseText, storeText) => `{${inDatabaseText},"store":${storeText}}`;
 
 /**
- * `protocol::commit::Operation`.
+ * `protocol::body::Operation`.
  * @param {string} name
  * @param {string} storeText
  * @param {string} membersText each with a comma in front
@@ -39,7 +39,7 @@ export const keyMember = (keyText) => `,"key":${keyText}`;
 export const valueMember = (valueText) => `,"value":${valueText}`;
 
 /**
- * `protocol::commit::Range`.
+ * `protocol::body::Range`.
  * @param {string} lowerText empty without a lower bound
  * @param {string} upperText empty without an upper bound
  * @param {boolean} isLowerOpen
@@ -85,7 +85,7 @@ export const deleteIndexText = (index) => `{"delete_index":{"index":${stringify(
 export const renameIndexText = (index, to) => `{"rename_index":{"index":${stringify(index)},"to":${stringify(to)}}}`;
 
 /**
- * `protocol::commit::WritingWorker`, with a comma in front.
+ * `protocol::body::WritingWorker`, with a comma in front.
  * @param {string} kind
  * @param {string} url
  * @param {number} id
@@ -93,7 +93,7 @@ export const renameIndexText = (index, to) => `{"rename_index":{"index":${string
 export const writerMember = (kind, url, id) => `,"writer":{"kind":"${kind}","url":${stringify(url)},"id":${id}}`;
 
 /**
- * `protocol::commit::Commit`.
+ * `protocol::body::Commit`.
  * @param {string} inDatabaseText
  * @param {string} writerText a member with a comma in front; empty for the page
  * @param {number} version
@@ -106,7 +106,7 @@ export const commitText = (inDatabaseText, writerText, version, times, keyPathsT
   `${writerText}${keyPathsText === "" ? "" : `,"key_paths":{${keyPathsText}}`},"operations":[${operationsText}]}}`;
 
 /**
- * `protocol::commit::Deletion`: a database is gone.
+ * `protocol::body::Deletion`: a database is gone.
  * @param {string} inDatabaseText
  * @param {string} writerText as of a commit
  * @param {number} beganAt
@@ -116,20 +116,20 @@ export const deletionText = (inDatabaseText, writerText, beganAt, deletedAt) =>
   `{"deletion":{${inDatabaseText},"began_at":${beganAt},"deleted_at":${deletedAt}${writerText}}}`;
 
 /**
- * `protocol::commit::Gap`: has stores read again.
+ * `protocol::body::Gap`: has stores read again.
  * @param {string} reason
  * @param {string} storesText a list; with none in it all stores are meant
  */
 export const gapText = (reason, storesText) => `{"gap":{"reason":${stringify(reason)},"stores":${storesText}}}`;
 
-/** `protocol::commit::Skipped`: in the place of something that was read and is too large. */
+/** `protocol::body::Skipped`: in the place of something that was read and is too large. */
 export const SKIPPED = '{"skipped":{"reason":"the extension had no room for what was read"}}';
 
 /**
- * `protocol::commit::Inventory`.
- * @param {object} inventory
+ * `protocol::body::StoreList`.
+ * @param {object} storeList
  */
-export const inventoryText = (inventory) => stringify({ inventory });
+export const storeListText = (storeList) => stringify({ store_list: storeList });
 
 /**
  * A record that was read.
@@ -157,7 +157,7 @@ const sourceText = ({ bucket, database, version, store, beganAt, readAt }) =>
 const keyPathMember = (keyPathText) => (keyPathText === undefined ? "" : `,"key_path":${keyPathText}`);
 
 /**
- * `protocol::commit::Snapshot`: what a stretch of a store holds, from the key `afterText` on, which
+ * `protocol::body::Snapshot`: what a stretch of a store holds, from the key `afterText` on, which
  * is not included, up to `untilText`, which is; from the first or to the last key without one.
  * @param {Source} source
  * @param {{ keyPathText?: string, afterText?: string, untilText?: string }} range
@@ -170,7 +170,7 @@ export const snapshotText = (source, { keyPathText, afterText, untilText }, reco
   `,"records":[${records}]}}`;
 
 /**
- * `protocol::commit::Stretch`: one by its digest.
+ * `protocol::body::Stretch`: one by its digest.
  * @param {{
  *   untilText: string | undefined,
  *   beganAt: number,
@@ -184,7 +184,7 @@ export const stretchText = ({ untilText, beganAt, readAt, records, digest }) =>
   `"records":${records},"digest":"${digest}"}`;
 
 /**
- * `protocol::commit::Digests`: stretches of a store that follow each other, the first one from the
+ * `protocol::body::Digests`: stretches of a store that follow each other, the first one from the
  * key `afterText` on, which is not included.
  * @param {Omit<Source, "beganAt" | "readAt">} source
  * @param {string | undefined} afterText
@@ -196,7 +196,7 @@ export const digestsText = ({ bucket, database, version, store }, afterText, str
   `,"stretches":[${stretches}]}}`;
 
 /**
- * `protocol::commit::Records`: what there is of single records.
+ * `protocol::body::Records`: what there is of single records.
  * @param {Source} source
  * @param {string | undefined} keyPathText
  * @param {string[]} present records
@@ -205,7 +205,7 @@ export const digestsText = ({ bucket, database, version, store }, afterText, str
 export const recordsText = (source, keyPathText, present, absent) =>
   `{"records":{${sourceText(source)}${keyPathMember(keyPathText)},"present":[${present}],"absent":[${absent}]}}`;
 
-// Messages of the bridge to the background: `protocol::message::FromBridge`.
+// Messages of the bridge to the background: `protocol::wire::bridge::FromBridge`.
 
 /** @param {{ context: string, late: boolean, survey: boolean, place: object }} opening */
 export const openText = (opening) => stringify({ open: opening });
@@ -240,7 +240,7 @@ export const workerText = (url) => stringify({ worker: { url } });
 /** What other documents have committed is accounted for. */
 export const METERED = '{"metered":{}}';
 
-// Answers to the inspector: `protocol::inspect`.
+// Answers to the inspector: `protocol::wire::inspector`.
 
 /** @param {{ bucket: string, database: string, store: string, records: number }[]} counts */
 export const countsText = (counts) => stringify(counts);

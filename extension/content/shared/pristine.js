@@ -34,7 +34,7 @@ export const { now } = Date;
 export const slice = uncurry(String.prototype.slice);
 export const indexOf = uncurry(String.prototype.indexOf);
 const hasNoLoneSurrogates = uncurry(/** @type {any} */ (String.prototype).isWellFormed);
-/** The longest name that is sent, in UTF-16 code units: `protocol::commit::MAX_NAME_UNITS`. */
+/** The longest name that is sent, in UTF-16 code units: `protocol::body::MAX_NAME_UNITS`. */
 export const MAX_NAME = 1024;
 /**
  * Whether a name can be sent: it has no lone surrogates, which JSON readers refuse, and is not so

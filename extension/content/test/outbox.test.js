@@ -19,9 +19,13 @@ function newOutbox({ fill = async (/** @type {string} */ text) => text } = {}) {
   };
   /** The numbers of what was posted since this was last asked. */
   const sequences = () =>
-    posted.splice(0).flatMap(({ sequence, index, bodies }) =>
-      bodies === undefined ? [`${sequence}/${index}`] : bodies.map((/** @type {string} */ _, /** @type {number} */ each) => sequence + each),
-    );
+    posted
+      .splice(0)
+      .flatMap(({ sequence, index, bodies }) =>
+        bodies === undefined
+          ? [`${sequence}/${index}`]
+          : bodies.map((/** @type {string} */ _, /** @type {number} */ each) => sequence + each),
+      );
   return { outbox, port, posted, add, sequences };
 }
 
@@ -32,7 +36,10 @@ function newOutbox({ fill = async (/** @type {string} */ text) => text } = {}) {
  */
 const deliveriesOf = (posted) =>
   posted.flatMap(({ sequence, bodies = [] }) =>
-    bodies.map((/** @type {string} */ body, /** @type {number} */ index) => ({ sequence: sequence + index, body: JSON.parse(body) })),
+    bodies.map((/** @type {string} */ body, /** @type {number} */ index) => ({
+      sequence: sequence + index,
+      body: JSON.parse(body),
+    })),
   );
 
 /**
@@ -210,7 +217,10 @@ test("blobs_that_fail_are_named_in_a_gap", async () => {
   add(commit(MARK), /** @type {any} */ ({ droppable: true, blobs: [{}] }));
   await pass(100);
   const bodies = deliveriesOf(posted).map(({ body }) => body);
-  assert.deepEqual(bodies.map((body) => Object.keys(body)[0]), ["commit", "gap"]);
+  assert.deepEqual(
+    bodies.map((body) => Object.keys(body)[0]),
+    ["commit", "gap"],
+  );
 });
 
 test("body_of_any_shape_with_blobs_that_fail_holds_nothing_up", async () => {
@@ -255,7 +265,10 @@ test("document_that_leaves_does_not_wait_for_blobs", async () => {
   outbox.leave();
   outbox.send();
   const bodies = deliveriesOf(posted).map(({ body }) => body);
-  assert.deepEqual(bodies.map((body) => Object.keys(body)[0]), ["commit", "gap"]);
+  assert.deepEqual(
+    bodies.map((body) => Object.keys(body)[0]),
+    ["commit", "gap"],
+  );
   assert.equal(outbox.comeBack(), true);
   assert.equal(outbox.comeBack(), false);
 });

@@ -9,7 +9,10 @@ test("lone_commit_never_waits", async () => {
   const pacing = new Pacing(() => false, after);
   await pass(100);
   pacing.noteAdded();
-  assert.equal(pacing.hasToWait(ONE, () => {}), false);
+  assert.equal(
+    pacing.hasToWait(ONE, () => {}),
+    false,
+  );
 });
 
 test("stream_of_small_commits_is_sent_once_in_a_while", async () => {
@@ -21,7 +24,10 @@ test("stream_of_small_commits_is_sent_once_in_a_while", async () => {
   for (let each = 0; each < 5; each++) {
     await pass(1);
     pacing.noteAdded();
-    assert.equal(pacing.hasToWait(ONE, () => (sent += 1)), true);
+    assert.equal(
+      pacing.hasToWait(ONE, () => (sent += 1)),
+      true,
+    );
   }
   await pass(5);
   assert.equal(sent, 0);
@@ -39,6 +45,9 @@ test("much_text_or_a_hidden_page_never_waits", async () => {
     pacing.noteAdded();
     pacing.noteSent();
     pacing.noteAdded();
-    assert.equal(pacing.hasToWait({ isAnySent: true, unsentUnits }, () => {}), false);
+    assert.equal(
+      pacing.hasToWait({ isAnySent: true, unsentUnits }, () => {}),
+      false,
+    );
   }
 });

@@ -37,7 +37,7 @@ function randomOf(seed) {
 }
 
 const NAMES = ["a", "b", "id", "$date", "$", "0", "7", "__proto__", "toJSON", "\ud800", "a b", ""];
-const STRINGS = ["", "x", "\"\\\n", "\ud800", "é", "{}", "\u2028"];
+const STRINGS = ["", "x", '"\\\n', "\ud800", "é", "{}", "\u2028"];
 const NUMBERS = [0, -0, 1, -1.5, 1e21, NaN, Infinity, -Infinity, 5e-324];
 
 class Named {
@@ -145,24 +145,74 @@ test("deep_value_is_written_as_the_encoder_would", () => {
 
 test("long_value_is_given_up_as_the_encoder_would", () => {
   const long = "x".repeat(8 * 1024 * 1024);
-  for (const value of [[long, long, long], [long, long, long, long], { a: [long, long], b: [long, { c: "\u0001".repeat(3e6) }] }]) {
+  for (const value of [
+    [long, long, long],
+    [long, long, long, long],
+    { a: [long, long], b: [long, { c: "\u0001".repeat(3e6) }] },
+  ]) {
     const [quick, slow] = [encodeValue(value, false, null), encodedByMembers(value, null)];
     assert.ok(quick?.text === slow?.text, `${quick?.text.length} and ${slow?.text.length} units`);
   }
   // What JSON would write here, no string could hold.
   assert.equal(
-    encodeValue(Array.from({ length: 300 }, () => ({ long })), false, null)?.text,
+    encodeValue(
+      Array.from({ length: 300 }, () => ({ long })),
+      false,
+      null,
+    )?.text,
     '{"$opaque":{"type":"Object","reason":"too large"}}',
   );
 });
 
 /** @type {[string, (run: () => any) => any][]} */
 const TRAPS = [
-  ["an accessor", (run) => ({ a: 1, get b() { return run(); } })],
+  [
+    "an accessor",
+    (run) => ({
+      a: 1,
+      get b() {
+        return run();
+      },
+    }),
+  ],
   ["an accessor of an element", (run) => Object.defineProperty([1, 2], 1, { get: run, enumerable: true })],
-  ["an accessor below something plain", (run) => ({ a: [{ get b() { return run(); } }] })],
-  ["an accessor in a map", (run) => new Map([[1, { get b() { return run(); } }]])],
-  ["an accessor in an object of a class", (run) => Object.assign(new Named(1), { a: { get b() { return run(); } } })],
+  [
+    "an accessor below something plain",
+    (run) => ({
+      a: [
+        {
+          get b() {
+            return run();
+          },
+        },
+      ],
+    }),
+  ],
+  [
+    "an accessor in a map",
+    (run) =>
+      new Map([
+        [
+          1,
+          {
+            get b() {
+              return run();
+            },
+          },
+        ],
+      ]),
+  ],
+  [
+    "an accessor in an object of a class",
+    (run) =>
+      Object.assign(new Named(1), {
+        a: {
+          get b() {
+            return run();
+          },
+        },
+      }),
+  ],
   ["a tag", (run) => ({ a: Object.defineProperty({}, Symbol.toStringTag, { get: run }) })],
   ["a hidden toJSON", (run) => ({ a: Object.defineProperty({ b: 1 }, "toJSON", { value: run }) })],
   ["a hidden toJSON of a list", (run) => ({ a: Object.defineProperty([1], "toJSON", { value: run }) })],
@@ -172,18 +222,42 @@ const TRAPS = [
       (name) =>
         /** @type {[string, (run: () => any) => any]} */ ([
           `${typeof boxed} that pretends to be plain, with ${String(name)}`,
-          (run) => ({ a: Object.defineProperty(setPrototypeOf(Object(boxed), Object.prototype), name, { value: run }) }),
+          (run) => ({
+            a: Object.defineProperty(setPrototypeOf(Object(boxed), Object.prototype), name, { value: run }),
+          }),
         ]),
     ),
   ),
-  ["a class with toJSON", (run) => ({ a: new (class { toJSON() { return run(); } })() })],
-  ["a list of a class with toJSON", (run) => ({ a: new (class extends Array { toJSON() { return run(); } })(1, 2) })],
+  [
+    "a class with toJSON",
+    (run) => ({
+      a: new (class {
+        toJSON() {
+          return run();
+        }
+      })(),
+    }),
+  ],
+  [
+    "a list of a class with toJSON",
+    (run) => ({
+      a: new (class extends Array {
+        toJSON() {
+          return run();
+        }
+      })(1, 2),
+    }),
+  ],
 ];
 
 test("no_code_of_the_page_runs", () => {
   for (const [name, make] of TRAPS) {
     let ran = 0;
-    encodeValue(make(() => (ran += 1)), false, null);
+    encodeValue(
+      make(() => (ran += 1)),
+      false,
+      null,
+    );
     assert.equal(ran, 0, name);
   }
 });

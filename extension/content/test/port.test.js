@@ -11,7 +11,12 @@ let connect;
 const { BackgroundPort } = await import("../isolated/port.js");
 
 /** @param {() => void} addListener */
-const newPort = (addListener) => ({ onMessage: { addListener }, onDisconnect: { addListener }, postMessage() {}, disconnect() {} });
+const newPort = (addListener) => ({
+  onMessage: { addListener },
+  onDisconnect: { addListener },
+  postMessage() {},
+  disconnect() {},
+});
 
 test("port_without_listeners_is_not_open", () => {
   let opened = 0;

@@ -31,9 +31,8 @@ for (const name of [
 }
 scope.document = {};
 
-const { MAX_MISSED, missed, observeCalls, observeGets, observeNamed, observeRenames } = await import(
-  "../main/replace.js"
-);
+const { MAX_MISSED, missed, observeCalls, observeGets, observeNamed, observeRenames } =
+  await import("../main/replace.js");
 node.dispatchEvent(new Event(READY));
 // As the bridge does where functions of ours do not look like native ones.
 node.addEventListener(EXPORT, (event) => {

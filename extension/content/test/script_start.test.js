@@ -84,7 +84,9 @@ test("comment that begins a line stays in front", () => {
   ])) {
     const start = { at: bytesOf(front).length, isStrict: true };
     assert.deepEqual(startOf(bytesOf(text), true), start, text);
-    assert.doesNotThrow(() => runInContext(`${front}void 0;${text.slice(front.length)}`.replace("\ufeff", ""), createContext()));
+    assert.doesNotThrow(() =>
+      runInContext(`${front}void 0;${text.slice(front.length)}`.replace("\ufeff", ""), createContext()),
+    );
   }
   assert.equal(startOf(bytesOf("--> a"), false), undefined);
   assert.deepEqual(startOf(bytesOf("--> a"), true), { at: 5, isStrict: false });

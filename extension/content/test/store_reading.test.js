@@ -48,14 +48,14 @@ const sorted = (/** @type {Records} */ records) => [...records].sort(([one], [ot
  * @param {number} count
  */
 const found = (range, count) =>
-  database.records
-    .filter(([key]) => range === undefined || (key > range.lower && key <= range.upper))
-    .slice(0, count);
+  database.records.filter(([key]) => range === undefined || (key > range.lower && key <= range.upper)).slice(0, count);
 
 const objectStore = {
   keyPath: null,
-  getAllKeys: (/** @type {any} */ range, /** @type {number} */ count) => request(found(range, count).map(([key]) => key)),
-  getAll: (/** @type {any} */ range, /** @type {number} */ count) => request(found(range, count).map(([, value]) => value)),
+  getAllKeys: (/** @type {any} */ range, /** @type {number} */ count) =>
+    request(found(range, count).map(([key]) => key)),
+  getAll: (/** @type {any} */ range, /** @type {number} */ count) =>
+    request(found(range, count).map(([, value]) => value)),
 };
 
 scope.IDBKeyRange = FakeRange;

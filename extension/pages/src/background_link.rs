@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use protocol::inspect::{FromInspector, PORT, ToInspector};
+use protocol::wire::inspector::{FromInspector, PORT, ToInspector};
 use wasm_bindgen::prelude::*;
 
 use super::browser_api::{self, Port};

@@ -1,8 +1,8 @@
 //! Where the writes of captured sites go, in words.
 
 use protocol::{
-    inspect::{Background, Health, Sink},
     number::text,
+    wire::inspector::{Background, Health, Sink},
 };
 
 use super::plural::count_waiting;
@@ -104,7 +104,7 @@ fn shorten_path(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::Lag;
+    use protocol::wire::inspector::Lag;
 
     #[test]
     fn each_destination_has_its_address_and_problem() {

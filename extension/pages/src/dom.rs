@@ -1,6 +1,6 @@
 //! Creating and changing elements, as far as the two pages need it.
 
-use protocol::inspect::pieces;
+use protocol::wire::inspector::pieces;
 use wasm_bindgen::prelude::*;
 use web_sys::{
     Document, Element, Event, HtmlElement, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement,

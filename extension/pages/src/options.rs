@@ -9,7 +9,7 @@ use std::{
     rc::Rc,
 };
 
-use protocol::inspect::{FromInspector, ToInspector};
+use protocol::wire::inspector::{FromInspector, ToInspector};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 

@@ -3,8 +3,8 @@
 use std::{cell::RefCell, rc::Rc};
 
 use protocol::{
-    inspect::{Ask, Background, FromInspector, Health, Question, Reply, ToInspector},
     origin::OriginPattern,
+    wire::inspector::{Ask, Background, FromInspector, Health, Question, Reply, ToInspector},
 };
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;

@@ -1,8 +1,8 @@
 //! The status of a site, in words.
 
 use protocol::{
-    inspect::{Background, Document, Problem, unobserved_workers},
     origin::OriginPattern,
+    wire::inspector::{Background, Document, Problem, unobserved_workers},
 };
 
 use super::plural::{count_waiting, count_with};

@@ -9,13 +9,13 @@ use std::{
 };
 
 use js_sys::{Function, Object, Reflect};
-use protocol::inspect::{
+use protocol::wire::inspector::{
     Answer, Ask, Background, Feed, FromInspector, Look, PORT, Problem, Question, Reply, Seen, Sight, Since,
     ToInspector, Trace, Tracing,
 };
 use protocol::{
-    message::{ErrorCode, HostError},
     table::Table,
+    wire::host::{ErrorCode, HostError},
 };
 use wasm_bindgen::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Messages for the host that travel together: each frame costs the browser more than what is in
 //! it.
 
-use protocol::message::MAX_BUNDLE;
+use protocol::wire::host::MAX_BUNDLE;
 
 /// Messages that wait for the end of the loop in which they came, never longer.
 #[derive(Debug, Default)]

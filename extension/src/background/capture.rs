@@ -100,7 +100,7 @@ impl Capture {
         patterns
     }
 
-    /// The words are those of [`protocol::inspect::Background::origins`], the strongest last.
+    /// The words are those of [`protocol::wire::inspector::Background::origins`], the strongest last.
     fn all(&self) -> impl Iterator<Item = (&OriginPattern, &'static str)> {
         let user = self.user.iter().map(|pattern| (pattern, "user"));
         let host = self.host.iter().map(|pattern| (pattern, "configuration"));

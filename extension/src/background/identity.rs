@@ -16,7 +16,7 @@
 //! page that has taken over its renderer process can forge the second row, for documents of its own
 //! site only: the browser checks the origin and the address of the tab.
 
-use protocol::message::{Page, Place};
+use protocol::wire::{bridge::Place, host::Page};
 
 use protocol::problem::Problem;
 

@@ -5,10 +5,12 @@
 //! question fails when there is no host to answer it.
 
 use protocol::{
-    inspect::{Answer, Background, MAX_QUESTIONS, Problem, ToInspector, Tracing},
     json,
-    message::{ErrorCode, HostError},
     table::Table,
+    wire::{
+        host::{ErrorCode, HostError},
+        inspector::{Answer, Background, MAX_QUESTIONS, Problem, ToInspector, Tracing},
+    },
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -45,9 +47,9 @@ struct Asked {
 }
 
 /// A question. It is passed on as it is.
-pub type Ask = protocol::inspect::Ask<Box<RawValue>>;
+pub type Ask = protocol::wire::inspector::Ask<Box<RawValue>>;
 
-/// [`protocol::inspect::Question`], as far as it is looked at here.
+/// [`protocol::wire::inspector::Question`], as far as it is looked at here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Kind {
@@ -175,8 +177,8 @@ impl Inspectors {
     }
 }
 
-/// [`protocol::inspect::Reply`], as far as it is looked at here: to read and write all of it would
-/// be a good part of the background.
+/// [`protocol::wire::inspector::Reply`], as far as it is looked at here: to read and write all of
+/// it would be a good part of the background.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Reply<'e> {

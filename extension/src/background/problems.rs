@@ -1,6 +1,10 @@
 //! The problems that the extension itself finds, each with its fix. They are shown at its button.
 
-use protocol::{HOST_NAME, PROTOCOL_VERSION, inspect::Problem, message::HostHello, redact::RuleError};
+use protocol::{
+    HOST_NAME, PROTOCOL_VERSION,
+    redact::RuleError,
+    wire::{host::HostHello, inspector::Problem},
+};
 
 /// The connection to the host ended, with what the browser says of it (Chromium's and Firefox's
 /// words differ).

@@ -12,29 +12,29 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     backoff::Backoff,
-    bridges::{Bridges, Refusal, Standing},
-    bundle::Bundle,
+    bridges::{Bridges, Standing},
     capture::Capture,
     identity::{self, Sender},
     inspectors::Inspectors,
-    outbox::{Content, Entry, Outbox, Reason, part_size},
+    outbox::Outbox,
     problems,
 };
 use crate::timing;
 use protocol::{
-    commit::{MAX_BODY, is_reading},
-    inspect::DeepCapture,
     json,
-    message::{
-        BRIDGE_WINDOW, BRIDGES_WINDOW, ExtensionHello, FromBridge, Hidden, MAX_CONTEXT, MAX_PART_UNITS,
-        MAX_SEQUENCE, Open, Part, SMALLEST_WINDOW, ToBridge, Welcome,
-    },
     problem::Problem,
     redact::{Redaction, Rule},
     table::Table,
+    wire::{
+        bridge::{BRIDGE_WINDOW, FromBridge, Hidden, MAX_CONTEXT, ToBridge},
+        host::ExtensionHello,
+        inspector::DeepCapture,
+    },
 };
 
+mod admission;
 mod deep_capture;
+mod deliveries;
 mod host;
 mod inspection;
 mod look;
@@ -55,24 +55,6 @@ use questions::Questions;
 use sudden_ends::SuddenEnds;
 pub use surveys::Alarm;
 use surveys::Surveys;
-
-/// How many bytes of deliveries the background holds at most, whole ones and parts, of open
-/// documents and closed ones. The largest single one fits.
-const MAX_HELD: usize = if cfg!(test) { 32 } else { 384 } * 1024 * 1024;
-
-/// How many bytes may be held beyond that of deliveries no longer than [`NOTE`]: a gap in the place
-/// of another one has room.
-const RESERVE: usize = MAX_HELD / 8;
-
-/// See [`RESERVE`].
-const NOTE: usize = 4096;
-
-/// The longest body that is taken.
-const LONGEST: usize = if cfg!(test) { 24 * 1024 * 1024 } else { MAX_BODY };
-
-/// The longest body or part in one message, in bytes. What bridges send has [`MAX_PART_UNITS`] at
-/// most.
-const LONGEST_MESSAGE: usize = 3 * MAX_PART_UNITS;
 
 /// Something to be done in the browser.
 #[derive(Debug, PartialEq, Eq)]
@@ -413,231 +395,12 @@ impl Relay {
         self.note_activity(port, is_reading);
     }
 
-    /// Bodies came over a port, of deliveries whose numbers follow each other.
-    pub fn receive_bodies(&mut self, port: u32, first: u64, bodies: Vec<String>) {
-        if self.bridges.note_message(port).is_none() {
-            return;
-        }
-        let has_read = bodies.iter().any(|body| is_reading(body));
-        // No page counts further, and the host acknowledges none.
-        let numbered = (first..=MAX_SEQUENCE).zip(bodies.into_iter().map(Content::of));
-        self.take(port, numbered.collect());
-        self.note_activity(port, has_read);
-    }
-
-    /// A part of a long body came over a port.
-    pub fn receive_part(&mut self, port: u32, slice: Part<'_>) {
-        if self.bridges.note_message(port).is_none() {
-            return;
-        }
-        self.take_part(port, slice);
-        // Of a part only its delivery knows.
-        self.note_activity(port, true);
-    }
-
     /// A document has said something: that it reads, perhaps.
     fn note_activity(&mut self, port: u32, is_reading: bool) {
         if is_reading {
             self.bridges.note_reading(port);
         }
         self.reader_spoke(port);
-    }
-
-    /// A document says who it is and where. Once: by then the decision is made.
-    fn introduced(&mut self, port: u32, open: &Open<'_>) {
-        let Some(bridge) = self.bridges.note_message(port) else {
-            return;
-        };
-        if !bridge.context.is_empty() {
-            return;
-        }
-        let problem = identity::problem_of_place(&bridge.sender, &open.place);
-        let origin = bridge.page().origin.clone();
-        // The host tells documents apart by their contexts: one of another origin would make it
-        // drop deliveries.
-        if self.bridges.is_context_of_another(&open.context, &origin)
-            || self.outbox.holds_of_another(&open.context, &origin)
-        {
-            return self.refuse_for_good(port, problems::context_of_another(&origin));
-        }
-        self.bridges
-            .introduce(port, &open.context, open.late, open.survey);
-        self.changed = true;
-        if let Some(problem) = problem {
-            self.refuse_for_good(port, problem);
-        } else if self.link == Link::Up {
-            self.decide();
-        }
-    }
-
-    /// Whether there is room for a whole delivery of an origin.
-    fn has_room_for(&mut self, origin: &str, content: &Content) -> bool {
-        // Parts were counted when they came.
-        matches!(content, Content::Parts(_))
-            || (content.size() <= LONGEST_MESSAGE && self.make_room(origin, content.size()))
-    }
-
-    /// Whole deliveries have come, each with its number.
-    fn take(&mut self, port: u32, mut deliveries: Vec<(u64, Content)>) {
-        if let Some(bridge) = self.bridges.note_message(port)
-            && !self.left_out.is_empty()
-        {
-            for (sequence, content) in &mut deliveries {
-                if self.left_out.contains(&(bridge.context.clone(), *sequence)) {
-                    *content = content.left_out(Reason::FailedTwice);
-                }
-            }
-        }
-        for (sequence, content) in &deliveries {
-            self.tell_trace(port, *sequence, content);
-        }
-        if let Some(bridge) = self.bridges.note_message(port)
-            && !bridge.context.is_empty()
-            && bridge.standing != Standing::Refused
-        {
-            let (context, page) = (bridge.context.clone(), bridge.page().clone());
-            for (sequence, content) in deliveries {
-                let Some(bridge) = self.bridges.note_message(port) else {
-                    return;
-                };
-                if bridge.waits_for_earlier(sequence) {
-                    continue;
-                }
-                bridge.turned_away = None;
-                if !self.has_room_for(&page.origin, &content) {
-                    // Documents that keep to their windows always have room for a note.
-                    if content.size() > NOTE {
-                        // What comes behind it comes again, too.
-                        self.refuse_delivery(port, sequence);
-                    }
-                    break;
-                }
-                if !content.is_reading() {
-                    self.note_commit(port, &page.origin);
-                }
-                self.outbox.push(Entry {
-                    context: context.clone(),
-                    page: page.clone(),
-                    sequence,
-                    content,
-                });
-            }
-            // With a host the answers to inspectors' questions bring the news.
-            self.changed |= self.link != Link::Up || self.paused;
-            self.send();
-        }
-    }
-
-    /// Answers every bridge that waits.
-    fn decide(&mut self) {
-        let (mut welcome, mut refused) = (Vec::new(), Vec::new());
-        for (port, bridge) in self.bridges.introduced() {
-            let allowed = self.capture.allows(&bridge.page().origin);
-            match bridge.standing {
-                Standing::Waiting if allowed => {
-                    bridge.standing = Standing::Welcome;
-                    welcome.push(port);
-                }
-                // The policy may allow it yet.
-                _ if self.policy_wait != PolicyWait::Over => {}
-                // The configuration may have changed since it was welcome.
-                Standing::Waiting | Standing::Welcome if !allowed => {
-                    refused.push((port, bridge.context.clone(), bridge.page().origin.clone()));
-                }
-                _ => {}
-            }
-        }
-        self.grant(&welcome);
-        for port in welcome {
-            if let Some(bridge) = self.bridges.note_message(port) {
-                let wants_survey = std::mem::take(&mut bridge.wants_survey);
-                let origin = bridge.page().origin.clone();
-                self.choose_meterer(&origin);
-                if wants_survey {
-                    self.survey(&origin);
-                } else {
-                    self.readers_changed(&origin);
-                }
-                self.reader_came(&origin);
-            }
-        }
-        self.retrace();
-        for (port, context, origin) in refused {
-            self.outbox.forget(&context);
-            self.refuse(port, problems::not_captured(&origin));
-        }
-    }
-
-    /// Tells bridges how much they may have on its way: these, and all others if it is not what
-    /// they were granted before.
-    fn grant(&mut self, new: &[u32]) {
-        let ports = self.bridges.welcome();
-        // By powers of two, so that not every document that comes or goes is news for all others.
-        let share = BRIDGES_WINDOW / ports.len().max(1).next_power_of_two();
-        let window = share.clamp(SMALLEST_WINDOW, BRIDGE_WINDOW);
-        let changed = std::mem::replace(&mut self.window, window) != window;
-        let welcome = ToBridge::Welcome(Welcome {
-            window,
-            part_units: MAX_PART_UNITS,
-        });
-        for port in ports {
-            if changed || new.contains(&port) {
-                self.actions.extend(to_bridge(port, &welcome));
-            }
-        }
-    }
-
-    /// Ends the capture of a document, and says why at its tab.
-    fn refuse(&mut self, port: u32, problem: Problem) {
-        self.turn_away(port, problem, false);
-    }
-
-    /// The same for a document that is not captured even if its origin is enabled.
-    fn refuse_for_good(&mut self, port: u32, problem: Problem) {
-        self.turn_away(port, problem, true);
-    }
-
-    fn turn_away(&mut self, port: u32, problem: Problem, lasting: bool) {
-        self.changed = true;
-        if let Some(bridge) = self.bridges.note_message(port) {
-            // The first reason stays.
-            if bridge.standing == Standing::Refused {
-                return;
-            }
-            bridge.standing = Standing::Refused;
-            bridge.refused = Some(Refusal {
-                problem: problem.clone(),
-                lasting,
-            });
-            let page = bridge.page();
-            let (tab, origin) = (page.tab, page.origin.clone().into_owned());
-            self.actions.extend(to_bridge(port, &ToBridge::Refused {}));
-            self.actions.push(Action::ShowInTab { tab, problem });
-            self.reader_gone(port);
-            self.meterer_gone(port, &origin);
-        }
-    }
-
-    fn send(&mut self) {
-        let mut bundle = Bundle::default();
-        // With a rule that cannot be applied nothing may leave.
-        while let Ok(redaction) = &self.redaction
-            && self.link == Link::Up
-            && !self.paused
-            && let Some(entry) = self.outbox.next_to_send()
-        {
-            // Of one that is left out only what stands in its place is looked into.
-            let is_left_out =
-                !self.left_out.is_empty() && self.left_out.contains(&(entry.context.clone(), entry.sequence));
-            if !is_left_out {
-                (self.in_hand)(Some((&entry.context, entry.sequence)));
-            }
-            for message in stamp::messages(entry, redaction) {
-                self.actions.extend(bundle.add(&message).map(Action::ToHost));
-            }
-            (self.in_hand)(None);
-        }
-        self.actions.extend(bundle.take().map(Action::ToHost));
     }
 
     fn tell_host(&mut self, message: &impl serde::Serialize) {

@@ -9,8 +9,8 @@ use std::{
 
 use protocol::{
     PROTOCOL_VERSION, json,
-    message::{Page, Part},
     problem::Problem,
+    wire::{bridge::Part, host::Page},
 };
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;

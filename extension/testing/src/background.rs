@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use js_sys::Array;
-use protocol::inspect::{
+use protocol::wire::inspector::{
     Answer, Ask, Background, FromInspector, Look, Question, Reply, Seen, Sight, ToInspector,
 };
 use wasm_bindgen::prelude::*;

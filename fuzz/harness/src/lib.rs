@@ -13,13 +13,13 @@ use std::path::Path;
 
 use idb_relay::{config::Config, messaging::frame};
 use protocol::{
-    commit::Body,
+    body::Body,
     json::{Json, JsonError},
     key::Key,
-    message::{FromBridge, ToHost},
     name::{MAX_MEMCACHED_KEY, Names, Template, is_shortened},
     redact::{How, MASK, Redaction, Rule, Store},
     value,
+    wire::{bridge::FromBridge, host::ToHost},
 };
 use serde_json::value::RawValue;
 

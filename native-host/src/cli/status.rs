@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, io::Write};
 
 use clap::Args;
-use protocol::inspect::Lag;
+use protocol::wire::inspector::Lag;
 use serde_json::json;
 
 use super::{CliError, place::readers};

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::inspect::{Compared, Difference, DifferenceKind};
+use protocol::wire::inspector::{Compared, Difference, DifferenceKind};
 
 use super::{CliError, error::Drift, place::readers};
 use crate::{

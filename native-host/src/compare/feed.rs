@@ -1,7 +1,7 @@
 //! Who brings Memcached up to date, and how far that is: the host by its sink, or
 //! `idb-relay apply`, which notes it in Memcached itself.
 
-use protocol::message::ErrorCode;
+use protocol::wire::host::ErrorCode;
 
 use super::{CompareError, cache::Cache};
 use crate::{

@@ -7,8 +7,8 @@ use std::{
 };
 
 use protocol::{
-    inspect::{self, Difference, DifferenceKind},
     name::is_shortened,
+    wire::inspector::{self, Difference, DifferenceKind},
 };
 
 use super::{
@@ -164,7 +164,7 @@ impl<O: Observer> Comparison<'_, O> {
                 self.orphaned.insert(&suspect.address);
             }
             self.so_far.repaired += u64::from(repaired);
-            let address = suspect.record.map_or_else(nowhere, |record| inspect::Address {
+            let address = suspect.record.map_or_else(nowhere, |record| inspector::Address {
                 origin: record.place.origin.clone(),
                 bucket: record.place.bucket.clone(),
                 database: record.place.database.clone(),
@@ -382,8 +382,8 @@ fn right(found: Found) -> Judgement {
 }
 
 /// The address of an item whose name does not reveal its record.
-fn nowhere() -> inspect::Address {
-    inspect::Address {
+fn nowhere() -> inspector::Address {
+    inspector::Address {
         origin: String::new(),
         bucket: String::new(),
         database: String::new(),

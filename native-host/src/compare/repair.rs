@@ -19,7 +19,7 @@ use std::{
     time::Instant,
 };
 
-use protocol::inspect::DifferenceKind;
+use protocol::wire::inspector::DifferenceKind;
 
 use super::{
     CompareError, Comparison, Observer,

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use protocol::message::ErrorCode;
+use protocol::wire::host::ErrorCode;
 
 use crate::failure::Failure;
 

@@ -8,9 +8,9 @@ use std::{
     time::Instant,
 };
 
-use protocol::{
-    inspect::{Answer, Compared, Difference, MAX_DIFFERENCES, Reply},
-    message::HostError,
+use protocol::wire::{
+    host::HostError,
+    inspector::{Answer, Compared, Difference, MAX_DIFFERENCES, Reply},
 };
 
 use super::fail;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use protocol::{
     event::Event,
-    inspect::{FEED_VALUE_BYTES, RECORD_VALUE_BYTES, left_out},
+    wire::inspector::{FEED_VALUE_BYTES, RECORD_VALUE_BYTES, left_out},
 };
 use serde_json::value::RawValue;
 

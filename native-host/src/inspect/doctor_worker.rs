@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Receiver;
 
-use protocol::inspect::{Answer, Reply};
+use protocol::wire::inspector::{Answer, Reply};
 
 use crate::{config::Config, doctor, messaging::writer::Outbox};
 

@@ -1,6 +1,6 @@
 //! An event's entry in the Redis stream.
 
-use protocol::message::{ErrorCode, HostError};
+use protocol::wire::host::{ErrorCode, HostError};
 
 use crate::{
     config::Config,

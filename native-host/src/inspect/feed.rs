@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use protocol::inspect::{Answer, FEED_EVENTS, Feed, MAX_QUESTIONS, Notice, Passage, Reply, Since};
+use protocol::wire::inspector::{Answer, FEED_EVENTS, Feed, MAX_QUESTIONS, Notice, Passage, Reply, Since};
 
 use super::{cut, fail, too_many};
 use crate::{

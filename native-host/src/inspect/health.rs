@@ -4,7 +4,7 @@ use std::{env, fs, path::Path};
 
 use protocol::{
     PROTOCOL_VERSION,
-    inspect::{Health, Lag, Sink},
+    wire::inspector::{Health, Lag, Sink},
 };
 
 use crate::{

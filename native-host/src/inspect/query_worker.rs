@@ -7,8 +7,10 @@ use std::{
 
 use protocol::{
     MAX_MESSAGE_FROM_HOST,
-    inspect::{Answer, Question, Reply, Store},
-    message::HostError,
+    wire::{
+        host::HostError,
+        inspector::{Answer, Question, Reply, Store},
+    },
 };
 
 use super::{entry, fail, failed, health::health, record};

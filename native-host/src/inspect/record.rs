@@ -1,9 +1,11 @@
 //! One record, in the mirror and in Memcached.
 
 use protocol::{
-    inspect::{Address, Problem, Record},
     key::Key,
-    message::HostError,
+    wire::{
+        host::HostError,
+        inspector::{Address, Problem, Record},
+    },
 };
 
 use super::{cut, failed};

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use protocol::message::ErrorCode;
+use protocol::wire::host::ErrorCode;
 
 use crate::failure::Failure;
 

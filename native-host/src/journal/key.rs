@@ -2,7 +2,7 @@
 //! events, and spans of them.
 
 use protocol::{
-    commit::Range,
+    body::Range,
     key::{Key, KeyError},
 };
 use serde_json::value::RawValue;

@@ -51,9 +51,12 @@ use std::{
 };
 
 use protocol::{
-    commit::{Body, Commit, Digests, Inventory, MAX_NAME_UNITS, Records, Snapshot, is_reading},
+    body::{Body, Commit, Digests, MAX_NAME_UNITS, Records, Snapshot, StoreList, is_reading},
     key::KeyError,
-    message::{Delivery, ErrorCode, HostError, MAX_CONTEXT, Page},
+    wire::{
+        bridge::MAX_CONTEXT,
+        host::{Delivery, ErrorCode, HostError, Page},
+    },
 };
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 use serde_json::value::RawValue;
@@ -416,7 +419,7 @@ impl<'j> Batch<'j> {
             | Body::Snapshot(Snapshot { version, .. })
             | Body::Digests(Digests { version, .. })
             | Body::Records(Records { version, .. }) => *version,
-            Body::Inventory(Inventory { databases, .. }) => databases
+            Body::StoreList(StoreList { databases, .. }) => databases
                 .iter()
                 .map(|database| database.version)
                 .max()
@@ -456,7 +459,7 @@ impl<'j> Batch<'j> {
                 Ok(())
             }
             Body::Records(records) => self.records(scope, records),
-            Body::Inventory(inventory) => Ok(self.inventory(scope, inventory)?),
+            Body::StoreList(store_list) => Ok(self.record_store_list(scope, store_list)?),
             Body::Deletion(deletion) => {
                 let id = format!("{}:{}", delivery.context, delivery.sequence);
                 Ok(self.deletion(scope, deletion, &id)?)

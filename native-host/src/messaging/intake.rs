@@ -7,9 +7,11 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 use protocol::{
-    commit::Body,
-    inspect::Ask,
-    message::{Delivery, ErrorCode, ExtensionHello, HostError, OriginWorker, Page, ToHost},
+    body::Body,
+    wire::{
+        host::{Delivery, ErrorCode, ExtensionHello, HostError, OriginWorker, Page, ToHost},
+        inspector::Ask,
+    },
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;

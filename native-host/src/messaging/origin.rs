@@ -5,8 +5,8 @@
 //! unrelated documents would meet.
 
 use protocol::{
-    message::{ErrorCode, HostError, Page},
     origin::OriginPattern,
+    wire::host::{ErrorCode, HostError, Page},
 };
 
 /// The schemes of extensions' own pages. What follows is an id of letters, digits and hyphens.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use protocol::{
-    commit::{MAX_DELIVERY, is_reading},
-    message::{HostPart, Page},
+    body::{MAX_DELIVERY, is_reading},
+    wire::host::{HostPart, Page},
 };
 
 /// A delivery whose body came in slices.
@@ -133,7 +133,7 @@ fn owned(page: &Page<'_>) -> Page<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::message::Part;
+    use protocol::wire::bridge::Part;
 
     fn part(sequence: u64, index: u32, count: u32, text: &str) -> HostPart<'_> {
         HostPart {

@@ -12,9 +12,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use protocol::{
-    inspect::{Answer, Reply},
-    message::{ErrorCode, FromHost, HostError},
+use protocol::wire::{
+    host::{ErrorCode, FromHost, HostError},
+    inspector::{Answer, Reply},
 };
 
 use super::frame;

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use protocol::message::{ErrorCode, FromHost};
+use protocol::wire::host::{ErrorCode, FromHost};
 
 use crate::support::{
     CONTEXT, Host, ORIGIN, Sandbox,
@@ -103,7 +103,7 @@ fn deliveries_that_make_no_sense_are_acknowledged_and_named() {
         (r#"{"unknown_message":{}}"#.to_owned(), false),
         ("null".to_owned(), false),
         (r#"{"snapshot":{"database":"d"}}"#.to_owned(), false),
-        (r#"{"inventory":{"buckets":[],"began_at":1,"read_at":1,"databases":[{"name":"d","version":10000000000000000000,"stores":["s"]}]}}"#.to_owned(), false),
+        (r#"{"store_list":{"buckets":[],"began_at":1,"read_at":1,"databases":[{"name":"d","version":10000000000000000000,"stores":["s"]}]}}"#.to_owned(), false),
         (r#"{"commit":{"database":"d","version":18446744073709551615,"began_at":1,"committed_at":2,"operations":[{"clear":{"store":"s"}}]}}"#.to_owned(), true),
         (r#"{"commit":{"database":"d","version":1,"began_at":-9223372036854775808,"committed_at":9223372036854775807,"operations":[{"clear":{"store":"s"}}]}}"#.to_owned(), true),
     ];

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Read as _, process::Stdio};
 
-use protocol::message::{ErrorCode, FromHost};
+use protocol::wire::host::{ErrorCode, FromHost};
 use serde_json::json;
 
 use crate::support::{
@@ -72,7 +72,7 @@ fn names_past_the_limit_are_refused_and_others_go_on() {
         format!(r#"{{"deletion":{{"bucket":"{long}","database":"shop","began_at":{at},"deleted_at":{at}}}}}"#),
         format!(r#"{{"gap":{{"reason":"r","stores":[{{"database":"d","store":"{long}"}}]}}}}"#),
         format!(
-            r#"{{"inventory":{{"began_at":{at},"read_at":{at},"databases":[{{"name":"d","version":1,"stores":["{long}"]}}]}}}}"#
+            r#"{{"store_list":{{"began_at":{at},"read_at":{at},"databases":[{{"name":"d","version":1,"stores":["{long}"]}}]}}}}"#
         ),
         format!(
             r#"{{"records":{{"database":"{long}","version":1,"store":"s","began_at":{at},"read_at":{at},"present":[],"absent":[]}}}}"#

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use protocol::message::FromHost;
+use protocol::wire::host::FromHost;
 use serde_json::Value;
 
 use crate::support::{

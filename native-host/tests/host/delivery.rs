@@ -1,6 +1,6 @@
 //! From a delivery to Redis and Memcached.
 
-use protocol::message::{ErrorCode, FromHost};
+use protocol::wire::host::{ErrorCode, FromHost};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -171,7 +171,7 @@ fn missing_deliveries_are_named_and_the_rest_is_kept() {
     host.acknowledged(1);
     host.deliver(4, &commit(&[put("1", "4")]));
     host.acknowledged(4);
-    let error = host.error(protocol::message::ErrorCode::DeliveriesMissing);
+    let error = host.error(protocol::wire::host::ErrorCode::DeliveriesMissing);
     assert!(error.message.contains("deliveries 2 to 3"), "{}", error.message);
     assert!(matches!(host.request(), FromHost::Snapshot { origin } if origin == ORIGIN));
     sandbox.await_cached("1", Some("4"));

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use protocol::message::{ErrorCode, FromHost, HostError};
+use protocol::wire::host::{ErrorCode, FromHost, HostError};
 
 use crate::support::{
     CONTEXT, Host, Sandbox,

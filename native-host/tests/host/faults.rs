@@ -26,7 +26,7 @@ fn a_killed_host_loses_nothing_and_repeats_nothing() {
         // Somewhere in the middle: after some acknowledgement, with more on its way.
         let mut last = 0;
         for _ in 0..=round {
-            if let protocol::message::FromHost::Acknowledged { sequence, .. } = host.receive() {
+            if let protocol::wire::host::FromHost::Acknowledged { sequence, .. } = host.receive() {
                 last = sequence;
             }
             if last + 1 == all.end {
@@ -41,7 +41,7 @@ fn a_killed_host_loses_nothing_and_repeats_nothing() {
     host.deliver(next, &commit(&[put("1", &next.to_string())]));
     let mut journaled = 0;
     while journaled < next {
-        if let protocol::message::FromHost::Acknowledged { sequence, .. } = host.receive() {
+        if let protocol::wire::host::FromHost::Acknowledged { sequence, .. } = host.receive() {
             journaled = sequence;
         }
     }

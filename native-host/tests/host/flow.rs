@@ -178,7 +178,7 @@ fn a_store_that_was_read_as_empty_takes_no_memory_of_its_size() {
 fn a_store_that_is_found_gone_takes_no_memory_of_its_size() {
     let gone = |after: i64| {
         let at = now() + after;
-        format!(r#"{{"inventory":{{"began_at":{at},"read_at":{at},"databases":[]}}}}"#)
+        format!(r#"{{"store_list":{{"began_at":{at},"read_at":{at},"databases":[]}}}}"#)
     };
     // One list alone deletes nothing.
     mirror_takes_no_memory_by(|| vec![gone(1000), gone(2000)], RECORDS, r#""op":"d""#);

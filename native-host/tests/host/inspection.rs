@@ -4,8 +4,12 @@ use std::{collections::BTreeMap, time::Instant};
 
 use protocol::{
     event::Event,
-    inspect::{Answer, FEED_VALUE_BYTES, Feed, Health, Notice, Passage, Record, Reply, Since, Sink, Store},
-    message::{ErrorCode, FromHost, HostError},
+    wire::{
+        host::{ErrorCode, FromHost, HostError},
+        inspector::{
+            Answer, FEED_VALUE_BYTES, Feed, Health, Notice, Passage, Record, Reply, Since, Sink, Store,
+        },
+    },
 };
 use serde_json::Value;
 
@@ -461,7 +465,7 @@ fn invalid_question_is_refused() {
     ));
     assert_eq!(host.answer().id, 9);
     let event = u64::MAX / 4;
-    let count = 3 * u64::try_from(protocol::inspect::MAX_QUESTIONS).expect("fits");
+    let count = 3 * u64::try_from(protocol::wire::inspector::MAX_QUESTIONS).expect("fits");
     for id in 0..count {
         host.ask(id, &format!(r#"{{"feed":{{"event":{event},"past":0}}}}"#));
     }

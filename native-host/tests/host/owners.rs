@@ -1,15 +1,13 @@
 //! Two browser profiles that use one site: who writes its keys in Memcached.
 
-use protocol::inspect::{DifferenceKind, Reply};
+use protocol::wire::inspector::{DifferenceKind, Reply};
 use serde_json::Value;
 
-use crate::{
-    support::{
-        Host, Machine, ORIGIN, Sandbox,
-        body::{commit, commit_in_turn, delete, put},
-        hello_of, host_delivery, status, until,
-    },
-    verify::verify,
+use crate::support::verify::verify;
+use crate::support::{
+    Host, Machine, ORIGIN, Sandbox,
+    body::{commit, commit_in_turn, delete, put},
+    hello_of, host_delivery, status, until,
 };
 
 pub const FIRST: &str = "profile-1";

@@ -1,6 +1,6 @@
 //! Snapshots, and records read again.
 
-use protocol::{digest::RecordsDigest, message::FromHost};
+use protocol::{digest::RecordsDigest, wire::host::FromHost};
 use serde_json::json;
 
 use crate::support::{
@@ -153,11 +153,11 @@ fn stores_that_are_gone_take_their_records_along() {
     host.deliver(2, &commit_at(now() - 5000, &[cart]));
     host.acknowledged(2);
     sandbox.await_cached("2", Some("2"));
-    let inventory = format!(
-        r#"{{"inventory":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"shop","version":2,"stores":["carts"]}}]}}}}"#,
+    let store_list = format!(
+        r#"{{"store_list":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"shop","version":2,"stores":["carts"]}}]}}}}"#,
         now()
     );
-    host.deliver(3, &inventory);
+    host.deliver(3, &store_list);
     host.acknowledged(3);
     sandbox.await_cached("1", None);
     sandbox.await_cached("2", None);
@@ -168,7 +168,7 @@ fn stores_that_are_gone_take_their_records_along() {
 /// A store list that names no database.
 fn nothing_there() -> String {
     let at = now();
-    format!(r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#)
+    format!(r#"{{"store_list":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#)
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn store_list_that_leaves_nothing_deletes_nothing_alone() {
     host.deliver(
         2,
         &format!(
-            r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{{"name":"shop","version":1,"stores":["orders"]}}]}}}}"#
+            r#"{{"store_list":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{{"name":"shop","version":1,"stores":["orders"]}}]}}}}"#
         ),
     );
     host.deliver(3, &snapshot_at(now(), &[("1", "1")]));

@@ -12,6 +12,7 @@ use std::{
     thread,
 };
 
+use crate::support::verify::{Verified, kinds, verified, verify};
 use crate::{
     owners::{FIRST, OWNER, SECOND, await_all_of_second, await_state, both},
     support::{
@@ -19,7 +20,6 @@ use crate::{
         body::{commit, put},
         has, hello_of, output, until,
     },
-    verify::{Verified, kinds, verified, verify},
 };
 
 /// The first profile's repair, which reaches Memcached by a proxy.

@@ -2,7 +2,7 @@
 //! back no read, no list and no deletion from then on. Nor does it make anything certain when the
 //! clock shows that time once more.
 
-use protocol::message::FromHost;
+use protocol::wire::host::FromHost;
 
 use crate::{
     crash::clock::{self, Clock},
@@ -47,7 +47,7 @@ impl Machine {
     fn set_right(&mut self) {
         self.clock.pass(-HOUR);
         let at = self.clock.pass(LATER);
-        self.deliver("reader", 1, &inventory(at, SHOP));
+        self.deliver("reader", 1, &store_list(at, SHOP));
         self.clock.pass(LATER);
     }
 
@@ -93,8 +93,8 @@ fn start(sandbox: &Sandbox) -> Host {
 }
 
 /// The only store list of the origin, read at this time.
-fn inventory(at: i64, databases: &str) -> String {
-    format!(r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#)
+fn store_list(at: i64, databases: &str) -> String {
+    format!(r#"{{"store_list":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#)
 }
 
 #[test]
@@ -143,11 +143,11 @@ fn cleared_site_data_goes_when_the_clock_was_set_back() {
     let mut machine = Machine::ahead();
     let at = machine.clock.pass(LATER);
     // The first list that leaves nothing deletes nothing yet.
-    machine.deliver("lister", 1, &inventory(at, ""));
+    machine.deliver("lister", 1, &store_list(at, ""));
     machine.clock.pass(-HOUR);
     for sequence in [1, 2] {
         let at = machine.clock.pass(LATER);
-        machine.deliver("reader", sequence, &inventory(at, ""));
+        machine.deliver("reader", sequence, &store_list(at, ""));
     }
     machine.sandbox.await_cached("1", None);
     machine.sandbox.await_cached("2", None);

@@ -11,6 +11,7 @@ mod memcached;
 mod proxy;
 mod redis;
 mod server;
+pub mod verify;
 
 use std::{
     collections::HashMap,

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use protocol::message::FromHost;
+use protocol::wire::host::FromHost;
 use serde_json::json;
 
 use crate::support::{

@@ -3,94 +3,20 @@
 use std::{
     collections::BTreeSet,
     io::{BufRead as _, BufReader},
-    process::{Output, Stdio},
+    process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-use protocol::inspect::{Answer, Compared, Difference, DifferenceKind, Reply};
+use protocol::wire::inspector::{Compared, DifferenceKind::Missing, Reply};
 use serde_json::Value;
 use test_servers::MemcachedOptions;
 
 use crate::support::{
     Host, Memcached, ORIGIN, Over, Sandbox,
     body::{clear, commit, delete, put},
-    status, until,
+    verify::{ask, assert_same, compared, kinds, settled, up_to_date, verify},
 };
-
-use DifferenceKind::{Held, Missing, Orphaned, Stale};
-
-/// What `verify --json` says, and what it ended with.
-pub struct Verified {
-    pub code: Option<i32>,
-    pub differences: Vec<Difference>,
-    pub compared: Compared,
-}
-
-impl Verified {
-    /// The kinds with the keys, sorted.
-    pub fn kinds(&self) -> BTreeSet<(String, &'static str)> {
-        let name = |kind| match kind {
-            Missing => "missing",
-            Stale => "stale",
-            Orphaned => "orphaned",
-            Held => "held",
-        };
-        self.differences
-            .iter()
-            .map(|difference| (difference.address.key.clone(), name(difference.kind)))
-            .collect()
-    }
-}
-
-pub fn verify(sandbox: &Sandbox, more: &[&str]) -> Verified {
-    verified(sandbox.run(&[&["verify", "--json"], more].concat()))
-}
-
-/// What the command printed.
-pub fn verified(output: Output) -> Verified {
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let mut lines: Vec<&str> = text.lines().collect();
-    let last = lines
-        .pop()
-        .unwrap_or_else(|| panic!("nothing was printed: {}", String::from_utf8_lossy(&output.stderr)));
-    Verified {
-        code: output.status.code(),
-        differences: lines
-            .into_iter()
-            .map(|line| serde_json::from_str(line).expect("a difference"))
-            .collect(),
-        compared: serde_json::from_str(last).expect("the end"),
-    }
-}
-
-pub fn assert_same(sandbox: &Sandbox, records: u64) {
-    let verified = verify(sandbox, &[]);
-    assert_eq!(verified.kinds(), BTreeSet::new());
-    assert_eq!((verified.code, verified.compared.compared), (Some(0), records));
-    assert!(verified.compared.done);
-}
-
-pub fn kinds<const N: usize>(kinds: [(&str, &'static str); N]) -> BTreeSet<(String, &'static str)> {
-    kinds
-        .into_iter()
-        .map(|(key, kind)| (key.to_owned(), kind))
-        .collect()
-}
-
-/// Waits until the deliveries up to this one are in Memcached.
-fn settled(sandbox: &Sandbox, host: &mut Host, sequence: u64) {
-    host.acknowledged(sequence);
-    up_to_date(sandbox);
-}
-
-/// Waits until nothing waits for Memcached.
-fn up_to_date(sandbox: &Sandbox) {
-    until("Memcached is up to date", || {
-        let memcached = status(sandbox)["profiles"][0]["sinks"]["memcached"].clone();
-        memcached["behind"] == 0 && memcached["state"] == "running"
-    });
-}
 
 /// A name by the usual template.
 fn name(place: &str, key: &str) -> String {
@@ -507,32 +433,6 @@ fn server_that_does_not_list_its_items_is_reported() {
     );
 }
 
-/// Answers to a comparison up to the last one, all their differences in one.
-pub fn compared(host: &mut Host, id: u64) -> Compared {
-    let mut all = Vec::new();
-    loop {
-        let Answer { id: of, reply } = host.answer();
-        let Reply::Compared(mut compared) = reply else {
-            assert_ne!(of, id, "{reply:?}");
-            continue;
-        };
-        all.append(&mut compared.differences);
-        if compared.done {
-            compared.differences = all;
-            return compared;
-        }
-    }
-}
-
-pub fn ask(host: &mut Host, id: u64, repair: bool) {
-    host.ask(
-        id,
-        &format!(
-            r#"{{"compare":{{"origin":"{ORIGIN}","database":"shop","store":"orders","repair":{repair}}}}}"#
-        ),
-    );
-}
-
 #[test]
 fn the_inspector_compares_and_repairs() {
     let mut sandbox = Sandbox::new();
@@ -549,7 +449,10 @@ fn the_inspector_compares_and_repairs() {
     host.ask(2, r#"{"stores":{}}"#);
     let found = compared(&mut host, 1);
     assert_eq!((found.compared, found.missing, found.repaired), (500, 200, 0));
-    assert_eq!(found.differences.len(), protocol::inspect::MAX_DIFFERENCES);
+    assert_eq!(
+        found.differences.len(),
+        protocol::wire::inspector::MAX_DIFFERENCES
+    );
     let first = &found.differences[0];
     assert_eq!((first.kind, &*first.address.key), (Missing, "0"));
     ask(&mut host, 3, true);

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::{MAX_GROWTH, MAX_LOOKS, Plan, Redaction, key::KeyPath, upgrade::Stores, value::Room};
 use crate::{
-    commit::{Operation, Range, Records, Snapshot},
+    body::{Operation, Range, Records, Snapshot},
     json,
     key::KeyError,
     schema::SchemaChange,
@@ -52,7 +52,7 @@ enum Outline<'a> {
     Digests(DigestsOutline<'a>),
     #[serde(borrow)]
     Records(Records<'a>),
-    Inventory(serde::de::IgnoredAny),
+    StoreList(serde::de::IgnoredAny),
     Deletion(serde::de::IgnoredAny),
     Gap(serde::de::IgnoredAny),
     Skipped(serde::de::IgnoredAny),
@@ -81,7 +81,7 @@ struct DigestsOutline<'a> {
 }
 
 impl Redaction {
-    /// The JSON text of a [`crate::commit::Body`], redacted.
+    /// The JSON text of a [`crate::body::Body`], redacted.
     ///
     /// One that cannot be read is replaced by one that can't be read either: the host says so, and
     /// has a commit's stores read again.
@@ -108,7 +108,7 @@ impl Redaction {
             }
             Outline::Digests(digests) => self.digests(&digests, &mut changes),
             Outline::Records(records) => self.records(origin, &records, &mut changes)?,
-            Outline::Inventory(_) | Outline::Deletion(_) | Outline::Gap(_) | Outline::Skipped(_) => {}
+            Outline::StoreList(_) | Outline::Deletion(_) | Outline::Gap(_) | Outline::Skipped(_) => {}
         }
         if changes.grown > MAX_GROWTH {
             return Err(Unreadable::TooLong);

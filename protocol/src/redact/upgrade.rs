@@ -15,7 +15,7 @@ use std::{
 use serde_json::value::RawValue;
 
 use super::{Plan, Redaction, key::KeyPath};
-use crate::{commit::Operation, schema::SchemaChange};
+use crate::{body::Operation, schema::SchemaChange};
 
 /// A store from the first operation on it to the last.
 struct Lineage<'t> {

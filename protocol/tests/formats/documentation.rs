@@ -221,7 +221,7 @@ fn a_gap_says_how_many_and_nothing_else_does() {
 
 #[test]
 fn error_codes_are_all_on_the_page() {
-    use protocol::message::ErrorCode::{
+    use protocol::wire::host::ErrorCode::{
         Config, FrameTooLong, HelloExpected, HostAway, JournalFailed, JournalFormat, JournalLocked,
         MalformedDelivery, MalformedMessage, MalformedQuestion, OriginNotCaptured, ProtocolMismatch,
         QuestionFailed,
@@ -257,7 +257,7 @@ fn the_questions_on_the_page_are_questions() {
         .collect();
     assert_eq!(rows.len(), 8);
     for row in rows {
-        let question: Result<protocol::inspect::Question, _> = serde_json::from_str(row[0][0]);
+        let question: Result<protocol::wire::inspector::Question, _> = serde_json::from_str(row[0][0]);
         question.unwrap_or_else(|error| panic!("{}: {error}", row[0][0]));
     }
 }

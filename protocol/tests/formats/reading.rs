@@ -6,11 +6,14 @@
 use std::fmt::Debug;
 
 use idb_relay_protocol::{
-    commit::Body,
+    body::Body,
     event::Event,
-    inspect::{FromInspector, Reply, ToInspector},
     json::read,
-    message::{FromBridge, FromHost, ToBridge, ToHost},
+    wire::{
+        bridge::{FromBridge, ToBridge},
+        host::{FromHost, ToHost},
+        inspector::{FromInspector, Reply, ToInspector},
+    },
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -44,7 +47,7 @@ const SAMPLES: [&str; 29] = [
     r#"{"ask":{"id":7,"question":{"compare":{"repair":false}}}}"#,
     r#"{"commit":{"database":"d","version":1,"began_at":-1,"committed_at":2,"key_paths":{"s":["a","b"]},"operations":[{"put":{"store":"s","key":"\ud800","value":-0}},{"schema":{"store":"s","change":{"delete_store":{}}}}]}}"#,
     r#"{"records":{"database":"d","version":1,"store":"s","began_at":1,"read_at":2,"present":[{"key":1,"value":{}}],"absent":[[1,2]]}}"#,
-    r#"{"inventory":{"began_at":1,"read_at":2,"databases":[{"name":"d","version":1,"stores":null}]}}"#,
+    r#"{"store_list":{"began_at":1,"read_at":2,"databases":[{"name":"d","version":1,"stores":null}]}}"#,
     r#"{"op":"c","key":1,"before":null,"after":{"a":1},"ts_ms":1,"source":{"version":"0","browser":"b","profile":"p","origin":"o","bucket":"","database":"d","database_version":1,"store":"s","context":"c","sequence":1,"snapshot":false},"transaction":{"id":"c:1","total_order":1,"event_count":1}}"#,
     r#"{"snapshot":{}}"#,
 ];

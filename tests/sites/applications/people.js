@@ -15,11 +15,14 @@ const secondVersion = (name) => {
     .version(2)
     .stores({ people: "++id, name, born, *tags", notes: null, pages: "&path" })
     .upgrade((upgrading) => {
-      const people = upgrading.table("people").toCollection().modify((person) => {
-        person.born = 2000 - person.age;
-        delete person.age;
-        if (person.name === "Nameless") delete person.name;
-      });
+      const people = upgrading
+        .table("people")
+        .toCollection()
+        .modify((person) => {
+          person.born = 2000 - person.age;
+          delete person.age;
+          if (person.name === "Nameless") delete person.name;
+        });
       const pages = (notes) => notes.map(({ key, text }) => ({ path: `/${key}`, text }));
       const notes = upgrading.table("notes").toArray();
       return Promise.all([people, notes.then((notes) => upgrading.table("pages").bulkAdd(pages(notes)))]);
@@ -35,14 +38,23 @@ async function writeFirst(database, trace) {
   const names = ["Ada", "Grace", "Joan", "Hedy", "Nameless"];
   trace.saw("last key", await people.bulkAdd(names.map((name, index) => ({ name, city: "x", age: 30 + index }))));
   await trace.outcome("bulkAdd of a key that is taken", () =>
-    people.bulkAdd([{ id: 100, name: "stays?" }, { id: 1, name: "taken" }]),
+    people.bulkAdd([
+      { id: 100, name: "stays?" },
+      { id: 1, name: "taken" },
+    ]),
   );
   await notes.bulkPut([
     { key: "a", text: "one", tags: ["x", "y"] },
     { key: "b", text: "two", tags: new Set([1]) },
     { key: "c", text: "three", bytes: new Uint8Array([1, 2, 3]) },
   ]);
-  trace.saw("modified", await people.where("[city+age]").between(["x", 31], ["x", 33]).modify({ tags: ["seen"] }));
+  trace.saw(
+    "modified",
+    await people
+      .where("[city+age]")
+      .between(["x", 31], ["x", 33])
+      .modify({ tags: ["seen"] }),
+  );
   trace.saw("updated", await people.update(4, { "address.street": "Main", tags: undefined }));
   trace.saw("upserted", await people.upsert(7, { name: "Mary", city: "y", age: 20 }));
   await people.bulkDelete([3, 99]);
@@ -92,9 +104,16 @@ export async function writePeople(name, trace) {
   trace.saw("pages", await second.pages.toArray());
   await second.people.add({ id: 60, name: "watched", tags: ["t"] });
   await watched();
-  await second.people.orderBy("born").reverse().limit(1).modify((_person, context) => delete context.value);
+  await second.people
+    .orderBy("born")
+    .reverse()
+    .limit(1)
+    .modify((_person, context) => delete context.value);
   await second.pages.put({ path: "/", text: "x".repeat(100_000) });
   trace.saw("people of the second version", await second.people.toArray());
-  trace.saw("stores", second.tables.map(({ name: store }) => store));
+  trace.saw(
+    "stores",
+    second.tables.map(({ name: store }) => store),
+  );
   second.close();
 }

@@ -25,7 +25,13 @@ async function writeItems(connection, trace) {
   transaction.addEventListener("complete", () => zones.add(`complete in ${Zone.current.name}`));
   items.add({ text: "first" }).onsuccess = () => {
     zones.add(`onsuccess in ${Zone.current.name}`);
-    items.put({ id: 10, text: "ten", get read() { return Zone.current.name; } });
+    items.put({
+      id: 10,
+      text: "ten",
+      get read() {
+        return Zone.current.name;
+      },
+    });
     items.add({ id: 10, text: "taken" }).addEventListener("error", (event) => {
       zones.add(`error in ${Zone.current.name}`);
       event.preventDefault();

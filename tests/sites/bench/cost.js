@@ -53,17 +53,37 @@ const made = (count, make) => Array.from({ length: count }, (_, number) => make(
 
 window.cost = {
   // 5,000 rows of 250 bytes in one transaction.
-  rows: () => timed(made(5000, (number) => row(number, 250)), 1),
+  rows: () =>
+    timed(
+      made(5000, (number) => row(number, 250)),
+      1,
+    ),
   // The same in transactions of 100.
-  hundreds: () => timed(made(5000, (number) => row(number, 250)), 50),
+  hundreds: () =>
+    timed(
+      made(5000, (number) => row(number, 250)),
+      50,
+    ),
   // 300 rows, each in a transaction of its own.
-  singles: () => timed(made(300, (number) => row(number, 250)), 300),
+  singles: () =>
+    timed(
+      made(300, (number) => row(number, 250)),
+      300,
+    ),
   // 500 documents of 200 nested objects in one transaction.
   documents: () => timed(made(500, nested), 1),
   // 1,000 rows of 20 KB of text in one transaction.
-  texts: () => timed(made(1000, (number) => row(number, 20_000)), 1),
+  texts: () =>
+    timed(
+      made(1000, (number) => row(number, 20_000)),
+      1,
+    ),
   // 10 buffers of 5 MB in one transaction.
-  buffers: () => timed(made(10, () => new ArrayBuffer(5_000_000)), 1),
+  buffers: () =>
+    timed(
+      made(10, () => new ArrayBuffer(5_000_000)),
+      1,
+    ),
   // The last write of a round.
   async mark(value) {
     const transaction = (await opened).transaction("rows", "readwrite");

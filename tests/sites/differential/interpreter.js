@@ -47,7 +47,8 @@ class Run {
       this.log("errors", String(event.message));
       event.preventDefault();
     };
-    const onRejection = (/** @type {PromiseRejectionEvent} */ event) => this.log("errors", "rejection", describe(event.reason));
+    const onRejection = (/** @type {PromiseRejectionEvent} */ event) =>
+      this.log("errors", "rejection", describe(event.reason));
     addEventListener("error", onError);
     addEventListener("unhandledrejection", onRejection);
     for (const [index, step] of this.program.steps.entries()) {
@@ -67,9 +68,12 @@ class Run {
     let content = /** @type {Trace["content"]} */ ({});
     // What was stuck may go on once the connections are closed, and change a version under the
     // reader.
-    const reading = this.content().then((found) => void (content = found), (error) => {
-      if (!this.stuck) throw error;
-    });
+    const reading = this.content().then(
+      (found) => void (content = found),
+      (error) => {
+        if (!this.stuck) throw error;
+      },
+    );
     await this.settled(reading);
     return content;
   }
@@ -82,11 +86,14 @@ class Run {
   async settled(promise) {
     let timer = 0;
     const patience = new Promise((resolve) => {
-      timer = setTimeout(() => {
-        this.stuck = true;
-        this.log("errors", "something never settled");
-        resolve(undefined);
-      }, this.stuck ? STUCK_PATIENCE : PATIENCE);
+      timer = setTimeout(
+        () => {
+          this.stuck = true;
+          this.log("errors", "something never settled");
+          resolve(undefined);
+        },
+        this.stuck ? STUCK_PATIENCE : PATIENCE,
+      );
     });
     await Promise.race([promise, patience]);
     clearTimeout(timer);
@@ -110,9 +117,12 @@ class Run {
   /** @param {any} step @param {string} group */
   step(step, group) {
     switch (step.step) {
-      case "open": return this.open(step, group);
-      case "delete": return this.deleteDatabase(step, group);
-      case "close": return void this.connections.get(step.connection)?.close();
+      case "open":
+        return this.open(step, group);
+      case "delete":
+        return this.deleteDatabase(step, group);
+      case "close":
+        return void this.connections.get(step.connection)?.close();
       case "transactions":
         for (const description of step.list) this.transaction(description);
         return;
@@ -121,53 +131,61 @@ class Run {
         // transactions.
         for (const [index, part] of step.parts.entries()) this.step(part, `${group}.${index}`);
         return;
-      case "wrong": return this.wrong(step, group);
-      default: throw new Error("a program names an unknown step: " + step.step);
+      case "wrong":
+        return this.wrong(step, group);
+      default:
+        throw new Error("a program names an unknown step: " + step.step);
     }
   }
 
   /** @param {any} step @param {string} group */
   open(step, group) {
     const name = this.databaseName(step.database);
-    const request = this.attempt(group, "open", () => step.version === undefined ? indexedDB.open(name) : indexedDB.open(name, step.version));
+    const request = this.attempt(group, "open", () =>
+      step.version === undefined ? indexedDB.open(name) : indexedDB.open(name, step.version),
+    );
     if (!request) return;
-    this.pending.push(new Promise((resolve) => {
-      request.onblocked = (event) => this.unblock(group, event);
-      request.onupgradeneeded = (event) => {
-        this.logEvent(group, event);
-        const transaction = /** @type {IDBTransaction} */ (request.transaction);
-        this.watch(transaction, group);
-        this.watchConnection(request.result, group, step);
-        this.operations(step.upgrade, { transaction, group });
-        if (step.outcome === "abort") this.attempt(group, "abort", () => transaction.abort());
-        if (step.outcome === "throw") throw new TypeError("from upgradeneeded");
-      };
-      request.onsuccess = (event) => {
-        this.logEvent(group, event);
-        this.log(group, describe([...request.result.objectStoreNames]), String(request.result.version));
-        this.connections.get(step.connection)?.close();
-        this.connections.set(step.connection, request.result);
-        this.watchConnection(request.result, group, step);
-        resolve();
-      };
-      request.onerror = (event) => {
-        this.logEvent(group, event);
-        event.preventDefault();
-        resolve();
-      };
-    }));
+    this.pending.push(
+      new Promise((resolve) => {
+        request.onblocked = (event) => this.unblock(group, event);
+        request.onupgradeneeded = (event) => {
+          this.logEvent(group, event);
+          const transaction = /** @type {IDBTransaction} */ (request.transaction);
+          this.watch(transaction, group);
+          this.watchConnection(request.result, group, step);
+          this.operations(step.upgrade, { transaction, group });
+          if (step.outcome === "abort") this.attempt(group, "abort", () => transaction.abort());
+          if (step.outcome === "throw") throw new TypeError("from upgradeneeded");
+        };
+        request.onsuccess = (event) => {
+          this.logEvent(group, event);
+          this.log(group, describe([...request.result.objectStoreNames]), String(request.result.version));
+          this.connections.get(step.connection)?.close();
+          this.connections.set(step.connection, request.result);
+          this.watchConnection(request.result, group, step);
+          resolve();
+        };
+        request.onerror = (event) => {
+          this.logEvent(group, event);
+          event.preventDefault();
+          resolve();
+        };
+      }),
+    );
   }
 
   /** @param {any} step @param {string} group */
   deleteDatabase(step, group) {
     const request = indexedDB.deleteDatabase(this.databaseName(step.database));
-    this.pending.push(new Promise((resolve) => {
-      request.onblocked = (event) => this.unblock(group, event);
-      request.onsuccess = request.onerror = (event) => {
-        this.logEvent(group, event);
-        resolve();
-      };
-    }));
+    this.pending.push(
+      new Promise((resolve) => {
+        request.onblocked = (event) => this.unblock(group, event);
+        request.onsuccess = request.onerror = (event) => {
+          this.logEvent(group, event);
+          resolve();
+        };
+      }),
+    );
   }
 
   /**
@@ -197,7 +215,9 @@ class Run {
     const connection = this.connections.get(description.connection);
     if (!connection) return this.log(group, "no connection");
     const options = description.durability ? { durability: description.durability } : undefined;
-    const transaction = this.attempt(group, "transaction", () => connection.transaction(description.stores, description.mode, options));
+    const transaction = this.attempt(group, "transaction", () =>
+      connection.transaction(description.stores, description.mode, options),
+    );
     if (!transaction) return;
     this.log(group, transaction.mode, transaction.durability, describe([...transaction.objectStoreNames]));
     this.watch(transaction, group);
@@ -206,18 +226,20 @@ class Run {
 
   /** @param {IDBTransaction} transaction @param {string} group */
   watch(transaction, group) {
-    this.pending.push(new Promise((resolve) => {
-      transaction.onerror = (event) => this.logEvent(group, event, "at transaction");
-      transaction.addEventListener("error", (event) => this.logEvent(group, event, "captured"), true);
-      transaction.onabort = (event) => {
-        this.logEvent(group, event, describe(transaction.error));
-        resolve();
-      };
-      transaction.oncomplete = (event) => {
-        this.logEvent(group, event);
-        resolve();
-      };
-    }));
+    this.pending.push(
+      new Promise((resolve) => {
+        transaction.onerror = (event) => this.logEvent(group, event, "at transaction");
+        transaction.addEventListener("error", (event) => this.logEvent(group, event, "captured"), true);
+        transaction.onabort = (event) => {
+          this.logEvent(group, event, describe(transaction.error));
+          resolve();
+        };
+        transaction.oncomplete = (event) => {
+          this.logEvent(group, event);
+          resolve();
+        };
+      }),
+    );
   }
 
   /** @param {string} group @param {Event} event @param {string} [note] */
@@ -228,9 +250,22 @@ class Run {
     if (target instanceof IDBRequest && target.readyState === "done") {
       outcome = target.error ? describe(target.error) : describe(target.result);
     }
-    this.log(group, event.type, String(event.eventPhase), describe(target), describe(event.currentTarget), versions, outcome,
-      String(event.bubbles), String(event.cancelable), String(event.defaultPrevented), String(event.isTrusted),
-      String(event.composedPath().length), String(globalThis.event === event), note);
+    this.log(
+      group,
+      event.type,
+      String(event.eventPhase),
+      describe(target),
+      describe(event.currentTarget),
+      versions,
+      outcome,
+      String(event.bubbles),
+      String(event.cancelable),
+      String(event.defaultPrevented),
+      String(event.isTrusted),
+      String(event.composedPath().length),
+      String(globalThis.event === event),
+      note,
+    );
   }
 
   /** @param {any[]} operations @param {{transaction: IDBTransaction, group: string}} context */
@@ -250,38 +285,66 @@ class Run {
     };
     const keys = "key" in operation;
     switch (operation.op) {
-      case "put": return request(() => keys ? store().put(build("value"), build("key")) : store().put(build("value")));
-      case "add": return request(() => keys ? store().add(build("value"), build("key")) : store().add(build("value")));
-      case "delete": return request(() => store().delete(build("key")));
-      case "clear": return request(() => store().clear());
-      case "get": return request(() => store().get(build("key")));
-      case "count": return request(() => keys ? store().count(build("key")) : store().count());
-      case "getAll": return request(() => store().getAll());
-      case "getAllKeys": return request(() => store().getAllKeys());
-      case "index": return request(() => store().index("by_n").getAll());
-      case "cursor": return this.cursor(operation, context);
-      case "commit": return void this.attempt(group, "commit", () => transaction.commit());
-      case "abort": return void this.attempt(group, "abort", () => transaction.abort());
-      case "microtask": return void Promise.resolve().then(() => this.operations(operation.then, context));
+      case "put":
+        return request(() => (keys ? store().put(build("value"), build("key")) : store().put(build("value"))));
+      case "add":
+        return request(() => (keys ? store().add(build("value"), build("key")) : store().add(build("value"))));
+      case "delete":
+        return request(() => store().delete(build("key")));
+      case "clear":
+        return request(() => store().clear());
+      case "get":
+        return request(() => store().get(build("key")));
+      case "count":
+        return request(() => (keys ? store().count(build("key")) : store().count()));
+      case "getAll":
+        return request(() => store().getAll());
+      case "getAllKeys":
+        return request(() => store().getAllKeys());
+      case "index":
+        return request(() => store().index("by_n").getAll());
+      case "cursor":
+        return this.cursor(operation, context);
+      case "commit":
+        return void this.attempt(group, "commit", () => transaction.commit());
+      case "abort":
+        return void this.attempt(group, "abort", () => transaction.abort());
+      case "microtask":
+        return void Promise.resolve().then(() => this.operations(operation.then, context));
       case "task":
-        this.pending.push(new Promise((resolve) => setTimeout(() => {
-          // Whether the transaction is inactive or finished by now is a matter of time: only the
-          // kind of error is logged.
-          try { transaction.objectStore(operation.store).put(1, 1); } catch (error) { this.log(group + " task", (/** @type {any} */ (error)).constructor.name); }
-          resolve();
-        })));
+        this.pending.push(
+          new Promise((resolve) =>
+            setTimeout(() => {
+              // Whether the transaction is inactive or finished by now is a matter of time: only
+              // the kind of error is logged.
+              try {
+                transaction.objectStore(operation.store).put(1, 1);
+              } catch (error) {
+                this.log(group + " task", /** @type {any} */ (error).constructor.name);
+              }
+              resolve();
+            }),
+          ),
+        );
         return;
-      case "throw": throw new EvalError("from the program");
-      case "createObjectStore": return void this.attempt(group, operation.op, () => {
-        const made = transaction.db.createObjectStore(operation.store, operation.options);
-        if (operation.index) made.createIndex("by_n", "n", operation.index);
-        return made;
-      });
-      case "deleteObjectStore": return void this.attempt(group, operation.op, () => transaction.db.deleteObjectStore(operation.store));
-      case "createIndex": return void this.attempt(group, operation.op, () => store().createIndex("by_n", "n", operation.options));
-      case "deleteIndex": return void this.attempt(group, operation.op, () => store().deleteIndex("by_n"));
-      case "renameIndex": return void this.attempt(group, operation.op, () => (store().index("by_n").name = operation.to));
-      case "renameStore": return void this.attempt(group, operation.op, () => (store().name = operation.to));
+      case "throw":
+        throw new EvalError("from the program");
+      case "createObjectStore":
+        return void this.attempt(group, operation.op, () => {
+          const made = transaction.db.createObjectStore(operation.store, operation.options);
+          if (operation.index) made.createIndex("by_n", "n", operation.index);
+          return made;
+        });
+      case "deleteObjectStore":
+        return void this.attempt(group, operation.op, () => transaction.db.deleteObjectStore(operation.store));
+      case "createIndex":
+        return void this.attempt(group, operation.op, () => store().createIndex("by_n", "n", operation.options));
+      case "deleteIndex":
+        return void this.attempt(group, operation.op, () => store().deleteIndex("by_n"));
+      case "renameIndex":
+        return void this.attempt(group, operation.op, () => (store().index("by_n").name = operation.to));
+      case "renameStore":
+        return void this.attempt(group, operation.op, () => (store().name = operation.to));
       case "stale": {
         // A request on a store object that has been deleted in this upgrade.
         const stale = this.attempt(group, "stale", store);
@@ -289,7 +352,8 @@ class Run {
         this.attempt(group, "stale delete", () => transaction.db.deleteObjectStore(operation.store));
         return void this.attempt(group, "stale put", () => stale.put({ id: 1 }, 1));
       }
-      default: throw new Error("a program names an unknown operation: " + operation.op);
+      default:
+        throw new Error("a program names an unknown operation: " + operation.op);
     }
   }
 
@@ -328,7 +392,9 @@ class Run {
       const store = transaction.objectStore(operation.store);
       const source = operation.index ? store.index("by_n") : store;
       const range = "range" in operation ? buildValue(operation.range, touch) : null;
-      return operation.keyOnly ? source.openKeyCursor(range, operation.direction) : source.openCursor(range, operation.direction);
+      return operation.keyOnly
+        ? source.openKeyCursor(range, operation.direction)
+        : source.openCursor(range, operation.direction);
     });
     if (!request) return;
     let step = 0;
@@ -341,10 +407,15 @@ class Run {
         const made = this.attempt(group, "cursor " + action.do, call);
         if (made) this.handle(made, action, context);
       };
-      if (action.do === "update") act(() => cursor.update(action.keep ? { ...cursor.value, n: action.n } : buildValue(action.value, touch)));
+      if (action.do === "update")
+        act(() => cursor.update(action.keep ? { ...cursor.value, n: action.n } : buildValue(action.value, touch)));
       if (action.do === "delete") act(() => cursor.delete());
-      if (action.do === "twice") { act(() => cursor.update(cursor.value)); act(() => cursor.delete()); }
-      if (step < 6) this.attempt(group, "continue", () => action.advance ? cursor.advance(action.advance) : cursor.continue());
+      if (action.do === "twice") {
+        act(() => cursor.update(cursor.value));
+        act(() => cursor.delete());
+      }
+      if (step < 6)
+        this.attempt(group, "continue", () => (action.advance ? cursor.advance(action.advance) : cursor.continue()));
       if (action.late) act(() => cursor.update({ id: 1 }));
     };
     request.onerror = (event) => this.logEvent(group, event);
@@ -355,8 +426,12 @@ class Run {
    */
   wrong(step, group) {
     const methods = /** @type {[any, string][]} */ ([
-      [IDBObjectStore.prototype, "put"], [IDBObjectStore.prototype, "add"], [IDBObjectStore.prototype, "delete"],
-      [IDBObjectStore.prototype, "clear"], [IDBCursor.prototype, "update"], [IDBCursor.prototype, "delete"],
+      [IDBObjectStore.prototype, "put"],
+      [IDBObjectStore.prototype, "add"],
+      [IDBObjectStore.prototype, "delete"],
+      [IDBObjectStore.prototype, "clear"],
+      [IDBCursor.prototype, "update"],
+      [IDBCursor.prototype, "delete"],
     ]);
     for (const [prototype, name] of methods) {
       const method = prototype[name];
@@ -366,11 +441,34 @@ class Run {
       }
       this.attempt(group, "new " + name, () => new method(1));
       const descriptor = /** @type {any} */ (Object.getOwnPropertyDescriptor(prototype, name));
-      this.log(group, name, describe({ ...descriptor, value: typeof descriptor.value }), describe(Reflect.ownKeys(method)), String(method),
-        Function.prototype.toString.call(method), method.name, String(method.length), String("prototype" in method), describe(Object.getPrototypeOf(method) === Function.prototype));
+      this.log(
+        group,
+        name,
+        describe({ ...descriptor, value: typeof descriptor.value }),
+        describe(Reflect.ownKeys(method)),
+        String(method),
+        Function.prototype.toString.call(method),
+        method.name,
+        String(method.length),
+        String("prototype" in method),
+        describe(Object.getPrototypeOf(method) === Function.prototype),
+      );
     }
-    this.log(group, describe(Reflect.ownKeys(IDBObjectStore.prototype)), describe(Reflect.ownKeys(IDBCursor.prototype)), String(Function.prototype.toString));
-    this.log(group, describe(Object.getOwnPropertyNames(globalThis).filter((name) => name !== "Run" && !/^\d+$/.test(name)).sort().join()));
+    this.log(
+      group,
+      describe(Reflect.ownKeys(IDBObjectStore.prototype)),
+      describe(Reflect.ownKeys(IDBCursor.prototype)),
+      String(Function.prototype.toString),
+    );
+    this.log(
+      group,
+      describe(
+        Object.getOwnPropertyNames(globalThis)
+          .filter((name) => name !== "Run" && !/^\d+$/.test(name))
+          .sort()
+          .join(),
+      ),
+    );
   }
 
   /** What the databases hold now: database, store, then the descriptions of key and value. */
@@ -384,7 +482,9 @@ class Run {
       for (const storeName of connection.objectStoreNames) {
         const store = connection.transaction(storeName).objectStore(storeName);
         const [keys, values] = await Promise.all([promised(store.getAllKeys()), promised(store.getAll())]);
-        stores[storeName] = Object.fromEntries(keys.map((key, index) => [describe(canonical(key)), describe(values[index])]));
+        stores[storeName] = Object.fromEntries(
+          keys.map((key, index) => [describe(canonical(key)), describe(values[index])]),
+        );
       }
       connection.close();
     }
@@ -420,7 +520,8 @@ async function forgetPrograms(programs) {
   for (const { name } of await indexedDB.databases()) {
     // Not awaited: an engine that is stuck with one of them would never go on, and no program
     // shares names with another.
-    if (programs.some((program) => name?.startsWith(program.name + "-"))) indexedDB.deleteDatabase(/** @type {string} */ (name));
+    if (programs.some((program) => name?.startsWith(program.name + "-")))
+      indexedDB.deleteDatabase(/** @type {string} */ (name));
   }
 }
 
@@ -435,7 +536,8 @@ function describeTyped(content) {
     described[database] = {};
     for (const [store, records] of Object.entries(stores)) {
       described[database][store] = Object.fromEntries(
-        Object.entries(records).map(([key, value]) => [describe(decodeTyped(key)), describe(decodeTyped(value))]));
+        Object.entries(records).map(([key, value]) => [describe(decodeTyped(key)), describe(decodeTyped(value))]),
+      );
     }
   }
   return described;

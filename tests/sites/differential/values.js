@@ -19,27 +19,42 @@ function buildValue(description, touch) {
   }
   const inner = (/** @type {string} */ name) => buildValue(description[name], touch);
   switch (description.v) {
-    case "undefined": return undefined;
-    case "number": return Number(description.text);
-    case "bigint": return BigInt(description.text);
-    case "date": return new Date(description.time);
-    case "regexp": return new RegExp(description.source, description.flags);
-    case "map": return new Map(inner("pairs"));
-    case "set": return new Set(inner("items"));
-    case "error": return Object.assign(new (/** @type {any} */ (globalThis))[description.name](description.message), inner("own") ?? {});
-    case "boxed": return Object(inner("value"));
-    case "buffer": return new Uint8Array(description.bytes).buffer;
+    case "undefined":
+      return undefined;
+    case "number":
+      return Number(description.text);
+    case "bigint":
+      return BigInt(description.text);
+    case "date":
+      return new Date(description.time);
+    case "regexp":
+      return new RegExp(description.source, description.flags);
+    case "map":
+      return new Map(inner("pairs"));
+    case "set":
+      return new Set(inner("items"));
+    case "error":
+      return Object.assign(
+        new /** @type {any} */ (globalThis)[description.name](description.message),
+        inner("own") ?? {},
+      );
+    case "boxed":
+      return Object(inner("value"));
+    case "buffer":
+      return new Uint8Array(description.bytes).buffer;
     case "resizable": {
-      const buffer = new (/** @type {any} */ (ArrayBuffer))(4, { maxByteLength: description.maximum });
+      const buffer = new /** @type {any} */ (ArrayBuffer)(4, { maxByteLength: description.maximum });
       return [buffer, new Uint8Array(buffer), new DataView(buffer, 1, 2)];
     }
     case "view": {
       const buffer = new Uint8Array(description.bytes).buffer;
-      const View = (/** @type {any} */ (globalThis))[description.type];
+      const View = /** @type {any} */ (globalThis)[description.type];
       return new View(buffer, description.offset ?? 0, description.length);
     }
-    case "surrogate": return "a\ud800b";
-    case "repeat": return description.text.repeat(description.times);
+    case "surrogate":
+      return "a\ud800b";
+    case "repeat":
+      return description.text.repeat(description.times);
     case "deep": {
       let object = {};
       for (let depth = 0; depth < description.depth; depth++) object = { object };
@@ -64,7 +79,10 @@ function buildValue(description, touch) {
     case "getter": {
       const object = { id: description.id, z: 1 };
       let reads = 0;
-      Object.defineProperty(object, "n", { enumerable: true, get: () => (touch("get n"), description.changes ? reads++ : description.n ?? 1) });
+      Object.defineProperty(object, "n", {
+        enumerable: true,
+        get: () => (touch("get n"), description.changes ? reads++ : (description.n ?? 1)),
+      });
       return object;
     }
     case "key getter": {
@@ -73,7 +91,13 @@ function buildValue(description, touch) {
       return object;
     }
     case "throwing getter":
-      return { id: description.id, get n() { touch("get n, throws"); throw new RangeError("from the getter"); } };
+      return {
+        id: description.id,
+        get n() {
+          touch("get n, throws");
+          throw new RangeError("from the getter");
+        },
+      };
     case "hidden getter": {
       const object = { id: description.id };
       Object.defineProperty(object, "n", { enumerable: false, get: () => (touch("get hidden"), 1) });
@@ -91,35 +115,82 @@ function buildValue(description, touch) {
       return object;
     }
     case "proxy":
-      return new Proxy({ id: description.id, n: 1 }, {
-        ownKeys: (target) => (touch("trap ownKeys"), Reflect.ownKeys(target)),
-        get: (target, name) => (touch("trap get " + String(name)), Reflect.get(target, name)),
-        getOwnPropertyDescriptor: (target, name) => (touch("trap descriptor"), Reflect.getOwnPropertyDescriptor(target, name)),
-        getPrototypeOf: (target) => (touch("trap prototype"), Reflect.getPrototypeOf(target)),
-      });
-    case "inner proxy": return { id: description.id, inner: new Proxy({}, { ownKeys: () => (touch("trap inner"), []) }) };
-    case "to json": return { id: description.id, n: 1, toJSON: undefined, own: Object.assign(Object.create({ toJSON() { touch("toJSON"); return 1; } }), { a: 1 }) };
+      return new Proxy(
+        { id: description.id, n: 1 },
+        {
+          ownKeys: (target) => (touch("trap ownKeys"), Reflect.ownKeys(target)),
+          get: (target, name) => (touch("trap get " + String(name)), Reflect.get(target, name)),
+          getOwnPropertyDescriptor: (target, name) => (
+            touch("trap descriptor"),
+            Reflect.getOwnPropertyDescriptor(target, name)
+          ),
+          getPrototypeOf: (target) => (touch("trap prototype"), Reflect.getPrototypeOf(target)),
+        },
+      );
+    case "inner proxy":
+      return { id: description.id, inner: new Proxy({}, { ownKeys: () => (touch("trap inner"), []) }) };
+    case "to json":
+      return {
+        id: description.id,
+        n: 1,
+        toJSON: undefined,
+        own: Object.assign(
+          Object.create({
+            toJSON() {
+              touch("toJSON");
+              return 1;
+            },
+          }),
+          { a: 1 },
+        ),
+      };
     case "instance": {
-      class Point { constructor() { this.x = 1; this.id = description.id; } get y() { touch("get y"); return 2; } }
+      class Point {
+        constructor() {
+          this.x = 1;
+          this.id = description.id;
+        }
+        get y() {
+          touch("get y");
+          return 2;
+        }
+      }
       return new Point();
     }
-    case "bare": return Object.assign(Object.create(null), { id: description.id, a: 1 });
-    case "function": return description.id === undefined ? () => {} : { id: description.id, f() {} };
-    case "symbol": return Symbol("s");
-    case "symbol member": return { id: description.id, [Symbol("s")]: 1, a: 1 };
-    case "proto member": return JSON.parse('{"id":' + JSON.stringify(description.id ?? null) + ',"__proto__":{"a":1},"constructor":1}');
+    case "bare":
+      return Object.assign(Object.create(null), { id: description.id, a: 1 });
+    case "function":
+      return description.id === undefined ? () => {} : { id: description.id, f() {} };
+    case "symbol":
+      return Symbol("s");
+    case "symbol member":
+      return { id: description.id, [Symbol("s")]: 1, a: 1 };
+    case "proto member":
+      return JSON.parse('{"id":' + JSON.stringify(description.id ?? null) + ',"__proto__":{"a":1},"constructor":1}');
     case "platform": {
       const rect = new DOMRect(1, -0, NaN, 4);
       const pixels = new ImageData(new Uint8ClampedArray([1, 2, 3, 4]), 1);
-      return { id: description.id, rect, quad: DOMQuad.fromRect(rect), matrix: new DOMMatrixReadOnly([1, 2, 3, 4, 5, 6]), pixels, again: pixels };
+      return {
+        id: description.id,
+        rect,
+        quad: DOMQuad.fromRect(rect),
+        matrix: new DOMMatrixReadOnly([1, 2, 3, 4, 5, 6]),
+        pixels,
+        again: pixels,
+      };
     }
-    case "blob": return { id: description.id, blob: new Blob(["abc"], { type: "text/plain" }) };
+    case "blob":
+      return { id: description.id, blob: new Blob(["abc"], { type: "text/plain" }) };
     case "array getter key": {
       const array = /** @type {any[]} */ ([1, 2]);
       Object.defineProperty(array, 1, { enumerable: true, get: () => (touch("get key element"), description.element) });
       return array;
     }
-    case "cyclic key": { const array = /** @type {any[]} */ ([]); array.push(array); return array; }
+    case "cyclic key": {
+      const array = /** @type {any[]} */ ([]);
+      array.push(array);
+      return array;
+    }
     case "key range": {
       const { lower, upper, lowerOpen, upperOpen } = description;
       const low = buildValue(lower, touch);
@@ -128,7 +199,8 @@ function buildValue(description, touch) {
       if (upper === undefined) return IDBKeyRange.lowerBound(low, lowerOpen);
       return IDBKeyRange.bound(low, high, lowerOpen, upperOpen);
     }
-    default: throw new Error("a program names an unknown value: " + description.v);
+    default:
+      throw new Error("a program names an unknown value: " + description.v);
   }
 }
 
@@ -148,7 +220,10 @@ function describe(value, seen = new Map()) {
   seen.set(value, seen.size);
   const inner = (/** @type {any} */ item) => describe(item, seen);
   const tag = Object.prototype.toString.call(value).slice(8, -1);
-  const own = () => Object.keys(value).map((name) => `${JSON.stringify(name)}:${inner(value[name])}`).join();
+  const own = () =>
+    Object.keys(value)
+      .map((name) => `${JSON.stringify(name)}:${inner(value[name])}`)
+      .join();
   if (value instanceof DOMException) return `DOMException(${value.name}: ${value.message})`;
   if (value instanceof Error) return `${value.constructor.name}(${value.name}: ${value.message})`;
   if (value instanceof Date) return `Date(${value.getTime()})`;
@@ -167,9 +242,11 @@ function describe(value, seen = new Map()) {
     return `${tag}(${members})`;
   }
   if (value instanceof Blob) return `${tag}(${value.size},${value.type})`;
-  if (value instanceof IDBCursor) return `${tag}(${inner(value.key)},${inner(value.primaryKey)},${"value" in value ? inner(/** @type {any} */ (value).value) : ""})`;
+  if (value instanceof IDBCursor)
+    return `${tag}(${inner(value.key)},${inner(value.primaryKey)},${"value" in value ? inner(/** @type {any} */ (value).value) : ""})`;
   if (tag.startsWith("IDB")) return tag;
-  if (value instanceof Number || value instanceof String || value instanceof Boolean || value instanceof BigInt) return `Boxed(${inner(value.valueOf())})`;
+  if (value instanceof Number || value instanceof String || value instanceof Boolean || value instanceof BigInt)
+    return `Boxed(${inner(value.valueOf())})`;
   if (Array.isArray(value)) return `[${value.length}:${own()}]`;
   return `${tag === "Object" ? "" : tag}{${own()}}`;
 }

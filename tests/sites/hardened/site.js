@@ -83,9 +83,15 @@ delete causes.stack;
 const ownStack = new Error("with a stack of its own");
 defineProperty(ownStack, "stack", { value: "a stack", writable: true, configurable: true, enumerable: false });
 const values = [
-  ["plain", { date: new Date(5), list: [1, 2], text: "x", nothing: null, not: undefined, number: NaN, zero: -0, big: 5n }],
+  [
+    "plain",
+    { date: new Date(5), list: [1, 2], text: "x", nothing: null, not: undefined, number: NaN, zero: -0, big: 5n },
+  ],
   ["collections", { map: new Map([["k", new Set([2])]]), set: new Set([new Date(NaN)]) }],
-  ["bytes", { bytes: new Uint8Array([1, 2, 3]), view: new DataView(buffer, 1, 2), words: new Uint16Array(buffer), buffer }],
+  [
+    "bytes",
+    { bytes: new Uint8Array([1, 2, 3]), view: new DataView(buffer, 1, 2), words: new Uint16Array(buffer), buffer },
+  ],
   ["expression", /x+/giu],
   ["boxed", [Object(1), Object("s"), Object(true), Object(6n)]],
   ["errors", { causes, dom: new DOMException("d", "AbortError") }],
@@ -95,12 +101,22 @@ const values = [
   ["blob", { blob: new Blob(["abc"], { type: "text/plain" }), file: new File(["abcd"], "f.txt", { lastModified: 7 }) }],
   ["platform", [new DOMRect(1, 2, 3, 4), new DOMPoint(1), new DOMMatrix(), new DOMQuad(), new ImageData(1, 1)]],
   ["resizable", new ArrayBuffer(2, { maxByteLength: 4 })],
-  ["accessor", { get a() { return "from an accessor"; } }],
+  [
+    "accessor",
+    {
+      get a() {
+        return "from an accessor";
+      },
+    },
+  ],
   [["an", ["array", new Date(7)]], 1],
   [new Date(8), 2],
   [new Uint8Array([9]), 3],
 ];
-const inside = [{ a: [1], b: { c: new Date(1) } }, { a: "x", b: { c: 2 } }];
+const inside = [
+  { a: [1], b: { c: new Date(1) } },
+  { a: "x", b: { c: 2 } },
+];
 const nameGiven = { toString: () => "hardened, not there" };
 const dropped = { toString: () => "dropped" };
 
@@ -131,7 +147,13 @@ const write = (done) => {
     keyPathOf(compound);
     for (let index = 0; index < inside.length; index++) put(compound, inside[index]);
     put(storeOf(transaction, "made"), { text: "gets a key" });
-    put(storeOf(transaction, "made"), { id: { get deep() { return 7; } } });
+    put(storeOf(transaction, "made"), {
+      id: {
+        get deep() {
+          return 7;
+        },
+      },
+    });
     put(storeOf(transaction, "new name"), 1, "gone");
     clear(storeOf(transaction, "new name"));
     get(items, "plain");
@@ -196,7 +218,8 @@ for (let index = 0; index < roots.length; index++) {
     const at = `${path}.${String(key)}`.replace("globalThis.", "");
     const descriptor = getOwnPropertyDescriptor(owner, key);
     const { value } = descriptor;
-    if (value !== null && (typeof value === "object" || typeof value === "function") && value !== window) roots.push([at, value]);
+    if (value !== null && (typeof value === "object" || typeof value === "function") && value !== window)
+      roots.push([at, value]);
     // The engine makes promises by their constructor; what it asks for has to be one.
     if (key === "constructor") continue;
     for (const half of ["value", "get", "set"]) {
@@ -221,7 +244,9 @@ const wanted = `get set value writable enumerable configurable next done then to
   hole at before after units start end id inlined request store key assumed content openedAt beganAt operations stores doubtful why
   probe write flag isSet link links isArray generates transaction operation bubbles cancelable composed detail source ports origin
   prepareStackTrace stackTraceLimit`;
-const symbols = ownKeys(Symbol).map((key) => Symbol[key]).filter((value) => typeof value === "symbol");
+const symbols = ownKeys(Symbol)
+  .map((key) => Symbol[key])
+  .filter((value) => typeof value === "symbol");
 for (const name of [...wanted.split(/\s+/), ...symbols]) {
   if (hasOwn(Object.prototype, name)) continue;
   const path = `Object.prototype.${String(name)}`;
@@ -246,7 +271,16 @@ defineProperty(NativeError, "prepareStackTrace", {
 // Any member at all, of all objects but plain ones. Functions are those that the engine asks for
 // most.
 const traps = { __proto__: null };
-for (const trap of ["get", "set", "has", "deleteProperty", "defineProperty", "getOwnPropertyDescriptor", "ownKeys", "getPrototypeOf"]) {
+for (const trap of [
+  "get",
+  "set",
+  "has",
+  "deleteProperty",
+  "defineProperty",
+  "getOwnPropertyDescriptor",
+  "ownKeys",
+  "getPrototypeOf",
+]) {
   const native = reflected[trap];
   traps[trap] = function (_target, key) {
     if (trap !== "getPrototypeOf") note(`${this.path} lacks ${typeof key === "symbol" ? "a symbol" : key} (${trap})`);

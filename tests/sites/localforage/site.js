@@ -33,7 +33,12 @@ export async function run() {
   await failure(settings.setItem("never seen", () => "functions cannot be cloned"));
   await settings.clear();
   expect.truncated(STORE, "nothing", "theme");
-  await writeBelow(expect, STORE, (key, value) => [value, key], (_key, value) => value);
+  await writeBelow(
+    expect,
+    STORE,
+    (key, value) => [value, key],
+    (_key, value) => value,
+  );
   await settings.setItem("last", true);
   expect.created(STORE, "last", true);
   return expect.exactly();

@@ -91,7 +91,7 @@ stalls.onmessage = () => (window.otherStalls = true);
 // Blocks the page's thread for so many milliseconds. Other tabs are notified.
 window.stall = (milliseconds) => {
   stalls.postMessage("now");
-  for (const end = performance.now() + milliseconds; performance.now() < end; );
+  for (const end = performance.now() + milliseconds; performance.now() < end;);
 };
 
 // Deletes the database.

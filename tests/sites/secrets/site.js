@@ -63,7 +63,10 @@ window.written = async () => {
       {
         secret: shared,
         elsewhere: [shared, "open-beside"],
-        map: new Map([["pin", "hush-pin"], ["open", "open-map"]]),
+        map: new Map([
+          ["pin", "hush-pin"],
+          ["open", "open-map"],
+        ]),
         set: new Set(["hush-set", "open-set"]),
         error: new Error("hush-message"),
         blob: new Blob(["hush-blob"], { type: "text/plain" }),

@@ -6,7 +6,9 @@ const describe = (owner) =>
   Object.getOwnPropertyNames(owner).map((name) => {
     const { value, get, set, ...rest } = Object.getOwnPropertyDescriptor(owner, name);
     const functions = [value, get, set].map((one) =>
-      typeof one === "function" ? [one.name, one.length, Object.getOwnPropertyNames(one).sort(), typeof one.prototype] : typeof one,
+      typeof one === "function"
+        ? [one.name, one.length, Object.getOwnPropertyNames(one).sort(), typeof one.prototype]
+        : typeof one,
     );
     return [name, rest, functions];
   });

@@ -53,7 +53,7 @@ window.startMany = async (count) => {
 window.writeWhileBusy = async (kind, operations) => {
   await evaluateIn(kind, "opened().then(() => null)");
   const written = evaluateIn(kind, `write(${operations}).then(() => null)`);
-  for (const end = performance.now() + 5000; performance.now() < end; );
+  for (const end = performance.now() + 5000; performance.now() < end;);
   await written;
 };
 

@@ -32,7 +32,17 @@ globalThis.orderOfCalls = async () => {
       Promise.resolve().then(() => seen.push(`behind ${name}`));
     };
   };
-  note("put", store.put({ get member() { return seen.push("getter"); } }, "order"));
+  note(
+    "put",
+    store.put(
+      {
+        get member() {
+          return seen.push("getter");
+        },
+      },
+      "order",
+    ),
+  );
   attempt(() => store.put(() => {}, 1));
   attempt(() => store.put(1));
   attempt(() => store.put.call({}, 1));

@@ -66,7 +66,7 @@ window.together = (entries) =>
 // Adds one to the number under a key, again and again, each time in a transaction that reads it
 // first, until it is `target`.
 window.countTo = async (key, target) => {
-  for (let isThere = false; !isThere; ) {
+  for (let isThere = false; !isThere;) {
     await transact((items) => {
       items.get(key).onsuccess = ({ target: { result = 0 } }) => {
         isThere = result >= target;
@@ -84,7 +84,7 @@ window.putAndBeBusy = async (key, value, milliseconds) => {
   if (value === undefined) items.delete(key);
   else items.put(value, key);
   transaction.commit();
-  for (const end = performance.now() + milliseconds; performance.now() < end; );
+  for (const end = performance.now() + milliseconds; performance.now() < end;);
 };
 
 // Resolves once a key holds a value.

@@ -98,7 +98,7 @@ const NOTE_READINGS: &str = "(background, port, { open, bodies = [], surveyed })
     const note = (what) => background.readings.push([what, background.ports.indexOf(port)]);
     if (open?.survey === true) note('asks');
     for (const body of bodies) {
-        if (JSON.parse(body).inventory !== undefined) note('stores');
+        if (JSON.parse(body).store_list !== undefined) note('stores');
     }
     if (surveyed !== undefined) note('read');
 }";

@@ -34,7 +34,6 @@ mod policy;
 mod reading;
 mod redaction;
 mod sites;
-mod sizes;
 mod stacks;
 mod start;
 mod unseen;

@@ -2,16 +2,14 @@
 
 use std::{
     env, fs,
-    io::Write as _,
     path::{Path, PathBuf},
     thread,
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use flate2::{Compression, write::GzEncoder};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::run;
+use crate::{run, sizes};
 
 /// Where rustup knows the target by.
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
@@ -83,7 +81,7 @@ pub fn build(root: &Path, target: &Path, release: bool) -> Result<Vec<PathBuf>> 
     run::visibly("Building the extension", cargo)?;
     let built = target.join(TARGET).join(if release { "wasm" } else { "debug" });
     let built = &built;
-    run::step("Making the bindings", || {
+    let bound: Vec<Bound> = run::step("Making the bindings", || {
         thread::scope(|scope| {
             let modules: Vec<_> = MODULES
                 .iter()
@@ -93,9 +91,25 @@ pub fn build(root: &Path, target: &Path, release: bool) -> Result<Vec<PathBuf>> 
                 let panicked = |_| anyhow!("making the bindings panicked");
                 module.join().map_err(panicked).flatten()
             });
-            bound.collect()
+            bound.collect::<Result<_>>()
         })
-    })
+    })?;
+    if release {
+        let sizes: Vec<_> = MODULES
+            .iter()
+            .zip(&bound)
+            .map(|(module, bound)| (module.title, bound.size))
+            .collect();
+        sizes::record(root, target, &sizes)?;
+    }
+    Ok(bound.into_iter().map(|bound| bound.directory).collect())
+}
+
+/// A module with its bindings.
+struct Bound {
+    directory: PathBuf,
+    /// In bytes, gzipped.
+    size: usize,
 }
 
 /// Where cargo keeps its packages: what is shipped names their files without the directories of the
@@ -115,7 +129,7 @@ pub(crate) fn remapped() -> Result<Vec<String>> {
         .collect()
 }
 
-fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Result<PathBuf> {
+fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Result<Bound> {
     let path = built.join(module.library).with_extension("wasm");
     let bindings = target.join("extension").join(module.directory);
     if bindings.exists() {
@@ -142,11 +156,16 @@ fn bindings(module: &Module, built: &Path, target: &Path, release: bool) -> Resu
         parse_markup(&bindings.join(format!("{}.js", module.name)))
     };
     bind().with_context(|| format!("cannot make the bindings of {}", path.display()))?;
+    let file = bindings.join(format!("{}_bg.wasm", module.name));
+    let file = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let size = if release { sizes::gzipped(&file)? } else { 0 };
     if release {
-        let size = gzipped(&bindings.join(format!("{}_bg.wasm", module.name)))?;
         run::announce(&format!("{} {} KB gzipped", module.title, size.div_ceil(1000)));
     }
-    Ok(bindings)
+    Ok(Bound {
+        directory: bindings,
+        size,
+    })
 }
 
 /// What the bindings of Leptos's fixed pieces of markup do, which Mozilla's linter refuses.
@@ -180,12 +199,4 @@ fn prune(module: &mut walrus::Module) {
     walrus::passes::gc::run(module);
     // For wasm-bindgen, which has read it; browsers do not.
     module.customs.remove_raw("target_features");
-}
-
-/// How many bytes a file has gzipped: what a store's package and its download have of it.
-fn gzipped(path: &Path) -> Result<usize> {
-    let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&file)?;
-    Ok(encoder.finish()?.len())
 }

@@ -1,9 +1,7 @@
 //! Comments stay within 100 columns: an eye loses the line beyond.
 
-use super::{
-    Finding,
-    sources::{Language, Source, Sources},
-};
+use super::Finding;
+use crate::sources::{Language, Source, Sources};
 
 /// The last column of a comment.
 const WIDTH: usize = 100;

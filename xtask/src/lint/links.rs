@@ -6,10 +6,8 @@ use std::{
     path::Path,
 };
 
-use super::{
-    Finding,
-    sources::{Language, Source, Sources},
-};
+use super::Finding;
+use crate::sources::{Language, Source, Sources};
 
 pub(super) fn find(sources: &Sources) -> Vec<Finding> {
     let documents: BTreeMap<&str, BTreeSet<String>> = sources

@@ -16,11 +16,8 @@ use syn::{
     visit::{self, Visit},
 };
 
-use super::{
-    Finding,
-    settings::Settings,
-    sources::{Language, Source, Sources},
-};
+use super::{Finding, settings::Settings};
+use crate::sources::{Language, Source, Sources};
 
 /// A module's path from the crate's root, without `crate`.
 type Path = Vec<String>;

@@ -19,8 +19,8 @@ use syn::{
 use super::{
     Finding, modules,
     settings::{PATH, Settings},
-    sources::{Language, Sources},
 };
+use crate::sources::{Language, Sources};
 
 /// Functions that begin a timer, by the end of their names.
 const TIMERS: [&str; 3] = [
@@ -280,7 +280,7 @@ mod tests {
             ("a/src/d.rs", duration),
             ("a/srcs/e.rs", duration),
         ];
-        let sources = files.map(|(path, text)| super::super::sources::Source {
+        let sources = files.map(|(path, text)| crate::sources::Source {
             path: path.to_owned(),
             language: Language::Rust,
             text: text.to_owned(),

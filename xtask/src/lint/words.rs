@@ -2,11 +2,8 @@
 //!
 //! Documents are read whole; of sources everything, also the code: a name is a word, too.
 
-use super::{
-    Finding,
-    settings::Settings,
-    sources::{Language, Source, Sources},
-};
+use super::{Finding, settings::Settings};
+use crate::sources::{Language, Source, Sources};
 
 const LANGUAGES: [Language; 6] = [
     Language::Rust,

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use protocol::{
-    inspect::{Background, FromInspector},
     redact::{Redaction, Rule},
+    wire::inspector::{Background, FromInspector},
 };
 use web_sys::Element;
 

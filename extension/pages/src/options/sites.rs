@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use protocol::{
-    inspect::{Background, FromInspector},
     origin::{OriginError, OriginPattern},
+    wire::inspector::{Background, FromInspector},
 };
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, Url};

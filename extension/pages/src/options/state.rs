@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use protocol::{inspect::Background, redact::Rule};
+use protocol::{redact::Rule, wire::inspector::Background};
 
 #[derive(Default)]
 pub struct State {

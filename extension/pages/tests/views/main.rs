@@ -6,7 +6,7 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used, reason = "a test fails where something is missing")]
 
-use protocol::inspect::Background;
+use protocol::wire::inspector::Background;
 
 mod options;
 mod popup;

@@ -2,8 +2,8 @@
 
 use idb_relay_pages::open_options;
 use protocol::{
-    inspect::{Background, FromInspector},
     redact::{How, Rule},
+    wire::inspector::{Background, FromInspector},
 };
 use view_testing::{
     background::TestBackground,

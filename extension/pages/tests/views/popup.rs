@@ -1,7 +1,7 @@
 //! The popup.
 
 use idb_relay_pages::open_popup;
-use protocol::inspect::{Background, Health, Problem, Reply, Sink};
+use protocol::wire::inspector::{Background, Health, Problem, Reply, Sink};
 use view_testing::{
     background::TestBackground,
     document::{attribute, attributes, click, show, style, text, texts, until_texts},

@@ -1,9 +1,9 @@
 //! The state of the extension, the host and its servers.
 
 use leptos::prelude::*;
-use protocol::{
-    inspect::{Background, FromInspector, Health, Problem, Question, Reply},
-    message::ErrorCode,
+use protocol::wire::{
+    host::ErrorCode,
+    inspector::{Background, FromInspector, Health, Problem, Question, Reply},
 };
 
 use super::state::App;

@@ -12,7 +12,7 @@
 //! [`DrawSchedule`]: crate::draw_schedule::DrawSchedule
 
 use leptos::prelude::*;
-use protocol::inspect::Feed as FeedAnswer;
+use protocol::wire::inspector::Feed as FeedAnswer;
 
 use super::state::{App, FeedCounts};
 use crate::{

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{DeepCapture, DeepCaptureState, Document, FromInspector, Look, Sight},
     origin::OriginPattern,
+    wire::inspector::{DeepCapture, DeepCaptureState, Document, FromInspector, Look, Sight},
 };
 
 use super::state::App;

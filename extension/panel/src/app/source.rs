@@ -1,7 +1,7 @@
 //! The source of the events: the host's feed, or a recording. Export, import, call stacks.
 
 use leptos::prelude::*;
-use protocol::inspect::Tracing;
+use protocol::wire::inspector::Tracing;
 
 use super::state::{App, Tab};
 use crate::{dom::page, events::recording, format};

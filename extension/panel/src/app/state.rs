@@ -4,8 +4,10 @@ use std::{collections::VecDeque, ops::Deref, rc::Rc};
 
 use leptos::prelude::{LocalStorage, StoredValue};
 use protocol::{
-    inspect::{Address, Background, Check, Document, Feed as FeedAnswer, Health, Problem, Record, Store},
     table::Table,
+    wire::inspector::{
+        Address, Background, Check, Document, Feed as FeedAnswer, Health, Problem, Record, Store,
+    },
 };
 
 use crate::{

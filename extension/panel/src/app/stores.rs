@@ -1,6 +1,6 @@
 //! The Stores view, and the record that is compared.
 
-use protocol::inspect::{Question, Reply};
+use protocol::wire::inspector::{Question, Reply};
 
 use super::state::App;
 use crate::records::drift::DriftResults;

@@ -2,7 +2,7 @@
 //! transaction.
 
 use leptos::prelude::*;
-use protocol::inspect::{Question, Reply};
+use protocol::wire::inspector::{Question, Reply};
 
 use super::{
     document_label::{describe_writer, label_document},

@@ -1,7 +1,7 @@
 //! The dialog with the checks of `idb-relay doctor`.
 
 use leptos::prelude::*;
-use protocol::inspect::{Check, Question, Reply, Verdict};
+use protocol::wire::inspector::{Check, Question, Reply, Verdict};
 
 use super::{
     dynamic::{IntoViews as _, dynamic_view, on_press, stop_propagation},

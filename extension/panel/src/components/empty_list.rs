@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 use protocol::{
     PROTOCOL_VERSION,
-    inspect::{Background, Problem},
     origin::OriginPattern,
+    wire::inspector::{Background, Problem},
 };
 
 use super::{

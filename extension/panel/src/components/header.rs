@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 use protocol::{
-    inspect::{Health, Problem, Sink, unobserved_workers, worker_urls},
     number,
+    wire::inspector::{Health, Problem, Sink, unobserved_workers, worker_urls},
 };
 
 use super::{

@@ -1,7 +1,7 @@
 //! One record in IndexedDB, in the mirror and in Memcached, side by side.
 
 use leptos::prelude::*;
-use protocol::inspect::{Address, Background, Look, Problem, Question, Reply};
+use protocol::wire::inspector::{Address, Background, Look, Problem, Question, Reply};
 
 use super::dynamic::{dynamic_view, on_press};
 use crate::{

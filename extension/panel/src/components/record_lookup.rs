@@ -1,7 +1,7 @@
 //! Looks up a record of a store by its key.
 
 use leptos::{ev, prelude::*};
-use protocol::{inspect::Address, key::Key};
+use protocol::{key::Key, wire::inspector::Address};
 
 use super::{
     dynamic::{aria_bool, dynamic_text, on_press},

@@ -1,7 +1,7 @@
 //! A sentence with code between backticks.
 
 use leptos::prelude::*;
-use protocol::inspect::pieces;
+use protocol::wire::inspector::pieces;
 
 use super::dynamic::IntoViews as _;
 

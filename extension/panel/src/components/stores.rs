@@ -1,7 +1,7 @@
 //! The Stores view: the records of each store in IndexedDB, in the mirror and in Memcached.
 
 use leptos::prelude::*;
-use protocol::inspect::{Address, Compared, DifferenceKind, Look, Question, Reply, Store};
+use protocol::wire::inspector::{Address, Compared, DifferenceKind, Look, Question, Reply, Store};
 
 use super::{
     dynamic::{IntoViews as _, dynamic_text, dynamic_view, on_press},

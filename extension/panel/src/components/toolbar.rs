@@ -1,7 +1,7 @@
 //! The tabs, the filter with its chips, and the buttons.
 
 use leptos::{ev, html, prelude::*};
-use protocol::inspect::{DeepCapture, DeepCaptureState};
+use protocol::wire::inspector::{DeepCapture, DeepCaptureState};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::dynamic::{IntoViews as _, aria_bool, dynamic_text, dynamic_view, on_press};

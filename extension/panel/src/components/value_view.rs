@@ -1,7 +1,7 @@
 //! The value of an event as a tree, and what changed in it.
 
 use leptos::{attr::custom::custom_attribute, prelude::*};
-use protocol::{event::Op, inspect::left_out_bytes};
+use protocol::{event::Op, wire::inspector::left_out_bytes};
 
 use super::dynamic::{IntoViews as _, dynamic_view, on_press};
 use crate::{

@@ -1,6 +1,6 @@
 //! One row of the list. Its elements are created once and show one event after another.
 
-use protocol::inspect::Health;
+use protocol::wire::inspector::Health;
 use web_sys::{Document, Element, Node};
 
 use super::{

@@ -7,8 +7,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use protocol::{
     event::Event,
-    inspect::Feed,
     json::{self, ReadError},
+    wire::inspector::Feed,
 };
 
 use super::row::{EventRow, RowSource, RowTransaction, STAGES};
@@ -191,7 +191,7 @@ impl EventLog {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use protocol::inspect::{Notice, Passage};
+    use protocol::wire::inspector::{Notice, Passage};
     use serde_json::value::RawValue;
 
     /// An event of a store `orders`.

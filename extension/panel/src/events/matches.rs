@@ -118,7 +118,7 @@ impl Matches {
 mod tests {
     use super::*;
     use crate::events::log::tests::event;
-    use protocol::inspect::{Feed, Passage};
+    use protocol::wire::inspector::{Feed, Passage};
 
     fn filled(numbers: std::ops::RangeInclusive<u64>) -> EventLog {
         let mut log = EventLog::default();

@@ -1,6 +1,6 @@
 //! The part of an event's value that fits into the list.
 
-use protocol::inspect::left_out_bytes;
+use protocol::wire::inspector::left_out_bytes;
 
 use super::row::EventRow;
 use crate::text_search::find;
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn left_out_value_is_not_shown() {
-        let marker = protocol::inspect::left_out("feed", 70_000);
+        let marker = protocol::wire::inspector::left_out("feed", 70_000);
         let row = row("u", "1", marker.get());
         assert_eq!(
             preview(&row, &["feed".to_owned()], 200),

@@ -7,8 +7,8 @@ use std::{ops::Range, sync::Arc};
 
 use protocol::{
     event::{self, Event, Op},
-    inspect::left_out_bytes,
     schema::SchemaChange,
+    wire::inspector::left_out_bytes,
 };
 use serde_json::value::RawValue;
 
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn left_out_value_keeps_its_size() {
-        let marker = protocol::inspect::left_out("feed", 70_000);
+        let marker = protocol::wire::inspector::left_out("feed", 70_000);
         let row = row("u", "1", marker.get());
         assert_eq!((row.value_size(), row.has_left_out_value()), (Some(70_000), true));
     }

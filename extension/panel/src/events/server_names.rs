@@ -2,10 +2,10 @@
 
 use protocol::{
     event::Op,
-    inspect::{Health, Sink, left_out_bytes},
     name::{Names, Template},
     shown::{shell_option, shell_word, shown_json},
     value::plain,
+    wire::inspector::{Health, Sink, left_out_bytes},
 };
 
 use super::row::EventRow;
@@ -171,7 +171,7 @@ fn redis_command(row: &EventRow, redis: &Sink, names: &ServerNames) -> Option<St
 mod tests {
     use super::*;
     use crate::events::log::{EventLog, tests::event};
-    use protocol::inspect::{Feed, Passage};
+    use protocol::wire::inspector::{Feed, Passage};
 
     fn sink(name: &str, server: &str) -> Sink {
         let client = if name == "redis" {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn too_large_value_has_a_command_instead() {
-        let marker = protocol::inspect::left_out("feed", 70_000);
+        let marker = protocol::wire::inspector::left_out("feed", 70_000);
         let row = crate::events::log::tests::row("u", "\"it's\"", marker.get());
         assert_eq!(
             server_names(&row, None).plain_value,
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn name_with_nul_has_no_command() {
-        let marker = protocol::inspect::left_out("feed", 70_000);
+        let marker = protocol::wire::inspector::left_out("feed", 70_000);
         let mut row = crate::events::log::tests::row("u", "1", marker.get());
         let source = std::sync::Arc::get_mut(&mut row.source).expect("its own");
         source.database = "shop\0x".into();

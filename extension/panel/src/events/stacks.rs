@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use protocol::{
-    inspect::{Trace, Traced},
     table::Table,
+    wire::inspector::{Trace, Traced},
 };
 
 use super::row::EventRow;

@@ -1,6 +1,6 @@
 //! The status of an event at each stage, as a word and as a sentence.
 
-use protocol::inspect::{Health, Sink};
+use protocol::wire::inspector::{Health, Sink};
 
 use super::row::{EventRow, STAGES};
 use crate::format;
@@ -148,7 +148,7 @@ mod tests {
         *,
     };
     use crate::events::log::{EventLog, tests::event};
-    use protocol::inspect::{Feed, Notice, Passage};
+    use protocol::wire::inspector::{Feed, Notice, Passage};
 
     #[test]
     fn each_stage_has_its_status() {

@@ -1,9 +1,9 @@
 //! Compares a record in IndexedDB, in the mirror and in Memcached.
 
 use protocol::{
-    inspect::{Record, Sight},
     redact::Rule,
     value::plain,
+    wire::inspector::{Record, Sight},
 };
 
 /// The most bytes of a plain value that are shown.
@@ -101,7 +101,7 @@ pub fn compare_record(page: Content, record: &Record) -> RecordComparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::Problem;
+    use protocol::wire::inspector::Problem;
     use serde_json::value::RawValue;
 
     fn record(mirror: Option<&str>, found: Option<&str>, same: Option<bool>) -> Record {
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn left_out_value_is_not_reported_as_different() {
-        let large = protocol::inspect::left_out("inspector", 1_000_000);
+        let large = protocol::wire::inspector::left_out("inspector", 1_000_000);
         let page = content_in_page(&Sight::Record(Some(large.clone())));
         let Content::Unknown(why) = &page else {
             panic!("{page:?}")

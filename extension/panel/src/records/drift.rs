@@ -1,6 +1,6 @@
 //! The results of comparing stores with Memcached.
 
-use protocol::{inspect::Compared, table::Table};
+use protocol::{table::Table, wire::inspector::Compared};
 
 use super::store_name::StoreName;
 
@@ -88,7 +88,7 @@ pub fn describe_comparison(compared: &Compared) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::{Address, Difference, DifferenceKind};
+    use protocol::wire::inspector::{Address, Difference, DifferenceKind};
 
     fn difference(key: &str) -> Difference {
         Difference {

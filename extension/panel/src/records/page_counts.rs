@@ -2,8 +2,8 @@
 //! mirror.
 
 use protocol::{
-    inspect::{Sight, Store},
     table::Table,
+    wire::inspector::{Sight, Store},
 };
 
 use super::store_name::{StoreName, store_name};
@@ -126,7 +126,7 @@ pub fn describe_mismatch(count: &PageCount, store: &Store) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::inspect::{Problem, StoreCount};
+    use protocol::wire::inspector::{Problem, StoreCount};
 
     fn store(store: &str, records: u64) -> Store {
         Store {

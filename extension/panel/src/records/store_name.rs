@@ -1,6 +1,6 @@
 //! The full name of a store.
 
-use protocol::inspect::Store;
+use protocol::wire::inspector::Store;
 
 /// Origin, bucket, database and store.
 pub type StoreName = (String, String, String, String);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use protocol::{inspect::left_out_bytes, json::Json};
+use protocol::{json::Json, wire::inspector::left_out_bytes};
 
 /// The most changes that are listed. The rest is counted.
 pub const MAX_CHANGES: usize = 200;
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn incomplete_values_are_not_compared() {
-        let marker = protocol::inspect::left_out("feed", 70_000);
+        let marker = protocol::wire::inspector::left_out("feed", 70_000);
         assert_eq!(diff_values(marker.get(), marker.get()), None);
         assert_eq!(diff_values("1", marker.get()), None);
         assert_eq!(diff_values("1", "no JSON"), None);

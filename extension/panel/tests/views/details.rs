@@ -1,6 +1,6 @@
 //! The details of an event.
 
-use protocol::inspect::{Look, Question, Record, Reply, Sight};
+use protocol::wire::inspector::{Look, Question, Record, Reply, Sight};
 use serde_json::{json, value::to_raw_value};
 use view_testing::document::{
     all, attributes, click, first, focused, press, text, texts, until, until_count, until_texts,

@@ -1,6 +1,6 @@
 //! The list of events.
 
-use protocol::inspect::Feed;
+use protocol::wire::inspector::Feed;
 use serde_json::json;
 use view_testing::document::{
     all, attribute, attributes, click, first, press, text, texts, until, until_count, until_texts, write,

@@ -1,8 +1,8 @@
 //! The state of host and servers, and why the list is empty.
 
-use protocol::{
-    inspect::{Background, FromInspector, Problem, Reply, Sink},
-    message::{ErrorCode, HostError},
+use protocol::wire::{
+    host::{ErrorCode, HostError},
+    inspector::{Background, FromInspector, Problem, Reply, Sink},
 };
 use serde_json::json;
 use view_testing::document::{

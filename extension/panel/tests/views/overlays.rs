@@ -1,6 +1,6 @@
 //! The dialogs: palette, help and doctor.
 
-use protocol::inspect::{Check, Question, Reply, Verdict};
+use protocol::wire::inspector::{Check, Question, Reply, Verdict};
 use view_testing::document::{
     attribute, attributes, click, focused, press, press_with_control, texts, until, until_count, until_texts,
     value, write,

@@ -1,7 +1,9 @@
 //! A panel whose background is played by the test.
 
 use idb_relay_panel::open_panel;
-use protocol::inspect::{Background, Document, Feed, Health, Lag, Notice, Passage, Question, Reply, Sink};
+use protocol::wire::inspector::{
+    Background, Document, Feed, Health, Lag, Notice, Passage, Question, Reply, Sink,
+};
 use serde_json::{Value, json, value::to_raw_value};
 use view_testing::{
     background::{TAB, TestBackground},

@@ -1,6 +1,6 @@
 //! What the user is about to press or to read stays in place while events stream in.
 
-use protocol::inspect::{Look, Question, Reply, Sight, Store};
+use protocol::wire::inspector::{Look, Question, Reply, Sight, Store};
 use serde_json::{Value, json};
 use view_testing::document::{
     all, attribute, attributes, click, click_button, first, focused, press, press_with_control, text, until,

@@ -1,6 +1,6 @@
 //! The Stores view.
 
-use protocol::inspect::{
+use protocol::wire::inspector::{
     Address, Compared, Difference, DifferenceKind, Look, Question, Reply, Sight, Store, StoreCount,
 };
 use view_testing::document::{

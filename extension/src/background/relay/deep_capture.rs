@@ -1,6 +1,6 @@
 //! Deep capture, as far as inspectors see it; `background/deep_capture.js` does it.
 
-use protocol::inspect::DeepCapture;
+use protocol::wire::inspector::DeepCapture;
 
 use super::Relay;
 

@@ -4,9 +4,11 @@
 //! said is wrong with it is shown rather than the browser's word that it ended.
 
 use protocol::{
-    PROTOCOL_VERSION, json,
-    message::{ErrorCode, FromHost, HostError, HostHello, Read, ToBridge, ToHost},
-    redact,
+    PROTOCOL_VERSION, json, redact,
+    wire::{
+        bridge::{Read, ToBridge},
+        host::{ErrorCode, FromHost, HostError, HostHello, ToHost},
+    },
 };
 
 use super::{Action, PolicyWait, Relay};

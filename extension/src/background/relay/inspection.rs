@@ -1,8 +1,8 @@
 //! The inspectors' requests, the answers and notifications, and the user's decisions there.
 
 use protocol::{
-    inspect::{Answer, Background, FromInspector, Problem},
     json,
+    wire::inspector::{Answer, Background, FromInspector, Problem},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::{Action, Decisions, Link, PolicyWait, Relay};
 use crate::background::inspectors::{Ask, Notification, failed};
 
-/// [`protocol::message::ToHost::Ask`], with the question as raw JSON.
+/// [`protocol::wire::host::ToHost::Ask`], with the question as raw JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Question<'a> {

@@ -7,10 +7,10 @@
 use std::borrow::Cow;
 
 use protocol::{
-    commit::Records,
-    inspect::{Address, Look, Problem, RECORD_VALUE_BYTES, Seen, Sight, StoreCount, left_out},
+    body::Records,
     json,
     redact::{self, Redaction},
+    wire::inspector::{Address, Look, Problem, RECORD_VALUE_BYTES, Seen, Sight, StoreCount, left_out},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -30,7 +30,7 @@ pub struct Looking {
     pub frame: i64,
 }
 
-/// [`protocol::commit::Body`], as far as it is looked at here.
+/// [`protocol::body::Body`], as far as it is looked at here.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Body<'a> {

@@ -6,8 +6,8 @@
 //! has read.
 
 use protocol::{
-    message::{MeterReading, ToBridge},
     table::Table,
+    wire::bridge::{MeterReading, ToBridge},
 };
 
 use super::{Relay, to_bridge};

@@ -7,13 +7,37 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use protocol::message::{MAX_SEQUENCE, Part, ToBridge};
-
-use super::{
-    Action, Alarm, Content, LONGEST, LONGEST_MESSAGE, MAX_HELD, NOTE, RESERVE, Relay, Standing, part_size,
-    to_bridge,
+use protocol::{
+    body::MAX_BODY,
+    wire::bridge::{MAX_PART_UNITS, MAX_SEQUENCE, Part, ToBridge},
 };
-use crate::timing;
+
+use super::{Action, Alarm, Relay, to_bridge};
+use crate::{
+    background::{
+        bridges::Standing,
+        outbox::{Content, part_size},
+    },
+    timing,
+};
+
+/// How many bytes of deliveries the background holds at most, whole ones and parts, of open
+/// documents and closed ones. The largest single one fits.
+pub(super) const MAX_HELD: usize = if cfg!(test) { 32 } else { 384 } * 1024 * 1024;
+
+/// How many bytes may be held beyond that of deliveries no longer than [`NOTE`]: a gap in the place
+/// of another one has room.
+const RESERVE: usize = MAX_HELD / 8;
+
+/// See [`RESERVE`].
+pub(super) const NOTE: usize = 4096;
+
+/// The longest body that is taken.
+const LONGEST: usize = if cfg!(test) { 24 * 1024 * 1024 } else { MAX_BODY };
+
+/// The longest body or part in one message, in bytes. What bridges send has [`MAX_PART_UNITS`] at
+/// most.
+pub(super) const LONGEST_MESSAGE: usize = 3 * MAX_PART_UNITS;
 
 /// How many alarms in a row may find no new part.
 const STILL_ALARMS: u8 = 2;

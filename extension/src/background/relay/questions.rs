@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use protocol::message::{Read, Readers, ToBridge, ToHost};
+use protocol::wire::{
+    bridge::{Read, ToBridge},
+    host::{Readers, ToHost},
+};
 
 use super::{Link, Relay, to_bridge};
 

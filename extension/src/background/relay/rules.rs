@@ -2,8 +2,8 @@
 //! hold.
 
 use protocol::{
-    message::{Rules, ToHost},
     redact::{Redaction, Rule},
+    wire::host::{Rules, ToHost},
 };
 
 use super::{Link, PolicyWait, Relay};

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 
 use protocol::{
-    commit::MAX_BODY_DEPTH,
+    body::MAX_BODY_DEPTH,
     json,
-    message::{Delivery, HostPart, MAX_PART_UNITS, Part, ToHost},
     redact::Redaction,
+    wire::{
+        bridge::{MAX_PART_UNITS, Part},
+        host::{Delivery, HostPart, ToHost},
+    },
 };
 use serde_json::value::RawValue;
 

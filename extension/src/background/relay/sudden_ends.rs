@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::message::{MAX_CONTEXT, Page};
+use protocol::wire::{bridge::MAX_CONTEXT, host::Page};
 
 use super::{Action, Alarm, Relay, Standing};
 use crate::{

@@ -7,7 +7,7 @@
 //! until a document has read it, if none is open until one is. A document that asked is notified
 //! once a reading that began after its question is over.
 
-use protocol::{message::ToBridge, table::Table};
+use protocol::{table::Table, wire::bridge::ToBridge};
 
 use super::{Action, Relay, to_bridge};
 use crate::timing;

@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{PROTOCOL_VERSION, message::Page};
+use protocol::{
+    PROTOCOL_VERSION,
+    wire::{
+        bridge::{BRIDGES_WINDOW, MAX_PART_UNITS, Part, SMALLEST_WINDOW},
+        host::Page,
+    },
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

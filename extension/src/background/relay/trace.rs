@@ -6,10 +6,12 @@
 use std::borrow::Cow;
 
 use protocol::{
-    commit::Operation,
-    inspect::{Trace, Traced},
+    body::Operation,
     json,
-    message::ToBridge,
+    wire::{
+        bridge::ToBridge,
+        inspector::{Trace, Traced},
+    },
 };
 use serde::Deserialize;
 
@@ -26,7 +28,7 @@ fn size_of_stacks(stacks: &[String]) -> usize {
     stacks.iter().map(|stack| size_of::<String>() + stack.len()).sum()
 }
 
-/// [`protocol::commit::Body`], as far as it is looked at here.
+/// [`protocol::body::Body`], as far as it is looked at here.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Body<'a> {

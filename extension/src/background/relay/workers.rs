@@ -1,6 +1,9 @@
 //! Workers that are not observed: inspectors show them, and the host tells of them.
 
-use protocol::message::{MAX_WORKER_URL, MAX_WORKERS, OriginWorker, ToHost};
+use protocol::wire::{
+    bridge::{MAX_WORKER_URL, MAX_WORKERS},
+    host::{OriginWorker, ToHost},
+};
 
 use super::{Link, Relay};
 

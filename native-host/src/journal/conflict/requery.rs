@@ -16,7 +16,7 @@ use std::{
     time::Instant,
 };
 
-use protocol::message::FromHost;
+use protocol::wire::host::FromHost;
 
 use super::super::{key::RecordKey, place::Place};
 use crate::timing;

@@ -10,7 +10,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use protocol::message::FromHost;
+use protocol::wire::host::FromHost;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{WHOLE, requery::Requery, stamp::SLACK_MS};

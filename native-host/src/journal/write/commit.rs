@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use protocol::{
-    commit::{Commit, Operation},
+    body::{Commit, Operation},
     event::Op,
     key::KeyError,
     schema::SchemaChange,

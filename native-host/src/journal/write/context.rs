@@ -1,8 +1,11 @@
 //! Documents and the numbers of their deliveries: which were applied, which never came.
 
 use protocol::{
-    commit::WritingWorker,
-    message::{ErrorCode, HostError, MAX_CONTEXT, Page},
+    body::WritingWorker,
+    wire::{
+        bridge::MAX_CONTEXT,
+        host::{ErrorCode, HostError, Page},
+    },
 };
 use rusqlite::{OptionalExtension as _, params};
 

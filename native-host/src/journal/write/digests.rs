@@ -9,7 +9,7 @@
 //! **Invariant:** nothing is written for a stretch that differs.
 
 use protocol::{
-    commit::{Digests, MAX_STRETCH_RECORDS, MAX_STRETCHES, Stretch},
+    body::{Digests, MAX_STRETCH_RECORDS, MAX_STRETCHES, Stretch},
     digest::RecordsDigest,
 };
 use serde_json::value::RawValue;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use protocol::{
-    commit::WritingWorker,
+    body::WritingWorker,
     event::{Event, Rendered, Source, Transaction, Writer},
 };
 use rusqlite::params;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use protocol::{commit::Deletion, event::Op, schema::SchemaChange};
+use protocol::{body::Deletion, event::Op, schema::SchemaChange};
 
 use super::{
     super::{

@@ -6,7 +6,7 @@ mod backfill;
 mod evict;
 mod strip;
 
-use protocol::message::{ErrorCode, HostError, Page};
+use protocol::wire::host::{ErrorCode, HostError, Page};
 
 use self::backfill::Backfilled;
 pub(super) use self::strip::Loss;

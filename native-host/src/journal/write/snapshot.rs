@@ -1,6 +1,6 @@
 //! What was read: chunks of stores, and single records on demand.
 
-use protocol::commit::{Record, Records, Snapshot};
+use protocol::body::{Record, Records, Snapshot};
 use serde_json::value::RawValue;
 
 use super::{

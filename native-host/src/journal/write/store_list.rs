@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use protocol::commit::{Gap, Inventory};
+use protocol::body::{Gap, StoreList};
 
 use super::{
     super::{
@@ -23,18 +23,22 @@ const SHOWN: usize = 200;
 impl Batch<'_> {
     /// Every store that the mirror knows and the browser does not is gone, with its records; so are
     /// all of a bucket that is gone.
-    pub(super) fn inventory(&mut self, scope: Scope<'_>, inventory: &Inventory<'_>) -> rusqlite::Result<()> {
+    pub(super) fn record_store_list(
+        &mut self,
+        scope: Scope<'_>,
+        store_list: &StoreList<'_>,
+    ) -> rusqlite::Result<()> {
         self.state.resyncs.extend_deadline(scope.origin);
         let reading = ReadSpan {
             context: scope.context,
-            began_at: self.state.clock.bound(inventory.began_at),
-            read_at: self.state.clock.bound(inventory.read_at),
+            began_at: self.state.clock.bound(store_list.began_at),
+            read_at: self.state.clock.bound(store_list.read_at),
             is_answer: false,
         };
-        self.expect(scope, inventory, reading)?;
+        self.expect(scope, store_list, reading)?;
         let mut unknown = HashSet::new();
         let mut there = HashSet::new();
-        for database in &inventory.databases {
+        for database in &store_list.databases {
             match &database.stores {
                 Some(stores) => there.extend(stores.iter().map(|store| (&*database.name, &**store))),
                 None => {
@@ -42,20 +46,20 @@ impl Batch<'_> {
                 }
             }
         }
-        let mut known = Stores::of_bucket(&self.transaction, scope.origin, &inventory.bucket)?;
+        let mut known = Stores::of_bucket(&self.transaction, scope.origin, &store_list.bucket)?;
         known.retain(|(place, _)| {
             let database = place.database.as_str();
             !unknown.contains(database) && !there.contains(&(database, place.store.as_str()))
         });
-        if let Some(buckets) = &inventory.buckets {
+        if let Some(buckets) = &store_list.buckets {
             let buckets: HashSet<&str> = buckets.iter().map(|bucket| &**bucket).collect();
             for bucket in Stores::named_buckets(&self.transaction, scope.origin)? {
-                if !buckets.contains(bucket.as_str()) && bucket != inventory.bucket {
+                if !buckets.contains(bucket.as_str()) && bucket != store_list.bucket {
                     known.extend(Stores::of_bucket(&self.transaction, scope.origin, &bucket)?);
                 }
             }
         }
-        if !self.may_go(scope.origin, &inventory.bucket, &known, reading)? {
+        if !self.may_go(scope.origin, &store_list.bucket, &known, reading)? {
             return Ok(());
         }
         for (place, version) in known {
@@ -70,7 +74,7 @@ impl Batch<'_> {
                 transaction: None,
             };
             let is_finished = self.observe_gone(event_context, &place, &Span::all(), reading, |_| false)?;
-            // No document can read a store that is gone, so the inventory counts as a read of all
+            // No document can read a store that is gone, so the store list counts as a read of all
             // of it. Records that wait to be read one by one stay in conflict.
             let store = self.state.stores.get(&self.transaction, &place, version)?;
             let records = !self.state.requery.has_pending(store.id);
@@ -169,16 +173,16 @@ impl Batch<'_> {
     fn expect(
         &mut self,
         scope: Scope<'_>,
-        inventory: &Inventory<'_>,
+        store_list: &StoreList<'_>,
         reading: ReadSpan,
     ) -> rusqlite::Result<()> {
         let missing = resync::since(&self.transaction, scope.origin)?;
         let missing = missing.filter(|since| *since <= reading.began_at);
-        for database in &inventory.databases {
+        for database in &store_list.databases {
             for store in database.stores.iter().flatten() {
                 let place = Place {
                     origin: scope.origin.to_owned(),
-                    bucket: inventory.bucket.clone().into_owned(),
+                    bucket: store_list.bucket.clone().into_owned(),
                     database: database.name.clone().into_owned(),
                     store: store.clone().into_owned(),
                 };
@@ -203,18 +207,18 @@ impl Batch<'_> {
             return Ok(());
         }
         // The default bucket comes first. What could not be looked into is looked at again.
-        if inventory.bucket.is_empty() {
+        if store_list.bucket.is_empty() {
             self.state.surveys.insert(scope.context, reading.began_at);
         }
-        if inventory
+        if store_list
             .databases
             .iter()
             .any(|database| database.stores.is_none())
         {
             self.state.surveys.remove(&scope.context);
         }
-        let last = inventory.buckets.as_ref().and_then(|buckets| buckets.last());
-        if last.map_or(inventory.bucket.is_empty(), |last| *last == inventory.bucket)
+        let last = store_list.buckets.as_ref().and_then(|buckets| buckets.last());
+        if last.map_or(store_list.bucket.is_empty(), |last| *last == store_list.bucket)
             && let Some(began_at) = self.state.surveys.remove(&scope.context)
             && began_at >= since
         {

@@ -26,8 +26,8 @@ use std::{
 };
 
 use protocol::{
-    commit::Body,
-    message::{Delivery, FromHost, Page},
+    body::Body,
+    wire::host::{Delivery, FromHost, Page},
 };
 use serde_json::Value;
 use tempfile::TempDir;

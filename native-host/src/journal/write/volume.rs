@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
     key::MAX_TEXT as MAX_KEY_TEXT,
-    message::{ErrorCode, HostError, Page},
+    wire::host::{ErrorCode, HostError, Page},
 };
 use rusqlite::params;
 use serde_json::value::RawValue;

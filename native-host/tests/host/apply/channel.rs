@@ -11,12 +11,12 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{LEASE, host, large::event, sandbox};
+use crate::support::verify::{assert_same, kinds, verify};
 use crate::support::{
     Apply, Gate, Host, Proxy, Sandbox,
     body::{clear, commit, delete, put},
     has, until,
 };
-use crate::verify::{assert_same, kinds, verify};
 
 const PUBSUB: &[&str] = &["--pubsub"];
 

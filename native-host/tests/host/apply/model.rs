@@ -14,13 +14,11 @@ use std::{
 use fastrand::Rng;
 
 use super::{Watch, host, sandbox, stream::outstanding};
-use crate::{
-    support::{
-        Apply, Host, PATIENCE, Sandbox,
-        body::{clear, commit, delete, put},
-        until,
-    },
-    verify::verify,
+use crate::support::verify::verify;
+use crate::support::{
+    Apply, Host, PATIENCE, Sandbox,
+    body::{clear, commit, delete, put},
+    until,
 };
 
 const KEYS: u64 = 12;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{host, sandbox, stream::outstanding};
+use crate::support::verify::verify;
 use crate::{
     owners::OWNER,
     support::{
@@ -13,7 +14,6 @@ use crate::{
         body::{commit, delete, put},
         hello_of, until,
     },
-    verify::verify,
 };
 
 const FIRST: &str = "profile-1";

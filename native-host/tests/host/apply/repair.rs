@@ -7,18 +7,16 @@ use std::{
     thread,
 };
 
-use protocol::inspect::Reply;
+use protocol::wire::inspector::Reply;
 
 use super::{
     Watch, host, sandbox,
     stream::{all_done, write},
 };
-use crate::{
-    support::{
-        Apply, Host, Memcached, Over, Sandbox,
-        body::{commit, delete, put},
-    },
-    verify::{ask, assert_same, compared, kinds, verify},
+use crate::support::verify::{ask, assert_same, compared, kinds, verify};
+use crate::support::{
+    Apply, Host, Memcached, Over, Sandbox,
+    body::{commit, delete, put},
 };
 
 /// What `verify` says to people when it can't compare.

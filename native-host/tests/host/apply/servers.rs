@@ -427,7 +427,7 @@ fn the_permissions_that_a_host_and_the_commands_beside_it_ask_for_are_enough() {
         doctor.contains("process one") && !doctor.contains("NOPERM"),
         "{doctor}"
     );
-    crate::verify::assert_same(&sandbox, 2);
+    crate::support::verify::assert_same(&sandbox, 2);
     assert!(apply.end().success());
 }
 

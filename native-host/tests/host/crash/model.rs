@@ -517,7 +517,7 @@ pub fn buckets(world: &World, origin: usize) -> Vec<&'static str> {
 }
 
 /// The body that lists a bucket's databases.
-pub fn inventory(world: &World, origin: usize, bucket: &str, (began_at, read_at): (i64, i64)) -> String {
+pub fn store_list(world: &World, origin: usize, bucket: &str, (began_at, read_at): (i64, i64)) -> String {
     let databases: Vec<String> = world
         .databases
         .iter()
@@ -533,7 +533,7 @@ pub fn inventory(world: &World, origin: usize, bucket: &str, (began_at, read_at)
         })
         .collect();
     format!(
-        r#"{{"inventory":{{"bucket":{},"buckets":{},"began_at":{began_at},"read_at":{read_at},"databases":[{}]}}}}"#,
+        r#"{{"store_list":{{"bucket":{},"buckets":{},"began_at":{began_at},"read_at":{read_at},"databases":[{}]}}}}"#,
         quoted(bucket),
         serde_json::to_string(&buckets(world, origin)).expect("strings"),
         databases.join(",")

@@ -9,7 +9,7 @@ use std::{
 
 use fastrand::Rng;
 use idb_relay::journal::read::Reader;
-use protocol::message::FromHost;
+use protocol::wire::host::FromHost;
 
 use super::{
     browser::Browser,
@@ -271,7 +271,7 @@ impl Round<'_> {
             match host.receive_within(Duration::ZERO) {
                 Ok(Some(FromHost::Error(error))) if error.context.is_none() && !self.lab.disk.is_full() => {
                     // What the journal says of a disk that was full a moment ago comes late.
-                    if error.code != protocol::message::ErrorCode::JournalFailed {
+                    if error.code != protocol::wire::host::ErrorCode::JournalFailed {
                         return Err(format!("the host says {error:?}"));
                     }
                 }

@@ -9,9 +9,9 @@ use std::{
 };
 
 use idb_relay::messaging::frame;
-use protocol::{
-    inspect::{Answer, Problem},
-    message::{ErrorCode, FromHost, HostError},
+use protocol::wire::{
+    host::{ErrorCode, FromHost, HostError},
+    inspector::{Answer, Problem},
 };
 use test_servers::process;
 

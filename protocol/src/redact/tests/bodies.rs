@@ -75,7 +75,7 @@ fn a_body_is_redacted_in_all_its_places_and_nowhere_else() {
     let redacted = redaction.body(ORIGIN, snapshot);
     assert_eq!(redacted.matches(&key).count(), 3, "{redacted}");
     assert!(redacted.starts_with(r#"{"snapshot":{"unordered":true,"bucket""#) && !redacted.contains("ann"));
-    let crate::commit::Body::Snapshot(read) = serde_json::from_str(&redacted).expect("a body") else {
+    let crate::body::Body::Snapshot(read) = serde_json::from_str(&redacted).expect("a body") else {
         panic!("a snapshot")
     };
     assert!(read.unordered && read.key_path.is_some());
@@ -94,7 +94,7 @@ fn a_body_is_redacted_in_all_its_places_and_nowhere_else() {
         r#"{"digests":{"bucket":"b","database":"shop","version":1,"store":"users","after":null,"stretches":[]}}"#
     );
     let emptied = redaction.body(ORIGIN, &digests("users")).into_owned();
-    let crate::commit::Body::Digests(emptied) = serde_json::from_str(&emptied).expect("a body") else {
+    let crate::body::Body::Digests(emptied) = serde_json::from_str(&emptied).expect("a body") else {
         panic!("digests")
     };
     assert!(emptied.after.is_none() && emptied.stretches.is_empty());

@@ -3,7 +3,15 @@
 // calls these.
 
 import Dexie from "/node_modules/dexie/dist/dexie.mjs";
-import { autorun, makeAutoObservable, observable, observableRef, reaction, runInAction, toJS } from "/node_modules/mobx/dist/mobx.esm.production.min.js";
+import {
+  autorun,
+  makeAutoObservable,
+  observable,
+  observableRef,
+  reaction,
+  runInAction,
+  toJS,
+} from "/node_modules/mobx/dist/mobx.esm.production.min.js";
 import { Trace } from "../trace.js";
 
 class Todo {
@@ -40,11 +48,14 @@ const upgraded = () => {
     .version(2)
     .stores({ todos: "id, done" })
     .upgrade((upgrading) =>
-      upgrading.table("todos").toCollection().modify((todo, context) => {
-        // An observable takes the record's place.
-        const { id, title, done } = todo;
-        context.value = Object.assign(new Todo(id, title), { done: done ? 1 : 0 });
-      }),
+      upgrading
+        .table("todos")
+        .toCollection()
+        .modify((todo, context) => {
+          // An observable takes the record's place.
+          const { id, title, done } = todo;
+          context.value = Object.assign(new Todo(id, title), { done: done ? 1 : 0 });
+        }),
     );
   return database;
 };
@@ -66,7 +77,10 @@ async function putProxies(database, trace) {
   await trace.outcome("a map", () => state.put(observable.map({ a: 1 }), "map"));
   await trace.outcome("a box", () => state.put(observable.box(1), "box"));
   await todos.put(toJS(todo));
-  await state.put(toJS(observable({ map: new Map([["a", { b: 1 }]]), set: new Set([1]), list: [{ deep: [] }] })), "copied");
+  await state.put(
+    toJS(observable({ map: new Map([["a", { b: 1 }]]), set: new Set([1]), list: [{ deep: [] }] })),
+    "copied",
+  );
   await state.put(toJS(observable.map([["key", "value"]])), "map");
   await todos.bulkPut([2, 3, 4].map((id) => toJS(new Todo(id, `todo ${id}`))));
 }
@@ -103,7 +117,11 @@ async function putAccessors(database, trace) {
   trace.saw("renders", renders);
   // The clone reads each once, and no one else does.
   let reads = 0;
-  const counted = { get text() { return `read ${++reads} times`; } };
+  const counted = {
+    get text() {
+      return `read ${++reads} times`;
+    },
+  };
   const counters = rawStore(database, "counters");
   counters.store.add(counted);
   counters.store.add(counted);
@@ -112,7 +130,12 @@ async function putAccessors(database, trace) {
 }
 
 async function saveOnChange(database, trace) {
-  const cart = observable({ items: [], get total() { return this.items.length; } });
+  const cart = observable({
+    items: [],
+    get total() {
+      return this.items.length;
+    },
+  });
   const saves = [];
   const stop = reaction(
     () => toJS(cart),

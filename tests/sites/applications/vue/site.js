@@ -1,7 +1,15 @@
 // An application that keeps its state in Vue's reactive objects and saves it by idb. Proxies cannot
 // be cloned: what Vue's users put is the raw object, or a copy.
 
-import { computed, reactive, readonly, ref, shallowReactive, toRaw, watch } from "/node_modules/@vue/reactivity/dist/reactivity.esm-browser.js";
+import {
+  computed,
+  reactive,
+  readonly,
+  ref,
+  shallowReactive,
+  toRaw,
+  watch,
+} from "/node_modules/@vue/reactivity/dist/reactivity.esm-browser.js";
 import { openDB } from "/node_modules/idb/build/index.js";
 import { Trace } from "../trace.js";
 
@@ -23,7 +31,13 @@ const opened = (version) =>
 
 const newState = () =>
   reactive({
-    todos: [1, 2, 3, 4].map((id) => ({ id, title: `todo ${id}`, done: false, due: new Date(id), tags: new Set(["a", id]) })),
+    todos: [1, 2, 3, 4].map((id) => ({
+      id,
+      title: `todo ${id}`,
+      done: false,
+      due: new Date(id),
+      tags: new Set(["a", id]),
+    })),
     filter: { words: ["x"], by: new Map([["done", true]]) },
   });
 
@@ -69,7 +83,9 @@ async function putCopies(database, state, trace) {
 async function saveOnChange(database, trace) {
   const cart = reactive({ items: [], total: 0 });
   const saves = [];
-  const stop = watch(cart, () => saves.push(database.put("state", structuredClone(toRaw(cart)), "cart")), { deep: true });
+  const stop = watch(cart, () => saves.push(database.put("state", structuredClone(toRaw(cart)), "cart")), {
+    deep: true,
+  });
   for (let price = 1; price <= 20; price++) {
     cart.items.push({ price });
     cart.total += price;

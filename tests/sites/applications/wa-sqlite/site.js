@@ -12,7 +12,10 @@ async function write(sqlite, file, vfs, trace) {
   const sql = createTag(sqlite, database);
   const rows = async (text) => (await sql(text)).flatMap((result) => result.rows);
   await sql`CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT UNIQUE, note BLOB)`;
-  await sql("INSERT INTO people (name, note) VALUES (?, ?)", [["Ada", new Uint8Array([1, 2])], ["Grace", null]]);
+  await sql("INSERT INTO people (name, note) VALUES (?, ?)", [
+    ["Ada", new Uint8Array([1, 2])],
+    ["Grace", null],
+  ]);
   await sql`BEGIN`;
   const many = Array.from({ length: 400 }, (_, index) => [`person ${index}`, "x".repeat(index)]);
   await sql("INSERT INTO people (name, note) VALUES (?, ?)", many);

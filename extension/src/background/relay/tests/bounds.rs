@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 
-use protocol::{commit::MAX_BODY_DEPTH, message::ToHost};
+use protocol::{body::MAX_BODY_DEPTH, wire::host::ToHost};
 use serde_json::value::RawValue;
 
-use super::*;
+use super::{parts::MAX_HELD, *};
+use crate::background::outbox::Content;
 
 fn part(relay: &mut Relay, port: u32, index: u32, count: u32, text: &str) {
     relay.posted(

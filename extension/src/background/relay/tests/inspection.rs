@@ -1,6 +1,6 @@
 //! Inspectors, consent and pause.
 
-use protocol::inspect::{Background, DeepCapture, DeepCaptureState, ToInspector};
+use protocol::wire::inspector::{Background, DeepCapture, DeepCaptureState, ToInspector};
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,7 +1,7 @@
 //! What leaves is redacted by the rules of every source, and nothing leaves before all rules are
 //! known.
 
-use protocol::{message::ToHost, redact::How};
+use protocol::{redact::How, wire::host::ToHost};
 
 use super::*;
 

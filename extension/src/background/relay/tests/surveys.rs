@@ -230,7 +230,7 @@ fn reader_that_only_commits_is_replaced() {
             r#"{{"acknowledged":{{"context":"a","sequence":{sequence}}}}}"#
         ));
     };
-    deliver_body(&mut relay, 1, r#"{"inventory":{}}"#);
+    deliver_body(&mut relay, 1, r#"{"store_list":{}}"#);
     relay.woken(Alarm::Surveys);
     assert_eq!(ports_sent(&mut relay, SNAPSHOT), [0; 0]);
     deliver_body(&mut relay, 2, r#"{"commit":{}}"#);

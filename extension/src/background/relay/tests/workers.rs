@@ -1,6 +1,6 @@
 //! Workers that are not observed.
 
-use protocol::message::{MAX_WORKER_URL, MAX_WORKERS};
+use protocol::wire::bridge::{MAX_WORKER_URL, MAX_WORKERS};
 
 use super::*;
 

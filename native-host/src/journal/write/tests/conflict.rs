@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::message::FromHost;
+use protocol::wire::host::FromHost;
 use rusqlite::Connection;
 
 use super::{Bench, LATER, NOW};

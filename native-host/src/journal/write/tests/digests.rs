@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use protocol::{commit::MAX_STRETCH_RECORDS, digest::RecordsDigest};
+use protocol::{body::MAX_STRETCH_RECORDS, digest::RecordsDigest};
 use rusqlite::{Connection, types::Value as Cell};
 use serde_json::Value;
 

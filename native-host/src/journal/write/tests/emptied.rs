@@ -9,7 +9,7 @@ impl Bench {
     /// The store list of a bucket, read in a span of time; whether the record is still there.
     fn lists(&mut self, context: &str, span: (i64, i64), bucket: &str, rest: &str) -> bool {
         let body = format!(
-            r#"{{"inventory":{{"bucket":"{bucket}","began_at":{},"read_at":{},{rest}}}}}"#,
+            r#"{{"store_list":{{"bucket":"{bucket}","began_at":{},"read_at":{},{rest}}}}}"#,
             NOW + span.0,
             NOW + span.1
         );

@@ -32,7 +32,7 @@ impl Bench {
     fn list_nothing(&mut self, at: i64) {
         let at = NOW + at;
         let body =
-            format!(r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#);
+            format!(r#"{{"store_list":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#);
         self.deliver("reader", &body);
     }
 

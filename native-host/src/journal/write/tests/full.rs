@@ -1,6 +1,6 @@
 //! A journal whose sinks are away: what it takes is bounded, and comes right once they are back.
 
-use protocol::message::ErrorCode;
+use protocol::wire::host::ErrorCode;
 
 use super::{
     super::super::{

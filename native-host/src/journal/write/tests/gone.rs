@@ -37,7 +37,7 @@ impl Bench {
     /// The list of the stores that are there, as read at a time.
     fn store_list(&mut self, at: i64, stores: &str) {
         let body = format!(
-            r#"{{"inventory":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"d","version":1,"stores":[{stores}]}}]}}}}"#,
+            r#"{{"store_list":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"d","version":1,"stores":[{stores}]}}]}}}}"#,
             NOW + at
         );
         self.deliver("b", &body);

@@ -9,11 +9,11 @@ const CLEAR: &str = r#"{"clear":{"store":"s"}}"#;
 const RANGE: &str = r#"{"delete_range":{"store":"s","range":{"lower":5,"upper":6}}}"#;
 
 impl Bench {
-    /// An inventory of the default bucket; whether the host wants all to be read because of it.
-    fn inventory(&mut self, context: &str, at: i64, databases: &str) -> bool {
+    /// A store list of the default bucket; whether the host wants all to be read because of it.
+    fn deliver_store_list(&mut self, context: &str, at: i64, databases: &str) -> bool {
         let at = NOW + at;
         let body = format!(
-            r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#
+            r#"{{"store_list":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#
         );
         self.deliver(context, &body);
         self.wants_all()
@@ -196,11 +196,11 @@ fn store_reported_after_its_database_was_deleted_is_read() {
         r#"{{"commit":{{"database":"d","version":1,"began_at":{0},"committed_at":{0},"operations":[{{"put":{{"store":"s","key":1,"value":1}}}}]}}}}"#,
         NOW + 900
     );
-    // A deletion or an inventory reports that the database is gone.
-    for by_inventory in [false, true] {
+    // A deletion or a store list reports that the database is gone.
+    for by_store_list in [false, true] {
         let mut bench = Bench::new();
-        if by_inventory {
-            assert!(!bench.inventory("b", 2000, ""));
+        if by_store_list {
+            assert!(!bench.deliver_store_list("b", 2000, ""));
         } else {
             bench.deliver("b", &deletion);
         }
@@ -208,8 +208,8 @@ fn store_reported_after_its_database_was_deleted_is_read() {
         assert!(bench.wants_all());
         assert_eq!(bench.events(), ["c 1 late"]);
         assert_eq!(bench.value(), None);
-        bench.inventory("b", 9000, "");
-        bench.inventory("b", 9500, "");
+        bench.deliver_store_list("b", 9000, "");
+        bench.deliver_store_list("b", 9500, "");
         assert_eq!(bench.value(), None);
     }
 }
@@ -218,8 +218,8 @@ fn store_reported_after_its_database_was_deleted_is_read() {
 fn stores_that_are_new_are_not_looked_for() {
     let mut bench = Bench::new();
     let stores = r#"{"name":"d","version":1,"stores":["s"]}"#;
-    assert!(!bench.inventory("a", 1000, stores));
-    assert!(!bench.inventory("b", 1010, stores));
+    assert!(!bench.deliver_store_list("a", 1000, stores));
+    assert!(!bench.deliver_store_list("b", 1010, stores));
     bench.snapshot("a", 1020, r#"{"key":1,"value":1}"#);
     bench.snapshot("b", 1030, r#"{"key":1,"value":1}"#);
     let put = format!(
@@ -234,12 +234,12 @@ fn stores_that_are_new_are_not_looked_for() {
 #[test]
 fn a_store_read_before_it_went_is_looked_for() {
     let mut bench = Bench::new();
-    assert!(!bench.inventory("b", 3000, ""));
+    assert!(!bench.deliver_store_list("b", 3000, ""));
     let stores = r#"{"name":"d","version":1,"stores":["s"]}"#;
-    assert!(bench.inventory("a", 1000, stores));
+    assert!(bench.deliver_store_list("a", 1000, stores));
     bench.snapshot("a", 1020, r#"{"key":1,"value":1}"#);
-    bench.inventory("b", 9000, "");
-    bench.inventory("b", 9500, "");
+    bench.deliver_store_list("b", 9000, "");
+    bench.deliver_store_list("b", 9500, "");
     assert_eq!(bench.value(), None);
 }
 

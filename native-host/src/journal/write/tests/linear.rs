@@ -41,7 +41,7 @@ fn join(what: impl Fn(usize) -> String) -> String {
 
 fn store_list(at: i64, stores: &str) -> String {
     format!(
-        r#"{{"inventory":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"d","version":2,"stores":[{stores}]}}]}}}}"#,
+        r#"{{"store_list":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"d","version":2,"stores":[{stores}]}}]}}}}"#,
         NOW + at
     )
 }

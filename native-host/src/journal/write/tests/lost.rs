@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::message::{Delivery, Page};
+use protocol::wire::host::{Delivery, Page};
 use serde_json::value::RawValue;
 
 use super::{Bench, NOW};
@@ -13,10 +13,10 @@ const GAP: &str = r#"{"gap":{"reason":"a test","stores":[{"database":"d","store"
 const STORES: &str = r#"{"name":"d","version":1,"stores":["s"]}"#;
 
 impl Bench {
-    /// An inventory of one of two buckets, read at a time.
+    /// A store list of one of two buckets, read at a time.
     fn bucket(&mut self, bucket: &str, at: i64, databases: &str) {
         let body = format!(
-            r#"{{"inventory":{{"bucket":"{bucket}","buckets":["side"],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#
+            r#"{{"store_list":{{"bucket":"{bucket}","buckets":["side"],"began_at":{at},"read_at":{at},"databases":[{databases}]}}}}"#
         );
         self.deliver("reader", &body);
     }
@@ -35,7 +35,7 @@ fn a_read_begun_before_the_loss_was_noticed_ends_no_doubt() {
 }
 
 #[test]
-fn an_inventory_begun_before_the_loss_was_noticed_ends_no_doubt() {
+fn store_list_begun_before_loss_was_noticed_ends_no_doubt() {
     let mut bench = Bench::new();
     let now = now_ms() - NOW;
     bench.put("writer", now - 9000, now - 9000, 1);
@@ -43,7 +43,7 @@ fn an_inventory_begun_before_the_loss_was_noticed_ends_no_doubt() {
     for (at, pending_reads) in [(now - 5000, true), (now + 60_000, false)] {
         let at = NOW + at;
         let body =
-            format!(r#"{{"inventory":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#);
+            format!(r#"{{"store_list":{{"buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#);
         bench.deliver("reader", &body);
         assert_eq!(bench.pending_reads(), pending_reads);
     }
@@ -171,7 +171,7 @@ fn delivery_of_any_kind_that_is_given_up_is_made_good() {
     for body in [
         r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":1,"operations":[]}}"#,
         r#"{"deletion":{"database":"d","began_at":1,"deleted_at":1}}"#,
-        r#"{"inventory":{"began_at":1,"read_at":1,"databases":[]}}"#,
+        r#"{"store_list":{"began_at":1,"read_at":1,"databases":[]}}"#,
         r#"{"records":{"database":"d","version":1,"store":"s","began_at":1,"read_at":1,"present":[],"absent":[]}}"#,
         GAP,
         SNAPSHOT,

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use protocol::{
-    commit::Body,
-    message::{Delivery, FromHost, Page},
+    body::Body,
+    wire::host::{Delivery, FromHost, Page},
 };
 
 use super::{Bench, LATER, NOW};
@@ -89,22 +89,22 @@ fn a_deleted_database_takes_its_records_along() {
 fn only_what_was_looked_for_is_missed() {
     let mut bench = Bench::new();
     bench.put("a", 0, 1, 10);
-    let mut inventory = |at: i64, rest: &str| {
+    let mut store_list = |at: i64, rest: &str| {
         let at = NOW + at;
-        let body = format!(r#"{{"inventory":{{"began_at":{at},"read_at":{at},{rest}}}}}"#);
+        let body = format!(r#"{{"store_list":{{"began_at":{at},"read_at":{at},{rest}}}}}"#);
         bench.deliver("a", &body);
         bench.value()
     };
     // There, but stuck; then another bucket's, before the buckets are known to be all; then gone.
     let stuck = r#""databases":[{"name":"d","version":0,"stores":null}]"#;
-    assert_eq!(inventory(1000, stuck).as_deref(), Some("10"));
+    assert_eq!(store_list(1000, stuck).as_deref(), Some("10"));
     assert_eq!(
-        inventory(2000, r#""bucket":"drafts","databases":[]"#).as_deref(),
+        store_list(2000, r#""bucket":"drafts","databases":[]"#).as_deref(),
         Some("10")
     );
     let gone = r#""buckets":[],"databases":[]"#;
-    assert_eq!(inventory(3000, gone).as_deref(), Some("10"));
-    assert_eq!(inventory(4000, gone), None);
+    assert_eq!(store_list(3000, gone).as_deref(), Some("10"));
+    assert_eq!(store_list(4000, gone), None);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_bucket_that_is_gone_takes_its_records_along() {
     ] {
         let at = NOW + at;
         let body = format!(
-            r#"{{"inventory":{{"began_at":{at},"read_at":{at},"buckets":{buckets},"databases":[]}}}}"#
+            r#"{{"store_list":{{"began_at":{at},"read_at":{at},"buckets":{buckets},"databases":[]}}}}"#
         );
         bench.deliver("a", &body);
         assert_eq!(bench.value().is_some(), held);

@@ -47,7 +47,7 @@ fn stores_of_an_origin_take_a_bounded_room() {
     };
     let of_list = |name: String| {
         format!(
-            r#"{{"inventory":{{"began_at":{at},"read_at":{at},"databases":[{{"name":"d","version":1,"stores":["s","{name}"]}}]}}}}"#
+            r#"{{"store_list":{{"began_at":{at},"read_at":{at},"databases":[{{"name":"d","version":1,"stores":["s","{name}"]}}]}}}}"#
         )
     };
     let of_snapshot = |name: String| {
@@ -212,7 +212,7 @@ fn lists_that_leave_nothing_are_noted_within_bounds() {
         bench.deliver(
             "a",
             &format!(
-                r#"{{"inventory":{{"bucket":"b{bucket}","buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#
+                r#"{{"store_list":{{"bucket":"b{bucket}","buckets":[],"began_at":{at},"read_at":{at},"databases":[]}}}}"#
             ),
         );
     }

@@ -193,7 +193,7 @@ fn store_list_keeps_few_tombstones() {
     let mut bench = Bench::with_tombstones(MANY, 0);
     bench.commit("a", 0, 0, r#"{"clear":{"store":"t"}}"#);
     let body = format!(
-        r#"{{"inventory":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"d","version":1,"stores":["s"]}}]}}}}"#,
+        r#"{{"store_list":{{"began_at":{0},"read_at":{0},"databases":[{{"name":"d","version":1,"stores":["s"]}}]}}}}"#,
         NOW + 1000
     );
     bench.deliver("a", &body);

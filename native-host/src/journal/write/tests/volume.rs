@@ -348,7 +348,7 @@ fn names_of_stores_count_as_what_a_store_list_writes() {
     check_names(
         &mut bench,
         &format!(
-            r#"{{"inventory":{{"began_at":{at},"read_at":{at},"databases":[{{"name":"{}","version":1,"stores":[{stores}]}}]}}}}"#,
+            r#"{{"store_list":{{"began_at":{at},"read_at":{at},"databases":[{{"name":"{}","version":1,"stores":[{stores}]}}]}}}}"#,
             "d".repeat(1000)
         ),
     );

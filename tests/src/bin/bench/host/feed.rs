@@ -1,4 +1,4 @@
-//! What the extension would send: messages of `protocol::message`, many to a frame.
+//! What the extension would send: messages of `protocol::wire`, many to a frame.
 
 use std::{
     collections::BTreeMap,
@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::Result;
 use protocol::{
-    commit::{Body, Commit, Operation},
-    message::{Delivery, ExtensionHello, Page, ToHost},
+    body::{Body, Commit, Operation},
+    wire::host::{Delivery, ExtensionHello, Page, ToHost},
 };
 use serde_json::value::RawValue;
 

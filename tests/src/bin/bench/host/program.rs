@@ -16,7 +16,7 @@ use lab::{
     servers::{MemcachedServer, RedisServer},
     wait::{self, Seen},
 };
-use protocol::message::FromHost;
+use protocol::wire::host::FromHost;
 use tempfile::TempDir;
 
 use super::feed::{self, Frame};

@@ -1,10 +1,10 @@
 //! What a page did, as its hook and its bridge tell it: the body of a delivery.
 //!
 //! A body says nothing about *who* wrote it: origin, tab and frame are stamped by the background
-//! from what the browser reports ([`crate::message::Page`]). Times are `Date.now()` of the page's
-//! machine, in milliseconds. A time span `began_at..=…_at` encloses the instant at which the thing
-//! really took place in the database; that is all the host needs to tell an order from a doubt when
-//! several contexts touch the same record.
+//! from what the browser reports ([`crate::wire::host::Page`]). Times are `Date.now()` of the
+//! page's machine, in milliseconds. A time span `began_at..=…_at` encloses the instant at which the
+//! thing really took place in the database; that is all the host needs to tell an order from a
+//! doubt when several contexts touch the same record.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -12,6 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{event::WriterKind, schema::SchemaChange};
+
+mod reading;
+#[cfg(test)]
+mod tests;
+
+pub use reading::{DatabaseInfo, Digests, Record, Records, Snapshot, StoreList, Stretch};
 
 /// The longest name of a database, store, index or bucket that is captured, in UTF-16 code units.
 /// Every event repeats the names of its store, so a page that may choose them as long as it likes
@@ -37,7 +43,7 @@ const READINGS: [&str; 5] = [
     "{\"snapshot\"",
     "{\"digests\"",
     "{\"records\"",
-    "{\"inventory\"",
+    "{\"store_list\"",
     "{\"skipped\"",
 ];
 
@@ -71,16 +77,16 @@ pub enum Body<'a> {
     #[serde(borrow)]
     Snapshot(Snapshot<'a>),
     /// Stretches of a store that were read, reported by their digests: the host says which of them
-    /// its mirror has alike ([`crate::message::FromHost::Matched`]).
+    /// its mirror has alike ([`crate::wire::host::FromHost::Matched`]).
     #[serde(borrow)]
     Digests(Digests<'a>),
     /// Single records read again because the host was in doubt; the answer to
-    /// [`crate::message::Read`].
+    /// [`crate::wire::bridge::Read`].
     #[serde(borrow)]
     Records(Records<'a>),
     /// Every database and store that exists; others that the host knows are gone.
     #[serde(borrow)]
-    Inventory(Inventory<'a>),
+    StoreList(StoreList<'a>),
     /// A database was deleted.
     #[serde(borrow)]
     Deletion(Deletion<'a>),
@@ -236,156 +242,6 @@ pub struct Range<'a> {
     pub upper_open: bool,
 }
 
-/// A record as read from the database.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Record<'a> {
-    /// Typed JSON.
-    #[serde(borrow)]
-    pub key: &'a RawValue,
-    /// Typed JSON.
-    #[serde(borrow)]
-    pub value: &'a RawValue,
-}
-
-/// All records of a store with `after < key <= until`, in key order; or, if `unordered`, one part
-/// of them after the other.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Snapshot<'a> {
-    /// Storage bucket; empty for the default one.
-    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
-    pub bucket: Cow<'a, str>,
-    /// The database's name.
-    #[serde(borrow)]
-    pub database: Cow<'a, str>,
-    /// The database's version.
-    pub version: u64,
-    /// The store's name.
-    #[serde(borrow)]
-    pub store: Cow<'a, str>,
-    /// The store's key path; absent if it has none.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub key_path: Option<&'a RawValue>,
-    /// Before the reading transaction was opened.
-    pub began_at: i64,
-    /// After its result arrived.
-    pub read_at: i64,
-    /// The last key of the stretch before this one; absent for the first.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub after: Option<&'a RawValue>,
-    /// The last key of this stretch; absent for the last one, which reaches to the end of the
-    /// store.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub until: Option<&'a RawValue>,
-    /// The keys are redacted, so they don't stand in the order in which they were read: `after` and
-    /// `until` only tell which stretch follows which, and deletions are known when the last one
-    /// is there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unordered: bool,
-    /// The records found.
-    #[serde(borrow)]
-    pub records: Vec<Record<'a>>,
-}
-
-/// Stretches of a store that follow each other, in key order.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Digests<'a> {
-    /// Storage bucket; empty for the default one.
-    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
-    pub bucket: Cow<'a, str>,
-    /// The database's name.
-    #[serde(borrow)]
-    pub database: Cow<'a, str>,
-    /// The database's version.
-    pub version: u64,
-    /// The store's name.
-    #[serde(borrow)]
-    pub store: Cow<'a, str>,
-    /// The last key of the stretch before the first of these; absent at the beginning of the store.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub after: Option<&'a RawValue>,
-    /// At most [`MAX_STRETCHES`].
-    #[serde(borrow)]
-    pub stretches: Vec<Stretch<'a>>,
-}
-
-/// One stretch of [`Digests`]: it begins behind the one before.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Stretch<'a> {
-    /// The last key of this stretch; absent for the last one, which reaches to the end of the
-    /// store.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub until: Option<&'a RawValue>,
-    /// Before the first of its transactions was opened.
-    pub began_at: i64,
-    /// After the result of the last one arrived. Each record was read in between.
-    pub read_at: i64,
-    /// How many records it has.
-    pub records: u64,
-    /// [`crate::digest::RecordsDigest`].
-    #[serde(borrow)]
-    pub digest: Cow<'a, str>,
-}
-
-/// What single keys hold now.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Records<'a> {
-    /// Storage bucket; empty for the default one.
-    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
-    pub bucket: Cow<'a, str>,
-    /// The database's name.
-    #[serde(borrow)]
-    pub database: Cow<'a, str>,
-    /// The database's version.
-    pub version: u64,
-    /// The store's name.
-    #[serde(borrow)]
-    pub store: Cow<'a, str>,
-    /// The store's key path; absent if it has none.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub key_path: Option<&'a RawValue>,
-    /// Before the reading transaction was opened.
-    pub began_at: i64,
-    /// After its result arrived.
-    pub read_at: i64,
-    /// The records that are there.
-    #[serde(borrow)]
-    pub present: Vec<Record<'a>>,
-    /// The keys that hold nothing (the whole store may be gone).
-    #[serde(borrow)]
-    pub absent: Vec<&'a RawValue>,
-}
-
-/// The databases of one bucket of an origin.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Inventory<'a> {
-    /// Storage bucket; empty for the default one.
-    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
-    pub bucket: Cow<'a, str>,
-    /// Before the first database was looked at.
-    pub began_at: i64,
-    /// After the last one.
-    pub read_at: i64,
-    /// Every named bucket of the origin, if they were looked at.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub buckets: Option<Vec<Cow<'a, str>>>,
-    /// Every database that exists.
-    #[serde(borrow)]
-    pub databases: Vec<DatabaseInfo<'a>>,
-}
-
-/// One database of an [`Inventory`].
-#[derive(Debug, Serialize, Deserialize)]
-pub struct DatabaseInfo<'a> {
-    /// Its name.
-    #[serde(borrow)]
-    pub name: Cow<'a, str>,
-    /// Its version.
-    pub version: u64,
-    /// The names of its object stores; `None` if it exists but could not be looked into.
-    #[serde(borrow)]
-    pub stores: Option<Vec<Cow<'a, str>>>,
-}
-
 /// `deleteDatabase` succeeded.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Deletion<'a> {
@@ -445,7 +301,7 @@ impl Body<'_> {
             Self::Snapshot(_)
             | Self::Digests(_)
             | Self::Records(_)
-            | Self::Inventory(_)
+            | Self::StoreList(_)
             | Self::Skipped(_) => true,
             Self::Commit(_) | Self::Deletion(_) | Self::Gap(_) => false,
         }
@@ -480,7 +336,7 @@ impl Body<'_> {
                 store,
                 ..
             }) => first_too_long(&[bucket, database, store]),
-            Self::Inventory(Inventory {
+            Self::StoreList(StoreList {
                 bucket,
                 buckets,
                 databases,
@@ -528,58 +384,5 @@ impl Operation<'_> {
             Self::Schema { change, .. } => change.names().into_iter().find(|name| is_too_long(name)),
             _ => None,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_commit_keeps_keys_and_values_as_they_were_written() {
-        let text = r#"{"commit":{"database":"shop","version":3,"began_at":1,"committed_at":2,"operations":[{"put":{"store":"a\n","key":-0,"value":{"x":"\ud800","n":1.0}}},{"delete_range":{"store":"b","range":{"lower":[1],"lower_open":true,"upper_open":false}}},{"clear":{"store":"b"}}]}}"#;
-        let body: Body<'_> = serde_json::from_str(text).expect("a body");
-        assert_eq!(serde_json::to_string(&body).expect("JSON"), text);
-        let Body::Commit(commit) = body else {
-            panic!("a commit")
-        };
-        assert!(matches!(&commit.operations[0], Operation::Put { key, .. } if key.get() == "-0"));
-        assert_eq!(commit.operations[2].store(), "b");
-    }
-
-    #[test]
-    fn body_is_a_reading_by_its_beginning_as_by_its_content() {
-        for (text, is_read) in [
-            (
-                r#"{"commit":{"database":"d","version":1,"began_at":1,"committed_at":2,"operations":[]}}"#,
-                false,
-            ),
-            (
-                r#"{"snapshot":{"database":"d","version":1,"store":"s","began_at":1,"read_at":1,"records":[]}}"#,
-                true,
-            ),
-            (
-                r#"{"digests":{"database":"d","version":1,"store":"s","stretches":[{"began_at":1,"read_at":1,"records":0,"digest":""}]}}"#,
-                true,
-            ),
-            (
-                r#"{"records":{"database":"d","version":1,"store":"s","began_at":1,"read_at":1,"present":[],"absent":[]}}"#,
-                true,
-            ),
-            (r#"{"inventory":{"began_at":1,"read_at":1,"databases":[]}}"#, true),
-            (
-                r#"{"deletion":{"database":"d","began_at":1,"deleted_at":1}}"#,
-                false,
-            ),
-            (r#"{"gap":{"reason":"r","stores":[]}}"#, false),
-            (r#"{"skipped":{"reason":"r"}}"#, true),
-        ] {
-            let body: Body<'_> = serde_json::from_str(text).expect(text);
-            assert_eq!(
-                (is_reading(text), body.is_reading()),
-                (is_read, is_read),
-                "{text}"
-            );
-        }
     }
 }
