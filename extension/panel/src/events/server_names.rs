@@ -116,9 +116,10 @@ fn get_command(row: &EventRow) -> Option<String> {
     Some(command)
 }
 
-/// The command that prints the stream entry of an id.
+/// The command that prints the stream entry of an id. The id is a server's text.
 pub fn entry_command(health: &Health, id: &str) -> Option<String> {
     let redis = health.sinks.iter().find(|sink| sink.name == "redis")?;
+    let id = shell_word(id);
     Some(format!(
         "{} XRANGE {} {id} {id}",
         redis_client(redis)?,
@@ -244,6 +245,14 @@ mod tests {
         assert_eq!(
             entry_command(&health(), "5007-1").as_deref(),
             Some("redis-cli -p 6380 -n 2 XRANGE idb:events 5007-1 5007-1")
+        );
+    }
+
+    #[test]
+    fn entry_command_quotes_the_id() {
+        assert_eq!(
+            entry_command(&health(), "1-0;id #").as_deref(),
+            Some("redis-cli -p 6380 -n 2 XRANGE idb:events '1-0;id #' '1-0;id #'")
         );
     }
 

@@ -47,10 +47,22 @@ pub fn entry(
             ControlFlow::Continue(())
         }
     });
-    Ok(match found.map_err(failed)? {
-        ControlFlow::Break(found) => found,
-        ControlFlow::Continue(()) => None,
-    })
+    match found.map_err(failed)? {
+        ControlFlow::Break(Some(id)) if !is_entry_id(&id) => {
+            Err(problem::not_redis("an entry's id is not two numbers", &address(&config.url)).trouble)
+        }
+        ControlFlow::Break(found) => Ok(found),
+        ControlFlow::Continue(()) => Ok(None),
+    }
+}
+
+/// Whether this is the id of a stream's entry. It becomes part of a shell command, so no other text
+/// is let through.
+fn is_entry_id(id: &str) -> bool {
+    let is_number =
+        |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u64>().is_ok();
+    id.split_once('-')
+        .is_some_and(|(time, count)| is_number(time) && is_number(count))
 }
 
 /// The command line that reaches a server with `redis-cli`, word by word. Of what opens it there is
@@ -95,23 +107,83 @@ pub fn client(config: &config::Redis) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::{
+        io::{BufRead as _, BufReader, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
     use protocol::name::Template;
+
+    use super::*;
+
+    fn config(url: &str) -> config::Redis {
+        config::Redis {
+            url: url.to_owned(),
+            ca_file: None,
+            channel: Template::channel("idb:{origin}:{database}:{store}").expect("a template"),
+            stream: None,
+            max_stream_length: None,
+            max_memory: None,
+        }
+    }
+
+    /// The id that is found on a server whose stream has an entry of this id.
+    fn found(id: &str) -> Result<Option<String>, Problem> {
+        let event = r#"{"source":{"profile":"p","sequence":7}}"#;
+        let range = format!(
+            "*1\r\n*2\r\n${}\r\n{id}\r\n*2\r\n$5\r\nevent\r\n${}\r\n{event}\r\n",
+            id.len(),
+            event.len()
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let config = config(&format!("redis://{}", listener.local_addr().expect("an address")));
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            let lines = BufReader::new(client.try_clone().expect("a second handle")).lines();
+            for line in lines.map_while(Result::ok) {
+                // The client says its name and its version first.
+                if line == "SETINFO" {
+                    client.write_all(b"+OK\r\n").expect("sent");
+                } else if line == "XREVRANGE" {
+                    client.write_all(range.as_bytes()).expect("sent");
+                }
+            }
+        });
+        let found = entry(&config, "events", "p", 7, 5000);
+        server.join().expect("no panic");
+        found
+    }
+
+    #[test]
+    fn entry_id_is_two_numbers_or_refused() {
+        for id in ["5007-1", "0-0", "18446744073709551615-18446744073709551615"] {
+            assert_eq!(found(id).expect("an id").as_deref(), Some(id));
+        }
+        for id in [
+            "1796-0;touch /tmp/pwned;#",
+            "$(id)-0",
+            "-",
+            "5007",
+            "5007-",
+            "+1-0",
+            "5007-1-1",
+            "18446744073709551616-0",
+            "5007-1\n",
+        ] {
+            let problem = found(id).expect_err(id);
+            assert!(
+                problem.message.contains("answers what no Redis does"),
+                "{problem:?}"
+            );
+            assert!(problem.fix.contains("redis.url"), "{problem:?}");
+        }
+    }
 
     #[test]
     #[cfg_attr(windows, ignore = "it has paths of Unix")]
     fn the_clients_command_names_all_but_the_password() {
-        let words = |url: &str| {
-            let config = config::Redis {
-                url: url.to_owned(),
-                ca_file: None,
-                channel: Template::channel("idb:{origin}:{database}:{store}").expect("a template"),
-                stream: None,
-                max_stream_length: None,
-                max_memory: None,
-            };
-            client(&config).join(" ")
-        };
+        let words = |url: &str| client(&config(url)).join(" ");
         assert_eq!(words("redis://127.0.0.1"), "redis-cli");
         assert_eq!(
             words("redis://relay:s3cr3t@cache:6380/2"),

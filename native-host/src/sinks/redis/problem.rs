@@ -168,6 +168,15 @@ pub(super) fn of_text(text: &str, address: &str, reached: Option<u64>) -> StepEr
     }
 }
 
+/// For an answer that no Redis gives.
+pub(super) fn not_redis(what: &str, address: &str) -> StepError {
+    problem(
+        "refused",
+        format!("redis at {address} answers what no Redis does: {what}"),
+        "Is it Redis? Correct redis.url; nothing is lost meanwhile.",
+    )
+}
+
 fn refusal(code: &str, text: &str, address: &str) -> Option<StepError> {
     let (_, state, fix) = REFUSALS.iter().find(|(known, ..)| *known == code)?;
     let text = text.strip_prefix(code).unwrap_or(text).trim_start();
