@@ -18,11 +18,13 @@ use std::{
 };
 
 use protocol::shown::shown;
+use redis::Connection;
 use serde_json::json;
 
 use super::{
     change::Change,
     interruption::{Interruption, fix_when_missed},
+    numbers::Numbers,
     open_transactions::OpenTransactions,
     report::Report,
     session::Session,
@@ -61,11 +63,19 @@ pub(super) struct Channels {
     /// The bytes of the values in it.
     held: usize,
     signs: u64,
+    numbers: Numbers,
 }
 
 /// Listens to all channels until the result is dropped.
 pub(super) fn listen(config: &Config) -> Channels {
+    let stream = config.redis.as_ref().and_then(|redis| redis.stream.clone());
     Channels {
+        // Hosts may publish beside the stream, or without one.
+        numbers: Numbers::new(if stream.is_some() {
+            vec![stream, None]
+        } else {
+            vec![None]
+        }),
         subscriber: Subscriber::open(config),
         writes: false,
         known: HashMap::new(),
@@ -106,11 +116,18 @@ impl Channels {
     pub(super) fn stand_by<W: Write>(
         &mut self,
         config: &Config,
+        redis: &mut Connection,
         report: &mut Report<W>,
         is_alive: bool,
     ) -> Result<(), Interruption> {
         self.leave(config, report, "another process writes now")?;
         while let Some(change) = self.next_change(config) {
+            // The one that writes says so.
+            let url = config.redis.as_ref().map_or("", |redis| redis.url.as_str());
+            let fault = self.numbers.fault(redis, &change);
+            if fault.map_err(|error| Interruption::redis(&error, url))?.is_some() {
+                continue;
+            }
             self.held += change.value_bytes();
             self.window.push_back((self.signs, change));
             self.shorten_window();
@@ -264,20 +281,25 @@ fn apply_received<W: Write>(
             Received::Event(event) => {
                 bytes += event.len();
                 let most = session.cache.most_bytes();
-                match Change::read(&event, &session.config.memcached, most) {
+                let problem = match Change::read(&event, &session.config.memcached, most) {
                     Ok(change) => {
-                        bytes += change.value_bytes();
-                        open.note(&change);
-                        channels.accept(session.report, change)?;
+                        let fault = channels.numbers.fault(&mut session.redis, &change);
+                        let fault = fault.map_err(|error| session.redis_failed(&error))?;
+                        if fault.is_none() {
+                            bytes += change.value_bytes();
+                            open.note(&change);
+                            channels.accept(session.report, change)?;
+                        }
+                        fault
                     }
-                    Err(error) => {
-                        let problem = error.to_string();
-                        session.report.print(
-                            "unreadable",
-                            format_args!("a message is no event and is left out: {problem}"),
-                            json!({"problem": problem}),
-                        )?;
-                    }
+                    Err(error) => Some(error.to_string()),
+                };
+                if let Some(problem) = problem {
+                    session.report.print(
+                        "unreadable",
+                        format_args!("a message is no event and is left out: {problem}"),
+                        json!({"problem": problem}),
+                    )?;
                 }
             }
             Received::Listening => session.report.state("applying", "listening")?,

@@ -164,6 +164,9 @@ impl<W: Write> Stream<'_, '_, W> {
                 let Ok(change) = Change::read(&event, &self.session.config.memcached, most) else {
                     continue;
                 };
+                if self.number_fault(&change)?.is_some() {
+                    continue;
+                }
                 let last = reached.entry(change.profile.clone()).or_default();
                 *last = change.sequence.max(*last);
                 held += change.value_bytes();

@@ -130,7 +130,7 @@ impl<W: Write> Stream<'_, '_, W> {
                 .group
                 .again(self.session.lease, &mut self.session.redis, rest);
             let (looked, entries) = self.asked(found)?;
-            let gone = looked - entries.len();
+            let gone = looked.saturating_sub(entries.len());
             if gone > 0 {
                 self.report_trimmed(gone)?;
             }

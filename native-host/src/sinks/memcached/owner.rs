@@ -29,6 +29,10 @@ use crate::{
 /// The longest id of a profile.
 const MAX_PROFILE: usize = 64;
 
+/// The longest name of a browser. An item with a longer one is none of a host, and may not fit into
+/// the server once it is changed.
+pub(crate) const MAX_BROWSER: usize = 256;
+
 /// The profile that writes the keys of an origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owner {
@@ -50,7 +54,7 @@ impl Owner {
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text)
             .ok()
-            .filter(|owner: &Self| is_profile(&owner.profile))
+            .filter(|owner: &Self| is_profile(&owner.profile) && owner.browser.len() <= MAX_BROWSER)
     }
 
     /// The text that it is stored as.
