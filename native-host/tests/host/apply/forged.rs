@@ -155,3 +155,29 @@ fn transaction_without_an_end_keeps_nobody_waiting_for_ever() {
     });
     until("all of the stream is taken", || outstanding(&sandbox) == Some(0));
 }
+
+#[test]
+fn deepest_values_fit_on_the_stack() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    let apply = Apply::after_first_event(&sandbox, &mut host);
+    let mut event = of_other(&sandbox.redis.await_stream(1)[0]);
+    event["after"] = "VALUE".into();
+    // As deep as a value may be, of what takes most frames for a level.
+    for (number, open, close, levels) in [
+        (1, r#"{"$platform":{"type":"DOMRect","x":"#, "}}", 508),
+        (2, r#"{"$error":{"name":"E","cause":"#, "}}", 508),
+        (3, r#"{"$map":[["a","#, "]]}", 338),
+        (4, "[", "]", 1018),
+    ] {
+        event["source"]["sequence"] = number.into();
+        let value = format!("{}1{}", open.repeat(levels), close.repeat(levels));
+        let text = event.to_string().replace("\"VALUE\"", &value);
+        sandbox
+            .redis
+            .send_command(&["XADD", "idb:events", "*", "event", &text]);
+        host.deliver(number + 1, &commit(&[put("1", &number.to_string())]));
+        sandbox.await_cached("1", Some(&number.to_string()));
+    }
+    assert!(apply.end().success());
+}
