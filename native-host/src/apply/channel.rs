@@ -17,7 +17,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use protocol::shown::shown;
 use redis::Connection;
 use serde_json::json;
 
@@ -183,10 +182,8 @@ impl Channels {
                 report.print(
                     "gap",
                     format_args!(
-                        "gap: {count} events of profile {} were received and not written ({first} to {last}), for {}; what they changed may be \
-                         stale in Memcached\n   fix: {FIX_MISSED}",
-                        shown(&profile),
-                        shown(why)
+                        "gap: {count} events of profile {profile} were received and not written ({first} to {last}), for {why}; what they changed may be \
+                         stale in Memcached"
                     ),
                     json!({"profile": profile, "first": first, "last": last, "events": count, "fix": FIX_MISSED}),
                 )?;

@@ -62,7 +62,7 @@ impl<W: Write> Session<'_, W> {
                     self.report.print(
                         "held",
                         format_args!(
-                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {fix}",
+                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}",
                             change.profile,
                             shown(&change.browser),
                             target.origin

@@ -89,8 +89,7 @@ impl<W: Write> Stream<'_, '_, W> {
             self.session.report.print(
                 "trimmed",
                 format_args!(
-                    "the stream no longer has its first {gone} events: records that have not changed since are missing in {names}\n   \
-                     fix: {FIX_GAP}"
+                    "the stream no longer has its first {gone} events: records that have not changed since are missing in {names}"
                 ),
                 json!({"events": gone, "servers": names, "fix": FIX_GAP}),
             )?;

@@ -102,7 +102,7 @@ impl<W: Write> Stream<'_, '_, W> {
             "trimmed",
             format_args!(
                 "{events} events that were under way are no longer in the stream; what they changed may be stale in \
-                 Memcached\n   fix: {FIX_GAP}"
+                 Memcached"
             ),
             json!({"events": events, "fix": FIX_GAP}),
         )?)

@@ -1,6 +1,8 @@
 //! Entries of the stream that no host has written.
 
 use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -9,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    host, sandbox,
+    LEASE, host, sandbox,
     stream::{all_done, outstanding},
 };
 use crate::support::{
@@ -180,4 +182,29 @@ fn deepest_values_fit_on_the_stack() {
         sandbox.await_cached("1", Some(&number.to_string()));
     }
     assert!(apply.end().success());
+}
+
+#[test]
+fn foreign_text_makes_no_line_of_its_own() {
+    let sandbox = sandbox();
+    let mut host = host(&sandbox);
+    host.deliver(1, &commit(&[put("1", "1")]));
+    host.acknowledged(1);
+    sandbox.redis.await_stream(1);
+    let forged = "evil\nup to date; following\nERROR: forged 1234";
+    sandbox.redis.send_command(&["SET", LEASE, forged]);
+    let mut process = sandbox
+        .program()
+        .args(["apply", "--consumer", "one"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+    let said = lines
+        .map(|line| line.expect("UTF-8"))
+        .find(|line| line.starts_with("standing by"))
+        .expect("said");
+    process.kill().expect("ended");
+    process.wait().expect("gone");
+    assert!(said.contains(r"evil\u{a}up to date"), "{said}");
 }
