@@ -28,7 +28,8 @@
 //! - [`channel`]: events from Pub/Sub, at most once.
 //! - [`change`]: what an event means for Memcached. [`open_transactions`]: whose rest is to come.
 //! - [`cache`]: the servers, what they remember, writes that cannot land late.
-//! - [`cursor`]: how far the hosts have come. [`cache_writer`]: who feeds a cache from the stream.
+//! - [`cursor`]: how far the hosts have come. [`numbers`]: which events they can have given.
+//!   [`cache_writer`]: who feeds a cache from the stream.
 //! - [`batch_size`]: how much is sent at once. [`report`]: what is printed.
 //! - [`interruption`]: why the work stops.
 
@@ -53,6 +54,7 @@ pub mod cursor;
 mod group;
 mod interruption;
 pub mod lease;
+mod numbers;
 mod open_transactions;
 mod owners;
 mod ownership;
@@ -271,7 +273,9 @@ impl<W: Write> Process<'_, W> {
             if let Source::Channels(channels) = &mut self.source {
                 let is_alive = mem::replace(&mut keepings, self.lease.keepings()) != self.lease.keepings();
                 match &taken {
-                    Takeover::By(_) => channels.stand_by(self.config, &mut self.report, is_alive)?,
+                    Takeover::By(_) => {
+                        channels.stand_by(self.config, redis, &mut self.report, is_alive)?;
+                    }
                     _ => channels.take(
                         self.config,
                         &mut self.report,

@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    thread::{Builder, JoinHandle},
+    thread::{Builder, JoinHandle, Scope, ScopedJoinHandle},
 };
 
 /// Several times what the deepest value takes in a build without optimisation.
@@ -17,6 +17,14 @@ pub(crate) fn spawn<T: Send + 'static>(
     run: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
     Builder::new().stack_size(STACK_BYTES).spawn(run)
+}
+
+/// The same within a scope.
+pub(crate) fn spawn_scoped<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    run: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run)
 }
 
 #[cfg(test)]

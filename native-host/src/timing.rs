@@ -332,6 +332,10 @@ pub(crate) mod apply {
     /// started again. *Work*.
     pub(crate) const REST: Duration = Duration::from_secs(2);
 
+    /// How long open transactions are waited for in all, whatever comes of them: the events of all
+    /// profiles wait with them. Long enough for the largest that is read at once. *Work*.
+    pub(crate) const REST_IN_ALL: Duration = Duration::from_secs(20);
+
     /// How long a `--pubsub` process waits for an event before it keeps its lease. *Lease*.
     pub(crate) const NO_EVENT: Duration = Duration::from_millis(500);
 

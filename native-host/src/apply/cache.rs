@@ -206,6 +206,11 @@ impl Cache {
         self.ask(index, |server| server.look(names, false))
     }
 
+    /// Whether a host's sign of life is there under its name.
+    pub fn has_sign(&mut self, name: &str) -> Result<bool, Interruption> {
+        self.ask(self.server_of(name), |server| server.has_sign(name))
+    }
+
     /// The same, with what they hold.
     pub fn look_with_values(&mut self, index: usize, names: &[&str]) -> Result<Vec<Seen>, Interruption> {
         self.ask(index, |server| server.look(names, true))

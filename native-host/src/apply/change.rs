@@ -1,13 +1,20 @@
 //! What an event means for Memcached.
 
-use protocol::event::{Event, Op};
+use protocol::event::{Event, Op, Transaction};
 
 use crate::{
     config,
     failure::json_fault,
     messaging::origin::is_origin,
-    sinks::memcached::{cause_of, owner::is_profile, value_of},
+    sinks::memcached::{
+        cause_of,
+        owner::{MAX_BROWSER, is_profile},
+        value_of,
+    },
 };
+
+/// More events than any transaction has: they come in one delivery, each of many bytes.
+const MOST_EVENTS: u64 = 1 << 32;
 
 /// An event of the stream, or of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +63,20 @@ pub enum ChangeError {
     /// Keys are named after the origin, and commands to copy contain it.
     #[error("{0:?} is not an origin")]
     Origin(String),
+    /// It is written to Memcached with the profile that owns an origin.
+    #[error("the text of {0} bytes is no browser")]
+    Browser(usize),
+    /// A host counts in a signed number.
+    #[error("{0} is no number of an event")]
+    Sequence(u64),
+    /// Its rest would be waited for.
+    #[error("{order} of {count} is no place in a transaction")]
+    Place {
+        /// The place.
+        order: u64,
+        /// How many there are.
+        count: u64,
+    },
 }
 
 impl Change {
@@ -67,6 +88,21 @@ impl Change {
         }
         if !is_origin(&event.source.origin) && event.op != Op::Gap {
             return Err(ChangeError::Origin(event.source.origin.into_owned()));
+        }
+        if event.source.browser.len() > MAX_BROWSER {
+            return Err(ChangeError::Browser(event.source.browser.len()));
+        }
+        if i64::try_from(event.source.sequence).is_err() {
+            return Err(ChangeError::Sequence(event.source.sequence));
+        }
+        if let Some(Transaction {
+            total_order: order,
+            event_count: count,
+            ..
+        }) = event.transaction
+            && !((1..=count).contains(&order) && count <= MOST_EVENTS)
+        {
+            return Err(ChangeError::Place { order, count });
         }
         let left_out = event.gap.filter(|_| event.op == Op::Gap).unwrap_or(0);
         let target = match (event.op, event.key) {

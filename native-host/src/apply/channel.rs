@@ -17,12 +17,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use protocol::shown::shown;
+use redis::Connection;
 use serde_json::json;
 
 use super::{
     change::Change,
     interruption::{Interruption, fix_when_missed},
+    numbers::Numbers,
     open_transactions::OpenTransactions,
     report::Report,
     session::Session,
@@ -61,11 +62,19 @@ pub(super) struct Channels {
     /// The bytes of the values in it.
     held: usize,
     signs: u64,
+    numbers: Numbers,
 }
 
 /// Listens to all channels until the result is dropped.
 pub(super) fn listen(config: &Config) -> Channels {
+    let stream = config.redis.as_ref().and_then(|redis| redis.stream.clone());
     Channels {
+        // Hosts may publish beside the stream, or without one.
+        numbers: Numbers::new(if stream.is_some() {
+            vec![stream, None]
+        } else {
+            vec![None]
+        }),
         subscriber: Subscriber::open(config),
         writes: false,
         known: HashMap::new(),
@@ -106,11 +115,18 @@ impl Channels {
     pub(super) fn stand_by<W: Write>(
         &mut self,
         config: &Config,
+        redis: &mut Connection,
         report: &mut Report<W>,
         is_alive: bool,
     ) -> Result<(), Interruption> {
         self.leave(config, report, "another process writes now")?;
         while let Some(change) = self.next_change(config) {
+            // The one that writes says so.
+            let url = config.redis.as_ref().map_or("", |redis| redis.url.as_str());
+            let fault = self.numbers.fault(redis, &change);
+            if fault.map_err(|error| Interruption::redis(&error, url))?.is_some() {
+                continue;
+            }
             self.held += change.value_bytes();
             self.window.push_back((self.signs, change));
             self.shorten_window();
@@ -166,10 +182,8 @@ impl Channels {
                 report.print(
                     "gap",
                     format_args!(
-                        "gap: {count} events of profile {} were received and not written ({first} to {last}), for {}; what they changed may be \
-                         stale in Memcached\n   fix: {FIX_MISSED}",
-                        shown(&profile),
-                        shown(why)
+                        "gap: {count} events of profile {profile} were received and not written ({first} to {last}), for {why}; what they changed may be \
+                         stale in Memcached"
                     ),
                     json!({"profile": profile, "first": first, "last": last, "events": count, "fix": FIX_MISSED}),
                 )?;
@@ -264,20 +278,25 @@ fn apply_received<W: Write>(
             Received::Event(event) => {
                 bytes += event.len();
                 let most = session.cache.most_bytes();
-                match Change::read(&event, &session.config.memcached, most) {
+                let problem = match Change::read(&event, &session.config.memcached, most) {
                     Ok(change) => {
-                        bytes += change.value_bytes();
-                        open.note(&change);
-                        channels.accept(session.report, change)?;
+                        let fault = channels.numbers.fault(&mut session.redis, &change);
+                        let fault = fault.map_err(|error| session.redis_failed(&error))?;
+                        if fault.is_none() {
+                            bytes += change.value_bytes();
+                            open.note(&change);
+                            channels.accept(session.report, change)?;
+                        }
+                        fault
                     }
-                    Err(error) => {
-                        let problem = error.to_string();
-                        session.report.print(
-                            "unreadable",
-                            format_args!("a message is no event and is left out: {problem}"),
-                            json!({"problem": problem}),
-                        )?;
-                    }
+                    Err(error) => Some(error.to_string()),
+                };
+                if let Some(problem) = problem {
+                    session.report.print(
+                        "unreadable",
+                        format_args!("a message is no event and is left out: {problem}"),
+                        json!({"problem": problem}),
+                    )?;
                 }
             }
             Received::Listening => session.report.state("applying", "listening")?,

@@ -42,13 +42,20 @@ pub fn cursors(connection: &mut Connection, stream: &str) -> Result<HashMap<Stri
         let Some(profile) = name.strip_prefix(&prefix).filter(|profile| is_profile(profile)) else {
             continue;
         };
-        let (number, again): (Option<u64>, Option<u64>) = redis::cmd("MGET")
+        // Another client may have written something else there.
+        let (number, again): (Option<Vec<u8>>, Option<Vec<u8>>) = redis::cmd("MGET")
             .arg(&name)
             .arg(format!("{name}:again"))
             .query(connection)?;
-        if let Some(number) = number {
+        if let Some(number) = number.and_then(number_in) {
+            let again = again.and_then(number_in);
             cursors.insert(profile.to_owned(), Cursor { number, again });
         }
     }
     Ok(cursors)
+}
+
+/// The number that a key holds, if it is one.
+pub(super) fn number_in(text: Vec<u8>) -> Option<u64> {
+    String::from_utf8(text).ok()?.parse().ok()
 }

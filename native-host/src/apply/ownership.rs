@@ -62,7 +62,7 @@ impl<W: Write> Session<'_, W> {
                     self.report.print(
                         "held",
                         format_args!(
-                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}\n   fix: {fix}",
+                            "events of profile {} ({}) are not written: the keys of {} are owned by {owner}",
                             change.profile,
                             shown(&change.browser),
                             target.origin
@@ -161,11 +161,7 @@ impl<W: Write> Session<'_, W> {
         if found.is_some() {
             return Ok(true);
         }
-        let name = run_name(profile);
-        let seen = self
-            .cache
-            .look_with_values(self.cache.server_of(&name), &[&name])?;
-        Ok(seen.first().is_some_and(|seen| seen.value.is_some()))
+        self.cache.has_sign(&run_name(profile))
     }
 
     /// Finds out who owns an origin; without an owner, this profile becomes it. `false`: it has

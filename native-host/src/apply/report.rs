@@ -7,7 +7,6 @@ use std::{
     time::Instant,
 };
 
-use protocol::shown::shown;
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,18 +35,21 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// Says something once: for JSON under this name with these details. A text of several lines
-    /// must not get one more from what is orphaned in it.
+    /// Says something once: for JSON under this name with these details. For a person it is one
+    /// line, whatever foreign text stands in it, and another one for what fixes it, if the details
+    /// tell that.
     pub fn print(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
         log(name, &details);
+        let fix = details.get("fix").and_then(Value::as_str).map(str::to_owned);
         if self.json {
             let mut line = serde_json::Map::new();
             line.insert(name.to_owned(), details);
             line.insert("ts_ms".to_owned(), now_ms().into());
             output::json(&mut self.out, &Value::Object(line))?;
         } else {
-            for text in text.to_string().lines() {
-                line!(&mut self.out, "{text}")?;
+            line!(&mut self.out, "{text}")?;
+            if let Some(fix) = fix {
+                line!(&mut self.out, "   fix: {fix}")?;
             }
         }
         self.out.flush()
@@ -73,13 +75,13 @@ impl<W: Write> Report<W> {
         self.state = key;
         self.print(
             "trouble",
-            format_args!(
-                "trouble: {}\n   fix: {}\n   trying again",
-                shown(error),
-                shown(fix)
-            ),
+            format_args!("trouble: {error}"),
             json!({"state": state, "error": error, "fix": fix}),
-        )
+        )?;
+        if !self.json {
+            line!(&mut self.out, "   trying again")?;
+        }
+        self.out.flush()
     }
 
     /// Says how far something long has come, now and then; `of` is its length, `None` if that is
@@ -120,10 +122,8 @@ impl<W: Write> Report<W> {
         self.print(
             "gap",
             format_args!(
-                "gap: {count} events of profile {} never came ({first} to {last}); what they changed may be stale \
-                 in Memcached\n   fix: {}",
-                shown(profile),
-                shown(fix)
+                "gap: {count} events of profile {profile} never came ({first} to {last}); what they changed may be \
+                 stale in Memcached"
             ),
             json!({"profile": profile, "first": first, "last": last, "events": count, "fix": fix}),
         )
@@ -142,5 +142,24 @@ fn log(name: &str, details: &Value) {
         "progress" => tracing::debug!(%details, "{name}"),
         // Something is wrong, or missing for good.
         _ => tracing::warn!(%details, "{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_ends_no_line() {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out, false);
+        let forged = "a\nERROR: b";
+        report.state("standing_by", forged).expect("written");
+        report.trouble("c", forged, forged).expect("written");
+        report.gap(forged, 1, 2, forged).expect("written");
+        report.applied(forged, false, Some(forged)).expect("written");
+        let out = String::from_utf8(out).expect("UTF-8");
+        assert!(!out.contains("\nERROR"), "{out}");
+        assert_eq!(out.lines().count(), 7, "{out}");
     }
 }

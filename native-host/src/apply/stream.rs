@@ -22,6 +22,7 @@ use super::{
     change::{Change, Target},
     group::{self, End, Entry, Extent, Group},
     interruption::Interruption,
+    numbers::Numbers,
     session::Session,
 };
 
@@ -46,6 +47,7 @@ pub(super) struct Stream<'s, 'a, W> {
     last: String,
     backlog: Backlog,
     lost: Lost,
+    numbers: Numbers,
 }
 
 /// What is caught up with.
@@ -60,12 +62,14 @@ struct Backlog {
 impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
     /// Joins the group, creating it if need be.
     pub fn join(session: &'s mut Session<'a, W>, group: &'s mut Group) -> Result<Self, Interruption> {
+        let numbers = Numbers::new(vec![Some(group.stream().to_owned())]);
         let mut stream = Self {
             session,
             group,
             last: String::new(),
             backlog: Backlog::default(),
             lost: Lost::default(),
+            numbers,
         };
         stream.agree()?;
         stream.find_place()?;
@@ -220,7 +224,10 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
         let most = self.session.cache.most_bytes();
         let read = |event| Change::read(event, memcached, most);
         let problem = match entry.event.as_deref().map(read) {
-            Some(Ok(change)) => return Ok(Some(change)),
+            Some(Ok(change)) => match self.number_fault(&change)? {
+                None => return Ok(Some(change)),
+                Some(problem) => problem,
+            },
             Some(Err(error)) => error.to_string(),
             None => "it has no field \"event\" with text in it".to_owned(),
         };
@@ -230,6 +237,12 @@ impl<'s, 'a, W: Write> Stream<'s, 'a, W> {
             json!({"id": entry.id, "problem": problem}),
         )?;
         Ok(None)
+    }
+
+    /// Why no host has given an event its number, if so.
+    fn number_fault(&mut self, change: &Change) -> Result<Option<String>, Interruption> {
+        let fault = self.numbers.fault(&mut self.session.redis, change);
+        self.asked(fault)
     }
 
     /// Applies changes, each at most once to each server; `false` if something came in between and

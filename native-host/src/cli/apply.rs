@@ -21,7 +21,7 @@ use crate::{
     journal::read::journals,
     logging::{self, Log},
     output::{self, line},
-    sinks,
+    sinks, threads,
 };
 
 /// Bring Memcached up to date from Redis, as a process of its own
@@ -94,8 +94,11 @@ pub(super) fn run(arguments: Arguments, out: &mut (impl Write + Send)) -> Result
     warn(&config, &options, out)?;
     // The system interrupts this thread with a signal, and no call to a server: those are made by
     // the other one.
-    let worked = thread::scope(|scope| scope.spawn(|| apply::run(&config, &options, &ended, out)).join());
-    match worked {
+    let worked = thread::scope(|scope| {
+        let run = || apply::run(&config, &options, &ended, out);
+        threads::spawn_scoped(scope, run).map(thread::ScopedJoinHandle::join)
+    });
+    match worked.map_err(CliError::Thread)? {
         Ok(worked) => Ok(worked?),
         Err(panic) => std::panic::resume_unwind(panic),
     }

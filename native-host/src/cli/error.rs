@@ -61,6 +61,9 @@ pub enum CliError {
     /// The system does not let us know when it wants the end.
     #[error("signals cannot be handled: {0}")]
     Signals(#[source] io::Error),
+    /// The system starts no thread.
+    #[error("no thread can be started: {0}")]
+    Thread(#[source] io::Error),
     /// Where this program is could not be found out.
     #[error("the path of this program cannot be found: {0}")]
     Program(#[source] io::Error),
@@ -133,7 +136,7 @@ impl CliError {
                     .to_owned()
             }
             Self::Pages { .. } => "Name a directory in which you may write.".to_owned(),
-            Self::Signals(_) | Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
+            Self::Signals(_) | Self::Thread(_) | Self::Program(_) | Self::Output(_) => "Check the system.".to_owned(),
         }
     }
 }

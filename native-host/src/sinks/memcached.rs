@@ -43,6 +43,7 @@ pub(crate) mod owner;
 mod owners;
 mod rewrite;
 mod servers;
+mod sign;
 mod store;
 
 pub(crate) use self::rewrite::{is_empty_of, may_be_of};

@@ -2,6 +2,7 @@
 
 mod channel;
 mod feeding;
+mod forged;
 mod large;
 mod late;
 mod model;

@@ -33,6 +33,7 @@ mod repair_owners;
 mod retention;
 mod rights;
 mod set_back;
+mod signs;
 mod support;
 mod tls;
 mod upgrades;

@@ -16,6 +16,7 @@ use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaOp, ReturnCode};
 use crate::{
     config::endpoint::Endpoint,
     memcached::{Answer, CommandBatch, Connection, most_bytes},
+    sinks::memcached::owner::is_sign_of_host,
     timing,
 };
 
@@ -95,6 +96,13 @@ impl Server {
             }
         }
         Ok(seen)
+    }
+
+    /// Whether there is a sign of life of a host under its name.
+    pub fn has_sign(&mut self, name: &str) -> Result<bool, Error> {
+        let found = self.run(&[MetaCommand::new(MetaOp::Get, name).flag("t")])?;
+        let found = found.first().filter(|found| found.rc != ReturnCode::En);
+        Ok(found.is_some_and(|found| is_sign_of_host(found.ttl)))
     }
 
     /// Brings names to hold what the writes say, each only if it is as it was seen, and new ones

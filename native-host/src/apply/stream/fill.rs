@@ -89,8 +89,7 @@ impl<W: Write> Stream<'_, '_, W> {
             self.session.report.print(
                 "trimmed",
                 format_args!(
-                    "the stream no longer has its first {gone} events: records that have not changed since are missing in {names}\n   \
-                     fix: {FIX_GAP}"
+                    "the stream no longer has its first {gone} events: records that have not changed since are missing in {names}"
                 ),
                 json!({"events": gone, "servers": names, "fix": FIX_GAP}),
             )?;
@@ -164,6 +163,9 @@ impl<W: Write> Stream<'_, '_, W> {
                 let Ok(change) = Change::read(&event, &self.session.config.memcached, most) else {
                     continue;
                 };
+                if self.number_fault(&change)?.is_some() {
+                    continue;
+                }
                 let last = reached.entry(change.profile.clone()).or_default();
                 *last = change.sequence.max(*last);
                 held += change.value_bytes();

@@ -102,7 +102,7 @@ impl<W: Write> Stream<'_, '_, W> {
             "trimmed",
             format_args!(
                 "{events} events that were under way are no longer in the stream; what they changed may be stale in \
-                 Memcached\n   fix: {FIX_GAP}"
+                 Memcached"
             ),
             json!({"events": events, "fix": FIX_GAP}),
         )?)
@@ -130,7 +130,7 @@ impl<W: Write> Stream<'_, '_, W> {
                 .group
                 .again(self.session.lease, &mut self.session.redis, rest);
             let (looked, entries) = self.asked(found)?;
-            let gone = looked - entries.len();
+            let gone = looked.saturating_sub(entries.len());
             if gone > 0 {
                 self.report_trimmed(gone)?;
             }

@@ -24,10 +24,15 @@ use crate::{
     journal::progress::condition::Problem,
     memcached::{Client, problem_of},
     time::now_ms,
+    timing::memcached::SIGN_LASTS_SECONDS,
 };
 
 /// The longest id of a profile.
 const MAX_PROFILE: usize = 64;
+
+/// The longest name of a browser. An item with a longer one is none of a host, and may not fit into
+/// the server once it is changed.
+pub(crate) const MAX_BROWSER: usize = 256;
 
 /// The profile that writes the keys of an origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +55,7 @@ impl Owner {
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text)
             .ok()
-            .filter(|owner: &Self| is_profile(&owner.profile))
+            .filter(|owner: &Self| is_profile(&owner.profile) && owner.browser.len() <= MAX_BROWSER)
     }
 
     /// The text that it is stored as.
@@ -84,6 +89,14 @@ pub(crate) fn owner_name(key: &Template, origin: &str) -> String {
 /// The name of a profile's host that runs.
 pub(crate) fn run_name(profile: &str) -> String {
     format!("idb-relay-run:{profile}")
+}
+
+/// Whether an item under that name can be the sign of a host, by how many seconds it has left (-1:
+/// it does not expire). A host's sign ends soon after the host; what stays longer, another client
+/// has put there, and it would count for ever.
+pub(crate) fn is_sign_of_host(ttl: Option<i64>) -> bool {
+    // By a second more, for servers count whole ones. One that does not tell is believed.
+    ttl.is_none_or(|ttl| (0..=i64::from(SIGN_LASTS_SECONDS) + 1).contains(&ttl))
 }
 
 /// What to do where another profile owns an origin.

@@ -18,7 +18,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use protocol::name::Template;
+use protocol::{name::Template, shown::shown};
 
 use super::{
     owner::{Owner, owner_name, run_name},
@@ -71,6 +71,15 @@ struct Candidate<'c> {
     origin: &'c str,
 }
 
+/// An owner that has followed this profile and has given no sign yet.
+#[derive(Clone, Copy)]
+struct Silent {
+    since: Instant,
+    /// It says that it has written all. Who gets the keys by command has yet to do that, and may
+    /// start much later.
+    settled: bool,
+}
+
 enum Holder {
     /// It was not asked for yet.
     Unknown,
@@ -80,6 +89,8 @@ enum Holder {
     Other {
         owner: Owner,
         forgotten: Option<Instant>,
+        /// It has followed this profile, and has given no sign yet.
+        silent: Option<Silent>,
     },
 }
 
@@ -241,10 +252,17 @@ impl Owners {
     /// Says that this host runs, unless another one of this profile does.
     fn sign(&mut self, servers: &mut Servers) -> Result<(), StepError> {
         let name = run_name(&self.profile);
-        let found = servers.get(std::slice::from_ref(&name))?.pop().flatten();
-        let cas = match &found {
-            Some((cas, value)) => {
-                let value = String::from_utf8_lossy(value);
+        let mut found = servers.sign(&name)?;
+        let taken = found.as_ref().map(|sign| sign.cas);
+        if let Some(sign) = found.take_if(|sign| !sign.is_of_host) {
+            tracing::warn!(
+                "{name} in memcached is no host's sign of life and is replaced: another client has put it there ({} bytes)",
+                sign.value.len()
+            );
+        }
+        match &found {
+            Some(sign) => {
+                let value = String::from_utf8_lossy(&sign.value);
                 if self.token.as_deref() == Some(&*value) {
                     if self
                         .signed
@@ -257,16 +275,15 @@ impl Owners {
                         self.unsettle(servers)?;
                     }
                     // One that has pushed this one aside runs; so does one that says so again.
-                    let runs = self.signed.is_some() || self.sign_seen.is_some_and(|seen| seen != *cas);
+                    let runs = self.signed.is_some() || self.sign_seen.is_some_and(|seen| seen != sign.cas);
                     if !runs {
-                        self.sign_seen = Some(*cas);
+                        self.sign_seen = Some(sign.cas);
                     }
                     return Err(if runs { self.in_use() } else { self.waiting() });
                 }
-                Some(*cas)
             }
-            None => None,
-        };
+            None => {}
+        }
         let token = if let Some(token) = &self.token {
             token.clone()
         } else {
@@ -274,15 +291,15 @@ impl Owners {
                 (Ok(token), _) => token,
                 // The disk may be full of what waits here: it must be able to leave. The sign
                 // that is there is of a token which this journal made.
-                (Err(error), Some((_, value))) => {
+                (Err(error), Some(sign)) => {
                     tracing::warn!("no new token for memcached, going on under the last one: {error}");
-                    String::from_utf8_lossy(value).into_owned()
+                    String::from_utf8_lossy(&sign.value).into_owned()
                 }
                 (Err(error), None) => return Err(error.into()),
             };
             self.token.insert(token).clone()
         };
-        if !servers.put(&name, &token, cas, Some(SIGN_LASTS_SECONDS))? {
+        if !servers.put(&name, &token, taken, Some(SIGN_LASTS_SECONDS))? {
             // Another host was quicker; the next look tells which.
             return Ok(());
         }
@@ -369,16 +386,44 @@ impl OriginStatus {
                 self.holder = Holder::Own { unsettled };
             }
             Some((cas, Some(owner))) => {
-                if let Holder::Own { .. } = self.holder {
-                    // What was written since the last look may stand over the new owner's values.
-                    mark_unsettled(servers, &self.name)?;
-                } else if self.met.elapsed() < timing::memcached::SUCCESSION
-                    && !runs(servers, &owner.profile)?
-                {
-                    return self.take(servers, own, Some(cas));
+                let (silent, is_lost) = match &self.holder {
+                    Holder::Own { .. } => {
+                        // What was written since the last look may stand over the new owner's
+                        // values.
+                        mark_unsettled(servers, &self.name)?;
+                        let since = Instant::now();
+                        let settled = !owner.unsettled;
+                        (Some(Silent { since, settled }), true)
+                    }
+                    Holder::Other { silent, .. } => (*silent, false),
+                    Holder::Unknown => (None, false),
+                };
+                self.holder = Holder::Other {
+                    owner: owner.clone(),
+                    forgotten: None,
+                    silent,
+                };
+                let is_new = self.met.elapsed() < timing::memcached::SUCCESSION;
+                if silent.is_none() && !is_new {
+                    return Ok(());
                 }
-                let forgotten = None;
-                self.holder = Holder::Other { owner, forgotten };
+                let sign = sign_of(servers, &owner.profile)?;
+                let is_time =
+                    silent.is_some_and(|silent| silent.since.elapsed() >= timing::memcached::SUCCESSION);
+                let is_settled = silent.is_some_and(|silent| silent.settled);
+                match sign {
+                    SignOf::Other => return self.take_from_forged(servers, own, (cas, &owner)),
+                    SignOf::None if is_time && is_settled => {
+                        return self.take_from_forged(servers, own, (cas, &owner));
+                    }
+                    SignOf::None if is_new && !is_lost => return self.take(servers, own, Some(cas)),
+                    SignOf::None if !is_time => {}
+                    SignOf::Host | SignOf::None => {
+                        if let Holder::Other { silent, .. } = &mut self.holder {
+                            *silent = None;
+                        }
+                    }
+                }
             }
             // Not of this version.
             Some((cas, None)) => return self.take(servers, own, Some(cas)),
@@ -394,6 +439,20 @@ impl OriginStatus {
             },
         }
         Ok(())
+    }
+
+    /// Takes the place of an owner that nothing but a foreign item speaks for.
+    fn take_from_forged(
+        &mut self,
+        servers: &mut Servers,
+        own: Candidate<'_>,
+        (cas, owner): (u64, &Owner),
+    ) -> Result<(), StepError> {
+        tracing::warn!(
+            "the keys of {} were given to {owner}, whose host gives no sign of life: this profile takes them back",
+            shown(own.origin)
+        );
+        self.take(servers, own, Some(cas))
     }
 
     /// Takes the place of the owner that was found, or of none; the next look tells whether that
@@ -430,9 +489,14 @@ impl OriginStatus {
                     unsettled: owner.unsettled.then_some(cas),
                 }
             } else {
+                let silent = match self.holder {
+                    Holder::Other { silent, .. } => silent,
+                    Holder::Unknown | Holder::Own { .. } => None,
+                };
                 Holder::Other {
                     owner,
                     forgotten: None,
+                    silent,
                 }
             };
         }
@@ -441,9 +505,19 @@ impl OriginStatus {
 }
 
 /// Whether the host of a profile runs.
-fn runs(servers: &mut Servers, profile: &str) -> Result<bool, StepError> {
-    let found = servers.get(&[run_name(profile)])?;
-    Ok(found.into_iter().any(|found| found.is_some()))
+enum SignOf {
+    Host,
+    /// What is there, no host has put there.
+    Other,
+    None,
+}
+
+fn sign_of(servers: &mut Servers, profile: &str) -> Result<SignOf, StepError> {
+    Ok(match servers.sign(&run_name(profile))? {
+        Some(sign) if sign.is_of_host => SignOf::Host,
+        Some(_) => SignOf::Other,
+        None => SignOf::None,
+    })
 }
 
 /// Lets the owner of an origin write all of it again.

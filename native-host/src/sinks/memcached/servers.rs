@@ -460,7 +460,17 @@ impl Servers {
         })
     }
 
-    fn failed(&mut self, index: usize, error: &Error) -> StepError {
+    /// The one answer to one harmless command.
+    pub(super) fn ask_once(
+        &mut self,
+        index: usize,
+        parcel: &CommandBatch,
+    ) -> Result<Option<Answer>, StepError> {
+        let answers = self.exchange(index, |line, _| line.exchange(parcel).map_err(harmless))?;
+        Ok(answers.into_iter().next())
+    }
+
+    pub(super) fn failed(&mut self, index: usize, error: &Error) -> StepError {
         match self.all.get_mut(index) {
             Some(server) => {
                 server.line = None;

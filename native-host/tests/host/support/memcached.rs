@@ -67,6 +67,11 @@ impl Memcached {
         self.client().statistic("cmd_set").expect("a number")
     }
 
+    /// A number that the server tells of itself.
+    pub fn statistic(&self, name: &str) -> u64 {
+        self.client().statistic(name).expect("a number")
+    }
+
     /// Takes a key away, if it is there.
     pub fn delete(&self, key: &str) {
         self.client().delete(key).expect("an answer");
