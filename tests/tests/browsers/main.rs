@@ -40,4 +40,5 @@ mod start;
 mod unseen;
 mod vectors;
 mod views;
+mod worker_owners;
 mod workers_captured;
