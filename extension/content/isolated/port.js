@@ -3,6 +3,7 @@
 
 import { FIRST_DELAY, LAST_DELAY } from "../shared/timing.js";
 import { isFirefox } from "./engine.js";
+import { randomName } from "./random_name.js";
 
 /**
  * What the bridge says: JSON (`protocol::message::FromBridge`), or bodies whose numbers follow each
@@ -45,6 +46,8 @@ export class BackgroundPort {
   #delay = FIRST_DELAY;
   #isStopped = false;
   #isBrief = false;
+  /** The same for all ports of this document. */
+  #name = `bridge ${randomName()}`;
   #listener;
   #after;
 
@@ -78,7 +81,7 @@ export class BackgroundPort {
     /** @type {chrome.runtime.Port} */
     let port;
     try {
-      port = chrome.runtime.connect({ name: "bridge" });
+      port = chrome.runtime.connect({ name: this.#name });
       port.onMessage.addListener((text) => this.#listener.received(text));
       // The end of an older port may be reported late.
       port.onDisconnect.addListener(() => this.#port === port && this.#reopenLater());

@@ -304,8 +304,9 @@ impl Bridges {
         (bridge.standing == Standing::Welcome).then(|| bridge.page().origin.to_string())
     }
 
-    /// A document was turned away before it could introduce itself.
-    pub fn note_cut_off(&mut self, sender: &Sender, problem: Problem) {
+    /// A document was turned away before it could introduce itself. Whether it is remembered: not
+    /// if another one has come to its place.
+    pub fn note_cut_off(&mut self, sender: &Sender, problem: Problem) -> bool {
         let page = &sender.page;
         let document = Document {
             context: String::new(),
@@ -316,14 +317,23 @@ impl Bridges {
             refused: Some(problem),
             workers: Vec::new(),
         };
-        self.note_refused(document, true);
+        self.note_refused(document, true)
     }
 
-    fn note_refused(&mut self, document: Document, lasting: bool) {
+    /// Whether the document is remembered. The end of its port may come behind the port of the next
+    /// document at its place, which must not be charged with it.
+    fn note_refused(&mut self, document: Document, lasting: bool) -> bool {
+        let place = (document.tab, document.frame);
+        let is_replaced = self
+            .connected
+            .values()
+            .any(|bridge| (bridge.page().tab, bridge.page().frame) == place);
+        if is_replaced {
+            return false;
+        }
         if self.refused.len() == MAX_REFUSED {
             self.refused.pop_first();
         }
-        let place = (document.tab, document.frame);
         let top = self.top_of(document.tab);
         let refused = Refused {
             document,
@@ -331,6 +341,7 @@ impl Bridges {
             top,
         };
         self.refused.insert(place, refused);
+        true
     }
 
     /// All that have introduced themselves.
@@ -491,6 +502,27 @@ mod tests {
         assert_eq!(bridges.surveyor_of("http://a", &[1], None), Some(2));
         bridges.close(1);
         assert_eq!(bridges.surveyor_of("http://a", &[], None), Some(2));
+    }
+
+    #[test]
+    fn document_is_not_charged_with_what_the_one_before_it_was_refused_for() {
+        let mut bridges = Bridges::default();
+        let problem = problems::not_captured("http://a");
+        bridges.open(1, sender("http://a", 0));
+        bridges.note_message(1).expect("open").refused = Some(Refusal {
+            problem: problem.clone(),
+            lasting: false,
+        });
+        // The tab shows another page, of which another process tells: the end of the port before
+        // comes later.
+        bridges.open(2, sender("http://b", 0));
+        bridges.introduce(2, "next", false, false);
+        bridges.close(1);
+        let documents = bridges.documents(Some(1));
+        let origins: Vec<_> = documents.iter().map(|document| &*document.origin).collect();
+        assert_eq!(origins, ["http://b"]);
+        assert!(!bridges.note_cut_off(&sender("http://a", 0), problem));
+        assert_eq!(bridges.documents(Some(1)), documents);
     }
 
     #[test]
