@@ -4,7 +4,7 @@
 
 import init, { Background, __wbg_reset_state as renew } from "./wasm/idb_relay.js";
 import { DeepCapture } from "./background/deep_capture.js";
-import { blame, leftOut, mayEnter, restartDelay } from "./background/restart.js";
+import { blame, documentOf, leftOut, mayEnter, restartDelay } from "./background/restart.js";
 
 /** @type {((background: Background) => void)[] | null} */
 let queue = [];
@@ -73,7 +73,8 @@ globalThis.idbRelayGuarded = guarded;
 // Its listeners, too, have to be there at once.
 const deepCapture = new DeepCapture({
   report: (tab, state) => hand((to) => to.deep_capture_changed(tab, state)),
-  documents: () => [...connected.values()].filter(({ name }) => name === "bridge").map(({ sender }) => sender ?? {}),
+  documents: () =>
+    [...connected.values()].filter(({ name }) => name.startsWith("bridge")).map(({ sender }) => sender ?? {}),
 });
 
 /**
@@ -159,7 +160,7 @@ function containerOf(tab) {
 
 chrome.runtime.onConnect.addListener((port) => {
   const number = ++ports;
-  const { origin, tab, frameId, url, documentId, documentLifecycle } = port.sender;
+  const { origin, tab, frameId, url, documentLifecycle } = port.sender;
   const sender = JSON.stringify({
     origin: origin ?? "",
     tab: tab?.id ?? -1,
@@ -172,8 +173,7 @@ chrome.runtime.onConnect.addListener((port) => {
     inspector: url?.startsWith(own) ?? false,
   });
   const ours = url?.startsWith(own) ?? false;
-  // With its document the blame goes, too.
-  const blamed = JSON.stringify({ sender, documentId });
+  const blamed = documentOf(port, sender);
   if (!mayEnter(blamed)) {
     port.disconnect();
     // Its tab says so.

@@ -18,6 +18,7 @@
 // - What the hook does before the worker's script is there asks for nothing but built-ins: Chromium
 //   ends the page's process if it asks for the worker's address or opens a channel.
 
+import { channelIn, originOf } from "./owners.js";
 import { Routes } from "./routes.js";
 
 /** @typedef {{ message: string, fix: string }} Problem */
@@ -99,15 +100,6 @@ const hookOld = async (hook, channel) => {
   return hook(channel, buckets.length === 0);
 };
 
-/** @param {string} url */
-function originOf(url) {
-  try {
-    return new URL(url).origin;
-  } catch {
-    return "null";
-  }
-}
-
 /** @returns {Problem} */
 const notAllowed = () => ({
   message: "This build of the extension may not debug, and so cannot hook workers",
@@ -141,7 +133,7 @@ export class DeepCapture {
   #routes = new Routes(
     (routes) => void chrome.storage.session?.set({ [KEPT_ROUTES]: routes }),
     ({ tab, frame, url, channel }) => {
-      const worker = { url, channel, isElsewhere: true };
+      const worker = { url, from: originOf(url), channel, isElsewhere: true };
       void chrome.tabs.sendMessage(tab, { worker }, { frameId: frame }).catch(() => {});
     },
   );
@@ -389,8 +381,9 @@ export class DeepCapture {
    * @param {string} url
    */
   #missed(tab, url) {
+    const worker = { url, from: originOf(url), isMissed: true };
     for (const { frame } of this.#documentsOf(tab, url)) {
-      void chrome.tabs.sendMessage(tab.id, { worker: { url, isMissed: true } }, { frameId: frame }).catch(() => {});
+      void chrome.tabs.sendMessage(tab.id, { worker }, { frameId: frame }).catch(() => {});
     }
   }
 
@@ -488,10 +481,11 @@ export class DeepCapture {
    * @returns {Promise<string | null>}
    */
   async #askToListen({ tab, frame }, url, { outlives, channel }) {
+    const from = originOf(url);
     try {
-      const worker = { url, from: originOf(url), channel, outlives };
-      const name = await chrome.tabs.sendMessage(tab, { worker }, { frameId: frame });
-      return typeof name === "string" ? name : null;
+      const worker = { url, from, channel, outlives };
+      const answer = await chrome.tabs.sendMessage(tab, { worker }, { frameId: frame });
+      return channelIn(answer, from) ?? null;
     } catch {
       // It has no bridge.
       return null;

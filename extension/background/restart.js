@@ -17,6 +17,17 @@ let delay = FIRST_DELAY;
 let trappedAt = 0;
 
 /**
+ * Names the document at the other end of a port, so that the blame goes with it: the one that comes
+ * to its place is another one. Firefox has had ids of documents for a short time only. Where there
+ * is none, the name of the port tells documents apart, which the bridge has made.
+ * @param {chrome.runtime.Port} port
+ * @param {string} sender what the browser says of it, as JSON
+ * @returns {string} as JSON
+ */
+export const documentOf = ({ name, sender: { documentId } = {} }, sender) =>
+  JSON.stringify({ sender, document: documentId ?? name.slice(0, 64) });
+
+/**
  * Remembers what was in hand.
  * @param {string | null} culprit a delivery as `[context, sequence]`, or a port's sender, as JSON
  */

@@ -11,6 +11,7 @@
 // any way that can be seen, shared workers in no tab, and a service worker that is another one with
 // each load would be updated without end: what they write is found by comparison.
 
+import { channelIn, originOf } from "./owners.js";
 import { startOf } from "./script_start.js";
 
 /** How long a script waits for its document, in milliseconds: that may be busy. */
@@ -35,30 +36,51 @@ hook.catch(() => {});
 /**
  * The workers whose scripts are on their way, by the requests, with the channels that their
  * documents name.
- * @type {Map<string, { url: string, channel: Promise<string | undefined> }>}
+ * @type {Map<string, { url: string, from: string, channel: Promise<string | undefined> }>}
  */
 const starting = new Map();
 
 /**
- * Tells the bridge of the document that a request is of, and resolves with its answer.
+ * Who is asked about a request: its document where the browser names one, not what has come to its
+ * place since. Of the requests of workers (for imports, and for workers inside) only the tab is
+ * known, the frame is always said to be the top one: all documents of the tab are asked, and the
+ * one that knows the worker answers.
  * @param {any} request
- * @param {object} worker
- * @returns {Promise<string | undefined>} undefined without a bridge
  */
-const tell = ({ tabId, frameId }, worker) =>
-  chrome.tabs.sendMessage(tabId, { worker }, { frameId }).catch(() => undefined);
+const askedAbout = ({ documentId, frameId, frameAncestors }) => {
+  if (documentId !== undefined) return { documentId };
+  return frameAncestors === undefined ? {} : { frameId };
+};
+
+/**
+ * A worker runs without a hook: its document names it. If that is gone, or is none whose databases
+ * are the origin's own, the tab's documents of this origin do.
+ * @param {any} request
+ * @param {{ url: string, from: string }} about the worker
+ */
+async function nameMissed(request, { url, from }) {
+  const worker = { url, from, isMissed: true };
+  for (const asked of [askedAbout(request), {}]) {
+    try {
+      if ((await chrome.tabs.sendMessage(request.tabId, { worker }, asked)) === true) return;
+    } catch {
+      // There is no bridge.
+    }
+  }
+}
 
 /**
  * Asks the bridge of the document for a channel. One that has just begun is not reached at once: a
  * worker may start in its first script.
  * @param {any} request
- * @param {object} worker
+ * @param {{ from: string }} worker
  * @returns {Promise<string | undefined>} undefined without a bridge
  */
-async function askForChannel({ tabId, frameId }, worker) {
+async function askForChannel(request, worker) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await chrome.tabs.sendMessage(tabId, { worker }, { frameId });
+      const answer = await chrome.tabs.sendMessage(request.tabId, { worker }, askedAbout(request));
+      return channelIn(answer, worker.from);
     } catch {
       if (attempt === MOST_ATTEMPTS) return undefined;
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN));
@@ -77,10 +99,15 @@ function noteRequest(request) {
   const { requestId, tabId, url, documentUrl, incognito, cookieStoreId, requestHeaders } = request;
   if (tabId < 0 || incognito || cookieStoreId !== "firefox-default") return;
   if (headerOf(requestHeaders, "sec-fetch-dest") !== "worker") return;
-  // A module is asked for by the worker, a worker's script by the document.
+  // A module is asked for by the worker, a worker's script by the document or the worker around it.
   const isImport = headerOf(requestHeaders, "sec-fetch-mode") !== "same-origin";
-  const worker = { url: isImport ? documentUrl : url, isImport };
-  starting.set(requestId, { url: worker.url, channel: askForChannel(request, worker) });
+  const script = isImport ? documentUrl : url;
+  const from = originOf(script);
+  // A worker without an address, or without a storage.
+  if (from === "null") return;
+  const isOfWorker = request.frameAncestors === undefined;
+  const worker = { url: script, from, isImport, ...(isOfWorker && { by: documentUrl }) };
+  starting.set(requestId, { url: script, from, channel: askForChannel(request, worker) });
 }
 
 /** @param {any} request whose answer begins */
@@ -93,7 +120,7 @@ async function hookScript(request) {
   if (worker === undefined || statusCode < 200 || statusCode >= 300) return {};
   // A module may import what is no script.
   if (!SCRIPT_TYPE.test(headerOf(responseHeaders, "content-type") ?? "")) return {};
-  const missed = () => void tell(request, { url: worker.url, isMissed: true });
+  const missed = () => void nameMissed(request, worker);
   const isOver = new Promise((resolve) => setTimeout(resolve, PATIENCE, null));
   try {
     const ready = await Promise.race([Promise.all([worker.channel, hook]), isOver]);

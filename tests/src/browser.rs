@@ -396,7 +396,7 @@ impl Background<'_> {
             "(background) => {{
                 const observe = {function};
                 background.chrome.runtime.onConnect.addListener((port) => {{
-                    if (port.name !== 'bridge') return;
+                    if (!port.name.startsWith('bridge')) return;
                     port.onMessage.addListener((message) => {{
                         observe(background, port, typeof message === 'string' ? JSON.parse(message) : message);
                     }});

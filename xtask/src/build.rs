@@ -72,9 +72,10 @@ const PAGES: [&str; 11] = [
 ];
 
 /// What the background's JavaScript consists of, in `extension`.
-const BACKGROUND: [&str; 4] = [
+const BACKGROUND: [&str; 5] = [
     "background.js",
     "background/deep_capture.js",
+    "background/owners.js",
     "background/restart.js",
     "background/routes.js",
 ];

@@ -42,6 +42,7 @@ import { after, idle } from "./time.js";
 import { readUsage } from "./usage.js";
 import { Watch } from "./watch.js";
 import { WorkerChannels } from "./worker_channels.js";
+import { answerForWorker } from "./worker_questions.js";
 import { Workers } from "./workers.js";
 
 function startBridge() {
@@ -270,31 +271,17 @@ function startBridge() {
     port.post(hiddenText(watch?.stop() ?? null));
   }
 
-  /**
-   * A worker of this document is about to be hooked, or is not after all. Answers with the name of
-   * its channel: a worker must not tell of its writes before this document listens.
-   * @param {import("./port.js").StartingWorker} worker
-   */
-  function answerForWorker({ url, isImport = false, isMissed = false, from = origin, ...lent }) {
-    if (isMissed) {
-      workers.noteMissed(url);
-      return undefined;
-    }
-    if (lent.isElsewhere) {
-      channels.leave(lent.channel ?? "");
-      return undefined;
-    }
-    if (port.isStopped || isLeaving || from !== origin) return undefined;
-    if (!isImport) workers.noteHooked(url);
-    if (!lent.outlives) return channels.nameFor(url, isImport);
-    // It may have written while no document listened.
-    if (lent.channel !== undefined) void surveys.askSoon();
-    return channels.lend(lent.channel);
-  }
-
+  const workerOwner = {
+    origin,
+    place,
+    channels,
+    workers,
+    isClosed: () => port.isStopped || isLeaving,
+    survey: () => void surveys.askSoon(),
+  };
   hearBackground(({ worker, areWorkersFree = false }) => {
     if (areWorkersFree) workers.forgetHooked();
-    return worker === undefined ? undefined : answerForWorker(worker);
+    return worker === undefined ? undefined : answerForWorker(workerOwner, worker);
   });
   watchPageLife(leave, comeBack, changeSight);
   // Even if there is no database: perhaps there was one when this origin was seen last.

@@ -2,6 +2,8 @@
 
 declare namespace chrome.runtime {
   interface Port {
+    name: string;
+    sender?: { documentId?: string };
     postMessage(message: string | object): void;
     disconnect(): void;
     onMessage: { addListener(listener: (message: string) => void): void };

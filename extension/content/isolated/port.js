@@ -3,6 +3,7 @@
 
 import { FIRST_DELAY, LAST_DELAY } from "../shared/timing.js";
 import { isFirefox } from "./engine.js";
+import { randomName } from "./random_name.js";
 
 /**
  * What the bridge says: JSON (`protocol::wire::bridge::FromBridge`), or bodies whose numbers follow
@@ -22,21 +23,14 @@ import { isFirefox } from "./engine.js";
  */
 
 /**
- * A worker of this document, before its script runs.
- * @typedef {object} StartingWorker
- * @property {string} url of its script
- * @property {boolean} [isImport] a module that it imports comes next; it may be hooked already
- * @property {boolean} [isMissed] it runs without a hook after all
- * @property {string} [from] its origin: the asker does not know who is asked
- * @property {boolean} [outlives] it may outlive this document
- * @property {string} [channel] of one that may: the one that it has, from a document that is gone
- * @property {boolean} [isElsewhere] another document listens on this channel
+ * @typedef {{ worker?: StartingWorker, areWorkersFree?: boolean }} Question
+ * @typedef {import("./worker_questions.js").StartingWorker} StartingWorker
  */
 
 /**
  * Answers what the background asks this document alone, without a port: it may ask before one is
  * open. Only the extension's own pages and its background can ask.
- * @param {(question: { worker?: StartingWorker, areWorkersFree?: boolean }) => unknown} answer
+ * @param {(question: Question) => unknown} answer
  * undefined: there is none. `areWorkersFree`: those that start from now on have no hook
  */
 export function hearBackground(answer) {
@@ -52,6 +46,8 @@ export class BackgroundPort {
   #delay = FIRST_DELAY;
   #isStopped = false;
   #isBrief = false;
+  /** The same for all ports of this document. */
+  #name = `bridge ${randomName()}`;
   #listener;
   #after;
 
@@ -85,7 +81,7 @@ export class BackgroundPort {
     /** @type {chrome.runtime.Port} */
     let port;
     try {
-      port = chrome.runtime.connect({ name: "bridge" });
+      port = chrome.runtime.connect({ name: this.#name });
       port.onMessage.addListener((text) => this.#listener.received(text));
       // The end of an older port may be reported late.
       port.onDisconnect.addListener(() => this.#port === port && this.#reopenLater());

@@ -18,9 +18,7 @@ const scheduler = getterOf(window, "scheduler")?.(window);
  * @returns {Promise<void>}
  */
 export const after = (milliseconds) =>
-  scheduler === undefined || isFirefox
-    ? timeout(milliseconds)
-    : scheduler.postTask(() => {}, { delay: milliseconds });
+  scheduler === undefined || isFirefox ? timeout(milliseconds) : scheduler.postTask(() => {}, { delay: milliseconds });
 
 /**
  * A signal's timer has no handle either.

@@ -21,6 +21,9 @@ import { randomName } from "./random_name.js";
  */
 const MOST_CHANNELS = 256;
 
+/** For how many scripts it is remembered which channel their last worker has. */
+const MOST_GIVEN = 1024;
+
 /**
  * What the channels tell of, besides writes.
  * @typedef {object} ChannelListener
@@ -57,8 +60,16 @@ export class WorkerChannels {
     const name = (isKnown ? this.#ofScripts.get(url) : undefined) ?? this.#nextName();
     this.#ofScripts.delete(url);
     this.#ofScripts.set(url, name);
-    if (this.#ofScripts.size > MOST_CHANNELS) this.#ofScripts.delete(this.#ofScripts.keys().next().value ?? "");
+    if (this.#ofScripts.size > MOST_GIVEN) this.#ofScripts.delete(this.#ofScripts.keys().next().value ?? "");
     return name;
+  }
+
+  /**
+   * Whether a worker with this script has been given a channel.
+   * @param {string} url
+   */
+  hasScript(url) {
+    return this.#ofScripts.has(url);
   }
 
   /**

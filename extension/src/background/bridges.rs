@@ -307,8 +307,9 @@ impl Bridges {
         (bridge.standing == Standing::Welcome).then(|| bridge.page().origin.to_string())
     }
 
-    /// A document was turned away before it could introduce itself.
-    pub fn note_cut_off(&mut self, sender: &Sender, problem: Problem) {
+    /// A document was turned away before it could introduce itself. Whether it is remembered: not
+    /// if another one has come to its place.
+    pub fn note_cut_off(&mut self, sender: &Sender, problem: Problem) -> bool {
         let page = &sender.page;
         let document = Document {
             context: String::new(),
@@ -319,14 +320,23 @@ impl Bridges {
             refused: Some(problem),
             workers: Vec::new(),
         };
-        self.note_refused(document, true);
+        self.note_refused(document, true)
     }
 
-    fn note_refused(&mut self, document: Document, lasting: bool) {
+    /// Whether the document is remembered. The end of its port may come behind the port of the next
+    /// document at its place, which must not be charged with it.
+    fn note_refused(&mut self, document: Document, lasting: bool) -> bool {
+        let place = (document.tab, document.frame);
+        let is_replaced = self
+            .connected
+            .values()
+            .any(|bridge| (bridge.page().tab, bridge.page().frame) == place);
+        if is_replaced {
+            return false;
+        }
         if self.refused.len() == MAX_REFUSED {
             self.refused.pop_first();
         }
-        let place = (document.tab, document.frame);
         let top = self.top_of(document.tab);
         let refused = Refused {
             document,
@@ -334,6 +344,7 @@ impl Bridges {
             top,
         };
         self.refused.insert(place, refused);
+        true
     }
 
     /// All that have introduced themselves.

@@ -329,10 +329,11 @@ impl Relay {
     /// A document opened a port that was closed at once: the background has failed on it twice.
     pub fn document_cut_off(&mut self, sender: &Sender) {
         let problem = problems::cut_off(&sender.page.origin);
-        self.bridges.note_cut_off(sender, problem.clone());
-        let tab = sender.page.tab;
-        self.actions.push(Action::ShowInTab { tab, problem });
-        self.changed = true;
+        if self.bridges.note_cut_off(sender, problem.clone()) {
+            let tab = sender.page.tab;
+            self.actions.push(Action::ShowInTab { tab, problem });
+            self.changed = true;
+        }
     }
 
     /// A message came over a port.

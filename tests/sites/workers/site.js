@@ -11,6 +11,7 @@ const workers = {
   frozen: () => new Worker("frozen.mjs", { type: "module" }),
   shell: () => new Worker("shell.js"),
   arrow: () => new Worker("arrow.js"),
+  nested: () => new Worker("nested.js"),
   shared: () => new SharedWorker("classic.js").port,
   sharedModule: () => new SharedWorker("module.mjs", { type: "module" }).port,
   blob: () => new Worker(URL.createObjectURL(new Blob([`importScripts("${location.origin}/workers/classic.js")`]))),
@@ -60,3 +61,21 @@ window.writeWhileBusy = async (kind, operations) => {
 // Resolves when a worker of this kind has committed the operations.
 window.writeIn = async (kind, operations) =>
   void (await evaluateIn(kind, `write(${JSON.stringify(operations)}).then(() => null)`));
+
+// Shows a page in a frame; resolves with what that says.
+window.embed = (src) =>
+  new Promise((resolve) => {
+    addEventListener("message", ({ data }) => resolve(data.before), { once: true });
+    const frame = document.createElement("iframe");
+    frame.src = src;
+    document.body.append(frame);
+  });
+
+// In a frame: `#in=KIND&put=VALUE` writes in a worker of this kind, and says that it has.
+const inFrame = new URLSearchParams(location.hash.slice(1));
+if (inFrame.has("in")) {
+  addEventListener("load", async () => {
+    await writeIn(inFrame.get("in"), [["put", inFrame.get("put"), inFrame.get("put")]]);
+    parent.postMessage({ before: "written" }, "*");
+  });
+}

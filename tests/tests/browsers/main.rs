@@ -39,5 +39,6 @@ mod start;
 mod unseen;
 mod vectors;
 mod views;
+mod worker_owners;
 mod workers_captured;
 mod workloads;

@@ -54,6 +54,27 @@ fn page_in_a_tab_is_asked_what_there_is_rather_than_a_frame() {
 }
 
 #[test]
+fn document_is_not_charged_with_what_the_one_before_it_was_refused_for() {
+    let mut bridges = Bridges::default();
+    let problem = problems::not_captured("http://a");
+    bridges.open(1, sender("http://a", 0));
+    bridges.note_message(1).expect("open").refused = Some(Refusal {
+        problem: problem.clone(),
+        lasting: false,
+    });
+    // The tab shows another page, of which another process tells: the end of the port before
+    // comes later.
+    bridges.open(2, sender("http://b", 0));
+    bridges.introduce(2, "next", false, false);
+    bridges.close(1);
+    let documents = bridges.documents(Some(1));
+    let origins: Vec<_> = documents.iter().map(|document| &*document.origin).collect();
+    assert_eq!(origins, ["http://b"]);
+    assert!(!bridges.note_cut_off(&sender("http://a", 0), problem));
+    assert_eq!(bridges.documents(Some(1)), documents);
+}
+
+#[test]
 fn frames_that_were_turned_away_go_with_their_page() {
     let mut bridges = Bridges::default();
     let refuse = |bridges: &mut Bridges, port: u32, frame: i64| {
