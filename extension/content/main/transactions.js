@@ -87,6 +87,8 @@ const MAX_STACKS = 200;
  * @property {Names} doubtful stores that have to be read again, since not all that was written to
  * them is known
  * @property {string} why; empty if there are none
+ * @property {boolean} hasEnded whether it had ended when it was looked at; its event may be about
+ * to come
  * @property {boolean} readsBack whether one of them was read behind others
  * @property {((event: Event) => void) | null} observe gets its requests before the page does
  * @property {Names} announced stores that were announced as possibly written to without a
@@ -127,6 +129,7 @@ export function known(native) {
       stores: noNames(),
       doubtful: noNames(),
       why: "",
+      hasEnded: false,
       readsBack: false,
       observe: null,
       announced: noNames(),
@@ -439,6 +442,11 @@ function giveUpEnded() {
   lookedAt = now();
   transactions.forEach((transaction, native) => {
     if (transaction.openedAt > before || !hasEnded(native)) return;
+    if (!transaction.hasEnded) {
+      // The page was busy, perhaps, and the event comes next.
+      transaction.hasEnded = true;
+      return;
+    }
     end(transaction);
     giveUp(transaction, native, "the page stopped a transaction's events");
   });

@@ -123,7 +123,27 @@ fn record_that_busy_tab_created_is_published_without_before(kind: Kind) -> Resul
     bail!("the busy tab was never the later one to report");
 }
 
+/// The event of its commit waits behind its own busy task, in which it writes once more.
+fn commit_of_a_busy_page_that_writes_on_is_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    rig.settled(&page)?;
+    page.evaluate("putAndBeBusy('second', 2, 1500).then(() => put('third', 3))")?;
+    let events: Vec<_> = rig.settled(&page)?.iter().map(Event::line).collect();
+    assert_eq!(
+        events[1..],
+        [1, 2, 3].map(|number| {
+            let key = ["first", "second", "third"][number - 1];
+            format!("c writer/items {key:?} {number}")
+        })
+    );
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    commit_of_a_busy_page_that_writes_on_is_captured,
     record_that_busy_tab_created_is_published_without_before,
     busy_tab_takes_no_younger_value_back,
     busy_tabs_deletion_takes_no_younger_value_away,
