@@ -71,6 +71,11 @@ pub enum FromBridge<'a> {
     Open(Open<'a>),
     /// The document goes away, or is frozen: others are asked to read from now on.
     Leaving {},
+    /// The document writes: it may commit, and its thread be too busy to say so. Until
+    /// [`FromBridge::Rested`] what others commit may be younger than what it has not sent yet.
+    Writing {},
+    /// The document has sent all that it has committed.
+    Rested {},
     /// Where the writes of a delivery that follows were called from. Not for the host.
     #[serde(borrow)]
     Trace(Stacks<'a>),
@@ -302,8 +307,16 @@ pub struct Delivery<'a, B> {
     /// Who sent it.
     #[serde(borrow)]
     pub page: Page<'a>,
+    /// Another document of the origin may have committed before and not have sent that yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_overtake: bool,
     /// In the host a [`crate::commit::Body`], in the background raw text.
     pub body: B,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A slice of a delivery on its way to the host.
@@ -315,6 +328,9 @@ pub struct HostPart<'a> {
     /// Who sent it.
     #[serde(borrow)]
     pub page: Page<'a>,
+    /// See [`Delivery::may_overtake`].
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_overtake: bool,
     /// The slice.
     #[serde(borrow)]
     pub part: Part<'a>,
@@ -457,6 +473,7 @@ mod tests {
                 tab: 1,
                 frame: 0,
             },
+            may_overtake: false,
             body: raw,
         });
         let text = serde_json::to_string(&stamped).expect("JSON");

@@ -30,6 +30,8 @@ import {
 } from "./idb.js";
 import {
   active,
+  announceWriting,
+  answerWhether,
   hand,
   leaving,
   tracing,
@@ -179,6 +181,7 @@ export function doubt(transaction, store, why) {
   if (!isTellable(store)) return;
   transaction.doubtful[store] = "";
   transaction.why = why;
+  announceWriting();
   if (leaving) announce(transaction);
 }
 
@@ -191,6 +194,7 @@ export function record(transaction, operation, store) {
   const { operations, stores } = transaction;
   if (!isTellable(operation.store)) return;
   if (!stores[operation.store]) stores[operation.store] = store === null ? "" : keyPathText(store);
+  announceWriting();
   if (leaving) announce(transaction);
   if (transaction.length > MAX_COMMIT) return;
   if (tracing && operations.length < MAX_STACKS) operation.stack = stackNow();
@@ -451,6 +455,20 @@ function giveUpEnded() {
     giveUp(transaction, native, "the page stopped a transaction's events");
   });
 }
+
+answerWhether(() => {
+  let isWriting = false;
+  try {
+    giveUpEnded();
+    transactions.forEach(({ beganAt }) => {
+      if (beganAt !== 0) isWriting = true;
+    });
+  } catch {
+    // No stack. It is asked again.
+    return true;
+  }
+  return isWriting;
+});
 
 /** @param {IDBTransaction} native */
 function hasEnded(native) {

@@ -392,6 +392,8 @@ impl Relay {
             }
             FromBridge::Metered {} => self.metered(port),
             FromBridge::Worker(worker) => self.worker_seen(port, &worker.url),
+            FromBridge::Writing {} => bridge.writing = true,
+            FromBridge::Rested {} => bridge.writing = false,
             FromBridge::Trace(trace) => {
                 let stacks = trace
                     .stacks
@@ -496,6 +498,8 @@ impl Relay {
             && bridge.standing != Standing::Refused
         {
             let (context, page) = (bridge.context.clone(), bridge.page().clone());
+            let may_overtake = self.bridges.is_another_writing(port, &page.origin)
+                || self.has_ended_without_a_word(&context, &page.origin);
             for (sequence, content) in deliveries {
                 let Some(bridge) = self.bridges.note_message(port) else {
                     return;
@@ -518,6 +522,7 @@ impl Relay {
                 self.outbox.push(Entry {
                     context: context.clone(),
                     page: page.clone(),
+                    may_overtake,
                     sequence,
                     content,
                 });

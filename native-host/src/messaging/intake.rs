@@ -206,6 +206,7 @@ fn without_body(frame: &[u8], error: &serde_json::Error) -> Option<Assembled> {
                 origin: delivery.page.origin.into_owned().into(),
                 ..delivery.page
             },
+            may_overtake: delivery.may_overtake,
             body: Err(Unusable {
                 reason: json_fault(error),
                 is_read: false,
@@ -259,6 +260,7 @@ impl Inbound {
                 context: assembled.context.as_str().into(),
                 sequence: assembled.sequence,
                 page: assembled.page.clone(),
+                may_overtake: assembled.may_overtake,
                 body: assembled
                     .body
                     .as_deref()
@@ -285,6 +287,7 @@ impl Inbound {
                     context: assembled.context.as_str().into(),
                     sequence: assembled.sequence,
                     page: assembled.page.clone(),
+                    may_overtake: assembled.may_overtake,
                     body,
                 };
                 let body = match &assembled.body {
@@ -404,6 +407,7 @@ fn apply_raw(
                 context: delivery.context.clone(),
                 sequence: delivery.sequence,
                 page: delivery.page.clone(),
+                may_overtake: delivery.may_overtake,
                 body,
             };
             apply(&delivery, batch, origins)

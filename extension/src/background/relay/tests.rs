@@ -13,6 +13,7 @@ mod identity;
 mod inspection;
 mod look;
 mod meters;
+mod overtaking;
 mod policy;
 mod rules;
 mod sudden_ends;
