@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use anyhow::Result;
 use lab::{
-    Rig, artifacts,
+    Rig,
+    artifacts::ExtensionCopy,
     browser::{Browser, Kind},
     observe,
     wait::{self, PATIENCE, Seen},
@@ -96,17 +97,10 @@ const SILENT_POLICY: &str = "chrome.storage.managed.get = () => new Promise((res
 /// the policy, however late it does.
 fn first_pages_are_captured_before_the_policy_is_known(kind: Kind) -> Result<()> {
     let rig = Rig::on_empty_profile(kind)?;
-    let copy = tempfile::tempdir()?;
-    let extension = copy.path().join("extension");
-    copy_directory(&artifacts::extension(kind)?, &extension)?;
-    let script = fs::read_to_string(extension.join("background.js"))?;
-    fs::write(extension.join("policy.js"), SILENT_POLICY)?;
-    fs::write(
-        extension.join("background.js"),
-        format!("import \"./policy.js\";\n{script}"),
-    )?;
+    let extension = ExtensionCopy::of(kind)?;
+    extension.run_first(SILENT_POLICY)?;
     // The host has said which origins there are.
-    let browser = rig.browser_with(&extension)?;
+    let browser = rig.browser_with(&extension.path())?;
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("put('first', 1)")?;
     let status = rig.relay.run_json(&["status", "--json"])?;
@@ -155,9 +149,8 @@ fn background_ended_repeatedly_after_an_update_comes_back(kind: Kind) -> Result<
 
 fn comes_back_after_an_update(kind: Kind, end: fn(&Rig, &Browser) -> Result<()>) -> Result<()> {
     let rig = Rig::new(kind)?;
-    let copy = tempfile::tempdir()?;
-    let extension = copy.path().join("extension");
-    copy_directory(&artifacts::extension(kind)?, &extension)?;
+    let copy = ExtensionCopy::of(kind)?;
+    let extension = copy.path();
     let browser = rig.browser_with(&extension)?;
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("put('before', 1)")?;
@@ -187,9 +180,8 @@ fn comes_back_after_an_update(kind: Kind, end: fn(&Rig, &Browser) -> Result<()>)
 #[test]
 fn popup_brings_back_background_that_chromium_has_lost() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
-    let copy = tempfile::tempdir()?;
-    let extension = copy.path().join("extension");
-    copy_directory(&artifacts::extension(Kind::Chromium)?, &extension)?;
+    let copy = ExtensionCopy::of(Kind::Chromium)?;
+    let extension = copy.path();
     let browser = rig.browser_with(&extension)?;
     allow_unpacked(&browser)?;
     let script = fs::read(extension.join("background.js"))?;
@@ -220,20 +212,6 @@ fn allow_unpacked(browser: &Browser) -> Result<()> {
     let page = browser.open("chrome://extensions/")?;
     page.evaluate("chrome.developerPrivate.updateProfileConfiguration({ inDeveloperMode: true })")?;
     page.close()
-}
-
-fn copy_directory(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let copy = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_directory(&entry.path(), &copy)?;
-        } else {
-            fs::copy(entry.path(), copy)?;
-        }
-    }
-    Ok(())
 }
 
 fn set_version(extension: &Path, version: &str) -> Result<()> {
