@@ -32,12 +32,13 @@ const DELIVERIES: &[u8] = b"[{\"delivery\":";
 
 /// How other messages start. A frame with none of these texts, also not in a record, holds no such
 /// message.
-const OTHERS: [&[u8]; 5] = [
+const OTHERS: [&[u8]; 6] = [
     b"{\"part\":",
     b"{\"ask\":",
     b"{\"hello\":",
     b"{\"rules\":",
     b"{\"readers\":",
+    b"{\"worker\":",
 ];
 
 /// What stands in front of a delivery's body, behind all that says whose it is. It stands in no
@@ -432,5 +433,85 @@ fn malformed(what: &str) -> HostError {
             .to_owned(),
         context: None,
         sequence: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{
+        inspect::Question,
+        message::{HostPart, OriginWorker, Part, Readers, Rules},
+    };
+
+    use super::*;
+
+    /// One message of each kind. The match below fails to compile without one.
+    fn messages() -> Vec<ToHost<'static, &'static RawValue>> {
+        let page = || Page {
+            origin: "http://localhost".into(),
+            tab: 1,
+            frame: 0,
+        };
+        let all = vec![
+            ToHost::Hello(ExtensionHello {
+                protocol: 1,
+                version: "".into(),
+                browser: "".into(),
+                profile: "".into(),
+            }),
+            ToHost::Delivery(Delivery {
+                context: "c".into(),
+                sequence: 1,
+                page: page(),
+                may_overtake: false,
+                body: RawValue::NULL,
+            }),
+            ToHost::Part(HostPart {
+                context: "c".into(),
+                page: page(),
+                may_overtake: false,
+                part: Part {
+                    sequence: 1,
+                    index: 0,
+                    count: 2,
+                    text: "".into(),
+                },
+            }),
+            ToHost::Ask(Ask {
+                id: 1,
+                question: Question::Stores {},
+            }),
+            ToHost::Rules(Rules {
+                fingerprint: "".into(),
+            }),
+            ToHost::Readers(Readers { origin: "".into() }),
+            ToHost::Worker(OriginWorker {
+                origin: "".into(),
+                url: "".into(),
+            }),
+        ];
+        for message in &all {
+            match message {
+                ToHost::Hello(_)
+                | ToHost::Delivery(_)
+                | ToHost::Part(_)
+                | ToHost::Ask(_)
+                | ToHost::Rules(_)
+                | ToHost::Readers(_)
+                | ToHost::Worker(_) => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn message_of_any_kind_is_found_behind_a_delivery() {
+        let delivery = serde_json::to_string(&messages()[1]).expect("JSON");
+        for message in messages() {
+            let text = serde_json::to_string(&message).expect("JSON");
+            let frame = format!("[{delivery},{text}]");
+            let is_delivery = matches!(message, ToHost::Delivery(_));
+            assert_eq!(is_all_deliveries(frame.as_bytes()), is_delivery, "{text}");
+        }
     }
 }
