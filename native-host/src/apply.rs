@@ -107,7 +107,7 @@ struct Process<'a, W> {
 /// Where events come from.
 enum Source {
     Stream(Box<Group>),
-    Channels(Channels),
+    Channels(Box<Channels>),
 }
 
 /// Applies events until the end is asked for. Fails only if the output cannot be written.
@@ -117,7 +117,7 @@ pub fn run(config: &Config, options: &Options, ended: &AtomicBool, out: impl Wri
         Some(stream) if !options.pubsub => {
             Source::Stream(Box::new(Group::new(stream, &options.group, &options.consumer)))
         }
-        _ => Source::Channels(channel::listen(config)),
+        _ => Source::Channels(Box::new(channel::listen(config))),
     };
     let mut name = options.consumer.clone();
     if let Source::Channels(_) = source {

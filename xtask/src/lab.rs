@@ -54,7 +54,10 @@ pub fn bench(
         needs.push(Need::WasmTarget);
         needs.extend(browsers.iter().map(|browser| need(*browser)));
     }
-    if !matches!(what, Some(Measure::Latency | Measure::Panel | Measure::Meter)) {
+    if !matches!(
+        what,
+        Some(Measure::Latency | Measure::Panel | Measure::Meter | Measure::Start)
+    ) {
         needs.push(Need::Node);
     }
     machine::ensure(&needs)?;
@@ -75,6 +78,7 @@ pub fn bench(
         Some(Measure::Panel) => bench.arg("panel"),
         Some(Measure::Host) => bench.arg("host"),
         Some(Measure::Meter) => bench.arg("meter"),
+        Some(Measure::Start) => bench.arg("start"),
         None => &mut bench,
     };
     for browser in browsers {

@@ -158,6 +158,8 @@ enum Measure {
     Host,
     /// How soon a worker's write is found, and how often captured writes are compared for nothing
     Meter,
+    /// How soon after a browser's first start its pages can be captured
+    Start,
 }
 
 fn main() -> Result<()> {

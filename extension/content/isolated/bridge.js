@@ -29,6 +29,7 @@ import {
 } from "../shared/messages.js";
 import { HOOK_PATIENCE } from "../shared/timing.js";
 import { isHidden, isLate } from "../shared/unnamed.js";
+import { Announcement } from "./announcement.js";
 import { Comparisons } from "./comparisons.js";
 import { HookEnd } from "./hook_end.js";
 import { Outbox } from "./outbox.js";
@@ -60,6 +61,13 @@ function startBridge() {
     const { filled } = await import("./blobs.js");
     return filled({ text, blobs });
   });
+  const announcement = new Announcement({
+    post: (message) => port.post(message),
+    ask: () => hook.ask(),
+    isAllSent: () => outbox.isAllSent,
+    isHidden: () => isHidden(document),
+    after,
+  });
   // Frames of one origin share their databases: the outermost one asks.
   const surveys = new Surveys(place.ancestors[0] !== window.origin, {
     ask: () => (port.isOpen ? port.post(SURVEY_ASKED) : port.open()),
@@ -77,12 +85,14 @@ function startBridge() {
   const listener = {
     commit: (text, blobs, stacks) => {
       deliver(text, { droppable: true, blobs, stacks });
+      announcement.noteCommit();
       watch?.noteCommit(text);
     },
     compare: (stores) => void comparisons.compareSoon(stores),
     survey: () => void surveys.askSoon(),
   };
-  const hook = new HookEnd(listener, () => noteHooked());
+  const writer = { writing: announceWriting, rested: () => announcement.noteRested() };
+  const hook = new HookEnd(listener, writer, () => noteHooked());
   const channels = new WorkerChannels({ ...listener, miss: (url) => workers.noteMissed(url) });
 
   /** Looks for unseen writes, once the background has chosen this document. */
@@ -127,6 +137,13 @@ function startBridge() {
     void port.closeIfBrief();
   }
 
+  function announceWriting() {
+    if (port.isStopped || isLeaving) return;
+    // A port that opens says so.
+    if (!port.isOpen) port.open();
+    announcement.noteWriting();
+  }
+
   /**
    * Tells the host what was read.
    * @param {string} body
@@ -156,6 +173,7 @@ function startBridge() {
     hook.tell(UNTRACE);
     port.post(openText({ context, late: isLate, survey: surveys.isWanted, place }));
     if (isLeaving && !port.lasts) port.post(LEAVING);
+    announcement.restart();
     workers.tellAgain();
     // The background chooses again.
     watch?.stop();
@@ -176,6 +194,8 @@ function startBridge() {
       outbox.send();
       workers.watch();
     } else if (message.too_much) {
+      // Before the gap is on its way others may commit.
+      announcement.noteWriting();
       outbox.giveUp(message.too_much.sequence);
     } else if (message.trace) {
       hook.tell(message.trace.on ? TRACE : UNTRACE);

@@ -1,6 +1,7 @@
 // The bridge's end of the way to the hook: takes the hook's node, and listens on it.
 
 import {
+  ASK,
   BODY,
   COMPARE,
   EXPORT,
@@ -8,8 +9,10 @@ import {
   LATE_HANDSHAKE,
   NO_BUCKETS,
   READY,
+  RESTED,
   STOP,
   SURVEY,
+  WRITING,
 } from "../shared/channel.js";
 import { globalFunction } from "../shared/pristine.js";
 import { needStack } from "../shared/stack.js";
@@ -28,14 +31,18 @@ export class HookEnd {
   /** @type {HTMLElement | null} */
   #node = null;
   #listener;
+  #writer;
   #met;
 
   /**
    * @param {HookListener} listener
+   * @param {{ writing: () => void, rested: () => void }} writer notices that the page writes, and
+   * that it does not any more
    * @param {() => void} met the hook is there
    */
-  constructor(listener, met) {
+  constructor(listener, writer, met) {
     this.#listener = listener;
+    this.#writer = writer;
     this.#met = met;
     for (const name of [HANDSHAKE, LATE_HANDSHAKE]) listenTo(document, name, this.#meet);
   }
@@ -43,6 +50,12 @@ export class HookEnd {
   /** @param {string} name an event of `channel.js` without data */
   tell(name) {
     this.#node?.dispatchEvent(new Event(name));
+  }
+
+  /** Asks whether the page writes. */
+  ask() {
+    if (this.#node === null) this.#writer.rested();
+    else this.tell(ASK);
   }
 
   /** Nothing is wanted any more. */
@@ -63,9 +76,11 @@ export class HookEnd {
       [BODY, this.#takeBody],
       [COMPARE, this.#takeStores],
       [SURVEY, this.#listener.survey],
+      [WRITING, this.#writer.writing],
     ])) {
       node.addEventListener(name, (message) => this.#takeWhole(take, message));
     }
+    node.addEventListener(RESTED, this.#writer.rested);
     if (makeNative !== undefined) node.addEventListener(EXPORT, giveNative);
     this.tell(READY);
     void tellOfBuckets(node).then(this.#met);

@@ -81,6 +81,11 @@ export class Outbox {
     this.#fill = fill;
   }
 
+  /** Whether all deliveries have been sent over the port that is open. */
+  get isAllSent() {
+    return this.#sentCount === this.#queue.length;
+  }
+
   get isEmpty() {
     return this.#queue.length === 0;
   }

@@ -6,6 +6,7 @@
 // process before the page can go away.
 
 import {
+  ASK,
   BODY,
   COMPARE,
   EXPORT,
@@ -14,11 +15,13 @@ import {
   LEAVE,
   NO_BUCKETS,
   READY,
+  RESTED,
   STAY,
   STOP,
   SURVEY,
   TRACE,
   UNTRACE,
+  WRITING,
 } from "../shared/channel.js";
 import { dispatch, listen, Message, PlainEvent } from "./idb.js";
 import { gapText } from "../shared/messages.js";
@@ -71,6 +74,28 @@ listen(node, STAY, () => {
  * @param {() => void} action
  */
 export const whenLeaving = (action) => listen(node, LEAVE, action);
+
+/** Whether the bridge knows that a transaction writes. */
+let isAnnounced = false;
+
+/**
+ * A transaction writes. The background learns of it at once: until it has the commit, it takes no
+ * other document's word for what a record held before.
+ */
+export function announceWriting() {
+  // What is written by a document that goes away is sent as a gap.
+  if (isAnnounced || leaving || !active) return;
+  dispatch(node, new PlainEvent(WRITING));
+  isAnnounced = true;
+}
+
+/** @param {() => boolean} isWriting whether a transaction still writes */
+export const answerWhether = (isWriting) =>
+  listen(node, ASK, () => {
+    if (isWriting()) return;
+    isAnnounced = false;
+    dispatch(node, new PlainEvent(RESTED));
+  });
 
 /** Who writes, as a member of bodies; empty for the page. */
 export const writer = () => "";

@@ -23,7 +23,18 @@ import {
   typeOf,
   versionOf,
 } from "./idb.js";
-import { active, hand, leaving, tracing, wantSurvey, WENT_AWAY, whenLeaving, writer } from "./channel_end.js";
+import {
+  active,
+  announceWriting,
+  answerWhether,
+  hand,
+  leaving,
+  tracing,
+  wantSurvey,
+  WENT_AWAY,
+  whenLeaving,
+  writer,
+} from "./channel_end.js";
 import { commitText, gapText, keyMember, operationText, valueMember } from "../shared/messages.js";
 import { emptyList, keysOf, now, sealedOff, slice, stringify } from "../shared/pristine.js";
 import { MAX_MISSED, missed } from "./replace.js";
@@ -73,6 +84,8 @@ const MAX_STACKS = 200;
  * @property {import("./resync.js").Names} toResync stores that have to be read again, since not all
  * that was written to them is known
  * @property {string} why; empty if there are none
+ * @property {boolean} hasEnded whether it had ended when it was looked at; its event may be about
+ * to come
  * @property {boolean} readsBack whether one of them was read behind others
  * @property {((event: Event) => void) | null} observe gets its requests before the page does
  * @property {import("./resync.js").Names} announced stores that were announced as possibly written
@@ -105,6 +118,7 @@ export function known(native) {
       stores: noNames(),
       toResync: noNames(),
       why: "",
+      hasEnded: false,
       readsBack: false,
       observe: null,
       announced: noNames(),
@@ -154,6 +168,7 @@ export function markForResync(transaction, store, why) {
   if (!isSendable(store)) return;
   transaction.toResync[store] = "";
   transaction.why = why;
+  announceWriting();
   if (leaving) announce(transaction);
 }
 
@@ -166,6 +181,7 @@ export function record(transaction, operation, store) {
   const { operations, stores } = transaction;
   if (!isSendable(operation.store)) return;
   if (!stores[operation.store]) stores[operation.store] = store === null ? "" : keyPathText(store);
+  announceWriting();
   if (leaving) announce(transaction);
   if (transaction.length > MAX_COMMIT) return;
   if (tracing && operations.length < MAX_STACKS) operation.stack = stackNow();
@@ -355,10 +371,29 @@ function giveUpEnded() {
   lookedAt = now();
   transactions.forEach((transaction, native) => {
     if (transaction.openedAt > before || !hasEnded(native)) return;
+    if (!transaction.hasEnded) {
+      // The page was busy, perhaps, and the event comes next.
+      transaction.hasEnded = true;
+      return;
+    }
     end(transaction);
     giveUp(transaction, native, "the page stopped a transaction's events");
   });
 }
+
+answerWhether(() => {
+  let isWriting = false;
+  try {
+    giveUpEnded();
+    transactions.forEach(({ beganAt }) => {
+      if (beganAt !== 0) isWriting = true;
+    });
+  } catch {
+    // No stack. It is asked again.
+    return true;
+  }
+  return isWriting;
+});
 
 /** @param {IDBTransaction} native */
 function hasEnded(native) {

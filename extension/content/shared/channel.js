@@ -41,6 +41,12 @@ export const UNTRACE = "untrace";
 export const LEAVE = "leave";
 /** On the node, from the bridge: the document stays, or is back from the back/forward cache. */
 export const STAY = "stay";
+/** On the node, from the hook: a transaction writes. Not said again before `RESTED`. */
+export const WRITING = "writing";
+/** On the node, from the bridge: does a transaction still write? If none does, `RESTED` follows. */
+export const ASK = "ask";
+/** On the node, from the hook: what was written is committed and handed over, or aborted. */
+export const RESTED = "rested";
 /** On the node, from the hook: something changed that only a look at everything can tell. */
 export const SURVEY = "survey";
 /**

@@ -219,6 +219,10 @@ export const traceText = (sequence, stacks) => stringify({ trace: { sequence, st
 
 /** The document goes away. */
 export const LEAVING = '{"leaving":{}}';
+/** The document may have committed what it has not sent. */
+export const DOCUMENT_WRITES = '{"writing":{}}';
+/** It has sent all that it has committed. */
+export const DOCUMENT_RESTS = '{"rested":{}}';
 /** The document asks for a survey of everything. */
 export const SURVEY_ASKED = '{"survey":{}}';
 /** It reads, and has nothing to deliver yet. */

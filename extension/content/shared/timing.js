@@ -38,6 +38,9 @@ export const LONGEST_WAIT = 16;
  */
 export const STREAM = 3;
 
+/** How often a hook that writes is asked whether it still does. */
+export const REST_CHECK = 50;
+
 // Surveys and comparisons.
 
 /** How long it may take until a survey can see what the page does. */

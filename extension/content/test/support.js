@@ -4,6 +4,7 @@
 /** @type {any} */
 const scope = globalThis;
 scope.window = scope;
+scope.chrome ??= { runtime: { getURL: () => "chrome-extension://idb-relay/" } };
 
 let now = 0;
 /** @type {{ at: number, run: () => void }[]} */

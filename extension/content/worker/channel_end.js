@@ -173,6 +173,9 @@ export const tracing = false;
 export const leaving = false;
 export const whenLeaving = () => {};
 export const WENT_AWAY = "";
+/** No message leaves a worker before its document takes it. */
+export const announceWriting = () => {};
+export const answerWhether = () => {};
 
 /** Of nothing: a getter of the global object takes that for itself. */
 const locationOf = getterOf(globalFunction("WorkerGlobalScope")?.prototype, "location");

@@ -68,6 +68,8 @@ pub struct Bridge {
     pub stack_bytes: usize,
     /// It goes away, or is frozen.
     pub leaving: bool,
+    /// It may have committed what it has not sent.
+    pub writing: bool,
     /// A person can see it.
     pub shown: bool,
     /// The addresses of its workers' scripts.
@@ -154,6 +156,7 @@ impl Bridges {
             stacks: Table::new(),
             stack_bytes: 0,
             leaving: false,
+            writing: false,
             shown: false,
             workers: Vec::new(),
             last_message: self.clock,
@@ -186,6 +189,18 @@ impl Bridges {
             bridge.standing != Standing::Refused
                 && bridge.context == context
                 && bridge.page().origin != origin
+        })
+    }
+
+    /// Whether another document of the origin may have committed what it has not sent. One that goes
+    /// away has sent gaps.
+    pub fn is_another_writing(&self, port: u32, origin: &str) -> bool {
+        self.connected.iter().any(|(other, bridge)| {
+            bridge.writing
+                && *other != port
+                && !bridge.leaving
+                && bridge.standing != Standing::Refused
+                && bridge.page().origin == origin
         })
     }
 

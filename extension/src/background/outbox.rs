@@ -121,6 +121,8 @@ pub struct Entry {
     pub context: String,
     /// The document, as the browser reported it.
     pub page: Page<'static>,
+    /// When it came, another document of the origin may have committed and not have sent that yet.
+    pub may_overtake: bool,
     /// The delivery's number.
     pub sequence: u64,
     /// The body. It is redacted when it leaves, by the rules of that moment.

@@ -375,6 +375,8 @@ impl Relay {
             }
             FromBridge::Metered {} => self.metered(port),
             FromBridge::Worker(worker) => self.worker_seen(port, &worker.url),
+            FromBridge::Writing {} => bridge.writing = true,
+            FromBridge::Rested {} => bridge.writing = false,
             FromBridge::Trace(trace) => {
                 let stacks = trace
                     .stacks

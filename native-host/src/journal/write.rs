@@ -139,6 +139,9 @@ pub struct Batch<'j> {
     given_up_origins: BTreeSet<String>,
     /// Origins of which new stores were refused, for there were too many.
     refused_origins: BTreeSet<String>,
+    /// Before the delivery that is being applied another document may have committed what has not
+    /// come yet: no value before is known.
+    may_overtake: bool,
     /// What the delivery that is being applied has written.
     volume: volume::Volume,
     recent: &'j Recent,
@@ -210,6 +213,7 @@ impl<'j> Batch<'j> {
             is_retained: false,
             given_up_origins: BTreeSet::new(),
             refused_origins: BTreeSet::new(),
+            may_overtake: false,
             volume: volume::Volume::default(),
             recent: &journal.recent,
             state: &mut journal.state,
@@ -226,8 +230,10 @@ impl<'j> Batch<'j> {
             context,
             sequence,
             page,
+            may_overtake,
             body,
         } = delivery;
+        self.may_overtake = *may_overtake;
         // A backfill does not count for a delivery, nor the last one for it.
         self.volume = volume::Volume::default();
         self.look_up_unstrippable()
@@ -259,6 +265,7 @@ impl<'j> Batch<'j> {
             sequence,
             page,
             body,
+            ..
         } = delivery;
         self.deliver(context, *sequence, page, |batch, _| {
             batch.malformed(context, *sequence, page, &json_fault(reason));
@@ -281,6 +288,7 @@ impl<'j> Batch<'j> {
             sequence,
             page,
             body,
+            ..
         } = delivery;
         self.deliver(context, *sequence, page, |batch, _| {
             batch.outcome.errors.push(HostError {

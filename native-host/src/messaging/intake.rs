@@ -34,12 +34,13 @@ const DELIVERIES: &[u8] = b"[{\"delivery\":";
 
 /// How other messages start. A frame with none of these texts, also not in a record, holds no such
 /// message.
-const OTHERS: [&[u8]; 5] = [
+const OTHERS: [&[u8]; 6] = [
     b"{\"part\":",
     b"{\"ask\":",
     b"{\"hello\":",
     b"{\"rules\":",
     b"{\"readers\":",
+    b"{\"worker\":",
 ];
 
 /// What stands in front of a delivery's body, behind all that says whose it is. It stands in no
@@ -208,6 +209,7 @@ fn without_body(frame: &[u8], error: &serde_json::Error) -> Option<Assembled> {
                 origin: delivery.page.origin.into_owned().into(),
                 ..delivery.page
             },
+            may_overtake: delivery.may_overtake,
             body: Err(Unusable {
                 reason: json_fault(error),
                 is_read: false,
@@ -261,6 +263,7 @@ impl Inbound {
                 context: assembled.context.as_str().into(),
                 sequence: assembled.sequence,
                 page: assembled.page.clone(),
+                may_overtake: assembled.may_overtake,
                 body: assembled
                     .body
                     .as_deref()
@@ -287,6 +290,7 @@ impl Inbound {
                     context: assembled.context.as_str().into(),
                     sequence: assembled.sequence,
                     page: assembled.page.clone(),
+                    may_overtake: assembled.may_overtake,
                     body,
                 };
                 let body = match &assembled.body {
@@ -406,6 +410,7 @@ fn apply_raw(
                 context: delivery.context.clone(),
                 sequence: delivery.sequence,
                 page: delivery.page.clone(),
+                may_overtake: delivery.may_overtake,
                 body,
             };
             apply(&delivery, batch, origins)
@@ -430,5 +435,86 @@ fn malformed(what: &str) -> HostError {
             .to_owned(),
         context: None,
         sequence: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::wire::{
+        bridge::Part,
+        host::{HostPart, OriginWorker, Readers, Rules},
+        inspector::Question,
+    };
+
+    use super::*;
+
+    /// One message of each kind. The match below fails to compile without one.
+    fn messages() -> Vec<ToHost<'static, &'static RawValue>> {
+        let page = || Page {
+            origin: "http://localhost".into(),
+            tab: 1,
+            frame: 0,
+        };
+        let all = vec![
+            ToHost::Hello(ExtensionHello {
+                protocol: 1,
+                version: "".into(),
+                browser: "".into(),
+                profile: "".into(),
+            }),
+            ToHost::Delivery(Delivery {
+                context: "c".into(),
+                sequence: 1,
+                page: page(),
+                may_overtake: false,
+                body: RawValue::NULL,
+            }),
+            ToHost::Part(HostPart {
+                context: "c".into(),
+                page: page(),
+                may_overtake: false,
+                part: Part {
+                    sequence: 1,
+                    index: 0,
+                    count: 2,
+                    text: "".into(),
+                },
+            }),
+            ToHost::Ask(Ask {
+                id: 1,
+                question: Question::Stores {},
+            }),
+            ToHost::Rules(Rules {
+                fingerprint: "".into(),
+            }),
+            ToHost::Readers(Readers { origin: "".into() }),
+            ToHost::Worker(OriginWorker {
+                origin: "".into(),
+                url: "".into(),
+            }),
+        ];
+        for message in &all {
+            match message {
+                ToHost::Hello(_)
+                | ToHost::Delivery(_)
+                | ToHost::Part(_)
+                | ToHost::Ask(_)
+                | ToHost::Rules(_)
+                | ToHost::Readers(_)
+                | ToHost::Worker(_) => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn message_of_any_kind_is_found_behind_a_delivery() {
+        let delivery = serde_json::to_string(&messages()[1]).expect("JSON");
+        for message in messages() {
+            let text = serde_json::to_string(&message).expect("JSON");
+            let frame = format!("[{delivery},{text}]");
+            let is_delivery = matches!(message, ToHost::Delivery(_));
+            assert_eq!(is_all_deliveries(frame.as_bytes()), is_delivery, "{text}");
+        }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct Assembled {
     pub context: String,
     pub sequence: u64,
     pub page: Page<'static>,
+    pub may_overtake: bool,
     pub body: Result<String, Unusable>,
 }
 
@@ -92,6 +93,7 @@ impl Parts {
                 context: part.context.clone().into_owned(),
                 sequence: open.sequence,
                 page: open.page,
+                may_overtake: part.may_overtake,
                 body,
             });
         }
@@ -119,6 +121,7 @@ fn out_of_order(part: &HostPart<'_>) -> Assembled {
         context: part.context.clone().into_owned(),
         sequence: part.part.sequence,
         page: owned(&part.page),
+        may_overtake: part.may_overtake,
         body: Err(unusable(reason, "")),
     }
 }
@@ -137,6 +140,7 @@ mod tests {
 
     fn part(sequence: u64, index: u32, count: u32, text: &str) -> HostPart<'_> {
         HostPart {
+            may_overtake: false,
             context: "c".into(),
             page: Page {
                 origin: "http://localhost".into(),

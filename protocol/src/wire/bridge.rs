@@ -43,6 +43,11 @@ pub enum FromBridge<'a> {
     Open(Open<'a>),
     /// The document goes away, or is frozen: others are asked to read from now on.
     Leaving {},
+    /// The document writes: it may commit, and its thread be too busy to say so. Until
+    /// [`FromBridge::Rested`] what others commit may be younger than what it has not sent yet.
+    Writing {},
+    /// The document has sent all that it has committed.
+    Rested {},
     /// Where the writes of a delivery that follows were called from. Not for the host.
     #[serde(borrow)]
     Trace(Stacks<'a>),

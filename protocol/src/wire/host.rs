@@ -80,8 +80,16 @@ pub struct Delivery<'a, B> {
     /// Who sent it.
     #[serde(borrow)]
     pub page: Page<'a>,
+    /// Another document of the origin may have committed before and not have sent that yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_overtake: bool,
     /// In the host a [`crate::body::Body`], in the background raw text.
     pub body: B,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A slice of a delivery on its way to the host.
@@ -93,6 +101,9 @@ pub struct HostPart<'a> {
     /// Who sent it.
     #[serde(borrow)]
     pub page: Page<'a>,
+    /// See [`Delivery::may_overtake`].
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_overtake: bool,
     /// The slice.
     #[serde(borrow)]
     pub part: Part<'a>,
@@ -221,6 +232,7 @@ mod tests {
                 tab: 1,
                 frame: 0,
             },
+            may_overtake: false,
             body: raw,
         });
         let text = serde_json::to_string(&stamped).expect("JSON");

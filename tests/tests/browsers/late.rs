@@ -75,8 +75,8 @@ fn busy_tab_is_late(kind: Kind, old: Option<&str>, new: Option<&str>) -> Result<
     bail!("the busy tab was never the later one to report");
 }
 
-/// The busy tab creates the record and the other one replaces it. What is told late says that it
-/// is, and claims nothing of what was there before.
+/// The busy tab creates the record and the other one replaces it: no event claims that there was
+/// none.
 fn record_that_busy_tab_created_is_published_without_before(kind: Kind) -> Result<()> {
     let rig = Rig::new(kind)?;
     let browser = rig.browser()?;
@@ -114,6 +114,9 @@ fn record_that_busy_tab_created_is_published_without_before(kind: Kind) -> Resul
             assert_eq!(of_key[replaced]["before"], "old");
             continue;
         }
+        // The busy tab has announced that it writes, so nothing is claimed for the other one.
+        let event = of_key[replaced];
+        ensure!(event.get("before").is_none(), "{event}");
         let late = of_key[created];
         assert_eq!(late["source"]["late"], true, "{late}");
         ensure!(late.get("before").is_none(), "{late}");
@@ -123,7 +126,58 @@ fn record_that_busy_tab_created_is_published_without_before(kind: Kind) -> Resul
     bail!("the busy tab was never the later one to report");
 }
 
+/// The busy tab creates the record and the other one deletes it: there was something to delete.
+fn deletion_of_what_a_busy_tab_created_is_published(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let busy = browser.open(&rig.site.url(PAGE))?;
+    let other = browser.open(&rig.site.url(PAGE))?;
+    busy.evaluate("put('first', 1)")?;
+    rig.settled(&busy)?;
+    for milliseconds in [1000, 4000, 16_000] {
+        let key = format!("gone while busy for {milliseconds}");
+        let create = format!("putAndBeBusy({key:?}, 'old', {milliseconds})");
+        busy.evaluate(&format!("void setTimeout(() => {create})"))?;
+        other.evaluate(&format!("seen({key:?}, 'old').then(() => remove({key:?}))"))?;
+        let deletion = wait::until("the deletion", PATIENCE, || {
+            let of_key = |event: &Event| event.json()["key"] == *key;
+            let events: Vec<_> = rig.stream()?.into_iter().filter(of_key).collect();
+            Ok(match events.iter().position(|event| event.op() == "d") {
+                Some(index) => Seen::Ready((index == 0).then(|| events[0].json().clone())),
+                None => Seen::Not(format!("{events:?}")),
+            })
+        })?;
+        rig.settled(&other)?;
+        if let Some(deletion) = deletion {
+            ensure!(deletion.get("before").is_none(), "{deletion}");
+            return Ok(());
+        }
+    }
+    bail!("the busy tab was never the later one to report");
+}
+
+/// The event of its commit waits behind its own busy task, in which it writes once more.
+fn commit_of_a_busy_page_that_writes_on_is_captured(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    rig.settled(&page)?;
+    page.evaluate("putAndBeBusy('second', 2, 1500).then(() => put('third', 3))")?;
+    let events: Vec<_> = rig.settled(&page)?.iter().map(Event::line).collect();
+    assert_eq!(
+        events[1..],
+        [1, 2, 3].map(|number| {
+            let key = ["first", "second", "third"][number - 1];
+            format!("c writer/items {key:?} {number}")
+        })
+    );
+    Ok(())
+}
+
 lab::in_both_browsers!(
+    commit_of_a_busy_page_that_writes_on_is_captured,
+    deletion_of_what_a_busy_tab_created_is_published,
     record_that_busy_tab_created_is_published_without_before,
     busy_tab_takes_no_younger_value_back,
     busy_tabs_deletion_takes_no_younger_value_away,

@@ -4,8 +4,10 @@ use std::{fs, path::Path};
 
 use anyhow::Result;
 use lab::{
-    Rig, artifacts,
+    Rig,
+    artifacts::ExtensionCopy,
     browser::{Browser, Kind},
+    observe,
     wait::{self, PATIENCE, Seen},
 };
 use serde_json::Value;
@@ -56,6 +58,65 @@ fn next_page_is_captured(rig: &Rig, browser: &Browser) -> Result<()> {
     rig.settled(&page).map(drop)
 }
 
+/// The background ends whenever it has come back, before it can have done much.
+fn end_background_again_and_again(rig: &Rig, browser: &Browser) -> Result<()> {
+    for round in 0..5 {
+        end_background_as_soon_as_it_runs(browser)?;
+        open_popup_if_background_is_lost(browser)?;
+        // Where the background did not come so far as to register scripts, a page wakes nothing:
+        // an event of the tab does.
+        let page = browser.open(&rig.site.url(PAGE))?;
+        page.evaluate(&format!("put('ended', {round})"))?;
+        page.close()?;
+    }
+    Ok(())
+}
+
+fn background_ended_repeatedly_after_installation_comes_back(kind: Kind) -> Result<()> {
+    let rig = Rig::on_empty_profile(kind)?;
+    let browser = rig.browser_at_once(false)?;
+    end_background_again_and_again(&rig, &browser)?;
+    next_page_is_captured(&rig, &browser)
+}
+
+fn background_ended_repeatedly_at_the_browsers_start_comes_back(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    rig.browser()?.quit()?;
+    let browser = rig.browser_at_once(false)?;
+    end_background_again_and_again(&rig, &browser)?;
+    next_page_is_captured(&rig, &browser)
+}
+
+/// A browser that says nothing of its policy until `sayPolicy` is called.
+const SILENT_POLICY: &str = "chrome.storage.managed.get = () => new Promise((resolve) => {
+    globalThis.sayPolicy = () => resolve({});
+});
+";
+
+/// Scripts are registered, the host started and documents welcome before the browser has reported
+/// the policy, however late it does.
+fn first_pages_are_captured_before_the_policy_is_known(kind: Kind) -> Result<()> {
+    let rig = Rig::on_empty_profile(kind)?;
+    let extension = ExtensionCopy::of(kind)?;
+    extension.run_first(SILENT_POLICY)?;
+    // The host has said which origins there are.
+    let browser = rig.browser_with(&extension.path())?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    page.evaluate("put('first', 1)")?;
+    let status = rig.relay.run_json(&["status", "--json"])?;
+    assert_eq!(status["profiles"].as_array().map(Vec::len), Some(1), "{status}");
+    let background = browser.background()?;
+    assert_eq!(
+        background.call("({ sayPolicy }) => typeof sayPolicy")?,
+        "function"
+    );
+    assert_eq!(rig.stream()?.len(), 0, "a rule of the policy may concern it");
+    background.call("({ sayPolicy }) => sayPolicy()")?;
+    let events: Vec<_> = rig.settled(&page)?.iter().map(observe::Event::line).collect();
+    assert_eq!(events[1..], [r#"c writer/items "first" 1"#]);
+    Ok(())
+}
+
 /// Nothing is registered yet that could wake it: its end comes as soon as it is there.
 fn a_background_ended_in_its_first_moment_comes_back(kind: Kind) -> Result<()> {
     let rig = Rig::on_empty_profile(kind)?;
@@ -76,10 +137,20 @@ fn background_ended_at_the_browsers_start_comes_back(kind: Kind) -> Result<()> {
 
 /// An update ends all that there is of the extension, and starts its new version.
 fn background_ended_right_after_an_update_comes_back(kind: Kind) -> Result<()> {
+    comes_back_after_an_update(kind, |_, browser| {
+        end_background_as_soon_as_it_runs(browser)?;
+        open_popup_if_background_is_lost(browser)
+    })
+}
+
+fn background_ended_repeatedly_after_an_update_comes_back(kind: Kind) -> Result<()> {
+    comes_back_after_an_update(kind, end_background_again_and_again)
+}
+
+fn comes_back_after_an_update(kind: Kind, end: fn(&Rig, &Browser) -> Result<()>) -> Result<()> {
     let rig = Rig::new(kind)?;
-    let copy = tempfile::tempdir()?;
-    let extension = copy.path().join("extension");
-    copy_directory(&artifacts::extension(kind)?, &extension)?;
+    let copy = ExtensionCopy::of(kind)?;
+    let extension = copy.path();
     let browser = rig.browser_with(&extension)?;
     let page = browser.open(&rig.site.url(PAGE))?;
     page.evaluate("put('before', 1)")?;
@@ -98,8 +169,7 @@ fn background_ended_right_after_an_update_comes_back(kind: Kind) -> Result<()> {
             Seen::Not(format!("{running:?}"))
         })
     })?;
-    end_background_as_soon_as_it_runs(&browser)?;
-    open_popup_if_background_is_lost(&browser)?;
+    end(&rig, &browser)?;
     next_page_is_captured(&rig, &browser)?;
     let version = "({ chrome }) => chrome.runtime.getManifest().version";
     assert_eq!(browser.background()?.call(version)?, "65535.0.0");
@@ -110,9 +180,8 @@ fn background_ended_right_after_an_update_comes_back(kind: Kind) -> Result<()> {
 #[test]
 fn popup_brings_back_background_that_chromium_has_lost() -> Result<()> {
     let rig = Rig::new(Kind::Chromium)?;
-    let copy = tempfile::tempdir()?;
-    let extension = copy.path().join("extension");
-    copy_directory(&artifacts::extension(Kind::Chromium)?, &extension)?;
+    let copy = ExtensionCopy::of(Kind::Chromium)?;
+    let extension = copy.path();
     let browser = rig.browser_with(&extension)?;
     allow_unpacked(&browser)?;
     let script = fs::read(extension.join("background.js"))?;
@@ -145,20 +214,6 @@ fn allow_unpacked(browser: &Browser) -> Result<()> {
     page.close()
 }
 
-fn copy_directory(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let copy = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_directory(&entry.path(), &copy)?;
-        } else {
-            fs::copy(entry.path(), copy)?;
-        }
-    }
-    Ok(())
-}
-
 fn set_version(extension: &Path, version: &str) -> Result<()> {
     let path = extension.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path)?)?;
@@ -170,4 +225,8 @@ lab::in_both_browsers!(
     a_background_ended_in_its_first_moment_comes_back,
     background_ended_at_the_browsers_start_comes_back,
     background_ended_right_after_an_update_comes_back,
+    background_ended_repeatedly_after_an_update_comes_back,
+    background_ended_repeatedly_after_installation_comes_back,
+    background_ended_repeatedly_at_the_browsers_start_comes_back,
+    first_pages_are_captured_before_the_policy_is_known,
 );

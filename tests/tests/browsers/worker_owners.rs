@@ -1,6 +1,8 @@
 //! Whose workers they are: a worker's writes go by the name of the document that owns it, and by an
 //! origin's name only if they are made in the origin's own databases.
 
+use std::fmt::Write as _;
+
 use anyhow::{Result, ensure};
 use lab::{
     Rig,
@@ -38,7 +40,10 @@ fn embed(holder: &Page<'_>, url: &str) -> Result<()> {
 
 /// A page that shows another one below a frame of another site.
 fn below_another_site(rig: &Rig, inner: &str) -> String {
-    let encoded: String = inner.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let mut encoded = String::new();
+    for byte in inner.bytes() {
+        let _always_fits = write!(encoded, "%{byte:02X}");
+    }
     let between = rig.site.url("/identity/").replace("localhost", "127.0.0.1");
     format!("{between}#embed={encoded}")
 }

@@ -8,6 +8,7 @@ fn entry(context: &str, sequence: u64, length: usize) -> Entry {
             tab: 1,
             frame: 0,
         },
+        may_overtake: false,
         sequence,
         content: Content::Parts(vec![" ".repeat(length)]),
     }

@@ -66,6 +66,8 @@ impl Relay {
             && bridge.standing != Standing::Refused
         {
             let (context, page) = (bridge.context.clone(), bridge.page().clone());
+            let may_overtake = self.bridges.is_another_writing(port, &page.origin)
+                || self.has_ended_without_a_word(&context, &page.origin);
             for (sequence, content) in deliveries {
                 let Some(bridge) = self.bridges.note_message(port) else {
                     return;
@@ -88,6 +90,7 @@ impl Relay {
                 self.outbox.push(Entry {
                     context: context.clone(),
                     page: page.clone(),
+                    may_overtake,
                     sequence,
                     content,
                 });

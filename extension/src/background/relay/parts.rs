@@ -94,6 +94,8 @@ impl Relay {
         if let Some(bridge) = self.bridges.get_mut(port) {
             bridge.drop_parts();
             bridge.turned_away = Some(sequence);
+            // It says when the gap is sent.
+            bridge.writing = true;
             self.actions
                 .extend(to_bridge(port, &ToBridge::TooMuch { sequence }));
         }

@@ -56,6 +56,7 @@ fn message(entry: &Entry, body: &RawValue) -> String {
         context: entry.context.as_str().into(),
         sequence: entry.sequence,
         page: entry.page.clone(),
+        may_overtake: entry.may_overtake,
         body,
     });
     serde_json::to_string(&message).unwrap_or_default()
@@ -69,6 +70,7 @@ fn in_parts(entry: &Entry, parts: &[&str]) -> Vec<String> {
             let message: ToHost<'_, ()> = ToHost::Part(HostPart {
                 context: entry.context.as_str().into(),
                 page: entry.page.clone(),
+                may_overtake: entry.may_overtake,
                 part: Part {
                     sequence: entry.sequence,
                     index,

@@ -65,6 +65,12 @@ impl Relay {
         }
     }
 
+    /// Whether another document of the origin has ended, and its gap is still to come.
+    pub(super) fn has_ended_without_a_word(&self, context: &str, origin: &str) -> bool {
+        let recent = self.sudden_ends.recent.get(origin);
+        recent.is_some_and(|ends| ends.iter().any(|end| end.context != context))
+    }
+
     /// Names the ends of documents that have not come back.
     pub(super) fn name_ends(&mut self) {
         for ends in std::mem::take(&mut self.sudden_ends.recent).into_values() {
@@ -73,6 +79,7 @@ impl Relay {
                 self.outbox.push(Entry {
                     context: own_context(&end.context, end.port),
                     page: end.page,
+                    may_overtake: false,
                     sequence: 1,
                     content: Content::Parts(vec![GAP.to_owned()]),
                 });

@@ -19,6 +19,7 @@ mod identity;
 mod inspection;
 mod look;
 mod meters;
+mod overtaking;
 mod policy;
 mod rules;
 mod sudden_ends;

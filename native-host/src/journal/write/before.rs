@@ -14,10 +14,14 @@
 //!    known until whole-store reads have found no such change for [`UNSEEN_MS`]. They may follow
 //!    each other within seconds, since the bridge compares when it notices such a write.
 //!
-//! By 3 and 4 it is known, too, that there was no record. What remains is a commit that another
-//! document has yet to report, the first one of an unseen writer, and one of an unseen writer that
-//! has rested for longer: of none is there any sign when the event is made.
+//! 5. *No other document may have committed before and not have sent that yet*
+//!    ([`Delivery::may_overtake`]): documents announce that they write.
 //!
+//! By 3 to 5 it is known, too, that there was no record. What remains is the first commit of an
+//! unseen writer, one of an unseen writer that has rested for longer, and one of a captured worker
+//! that its document has not received yet: of none is there any sign when the event is made.
+//!
+//! [`Delivery::may_overtake`]: protocol::wire::host::Delivery::may_overtake
 //! [`UNSEEN_MS`]: crate::timing::journal::UNSEEN_MS
 
 use super::super::{mirror::Row, store::Store};
@@ -32,8 +36,8 @@ pub(super) enum Before {
 
 impl Before {
     /// What a record held before a commit that arrives now. Today's redaction rules are of this
-    /// generation; `in_doubt` says that the commit is in conflict, or that the record waits to be
-    /// read.
+    /// generation; `in_doubt` says that the commit is in conflict, that another one may be
+    /// missing, or that the record waits to be read.
     pub(super) fn of(row: Option<&Row>, store: &Store, in_doubt: bool, redaction: i64) -> Self {
         match row {
             _ if in_doubt => Self::Unknown,

@@ -273,7 +273,7 @@ impl<'j> Batch<'j> {
             in_doubt = true;
             requery.add(id, place, key);
         };
-        let reads = Reads::of(store, when);
+        let reads = Reads::of(store, when, self.may_overtake);
         match write {
             Write::Put { key, value, added } => {
                 let known = Known::of(single, store, requery, &key, (when, reads), redaction, written)?;

@@ -14,7 +14,7 @@ use super::{
     written::Written,
 };
 
-/// How a commit relates to the whole-store reads of its store.
+/// How a commit relates to the whole-store reads of its store, and to what has not come yet.
 ///
 /// Of no record it is known that none of them has seen it afterwards.
 #[derive(Clone, Copy)]
@@ -23,14 +23,17 @@ pub(super) struct Reads {
     pub conflict: bool,
     /// One most likely is.
     pub are_younger: bool,
+    /// A commit of another document may have come first, and is not here.
+    pub may_overtake: bool,
 }
 
 impl Reads {
-    pub(super) fn of(store: &Store, when: CommitSpan) -> Self {
+    pub(super) fn of(store: &Store, when: CommitSpan, may_overtake: bool) -> Self {
         let conflict = store.read_marks.conflict_with(when);
         Self {
             conflict,
             are_younger: conflict && store.read_marks.are_younger_than(when),
+            may_overtake,
         }
     }
 }
@@ -81,7 +84,7 @@ impl Known {
         let row = single.row(store.id, &key.bytes)?;
         let last = row.as_ref().map_or(store.range_deleted, |row| row.stamp);
         let contested = reads.conflict || when.conflicts_with(last);
-        let in_doubt = contested || requery.is_pending(store.id, &key.bytes);
+        let in_doubt = contested || reads.may_overtake || requery.is_pending(store.id, &key.bytes);
         let live = row.as_ref().is_some_and(|row| row.value.is_some());
         let before = Before::of(row.as_ref(), store, in_doubt, redaction);
         Ok(Self {

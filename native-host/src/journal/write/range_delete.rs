@@ -100,7 +100,7 @@ impl<'j> Batch<'j> {
         } = range;
         let known = self.state.stores.get(&self.transaction, place, version)?.clone();
         let id = known.id;
-        let reads = Reads::of(&known, when);
+        let reads = Reads::of(&known, when, self.may_overtake);
         // What it says of records that are not there any more counts, too.
         let mut swept = RangeOutcome {
             store: id,
@@ -127,7 +127,8 @@ impl<'j> Batch<'j> {
                 let fate = self.judge_record(id, &key, &row, (when, reads), written);
                 swept.in_conflict |= fate.in_conflict;
                 swept.late |= fate.late;
-                let in_doubt = fate.in_conflict || self.state.requery.is_pending(id, &key.bytes);
+                let in_doubt =
+                    fate.in_conflict || reads.may_overtake || self.state.requery.is_pending(id, &key.bytes);
                 let before = Before::of(Some(&row), &known, in_doubt, self.state.redaction);
                 if by == Cause::Records && fate.in_conflict {
                     asks = true;

@@ -79,7 +79,7 @@ impl<'j> Batch<'j> {
         let store = self.state.stores.get(&self.transaction, place, version)?;
         let complete = store.knows_all();
         let (lapsed_at, unseen_writer_at) = (store.lapsed_at(), store.unseen_writer_at());
-        let reads = Reads::of(store, when);
+        let reads = Reads::of(store, when, self.may_overtake);
         let source = self.delete_range(from, Cause::Move, events, written)?;
         if self.is_spent() {
             return Ok(source.late);
@@ -250,7 +250,7 @@ impl<'j> Batch<'j> {
         written: &mut Written,
     ) -> rusqlite::Result<bool> {
         let store = self.state.stores.get(&self.transaction, to.place, to.version)?;
-        let (id, reads) = (store.id, Reads::of(store, to.when));
+        let (id, reads) = (store.id, Reads::of(store, to.when, self.may_overtake));
         let (requery, redaction) = (&self.state.requery, self.state.redaction);
         let known = Known::of(
             &mut self.single,

@@ -43,6 +43,8 @@ struct Bench {
     reader: Reader,
     /// How many deliveries there were, by context.
     sequences: HashMap<String, u64>,
+    /// Whether another document may have committed before what is delivered, and not have sent it.
+    may_overtake: bool,
     _directory: TempDir,
 }
 
@@ -59,6 +61,7 @@ impl Bench {
             journal,
             reader,
             sequences: HashMap::new(),
+            may_overtake: false,
             _directory: directory,
         }
     }
@@ -79,6 +82,7 @@ impl Bench {
             journal,
             reader,
             sequences,
+            may_overtake: false,
             _directory: directory,
         }
     }
@@ -100,6 +104,7 @@ impl Bench {
                 tab: 1,
                 frame: 0,
             },
+            may_overtake: self.may_overtake,
             body,
         };
         let mut batch = self.journal.begin().expect("begun");

@@ -253,36 +253,33 @@ impl Owners {
     fn sign(&mut self, servers: &mut Servers) -> Result<(), StepError> {
         let name = run_name(&self.profile);
         let mut found = servers.sign(&name)?;
-        let taken = found.as_ref().map(|sign| sign.cas);
+        let replaced_cas = found.as_ref().map(|sign| sign.cas);
         if let Some(sign) = found.take_if(|sign| !sign.is_of_host) {
             tracing::warn!(
                 "{name} in memcached is no host's sign of life and is replaced: another client has put it there ({} bytes)",
                 sign.value.len()
             );
         }
-        match &found {
-            Some(sign) => {
-                let value = String::from_utf8_lossy(&sign.value);
-                if self.token.as_deref() == Some(&*value) {
-                    if self
-                        .signed
-                        .is_some_and(|signed| signed.elapsed() < timing::redis::sign())
-                    {
-                        return Ok(());
-                    }
-                } else if !self.tokens.has(&value)? {
-                    if !std::mem::replace(&mut self.displaced, true) {
-                        self.unsettle(servers)?;
-                    }
-                    // One that has pushed this one aside runs; so does one that says so again.
-                    let runs = self.signed.is_some() || self.sign_seen.is_some_and(|seen| seen != sign.cas);
-                    if !runs {
-                        self.sign_seen = Some(sign.cas);
-                    }
-                    return Err(if runs { self.in_use() } else { self.waiting() });
+        if let Some(sign) = &found {
+            let value = String::from_utf8_lossy(&sign.value);
+            if self.token.as_deref() == Some(&*value) {
+                if self
+                    .signed
+                    .is_some_and(|signed| signed.elapsed() < timing::redis::sign())
+                {
+                    return Ok(());
                 }
+            } else if !self.tokens.has(&value)? {
+                if !std::mem::replace(&mut self.displaced, true) {
+                    self.unsettle(servers)?;
+                }
+                // One that has pushed this one aside runs; so does one that says so again.
+                let runs = self.signed.is_some() || self.sign_seen.is_some_and(|seen| seen != sign.cas);
+                if !runs {
+                    self.sign_seen = Some(sign.cas);
+                }
+                return Err(if runs { self.in_use() } else { self.waiting() });
             }
-            None => {}
         }
         let token = if let Some(token) = &self.token {
             token.clone()
@@ -299,7 +296,7 @@ impl Owners {
             };
             self.token.insert(token).clone()
         };
-        if !servers.put(&name, &token, taken, Some(SIGN_LASTS_SECONDS))? {
+        if !servers.put(&name, &token, replaced_cas, Some(SIGN_LASTS_SECONDS))? {
             // Another host was quicker; the next look tells which.
             return Ok(());
         }

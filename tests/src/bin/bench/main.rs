@@ -9,6 +9,7 @@
 //! - [`panel`]: how soon the inspector shows something, how smooth it stays, what it weighs.
 //! - [`meter`]: how soon an unseen write is found, and how often captured ones are compared for
 //!   nothing.
+//! - [`start`]: how soon after a browser's first start its pages can be captured.
 //! - [`host`]: what the host makes of a flood and of a lone event, with no browser; beside it each
 //!   leg of its way alone, and a host written by hand.
 //! - [`latency`]: from a commit to its value in Memcached; beside it [`echo`], native messaging
@@ -23,6 +24,7 @@ mod meter;
 mod page;
 mod panel;
 mod peer;
+mod start;
 mod statistics;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -52,6 +54,7 @@ enum What {
     Panel,
     Host,
     Meter,
+    Start,
 }
 
 fn main() -> Result<()> {
@@ -88,6 +91,9 @@ fn main() -> Result<()> {
         }
         if arguments.what.is_none_or(|what| what == What::Meter) {
             println!("{}", meter::measure(kind)?);
+        }
+        if arguments.what.is_none_or(|what| what == What::Start) {
+            println!("{}", start::measure(kind)?);
         }
         if arguments.what.is_none_or(|what| what == What::Panel) {
             for figures in panel::measure(kind)? {

@@ -165,6 +165,36 @@ fn before_of_a_range_is_left_out_in_conflict() {
     }
 }
 
+/// Another document is too busy to report what it has committed.
+#[test]
+fn before_is_left_out_where_a_commit_may_be_missing() {
+    const CLEAR: &str = r#"{"clear":{"store":"s"}}"#;
+    const RENAME: &str = r#"{"schema":{"store":"s","change":{"rename_store":{"to":"t"}}}}"#;
+    let mut bench = Bench::new();
+    bench.snapshot("reader", 0, r#"{"key":1,"value":1}"#);
+    bench.may_overtake = true;
+    bench.put("a", 1000, 1010, 2);
+    assert_eq!(bench.last_event(), "u 2");
+    // There may be something to delete.
+    bench.commit("a", 1020, 1030, r#"{"delete":{"store":"s","key":2}}"#);
+    assert_eq!(bench.last_event(), "d null");
+    bench.commit("a", 1040, 1050, r#"{"put":{"store":"s","key":2,"value":2}}"#);
+    assert_eq!(bench.last_event(), "c 2");
+    // By its own word a record that is added was not there.
+    bench.commit("a", 1060, 1070, r#"{"add":{"store":"s","key":3,"value":3}}"#);
+    assert_eq!(bench.last_event(), "c null→3");
+    for operation in [CLEAR, RENAME] {
+        bench.put("a", 1080, 1090, 4);
+        bench.commit("a", 1100, 1110, operation);
+        assert!(bench.events().contains(&"d null".to_owned()), "{operation}");
+    }
+    // All has come.
+    bench.may_overtake = false;
+    bench.put("a", 1120, 1130, 5);
+    bench.put("a", 1140, 1150, 6);
+    assert_eq!(bench.last_event(), "u 5→6");
+}
+
 #[test]
 fn before_of_a_late_creation_is_left_out() {
     let mut bench = Bench::new();

@@ -154,6 +154,7 @@ fn give_up(bench: &mut Bench, sequence: u64, body: &str) {
             tab: 1,
             frame: 0,
         },
+        may_overtake: false,
         body: &*body,
     };
     let mut batch = bench.journal.begin().expect("begun");

@@ -26,6 +26,7 @@ fn a_transaction_that_was_not_committed_never_happened() {
             tab: 1,
             frame: 0,
         },
+        may_overtake: false,
         body,
     };
     let mut batch = bench.journal.begin().expect("begun");

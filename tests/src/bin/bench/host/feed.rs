@@ -145,6 +145,7 @@ impl Feed {
                 tab: 1,
                 frame: 0,
             },
+            may_overtake: false,
             body: Body::Commit(Commit {
                 bucket: "".into(),
                 database: "bench".into(),
