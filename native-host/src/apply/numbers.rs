@@ -11,9 +11,10 @@ use redis::{Connection, RedisError};
 use super::{change::Change, cursor::number_in};
 use crate::sinks;
 
-/// The greatest number that is believed of a profile without a cursor: a thousand events a second
-/// for 34 years.
-const MOST: u64 = 1 << 40;
+/// The greatest number that is believed of a profile without a cursor. A journal's numbers begin
+/// with the microseconds of its clock, and Redis's scripts tell no greater ones apart: the year
+/// 2255.
+const MOST: u64 = 1 << 53;
 
 /// What is known of the hosts' cursors.
 pub(super) struct Numbers {
