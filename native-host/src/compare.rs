@@ -30,7 +30,7 @@ use std::{cell::RefCell, io, rc::Rc, time::Duration};
 
 use protocol::wire::{
     host::ErrorCode,
-    inspector::{Compared, Difference},
+    inspector::{Address, Compared, Difference},
 };
 
 use crate::{
@@ -93,6 +93,12 @@ impl Scope {
 pub trait Observer {
     /// A record differs, and is put right or not.
     fn differs(&mut self, difference: Difference) -> io::Result<()>;
+
+    /// The browser could not read a record's value: the file that held it is gone, say. That is no
+    /// difference.
+    fn unreadable(&mut self, _record: Address) -> io::Result<()> {
+        Ok(())
+    }
 
     /// It has come so far: `items` of the servers' items were looked through, of about so many,
     /// once the records are compared.

@@ -332,7 +332,7 @@ pub(crate) mod apply {
     /// started again. *Work*.
     pub(crate) const REST: Duration = Duration::from_secs(2);
 
-    /// How long open transactions are waited for in all, whatever comes of them: the events of all
+    /// How long open transactions are waited for in all, also if they do not end: the events of all
     /// profiles wait with them. Long enough for the largest that is read at once. *Work*.
     pub(crate) const REST_IN_ALL: Duration = Duration::from_secs(20);
 

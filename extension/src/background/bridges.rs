@@ -192,7 +192,8 @@ impl Bridges {
         })
     }
 
-    /// Whether another document of the origin may have committed what it has not sent. One that goes
+    /// Whether another document of the origin may have committed what it has not sent. One that
+    /// goes
     /// away has sent gaps.
     pub fn is_another_writing(&self, port: u32, origin: &str) -> bool {
         self.connected.iter().any(|(other, bridge)| {

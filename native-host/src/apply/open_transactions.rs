@@ -12,7 +12,7 @@ pub(super) struct OpenTransactions {
     /// does not prolong the wait for a host that has ended in the middle of one.
     last: HashMap<String, Instant>,
     /// Since when one or another is open: who writes one event after the other of a transaction
-    /// without an end must not have all others wait for ever.
+    /// without an end must not have all others wait without end.
     since: Option<Instant>,
 }
 

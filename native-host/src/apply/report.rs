@@ -36,7 +36,7 @@ impl<W: Write> Report<W> {
     }
 
     /// Says something once: for JSON under this name with these details. For a person it is one
-    /// line, whatever foreign text stands in it, and another one for what fixes it, if the details
+    /// line, also with foreign text in it, and another one for what fixes it, if the details
     /// tell that.
     pub fn print(&mut self, name: &str, text: impl fmt::Display, details: Value) -> io::Result<()> {
         log(name, &details);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::wire::inspector::{Compared, Difference, DifferenceKind};
+use protocol::wire::inspector::{Address, Compared, Difference, DifferenceKind};
 
 use super::{CliError, error::Drift, place::readers};
 use crate::{
@@ -24,7 +24,8 @@ const LARGE: u64 = 10_000;
 /// has the name of a record. A record is "missing" if it has no item and "stale" if its item holds
 /// something else. An item whose record is gone is "orphaned". It may run while browsers write:
 /// writes in transit are not counted, unless nothing is running to deliver them. Records that are
-/// too large for the server are not counted either.
+/// too large for the server are not counted either. Records whose value the browser can no longer
+/// read are named.
 ///
 /// --repair corrects what differs, and never replaces a newer value by an older one.
 ///
@@ -38,6 +39,7 @@ const LARGE: u64 = 10_000;
     What --json prints, one object a line:\n  \
     {\"origin\", \"bucket\", \"database\", \"store\", \"key\", \"memcached_key\", \"kind\": \"missing\"|\"stale\"|\"orphaned\", \
     \"repaired\"} for each difference;\n  \
+    {\"unreadable\": {\"origin\", …}} for each record whose value the browser can no longer read;\n  \
     {\"done\": true, \"total\", \"compared\", \"missing\", \"stale\", \"orphaned\", \"repaired\", …} at the end\n\n\
     Examples:\n  \
     idb-relay verify\n  \
@@ -191,25 +193,28 @@ impl Drop for Bar {
     }
 }
 
-impl<W: Write> Observer for Printer<'_, W> {
-    fn differs(&mut self, difference: Difference) -> io::Result<()> {
+impl<W: Write> Printer<'_, W> {
+    /// Prints something above the bar, as JSON or for a person.
+    fn say(
+        &mut self,
+        as_json: impl FnOnce(&mut W) -> io::Result<()>,
+        in_words: impl FnOnce(&mut W) -> io::Result<()>,
+    ) -> io::Result<()> {
         let Self {
             out,
             json,
             repair,
-            differences,
             bar,
+            ..
         } = self;
-        *differences += 1;
         let seen = bar.as_ref().filter(|bar| !bar.bar.is_hidden());
-        let mut write = || {
+        let write = || {
             if *json {
-                output::json(*out, &difference)?;
+                as_json(out)?;
             } else {
-                print(*out, &difference)?;
+                in_words(out)?;
             }
-            // The difference is on screen before the bar is drawn again, so they do not run
-            // together.
+            // It is on screen before the bar is drawn again, so they do not run together.
             if seen.is_some() { out.flush() } else { Ok(()) }
         };
         let written = match seen {
@@ -220,6 +225,26 @@ impl<W: Write> Observer for Printer<'_, W> {
             Err(error) if *repair && has_had_enough(&error) => Ok(()),
             written => written,
         }
+    }
+}
+
+impl<W: Write> Observer for Printer<'_, W> {
+    fn differs(&mut self, difference: Difference) -> io::Result<()> {
+        self.differences += 1;
+        self.say(
+            |out| output::json(out, &difference),
+            |out| print(out, &difference),
+        )
+    }
+
+    fn unreadable(&mut self, record: Address) -> io::Result<()> {
+        self.say(
+            |out| output::json(out, &serde_json::json!({"unreadable": record})),
+            |out| {
+                let record = shown(&record);
+                line!(out, "unreadable  {record}  (its file is gone, perhaps)")
+            },
+        )
     }
 
     fn advanced(&mut self, so_far: &Compared, items: Option<(u64, u64)>) -> io::Result<()> {
@@ -253,19 +278,24 @@ fn print(out: &mut impl Write, difference: &Difference) -> io::Result<()> {
     if address.key.is_empty() {
         return line!(out, "{kind:<8} {}{repaired}", difference.memcached_key);
     }
+    line!(
+        out,
+        "{kind:<8} {}  {}{repaired}",
+        shown(address),
+        difference.memcached_key
+    )
+}
+
+/// Where a record is, and its key.
+fn shown(address: &Address) -> String {
     let bucket = if address.bucket.is_empty() {
         String::new()
     } else {
         format!(" (bucket {})", address.bucket)
     };
-    line!(
-        out,
-        "{kind:<8} {}{bucket} › {} › {}  {}  {}{repaired}",
-        address.origin,
-        address.database,
-        address.store,
-        address.key,
-        difference.memcached_key
+    format!(
+        "{}{bucket} › {} › {}  {}",
+        address.origin, address.database, address.store, address.key
     )
 }
 

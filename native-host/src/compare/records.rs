@@ -2,6 +2,8 @@
 
 use std::{mem, rc::Rc};
 
+use protocol::wire::inspector;
+
 use super::{
     CompareError, Comparison, Observer,
     cache::{Address, Refused},
@@ -12,6 +14,13 @@ use crate::journal::read::{Place, Row, StoreSummary};
 /// How many records are looked at together, and how many bytes of them.
 const TOGETHER: usize = 256;
 const TOGETHER_BYTES: usize = 4 * 1024 * 1024;
+
+/// How a value begins that the browser could not read, and what is in it (`isolated/reader.js`).
+const UNREADABLE: (&str, &str) = (r#"{"$opaque":"#, r#""reason":"the browser cannot read it""#);
+
+fn is_unreadable(typed: &str) -> bool {
+    typed.starts_with(UNREADABLE.0) && typed.contains(UNREADABLE.1)
+}
 
 /// A record, where its item belongs, and what that is to hold; `None`: nothing.
 type Expected = (Row, Address, Option<Result<String, Refused>>);
@@ -96,6 +105,15 @@ impl<O: Observer> Comparison<'_, O> {
         for ((row, address, wanted), found) in group.into_iter().zip(found) {
             let refused = matches!(wanted, Some(Err(Refused)));
             self.so_far.compared += u64::from(row.value.is_some());
+            if row.value.as_deref().is_some_and(is_unreadable) {
+                self.observer.unreadable(inspector::Address {
+                    origin: place.origin.clone(),
+                    bucket: place.bucket.clone(),
+                    database: place.database.clone(),
+                    store: place.store.clone(),
+                    key: row.text.clone(),
+                })?;
+            }
             if found.is(wanted.and_then(Result::ok).as_deref()) {
                 self.so_far.refused += u64::from(refused);
                 continue;

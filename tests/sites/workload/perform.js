@@ -5,7 +5,14 @@
 "use strict";
 
 // What happens when other writers upgrade and delete databases. The step is tried again.
-const TRANSIENT = ["AbortError", "DatabaseClosedError", "InvalidStateError", "NotFoundError", "UnknownError", "VersionError"];
+const TRANSIENT = [
+  "AbortError",
+  "DatabaseClosedError",
+  "InvalidStateError",
+  "NotFoundError",
+  "UnknownError",
+  "VersionError",
+];
 const ATTEMPTS = 20;
 
 const epochNow = () => performance.timeOrigin + performance.now();

@@ -28,12 +28,12 @@ fn encoded(text: &str) -> String {
 
 /// The address of a page that shows another one in a frame. Of three documents inside each other
 /// two must differ in more than the fragment, or browsers do not load the third.
-fn showing(url: &str, inner: &str) -> String {
+pub fn showing(url: &str, inner: &str) -> String {
     format!("{url}#embed={}", encoded(inner))
 }
 
 /// The same server under another name, which is another site.
-fn elsewhere(url: &str) -> String {
+pub fn elsewhere(url: &str) -> String {
     url.replace("localhost", "127.0.0.1")
 }
 

@@ -5,14 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use lab::{
     Rig,
     browser::{Browser, Kind, Launch, Page},
     observe::Event,
     wait::{self, PATIENCE, Seen},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PAGE: &str = "/reading/";
 
@@ -23,12 +23,14 @@ enum Stall {
     BusyLoop,
     /// At a breakpoint of the developer tools.
     Debugger,
+    /// By the browser, to save power: a hidden tab.
+    Frozen,
 }
 
 /// What a test can do in the browser.
 fn stalls(kind: Kind) -> &'static [Stall] {
     match kind {
-        Kind::Chromium => &[Stall::Dialog, Stall::BusyLoop, Stall::Debugger],
+        Kind::Chromium => &[Stall::Dialog, Stall::BusyLoop, Stall::Debugger, Stall::Frozen],
         Kind::Firefox => &[Stall::Dialog, Stall::BusyLoop],
     }
 }
@@ -51,6 +53,7 @@ fn stall(writer: &Page<'_>, reader: &Page<'_>, stall: Stall) -> Result<()> {
             reader.evaluate("void setTimeout(() => stall(120_000))")?;
             writer.wait_for("window.otherStalls === true")
         }
+        Stall::Frozen => reader.devtools("Page.setWebLifecycleState", &json!({"state": "frozen"})),
         Stall::Debugger => {
             reader.devtools("Debugger.enable", &json!({}))?;
             reader.evaluate("void setTimeout(() => { stall(0); debugger; })")?;
@@ -245,12 +248,72 @@ fn value_whose_file_is_gone_hides_no_other(kind: Kind) -> Result<()> {
         lost.len() == 6 && lost.iter().filter(|lost| **lost).count() == 2,
         "{lost:?}"
     );
+    let expected: Vec<_> = (0..6)
+        .filter(|key| lost[*key])
+        .map(|key| key.to_string())
+        .collect();
+    assert_eq!(unreadable(&rig)?, expected);
     // The readable records are published, and the store is no longer in conflict.
     page.evaluate("Promise.all([0, 1, 2, 3, 4, 5].map((key) => put('first', key, key)))")?;
     rig.settled(&page).map(drop)
 }
 
+/// The bytes of a blob are in a file of their own.
+fn blob_whose_file_is_gone_hides_no_other(kind: Kind) -> Result<()> {
+    let rig = Rig::new(kind)?;
+    let browser = rig.profile.start(&Launch::default())?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    for key in 0..3 {
+        page.evaluate(&format!(
+            "put('first', 'blob {key}', new Blob([randomText({VALUE_UNITS})]))"
+        ))?;
+    }
+    page.evaluate("put('first', 'small', 1)")?;
+    browser.quit()?;
+    let files = value_files(&rig.profile.directory())?;
+    ensure!(files.len() == 3, "{files:?}");
+    fs::remove_file(&files[1])?;
+    let browser = rig.browser()?;
+    let page = browser.open(&rig.site.url(PAGE))?;
+    stream_holds(&rig, "the last record", |event| event.json()["key"] == "small")?;
+    let events = rig.stream()?;
+    let after = |key: &str| {
+        let event = events.iter().find(|event| event.json()["key"] == key);
+        event
+            .map(|event| event.json()["after"].clone())
+            .context("no event")
+    };
+    for key in ["blob 0", "blob 2"] {
+        ensure!(after(key)?["$blob"]["sha256"].is_string(), "{}", after(key)?);
+    }
+    let lost = after("blob 1")?;
+    match kind {
+        // It finds out when it opens the blob.
+        Kind::Chromium => assert_eq!(lost["$blob"], json!({"type": "", "size": VALUE_UNITS})),
+        Kind::Firefox => {
+            assert_eq!(lost["$opaque"]["reason"], "the browser cannot read it");
+            assert_eq!(unreadable(&rig)?, [r#""blob 1""#]);
+        }
+    }
+    page.evaluate("put('first', 'blob 1', 1)")?;
+    stream_holds(&rig, "the next value", |event| {
+        event.json()["key"] == "blob 1" && event.json()["after"] == 1
+    })?;
+    assert_eq!(unreadable(&rig)?, [""; 0]);
+    Ok(())
+}
+
+/// The keys of the records that `verify` names as unreadable.
+fn unreadable(rig: &Rig) -> Result<Vec<String>> {
+    let lines = rig.relay.run(&["verify", "--json"])?;
+    let lines = lines.lines().map(serde_json::from_str::<Value>);
+    let lines = lines.collect::<Result<Vec<_>, _>>()?;
+    let named = lines.iter().filter_map(|line| line["unreadable"]["key"].as_str());
+    Ok(named.map(str::to_owned).collect())
+}
+
 lab::in_both_browsers!(
+    blob_whose_file_is_gone_hides_no_other,
     write_waits_for_no_stalled_tab,
     deletion_waits_for_no_stalled_tab,
     no_reading_blocks_an_upgrade_or_a_deletion,

@@ -530,7 +530,7 @@ fn hook_of_worker_stops_with_its_site_in_firefox() -> Result<()> {
             const send = background.chrome.tabs.sendMessage;
             background.chrome.tabs.sendMessage = (...given) => {
                 const answer = send(...given);
-                void answer.then((name) => (background.named = name ?? background.named), () => {});
+                void answer.then((given) => (background.named = given?.channel ?? background.named), () => {});
                 return answer;
             };
         }",

@@ -93,7 +93,7 @@ pub(crate) fn run_name(profile: &str) -> String {
 
 /// Whether an item under that name can be the sign of a host, by how many seconds it has left (-1:
 /// it does not expire). A host's sign ends soon after the host; what stays longer, another client
-/// has put there, and it would count for ever.
+/// has put there, and it would never stop counting.
 pub(crate) fn is_sign_of_host(ttl: Option<i64>) -> bool {
     // By a second more, for servers count whole ones. One that does not tell is believed.
     ttl.is_none_or(|ttl| (0..=i64::from(SIGN_LASTS_SECONDS) + 1).contains(&ttl))

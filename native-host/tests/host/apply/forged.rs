@@ -125,7 +125,7 @@ fn cursor_that_is_no_number_stops_nothing() {
 }
 
 #[test]
-fn transaction_without_an_end_keeps_nobody_waiting_for_ever() {
+fn transaction_without_an_end_delays_other_events_for_a_bounded_time() {
     let sandbox = sandbox();
     let mut host = host(&sandbox);
     let mut apply = Apply::after_first_event(&sandbox, &mut host);
