@@ -93,7 +93,7 @@ fn error_names_the_place_of_what_is_wrong() {
         (r#"{"open":{"context":1}}"#, "expected a string at byte 19"),
         (
             r#"{"closed":{}}"#,
-            "unknown variant `closed`, expected one of open, leaving, trace, survey, surveying, surveyed, shown, hidden, metered, worker at byte 9",
+            "unknown variant `closed`, expected one of open, leaving, writing, rested, trace, survey, surveying, surveyed, shown, hidden, metered, worker at byte 9",
         ),
         (r#"{"trace":[}"#, "expected '{' at byte 9"),
         (
